@@ -1,0 +1,69 @@
+/* Scope-bound ownership: variables that release what they hold when they go out of scope.
+ *
+ * A pointer or descriptor that leaves the scope alive is taken with TAKE_PTR or TAKE_FD, so that reading a
+ * function shows who owns what. Destructors accept NULL and −1. */
+#pragma once
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+
+/* Gives the value of a pointer away and leaves NULL behind. */
+#define TAKE_PTR(p)                                                                                          \
+    ({                                                                                                       \
+        typeof(p) *_take = &(p);                                                                             \
+        typeof(p) _value = *_take;                                                                           \
+        *_take = NULL;                                                                                       \
+        _value;                                                                                              \
+    })
+
+/* Gives a file descriptor away and leaves −1 behind. */
+#define TAKE_FD(fd)                                                                                          \
+    ({                                                                                                       \
+        int *_take = &(fd);                                                                                  \
+        int _value = *_take;                                                                                 \
+        *_take = -1;                                                                                         \
+        _value;                                                                                              \
+    })
+
+/* Closes a descriptor if it is one, keeps errno, and returns −1 to assign back. */
+int close_fd(int fd);
+
+static inline void cleanup_free(void *p)
+{
+    free(*(void **)p);
+}
+
+static inline void cleanup_close(int *fd)
+{
+    close_fd(*fd);
+}
+
+static inline void cleanup_fclose(FILE **f)
+{
+    if (*f)
+        fclose(*f);
+}
+
+static inline void cleanup_closedir(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+#define _cleanup_free_     _cleanup_(cleanup_free)
+#define _cleanup_close_    _cleanup_(cleanup_close)
+#define _cleanup_fclose_   _cleanup_(cleanup_fclose)
+#define _cleanup_closedir_ _cleanup_(cleanup_closedir)
+
+/* Makes a cleanup function for a pointer type from its destructor. */
+#define DEFINE_CLEANUP(type, destroy)                                                                        \
+    static inline void cleanup_##destroy(type *p)                                                            \
+    {                                                                                                        \
+        if (*p)                                                                                              \
+            destroy(*p);                                                                                     \
+    }                                                                                                        \
+    struct cleanup_##destroy##_wants_a_semicolon

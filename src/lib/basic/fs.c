@@ -1,0 +1,204 @@
+/* Files; see fs.h. */
+#include "lib/basic/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+
+int write_all(int fd, const void *data, size_t size)
+{
+    const char *at = data;
+    while (size > 0) {
+        ssize_t n = write(fd, at, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
+{
+    _cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return error_os(e, errno, "cannot open '%s'", path);
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_os(e, errno, "cannot stat '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return error_refuse(e, EINVAL, "'%s' is not a regular file", path);
+    /* Files of /proc have size 0: the bound decides, not the size. */
+    size_t room = st.st_size > 0 && (uint64_t)st.st_size <= max ? (size_t)st.st_size + 1 : 4096, n = 0;
+    _cleanup_free_ char *data = xcalloc(room + 1, 1);
+    for (;;) {
+        if (n == room) {
+            room *= 2;
+            data = xrealloc(data, room + 1, 1);
+        }
+        ssize_t got = read(fd, data + n, room - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_os(e, errno, "cannot read '%s'", path);
+        if (got == 0)
+            break;
+        n += (size_t)got;
+        if (n > max)
+            return error_refuse(e, EFBIG, "'%s' is larger than %zu bytes", path, max);
+    }
+    data[n] = '\0';
+    *ret = TAKE_PTR(data);
+    if (ret_size)
+        *ret_size = n;
+    return 0;
+}
+
+static int fill_and_rename(int dirfd, int fd, const char *temporary, const char *name, const void *data, size_t size,
+                           mode_t mode, uid_t uid, gid_t gid, struct error *e)
+{
+    int r = write_all(fd, data, size);
+    if (r < 0)
+        return error_os(e, -r, "cannot write '%s'", name);
+    if ((uid != (uid_t)-1 || gid != (gid_t)-1) && fchown(fd, uid, gid) < 0)
+        return error_os(e, errno, "cannot change the owner of '%s'", name);
+    if (fchmod(fd, mode) < 0)
+        return error_os(e, errno, "cannot change the mode of '%s'", name);
+    if (fsync(fd) < 0)
+        return error_os(e, errno, "cannot sync '%s'", name);
+    if (renameat(dirfd, temporary, dirfd, name) < 0)
+        return error_os(e, errno, "cannot rename to '%s'", name);
+    if (fsync(dirfd) < 0)
+        return error_os(e, errno, "cannot sync the directory of '%s'", name);
+    return 0;
+}
+
+int replace_file_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode, uid_t uid, gid_t gid,
+                    struct error *e)
+{
+    char suffix[13];
+    random_hex(suffix, 6);
+    _cleanup_free_ char *temporary = xasprintf(".%s.%s.tmp", name, suffix);
+    _cleanup_close_ int fd =
+        openat(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0600);
+    if (fd < 0)
+        return error_os(e, errno, "cannot create a temporary file for '%s'", name);
+    int r = fill_and_rename(dirfd, fd, temporary, name, data, size, mode, uid, gid, e);
+    if (r < 0)
+        unlinkat(dirfd, temporary, 0);
+    return r;
+}
+
+int replace_file(const char *path, const void *data, size_t size, mode_t mode, struct error *e)
+{
+    const char *slash = strrchr(path, '/');
+    _cleanup_free_ char *dir = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+    _cleanup_close_ int dirfd = open_dir_at(AT_FDCWD, dir, e);
+    if (dirfd < 0)
+        return dirfd;
+    int r = replace_file_at(dirfd, slash ? slash + 1 : path, data, size, mode, (uid_t)-1, (gid_t)-1, e);
+    return r < 0 ? error_prefix(e, "%s", dir) : 0;
+}
+
+int open_dir_at(int dirfd, const char *path, struct error *e)
+{
+    int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? error_os(e, errno, "cannot open directory '%s'", path) : fd;
+}
+
+int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct error *e)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY),
+        .mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+    };
+    if (!(flags & O_PATH))
+        how.flags |= O_NONBLOCK;
+    int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+    return fd < 0 ? error_os(e, errno, "cannot open '%s'", path) : fd;
+}
+
+int make_dirs(const char *path, mode_t mode, struct error *e)
+{
+    _cleanup_free_ char *copy = xstrdup(path);
+    for (char *c = copy + 1;; c++) {
+        if (*c && *c != '/')
+            continue;
+        char kept = *c;
+        *c = '\0';
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+            return error_os(e, errno, "cannot make directory '%s'", copy);
+        *c = kept;
+        if (!kept)
+            return 0;
+    }
+}
+
+static int remove_entry(int dirfd, const char *name, dev_t dev, unsigned depth, struct error *e)
+{
+    if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return error_os(e, errno, "cannot remove '%s'", name);
+    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
+        fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : error_os(e, errno, "cannot open directory '%s'", name);
+    _cleanup_closedir_ DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close_fd(fd);
+        return error_os(e, ENOMEM, "cannot read directory '%s'", name);
+    }
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_os(e, errno, "cannot stat '%s'", name);
+    if (dev != 0 && st.st_dev != dev)
+        return error_refuse(e, EXDEV, "'%s' is a mount point: not removed", name);
+    if (depth > 2048) /* descriptors are held while descending */
+        return error_refuse(e, ELOOP, "'%s' is nested too deeply", name);
+    if ((st.st_mode & 0700) != 0700)
+        (void)fchmod(fd, 0700);
+    for (;;) {
+        errno = 0;
+        struct dirent *d = readdir(dir);
+        if (!d && errno)
+            return error_os(e, errno, "cannot read directory '%s'", name);
+        if (!d)
+            break;
+        if (streq(d->d_name, ".") || streq(d->d_name, ".."))
+            continue;
+        int r = remove_entry(fd, d->d_name, st.st_dev, depth + 1, e);
+        if (r < 0)
+            return error_prefix(e, "%s", name);
+    }
+    if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return error_os(e, errno, "cannot remove directory '%s'", name);
+    return 0;
+}
+
+int remove_tree_at(int dirfd, const char *name, struct error *e)
+{
+    return remove_entry(dirfd, name, 0, 0, e);
+}
+
+int lock_file(const char *path, mode_t mode, struct error *e)
+{
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return error_os(e, errno, "cannot open lock file '%s'", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_os(e, errno, "cannot lock '%s'", path);
+    return TAKE_FD(fd);
+}

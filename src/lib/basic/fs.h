@@ -1,0 +1,39 @@
+/* Files: whole reads with a bound, atomic durable replacement, directories, and resolution that stays beneath. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "lib/basic/error.h"
+
+/* Reads a regular file of at most 'max' bytes, relative to 'dirfd' (or AT_FDCWD). *ret has a final NUL beyond *ret_size;
+ * the caller frees. A larger file is −EFBIG, refused. Never blocks on a fifo and never follows a final symlink. */
+int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);
+
+/* Replaces dirfd/name atomically and durably: temporary file in the same directory (".NAME.XXXXXX.tmp"), fsync, rename, fsync of the
+ * directory. uid/gid of −1 keep the process's. Whatever fails leaves the old file as it was. */
+int replace_file_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode, uid_t uid, gid_t gid,
+                    struct error *e);
+
+/* The same for a path: opens its directory first. */
+int replace_file(const char *path, const void *data, size_t size, mode_t mode, struct error *e);
+
+/* open of a directory, O_DIRECTORY | O_CLOEXEC; fd or negative errno. */
+int open_dir_at(int dirfd, const char *path, struct error *e);
+
+/* openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV: for every path that a tenant can write below.
+ * fd or negative errno; the error names 'path'. */
+int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct error *e);
+
+/* mkdir -p of an absolute path (trusted), each new component with 'mode'. */
+int make_dirs(const char *path, mode_t mode, struct error *e);
+
+/* Writes all of it, through short writes and EINTR. */
+int write_all(int fd, const void *data, size_t size);
+
+/* Removes dirfd/name and everything below, without following symlinks and without leaving its filesystem; what is gone already is
+ * fine. Works on directories whose mode denies us, when we may chmod them. */
+int remove_tree_at(int dirfd, const char *name, struct error *e);
+
+/* An open file description lock on the whole file, not waiting: −EWOULDBLOCK when someone else holds it. The lock lives
+ * as long as the descriptor returned. */
+int lock_file(const char *path, mode_t mode, struct error *e);

@@ -1,0 +1,147 @@
+/* Helpers that every file wants; see util.h. */
+#include "lib/basic/util.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+
+static void *or_abort(void *p)
+{
+    if (!p)
+        abort();
+    return p;
+}
+
+int close_fd(int fd)
+{
+    if (fd >= 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+    }
+    return -1;
+}
+
+const char *after_prefix(const char *s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
+bool has_suffix(const char *s, const char *suffix)
+{
+    size_t a = strlen(s), b = strlen(suffix);
+    return a >= b && streq(s + a - b, suffix);
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+    char *s = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&s, fmt, ap) < 0)
+        abort();
+    va_end(ap);
+    return s;
+}
+
+char *xstrdup(const char *s)
+{
+    return or_abort(strdup(s));
+}
+
+char *xstrdup_null(const char *s)
+{
+    return s ? xstrdup(s) : NULL;
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+    return or_abort(strndup(s, n));
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+    return or_abort(calloc(n ? n : 1, size ? size : 1));
+}
+
+void *xrealloc(void *p, size_t n, size_t size)
+{
+    return or_abort(reallocarray(p, n ? n : 1, size ? size : 1));
+}
+
+int parse_int64(const char *s, int64_t min, int64_t max, int64_t *ret)
+{
+    if (!((*s >= '0' && *s <= '9') || (*s == '-' && s[1] >= '0' && s[1] <= '9')))
+        return -EINVAL;
+    char *end;
+    errno = 0;
+    long long v = strtoll(s, &end, 10);
+    if (*end)
+        return -EINVAL;
+    if (errno == ERANGE || v < min || v > max)
+        return -ERANGE;
+    *ret = v;
+    return 0;
+}
+
+static uint64_t clock_usec(clockid_t clock)
+{
+    struct timespec ts;
+    clock_gettime(clock, &ts);
+    return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t now_monotonic_usec(void)
+{
+    return clock_usec(CLOCK_MONOTONIC);
+}
+
+uint64_t now_realtime_usec(void)
+{
+    return clock_usec(CLOCK_REALTIME);
+}
+
+int64_t now_realtime_msec(void)
+{
+    return (int64_t)(clock_usec(CLOCK_REALTIME) / 1000);
+}
+
+void random_bytes(void *p, size_t n)
+{
+    uint8_t *at = p;
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            abort();
+        at += got;
+        n -= (size_t)got;
+    }
+}
+
+void bytes_to_hex(const uint8_t *bytes, size_t n, char *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        ret[2 * i] = digits[bytes[i] >> 4];
+        ret[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    ret[2 * n] = '\0';
+}
+
+void random_hex(char *ret, size_t n)
+{
+    uint8_t bytes[64];
+    if (n > sizeof bytes)
+        abort();
+    random_bytes(bytes, n);
+    bytes_to_hex(bytes, n, ret);
+}

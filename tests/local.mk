@@ -1,0 +1,5 @@
+# Unit tests (cmocka). Each folder's tests stand here in one block; integration and system tests are run by scripts/test.
+UNIT_LIBS = $(CMOCKA_LIBS) $(BASE_LIBS)
+if UNIT_TESTS
+endif
+EXTRA_DIST += tests/vectors tests/integration
