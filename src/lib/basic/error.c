@@ -22,7 +22,8 @@ const char *error_class_to_string(enum error_class class)
     return class_names[class];
 }
 
-static int error_setv(struct error *e, enum error_class class, int errnum, const char *fmt, va_list ap)
+_printf_(4, 0) static int error_setv(struct error *e, enum error_class class, int errnum, const char *fmt,
+                                     va_list ap)
 {
     assert(errnum > 0);
     if (e) {

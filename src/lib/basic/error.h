@@ -23,7 +23,10 @@ struct error {
     char message[1024];
 };
 
-#define ERROR_INIT {0}
+#define ERROR_INIT                                                                                           \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
 
 /* Each fills 'e' (which may be NULL) and returns −errnum, so that "return error_fail(e, EINVAL, …)" reads well. */
 int error_set(struct error *e, enum error_class class, int errnum, const char *fmt, ...) _printf_(4, 5);

@@ -64,8 +64,8 @@ int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *re
     return 0;
 }
 
-static int fill_and_rename(int dirfd, int fd, const char *temporary, const char *name, const void *data, size_t size,
-                           mode_t mode, uid_t uid, gid_t gid, struct error *e)
+static int fill_and_rename(int dirfd, int fd, const char *temporary, const char *name, const void *data,
+                           size_t size, mode_t mode, uid_t uid, gid_t gid, struct error *e)
 {
     int r = write_all(fd, data, size);
     if (r < 0)
@@ -83,8 +83,8 @@ static int fill_and_rename(int dirfd, int fd, const char *temporary, const char 
     return 0;
 }
 
-int replace_file_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode, uid_t uid, gid_t gid,
-                    struct error *e)
+int replace_file_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode, uid_t uid,
+                    gid_t gid, struct error *e)
 {
     char suffix[13];
     random_hex(suffix, 6);

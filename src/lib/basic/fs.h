@@ -11,8 +11,8 @@ int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *re
 
 /* Replaces dirfd/name atomically and durably: temporary file in the same directory (".NAME.XXXXXX.tmp"), fsync, rename, fsync of the
  * directory. uid/gid of −1 keep the process's. Whatever fails leaves the old file as it was. */
-int replace_file_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode, uid_t uid, gid_t gid,
-                    struct error *e);
+int replace_file_at(int dirfd, const char *name, const void *data, size_t size, mode_t mode, uid_t uid,
+                    gid_t gid, struct error *e);
 
 /* The same for a path: opens its directory first. */
 int replace_file(const char *path, const void *data, size_t size, mode_t mode, struct error *e);

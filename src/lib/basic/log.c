@@ -115,7 +115,7 @@ char *log_line(const char *name, enum log_level level, const char *text)
     return line;
 }
 
-static void log_writev(enum log_level level, const char *fmt, va_list ap)
+_printf_(2, 0) static void log_writev(enum log_level level, const char *fmt, va_list ap)
 {
     if (level > state.max)
         return;

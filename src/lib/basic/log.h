@@ -5,7 +5,13 @@
 #include "lib/basic/error.h"
 
 /* The numbers are syslog's. */
-enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+    LOG_LEVEL_ERROR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_NOTICE = 5,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7
+};
 enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_PLAIN, LOG_FORMAT_JOURNAL, LOG_FORMAT_JSON };
 
 /* 'name' (borrowed) stands before each line. AUTO is resolved from the environment here. */
@@ -35,11 +41,12 @@ char *log_line(const char *name, enum log_level level, const char *text);
 /* Exit codes of all our programs; documented in hostlet(7). */
 enum {
     EXIT_OK = 0,
-    EXIT_FAILED = 1,    /* what was asked for failed */
-    EXIT_USAGE = 2,     /* the command line is wrong */
-    EXIT_DOWN = 3,      /* a service that is needed is not running */
-    EXIT_TIMEOUT = 4,   /* not done within --timeout; it goes on in the background */
-    EXIT_PERMANENT = 100, /* do not restart: a human must act (configuration, permissions, a newer file format) */
+    EXIT_FAILED = 1,  /* what was asked for failed */
+    EXIT_USAGE = 2,   /* the command line is wrong */
+    EXIT_DOWN = 3,    /* a service that is needed is not running */
+    EXIT_TIMEOUT = 4, /* not done within --timeout; it goes on in the background */
+    EXIT_PERMANENT =
+        100, /* do not restart: a human must act (configuration, permissions, a newer file format) */
 };
 
 /* For mains alone. fatal: the environment is broken; says so and exits with 'code'. panic: a bug of ours; says so and

@@ -1,0 +1,294 @@
+"""Builds hostlet's variants, runs the tiers of tests, gathers their counts. Called by scripts/test.
+
+Every tier yields results (tier, name, outcome, reason). A unit test program counts as its cmocka cases, an integration
+tier as its pytest cases, a build or a check by one command as one case. The last line printed is the sum, and nothing
+else is read by continuous integration: so whatever goes wrong here becomes a failed case, never a missing one.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parent.parent
+BUILDS = Path(os.environ.get("HOSTLET_BUILD_ROOT") or SOURCE / "build").resolve()
+LOGS = BUILDS / "logs"
+JOBS = str(os.cpu_count() or 2)
+
+VARIANTS = {
+    "hardened": ["--enable-werror"],
+    "failpoints": ["--enable-werror", "--enable-failpoints"],
+    "sanitized": ["--enable-werror", "--enable-sanitizers"],
+    "clang": ["--enable-werror", "CC=clang", "CXX=clang++"],
+}
+
+results = []  # (tier, name, outcome, reason); outcome: passed, failed, skipped
+
+
+def record(tier, name, outcome, reason=""):
+    results.append((tier, name, outcome, reason))
+    if outcome == "failed":
+        print(f"FAILED {tier}: {name}" + (f": {reason}" if reason else ""), flush=True)
+
+
+def run(tier, title, command, *, cwd=SOURCE, timeout=900, live=False, extra_environment=None):
+    """Runs a command with its output in a log of its own (and shown, when live). Returns its exit status; a failure's
+    log is printed."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log_path = LOGS / (re.sub(r"[^A-Za-z0-9]+", "-", f"{tier}-{title}") + ".log")
+    environment = {**os.environ, **(extra_environment or {})}
+    with open(log_path, "wb") as log:
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
+                                   stdout=None if live else log, stderr=subprocess.STDOUT)
+        try:
+            status = process.wait(timeout)
+        except BaseException as error:
+            # The tests' own cleaning up gets its chance before the group is killed.
+            for number, patience in ((signal.SIGINT, 60), (signal.SIGKILL, None)):
+                try:
+                    os.killpg(process.pid, number)
+                    process.wait(patience)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+                except ProcessLookupError:
+                    break
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            print(f"{title}: no end after {timeout} s, stopped", flush=True)
+            status = -1
+    if status != 0 and not live:
+        lines = log_path.read_text(errors="replace").splitlines()
+        print(f"--- {title}: the end of {log_path}")
+        print("\n".join(lines[-150:]), flush=True)
+    return status
+
+
+# Builds
+
+def configure_is_stale():
+    configure = SOURCE / "configure"
+    if not configure.exists() or not (SOURCE / "Makefile.in").exists():
+        return True
+    made = min(configure.stat().st_mtime, (SOURCE / "Makefile.in").stat().st_mtime)
+    inputs = [SOURCE / "configure.ac", SOURCE / "Makefile.am", *SOURCE.glob("*/local.mk"), *SOURCE.glob("src/**/local.mk")]
+    return any(path.stat().st_mtime > made for path in inputs)
+
+
+built = {}  # variant: whether it built
+
+
+def build(variant):
+    """Configures and builds a variant once; returns its directory, or None when that failed."""
+    directory = BUILDS / variant
+    if variant in built:
+        return directory if built[variant] else None
+    started = time.monotonic()
+    built[variant] = False
+    if (SOURCE / "config.status").exists():
+        record("build", variant, "failed", "the checkout was configured in place: run 'make distclean' there first")
+        return None
+    if configure_is_stale() and run("build", "autoreconf", ["autoreconf", "-fi"]) != 0:
+        record("build", variant, "failed", "autoreconf")
+        return None
+    directory.mkdir(parents=True, exist_ok=True)
+    options = VARIANTS[variant]
+    wanted = " ".join(options)
+    stamp = directory / "configured-with"
+    if not (directory / "Makefile").exists() or not stamp.exists() or stamp.read_text() != wanted:
+        # What configure finds out depends on the compiler alone, so the gcc variants share it.
+        cache = BUILDS / ("config.cache.clang" if "CC=clang" in options else "config.cache.gcc")
+        if run("build", f"configure {variant}", [str(SOURCE / "configure"), f"--cache-file={cache}", *options],
+               cwd=directory) != 0:
+            cache.unlink(missing_ok=True)
+            record("build", variant, "failed", "configure")
+            return None
+        stamp.write_text(wanted)
+    status = run("build", f"make {variant}", ["make", "-j", JOBS, "all"], cwd=directory)
+    built[variant] = status == 0
+    record("build", variant, "passed" if status == 0 else "failed", "" if status == 0 else "make")
+    print(f"built {variant} in {time.monotonic() - started:.0f} s", flush=True)
+    return directory if status == 0 else None
+
+
+# Units
+
+CMOCKA_CASE = re.compile(r"^\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$")
+
+
+def read_unit_program(tier, trs):
+    """One test program of automake's harness: its cmocka cases, or itself where it has none or died on the way."""
+    name = trs.stem
+    verdict = re.search(r"^:test-result: (\w+)", trs.read_text(), re.MULTILINE)
+    verdict = verdict.group(1) if verdict else "ERROR"
+    log = trs.with_suffix(".log")
+    text = log.read_text(errors="replace") if log.exists() else ""
+    cases = {}
+    for line in text.splitlines():
+        match = CMOCKA_CASE.match(line)
+        if match:
+            cases[match.group(2)] = {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[match.group(1)]
+    if verdict == "SKIP":
+        record(tier, name, "skipped", text.strip().splitlines()[-1] if text.strip() else "exit 77, without a reason")
+        return
+    for case, outcome in cases.items():
+        reason = ""
+        if outcome == "skipped":
+            told = re.search(rf"^skip {case}: (.*)$", text, re.MULTILINE)
+            reason = told.group(1) if told else "skip() without a reason"
+        record(tier, f"{name}.{case}", outcome, reason)
+    died = verdict not in ("PASS", "XFAIL") and "failed" not in cases.values()
+    if died or not cases:
+        record(tier, name, "failed" if died else "passed", verdict if died else "")
+    if verdict not in ("PASS", "XFAIL"):
+        print(f"--- {log}\n{text[-20000:]}", flush=True)
+
+
+def units(tier, variant):
+    directory = build(variant)
+    if not directory:
+        record(tier, "make check", "failed", f"{variant} was not built")
+        return
+    for old in directory.rglob("*.trs"):
+        old.unlink()
+    environment = {"ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    log_status = run(tier, "make check", ["make", "-k", "-j", JOBS, "check"], cwd=directory,
+                     extra_environment=environment)
+    programs = sorted(directory.rglob("*.trs"))
+    before = len([result for result in results if result[2] == "failed"])
+    for trs in programs:
+        read_unit_program(tier, trs)
+    after = len([result for result in results if result[2] == "failed"])
+    if log_status != 0 and before == after:
+        record(tier, "make check", "failed", "make check ended with an error that no test reported")
+
+
+# Checks by one command
+
+def lint(_pytest_arguments):
+    directory = build("hardened")
+    status = run("lint", "make lint", ["make", "lint"], cwd=directory) if directory else -1
+    record("lint", "make lint", "passed" if status == 0 else "failed")
+
+
+def dist(_pytest_arguments):
+    """make distcheck: an unpacked tarball builds, passes its units, installs and uninstalls without rests."""
+    directory = build("hardened")
+    status = -1
+    if directory:
+        status = run("dist", "make distcheck", ["make", "-j", JOBS, "distcheck"], cwd=directory,
+                     extra_environment={"DISTCHECK_CONFIGURE_FLAGS": "--enable-werror"})
+    record("dist", "make distcheck", "passed" if status == 0 else "failed")
+
+
+# Integration
+
+def read_junit(tier, path):
+    """The cases of a pytest run. Returns how many there were."""
+    count = 0
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        count += 1
+        name = f"{case.get('classname', '').removeprefix('tests.')}.{case.get('name')}"
+        outcome, reason = "passed", ""
+        for child in case:
+            if child.tag in ("failure", "error"):
+                outcome, reason = "failed", (child.get("message") or "").splitlines()[0][:200] if child.get("message") else ""
+                break
+            if child.tag == "skipped":
+                outcome, reason = "skipped", child.get("message") or "no reason given"
+        record(tier, name, outcome, reason)
+    return count
+
+
+def pytest(tier, variant, folder, marker, arguments, timeout=1500):
+    directory = build(variant)
+    if not directory:
+        record(tier, folder, "failed", f"{variant} was not built")
+        return
+    report = LOGS / f"{tier}.xml"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--durations=10",
+               f"--junitxml={report}", "-o", "junit_family=xunit2", "-m", marker]
+    paths = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
+    command += arguments if paths else [str(SOURCE / folder), *arguments]
+    environment = {
+        "HOSTLET_BUILD": str(directory), "HOSTLET_SOURCE": str(SOURCE), "HOSTLET_VARIANT": variant,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # The jailed processes of the sanitized variant: leaks cannot be looked for under ptrace limits or at a kill.
+        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    }
+    status = run(tier, "pytest", command, timeout=timeout, live=True, extra_environment=environment)
+    count = 0
+    try:
+        count = read_junit(tier, report)
+    except (OSError, xml.etree.ElementTree.ParseError) as error:
+        record(tier, "pytest", "failed", f"no report: {error}")
+        return
+    # 0: all passed, 1: some failed (counted above), 5: nothing collected, which an expression (-k) may well mean.
+    if status not in (0, 1, 5) or (status == 1 and not any(r[0] == tier and r[2] == "failed" for r in results)):
+        record(tier, "pytest", "failed", f"pytest ended with status {status}")
+    if count == 0:
+        print(f"{tier}: no test was selected", flush=True)
+
+
+TIERS = {
+    "lint": ("formatting, shell scripts, house rules", lint),
+    "unit": ("unit tests of the hardened build (gcc)", lambda _: units("unit", "hardened")),
+    "sanitized": ("unit tests under ASan and UBSan", lambda _: units("sanitized", "sanitized")),
+    "clang": ("compiled by clang, unit tests", lambda _: units("clang", "clang")),
+    "dist": ("make distcheck", dist),
+    "integration": ("the real tree with a real dockerd, the hardened build",
+                    lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints", rest)),
+    "failpoints": ("processes killed at every failpoint",
+                   lambda rest: pytest("failpoints", "failpoints", "tests/integration", "failpoints", rest)),
+    "sanitized-tree": ("the tree under ASan and UBSan, without its jail",
+                       lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration", "sanitized", rest)),
+}
+
+
+def summary(started):
+    for tier, name, _, reason in (result for result in results if result[2] == "skipped"):
+        print(f"skipped {tier}: {name}: {reason}")
+    for tier, name, _, reason in (result for result in results if result[2] == "failed"):
+        print(f"failed {tier}: {name}" + (f": {reason}" if reason else ""))
+    counts = {outcome: sum(1 for r in results if r[2] == outcome) for outcome in ("passed", "failed", "skipped")}
+    print(f"took {time.monotonic() - started:.0f} s")
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped", flush=True)
+    return 1 if counts["failed"] or not counts["passed"] else 0
+
+
+def main(arguments):
+    if arguments and arguments[0] in ("-h", "--help", "--list"):
+        print("usage: scripts/test [TIER…] [pytest's arguments: -k EXPRESSION, FILE.py…]\ntiers, in this order:")
+        for name, (what, _) in TIERS.items():
+            print(f"  {name:15} {what}")
+        return 0
+    split = next((i for i, argument in enumerate(arguments) if argument not in TIERS), len(arguments))
+    chosen, rest = arguments[:split] or list(TIERS), arguments[split:]
+    if split == 0 and rest and not rest[0].startswith("-") and not rest[0].split("::")[0].endswith(".py"):
+        print(f"scripts/test: no tier '{rest[0]}'; scripts/test --list shows them", file=sys.stderr)
+        return 2
+    started = time.monotonic()
+    for name in chosen:
+        print(f"=== {name}: {TIERS[name][0]}", flush=True)
+        begun = time.monotonic()
+        try:
+            TIERS[name][1](rest)
+        except Exception as error:  # a broken tier must not hide the others
+            record(name, "runner", "failed", f"{type(error).__name__}: {error}")
+        print(f"=== {name}: {time.monotonic() - begun:.0f} s", flush=True)
+    return summary(started)
+
+
+if __name__ == "__main__":
+    if shutil.which("make") is None:
+        print("scripts/test: 'make' is missing: run scripts/deps", file=sys.stderr)
+        print("0 passed, 1 failed, 0 skipped")
+        sys.exit(1)
+    sys.exit(main(sys.argv[1:]))
