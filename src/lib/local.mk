@@ -8,7 +8,7 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
 	src/lib/basic/util.c src/lib/basic/util.h
-libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS)
+libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(CRYPTO_CFLAGS)
 
 include src/lib/package/local.mk
 include src/lib/http/local.mk
