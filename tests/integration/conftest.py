@@ -1,11 +1,183 @@
-"""The integration tests' ground: what every test can ask for. The fixtures themselves stand in lib/."""
+"""The integration tests' ground: what every test can ask for. The real daemons stand in lib/."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from lib import ground, images, packages  # noqa: E402
+from lib.dockerd import Dockerd  # noqa: E402
+from lib.nginx import Nginx  # noqa: E402
+from lib.registry import Registry  # noqa: E402
+from lib.tree import Tree  # noqa: E402
+
+TEST_LIMIT = 180  # seconds; a test may ask for more by @pytest.mark.limit(N)
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "failpoints: needs a build with --enable-failpoints, and runs there alone")
     config.addinivalue_line("markers", "sanitized: runs with the sanitized build as well")
+    config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the integration tests start dockerd and hostletd: run them as root")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """No test hangs for ever: after its limit it fails with the place where it stood."""
+    marker = item.get_closest_marker("limit")
+    limit = marker.args[0] if marker else TEST_LIMIT
+
+    def too_long(*_):
+        raise TimeoutError(f"the test ran for more than {limit} s")
+    old = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, old)
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the ends of its trees' logs."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for tree in getattr(item, "hostlet_trees", []):
+            report.sections.append((f"log of {tree.prefix}", tree.log()[-12000:]))
+
+
+# Places
+
+@pytest.fixture(scope="session")
+def session_place():
+    """A directory for what lives as long as the session, removed at its end."""
+    place = ground.make_place("session")
+    yield place
+    ground.remove(place)
+
+
+@pytest.fixture
+def place():
+    """A directory of one test, which service users may enter, removed afterwards."""
+    directory = ground.make_place("case")
+    yield directory
+    ground.remove(directory)
+
+
+# Daemons
+
+@pytest.fixture(scope="session")
+def dockerd(session_place):
+    """The session's private Docker daemon (lib/dockerd.py), with the three images of lib/images.py."""
+    daemon = Dockerd(session_place / "docker")
+    daemon.place.mkdir()
+    try:
+        daemon.start()
+        images.load_busybox(daemon.engine)
+        images.load_shell(daemon.engine)
+        images.load_entry(daemon.engine)
+        yield daemon
+    finally:
+        daemon.stop()
+
+
+@pytest.fixture
+def engine(dockerd):
+    """The private daemon's API; every container is removed when the test ends."""
+    yield dockerd.engine
+    if dockerd.process.poll() is not None:
+        dockerd.start()
+    dockerd.remove_containers()
+
+
+@pytest.fixture
+def busybox_image(engine):
+    """/bin/sh, httpd, nc and the other applets; no entrypoint."""
+    return images.BUSYBOX
+
+
+@pytest.fixture
+def shell_image(engine):
+    """Nothing but /bin/sh: no tools, no /etc/passwd, no /tmp."""
+    return images.SHELL
+
+
+@pytest.fixture
+def entry_image(engine):
+    """An ordinary image: ENTRYPOINT, CMD, USER 65534; serves /www on port 8080."""
+    return images.ENTRY
+
+
+@pytest.fixture(scope="session")
+def registry(session_place):
+    """An image registry on loopback, open to all."""
+    server = Registry(session_place / "registry")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def private_registry(session_place):
+    """An image registry on loopback that wants user "tester", password "secret"."""
+    server = Registry(session_place / "private-registry", ("tester", "secret"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def nginx(place):
+    """A web server of the directory nginx.root (lib/nginx.py tells its locations)."""
+    server = Nginx(place / "nginx")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def repository(place):
+    """An empty repository of packages in a directory (lib/packages.py)."""
+    made = packages.Repository(place / "repository")
+    made.url = f"file://{made.directory}"
+    return made
+
+
+# Trees
+
+@pytest.fixture
+def make_tree(place, request):
+    """make_tree(settings, name=…, environment=…) gives a Tree that is not started yet; it is stopped after the test."""
+    trees = request.node.hostlet_trees = []
+
+    def make(settings=None, name="tree", environment=None):
+        tree = Tree(place / name, settings, environment)
+        trees.append(tree)
+        return tree
+    yield make
+    for tree in trees:
+        tree.stop()
+
+
+@pytest.fixture
+def docker_settings(dockerd):
+    """Settings of a tree on the private daemon. What a test adds goes into a copy of its own."""
+    return {"driver": {"runtime": "docker", "docker_socket": str(dockerd.socket)}}
+
+
+@pytest.fixture
+def tree(make_tree, docker_settings, engine, repository):
+    """A started tree on the private daemon, with 'repository' as its repository of packages."""
+    settings = {**docker_settings, "fetcher": {"repositories": repository.url}}
+    return make_tree(settings).start()
+
+
+@pytest.fixture
+def null_tree(make_tree, repository):
+    """A started tree whose containers are made up (runtime = null): for what needs no Docker."""
+    return make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()

@@ -1,0 +1,118 @@
+"""A private Docker daemon: real, with --live-restore, on a socket and a bridge of its own, and gone afterwards."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+from pathlib import Path
+
+from . import ground
+from .engine import Engine, EngineError
+
+
+class Dockerd:
+    """One daemon in the directory 'place'. It leaves the machine's packet filter alone: published ports are served by
+    docker-proxy, which needs no rules, so it works where iptables is missing or broken."""
+
+    def __init__(self, place):
+        self.place = Path(place)
+        self.socket = self.place / "docker.sock"
+        self.log = self.place / "dockerd.log"
+        self.pid_file = self.place / "docker.pid"
+        self.engine = Engine(self.socket)
+        self.process = None
+        self.bridge = None
+        self.driver = None
+
+    def _make_bridge(self):
+        """A bridge and a network of its own, chosen so that two test runs do not meet."""
+        for _ in range(50):
+            name = f"hl{random.randrange(16 ** 8):08x}"
+            network = f"10.{random.randint(128, 250)}.{random.randint(0, 250)}"
+            routes = subprocess.run(["ip", "-4", "route", "show", f"{network}.0/24"], capture_output=True, text=True,
+                                    check=True).stdout
+            if routes.strip():
+                continue
+            subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+            subprocess.run(["ip", "address", "add", f"{network}.1/24", "dev", name], check=True)
+            subprocess.run(["ip", "link", "set", name, "up"], check=True)
+            self.bridge = name
+            (self.place / "bridge").write_text(name)
+            return
+        raise AssertionError("no free network for a bridge")
+
+    def _command(self, driver):
+        return ["dockerd", "--live-restore", "--data-root", self.place / "data", "--exec-root", self.place / "exec",
+                "--pidfile", self.pid_file, "--host", f"unix://{self.socket}", "--bridge", self.bridge,
+                "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+                "--storage-driver", driver, "--group", "root", "--shutdown-timeout", "3"]
+
+    def start(self):
+        """Starts it and waits until it answers; the storage driver is the best that works here."""
+        if not self.bridge:
+            self._make_bridge()
+        drivers = [self.driver] if self.driver else ["overlay2", "vfs"]
+        for driver in drivers:
+            # What an earlier daemon of ours left when it was killed stops the next one from starting.
+            for stale in (self.pid_file, self.place / "exec/containerd/containerd.pid"):
+                self._end(stale)
+            self.process = ground.start(self._command(driver), self.log)
+            with contextlib.suppress(ChildProcessError):
+                ground.wait_until(self._answers, 60, "dockerd answers")
+                self.driver = driver
+                return
+        raise AssertionError("dockerd does not start:\n" + self.log.read_text(errors="replace")[-4000:])
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise ChildProcessError(f"dockerd ended with status {self.process.returncode}")
+        return self.engine.request("GET", "/_ping", timeout=2) == b"OK"
+
+    @staticmethod
+    def _end(pid_file):
+        """Ends the process that a pid file names, and removes the file."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(pid_file.read_text())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if str(pid_file.parent).encode() in command:
+                os.kill(pid, signal.SIGKILL)
+                ground.wait_until(lambda: not ground.alive(pid), 10, f"process {pid} ends")
+        pid_file.unlink(missing_ok=True)
+
+    def kill(self):
+        """SIGKILL to dockerd alone. Containers and their shims live on."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self, number=signal.SIGKILL):
+        """Ends the daemon with a signal and starts it again; live-restore takes the containers over."""
+        self.process.send_signal(number)
+        self.process.wait(60)
+        self.start()
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """The daemon hangs (SIGSTOP) inside of this context: it accepts connections and never answers."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def remove_containers(self):
+        for item in self.engine.containers():
+            with contextlib.suppress(EngineError):
+                self.engine.request("POST", f"/containers/{item['Id']}/update", {"RestartPolicy": {"Name": "no"}})
+            self.engine.remove(item["Id"])
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            with contextlib.suppress(OSError, EngineError):
+                self.remove_containers()
+            ground.stop(self.process, 20)
+        ground.kill_processes_naming(str(self.place / "exec"))
+        ground.unmount_below(self.place)
+        if self.bridge:
+            subprocess.run(["ip", "link", "delete", self.bridge], check=False)
+            self.bridge = None

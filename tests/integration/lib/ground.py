@@ -1,0 +1,151 @@
+"""What every daemon of the tests needs: a place, a port, a patient wait, and an end that leaves nothing behind."""
+
+import contextlib
+import ctypes
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+PREFIX = "hostlet-test-"
+PLACE = Path("/var/tmp")
+
+
+def wait_until(predicate, timeout=10.0, what="the condition", interval=0.01):
+    """Calls 'predicate' until it returns something true, which is returned. After 'timeout' seconds fails, naming 'what'
+    and the predicate's last answer or exception."""
+    deadline = time.monotonic() + timeout
+    last = None
+    while True:
+        try:
+            last = predicate()
+            if last:
+                return last
+        except (AssertionError, OSError, LookupError, ValueError) as error:
+            last = error
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"{what}: not within {timeout} s; last seen: {last!r}")
+        time.sleep(interval)
+        interval = min(interval * 1.5, 0.2)
+
+
+def free_port():
+    """A TCP port that nobody listens on, below the range that the kernel gives to outgoing connections."""
+    for _ in range(200):
+        port = random.randint(10000, 32000)
+        with socket.socket() as probe:
+            with contextlib.suppress(OSError):
+                probe.bind(("0.0.0.0", port))
+                return port
+    raise AssertionError("no free TCP port found")
+
+
+def connects(port, host="127.0.0.1"):
+    """Whether someone accepts connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+# Processes
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _end_with_parent():
+    _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def start(command, log, *, environment=None, **options):
+    """Starts a daemon in a process group of its own, with its output in the file 'log'. It gets SIGTERM when the tests
+    die."""
+    with open(log, "ab") as output:
+        return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                env=environment, start_new_session=True, preexec_fn=_end_with_parent, **options)
+
+
+def stop(process, timeout=15):
+    """SIGTERM, then SIGKILL to what 'start' started. Returns the exit status."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def processes_naming(text):
+    """Process ids whose command line names 'text' (a unique path), ourselves not among them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(entry.name) != os.getpid() and text.encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def kill_processes_naming(text):
+    def gone():
+        pids = processes_naming(text)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pids
+    wait_until(gone, 10, f"the processes of {text} are gone")
+
+
+def alive(pid):
+    """Whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+# Places
+
+def unmount_below(directory):
+    """Unmounts, innermost first, whatever is mounted at or below a directory."""
+    directory = str(directory)
+    points = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        point = line.split()[4].encode().decode("unicode_escape")
+        if point == directory or point.startswith(directory + "/"):
+            points.append(point)
+    for point in sorted(points, key=len, reverse=True):
+        subprocess.run(["umount", "--lazy", point], check=False)
+
+
+def remove(directory):
+    """Removes a directory that daemons and containers wrote in."""
+    unmount_below(directory)
+    with contextlib.suppress(FileNotFoundError):
+        (Path(directory) / "owner").unlink()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sweep():
+    """Ends and removes what an earlier run left that was killed."""
+    for place in PLACE.glob(PREFIX + "*"):
+        try:
+            owner = int((place / "owner").read_text())
+        except (OSError, ValueError):
+            continue
+        if not alive(owner):
+            kill_processes_naming(str(place))
+            remove(place)
+
+
+def make_place(name):
+    """A directory below /var/tmp, which service users may enter, and which the next run removes should we be killed."""
+    _sweep()
+    place = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-", dir=PLACE))
+    (place / "owner").write_text(str(os.getpid()))
+    place.chmod(0o755)
+    return place

@@ -1,0 +1,90 @@
+"""Small images made from what Debian ships, so that no test needs a registry of the internet."""
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+BUSYBOX = "hostlet-test/busybox:1"
+SHELL = "hostlet-test/shell:1"
+ENTRY = "hostlet-test/entry:1"
+
+
+class _Tar:
+    def __init__(self):
+        self.buffer = io.BytesIO()
+        self.tar = tarfile.open(fileobj=self.buffer, mode="w")
+
+    def directory(self, name, mode=0o755):
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.mode = tarfile.DIRTYPE, mode
+        self.tar.addfile(entry)
+
+    def file(self, name, data, mode=0o644):
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(data), mode
+        self.tar.addfile(entry, io.BytesIO(data))
+
+    def link(self, name, target):
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = tarfile.SYMTYPE, target
+        self.tar.addfile(entry)
+
+    def bytes(self):
+        self.tar.close()
+        return self.buffer.getvalue()
+
+
+def busybox_tar(extra=None):
+    """A root with busybox and its applets; 'extra' maps further file names to their bytes."""
+    tar = _Tar()
+    for name in ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "etc", "root", "home", "opt", "www"):
+        tar.directory(name)
+    tar.directory("tmp", 0o1777)
+    tar.file("bin/busybox", Path("/bin/busybox").read_bytes(), 0o755)
+    listing = subprocess.run(["/bin/busybox", "--list-full"], capture_output=True, text=True, check=True).stdout
+    for applet in listing.split():
+        if applet not in ("bin/busybox", "linuxrc"):
+            tar.link(applet, "/bin/busybox")
+    tar.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
+    tar.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+    tar.file("www/index.html", b"hello from the image\n")
+    for name, data in (extra or {}).items():
+        tar.file(name, data, 0o755)
+    return tar.bytes()
+
+
+def shell_tar():
+    """A root with nothing but /bin/sh (dash) and the libraries that it loads: no user, no tool, no /tmp."""
+    tar = _Tar()
+    tar.directory("bin")
+    tar.file("bin/sh", Path("/bin/dash").resolve().read_bytes(), 0o755)
+    made = {"bin"}
+    for word in subprocess.run(["ldd", "/bin/dash"], capture_output=True, text=True, check=True).stdout.split():
+        if word.startswith("/"):
+            parent = word.lstrip("/").rpartition("/")[0]
+            for depth in range(1, parent.count("/") + 2):
+                name = "/".join(parent.split("/")[:depth])
+                if name not in made:
+                    tar.directory(name)
+                    made.add(name)
+            tar.file(word.lstrip("/"), Path(word).resolve().read_bytes(), 0o755)
+    return tar.bytes()
+
+
+def load_busybox(engine, reference=BUSYBOX, extra=None):
+    engine.import_image(reference, busybox_tar(extra), ['CMD ["/bin/sh"]'])
+    return reference
+
+
+def load_shell(engine, reference=SHELL):
+    engine.import_image(reference, shell_tar())
+    return reference
+
+
+def load_entry(engine, reference=ENTRY):
+    """An ordinary image with its own user and entrypoint: a web server of /www on port 8080."""
+    engine.import_image(reference, busybox_tar(), [
+        'ENTRYPOINT ["/bin/busybox", "httpd", "-f", "-v", "-p", "8080"]', 'CMD ["-h", "/www"]', "USER 65534:65534",
+        "WORKDIR /www", "ENV GREETING=hello", "EXPOSE 8080"])
+    return reference
