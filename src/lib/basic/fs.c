@@ -119,12 +119,12 @@ int open_dir_at(int dirfd, const char *path, struct error *e)
 int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct error *e)
 {
     struct open_how how = {
-        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY),
+        .flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
         .mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
     };
     if (!(flags & O_PATH))
-        how.flags |= O_NONBLOCK;
+        how.flags |= O_NONBLOCK | O_NOCTTY; /* openat2 refuses O_PATH with either */
     int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
     return fd < 0 ? error_os(e, errno, "cannot open '%s'", path) : fd;
 }
