@@ -1,1 +1,64 @@
-# src/inagent
+# src/inagent: process 1 of containers. It runs inside of other people's images, so it is one static binary, built with
+# musl whatever the rest is built with: its sources never meet AM_CFLAGS, the sanitizers or the C library's headers.
+INAGENT = inagent-linux-$(HOSTLET_ARCH)
+
+# What knows neither processes nor the container: compiled a second time, by the host's compiler, for the unit tests.
+INAGENT_PURE = \
+	src/inagent/plan.c src/inagent/plan.h \
+	src/inagent/spec.c src/inagent/spec.h \
+	src/inagent/template.c src/inagent/template.h \
+	src/inagent/users.c src/inagent/users.h \
+	src/inagent/variables.c src/inagent/variables.h
+
+INAGENT_OWN = \
+	src/inagent/daemon.c src/inagent/daemon.h \
+	src/inagent/environment.c src/inagent/environment.h \
+	src/inagent/home.c src/inagent/home.h \
+	src/inagent/main.c \
+	src/inagent/musl/linux/openat2.h \
+	src/inagent/musl/shims.c src/inagent/musl/shims.h \
+	src/inagent/run.c src/inagent/run.h \
+	src/inagent/shutdown.c src/inagent/shutdown.h \
+	src/inagent/watch.c src/inagent/watch.h
+
+# The shared sources that are fit for musl; the linker drops what is not used of them.
+INAGENT_SHARED = \
+	src/lib/basic/cleanup.h \
+	src/lib/basic/error.c src/lib/basic/error.h \
+	src/lib/basic/fs.c src/lib/basic/fs.h \
+	src/lib/basic/log.c src/lib/basic/log.h \
+	src/lib/basic/util.c src/lib/basic/util.h
+
+INAGENT_FILES = $(INAGENT_PURE) $(INAGENT_OWN) $(INAGENT_SHARED)
+
+# musl has no fortified functions, and musl-gcc's start files are not those of a static PIE: the rest of the hardening
+# stays. jansson's two headers are taken into a directory of their own, because their own directory is the C library's.
+INAGENT_COMPILE = -std=gnu11 $(WARNINGS) -Os -fstack-protector-strong -fstack-clash-protection \
+	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+INAGENT_PREPROCESS = -D_GNU_SOURCE -DINAGENT_VERSION='"$(PACKAGE_VERSION)"' \
+	-include $(srcdir)/src/inagent/musl/shims.h -I$(srcdir)/src -I$(srcdir)/src/inagent/musl -Isrc/inagent/include
+INAGENT_LINK = -static -s -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections
+
+$(INAGENT): $(INAGENT_FILES) config.status
+	$(AM_V_CCLD)$(MKDIR_P) src/inagent/include && \
+	cp "$(JANSSON_INCLUDEDIR)/jansson.h" "$(JANSSON_INCLUDEDIR)/jansson_config.h" src/inagent/include/ && \
+	sources= && for file in $(INAGENT_FILES); do \
+	  case $$file in *.c) sources="$$sources $(srcdir)/$$file" ;; esac; \
+	done && \
+	$(MUSL_CC) $(INAGENT_PREPROCESS) $(INAGENT_COMPILE) $(INAGENT_LINK) -o $@.tmp $$sources \
+	  "$(JANSSON_LIBDIR)/libjansson.a" && mv $@.tmp $@
+
+pkglibexec_SCRIPTS += $(INAGENT)
+CLEANFILES += $(INAGENT) $(INAGENT).tmp src/inagent/include/jansson.h src/inagent/include/jansson_config.h
+EXTRA_DIST += $(INAGENT_OWN) $(INAGENT_PURE)
+
+# The entrypoint that the provisioner puts beside it.
+inagentdir = $(pkgdatadir)
+dist_inagent_DATA = src/inagent/ininit
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_inagent
+TESTS += tests/unit/test_inagent
+tests_unit_test_inagent_SOURCES = tests/unit/test_inagent.c $(INAGENT_PURE)
+tests_unit_test_inagent_LDADD = $(UNIT_LIBS)
+endif

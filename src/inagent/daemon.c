@@ -1,0 +1,218 @@
+/* The daemon: signals, the specification and the tasks in one loop, which sleeps while nothing happens.
+ *
+ * Its job: to start the tasks of the application in their order, to reap everything that ends, and to end all
+ * of it well. Its privileges: those of the container's root. Its failures: a specification that it cannot use
+ * is said and waited out; a task that fails on probation ends the container, with the task's exit code, for
+ * hostlet to see. */
+#include "inagent/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "inagent/plan.h"
+#include "inagent/run.h"
+#include "inagent/shutdown.h"
+#include "inagent/spec.h"
+#include "inagent/watch.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+
+/* The contract's largest message; a specification comes in one. */
+#define SPEC_MAX ((size_t)16 << 20)
+
+struct daemon {
+    const struct environment *environment;
+    const char *home;
+    struct plan plan;
+    struct watch watch;
+    struct shutdown shutdown;
+    int signals;
+};
+
+void daemon_signals(sigset_t *ret)
+{
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGIO};
+    sigemptyset(ret);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        sigaddset(ret, numbers[i]);
+}
+
+/* Says once what of the specification does not run, and why. What can never run is a failure like another. */
+static void announce(struct daemon *d, uint64_t now)
+{
+    for (size_t i = 0; i < d->plan.n_tasks; i++) {
+        struct task *task = d->plan.tasks[i];
+        const char *name = task->definition.name;
+        const struct task *other = plan_waits_for(&d->plan, task);
+        enum task_trigger kind = other ? other->definition.trigger : TRIGGER_NONE;
+        if (!task->present || task->announced)
+            continue;
+        task->announced = true;
+        if (task->problem)
+            log_error("task '%s' failed: %s", name, task->problem);
+        else if (task->definition.trigger == TRIGGER_INTERVAL)
+            log_notice("task '%s' has interval_seconds: not run yet by this version", name);
+        else if (task->definition.trigger == TRIGGER_CRON)
+            log_notice("task '%s' has cron: not run yet by this version", name);
+        else if (task->definition.trigger == TRIGGER_NONE)
+            log_notice("task '%s' has no trigger: never run", name);
+        else if (kind == TRIGGER_INTERVAL || kind == TRIGGER_CRON)
+            log_notice("task '%s' waits for '%s', which is not run yet by this version", name,
+                       other->definition.name);
+        if (task->problem && task->definition.trigger == TRIGGER_ON_STARTUP && now < d->plan.probation_end)
+            shutdown_abandon(&d->shutdown, 1, now);
+    }
+}
+
+static int load(struct daemon *d, struct spec *ret, struct error *e)
+{
+    _cleanup_free_ char *path = xasprintf("%s/" SPEC_NAME, d->watch.path), *data = NULL;
+    size_t size;
+    int r = read_file_at(AT_FDCWD, path, SPEC_MAX, &data, &size, e);
+    return r < 0 ? r : spec_parse(data, size, &d->environment->identity, ret, e);
+}
+
+/* Takes a new specification, if there is one. A bad one changes nothing. */
+static void reload(struct daemon *d, uint64_t now)
+{
+    if (!watch_changed(&d->watch) || d->shutdown.phase != SHUTDOWN_NOT)
+        return;
+    struct error e = ERROR_INIT;
+    struct spec spec;
+    if (load(d, &spec, &e) < 0) {
+        log_error("spec_load failed: %s; waiting for another " SPEC_NAME, e.message);
+        return;
+    }
+    log_info("specification of '%s', revision %.0f: %zu tasks", spec.instance, spec.revision, spec.n_tasks);
+    plan_update(&d->plan, spec.tasks, spec.n_tasks);
+    spec_clear(&spec);
+    announce(d, now);
+}
+
+static void task_ended(struct daemon *d, struct task *task, int exit_code, uint64_t now)
+{
+    const char *name = task->definition.name;
+    enum task_verdict verdict = plan_ended(&d->plan, task, exit_code, now);
+    double seconds = (double)(now - task->begun) / (double)USEC_PER_SEC;
+    switch (verdict) {
+    case VERDICT_DONE:
+        log_info("task '%s' succeeded after %.1f s", name, seconds);
+        break;
+    case VERDICT_AGAIN:
+        log_warning("task '%s' failed with exit code %d after %.1f s (attempt %u); again in %.0f s", name,
+                    exit_code, seconds, task->attempts, (double)(task->due - now) / (double)USEC_PER_SEC);
+        break;
+    case VERDICT_GIVEN_UP:
+        log_error("task '%s' failed with exit code %d after %.1f s (attempt %u); not tried again", name,
+                  exit_code, seconds, task->attempts);
+        break;
+    case VERDICT_FATAL:
+        log_error(
+            "task '%s' failed with exit code %d after %.1f s (attempt %u), on probation: the container ends",
+            name, exit_code, seconds, task->attempts);
+        shutdown_abandon(&d->shutdown, exit_code, now);
+        break;
+    }
+}
+
+/* Those that nobody knows are the orphans of tasks, which process 1 inherits. */
+static void reap(struct daemon *d, uint64_t now)
+{
+    pid_t pid;
+    int status;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct task *task = plan_find_pid(&d->plan, pid);
+        if (!task)
+            shutdown_ended(&d->shutdown, pid, run_exit_code(status), now);
+        else if (d->shutdown.phase == SHUTDOWN_NOT)
+            task_ended(d, task, run_exit_code(status), now);
+    }
+    if (pid < 0 && errno == ECHILD)
+        shutdown_alone(&d->shutdown);
+}
+
+static void start_tasks(struct daemon *d, uint64_t now)
+{
+    struct task *task;
+    while (d->shutdown.phase == SHUTDOWN_NOT && (task = plan_next(&d->plan, now))) {
+        struct error e = ERROR_INIT;
+        pid_t pid = run_task(&task->definition, d->home, &e);
+        plan_began(task, pid, now);
+        if (pid > 0) {
+            log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
+        } else {
+            log_error("task '%s': %s", task->definition.name, e.message);
+            task_ended(d, task, 1, now);
+        }
+    }
+}
+
+static void read_signals(struct daemon *d, uint64_t now)
+{
+    struct signalfd_siginfo info;
+    while (read(d->signals, &info, sizeof info) == sizeof info)
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+        case SIGIO:
+            break; /* what they announce is looked for in every round */
+        default:
+            log_info("stopping, on signal %u", info.ssi_signo);
+            shutdown_begin(&d->shutdown, &d->plan, d->home, 0, d->environment->stop_timeout_usec, now);
+        }
+}
+
+static void wait_for_events(struct daemon *d)
+{
+    uint64_t wakeup =
+        d->shutdown.phase == SHUTDOWN_NOT ? plan_wakeup(&d->plan) : shutdown_wakeup(&d->shutdown);
+    uint64_t now = now_monotonic_usec(), wait = wakeup > now ? wakeup - now : 0;
+    struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
+    struct pollfd fds[] = {{.fd = d->signals, .events = POLLIN}, {.fd = d->watch.inotify, .events = POLLIN}};
+    if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR)
+        fatal(EXIT_FAILED, "cannot wait for events: %s", strerrordesc_np(errno));
+}
+
+static void loop(struct daemon *d)
+{
+    while (d->shutdown.phase != SHUTDOWN_OVER) {
+        uint64_t now = now_monotonic_usec();
+        read_signals(d, now);
+        reap(d, now);
+        watch_drain(&d->watch);
+        reload(d, now);
+        start_tasks(d, now);
+        shutdown_tick(&d->shutdown, now);
+        /* With no child at all there is no SIGCHLD to wait for. */
+        if (d->shutdown.phase == SHUTDOWN_WAITING)
+            reap(d, now);
+        if (d->shutdown.phase != SHUTDOWN_OVER)
+            wait_for_events(d);
+    }
+}
+
+int daemon_run(const struct environment *environment, const char *home, uint64_t begun)
+{
+    struct daemon d = {.environment = environment, .home = home, .watch = WATCH_INIT, .signals = -1};
+    d.plan.probation_end = begun + environment->probation_usec;
+    sigset_t signals;
+    daemon_signals(&signals);
+    d.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (d.signals < 0)
+        fatal(EXIT_FAILED, "cannot make a signalfd: %s", strerrordesc_np(errno));
+    _cleanup_free_ char *directory = xasprintf("%s/.innerstack", home);
+    struct error e = ERROR_INIT;
+    if (watch_begin(&d.watch, directory, &e) < 0)
+        log_warning("%s: a new " SPEC_NAME " is not noticed", e.message);
+    _cleanup_free_ char *path = xasprintf("%s/" SPEC_NAME, directory);
+    if (access(path, F_OK) < 0)
+        log_error("spec_load failed: '%s': %s; waiting for it", path, strerrordesc_np(errno));
+    loop(&d);
+    watch_end(&d.watch);
+    plan_clear(&d.plan);
+    close_fd(d.signals);
+    return d.shutdown.exit_code;
+}

@@ -1,0 +1,124 @@
+/* The way down; see shutdown.h. All of it is for process 1: kill(-1) means the container. */
+#include "inagent/shutdown.h"
+
+#include <signal.h>
+
+#include "inagent/run.h"
+#include "lib/basic/log.h"
+
+/* The contract's time for each on_shutdown task. */
+#define TASK_USEC (5 * USEC_PER_SEC)
+/* Before the stop timeout comes our own SIGKILL; before that, SIGTERM with some time to act on it. */
+#define KILL_BEFORE_USEC (1 * USEC_PER_SEC)
+#define ASK_BEFORE_USEC  (2 * USEC_PER_SEC)
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void set_phase(struct shutdown *shutdown, enum shutdown_phase phase)
+{
+    static const char *const names[] = {"running", "on_shutdown tasks", "SIGTERM sent to everything", "over"};
+    if (phase != shutdown->phase)
+        log_info("stopping: %s", names[phase]);
+    shutdown->phase = phase;
+}
+
+static void ask_all(struct shutdown *shutdown)
+{
+    set_phase(shutdown, SHUTDOWN_WAITING);
+    kill(-1, SIGTERM);
+    kill(-1, SIGCONT); /* a stopped process takes its SIGTERM when it goes on */
+}
+
+static void run_next(struct shutdown *shutdown, uint64_t now)
+{
+    shutdown->task = NULL;
+    shutdown->pid = 0;
+    while (now < shutdown->ask_at && shutdown->next < shutdown->plan->n_tasks) {
+        const struct task *task = shutdown->plan->tasks[shutdown->next++];
+        if (!task->present || task->definition.trigger != TRIGGER_ON_SHUTDOWN)
+            continue;
+        struct error e = ERROR_INIT;
+        pid_t pid = run_task(&task->definition, shutdown->home, &e);
+        if (pid < 0) {
+            log_error("task '%s': %s", task->definition.name, e.message);
+            continue;
+        }
+        log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
+        shutdown->task = task;
+        shutdown->pid = pid;
+        shutdown->task_deadline = smaller(now + TASK_USEC, shutdown->ask_at);
+        return;
+    }
+    ask_all(shutdown);
+}
+
+void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const char *home, int exit_code,
+                    uint64_t timeout, uint64_t now)
+{
+    if (shutdown->phase != SHUTDOWN_NOT)
+        return;
+    /* A timeout too short for whole seconds is halved. */
+    uint64_t patience = timeout > 2 * KILL_BEFORE_USEC ? timeout - KILL_BEFORE_USEC : timeout / 2;
+    shutdown->kill_at = now + patience;
+    shutdown->ask_at = shutdown->kill_at - smaller(ASK_BEFORE_USEC, patience / 2);
+    shutdown->exit_code = exit_code;
+    shutdown->plan = plan;
+    shutdown->home = home;
+    set_phase(shutdown, SHUTDOWN_TASKS);
+    run_next(shutdown, now);
+}
+
+void shutdown_abandon(struct shutdown *shutdown, int exit_code, uint64_t now)
+{
+    if (shutdown->phase != SHUTDOWN_NOT)
+        return;
+    shutdown->exit_code = exit_code;
+    shutdown->kill_at = now + ASK_BEFORE_USEC;
+    ask_all(shutdown);
+}
+
+void shutdown_ended(struct shutdown *shutdown, pid_t pid, int exit_code, uint64_t now)
+{
+    if (shutdown->phase != SHUTDOWN_TASKS || pid != shutdown->pid)
+        return;
+    if (exit_code == 0)
+        log_info("task '%s' succeeded", shutdown->task->definition.name);
+    else
+        log_warning("task '%s' failed with exit code %d", shutdown->task->definition.name, exit_code);
+    run_next(shutdown, now);
+}
+
+void shutdown_alone(struct shutdown *shutdown)
+{
+    if (shutdown->phase == SHUTDOWN_WAITING)
+        set_phase(shutdown, SHUTDOWN_OVER);
+}
+
+void shutdown_tick(struct shutdown *shutdown, uint64_t now)
+{
+    if (shutdown->phase == SHUTDOWN_TASKS && now >= shutdown->task_deadline) {
+        log_warning("task '%s' takes too long: killed", shutdown->task->definition.name);
+        kill(-shutdown->pid, SIGKILL);
+        run_next(shutdown, now);
+    }
+    if (shutdown->phase == SHUTDOWN_WAITING && now >= shutdown->kill_at) {
+        log_warning("processes are left after SIGTERM: killed");
+        kill(-1, SIGKILL);
+        set_phase(shutdown, SHUTDOWN_OVER);
+    }
+}
+
+uint64_t shutdown_wakeup(const struct shutdown *shutdown)
+{
+    switch (shutdown->phase) {
+    case SHUTDOWN_TASKS:
+        return shutdown->task_deadline;
+    case SHUTDOWN_WAITING:
+        return shutdown->kill_at;
+    default:
+        return UINT64_MAX;
+    }
+}

@@ -1,0 +1,25 @@
+/* app_replica.json: what hostlet tells the container about itself, as far as inagent uses it. */
+#pragma once
+
+#include "inagent/plan.h"
+#include "lib/basic/error.h"
+
+/* Who we are, from the environment (contract section 5). */
+struct identity {
+    const char *host_id; /* borrowed */
+    int64_t replica_id;
+};
+
+struct spec {
+    struct task_definition *tasks; /* in the document's order, each name once */
+    size_t n_tasks;
+    char *instance;  /* app.meta.name, "" when not given */
+    double revision; /* app.deploy.revision, for messages */
+};
+
+/* Parses a document of 'size' bytes. Failures are "spec file empty", "spec decode failed: …" and "replica not
+ * found: …"; *ret is untouched then, else the caller's, to clear. */
+int spec_parse(const char *data, size_t size, const struct identity *identity, struct spec *ret,
+               struct error *e);
+
+void spec_clear(struct spec *spec);

@@ -1,0 +1,90 @@
+/* Notices a new specification; see watch.h.
+ *
+ * inotify instances are counted per user, 128 unless set otherwise, and the root users of all containers of a
+ * machine are one user: a machine full of applications runs out. Directory notification, the older way (fcntl
+ * F_NOTIFY), has no such count and comes as a signal; it is the way out there. */
+#include "inagent/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+
+static int add(struct watch *watch, struct error *e)
+{
+    int r = make_dirs(watch->path, 0755, e);
+    if (r < 0)
+        return r;
+    if (watch->inotify < 0)
+        watch->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (watch->inotify >= 0 &&
+        inotify_add_watch(watch->inotify, watch->path,
+                          IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) >= 0)
+        return 0;
+    int reason = errno;
+    watch->inotify = close_fd(watch->inotify);
+    close_fd(watch->directory);
+    watch->directory = open_dir_at(AT_FDCWD, watch->path, e);
+    if (watch->directory < 0)
+        return watch->directory;
+    if (fcntl(watch->directory, F_NOTIFY, DN_MULTISHOT | DN_CREATE | DN_RENAME | DN_MODIFY) < 0)
+        return error_os(e, reason, "cannot watch directory '%s'", watch->path);
+    return 0;
+}
+
+int watch_begin(struct watch *watch, const char *path, struct error *e)
+{
+    watch->path = xstrdup(path);
+    return add(watch, e);
+}
+
+void watch_drain(struct watch *watch)
+{
+    /* Aligned for the structures inside. */
+    char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    bool gone = false;
+    for (ssize_t n; watch->inotify >= 0 && (n = read(watch->inotify, buffer, sizeof buffer)) > 0;)
+        for (char *at = buffer; at < buffer + n;) {
+            const struct inotify_event *event = (const void *)at;
+            gone = gone || event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED);
+            at += sizeof *event + event->len;
+        }
+    if (!gone)
+        return;
+    struct error e = ERROR_INIT;
+    watch->inotify =
+        close_fd(watch->inotify); /* with the watch on the old directory, which may live on elsewhere */
+    if (add(watch, &e) < 0)
+        log_warning("%s: a new " SPEC_NAME " is not noticed any more", e.message);
+}
+
+bool watch_changed(struct watch *watch)
+{
+    _cleanup_free_ char *path = xasprintf("%s/%s", watch->path, SPEC_NAME);
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return false;
+    struct watch now = *watch;
+    now.device = st.st_dev;
+    now.inode = st.st_ino;
+    now.size = (uint64_t)st.st_size;
+    now.seconds = st.st_mtim.tv_sec;
+    now.nanoseconds = st.st_mtim.tv_nsec;
+    bool same = now.device == watch->device && now.inode == watch->inode && now.size == watch->size &&
+                now.seconds == watch->seconds && now.nanoseconds == watch->nanoseconds;
+    *watch = now;
+    return !same;
+}
+
+void watch_end(struct watch *watch)
+{
+    watch->inotify = close_fd(watch->inotify);
+    watch->directory = close_fd(watch->directory);
+    free(watch->path);
+    watch->path = NULL;
+}
