@@ -63,7 +63,7 @@ static int get_trigger(json_t *task, const char *pointer, enum task_trigger *ret
     int r;
     if ((r = get_bool(task, pointer, "on_shutdown", &on_shutdown, e)) < 0 ||
         (r = get_bool(task, pointer, "on_startup", &on_startup, e)) < 0 ||
-        (r = get_number(task, pointer, "interval_seconds", INT64_MAX, &interval, e)) < 0 ||
+        (r = get_number(task, pointer, "interval_seconds", 1e18, &interval, e)) < 0 ||
         (r = get_string(task, pointer, "cron", &cron, e)) < 0)
         return r;
     *ret = on_shutdown    ? TRIGGER_ON_SHUTDOWN

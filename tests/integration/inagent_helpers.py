@@ -100,8 +100,9 @@ class Container:
         os.chown(temporary, 0, ACTION)
         os.rename(temporary, self.ours / "app_replica.json")
 
-    def start(self, tasks=None, probation=0.0, environment=None, before="", proc=True):
-        """Starts it the way Docker does: /bin/sh ininit. 'before' is shell that runs after the mounts, as process 1."""
+    def start(self, tasks=None, probation=0.0, environment=None, before="", proc=True, inside=()):
+        """Starts it the way Docker does: /bin/sh ininit. 'before' is shell that runs after the mounts, as process 1;
+        'inside' is a command that runs the rest of its arguments."""
         if tasks is not None:
             self.write_spec(specification(tasks))
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "APP_HOST_ID": HOST_ID,
@@ -122,7 +123,7 @@ class Container:
                   f"exec env -i {' '.join(arguments)} chroot {root} /bin/sh /home/action/.innerstack/ininit"]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c",
+                [*inside, "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-c",
                  "\n".join(lines)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 

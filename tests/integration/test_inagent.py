@@ -491,6 +491,28 @@ def test_the_directory_of_the_specification_may_be_replaced(make):
     container.wait_log("task 'two' succeeded")
 
 
+def test_a_new_specification_is_noticed_where_inotify_is_used_up(make, tmp_path):
+    # A user namespace has its own, lower count of inotify instances.
+    holder = subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE)
+    try:
+        holder.stdout.read(1)
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{holder.pid}/{name}", "w") as file:
+                file.write("0 0 65536")
+        container = make()
+        inside = ["nsenter", "--user", "--target", str(holder.pid), "sh", "-c",
+                  'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', "sh"]
+        container.start([task("app", "true")], inside=inside)
+        container.wait_log("task 'app' succeeded")
+        descriptors = f"/proc/{container.first_process()}/fd"
+        assert not [fd for fd in os.listdir(descriptors) if "inotify" in os.readlink(f"{descriptors}/{fd}")]
+        container.write_spec(specification([task("two", "true")]))
+        container.wait_log("task 'two' succeeded")
+    finally:
+        holder.kill()
+        holder.wait()
+
+
 # Environment and command line
 
 
