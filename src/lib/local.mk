@@ -7,10 +7,34 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/failpoint.c src/lib/basic/failpoint.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
-	src/lib/basic/util.c src/lib/basic/util.h
-libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(CRYPTO_CFLAGS)
+	src/lib/basic/util.c src/lib/basic/util.h \
+	src/lib/schema/object.c src/lib/schema/pack.c src/lib/schema/parse.c src/lib/schema/schema.h \
+	src/lib/varlink/client.c src/lib/varlink/client-sync.c src/lib/varlink/client.h src/lib/varlink/unix.c \
+	src/lib/varlink/describe.c src/lib/varlink/dispatch.c src/lib/varlink/interface.c src/lib/varlink/interface.h \
+	src/lib/varlink/server.c src/lib/varlink/server.h src/lib/varlink/server-internal.h \
+	src/lib/varlink/stream.c src/lib/varlink/stream.h \
+	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
+	src/lib/config/keys.c src/lib/config/value.c \
+	src/lib/paths/tree.c src/lib/paths/tree.h \
+	src/lib/topology/topology.c src/lib/topology/topology.h \
+	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
+	src/lib/api/app.c src/lib/api/app.h src/lib/api/driver.c src/lib/api/driver.h \
+	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
+	src/lib/api/workers.c src/lib/api/workers.h
+libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS)
 
 include src/lib/package/local.mk
 include src/lib/http/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_schema tests/unit/test_config tests/unit/test_varlink
+TESTS += tests/unit/test_schema tests/unit/test_config tests/unit/test_varlink
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
+tests_unit_test_schema_LDADD = $(UNIT_LIBS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_LDADD = $(UNIT_LIBS)
+tests_unit_test_varlink_SOURCES = tests/unit/test_varlink.c
+tests_unit_test_varlink_LDADD = $(UNIT_LIBS)
+endif

@@ -1,7 +1,8 @@
-/* An error with its context: what a caller can do about it, the errno behind it, and one sentence for a human.
+/* An error with its context: what a caller can do about it, the errno behind it, and one sentence for a
+ * human.
  *
- * Functions return 0 or a negative errno and fill a 'struct error'; output arguments stay untouched on failure.
- * The classes are the vocabulary of the wire as well (errors of the interface io.hostlet). */
+ * Functions return 0 or a negative errno and fill a 'struct error'; output arguments stay untouched on
+ * failure. The classes are the vocabulary of the wire as well (errors of the interface io.hostlet). */
 #pragma once
 
 #include "lib/basic/util.h"
@@ -28,14 +29,16 @@ struct error {
         0                                                                                                    \
     }
 
-/* Each fills 'e' (which may be NULL) and returns −errnum, so that "return error_fail(e, EINVAL, …)" reads well. */
+/* Each fills 'e' (which may be NULL) and returns −errnum, so that "return error_fail(e, EINVAL, …)" reads
+ * well. */
 int error_set(struct error *e, enum error_class class, int errnum, const char *fmt, ...) _printf_(4, 5);
 int error_fail(struct error *e, int errnum, const char *fmt, ...) _printf_(3, 4);
 int error_retry(struct error *e, int errnum, const char *fmt, ...) _printf_(3, 4);
 int error_refuse(struct error *e, int errnum, const char *fmt, ...) _printf_(3, 4);
 
-/* For failed system calls: appends ": strerror(errnum)" and chooses the class: shortages and time-outs (EAGAIN,
- * ENOMEM, ENOSPC, EMFILE, ETIMEDOUT, ECONNREFUSED, …) are worth a retry, everything else failed for good. */
+/* For failed system calls: appends ": strerror(errnum)" and chooses the class: shortages and time-outs
+ * (EAGAIN, ENOMEM, ENOSPC, EMFILE, ETIMEDOUT, ECONNREFUSED, …) are worth a retry, everything else failed for
+ * good. */
 int error_os(struct error *e, int errnum, const char *fmt, ...) _printf_(3, 4);
 
 /* Puts context before the message: "context: message". */

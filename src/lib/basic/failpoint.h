@@ -1,9 +1,10 @@
 /* Failpoints: named places where a test makes this process fail. Compiled in by --enable-failpoints alone.
  *
- * HOSTLET_FAILPOINT=NAME:ACTION[,NAME:ACTION…]; actions: kill (SIGKILL to ourselves), exit (exit 1), error (the call
- * returns −EIO), hang (stop for ever). A name may carry "@N": the Nth pass (from 1) is the one that fails. With
- * HOSTLET_FAILPOINT_ONCE=DIR an action is taken only if DIR/NAME can be created, so that a restarted process passes.
- * Every program lists its own with --failpoints: the names stand in a table, checked at each use. */
+ * HOSTLET_FAILPOINT=NAME:ACTION[,NAME:ACTION…]; actions: kill (SIGKILL to ourselves), exit (exit 1), error
+ * (the call returns −EIO), hang (stop for ever). A name may carry "@N": the Nth pass (from 1) is the one that
+ * fails. With HOSTLET_FAILPOINT_ONCE=DIR an action is taken only if DIR/NAME can be created, so that a
+ * restarted process passes. Every program lists its own with --failpoints: the names stand in a table,
+ * checked at each use. */
 #pragma once
 
 #include "config.h"

@@ -126,7 +126,8 @@ _printf_(2, 0) static void log_writev(enum log_level level, const char *fmt, va_
         if (*c == '\n')
             *c = ' ';
     _cleanup_free_ char *line = log_line(state.name, level, text);
-    /* One write per line, so that lines of several processes do not mix. A lost line is not worth an error. */
+    /* One write per line, so that lines of several processes do not mix. A lost line is not worth an error.
+     */
     if (write(STDERR_FILENO, line, strlen(line)) < 0)
         errno = 0;
     errno = saved;

@@ -1,5 +1,6 @@
-/* Logging on stderr: plain lines for a person, "<N>" priorities when stderr is journald's (JOURNAL_STREAM), or one
- * JSON object a line (--log-format=json). Libraries log at debug alone; everything above is said by the process. */
+/* Logging on stderr: plain lines for a person, "<N>" priorities when stderr is journald's (JOURNAL_STREAM),
+ * or one JSON object a line (--log-format=json). Libraries log at debug alone; everything above is said by
+ * the process. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -24,8 +25,8 @@ int log_level_from_string(const char *s, enum log_level *ret);
 
 void log_write(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 
-/* Formats one line as the current format wants it, for the supervisor, which writes the lines of others: the name, the
- * level and the text. The caller frees. */
+/* Formats one line as the current format wants it, for the supervisor, which writes the lines of others: the
+ * name, the level and the text. The caller frees. */
 char *log_line(const char *name, enum log_level level, const char *text);
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
@@ -49,7 +50,7 @@ enum {
         100, /* do not restart: a human must act (configuration, permissions, a newer file format) */
 };
 
-/* For mains alone. fatal: the environment is broken; says so and exits with 'code'. panic: a bug of ours; says so and
- * aborts, so that a core is left. */
+/* For mains alone. fatal: the environment is broken; says so and exits with 'code'. panic: a bug of ours;
+ * says so and aborts, so that a core is left. */
 void fatal(int code, const char *fmt, ...) _printf_(2, 3) __attribute__((noreturn));
 void panic(const char *fmt, ...) _printf_(1, 2) __attribute__((noreturn));

@@ -1,0 +1,165 @@
+/* The messages of the InnerStack contract (section 3) that describe applications, in the JSON form that files
+ * and manifests have: snake_case names, zero values left out. And our own options beside them. */
+#pragma once
+
+#include "lib/schema/schema.h"
+
+struct app_metadata {
+    char *id, *name, *user;
+    int64_t created, updated, version;
+};
+
+struct app_resources {
+    char *cpu_limit, *memory_limit, *volume_limit; /* "500m", "512Mi", "10Gi" */
+};
+
+struct app_name_version { /* AppSpecPackage, AppSpecDepend */
+    char *name, *version;
+};
+
+struct app_spec_port {
+    char *name;
+    int64_t port;
+};
+
+struct app_task {
+    char *name, *working_dir, *run_user;
+    char **depends_on;
+    size_t n_depends_on;
+    bool on_startup, on_shutdown;
+    int64_t interval_seconds;
+    char *cron;
+    int64_t max_attempts, retry_backoff_seconds;
+    char *script;
+};
+
+struct app_config_field { /* AppSpecConfigItem */
+    char *name, *title, *prompt, *type, *standard /* "default" */, *auto_fill, *description;
+    struct app_config_field **items;
+    size_t n_items;
+};
+
+struct app_spec {
+    char *name, *version, *description, *image;
+    struct app_resources *resources;
+    struct app_name_version **depends, **service_depends, **packages;
+    size_t n_depends, n_service_depends, n_packages;
+    struct app_spec_port **service_ports;
+    size_t n_service_ports;
+    struct app_config_field **configs;
+    size_t n_configs;
+    struct app_task **tasks;
+    size_t n_tasks;
+};
+
+struct app_config_value { /* AppDeployConfigItem */
+    char *name, *value, *type;
+    struct app_config_value **items;
+    size_t n_items;
+};
+
+struct app_service_port { /* AppDeployServicePort */
+    char *name;
+    int64_t port, host_port;
+    char *lan_addr;
+};
+
+struct app_replica { /* AppDeployReplica */
+    int64_t id;
+    char *host_id, *state, *vpc_ipv4;
+    struct app_service_port **service_ports;
+    size_t n_service_ports;
+    char *host_ipv4;
+};
+
+struct app_depend { /* AppDeployDepend */
+    char *spec_name, *instance_name;
+    struct app_config_value **configs;
+    size_t n_configs;
+    struct app_replica **replicas;
+    size_t n_replicas;
+};
+
+struct app_stage { /* AppDeployStage */
+    char *name, *owner;
+    int64_t revision;
+    char *state; /* pending, running, success, failed */
+    int64_t attempt;
+    struct schema_pair *attrs;
+    size_t n_attrs;
+    char *message;
+    int64_t created, finished; /* unix milliseconds */
+    struct app_stage **stages;
+    size_t n_stages;
+};
+
+struct app_deploy {
+    char *action; /* start, stop, destroy; NULL means start */
+    int64_t revision;
+    int64_t cpu_limit;    /* millicores */
+    int64_t memory_limit; /* bytes */
+    int64_t volume_limit; /* bytes */
+    struct app_config_value **configs;
+    size_t n_configs;
+    int64_t replica_cap;
+    struct app_replica **replicas;
+    size_t n_replicas;
+    struct app_depend **depends;
+    size_t n_depends;
+    struct app_stage *stages;
+};
+
+struct app_status {
+    char *id;
+};
+
+struct app_instance {
+    struct app_metadata *meta;
+    struct app_spec *spec;
+    struct app_deploy *deploy;
+    int64_t revision;
+    char **ref_by_instances;
+    size_t n_ref_by_instances;
+    struct app_status *status;
+};
+
+struct app_status_endpoint { /* HostletStatusEndpoint */
+    char *url, *secret_key;
+};
+
+struct app_replica_instance { /* app_replica.json */
+    struct app_instance *app;
+    struct app_replica *replica;
+    char *zone_base_domain;
+    struct app_status_endpoint *hostlet_endpoint;
+};
+
+/* Our own options of a manifest: its table [hostlet], but for what became part of the instance (instance,
+ * replicas, configs, host_ports). Durations in milliseconds; −1 means not given. */
+enum app_init { APP_INIT_NONE, APP_INIT_INAGENT, APP_INIT_IMAGE };
+enum app_pull { APP_PULL_NONE, APP_PULL_MISSING, APP_PULL_ALWAYS, APP_PULL_NEVER };
+
+struct app_options {
+    int init; /* enum app_init; absent is inagent */
+    char **command;
+    size_t n_command;
+    int pull; /* enum app_pull; absent is missing */
+    struct schema_pair *env;
+    size_t n_env;
+    int64_t pids_limit;        /* 0: 100 with inagent, 1000 with image */
+    int64_t stop_timeout_msec; /* 0: the configured one */
+    bool probation_given;      /* since 0 is a value of its own */
+    int64_t probation_msec;
+    int64_t parallel; /* 0: the configured one */
+};
+
+/* What "apply" hands over: the instance as the contract has it, and our options. */
+struct app_manifest {
+    struct app_instance *app;
+    struct app_options *hostlet;
+};
+
+extern const struct schema_enum app_init_enum, app_pull_enum;
+extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema, app_replica_schema,
+    app_service_port_schema, app_replica_instance_schema, app_options_schema, app_manifest_schema,
+    app_config_value_schema, app_deploy_schema;

@@ -1,0 +1,89 @@
+/* The interface of the reconciler: what is to be on this machine, and what is. */
+#pragma once
+
+#include "lib/api/app.h"
+#include "lib/varlink/interface.h"
+
+extern const struct varlink_interface reconciler_interface;
+
+/* States of the contract (section 5), and our two beside them. */
+enum replica_state {
+    REPLICA_NONE, /* no container */
+    REPLICA_STARTING,
+    REPLICA_RUNNING,
+    REPLICA_STOPPING,
+    REPLICA_STOPPED,
+    REPLICA_DESTROYING,
+    REPLICA_DESTROYED,
+    REPLICA_FAILED,
+    REPLICA_CRASH_LOOPING, /* "failed" for the contract */
+    REPLICA_CONFLICT,      /* the name is taken by a container that is not ours */
+    _REPLICA_STATE_MAX
+};
+extern const struct schema_enum replica_state_enum;
+
+struct reconciler_package {
+    char *name, *version /* rule */, *id /* resolved; NULL: not yet */;
+};
+struct reconciler_replica {
+    int64_t id;
+    char *container;
+    int state;                   /* enum replica_state */
+    int64_t revision;            /* of the container that runs; 0: none */
+    char *step;                  /* what is being done now: "creating container"; NULL: nothing */
+    char *message;               /* last error, or why it is in this state */
+    int64_t attempt, next_retry; /* failures in a row; unix milliseconds of the next try, 0: none by itself */
+    char *quota;                 /* "not enforced (reason)", "partial: …", "1073741824 bytes" */
+    struct app_service_port **ports;
+    size_t n_ports;
+    struct app_stage **stages;
+    size_t n_stages;
+};
+struct reconciler_instance {
+    char *name, *origin; /* local, zone */
+    char *action;        /* start, stop, destroy */
+    int64_t revision;    /* desired */
+    char *spec, *version, *image, *image_id;
+    struct reconciler_package **packages;
+    size_t n_packages;
+    bool settled;  /* nothing is being done and nothing will be by itself */
+    bool failed;   /* some replica is not as desired for good, or the last attempt failed */
+    char *message; /* of the instance: resolving or preparing failed, the rollout stopped … */
+    int64_t next_retry;
+    struct reconciler_replica **replicas;
+    size_t n_replicas;
+};
+extern const struct schema_struct reconciler_instance_schema;
+
+struct reconciler_apply_in {
+    struct app_manifest *manifest;
+};
+struct reconciler_change {
+    char *subject; /* "instance web", "replica 0" */
+    char *action;  /* create, recreate, update, start, stop, remove, none */
+    char *reason;
+};
+struct reconciler_apply_out { /* Apply and Plan */
+    char *name;
+    int64_t revision; /* that it has, or would have */
+    bool changed;
+    struct reconciler_change **changes;
+    size_t n_changes;
+    char **refusals; /* of Plan: why Apply would be refused */
+    size_t n_refusals;
+};
+struct reconciler_name_in {
+    char *name;
+};
+struct reconciler_destroy_in {
+    char *name;
+    bool purge;
+};
+struct reconciler_get_out {
+    struct reconciler_instance *instance;
+    struct app_manifest *manifest;
+};
+struct reconciler_watch_out {             /* List and Watch */
+    struct reconciler_instance *instance; /* NULL: the end of the list */
+    bool gone;                            /* it was destroyed: the last of it */
+};

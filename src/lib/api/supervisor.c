@@ -1,0 +1,56 @@
+/* Declaration of io.hostlet.Supervisor; see supervisor.h. */
+#include "lib/api/supervisor.h"
+
+static const char *const state_names[] = {
+    [SERVICE_DOWN] = "down",         [SERVICE_LISTENING] = "listening", [SERVICE_WAITING] = "waiting",
+    [SERVICE_STARTING] = "starting", [SERVICE_READY] = "ready",         [SERVICE_STOPPING] = "stopping",
+    [SERVICE_BACKOFF] = "backoff",   [SERVICE_FAILED] = "failed",       [_SERVICE_STATE_MAX] = NULL,
+};
+const struct schema_enum service_state_enum = {
+    "ServiceState",
+    "down: stopped on request. listening: starts at the first call. backoff: died, starts again after a "
+    "pause. failed: given up.",
+    state_names};
+
+#define T struct supervisor_service
+static const struct schema_field service_fields[] = {
+    S_STRING(T, name, NULL),
+    S_STRING_OPT(T, description, NULL),
+    S_ENUM(T, state, &service_state_enum, NULL),
+    S_STRING_OPT(T, reason, "Why it is in backoff or failed."),
+    S_INT_OPT(T, pid, NULL),
+    S_INT_OPT(T, uptime_msec, "Milliseconds since it was started."),
+    S_INT_OPT(T, restarts, "Deaths that nobody asked for."),
+    S_STRING_OPT(T, last_exit, "exit N or signal NAME."),
+    S_INT_OPT(T, memory, "Proportional set size in bytes."),
+    S_BOOL_OPT(T, on_demand, NULL),
+    S_END,
+};
+static const struct schema_struct service_schema = {"Service", sizeof(T), "A service of the tree.",
+                                                    service_fields};
+#undef T
+#define T struct supervisor_list_out
+static const struct schema_field list_fields[] = {
+    S_STRUCT_OPT(T, service, struct supervisor_service, &service_schema,
+                 "Absent in the answer that ends a list."),
+    S_END,
+};
+static const struct schema_struct list_out = {NULL, sizeof(T), NULL, list_fields};
+#undef T
+#define T struct supervisor_name_in
+static const struct schema_field name_fields[] = {S_STRING(T, name, NULL), S_END};
+static const struct schema_struct name_in = {NULL, sizeof(T), NULL, name_fields};
+#undef T
+
+static const struct varlink_method methods[] = {
+    {"List", VARLINK_MORE, NULL, &list_out, "All services, one per answer."},
+    {"Start", VARLINK_CHANGES, &name_in, NULL,
+     "Starts a service that is down or given up; answers when it is ready."},
+    {"Stop", VARLINK_CHANGES, &name_in, NULL,
+     "Stops a service, and those that need it; answers when it ended."},
+    {"Restart", VARLINK_CHANGES, &name_in, NULL, "Stops and starts one service; answers when it is ready."},
+    {"Watch", VARLINK_MORE, NULL, &list_out, "All services now, and each again when it changes."},
+    {.name = NULL},
+};
+const struct varlink_interface supervisor_interface = {"io.hostlet.Supervisor", "The processes of the tree.",
+                                                       methods, NULL};

@@ -1,0 +1,251 @@
+/* Reading and checking hostlet.conf; see config.h. */
+#include "lib/config/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/config/ini.h"
+
+struct value {
+    char *text;
+    int64_t number, high; /* numbers, sizes, durations (µs), bools, ranges */
+    unsigned file;        /* the file that set it, counted; 0: the default */
+};
+
+struct config {
+    size_t n;
+    struct value *values;
+    const char *path; /* while reading */
+    unsigned file;
+};
+
+static size_t count_keys(void)
+{
+    size_t n = 0;
+    while (config_keys[n].section)
+        n++;
+    return n;
+}
+
+static int in_choices(const char *word, const char *choices)
+{
+    size_t n = strlen(word);
+    for (const char *c = choices; n > 0 && (c = strstr(c, word)); c += n)
+        if ((c == choices || c[-1] == '|') && (c[n] == '|' || c[n] == '\0'))
+            return 0;
+    return -EINVAL;
+}
+
+static int parse_range(const char *text, int64_t *low, int64_t *high)
+{
+    const char *dash = strchr(text, '-');
+    if (!dash || dash == text)
+        return -EINVAL;
+    _cleanup_free_ char *first = xstrndup(text, (size_t)(dash - text));
+    if (parse_int64(first, 0, INT64_MAX, low) < 0 || parse_int64(dash + 1, 0, INT64_MAX, high) < 0 ||
+        *low > *high)
+        return -EINVAL;
+    return 0;
+}
+
+static const char *expected_form(const struct config_key *key)
+{
+    static const char *const forms[] = {[CONFIG_STRING] = "a text",
+                                        [CONFIG_PATH] = "an absolute path",
+                                        [CONFIG_NUMBER] = "a number",
+                                        [CONFIG_SIZE] = "a size such as 512M",
+                                        [CONFIG_DURATION] = "a duration such as 5s",
+                                        [CONFIG_BOOL] = "yes or no",
+                                        [CONFIG_LIST] = "words",
+                                        [CONFIG_RANGE] = "a range such as 20000-29999"};
+    return key->type == CONFIG_CHOICE ? key->choices : forms[key->type];
+}
+
+static int parse_one(const struct config_key *key, const char *text, struct value *v)
+{
+    uint64_t usec = 0;
+    int r = 0;
+    switch (key->type) {
+    case CONFIG_STRING:
+    case CONFIG_LIST:
+        return 0;
+    case CONFIG_PATH:
+        return !*text || text[0] == '/' ? 0 : -EINVAL;
+    case CONFIG_CHOICE:
+        return in_choices(text, key->choices);
+    case CONFIG_BOOL:
+        v->number = streq(text, "yes") || streq(text, "true");
+        return v->number || streq(text, "no") || streq(text, "false") ? 0 : -EINVAL;
+    case CONFIG_RANGE:
+        r = parse_range(text, &v->number, &v->high);
+        return r < 0 ? r : v->number < key->min || v->high > key->max ? -ERANGE : 0;
+    case CONFIG_NUMBER:
+        return parse_int64(text, key->min, key->max, &v->number);
+    case CONFIG_SIZE:
+        r = parse_size(text, &v->number);
+        break;
+    case CONFIG_DURATION:
+        r = parse_duration(text, &usec);
+        v->number = (int64_t)usec;
+        break;
+    }
+    return r < 0 ? r : v->number < key->min || v->number > key->max ? -ERANGE : 0;
+}
+
+static int set_value(const char *section, const char *name, const char *text, unsigned line, void *userdata,
+                     struct error *e)
+{
+    struct config *config = userdata;
+    bool known_section = false;
+    for (size_t i = 0; i < config->n; i++) {
+        const struct config_key *key = &config_keys[i];
+        if (!streq(key->section, section))
+            continue;
+        known_section = true;
+        if (!streq(key->name, name))
+            continue;
+        struct value *v = &config->values[i];
+        bool again = v->file == config->file;
+        if (again && key->type != CONFIG_LIST)
+            return error_refuse(e, EINVAL, "%s:%u: '%s' is given twice", config->path, line, name);
+        int r = parse_one(key, text, v);
+        if (r < 0)
+            return error_refuse(e, EINVAL, "%s:%u: %s = %s: %s%s", config->path, line, name, text,
+                                r == -ERANGE ? "out of range" : "expected ",
+                                r == -ERANGE ? "" : expected_form(key));
+        /* A list may be given in several lines, since a line is short. */
+        char *whole = again ? xasprintf("%s %s", v->text, text) : xstrdup(text);
+        free(v->text);
+        v->text = whole;
+        v->file = config->file;
+        return 0;
+    }
+    if (!known_section)
+        return error_refuse(e, EINVAL, "%s:%u: unknown section [%s]", config->path, line, section);
+    return error_refuse(e, EINVAL, "%s:%u: unknown key '%s' in [%s]", config->path, line, name, section);
+}
+
+static int read_one(struct config *config, const char *path, struct error *e)
+{
+    config->path = path;
+    config->file++;
+    return ini_read(path, set_value, config, e);
+}
+
+static int conf_files(const struct dirent *d)
+{
+    return d->d_name[0] != '.' && has_suffix(d->d_name, ".conf");
+}
+
+static int read_directory(struct config *config, const char *path, struct error *e)
+{
+    struct dirent **files = NULL;
+    int n = scandir(path, &files, conf_files, alphasort), r = 0;
+    if (n < 0)
+        return errno == ENOENT ? 0 : error_os(e, errno, "cannot read directory '%s'", path);
+    for (int i = 0; i < n; i++) {
+        _cleanup_free_ char *file = xasprintf("%s/%s", path, files[i]->d_name);
+        if (r >= 0)
+            r = read_one(config, file, e);
+        free(files[i]);
+    }
+    free(files);
+    return r;
+}
+
+static struct config *config_defaults(void)
+{
+    struct config *config = xcalloc(1, sizeof *config);
+    config->n = count_keys();
+    config->values = xcalloc(config->n, sizeof *config->values);
+    for (size_t i = 0; i < config->n; i++) {
+        if (parse_one(&config_keys[i], config_keys[i].standard, &config->values[i]) < 0)
+            abort();
+        config->values[i].text = xstrdup(config_keys[i].standard);
+    }
+    return config;
+}
+
+int config_load(struct tree *tree, struct config **ret, struct error *e)
+{
+    struct config *config = config_defaults();
+    _cleanup_free_ char *file = tree_config_file(tree), *dir = tree_config_dir(tree);
+    int r = read_one(config, file, e);
+    if (r >= 0 || r == -ENOENT)
+        r = read_directory(config, dir, e);
+    if (r < 0) {
+        config_free(config);
+        return r;
+    }
+    const char *apps = config_string(config, "hostlet", "app_path");
+    if (*apps) {
+        free(tree->apps);
+        tree->apps = xstrdup(apps);
+    }
+    *ret = config;
+    return 0;
+}
+
+void config_free(struct config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < config->n; i++)
+        free(config->values[i].text);
+    free(config->values);
+    free(config);
+}
+
+static const struct value *find(const struct config *config, const char *section, const char *name)
+{
+    for (size_t i = 0; i < config->n; i++)
+        if (streq(config_keys[i].section, section) && streq(config_keys[i].name, name))
+            return &config->values[i];
+    abort();
+}
+
+const char *config_string(const struct config *config, const char *section, const char *name)
+{
+    return find(config, section, name)->text;
+}
+
+int64_t config_number(const struct config *config, const char *section, const char *name)
+{
+    return find(config, section, name)->number;
+}
+
+uint64_t config_duration(const struct config *config, const char *section, const char *name)
+{
+    return (uint64_t)find(config, section, name)->number;
+}
+
+bool config_bool(const struct config *config, const char *section, const char *name)
+{
+    return find(config, section, name)->number;
+}
+
+void config_range(const struct config *config, const char *section, const char *name, int64_t *ret_min,
+                  int64_t *ret_max)
+{
+    const struct value *v = find(config, section, name);
+    *ret_min = v->number;
+    *ret_max = v->high;
+}
+
+char *config_section_text(const struct config *config, const char *section)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    for (size_t i = 0; i < config->n; i++)
+        if (streq(config_keys[i].section, section) || streq(config_keys[i].section, "hostlet"))
+            fprintf(out, "%s.%s=%s\n", config_keys[i].section, config_keys[i].name, config->values[i].text);
+    fclose(out);
+    return text;
+}

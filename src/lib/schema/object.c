@@ -1,0 +1,125 @@
+/* What one does with declared structs besides parsing and packing: release, copy, compare, enums, maps. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/schema/schema.h"
+
+size_t schema_element_size(enum schema_type type)
+{
+    switch (type) {
+    case SCHEMA_BOOL:
+        return sizeof(bool);
+    case SCHEMA_INT:
+        return sizeof(int64_t);
+    case SCHEMA_ENUM:
+        return sizeof(int);
+    default:
+        return sizeof(void *);
+    }
+}
+
+static void done_value(const struct schema_field *f, void *at)
+{
+    if (f->type == SCHEMA_STRING)
+        free(*(char **)at);
+    else if (f->type == SCHEMA_OBJECT)
+        json_decref(*(json_t **)at);
+    else if (f->type == SCHEMA_STRUCT)
+        schema_free(f->structure, *(void **)at);
+}
+
+void schema_done(const struct schema_struct *s, void *value)
+{
+    if (!value)
+        return;
+    for (const struct schema_field *f = s->fields; f->name; f++) {
+        char *base = value, *at = base + f->offset;
+        if (!(f->flags & (SCHEMA_ARRAY | SCHEMA_MAP))) {
+            done_value(f, at);
+            continue;
+        }
+        size_t n = *(size_t *)(base + f->count_offset), size = schema_element_size(f->type);
+        char *items = *(char **)at;
+        for (size_t i = 0; i < n; i++)
+            if (f->flags & SCHEMA_MAP) {
+                free(((struct schema_pair *)items)[i].key);
+                free(((struct schema_pair *)items)[i].value);
+            } else
+                done_value(f, items + i * size);
+        free(items);
+    }
+    memset(value, 0, s->size);
+}
+
+void schema_free(const struct schema_struct *s, void *value)
+{
+    schema_done(s, value);
+    free(value);
+}
+
+void schema_copy(const struct schema_struct *s, const void *value, void *ret)
+{
+    json_t *json = schema_pack(s, value),
+           *deep = json_deep_copy(json); /* free-form members must not be shared */
+    struct error e = ERROR_INIT;
+    if (schema_parse(s, deep, 0, ret, &e) < 0)
+        abort();
+    json_decref(deep);
+    json_decref(json);
+}
+
+bool schema_equal(const struct schema_struct *s, const void *a, const void *b)
+{
+    json_t *x = schema_pack(s, a), *y = schema_pack(s, b);
+    bool equal = json_equal(x, y);
+    json_decref(x);
+    json_decref(y);
+    return equal;
+}
+
+const char *schema_enum_name(const struct schema_enum *en, int value)
+{
+    return en->values[value];
+}
+
+int schema_enum_value(const struct schema_enum *en, const char *name)
+{
+    for (int i = 0; i == 0 || en->values[i]; i++)
+        if (en->values[i] && streq(en->values[i], name))
+            return i;
+    return -EINVAL;
+}
+
+const char *schema_map_get(const struct schema_pair *map, size_t n, const char *key)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(map[i].key, key))
+            return map[i].value;
+    return NULL;
+}
+
+void schema_map_set(struct schema_pair **map, size_t *n, const char *key, const char *value)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (streq((*map)[i].key, key)) {
+            free((*map)[i].value);
+            (*map)[i].value = xstrdup(value);
+            return;
+        }
+    *map = xrealloc(*map, *n + 1, sizeof **map);
+    (*map)[(*n)++] = (struct schema_pair){xstrdup(key), xstrdup(value)};
+}
+
+void *schema_append(void *array, size_t *n, size_t size)
+{
+    void ***items = array, *item = xcalloc(1, size);
+    *items = xrealloc(*items, *n + 1, sizeof **items);
+    (*items)[(*n)++] = item;
+    return item;
+}
+
+void schema_append_string(char ***array, size_t *n, const char *value)
+{
+    *array = xrealloc(*array, *n + 1, sizeof **array);
+    (*array)[(*n)++] = xstrdup(value);
+}

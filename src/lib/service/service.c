@@ -1,0 +1,317 @@
+/* The skeleton of every worker; see service.h. */
+#include "lib/service/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+#include "lib/service/jail.h"
+#include "lib/varlink/client.h"
+
+struct running {
+    struct service_context context;
+    sd_event_source *idle_timer;
+    int listen_fd, notification_fd, lifeline_fd, netns_fd;
+};
+
+static void print_help(const struct service *service)
+{
+    printf(
+        "Usage: %s [OPTION…]\n\n"
+        "A process of hostlet's tree; see %s(8). It is started by hostletd, and by hand or under another\n"
+        "supervisor with these options:\n\n"
+        "      --prefix DIR            the tree below DIR instead of the system's places ($HOSTLET_PREFIX)\n"
+        "      --services DIR          where the service directories lie ($HOSTLET_SERVICES)\n"
+        "      --libexec DIR           where the programs lie ($HOSTLET_LIBEXEC)\n"
+        "      --log-format FORMAT     auto, plain, journal or json\n"
+        "      --notification-fd N     write a newline to descriptor N when ready (s6)\n"
+        "      --describe              print the Varlink interface and exit\n"
+        "      --failpoints            list the failpoints (test builds) and exit\n"
+        "      --version, --help\n",
+        service->name, service->name);
+}
+
+struct arguments {
+    const char *prefix, *services, *libexec;
+    enum log_format log_format;
+    int notification_fd;
+};
+
+static void parse_arguments(const struct service *service, int argc, char **argv, struct arguments *a)
+{
+    enum { PREFIX = 256, SERVICES, LIBEXEC, LOG_FORMAT, NOTIFICATION_FD, DESCRIBE, FAILPOINTS, SHOW_VERSION };
+    static const struct option options[] = {{"prefix", required_argument, NULL, PREFIX},
+                                            {"services", required_argument, NULL, SERVICES},
+                                            {"libexec", required_argument, NULL, LIBEXEC},
+                                            {"log-format", required_argument, NULL, LOG_FORMAT},
+                                            {"describe", no_argument, NULL, DESCRIBE},
+                                            {"notification-fd", required_argument, NULL, NOTIFICATION_FD},
+                                            {"failpoints", no_argument, NULL, FAILPOINTS},
+                                            {"version", no_argument, NULL, SHOW_VERSION},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int64_t number = -1;
+    *a = (struct arguments){.log_format = LOG_FORMAT_AUTO, .notification_fd = -1};
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        switch (c) {
+        case PREFIX:
+            a->prefix = optarg;
+            break;
+        case SERVICES:
+            a->services = optarg;
+            break;
+        case LIBEXEC:
+            a->libexec = optarg;
+            break;
+        case LOG_FORMAT:
+            if (log_format_from_string(optarg, &a->log_format) < 0)
+                fatal(EXIT_USAGE, "--log-format: unknown format '%s'", optarg);
+            break;
+        case NOTIFICATION_FD:
+            if (parse_int64(optarg, 0, 65535, &number) < 0 || fcntl((int)number, F_GETFD) < 0)
+                fatal(EXIT_USAGE, "--notification-fd: '%s' is no open descriptor", optarg);
+            a->notification_fd = (int)number;
+            break;
+        case DESCRIBE: {
+            _cleanup_free_ char *text = varlink_describe(service->interface);
+            fputs(text, stdout);
+            exit(EXIT_OK);
+        }
+        case FAILPOINTS:
+            failpoint_list();
+            exit(EXIT_OK);
+        case SHOW_VERSION:
+            printf("%s (hostlet) %s\n", service->name, PACKAGE_VERSION);
+            exit(EXIT_OK);
+        case 'h':
+            print_help(service);
+            exit(EXIT_OK);
+        default:
+            exit(EXIT_USAGE);
+        }
+    if (optind < argc)
+        fatal(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
+}
+
+/* A descriptor number that hostletd left in the environment, or −1. */
+static int inherited_fd(const char *variable)
+{
+    const char *text = getenv(variable);
+    int64_t fd;
+    if (!text || parse_int64(text, 3, 65535, &fd) < 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -1;
+    unsetenv(variable);
+    return (int)fd;
+}
+
+static int take_socket(struct running *r, struct error *e)
+{
+    int n = sd_listen_fds(1);
+    if (n > 0) {
+        r->listen_fd = SD_LISTEN_FDS_START;
+        int flags = fcntl(r->listen_fd, F_GETFL);
+        return fcntl(r->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0
+                   ? error_os(e, errno, "bad listening socket")
+                   : 0;
+    }
+    const struct service_context *c = &r->context;
+    _cleanup_free_ char *path = tree_socket(&c->tree, c->conf->socket ?: c->service->name);
+    struct stat st;
+    /* The group of the run directory is the group of those who may try. */
+    r->listen_fd = unix_listen(path, 0660, stat(c->tree.run, &st) == 0 ? st.st_gid : (gid_t)-1, e);
+    return r->listen_fd < 0 ? r->listen_fd : 0;
+}
+
+static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
+{
+    (void)gid, (void)pid;
+    struct service_context *c = userdata;
+    return service_conf_peer_allowed(c->conf, uid);
+}
+
+void service_exit(struct service_context *context, int code)
+{
+    sd_event_exit(context->event, code);
+}
+
+static int on_idle_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)usec;
+    struct running *r = userdata;
+    struct service_context *c = &r->context;
+    if (varlink_server_connections(c->server) > 0)
+        return 0;
+    if (c->service->busy && c->service->busy(c->userdata)) {
+        sd_event_source_set_time_relative(source, c->conf->idle_timeout_usec);
+        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        return 0;
+    }
+    service_exit(c, EXIT_OK);
+    return 0;
+}
+
+/* handlers get the context's userdata, the server's own hooks the running process: the server has one
+ * userdata, so the idle hook finds its process here. */
+static struct running *the_process;
+
+static void on_idle(void *userdata)
+{
+    (void)userdata;
+    struct running *r = the_process;
+    if (r->idle_timer) {
+        sd_event_source_set_time_relative(r->idle_timer, r->context.conf->idle_timeout_usec);
+        sd_event_source_set_enabled(r->idle_timer, SD_EVENT_ONESHOT);
+    }
+}
+
+static bool server_peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
+{
+    (void)userdata;
+    return peer_allowed(uid, gid, pid, &the_process->context);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    (void)source, (void)si;
+    service_exit(userdata, EXIT_OK);
+    return 0;
+}
+
+static int on_lifeline(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source, (void)fd, (void)revents;
+    log_warning("the supervisor is gone: ending");
+    service_exit(userdata, EXIT_FAILED);
+    return 0;
+}
+
+static int make_loop(struct running *r, struct error *e)
+{
+    struct service_context *c = &r->context;
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGINT);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int x = sd_event_default(&c->event);
+    if (x >= 0)
+        x = sd_event_add_signal(c->event, NULL, SIGTERM, on_signal, c);
+    if (x >= 0)
+        x = sd_event_add_signal(c->event, NULL, SIGINT, on_signal, c);
+    if (x >= 0 && r->lifeline_fd >= 0)
+        x = sd_event_add_io(c->event, NULL, r->lifeline_fd, EPOLLHUP | EPOLLIN, on_lifeline, c);
+    if (x >= 0 && c->supervised && c->conf->start == START_DEMAND)
+        x = sd_event_add_time_relative(c->event, &r->idle_timer, CLOCK_MONOTONIC, c->conf->idle_timeout_usec,
+                                       USEC_PER_SEC, on_idle_timer, r);
+    return x < 0 ? error_os(e, -x, "cannot make the event loop") : 0;
+}
+
+static int serve(struct running *r, struct error *e)
+{
+    struct service_context *c = &r->context;
+    struct varlink_server_options options = {
+        .interface = c->service->interface,
+        .handlers = c->service->handlers,
+        .userdata = c->userdata,
+        .peer_allowed = server_peer_allowed,
+        .on_idle = on_idle,
+    };
+    int x = varlink_server_new(c->event, &options, &c->server);
+    if (x >= 0)
+        x = varlink_server_listen(c->server, r->listen_fd, e);
+    if (x < 0)
+        return x;
+    sd_notify(0, "READY=1");
+    if (r->notification_fd >= 0) {
+        if (write(r->notification_fd, "\n", 1) < 0)
+            log_debug("nobody waits for readiness");
+        r->notification_fd = close_fd(r->notification_fd);
+    }
+    return 0;
+}
+
+static int enter_jail(struct running *r, struct error *e)
+{
+    struct service_context *c = &r->context;
+#ifdef ENABLE_SANITIZERS
+    log_debug("sanitized build: no jail");
+    return 0;
+#endif
+    if (geteuid() != 0) {
+        log_notice("not started by root: no jail");
+        return 0;
+    }
+    return jail_enter(c->conf, c->extra_groups, c->n_extra_groups, r->netns_fd, c->supervised, e);
+}
+
+static int run(struct running *r, struct arguments *a, struct error *e)
+{
+    struct service_context *c = &r->context;
+    const struct service *s = c->service;
+    int x = tree_init(&c->tree, a->prefix, a->services, a->libexec, e);
+    if (x >= 0)
+        x = config_load(&c->tree, &c->config, e);
+    if (x >= 0)
+        x = service_conf_load(&c->tree, s->name, &c->conf, e);
+    if (x < 0)
+        return x;
+    enum log_level level = LOG_LEVEL_INFO;
+    log_level_from_string(config_string(c->config, "hostlet", "log_level"), &level);
+    log_set_max_level(level);
+    x = take_socket(r, e);
+    if (x >= 0 && s->before_jail)
+        x = s->before_jail(c, e);
+    if (x >= 0)
+        x = enter_jail(r, e);
+    if (x >= 0)
+        x = make_loop(r, e);
+    if (x >= 0 && s->start)
+        x = s->start(c, e);
+    if (x >= 0)
+        x = serve(r, e);
+    return x < 0 ? x : sd_event_loop(c->event);
+}
+
+int service_main(const struct service *service, int argc, char **argv)
+{
+    struct arguments a;
+    struct error e = ERROR_INIT;
+    static struct running process;
+    process = (struct running){.context = {.service = service}, .listen_fd = -1};
+    the_process = &process;
+    failpoint_table(service->failpoints);
+    log_open(service->name, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
+    parse_arguments(service, argc, argv, &a);
+    /* hostletd gives the lines of its children their name and form; they send the importance alone. */
+    process.context.supervised = getenv("HOSTLET_LIFELINE_FD") != NULL;
+    log_open(service->name, process.context.supervised ? LOG_FORMAT_JOURNAL : a.log_format, LOG_LEVEL_INFO);
+    process.notification_fd = a.notification_fd;
+    process.lifeline_fd = inherited_fd("HOSTLET_LIFELINE_FD");
+    process.netns_fd = inherited_fd("HOSTLET_NETNS_FD");
+
+    int r = run(&process, &a, &e);
+    if (service->stop && process.context.userdata)
+        service->stop(process.context.userdata);
+    varlink_server_free(process.context.server);
+    sd_event_source_disable_unref(process.idle_timer);
+    sd_event_unref(process.context.event);
+    service_conf_free(process.context.conf);
+    config_free(process.context.config);
+    tree_done(&process.context.tree);
+    if (r >= 0)
+        return r;
+    log_error("%s", e.message);
+    return e.class == ERROR_REFUSED ? EXIT_PERMANENT : EXIT_FAILED;
+}

@@ -1,0 +1,50 @@
+/* The skeleton of every worker: arguments, configuration, sockets, jail, readiness, the loop, the end.
+ *
+ * A worker fills 'struct service' and calls service_main(). It is started by hostletd (listening socket in
+ * LISTEN_FDS, lifeline pipe, notification descriptor), or by hand, systemd, s6 or runit: then it binds its
+ * own socket before the jail. It starts as root and gives up what its service.conf does not name. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "lib/config/config.h"
+#include "lib/topology/topology.h"
+#include "lib/varlink/server.h"
+
+struct service_context {
+    const struct service *service;
+    struct tree tree;
+    struct config *config;
+    struct service_conf *conf;
+    sd_event *event;
+    struct varlink_server *server;
+    bool supervised;       /* started by hostletd */
+    gid_t extra_groups[8]; /* before_jail may add groups that only this machine knows */
+    size_t n_extra_groups;
+    void *userdata; /* the worker's own state */
+};
+
+struct service {
+    const char *name; /* its folder in svc/ */
+    const struct varlink_interface *interface;
+    const struct varlink_handlers *handlers; /* called with userdata = the context's userdata */
+    const char *const *failpoints;           /* ends with NULL; may be NULL */
+    /* As root, before anything is given up: opens what only root can. May be NULL. */
+    int (*before_jail)(struct service_context *context, struct error *e);
+    /* In the jail, with the loop, before the socket is served: sets up userdata. An error of class
+     * ERROR_REFUSED ends with exit 100. */
+    int (*start)(struct service_context *context, struct error *e);
+    /* Whether work goes on that no connection shows: an idle service on demand does not end then. May be
+     * NULL. */
+    bool (*busy)(void *userdata);
+    /* At the end of the loop: releases userdata. May be NULL. */
+    void (*stop)(void *userdata);
+};
+
+/* The whole life of the process: its exit code. */
+int service_main(const struct service *service, int argc, char **argv);
+
+/* Ends the loop with an exit code, from a handler of the service. */
+void service_exit(struct service_context *context, int code);
+
+/* Lists the failpoints and the options; used by --help. */

@@ -1,0 +1,294 @@
+/* service.conf files and the order of services; see topology.h. */
+#include "lib/topology/topology.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/config/config.h"
+#include "lib/config/ini.h"
+
+struct reading {
+    struct service_conf *conf;
+    const char *path;
+    FILE *text;
+};
+
+static void free_strings(char **strings, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(strings[i]);
+    free(strings);
+}
+
+void service_conf_free(struct service_conf *conf)
+{
+    if (!conf)
+        return;
+    free(conf->name);
+    free(conf->directory);
+    free(conf->description);
+    free(conf->exec);
+    free(conf->user);
+    free(conf->group);
+    free_strings(conf->groups, conf->n_groups);
+    free(conf->group_ids);
+    free_strings(conf->capabilities, conf->n_capabilities);
+    free(conf->socket);
+    free_strings(conf->peers, conf->n_peers);
+    free(conf->peer_ids);
+    free_strings(conf->needs, conf->n_needs);
+    free(conf->text);
+    free(conf);
+}
+
+static void split_words(const char *text, char ***ret, size_t *ret_n)
+{
+    _cleanup_free_ char *copy = xstrdup(text);
+    char *save = NULL;
+    for (char *word = strtok_r(copy, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+        *ret = xrealloc(*ret, *ret_n + 1, sizeof **ret);
+        (*ret)[(*ret_n)++] = xstrdup(word);
+    }
+}
+
+static bool parse_yes_no(const char *text, bool *ret)
+{
+    *ret = streq(text, "yes");
+    return *ret || streq(text, "no");
+}
+
+static bool set_one(struct service_conf *c, const char *key, const char *value)
+{
+    struct {
+        const char *key;
+        char **to;
+    } const strings[] = {{"description", &c->description},
+                         {"exec", &c->exec},
+                         {"user", &c->user},
+                         {"group", &c->group},
+                         {"socket", &c->socket}};
+    struct {
+        const char *key;
+        char ***to;
+        size_t *n;
+    } const lists[] = {{"groups", &c->groups, &c->n_groups},
+                       {"capabilities", &c->capabilities, &c->n_capabilities},
+                       {"peers", &c->peers, &c->n_peers},
+                       {"needs", &c->needs, &c->n_needs}};
+    struct {
+        const char *key;
+        uint64_t *to;
+    } const durations[] = {{"idle_timeout", &c->idle_timeout_usec},
+                           {"stop_timeout", &c->stop_timeout_usec},
+                           {"ready_timeout", &c->ready_timeout_usec}};
+    for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+        if (streq(key, strings[i].key)) {
+            free(*strings[i].to);
+            *strings[i].to = xstrdup(value);
+            return *value;
+        }
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+        if (streq(key, lists[i].key)) {
+            split_words(value, lists[i].to, lists[i].n);
+            return true;
+        }
+    for (size_t i = 0; i < ARRAY_SIZE(durations); i++)
+        if (streq(key, durations[i].key))
+            return parse_duration(value, durations[i].to) >= 0;
+    if (streq(key, "network"))
+        return parse_yes_no(value, &c->network);
+    if (streq(key, "start")) {
+        c->start = streq(value, "demand") ? START_DEMAND : START_ALWAYS;
+        return streq(value, "always") || streq(value, "demand");
+    }
+    return false;
+}
+
+static int on_value(const char *section, const char *key, const char *value, unsigned line, void *userdata,
+                    struct error *e)
+{
+    struct reading *r = userdata;
+    if (!streq(section, "service"))
+        return error_refuse(e, EINVAL, "%s:%u: unknown section [%s]", r->path, line, section);
+    if (!set_one(r->conf, key, value))
+        return error_refuse(e, EINVAL, "%s:%u: unknown key or bad value: %s = %s", r->path, line, key, value);
+    fprintf(r->text, "%s=%s\n", key, value);
+    return 0;
+}
+
+static int find_user(const char *path, const char *name, uid_t *uid, gid_t *gid, struct error *e)
+{
+    struct passwd *pw = getpwnam(name);
+    if (!pw)
+        return error_refuse(e, ESRCH, "%s: the user '%s' does not exist (sysusers.d/hostlet.conf makes it)",
+                            path, name);
+    *uid = pw->pw_uid;
+    if (gid)
+        *gid = pw->pw_gid;
+    return 0;
+}
+
+static int find_group(const char *path, const char *name, gid_t *gid, struct error *e)
+{
+    struct group *gr = getgrnam(name);
+    if (!gr)
+        return error_refuse(e, ESRCH, "%s: the group '%s' does not exist (sysusers.d/hostlet.conf makes it)",
+                            path, name);
+    *gid = gr->gr_gid;
+    return 0;
+}
+
+static int resolve_names(struct service_conf *c, const char *path, struct error *e)
+{
+    int r = 0;
+    if (c->user)
+        r = find_user(path, c->user, &c->uid, &c->gid, e);
+    if (r >= 0 && c->group)
+        r = find_group(path, c->group, &c->gid, e);
+    c->group_ids = xcalloc(c->n_groups, sizeof *c->group_ids);
+    for (size_t i = 0; r >= 0 && i < c->n_groups; i++)
+        r = find_group(path, c->groups[i], &c->group_ids[i], e);
+    c->peer_ids = xcalloc(c->n_peers, sizeof *c->peer_ids);
+    for (size_t i = 0; r >= 0 && i < c->n_peers; i++)
+        r = find_user(path, c->peers[i], &c->peer_ids[i], NULL, e);
+    return r;
+}
+
+static char *find_directory(const struct tree *tree, const char *name)
+{
+    struct stat st;
+    _cleanup_free_ char *own = xasprintf("%s/svc/%s/service.conf", tree->etc, name);
+    if (stat(own, &st) == 0)
+        return xasprintf("%s/svc/%s", tree->etc, name);
+    return xasprintf("%s/%s", tree->services, name);
+}
+
+int service_conf_load(const struct tree *tree, const char *name, struct service_conf **ret, struct error *e)
+{
+    struct service_conf *c = xcalloc(1, sizeof *c);
+    size_t size = 0;
+    c->name = xstrdup(name);
+    c->directory = find_directory(tree, name);
+    c->network = true;
+    c->idle_timeout_usec = c->stop_timeout_usec = c->ready_timeout_usec = 10 * USEC_PER_SEC;
+    _cleanup_free_ char *path = xasprintf("%s/service.conf", c->directory);
+    struct reading reading = {.conf = c, .path = path, .text = open_memstream(&c->text, &size)};
+    int r = ini_read(path, on_value, &reading, e);
+    fclose(reading.text);
+    if (r >= 0 && !c->exec)
+        r = error_refuse(e, EINVAL, "%s: 'exec' is missing", path);
+    if (r >= 0)
+        r = resolve_names(c, path, e);
+    if (r < 0) {
+        service_conf_free(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid)
+{
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < conf->n_peers; i++)
+        if (conf->peer_ids[i] == uid)
+            return true;
+    return false;
+}
+
+struct service_conf *topology_find(const struct topology *topology, const char *name)
+{
+    for (size_t i = 0; i < topology->n_services; i++)
+        if (streq(topology->services[i]->name, name))
+            return topology->services[i];
+    return NULL;
+}
+
+void topology_done(struct topology *topology)
+{
+    for (size_t i = 0; i < topology->n_services; i++)
+        service_conf_free(topology->services[i]);
+    free(topology->services);
+    *topology = (struct topology){.services = NULL};
+}
+
+static int is_service(const struct dirent *d)
+{
+    return d->d_name[0] != '.' && d->d_type != DT_REG;
+}
+
+/* Adds the services of one folder that are not there yet. */
+static int read_folder(const struct tree *tree, const char *folder, bool must_exist, struct topology *t,
+                       struct error *e)
+{
+    struct dirent **names = NULL;
+    int n = scandir(folder, &names, is_service, alphasort), r = 0;
+    if (n < 0)
+        return errno == ENOENT && !must_exist
+                   ? 0
+                   : error_os(e, errno, "cannot read the services in '%s'", folder);
+    for (int i = 0; i < n; i++) {
+        if (r >= 0 && !topology_find(t, names[i]->d_name)) {
+            t->services = xrealloc(t->services, t->n_services + 1, sizeof(struct service_conf *));
+            r = service_conf_load(tree, names[i]->d_name, &t->services[t->n_services], e);
+            if (r >= 0)
+                t->n_services++;
+        }
+        free(names[i]);
+    }
+    free(names);
+    return r;
+}
+
+/* Whether all needs of a service are among the first n. */
+static bool needs_met(const struct service_conf *c, struct service_conf **placed, size_t n)
+{
+    for (size_t i = 0; i < c->n_needs; i++) {
+        size_t k = 0;
+        while (k < n && !streq(placed[k]->name, c->needs[i]))
+            k++;
+        if (k == n)
+            return false;
+    }
+    return true;
+}
+
+static int sort_by_needs(struct topology *t, struct error *e)
+{
+    for (size_t placed = 0; placed < t->n_services; placed++) {
+        size_t i = placed;
+        while (i < t->n_services && !needs_met(t->services[i], t->services, placed))
+            i++;
+        if (i == t->n_services)
+            return error_refuse(e, EINVAL, "service '%s': its needs do not exist or form a circle",
+                                t->services[placed]->name);
+        struct service_conf *next = t->services[i];
+        memmove(&t->services[placed + 1], &t->services[placed], (i - placed) * sizeof(struct service_conf *));
+        t->services[placed] = next;
+    }
+    return 0;
+}
+
+int topology_load(const struct tree *tree, struct topology *ret, struct error *e)
+{
+    struct topology t = {.services = NULL};
+    _cleanup_free_ char *own = xasprintf("%s/svc", tree->etc);
+    int r = read_folder(tree, tree->services, true, &t, e);
+    if (r >= 0)
+        r = read_folder(tree, own, false, &t, e);
+    if (r >= 0)
+        r = sort_by_needs(&t, e);
+    if (r < 0) {
+        topology_done(&t);
+        return r;
+    }
+    *ret = t;
+    return 0;
+}

@@ -1,0 +1,50 @@
+/* The topology is data: svc/NAME/service.conf says what a service runs, as whom, with which sockets, who may
+ * call it. Read by hostletd and by each service about itself. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "lib/paths/tree.h"
+
+enum start_mode { START_ALWAYS, START_DEMAND };
+
+struct service_conf {
+    char *name, *directory;
+    char *description;
+    char *exec;  /* program, found by tree_program() unless absolute */
+    char *user;  /* NULL: root */
+    char *group; /* NULL: the user's */
+    uid_t uid;
+    gid_t gid;
+    char **groups; /* supplementary, by name */
+    gid_t *group_ids;
+    size_t n_groups;
+    char **capabilities; /* "CAP_CHOWN" … kept; everything else is dropped, for root too */
+    size_t n_capabilities;
+    bool network; /* false: an empty network namespace */
+    char *socket; /* name: RUN/NAME.sock */
+    char **peers; /* users that may call; root always may */
+    uid_t *peer_ids;
+    size_t n_peers;
+    char **needs; /* services that are started before, and stopped after this one */
+    size_t n_needs;
+    enum start_mode start;
+    uint64_t idle_timeout_usec, stop_timeout_usec, ready_timeout_usec;
+    char *text; /* normalised, to see whether something changed */
+};
+
+struct topology {
+    struct service_conf **services; /* sorted: needs before those that need them */
+    size_t n_services;
+};
+
+/* Reads every service directory below tree->services, ETC/svc/NAME winning over the one that came with the
+ * programs. Unknown keys, users or needs, cycles and bad values are refused, naming file and line. */
+int topology_load(const struct tree *tree, struct topology *ret, struct error *e);
+void topology_done(struct topology *topology);
+struct service_conf *topology_find(const struct topology *topology, const char *name);
+
+/* One service. */
+int service_conf_load(const struct tree *tree, const char *name, struct service_conf **ret, struct error *e);
+void service_conf_free(struct service_conf *conf);
+bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid);

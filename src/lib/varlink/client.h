@@ -1,0 +1,44 @@
+/* A Varlink client on sd-event: one connection per call, so that giving up a call is closing it. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "lib/varlink/interface.h"
+
+struct varlink_request;
+
+/* Called for each answer: 'out' is the parsed struct of the method (borrowed; NULL where it has no members),
+ * or 'e' says what went wrong (then 'out' is NULL): the service's own error with its class, or a lost
+ * connection and a time-out as ERROR_RETRY. 'continues' is false for the last one, after which the request is
+ * freed by the library; varlink_request_cancel() may be called from within while it is true. */
+typedef void (*varlink_answer_fn)(const void *out, bool continues, const struct error *e, void *userdata);
+
+struct varlink_call_options {
+    const char *socket; /* path of any length */
+    const struct varlink_interface *interface;
+    const char *method;
+    const void *in; /* the method's declared struct */
+    bool more;
+    uint64_t timeout_usec; /* until the next answer; 0: none */
+};
+
+/* Starts a call. Failures of the connection arrive through the callback too, from the loop: never from within
+ * this call. Connecting to a full backlog is tried again until the time-out (or 10 s). The returned request
+ * is valid until the last answer or its cancellation. */
+struct varlink_request *varlink_call_start(sd_event *event, const struct varlink_call_options *options,
+                                           varlink_answer_fn on_answer, void *userdata);
+
+/* Ends a call without further answers; NULL is fine. */
+void varlink_request_cancel(struct varlink_request *request);
+
+/* A call that waits for its one answer, running its own loop: for the command line. 'ret' is the zeroed
+ * struct for the parsed answer (release with schema_done), or NULL. */
+int varlink_call_sync(const struct varlink_call_options *options, void *ret, struct error *e);
+
+/* An upgraded call: *ret_fd is the raw connection (blocking), the caller's. */
+int varlink_call_upgrade(const struct varlink_call_options *options, void *ret, int *ret_fd, struct error *e);
+
+/* Unix sockets with paths of any length (beyond 107 bytes through /proc/self/fd): connect (non-blocking
+ * socket; −EAGAIN when the backlog is full) and bind+listen with a mode. fd or negative errno. */
+int unix_connect(const char *path, struct error *e);
+int unix_listen(const char *path, mode_t mode, gid_t gid, struct error *e);

@@ -1,0 +1,66 @@
+/* The common interface io.hostlet: errors that say what a caller can do. See interface.h. */
+#include "lib/varlink/interface.h"
+
+#include <assert.h>
+
+static const struct schema_field reason_fields[] = {
+    S_STRING(struct varlink_reason, reason, "What happened, for a human."),
+    S_STRING_OPT(struct varlink_reason, service, "The service that is concerned, where it is another one."),
+    S_END,
+};
+const struct schema_struct varlink_reason_schema = {NULL, sizeof(struct varlink_reason), NULL, reason_fields};
+
+static const struct varlink_error common_errors[] = {
+    [ERROR_FAILED] = {"Failed", &varlink_reason_schema,
+                      "Failed for good: the same call fails again until something else changes."},
+    [ERROR_RETRY] = {"RetryLater", &varlink_reason_schema, "May work later: repeat the call, with backoff."},
+    [ERROR_REFUSED] = {"Refused", &varlink_reason_schema, "The call itself is wrong, or not allowed."},
+    [ERROR_NOT_FOUND] = {"NotFound", &varlink_reason_schema, "The object that was named does not exist."},
+    [ERROR_CONFLICT] = {"Conflict", &varlink_reason_schema,
+                        "The name is taken by something that is not ours."},
+    [ERROR_NOT_SUPPORTED] = {"NotSupported", &varlink_reason_schema,
+                             "This machine cannot do it; the reason says what would help."},
+    [ERROR_SERVICE_DOWN] = {"ServiceDown", &varlink_reason_schema,
+                            "The service was stopped or given up; said by the supervisor in its place."},
+    {NULL, NULL, NULL},
+};
+static_assert(ARRAY_SIZE(common_errors) == _ERROR_CLASS_MAX + 1, "every class has its error");
+
+static const char *const full_names[] = {
+    [ERROR_FAILED] = "io.hostlet.Failed",
+    [ERROR_RETRY] = "io.hostlet.RetryLater",
+    [ERROR_REFUSED] = "io.hostlet.Refused",
+    [ERROR_NOT_FOUND] = "io.hostlet.NotFound",
+    [ERROR_CONFLICT] = "io.hostlet.Conflict",
+    [ERROR_NOT_SUPPORTED] = "io.hostlet.NotSupported",
+    [ERROR_SERVICE_DOWN] = "io.hostlet.ServiceDown",
+};
+static_assert(ARRAY_SIZE(full_names) == _ERROR_CLASS_MAX, "every class has its name");
+
+const struct varlink_interface varlink_common_interface = {
+    .name = "io.hostlet",
+    .comment = "Errors that every service of hostlet may answer with.",
+    .errors = common_errors,
+};
+
+const char *varlink_error_name(enum error_class class)
+{
+    return full_names[class];
+}
+
+enum error_class varlink_error_class(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(full_names); i++)
+        if (streq(name, full_names[i]))
+            return (enum error_class)i;
+    /* The protocol's own errors: the message is wrong, it will not get better. */
+    return after_prefix(name, "org.varlink.service.") ? ERROR_REFUSED : ERROR_FAILED;
+}
+
+const struct varlink_method *varlink_find_method(const struct varlink_interface *interface, const char *name)
+{
+    for (const struct varlink_method *m = interface->methods; m && m->name; m++)
+        if (streq(m->name, name))
+            return m;
+    return NULL;
+}

@@ -1,0 +1,332 @@
+/* Messages over a socket; see stream.h. */
+#include "lib/varlink/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/varlink/interface.h"
+
+/* A peer that began a message has this long to finish it. */
+#define MESSAGE_TIMEOUT_USEC (30 * USEC_PER_SEC)
+
+struct buffer {
+    char *data;
+    size_t start, end, room;
+};
+
+struct stream {
+    sd_event *event;
+    int fd;
+    sd_event_source *io, *timer, *again;
+    struct buffer in, out;
+    size_t scanned; /* bytes of 'in' known to hold no NUL */
+    bool paused, closing, in_callback, freed, broken;
+    struct error failure;
+    stream_message_fn on_message;
+    stream_closed_fn on_closed;
+    void *userdata;
+};
+
+static void buffer_append(struct buffer *b, const void *data, size_t n)
+{
+    if (b->start == b->end)
+        b->start = b->end = 0;
+    if (b->end + n > b->room && b->start > 0) {
+        memmove(b->data, b->data + b->start, b->end - b->start);
+        b->end -= b->start;
+        b->start = 0;
+    }
+    if (b->end + n > b->room) {
+        size_t room = b->room ? b->room : 4096;
+        while (room < b->end + n)
+            room *= 2;
+        b->data = xrealloc(b->data, room, 1);
+        b->room = room;
+    }
+    memcpy(b->data + b->end, data, n);
+    b->end += n;
+}
+
+/* An empty buffer that once held much gives its memory back. */
+static void buffer_settle(struct buffer *b)
+{
+    if (b->start == b->end) {
+        b->start = b->end = 0;
+        if (b->room > 65536) {
+            free(b->data);
+            *b = (struct buffer){.data = NULL};
+        }
+    }
+}
+
+static void update_events(struct stream *s)
+{
+    uint32_t events = EPOLLRDHUP;
+    if (!s->paused && !s->closing)
+        events |= EPOLLIN;
+    if (s->out.end > s->out.start)
+        events |= EPOLLOUT;
+    /* A half-closed peer still wants its answers, and must not make the loop spin while we cannot read. */
+    if (!(events & EPOLLIN))
+        events &= ~(uint32_t)EPOLLRDHUP;
+    if (s->io)
+        sd_event_source_set_io_events(s->io, events);
+}
+
+/* The end is told from the loop, never from within a call of the owner. */
+static void stream_break(struct stream *s, int errnum, const char *why)
+{
+    if (s->broken)
+        return;
+    s->broken = true;
+    if (errnum)
+        error_retry(&s->failure, errnum, "%s", why);
+    if (s->io)
+        sd_event_source_set_enabled(s->io, SD_EVENT_OFF);
+    sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
+}
+
+static void flush_output(struct stream *s)
+{
+    while (s->out.end > s->out.start) {
+        ssize_t n =
+            send(s->fd, s->out.data + s->out.start, s->out.end - s->out.start, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            break;
+        if (n < 0) {
+            stream_break(s, ECONNRESET, "the peer closed the connection");
+            return;
+        }
+        s->out.start += (size_t)n;
+    }
+    buffer_settle(&s->out);
+    if (s->closing && s->out.end == s->out.start)
+        stream_break(s, 0, NULL);
+    else
+        update_events(s);
+}
+
+void stream_send(struct stream *s, json_t *message)
+{
+    if (s->broken)
+        return;
+    char *text = json_dumps(message, JSON_COMPACT);
+    if (!text)
+        abort();
+    buffer_append(&s->out, text, strlen(text) + 1);
+    free(text);
+    flush_output(s);
+    if (!s->broken && stream_pending(s) > VARLINK_OUTPUT_MAX)
+        stream_break(s, ENOBUFS, "the peer does not read its answers");
+}
+
+size_t stream_pending(struct stream *s)
+{
+    return s->out.end - s->out.start;
+}
+
+bool stream_peer_gone(struct stream *s)
+{
+    struct pollfd p = {.fd = s->fd};
+    return s->broken || (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)));
+}
+
+void stream_close_when_sent(struct stream *s)
+{
+    s->closing = true;
+    if (!s->broken)
+        flush_output(s);
+}
+
+/* Hands one message to the owner. 0 go on, 1 stop (paused or broken), −1 freed. */
+static int handle_message(struct stream *s, const char *text, size_t n)
+{
+    json_error_t je;
+    json_t *message = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
+    if (!message || !json_is_object(message)) {
+        json_decref(message);
+        stream_break(s, EBADMSG, "the peer sent something that is not a JSON object");
+        return 1;
+    }
+    s->in_callback = true;
+    int r = s->on_message(s, message, s->userdata);
+    s->in_callback = false;
+    json_decref(message);
+    if (s->freed) {
+        s->freed = false;
+        stream_free(s);
+        return -1;
+    }
+    if (r > 0)
+        s->paused = true;
+    return s->broken || r > 0;
+}
+
+/* All whole messages that were read. −1 when the stream is gone. */
+static int handle_input(struct stream *s)
+{
+    while (!s->paused && !s->broken && !s->closing) {
+        char *from = s->in.data + s->in.start;
+        size_t n = s->in.end - s->in.start;
+        char *nul = n > s->scanned ? memchr(from + s->scanned, 0, n - s->scanned) : NULL;
+        if (!nul) {
+            s->scanned = n;
+            if (n > VARLINK_MESSAGE_MAX)
+                stream_break(s, EMSGSIZE, "the peer sent a message that is too large");
+            break;
+        }
+        size_t size = (size_t)(nul - from);
+        s->scanned = 0;
+        s->in.start += size + 1;
+        if (size > VARLINK_MESSAGE_MAX) {
+            stream_break(s, EMSGSIZE, "the peer sent a message that is too large");
+            break;
+        }
+        if (handle_message(s, from, size) < 0)
+            return -1;
+    }
+    buffer_settle(&s->in);
+    bool partial = s->in.end > s->in.start && !s->paused && !s->broken;
+    if (partial && sd_event_source_set_time_relative(s->timer, MESSAGE_TIMEOUT_USEC) >= 0)
+        sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+    else
+        sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+    if (!s->broken)
+        update_events(s);
+    return 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source;
+    struct stream *s = userdata;
+    if (revents & EPOLLOUT)
+        flush_output(s);
+    if (s->broken)
+        return 0;
+    if (revents & EPOLLIN) {
+        static char chunk[65536];
+        ssize_t n = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return 0;
+        if (n <= 0) {
+            stream_break(s, ECONNRESET, "the peer closed the connection");
+            return 0;
+        }
+        buffer_append(&s->in, chunk, (size_t)n);
+        handle_input(s);
+        return 0;
+    }
+    if (revents & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+        stream_break(s, ECONNRESET, "the peer closed the connection");
+    return 0;
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    stream_break(userdata, ETIMEDOUT, "the peer did not finish its message in time");
+    return 0;
+}
+
+/* Deferred work: telling the end, or messages that waited while paused. */
+static int on_again(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    struct stream *s = userdata;
+    if (s->broken)
+        s->on_closed(s, &s->failure, s->userdata);
+    else
+        handle_input(s);
+    return 0;
+}
+
+void stream_resume(struct stream *s)
+{
+    s->paused = false;
+    if (s->broken || s->in_callback)
+        return;
+    if (s->in.end > s->in.start)
+        sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
+    update_events(s);
+}
+
+int stream_new(sd_event *event, int fd, stream_message_fn on_message, stream_closed_fn on_closed,
+               void *userdata, struct stream **ret)
+{
+    struct stream *s = xcalloc(1, sizeof *s);
+    s->event = sd_event_ref(event);
+    s->fd = fd;
+    s->on_message = on_message;
+    s->on_closed = on_closed;
+    s->userdata = userdata;
+    int r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : 0;
+    if (r >= 0)
+        r = sd_event_add_io(event, &s->io, fd, EPOLLIN | EPOLLRDHUP, on_io, s);
+    if (r >= 0)
+        r = sd_event_add_time_relative(event, &s->timer, CLOCK_MONOTONIC, MESSAGE_TIMEOUT_USEC, USEC_PER_SEC,
+                                       on_timeout, s);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &s->again, on_again, s);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->again, SD_EVENT_OFF);
+    if (r < 0) {
+        stream_free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void stream_free(struct stream *s)
+{
+    if (!s)
+        return;
+    if (s->in_callback) { /* the frame above us still uses it */
+        s->freed = s->broken = true;
+        return;
+    }
+    sd_event_source_disable_unref(s->io);
+    sd_event_source_disable_unref(s->timer);
+    sd_event_source_disable_unref(s->again);
+    sd_event_unref(s->event);
+    close_fd(s->fd);
+    free(s->in.data);
+    free(s->out.data);
+    free(s);
+}
+
+int stream_detach(struct stream *s, uint64_t usec, char **ret_early, size_t *ret_early_size)
+{
+    uint64_t deadline = now_monotonic_usec() + usec;
+    while (!s->broken && stream_pending(s) > 0) {
+        uint64_t now = now_monotonic_usec();
+        if (now >= deadline)
+            return -ETIMEDOUT;
+        struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+        if (poll(&p, 1, (int)((deadline - now) / USEC_PER_MSEC) + 1) > 0)
+            flush_output(s);
+    }
+    if (s->broken)
+        return -ECONNRESET;
+    *ret_early_size = s->in.end - s->in.start;
+    *ret_early = NULL;
+    if (*ret_early_size > 0) {
+        *ret_early = xcalloc(*ret_early_size, 1);
+        memcpy(*ret_early, s->in.data + s->in.start, *ret_early_size);
+        s->in.start = s->in.end;
+    }
+    s->io = sd_event_source_disable_unref(s->io);
+    fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
+    return TAKE_FD(s->fd);
+}

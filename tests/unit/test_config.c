@@ -1,0 +1,104 @@
+/* hostlet.conf: values, and one clear message for each mistake, with file and line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/config/config.h"
+
+static char base[] = "/tmp/hostlet-test-XXXXXX";
+
+static int load(const char *text, const char *extra, struct config **ret, struct error *e)
+{
+    struct tree tree;
+    assert_int_equal(tree_init(&tree, base, NULL, NULL, e), 0);
+    _cleanup_free_ char *file = tree_config_file(&tree), *dir = tree_config_dir(&tree);
+    assert_int_equal(make_dirs(dir, 0755, e), 0);
+    _cleanup_free_ char *more = xasprintf("%s/10-more.conf", dir);
+    assert_int_equal(replace_file(file, text, strlen(text), 0644, e), 0);
+    assert_int_equal(replace_file(more, extra, strlen(extra), 0644, e), 0);
+    int r = config_load(&tree, ret, e);
+    tree_done(&tree);
+    return r;
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct config *config = NULL;
+    int64_t low, high;
+    assert_int_equal(load("# a comment\n[driver]\nruntime = null\n[fetcher]\nrepositories = file:///a\n"
+                          "repositories = http://b\n[reconciler]\nhost_ports = 100-200\nprobation = 200ms\n",
+                          "[reconciler]\nprobation = 1.5 s\n[unpacker]\nmax_size = 2G\n", &config, &e),
+                     0);
+    assert_string_equal(config_string(config, "driver", "runtime"), "null");
+    assert_string_equal(config_string(config, "fetcher", "repositories"), "file:///a http://b");
+    assert_int_equal(config_duration(config, "reconciler", "probation"), 1500000);
+    assert_int_equal(config_number(config, "unpacker", "max_size"), (int64_t)2 << 30);
+    config_range(config, "reconciler", "host_ports", &low, &high);
+    assert_int_equal(low, 100);
+    assert_int_equal(high, 200);
+    config_free(config);
+}
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"[driver]\nruntim = null\n", "/etc/hostlet.conf:2: unknown key 'runtim' in [driver]"},
+        {"[driver]\n\nruntime = podman\n", "/etc/hostlet.conf:3: runtime = podman: expected docker|null"},
+        {"[driver]\nruntime = docke\n", "/etc/hostlet.conf:2: runtime = docke: expected docker|null"},
+        {"[drive]\nruntime = null\n", "/etc/hostlet.conf:2: unknown section [drive]"},
+        {"runtime = null\n", "/etc/hostlet.conf:1: 'runtime' stands in no section"},
+        {"[driver]\nruntime = null\nruntime = docker\n", "/etc/hostlet.conf:3: 'runtime' is given twice"},
+        {"[driver]\nwhat\n", "/etc/hostlet.conf:2: expected [section] or key = value"},
+        {"[reconciler]\nprobation = -1\n",
+         "/etc/hostlet.conf:2: probation = -1: expected a duration such as 5s"},
+        {"[reconciler]\nhost_ports = 9-1\n",
+         "/etc/hostlet.conf:2: host_ports = 9-1: expected a range such as 20000-29999"},
+        {"[reconciler]\nparallel_first = 900\n", "/etc/hostlet.conf:2: parallel_first = 900: out of range"},
+        {"[driver]\nruntime = null\n  more\n", "/etc/hostlet.conf:3: a line must not begin with a space"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        struct config *config = NULL;
+        assert_true(load(cases[i].text, "", &config, &e) < 0);
+        assert_non_null(after_prefix(e.message, base));
+        assert_string_equal(after_prefix(e.message, base), cases[i].message);
+    }
+    char line[300] = "[fetcher]\nrepositories = ";
+    memset(line + strlen(line), 'x', 250);
+    struct error e = ERROR_INIT;
+    struct config *config = NULL;
+    assert_true(load(line, "", &config, &e) < 0);
+    assert_string_equal(after_prefix(e.message, base),
+                        "/etc/hostlet.conf:2: the line is longer than 190 bytes");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(base) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return remove_tree_at(AT_FDCWD, base, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_mistakes)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
