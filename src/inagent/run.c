@@ -79,10 +79,9 @@ static void become(const struct task_definition *task)
     if (geteuid() != 0) /* said once at the start: everything runs as whoever we are */
         return;
     uid_t id = root ? 0 : ACTION_ID;
-    /* A user namespace may forbid setgroups; then there are no groups to lose that we could have been given.
-     */
-    if (setgroups(0, NULL) < 0 && (errno != EPERM || getgroups(0, NULL) > 0))
-        die(task, 1, "leave the groups to become", root ? "root" : ACTION_NAME);
+    /* Without the capability root keeps its own groups, which give it nothing; nobody else may. */
+    if (setgroups(0, NULL) < 0 && !root && getgroups(0, NULL) != 0)
+        die(task, 1, "leave the groups to become", ACTION_NAME);
     if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)
         die(task, 1, "become", root ? "root" : ACTION_NAME);
 }

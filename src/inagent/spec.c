@@ -171,19 +171,20 @@ static json_t *find_replica(json_t *root, const struct identity *identity)
 /* The members without which there is nothing to do. */
 static int check_members(json_t *root, struct error *e)
 {
-    static const char *const paths[][3] = {
-        {"app"}, {"app", "spec"}, {"app", "spec", "resources"}, {"app", "deploy"}};
-    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-        json_t *at = root;
-        char pointer[64] = "";
-        for (size_t j = 0; j < ARRAY_SIZE(paths[i]) && paths[i][j]; j++) {
-            at = json_object_get(at, paths[i][j]);
-            strcat(strcat(pointer, "/"), paths[i][j]);
-        }
-        if (!json_is_object(at))
-            return error_refuse(e, EINVAL, "spec decode failed: %s is %s", pointer,
-                                at ? "not an object" : "missing");
-    }
+    json_t *app = json_object_get(root, "app"), *spec = json_object_get(app, "spec");
+    const struct {
+        const char *pointer;
+        json_t *value;
+    } members[] = {
+        {"/app", app},
+        {"/app/spec", spec},
+        {"/app/spec/resources", json_object_get(spec, "resources")},
+        {"/app/deploy", json_object_get(app, "deploy")},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        if (!json_is_object(members[i].value))
+            return error_refuse(e, EINVAL, "spec decode failed: %s is %s", members[i].pointer,
+                                members[i].value ? "not an object" : "missing");
     return 0;
 }
 
