@@ -283,7 +283,8 @@ def test_a_script_larger_than_a_pipe(make, proc):
 
 def test_a_command_that_reads_its_input_does_not_swallow_the_script(make):
     container = make()
-    container.start([task("app", "cat > /home/action/swallowed\necho end > /home/action/out")])
+    # Longer than what a shell reads at once.
+    container.start([task("app", "cat > swallowed\n" + "# filling\n" * 20000 + "echo end > out")])
     assert container.wait_file("out") == "end\n"
     assert (container.home / "action/swallowed").read_text() == ""
 
