@@ -1,5 +1,6 @@
 # scripts
-EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint .ci/run tests/run.py svc/sysusers.conf
+EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/fresh scripts/quickstart .ci/run \
+	tests/run.py svc/sysusers.conf
 
 lint:
 	$(srcdir)/scripts/lint

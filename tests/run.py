@@ -245,11 +245,13 @@ TIERS = {
     "clang": ("compiled by clang, unit tests", lambda _: units("clang", "clang")),
     "dist": ("make distcheck", dist),
     "integration": ("the real tree with a real dockerd, the hardened build",
-                    lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints", rest)),
+                    lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints and not quickstart", rest)),
     "failpoints": ("processes killed at every failpoint",
                    lambda rest: pytest("failpoints", "failpoints", "tests/integration", "failpoints", rest)),
     "sanitized-tree": ("the tree under ASan and UBSan, without its jail",
                        lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration", "sanitized", rest)),
+    "quickstart": ("scripts/quickstart from nothing to an answering application, and its removal",
+                   lambda rest: pytest("quickstart", "hardened", "tests/integration", "quickstart", rest)),
 }
 
 

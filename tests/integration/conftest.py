@@ -21,6 +21,7 @@ TEST_LIMIT = 180  # seconds; a test may ask for more by @pytest.mark.limit(N)
 def pytest_configure(config):
     config.addinivalue_line("markers", "failpoints: needs a build with --enable-failpoints, and runs there alone")
     config.addinivalue_line("markers", "sanitized: runs with the sanitized build as well")
+    config.addinivalue_line("markers", "quickstart: runs scripts/quickstart, in a tier of its own")
     config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
     if os.geteuid() != 0:
         raise pytest.UsageError("the integration tests start dockerd and hostletd: run them as root")

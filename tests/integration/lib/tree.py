@@ -78,7 +78,7 @@ class Tree:
         """Starts hostletd and waits for its readiness. 'failpoint' (NAME:ACTION) is taken once by the process that
         reaches it; a process that was restarted passes."""
         self.write_config()
-        environment = {**os.environ, **self.environment}
+        environment = {**os.environ, "HOSTLET_DATA": str(SOURCE / "src/inagent"), **self.environment}
         environment.pop("NOTIFY_SOCKET", None)
         if failpoint:
             self.once.mkdir(exist_ok=True)
