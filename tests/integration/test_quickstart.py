@@ -6,9 +6,10 @@ import urllib.request
 
 import pytest
 from lib import ground
-from lib.tree import BUILD, SOURCE
+from lib.tree import BUILD, SOURCE, has_program
 
-pytestmark = [pytest.mark.quickstart, pytest.mark.limit(300)]
+pytestmark = [pytest.mark.quickstart, pytest.mark.limit(300),
+              pytest.mark.skipif(not has_program("hostletctl"), reason="this build has no hostletctl")]
 
 
 def quickstart(*words, environment=None):
