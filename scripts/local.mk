@@ -2,6 +2,13 @@
 EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/fresh scripts/quickstart .ci/run \
 	tests/run.py svc/sysusers.conf
 
+# The system users, where systemd-sysusers looks for them.
+sysusersdir = $(prefix)/lib/sysusers.d
+nodist_sysusers_DATA = svc/hostlet.conf
+CLEANFILES += svc/hostlet.conf
+svc/hostlet.conf: svc/sysusers.conf
+	$(AM_V_GEN)$(MKDIR_P) svc && cp $< $@
+
 lint:
 	$(srcdir)/scripts/lint
 .PHONY: lint

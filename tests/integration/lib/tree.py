@@ -46,6 +46,14 @@ def ini(sections):
     return "\n".join(lines)
 
 
+INTERFACES = {"hostletd": "Supervisor", "reconciler": "Reconciler", "fetcher": "Fetcher", "unpacker": "Unpacker",
+              "provisioner": "Provisioner", "quota-keeper": "Quota", "container-driver": "Driver"}
+
+
+def full_method(service, method):
+    return method if "." in method else f"io.hostlet.{INTERFACES[service]}.{method}"
+
+
 class CommandFailed(AssertionError):
     def __init__(self, command, result):
         super().__init__(f"{' '.join(map(str, command))}: exit {result.returncode}\n{result.stdout}{result.stderr}")
@@ -158,8 +166,12 @@ class Tree:
         return self.prefix / "run" / f"{service}.sock"
 
     def call(self, service, method, **parameters):
-        """One Varlink call; 'method' without its interface, which is found by the service's name."""
-        return varlink.call(self.socket(service), method, **parameters)
+        """One Varlink call to a service; a method without an interface is one of the service's own."""
+        return varlink.call(self.socket(service), full_method(service, method), **parameters)
+
+    def connect(self, service, timeout=10):
+        """A connection to a service, for streams and for what no proper client does."""
+        return varlink.Varlink(self.socket(service), timeout)
 
     # hostletctl
 
