@@ -13,12 +13,12 @@ char *entry_printable(const char *name)
     char *text = xcalloc(1, PRINTABLE_MAX + 8), *at = text;
     for (const char *c = name; *c; c++) {
         if (at - text > PRINTABLE_MAX - 4) {
-            strcpy(at, "...");
+            memcpy(at, "...", 4);
             break;
         }
         unsigned char u = (unsigned char)*c;
         if (u < 0x20 || u == 0x7f || u == '\'' || u == '\\')
-            at += sprintf(at, "\\x%02x", u);
+            at += snprintf(at, 5, "\\x%02x", u);
         else
             *at++ = *c;
     }
