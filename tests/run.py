@@ -238,6 +238,12 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
         print(f"{tier}: no test was selected", flush=True)
 
 
+def failpoints(rest):
+    if not rest:
+        units("failpoints", "failpoints")
+    pytest("failpoints", "failpoints", "tests/integration", "failpoints", rest)
+
+
 TIERS = {
     "lint": ("formatting, shell scripts, house rules", lint),
     "unit": ("unit tests of the hardened build (gcc)", lambda _: units("unit", "hardened")),
@@ -246,8 +252,7 @@ TIERS = {
     "dist": ("make distcheck", dist),
     "integration": ("the real tree with a real dockerd, the hardened build",
                     lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints and not quickstart", rest)),
-    "failpoints": ("processes killed at every failpoint",
-                   lambda rest: pytest("failpoints", "failpoints", "tests/integration", "failpoints", rest)),
+    "failpoints": ("processes killed at every failpoint: units and the tree", failpoints),
     "sanitized-tree": ("the tree under ASan and UBSan, without its jail",
                        lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration", "sanitized", rest)),
     "quickstart": ("scripts/quickstart from nothing to an answering application, and its removal",
