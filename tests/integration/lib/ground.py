@@ -139,6 +139,8 @@ def _sweep():
             continue
         if not alive(owner):
             kill_processes_naming(str(place))
+            for bridge in place.glob("*/bridge"):
+                subprocess.run(["ip", "link", "delete", bridge.read_text()], capture_output=True, check=False)
             remove(place)
 
 
