@@ -1,1 +1,16 @@
-# src/lib/app
+# src/lib/app: manifests as a whole: checking, defaults, revisions
+libhostlet_a_SOURCES += \
+	src/lib/app/app.h \
+	src/lib/app/check.c src/lib/app/check.h \
+	src/lib/app/check_deploy.c \
+	src/lib/app/check_tasks.c \
+	src/lib/app/name.c \
+	src/lib/app/normalise.c \
+	src/lib/app/quantity.c
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_app
+TESTS += tests/unit/test_app
+tests_unit_test_app_SOURCES = tests/unit/test_app.c
+tests_unit_test_app_LDADD = $(UNIT_LIBS)
+endif

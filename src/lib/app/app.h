@@ -1,0 +1,56 @@
+/* Manifests as a whole: checking, defaults, what makes a new revision. Shared by hostletctl, which reads them
+ * from files, and the reconciler, which trusts nobody.
+ *
+ * The schema has parsed the members' types before; here stands what the types do not say. Messages begin with
+ * the JSON pointer of the member in a manifest: "/app/spec/tasks/1/depends_on/0: …". */
+#pragma once
+
+#include "lib/api/app.h"
+
+#define APP_REPLICA_ID_MAX    127
+#define APP_CPU_LIMIT_MIN     INT64_C(10)               /* millicores: what Docker accepts */
+#define APP_CPU_LIMIT_MAX     INT64_C(1000000)          /* millicores */
+#define APP_MEMORY_LIMIT_MIN  (INT64_C(6) << 20)        /* bytes: what Docker accepts */
+#define APP_BYTES_MAX         (INT64_C(1) << 60)        /* bytes: of memory and volumes */
+#define APP_PIDS_LIMIT_MAX    INT64_C(4194304)          /* the kernel's */
+#define APP_STOP_TIMEOUT_MAX  INT64_C(24 * 3600 * 1000) /* milliseconds */
+#define APP_PROBATION_MAX     INT64_C(3600 * 1000)      /* milliseconds */
+#define APP_PIDS_WITH_INAGENT INT64_C(100)
+#define APP_PIDS_WITH_IMAGE   INT64_C(1000)
+
+/* "500m", "1", "0.5": millicores. Finer than a thousandth, another unit, or out of range: −EINVAL or −ERANGE,
+ * refused; the message quotes the text and shows the forms. */
+int app_parse_cpu(const char *text, int64_t *ret_millicores, struct error *e);
+
+/* "512Mi", "10Gi", "1.5G", "1048576": bytes, rounded up to a whole one. Ki Mi Gi Ti Pi are powers of 1024,
+ * k M G T P of 1000. */
+int app_parse_memory(const char *text, int64_t *ret_bytes, struct error *e);
+
+/* Whether 'name' is an instance's: an RFC 1123 label of 3 to 63 characters. 'what' begins the message. */
+int app_check_instance_name(const char *name, const char *what, struct error *e);
+
+/* i8k_INSTANCE_ID; the caller frees. */
+char *app_container_name(const char *instance, int64_t replica_id);
+
+/* Takes such a name apart: 0, or −EINVAL when it has not that form. The caller frees *ret_instance. */
+int app_container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id);
+
+/* The instance's name: meta.name, else the spec's. NULL without either; borrowed. */
+const char *app_instance_name(const struct app_manifest *manifest);
+
+/* Whether this machine can take the manifest as its own desired state (not a zone's). 0, or −EINVAL, refused. Changes nothing. */
+int app_check(const struct app_manifest *manifest, struct error *e);
+
+/* Brings a checked manifest into the one form that is stored and compared: name, limits from spec.resources
+ * where deploy has none, one replica 0 where there is none (replicas sorted by id), configs from the spec's
+ * defaults where deploy has none, all options but the configured ones explicit; what only a zone knows is
+ * taken out (ids of hosts, addresses, states, stages, dependencies, revisions, times). Idempotent. */
+int app_normalise(struct app_manifest *manifest, struct error *e);
+
+/* Whether two normalised manifests need no new revision: equal apart from volume_limit, action, which replicas
+ * there are, probation, stop_timeout, parallel and the spec's description. Host ports of replicas that both
+ * have do count. */
+bool app_same_revision(const struct app_manifest *a, const struct app_manifest *b);
+
+/* The replica with this id, borrowed, or NULL. */
+struct app_replica *app_find_replica(const struct app_manifest *manifest, int64_t id);

@@ -1,0 +1,161 @@
+/* What a manifest says of this deploy (limits, replicas, host ports, values of settings), and our options;
+ * see app.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+
+#include "lib/app/check.h"
+#include "lib/basic/cleanup.h"
+
+#define CONFIG_DEPTH_MAX 4
+
+static int check_range(int64_t value, int64_t min, int64_t max, const char *where, struct error *e)
+{
+    if (value == 0 || (value >= min && value <= max))
+        return 0;
+    return error_refuse(e, EINVAL, "%s: %" PRId64 " is not from %" PRId64 " to %" PRId64, where, value, min,
+                        max);
+}
+
+/* The spec's port that an entry of a replica means: by name, by number, or by both. */
+static const struct app_spec_port *find_port(const struct app_spec *spec, const struct app_service_port *p)
+{
+    for (size_t i = 0; i < spec->n_service_ports; i++) {
+        const struct app_spec_port *known = spec->service_ports[i];
+        bool named = p->name && *p->name;
+        if ((!named || streq(known->name, p->name)) && (p->port == 0 || p->port == known->port) &&
+            (named || p->port != 0))
+            return known;
+    }
+    return NULL;
+}
+
+/* The replica, up to and including 'last', that has this host port besides entry 'port' of 'last'. */
+static const struct app_replica *find_host_port(const struct app_deploy *deploy, size_t last, size_t port)
+{
+    int64_t host_port = deploy->replicas[last]->service_ports[port]->host_port;
+    for (size_t i = 0; i <= last; i++)
+        for (size_t j = 0; j < (i < last ? deploy->replicas[i]->n_service_ports : port); j++)
+            if (deploy->replicas[i]->service_ports[j]->host_port == host_port)
+                return deploy->replicas[i];
+    return NULL;
+}
+
+static int check_replica(const struct app_spec *spec, const struct app_deploy *deploy, size_t i,
+                         struct error *e)
+{
+    const struct app_replica *replica = deploy->replicas[i];
+    if (replica->id < 0 || replica->id > APP_REPLICA_ID_MAX)
+        return error_refuse(e, EINVAL, "/app/deploy/replicas/%zu/id: %" PRId64 " is not from 0 to %d", i,
+                            replica->id, APP_REPLICA_ID_MAX);
+    for (size_t j = 0; j < i; j++)
+        if (deploy->replicas[j]->id == replica->id)
+            return error_refuse(e, EINVAL, "/app/deploy/replicas/%zu/id: a second replica %" PRId64, i,
+                                replica->id);
+    for (size_t j = 0; j < replica->n_service_ports; j++) {
+        const struct app_service_port *p = replica->service_ports[j];
+        _cleanup_free_ char *where = xasprintf("/app/deploy/replicas/%zu/service_ports/%zu", i, j);
+        const struct app_spec_port *known = find_port(spec, p);
+        if (!known)
+            return error_refuse(e, EINVAL,
+                                "%s: '%.100s' (port %" PRId64 ") is none of the spec's service_ports", where,
+                                p->name ?: "", p->port);
+        if (p->host_port < 0 || p->host_port > 65535)
+            return error_refuse(e, EINVAL, "%s/host_port: %" PRId64 " is not from 1 to 65535", where,
+                                p->host_port);
+        for (size_t k = 0; k < j; k++)
+            if (find_port(spec, replica->service_ports[k]) == known)
+                return error_refuse(e, EINVAL, "%s: a second entry for port '%s'", where, known->name);
+        const struct app_replica *other = p->host_port ? find_host_port(deploy, i, j) : NULL;
+        if (other)
+            return error_refuse(
+                e, EINVAL, "%s/host_port: %" PRId64 " is given twice (replica %" PRId64 " has it already)",
+                where, p->host_port, other->id);
+    }
+    return 0;
+}
+
+static int check_values(struct app_config_value *const *items, size_t n, const char *where, unsigned depth,
+                        struct error *e)
+{
+    if (n > 0 && depth > CONFIG_DEPTH_MAX)
+        return error_refuse(e, EINVAL, "%s: items lie deeper than %d levels", where, CONFIG_DEPTH_MAX);
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *name = xasprintf("%s/%zu/name", where, i),
+                            *below = xasprintf("%s/%zu/items", where, i);
+        int r = check_word(items[i]->name, name, e);
+        for (size_t j = 0; r >= 0 && j < i; j++)
+            if (streq(items[j]->name, items[i]->name))
+                r = error_refuse(e, EINVAL, "%s: a second value of '%s'", name, items[i]->name);
+        if (r < 0 || (r = check_values(items[i]->items, items[i]->n_items, below, depth + 1, e)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+int check_deploy(const struct app_spec *spec, const struct app_deploy *deploy, struct error *e)
+{
+    int r;
+    if (!deploy)
+        return 0;
+    if (deploy->action && *deploy->action && !streq(deploy->action, "start") &&
+        !streq(deploy->action, "stop") && !streq(deploy->action, "destroy"))
+        return error_refuse(e, EINVAL, "/app/deploy/action: '%.64s' is none of start, stop, destroy",
+                            deploy->action);
+    if ((r = check_range(deploy->cpu_limit, APP_CPU_LIMIT_MIN, APP_CPU_LIMIT_MAX, "/app/deploy/cpu_limit",
+                         e)) < 0 ||
+        (r = check_range(deploy->memory_limit, APP_MEMORY_LIMIT_MIN, APP_BYTES_MAX,
+                         "/app/deploy/memory_limit", e)) < 0 ||
+        (r = check_range(deploy->volume_limit, 0, APP_BYTES_MAX, "/app/deploy/volume_limit", e)) < 0)
+        return r;
+    for (size_t i = 0; i < deploy->n_replicas; i++)
+        if ((r = check_replica(spec, deploy, i, e)) < 0)
+            return r;
+    return check_values(deploy->configs, deploy->n_configs, "/app/deploy/configs", 1, e);
+}
+
+/* What the contract gives to every container itself. */
+static bool is_reserved(const char *name)
+{
+    return streq(name, "APP_NAME") || streq(name, "APP_REP_ID") || streq(name, "APP_HOST_ID");
+}
+
+static int check_environment(const struct app_options *options, struct error *e)
+{
+    for (size_t i = 0; i < options->n_env; i++) {
+        const char *name = options->env[i].key;
+        bool good = isalpha((unsigned char)*name) || *name == '_';
+        for (const char *c = name; *c && good; c++)
+            good = isalnum((unsigned char)*c) || strchr("_.-", *c);
+        if (!good)
+            return error_refuse(
+                e, EINVAL,
+                "/hostlet/env/%.100s: no name of a variable: letters, digits, '_', '.' and '-', "
+                "beginning with a letter or '_'",
+                name);
+        if (is_reserved(name))
+            return error_refuse(e, EINVAL, "/hostlet/env/%s: every container is given this one by hostlet",
+                                name);
+    }
+    return 0;
+}
+
+int check_options(const struct app_options *options, struct error *e)
+{
+    int r;
+    if (!options)
+        return 0;
+    if (options->n_command > 0 && options->init != APP_INIT_IMAGE)
+        return error_refuse(
+            e, EINVAL,
+            "/hostlet/command: is allowed with init = image alone; with inagent, tasks say what runs");
+    if (options->n_command > 0 && !*options->command[0])
+        return error_refuse(e, EINVAL, "/hostlet/command/0: is empty");
+    if ((r = check_environment(options, e)) < 0 ||
+        (r = check_range(options->pids_limit, 1, APP_PIDS_LIMIT_MAX, "/hostlet/pids_limit", e)) < 0 ||
+        (r = check_range(options->stop_timeout_msec, 1, APP_STOP_TIMEOUT_MAX, "/hostlet/stop_timeout_msec",
+                         e)) < 0 ||
+        (r = check_range(options->probation_msec, 0, APP_PROBATION_MAX, "/hostlet/probation_msec", e)) < 0)
+        return r;
+    return check_range(options->parallel, 1, APP_REPLICA_ID_MAX + 1, "/hostlet/parallel", e);
+}

@@ -1,0 +1,121 @@
+/* What the tasks of a spec must be; see app.h. The meaning of their members is that of inagent(8). */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+
+#include "lib/app/check.h"
+#include "lib/basic/cleanup.h"
+
+static ssize_t find_task(const struct app_spec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->n_tasks; i++)
+        if (streq_null(spec->tasks[i]->name, name))
+            return (ssize_t)i;
+    return -1;
+}
+
+/* Five fields, six with seconds, or one of the "@" forms, perhaps behind a time zone: a mistake that is found
+ * here is not found at three in the night. */
+static bool is_cron(const char *cron)
+{
+    while (isspace((unsigned char)*cron))
+        cron++;
+    if (after_prefix(cron, "TZ=") || after_prefix(cron, "CRON_TZ="))
+        while (*cron && !isspace((unsigned char)*cron))
+            cron++;
+    size_t fields = 0;
+    bool at = false;
+    for (bool inside = false; *cron; cron++) {
+        bool blank = isspace((unsigned char)*cron);
+        if (!blank && !inside) {
+            at = at || (fields == 0 && *cron == '@');
+            fields++;
+        }
+        inside = !blank;
+    }
+    return at ? fields <= 2 : fields == 5 || fields == 6;
+}
+
+static int check_number(int64_t value, int64_t max, size_t task, const char *name, struct error *e)
+{
+    if (value >= 0 && value <= max)
+        return 0;
+    return error_refuse(e, EINVAL, "/app/spec/tasks/%zu/%s: %" PRId64 " is not from 0 to %" PRId64, task,
+                        name, value, max);
+}
+
+static bool has_trigger(const struct app_task *task)
+{
+    return task->on_startup || task->interval_seconds > 0 || (task->cron && *task->cron);
+}
+
+static int check_depends_on(const struct app_spec *spec, size_t i, struct error *e)
+{
+    const struct app_task *task = spec->tasks[i];
+    for (size_t j = 0; j < task->n_depends_on; j++) {
+        const char *name = task->depends_on[j];
+        ssize_t k = find_task(spec, name);
+        if (k < 0)
+            return error_refuse(e, EINVAL,
+                                "/app/spec/tasks/%zu/depends_on/%zu: '%.100s' is no task of this application",
+                                i, j, name);
+        if (spec->tasks[k]->on_shutdown || !has_trigger(spec->tasks[k]))
+            return error_refuse(
+                e, EINVAL,
+                "/app/spec/tasks/%zu/depends_on/%zu: '%.100s' is not run before the shutdown, so "
+                "that '%s' would wait for ever",
+                i, j, name, task->name);
+    }
+    return 0;
+}
+
+/* Takes away, again and again, what depends on nothing that is left: the rest stands in a circle, or behind
+ * one. */
+static int check_circles(const struct app_spec *spec, struct error *e)
+{
+    _cleanup_free_ bool *possible = xcalloc(spec->n_tasks, sizeof *possible);
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (size_t i = 0; i < spec->n_tasks; i++) {
+            const struct app_task *task = spec->tasks[i];
+            bool all = !possible[i];
+            for (size_t j = 0; j < task->n_depends_on && all; j++)
+                all = possible[find_task(spec, task->depends_on[j])];
+            if (all)
+                possible[i] = grown = true;
+        }
+    }
+    for (size_t i = 0; i < spec->n_tasks; i++)
+        if (!possible[i])
+            return error_refuse(e, EINVAL,
+                                "/app/spec/tasks/%zu/depends_on: '%s' waits, by way of others, for itself", i,
+                                spec->tasks[i]->name);
+    return 0;
+}
+
+int check_tasks(const struct app_spec *spec, struct error *e)
+{
+    int r;
+    for (size_t i = 0; i < spec->n_tasks; i++) {
+        const struct app_task *task = spec->tasks[i];
+        _cleanup_free_ char *where = xasprintf("/app/spec/tasks/%zu/name", i);
+        if ((r = check_word(task->name, where, e)) < 0)
+            return r;
+        if (find_task(spec, task->name) != (ssize_t)i)
+            return error_refuse(e, EINVAL, "%s: a second task '%s'", where, task->name);
+        if ((r = check_number(task->interval_seconds, INT32_MAX, i, "interval_seconds", e)) < 0 ||
+            (r = check_number(task->max_attempts, UINT32_MAX, i, "max_attempts", e)) < 0 ||
+            (r = check_number(task->retry_backoff_seconds, UINT32_MAX, i, "retry_backoff_seconds", e)) < 0)
+            return r;
+        if (task->cron && *task->cron && !is_cron(task->cron))
+            return error_refuse(
+                e, EINVAL,
+                "/app/spec/tasks/%zu/cron: '%.100s' has neither five fields (minute hour day month "
+                "weekday), nor six with seconds first, nor begins with '@'",
+                i, task->cron);
+    }
+    for (size_t i = 0; i < spec->n_tasks; i++)
+        if ((r = check_depends_on(spec, i, e)) < 0)
+            return r;
+    return check_circles(spec, e);
+}

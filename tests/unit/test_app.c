@@ -1,0 +1,474 @@
+/* Manifests: quantities, names, checks, the normal form, revisions. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+
+static void quantities(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool cpu;
+        int64_t value; /* negative: the errno */
+    } cases[] = {
+        {"500m", true, 500},
+        {"1", true, 1000},
+        {"0.5", true, 500},
+        {"1.25", true, 1250},
+        {"2.000", true, 2000},
+        {"0.0010", true, 1},
+        {"0", true, 0},
+        {"007m", true, 7},
+        {"1000", true, 1000000},
+        {"1001", true, -ERANGE},
+        {"99999999999999999999999", true, -ERANGE},
+        {"0.00000000000000000000000001", true, -ERANGE},
+        {"0.0001", true, -EINVAL},
+        {"0.5m", true, -EINVAL},
+        {"", true, -EINVAL},
+        {"m", true, -EINVAL},
+        {"-1", true, -EINVAL},
+        {"1.", true, -EINVAL},
+        {".5", true, -EINVAL},
+        {"1.2.3", true, -EINVAL},
+        {"1 ", true, -EINVAL},
+        {"1k", true, -EINVAL},
+        {"512Mi", false, 512 << 20},
+        {"10Gi", false, INT64_C(10) << 30},
+        {"1.5Gi", false, INT64_C(3) << 29},
+        {"1G", false, 1000000000},
+        {"2k", false, 2000},
+        {"1Ti", false, INT64_C(1) << 40},
+        {"1048576", false, 1048576},
+        {"0.1Ki", false, 103},
+        {"0.5", false, 1},
+        {"0", false, 0},
+        {"512MB", false, -EINVAL},
+        {"512mi", false, -EINVAL},
+        {"K", false, -EINVAL},
+        {"", false, -EINVAL},
+        {"1e3", false, -EINVAL},
+        {"0x10", false, -EINVAL},
+        {"1024Pi", false, INT64_C(1) << 60},
+        {"1025Pi", false, -ERANGE},
+        {"18446744073709551616", false, -ERANGE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int64_t value = -1;
+        struct error e = ERROR_INIT;
+        int r = cases[i].cpu ? app_parse_cpu(cases[i].text, &value, &e)
+                             : app_parse_memory(cases[i].text, &value, &e);
+        int64_t got = r < 0 ? r : value;
+        if (got != cases[i].value)
+            fail_msg("'%s' is %lld, not %lld", cases[i].text, (long long)got, (long long)cases[i].value);
+        if (r < 0) {
+            assert_int_equal(value, -1);
+            assert_int_equal(e.class, ERROR_REFUSED);
+            assert_non_null(strstr(e.message, "'"));
+        }
+    }
+}
+
+static void names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *container;
+        const char *instance; /* NULL: refused */
+        int64_t id;
+    } cases[] = {
+        {"i8k_web_0", "web", 0},
+        {"i8k_a-b9_127", "a-b9", 127},
+        {"i8k_web_128", NULL, 0},
+        {"i8k_web_00", NULL, 0},
+        {"i8k_web_", NULL, 0},
+        {"i8k_web", NULL, 0},
+        {"i8k_we_1", NULL, 0},
+        {"i8k_-web_1", NULL, 0},
+        {"i8k_web-_1", NULL, 0},
+        {"i8k_Web_1", NULL, 0},
+        {"i8k_w.b_1", NULL, 0},
+        {"i8k_web_+1", NULL, 0},
+        {"i8k_web_1.old", NULL, 0},
+        {"i8k_", NULL, 0},
+        {"web_1", NULL, 0},
+        {"i8k_web_1 ", NULL, 0},
+        {"", NULL, 0},
+        {"i8k_web/x_1", NULL, 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *instance = NULL, *again = NULL;
+        int64_t id = -1;
+        int r = app_container_name_parse(cases[i].container, &instance, &id);
+        if ((r < 0) != !cases[i].instance)
+            fail_msg("'%s' gives %d", cases[i].container, r);
+        if (r < 0)
+            continue;
+        assert_string_equal(instance, cases[i].instance);
+        assert_int_equal(id, cases[i].id);
+        again = app_container_name(instance, id);
+        assert_string_equal(again, cases[i].container);
+    }
+    struct error e = ERROR_INIT;
+    _cleanup_free_ char *longest = xcalloc(65, 1);
+    memset(longest, 'a', 63);
+    assert_int_equal(app_check_instance_name(longest, "x", &e), 0);
+    longest[63] = 'a';
+    assert_int_equal(app_check_instance_name(longest, "x", &e), -EINVAL);
+}
+
+static const char whole[] =
+    "{'app':{'meta':{'name':'web'},'spec':{'name':'web','version':'1.0.0','image':'demo/deb:1',"
+    "'resources':{'cpu_limit':'500m','memory_limit':'64Mi','volume_limit':'1Gi'},"
+    "'service_ports':[{'name':'http','port':8000},{'name':'admin','port':8001}],"
+    "'packages':[{'name':'demo','version':'1.2'}],"
+    "'configs':[{'name':'cfg/greeting','type':'string','default':'hello'},"
+    "{'name':'group','items':[{'name':'x','default':'1'},{'name':'y'}]},{'name':'silent'}],"
+    "'tasks':[{'name':'init','on_startup':true,'script':'true'},"
+    "{'name':'tick','depends_on':['init'],'interval_seconds':60},"
+    "{'name':'nightly','cron':'15 3 * * *'},{'name':'bye','on_shutdown':true},{'name':'never'}]},"
+    "'deploy':{'replicas':[{'id':1},{'id':0,'service_ports':[{'name':'http','port':8000,'host_port':80}]}]}},"
+    "'hostlet':{}}";
+
+static char *with_quotes(const char *text)
+{
+    char *copy = xstrdup(text);
+    for (char *c = copy; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    return copy;
+}
+
+static json_t *json_of(const char *text)
+{
+    _cleanup_free_ char *copy = with_quotes(text);
+    json_error_t je;
+    json_t *json = json_loads(copy, JSON_DECODE_ANY, &je);
+    if (!json)
+        fail_msg("%s: %s", text, je.text);
+    return json;
+}
+
+/* Sets (or, with NULL, deletes) the member a pointer names. */
+static void patch(json_t *json, const char *pointer, const char *value)
+{
+    _cleanup_free_ char *copy = xstrdup(pointer);
+    char *rest = copy + 1, *name;
+    while ((name = strsep(&rest, "/"))) {
+        bool index = json_is_array(json);
+        size_t i = index ? strtoul(name, NULL, 10) : 0;
+        for (char *c = name; *c; c++)
+            if (*c == '~')
+                *c = '/';
+        if (rest) {
+            json = index ? json_array_get(json, i) : json_object_get(json, name);
+            assert_non_null(json);
+        } else if (!value)
+            json_object_del(json, name);
+        else if (index && i < json_array_size(json))
+            json_array_set_new(json, i, json_of(value));
+        else if (index)
+            json_array_append_new(json, json_of(value));
+        else
+            json_object_set_new(json, name, json_of(value));
+    }
+}
+
+static struct app_manifest *manifest_of(json_t *json)
+{
+    struct error e = ERROR_INIT;
+    struct app_manifest *manifest = xcalloc(1, sizeof *manifest);
+    if (schema_parse(&app_manifest_schema, json, SCHEMA_STRICT, manifest, &e) < 0)
+        fail_msg("%s", e.message);
+    json_decref(json);
+    return manifest;
+}
+
+static void checks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pointer, *value;
+        const char *message; /* a part of it; NULL: taken */
+    } cases[] = {
+        {"/hostlet", "{}", NULL},
+        {"/app/spec", NULL, "/app/spec: is missing"},
+        {"/app/spec/name", NULL, "/app/spec/name: is missing"},
+        {"/app/spec/name", "'a b'", "/app/spec/name: 'a b'"},
+        {"/app/meta", NULL, NULL},
+        {"/app/meta/name", "'we'", "/app/meta/name: 'we' is no name of an instance"},
+        {"/app/meta/name", "'Web'", "/app/meta/name: 'Web'"},
+        {"/app/meta/name", "'web-'", "/app/meta/name: 'web-'"},
+        {"/app/meta/name", "'../etc'", "/app/meta/name: '../etc'"},
+        {"/app/spec/image", NULL, "/app/spec/image: is missing"},
+        {"/app/spec/image", "''", "/app/spec/image: is missing"},
+        {"/app/spec/image", "'a image'", "/app/spec/image: 'a image'"},
+        {"/app/spec/image", "'-x'", "/app/spec/image: '-x'"},
+        {"/app/spec/image", "'r.example:5000/a/b:1@sha256:00'", NULL},
+        {"/app/spec/resources", NULL, NULL},
+        {"/app/spec/resources/cpu_limit", "'fast'", "/app/spec/resources/cpu_limit: 'fast'"},
+        {"/app/spec/resources/cpu_limit", "'1m'", "/app/spec/resources/cpu_limit: '1m' is less than 10m"},
+        {"/app/spec/resources/cpu_limit", "'0'", NULL},
+        {"/app/spec/resources/memory_limit", "'1Mi'",
+         "/app/spec/resources/memory_limit: '1Mi' is less than 6Mi"},
+        {"/app/spec/resources/memory_limit", "'64MB'", "/app/spec/resources/memory_limit: '64MB'"},
+        {"/app/spec/resources/volume_limit", "'many'", "/app/spec/resources/volume_limit: 'many'"},
+        {"/app/spec/depends", "[{'name':'db'}]", "/app/spec/depends/0: the application depends on 'db'"},
+        {"/app/spec/service_depends", "[{'name':'dns'}]", "/app/spec/service_depends/0: "},
+        {"/app/spec/packages/0/name", "'../x'", "/app/spec/packages/0/name: "},
+        {"/app/spec/packages/0/name", NULL, "/app/spec/packages/0/name: is missing"},
+        {"/app/spec/packages/0/version", "'new'", "/app/spec/packages/0/version: "},
+        {"/app/spec/packages/0/version", NULL, NULL},
+        {"/app/spec/packages/1", "{'name':'demo'}", "/app/spec/packages/1/name: a second package 'demo'"},
+        {"/app/spec/service_ports/1/port", "0", "/app/spec/service_ports/1/port: 0 is not from 1 to 65535"},
+        {"/app/spec/service_ports/1/port", "65536", "/app/spec/service_ports/1/port: 65536"},
+        {"/app/spec/service_ports/1/port", "8000", "'http' and 'admin' have the same port 8000"},
+        {"/app/spec/service_ports/1/name", "'http'", "/app/spec/service_ports/1/name: a second port 'http'"},
+        {"/app/spec/service_ports/1/name", NULL, "/app/spec/service_ports/1/name: is missing"},
+        {"/app/spec/configs/1/name", "'cfg/greeting'", "/app/spec/configs/1/name: a second setting"},
+        {"/app/spec/configs/1/items/1/name", "'x'", "/app/spec/configs/1/items/1/name: a second setting 'x'"},
+        {"/app/spec/tasks/0/name", "''", "/app/spec/tasks/0/name: is missing"},
+        {"/app/spec/tasks/1/name", "'init'", "/app/spec/tasks/1/name: a second task 'init'"},
+        {"/app/spec/tasks/1/depends_on/0", "'boot'", "/app/spec/tasks/1/depends_on/0: 'boot' is no task"},
+        {"/app/spec/tasks/1/depends_on/0", "'bye'",
+         "/app/spec/tasks/1/depends_on/0: 'bye' is not run before"},
+        {"/app/spec/tasks/1/depends_on/0", "'never'", "/app/spec/tasks/1/depends_on/0: 'never' is not run"},
+        {"/app/spec/tasks/1/depends_on/0", "'tick'", "/app/spec/tasks/1/depends_on: 'tick' waits"},
+        {"/app/spec/tasks/0/depends_on", "['tick']", "waits, by way of others, for itself"},
+        {"/app/spec/tasks/1/interval_seconds", "-1", "/app/spec/tasks/1/interval_seconds: -1"},
+        {"/app/spec/tasks/0/max_attempts", "4294967296", "/app/spec/tasks/0/max_attempts: 4294967296"},
+        {"/app/spec/tasks/0/retry_backoff_seconds", "-5", "/app/spec/tasks/0/retry_backoff_seconds: -5"},
+        {"/app/spec/tasks/2/cron", "'15 3 * *'", "/app/spec/tasks/2/cron: '15 3 * *'"},
+        {"/app/spec/tasks/2/cron", "'@daily'", NULL},
+        {"/app/spec/tasks/2/cron", "'TZ=UTC 0 15 3 * * *'", NULL},
+        {"/app/spec/tasks/1/on_startup", "true", NULL}, /* several triggers: the contract's precedence */
+        {"/app/deploy", NULL, NULL},
+        {"/app/deploy/action", "'stop'", NULL},
+        {"/app/deploy/action", "'restart'", "/app/deploy/action: 'restart' is none of"},
+        {"/app/deploy/cpu_limit", "5", "/app/deploy/cpu_limit: 5 is not from 10"},
+        {"/app/deploy/cpu_limit", "-5", "/app/deploy/cpu_limit: -5"},
+        {"/app/deploy/memory_limit", "1000", "/app/deploy/memory_limit: 1000"},
+        {"/app/deploy/volume_limit", "-1", "/app/deploy/volume_limit: -1"},
+        {"/app/deploy/replicas/0/id", "128", "/app/deploy/replicas/0/id: 128 is not from 0 to 127"},
+        {"/app/deploy/replicas/0/id", "-1", "/app/deploy/replicas/0/id: -1"},
+        {"/app/deploy/replicas/1/id", "1", "/app/deploy/replicas/1/id: a second replica 1"},
+        {"/app/deploy/replicas/1/service_ports/0/name", "'ftp'",
+         "/app/deploy/replicas/1/service_ports/0: 'ftp'"},
+        {"/app/deploy/replicas/1/service_ports/0/port", "9",
+         "/app/deploy/replicas/1/service_ports/0: 'http' (port 9)"},
+        {"/app/deploy/replicas/1/service_ports/0/name", NULL, NULL},
+        {"/app/deploy/replicas/1/service_ports/0/host_port", "65536", "service_ports/0/host_port: 65536"},
+        {"/app/deploy/replicas/1/service_ports/1", "{'name':'admin','host_port':80}", "80 is given twice"},
+        {"/app/deploy/replicas/1/service_ports/1", "{'port':8000,'host_port':81}",
+         "a second entry for port 'http'"},
+        {"/app/deploy/replicas/2", "{'id':2,'service_ports':[{'name':'http','host_port':80}]}",
+         "/app/deploy/replicas/2/service_ports/0/host_port: 80 is given twice (replica 0"},
+        {"/app/deploy/configs", "[{'name':'a'},{'name':'a'}]",
+         "/app/deploy/configs/1/name: a second value of 'a'"},
+        {"/app/deploy/configs", "[{'value':'a'}]", "/app/deploy/configs/0/name: is missing"},
+        {"/app/deploy/configs",
+         "[{'name':'a','items':[{'name':'b','items':[{'name':'c','items':[{'name':'d','items':[{'name':'e'}]}"
+         "]}]}]}]",
+         "lie deeper than 4 levels"},
+        {"/hostlet/command", "['x']", "/hostlet/command: is allowed with init = image alone"},
+        {"/hostlet/init", "'image'", "/app/spec/tasks/0: tasks are run by inagent"},
+        {"/hostlet/env", "{'1A':'x'}", "/hostlet/env/1A: no name of a variable"},
+        {"/hostlet/env", "{'':'x'}", "/hostlet/env/: no name of a variable"},
+        {"/hostlet/env", "{'A=B':'x'}", "/hostlet/env/A=B: "},
+        {"/hostlet/env", "{'APP_NAME':'x'}", "/hostlet/env/APP_NAME: every container is given"},
+        {"/hostlet/env", "{'_ok':''}", NULL},
+        {"/hostlet/pids_limit", "-1", "/hostlet/pids_limit: -1"},
+        {"/hostlet/pids_limit", "4194305", "/hostlet/pids_limit: 4194305"},
+        {"/hostlet/stop_timeout_msec", "86400001", "/hostlet/stop_timeout_msec: 86400001"},
+        {"/hostlet/probation_msec", "-2", "/hostlet/probation_msec: -2"},
+        {"/hostlet/parallel", "129", "/hostlet/parallel: 129"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        json_t *json = json_of(whole);
+        patch(json, cases[i].pointer, cases[i].value);
+        struct app_manifest *manifest = manifest_of(json);
+        struct error e = ERROR_INIT;
+        int r = app_check(manifest, &e);
+        if (!cases[i].message != (r == 0) || (r < 0 && !strstr(e.message, cases[i].message)))
+            fail_msg("%s = %s gives %d: %s", cases[i].pointer, cases[i].value ?: "-", r, e.message);
+        if (r < 0)
+            assert_int_equal(e.class, ERROR_REFUSED);
+        schema_free(&app_manifest_schema, manifest);
+    }
+}
+
+static char *normal_text(const char *pointer, const char *value, struct app_manifest **ret)
+{
+    json_t *json = json_of(whole);
+    if (pointer)
+        patch(json, pointer, value);
+    struct app_manifest *manifest = manifest_of(json);
+    struct error e = ERROR_INIT;
+    if (app_check(manifest, &e) < 0 || app_normalise(manifest, &e) < 0)
+        fail_msg("%s", e.message);
+    char *text = schema_pack_text(&app_manifest_schema, manifest, NULL);
+    if (ret)
+        *ret = manifest;
+    else
+        schema_free(&app_manifest_schema, manifest);
+    return text;
+}
+
+static void normal_form(void **state)
+{
+    (void)state;
+    struct app_manifest *m;
+    _cleanup_free_ char *text = normal_text(NULL, NULL, &m), *again = NULL;
+    const struct app_deploy *deploy = m->app->deploy;
+    assert_int_equal(deploy->cpu_limit, 500);
+    assert_int_equal(deploy->memory_limit, 64 << 20);
+    assert_int_equal(deploy->volume_limit, 1 << 30);
+    assert_string_equal(deploy->action, "start");
+    assert_int_equal(deploy->replica_cap, 2);
+    assert_int_equal(deploy->replicas[0]->id, 0);
+    assert_int_equal(deploy->replicas[0]->service_ports[0]->host_port, 80);
+    assert_int_equal(deploy->replicas[1]->id, 1);
+    assert_int_equal(deploy->n_configs, 2);
+    assert_string_equal(deploy->configs[0]->value, "hello");
+    assert_string_equal(deploy->configs[0]->type, "string");
+    assert_int_equal(deploy->configs[1]->n_items, 1);
+    assert_string_equal(deploy->configs[1]->items[0]->value, "1");
+    assert_int_equal(m->hostlet->init, APP_INIT_INAGENT);
+    assert_int_equal(m->hostlet->pull, APP_PULL_MISSING);
+    assert_int_equal(m->hostlet->pids_limit, 100);
+
+    struct error e = ERROR_INIT;
+    assert_int_equal(app_check(m, &e), 0);
+    assert_int_equal(app_normalise(m, &e), 0);
+    again = schema_pack_text(&app_manifest_schema, m, NULL);
+    assert_string_equal(again, text);
+    schema_free(&app_manifest_schema, m);
+}
+
+static void normal_form_defaults(void **state)
+{
+    (void)state;
+    struct app_manifest *m;
+    _cleanup_free_ char *text = normal_text("/app/deploy", NULL, &m);
+    assert_int_equal(m->app->deploy->n_replicas, 1);
+    assert_int_equal(m->app->deploy->replicas[0]->id, 0);
+    schema_free(&app_manifest_schema, m);
+
+    _cleanup_free_ char *from_spec = normal_text("/app/meta", NULL, &m);
+    assert_string_equal(m->app->meta->name, "web");
+    schema_free(&app_manifest_schema, m);
+
+    _cleanup_free_ char *bare = normal_text("/app/spec/resources", NULL, &m);
+    assert_non_null(m->app->spec->resources);
+    assert_int_equal(m->app->deploy->memory_limit, 0);
+    schema_free(&app_manifest_schema, m);
+
+    _cleanup_free_ char *given = normal_text(
+        "/app/deploy/configs",
+        "[{'name':'cfg/greeting','value':'hi'},{'name':'group','items':[{'name':'y','value':'2'}]}]", &m);
+    assert_string_equal(m->app->deploy->configs[0]->value, "hi");
+    assert_string_equal(m->app->deploy->configs[0]->type, "string");
+    assert_int_equal(m->app->deploy->configs[1]->n_items, 2);
+    schema_free(&app_manifest_schema, m);
+}
+
+/* What a zone's answer carries beside the desired state is taken out. */
+static void normal_form_forgets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pointer, *value;
+    } cases[] = {
+        {"/app/meta", "{'name':'web','id':'0123456789ab','user':'u','created':1,'updated':2,'version':3}"},
+        {"/app/revision", "7"},
+        {"/app/status", "{'id':'x'}"},
+        {"/app/ref_by_instances", "['other']"},
+        {"/app/deploy/revision", "9"},
+        {"/app/deploy/replica_cap", "5"},
+        {"/app/deploy/stages", "{'name':'deploy','stages':[{'name':'image_pull'}]}"},
+        {"/app/deploy/depends", "[{'spec_name':'db','replicas':[{'id':1}]}]"},
+        {"/app/deploy/action", "''"},
+        {"/app/deploy/replicas/0",
+         "{'id':1,'host_id':'ab','state':'running','vpc_ipv4':'10.0.0.1','host_ipv4':'1.2.3.4'}"},
+        {"/app/deploy/replicas/0/service_ports", "[{'name':'admin','port':8001}]"},
+        {"/app/deploy/replicas/1/service_ports/0", "{'port':8000,'host_port':80,'lan_addr':'10.1.1.1'}"},
+        {"/hostlet", "{'init':'inagent','pull':'missing','pids_limit':100}"},
+        {"/hostlet", NULL},
+    };
+    _cleanup_free_ char *plain = normal_text(NULL, NULL, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = normal_text(cases[i].pointer, cases[i].value, NULL);
+        if (!streq(text, plain))
+            fail_msg("%s = %s makes a difference:\n%s\n%s", cases[i].pointer, cases[i].value ?: "-", text,
+                     plain);
+    }
+}
+
+static void revisions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pointer, *value;
+        bool same;
+    } cases[] = {
+        {"/hostlet", "{}", true},
+        {"/app/spec/description", "'other'", true},
+        {"/app/spec/resources/volume_limit", "'2Gi'", true},
+        {"/app/deploy/volume_limit", "5", true},
+        {"/app/deploy/action", "'stop'", true},
+        {"/app/deploy/replicas", "[{'id':7}]", true},
+        {"/app/deploy/replicas/2", "{'id':2,'service_ports':[{'name':'http','host_port':82}]}", true},
+        {"/hostlet/probation_given", "true", true},
+        {"/hostlet/probation_msec", "100", true},
+        {"/hostlet/stop_timeout_msec", "100", true},
+        {"/hostlet/parallel", "3", true},
+        {"/app/spec/resources/cpu_limit", "'0.5'", true},
+        {"/app/deploy/cpu_limit", "500", true},
+        {"/app/spec/resources/cpu_limit", "'501m'", false},
+        {"/app/spec/resources/memory_limit", "'65Mi'", false},
+        {"/app/spec/image", "'demo/deb:2'", false},
+        {"/app/spec/version", "'1.0.1'", false},
+        {"/app/spec/packages/0/version", "'1.3'", false},
+        {"/app/spec/tasks/0/script", "'false'", false},
+        {"/app/spec/service_ports/1/port", "8002", false},
+        {"/app/spec/configs/0/default", "'bye'", false},
+        {"/app/deploy/configs", "[{'name':'silent','value':'x'}]", false},
+        {"/app/deploy/replicas/1/service_ports/0/host_port", "81", false},
+        {"/app/deploy/replicas/0/service_ports", "[{'name':'http','host_port':81}]", false},
+        {"/hostlet/env", "{'A':'1'}", false},
+        {"/hostlet/pids_limit", "200", false},
+        {"/hostlet/pull", "'always'", false},
+        {"/app/meta/name", "'other'", false},
+    };
+    struct app_manifest *plain, *other;
+    _cleanup_free_ char *text = normal_text(NULL, NULL, &plain);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *changed = normal_text(cases[i].pointer, cases[i].value, &other);
+        if (app_same_revision(plain, other) != cases[i].same ||
+            app_same_revision(other, plain) != cases[i].same)
+            fail_msg("%s = %s: expected %s revision", cases[i].pointer, cases[i].value,
+                     cases[i].same ? "the same" : "another");
+        schema_free(&app_manifest_schema, other);
+    }
+    schema_free(&app_manifest_schema, plain);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quantities),
+        cmocka_unit_test(names),
+        cmocka_unit_test(checks),
+        cmocka_unit_test(normal_form),
+        cmocka_unit_test(normal_form_defaults),
+        cmocka_unit_test(normal_form_forgets),
+        cmocka_unit_test(revisions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
