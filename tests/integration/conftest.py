@@ -109,6 +109,14 @@ def shell_image(engine):
 
 
 @pytest.fixture
+def debian_image(engine):
+    """bash, coreutils, useradd and their like, from this machine's own packages."""
+    if not engine.has_image(images.DEBIAN):
+        images.load_debian(engine)
+    return images.DEBIAN
+
+
+@pytest.fixture
 def entry_image(engine):
     """An ordinary image: ENTRYPOINT, CMD, USER 65534; serves /www on port 8080."""
     return images.ENTRY

@@ -53,6 +53,13 @@ def test_shell_image_has_nothing_but_a_shell(engine, shell_image):
     assert engine.wait("bare") == 127
 
 
+def test_debian_image_has_the_tools_for_users(engine, debian_image):
+    engine.run(debian_image, ["bash", "-ec", "groupadd -g 2048 action && useradd -u 2048 -g action action && "
+                              "getent passwd action && ls /etc/os-release"], name="debian")
+    assert engine.wait("debian") == 0, engine.logs("debian")
+    assert "action:x:2048:2048" in engine.logs("debian")
+
+
 def test_entry_image_has_its_own_user_and_entrypoint(engine, entry_image):
     port = ground.free_port()
     engine.run(entry_image, name="entry", ports={8080: port})

@@ -52,7 +52,7 @@ def replica(place, engine):
     return Replica(place, engine)
 
 
-@pytest.mark.parametrize("image", ["shell_image", "busybox_image"])
+@pytest.mark.parametrize("image", ["shell_image", "busybox_image", "debian_image"])
 def test_application_runs_as_action(replica, request, image):
     replica.run(request.getfixturevalue(image), [task("app", """
         while read key value rest; do

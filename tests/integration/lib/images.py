@@ -8,6 +8,7 @@ from pathlib import Path
 BUSYBOX = "hostlet-test/busybox:1"
 SHELL = "hostlet-test/shell:1"
 ENTRY = "hostlet-test/entry:1"
+DEBIAN = "hostlet-test/debian:1"
 
 
 class _Tar:
@@ -70,6 +71,52 @@ def shell_tar():
                     made.add(name)
             tar.file(word.lstrip("/"), Path(word).resolve().read_bytes(), 0o755)
     return tar.bytes()
+
+
+def debian_tar():
+    """What a small Debian image has: bash, dash, coreutils, grep, sed and the tools for users and groups, taken from this
+    machine's packages, with the libraries that they load."""
+    listing = subprocess.run(["dpkg-query", "-L", "bash", "dash", "coreutils", "grep", "sed", "passwd", "base-files"],
+                             capture_output=True, text=True, check=True).stdout.splitlines()
+    files = [Path(name) for name in listing if Path(name).is_file() and "/share/" not in name and "/cron" not in name]
+    programs = [path for path in files if path.parent.name in ("bin", "sbin")] + [Path("/usr/bin/getent")]
+    linked = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
+    libraries = {Path(word) for word in linked.split() if word.startswith("/") and ".so" in word}
+    # What getent and useradd look up by name when they run.
+    libraries |= {path for pattern in ("libnss_files*", "libnss_compat*") for path in Path("/lib").glob(f"*/{pattern}")}
+    tar = _Tar()
+    made = set()
+
+    def place(path):
+        name = str(path).lstrip("/")
+        if not name.startswith("usr/") and name.split("/")[0] in ("bin", "sbin", "lib", "lib64"):
+            name = "usr/" + name
+        return name
+
+    def parents(name):
+        for parent in reversed(Path(name).parents[:-1]):
+            if str(parent) not in made:
+                made.add(str(parent))
+                tar.directory(str(parent))
+    programs.append(Path("/bin/sh"))
+    contents = {place(path): (path, path.stat().st_mode & 0o777) for path in sorted({*files, *programs, *libraries})}
+    for name, (path, mode) in contents.items():
+        parents(name)
+        tar.file(name, path.resolve().read_bytes(), mode)
+    for name in ("root", "home", "opt", "tmp", "var", "var/log"):
+        tar.directory(name, 0o1777 if name == "tmp" else 0o755)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        tar.link(name, f"usr/{name}")
+    for name in ("passwd", "group"):
+        tar.file(f"etc/{name}", Path(f"/usr/share/base-passwd/{name}.master").read_bytes())
+    tar.file("etc/shadow", b"root:*:19000:0:99999:7:::\n", 0o640)
+    tar.file("etc/nsswitch.conf", b"passwd: files\ngroup: files\nshadow: files\n")
+    return tar.bytes()
+
+
+def load_debian(engine, reference=DEBIAN):
+    engine.import_image(reference, debian_tar(), ['CMD ["/bin/bash"]'])
+    return reference
 
 
 def load_busybox(engine, reference=BUSYBOX, extra=None):
