@@ -27,6 +27,7 @@ include src/lib/package/local.mk
 include src/lib/http/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
+include src/lib/logs/local.mk
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_schema tests/unit/test_config tests/unit/test_varlink

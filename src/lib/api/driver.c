@@ -126,6 +126,9 @@ STRUCT(watch_out, NULL, T, NULL, S_ENUM(T, event, &driver_event_enum, NULL), S_S
        S_STRING_OPT(T, reason, "Of a lost stream."));
 #undef T
 
+const struct schema_struct *const driver_container_schema = &container;
+const struct schema_struct *const driver_image_schema = &image;
+
 static const struct varlink_method methods[] = {
     {"Info", 0, NULL, &info_out, "The runtime and its state."},
     {"ImageInspect", 0, &image_in, &image_out, "An image that is present; NotFound otherwise."},

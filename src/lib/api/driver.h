@@ -159,3 +159,6 @@ struct driver_watch_out {
     int64_t exit_code;
     char *reason; /* of "lost" */
 };
+
+/* For copies and release of these two outside of messages. */
+extern const struct schema_struct *const driver_container_schema, *const driver_image_schema;

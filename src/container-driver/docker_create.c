@@ -1,0 +1,131 @@
+/* The body of Docker's "create a container"; see docker_create.h. */
+#include "container-driver/docker_create.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "container-driver/reading.h"
+
+#define NOFILE 10000 /* the contract's */
+
+static json_t *strings(char *const *items, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_string(items[i]));
+    return array;
+}
+
+static json_t *number_text(int64_t n)
+{
+    return json_sprintf("%lld", (long long)n);
+}
+
+static json_t *labels(const struct spec *s)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < s->n_labels; i++)
+        json_object_set_new(object, s->labels[i].key, json_string(s->labels[i].value));
+    return object;
+}
+
+/* Mounts, not Binds: a bind whose source is missing is silently created, as an empty directory of root. */
+static json_t *mounts(const struct spec *s)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < s->n_mounts; i++) {
+        const struct spec_mount *m = &s->mounts[i];
+        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:b}", "Type", "bind", "Source", m->source,
+                                               "Target", m->target, "ReadOnly", m->read_only));
+    }
+    return array;
+}
+
+static void port_key(const struct driver_port *port, char ret[16])
+{
+    snprintf(ret, 16, "%u/tcp", (unsigned)port->port & 0xffff);
+}
+
+static json_t *exposed_ports(const struct spec *s)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < s->n_ports; i++) {
+        char key[16];
+        port_key(s->ports[i], key);
+        json_object_set_new(object, key, json_object());
+    }
+    return object;
+}
+
+static json_t *port_bindings(const struct spec *s)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < s->n_ports; i++) {
+        char key[16];
+        port_key(s->ports[i], key);
+        json_t *list = json_object_get(object, key);
+        if (!list)
+            json_object_set_new(object, key, list = json_array());
+        json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", "0.0.0.0", "HostPort",
+                                              number_text(s->ports[i]->host_port)));
+    }
+    return object;
+}
+
+static json_t *host_config(const struct spec *s, const struct settings *settings, int64_t layer_size)
+{
+    json_t *h = json_pack("{s:{s:s}, s:I, s:[{s:s, s:i, s:i}], s:o, s:o}", /* */
+                          "RestartPolicy", "Name", "no",                   /* until probation is over */
+                          "PidsLimit", (json_int_t)s->pids_limit,          /* */
+                          "Ulimits", "Name", "nofile", "Soft", NOFILE, "Hard", NOFILE, /* */
+                          "PortBindings", port_bindings(s),                            /* */
+                          "Mounts", mounts(s));
+    if (s->cpu_limit > 0)
+        json_object_set_new(h, "NanoCpus", json_integer(s->cpu_limit * 1000000));
+    if (s->memory_limit > 0) {
+        json_object_set_new(h, "Memory", json_integer(s->memory_limit));
+        json_object_set_new(h, "MemorySwap", json_integer(s->memory_limit)); /* the sum: no swap */
+        json_object_set_new(h, "ShmSize", json_integer(s->memory_limit / 2));
+    }
+    /* The log lies outside of the replica's quota, so it is bounded here. */
+    json_object_set_new(h, "LogConfig",
+                        json_pack("{s:s, s:{s:o, s:o}}", "Type", "json-file", "Config", "max-size",
+                                  number_text(settings->log_max_size), "max-file",
+                                  number_text(settings->log_max_file)));
+    if (layer_size > 0)
+        json_object_set_new(h, "StorageOpt", json_pack("{s:o}", "size", number_text(layer_size)));
+    if (settings->n_dns > 0)
+        json_object_set_new(h, "Dns", strings(settings->dns, settings->n_dns));
+    return h;
+}
+
+int docker_create_body(const struct spec *s, const struct settings *settings, int64_t layer_size,
+                       json_t **ret, struct error *e)
+{
+    /* All else came as JSON. */
+    for (size_t i = 0; i < s->n_mounts; i++) {
+        _cleanup_json_ json_t *probe = json_string(s->mounts[i].source);
+        if (!probe)
+            return error_refuse(e, EILSEQ, "%s: the path '%s' is not UTF-8", s->name, s->mounts[i].source);
+    }
+    json_t *body = json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}",               /* */
+                             "Image", s->image,                              /* */
+                             "Env", strings(s->env, s->n_env),               /* */
+                             "Labels", labels(s),                            /* */
+                             "ExposedPorts", exposed_ports(s),               /* */
+                             "StopTimeout", (json_int_t)s->stop_timeout_sec, /* */
+                             "HostConfig", host_config(s, settings, layer_size));
+    if (!body)
+        return error_retry(e, ENOMEM, "%s: out of memory", s->name);
+    if (s->n_command > 0) {
+        /* An empty list, not an absent one: else the image's entrypoint would run with our command as its arguments. */
+        json_object_set_new(body, "Entrypoint", json_array());
+        json_object_set_new(body, "Cmd", strings(s->command, s->n_command));
+    }
+    if (s->user)
+        json_object_set_new(body, "User", json_string(s->user));
+    if (s->working_dir)
+        json_object_set_new(body, "WorkingDir", json_string(s->working_dir));
+    *ret = body;
+    return 0;
+}

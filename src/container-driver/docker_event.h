@@ -1,0 +1,8 @@
+/* One line of Docker's event stream. */
+#pragma once
+
+#include "container-driver/runtime.h"
+
+/* Fills 'ret' with what happened to a container of our form; its strings are the caller's (driver_watch_done()). Returns 1, or 0
+ * for an event that is of no interest (other names, exec, attach …). */
+int docker_read_event(const char *line, size_t size, struct driver_watch_out *ret, struct error *e);

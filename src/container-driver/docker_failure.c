@@ -1,0 +1,73 @@
+/* What Docker's refusals mean; see docker_failure.h. */
+#include "container-driver/docker_failure.h"
+
+#include <errno.h>
+
+#include "container-driver/reading.h"
+
+#define MESSAGE_MAX 600
+
+static char *message_of(const char *body, size_t size)
+{
+    _cleanup_json_ json_t *j = json_loadb(body, size, JSON_ALLOW_NUL, NULL);
+    const char *message = json_string_value(json_object_get(j, "message"));
+    if (message && *message)
+        return clean_text(message, MESSAGE_MAX);
+    return size > 0 ? clean_text(body, 200) : xstrdup("no reason given");
+}
+
+int docker_refusal(const char *what, unsigned status, const char *body, size_t size, struct error *e)
+{
+    enum error_class class = ERROR_FAILED;
+    int errnum = EIO;
+    switch (status) {
+    case 400:
+        class = ERROR_REFUSED;
+        errnum = EINVAL;
+        break;
+    case 404:
+        class = ERROR_NOT_FOUND;
+        errnum = ENOENT;
+        break;
+    case 409:
+        class = ERROR_CONFLICT;
+        errnum = EEXIST;
+        break;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        class = ERROR_RETRY;
+        errnum = EAGAIN;
+        break;
+    }
+    _cleanup_free_ char *message = message_of(body, size);
+    /* The body is foreign bytes where it is no JSON: an answer of ours must be UTF-8. */
+    _cleanup_json_ json_t *probe = json_string(message);
+    return error_set(e, class, errnum, "cannot %s: Docker says: %s (status %u)", what,
+                     probe ? message : "(not UTF-8)", status);
+}
+
+int docker_pull_failure(const char *message, struct error *e)
+{
+    static const struct {
+        const char *words;
+        enum error_class class;
+        int errnum;
+    } known[] = {
+        {"manifest unknown", ERROR_NOT_FOUND, ENOENT},
+        {"not found", ERROR_NOT_FOUND, ENOENT},
+        {"repository does not exist", ERROR_NOT_FOUND, ENOENT},
+        {"no matching manifest", ERROR_NOT_FOUND, ENOENT},
+        {"access denied", ERROR_FAILED, EACCES},
+        {"unauthorized", ERROR_FAILED, EACCES},
+        {"no basic auth credentials", ERROR_FAILED, EACCES},
+        {"denied", ERROR_FAILED, EACCES},
+        {"invalid reference", ERROR_REFUSED, EINVAL},
+    };
+    _cleanup_free_ char *clean = clean_text(message, MESSAGE_MAX);
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (strcasestr(message, known[i].words))
+            return error_set(e, known[i].class, known[i].errnum, "Docker says: %s", clean);
+    return error_retry(e, EIO, "Docker says: %s", clean);
+}

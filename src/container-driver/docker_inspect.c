@@ -1,0 +1,156 @@
+/* Docker's answers as the driver's structs; see docker_inspect.h. */
+#include "container-driver/docker_inspect.h"
+
+#include <errno.h>
+
+#include "container-driver/name.h"
+#include "container-driver/reading.h"
+#include "container-driver/runtime.h"
+#include "container-driver/spec.h"
+
+static const struct {
+    const char *docker;
+    enum driver_state state;
+} states[] = {
+    {"created", DRIVER_CREATED},       {"running", DRIVER_RUNNING},   {"paused", DRIVER_RUNNING},
+    {"restarting", DRIVER_RESTARTING}, {"removing", DRIVER_REMOVING}, {"exited", DRIVER_EXITED},
+    {"dead", DRIVER_EXITED},
+};
+
+static int read_state(struct reading *r, json_t *answer)
+{
+    const char *status = need_string(r, answer, "State/Status");
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+        if (streq(states[i].docker, status))
+            return states[i].state;
+    _cleanup_free_ char *clean = clean_text(status, 40);
+    if (r->r == 0)
+        r->r = error_fail(r->error, EPROTO, "%s makes no sense: unknown state '%s'", r->what, clean);
+    return DRIVER_MISSING;
+}
+
+/* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; ports of other protocols are not ours to show. */
+static void read_ports(struct reading *r, json_t *answer, struct driver_container *c)
+{
+    const char *key;
+    json_t *list, *binding;
+    size_t i;
+    json_object_foreach(read_object(r, answer, "HostConfig/PortBindings"), key, list)
+    {
+        const char *slash = strchr(key, '/');
+        if (!slash || !streq(slash, "/tcp"))
+            continue;
+        _cleanup_free_ char *number = xstrndup(key, (size_t)(slash - key));
+        int64_t port, host_port;
+        if (parse_int64(number, 1, 65535, &port) < 0)
+            continue;
+        json_array_foreach(list, i, binding)
+        {
+            const char *text = read_string(r, binding, "HostPort");
+            if (!text || parse_int64(text, 1, 65535, &host_port) < 0)
+                continue;
+            struct driver_port *p = schema_append(&c->ports, &c->n_ports, sizeof *p);
+            *p = (struct driver_port){.port = port, .host_port = host_port};
+        }
+    }
+}
+
+static int64_t read_cpu_limit(struct reading *r, json_t *answer)
+{
+    int64_t nano = read_integer(r, answer, "HostConfig/NanoCpus");
+    int64_t quota = read_integer(r, answer, "HostConfig/CpuQuota");
+    int64_t period = read_integer(r, answer, "HostConfig/CpuPeriod");
+    if (nano > 0)
+        return nano / 1000000;
+    return quota > 0 && quota < INT64_MAX / 1000 ? quota * 1000 / (period > 0 ? period : 100000) : 0;
+}
+
+static void read_labels(struct reading *r, json_t *answer, const char *tree_id, struct driver_container *c)
+{
+    json_t *labels = read_object(r, answer, "Config/Labels");
+    const char *tree = read_string(r, labels, LABEL_TREE), *revision = read_string(r, labels, LABEL_REVISION);
+    c->ours = tree && streq(tree, tree_id);
+    c->config = xstrdup_null(read_string(r, labels, LABEL_CONFIG));
+    if (!revision || parse_int64(revision, 0, INT64_MAX, &c->revision) < 0)
+        c->revision = 0;
+    c->owner = c->ours ? NULL : runtime_describe_owner(tree, read_string(r, labels, LABEL_NAME), c->image);
+}
+
+int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret, struct error *e)
+{
+    struct reading r = {.what = "Docker's description of a container", .error = e};
+    _cleanup_driver_container_ struct driver_container *c = xcalloc(1, sizeof *c);
+    const char *name = need_string(&r, answer, "Name");
+    if (r.r == 0 && !container_name_parse(name, &c->instance, &c->replica_id, &c->slot)) {
+        *ret = NULL;
+        return 0;
+    }
+    c->name = xstrdup(*name == '/' ? name + 1 : name);
+    c->id = xstrdup(need_string(&r, answer, "Id"));
+    c->image = xstrdup_null(read_string(&r, answer, "Config/Image"));
+    c->image_id = xstrdup_null(read_string(&r, answer, "Image"));
+    c->state = read_state(&r, answer);
+    c->exit_code = read_integer(&r, answer, "State/ExitCode");
+    c->oom_killed = read_bool(&r, answer, "State/OOMKilled");
+    const char *error = read_string(&r, answer, "State/Error");
+    c->error = error && *error ? clean_text(error, 500) : NULL;
+    c->started_at = read_time(&r, answer, "State/StartedAt");
+    c->finished_at = read_time(&r, answer, "State/FinishedAt");
+    c->restart_count = read_integer(&r, answer, "RestartCount");
+    const char *policy = read_string(&r, answer, "HostConfig/RestartPolicy/Name") ?: "";
+    c->restart = streq(policy, "always") || streq(policy, "unless-stopped") ? DRIVER_RESTART_ALWAYS
+                                                                            : DRIVER_RESTART_NO;
+    c->cpu_limit = read_cpu_limit(&r, answer);
+    c->memory_limit = read_integer(&r, answer, "HostConfig/Memory");
+    read_ports(&r, answer, c);
+    read_labels(&r, answer, tree_id, c);
+    if (r.r < 0)
+        return r.r;
+    *ret = TAKE_PTR(c);
+    return 0;
+}
+
+int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e)
+{
+    struct reading r = {.what = "Docker's description of an image", .error = e};
+    _cleanup_driver_image_ struct driver_image *i = xcalloc(1, sizeof *i);
+    i->id = xstrdup(need_string(&r, answer, "Id"));
+    read_strings(&r, answer, "RepoTags", &i->tags, &i->n_tags);
+    read_strings(&r, answer, "RepoDigests", &i->digests, &i->n_digests);
+    i->size = read_integer(&r, answer, "Size");
+    const char *user = read_string(&r, answer, "Config/User");
+    i->user = user && *user ? xstrdup(user) : NULL;
+    read_strings(&r, answer, "Config/Entrypoint", &i->entrypoint, &i->n_entrypoint);
+    read_strings(&r, answer, "Config/Cmd", &i->command, &i->n_command);
+    if (r.r < 0)
+        return r.r;
+    *ret = TAKE_PTR(i);
+    return 0;
+}
+
+/* As packages name architectures. */
+static char *architecture(const char *machine)
+{
+    if (streq(machine, "x86_64"))
+        return xstrdup("amd64");
+    return xstrdup(streq(machine, "aarch64") ? "arm64" : machine);
+}
+
+int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e)
+{
+    struct reading r = {.what = "Docker's answer to GET /info", .error = e};
+    const char *version = read_string(&r, answer, "ServerVersion"),
+               *driver = read_string(&r, answer, "Driver");
+    const char *machine = read_string(&r, answer, "Architecture");
+    int64_t cpus = read_integer(&r, answer, "NCPU"), memory = read_integer(&r, answer, "MemTotal");
+    bool live_restore = read_bool(&r, answer, "LiveRestoreEnabled");
+    if (r.r < 0)
+        return r.r;
+    info->version = xstrdup_null(version);
+    info->storage_driver = xstrdup_null(driver);
+    info->arch = machine ? architecture(machine) : NULL;
+    info->cpus = cpus;
+    info->memory = memory;
+    info->live_restore = live_restore;
+    return 0;
+}

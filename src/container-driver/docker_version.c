@@ -1,0 +1,39 @@
+/* Which version of Docker's API is spoken; see docker_version.h. */
+#include "container-driver/docker_version.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "container-driver/reading.h"
+
+/* "1.41" as a number to compare; −1 when it is none. */
+static int number(const char *version)
+{
+    unsigned major, minor;
+    int n = 0;
+    if (sscanf(version, "%3u.%3u%n", &major, &minor, &n) != 2 || version[n])
+        return -1;
+    return (int)(major * 1000 + minor);
+}
+
+int docker_choose_version(const char *newest, const char *oldest, char **ret, struct error *e)
+{
+    int ours_min = number(DOCKER_API_MIN), ours_max = number(DOCKER_API_MAX);
+    int theirs_max = number(newest), theirs_min = oldest && *oldest ? number(oldest) : 0;
+    if (theirs_max < 0 || theirs_min < 0) {
+        _cleanup_free_ char *clean = clean_text(theirs_max < 0 ? newest : oldest, 40);
+        return error_fail(e, EPROTO,
+                          "Docker's answer to GET /version makes no sense: '%s' is no version of its API",
+                          clean);
+    }
+    if (theirs_max < ours_min)
+        return error_set(
+            e, ERROR_NOT_SUPPORTED, EPROTONOSUPPORT,
+            "Docker is too old: its API is %s, needed is " DOCKER_API_MIN " (Docker 19.03) or newer", newest);
+    if (theirs_min > ours_max)
+        return error_set(e, ERROR_NOT_SUPPORTED, EPROTONOSUPPORT,
+                         "Docker is too new: its API begins at %s, known is " DOCKER_API_MAX " and older",
+                         oldest);
+    *ret = xstrdup(theirs_max < ours_max ? newest : DOCKER_API_MAX);
+    return 0;
+}

@@ -1,0 +1,175 @@
+/* References to images; see reference.h. Grammar and defaults are those of the distribution project's "reference" package. */
+#include "container-driver/reference.h"
+
+#include <errno.h>
+
+#define LOWER          "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS         "0123456789"
+#define ALPHANUMERIC   LOWER DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DEFAULT_DOMAIN "docker.io"
+
+void image_reference_free(struct image_reference *r)
+{
+    if (!r)
+        return;
+    free(r->text);
+    free(r->id);
+    free(r->domain);
+    free(r->path);
+    free(r->tag);
+    free(r->digest);
+    free(r);
+}
+
+static bool only(const char *s, size_t n, const char *accepted)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strchr(accepted, s[i]) || !s[i])
+            return false;
+    return true;
+}
+
+static bool is_sha256(const char *s)
+{
+    const char *hex = after_prefix(s, "sha256:");
+    return hex && strlen(hex) == 64 && only(hex, 64, DIGITS "abcdef");
+}
+
+/* One component of a path: lower-case words joined by one of ". _ __ -…". */
+static bool is_component(const char *s, size_t n)
+{
+    if (n == 0 || !only(s, n, LOWER DIGITS "._-") || strchr("._-", s[0]) || strchr("._-", s[n - 1]))
+        return false;
+    for (size_t i = 0; i + 1 < n; i++) {
+        size_t run = strspn(s + i, "._-");
+        if (run < 2 || i + run > n)
+            continue;
+        if (!(run == 2 && s[i] == '_' && s[i + 1] == '_') && !only(s + i, run, "-"))
+            return false;
+        i += run;
+    }
+    return true;
+}
+
+static bool is_path(const char *s)
+{
+    for (;;) {
+        size_t n = strcspn(s, "/");
+        if (!is_component(s, n))
+            return false;
+        if (!s[n])
+            return true;
+        s += n + 1;
+    }
+}
+
+static bool is_tag(const char *s)
+{
+    size_t n = strlen(s);
+    return n >= 1 && n <= 128 && only(s, n, ALPHANUMERIC "_.-") && !strchr(".-", s[0]);
+}
+
+/* Words joined by single dots, none of them empty or with a hyphen at its ends. */
+static bool is_host(const char *s, size_t n)
+{
+    for (;;) {
+        size_t word = strcspn(s, ".");
+        if (word > n)
+            word = n;
+        if (word == 0 || !only(s, word, ALPHANUMERIC "-") || s[0] == '-' || s[word - 1] == '-')
+            return false;
+        if (word == n)
+            return true;
+        s += word + 1;
+        n -= word + 1;
+    }
+}
+
+/* host, host:port, [v6]:port */
+static bool is_domain(const char *s)
+{
+    bool bracket = *s == '[';
+    size_t n = bracket ? strcspn(s, "]") + 1 : strcspn(s, ":");
+    if (n > strlen(s) || !(bracket ? only(s, n, "[]:." DIGITS "abcdefABCDEF") : is_host(s, n)))
+        return false;
+    int64_t port;
+    return !s[n] || (s[n] == ':' && parse_int64(s + n + 1, 1, 65535, &port) == 0);
+}
+
+/* The first part of a name is a registry only if it looks like one: "library/nginx" has none. */
+static void split_domain(const char *name, struct image_reference *r)
+{
+    const char *slash = strchr(name, '/');
+    size_t n = slash ? (size_t)(slash - name) : 0;
+    _cleanup_free_ char *first = xstrndup(name, n);
+    bool registry = slash && (strpbrk(first, ".:") || streq(first, "localhost") ||
+                              strpbrk(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+    if (registry) {
+        r->domain = xstrdup(streq(first, "index.docker.io") ? DEFAULT_DOMAIN : first);
+        r->path = xstrdup(slash + 1);
+    } else {
+        r->domain = xstrdup(DEFAULT_DOMAIN);
+        r->path = xstrdup(name);
+    }
+    if (streq(r->domain, DEFAULT_DOMAIN) && !strchr(r->path, '/')) {
+        char *path = xasprintf("library/%s", r->path);
+        free(r->path);
+        r->path = path;
+    }
+}
+
+int image_reference_parse(const char *text, struct image_reference **ret, struct error *e)
+{
+    _cleanup_image_reference_ struct image_reference *r = xcalloc(1, sizeof *r);
+    r->text = xstrdup(text);
+    size_t length = strlen(text);
+    if (is_sha256(text) || (length == 64 && only(text, 64, DIGITS "abcdef"))) {
+        r->id = length == 64 ? xasprintf("sha256:%s", text) : xstrdup(text);
+        *ret = TAKE_PTR(r);
+        return 0;
+    }
+    if (length == 0 || length > 512)
+        return error_refuse(e, EINVAL, "image '%.40s%s': not a reference: it is %s", text,
+                            length > 40 ? "…" : "", length ? "too long" : "empty");
+    _cleanup_free_ char *name = xstrdup(text);
+    char *at = strchr(name, '@');
+    if (at) {
+        *at = '\0';
+        r->digest = xstrdup(at + 1);
+        if (!is_sha256(r->digest))
+            return error_refuse(e, EINVAL, "image '%s': what follows '@' is no digest (sha256:…)", text);
+    }
+    char *slash = strrchr(name, '/'), *colon = strchr(slash ?: name, ':');
+    if (colon) {
+        *colon = '\0';
+        r->tag = xstrdup(colon + 1);
+        if (!is_tag(r->tag))
+            return error_refuse(e, EINVAL, "image '%s': '%s' is not a tag", text, r->tag);
+    }
+    split_domain(name, r);
+    if (!is_domain(r->domain))
+        return error_refuse(e, EINVAL, "image '%s': '%s' is not a registry", text, r->domain);
+    if (!is_path(r->path))
+        return error_refuse(e, EINVAL, "image '%s': '%s' is not a name of an image (lower-case words)", text,
+                            r->path);
+    if (r->digest) { /* the digest alone says which image; Docker ignores a tag beside it */
+        free(r->tag);
+        r->tag = NULL;
+    } else if (!r->tag) {
+        r->tag = xstrdup("latest");
+    }
+    *ret = TAKE_PTR(r);
+    return 0;
+}
+
+char *image_reference_repository(const struct image_reference *r)
+{
+    return r->id ? xstrdup(r->id) : xasprintf("%s/%s", r->domain, r->path);
+}
+
+char *image_reference_canonical(const struct image_reference *r)
+{
+    if (r->id)
+        return xstrdup(r->id);
+    return xasprintf("%s/%s%s%s", r->domain, r->path, r->digest ? "@" : ":", r->digest ?: r->tag);
+}

@@ -1,0 +1,44 @@
+/* What both runtimes need; see runtime.h. */
+#include "container-driver/runtime.h"
+
+void runtime_free(struct runtime *rt)
+{
+    if (rt)
+        rt->ops->free(rt);
+}
+
+void runtime_answer(runtime_answer_t answer, void *userdata, const struct error *e)
+{
+    struct runtime_result none = {0};
+    answer(&none, e && e->errnum ? e : NULL, userdata);
+}
+
+char *runtime_describe_owner(const char *tree_label, const char *name_label, const char *image)
+{
+    if (tree_label)
+        return xasprintf("a container of another hostlet tree (%.60s)", tree_label);
+    if (name_label)
+        return xasprintf("a container of another agent (app_name %.60s, image %.100s)", name_label,
+                         image ?: "?");
+    return xasprintf("a container that someone else made (image %.100s)", image ?: "?");
+}
+
+void driver_container_free(struct driver_container *c)
+{
+    schema_free(driver_container_schema, c);
+}
+
+void driver_image_free(struct driver_image *i)
+{
+    schema_free(driver_image_schema, i);
+}
+
+void driver_info_done(struct driver_info_out *info)
+{
+    schema_done(varlink_find_method(&driver_interface, "Info")->out, info);
+}
+
+void driver_watch_done(struct driver_watch_out *out)
+{
+    schema_done(varlink_find_method(&driver_interface, "Watch")->out, out);
+}

@@ -1,0 +1,44 @@
+/* The driver's settings; see settings.h. */
+#include "container-driver/settings.h"
+
+#include "lib/basic/cleanup.h"
+#include "lib/schema/schema.h"
+
+int settings_read(const struct tree *tree, const struct config *config, struct settings *ret, struct error *e)
+{
+    char *id = NULL;
+    int r = tree_read_id(tree, &id, e);
+    if (r < 0)
+        return r;
+    *ret = (struct settings){
+        .tree_id = id,
+        .apps = xstrdup(tree->apps),
+        .ipk_install = tree_ipk_install(tree),
+        .docker_socket = xstrdup(config_string(config, "driver", "docker_socket")),
+        .docker_config = xstrdup(config_string(config, "driver", "docker_config")),
+        .request_timeout_usec = config_duration(config, "driver", "request_timeout"),
+        .pull_timeout_usec = config_duration(config, "driver", "pull_timeout"),
+        .log_max_size = config_number(config, "driver", "log_max_size"),
+        .log_max_file = config_number(config, "driver", "log_max_file"),
+        .layer_size = config_number(config, "driver", "layer_size"),
+    };
+    _cleanup_free_ char *servers = xstrdup(config_string(config, "driver", "dns_servers"));
+    char *rest = servers;
+    for (char *word; (word = strsep(&rest, " \t\n"));)
+        if (*word)
+            schema_append_string(&ret->dns, &ret->n_dns, word);
+    return 0;
+}
+
+void settings_done(struct settings *s)
+{
+    free(s->tree_id);
+    free(s->apps);
+    free(s->ipk_install);
+    free(s->docker_socket);
+    free(s->docker_config);
+    for (size_t i = 0; i < s->n_dns; i++)
+        free(s->dns[i]);
+    free(s->dns);
+    *s = (struct settings){0};
+}

@@ -1,0 +1,21 @@
+/* What the driver was configured with: section [driver] of hostlet.conf, and the places of the tree. */
+#pragma once
+
+#include "lib/config/config.h"
+
+struct settings {
+    char *tree_id;     /* value of the label io.hostlet.tree */
+    char *apps;        /* the replicas' directories lie in it */
+    char *ipk_install; /* the packages' install directories lie in it */
+    char *docker_socket, *docker_config;
+    uint64_t request_timeout_usec, pull_timeout_usec;
+    int64_t log_max_size, log_max_file;
+    int64_t layer_size; /* bytes; 0: writable layers are not limited */
+    char **dns;
+    size_t n_dns;
+};
+
+/* Copies what it keeps. Fails when the tree has no id yet. */
+int settings_read(const struct tree *tree, const struct config *config, struct settings *ret,
+                  struct error *e);
+void settings_done(struct settings *s);

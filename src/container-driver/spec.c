@@ -1,0 +1,201 @@
+/* From a replica to the container that is to be made; see spec.h. */
+#include "container-driver/spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "container-driver/name.h"
+#include "container-driver/reference.h"
+
+#define PIDS_LIMIT_INAGENT        100 /* the contract's */
+#define PIDS_LIMIT_IMAGE          1000
+#define DEFAULT_STOP_TIMEOUT_MSEC 10000
+
+void spec_done(struct spec *s)
+{
+    free(s->name);
+    free(s->image);
+    for (size_t i = 0; i < s->n_command; i++)
+        free(s->command[i]);
+    free(s->command);
+    for (size_t i = 0; i < s->n_env; i++)
+        free(s->env[i]);
+    free(s->env);
+    for (size_t i = 0; i < s->n_labels; i++) {
+        free(s->labels[i].key);
+        free(s->labels[i].value);
+    }
+    free(s->labels);
+    for (size_t i = 0; i < s->n_mounts; i++) {
+        free(s->mounts[i].source);
+        free(s->mounts[i].target);
+    }
+    free(s->mounts);
+    *s = (struct spec){0};
+}
+
+static void add_env(struct spec *s, const char *key, const char *value)
+{
+    _cleanup_free_ char *pair = xasprintf("%s=%s", key, value);
+    schema_append_string(&s->env, &s->n_env, pair);
+}
+
+/* Milliseconds as seconds with a fraction, as inagent reads them. */
+static void add_env_seconds(struct spec *s, const char *key, int64_t msec)
+{
+    _cleanup_free_ char *value = xasprintf("%lld.%03lld", (long long)(msec / 1000), (long long)(msec % 1000));
+    add_env(s, key, value);
+}
+
+/* Takes 'source'. */
+static void add_mount(struct spec *s, char *source, char *target, bool read_only)
+{
+    s->mounts = xrealloc(s->mounts, s->n_mounts + 1, sizeof *s->mounts);
+    s->mounts[s->n_mounts++] =
+        (struct spec_mount){.source = source, .target = target, .read_only = read_only};
+}
+
+/* One name of a directory, nothing else: no separators, no "." or "..", nothing hidden. */
+static bool is_directory_name(const char *s)
+{
+    static const char accepted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-";
+    size_t n = strlen(s);
+    return n > 0 && n < 256 && s[0] != '.' && s[0] != '-' && strspn(s, accepted) == n;
+}
+
+static int make_mounts(struct spec *s, const struct driver_create_in *in, const struct settings *settings,
+                       bool inagent, struct error *e)
+{
+    if (inagent) {
+        add_mount(s, xasprintf("%s/%s/opt", settings->apps, s->name), xstrdup("/opt"), false);
+        add_mount(s, xasprintf("%s/%s/home", settings->apps, s->name), xstrdup("/home"), false);
+    }
+    for (size_t i = 0; i < in->n_packages; i++) {
+        const struct driver_package *p = in->packages[i];
+        if (!is_directory_name(p->name) || !is_directory_name(p->id))
+            return error_refuse(e, EINVAL, "%s: '%s' with id '%s' cannot be a package", s->name, p->name,
+                                p->id);
+        for (size_t j = 0; j < i; j++)
+            if (streq(in->packages[j]->name, p->name))
+                return error_refuse(e, EEXIST, "%s: package '%s' is named twice", s->name, p->name);
+        add_mount(s, xasprintf("%s/%s/%s", settings->ipk_install, p->name, p->id),
+                  xasprintf("/usr/innerstack/%s", p->name), true);
+    }
+    return 0;
+}
+
+static int make_env(struct spec *s, const struct driver_create_in *in, bool inagent, struct error *e)
+{
+    static const char *const reserved[] = {"APP_NAME", "APP_REP_ID", "APP_HOST_ID", "HOSTLET_PROBATION",
+                                           "HOSTLET_STOP_TIMEOUT"};
+    for (size_t i = 0; i < in->n_env; i++) {
+        const char *key = in->env[i].key;
+        if (!*key || strchr(key, '='))
+            return error_refuse(e, EINVAL, "%s: '%s' cannot be the name of an environment variable", s->name,
+                                key);
+        for (size_t j = 0; j < ARRAY_SIZE(reserved); j++)
+            if (streq(key, reserved[j]))
+                return error_refuse(e, EPERM, "%s: the environment variable %s is set by hostlet alone",
+                                    s->name, key);
+        add_env(s, key, in->env[i].value);
+    }
+    _cleanup_free_ char *id = xasprintf("%lld", (long long)in->replica_id);
+    add_env(s, "APP_NAME", in->instance);
+    add_env(s, "APP_REP_ID", id);
+    add_env(s, "APP_HOST_ID", in->host_id);
+    if (inagent) {
+        add_env_seconds(s, "HOSTLET_PROBATION", in->probation_msec);
+        add_env_seconds(s, "HOSTLET_STOP_TIMEOUT", in->stop_timeout_msec ?: DEFAULT_STOP_TIMEOUT_MSEC);
+    }
+    return 0;
+}
+
+static void make_labels(struct spec *s, const struct driver_create_in *in, const struct settings *settings)
+{
+    _cleanup_free_ char *id = xasprintf("%lld", (long long)in->replica_id);
+    _cleanup_free_ char *revision = xasprintf("%lld", (long long)in->revision);
+    schema_map_set(&s->labels, &s->n_labels, LABEL_NAME, in->instance);
+    schema_map_set(&s->labels, &s->n_labels, LABEL_REPLICA, id);
+    schema_map_set(&s->labels, &s->n_labels, LABEL_TREE, settings->tree_id);
+    schema_map_set(&s->labels, &s->n_labels, LABEL_REVISION, revision);
+    schema_map_set(&s->labels, &s->n_labels, LABEL_CONFIG, in->config);
+}
+
+static int check_limits(const struct spec *s, const struct driver_create_in *in, struct error *e)
+{
+    const struct {
+        const char *name;
+        int64_t value, max;
+    } limits[] = {
+        {"cpu_limit", in->cpu_limit, INT64_MAX / 1000000},
+        {"memory_limit", in->memory_limit, INT64_MAX},
+        {"pids_limit", in->pids_limit, INT32_MAX},
+        {"stop_timeout_msec", in->stop_timeout_msec, INT64_C(86400000)},
+        {"probation_msec", in->probation_msec, INT64_C(86400000)},
+        {"revision", in->revision, INT64_MAX},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+        if (limits[i].value < 0 || limits[i].value > limits[i].max)
+            return error_refuse(e, ERANGE, "%s: %s of %lld is out of range", s->name, limits[i].name,
+                                (long long)limits[i].value);
+    for (size_t i = 0; i < in->n_ports; i++) {
+        const struct driver_port *p = in->ports[i];
+        if (p->port < 1 || p->port > 65535 || p->host_port < 1 || p->host_port > 65535)
+            return error_refuse(e, ERANGE, "%s: port %lld on host port %lld: not between 1 and 65535",
+                                s->name, (long long)p->port, (long long)p->host_port);
+        for (size_t j = 0; j < i; j++)
+            if (in->ports[j]->host_port == p->host_port)
+                return error_refuse(e, EEXIST, "%s: host port %lld is named twice", s->name,
+                                    (long long)p->host_port);
+    }
+    return 0;
+}
+
+static int fill(struct spec *s, const struct driver_create_in *in, const struct settings *settings,
+                struct error *e)
+{
+    bool inagent = in->init != APP_INIT_IMAGE;
+    int r = container_name(in->instance, in->replica_id, DRIVER_SLOT_CURRENT, &s->name, e);
+    if (r < 0)
+        return r;
+    _cleanup_image_reference_ struct image_reference *reference = NULL;
+    r = image_reference_parse(in->image, &reference, e);
+    if (r < 0)
+        return error_prefix(e, "%s", s->name);
+    s->image = xstrdup(in->image);
+    r = check_limits(s, in, e);
+    if (r < 0)
+        return r;
+    if (inagent && in->n_command > 0)
+        return error_refuse(e, EINVAL, "%s: a command goes with init = image alone", s->name);
+    if (inagent) {
+        /* Through sh, since the file may lie on a filesystem mounted noexec. As root from /, whatever the image says. */
+        schema_append_string(&s->command, &s->n_command, "/bin/sh");
+        schema_append_string(&s->command, &s->n_command, "/home/action/.innerstack/ininit");
+        s->user = "0";
+        s->working_dir = "/";
+    }
+    for (size_t i = 0; i < in->n_command; i++)
+        schema_append_string(&s->command, &s->n_command, in->command[i]);
+    s->cpu_limit = in->cpu_limit;
+    s->memory_limit = in->memory_limit;
+    s->pids_limit = in->pids_limit ?: (inagent ? PIDS_LIMIT_INAGENT : PIDS_LIMIT_IMAGE);
+    s->stop_timeout_sec = ((in->stop_timeout_msec ?: DEFAULT_STOP_TIMEOUT_MSEC) + 999) / 1000;
+    s->ports = (const struct driver_port *const *)in->ports;
+    s->n_ports = in->n_ports;
+    make_labels(s, in, settings);
+    r = make_env(s, in, inagent, e);
+    return r < 0 ? r : make_mounts(s, in, settings, inagent, e);
+}
+
+int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,
+              struct error *e)
+{
+    struct spec s = {0};
+    int r = fill(&s, in, settings, e);
+    if (r < 0)
+        spec_done(&s);
+    else
+        *ret = s;
+    return r;
+}

@@ -1,0 +1,43 @@
+/* A container as it is to be made, in full: what the contract (InnerStack v2, section 5) makes of a replica.
+ *
+ * The only place where a caller's words become mounts, users and limits. A caller names an instance, packages and an image;
+ * there is no way for it to name a path, a privilege or a namespace. */
+#pragma once
+
+#include "container-driver/settings.h"
+#include "lib/api/driver.h"
+
+#define LABEL_TREE     "io.hostlet.tree"
+#define LABEL_REVISION "io.hostlet.revision"
+#define LABEL_CONFIG   "io.hostlet.config"
+#define LABEL_NAME     "app_name"
+#define LABEL_REPLICA  "app_rep_id"
+
+struct spec_mount {
+    char *source, *target;
+    bool read_only;
+};
+
+struct spec {
+    char *name, *image;
+    char **command; /* the whole of it: the image's entrypoint is not used. Empty: the image's own */
+    size_t n_command;
+    const char *user, *working_dir; /* NULL: the image's */
+    char **env;                     /* "KEY=value" */
+    size_t n_env;
+    struct schema_pair *labels;
+    size_t n_labels;
+    struct spec_mount *mounts;
+    size_t n_mounts;
+    int64_t cpu_limit;    /* millicores; 0: none */
+    int64_t memory_limit; /* bytes; 0: none */
+    int64_t pids_limit;
+    int64_t stop_timeout_sec;
+    const struct driver_port *const *ports; /* of the request, borrowed */
+    size_t n_ports;
+};
+
+/* Refused: whatever is not well-formed, naming it. 'in' must outlive the spec. */
+int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,
+              struct error *e);
+void spec_done(struct spec *s);

@@ -1,0 +1,618 @@
+/* The container-driver's pure parts: names, references, credentials, what is asked of Docker and what it answers. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "container-driver/credentials.h"
+#include "container-driver/docker_create.h"
+#include "container-driver/docker_event.h"
+#include "container-driver/docker_failure.h"
+#include "container-driver/docker_inspect.h"
+#include "container-driver/docker_progress.h"
+#include "container-driver/docker_version.h"
+#include "container-driver/lines.h"
+#include "container-driver/name.h"
+#include "container-driver/reading.h"
+#include "container-driver/reference.h"
+#include "container-driver/runtime.h"
+
+#define TREE "6f1f6a3e-0000-4000-8000-000000000001"
+
+static void names(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    char *name = NULL;
+    assert_int_equal(container_name("web", 7, DRIVER_SLOT_CURRENT, &name, &e), 0);
+    assert_string_equal(name, "i8k_web_7");
+    free(name);
+    assert_int_equal(container_name("web-2", 127, DRIVER_SLOT_OLD, &name, &e), 0);
+    assert_string_equal(name, "i8k_web-2_127.old");
+    free(name);
+    static const char *const bad[] = {"", "ab", "-web", "web-", "Web", "web_1", "we/b", "../x", "w.b"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(container_name(bad[i], 0, DRIVER_SLOT_CURRENT, &name, &e), -EINVAL);
+    assert_int_equal(container_name("web", 128, DRIVER_SLOT_CURRENT, &name, &e), -ERANGE);
+    assert_int_equal(container_name("web", -1, DRIVER_SLOT_CURRENT, &name, &e), -ERANGE);
+
+    char *instance = NULL;
+    int64_t id = -1;
+    int slot = -1;
+    assert_true(container_name_parse("/i8k_web-2_12.old", &instance, &id, &slot));
+    assert_string_equal(instance, "web-2");
+    assert_int_equal(id, 12);
+    assert_int_equal(slot, DRIVER_SLOT_OLD);
+    free(instance);
+    static const char *const foreign[] = {
+        "web",         "i8k_web",    "i8k_web_",       "i8k_web_01", "i8k_web_1.older",
+        "i8k_web_128", "i8k_web_1x", "x_i8k_web_1",    "i8k__1",     "i8k_web_1.old.old",
+        "i8k_ab_1",    "i8k_web_-1", "i8k_a_b_c_1.old"};
+    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+        if (container_name_parse(foreign[i], &instance, &id, &slot))
+            fail_msg("'%s' was taken for a name of ours", foreign[i]);
+}
+
+static void references(void **state)
+{
+    (void)state;
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    static const struct {
+        const char *text, *canonical; /* NULL: refused */
+    } cases[] = {
+        {"nginx", "docker.io/library/nginx:latest"},
+        {"nginx:1.25", "docker.io/library/nginx:1.25"},
+        {"docker.io/nginx", "docker.io/library/nginx:latest"},
+        {"index.docker.io/library/nginx", "docker.io/library/nginx:latest"},
+        {"user/app:v1", "docker.io/user/app:v1"},
+        {"localhost/app", "localhost/app:latest"},
+        {"localhost:5000/a/b/c:t", "localhost:5000/a/b/c:t"},
+        {"127.0.0.1:5000/app", "127.0.0.1:5000/app:latest"},
+        {"[::1]:5000/app", "[::1]:5000/app:latest"},
+        {"registry.example/x@sha256:" HEX, "registry.example/x@sha256:" HEX},
+        {"nginx:1.25@sha256:" HEX, "docker.io/library/nginx@sha256:" HEX},
+        {"sha256:" HEX, "sha256:" HEX},
+        {HEX, "sha256:" HEX},
+        {"a__b/c-d.e---f", "docker.io/a__b/c-d.e---f:latest"},
+        {"missing/thing:1", "docker.io/missing/thing:1"},
+        {"", NULL},
+        {"Nginx", NULL},
+        {"nginx:", NULL},
+        {"nginx:-x", NULL},
+        {"nginx@sha256:12", NULL},
+        {"nginx@md5:0123", NULL},
+        {"a//b", NULL},
+        {"/a", NULL},
+        {"a/", NULL},
+        {"../containers/x", NULL},
+        {"a..b", NULL},
+        {"a..b/c", NULL},
+        {"-a.b/c", NULL},
+        {"a?b", NULL},
+        {"a b", NULL},
+        {"x/json?y=z", NULL},
+        {"registry:port/x", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        _cleanup_image_reference_ struct image_reference *r = NULL;
+        int x = image_reference_parse(cases[i].text, &r, &e);
+        _cleanup_free_ char *canonical = x == 0 ? image_reference_canonical(r) : NULL;
+        if (!streq_null(canonical, cases[i].canonical))
+            fail_msg("'%s' became '%s' (%s)", cases[i].text, canonical ?: "refused", e.message);
+        if (x < 0)
+            assert_int_equal(e.class, ERROR_REFUSED);
+    }
+}
+
+static int credentials(const char *text, const char *domain, char **ret, struct error *e)
+{
+    *ret = NULL;
+    return credentials_find(text, strlen(text), "config.json", domain, ret, e);
+}
+
+static void credentials_are_found(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    char *header = NULL;
+    /* "tester:secret"; the header is checked against what base64 -w0 says. */
+    static const char file[] = "{\"auths\": {\"localhost:5000\": {\"auth\": \"dGVzdGVyOnNlY3JldA==\"},"
+                               " \"https://index.docker.io/v1/\": {\"auth\": \"dTpw\"},"
+                               " \"https://token.example/v2/\": {\"identitytoken\": \"tok\"},"
+                               " \"broken.example\": {\"auth\": \"bm9jb2xvbg==\"}, \"empty.example\": {}},"
+                               " \"credHelpers\": {\"helped.example\": \"gcloud\"}}";
+    assert_int_equal(credentials(file, "localhost:5000", &header, &e), 0);
+    assert_string_equal(
+        header, "eyJ1c2VybmFtZSI6InRlc3RlciIsInBhc3N3b3JkIjoic2VjcmV0Iiwic2VydmVyYWRkcmVzcyI6ImxvY2FsaG"
+                "9zdDo1MDAwIn0=");
+    free(header);
+    assert_int_equal(credentials(file, "docker.io", &header, &e), 0);
+    assert_non_null(header);
+    free(header);
+    assert_int_equal(credentials(file, "token.example", &header, &e), 0);
+    assert_string_equal(header,
+                        "eyJpZGVudGl0eXRva2VuIjoidG9rIiwic2VydmVyYWRkcmVzcyI6InRva2VuLmV4YW1wbGUifQ==");
+    free(header);
+    assert_int_equal(credentials(file, "other.example", &header, &e), 0);
+    assert_null(header);
+    assert_int_equal(credentials(file, "empty.example", &header, &e), 0);
+    assert_null(header);
+    assert_int_equal(credentials(file, "broken.example", &header, &e), -EINVAL);
+    assert_int_equal(credentials(file, "helped.example", &header, &e), -ENOTSUP);
+    assert_non_null(strstr(e.message, "gcloud"));
+    assert_int_equal(
+        credentials("{\"auths\":{\"a.b\":{}},\"credsStore\":\"secretservice\"}", "a.b", &header, &e),
+        -ENOTSUP);
+    assert_int_equal(credentials("{", "a.b", &header, &e), -EINVAL);
+    assert_int_equal(credentials("[]", "a.b", &header, &e), -EINVAL);
+    assert_int_equal(credentials_read("/does/not/exist", "a.b", &header, &e), 0);
+    assert_null(header);
+}
+
+static const struct settings settings = {.tree_id = (char *)TREE,
+                                         .apps = (char *)"/srv/apps",
+                                         .ipk_install = (char *)"/srv/ipk",
+                                         .log_max_size = 1000000,
+                                         .log_max_file = 2};
+
+static struct driver_port web_port = {.port = 80, .host_port = 8080},
+                          tls_port = {.port = 443, .host_port = 8443};
+static struct driver_package demo_package = {.name = (char *)"demo", .id = (char *)"demo_1.0.0_linux_amd64"};
+
+static struct driver_create_in example(void)
+{
+    static struct driver_port *ports[] = {&web_port, &tls_port};
+    static struct driver_package *packages[] = {&demo_package};
+    return (struct driver_create_in){
+        .instance = (char *)"web",
+        .replica_id = 3,
+        .revision = 12,
+        .config = (char *)"abcdef",
+        .image = (char *)"nginx:1",
+        .host_id = (char *)"0123456789ab",
+        .init = APP_INIT_INAGENT,
+        .cpu_limit = 500,
+        .memory_limit = 64 << 20,
+        .stop_timeout_msec = 2500,
+        .probation_msec = 200,
+        .ports = ports,
+        .n_ports = 2,
+        .packages = packages,
+        .n_packages = 1,
+    };
+}
+
+static json_t *body_of(const struct driver_create_in *in, int64_t layer_size)
+{
+    struct error e = ERROR_INIT;
+    struct spec spec;
+    json_t *body = NULL;
+    if (spec_make(in, &settings, &spec, &e) < 0)
+        fail_msg("%s", e.message);
+    assert_int_equal(docker_create_body(&spec, &settings, layer_size, &body, &e), 0);
+    spec_done(&spec);
+    return body;
+}
+
+/* Compares with what is written here in the test, as JSON text. */
+static void assert_json(json_t *found, const char *expected_text)
+{
+    json_t *expected = json_loads(expected_text, JSON_DECODE_ANY, NULL);
+    assert_non_null(expected);
+    if (!json_equal(found, expected)) {
+        char *text = json_dumps(found, JSON_SORT_KEYS | JSON_ENCODE_ANY);
+        fail_msg("%s\nis not\n%s", text, expected_text);
+    }
+    json_decref(expected);
+}
+
+static void create_with_inagent(void **state)
+{
+    (void)state;
+    struct driver_create_in in = example();
+    _cleanup_json_ json_t *body = body_of(&in, (int64_t)10 << 30);
+    assert_json(
+        body, "{\"Image\": \"nginx:1\", \"Entrypoint\": [], \"Cmd\": [\"/bin/sh\", "
+              "\"/home/action/.innerstack/ininit\"],"
+              " \"User\": \"0\", \"WorkingDir\": \"/\", \"StopTimeout\": 3,"
+              " \"Env\": [\"APP_NAME=web\", \"APP_REP_ID=3\", \"APP_HOST_ID=0123456789ab\", "
+              "\"HOSTLET_PROBATION=0.200\","
+              "           \"HOSTLET_STOP_TIMEOUT=2.500\"],"
+              " \"Labels\": {\"app_name\": \"web\", \"app_rep_id\": \"3\", \"io.hostlet.tree\": \"" TREE "\","
+              "              \"io.hostlet.revision\": \"12\", \"io.hostlet.config\": \"abcdef\"},"
+              " \"ExposedPorts\": {\"80/tcp\": {}, \"443/tcp\": {}},"
+              " \"HostConfig\": {\"NanoCpus\": 500000000, \"Memory\": 67108864, \"MemorySwap\": 67108864,"
+              "   \"ShmSize\": 33554432, \"PidsLimit\": 100, \"RestartPolicy\": {\"Name\": \"no\"},"
+              "   \"Ulimits\": [{\"Name\": \"nofile\", \"Soft\": 10000, \"Hard\": 10000}],"
+              "   \"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"0.0.0.0\", \"HostPort\": \"8080\"}],"
+              "                      \"443/tcp\": [{\"HostIp\": \"0.0.0.0\", \"HostPort\": \"8443\"}]},"
+              "   \"Mounts\": [{\"Type\": \"bind\", \"Source\": \"/srv/apps/i8k_web_3/opt\", \"Target\": "
+              "\"/opt\", \"ReadOnly\": false},"
+              "     {\"Type\": \"bind\", \"Source\": \"/srv/apps/i8k_web_3/home\", \"Target\": \"/home\", "
+              "\"ReadOnly\": false},"
+              "     {\"Type\": \"bind\", \"Source\": \"/srv/ipk/demo/demo_1.0.0_linux_amd64\","
+              "      \"Target\": \"/usr/innerstack/demo\", \"ReadOnly\": true}],"
+              "   \"LogConfig\": {\"Type\": \"json-file\", \"Config\": {\"max-size\": \"1000000\", "
+              "\"max-file\": \"2\"}},"
+              "   \"StorageOpt\": {\"size\": \"10737418240\"}}}");
+}
+
+static void create_with_the_images_own_init(void **state)
+{
+    (void)state;
+    struct driver_create_in in = example();
+    struct schema_pair env[] = {{(char *)"COLOUR", (char *)"blue=green"}};
+    in.init = APP_INIT_IMAGE;
+    in.n_ports = in.n_packages = 0;
+    in.cpu_limit = in.memory_limit = 0;
+    in.env = env;
+    in.n_env = 1;
+    _cleanup_json_ json_t *body = body_of(&in, 0);
+    assert_null(json_object_get(body, "Cmd"));
+    assert_null(json_object_get(body, "Entrypoint"));
+    assert_null(json_object_get(body, "User"));
+    assert_null(json_object_get(body, "WorkingDir"));
+    assert_json(json_object_get(body, "Env"),
+                "[\"COLOUR=blue=green\", \"APP_NAME=web\", \"APP_REP_ID=3\", \"APP_HOST_ID=0123456789ab\"]");
+    json_t *host = json_object_get(body, "HostConfig");
+    assert_json(json_object_get(host, "Mounts"), "[]");
+    assert_json(json_object_get(host, "PidsLimit"), "1000");
+    assert_null(json_object_get(host, "StorageOpt"));
+    assert_null(json_object_get(host, "Memory"));
+    /* What must never be asked for, by whatever way. */
+    static const char *const never[] = {"Privileged",   "CapAdd",      "PidMode",    "IpcMode",
+                                        "UTSMode",      "UsernsMode",  "Devices",    "Binds",
+                                        "CgroupParent", "SecurityOpt", "NetworkMode"};
+    for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+        assert_null(json_object_get(host, never[i]));
+    char *command[] = {(char *)"/bin/app", (char *)"-v"};
+    in.command = command;
+    in.n_command = 2;
+    _cleanup_json_ json_t *own = body_of(&in, 0);
+    assert_json(json_object_get(own, "Entrypoint"), "[]");
+    assert_json(json_object_get(own, "Cmd"), "[\"/bin/app\", \"-v\"]");
+    assert_null(json_object_get(own, "User"));
+}
+
+static void create_refuses(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct spec spec;
+    char *command[] = {(char *)"x"};
+    struct schema_pair reserved[] = {{(char *)"APP_NAME", (char *)"x"}},
+                       odd[] = {{(char *)"A=B", (char *)"x"}};
+    struct driver_package escape = {.name = (char *)"..", .id = (char *)"x"},
+                          slash = {.name = (char *)"a", .id = (char *)"b/../c"},
+                          hidden = {.name = (char *)"a", .id = (char *)".x"};
+    struct driver_package *bad_packages[] = {&escape, &slash, &hidden},
+                          *twice[] = {&demo_package, &demo_package};
+    struct driver_port zero = {.port = 0, .host_port = 80}, big = {.port = 1, .host_port = 65536};
+    struct driver_port *bad_ports[] = {&zero, &big}, *same[] = {&web_port, &web_port};
+    struct driver_create_in base = example();
+#define REFUSED(errnum, ...)                                                                                 \
+    do {                                                                                                     \
+        struct driver_create_in in = base;                                                                   \
+        __VA_ARGS__;                                                                                         \
+        assert_int_equal(spec_make(&in, &settings, &spec, &e), -(errnum));                                   \
+        assert_int_equal(e.class, ERROR_REFUSED);                                                            \
+    } while (0)
+    REFUSED(EINVAL, in.instance = (char *)"../etc");
+    REFUSED(EINVAL, in.image = (char *)"../x");
+    REFUSED(EINVAL, in.command = command; in.n_command = 1);
+    REFUSED(EPERM, in.env = reserved; in.n_env = 1);
+    REFUSED(EINVAL, in.env = odd; in.n_env = 1);
+    for (size_t i = 0; i < ARRAY_SIZE(bad_packages); i++)
+        REFUSED(EINVAL, in.packages = &bad_packages[i]; in.n_packages = 1);
+    REFUSED(EEXIST, in.packages = twice; in.n_packages = 2);
+    for (size_t i = 0; i < ARRAY_SIZE(bad_ports); i++)
+        REFUSED(ERANGE, in.ports = &bad_ports[i]; in.n_ports = 1);
+    REFUSED(EEXIST, in.ports = same; in.n_ports = 2);
+    REFUSED(ERANGE, in.memory_limit = -1);
+    REFUSED(ERANGE, in.cpu_limit = INT64_MAX);
+}
+
+static const char container_text[] =
+    "{\"Id\": \"abc\", \"Name\": \"/i8k_web_3.old\", \"Image\": \"sha256:1\", \"RestartCount\": 2,"
+    " \"State\": {\"Status\": \"exited\", \"ExitCode\": 137, \"Error\": \"\", \"OOMKilled\": true,"
+    "   \"StartedAt\": \"2024-05-01T10:00:00.123456789Z\", \"FinishedAt\": \"2024-05-01T12:00:01.5+02:00\"},"
+    " \"Config\": {\"Image\": \"nginx:1\", \"Labels\": {\"io.hostlet.tree\": \"" TREE
+    "\", \"io.hostlet.revision\": \"12\","
+    "   \"io.hostlet.config\": \"abcdef\"}},"
+    " \"HostConfig\": {\"NanoCpus\": 500000000, \"Memory\": 67108864, \"RestartPolicy\": {\"Name\": "
+    "\"always\"},"
+    "   \"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"\", \"HostPort\": \"8080\"}], \"53/udp\": "
+    "[{\"HostPort\": \"53\"}]}}}";
+
+static void inspect_is_read(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    _cleanup_json_ json_t *answer = json_loads(container_text, 0, NULL);
+    _cleanup_driver_container_ struct driver_container *c = NULL, *foreign = NULL, *none = NULL;
+    assert_int_equal(docker_read_container(answer, TREE, &c, &e), 0);
+    assert_string_equal(c->name, "i8k_web_3.old");
+    assert_string_equal(c->instance, "web");
+    assert_int_equal(c->replica_id, 3);
+    assert_int_equal(c->slot, DRIVER_SLOT_OLD);
+    assert_true(c->ours);
+    assert_null(c->owner);
+    assert_int_equal(c->state, DRIVER_EXITED);
+    assert_int_equal(c->exit_code, 137);
+    assert_true(c->oom_killed);
+    assert_null(c->error);
+    assert_int_equal(c->started_at, 1714557600123);
+    assert_int_equal(c->finished_at, 1714557601500);
+    assert_int_equal(c->restart, DRIVER_RESTART_ALWAYS);
+    assert_int_equal(c->restart_count, 2);
+    assert_int_equal(c->revision, 12);
+    assert_string_equal(c->config, "abcdef");
+    assert_int_equal(c->cpu_limit, 500);
+    assert_int_equal(c->memory_limit, 67108864);
+    assert_int_equal(c->n_ports, 1);
+    assert_int_equal(c->ports[0]->host_port, 8080);
+    assert_int_equal(docker_read_container(answer, "another", &foreign, &e), 0);
+    assert_false(foreign->ours);
+    assert_non_null(strstr(foreign->owner, TREE));
+    json_object_set_new(answer, "Name", json_string("/somebody"));
+    assert_int_equal(docker_read_container(answer, TREE, &none, &e), 0);
+    assert_null(none);
+}
+
+/* Each member of another type, or absent: an error that names it, or a default; never a crash. */
+static void inspect_of_nonsense(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *value;
+        int r;
+    } cases[] = {
+        {"Name", "5", -EPROTO},
+        {"Name", NULL, -EPROTO},
+        {"Id", "null", -EPROTO},
+        {"State", "[]", -EPROTO},
+        {"State", NULL, -EPROTO},
+        {"Config", "\"x\"", -EPROTO},
+        {"Config", NULL, 0},
+        {"HostConfig", "null", 0},
+        {"HostConfig", "{\"PortBindings\": []}", -EPROTO},
+        {"RestartCount", "\"many\"", -EPROTO},
+        {"HostConfig", "{\"PortBindings\": {\"80/tcp\": null, \"x\": 1}}", 0},
+        {"HostConfig", "{\"PortBindings\": {\"80/tcp\": [1]}}", -EPROTO},
+        {"HostConfig", "{\"PortBindings\": {\"80/tcp\": [{\"HostPort\": \"99999\"}], \"/tcp\": []}}", 0},
+        {"State", "{\"Status\": \"dancing\"}", -EPROTO},
+        {"State", "{\"Status\": \"exited\", \"StartedAt\": \"yesterday\"}", -EPROTO},
+        {"State", "{\"Status\": \"created\", \"StartedAt\": \"0001-01-01T00:00:00Z\"}", 0},
+        {"Config", "{\"Labels\": {\"io.hostlet.revision\": \"-7\"}}", 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        _cleanup_json_ json_t *answer = json_loads(container_text, 0, NULL);
+        _cleanup_driver_container_ struct driver_container *c = NULL;
+        if (cases[i].value)
+            json_object_set_new(answer, cases[i].path, json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+        else
+            json_object_del(answer, cases[i].path);
+        int r = docker_read_container(answer, TREE, &c, &e);
+        if (r != cases[i].r)
+            fail_msg("%s = %s gave %d: %s", cases[i].path, cases[i].value ?: "absent", r, e.message);
+        if (r < 0)
+            assert_non_null(strstr(e.message, "makes no sense: "));
+    }
+    _cleanup_json_ json_t *array = json_array();
+    _cleanup_driver_container_ struct driver_container *c = NULL;
+    struct error e = ERROR_INIT;
+    assert_int_equal(docker_read_container(array, TREE, &c, &e), -EPROTO);
+}
+
+static void images_and_info_are_read(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    _cleanup_json_ json_t *text =
+        json_loads("{\"Id\": \"sha256:2\", \"RepoTags\": [\"nginx:1\"], \"RepoDigests\": null,"
+                   " \"Size\": 42, \"Config\": {\"User\": \"\", \"Entrypoint\": [\"/e\"], \"Cmd\": null}}",
+                   0, NULL);
+    _cleanup_driver_image_ struct driver_image *i = NULL;
+    assert_int_equal(docker_read_image(text, &i, &e), 0);
+    assert_string_equal(i->id, "sha256:2");
+    assert_int_equal(i->n_tags, 1);
+    assert_int_equal(i->n_digests, 0);
+    assert_int_equal(i->n_entrypoint, 1);
+    assert_null(i->user);
+    struct driver_info_out info = {0};
+    _cleanup_json_ json_t *answer =
+        json_loads("{\"ServerVersion\": \"20.10.24\", \"Driver\": \"overlay2\", \"NCPU\": 2,"
+                   " \"Architecture\": \"x86_64\", \"MemTotal\": 8, \"LiveRestoreEnabled\": true}",
+                   0, NULL);
+    assert_int_equal(docker_read_info(answer, &info, &e), 0);
+    assert_string_equal(info.arch, "amd64");
+    assert_int_equal(info.cpus, 2);
+    assert_true(info.live_restore);
+    driver_info_done(&info);
+    json_object_set_new(answer, "NCPU", json_string("two"));
+    assert_int_equal(docker_read_info(answer, &info, &e), -EPROTO);
+}
+
+static void versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *newest, *oldest, *chosen;
+        int r;
+    } cases[] = {
+        {"1.41", "1.12", "1.41", 0},
+        {"1.99", "1.44", DOCKER_API_MAX, 0},
+        {"1.40", NULL, "1.40", 0},
+        {"1.39", "1.12", NULL, -EPROTONOSUPPORT},
+        {"2.0", "2.0", NULL, -EPROTONOSUPPORT},
+        {"", "", NULL, -EPROTO},
+        {"one", NULL, NULL, -EPROTO},
+        {"1.41x", NULL, NULL, -EPROTO},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        _cleanup_free_ char *chosen = NULL;
+        assert_int_equal(docker_choose_version(cases[i].newest, cases[i].oldest, &chosen, &e), cases[i].r);
+        assert_true(streq_null(chosen, cases[i].chosen));
+    }
+}
+
+static int event(const char *line, struct driver_watch_out *out, struct error *e)
+{
+    *out = (struct driver_watch_out){0};
+    return docker_read_event(line, strlen(line), out, e);
+}
+
+static void events_are_read(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct driver_watch_out out;
+    assert_int_equal(event("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"1\","
+                           "\"Attributes\":{\"exitCode\":\"3\","
+                           "\"name\":\"i8k_web_3\"}},\"timeNano\":1}",
+                           &out, &e),
+                     1);
+    assert_string_equal(out.instance, "web");
+    assert_string_equal(out.action, "die");
+    assert_int_equal(out.exit_code, 3);
+    driver_watch_done(&out);
+    assert_int_equal(event("{\"Type\":\"container\",\"Action\":\"exec_create: "
+                           "sh\",\"Actor\":{\"Attributes\":{\"name\":\"i8k_web_3\"}}}",
+                           &out, &e),
+                     0);
+    assert_int_equal(
+        event("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"Attributes\":{\"name\":\"other\"}}}",
+              &out, &e),
+        0);
+    assert_int_equal(event("{\"Type\":\"network\",\"Action\":\"destroy\",\"Actor\":{\"Attributes\":{\"name\":"
+                           "\"i8k_web_3\"}}}",
+                           &out, &e),
+                     0);
+    assert_int_equal(event("{}", &out, &e), 0);
+    assert_int_equal(event("{\"Type\":5}", &out, &e), -EPROTO);
+    assert_int_equal(event("{\"Type\":\"contai", &out, &e), -EPROTO);
+}
+
+static void progress_is_summed_up(void **state)
+{
+    (void)state;
+    static const char *const lines_in[] = {
+        "{\"status\":\"Pulling from library/x\",\"id\":\"latest\"}",
+        "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":10,\"total\":100},\"id\":\"a\"}",
+        "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":500,\"total\":50},\"id\":\"b\"}",
+        "{\"status\":\"Extracting\",\"progressDetail\":{\"current\":1,\"total\":100},\"id\":\"a\"}",
+        "{\"status\":\"Verifying Checksum\",\"progressDetail\":{},\"id\":\"b\"}",
+    };
+    struct progress p = {0};
+    struct error e = ERROR_INIT;
+    for (size_t i = 0; i < ARRAY_SIZE(lines_in); i++)
+        assert_int_equal(progress_line(&p, lines_in[i], strlen(lines_in[i]), &e), 0);
+    int64_t done, total;
+    progress_sum(&p, &done, &total);
+    assert_int_equal(total, 150);
+    assert_int_equal(done, 150);
+    assert_string_equal(p.status, "b: Verifying Checksum");
+    static const struct {
+        const char *message;
+        enum error_class class;
+    } failures[] = {
+        {"manifest for x:1 not found: manifest unknown", ERROR_NOT_FOUND},
+        {"pull access denied for x, repository does not exist or may require 'docker login'",
+         ERROR_NOT_FOUND},
+        {"unauthorized: authentication required", ERROR_FAILED},
+        {"Get \\\"http://r/v2/\\\": dial tcp: connect: connection refused", ERROR_RETRY},
+        {"net/http: request canceled (Client.Timeout exceeded)", ERROR_RETRY},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+        _cleanup_free_ char *line =
+            xasprintf("{\"errorDetail\":{\"message\":\"%s\"},\"error\":\"x\"}", failures[i].message);
+        assert_true(progress_line(&p, line, strlen(line), &e) < 0);
+        if (e.class != failures[i].class)
+            fail_msg("'%s' is %s", failures[i].message, error_class_to_string(e.class));
+    }
+    assert_int_equal(progress_line(&p, "nonsense", 8, &e), -EPROTO);
+    assert_int_equal(progress_line(&p, "{\"id\":7}", 8, &e), -EPROTO);
+    progress_done(&p);
+}
+
+static void refusals_have_classes(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    docker_refusal("start x", 500, "{\"message\":\"port is\\nallocated\"}", 32, &e);
+    assert_int_equal(e.class, ERROR_FAILED);
+    assert_string_equal(e.message, "cannot start x: Docker says: port is allocated (status 500)");
+    assert_int_equal(docker_refusal("x", 404, "", 0, &e), -ENOENT);
+    assert_int_equal(e.class, ERROR_NOT_FOUND);
+    assert_int_equal(docker_refusal("x", 409, "[1]", 3, &e), -EEXIST);
+    assert_int_equal(docker_refusal("x", 503, "\xff\xfe", 2, &e), -EAGAIN);
+    assert_int_equal(e.class, ERROR_RETRY);
+    assert_non_null(strstr(e.message, "not UTF-8"));
+}
+
+static int collect(char *line, size_t size, void *userdata)
+{
+    char *all = userdata;
+    assert_int_equal(strlen(line), size);
+    strcat(strcat(all, line), "|");
+    return 0;
+}
+
+static void lines_are_cut(void **state)
+{
+    (void)state;
+    static const char input[] = "one\r\n\n\ntwo\nthree";
+    for (size_t step = 1; step < sizeof input; step++) {
+        struct lines l = {.max = 8};
+        char all[64] = "";
+        for (size_t i = 0; i < sizeof input - 1; i += step)
+            assert_int_equal(lines_feed(&l, input + i,
+                                        step < sizeof input - 1 - i ? step : sizeof input - 1 - i, collect,
+                                        all, NULL),
+                             0);
+        assert_string_equal(all, "one|two|");
+        lines_done(&l);
+    }
+    struct lines l = {.max = 8};
+    char all[64] = "";
+    assert_int_equal(lines_feed(&l, "12345678\n", 9, collect, all, NULL), 0);
+    assert_int_equal(lines_feed(&l, "12345", 5, collect, all, NULL), 0);
+    assert_int_equal(lines_feed(&l, "6789", 4, collect, all, NULL), -EMSGSIZE);
+    lines_done(&l);
+}
+
+static void foreign_text_is_cleaned(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *a = clean_text("a\x1b[31m\nb\n\n", 100),
+                        *b = clean_text("\xc3\xa4\xc3\xa4\xc3\xa4", 3);
+    assert_string_equal(a, "a [31m b");
+    assert_string_equal(b, "\xc3\xa4…");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),
+        cmocka_unit_test(references),
+        cmocka_unit_test(credentials_are_found),
+        cmocka_unit_test(create_with_inagent),
+        cmocka_unit_test(create_with_the_images_own_init),
+        cmocka_unit_test(create_refuses),
+        cmocka_unit_test(inspect_is_read),
+        cmocka_unit_test(inspect_of_nonsense),
+        cmocka_unit_test(images_and_info_are_read),
+        cmocka_unit_test(versions),
+        cmocka_unit_test(events_are_read),
+        cmocka_unit_test(progress_is_summed_up),
+        cmocka_unit_test(refusals_have_classes),
+        cmocka_unit_test(lines_are_cut),
+        cmocka_unit_test(foreign_text_is_cleaned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
