@@ -52,8 +52,8 @@ def test_application_runs_as_action_in_every_kind_of_root(make, kind):
 def test_user_is_added_where_it_is_missing_and_only_once(make):
     container = make()
     for _ in range(2):
-        container.start([task("app", "id -un > /home/action/out; id -gn >> /home/action/out")])
-        assert container.wait_file("out") == "action\naction\n"
+        container.start([task("app", "echo \"$(id -un) $(id -gn)\" > /home/action/out")])
+        assert container.wait_file("out") == "action action\n"
         container.signal()
         assert container.wait_exit() == 0
         os.unlink(container.home / "action/out")

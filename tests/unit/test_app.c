@@ -355,23 +355,23 @@ static void normal_form_defaults(void **state)
 {
     (void)state;
     struct app_manifest *m;
-    _cleanup_free_ char *text = normal_text("/app/deploy", NULL, &m);
+    free(normal_text("/app/deploy", NULL, &m));
     assert_int_equal(m->app->deploy->n_replicas, 1);
     assert_int_equal(m->app->deploy->replicas[0]->id, 0);
     schema_free(&app_manifest_schema, m);
 
-    _cleanup_free_ char *from_spec = normal_text("/app/meta", NULL, &m);
+    free(normal_text("/app/meta", NULL, &m));
     assert_string_equal(m->app->meta->name, "web");
     schema_free(&app_manifest_schema, m);
 
-    _cleanup_free_ char *bare = normal_text("/app/spec/resources", NULL, &m);
+    free(normal_text("/app/spec/resources", NULL, &m));
     assert_non_null(m->app->spec->resources);
     assert_int_equal(m->app->deploy->memory_limit, 0);
     schema_free(&app_manifest_schema, m);
 
-    _cleanup_free_ char *given = normal_text(
+    free(normal_text(
         "/app/deploy/configs",
-        "[{'name':'cfg/greeting','value':'hi'},{'name':'group','items':[{'name':'y','value':'2'}]}]", &m);
+        "[{'name':'cfg/greeting','value':'hi'},{'name':'group','items':[{'name':'y','value':'2'}]}]", &m));
     assert_string_equal(m->app->deploy->configs[0]->value, "hi");
     assert_string_equal(m->app->deploy->configs[0]->type, "string");
     assert_int_equal(m->app->deploy->configs[1]->n_items, 2);
@@ -447,9 +447,9 @@ static void revisions(void **state)
         {"/app/meta/name", "'other'", false},
     };
     struct app_manifest *plain, *other;
-    _cleanup_free_ char *text = normal_text(NULL, NULL, &plain);
+    free(normal_text(NULL, NULL, &plain));
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_free_ char *changed = normal_text(cases[i].pointer, cases[i].value, &other);
+        free(normal_text(cases[i].pointer, cases[i].value, &other));
         if (app_same_revision(plain, other) != cases[i].same ||
             app_same_revision(other, plain) != cases[i].same)
             fail_msg("%s = %s: expected %s revision", cases[i].pointer, cases[i].value,

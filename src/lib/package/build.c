@@ -43,14 +43,14 @@ static void note(const struct build *b, const char *message)
         b->options->note(b->options->userdata, message);
 }
 
+/* Never fails for libarchive, which would leak its buffers then: callers look at b->failure, and what comes after
+ * the first failure is dropped. */
 static ssize_t write_block(struct archive *a, void *userdata, const void *data, size_t size)
 {
+    (void)a;
     struct build *b = userdata;
-    b->failure = data_block_write(b->block, data, size, &b->error);
-    if (b->failure < 0) {
-        archive_set_error(a, -b->failure, "cannot write");
-        return -1;
-    }
+    if (b->failure >= 0)
+        b->failure = data_block_write(b->block, data, size, &b->error);
     return (ssize_t)size;
 }
 
@@ -97,12 +97,14 @@ static int put_entry(struct build *b, const char *path, mode_t mode, uint64_t si
     if (!S_ISLNK(mode) && (mode & 07000))
         b->special_bits++;
     /* A warning means that what is written is not what is there. */
-    return archive_write_header(b->archive, entry) == ARCHIVE_OK ? 0 : archive_failed(b, path, e);
+    int r = archive_write_header(b->archive, entry);
+    return r == ARCHIVE_OK && b->failure >= 0 ? 0 : archive_failed(b, path, e);
 }
 
 static int put_data(struct build *b, const char *path, const void *data, size_t size, struct error *e)
 {
-    return archive_write_data(b->archive, data, size) == (la_ssize_t)size ? 0 : archive_failed(b, path, e);
+    la_ssize_t n = archive_write_data(b->archive, data, size);
+    return n == (la_ssize_t)size && b->failure >= 0 ? 0 : archive_failed(b, path, e);
 }
 
 static int pack_file(struct build *b, int parent, const char *name, const char *path, struct error *e)
@@ -295,10 +297,10 @@ static int write_archive(struct build *b, struct error *e)
     if (r != ARCHIVE_OK)
         return archive_failed(b, b->options->directory, e);
     int q = pack_root(b, e);
-    if (q >= 0 && archive_write_close(b->archive) != ARCHIVE_OK)
+    if (q >= 0 && (archive_write_close(b->archive) != ARCHIVE_OK || b->failure < 0))
         q = archive_failed(b, b->options->directory, e);
     if (q < 0)
-        archive_write_fail(b->archive);
+        b->failure = q; /* the archive is closed when it is freed: what it writes then is dropped */
     return q;
 }
 

@@ -95,6 +95,9 @@ class Dockerd:
     def stopped(self):
         """The daemon hangs (SIGSTOP) inside of this context: it accepts connections and never answers."""
         self.process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        ground.wait_until(lambda: all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+                                      for task in tasks.iterdir()), 10, "every thread of dockerd has stopped")
         try:
             yield
         finally:
