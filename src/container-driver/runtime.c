@@ -25,12 +25,12 @@ char *runtime_describe_owner(const char *tree_label, const char *name_label, con
 
 void driver_container_free(struct driver_container *c)
 {
-    schema_free(driver_container_schema, c);
+    schema_free(&driver_container_schema, c);
 }
 
 void driver_image_free(struct driver_image *i)
 {
-    schema_free(driver_image_schema, i);
+    schema_free(&driver_image_schema, i);
 }
 
 void driver_info_done(struct driver_info_out *info)

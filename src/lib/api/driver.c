@@ -1,6 +1,9 @@
 /* Declaration of io.hostlet.Driver; see driver.h. */
 #include "lib/api/driver.h"
 
+#define EXPORTED(var, type_name, ctype, text, ...)                                                           \
+    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
+    const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
 #define STRUCT(var, type_name, ctype, text, ...)                                                             \
     static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
     static const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
@@ -28,25 +31,26 @@ const struct schema_enum driver_event_enum = {"Event",
 #define REPLICA(T) S_STRING(T, instance, "Name of the instance."), S_INT(T, replica_id, "0 to 127.")
 
 #define T struct driver_info_out
-STRUCT(info_out, NULL, T, NULL, S_STRING(T, runtime, "docker or null."),
-       S_ENUM(T, state, &driver_runtime_state_enum, NULL), S_STRING_OPT(T, reason, "Why it is down."),
-       S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, api_version, NULL),
-       S_STRING_OPT(T, storage_driver, NULL), S_STRING_OPT(T, arch, "Of containers: amd64, arm64."),
-       S_INT_OPT(T, cpus, NULL), S_INT_OPT(T, memory, "Bytes."),
-       S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
-       S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."));
+EXPORTED(driver_info_schema, NULL, T, NULL, S_STRING(T, runtime, "docker or null."),
+         S_ENUM(T, state, &driver_runtime_state_enum, NULL), S_STRING_OPT(T, reason, "Why it is down."),
+         S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, api_version, NULL),
+         S_STRING_OPT(T, storage_driver, NULL), S_STRING_OPT(T, arch, "Of containers: amd64, arm64."),
+         S_INT_OPT(T, cpus, NULL), S_INT_OPT(T, memory, "Bytes."),
+         S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
+         S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."));
 #undef T
 #define T struct driver_image_in
 STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "Name, name:tag, name@digest or id."));
 #undef T
 #define T struct driver_image
-STRUCT(image, "Image", T, "An image that is present.", S_STRING(T, id, NULL), S_STRINGS(T, tags, NULL),
-       S_STRINGS(T, digests, NULL), S_INT_OPT(T, size, "Bytes."), S_STRING_OPT(T, user, NULL),
-       S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL));
+EXPORTED(driver_image_schema, "Image", T, "An image that is present.", S_STRING(T, id, NULL),
+         S_STRINGS(T, tags, NULL), S_STRINGS(T, digests, NULL), S_INT_OPT(T, size, "Bytes."),
+         S_STRING_OPT(T, user, NULL), S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL));
 #undef T
 #define T struct driver_image_list_out
 STRUCT(image_out, NULL, T, NULL,
-       S_STRUCT_OPT(T, image, struct driver_image, &image, "Absent in the answer that ends a list."));
+       S_STRUCT_OPT(T, image, struct driver_image, &driver_image_schema,
+                    "Absent in the answer that ends a list."));
 #undef T
 #define T struct driver_pull_out
 STRUCT(pull_out, NULL, T, NULL, S_STRING_OPT(T, status, "What is happening, for a human."),
@@ -63,15 +67,15 @@ STRUCT(package, "Package", T, "A package's install directory, mounted read-only 
        S_STRING(T, name, NULL), S_STRING(T, id, NULL));
 #undef T
 #define T struct driver_create_in
-STRUCT(create_in, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Kept as a label."),
-       S_STRING(T, config, "Hash of what the container is made from; kept as a label."),
-       S_STRING(T, image, "Reference or id; must be present."), S_STRING(T, host_id, "For APP_HOST_ID."),
-       S_ENUM(T, init, &app_init_enum, NULL), S_STRINGS(T, command, "For init = image."),
-       S_STRING_MAP(T, env, "Beside what the contract gives."), S_INT_OPT(T, cpu_limit, "Millicores."),
-       S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
-       S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
-       S_STRUCTS(T, ports, struct driver_port, &port, NULL),
-       S_STRUCTS(T, packages, struct driver_package, &package, NULL));
+EXPORTED(driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Kept as a label."),
+         S_STRING(T, config, "Hash of what the container is made from; kept as a label."),
+         S_STRING(T, image, "Reference or id; must be present."), S_STRING(T, host_id, "For APP_HOST_ID."),
+         S_ENUM(T, init, &app_init_enum, NULL), S_STRINGS(T, command, "For init = image."),
+         S_STRING_MAP(T, env, "Beside what the contract gives."), S_INT_OPT(T, cpu_limit, "Millicores."),
+         S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
+         S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
+         S_STRUCTS(T, ports, struct driver_port, &port, NULL),
+         S_STRUCTS(T, packages, struct driver_package, &package, NULL));
 #undef T
 #define T struct driver_create_out
 STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
@@ -81,22 +85,22 @@ STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
 STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL));
 #undef T
 #define T struct driver_container
-STRUCT(container, "Container", T, "What the runtime says of a container with a name of hostlet's form.",
-       S_STRING(T, id, NULL), S_STRING(T, name, NULL), S_STRING(T, instance, NULL),
-       S_INT(T, replica_id, NULL), S_ENUM(T, slot, &driver_slot_enum, NULL),
-       S_BOOL(T, ours, "Carries the label of this tree."),
-       S_STRING_OPT(T, owner, "Whose it is, where it is not ours, for a human."),
-       S_ENUM(T, state, &driver_state_enum, NULL), S_STRING_OPT(T, image, "As the creator named it."),
-       S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
-       S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
-       S_STRING_OPT(T, error, "Of the runtime: why it did not start."), S_BOOL_OPT(T, oom_killed, NULL),
-       S_INT_OPT(T, started_at, "Unix milliseconds."), S_INT_OPT(T, finished_at, "Unix milliseconds."),
-       S_INT_OPT(T, restart_count, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
-       S_INT_OPT(T, memory_limit, "Bytes."), S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
+EXPORTED(driver_container_schema, "Container", T,
+         "What the runtime says of a container with a name of hostlet's form.", S_STRING(T, id, NULL),
+         S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
+         S_ENUM(T, slot, &driver_slot_enum, NULL), S_BOOL(T, ours, "Carries the label of this tree."),
+         S_STRING_OPT(T, owner, "Whose it is, where it is not ours, for a human."),
+         S_ENUM(T, state, &driver_state_enum, NULL), S_STRING_OPT(T, image, "As the creator named it."),
+         S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
+         S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
+         S_STRING_OPT(T, error, "Of the runtime: why it did not start."), S_BOOL_OPT(T, oom_killed, NULL),
+         S_INT_OPT(T, started_at, "Unix milliseconds."), S_INT_OPT(T, finished_at, "Unix milliseconds."),
+         S_INT_OPT(T, restart_count, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
+         S_INT_OPT(T, memory_limit, "Bytes."), S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,
-       S_STRUCT_OPT(T, container, struct driver_container, &container,
+       S_STRUCT_OPT(T, container, struct driver_container, &driver_container_schema,
                     "Absent: there is none; in a list, its end."));
 #undef T
 #define T struct driver_stop_in
@@ -126,18 +130,15 @@ STRUCT(watch_out, NULL, T, NULL, S_ENUM(T, event, &driver_event_enum, NULL), S_S
        S_STRING_OPT(T, reason, "Of a lost stream."));
 #undef T
 
-const struct schema_struct *const driver_container_schema = &container;
-const struct schema_struct *const driver_image_schema = &image;
-
 static const struct varlink_method methods[] = {
-    {"Info", 0, NULL, &info_out, "The runtime and its state."},
+    {"Info", 0, NULL, &driver_info_schema, "The runtime and its state."},
     {"ImageInspect", 0, &image_in, &image_out, "An image that is present; NotFound otherwise."},
     {"ImageList", VARLINK_MORE, NULL, &image_out, "All images, one per answer."},
     {"ImagePull", VARLINK_MORE | VARLINK_CHANGES, &image_in, &pull_out, "Pulls an image. Streams progress."},
     {"List", VARLINK_MORE, NULL, &inspect_out,
      "All containers whose names have hostlet's form, ours or not, one per answer."},
     {"Inspect", 0, &replica_in, &inspect_out, "One container."},
-    {"Create", VARLINK_CHANGES, &create_in, &create_out,
+    {"Create", VARLINK_CHANGES, &driver_create_schema, &create_out,
      "Creates the container of a replica, restart policy no; fine if it is there from the same config. "
      "Conflict: the name is "
      "taken by something else."},

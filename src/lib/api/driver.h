@@ -5,6 +5,8 @@
 #include "lib/varlink/interface.h"
 
 extern const struct varlink_interface driver_interface;
+extern const struct schema_struct driver_info_schema, driver_create_schema, driver_container_schema,
+    driver_image_schema;
 
 /* Which container of a replica: i8k_INSTANCE_ID, or the one put aside during a switch, i8k_INSTANCE_ID.old.
  */
@@ -159,6 +161,3 @@ struct driver_watch_out {
     int64_t exit_code;
     char *reason; /* of "lost" */
 };
-
-/* For copies and release of these two outside of messages. */
-extern const struct schema_struct *const driver_container_schema, *const driver_image_schema;

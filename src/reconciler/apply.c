@@ -1,0 +1,193 @@
+/* From a manifest, or an order, into the record; durable before anything is done. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "manager.h"
+
+void apply_out_done(struct reconciler_apply_out *out)
+{
+    schema_done(varlink_find_method(&reconciler_interface, "Apply")->out, out);
+}
+
+static void set_manifest(struct record_revision *revision, const struct app_manifest *manifest)
+{
+    if (revision->manifest)
+        schema_free(&app_manifest_schema, revision->manifest);
+    revision->manifest = xcalloc(1, sizeof *revision->manifest);
+    schema_copy(&app_manifest_schema, manifest, revision->manifest);
+}
+
+static void add_revision(struct record *record, int64_t number, const struct app_manifest *manifest)
+{
+    struct record_revision *revision =
+        schema_append(&record->revisions, &record->n_revisions, sizeof *revision);
+    revision->revision = number;
+    set_manifest(revision, manifest);
+    record->revision = number;
+}
+
+/* The record's replicas follow the manifest: new ones come, absent ones are marked to go, each gets its ports. */
+static int update_replicas(struct manager *m, struct record *record, const struct app_manifest *manifest,
+                           bool changed, struct error *e)
+{
+    const struct app_deploy *deploy = manifest->app->deploy;
+    for (size_t i = 0; i < record->n_replicas; i++)
+        record->replicas[i]->removing = !app_find_replica(manifest, record->replicas[i]->id);
+    for (size_t i = 0; i < deploy->n_replicas; i++) {
+        struct record_replica *r = record_find_replica(record, deploy->replicas[i]->id);
+        bool fresh = !r;
+        if (!r)
+            r = record_add_replica(record, deploy->replicas[i]->id);
+        int x = fresh || changed ? ports_resolve(m, NULL, manifest, r, e) : 0;
+        if (x < 0)
+            return x;
+    }
+    return 0;
+}
+
+/* A copy of the record with the manifest worked in; the one in use stays as it is until the copy is on disk. */
+static int make_record(struct manager *m, const struct instance *instance,
+                       const struct app_manifest *manifest, struct record **ret, struct error *e)
+{
+    const char *name = app_instance_name(manifest), *action = manifest->app->deploy->action;
+    struct record *record = xcalloc(1, sizeof *record);
+    bool same = false;
+    if (instance) {
+        schema_copy(&record_schema, instance->record, record);
+        struct record_revision *target = record_find_revision(record, record->revision);
+        same = app_same_revision(target->manifest, manifest);
+        bool files = same && !schema_equal(&app_manifest_schema, target->manifest, manifest);
+        if (same)
+            set_manifest(target, manifest);
+        else
+            add_revision(record, record->revision + 1, manifest);
+        for (size_t i = 0; i < record->n_replicas; i++) {
+            record->replicas[i]->update_files |= files;
+            record->replicas[i]->failed_revision = 0;
+            record->replicas[i]->attempt = 0;
+            if (!record->replicas[i]->rolling_back)
+                set_string(&record->replicas[i]->failure, NULL);
+        }
+    } else {
+        record->format = RECORD_FORMAT;
+        record->name = xstrdup(name);
+        record->origin = xstrdup("local");
+        add_revision(record, 1, manifest);
+    }
+    set_string(&record->action, action && *action ? action : "start");
+    int r = update_replicas(m, record, manifest, !same, e);
+    if (r < 0) {
+        schema_free(&record_schema, record);
+        return r;
+    }
+    *ret = record;
+    return 0;
+}
+
+/* Puts the new record in the place of the old one: replicas point into it. */
+static void exchange_record(struct instance *instance, struct record *record)
+{
+    struct record *old = instance->record;
+    instance->record = record;
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        instance->replicas[i]->record = record_find_replica(record, instance->replicas[i]->record->id);
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (!instance_find_replica(instance, record->replicas[i]->id))
+            instance_add_replica(instance, record->replicas[i])->observed = false;
+    schema_free(&record_schema, old);
+}
+
+static int save_new(struct manager *m, struct instance **instance, struct record *record, struct error *e)
+{
+    struct instance probe = {.manager = m, .record = record};
+    int r = store_save(&probe, e);
+    if (r < 0) {
+        schema_free(&record_schema, record);
+        return r;
+    }
+    if (*instance)
+        exchange_record(*instance, record);
+    else
+        *instance = manager_add(m, record);
+    return 0;
+}
+
+static void begin(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        struct replica *r = instance->replicas[i];
+        r->attempt = r->quick = 0;
+        r->next_retry = 0;
+        r->timer = sd_event_source_disable_unref(r->timer);
+        r->quota_set = r->provisioned = r->data_removed = false;
+        r->drift_mended = 0;
+        /* Nothing is known of a replica that is new: look before acting. */
+        r->observed = true;
+        r->stale = true;
+        crash_forget(r);
+        if (!r->record->failure)
+            set_string(&r->message, NULL);
+        if (replica_want(r) == WANT_RUN)
+            stage_set(r, "host_recv", "success", NULL);
+    }
+    prepare_forget_failure(instance, instance->record->revision);
+    instance_kick(instance);
+}
+
+int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
+                   struct error *e)
+{
+    struct instance *instance = manager_find(m, out->name);
+    struct record *record = NULL;
+    if (!out->changed)
+        return 0;
+    int r = make_record(m, instance, manifest, &record, e);
+    if (r >= 0)
+        r = save_new(m, &instance, record, e);
+    if (r < 0)
+        return r;
+    out->revision = instance->record->revision;
+    log_notice("instance %s: revision %lld is wanted, action %s", instance->record->name,
+               (long long)instance->record->revision, instance->record->action);
+    begin(instance);
+    return 0;
+}
+
+int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
+                 struct error *e)
+{
+    struct record *record = instance->record;
+    _cleanup_free_ char *subject = xasprintf("instance %s", record->name), *before = xstrdup(record->action);
+    bool purged = record->purge, failed = false;
+    out->name = xstrdup(record->name);
+    out->revision = record->revision;
+    if (streq(record->action, "destroy") && !streq(action, "destroy"))
+        return error_refuse(e, EBUSY, "instance %s is being destroyed", record->name);
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        struct replica *r = instance->replicas[i];
+        failed |= r->record->failure || r->attempt > 0 || crash_looping(r);
+    }
+    const struct prepare *p = prepare_find(instance, record->revision);
+    failed |= p && p->failure;
+    bool again = streq(action, "start") && failed;
+    if (streq(before, action) && !again && purged == purge)
+        return 0;
+    add_change(out, subject, again && streq(before, action) ? "retry" : action, NULL);
+    set_string(&record->action, action);
+    record->purge = purge;
+    for (size_t i = 0; again && i < instance->n_replicas; i++)
+        if (!instance->replicas[i]->record->rolling_back)
+            replica_forget_failure(instance->replicas[i]);
+    int r = store_save(instance, e);
+    if (r < 0) {
+        set_string(&record->action, before);
+        record->purge = purged;
+        return r;
+    }
+    log_notice("instance %s: action %s is wanted", record->name, action);
+    begin(instance);
+    return 0;
+}

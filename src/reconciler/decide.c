@@ -1,0 +1,169 @@
+/* The next step of a replica; see decide.h. */
+#include "decide.h"
+
+#include <assert.h>
+
+static const char *const step_names[] = {
+    [STEP_SETTLED] = "settled",
+    [STEP_WAIT] = "waiting",
+    [STEP_CONFLICT] = "conflict",
+    [STEP_PREPARE] = "preparing",
+    [STEP_PROBATION] = "probation",
+    [STEP_HOLD] = "hold",
+    [STEP_STOP] = "stop",
+    [STEP_PUT_ASIDE] = "put_aside",
+    [STEP_QUOTA] = "quota",
+    [STEP_PROVISION] = "provision",
+    [STEP_CREATE] = "create",
+    [STEP_START] = "start",
+    [STEP_COMMIT] = "commit",
+    [STEP_KEEP] = "keep",
+    [STEP_REMOVE_OLD] = "remove_old",
+    [STEP_FAIL] = "fail",
+    [STEP_REMOVE_NEW] = "remove_new",
+    [STEP_BRING_BACK] = "bring_back",
+    [STEP_RESTORE] = "restore",
+    [STEP_REVIVE] = "revive",
+    [STEP_UNDONE] = "undone",
+    [STEP_UPDATE_FILES] = "update_files",
+    [STEP_REMOVE_DATA] = "remove_data",
+    [STEP_GONE] = "gone",
+};
+static_assert(ARRAY_SIZE(step_names) == _STEP_MAX, "every step has a name");
+
+const char *step_to_string(enum step step)
+{
+    return step_names[step];
+}
+
+static bool exists(const struct driver_container *c)
+{
+    return c->state != DRIVER_MISSING;
+}
+
+static bool is_up(const struct driver_container *c)
+{
+    return c->state == DRIVER_RUNNING || c->state == DRIVER_RESTARTING;
+}
+
+/* Brings a container down for good: first it must not be revived. STEP_SETTLED when it is down. */
+static enum step bring_down(const struct driver_container *c)
+{
+    if (c->restart == DRIVER_RESTART_ALWAYS)
+        return STEP_HOLD;
+    return is_up(c) ? STEP_STOP : STEP_SETTLED;
+}
+
+static enum step decide_gone(const struct decision_input *in)
+{
+    if (exists(in->current) && in->current->ours) {
+        enum step down = bring_down(in->current);
+        return down == STEP_SETTLED ? STEP_REMOVE_NEW : down;
+    }
+    if (exists(in->old) && in->old->ours)
+        return STEP_REMOVE_OLD;
+    if (in->has_data && !in->data_removed)
+        return STEP_REMOVE_DATA;
+    return STEP_GONE;
+}
+
+/* A switch failed: back to what ran before. */
+static enum step decide_undo(const struct decision_input *in)
+{
+    const struct driver_container *current = in->current;
+    bool is_old = exists(current) && !exists(in->old) && in->applied_revision != 0 &&
+                  current->revision == in->applied_revision;
+    if (exists(current) && !is_old)
+        return STEP_REMOVE_NEW;
+    if (exists(in->old))
+        return STEP_BRING_BACK;
+    if (!exists(current) || in->want != WANT_RUN)
+        return STEP_UNDONE;
+    if (in->has_data && !in->restored && !is_up(current))
+        return STEP_RESTORE;
+    if (!is_up(current))
+        return STEP_REVIVE;
+    return current->restart != DRIVER_RESTART_ALWAYS ? STEP_KEEP : STEP_UNDONE;
+}
+
+static enum step decide_stop(const struct decision_input *in)
+{
+    /* In the midst of a switch: the one that proved itself is kept. */
+    if (exists(in->old))
+        return exists(in->current) ? STEP_REMOVE_NEW : STEP_BRING_BACK;
+    return exists(in->current) ? bring_down(in->current) : STEP_SETTLED;
+}
+
+/* Everything that comes before a container is created or started. STEP_SETTLED when all of it is done. */
+static enum step make_ready(const struct decision_input *in)
+{
+    if (in->has_data && !in->quota_set)
+        return STEP_QUOTA;
+    if (in->has_data && !in->provisioned)
+        return STEP_PROVISION;
+    return STEP_SETTLED;
+}
+
+/* The current container is what shall run. */
+static enum step decide_current(const struct decision_input *in)
+{
+    const struct driver_container *c = in->current;
+    bool committed = in->applied_revision == in->target_revision;
+    if (c->state == DRIVER_REMOVING)
+        return STEP_WAIT;
+    if ((c->state == DRIVER_EXITED || c->state == DRIVER_RESTARTING) && !committed)
+        return STEP_FAIL;
+    if (!is_up(c)) {
+        enum step ready = make_ready(in);
+        return ready == STEP_SETTLED ? STEP_START : ready;
+    }
+    if (!committed)
+        return in->probation_over ? STEP_COMMIT : STEP_PROBATION;
+    if (c->restart != DRIVER_RESTART_ALWAYS)
+        return STEP_KEEP;
+    if (exists(in->old))
+        return STEP_REMOVE_OLD;
+    return in->update_files && in->has_data ? STEP_UPDATE_FILES : STEP_SETTLED;
+}
+
+/* Another container has the name: what ran before, or the rest of an attempt that was overtaken. */
+static enum step decide_switch(const struct decision_input *in)
+{
+    const struct driver_container *c = in->current;
+    if (c->state == DRIVER_REMOVING)
+        return STEP_WAIT;
+    if (exists(in->old))
+        return STEP_REMOVE_NEW;
+    if (!in->prepared || !in->turn) {
+        /* Until its turn comes the old one goes on; policy "always" says that it was meant to run. */
+        if (!is_up(c) && c->restart == DRIVER_RESTART_ALWAYS)
+            return STEP_REVIVE;
+        return in->prepared ? STEP_WAIT : STEP_PREPARE;
+    }
+    enum step down = bring_down(c);
+    return down == STEP_SETTLED ? STEP_PUT_ASIDE : down;
+}
+
+enum step decide(const struct decision_input *in)
+{
+    if (in->want == WANT_GONE)
+        return decide_gone(in);
+    if ((exists(in->current) && !in->current->ours) || (exists(in->old) && !in->old->ours))
+        return STEP_CONFLICT;
+    if (in->rolling_back)
+        return decide_undo(in);
+    if (in->want == WANT_STOP)
+        return decide_stop(in);
+    if (!exists(in->current)) {
+        if (!in->prepared)
+            return STEP_PREPARE;
+        /* With one put aside there is an outage already: go on without waiting for a turn. */
+        if (!in->turn && !exists(in->old))
+            return STEP_WAIT;
+        enum step ready = make_ready(in);
+        return ready == STEP_SETTLED ? STEP_CREATE : ready;
+    }
+    bool matches = in->current->revision == in->target_revision && !in->drifted &&
+                   (!in->target_config || streq_null(in->current->config, in->target_config));
+    return matches ? decide_current(in) : decide_switch(in);
+}

@@ -1,0 +1,198 @@
+/* The reconciler's state: instances, their replicas, what the runtime shows of them. manager.c starts it and owns the list of
+ * instances; each of the other files does one thing to it:
+ *
+ *   methods.c  answers calls          apply.c    manifests into records     plan.c     what would change, and what forbids it
+ *   rollout.c  whose turn it is       replica.c  the next step of a replica steps.c    carries a step out by one call
+ *   prepare.c  image and packages     observe.c  events and inspections     crash.c    exits in a row
+ *   stages.c   stages of the contract store.c    files                      report.c   what callers are shown */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "decide.h"
+#include "lib/api/driver.h"
+#include "lib/api/reconciler.h"
+#include "lib/service/service.h"
+#include "lib/varlink/client.h"
+#include "record.h"
+
+struct manager;
+struct instance;
+
+/* The image and packages of one revision being brought here. Nothing of it is durable but what was resolved. */
+enum prepare_state { PREPARE_NONE, PREPARE_RUNNING, PREPARE_DONE, PREPARE_WAITING /* failed, tried again */ };
+struct prepare {
+    struct instance *instance;
+    int64_t revision;
+    enum prepare_state state;
+    struct varlink_request *request;
+    size_t package; /* the one that is being worked on */
+    char *image; /* what containers are created from: the reference, or the id where the reference moved on */
+    unsigned quick, attempt; /* calls whose worker died, failures; in a row */
+    uint64_t next_retry;     /* unix milliseconds */
+    sd_event_source *timer;
+    char *failure;
+};
+
+struct replica {
+    struct instance *instance;
+    struct record_replica *record;
+    struct driver_container current, old; /* as last seen; state missing for none */
+    bool observed;                        /* they were read since the runtime was subscribed to */
+    bool stale;                           /* something happened: read them again */
+    enum replica_state state;
+    enum step step;                  /* the one being done; STEP_SETTLED while none */
+    enum step last;                  /* what decide() said last */
+    struct varlink_request *request; /* of the step, or of an inspection */
+    bool quota_set, provisioned, restored, data_removed;
+    bool blocked;            /* conflict: only an event or a call goes on */
+    uint64_t drift_mended;   /* monotonic µs of the last recreation for drift */
+    unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
+    uint64_t next_retry;     /* unix milliseconds; 0: none */
+    sd_event_source *timer;  /* retry or end of probation */
+    char *message, *quota;
+    int64_t exits[3]; /* unix milliseconds of the last exits that nobody asked for */
+    sd_event_source *crash_timer;
+    bool turn_taken; /* it began a switch that is not over */
+};
+
+struct instance {
+    struct manager *manager;
+    struct record *record;
+    struct replica **replicas;
+    size_t n_replicas;
+    struct prepare **prepares;
+    size_t n_prepares;
+    bool dirty; /* the file is older than the record */
+    sd_event_source *save_timer, *changed_source;
+    struct instance *next;
+};
+
+struct watcher {
+    struct watcher *next;
+    struct manager *manager;
+    struct varlink_call *call;
+    char *name; /* NULL: all */
+};
+
+struct manager {
+    struct service_context *context;
+    sd_event *event;
+    char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
+    char *host_id;
+    struct instance *instances;
+    struct watcher *watchers;
+    struct varlink_request *watch, *list;
+    sd_event_source *watch_timer;
+    unsigned watch_failures;
+    bool subscribed; /* the runtime's events flow and everything was listed */
+    char *runtime_failure;
+    struct driver_info_out *info; /* of the runtime; NULL: not known yet */
+};
+
+extern const char *const reconciler_failpoints[];
+
+/* manager.c */
+int manager_new(struct service_context *context, struct manager **ret, struct error *e);
+void manager_free(struct manager *m);
+struct instance *manager_find(struct manager *m, const char *name);
+struct instance *manager_add(struct manager *m, struct record *record); /* takes the record */
+void manager_forget(struct instance *instance);                         /* gone for good: file and all */
+struct replica *instance_find_replica(struct instance *instance, int64_t id);
+struct replica *instance_add_replica(struct instance *instance, struct record_replica *record);
+void instance_drop_replica(struct replica *replica); /* record entry too */
+enum want replica_want(const struct replica *replica);
+bool has_data(const struct record_revision *revision); /* init = inagent */
+struct record_revision *instance_target(const struct instance *instance);
+/* Starts a call to a worker; failures come through the callback. */
+struct varlink_request *manager_call(struct manager *m, const char *socket,
+                                     const struct varlink_interface *interface, const char *method,
+                                     const void *in, bool more, uint64_t timeout_usec,
+                                     varlink_answer_fn on_answer, void *userdata);
+uint64_t backoff_msec(struct manager *m, unsigned attempt);
+void set_string(char **to, const char *value);
+
+/* replica.c: asks decide() and goes on; safe to call at any time, from anywhere but decide() itself. */
+void replica_kick(struct replica *replica);
+void instance_kick(struct instance *instance);
+void replica_set_state(struct replica *replica, enum replica_state state);
+void replica_retry_later(struct replica *replica, const struct error *e);
+void replica_forget_failure(struct replica *replica);
+int64_t replica_target_revision(const struct replica *replica);
+uint64_t replica_probation_msec(const struct replica *replica);
+
+/* steps.c */
+void step_start(struct replica *replica, enum step step);
+void step_request_done(struct replica *replica, const void *out, const struct error *e);
+
+/* spec.c: from a revision to what the workers are asked for. */
+struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
+void free_create(struct driver_create_in *create);
+char *create_config(
+    const struct driver_create_in *create); /* hash of what a container is made from; caller frees */
+struct app_replica_instance *make_replica_file(const struct replica *replica,
+                                               const struct record_revision *revision);
+int64_t stop_timeout_msec(const struct replica *replica);
+
+/* rollout.c */
+bool rollout_turn(const struct replica *replica);
+bool rollout_stopped(
+    const struct instance *instance); /* a replica failed: the others stay with the old revision */
+
+/* prepare.c */
+bool prepare_is_done(struct instance *instance, int64_t revision);
+struct prepare *prepare_find(struct instance *instance, int64_t revision);
+void prepare_start(struct instance *instance, int64_t revision);
+void prepare_redo(struct instance *instance, int64_t revision); /* something of it turned out to be missing */
+void prepare_free(struct prepare *p);
+void prepare_forget_failure(struct instance *instance, int64_t revision);
+void instance_release_revisions(
+    struct instance *instance); /* those that no replica uses, and their packages */
+
+/* observe.c */
+void observe_start(struct manager *m);
+void observe_replica(struct replica *replica); /* inspects both slots, then kicks */
+bool replica_drifted(const struct replica *replica, const struct record_revision *revision);
+
+/* crash.c */
+void crash_note_exit(struct replica *replica, int64_t exit_code);
+void crash_forget(struct replica *replica);
+bool crash_looping(const struct replica *replica);
+
+/* stages.c */
+void stage_set(struct replica *replica, const char *name, const char *state, const char *message);
+void stages_begin(struct replica *replica, int64_t revision); /* another revision clears the list */
+void instance_stage_set(struct instance *instance, const char *name, const char *state, const char *message);
+
+/* store.c */
+int store_load(struct manager *m, struct error *e);
+int store_save(struct instance *instance, struct error *e); /* durable when it returns 0 */
+void store_save_soon(struct instance *instance);            /* within a second; for what may be lost */
+void store_remove(struct instance *instance);
+
+/* apply.c */
+int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
+                   struct error *e);
+int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
+                 struct error *e);
+void apply_out_done(struct reconciler_apply_out *out);
+void add_change(struct reconciler_apply_out *out, const char *subject, const char *action,
+                const char *reason);
+
+/* plan.c: fills changes and refusals; the manifest is checked and normalised. 'containers' is what the runtime lists. */
+struct plan_containers {
+    struct driver_container **items;
+    size_t n_items;
+    bool known; /* the runtime answered */
+};
+void plan_make(struct manager *m, const struct app_manifest *manifest,
+               const struct plan_containers *containers, struct reconciler_apply_out *out);
+int ports_resolve(struct manager *m, struct instance *instance, const struct app_manifest *manifest,
+                  struct record_replica *replica, struct error *e);
+
+/* report.c */
+struct reconciler_instance *report_instance(const struct instance *instance);
+void instance_changed(struct instance *instance); /* tells the watchers, once per turn of the loop */
+void watchers_gone(struct instance *instance);    /* tells the watchers that it is no more */
+
+extern const struct varlink_handlers reconciler_handlers[];

@@ -1,0 +1,223 @@
+/* The calls of io.hostlet.Reconciler. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "manager.h"
+
+/* A Plan or Apply that waits until the runtime has listed its containers. */
+struct planning {
+    struct manager *manager;
+    struct varlink_call *call; /* NULL: the caller left */
+    struct varlink_request *request;
+    struct app_manifest manifest;
+    struct plan_containers containers;
+    bool apply;
+};
+
+static void planning_free(struct planning *p)
+{
+    varlink_request_cancel(p->request);
+    for (size_t i = 0; i < p->containers.n_items; i++)
+        schema_free(&driver_container_schema, p->containers.items[i]);
+    free(p->containers.items);
+    schema_done(&app_manifest_schema, &p->manifest);
+    free(p);
+}
+
+static void planning_gone(struct varlink_call *call, void *userdata)
+{
+    (void)call;
+    planning_free(userdata);
+}
+
+static void refuse_all(const struct reconciler_apply_out *out, struct error *e)
+{
+    char text[sizeof e->message] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < out->n_refusals && n < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "; " : "", out->refusals[i]);
+    error_refuse(e, EINVAL, "%s", text);
+}
+
+static void planning_finish(struct planning *p)
+{
+    struct reconciler_apply_out out = {.name = NULL};
+    struct error e = ERROR_INIT;
+    int r = 0;
+    plan_make(p->manager, &p->manifest, &p->containers, &out);
+    if (p->apply && out.n_refusals > 0) {
+        refuse_all(&out, &e);
+        r = -EINVAL;
+    } else if (p->apply) {
+        r = apply_manifest(p->manager, &p->manifest, &out, &e);
+    }
+    varlink_call_on_gone(p->call, NULL, NULL);
+    if (r < 0)
+        varlink_error(p->call, &e);
+    else
+        varlink_reply(p->call, &out);
+    apply_out_done(&out);
+    planning_free(p);
+}
+
+static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct planning *p = userdata;
+    if (e) {
+        /* Without the runtime the desired state can be taken all the same; conflicts show when it is back. */
+        p->request = NULL;
+        planning_finish(p);
+        return;
+    }
+    const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
+    if (c)
+        schema_copy(&driver_container_schema, c,
+                    schema_append(&p->containers.items, &p->containers.n_items, sizeof *c));
+    if (continues)
+        return;
+    p->request = NULL;
+    p->containers.known = true;
+    planning_finish(p);
+}
+
+static int plan(struct varlink_call *call, const void *in, struct manager *m, bool apply, struct error *e)
+{
+    const struct reconciler_apply_in *wanted = in;
+    int r = app_check(wanted->manifest, e);
+    if (r < 0)
+        return r;
+    struct planning *p = xcalloc(1, sizeof *p);
+    p->manager = m;
+    p->call = call;
+    p->apply = apply;
+    schema_copy(&app_manifest_schema, wanted->manifest, &p->manifest);
+    r = app_normalise(&p->manifest, e);
+    if (r < 0) {
+        planning_free(p);
+        return r;
+    }
+    varlink_call_on_gone(call, planning_gone, p);
+    p->request = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 10 * USEC_PER_SEC,
+                              on_listed, p);
+    return 0;
+}
+
+static int on_apply(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    return plan(call, in, userdata, true, e);
+}
+
+static int on_plan(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    return plan(call, in, userdata, false, e);
+}
+
+static struct instance *find(struct manager *m, const char *name, struct error *e)
+{
+    struct instance *instance = manager_find(m, name);
+    if (!instance)
+        error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no instance '%s'", name);
+    return instance;
+}
+
+static int order(struct varlink_call *call, struct manager *m, const char *name, const char *action,
+                 bool purge, struct error *e)
+{
+    struct reconciler_apply_out out = {.name = NULL};
+    struct instance *instance = find(m, name, e);
+    if (!instance)
+        return -ENOENT;
+    int r = apply_action(instance, action, purge, &out, e);
+    if (r >= 0)
+        varlink_reply(call, &out);
+    apply_out_done(&out);
+    return r;
+}
+
+static int on_start(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    return order(call, userdata, ((const struct reconciler_name_in *)in)->name, "start", false, e);
+}
+
+static int on_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    return order(call, userdata, ((const struct reconciler_name_in *)in)->name, "stop", false, e);
+}
+
+static int on_destroy(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct reconciler_destroy_in *wanted = in;
+    return order(call, userdata, wanted->name, "destroy", wanted->purge, e);
+}
+
+static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in, (void)e;
+    struct manager *m = userdata;
+    struct reconciler_watch_out out = {.instance = NULL};
+    for (struct instance *i = m->instances; i && varlink_call_wants_more(call); i = i->next) {
+        out.instance = report_instance(i);
+        varlink_notify(call, &out);
+        schema_free(&reconciler_instance_schema, out.instance);
+        out.instance = NULL;
+    }
+    varlink_reply(call, &out);
+    return 0;
+}
+
+static int on_get(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct instance *instance = find(userdata, ((const struct reconciler_name_in *)in)->name, e);
+    if (!instance)
+        return -ENOENT;
+    struct reconciler_get_out out = {report_instance(instance), instance_target(instance)->manifest};
+    varlink_reply(call, &out);
+    schema_free(&reconciler_instance_schema, out.instance);
+    return 0;
+}
+
+static void watcher_gone(struct varlink_call *call, void *userdata)
+{
+    struct watcher *w = userdata;
+    (void)call;
+    for (struct watcher **at = &w->manager->watchers; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+    free(w->name);
+    free(w);
+}
+
+static int on_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    const char *name = ((const struct reconciler_name_in *)in)->name;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL, "Watch is a stream: call it with 'more'");
+    if (name && !find(m, name, e))
+        return -ENOENT;
+    struct watcher *w = xcalloc(1, sizeof *w);
+    w->manager = m;
+    w->call = call;
+    w->name = xstrdup_null(name);
+    w->next = m->watchers;
+    m->watchers = w;
+    varlink_call_on_gone(call, watcher_gone, w);
+    for (struct instance *i = m->instances; i; i = i->next)
+        if (!name || streq(i->record->name, name)) {
+            struct reconciler_watch_out out = {.instance = report_instance(i)};
+            varlink_notify(call, &out);
+            schema_free(&reconciler_instance_schema, out.instance);
+        }
+    return 0;
+}
+
+const struct varlink_handlers reconciler_handlers[] = {
+    {"Apply", on_apply}, {"Plan", on_plan},   {"List", on_list},       {"Get", on_get}, {"Start", on_start},
+    {"Stop", on_stop},   {"Watch", on_watch}, {"Destroy", on_destroy}, {NULL, NULL},
+};

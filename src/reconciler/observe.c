@@ -1,0 +1,240 @@
+/* What the runtime shows. Events are hints, inspection is truth: subscribe, wait until events flow, list, then act; list
+ * again whenever the stream was lost. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/log.h"
+#include "manager.h"
+
+static void watch_again(struct manager *m, const struct error *e);
+
+static void see(struct driver_container *slot, const struct driver_container *seen)
+{
+    schema_done(&driver_container_schema, slot);
+    if (seen)
+        schema_copy(&driver_container_schema, seen, slot);
+}
+
+static struct replica *find_replica(struct manager *m, const char *instance, int64_t id)
+{
+    struct instance *i = instance ? manager_find(m, instance) : NULL;
+    return i ? instance_find_replica(i, id) : NULL;
+}
+
+static void forget_all(struct manager *m)
+{
+    for (struct instance *i = m->instances; i; i = i->next)
+        for (size_t k = 0; k < i->n_replicas; k++) {
+            struct replica *r = i->replicas[k];
+            see(&r->current, NULL);
+            see(&r->old, NULL);
+            r->observed = true;
+            /* A request that is under way changes something: look again when it is over. */
+            r->stale = r->request != NULL;
+            r->blocked = false;
+        }
+}
+
+static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct manager *m = userdata;
+    if (e) {
+        m->list = NULL;
+        watch_again(m, e);
+        return;
+    }
+    const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
+    struct replica *r = c ? find_replica(m, c->instance, c->replica_id) : NULL;
+    if (r)
+        see(c->slot == DRIVER_SLOT_OLD ? &r->old : &r->current, c);
+    else if (c && c->ours)
+        log_warning("container '%s' is of this tree, but no instance wants it: left alone", c->name);
+    if (continues)
+        return;
+    m->list = NULL;
+    m->subscribed = true;
+    set_string(&m->runtime_failure, NULL);
+    for (struct instance *i = m->instances, *next; i; i = next) {
+        next = i->next;
+        instance_kick(i);
+    }
+}
+
+static void start_listing(struct manager *m)
+{
+    varlink_request_cancel(m->list);
+    m->subscribed = false;
+    forget_all(m);
+    m->list = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 60 * USEC_PER_SEC,
+                           on_listed, m);
+}
+
+static void on_info(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct manager *m = userdata;
+    if (e)
+        return;
+    if (!m->info)
+        m->info = xcalloc(1, sizeof *m->info);
+    schema_done(&driver_info_schema, m->info);
+    schema_copy(&driver_info_schema, out, m->info);
+}
+
+static void on_lost(struct manager *m, const char *reason)
+{
+    varlink_request_cancel(m->list);
+    m->list = NULL;
+    m->subscribed = false;
+    if (!streq_null(m->runtime_failure, reason))
+        log_warning("the container runtime is not reachable: %s", reason ?: "its event stream ended");
+    set_string(&m->runtime_failure, reason ?: "the event stream of the container runtime ended");
+    for (struct instance *i = m->instances; i; i = i->next)
+        instance_changed(i);
+}
+
+static void on_container(struct manager *m, const struct driver_watch_out *event)
+{
+    struct replica *r = find_replica(m, event->instance, event->replica_id);
+    if (!r || !m->subscribed)
+        return;
+    bool current = event->slot == DRIVER_SLOT_CURRENT;
+    bool committed = r->record->applied_revision != 0 && r->current.revision == r->record->applied_revision;
+    if (streq_null(event->action, "die") && current && committed && !r->request &&
+        replica_want(r) == WANT_RUN && !r->record->rolling_back &&
+        r->current.restart == DRIVER_RESTART_ALWAYS)
+        crash_note_exit(r, event->exit_code);
+    r->stale = true;
+    r->blocked = false;
+    replica_kick(r);
+}
+
+static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct manager *m = userdata;
+    if (!continues)
+        m->watch = NULL;
+    if (e) {
+        watch_again(m, e);
+        return;
+    }
+    const struct driver_watch_out *event = out;
+    m->watch_failures = 0;
+    switch ((enum driver_event)event->event) {
+    case DRIVER_EVENT_SUBSCRIBED:
+        manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC, on_info,
+                     m);
+        start_listing(m);
+        break;
+    case DRIVER_EVENT_LOST:
+        on_lost(m, event->reason);
+        break;
+    case DRIVER_EVENT_CONTAINER:
+        on_container(m, event);
+        break;
+    }
+    if (!continues)
+        watch_again(m, NULL);
+}
+
+static void start_watch(struct manager *m)
+{
+    m->watch = manager_call(m, m->driver_socket, &driver_interface, "Watch", NULL, true, 0, on_watch, m);
+}
+
+static int on_watch_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    start_watch(userdata);
+    return 0;
+}
+
+/* The driver went away (it is restarted within milliseconds), or cannot serve. */
+static void watch_again(struct manager *m, const struct error *e)
+{
+    varlink_request_cancel(m->watch);
+    varlink_request_cancel(m->list);
+    m->watch = m->list = NULL;
+    m->subscribed = false;
+    m->watch_failures++;
+    if (e && m->watch_failures > 3)
+        on_lost(m, e->message);
+    uint64_t pause =
+        m->watch_failures <= 3 ? 5 * USEC_PER_MSEC : backoff_msec(m, m->watch_failures - 3) * USEC_PER_MSEC;
+    if (m->watch_timer) {
+        sd_event_source_set_time_relative(m->watch_timer, pause);
+        sd_event_source_set_enabled(m->watch_timer, SD_EVENT_ONESHOT);
+    } else if (sd_event_add_time_relative(m->event, &m->watch_timer, CLOCK_MONOTONIC, pause, 1000,
+                                          on_watch_timer, m) < 0)
+        abort();
+}
+
+void observe_start(struct manager *m)
+{
+    start_watch(m);
+}
+
+static void on_inspected_old(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct replica *r = userdata;
+    r->request = NULL;
+    if (e) {
+        r->stale = true;
+        replica_retry_later(r, e);
+        return;
+    }
+    see(&r->old, ((const struct driver_inspect_out *)out)->container);
+    replica_kick(r);
+}
+
+static void on_inspected(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct replica *r = userdata;
+    struct manager *m = r->instance->manager;
+    r->request = NULL;
+    if (e) {
+        r->stale = true;
+        replica_retry_later(r, e);
+        return;
+    }
+    see(&r->current, ((const struct driver_inspect_out *)out)->container);
+    struct driver_replica_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_OLD};
+    r->request = manager_call(m, m->driver_socket, &driver_interface, "Inspect", &in, false,
+                              60 * USEC_PER_SEC, on_inspected_old, r);
+}
+
+void observe_replica(struct replica *replica)
+{
+    struct manager *m = replica->instance->manager;
+    struct driver_replica_in in = {replica->instance->record->name, replica->record->id, DRIVER_SLOT_CURRENT};
+    replica->stale = false;
+    replica->request = manager_call(m, m->driver_socket, &driver_interface, "Inspect", &in, false,
+                                    60 * USEC_PER_SEC, on_inspected, replica);
+}
+
+static bool differs(int64_t is, int64_t wanted)
+{
+    return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
+}
+
+/* Whether someone changed the limits or ports of the container (contract section 5: more than 1 %, a binding that is missing). */
+bool replica_drifted(const struct replica *replica, const struct record_revision *revision)
+{
+    const struct driver_container *c = &replica->current;
+    const struct app_deploy *deploy = revision->manifest->app->deploy;
+    if (c->state != DRIVER_RUNNING || !deploy)
+        return false;
+    if (differs(c->cpu_limit, deploy->cpu_limit) || differs(c->memory_limit, deploy->memory_limit))
+        return true;
+    for (size_t i = 0; i < replica->record->n_ports; i++) {
+        bool found = false;
+        for (size_t k = 0; k < c->n_ports; k++)
+            found |= c->ports[k]->port == replica->record->ports[i]->port &&
+                     c->ports[k]->host_port == replica->record->ports[i]->host_port;
+        if (!found)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,402 @@
+/* Preparing a revision while the old one runs, touching nothing it can see: packages resolved once and for all, the image
+ * present, every package fetched, verified and unpacked. One chain of calls; a failure is tried again with backoff. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+#include "manager.h"
+
+#define QUICK_TRIES 5 /* of a call whose worker died under it, before that counts as a failure */
+
+static void prepare_next(struct prepare *p);
+
+static struct record_revision *revision_of(const struct prepare *p)
+{
+    return record_find_revision(p->instance->record, p->revision);
+}
+
+struct prepare *prepare_find(struct instance *instance, int64_t revision)
+{
+    for (size_t i = 0; i < instance->n_prepares; i++)
+        if (instance->prepares[i]->revision == revision)
+            return instance->prepares[i];
+    return NULL;
+}
+
+bool prepare_is_done(struct instance *instance, int64_t revision)
+{
+    const struct prepare *p = prepare_find(instance, revision);
+    return p && p->state == PREPARE_DONE;
+}
+
+void prepare_free(struct prepare *p)
+{
+    varlink_request_cancel(p->request);
+    sd_event_source_disable_unref(p->timer);
+    free(p->image);
+    free(p->failure);
+    free(p);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    prepare_next(userdata);
+    return 0;
+}
+
+static void prepare_failed(struct prepare *p, const char *stage, const struct error *e)
+{
+    struct manager *m = p->instance->manager;
+    bool quick = e->class == ERROR_RETRY && e->errnum == ECONNRESET && p->quick++ < QUICK_TRIES;
+    p->request = NULL;
+    p->package = 0;
+    if (!quick) {
+        set_string(&p->failure, e->message);
+        log_warning("instance %s, revision %lld: %s", p->instance->record->name, (long long)p->revision,
+                    e->message);
+        instance_stage_set(p->instance, stage, "failed", e->message);
+    }
+    p->state = PREPARE_WAITING;
+    uint64_t pause = quick ? 20 * p->quick : backoff_msec(m, ++p->attempt);
+    p->next_retry = quick ? 0 : (uint64_t)now_realtime_msec() + pause;
+    sd_event_source_disable_unref(p->timer);
+    if (sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, pause * USEC_PER_MSEC, 1000,
+                                   on_retry, p) < 0)
+        abort();
+    instance_changed(p->instance);
+    if (!quick)
+        instance_kick(p->instance);
+}
+
+static void prepare_done(struct prepare *p)
+{
+    p->state = PREPARE_DONE;
+    p->attempt = p->quick = 0;
+    p->next_retry = 0;
+    set_string(&p->failure, NULL);
+    instance_changed(p->instance);
+    instance_kick(p->instance);
+}
+
+static int save(struct prepare *p, const char *stage)
+{
+    struct error e = ERROR_INIT;
+    int r = store_save(p->instance, &e);
+    if (r >= 0 && failpoint("prepare.resolved") < 0)
+        r = error_retry(&e, EIO, "failpoint");
+    if (r < 0)
+        prepare_failed(p, stage, &e);
+    return r;
+}
+
+/* --- packages --- */
+
+static void on_unpacked(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out;
+    struct prepare *p = userdata;
+    if (continues)
+        return;
+    p->request = NULL;
+    if (e) {
+        prepare_failed(p, "pkg_download", e);
+        return;
+    }
+    p->package++;
+    prepare_next(p);
+}
+
+static void on_fetched(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct prepare *p = userdata;
+    struct manager *m = p->instance->manager;
+    const struct package_reference *package = revision_of(p)->packages[p->package];
+    if (continues) {
+        const struct fetcher_fetch_out *progress = out;
+        _cleanup_free_ char *text = xasprintf("%s: %lld of %lld bytes", package->id,
+                                              (long long)progress->done, (long long)progress->total);
+        instance_stage_set(p->instance, "pkg_download", "running", text);
+        return;
+    }
+    p->request = NULL;
+    if (e) {
+        prepare_failed(p, "pkg_download", e);
+        return;
+    }
+    struct package_name_in in = {package->name, package->id};
+    p->request = manager_call(m, m->unpacker_socket, &unpacker_interface, "Unpack", &in, true,
+                              600 * USEC_PER_SEC, on_unpacked, p);
+}
+
+static void bring_package(struct prepare *p, struct record_revision *revision)
+{
+    struct manager *m = p->instance->manager;
+    instance_stage_set(p->instance, "pkg_download", "running", revision->packages[p->package]->id);
+    struct fetcher_fetch_in in = {revision->packages[p->package]};
+    p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Fetch", &in, true,
+                              600 * USEC_PER_SEC, on_fetched, p);
+}
+
+static void on_resolved(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct prepare *p = userdata;
+    struct record_revision *revision = revision_of(p);
+    p->request = NULL;
+    if (e) {
+        prepare_failed(p, "pkg_download", e);
+        return;
+    }
+    const struct package_reference *found = ((const struct fetcher_resolve_out *)out)->package;
+    struct package_reference *package =
+        schema_append(&revision->packages, &revision->n_packages, sizeof *package);
+    schema_copy(&package_reference_schema, found, package);
+    prepare_next(p);
+}
+
+static void resolve_package(struct prepare *p, const struct app_name_version *wanted)
+{
+    struct manager *m = p->instance->manager;
+    struct fetcher_resolve_in in = {.name = wanted->name, .version = wanted->version};
+    instance_stage_set(p->instance, "pkg_download", "running", wanted->name);
+    p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Resolve", &in, false,
+                              300 * USEC_PER_SEC, on_resolved, p);
+}
+
+/* --- image --- */
+
+static void inspect_image(struct prepare *p, const char *reference, varlink_answer_fn on_answer)
+{
+    struct manager *m = p->instance->manager;
+    struct driver_image_in in = {(char *)reference};
+    p->request = manager_call(m, m->driver_socket, &driver_interface, "ImageInspect", &in, false,
+                              60 * USEC_PER_SEC, on_answer, p);
+}
+
+static void image_is(struct prepare *p, const char *use, const char *id)
+{
+    struct record_revision *revision = revision_of(p);
+    bool resolved = revision->resolved;
+    set_string(&p->image, use);
+    instance_stage_set(p->instance, "image_pull", "success", NULL);
+    if (!resolved || !streq_null(revision->image_id, id)) {
+        set_string(&revision->image_id, id);
+        revision->resolved = true;
+        if (save(p, "image_pull") < 0)
+            return;
+    }
+    prepare_next(p);
+}
+
+/* The tag points elsewhere than when this revision was resolved: the same bits, by their id, if they are still here. */
+static void on_own_image(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct prepare *p = userdata;
+    struct record_revision *revision = revision_of(p);
+    p->request = NULL;
+    if (!e) {
+        image_is(p, revision->image_id, revision->image_id);
+        return;
+    }
+    if (e->class != ERROR_NOT_FOUND) {
+        prepare_failed(p, "image_pull", e);
+        return;
+    }
+    log_notice("instance %s: image %s is not here any more; what '%s' names now is taken",
+               p->instance->record->name, revision->image_id, revision->manifest->app->spec->image);
+    set_string(&revision->image_id, NULL);
+    prepare_next(p);
+}
+
+static void on_pulled(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct prepare *p = userdata;
+    if (continues) {
+        const struct driver_pull_out *progress = out;
+        instance_stage_set(p->instance, "image_pull", "running", progress->status);
+        return;
+    }
+    p->request = NULL;
+    if (e) {
+        prepare_failed(p, "image_pull", e);
+        return;
+    }
+    const struct driver_pull_out *pulled = out;
+    image_is(p, revision_of(p)->manifest->app->spec->image, pulled->id);
+}
+
+static void pull_image(struct prepare *p)
+{
+    struct manager *m = p->instance->manager;
+    struct driver_image_in in = {revision_of(p)->manifest->app->spec->image};
+    instance_stage_set(p->instance, "image_pull", "running", NULL);
+    p->request = manager_call(m, m->driver_socket, &driver_interface, "ImagePull", &in, true,
+                              900 * USEC_PER_SEC, on_pulled, p);
+}
+
+static int pull_policy(const struct record_revision *revision)
+{
+    const struct app_options *o = revision->manifest->hostlet;
+    return o && o->pull ? o->pull : APP_PULL_MISSING;
+}
+
+static void on_image(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct prepare *p = userdata;
+    struct record_revision *revision = revision_of(p);
+    p->request = NULL;
+    if (!e) {
+        const struct driver_image *image = ((const struct driver_image_list_out *)out)->image;
+        if (revision->image_id && image && !streq(image->id, revision->image_id))
+            inspect_image(p, revision->image_id, on_own_image);
+        else
+            image_is(p, revision->manifest->app->spec->image, image ? image->id : NULL);
+        return;
+    }
+    if (e->class != ERROR_NOT_FOUND) {
+        prepare_failed(p, "image_pull", e);
+        return;
+    }
+    if (pull_policy(revision) == APP_PULL_NEVER) {
+        struct error never = ERROR_INIT;
+        error_set(&never, ERROR_NOT_FOUND, ENOENT, "image '%s' is not here, and pull = \"never\"",
+                  revision->manifest->app->spec->image);
+        prepare_failed(p, "image_pull", &never);
+        return;
+    }
+    pull_image(p);
+}
+
+/* --- the chain --- */
+
+static void prepare_next(struct prepare *p)
+{
+    struct record_revision *revision = revision_of(p);
+    const struct app_spec *spec = revision->manifest->app->spec;
+    p->state = PREPARE_RUNNING;
+    p->next_retry = 0;
+    if (revision->n_packages < spec->n_packages)
+        resolve_package(p, spec->packages[revision->n_packages]);
+    else if (!p->image && pull_policy(revision) == APP_PULL_ALWAYS && !revision->resolved)
+        pull_image(p);
+    else if (!p->image)
+        inspect_image(p, spec->image, on_image);
+    else if (p->package < revision->n_packages)
+        bring_package(p, revision);
+    else {
+        if (revision->n_packages > 0)
+            instance_stage_set(p->instance, "pkg_download", "success", NULL);
+        prepare_done(p);
+    }
+}
+
+void prepare_start(struct instance *instance, int64_t revision)
+{
+    struct prepare *p = prepare_find(instance, revision);
+    if (!p) {
+        p = schema_append(&instance->prepares, &instance->n_prepares, sizeof *p);
+        p->instance = instance;
+        p->revision = revision;
+    }
+    if (p->state == PREPARE_NONE)
+        prepare_next(p);
+}
+
+void prepare_redo(struct instance *instance, int64_t revision)
+{
+    struct prepare *p = prepare_find(instance, revision);
+    if (!p || p->state != PREPARE_DONE)
+        return;
+    p->state = PREPARE_NONE;
+    p->package = 0;
+    set_string(&p->image, NULL);
+}
+
+void prepare_forget_failure(struct instance *instance, int64_t revision)
+{
+    struct prepare *p = prepare_find(instance, revision);
+    if (!p || p->state != PREPARE_WAITING)
+        return;
+    p->timer = sd_event_source_disable_unref(p->timer);
+    p->attempt = p->quick = 0;
+    set_string(&p->failure, NULL);
+    prepare_next(p);
+}
+
+/* --- letting go --- */
+
+static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues, (void)userdata;
+    if (e)
+        log_notice("a package that nobody uses stays in the store: %s", e->message);
+}
+
+static bool package_used(const struct manager *m, const char *id)
+{
+    for (const struct instance *i = m->instances; i; i = i->next)
+        for (size_t k = 0; k < i->record->n_revisions; k++)
+            for (size_t n = 0; n < i->record->revisions[k]->n_packages; n++)
+                if (streq(i->record->revisions[k]->packages[n]->id, id))
+                    return true;
+    return false;
+}
+
+static void release_revision(struct instance *instance, size_t at)
+{
+    struct manager *m = instance->manager;
+    struct record *record = instance->record;
+    struct record_revision *revision = record->revisions[at];
+    record->n_revisions--;
+    memmove(&record->revisions[at], &record->revisions[at + 1],
+            (record->n_revisions - at) * sizeof *record->revisions);
+    for (size_t i = 0; i < instance->n_prepares; i++)
+        if (instance->prepares[i]->revision == revision->revision) {
+            prepare_free(instance->prepares[i]);
+            instance->n_prepares--;
+            memmove(&instance->prepares[i], &instance->prepares[i + 1],
+                    (instance->n_prepares - i) * sizeof *instance->prepares);
+            break;
+        }
+    bool keep = config_bool(m->context->config, "reconciler", "keep_packages");
+    for (size_t i = 0; i < revision->n_packages && !keep; i++) {
+        struct package_name_in in = {revision->packages[i]->name, revision->packages[i]->id};
+        if (package_used(m, in.id))
+            continue;
+        manager_call(m, m->unpacker_socket, &unpacker_interface, "Remove", &in, false, 60 * USEC_PER_SEC,
+                     on_released, NULL);
+        manager_call(m, m->fetcher_socket, &fetcher_interface, "Remove", &in, false, 60 * USEC_PER_SEC,
+                     on_released, NULL);
+    }
+    schema_free(&record_revision_schema, revision);
+    instance->dirty = false;
+    store_save_soon(instance);
+}
+
+static bool revision_used(const struct instance *instance, int64_t revision)
+{
+    bool destroyed = streq(instance->record->action, "destroy") && instance->n_replicas == 0;
+    if (revision == instance->record->revision && !destroyed)
+        return true;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *r = instance->replicas[i];
+        /* A call that is under way may speak of it still. */
+        if (r->record->applied_revision == revision || r->request ||
+            (r->current.state != DRIVER_MISSING && r->current.revision == revision) ||
+            (r->old.state != DRIVER_MISSING && r->old.revision == revision))
+            return true;
+    }
+    return false;
+}
+
+void instance_release_revisions(struct instance *instance)
+{
+    for (size_t i = instance->record->n_revisions; i > 0; i--)
+        if (!revision_used(instance, instance->record->revisions[i - 1]->revision))
+            release_revision(instance, i - 1);
+}

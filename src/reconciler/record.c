@@ -1,0 +1,86 @@
+/* Declarations of the reconciler's files; see record.h. */
+#include "record.h"
+
+#include <stdlib.h>
+
+#define T struct record_revision
+static const struct schema_field revision_fields[] = {
+    S_INT(T, revision, NULL),
+    S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL),
+    S_BOOL_OPT(T, resolved, NULL),
+    S_STRING_OPT(T, image_id, NULL),
+    S_STRUCTS(T, packages, struct package_reference, &package_reference_schema, NULL),
+    S_END,
+};
+const struct schema_struct record_revision_schema = {"Revision", sizeof(T), NULL, revision_fields};
+#undef T
+#define T struct record_replica
+static const struct schema_field replica_fields[] = {
+    S_INT(T, id, NULL),
+    S_INT_OPT(T, applied_revision, NULL),
+    S_INT_OPT(T, failed_revision, NULL),
+    S_INT_OPT(T, attempt, NULL),
+    S_BOOL_OPT(T, rolling_back, NULL),
+    S_BOOL_OPT(T, update_files, NULL),
+    S_BOOL_OPT(T, removing, NULL),
+    S_STRING_OPT(T, failure, NULL),
+    S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
+    S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL),
+    S_END,
+};
+const struct schema_struct record_replica_schema = {"Replica", sizeof(T), NULL, replica_fields};
+#undef T
+#define T struct record
+static const struct schema_field record_fields[] = {
+    S_INT(T, format, NULL),
+    S_STRING(T, name, NULL),
+    S_STRING(T, origin, NULL),
+    S_STRING(T, action, NULL),
+    S_BOOL_OPT(T, purge, NULL),
+    S_INT(T, revision, NULL),
+    S_STRUCTS(T, revisions, struct record_revision, &record_revision_schema, NULL),
+    S_STRUCTS(T, replicas, struct record_replica, &record_replica_schema, NULL),
+    S_END,
+};
+const struct schema_struct record_schema = {"Record", sizeof(T), NULL, record_fields};
+#undef T
+
+struct record_revision *record_find_revision(const struct record *record, int64_t revision)
+{
+    for (size_t i = 0; i < record->n_revisions; i++)
+        if (record->revisions[i]->revision == revision)
+            return record->revisions[i];
+    return NULL;
+}
+
+struct record_replica *record_find_replica(const struct record *record, int64_t id)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (record->replicas[i]->id == id)
+            return record->replicas[i];
+    return NULL;
+}
+
+struct record_replica *record_add_replica(struct record *record, int64_t id)
+{
+    struct record_replica *r = schema_append(&record->replicas, &record->n_replicas, sizeof *r);
+    r->id = id;
+    /* In the order of their ids, which is the order of a rollout. */
+    for (size_t i = record->n_replicas - 1; i > 0 && record->replicas[i - 1]->id > id; i--) {
+        record->replicas[i] = record->replicas[i - 1];
+        record->replicas[i - 1] = r;
+    }
+    return r;
+}
+
+void record_remove_replica(struct record *record, int64_t id)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (record->replicas[i]->id == id) {
+            schema_free(&record_replica_schema, record->replicas[i]);
+            record->n_replicas--;
+            memmove(&record->replicas[i], &record->replicas[i + 1],
+                    (record->n_replicas - i) * sizeof *record->replicas);
+            return;
+        }
+}

@@ -1,0 +1,250 @@
+/* One replica: what decide() says next, its state, its failures. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "manager.h"
+
+#define QUICK_TRIES      5
+#define DRIFT_PAUSE_USEC (600 * USEC_PER_SEC)
+
+void replica_set_state(struct replica *replica, enum replica_state state)
+{
+    if (replica->state == state)
+        return;
+    log_info("%s/%lld: %s -> %s%s%s", replica->instance->record->name, (long long)replica->record->id,
+             schema_enum_name(&replica_state_enum, (int)replica->state),
+             schema_enum_name(&replica_state_enum, (int)state), replica->message ? ": " : "",
+             replica->message ?: "");
+    replica->state = state;
+    instance_changed(replica->instance);
+}
+
+static bool is_up(const struct driver_container *c)
+{
+    return c->state == DRIVER_RUNNING || c->state == DRIVER_RESTARTING;
+}
+
+static enum replica_state state_of(const struct replica *r)
+{
+    const struct record_replica *record = r->record;
+    int64_t desired = r->instance->record->revision;
+    enum want want = replica_want(r);
+    if (r->last == STEP_CONFLICT)
+        return REPLICA_CONFLICT;
+    if (want == WANT_GONE)
+        return r->last == STEP_GONE ? REPLICA_DESTROYED : REPLICA_DESTROYING;
+    if (want == WANT_STOP)
+        return is_up(&r->current)                   ? REPLICA_STOPPING
+               : r->current.state == DRIVER_MISSING ? REPLICA_NONE
+                                                    : REPLICA_STOPPED;
+    if (crash_looping(r))
+        return REPLICA_CRASH_LOOPING;
+    if (record->failed_revision == desired || record->rolling_back ||
+        (record->failure && record->attempt > 0) || r->attempt > 0)
+        return REPLICA_FAILED;
+    bool proven = record->applied_revision != 0 && r->current.revision == record->applied_revision;
+    return is_up(&r->current) && proven ? REPLICA_RUNNING
+           : r->current.state == DRIVER_MISSING && r->old.state == DRIVER_MISSING &&
+                   r->step == STEP_SETTLED && r->last != STEP_PROBATION
+               ? REPLICA_NONE
+               : REPLICA_STARTING;
+}
+
+int64_t replica_target_revision(const struct replica *replica)
+{
+    int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
+    /* A switch that failed is not tried again by itself: the old revision is what shall run. */
+    if (replica->record->failed_revision == desired && applied != 0 &&
+        record_find_revision(replica->instance->record, applied))
+        return applied;
+    return desired;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct replica *r = userdata;
+    r->next_retry = 0;
+    replica_kick(r);
+    return 0;
+}
+
+static void set_timer(struct replica *r, uint64_t msec)
+{
+    sd_event_source_disable_unref(r->timer);
+    if (sd_event_add_time_relative(r->instance->manager->event, &r->timer, CLOCK_MONOTONIC,
+                                   msec * USEC_PER_MSEC, 1000, on_timer, r) < 0)
+        abort();
+}
+
+void replica_retry_later(struct replica *r, const struct error *e)
+{
+    struct manager *m = r->instance->manager;
+    /* A worker that died is back within milliseconds: its callers repeat, and nobody need notice. */
+    bool quick = e->class == ERROR_RETRY && e->errnum == ECONNRESET && r->quick++ < QUICK_TRIES;
+    uint64_t pause = quick ? 10 * r->quick : backoff_msec(m, ++r->attempt);
+    if (!quick) {
+        set_string(&r->message, e->message);
+        log_warning("%s/%lld: %s; tried again in %.3g s", r->instance->record->name, (long long)r->record->id,
+                    e->message, (double)pause / 1000);
+    }
+    r->next_retry = (uint64_t)now_realtime_msec() + pause;
+    set_timer(r, pause);
+    replica_set_state(r, state_of(r));
+    instance_changed(r->instance);
+}
+
+void replica_forget_failure(struct replica *r)
+{
+    r->attempt = r->quick = 0;
+    r->next_retry = 0;
+    r->timer = sd_event_source_disable_unref(r->timer);
+    r->blocked = false;
+    r->record->failed_revision = 0;
+    r->record->attempt = 0;
+    set_string(&r->record->failure, NULL);
+    set_string(&r->message, NULL);
+    crash_forget(r);
+    r->stale = true;
+}
+
+static bool probation_over(struct replica *r)
+{
+    return now_realtime_msec() >= r->current.started_at + (int64_t)replica_probation_msec(r);
+}
+
+static void wait_for_probation(struct replica *r)
+{
+    int64_t left = r->current.started_at + (int64_t)replica_probation_msec(r) - now_realtime_msec();
+    stage_set(r, "container_running", "running", NULL);
+    if (left > 0)
+        set_timer(r, (uint64_t)left);
+    else if (r->current.state != DRIVER_RUNNING)
+        set_timer(r, 100);
+}
+
+static bool drifted(struct replica *r, const struct record_revision *target)
+{
+    if (!replica_drifted(r, target) || r->record->applied_revision != target->revision)
+        return false;
+    /* A runtime that does not keep what it is told must not make us recreate for ever. */
+    if (r->drift_mended && now_monotonic_usec() - r->drift_mended < DRIFT_PAUSE_USEC)
+        return false;
+    return true;
+}
+
+static enum step next_step(struct replica *r)
+{
+    struct instance *instance = r->instance;
+    int64_t desired = replica_target_revision(r);
+    const struct record_revision *target = record_find_revision(instance->record, desired);
+    struct driver_create_in *create = make_create(r, target);
+    bool is_target = r->current.revision == desired;
+    if (r->old.state != DRIVER_MISSING ||
+        (is_target && r->current.state != DRIVER_MISSING && r->record->applied_revision != desired))
+        r->turn_taken = true; /* a switch that an earlier life of ours began */
+    struct decision_input in = {
+        .want = replica_want(r),
+        .current = &r->current,
+        .old = &r->old,
+        .target_revision = desired,
+        .target_config = create->config,
+        .applied_revision = r->record->applied_revision,
+        .rolling_back = r->record->rolling_back,
+        .drifted = drifted(r, target),
+        .prepared = prepare_is_done(instance, desired),
+        .turn = rollout_turn(r),
+        .quota_set = r->quota_set,
+        .provisioned = r->provisioned,
+        .restored = r->restored,
+        .has_data = has_data(target),
+        .data_removed = r->data_removed,
+        .update_files = r->record->update_files,
+        .probation_over = probation_over(r),
+    };
+    free_create(create);
+    return decide(&in);
+}
+
+static void on_settled(struct replica *r)
+{
+    struct instance *instance = r->instance;
+    bool turn = r->turn_taken;
+    r->turn_taken = false;
+    r->attempt = r->quick = 0;
+    if (!crash_looping(r) && !r->record->failure)
+        set_string(&r->message, NULL);
+    if (replica_want(r) == WANT_STOP)
+        stage_set(r, "container_stop", "success", NULL);
+    instance_release_revisions(instance);
+    replica_set_state(r, state_of(r));
+    if (turn) /* the next one may begin */
+        instance_kick(instance);
+}
+
+static void on_prepare(struct replica *r)
+{
+    struct instance *instance = r->instance;
+    int64_t revision = replica_target_revision(r);
+    prepare_start(instance, revision);
+    const struct prepare *p = prepare_find(instance, revision);
+    if (p->state == PREPARE_WAITING && p->failure && r->old.state != DRIVER_MISSING) {
+        /* In the midst of a switch there is an outage: better the old one now than the new one some day. */
+        set_string(&r->record->failure, p->failure);
+        step_start(r, STEP_FAIL);
+    }
+}
+
+void replica_kick(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    if (r->request || !m->subscribed || !r->observed)
+        return;
+    if (r->next_retry > (uint64_t)now_realtime_msec())
+        return;
+    if (r->stale) {
+        observe_replica(r);
+        return;
+    }
+    enum step step = next_step(r), before = r->last;
+    r->last = step;
+    switch (step) {
+    case STEP_SETTLED:
+        on_settled(r);
+        break;
+    case STEP_WAIT:
+    case STEP_GONE:
+        break;
+    case STEP_CONFLICT: {
+        const struct driver_container *c =
+            r->current.state != DRIVER_MISSING && !r->current.ours ? &r->current : &r->old;
+        free(r->message);
+        r->message =
+            xasprintf("container '%s' is not ours (%s): it is left alone", c->name, c->owner ?: "no label");
+        r->turn_taken = false;
+        if (before != STEP_CONFLICT)
+            stage_set(r, "container_create", "failed", r->message);
+        break;
+    }
+    case STEP_PREPARE:
+        on_prepare(r);
+        break;
+    case STEP_PROBATION:
+        wait_for_probation(r);
+        break;
+    default:
+        step_start(r, step);
+    }
+    replica_set_state(r, state_of(r));
+    if (step != before)
+        instance_changed(r->instance);
+}
+
+void instance_kick(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        replica_kick(instance->replicas[i]);
+    instance_changed(instance);
+}

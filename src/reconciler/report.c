@@ -1,0 +1,190 @@
+/* What callers are shown of an instance, and telling those who watch. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "manager.h"
+
+static const char *words_of(enum step step)
+{
+    switch (step) {
+    case STEP_HOLD:
+    case STEP_STOP:
+        return "stopping container";
+    case STEP_PUT_ASIDE:
+        return "putting the old container aside";
+    case STEP_QUOTA:
+        return "setting quota";
+    case STEP_PROVISION:
+        return "provisioning";
+    case STEP_CREATE:
+        return "creating container";
+    case STEP_START:
+        return "starting container";
+    case STEP_PROBATION:
+        return "on probation";
+    case STEP_REMOVE_OLD:
+        return "removing the old container";
+    case STEP_FAIL:
+    case STEP_REMOVE_NEW:
+    case STEP_BRING_BACK:
+    case STEP_RESTORE:
+    case STEP_REVIVE:
+    case STEP_UNDONE:
+        return "going back";
+    case STEP_REMOVE_DATA:
+        return "putting data aside";
+    case STEP_PREPARE:
+        return "preparing";
+    case STEP_WAIT:
+        return "waiting for its turn";
+    default:
+        return NULL;
+    }
+}
+
+static bool replica_settled(const struct replica *r)
+{
+    if (r->request || r->stale || r->next_retry > (uint64_t)now_realtime_msec())
+        return false;
+    return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
+           (r->last == STEP_WAIT && rollout_stopped(r->instance));
+}
+
+static bool replica_failed(const struct replica *r)
+{
+    return r->state == REPLICA_FAILED || r->state == REPLICA_CRASH_LOOPING || r->state == REPLICA_CONFLICT;
+}
+
+static void report_replica(const struct replica *r, struct reconciler_replica *to)
+{
+    const struct driver_container *running = r->current.state != DRIVER_MISSING ? &r->current : &r->old;
+    to->id = r->record->id;
+    to->container = app_container_name(r->instance->record->name, r->record->id);
+    to->state = (int)r->state;
+    to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
+    to->step = xstrdup_null(words_of(r->step != STEP_SETTLED ? r->step : r->last));
+    to->message = xstrdup_null(r->message ?: r->record->failure);
+    to->attempt = r->attempt ?: r->record->attempt;
+    to->next_retry = (int64_t)r->next_retry;
+    to->quota = xstrdup_null(r->quota);
+    for (size_t i = 0; i < r->record->n_ports; i++)
+        schema_copy(&app_service_port_schema, r->record->ports[i],
+                    schema_append(&to->ports, &to->n_ports, sizeof(struct app_service_port)));
+    for (size_t i = 0; i < r->record->n_stages; i++)
+        schema_copy(&app_stage_schema, r->record->stages[i],
+                    schema_append(&to->stages, &to->n_stages, sizeof(struct app_stage)));
+}
+
+static void report_packages(const struct record_revision *target, struct reconciler_instance *to)
+{
+    const struct app_spec *spec = target->manifest->app->spec;
+    for (size_t i = 0; i < spec->n_packages; i++) {
+        struct reconciler_package *p = schema_append(&to->packages, &to->n_packages, sizeof *p);
+        p->name = xstrdup(spec->packages[i]->name);
+        p->version = xstrdup_null(spec->packages[i]->version);
+        p->id = i < target->n_packages ? xstrdup(target->packages[i]->id) : NULL;
+    }
+}
+
+static char *message_of(const struct instance *instance, const struct prepare *p)
+{
+    const struct manager *m = instance->manager;
+    if (m->runtime_failure)
+        return xasprintf("the container runtime is not reachable: %s", m->runtime_failure);
+    if (p && p->failure)
+        return xstrdup(p->failure);
+    if (rollout_stopped(instance))
+        return xasprintf("the rollout of revision %lld stopped at its first failure",
+                         (long long)instance->record->revision);
+    return NULL;
+}
+
+struct reconciler_instance *report_instance(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    const struct record_revision *target = instance_target(instance);
+    const struct app_spec *spec = target->manifest->app->spec;
+    const struct prepare *p = prepare_find((struct instance *)instance, record->revision);
+    struct reconciler_instance *to = xcalloc(1, sizeof *to);
+    to->name = xstrdup(record->name);
+    to->origin = xstrdup(record->origin);
+    to->action = xstrdup(record->action);
+    to->revision = record->revision;
+    to->spec = xstrdup_null(spec->name);
+    to->version = xstrdup_null(spec->version);
+    to->image = xstrdup_null(spec->image);
+    to->image_id = xstrdup_null(target->image_id);
+    report_packages(target, to);
+    to->settled =
+        instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
+    to->failed = instance->manager->runtime_failure || (p && p->failure && p->state == PREPARE_WAITING) ||
+                 rollout_stopped(instance);
+    to->message = message_of(instance, p);
+    to->next_retry = p ? (int64_t)p->next_retry : 0;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *r = instance->replicas[i];
+        report_replica(r, schema_append(&to->replicas, &to->n_replicas, sizeof(struct reconciler_replica)));
+        to->settled &= replica_settled(r);
+        to->failed |= replica_failed(r);
+    }
+    return to;
+}
+
+static void tell_watchers(struct instance *instance, bool gone)
+{
+    struct manager *m = instance->manager;
+    struct reconciler_watch_out out = {.gone = gone};
+    for (struct watcher *w = m->watchers, *next; w; w = next) {
+        next = w->next;
+        if (w->name && !streq(w->name, instance->record->name))
+            continue;
+        if (!out.instance)
+            out.instance = report_instance(instance);
+        varlink_notify(w->call, &out);
+    }
+    if (out.instance)
+        schema_free(&reconciler_instance_schema, out.instance);
+}
+
+void watchers_gone(struct instance *instance)
+{
+    tell_watchers(instance, true);
+}
+
+/* The end of a turn of the loop: what is gone is dropped, and the watchers are told once of all that changed. */
+static int on_changed(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    struct instance *instance = userdata;
+    bool dropped = false;
+    for (size_t i = instance->n_replicas; i > 0; i--) {
+        struct replica *r = instance->replicas[i - 1];
+        if (r->last == STEP_GONE && !r->request && replica_want(r) == WANT_GONE) {
+            instance_drop_replica(r);
+            dropped = true;
+        }
+    }
+    if (instance->n_replicas == 0 && streq(instance->record->action, "destroy")) {
+        watchers_gone(instance);
+        instance_release_revisions(instance);
+        manager_forget(instance);
+        return 0;
+    }
+    if (dropped) {
+        instance_release_revisions(instance);
+        store_save_soon(instance);
+    }
+    tell_watchers(instance, false);
+    return 0;
+}
+
+void instance_changed(struct instance *instance)
+{
+    if (instance->changed_source)
+        sd_event_source_set_enabled(instance->changed_source, SD_EVENT_ONESHOT);
+    else if (sd_event_add_defer(instance->manager->event, &instance->changed_source, on_changed, instance) <
+             0)
+        abort();
+}

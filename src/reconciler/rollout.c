@@ -1,0 +1,50 @@
+/* Whose turn it is: how many replicas of an instance may be between two revisions at once. */
+#include "manager.h"
+
+static bool is_first(const struct replica *r)
+{
+    return r->record->applied_revision == 0;
+}
+
+bool rollout_stopped(const struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct record_replica *r = instance->replicas[i]->record;
+        if (r->failed_revision == instance->record->revision ||
+            (r->rolling_back && r->applied_revision != 0 &&
+             r->applied_revision != instance->record->revision))
+            return true;
+    }
+    return false;
+}
+
+/* Whether it runs something that proved itself, so that changing it is an outage of something good. */
+static bool needs_turn(const struct replica *r)
+{
+    return !is_first(r) && (r->current.state == DRIVER_RUNNING || r->current.state == DRIVER_RESTARTING ||
+                            r->record->applied_revision != r->instance->record->revision);
+}
+
+bool rollout_turn(const struct replica *replica)
+{
+    const struct instance *instance = replica->instance;
+    const struct config *config = instance->manager->context->config;
+    if (replica->turn_taken)
+        return true;
+    bool update = needs_turn(replica);
+    if (!update && !is_first(replica))
+        return true;
+    if (update && rollout_stopped(instance))
+        return false;
+    const struct record_revision *target = instance_target(instance);
+    int64_t parallel = target && target->manifest->hostlet ? target->manifest->hostlet->parallel : 0;
+    int64_t most =
+        parallel ?: config_number(config, "reconciler", update ? "parallel_update" : "parallel_first");
+    int64_t busy = 0;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *other = instance->replicas[i];
+        if (other != replica && other->turn_taken && is_first(other) == !update)
+            busy++;
+    }
+    return busy < most;
+}

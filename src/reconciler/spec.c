@@ -1,0 +1,118 @@
+/* From a revision of an instance to what the workers are asked for: a container, and app_replica.json. */
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "manager.h"
+
+static const struct app_options *options_of(const struct record_revision *revision)
+{
+    static const struct app_options none = {.init = APP_INIT_NONE};
+    return revision && revision->manifest->hostlet ? revision->manifest->hostlet : &none;
+}
+
+int64_t stop_timeout_msec(const struct replica *replica)
+{
+    const struct app_options *o = options_of(instance_target(replica->instance));
+    return o->stop_timeout_msec
+               ?: (int64_t)config_duration(replica->instance->manager->context->config, "reconciler",
+                                           "stop_timeout") /
+                      1000;
+}
+
+uint64_t replica_probation_msec(const struct replica *replica)
+{
+    const struct app_options *o = options_of(instance_target(replica->instance));
+    return o->probation_given
+               ? (uint64_t)o->probation_msec
+               : config_duration(replica->instance->manager->context->config, "reconciler", "probation") /
+                     1000;
+}
+
+struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision)
+{
+    struct driver_create_in *c = xcalloc(1, sizeof *c);
+    const struct app_instance *app = revision->manifest->app;
+    const struct app_options *o = options_of(revision);
+    const struct prepare *p = prepare_find(replica->instance, revision->revision);
+    c->instance = xstrdup(replica->instance->record->name);
+    c->replica_id = replica->record->id;
+    c->revision = revision->revision;
+    c->image = xstrdup(p && p->image ? p->image : app->spec->image);
+    c->host_id = xstrdup(replica->instance->manager->host_id);
+    c->init = o->init == APP_INIT_IMAGE ? APP_INIT_IMAGE : APP_INIT_INAGENT;
+    for (size_t i = 0; i < o->n_command; i++)
+        schema_append_string(&c->command, &c->n_command, o->command[i]);
+    for (size_t i = 0; i < o->n_env; i++)
+        schema_map_set(&c->env, &c->n_env, o->env[i].key, o->env[i].value);
+    c->cpu_limit = app->deploy ? app->deploy->cpu_limit : 0;
+    c->memory_limit = app->deploy ? app->deploy->memory_limit : 0;
+    c->pids_limit = o->pids_limit ?: c->init == APP_INIT_IMAGE ? 1000 : 100;
+    c->stop_timeout_msec = stop_timeout_msec(replica);
+    c->probation_msec = (int64_t)replica_probation_msec(replica);
+    for (size_t i = 0; i < replica->record->n_ports; i++) {
+        struct driver_port *port = schema_append(&c->ports, &c->n_ports, sizeof *port);
+        port->port = replica->record->ports[i]->port;
+        port->host_port = replica->record->ports[i]->host_port;
+    }
+    for (size_t i = 0; i < revision->n_packages; i++) {
+        struct driver_package *package = schema_append(&c->packages, &c->n_packages, sizeof *package);
+        package->name = xstrdup(revision->packages[i]->name);
+        package->id = xstrdup(revision->packages[i]->id);
+    }
+    c->config = create_config(c);
+    return c;
+}
+
+void free_create(struct driver_create_in *create)
+{
+    schema_free(&driver_create_schema, create);
+}
+
+/* FNV-1a of the packed request, less what may change without a new container and less the name by which the image is
+ * addressed now (the revision stands for the image). Equality among our own containers is all it is for. */
+char *create_config(const struct driver_create_in *create)
+{
+    struct driver_create_in copy = *create;
+    copy.stop_timeout_msec = copy.probation_msec = 0;
+    copy.config = copy.image = (char *)"";
+    size_t size;
+    _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+    return xasprintf("%016llx", (unsigned long long)hash);
+}
+
+static void fill_replica(const struct manager *m, struct app_replica *to, const struct record_replica *from)
+{
+    set_string(&to->host_id, m->host_id);
+    for (size_t i = 0; i < to->n_service_ports; i++)
+        schema_free(&app_service_port_schema, to->service_ports[i]);
+    to->n_service_ports = 0;
+    for (size_t i = 0; i < from->n_ports; i++) {
+        struct app_service_port *port = schema_append(&to->service_ports, &to->n_service_ports, sizeof *port);
+        schema_copy(&app_service_port_schema, from->ports[i], port);
+    }
+}
+
+struct app_replica_instance *make_replica_file(const struct replica *replica,
+                                               const struct record_revision *revision)
+{
+    const struct instance *instance = replica->instance;
+    struct app_replica_instance *file = xcalloc(1, sizeof *file);
+    file->app = xcalloc(1, sizeof *file->app);
+    schema_copy(&app_instance_schema, revision->manifest->app, file->app);
+    struct app_deploy *deploy = file->app->deploy;
+    deploy->revision = revision->revision;
+    deploy->replica_cap = (int64_t)deploy->n_replicas;
+    for (size_t i = 0; i < deploy->n_replicas; i++) {
+        const struct record_replica *record = record_find_replica(instance->record, deploy->replicas[i]->id);
+        if (record)
+            fill_replica(instance->manager, deploy->replicas[i], record);
+    }
+    file->replica = xcalloc(1, sizeof *file->replica);
+    file->replica->id = replica->record->id;
+    fill_replica(instance->manager, file->replica, replica->record);
+    file->replica->state = xstrdup("starting");
+    return file;
+}

@@ -1,0 +1,486 @@
+/* Carrying out a step: one call to one worker, or one write of the journal; then what it changed is known, and decide() is
+ * asked again. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+#include "manager.h"
+
+#define CALL_TIMEOUT        (60 * USEC_PER_SEC)
+#define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
+
+#define STEPS(X)                                                                                             \
+    X(HOLD, "hold")                                                                                          \
+    X(STOP, "stop")                                                                                          \
+    X(PUT_ASIDE, "put_aside") X(QUOTA, "quota") X(PROVISION, "provision") X(CREATE, "create")                \
+        X(START, "start") X(COMMIT, "commit") X(KEEP, "keep") X(REMOVE_OLD, "remove_old") X(FAIL, "fail")    \
+            X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back") X(RESTORE, "restore")                    \
+                X(REVIVE, "revive") X(UNDONE, "undone") X(UPDATE_FILES, "update_files")                      \
+                    X(REMOVE_DATA, "remove_data")
+
+#define BEFORE(step, name) [STEP_##step] = "step." name ".before",
+#define AFTER(step, name)  [STEP_##step] = "step." name ".after",
+#define BOTH(step, name)   "step." name ".before", "step." name ".after",
+#ifdef ENABLE_FAILPOINTS
+static const char *const before_names[_STEP_MAX] = {STEPS(BEFORE)};
+static const char *const after_names[_STEP_MAX] = {STEPS(AFTER)};
+#else
+static const char *const before_names[_STEP_MAX];
+static const char *const after_names[_STEP_MAX];
+#endif
+const char *const reconciler_failpoints[] = {"store.before_save", "store.saved", "prepare.resolved",
+                                             STEPS(BOTH) NULL};
+
+static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    if (!continues)
+        step_request_done(userdata, out, e);
+}
+
+static void call_driver(struct replica *r, const char *method, const void *in, uint64_t timeout)
+{
+    struct manager *m = r->instance->manager;
+    r->request =
+        manager_call(m, m->driver_socket, &driver_interface, method, in, false, timeout, on_answer, r);
+}
+
+static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
+{
+    return (struct driver_replica_in){r->instance->record->name, r->record->id, slot};
+}
+
+static char *container_name(const struct replica *r)
+{
+    return xasprintf("i8k_%s_%lld", r->instance->record->name, (long long)r->record->id);
+}
+
+static const struct record_revision *target_of(const struct replica *r)
+{
+    return record_find_revision(r->instance->record, replica_target_revision(r));
+}
+
+/* --- calls --- */
+
+static void set_restart(struct replica *r, enum driver_restart policy)
+{
+    struct driver_restart_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_CURRENT, policy};
+    call_driver(r, "SetRestart", &in, CALL_TIMEOUT);
+}
+
+static void stop(struct replica *r)
+{
+    struct driver_stop_in in = {.instance = r->instance->record->name,
+                                .replica_id = r->record->id,
+                                .slot = DRIVER_SLOT_CURRENT,
+                                .timeout_msec = stop_timeout_msec(r)};
+    if (replica_want(r) == WANT_STOP)
+        stage_set(r, "container_stop", "running", NULL);
+    call_driver(r, "Stop", &in, CALL_TIMEOUT + (uint64_t)in.timeout_msec * USEC_PER_MSEC);
+}
+
+static void rename_slot(struct replica *r, enum driver_slot from, enum driver_slot to)
+{
+    struct driver_rename_in in = {r->instance->record->name, r->record->id, from, to};
+    call_driver(r, "Rename", &in, CALL_TIMEOUT);
+}
+
+static void remove_slot(struct replica *r, enum driver_slot slot)
+{
+    struct driver_replica_in in = slot_of(r, slot);
+    if (replica_want(r) == WANT_GONE)
+        stage_set(r, "container_destroy", "running", NULL);
+    call_driver(r, "Remove", &in, CALL_TIMEOUT);
+}
+
+static void ensure_quota(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    int64_t limit = target_of(r)->manifest->app->deploy->volume_limit;
+    const int64_t least = (int64_t)100 << 20; /* the contract's */
+    struct quota_ensure_in in = {.container = name, .soft = limit > least ? limit : least};
+    in.hard = in.soft;
+    r->request =
+        manager_call(m, m->quota_socket, &quota_interface, "Ensure", &in, false, CALL_TIMEOUT, on_answer, r);
+}
+
+static void provision(struct replica *r, const struct record_revision *revision, const char *method)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct app_replica_instance *file = make_replica_file(r, revision);
+    struct provisioner_provision_in in = {
+        .container = name, .replica = file, .arch = m->info ? m->info->arch : NULL};
+    struct provisioner_update_in update = {.container = name, .replica = file};
+    bool whole = streq(method, "Provision");
+    if (whole)
+        stage_set(r, "provision", "running", NULL);
+    r->request =
+        manager_call(m, m->provisioner_socket, &provisioner_interface, method,
+                     whole ? (const void *)&in : (const void *)&update, false, CALL_TIMEOUT, on_answer, r);
+    schema_free(&app_replica_instance_schema, file);
+}
+
+static void remove_data(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct provisioner_remove_in in = {.container = name, .purge = r->instance->record->purge};
+    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
+                              10 * CALL_TIMEOUT, on_answer, r);
+}
+
+static void create(struct replica *r)
+{
+    const struct record_revision *target = target_of(r);
+    struct driver_create_in *in = make_create(r, target);
+    stage_set(r, "container_create", "running", NULL);
+    call_driver(r, "Create", in, CALL_TIMEOUT);
+    free_create(in);
+}
+
+static void start(struct replica *r)
+{
+    struct driver_replica_in in = slot_of(r, DRIVER_SLOT_CURRENT);
+    stage_set(r, "container_start", "running", NULL);
+    call_driver(r, "Start", &in, 2 * CALL_TIMEOUT);
+}
+
+static void ask_last_words(struct replica *r)
+{
+    struct driver_logs_in in = {
+        .instance = r->instance->record->name, .replica_id = r->record->id, .tail = 20};
+    call_driver(r, "Tail", &in, 10 * USEC_PER_SEC);
+}
+
+/* --- the journal --- */
+
+/* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried again. */
+static bool journal(struct replica *r)
+{
+    struct error e = ERROR_INIT;
+    if (store_save(r->instance, &e) >= 0)
+        return true;
+    replica_retry_later(r, &e);
+    return false;
+}
+
+static void finish_step(struct replica *r)
+{
+    r->step = STEP_SETTLED;
+    r->attempt = r->quick = 0;
+    replica_kick(r);
+}
+
+static void commit(struct replica *r)
+{
+    struct record_replica before = *r->record;
+    r->record->applied_revision = replica_target_revision(r);
+    r->record->failed_revision = 0;
+    r->record->attempt = 0;
+    r->record->failure = NULL;
+    r->record->update_files = false;
+    stage_set(r, "container_running", "success", NULL);
+    if (!journal(r)) {
+        struct app_stage **stages = r->record->stages;
+        size_t n = r->record->n_stages;
+        *r->record = before;
+        r->record->stages = stages;
+        r->record->n_stages = n;
+        r->step = STEP_SETTLED;
+        return;
+    }
+    free(before.failure);
+    set_string(&r->message, NULL);
+    finish_step(r);
+}
+
+/* From now on the switch is being undone, whoever is killed. */
+static void begin_undo(struct replica *r, const char *reason, const char *stage)
+{
+    log_warning("%s/%lld: revision %lld failed: %s", r->instance->record->name, (long long)r->record->id,
+                (long long)replica_target_revision(r), reason);
+    r->record->rolling_back = true;
+    set_string(&r->record->failure, reason);
+    set_string(&r->message, reason);
+    stage_set(r, stage, "failed", reason);
+    r->restored = false;
+    r->step = STEP_SETTLED;
+    if (journal(r))
+        finish_step(r);
+}
+
+static void fail_with_last_words(struct replica *r, const struct driver_tail_out *tail)
+{
+    const struct driver_container *c = &r->current;
+    _cleanup_free_ char *reason = NULL;
+    if (c->state == DRIVER_MISSING)
+        reason = xstrdup(r->record->failure ?: "the container disappeared");
+    else if (c->oom_killed)
+        reason = xasprintf("killed for want of memory (limit %lld bytes)", (long long)c->memory_limit);
+    else
+        reason = xasprintf("exited with code %lld before its probation was over%s%s", (long long)c->exit_code,
+                           c->error && *c->error ? ": " : "", c->error ?: "");
+    for (size_t i = 0; tail && i < tail->n_lines; i++) {
+        char *longer = xasprintf("%s%s%s", reason, i ? "\n" : ":\n", tail->lines[i]);
+        free(reason);
+        reason = longer;
+    }
+    begin_undo(r, reason, "container_running");
+}
+
+static void undone(struct replica *r)
+{
+    struct record_replica *record = r->record;
+    struct record_replica before = *record;
+    bool fell_back = record->applied_revision != 0 && r->current.state != DRIVER_MISSING;
+    record->rolling_back = false;
+    if (fell_back)
+        record->failed_revision = r->instance->record->revision;
+    else
+        record->attempt++;
+    r->step = STEP_SETTLED;
+    if (!journal(r)) {
+        record->rolling_back = true;
+        record->failed_revision = before.failed_revision;
+        record->attempt = before.attempt;
+        return;
+    }
+    r->turn_taken = false;
+    r->quota_set = r->provisioned = r->restored = false;
+    if (!fell_back && replica_want(r) == WANT_RUN) {
+        /* Nothing to fall back on: again, with growing pauses. */
+        struct error e = ERROR_INIT;
+        error_fail(&e, EIO, "%s", record->failure ?: "the deploy failed");
+        r->attempt = (unsigned)record->attempt - 1;
+        replica_retry_later(r, &e);
+        r->attempt = 0;
+        instance_kick(r->instance);
+        return;
+    }
+    finish_step(r);
+}
+
+/* --- steps --- */
+
+void step_start(struct replica *r, enum step step)
+{
+    struct driver_container *c = &r->current;
+    r->step = step;
+    if (before_names[step] && failpoint(before_names[step]) < 0) {
+        struct error e = ERROR_INIT;
+        error_retry(&e, ECONNRESET, "failpoint");
+        replica_retry_later(r, &e);
+        return;
+    }
+    switch (step) {
+    case STEP_HOLD:
+        r->turn_taken |= replica_want(r) == WANT_RUN;
+        set_restart(r, DRIVER_RESTART_NO);
+        break;
+    case STEP_STOP:
+        r->turn_taken |= replica_want(r) == WANT_RUN;
+        stop(r);
+        break;
+    case STEP_PUT_ASIDE:
+        r->turn_taken = true;
+        if (c->revision == replica_target_revision(r))
+            r->drift_mended = now_monotonic_usec();
+        rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
+        break;
+    case STEP_QUOTA:
+        ensure_quota(r);
+        break;
+    case STEP_PROVISION:
+        r->turn_taken |= c->state == DRIVER_MISSING;
+        provision(r, target_of(r), "Provision");
+        break;
+    case STEP_RESTORE: {
+        const struct record_revision *applied =
+            record_find_revision(r->instance->record, r->record->applied_revision);
+        provision(r, applied ?: target_of(r), "Provision");
+        break;
+    }
+    case STEP_UPDATE_FILES:
+        provision(r, target_of(r), "Update");
+        break;
+    case STEP_CREATE:
+        r->turn_taken = true;
+        create(r);
+        break;
+    case STEP_START:
+    case STEP_REVIVE:
+        start(r);
+        break;
+    case STEP_KEEP:
+        set_restart(r, DRIVER_RESTART_ALWAYS);
+        break;
+    case STEP_REMOVE_OLD:
+        remove_slot(r, DRIVER_SLOT_OLD);
+        break;
+    case STEP_REMOVE_NEW:
+        remove_slot(r, DRIVER_SLOT_CURRENT);
+        break;
+    case STEP_BRING_BACK:
+        rename_slot(r, DRIVER_SLOT_OLD, DRIVER_SLOT_CURRENT);
+        break;
+    case STEP_REMOVE_DATA:
+        remove_data(r);
+        break;
+    case STEP_FAIL:
+        ask_last_words(r);
+        break;
+    case STEP_COMMIT:
+        commit(r);
+        break;
+    case STEP_UNDONE:
+        undone(r);
+        break;
+    default:
+        abort();
+    }
+}
+
+/* What a step that succeeded changed, as an inspection would show it. */
+static void apply_effect(struct replica *r, const void *out)
+{
+    struct driver_container *c = &r->current;
+    switch (r->step) {
+    case STEP_HOLD:
+        c->restart = DRIVER_RESTART_NO;
+        break;
+    case STEP_KEEP:
+        c->restart = DRIVER_RESTART_ALWAYS;
+        break;
+    case STEP_STOP:
+        c->state = DRIVER_EXITED;
+        break;
+    case STEP_PUT_ASIDE:
+        schema_done(&driver_container_schema, &r->old);
+        r->old = *c;
+        r->old.slot = DRIVER_SLOT_OLD;
+        *c = (struct driver_container){.state = DRIVER_MISSING};
+        r->quota_set = r->provisioned = false;
+        break;
+    case STEP_BRING_BACK:
+        schema_done(&driver_container_schema, c);
+        *c = r->old;
+        c->slot = DRIVER_SLOT_CURRENT;
+        r->old = (struct driver_container){.state = DRIVER_MISSING};
+        break;
+    case STEP_REMOVE_OLD:
+        schema_done(&driver_container_schema, &r->old);
+        break;
+    case STEP_REMOVE_NEW:
+        schema_done(&driver_container_schema, c);
+        break;
+    case STEP_QUOTA: {
+        const struct quota_values *values = out;
+        free(r->quota);
+        r->quota = xasprintf("%lld bytes", (long long)values->hard);
+        r->quota_set = true;
+        break;
+    }
+    case STEP_PROVISION:
+        r->provisioned = true;
+        stage_set(r, "provision", "success", NULL);
+        break;
+    case STEP_RESTORE:
+        r->restored = true;
+        break;
+    case STEP_UPDATE_FILES:
+        r->record->update_files = false;
+        store_save_soon(r->instance);
+        break;
+    case STEP_CREATE:
+        stage_set(r, "container_create", "success", NULL);
+        r->stale = true;
+        break;
+    case STEP_START:
+        stage_set(r, "container_start", "success", NULL);
+        r->provisioned = false;
+        r->stale = true;
+        break;
+    case STEP_REVIVE:
+        r->stale = true;
+        break;
+    case STEP_REMOVE_DATA:
+        r->data_removed = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static const char *stage_of(enum step step)
+{
+    switch (step) {
+    case STEP_QUOTA:
+    case STEP_PROVISION:
+        return "provision";
+    case STEP_CREATE:
+        return "container_create";
+    case STEP_START:
+        return "container_start";
+    default:
+        return NULL;
+    }
+}
+
+/* A quota that cannot be enforced is said, and refuses the replica only where the configuration wants it so. */
+static bool quota_may_be_missing(struct replica *r, const struct error *e)
+{
+    bool required =
+        streq(config_string(r->instance->manager->context->config, "reconciler", "quota"), "required");
+    if (r->step != STEP_QUOTA || e->class == ERROR_RETRY || required)
+        return false;
+    free(r->quota);
+    r->quota = xasprintf("not enforced (%s)", e->message);
+    r->quota_set = true;
+    return true;
+}
+
+static void step_failed(struct replica *r, const struct error *e)
+{
+    enum step step = r->step;
+    const char *stage = stage_of(step);
+    bool committed = r->record->applied_revision == replica_target_revision(r);
+    bool bringing_up =
+        step == STEP_QUOTA || step == STEP_PROVISION || step == STEP_CREATE || step == STEP_START;
+    bool patient = e->class == ERROR_RETRY && r->attempt < SWITCH_ATTEMPTS_MAX;
+    if (step == STEP_CREATE)
+        prepare_redo(r->instance, replica_target_revision(r));
+    if (step == STEP_CREATE && e->class == ERROR_CONFLICT)
+        r->stale = true; /* an inspection shows whose it is */
+    else if (bringing_up && !committed && !patient && !r->record->rolling_back) {
+        begin_undo(r, e->message, stage);
+        return;
+    }
+    if (stage && e->errnum != ECONNRESET)
+        stage_set(r, stage, "failed", e->message);
+    r->step = STEP_SETTLED;
+    /* Not knowing how far it came, look before the next try. */
+    r->stale = true;
+    replica_retry_later(r, e);
+}
+
+void step_request_done(struct replica *r, const void *out, const struct error *e)
+{
+    r->request = NULL;
+    if (r->step == STEP_FAIL) {
+        fail_with_last_words(r, e ? NULL : out);
+        return;
+    }
+    if (e && !quota_may_be_missing(r, e)) {
+        step_failed(r, e);
+        return;
+    }
+    if (!e)
+        apply_effect(r, out);
+    if (after_names[r->step] && failpoint(after_names[r->step]) < 0)
+        log_notice("failpoint: the answer is taken as lost");
+    finish_step(r);
+}

@@ -1,0 +1,262 @@
+/* decide(): the next step of a replica, by hand-made cases and by walking every situation to its end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+#include "../../src/reconciler/decide.h"
+
+static struct driver_container container(int state, int64_t revision, int restart)
+{
+    return (struct driver_container){
+        .state = state, .revision = revision, .restart = restart, .ours = true, .config = (char *)"c"};
+}
+
+static struct decision_input input(const struct driver_container *current, const struct driver_container *old)
+{
+    return (struct decision_input){.want = WANT_RUN,
+                                   .current = current,
+                                   .old = old,
+                                   .target_revision = 2,
+                                   .target_config = "c",
+                                   .applied_revision = 1,
+                                   .prepared = true,
+                                   .turn = true,
+                                   .has_data = true};
+}
+
+static const struct driver_container none = {.state = DRIVER_MISSING};
+
+static void test_cases(void **state)
+{
+    (void)state;
+    struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container run2 = container(DRIVER_RUNNING, 2, DRIVER_RESTART_NO);
+    struct driver_container kept2 = container(DRIVER_RUNNING, 2, DRIVER_RESTART_ALWAYS);
+    struct driver_container exited2 = container(DRIVER_EXITED, 2, DRIVER_RESTART_NO);
+    struct driver_container exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
+
+    struct decision_input in = input(&run1, &none);
+    in.prepared = false;
+    assert_int_equal(decide(&in), STEP_PREPARE); /* the old one runs on meanwhile */
+    in.prepared = true;
+    in.turn = false;
+    assert_int_equal(decide(&in), STEP_WAIT);
+    in.turn = true;
+    assert_int_equal(decide(&in), STEP_HOLD);
+
+    in = input(&none, &exited1);
+    assert_int_equal(decide(&in), STEP_QUOTA);
+    in.quota_set = true;
+    assert_int_equal(decide(&in), STEP_PROVISION);
+    in.provisioned = true;
+    assert_int_equal(decide(&in), STEP_CREATE);
+
+    in = input(&run2, &exited1);
+    assert_int_equal(decide(&in), STEP_PROBATION);
+    in.probation_over = true;
+    assert_int_equal(decide(&in), STEP_COMMIT);
+    in.applied_revision = 2;
+    assert_int_equal(decide(&in), STEP_KEEP);
+    in.current = &kept2;
+    assert_int_equal(decide(&in), STEP_REMOVE_OLD);
+    in.old = &none;
+    assert_int_equal(decide(&in), STEP_SETTLED);
+    in.update_files = true;
+    assert_int_equal(decide(&in), STEP_UPDATE_FILES);
+
+    in = input(&exited2, &exited1);
+    assert_int_equal(decide(&in), STEP_FAIL);
+    in.rolling_back = true;
+    assert_int_equal(decide(&in), STEP_REMOVE_NEW);
+    in.current = &none;
+    assert_int_equal(decide(&in), STEP_BRING_BACK);
+    in.current = &exited1;
+    in.old = &none;
+    assert_int_equal(decide(&in), STEP_RESTORE);
+    in.restored = true;
+    assert_int_equal(decide(&in), STEP_REVIVE);
+}
+
+static void test_conflict(void **state)
+{
+    (void)state;
+    struct driver_container stranger = container(DRIVER_RUNNING, 0, DRIVER_RESTART_NO);
+    stranger.ours = false;
+    struct decision_input in = input(&stranger, &none);
+    assert_int_equal(decide(&in), STEP_CONFLICT);
+    in.current = &none;
+    in.old = &stranger;
+    assert_int_equal(decide(&in), STEP_CONFLICT);
+    in.rolling_back = true;
+    assert_int_equal(decide(&in), STEP_CONFLICT);
+    in.want = WANT_STOP;
+    assert_int_equal(decide(&in), STEP_CONFLICT);
+    in.want = WANT_GONE; /* a stranger is no reason not to go */
+    in.data_removed = true;
+    assert_int_equal(decide(&in), STEP_GONE);
+}
+
+/* A model of the world in which every step does what it says. */
+struct world {
+    struct driver_container current, old;
+    int64_t applied;
+    bool rolling_back, quota, provisioned, restored, data_removed, failed;
+};
+
+static bool perform(struct world *w, enum step step, bool new_one_dies)
+{
+    switch (step) {
+    case STEP_HOLD:
+        w->current.restart = DRIVER_RESTART_NO;
+        return true;
+    case STEP_KEEP:
+        w->current.restart = DRIVER_RESTART_ALWAYS;
+        return true;
+    case STEP_STOP:
+        w->current.state = DRIVER_EXITED;
+        return true;
+    case STEP_PUT_ASIDE:
+        assert_int_equal(w->old.state, DRIVER_MISSING); /* never over one that is there */
+        w->old = w->current;
+        w->current = none;
+        return true;
+    case STEP_BRING_BACK:
+        assert_int_equal(w->current.state, DRIVER_MISSING);
+        w->current = w->old;
+        w->old = none;
+        return true;
+    case STEP_QUOTA:
+        w->quota = true;
+        return true;
+    case STEP_PROVISION:
+        w->provisioned = true;
+        return true;
+    case STEP_RESTORE:
+        w->restored = true;
+        return true;
+    case STEP_CREATE:
+        assert_int_equal(w->current.state, DRIVER_MISSING);
+        w->current = container(DRIVER_CREATED, 2, DRIVER_RESTART_NO);
+        return true;
+    case STEP_START:
+        w->current.state =
+            new_one_dies && w->current.revision == 2 && w->applied != 2 ? DRIVER_EXITED : DRIVER_RUNNING;
+        return true;
+    case STEP_REVIVE:
+        w->current.state = DRIVER_RUNNING;
+        return true;
+    case STEP_COMMIT:
+        w->applied = 2;
+        return true;
+    case STEP_REMOVE_OLD:
+        w->old = none;
+        return true;
+    case STEP_REMOVE_NEW:
+        w->current = none;
+        return true;
+    case STEP_FAIL:
+        w->rolling_back = true;
+        return true;
+    case STEP_UNDONE:
+        w->rolling_back = false;
+        w->failed = true;
+        return true;
+    case STEP_REMOVE_DATA:
+        w->data_removed = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum step run_world(struct world *w, enum want want, bool new_one_dies)
+{
+    enum step step = STEP_SETTLED;
+    for (int i = 0; i < 60; i++) {
+        if (w->failed && w->applied == 0)
+            return STEP_WAIT; /* the caller tries again later */
+        int64_t target = w->failed ? w->applied : 2;
+        struct decision_input in = {.want = want,
+                                    .current = &w->current,
+                                    .old = &w->old,
+                                    .target_revision = target,
+                                    .target_config = "c",
+                                    .applied_revision = w->applied,
+                                    .rolling_back = w->rolling_back,
+                                    .prepared = true,
+                                    .turn = true,
+                                    .has_data = true,
+                                    .quota_set = w->quota,
+                                    .provisioned = w->provisioned,
+                                    .restored = w->restored,
+                                    .data_removed = w->data_removed,
+                                    .probation_over = true};
+        step = decide(&in);
+        if (!perform(w, step, new_one_dies))
+            return step;
+        /* What can never be: nothing is left of something that proved itself while a switch is not over. */
+        if (want == WANT_RUN && w->applied == 1)
+            assert_true(w->current.state != DRIVER_MISSING || w->old.state != DRIVER_MISSING);
+    }
+    fail_msg("no end: last step %s", step_to_string(step));
+    return step;
+}
+
+/* From every combination of containers, policies and journal entries the end is right. */
+static void test_every_situation_ends_well(void **state)
+{
+    (void)state;
+    static const int states[] = {DRIVER_MISSING, DRIVER_CREATED, DRIVER_RUNNING, DRIVER_RESTARTING,
+                                 DRIVER_EXITED};
+    for (unsigned n = 0; n < 5 * 5 * 2 * 2 * 3 * 2 * 2 * 3; n++) {
+        unsigned k = n;
+#define TAKE(of)                                                                                             \
+    ({                                                                                                       \
+        unsigned _v = k % (of);                                                                              \
+        k /= (of);                                                                                           \
+        _v;                                                                                                  \
+    })
+        int current = states[TAKE(5)], old = states[TAKE(5)];
+        int policy = (int)TAKE(2), revision = (int)TAKE(2) + 1;
+        int64_t applied = (int64_t)TAKE(3);
+        bool rolling_back = TAKE(2), dies = TAKE(2);
+        enum want want = (enum want)TAKE(3);
+        if (applied == 1 && current == DRIVER_MISSING && old == DRIVER_MISSING)
+            continue;
+        if (rolling_back && applied == 2)
+            continue; /* never written: a commit clears it */
+        if (old != DRIVER_MISSING && applied == 0)
+            continue; /* only what proved itself is put aside */
+        struct world w = {.current = container(current, revision, policy),
+                          .old = container(old, 1, 0),
+                          .applied = applied,
+                          .rolling_back = rolling_back};
+        enum step end = run_world(&w, want, dies);
+        if (want == WANT_GONE) {
+            assert_int_equal(end, STEP_GONE);
+            assert_int_equal(w.current.state, DRIVER_MISSING);
+            assert_int_equal(w.old.state, DRIVER_MISSING);
+        } else if (want == WANT_STOP) {
+            assert_true(w.current.state != DRIVER_RUNNING && w.current.state != DRIVER_RESTARTING);
+            assert_int_equal(w.old.state, DRIVER_MISSING);
+        } else if (end == STEP_SETTLED) {
+            assert_true(w.current.state == DRIVER_RUNNING || w.current.state == DRIVER_RESTARTING);
+            assert_int_equal(w.current.restart, DRIVER_RESTART_ALWAYS);
+            assert_int_equal(w.old.state, DRIVER_MISSING);
+        } else {
+            assert_int_equal(end, STEP_WAIT);
+            assert_true(w.failed);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_conflict),
+                                       cmocka_unit_test(test_every_situation_ends_well)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
