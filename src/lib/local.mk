@@ -7,6 +7,7 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/failpoint.c src/lib/basic/failpoint.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
+	src/lib/basic/remove_tree.c \
 	src/lib/basic/util.c src/lib/basic/util.h \
 	src/lib/schema/object.c src/lib/schema/pack.c src/lib/schema/parse.c src/lib/schema/schema.h \
 	src/lib/varlink/client.c src/lib/varlink/client-sync.c src/lib/varlink/client.h src/lib/varlink/unix.c \
@@ -30,6 +31,10 @@ include src/lib/app/local.mk
 include src/lib/logs/local.mk
 
 if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_remove_tree
+TESTS += tests/unit/test_remove_tree
+tests_unit_test_remove_tree_SOURCES = tests/unit/test_remove_tree.c
+tests_unit_test_remove_tree_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_schema tests/unit/test_config tests/unit/test_varlink
 TESTS += tests/unit/test_schema tests/unit/test_config tests/unit/test_varlink
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c

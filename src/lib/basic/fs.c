@@ -1,7 +1,6 @@
 /* Files; see fs.h. */
 #include "lib/basic/fs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -143,54 +142,6 @@ int make_dirs(const char *path, mode_t mode, struct error *e)
         if (!kept)
             return 0;
     }
-}
-
-static int remove_entry(int dirfd, const char *name, dev_t dev, unsigned depth, struct error *e)
-{
-    if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-        return 0;
-    if (errno != EISDIR && errno != EPERM)
-        return error_os(e, errno, "cannot remove '%s'", name);
-    int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
-        fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? 0 : error_os(e, errno, "cannot open directory '%s'", name);
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    if (!dir) {
-        close_fd(fd);
-        return error_os(e, ENOMEM, "cannot read directory '%s'", name);
-    }
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return error_os(e, errno, "cannot stat '%s'", name);
-    if (dev != 0 && st.st_dev != dev)
-        return error_refuse(e, EXDEV, "'%s' is a mount point: not removed", name);
-    if (depth > 2048) /* descriptors are held while descending */
-        return error_refuse(e, ELOOP, "'%s' is nested too deeply", name);
-    if ((st.st_mode & 0700) != 0700)
-        (void)fchmod(fd, 0700);
-    for (;;) {
-        errno = 0;
-        struct dirent *d = readdir(dir);
-        if (!d && errno)
-            return error_os(e, errno, "cannot read directory '%s'", name);
-        if (!d)
-            break;
-        if (streq(d->d_name, ".") || streq(d->d_name, ".."))
-            continue;
-        int r = remove_entry(fd, d->d_name, st.st_dev, depth + 1, e);
-        if (r < 0)
-            return error_prefix(e, "%s", name);
-    }
-    if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return error_os(e, errno, "cannot remove directory '%s'", name);
-    return 0;
-}
-
-int remove_tree_at(int dirfd, const char *name, struct error *e)
-{
-    return remove_entry(dirfd, name, 0, 0, e);
 }
 
 int lock_file(const char *path, mode_t mode, struct error *e)

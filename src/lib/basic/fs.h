@@ -30,8 +30,10 @@ int make_dirs(const char *path, mode_t mode, struct error *e);
 /* Writes all of it, through short writes and EINTR. */
 int write_all(int fd, const void *data, size_t size);
 
-/* Removes dirfd/name and everything below, without following symlinks and without leaving its filesystem; what is gone already is
- * fine. Works on directories whose mode denies us, when we may chmod them. */
+/* Removes dirfd/name and everything below, however deep, without following symlinks and without entering a mount point: that
+ * one is refused (−EXDEV) and named. What is gone already is fine. Works on directories whose mode denies us, when we may
+ * chmod them. A failure does not keep it from removing the rest; the first one is reported, with the path where the
+ * entry lies by then, since directories are moved up while they wait. */
 int remove_tree_at(int dirfd, const char *name, struct error *e);
 
 /* An open file description lock on the whole file, not waiting: −EWOULDBLOCK when someone else holds it. The lock lives

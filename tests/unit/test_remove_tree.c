@@ -1,0 +1,229 @@
+/* Removing trees that somebody else filled: deep, denied, full of links, with somebody else's mount inside. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+
+static char base[] = "/tmp/hostlet-test-XXXXXX";
+static int at = -1;
+
+static void file(const char *path)
+{
+    int fd = openat(at, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write_all(fd, "x", 1), 0);
+    close(fd);
+}
+
+static bool exists(const char *path)
+{
+    struct stat st;
+    return fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void remove_it(const char *name)
+{
+    struct error e = ERROR_INIT;
+    if (remove_tree_at(at, name, &e) < 0)
+        fail_msg("%s", e.message);
+    assert_false(exists(name));
+}
+
+static void test_simple(void **state)
+{
+    (void)state;
+    remove_it("never-there");
+    file("file");
+    remove_it("file");
+    assert_int_equal(symlinkat("/etc", at, "link"), 0);
+    remove_it("link");
+    assert_int_equal(mkfifoat(at, "fifo", 0600), 0);
+    remove_it("fifo");
+    assert_int_equal(mkdirat(at, "empty", 0700), 0);
+    remove_it("empty");
+}
+
+static void test_links_are_not_followed(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(at, "canary", 0700), 0);
+    file("canary/file");
+    assert_int_equal(mkdirat(at, "tree", 0700), 0);
+    assert_int_equal(mkdirat(at, "tree/sub", 0700), 0);
+    assert_int_equal(symlinkat("../canary", at, "tree/link"), 0);
+    assert_int_equal(symlinkat("../../canary", at, "tree/sub/link"), 0);
+    assert_int_equal(linkat(at, "canary/file", at, "tree/sub/hard", 0), 0);
+    remove_it("tree");
+    assert_true(exists("canary/file"));
+    assert_int_equal(symlinkat("canary", at, "link"), 0);
+    remove_it("link");
+    assert_true(exists("canary/file"));
+    remove_it("canary");
+}
+
+/* More levels than descriptors, than PATH_MAX has bytes, than the stack has frames. */
+static void test_deep(void **state)
+{
+    (void)state;
+    enum { LEVELS = 10000 };
+    assert_int_equal(mkdirat(at, "deep", 0700), 0);
+    int fd = openat(at, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < LEVELS; i++) {
+        assert_int_equal(mkdirat(fd, "d", 0700), 0);
+        if (i % 1000 == 0)
+            assert_int_equal(symlinkat("d", fd, "l"), 0);
+        int next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(next >= 0);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    struct rlimit old, few = {.rlim_cur = 16};
+    getrlimit(RLIMIT_NOFILE, &old);
+    few.rlim_max = old.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &few);
+    remove_it("deep");
+    setrlimit(RLIMIT_NOFILE, &old);
+}
+
+static void test_many_and_wide(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(at, "wide", 0700), 0);
+    for (int i = 0; i < 300; i++) {
+        _cleanup_free_ char *dir = xasprintf("wide/%d", i);
+        assert_int_equal(mkdirat(at, dir, 0700), 0);
+        for (int k = 0; k < 40; k++) {
+            _cleanup_free_ char *name = xasprintf("wide/%d/%d", i, k);
+            if (k % 4)
+                file(name);
+            else
+                assert_int_equal(mkdirat(at, name, 0700), 0);
+        }
+    }
+    remove_it("wide");
+}
+
+/* As an ordinary user, whom modes bind. */
+static void test_denied_modes(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(at, "denied", 0700), 0);
+    assert_int_equal(mkdirat(at, "denied/a", 0700), 0);
+    assert_int_equal(mkdirat(at, "denied/a/b", 0700), 0);
+    file("denied/a/b/c");
+    assert_int_equal(fchmodat(at, "denied/a/b", 0, 0), 0);
+    assert_int_equal(fchmodat(at, "denied/a", 0500, 0), 0);
+    assert_int_equal(fchmodat(at, "denied", 0, 0), 0);
+    if (geteuid() != 0) {
+        remove_it("denied");
+        return;
+    }
+    static const char *const all[] = {"denied/a/b/c", "denied/a/b", "denied/a", "denied"};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        assert_int_equal(fchownat(at, all[i], 65534, 65534, 0), 0);
+    assert_int_equal(fchmod(at, 0777), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error e = ERROR_INIT;
+        if (setresuid(65534, 65534, 65534) < 0)
+            _exit(2);
+        int r = remove_tree_at(at, "denied", &e);
+        if (r < 0)
+            fprintf(stderr, "%s\n", e.message);
+        _exit(r < 0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_false(exists("denied"));
+}
+
+static void test_mount_point_is_refused(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+            _exit(77);
+        mkdirat(at, "tree", 0700);
+        mkdirat(at, "tree/sub", 0700);
+        mkdirat(at, "tree/sub/mount", 0700);
+        mkdirat(at, "elsewhere", 0700);
+        file("elsewhere/canary");
+        /* A bind mount of the same filesystem: no device number tells it. */
+        _cleanup_free_ char *from = xasprintf("%s/elsewhere", base),
+                            *to = xasprintf("%s/tree/sub/mount", base);
+        if (mount(from, to, NULL, MS_BIND, NULL) < 0)
+            _exit(77);
+        struct error e = ERROR_INIT;
+        int r = remove_tree_at(at, "tree", &e);
+        bool named = strstr(e.message, "/mount' is a mount point") != NULL;
+        if (!named)
+            fprintf(stderr, "%d: %s\n", r, e.message);
+        _exit(r == -EXDEV && e.class == ERROR_REFUSED && named && exists("elsewhere/canary") ? 0 : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    remove_it("tree");
+    remove_it("elsewhere");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("skip test_mount_point_is_refused: no mount namespace may be made here\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
+static void test_absolute_path(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    assert_int_equal(mkdirat(at, "x", 0700), 0);
+    file("x/y");
+    _cleanup_free_ char *path = xasprintf("%s/x", base), *none = xasprintf("%s/none/x", base);
+    assert_int_equal(remove_tree_at(AT_FDCWD, path, &e), 0);
+    assert_false(exists("x"));
+    assert_int_equal(remove_tree_at(AT_FDCWD, none, &e), 0);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!mkdtemp(base))
+        return -1;
+    at = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return at < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    close(at);
+    return rmdir(base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_simple),        cmocka_unit_test(test_links_are_not_followed),
+        cmocka_unit_test(test_deep),          cmocka_unit_test(test_many_and_wide),
+        cmocka_unit_test(test_denied_modes),  cmocka_unit_test(test_mount_point_is_refused),
+        cmocka_unit_test(test_absolute_path),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
