@@ -221,7 +221,7 @@ int extract_package(const struct extract_request *request, struct extract_progre
         return 0;
     }
     _cleanup_free_ char *what = xasprintf("package '%s'", request->id);
-    struct source_options options = {what, &request->limits, &progress->cancel};
+    struct source_options options = {what, &request->limits, &progress->cancel, request->threads};
     struct extraction x = {.request = request, .progress = progress, .staging = STAGING_INIT};
     r = package_reader_open(request->package_fd, &options, &x.reader, e);
     if (r >= 0) {

@@ -22,6 +22,7 @@ struct extract_request {
     const char *name; /* of the package, checked */
     const char *id;   /* checked; the file must be this package */
     struct package_limits limits;
+    unsigned threads; /* for decoding xz; 0: two */
 };
 
 struct extract_result {

@@ -1,9 +1,16 @@
-# src/unpacker
+# src/unpacker: the work itself in an archive of its own, for the unit tests
 noinst_LIBRARIES += libunpacker.a
 libunpacker_a_SOURCES = \
 	src/unpacker/extract.c src/unpacker/extract.h \
 	src/unpacker/staging.c src/unpacker/staging.h \
 	src/unpacker/tree.c src/unpacker/tree.h
+
+pkglibexec_PROGRAMS += unpacker
+unpacker_SOURCES = src/unpacker/main.c \
+	src/unpacker/job.c src/unpacker/job.h \
+	src/unpacker/manager.c src/unpacker/manager.h \
+	src/unpacker/methods.c src/unpacker/methods.h
+unpacker_LDADD = libunpacker.a $(BASE_LIBS) $(PACKAGE_LIBS) -lpthread
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_extract

@@ -52,7 +52,7 @@ static int unpack(const struct fixture *f, int fd, const char *id, const struct 
                   struct extract_result *result, struct error *e)
 {
     struct extract_progress progress = {0};
-    struct extract_request request = {fd, f->store, NAME, id, *limits};
+    struct extract_request request = {fd, f->store, NAME, id, *limits, 0};
     return extract_package(&request, &progress, result, e);
 }
 
@@ -567,7 +567,7 @@ static void cancelled(void **state)
     tar_end(&tar);
     _cleanup_close_ int fd = make_package(COMPRESSION_NONE, &tar);
     struct extract_progress progress = {.cancel = true};
-    struct extract_request request = {fd, f.store, NAME, ID, limits_for_tests()};
+    struct extract_request request = {fd, f.store, NAME, ID, limits_for_tests(), 0};
     struct extract_result result;
     struct error e = ERROR_INIT;
     assert_int_equal(extract_package(&request, &progress, &result, &e), -ECANCELED);

@@ -312,7 +312,7 @@ static int decode(enum compression c, const uint8_t *data, size_t size, uint8_t 
                   size_t step, size_t *ret_left, struct error *e)
 {
     _cleanup_(cleanup_decoder_free) struct decoder *d = NULL;
-    assert_int_equal(decoder_new(c, &d, NULL), 0);
+    assert_int_equal(decoder_new(c, 0, &d, NULL), 0);
     struct codec_buffers b = {data, 0, out, 0};
     const uint8_t *end = data + size;
     int r = 0;

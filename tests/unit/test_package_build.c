@@ -139,7 +139,7 @@ static void read_back(void **state)
     };
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct package_limits limits = PACKAGE_LIMITS_DEFAULT;
-    struct source_options options = {"'demo'", &limits, NULL};
+    struct source_options options = {"'demo'", &limits, NULL, 0};
     _cleanup_(cleanup_package_reader_close) struct package_reader *r = NULL;
     assert_int_equal(package_reader_open(fd, &options, &r, NULL), 0);
     assert_string_equal(package_reader_package(r)->description, "a demonstration");

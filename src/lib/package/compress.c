@@ -80,13 +80,13 @@ struct decoder *decoder_free(struct decoder *d)
     return NULL;
 }
 
-int decoder_new(enum compression c, struct decoder **ret, struct error *e)
+int decoder_new(enum compression c, unsigned threads, struct decoder **ret, struct error *e)
 {
     _cleanup_(cleanup_decoder_free) struct decoder *d = xcalloc(1, sizeof *d);
     bool ok = true;
     if (c == COMPRESSION_XZ) {
         lzma_mt options = {
-            .threads = XZ_THREADS,
+            .threads = threads ?: XZ_THREADS,
             .memlimit_threading = XZ_MEMORY_THREADING,
             .memlimit_stop = XZ_MEMORY_STOP,
         };

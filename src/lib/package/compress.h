@@ -1,6 +1,6 @@
 /* Compression of data blocks: which one it is, by name and by what the bytes say, and streaming both ways.
  *
- * xz is decoded and encoded by two threads (liblzma); gzip and zstd by their libraries. A data block is
+ * xz is decoded and encoded by several threads (liblzma); gzip and zstd by their libraries. A data block is
  * exactly one stream: what follows its end is trailing data, left to the caller, who refuses it. */
 #pragma once
 
@@ -28,8 +28,8 @@ struct codec_buffers {
 
 struct decoder;
 
-/* The caller frees with decoder_free. */
-int decoder_new(enum compression c, struct decoder **ret, struct error *e);
+/* 'threads' is for xz alone; 0: two. The caller frees with decoder_free. */
+int decoder_new(enum compression c, unsigned threads, struct decoder **ret, struct error *e);
 struct decoder *decoder_free(struct decoder *d);
 DEFINE_CLEANUP(struct decoder *, decoder_free);
 

@@ -10,17 +10,19 @@
 
 char *entry_printable(const char *name)
 {
-    char *text = xcalloc(1, PRINTABLE_MAX + 8), *at = text;
+    const size_t room = PRINTABLE_MAX + 8;
+    char *text = xcalloc(1, room);
+    size_t n = 0;
     for (const char *c = name; *c; c++) {
-        if (at - text > PRINTABLE_MAX - 4) {
-            memcpy(at, "...", 4);
+        unsigned char u = (unsigned char)*c;
+        if (n > PRINTABLE_MAX - 4) {
+            memcpy(text + n, "...", 4);
             break;
         }
-        unsigned char u = (unsigned char)*c;
         if (u < 0x20 || u == 0x7f || u == '\'' || u == '\\')
-            at += snprintf(at, 5, "\\x%02x", u);
+            n += (size_t)snprintf(text + n, room - n, "\\x%02x", u);
         else
-            *at++ = *c;
+            text[n++] = *c;
     }
     return text;
 }

@@ -268,7 +268,7 @@ int source_start(int fd, uint64_t offset, uint64_t size, const struct package *p
     s->hash = EVP_MD_CTX_new();
     if (!s->hash || EVP_DigestInit_ex(s->hash, EVP_sha256(), NULL) != 1)
         return error_os(e, ENOMEM, "cannot hash %s", options->what);
-    int r = decoder_new(p->compression, &s->decoder, e);
+    int r = decoder_new(p->compression, options->threads, &s->decoder, e);
     if (r < 0)
         return r;
     r = pthread_create(&s->thread, NULL, source_main, s);

@@ -17,6 +17,7 @@ struct source_options {
     const char *what; /* names the file in messages */
     const struct package_limits *limits;
     const atomic_bool *cancel;
+    unsigned threads; /* for decoding xz; 0: two */
 };
 
 /* Starts reading the data block at 'offset' of 'size' bytes. 'fd' and 'p' are borrowed until source_free. */

@@ -1,0 +1,30 @@
+/* The methods of io.hostlet.Unpacker; see lib/api/workers.c for what they promise. */
+#include "unpacker/methods.h"
+
+#include "lib/api/workers.h"
+#include "unpacker/manager.h"
+
+static int method_unpack(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct package_name_in *q = in;
+    return manager_unpack(userdata, q->name, q->id, call, e);
+}
+
+static int method_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct package_name_in *q = in;
+    return manager_remove(userdata, q->name, q->id, call, e);
+}
+
+static int method_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    return manager_list(userdata, call, e);
+}
+
+const struct varlink_handlers unpacker_handlers[] = {
+    {"Unpack", method_unpack},
+    {"List", method_list},
+    {"Remove", method_remove},
+    {NULL, NULL},
+};
