@@ -97,8 +97,34 @@ static int tear_down(void **state)
     return remove_tree_at(AT_FDCWD, base, NULL);
 }
 
+static void test_forms(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t value; /* microseconds, or bytes; negative: refused */
+        bool size;
+    } cases[] = {
+        {"500ms", 500000, false},       {"5 s", 5000000, false},
+        {"1.5", 1500000, false},        {"2min", 120000000, false},
+        {"1h", 3600000000, false},      {"2d", INT64_C(172800000000), false},
+        {"2 weeks", -1, false},         {"", -1, false},
+        {"64K", 65536, true},           {"1.5Gi", INT64_C(3) << 29, true},
+        {"2T", INT64_C(2) << 40, true}, {"5X", -1, true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint64_t usec = 0;
+        int64_t bytes = 0;
+        int r = cases[i].size ? parse_size(cases[i].text, &bytes) : parse_duration(cases[i].text, &usec);
+        int64_t got = r < 0 ? -1 : cases[i].size ? bytes : (int64_t)usec;
+        if (got != cases[i].value)
+            fail_msg("'%s' is %lld", cases[i].text, (long long)got);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_mistakes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_mistakes),
+                                       cmocka_unit_test(test_forms)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

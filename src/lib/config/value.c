@@ -45,9 +45,14 @@ static int parse_with_unit(const char *text, const struct unit *units, uint64_t 
 
 int parse_duration(const char *text, uint64_t *ret_usec)
 {
-    static const struct unit units[] = {
-        {"", 1000000},     {"s", 1000000},          {"ms", 1000}, {"us", 1}, {"min", 60000000},
-        {"h", 3600000000}, {"d", 24 * 3600000000u}, {NULL, 0}};
+    static const struct unit units[] = {{"", 1000000},
+                                        {"s", 1000000},
+                                        {"ms", 1000},
+                                        {"us", 1},
+                                        {"min", 60000000},
+                                        {"h", 3600000000},
+                                        {"d", 24 * UINT64_C(3600000000)},
+                                        {NULL, 0}};
     return parse_with_unit(text, units, ret_usec);
 }
 
