@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "lib/package/entry.h"
 #include "lib/package/id.h"
 #include "lib/package/limits.h"
+#include "lib/package/utf8.h"
 #include "lib/package/version.h"
 
 #define DEFAULT_TIME   315532800 /* 1980-01-01 */
@@ -432,9 +432,10 @@ int package_build(const struct package_build_options *options, char **ret_path, 
     struct build *b = xcalloc(1, sizeof *b);
     b->options = options;
     b->time = options->time < 0 ? DEFAULT_TIME : options->time;
-    locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    int r = utf8 ? describe(options, b->time, &b->package, e)
-                 : error_fail(e, ENOENT, "cannot write packages: this system has no locale C.UTF-8");
+    locale_t utf8;
+    int r = utf8_locale(&utf8, e);
+    if (r >= 0)
+        r = describe(options, b->time, &b->package, e);
     if (r >= 0) {
         locale_t before = uselocale(utf8);
         r = build(b, e);
@@ -449,8 +450,6 @@ int package_build(const struct package_build_options *options, char **ret_path, 
         archive_write_free(b->archive);
     data_block_free(b->block);
     package_free(b->package);
-    if (utf8)
-        freelocale(utf8);
     free(b);
     return r;
 }

@@ -12,6 +12,7 @@ libhostlet_a_SOURCES += \
 	src/lib/package/limits.h \
 	src/lib/package/reader.c src/lib/package/reader.h \
 	src/lib/package/source.c src/lib/package/source.h \
+	src/lib/package/utf8.c src/lib/package/utf8.h \
 	src/lib/package/version.c src/lib/package/version.h
 
 # What a program that reads package files links with, besides BASE_LIBS.

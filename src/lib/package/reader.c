@@ -4,11 +4,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <locale.h>
 #include <sys/stat.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/package/entry.h"
+#include "lib/package/utf8.h"
 
 #define TAR_END_SIZE 1024 /* two blocks of zeros */
 
@@ -46,8 +46,6 @@ struct package_reader *package_reader_close(struct package_reader *r)
         archive_read_free(r->archive);
     source_free(r->source);
     package_free(r->package);
-    if (r->utf8)
-        freelocale(r->utf8);
     free(r->name);
     free(r);
     return NULL;
@@ -80,12 +78,10 @@ int package_reader_open(int fd, const struct source_options *options, struct pac
 {
     _cleanup_(cleanup_package_reader_close) struct package_reader *r = xcalloc(1, sizeof *r);
     r->options = *options;
-    /* Names are bytes to us, but libarchive converts those of pax headers from UTF-8 to the locale's encoding. */
-    r->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    if (!r->utf8)
-        return error_fail(e, ENOENT, "cannot read packages: this system has no locale C.UTF-8");
     uint64_t offset;
-    int q = package_header_read(fd, options->what, &r->package, &offset, &r->size, e);
+    int q = utf8_locale(&r->utf8, e);
+    if (q >= 0)
+        q = package_header_read(fd, options->what, &r->package, &offset, &r->size, e);
     if (q >= 0)
         q = source_start(fd, offset, r->size, r->package, &r->options, &r->source, e);
     if (q < 0)
