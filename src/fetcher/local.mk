@@ -1,1 +1,23 @@
 # src/fetcher
+pkglibexec_PROGRAMS += fetcher
+# Everything but main.c, for the unit tests too.
+FETCHER_PARTS = \
+	src/fetcher/answer.c src/fetcher/answer.h \
+	src/fetcher/backoff.c src/fetcher/backoff.h \
+	src/fetcher/download.c src/fetcher/download.h \
+	src/fetcher/download_file.c src/fetcher/download_http.c src/fetcher/download_report.c \
+	src/fetcher/facts.c src/fetcher/facts.h \
+	src/fetcher/fetcher.c src/fetcher/fetcher.h \
+	src/fetcher/index_cache.c src/fetcher/index_cache.h \
+	src/fetcher/job.c src/fetcher/job.h \
+	src/fetcher/lookup.c src/fetcher/lookup.h \
+	src/fetcher/manager.c src/fetcher/manager.h \
+	src/fetcher/methods.c src/fetcher/methods.h \
+	src/fetcher/repository.c src/fetcher/repository.h \
+	src/fetcher/repository_file.c src/fetcher/repository_http.c \
+	src/fetcher/sink.c src/fetcher/sink.h src/fetcher/sink_internal.h src/fetcher/sink_thread.c \
+	src/fetcher/store.c src/fetcher/store.h \
+	src/fetcher/verify.c
+fetcher_SOURCES = src/fetcher/main.c $(FETCHER_PARTS)
+fetcher_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
+fetcher_LDADD = $(BASE_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread

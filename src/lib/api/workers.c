@@ -16,6 +16,7 @@ static const struct schema_field package_reference_fields[] = {
     S_STRING_OPT(T, checksum, "Of the compressed data block: sha256:HEX."),
     S_INT_OPT(T, size, "Of the whole file, in bytes."),
     S_STRING_OPT(T, repository, "Where it was found."),
+    S_STRING_OPT(T, file, "Its name there; absent: it is looked up."),
     S_END,
 };
 const struct schema_struct package_reference_schema = {

@@ -11,7 +11,8 @@ struct package_reference {
     char *sha256;     /* of the whole file, 64 hex digits; NULL where the repository does not say */
     char *checksum;   /* of the data block: "sha256:…" */
     int64_t size;     /* of the whole file, bytes */
-    char *repository; /* where it was found */
+    char *repository; /* where it was found: its URL, without user and password */
+    char *file;       /* and under which name there, relative to the repository; NULL: to be looked up */
 };
 extern const struct schema_struct package_reference_schema;
 

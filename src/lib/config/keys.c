@@ -45,6 +45,10 @@ const struct config_key config_keys[] = {
     {"fetcher", "retry_min", CONFIG_DURATION, "500ms", 1000, 10 * MIN, NULL,
      "First pause between tries; it doubles."},
     {"fetcher", "parallel", CONFIG_NUMBER, "4", 1, 64, NULL, "Transfers at the same time."},
+    {"fetcher", "max_size", CONFIG_SIZE, "8G", 1, (int64_t)1 << 50, NULL,
+     "Bytes of one package whose size no repository says."},
+    {"fetcher", "keep_free", CONFIG_SIZE, "64M", 0, (int64_t)1 << 50, NULL,
+     "Bytes that must stay free on the filesystem of the store."},
 
     {"unpacker", "max_size", CONFIG_SIZE, "8G", 1, (int64_t)1 << 50, NULL, "Unpacked bytes of one package."},
     {"unpacker", "max_entries", CONFIG_NUMBER, "500000", 1, INT32_MAX, NULL, "Entries of one package."},

@@ -1,0 +1,39 @@
+/* What all parts of this process share: the loop, the configuration, the store, the HTTP client. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "fetcher/backoff.h"
+#include "fetcher/store.h"
+#include "lib/config/config.h"
+#include "lib/http/client.h"
+
+struct settings {
+    const char *ca_file; /* NULL: the system's; borrowed from the configuration */
+    uint64_t connect_timeout_usec;
+    unsigned low_speed_bytes, low_speed_seconds;
+    unsigned tries_max, parallel;
+    uint64_t retry_min_usec;
+    uint64_t size_max, keep_free;
+};
+
+struct fetcher {
+    sd_event *event;
+    struct settings settings;
+    struct store store;
+    struct http_client *http; /* NULL until something is fetched over the network: libcurl is slow to begin */
+};
+
+void settings_load(struct settings *settings, const struct config *config);
+
+/* The HTTP client, made when it is first needed. */
+int fetcher_http(struct fetcher *fetcher, struct http_client **ret, struct error *e);
+
+/* What every request to a repository has in common. 'url' is borrowed. */
+void fetcher_ask(const struct fetcher *fetcher, const char *url, struct http_ask *ret);
+
+/* Calls back once after so many microseconds. Aborts when memory is out. */
+void fetcher_after(const struct fetcher *fetcher, uint64_t usec, sd_event_time_handler_t handler,
+                   void *userdata, sd_event_source **ret);
+
+struct backoff fetcher_backoff(const struct fetcher *fetcher);

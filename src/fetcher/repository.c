@@ -1,0 +1,266 @@
+/* Repositories: their list, and sharing a load of an index; see repository.h. */
+#include "fetcher/repository.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <strings.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/package/id.h"
+
+#define NAME_MAX_BYTES 2048
+
+struct repository_wait {
+    struct repository_wait *next, **at; /* 'at': the pointer that points here */
+    repository_loaded_t on_loaded;
+    void *userdata;
+};
+
+static void repository_free(struct repository *r)
+{
+    if (!r)
+        return;
+    job_abandon(r->job);
+    http_request_cancel(r->request);
+    sd_event_source_disable_unref(r->pause);
+    while (r->waits)
+        repository_wait_cancel(r->waits);
+    package_index_free(r->index);
+    free(r->name);
+    free(r->url);
+    free(r->path);
+    free(r->etag);
+    free(r->last_modified);
+    free(r->skipped_why);
+    free(r);
+}
+DEFINE_CLEANUP(struct repository *, repository_free);
+
+/* What may be shown of a URL that is not understood. */
+static char *without_password(const char *url)
+{
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    const char *at = memrchr(host, '@', strcspn(host, "/?#"));
+    return at ? xasprintf("%.*s%s", (int)(host - url), url, at + 1) : xstrdup(url);
+}
+
+static int hex_value(char c)
+{
+    return isdigit((unsigned char)c)    ? c - '0'
+           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+                                        : -1;
+}
+
+/* "%20" and the like. NULL for a malformed one and for a zero byte. */
+static char *decode_percent(const char *s)
+{
+    char *path = xcalloc(strlen(s) + 1, 1), *to = path;
+    for (; *s; s++) {
+        if (*s == '%') {
+            int high = hex_value(s[1]), low = high >= 0 ? hex_value(s[2]) : -1;
+            if (low < 0 || high * 16 + low == 0) {
+                free(path);
+                return NULL;
+            }
+            *to++ = (char)(high * 16 + low);
+            s += 2;
+        } else {
+            *to++ = *s;
+        }
+    }
+    return path;
+}
+
+static int parse_file(struct repository *r, const char *path, struct error *e)
+{
+    if (path[0] != '/')
+        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' must be file:/// and an absolute path",
+                            r->name);
+    r->kind = REPOSITORY_FILE;
+    r->path = decode_percent(path);
+    return r->path ? 0 : error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a bad %% escape", r->name);
+}
+
+static int parse_http(struct repository *r, const char *url, const char *host, struct error *e)
+{
+    r->kind = REPOSITORY_HTTP;
+    const char *at = memrchr(host, '@', strcspn(host, "/?#"));
+    const char *name = at ? at + 1 : host;
+    if (!isalnum((unsigned char)*name) && *name != '[')
+        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' names no host", r->name);
+    r->url = has_suffix(url, "/") ? xstrdup(url) : xasprintf("%s/", url);
+    return 0;
+}
+
+static int parse_url(struct fetcher *fetcher, const char *url, struct repository **ret, struct error *e)
+{
+    _cleanup_(cleanup_repository_free) struct repository *r = xcalloc(1, sizeof *r);
+    r->fetcher = fetcher;
+    r->name = without_password(url);
+    if (strlen(url) > NAME_MAX_BYTES)
+        return error_refuse(e, EINVAL, "[fetcher] repositories: a URL is longer than %d bytes",
+                            NAME_MAX_BYTES);
+    for (const char *c = url; *c; c++)
+        if (*c <= ' ' || *c > '~' || *c == '?' || *c == '#')
+            return error_refuse(
+                e, EINVAL,
+                "[fetcher] repositories: '%s' has a character that a repository's URL may not have", r->name);
+    int x = -EINVAL;
+    if (strncasecmp(url, "file://", 7) == 0)
+        x = parse_file(r, url + 7, e);
+    else if (strncasecmp(url, "http://", 7) == 0)
+        x = parse_http(r, url, url + 7, e);
+    else if (strncasecmp(url, "https://", 8) == 0)
+        x = parse_http(r, url, url + 8, e);
+    else
+        error_refuse(e, EINVAL, "[fetcher] repositories: '%s' is none of file:///…, http://… and https://…",
+                     r->name);
+    if (x < 0)
+        return x;
+    if (!has_suffix(r->name, "/")) {
+        char *name = xasprintf("%s/", r->name);
+        free(r->name);
+        r->name = name;
+    }
+    *ret = TAKE_PTR(r);
+    return 0;
+}
+
+int repositories_parse(struct fetcher *fetcher, const char *urls, struct repository **ret, struct error *e)
+{
+    _cleanup_free_ char *copy = xstrdup(urls);
+    struct repository *list = NULL, **last = &list;
+    char *save = NULL;
+    for (char *url = strtok_r(copy, " \t\n", &save); url; url = strtok_r(NULL, " \t\n", &save)) {
+        struct repository *one = NULL;
+        int x = parse_url(fetcher, url, &one, e);
+        if (x >= 0 && repositories_find(list, one->name)) {
+            x = error_refuse(e, EINVAL, "[fetcher] repositories: '%s' stands there twice", one->name);
+            repository_free(one);
+        }
+        if (x < 0) {
+            repositories_free(list);
+            return x;
+        }
+        *last = one;
+        last = &one->next;
+    }
+    *ret = list;
+    return 0;
+}
+
+void repositories_free(struct repository *list)
+{
+    while (list) {
+        struct repository *next = list->next;
+        repository_free(list);
+        list = next;
+    }
+}
+
+struct repository *repositories_find(struct repository *list, const char *name)
+{
+    for (; list; list = list->next)
+        if (streq(list->name, name))
+            return list;
+    return NULL;
+}
+
+static void link_wait(struct repository_wait **at, struct repository_wait *wait)
+{
+    while (*at)
+        at = &(*at)->next;
+    *at = wait;
+    wait->at = at;
+    wait->next = NULL;
+}
+
+static void unlink_wait(struct repository_wait *wait)
+{
+    *wait->at = wait->next;
+    if (wait->next)
+        wait->next->at = wait->at;
+}
+
+struct repository_wait *repository_load(struct repository *r, repository_loaded_t on_loaded, void *userdata)
+{
+    struct repository_wait *wait = xcalloc(1, sizeof *wait);
+    wait->on_loaded = on_loaded;
+    wait->userdata = userdata;
+    link_wait(&r->waits, wait);
+    if (r->loading)
+        return wait;
+    r->loading = true;
+    if (r->kind == REPOSITORY_FILE)
+        repository_load_file(r);
+    else
+        repository_load_http(r);
+    return wait;
+}
+
+void repository_wait_cancel(struct repository_wait *wait)
+{
+    if (!wait)
+        return;
+    unlink_wait(wait);
+    free(wait);
+}
+
+void repository_loaded(struct repository *r, struct package_index *index, const struct error *e)
+{
+    struct repository_wait *waits = TAKE_PTR(r->waits);
+    if (waits)
+        waits->at = &waits;
+    r->loading = false;
+    /* Callbacks may ask again: what they begin must not lose the index that the others are still given. */
+    while (waits) {
+        struct repository_wait *wait = waits;
+        unlink_wait(wait);
+        wait->on_loaded(index, e, wait->userdata);
+        free(wait);
+    }
+    if (index != r->index)
+        package_index_free(index);
+}
+
+char *repository_file_url(const struct repository *r, const char *file)
+{
+    return xasprintf("%s%s", r->url, file);
+}
+
+char *repository_file_name(const struct repository *r, const char *file)
+{
+    return xasprintf("%s%s", r->name, file);
+}
+
+int repository_file_check(const struct repository *r, const char *file, struct error *e)
+{
+    bool good = has_suffix(file, ".ipk") && strlen(file) <= 1024;
+    for (const char *c = file; *c && good; c++) {
+        bool begins = c == file || c[-1] == '/';
+        good = isalnum((unsigned char)*c) || (!begins && strchr("._+-/", *c));
+    }
+    return good ? 0
+                : error_refuse(e, EINVAL,
+                               "repository %s: '%.100s' is no plain relative path that ends in .ipk", r->name,
+                               file);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    const struct package *const *x = a, *const *y = b;
+    return strcmp((*x)->id, (*y)->id);
+}
+
+int index_check(const struct package_index *index, struct error *e)
+{
+    _cleanup_free_ const struct package **sorted = xcalloc(index->n_items + 1, sizeof *sorted);
+    for (size_t i = 0; i < index->n_items; i++)
+        sorted[i] = index->items[i].package;
+    qsort(sorted, index->n_items, sizeof *sorted, compare_ids);
+    for (size_t i = 1; i < index->n_items; i++)
+        if (streq(sorted[i - 1]->id, sorted[i]->id))
+            return error_fail(e, EBADMSG, "its index has package '%s' twice", sorted[i]->id);
+    return 0;
+}

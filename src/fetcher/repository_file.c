@@ -1,0 +1,99 @@
+/* Repositories in a directory: index.json, or the headers of the packages, read in a thread. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "fetcher/repository.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+
+/* Of one load; the thread's, then the loop's. */
+struct file_load {
+    char *path;
+    struct package_index *index;
+    unsigned skipped;
+    char *skipped_why;
+    struct error error;
+};
+
+static void on_skipped(void *userdata, const struct error *why)
+{
+    struct file_load *load = userdata;
+    if (load->skipped++ == 0)
+        load->skipped_why = xstrdup(why->message);
+}
+
+static int read_directory(struct file_load *load, struct error *e)
+{
+    _cleanup_close_ int fd = open_dir_at(AT_FDCWD, load->path, e);
+    /* It may be a filesystem that is not mounted yet. */
+    if (fd < 0)
+        return error_retry(e, -fd, "cannot open directory '%s': %s", load->path, strerrordesc_np(-fd));
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+    int r = read_file_at(fd, "index.json", PACKAGE_INDEX_MAX, &text, &size, e);
+    if (r == -ENOENT)
+        return package_index_scan(fd, PACKAGE_SCAN_HEADERS, on_skipped, load, &load->index, e);
+    return r < 0 ? r : package_index_parse(text, size, &load->index, e);
+}
+
+static void load_work(void *data)
+{
+    struct file_load *load = data;
+    int r = read_directory(load, &load->error);
+    if (r >= 0)
+        r = index_check(load->index, &load->error);
+    if (r < 0) {
+        package_index_free(load->index);
+        load->index = NULL;
+        if (load->error.class == ERROR_REFUSED)
+            load->error.class = ERROR_FAILED; /* the caller's request was fine */
+    }
+}
+
+static void load_done(void *data, void *userdata)
+{
+    struct file_load *load = data;
+    struct repository *r = userdata;
+    r->job = NULL;
+    free(r->skipped_why);
+    r->skipped_why = TAKE_PTR(load->skipped_why);
+    r->skipped = load->skipped;
+    if (r->skipped)
+        log_warning("repository %s: %u files left out; the first: %s", r->name, r->skipped, r->skipped_why);
+    if (!load->index)
+        error_prefix(&load->error, "repository %s", r->name);
+    repository_loaded(r, TAKE_PTR(load->index), &load->error);
+}
+
+static void load_release(void *data)
+{
+    struct file_load *load = data;
+    package_index_free(load->index);
+    free(load->path);
+    free(load->skipped_why);
+    free(load);
+}
+
+static const struct job_calls load_calls = {load_work, load_done, load_release};
+
+static int on_start_failed(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct repository *r = userdata;
+    struct error e = ERROR_INIT;
+    r->pause = sd_event_source_disable_unref(r->pause);
+    error_retry(&e, EAGAIN, "repository %s: cannot start a thread", r->name);
+    repository_loaded(r, NULL, &e);
+    return 0;
+}
+
+void repository_load_file(struct repository *r)
+{
+    struct file_load *load = xcalloc(1, sizeof *load);
+    load->path = xstrdup(r->path);
+    if (job_start(r->fetcher->event, &load_calls, load, r, &r->job, NULL) >= 0)
+        return;
+    load_release(load);
+    fetcher_after(r->fetcher, 0, on_start_failed, r, &r->pause);
+}

@@ -1,0 +1,216 @@
+/* Repositories on a web server: the index by a conditional request, tried again while the server is in trouble. */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include "fetcher/answer.h"
+#include "fetcher/facts.h"
+#include "fetcher/index_cache.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+
+#define INDEX_TIMEOUT_USEC (5 * 60 * USEC_PER_SEC)
+
+/* Of one answer: parsing, and the cache, in a thread. */
+struct http_load {
+    int state_fd;
+    char *cache, *url; /* the cache's name, and what it is of */
+    char *etag, *last_modified;
+    bool cached; /* read it from the cache; else 'text' came just now */
+    char *text;
+    size_t size;
+    struct package_index *index;
+    struct error error, cache_error;
+};
+
+static void try_now(struct repository *r);
+
+static void fail(struct repository *r, struct error *e)
+{
+    error_prefix(e, "repository %s", r->name);
+    if (e->class == ERROR_REFUSED || e->class == ERROR_NOT_FOUND)
+        e->class = ERROR_FAILED; /* these words are about the caller's request */
+    repository_loaded(r, NULL, e);
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct repository *r = userdata;
+    r->pause = sd_event_source_disable_unref(r->pause);
+    try_now(r);
+    return 0;
+}
+
+/* Tries again after a pause where that may help. */
+static void fail_or_retry(struct repository *r, struct error *e, unsigned at_least_seconds)
+{
+    uint64_t pause = e->class == ERROR_RETRY && r->waits ? backoff_next(&r->backoff) : 0;
+    if (pause > 0 && at_least_seconds * USEC_PER_SEC > pause)
+        pause = at_least_seconds * USEC_PER_SEC;
+    if (pause > 0) {
+        fetcher_after(r->fetcher, pause, on_pause_over, r, &r->pause);
+        log_debug("repository %s: %s; trying again in %llu ms", r->name, e->message,
+                  (unsigned long long)(pause / USEC_PER_MSEC));
+        return;
+    }
+    if (r->backoff.tries > 1) {
+        _cleanup_free_ char *text = xasprintf("%s; tried %u times", e->message, r->backoff.tries);
+        error_set(e, e->class, e->errnum, "%s", text);
+    }
+    fail(r, e);
+}
+
+static void load_work(void *data)
+{
+    struct http_load *load = data;
+    int r = load->cached
+                ? index_cache_read(load->state_fd, load->cache, &load->text, &load->size, &load->error)
+                : 0;
+    if (r >= 0)
+        r = package_index_parse(load->text, load->size, &load->index, &load->error);
+    if (r >= 0)
+        r = index_check(load->index, &load->error);
+    if (r < 0) {
+        package_index_free(load->index);
+        load->index = NULL;
+        unlinkat(load->state_fd, load->cache, 0);
+        return;
+    }
+    /* Without the cache it works as well. */
+    if (!load->cached && (load->etag || load->last_modified) &&
+        index_cache_write(load->state_fd, load->cache, load->url, load->etag, load->last_modified, load->text,
+                          load->size, &load->cache_error) < 0)
+        unlinkat(load->state_fd, load->cache, 0);
+    if (!load->cached)
+        (void)failpoint("index.cached");
+}
+
+static void forget_validators(struct repository *r)
+{
+    free(r->etag);
+    free(r->last_modified);
+    r->etag = r->last_modified = NULL;
+}
+
+static void load_done(void *data, void *userdata)
+{
+    struct http_load *load = data;
+    struct repository *r = userdata;
+    r->job = NULL;
+    if (load->cache_error.errnum)
+        log_warning("the index of repository %s is not cached: %s", r->name, load->cache_error.message);
+    package_index_free(r->index);
+    r->index = TAKE_PTR(load->index);
+    forget_validators(r);
+    free(load->text);
+    load->text = NULL;
+    malloc_trim(0); /* the text and its JSON may have been large */
+    if (r->index) {
+        r->etag = TAKE_PTR(load->etag);
+        r->last_modified = TAKE_PTR(load->last_modified);
+        repository_loaded(r, r->index, NULL);
+    } else if (load->cached) {
+        log_warning("repository %s: its cached index cannot be used: %s", r->name, load->error.message);
+        try_now(r);
+    } else {
+        fail(r, &load->error);
+    }
+}
+
+static void load_release(void *data)
+{
+    struct http_load *load = data;
+    package_index_free(load->index);
+    close_fd(load->state_fd);
+    free(load->cache);
+    free(load->url);
+    free(load->etag);
+    free(load->last_modified);
+    free(load->text);
+    free(load);
+}
+
+static const struct job_calls load_calls = {load_work, load_done, load_release};
+
+/* Parses what came; 'body' NULL: what is cached. */
+static void parse(struct repository *r, struct http_request *request, const char *body, size_t size)
+{
+    struct error e = ERROR_INIT;
+    struct http_load *load = xcalloc(1, sizeof *load);
+    load->state_fd = fcntl(r->fetcher->store.state_fd, F_DUPFD_CLOEXEC, 3);
+    load->cache = index_cache_name(r);
+    load->url = xstrdup(r->name);
+    load->cached = !body;
+    if (body) {
+        load->text = xcalloc(size + 1, 1);
+        memcpy(load->text, body, size);
+        load->size = size;
+        load->etag = strong_etag(http_request_header(request, "ETag"));
+        load->last_modified = plain_date(http_request_header(request, "Last-Modified"));
+    } else {
+        load->etag = xstrdup_null(r->etag);
+        load->last_modified = xstrdup_null(r->last_modified);
+    }
+    if (job_start(r->fetcher->event, &load_calls, load, r, &r->job, &e) < 0) {
+        load_release(load);
+        fail(r, &e);
+    }
+}
+
+static void on_done(struct http_request *request, const struct http_result *result, void *userdata)
+{
+    struct repository *r = userdata;
+    struct error e = result->error;
+    r->request = NULL;
+    if (result->r < 0) {
+        fail_or_retry(r, &e, 0);
+    } else if (result->status == 200) {
+        parse(r, request, result->body, result->body_size);
+    } else if (result->status == 304 && r->index) {
+        repository_loaded(r, r->index, NULL);
+    } else if (result->status == 304 && (r->etag || r->last_modified)) {
+        parse(r, request, NULL, 0);
+    } else {
+        if (answer_status_error(result->status, &e) == 0)
+            error_fail(&e, EPROTO, "an answer that makes no sense here (status %u)", result->status);
+        error_prefix(&e, "index.json");
+        fail_or_retry(r, &e, answer_retry_after(http_request_header(request, "Retry-After")));
+    }
+}
+
+static void try_now(struct repository *r)
+{
+    struct error e = ERROR_INIT;
+    struct http_client *client;
+    if (!r->index && !r->cache_known) {
+        r->cache_known = true;
+        index_cache_validators(r, &r->etag, &r->last_modified);
+    }
+    _cleanup_free_ char *url = repository_file_url(r, "index.json");
+    _cleanup_free_ char *match = r->etag ? xasprintf("If-None-Match: %s", r->etag) : NULL;
+    _cleanup_free_ char *since =
+        r->last_modified ? xasprintf("If-Modified-Since: %s", r->last_modified) : NULL;
+    const char *headers[3] = {match ?: since, match ? since : NULL, NULL};
+    struct http_ask ask;
+    fetcher_ask(r->fetcher, url, &ask);
+    ask.headers = headers;
+    ask.total_timeout_usec = INDEX_TIMEOUT_USEC;
+    ask.max_body = PACKAGE_INDEX_MAX;
+    ask.on_done = on_done;
+    ask.userdata = r;
+    int x = fetcher_http(r->fetcher, &client, &e);
+    if (x >= 0)
+        x = http_request_start(client, &ask, &r->request, &e);
+    if (x < 0)
+        fail(r, &e);
+}
+
+void repository_load_http(struct repository *r)
+{
+    r->backoff = fetcher_backoff(r->fetcher);
+    /* From the loop, so that a failure is not told from within repository_load(). */
+    fetcher_after(r->fetcher, 0, on_pause_over, r, &r->pause);
+}

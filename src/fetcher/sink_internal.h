@@ -1,0 +1,59 @@
+/* What sink.c (the loop's side), sink_thread.c and verify.c share. */
+#pragma once
+
+#include <openssl/evp.h>
+#include <pthread.h>
+
+#include "fetcher/facts.h"
+#include "fetcher/sink.h"
+#include "lib/package/header.h"
+
+#define SINK_RING_SIZE  ((size_t)1024 * 1024)
+#define SINK_CHUNK_SIZE ((size_t)256 * 1024)
+
+/* The hashes of a package as its bytes go by: of the whole file, and of the data block alone. The thread's own. */
+struct digest {
+    EVP_MD_CTX *whole, *block;
+    uint64_t position;     /* bytes so far */
+    uint64_t block_offset; /* known once 8 bytes went by */
+    uint8_t prefix[8];
+};
+
+struct sink {
+    struct sink_options options;
+    int fd;
+    struct digest digest;
+    uint64_t pushed; /* up to here the kernel was told to write back */
+    uint8_t *buffer; /* SINK_CHUNK_SIZE */
+    pthread_t thread;
+    int event_fd;
+    sd_event_source *source;
+    void (*on_stopped)(void *userdata);
+    void *on_stopped_userdata;
+
+    pthread_mutex_t mutex; /* of all that follows */
+    pthread_cond_t changed;
+    uint8_t *ring;
+    size_t first, filled;
+    uint64_t position; /* handed over */
+    char *facts;       /* of a restart that the thread has not made yet */
+    bool restart;
+    uint64_t prefix_end; /* what an earlier process left ends here, still to be hashed up to it */
+    int copy_fd;
+    bool ended, verifying, want_room;
+    bool stop; /* asked for */
+    bool over; /* the thread has left */
+    int result;
+    struct error error;
+};
+
+/* The thread of a sink. */
+void *sink_thread(void *sink);
+
+int digest_init(struct digest *d, struct error *e);
+void digest_done(struct digest *d);
+/* Adds bytes; fails as soon as they cannot be the beginning of a package. */
+int digest_add(struct digest *d, const uint8_t *data, size_t size, const char *id, struct error *e);
+
+/* Whether the bytes that went by, which are in the file, are the package that is wanted. */
+int digest_verify(struct digest *d, int fd, const struct package_reference *package, struct error *e);
