@@ -62,9 +62,8 @@ static enum step decide_gone(const struct decision_input *in)
     }
     if (exists(in->old) && in->old->ours)
         return STEP_REMOVE_OLD;
-    if (in->has_data && !in->data_removed)
-        return STEP_REMOVE_DATA;
-    return STEP_GONE;
+    /* Whether the revision of today has data says nothing of earlier ones. */
+    return in->data_removed ? STEP_GONE : STEP_REMOVE_DATA;
 }
 
 /* A switch failed: back to what ran before. */
@@ -123,7 +122,9 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_KEEP;
     if (exists(in->old))
         return STEP_REMOVE_OLD;
-    return in->update_files && in->has_data ? STEP_UPDATE_FILES : STEP_SETTLED;
+    if (!in->update_files || !in->has_data)
+        return STEP_SETTLED;
+    return in->quota_set ? STEP_UPDATE_FILES : STEP_QUOTA;
 }
 
 /* Another container has the name: what ran before, or the rest of an attempt that was overtaken. */

@@ -1,7 +1,7 @@
 pkglibexec_PROGRAMS += reconciler
 reconciler_SOURCES = \
 	src/reconciler/apply.c src/reconciler/crash.c src/reconciler/decide.c src/reconciler/decide.h \
-	src/reconciler/main.c src/reconciler/manager.c src/reconciler/manager.h src/reconciler/methods.c \
+	src/reconciler/journal.c src/reconciler/main.c src/reconciler/manager.c src/reconciler/manager.h src/reconciler/methods.c \
 	src/reconciler/observe.c src/reconciler/plan.c src/reconciler/ports.c src/reconciler/ports.h \
 	src/reconciler/prepare.c src/reconciler/record.c src/reconciler/record.h src/reconciler/replica.c \
 	src/reconciler/report.c src/reconciler/rollout.c src/reconciler/spec.c src/reconciler/stages.c \

@@ -57,7 +57,6 @@ static void replica_free(struct replica *r)
     schema_done(&driver_container_schema, &r->current);
     schema_done(&driver_container_schema, &r->old);
     free(r->message);
-    free(r->quota);
     free(r);
 }
 

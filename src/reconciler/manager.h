@@ -4,7 +4,8 @@
  *   methods.c  answers calls          apply.c    manifests into records     plan.c     what would change, and what forbids it
  *   rollout.c  whose turn it is       replica.c  the next step of a replica steps.c    carries a step out by one call
  *   prepare.c  image and packages     observe.c  events and inspections     crash.c    exits in a row
- *   stages.c   stages of the contract store.c    files                      report.c   what callers are shown */
+ *   journal.c  what must be written    stages.c   stages of the contract    store.c    files
+ *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -50,7 +51,7 @@ struct replica {
     unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
     uint64_t next_retry;     /* unix milliseconds; 0: none */
     sd_event_source *timer;  /* retry or end of probation */
-    char *message, *quota;
+    char *message;
     int64_t exits[3]; /* unix milliseconds of the last exits that nobody asked for */
     sd_event_source *crash_timer;
     bool turn_taken; /* it began a switch that is not over */
@@ -124,8 +125,22 @@ uint64_t replica_probation_msec(const struct replica *replica);
 /* steps.c */
 void step_start(struct replica *replica, enum step step);
 void step_request_done(struct replica *replica, const void *out, const struct error *e);
+void step_finish(struct replica *replica); /* it succeeded: what is next? */
+
+/* journal.c */
+void journal_commit(struct replica *replica);
+void journal_begin_undo(struct replica *replica, const char *reason, const char *stage);
+void journal_fail(struct replica *replica,
+                  const struct driver_tail_out *last_words); /* the container did not stay up */
+void journal_undone(struct replica *replica);
 
 /* spec.c: from a revision to what the workers are asked for. */
+struct port_list {
+    struct app_service_port *const *items;
+    size_t n_items;
+};
+/* The host ports that a container of this revision has. */
+struct port_list replica_ports(const struct replica *replica, int64_t revision);
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
 char *create_config(

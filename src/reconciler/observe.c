@@ -95,12 +95,16 @@ static void on_lost(struct manager *m, const char *reason)
 
 static void on_container(struct manager *m, const struct driver_watch_out *event)
 {
+    static const char *const telling[] = {"die", "destroy", "start", "rename", "oom"};
     struct replica *r = find_replica(m, event->instance, event->replica_id);
-    if (!r || !m->subscribed)
+    bool tells = false;
+    for (size_t i = 0; i < ARRAY_SIZE(telling); i++)
+        tells |= streq_null(event->action, telling[i]);
+    if (!r || !m->subscribed || !tells)
         return;
     bool current = event->slot == DRIVER_SLOT_CURRENT;
     bool committed = r->record->applied_revision != 0 && r->current.revision == r->record->applied_revision;
-    if (streq_null(event->action, "die") && current && committed && !r->request &&
+    if (streq_null(event->action, "die") && current && committed && r->step != STEP_STOP &&
         replica_want(r) == WANT_RUN && !r->record->rolling_back &&
         r->current.restart == DRIVER_RESTART_ALWAYS)
         crash_note_exit(r, event->exit_code);
@@ -228,11 +232,12 @@ bool replica_drifted(const struct replica *replica, const struct record_revision
         return false;
     if (differs(c->cpu_limit, deploy->cpu_limit) || differs(c->memory_limit, deploy->memory_limit))
         return true;
-    for (size_t i = 0; i < replica->record->n_ports; i++) {
+    struct port_list ports = replica_ports(replica, revision->revision);
+    for (size_t i = 0; i < ports.n_items; i++) {
         bool found = false;
         for (size_t k = 0; k < c->n_ports; k++)
-            found |= c->ports[k]->port == replica->record->ports[i]->port &&
-                     c->ports[k]->host_port == replica->record->ports[i]->host_port;
+            found |= c->ports[k]->port == ports.items[i]->port &&
+                     c->ports[k]->host_port == ports.items[i]->host_port;
         if (!found)
             return true;
     }

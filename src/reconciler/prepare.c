@@ -374,7 +374,6 @@ static void release_revision(struct instance *instance, size_t at)
                      on_released, NULL);
     }
     schema_free(&record_revision_schema, revision);
-    instance->dirty = false;
     store_save_soon(instance);
 }
 

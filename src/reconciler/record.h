@@ -24,12 +24,15 @@ struct record_replica {
     int64_t applied_revision; /* the last one that passed its probation; 0: none */
     int64_t failed_revision;  /* the switch to it failed and is not tried again by itself; 0: none */
     int64_t attempt;          /* failed deploys in a row, while there is no revision to fall back on */
-    bool rolling_back;        /* the journal: a failed switch is being undone */
-    bool update_files;        /* app_replica.json of the running container is out of date */
-    bool removing;            /* no longer wanted: container, quota and directory go */
-    char *failure;            /* why it failed or is rolling back */
-    struct app_service_port **ports;
+    int64_t rolling_back; /* the journal: the switch to this revision failed and is being undone; 0: none */
+    bool update_files;    /* app_replica.json of the running container is out of date */
+    bool removing;        /* no longer wanted: container, quota and directory go */
+    char *failure;        /* why it failed or is rolling back */
+    char *quota;          /* what is enforced, or why nothing is */
+    struct app_service_port **ports; /* of the desired revision */
     size_t n_ports;
+    struct app_service_port **applied_ports; /* of the applied one */
+    size_t n_applied_ports;
     struct app_stage **stages;
     size_t n_stages;
 };

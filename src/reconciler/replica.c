@@ -67,6 +67,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source, (void)usec;
     struct replica *r = userdata;
     r->next_retry = 0;
+    if (r->last == STEP_PROBATION)
+        r->stale = true; /* whether it is still up is seen, not remembered */
     replica_kick(r);
     return 0;
 }
@@ -215,7 +217,9 @@ void replica_kick(struct replica *r)
         on_settled(r);
         break;
     case STEP_WAIT:
-    case STEP_GONE:
+        break;
+    case STEP_GONE: /* dropped at the end of this turn of the loop, see report.c */
+        stage_set(r, "container_destroy", "success", NULL);
         break;
     case STEP_CONFLICT: {
         const struct driver_container *c =

@@ -68,7 +68,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->attempt ?: r->record->attempt;
     to->next_retry = (int64_t)r->next_retry;
-    to->quota = xstrdup_null(r->quota);
+    to->quota = xstrdup_null(r->record->quota);
     for (size_t i = 0; i < r->record->n_ports; i++)
         schema_copy(&app_service_port_schema, r->record->ports[i],
                     schema_append(&to->ports, &to->n_ports, sizeof(struct app_service_port)));
@@ -132,6 +132,20 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     return to;
 }
 
+/* The last answer to one who watches an instance that is no more. */
+static void watcher_finish(struct watcher *w, const struct reconciler_watch_out *out)
+{
+    for (struct watcher **at = &w->manager->watchers; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+    varlink_call_on_gone(w->call, NULL, NULL);
+    varlink_reply(w->call, out);
+    free(w->name);
+    free(w);
+}
+
 static void tell_watchers(struct instance *instance, bool gone)
 {
     struct manager *m = instance->manager;
@@ -142,7 +156,10 @@ static void tell_watchers(struct instance *instance, bool gone)
             continue;
         if (!out.instance)
             out.instance = report_instance(instance);
-        varlink_notify(w->call, &out);
+        if (gone && w->name)
+            watcher_finish(w, &out);
+        else
+            varlink_notify(w->call, &out);
     }
     if (out.instance)
         schema_free(&reconciler_instance_schema, out.instance);

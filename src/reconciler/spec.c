@@ -28,6 +28,14 @@ uint64_t replica_probation_msec(const struct replica *replica)
                      1000;
 }
 
+struct port_list replica_ports(const struct replica *replica, int64_t revision)
+{
+    const struct record_replica *r = replica->record;
+    if (revision != replica->instance->record->revision)
+        return (struct port_list){r->applied_ports, r->n_applied_ports};
+    return (struct port_list){r->ports, r->n_ports};
+}
+
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision)
 {
     struct driver_create_in *c = xcalloc(1, sizeof *c);
@@ -49,10 +57,11 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     c->pids_limit = o->pids_limit ?: c->init == APP_INIT_IMAGE ? 1000 : 100;
     c->stop_timeout_msec = stop_timeout_msec(replica);
     c->probation_msec = (int64_t)replica_probation_msec(replica);
-    for (size_t i = 0; i < replica->record->n_ports; i++) {
+    struct port_list ports = replica_ports(replica, revision->revision);
+    for (size_t i = 0; i < ports.n_items; i++) {
         struct driver_port *port = schema_append(&c->ports, &c->n_ports, sizeof *port);
-        port->port = replica->record->ports[i]->port;
-        port->host_port = replica->record->ports[i]->host_port;
+        port->port = ports.items[i]->port;
+        port->host_port = ports.items[i]->host_port;
     }
     for (size_t i = 0; i < revision->n_packages; i++) {
         struct driver_package *package = schema_append(&c->packages, &c->n_packages, sizeof *package);
@@ -83,15 +92,17 @@ char *create_config(const struct driver_create_in *create)
     return xasprintf("%016llx", (unsigned long long)hash);
 }
 
-static void fill_replica(const struct manager *m, struct app_replica *to, const struct record_replica *from)
+static void fill_replica(const struct manager *m, struct app_replica *to, const struct replica *from,
+                         int64_t revision)
 {
+    struct port_list ports = replica_ports(from, revision);
     set_string(&to->host_id, m->host_id);
     for (size_t i = 0; i < to->n_service_ports; i++)
         schema_free(&app_service_port_schema, to->service_ports[i]);
     to->n_service_ports = 0;
-    for (size_t i = 0; i < from->n_ports; i++) {
+    for (size_t i = 0; i < ports.n_items; i++) {
         struct app_service_port *port = schema_append(&to->service_ports, &to->n_service_ports, sizeof *port);
-        schema_copy(&app_service_port_schema, from->ports[i], port);
+        schema_copy(&app_service_port_schema, ports.items[i], port);
     }
 }
 
@@ -106,13 +117,14 @@ struct app_replica_instance *make_replica_file(const struct replica *replica,
     deploy->revision = revision->revision;
     deploy->replica_cap = (int64_t)deploy->n_replicas;
     for (size_t i = 0; i < deploy->n_replicas; i++) {
-        const struct record_replica *record = record_find_replica(instance->record, deploy->replicas[i]->id);
-        if (record)
-            fill_replica(instance->manager, deploy->replicas[i], record);
+        const struct replica *other =
+            instance_find_replica((struct instance *)instance, deploy->replicas[i]->id);
+        if (other)
+            fill_replica(instance->manager, deploy->replicas[i], other, revision->revision);
     }
     file->replica = xcalloc(1, sizeof *file->replica);
     file->replica->id = replica->record->id;
-    fill_replica(instance->manager, file->replica, replica->record);
+    fill_replica(instance->manager, file->replica, replica, revision->revision);
     file->replica->state = xstrdup("starting");
     return file;
 }

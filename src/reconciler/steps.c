@@ -15,11 +15,12 @@
 #define STEPS(X)                                                                                             \
     X(HOLD, "hold")                                                                                          \
     X(STOP, "stop")                                                                                          \
-    X(PUT_ASIDE, "put_aside") X(QUOTA, "quota") X(PROVISION, "provision") X(CREATE, "create")                \
-        X(START, "start") X(COMMIT, "commit") X(KEEP, "keep") X(REMOVE_OLD, "remove_old") X(FAIL, "fail")    \
-            X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back") X(RESTORE, "restore")                    \
-                X(REVIVE, "revive") X(UNDONE, "undone") X(UPDATE_FILES, "update_files")                      \
-                    X(REMOVE_DATA, "remove_data")
+    X(PUT_ASIDE, "put_aside")                                                                                \
+    X(QUOTA, "quota")                                                                                        \
+    X(PROVISION, "provision") X(CREATE, "create") X(START, "start") X(COMMIT, "commit") X(KEEP, "keep")      \
+        X(REMOVE_OLD, "remove_old") X(FAIL, "fail") X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back")  \
+            X(RESTORE, "restore") X(REVIVE, "revive") X(UNDONE, "undone") X(UPDATE_FILES, "update_files")    \
+                X(REMOVE_DATA, "remove_data")
 
 #define BEFORE(step, name) [STEP_##step] = "step." name ".before",
 #define AFTER(step, name)  [STEP_##step] = "step." name ".after",
@@ -124,13 +125,29 @@ static void provision(struct replica *r, const struct record_revision *revision,
     schema_free(&app_replica_instance_schema, file);
 }
 
-static void remove_data(struct replica *r)
+static void on_quota_released(const void *out, bool continues, const struct error *e, void *userdata)
 {
+    (void)out, (void)continues;
+    struct replica *r = userdata;
     struct manager *m = r->instance->manager;
+    if (e && e->class != ERROR_NOT_SUPPORTED) {
+        step_request_done(r, NULL, e);
+        return;
+    }
     _cleanup_free_ char *name = container_name(r);
     struct provisioner_remove_in in = {.container = name, .purge = r->instance->record->purge};
     r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
                               10 * CALL_TIMEOUT, on_answer, r);
+}
+
+/* The quota first: what is kept aside must not be limited by a project that nobody owns any more. */
+static void remove_data(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct quota_container_in in = {name};
+    r->request = manager_call(m, m->quota_socket, &quota_interface, "Release", &in, false, CALL_TIMEOUT,
+                              on_quota_released, r);
 }
 
 static void create(struct replica *r)
@@ -154,114 +171,6 @@ static void ask_last_words(struct replica *r)
     struct driver_logs_in in = {
         .instance = r->instance->record->name, .replica_id = r->record->id, .tail = 20};
     call_driver(r, "Tail", &in, 10 * USEC_PER_SEC);
-}
-
-/* --- the journal --- */
-
-/* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried again. */
-static bool journal(struct replica *r)
-{
-    struct error e = ERROR_INIT;
-    if (store_save(r->instance, &e) >= 0)
-        return true;
-    replica_retry_later(r, &e);
-    return false;
-}
-
-static void finish_step(struct replica *r)
-{
-    r->step = STEP_SETTLED;
-    r->attempt = r->quick = 0;
-    replica_kick(r);
-}
-
-static void commit(struct replica *r)
-{
-    struct record_replica before = *r->record;
-    r->record->applied_revision = replica_target_revision(r);
-    r->record->failed_revision = 0;
-    r->record->attempt = 0;
-    r->record->failure = NULL;
-    r->record->update_files = false;
-    stage_set(r, "container_running", "success", NULL);
-    if (!journal(r)) {
-        struct app_stage **stages = r->record->stages;
-        size_t n = r->record->n_stages;
-        *r->record = before;
-        r->record->stages = stages;
-        r->record->n_stages = n;
-        r->step = STEP_SETTLED;
-        return;
-    }
-    free(before.failure);
-    set_string(&r->message, NULL);
-    finish_step(r);
-}
-
-/* From now on the switch is being undone, whoever is killed. */
-static void begin_undo(struct replica *r, const char *reason, const char *stage)
-{
-    log_warning("%s/%lld: revision %lld failed: %s", r->instance->record->name, (long long)r->record->id,
-                (long long)replica_target_revision(r), reason);
-    r->record->rolling_back = true;
-    set_string(&r->record->failure, reason);
-    set_string(&r->message, reason);
-    stage_set(r, stage, "failed", reason);
-    r->restored = false;
-    r->step = STEP_SETTLED;
-    if (journal(r))
-        finish_step(r);
-}
-
-static void fail_with_last_words(struct replica *r, const struct driver_tail_out *tail)
-{
-    const struct driver_container *c = &r->current;
-    _cleanup_free_ char *reason = NULL;
-    if (c->state == DRIVER_MISSING)
-        reason = xstrdup(r->record->failure ?: "the container disappeared");
-    else if (c->oom_killed)
-        reason = xasprintf("killed for want of memory (limit %lld bytes)", (long long)c->memory_limit);
-    else
-        reason = xasprintf("exited with code %lld before its probation was over%s%s", (long long)c->exit_code,
-                           c->error && *c->error ? ": " : "", c->error ?: "");
-    for (size_t i = 0; tail && i < tail->n_lines; i++) {
-        char *longer = xasprintf("%s%s%s", reason, i ? "\n" : ":\n", tail->lines[i]);
-        free(reason);
-        reason = longer;
-    }
-    begin_undo(r, reason, "container_running");
-}
-
-static void undone(struct replica *r)
-{
-    struct record_replica *record = r->record;
-    struct record_replica before = *record;
-    bool fell_back = record->applied_revision != 0 && r->current.state != DRIVER_MISSING;
-    record->rolling_back = false;
-    if (fell_back)
-        record->failed_revision = r->instance->record->revision;
-    else
-        record->attempt++;
-    r->step = STEP_SETTLED;
-    if (!journal(r)) {
-        record->rolling_back = true;
-        record->failed_revision = before.failed_revision;
-        record->attempt = before.attempt;
-        return;
-    }
-    r->turn_taken = false;
-    r->quota_set = r->provisioned = r->restored = false;
-    if (!fell_back && replica_want(r) == WANT_RUN) {
-        /* Nothing to fall back on: again, with growing pauses. */
-        struct error e = ERROR_INIT;
-        error_fail(&e, EIO, "%s", record->failure ?: "the deploy failed");
-        r->attempt = (unsigned)record->attempt - 1;
-        replica_retry_later(r, &e);
-        r->attempt = 0;
-        instance_kick(r->instance);
-        return;
-    }
-    finish_step(r);
 }
 
 /* --- steps --- */
@@ -292,6 +201,7 @@ void step_start(struct replica *r, enum step step)
         rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
         break;
     case STEP_QUOTA:
+        r->turn_taken |= c->state == DRIVER_MISSING;
         ensure_quota(r);
         break;
     case STEP_PROVISION:
@@ -334,10 +244,10 @@ void step_start(struct replica *r, enum step step)
         ask_last_words(r);
         break;
     case STEP_COMMIT:
-        commit(r);
+        journal_commit(r);
         break;
     case STEP_UNDONE:
-        undone(r);
+        journal_undone(r);
         break;
     default:
         abort();
@@ -379,13 +289,15 @@ static void apply_effect(struct replica *r, const void *out)
         break;
     case STEP_QUOTA: {
         const struct quota_values *values = out;
-        free(r->quota);
-        r->quota = xasprintf("%lld bytes", (long long)values->hard);
+        free(r->record->quota);
+        r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
+        store_save_soon(r->instance);
         r->quota_set = true;
         break;
     }
     case STEP_PROVISION:
         r->provisioned = true;
+        r->record->update_files = false;
         stage_set(r, "provision", "success", NULL);
         break;
     case STEP_RESTORE:
@@ -437,8 +349,9 @@ static bool quota_may_be_missing(struct replica *r, const struct error *e)
         streq(config_string(r->instance->manager->context->config, "reconciler", "quota"), "required");
     if (r->step != STEP_QUOTA || e->class == ERROR_RETRY || required)
         return false;
-    free(r->quota);
-    r->quota = xasprintf("not enforced (%s)", e->message);
+    free(r->record->quota);
+    r->record->quota = xasprintf("not enforced (%s)", e->message);
+    store_save_soon(r->instance);
     r->quota_set = true;
     return true;
 }
@@ -456,7 +369,7 @@ static void step_failed(struct replica *r, const struct error *e)
     if (step == STEP_CREATE && e->class == ERROR_CONFLICT)
         r->stale = true; /* an inspection shows whose it is */
     else if (bringing_up && !committed && !patient && !r->record->rolling_back) {
-        begin_undo(r, e->message, stage);
+        journal_begin_undo(r, e->message, stage);
         return;
     }
     if (stage && e->errnum != ECONNRESET)
@@ -471,7 +384,7 @@ void step_request_done(struct replica *r, const void *out, const struct error *e
 {
     r->request = NULL;
     if (r->step == STEP_FAIL) {
-        fail_with_last_words(r, e ? NULL : out);
+        journal_fail(r, e ? NULL : out);
         return;
     }
     if (e && !quota_may_be_missing(r, e)) {
@@ -482,5 +395,5 @@ void step_request_done(struct replica *r, const void *out, const struct error *e
         apply_effect(r, out);
     if (after_names[r->step] && failpoint(after_names[r->step]) < 0)
         log_notice("failpoint: the answer is taken as lost");
-    finish_step(r);
+    step_finish(r);
 }

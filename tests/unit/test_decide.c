@@ -66,6 +66,8 @@ static void test_cases(void **state)
     in.old = &none;
     assert_int_equal(decide(&in), STEP_SETTLED);
     in.update_files = true;
+    assert_int_equal(decide(&in), STEP_QUOTA);
+    in.quota_set = true;
     assert_int_equal(decide(&in), STEP_UPDATE_FILES);
 
     in = input(&exited2, &exited1);

@@ -1,0 +1,123 @@
+/* The journal of a switch: what must be on disk before the next step is taken, so that whoever is killed, the next life knows
+ * that a revision proved itself, or that it failed and is being undone. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "manager.h"
+
+/* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried again. */
+static bool save_or_retry(struct replica *r)
+{
+    struct error e = ERROR_INIT;
+    if (store_save(r->instance, &e) >= 0)
+        return true;
+    replica_retry_later(r, &e);
+    return false;
+}
+
+void step_finish(struct replica *r)
+{
+    r->step = STEP_SETTLED;
+    r->attempt = r->quick = 0;
+    replica_kick(r);
+}
+
+static void set_applied_ports(struct record_replica *record)
+{
+    for (size_t i = 0; i < record->n_applied_ports; i++)
+        schema_free(&app_service_port_schema, record->applied_ports[i]);
+    record->n_applied_ports = 0;
+    for (size_t i = 0; i < record->n_ports; i++)
+        schema_copy(&app_service_port_schema, record->ports[i],
+                    schema_append(&record->applied_ports, &record->n_applied_ports, sizeof **record->ports));
+}
+
+/* Where it cannot be written down now, another probation after a restart is all that is lost. */
+void journal_commit(struct replica *r)
+{
+    struct error e = ERROR_INIT;
+    r->record->applied_revision = replica_target_revision(r);
+    r->record->failed_revision = 0;
+    r->record->attempt = 0;
+    set_string(&r->record->failure, NULL);
+    set_string(&r->message, NULL);
+    if (r->record->applied_revision == r->instance->record->revision)
+        set_applied_ports(r->record);
+    stage_set(r, "container_running", "success", NULL);
+    if (store_save(r->instance, &e) < 0) {
+        log_warning("%s", e.message);
+        store_save_soon(r->instance);
+    }
+    step_finish(r);
+}
+
+/* From now on the switch is being undone, whoever is killed. */
+void journal_begin_undo(struct replica *r, const char *reason, const char *stage)
+{
+    log_warning("%s/%lld: revision %lld failed: %s", r->instance->record->name, (long long)r->record->id,
+                (long long)replica_target_revision(r), reason);
+    r->record->rolling_back = replica_target_revision(r);
+    set_string(&r->record->failure, reason);
+    set_string(&r->message, reason);
+    stage_set(r, stage, "failed", reason);
+    r->restored = false;
+    r->step = STEP_SETTLED;
+    if (save_or_retry(r))
+        step_finish(r);
+}
+
+void journal_fail(struct replica *r, const struct driver_tail_out *tail)
+{
+    const struct driver_container *c = &r->current;
+    _cleanup_free_ char *reason = NULL;
+    if (c->state == DRIVER_MISSING)
+        reason = xstrdup(r->record->failure ?: "the container disappeared");
+    else if (c->oom_killed)
+        reason = xasprintf("killed for want of memory (limit %lld bytes)", (long long)c->memory_limit);
+    else
+        reason = xasprintf("exited with code %lld before its probation was over%s%s", (long long)c->exit_code,
+                           c->error && *c->error ? ": " : "", c->error ?: "");
+    for (size_t i = 0; tail && i < tail->n_lines; i++) {
+        char *longer = xasprintf("%s%s%s", reason, i ? "\n" : ":\n", tail->lines[i]);
+        free(reason);
+        reason = longer;
+    }
+    journal_begin_undo(r, reason, "container_running");
+}
+
+void journal_undone(struct replica *r)
+{
+    struct record_replica *record = r->record;
+    struct record_replica before = *record;
+    bool fell_back = record->applied_revision != 0 && r->current.state != DRIVER_MISSING;
+    bool overtaken = record->rolling_back != r->instance->record->revision; /* another one is wanted by now */
+    if (fell_back)
+        record->failed_revision = record->rolling_back;
+    else if (!overtaken)
+        record->attempt++;
+    record->rolling_back = 0;
+    if (overtaken)
+        set_string(&record->failure, NULL);
+    r->step = STEP_SETTLED;
+    if (!save_or_retry(r)) {
+        record->rolling_back = before.rolling_back;
+        record->failed_revision = before.failed_revision;
+        record->attempt = before.attempt;
+        return;
+    }
+    r->turn_taken = false;
+    r->quota_set = r->provisioned = r->restored = false;
+    if (!fell_back && !overtaken && replica_want(r) == WANT_RUN) {
+        /* Nothing to fall back on: again, with growing pauses. */
+        struct error e = ERROR_INIT;
+        error_fail(&e, EIO, "%s", record->failure ?: "the deploy failed");
+        r->attempt = (unsigned)record->attempt - 1;
+        replica_retry_later(r, &e);
+        r->attempt = 0;
+        instance_kick(r->instance);
+        return;
+    }
+    step_finish(r);
+}
