@@ -12,15 +12,15 @@
 #define CALL_TIMEOUT        (60 * USEC_PER_SEC)
 #define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
 
-#define STEPS(X)                                                                                             \
-    X(HOLD, "hold")                                                                                          \
-    X(STOP, "stop")                                                                                          \
-    X(PUT_ASIDE, "put_aside")                                                                                \
-    X(QUOTA, "quota")                                                                                        \
-    X(PROVISION, "provision") X(CREATE, "create") X(START, "start") X(COMMIT, "commit") X(KEEP, "keep")      \
-        X(REMOVE_OLD, "remove_old") X(FAIL, "fail") X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back")  \
-            X(RESTORE, "restore") X(REVIVE, "revive") X(UNDONE, "undone") X(UPDATE_FILES, "update_files")    \
-                X(REMOVE_DATA, "remove_data")
+/* clang-format off */
+#define STEPS(X) \
+    X(HOLD, "hold") X(STOP, "stop") X(PUT_ASIDE, "put_aside") \
+    X(QUOTA, "quota") X(PROVISION, "provision") X(CREATE, "create") \
+    X(START, "start") X(COMMIT, "commit") X(KEEP, "keep") \
+    X(REMOVE_OLD, "remove_old") X(FAIL, "fail") X(REMOVE_NEW, "remove_new") \
+    X(BRING_BACK, "bring_back") X(RESTORE, "restore") X(REVIVE, "revive") \
+    X(UNDONE, "undone") X(UPDATE_FILES, "update_files") X(REMOVE_DATA, "remove_data")
+/* clang-format on */
 
 #define BEFORE(step, name) [STEP_##step] = "step." name ".before",
 #define AFTER(step, name)  [STEP_##step] = "step." name ".after",
