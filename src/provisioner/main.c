@@ -1,0 +1,41 @@
+/* provisioner: the directories of replicas.
+ *
+ * Job: makes, fills, updates and removes {app_path}/{container} with what a container finds under /home and
+ *   /opt, and keeps, gives back or deletes the data of removed replicas.
+ * Privileges: root with CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER; no network. Called by the reconciler, with
+ *   names of containers: it builds every path itself.
+ * Failures: what tenants put into their directories is hostile (tenant.h). It may be killed at any time: a
+ *   request is repeated, a directory has its final name only when it is complete, deletions are finished at
+ *   the next start. A full disk is one error, and the old app_replica.json stays. */
+#include "lib/api/workers.h"
+#include "lib/service/service.h"
+#include "provisioner/manager.h"
+#include "provisioner/methods.h"
+
+static const char *const failpoints[] = {
+    "provision.opened",    /* the container's directory, or what becomes it, is there */
+    "directories.made",    /* opt, home, action, .innerstack are there */
+    "files.staged",        /* all files are written under temporary names */
+    "files.published",     /* one more file has its name */
+    "provision.filled",    /* everything is in place */
+    "provision.published", /* the directory has the container's name */
+    "remove.kept",         /* the directory was renamed to be kept */
+    "remove.hidden",       /* one more directory was renamed to be deleted */
+    "remove.deleted",      /* one more directory was deleted */
+    NULL,
+};
+
+static const struct service service = {
+    .name = "provisioner",
+    .interface = &provisioner_interface,
+    .handlers = provisioner_handlers,
+    .failpoints = failpoints,
+    .start = manager_start,
+    .busy = manager_busy,
+    .stop = manager_stop,
+};
+
+int main(int argc, char **argv)
+{
+    return service_main(&service, argc, argv);
+}

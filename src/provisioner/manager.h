@@ -1,0 +1,20 @@
+/* The process's state: where the replicas lie, and the work that goes on. */
+#pragma once
+
+#include "lib/service/service.h"
+#include "provisioner/jobs.h"
+
+struct manager {
+    const struct tree *tree; /* the context's; of the loop alone */
+    char *apps;              /* the app path; for the threads too */
+    uint64_t keep_removed_usec;
+    int lock_fd; /* on the app path: one provisioner per app path */
+    struct jobs *jobs;
+};
+
+int manager_start(struct service_context *context, struct error *e);
+bool manager_busy(void *userdata);
+void manager_stop(void *userdata);
+
+/* Begins to delete kept data that has been kept long enough. */
+void manager_expire(struct manager *manager);

@@ -1,0 +1,260 @@
+/* Handlers: what is asked for is checked here, in the loop, and done in a job of its container. */
+#include "provisioner/methods.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "lib/api/workers.h"
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "provisioner/apps.h"
+#include "provisioner/manager.h"
+#include "provisioner/removal.h"
+#include "provisioner/replica.h"
+
+struct request;
+
+struct operation {
+    const char *name;
+    int (*work)(struct request *request);   /* in the thread */
+    void (*reply)(struct request *request); /* in the loop, on success, while the caller is there */
+    bool removes;                           /* kept data is looked at afterwards */
+};
+
+struct request {
+    struct job job;
+    const struct operation *operation;
+    struct manager *manager;
+    struct varlink_call *call; /* NULL: the caller has gone */
+    char *apps, *container;
+    char *json, *ininit, *inagent;
+    bool restored;
+    char *kept;
+    int result;
+    struct error e;
+};
+
+static void request_free(struct request *q)
+{
+    free(q->apps);
+    free(q->container);
+    free(q->json);
+    free(q->ininit);
+    free(q->inagent);
+    free(q->kept);
+    free(q);
+}
+DEFINE_CLEANUP(struct request *, request_free);
+
+static void request_work(struct job *job)
+{
+    struct request *q = (struct request *)job;
+    q->result = q->operation->work(q);
+}
+
+static void request_done(struct job *job)
+{
+    struct request *q = (struct request *)job;
+    struct varlink_call *call = TAKE_PTR(q->call);
+    if (call)
+        varlink_call_on_gone(call, NULL, NULL);
+    if (q->result < 0)
+        log_warning("%s: %s", q->operation->name, q->e.message);
+    if (call && q->result < 0) {
+        varlink_error(call, &q->e);
+    } else if (call) {
+        q->call = call;
+        q->operation->reply(q);
+    }
+    if (q->result >= 0 && q->operation->removes)
+        manager_expire(q->manager);
+    request_free(q);
+}
+
+/* The work goes on: what was begun is finished or found by the next request. */
+static void on_gone(struct varlink_call *call, void *userdata)
+{
+    (void)call;
+    struct request *q = userdata;
+    q->call = NULL;
+}
+
+static int request_new(const struct operation *operation, struct manager *m, struct varlink_call *call,
+                       const char *container, struct request **ret, struct error *e)
+{
+    int r = apps_check_container(container, e);
+    if (r < 0)
+        return r;
+    struct request *q = xcalloc(1, sizeof *q);
+    *q = (struct request){.job = {.work = request_work, .done = request_done},
+                          .operation = operation,
+                          .manager = m,
+                          .call = call,
+                          .apps = xstrdup(m->apps),
+                          .container = xstrdup(container)};
+    q->job.key = q->container;
+    *ret = q;
+    return 0;
+}
+
+static int request_start(struct request *q)
+{
+    varlink_call_on_gone(q->call, on_gone, q);
+    jobs_add(q->manager->jobs, &q->job);
+    return 0;
+}
+
+/* Text of app_replica.json, for a replica that is the container's. A new container's state is "starting". */
+static int make_json(const char *container, const struct app_replica_instance *replica, bool starting,
+                     char **ret, struct error *e)
+{
+    const struct app_instance *app = replica->app;
+    if (!app || !app->meta || !app->meta->name || !replica->replica)
+        return error_refuse(e, EINVAL, "%s: the replica lacks app.meta.name or replica", container);
+    _cleanup_free_ char *name = app_container_name(app->meta->name, replica->replica->id);
+    if (!streq(name, container))
+        return error_refuse(e, EINVAL, "%s: the replica given is that of '%s'", container, name);
+    json_t *json = schema_pack(&app_replica_instance_schema, replica);
+    if (starting)
+        json_object_set_new(json_object_get(json, "replica"), "state", json_string("starting"));
+    _cleanup_free_ char *text = json_dumps(json, JSON_INDENT(2));
+    json_decref(json);
+    if (!text)
+        abort();
+    *ret = xasprintf("%s\n", text);
+    return 0;
+}
+
+/* Both the packages' and the runtime's names of an architecture are understood. */
+static int find_programs(struct request *q, const char *arch, struct error *e)
+{
+    static const char *const names[][2] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}};
+    arch = arch ?: HOSTLET_ARCH;
+    if (!*arch || strspn(arch, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(arch) || strlen(arch) > 32)
+        return error_refuse(e, EINVAL, "'%.64s' is no architecture", arch);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (streq(arch, names[i][0]))
+            arch = names[i][1];
+    _cleanup_free_ char *program = xasprintf("inagent-linux-%s", arch);
+    q->inagent = tree_program(q->manager->tree, program);
+    q->ininit = xasprintf("%s/ininit", q->manager->tree->data);
+    return 0;
+}
+
+/* --- Provision --- */
+
+static int provision_work(struct request *q)
+{
+    struct replica_content content = {q->json, q->ininit, q->inagent};
+    return replica_provision(q->apps, q->container, &content, &q->restored, &q->e);
+}
+
+static void provision_reply(struct request *q)
+{
+    _cleanup_free_ char *path = xasprintf("%s/%s", q->apps, q->container);
+    if (q->restored)
+        log_info("%s: took its kept data back", q->container);
+    varlink_reply(q->call, &(struct provisioner_provision_out){.path = path, .restored = q->restored});
+}
+
+static int on_provision(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    static const struct operation operation = {"Provision", provision_work, provision_reply, false};
+    const struct provisioner_provision_in *i = in;
+    _cleanup_(cleanup_request_free) struct request *q = NULL;
+    int r = request_new(&operation, userdata, call, i->container, &q, e);
+    if (r >= 0)
+        r = make_json(i->container, i->replica, true, &q->json, e);
+    if (r >= 0)
+        r = find_programs(q, i->arch, e);
+    return r < 0 ? r : request_start(TAKE_PTR(q));
+}
+
+/* --- Update --- */
+
+static int update_work(struct request *q)
+{
+    struct replica_content content = {.json = q->json};
+    return replica_update(q->apps, q->container, &content, &q->e);
+}
+
+static void update_reply(struct request *q)
+{
+    varlink_reply(q->call, NULL);
+}
+
+static int on_update(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    static const struct operation operation = {"Update", update_work, update_reply, false};
+    const struct provisioner_update_in *i = in;
+    _cleanup_(cleanup_request_free) struct request *q = NULL;
+    int r = request_new(&operation, userdata, call, i->container, &q, e);
+    if (r >= 0)
+        r = make_json(i->container, i->replica, false, &q->json, e);
+    return r < 0 ? r : request_start(TAKE_PTR(q));
+}
+
+/* --- Remove --- */
+
+static int keep_work(struct request *q)
+{
+    return removal_keep(q->apps, q->container, &q->kept, &q->e);
+}
+
+static int purge_work(struct request *q)
+{
+    return removal_purge(q->apps, q->container, &q->e);
+}
+
+static void remove_reply(struct request *q)
+{
+    _cleanup_free_ char *kept = q->kept ? xasprintf("%s/%s", q->apps, q->kept) : NULL;
+    varlink_reply(q->call, &(struct provisioner_remove_out){.kept = kept});
+}
+
+static int on_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    static const struct operation keep = {"Remove", keep_work, remove_reply, true};
+    static const struct operation purge = {"Remove", purge_work, remove_reply, true};
+    const struct provisioner_remove_in *i = in;
+    struct request *q = NULL;
+    int r = request_new(i->purge ? &purge : &keep, userdata, call, i->container, &q, e);
+    return r < 0 ? r : request_start(q);
+}
+
+/* --- List --- */
+
+static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    struct manager *m = userdata;
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL, "the list comes as a stream: the call must set 'more'");
+    _cleanup_close_ int apps = apps_open(m->apps, e);
+    int r = apps < 0 ? apps : apps_list(apps, &entries, &n, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        if (!entries[i].container)
+            continue;
+        _cleanup_free_ char *path = xasprintf("%s/%s", m->apps, entries[i].name);
+        varlink_notify(call, &(struct provisioner_list_out){.container = entries[i].container,
+                                                            .path = path,
+                                                            .removed = entries[i].removed,
+                                                            .removed_at = entries[i].removed_at});
+    }
+    apps_list_free(entries, n);
+    varlink_reply(call, &(struct provisioner_list_out){.container = NULL});
+    return 0;
+}
+
+const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision},
+                                                        {"Update", on_update},
+                                                        {"Remove", on_remove},
+                                                        {"List", on_list},
+                                                        {NULL, NULL}};

@@ -1,0 +1,238 @@
+/* The directory of one replica; see replica.h.
+ *
+ *   CONTAINER            root 0700: setuid files that a container's root may make are out of reach for the
+ *                        host's users; no tenant can rename what is in it
+ *     opt                2048, bound to /opt
+ *     home               root, bound to /home
+ *       action           2048: from here on everything is the tenant's to swap
+ *         .innerstack    root, group 2048, 0750
+ *           app_replica.json, ininit, inagent */
+#include "provisioner/replica.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "provisioner/apps.h"
+#include "provisioner/tenant.h"
+
+#define ACTION       2048 /* user and group of the application in the container */
+#define ATTEMPTS     20
+#define PROGRAM_MAX  ((size_t)64 << 20) /* bytes */
+#define OURS_IN_HOME "home/action/.innerstack"
+
+#define MODE(u, g, m, ...)                                                                                   \
+    {                                                                                                        \
+        .uid = u, .gid = g, .mode = m, __VA_ARGS__                                                           \
+    }
+
+static const struct tenant_mode container_mode = MODE(0, 0, 0700, .ours = true);
+static const struct tenant_mode opt_mode = MODE(ACTION, ACTION, 0755);
+static const struct tenant_mode home_mode = MODE(0, 0, 0755, .ours = true);
+static const struct tenant_mode action_mode = MODE(ACTION, ACTION, 0755, .replace = true);
+static const struct tenant_mode innerstack_mode = MODE(0, ACTION, 0750, .ours = true, .replace = true);
+static const struct tenant_mode json_mode = MODE(0, ACTION, 0640);
+static const struct tenant_mode program_mode = MODE(0, 0, 0755);
+
+struct directories {
+    int opt, home, action, innerstack;
+    bool made;
+};
+
+static void directories_clear(struct directories *d)
+{
+    close_fd(d->opt);
+    close_fd(d->home);
+    close_fd(d->action);
+    close_fd(d->innerstack);
+}
+
+static int open_directories(int container, struct directories *d, struct error *e)
+{
+    d->opt = tenant_directory(container, "opt", &opt_mode, &d->made, e);
+    if (d->opt < 0)
+        return d->opt;
+    d->home = tenant_directory(container, "home", &home_mode, &d->made, e);
+    if (d->home < 0)
+        return d->home;
+    d->action = tenant_directory(d->home, "action", &action_mode, &d->made, e);
+    if (d->action < 0)
+        return d->action;
+    d->innerstack = tenant_directory(d->action, ".innerstack", &innerstack_mode, &d->made, e);
+    return d->innerstack < 0 ? d->innerstack : 0;
+}
+
+struct file_source {
+    const char *name, *data;
+    size_t size;
+    const struct tenant_mode *mode;
+};
+
+static int sync_directories(int container, const struct directories *d, bool files, struct error *e)
+{
+    const int fds[] = {d->innerstack, d->action, d->home, d->opt, container};
+    size_t n = d->made ? ARRAY_SIZE(fds) : files ? 1 : 0;
+    for (size_t i = 0; i < n; i++)
+        if (fsync(fds[i]) < 0)
+            return error_os(e, errno, "cannot sync the replica's directories");
+    return 0;
+}
+
+/* All files are written before the first gets its name: a full disk changes nothing. */
+static int write_files(int container, const struct directories *d, const struct file_source *sources,
+                       size_t n, struct tenant_file *files, struct error *e)
+{
+    int r = 0;
+    bool changed = false;
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        r = tenant_file_stage(d->innerstack, sources[i].name, sources[i].data, sources[i].size,
+                              sources[i].mode, &files[i], e);
+        changed |= files[i].fd >= 0;
+    }
+    if (r >= 0)
+        r = apps_failpoint("files.staged", e);
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = tenant_file_sync(&files[i], e);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        r = tenant_file_publish(&files[i], e);
+        if (r >= 0)
+            r = apps_failpoint("files.published", e);
+    }
+    if (r >= 0)
+        r = sync_directories(container, d, changed, e);
+    if (r < 0)
+        return r;
+    /* The tenant may have put another directory in the place of the one that we worked in. */
+    for (size_t i = 0; i < n; i++)
+        if (!tenant_file_in_place(&files[i]))
+            return TENANT_SWAPPED;
+    return tenant_same(container, OURS_IN_HOME, d->innerstack) ? 0 : TENANT_SWAPPED;
+}
+
+/* One attempt to make everything below the container's directory as it should be. */
+static int fill_once(int container, const struct file_source *sources, size_t n, struct error *e)
+{
+    struct tenant_file files[3] = {TENANT_FILE_INIT, TENANT_FILE_INIT, TENANT_FILE_INIT};
+    _cleanup_(directories_clear) struct directories d = {-1, -1, -1, -1, false};
+    int r = open_directories(container, &d, e);
+    if (r >= 0)
+        r = apps_failpoint("directories.made", e);
+    if (r >= 0)
+        r = write_files(container, &d, sources, n, files, e);
+    for (size_t i = 0; i < n; i++)
+        tenant_file_clear(&files[i]);
+    return r;
+}
+
+/* What the administrator installed may be reached by symlinks. */
+static int read_program(const char *path, char **ret, size_t *ret_size, struct error *e)
+{
+    _cleanup_free_ char *real = realpath(path, NULL);
+    if (!real)
+        return error_os(e, errno, "cannot open '%s', which every container needs", path);
+    return read_file_at(AT_FDCWD, real, PROGRAM_MAX, ret, ret_size, e);
+}
+
+static int fill(int container, const struct replica_content *content, struct error *e)
+{
+    _cleanup_free_ char *ininit = NULL, *inagent = NULL;
+    struct file_source sources[3] = {
+        {"app_replica.json", content->json, strlen(content->json), &json_mode},
+        {"ininit", NULL, 0, &program_mode},
+        {"inagent", NULL, 0, &program_mode},
+    };
+    size_t n = content->ininit ? 3 : 1;
+    int r = n < 3 ? 0 : read_program(content->ininit, &ininit, &sources[1].size, e);
+    if (r >= 0 && n == 3)
+        r = read_program(content->inagent, &inagent, &sources[2].size, e);
+    sources[1].data = ininit;
+    sources[2].data = inagent;
+    if (r < 0)
+        return r;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        r = fill_once(container, sources, n, e);
+        if (r != TENANT_SWAPPED)
+            return r;
+    }
+    return error_retry(e, EAGAIN, "'" OURS_IN_HOME "' is changed by the application all the time");
+}
+
+/* Opens CONTAINER itself, or the directory that becomes it. */
+static int open_container(int apps, const char *name, struct error *e)
+{
+    bool made = false;
+    return tenant_directory(apps, name, &container_mode, &made, e);
+}
+
+/* The directory gets the container's name only when it is complete: what a killed process leaves is never
+ * taken for a replica's. */
+static int fill_and_publish(int apps, const char *name, const char *container,
+                            const struct replica_content *content, struct error *e)
+{
+    _cleanup_close_ int fd = open_container(apps, name, e);
+    if (fd < 0)
+        return fd;
+    int r = apps_failpoint("provision.opened", e);
+    if (r >= 0)
+        r = fill(fd, content, e);
+    if (r >= 0)
+        r = apps_failpoint("provision.filled", e);
+    if (r < 0 || streq(name, container))
+        return r;
+    if (renameat2(apps, name, apps, container, RENAME_NOREPLACE) < 0)
+        return error_os(e, errno, "cannot rename '%s' to '%s'", name, container);
+    r = apps_failpoint("provision.published", e);
+    return r < 0 ? r : apps_sync(apps, e);
+}
+
+static int provision(int apps, const char *container, const struct replica_content *content,
+                     bool *ret_restored, struct error *e)
+{
+    int r = apps_exists(apps, container, e);
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        r = fill_and_publish(apps, container, container, content, e);
+        return r < 0 ? r : apps_sync(apps, e); /* whoever gave it its name may have been killed just then */
+    }
+    _cleanup_free_ char *kept = NULL, *making = xasprintf(APPS_MAKING "%s", container);
+    r = apps_newest_kept(apps, container, &kept, e);
+    if (r < 0)
+        return r;
+    r = fill_and_publish(apps, kept ?: making, container, content, e);
+    if (r < 0 && !kept)
+        (void)remove_tree_at(apps, making, NULL); /* it may fill a full disk; else at the next start */
+    if (r >= 0)
+        *ret_restored = kept != NULL;
+    return r;
+}
+
+int replica_provision(const char *app_path, const char *container, const struct replica_content *content,
+                      bool *ret_restored, struct error *e)
+{
+    bool restored = false;
+    _cleanup_close_ int apps = apps_open(app_path, e);
+    int r = apps < 0 ? apps : provision(apps, container, content, &restored, e);
+    if (r < 0)
+        return error_prefix(e, "%s", container);
+    *ret_restored = restored;
+    return 0;
+}
+
+int replica_update(const char *app_path, const char *container, const struct replica_content *content,
+                   struct error *e)
+{
+    _cleanup_close_ int apps = apps_open(app_path, e);
+    int r = apps < 0 ? apps : apps_exists(apps, container, e);
+    if (r == 0)
+        r = error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no such replica");
+    _cleanup_close_ int fd = r < 0 ? r : open_container(apps, container, e);
+    if (r >= 0)
+        r = fd < 0 ? fd : fill(fd, content, e);
+    return r < 0 ? error_prefix(e, "%s", container) : 0;
+}

@@ -1,0 +1,21 @@
+/* The directory of one replica: made, filled, taken back. */
+#pragma once
+
+#include "lib/basic/error.h"
+
+/* What app_replica.json shall hold and, for a container that is to be made, the two programs beside it. All
+ * texts are borrowed. */
+struct replica_content {
+    const char *json;
+    const char *ininit;  /* path to copy from; NULL: app_replica.json alone (Update) */
+    const char *inagent; /* the same */
+};
+
+/* Makes the directory complete, from the newest kept data where there is some. Repeating it is fine at any
+ * time: what is as it should be is not written. *ret_restored: kept data was taken back. */
+int replica_provision(const char *app_path, const char *container, const struct replica_content *content,
+                      bool *ret_restored, struct error *e);
+
+/* Rewrites app_replica.json of a replica that is there. */
+int replica_update(const char *app_path, const char *container, const struct replica_content *content,
+                   struct error *e);
