@@ -14,7 +14,8 @@ static struct {
     const char *name;
     enum log_format format;
     enum log_level max;
-} state = {"hostlet", LOG_FORMAT_PLAIN, LOG_LEVEL_INFO};
+    void (*writer)(const char *line, size_t size);
+} state = {"hostlet", LOG_FORMAT_PLAIN, LOG_LEVEL_INFO, NULL};
 
 static const char *const format_names[] = {"auto", "plain", "journal", "json"};
 static const char *const level_names[] = {NULL, NULL, NULL, "error", "warning", "notice", "info", "debug"};
@@ -26,6 +27,11 @@ void log_open(const char *name, enum log_format format, enum log_level max)
     state.name = name;
     state.format = format;
     state.max = max;
+}
+
+void log_set_writer(void (*writer)(const char *line, size_t size))
+{
+    state.writer = writer;
 }
 
 void log_set_max_level(enum log_level max)
@@ -128,7 +134,9 @@ _printf_(2, 0) static void log_writev(enum log_level level, const char *fmt, va_
     _cleanup_free_ char *line = log_line(state.name, level, text);
     /* One write per line, so that lines of several processes do not mix. A lost line is not worth an error.
      */
-    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+    if (state.writer)
+        state.writer(line, strlen(line));
+    else if (write(STDERR_FILENO, line, strlen(line)) < 0)
         errno = 0;
     errno = saved;
 }

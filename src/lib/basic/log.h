@@ -29,6 +29,10 @@ void log_write(enum log_level level, const char *fmt, ...) _printf_(2, 3);
  * name, the level and the text. The caller frees. */
 char *log_line(const char *name, enum log_level level, const char *text);
 
+/* Where our own finished lines go instead of standard error: for the supervisor, which must not block on it. NULL
+ * puts standard error back. */
+void log_set_writer(void (*writer)(const char *line, size_t size));
+
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)

@@ -236,6 +236,14 @@ void config_range(const struct config *config, const char *section, const char *
     *ret_max = v->high;
 }
 
+bool config_has_section(const char *section)
+{
+    for (const struct config_key *key = config_keys; key->section; key++)
+        if (streq(key->section, section))
+            return true;
+    return false;
+}
+
 char *config_section_text(const struct config *config, const char *section)
 {
     char *text = NULL;

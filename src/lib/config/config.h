@@ -45,6 +45,8 @@ bool config_bool(const struct config *config, const char *section, const char *n
 void config_range(const struct config *config, const char *section, const char *name, int64_t *ret_min,
                   int64_t *ret_max);
 
+bool config_has_section(const char *section);
+
 /* One value checked: for service.conf, manifests and flags that use the same forms. */
 int parse_duration(const char *text, uint64_t *ret_usec);
 int parse_size(const char *text, int64_t *ret_bytes);

@@ -43,6 +43,7 @@ void service_conf_free(struct service_conf *conf)
     free_strings(conf->peers, conf->n_peers);
     free(conf->peer_ids);
     free_strings(conf->needs, conf->n_needs);
+    free_strings(conf->config_sections, conf->n_config_sections);
     free(conf->text);
     free(conf);
 }
@@ -80,7 +81,8 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
     } const lists[] = {{"groups", &c->groups, &c->n_groups},
                        {"capabilities", &c->capabilities, &c->n_capabilities},
                        {"peers", &c->peers, &c->n_peers},
-                       {"needs", &c->needs, &c->n_needs}};
+                       {"needs", &c->needs, &c->n_needs},
+                       {"config_sections", &c->config_sections, &c->n_config_sections}};
     struct {
         const char *key;
         uint64_t *to;
@@ -160,6 +162,22 @@ static int resolve_names(struct service_conf *c, const char *path, struct error 
     return r;
 }
 
+/* What cannot be seen line by line. */
+static int check_whole(struct service_conf *c, const char *path, struct error *e)
+{
+    if (!c->exec)
+        return error_refuse(e, EINVAL, "%s: 'exec' is missing", path);
+    if (c->start == START_DEMAND && !c->socket)
+        return error_refuse(e, EINVAL, "%s: start = demand needs a 'socket'", path);
+    for (size_t i = 0; i < c->n_config_sections; i++)
+        if (!config_has_section(c->config_sections[i]))
+            return error_refuse(e, EINVAL, "%s: config_sections: hostlet.conf has no section [%s]", path,
+                                c->config_sections[i]);
+    if (c->n_config_sections == 0)
+        split_words(c->name, &c->config_sections, &c->n_config_sections);
+    return 0;
+}
+
 static char *find_directory(const struct tree *tree, const char *name)
 {
     struct stat st;
@@ -181,8 +199,8 @@ int service_conf_load(const struct tree *tree, const char *name, struct service_
     struct reading reading = {.conf = c, .path = path, .text = open_memstream(&c->text, &size)};
     int r = ini_read(path, on_value, &reading, e);
     fclose(reading.text);
-    if (r >= 0 && !c->exec)
-        r = error_refuse(e, EINVAL, "%s: 'exec' is missing", path);
+    if (r >= 0)
+        r = check_whole(c, path, e);
     if (r >= 0)
         r = resolve_names(c, path, e);
     if (r < 0) {

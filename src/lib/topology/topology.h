@@ -29,6 +29,10 @@ struct service_conf {
     char **needs; /* services that are started before, and stopped after this one */
     size_t n_needs;
     enum start_mode start;
+    char **
+        config_sections; /* of hostlet.conf that it reads, beside [hostlet]: a change there restarts it; by default the
+                               one of its own name */
+    size_t n_config_sections;
     uint64_t idle_timeout_usec, stop_timeout_usec, ready_timeout_usec;
     char *text; /* normalised, to see whether something changed */
 };
