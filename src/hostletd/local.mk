@@ -1,1 +1,20 @@
-# src/hostletd
+# src/hostletd: the supervisor.
+HOSTLETD_PURE = \
+	src/hostletd/lines.c src/hostletd/lines.h \
+	src/hostletd/policy.c src/hostletd/policy.h
+
+sbin_PROGRAMS += hostletd
+hostletd_SOURCES = $(HOSTLETD_PURE) \
+	src/hostletd/down.c \
+	src/hostletd/logs.c src/hostletd/logs.h \
+	src/hostletd/main.c \
+	src/hostletd/manager.c src/hostletd/manager.h \
+	src/hostletd/methods.c src/hostletd/methods.h \
+	src/hostletd/places.c src/hostletd/places.h \
+	src/hostletd/reload.c src/hostletd/reload.h \
+	src/hostletd/service.c src/hostletd/service.h \
+	src/hostletd/setup.c src/hostletd/setup.h \
+	src/hostletd/sockets.c \
+	src/hostletd/spawn.c src/hostletd/spawn.h \
+	src/hostletd/users.c
+hostletd_LDADD = $(BASE_LIBS)

@@ -163,7 +163,7 @@ class Tree:
         return (self.once / name).exists()
 
     def socket(self, service):
-        return self.prefix / "run" / f"{service}.sock"
+        return self.prefix / "run" / f"{'supervisor' if service == 'hostletd' else service}.sock"
 
     def call(self, service, method, **parameters):
         """One Varlink call to a service; a method without an interface is one of the service's own."""

@@ -1,0 +1,42 @@
+/* Answers in place of a service that is down or given up, so that its callers learn it at once instead of waiting. */
+#include <errno.h>
+
+#include "hostletd/service.h"
+#include "lib/basic/log.h"
+
+static void answer(struct error *e, void *userdata)
+{
+    const struct service *s = userdata;
+    error_set(e, ERROR_SERVICE_DOWN, ESHUTDOWN, "service '%s' is %s%s%s", s->name,
+              s->state == SERVICE_FAILED ? "given up" : "stopped", s->reason ? ": " : "",
+              s->reason ? s->reason : "");
+}
+
+static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
+{
+    (void)gid, (void)pid;
+    const struct service *s = userdata;
+    return service_conf_peer_allowed(s->conf, uid);
+}
+
+void service_answer_down(struct service *s)
+{
+    if (s->down || s->listen_fd < 0)
+        return;
+    struct varlink_server_options options = {.interface = &varlink_common_interface,
+                                             .userdata = s,
+                                             .peer_allowed = peer_allowed,
+                                             .answer_all = answer};
+    struct error e = ERROR_INIT;
+    if (varlink_server_new(s->manager->event, &options, &s->down) < 0 ||
+        varlink_server_listen(s->down, s->listen_fd, &e) < 0) {
+        log_warning("callers of %s are left waiting: %s", s->name, e.message);
+        service_stop_answering(s);
+    }
+}
+
+void service_stop_answering(struct service *s)
+{
+    varlink_server_free(s->down);
+    s->down = NULL;
+}

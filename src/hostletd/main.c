@@ -1,0 +1,226 @@
+/* hostletd: the supervisor of the tree.
+ *
+ * Job: holds the listening sockets of all services, starts their processes in the order of their needs or at the first
+ *   call, waits for their readiness, starts them again when they end, stops them in reverse order, reaps everything, and
+ *   writes their lines to its standard error.
+ * Privileges: root, never jailed. It parses nothing from outside: its configuration is the administrator's, its callers
+ *   are root.
+ * Failures: when it dies its children end with it (lifeline and parent-death signal), containers run on, and the next
+ *   start recovers everything; there is no state but the lock, the pid file and the tree's id. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "hostletd/logs.h"
+#include "hostletd/manager.h"
+#include "hostletd/setup.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+
+static const char *const failpoints[] = {"boot.before_services", "boot.before_ready", NULL};
+
+enum mode { MODE_RUN, MODE_SETUP, MODE_CHECK };
+
+struct arguments {
+    const char *prefix, *services, *libexec;
+    enum log_format log_format;
+    int notification_fd;
+    enum mode mode;
+};
+
+static void print_help(void)
+{
+    printf(
+        "Usage: hostletd [OPTION…]\n\n"
+        "The supervisor of hostlet's tree, in the foreground; see hostletd(8).\n\n"
+        "      --prefix DIR            the tree below DIR instead of the system's places ($HOSTLET_PREFIX)\n"
+        "      --services DIR          where the service directories lie ($HOSTLET_SERVICES)\n"
+        "      --libexec DIR           where the programs lie ($HOSTLET_LIBEXEC)\n"
+        "      --log-format FORMAT     auto, plain, journal or json\n"
+        "      --notification-fd N     write a newline to descriptor N when the tree is up (s6)\n"
+        "      --setup                 make the tree's directories and id, and exit\n"
+        "      --check                 check the configuration and the services, and exit\n"
+        "      --failpoints            list the failpoints (test builds) and exit\n"
+        "      --version, --help\n\n"
+        "SIGHUP reads the configuration anew, SIGTERM stops the tree and leaves containers running.\n");
+}
+
+static void parse_arguments(int argc, char **argv, struct arguments *a)
+{
+    enum {
+        PREFIX = 256,
+        SERVICES,
+        LIBEXEC,
+        LOG_FORMAT,
+        NOTIFICATION_FD,
+        SETUP,
+        CHECK,
+        FAILPOINTS,
+        SHOW_VERSION
+    };
+    static const struct option options[] = {{"prefix", required_argument, NULL, PREFIX},
+                                            {"services", required_argument, NULL, SERVICES},
+                                            {"libexec", required_argument, NULL, LIBEXEC},
+                                            {"log-format", required_argument, NULL, LOG_FORMAT},
+                                            {"notification-fd", required_argument, NULL, NOTIFICATION_FD},
+                                            {"setup", no_argument, NULL, SETUP},
+                                            {"check", no_argument, NULL, CHECK},
+                                            {"failpoints", no_argument, NULL, FAILPOINTS},
+                                            {"version", no_argument, NULL, SHOW_VERSION},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int64_t number;
+    *a = (struct arguments){.log_format = LOG_FORMAT_AUTO, .notification_fd = -1};
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        switch (c) {
+        case PREFIX:
+            a->prefix = optarg;
+            break;
+        case SERVICES:
+            a->services = optarg;
+            break;
+        case LIBEXEC:
+            a->libexec = optarg;
+            break;
+        case LOG_FORMAT:
+            if (log_format_from_string(optarg, &a->log_format) < 0)
+                fatal(EXIT_USAGE, "--log-format: unknown format '%s'", optarg);
+            break;
+        case NOTIFICATION_FD:
+            if (parse_int64(optarg, 0, 65535, &number) < 0 || fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
+                fatal(EXIT_USAGE, "--notification-fd: '%s' is no open descriptor", optarg);
+            a->notification_fd = (int)number;
+            break;
+        case SETUP:
+            a->mode = MODE_SETUP;
+            break;
+        case CHECK:
+            a->mode = MODE_CHECK;
+            break;
+        case FAILPOINTS:
+            failpoint_list();
+            exit(EXIT_OK);
+        case SHOW_VERSION:
+            printf("hostletd (hostlet) %s\n", PACKAGE_VERSION);
+            exit(EXIT_OK);
+        case 'h':
+            print_help();
+            exit(EXIT_OK);
+        default:
+            exit(EXIT_USAGE);
+        }
+    if (optind < argc)
+        fatal(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
+}
+
+/* Descriptors that someone left open are not ours, and would be where our children expect theirs. */
+static int start_clean(struct manager *m, const struct arguments *a, struct error *e)
+{
+    sigset_t blocked;
+    umask(0022);
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGCHLD);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGHUP);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    if (a->notification_fd >= 0) {
+        m->notification_fd = fcntl(a->notification_fd, F_DUPFD_CLOEXEC, SPAWN_FIRST_FREE);
+        if (m->notification_fd < 0)
+            return error_os(e, errno, "cannot keep the notification descriptor");
+        close_range(3, (unsigned)m->notification_fd - 1, 0);
+    }
+    close_range(m->notification_fd < 0 ? 3 : (unsigned)m->notification_fd + 1, ~0U, 0);
+    return 0;
+}
+
+static int prepare(struct manager *m, const struct arguments *a, struct topology *topology, struct error *e)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+    int r = tree_init(&m->tree, a->prefix, a->services, a->libexec, e);
+    if (r >= 0)
+        r = config_load(&m->tree, &m->config, e);
+    if (r >= 0)
+        r = topology_load(&m->tree, topology, e);
+    if (r >= 0)
+        r = setup_find_group(&m->group, e);
+    if (r < 0 || a->mode == MODE_CHECK)
+        return r;
+    log_level_from_string(config_string(m->config, "hostlet", "log_level"), &level);
+    log_set_max_level(level);
+    r = setup_directories(&m->tree, topology, m->group, e);
+    if (r >= 0)
+        r = setup_check_users(&m->tree, topology, e);
+    return r;
+}
+
+static int boot_and_loop(struct manager *m, struct topology *topology, struct error *e)
+{
+    int r = spawner_new(&m->tree, &m->spawner, e);
+    if (r < 0)
+        return r;
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return error_os(e, errno, "cannot adopt the orphans of services");
+    r = sd_event_default(&m->event);
+    if (r < 0)
+        return error_os(e, -r, "cannot make the event loop");
+    r = logs_open(m->event, e);
+    if (r >= 0 && failpoint("boot.before_services") < 0)
+        r = error_fail(e, EIO, "failpoint");
+    if (r >= 0)
+        r = manager_boot(m, topology, e);
+    if (r >= 0 && (r = sd_event_loop(m->event)) < 0)
+        error_os(e, -r, "the event loop broke");
+    return r;
+}
+
+static int run(struct manager *m, const struct arguments *a, struct topology *topology, struct error *e)
+{
+    _cleanup_close_ int lock = -1;
+    int r = prepare(m, a, topology, e);
+    if (r < 0 || a->mode == MODE_CHECK)
+        return r;
+    r = setup_lock(&m->tree, &lock, e);
+    if (r == -EWOULDBLOCK && a->mode == MODE_SETUP)
+        return 0; /* it runs: everything is there */
+    if (r < 0)
+        return r;
+    r = setup_tree_id(&m->tree, e);
+    if (r >= 0 && a->mode == MODE_RUN)
+        r = boot_and_loop(m, topology, e);
+    setup_unlock(&m->tree);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments a;
+    struct topology topology = {.services = NULL};
+    struct manager m = {.supervisor_fd = -1, .notification_fd = -1};
+    struct error e = ERROR_INIT;
+    failpoint_table(failpoints);
+    log_open("hostletd", LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
+    parse_arguments(argc, argv, &a);
+    log_open("hostletd", a.log_format, LOG_LEVEL_INFO);
+    if (geteuid() != 0)
+        fatal(EXIT_PERMANENT, "hostletd must be started by root: its services give up what they do not need");
+    int r = start_clean(&m, &a, &e);
+    if (r >= 0)
+        r = run(&m, &a, &topology, &e);
+    if (r < 0)
+        log_error("%s", e.message);
+    manager_done(&m);
+    logs_close();
+    topology_done(&topology);
+    sd_event_unref(m.event);
+    return r >= 0 ? r : e.class == ERROR_REFUSED ? EXIT_PERMANENT : EXIT_FAILED;
+}

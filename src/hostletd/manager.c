@@ -1,0 +1,221 @@
+/* The set of services; see manager.h. */
+#include "hostletd/manager.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "hostletd/methods.h"
+#include "hostletd/reload.h"
+#include "hostletd/service.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+
+struct service *manager_find(const struct manager *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_services; i++)
+        if (streq(m->services[i]->name, name))
+            return m->services[i];
+    return NULL;
+}
+
+static bool needs(const struct service *s, const struct service *other)
+{
+    for (size_t i = 0; i < s->conf->n_needs; i++)
+        if (streq(s->conf->needs[i], other->name))
+            return true;
+    return false;
+}
+
+/* Whether something that needs this one still runs. */
+static bool is_needed(const struct manager *m, const struct service *s)
+{
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->pid && needs(m->services[i], s))
+            return true;
+    return false;
+}
+
+void manager_want(struct manager *m, struct service *s)
+{
+    for (size_t i = 0; i < s->conf->n_needs; i++) {
+        struct service *need = manager_find(m, s->conf->needs[i]);
+        if (need && !need->wanted)
+            manager_want(m, need);
+    }
+    service_event(s, EVENT_UP);
+}
+
+void manager_unwant(struct manager *m, struct service *s)
+{
+    s->wanted = false;
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->wanted && needs(m->services[i], s))
+            manager_unwant(m, m->services[i]);
+    manager_settle_later(m);
+}
+
+void manager_end(struct manager *m)
+{
+    if (m->ending)
+        return;
+    log_info("stopping; containers are left running");
+    sd_notify(0, "STOPPING=1");
+    m->ending = true;
+    for (size_t i = 0; i < m->n_services; i++)
+        m->services[i]->wanted = false;
+    manager_settle_later(m);
+}
+
+static void remove_gone(struct manager *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->n_services; i++) {
+        struct service *s = m->services[i];
+        if (s->removed && s->state == SERVICE_DOWN)
+            service_free(s);
+        else
+            m->services[kept++] = s;
+    }
+    m->n_services = kept;
+}
+
+static void tell_ready(struct manager *m)
+{
+    m->told_ready = true;
+    if (failpoint("boot.before_ready") < 0)
+        return;
+    log_info("ready");
+    sd_notify(0, "READY=1");
+    if (m->notification_fd >= 0 && write(m->notification_fd, "\n", 1) < 0)
+        log_debug("nobody waits for readiness");
+    m->notification_fd = close_fd(m->notification_fd);
+}
+
+/* Every look is at the whole: what an event changed for others is found here, not where it happened. */
+static int on_settle(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    struct manager *m = userdata;
+    bool all_settled = true, all_down = true;
+    for (size_t i = m->n_services; i-- > 0;) {
+        struct service *s = m->services[i];
+        if (!s->wanted && s->state != SERVICE_DOWN && s->state != SERVICE_STOPPING && !is_needed(m, s))
+            service_event(s, EVENT_DOWN);
+    }
+    for (size_t i = 0; i < m->n_services; i++) {
+        struct service *s = m->services[i];
+        if (s->state == SERVICE_WAITING && service_needs_met(s))
+            service_event(s, EVENT_NEEDS);
+        all_settled &= state_is_settled(s->state);
+        all_down &= s->state == SERVICE_DOWN;
+    }
+    remove_gone(m);
+    if (all_settled && !m->told_ready && !m->ending)
+        tell_ready(m);
+    if (all_down && m->ending)
+        sd_event_exit(m->event, EXIT_OK);
+    return 0;
+}
+
+void manager_settle_later(struct manager *m)
+{
+    if (m->settle)
+        sd_event_source_set_enabled(m->settle, SD_EVENT_ONESHOT);
+}
+
+static struct service *find_process(const struct manager *m, pid_t pid)
+{
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->pid == pid)
+            return m->services[i];
+    return NULL;
+}
+
+/* Signals coalesce: everyone who ended is looked for, orphans that we adopted among them. */
+static int on_child(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    (void)source, (void)si;
+    struct manager *m = userdata;
+    for (;;) {
+        siginfo_t info = {.si_pid = 0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+            return 0;
+        struct service *s = find_process(m, info.si_pid);
+        /* While it is not reaped, its process group is surely its own: helpers do not outlive it. */
+        if (s)
+            kill(-info.si_pid, SIGKILL);
+        if (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG) < 0)
+            return 0;
+        if (s)
+            service_process_ended(s, &info);
+    }
+}
+
+static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    (void)source, (void)si;
+    manager_end(userdata);
+    return 0;
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    (void)source, (void)si;
+    struct manager *m = userdata;
+    if (!m->ending)
+        manager_reload(m);
+    return 0;
+}
+
+static int watch_signals(struct manager *m)
+{
+    int r = sd_event_add_signal(m->event, NULL, SIGCHLD, on_child, m);
+    if (r >= 0)
+        r = sd_event_add_signal(m->event, NULL, SIGTERM, on_end_signal, m);
+    if (r >= 0)
+        r = sd_event_add_signal(m->event, NULL, SIGINT, on_end_signal, m);
+    if (r >= 0)
+        r = sd_event_add_signal(m->event, NULL, SIGHUP, on_reload_signal, m);
+    if (r >= 0)
+        r = sd_event_add_defer(m->event, &m->settle, on_settle, m);
+    return r;
+}
+
+int manager_boot(struct manager *m, struct topology *topology, struct error *e)
+{
+    int r = watch_signals(m);
+    if (r < 0)
+        return error_os(e, -r, "cannot watch signals");
+    m->services = xcalloc(topology->n_services, sizeof *m->services);
+    for (size_t i = 0; i < topology->n_services; i++) {
+        struct service_conf *conf = TAKE_PTR(topology->services[i]);
+        r = service_new(m, conf, service_make_fingerprint(conf, m->config), &m->services[i], e);
+        if (r < 0)
+            return r;
+        m->n_services++;
+    }
+    r = methods_serve(m, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < m->n_services; i++)
+        service_event(m->services[i], EVENT_UP);
+    return 0;
+}
+
+void manager_done(struct manager *m)
+{
+    m->settle = sd_event_source_disable_unref(m->settle);
+    methods_done(m);
+    for (size_t i = 0; i < m->n_services; i++)
+        service_free(m->services[i]);
+    free(m->services);
+    spawner_free(m->spawner);
+    close_fd(m->notification_fd);
+    config_free(m->config);
+    tree_done(&m->tree);
+}

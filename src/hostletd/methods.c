@@ -1,0 +1,266 @@
+/* Handlers of io.hostlet.Supervisor; see methods.h. */
+#include "hostletd/methods.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hostletd/service.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/varlink/client.h"
+
+/* A call that is answered when its service is there, or down, or will not be for now. */
+struct waiter {
+    struct waiter *next;
+    struct varlink_call *call;
+    struct service *service;
+    bool up;
+};
+
+struct watcher {
+    struct watcher *next;
+    struct varlink_call *call;
+};
+
+/* Proportional set size of a process in bytes; 0 where the kernel does not tell. */
+static int64_t read_memory(pid_t pid)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/%d/smaps_rollup", pid), *text = NULL;
+    long long kib;
+    if (read_file_at(AT_FDCWD, path, 65536, &text, NULL, NULL) < 0)
+        return 0;
+    const char *line = strstr(text, "\nPss:");
+    return line && sscanf(line + strlen("\nPss:"), "%lld", &kib) == 1 ? kib * 1024 : 0;
+}
+
+/* What is borrowed from the service is gone with its next event. */
+static struct supervisor_service describe(const struct service *s, bool with_memory)
+{
+    return (struct supervisor_service){
+        .name = s->name,
+        .description = s->conf->description,
+        .state = (int)s->state,
+        .reason = s->reason,
+        .pid = s->pid,
+        .uptime_msec = s->pid ? (int64_t)((now_monotonic_usec() - s->started_usec) / USEC_PER_MSEC) : 0,
+        .restarts = s->restarts,
+        .last_exit = s->last_exit,
+        .memory = with_memory && s->pid ? read_memory(s->pid) : 0,
+        .on_demand = s->conf->start == START_DEMAND,
+    };
+}
+
+static void tell(struct varlink_call *call, const struct service *s, bool with_memory)
+{
+    struct supervisor_service service = describe(s, with_memory);
+    struct supervisor_list_out out = {.service = &service};
+    varlink_notify(call, &out);
+}
+
+static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    const struct manager *m = userdata;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL, "List answers once for each service: set 'more'");
+    for (size_t i = 0; i < m->n_services; i++)
+        tell(call, m->services[i], true);
+    struct supervisor_list_out end = {.service = NULL};
+    varlink_reply(call, &end);
+    return 0;
+}
+
+static void watcher_gone(struct varlink_call *call, void *userdata)
+{
+    struct manager *m = userdata;
+    for (struct watcher **w = &m->watchers; *w; w = &(*w)->next)
+        if ((*w)->call == call) {
+            struct watcher *gone = *w;
+            *w = gone->next;
+            free(gone);
+            return;
+        }
+}
+
+static int on_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    struct manager *m = userdata;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL, "Watch answers at each change: set 'more'");
+    for (size_t i = 0; i < m->n_services; i++)
+        tell(call, m->services[i], true);
+    struct watcher *w = xcalloc(1, sizeof *w);
+    *w = (struct watcher){.next = m->watchers, .call = call};
+    m->watchers = w;
+    varlink_call_on_gone(call, watcher_gone, m);
+    return 0;
+}
+
+/* Whether the wait is over: 1 well, 0 not yet, or a negative errno with 'e' filled. */
+static int is_over(const struct service *s, bool up, struct error *e)
+{
+    if (!up)
+        return s->state == SERVICE_DOWN;
+    if (s->state == SERVICE_READY || s->state == SERVICE_LISTENING)
+        return s->wanted;
+    if (s->state == SERVICE_FAILED)
+        return error_fail(e, ECANCELED, "service '%s' failed: %s", s->name, s->reason);
+    if (s->state == SERVICE_BACKOFF)
+        return error_retry(e, EAGAIN, "service '%s' does not stay up: %s", s->name, s->reason);
+    if (s->state == SERVICE_DOWN || !s->wanted)
+        return error_retry(e, ECANCELED, "service '%s' was stopped meanwhile", s->name);
+    return 0;
+}
+
+static void waiter_gone(struct varlink_call *call, void *userdata)
+{
+    struct manager *m = userdata;
+    for (struct waiter **w = &m->waiters; *w; w = &(*w)->next)
+        if ((*w)->call == call) {
+            struct waiter *gone = *w;
+            *w = gone->next;
+            free(gone);
+            return;
+        }
+}
+
+static void wait_until(struct varlink_call *call, struct service *s, bool up)
+{
+    struct error e = ERROR_INIT;
+    int r = is_over(s, up, &e);
+    if (r < 0) {
+        varlink_error(call, &e);
+    } else if (r > 0) {
+        varlink_reply(call, NULL);
+    } else {
+        struct waiter *w = xcalloc(1, sizeof *w);
+        *w = (struct waiter){.next = s->manager->waiters, .call = call, .service = s, .up = up};
+        s->manager->waiters = w;
+        varlink_call_on_gone(call, waiter_gone, s->manager);
+    }
+}
+
+static int find(struct manager *m, const struct supervisor_name_in *in, struct service **ret, struct error *e)
+{
+    if (m->ending)
+        return error_retry(e, ESHUTDOWN, "the tree is stopping");
+    struct service *s = manager_find(m, in->name);
+    if (!s || s->removed)
+        return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no service '%s'", in->name);
+    *ret = s;
+    return 0;
+}
+
+static int on_start(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct service *s;
+    int r = find(userdata, in, &s, e);
+    if (r < 0)
+        return r;
+    manager_want(userdata, s);
+    wait_until(call, s, true);
+    return 0;
+}
+
+static int on_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct service *s;
+    int r = find(userdata, in, &s, e);
+    if (r < 0)
+        return r;
+    manager_unwant(userdata, s);
+    wait_until(call, s, false);
+    return 0;
+}
+
+static int on_restart(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct service *s;
+    int r = find(userdata, in, &s, e);
+    if (r < 0)
+        return r;
+    service_event(s, EVENT_RENEW);
+    wait_until(call, s, true);
+    return 0;
+}
+
+static const struct varlink_handlers handlers[] = {{"List", on_list},   {"Start", on_start},
+                                                   {"Stop", on_stop},   {"Restart", on_restart},
+                                                   {"Watch", on_watch}, {NULL, NULL}};
+
+void methods_state_changed(struct service *s)
+{
+    struct manager *m = s->manager;
+    for (struct watcher *w = m->watchers; w; w = w->next)
+        tell(w->call, s, false);
+    for (struct waiter **at = &m->waiters; *at;) {
+        struct waiter *w = *at;
+        struct error e = ERROR_INIT;
+        int r = w->service == s ? is_over(s, w->up, &e) : 0;
+        if (r == 0) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        varlink_call_on_gone(w->call, NULL, NULL);
+        if (r < 0)
+            varlink_error(w->call, &e);
+        else
+            varlink_reply(w->call, NULL);
+        free(w);
+    }
+}
+
+void methods_service_gone(struct service *s)
+{
+    for (struct waiter **at = &s->manager->waiters; *at;) {
+        struct waiter *w = *at;
+        if (w->service != s) {
+            at = &w->next;
+            continue;
+        }
+        struct error e = ERROR_INIT;
+        error_set(&e, ERROR_NOT_FOUND, ENOENT, "the service '%s' is gone", s->name);
+        *at = w->next;
+        varlink_call_on_gone(w->call, NULL, NULL);
+        varlink_error(w->call, &e);
+        free(w);
+    }
+}
+
+/* Restarting a process of the tree is the administrator's. */
+static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
+{
+    (void)gid, (void)pid, (void)userdata;
+    return uid == 0;
+}
+
+int methods_serve(struct manager *m, struct error *e)
+{
+    struct varlink_server_options options = {.interface = &supervisor_interface,
+                                             .handlers = handlers,
+                                             .userdata = m,
+                                             .peer_allowed = peer_allowed};
+    _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
+    m->supervisor_fd = unix_listen(path, 0660, m->group, e);
+    if (m->supervisor_fd < 0)
+        return m->supervisor_fd;
+    int r = varlink_server_new(m->event, &options, &m->server);
+    return r < 0 ? error_os(e, -r, "cannot serve '%s'", path)
+                 : varlink_server_listen(m->server, m->supervisor_fd, e);
+}
+
+void methods_done(struct manager *m)
+{
+    varlink_server_free(m->server);
+    m->server = NULL;
+    if (m->supervisor_fd < 0)
+        return;
+    _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
+    unlink(path);
+    m->supervisor_fd = close_fd(m->supervisor_fd);
+}

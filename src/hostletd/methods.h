@@ -1,0 +1,14 @@
+/* io.hostlet.Supervisor on RUN/supervisor.sock. */
+#pragma once
+
+#include "hostletd/manager.h"
+
+struct service;
+
+int methods_serve(struct manager *m, struct error *e);
+void methods_done(struct manager *m);
+
+/* A service is in another state: answers those who waited for it, and tells those who watch. */
+void methods_state_changed(struct service *s);
+/* It is about to be freed. */
+void methods_service_gone(struct service *s);

@@ -1,0 +1,382 @@
+/* The state machine of one service; see service.h, and policy.c for its rules. */
+#include "hostletd/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "hostletd/methods.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+
+static enum log_level level_of(enum service_state state, const char *reason)
+{
+    if (state == SERVICE_FAILED)
+        return LOG_LEVEL_ERROR;
+    if (reason)
+        return LOG_LEVEL_WARNING;
+    return state == SERVICE_READY || state == SERVICE_DOWN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+}
+
+/* Takes 'reason', which may be NULL. The socket follows the state: someone always stands behind it. */
+static void service_set_state(struct service *s, enum service_state state, char *reason)
+{
+    log_write(level_of(state, reason), "%s: %s → %s%s%s", s->name, service_state_enum.values[s->state],
+              service_state_enum.values[state], reason ? ": " : "", reason ? reason : "");
+    s->state = state;
+    free(s->reason);
+    s->reason = reason;
+    if (s->caller && state != SERVICE_LISTENING)
+        sd_event_source_set_enabled(s->caller, SD_EVENT_OFF);
+    if (state == SERVICE_DOWN || state == SERVICE_FAILED)
+        service_answer_down(s);
+    else
+        service_stop_answering(s);
+    if (s->caller && state == SERVICE_LISTENING)
+        sd_event_source_set_enabled(s->caller, SD_EVENT_ON);
+    methods_state_changed(s);
+    manager_settle_later(s->manager);
+}
+
+static void set_timer(struct service *s, uint64_t usec)
+{
+    sd_event_source_set_time_relative(s->timer, usec);
+    sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+static void stop_timer(struct service *s)
+{
+    sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    service_event(userdata, EVENT_TIMER);
+    return 0;
+}
+
+static void close_ready(struct service *s)
+{
+    s->ready = sd_event_source_disable_unref(s->ready);
+    s->ready_fd = close_fd(s->ready_fd);
+}
+
+static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source, (void)revents;
+    struct service *s = userdata;
+    char text[64];
+    ssize_t n = read(fd, text, sizeof text);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    bool ready = n > 0 && memchr(text, '\n', (size_t)n);
+    if (n <= 0 || ready)
+        close_ready(s);
+    if (ready)
+        service_event(s, EVENT_READY);
+    return 0;
+}
+
+/* A run went wrong: the next try comes after a pause. Takes nothing of 'why'. */
+static void back_off(struct service *s, const char *why)
+{
+    uint32_t random;
+    random_bytes(&random, sizeof random);
+    uint64_t pause = policy_pause(s->failures++, random);
+    set_timer(s, pause);
+    service_set_state(s, SERVICE_BACKOFF,
+                      xasprintf("%s; tried again after %.1f s", why, (double)pause / (double)USEC_PER_SEC));
+}
+
+static void launch(struct service *s)
+{
+    struct error e = ERROR_INIT;
+    child_log_begin(s->log);
+    int r = spawner_start(s->manager->spawner, s->conf, s->listen_fd, child_log_fd(s->log), &s->pid,
+                          &s->ready_fd, &e);
+    if (r < 0) {
+        back_off(s, e.message);
+        return;
+    }
+    s->started_usec = now_monotonic_usec();
+    s->ready_usec = 0;
+    r = sd_event_add_io(s->manager->event, &s->ready, s->ready_fd, EPOLLIN, on_ready, s);
+    if (r < 0)
+        log_error("%s: its readiness cannot be watched: %s", s->name, strerrordesc_np(-r));
+    set_timer(s, s->conf->ready_timeout_usec);
+    service_set_state(s, SERVICE_STARTING, NULL);
+}
+
+bool service_needs_met(const struct service *s)
+{
+    for (size_t i = 0; i < s->conf->n_needs; i++) {
+        const struct service *need = manager_find(s->manager, s->conf->needs[i]);
+        if (need && !state_is_settled(need->state))
+            return false;
+    }
+    return true;
+}
+
+/* 'reason' says what ended the run before, or is NULL; taken. */
+static void wait_for_needs(struct service *s, char *reason)
+{
+    service_set_state(s, SERVICE_WAITING, reason);
+    if (service_needs_met(s))
+        service_event(s, EVENT_NEEDS);
+}
+
+static void listen_or_wait(struct service *s, char *reason)
+{
+    if (s->conf->start == START_DEMAND)
+        service_set_state(s, SERVICE_LISTENING, reason);
+    else
+        wait_for_needs(s, reason);
+}
+
+static void begin(struct service *s)
+{
+    struct error e = ERROR_INIT;
+    stop_timer(s);
+    s->failures = 0;
+    if (service_bind(s, &e) < 0)
+        service_set_state(s, SERVICE_FAILED, xstrdup(e.message));
+    else
+        listen_or_wait(s, NULL);
+}
+
+/* Why a run ended, for a human: our own verdict, or how it ended and its last words. */
+static char *describe_end(const struct service *s)
+{
+    if (s->verdict)
+        return xstrdup(s->verdict);
+    const char *last = child_log_last(s->log);
+    return *last ? xasprintf("%s: %s", s->last_exit, last) : xstrdup(s->last_exit);
+}
+
+static void died(struct service *s, const siginfo_t *info)
+{
+    uint64_t lasted = s->ready_usec ? now_monotonic_usec() - s->ready_usec : 0;
+    struct run_end end = {.exited = info->si_code == CLD_EXITED,
+                          .code = info->si_status,
+                          .ready = s->ready_usec != 0,
+                          .ready_usec = lasted,
+                          .wanted = s->wanted,
+                          .on_demand = s->conf->start == START_DEMAND,
+                          .caller_waits = service_caller_waits(s)};
+    enum run_verdict verdict = policy_after_end(&end);
+    bool idle = end.on_demand && end.exited && end.code == EXIT_OK && verdict == VERDICT_LISTEN;
+    if (!idle && verdict != VERDICT_DOWN)
+        s->restarts++;
+    if (verdict == VERDICT_AGAIN || verdict == VERDICT_LISTEN)
+        s->failures = 0;
+    _cleanup_free_ char *why = describe_end(s);
+    switch (verdict) {
+    case VERDICT_DOWN:
+        service_set_state(s, SERVICE_DOWN, NULL);
+        break;
+    case VERDICT_FAILED:
+        service_set_state(s, SERVICE_FAILED, TAKE_PTR(why));
+        break;
+    case VERDICT_LISTEN:
+        service_set_state(s, SERVICE_LISTENING, idle ? NULL : TAKE_PTR(why));
+        break;
+    case VERDICT_AGAIN:
+        wait_for_needs(s, TAKE_PTR(why));
+        break;
+    case VERDICT_BACKOFF:
+        back_off(s, why);
+        break;
+    }
+}
+
+/* What a reload brought takes the place of what was. */
+static void swap_conf(struct service *s)
+{
+    if (!s->next_conf)
+        return;
+    if (!streq_null(s->conf->socket, s->next_conf->socket))
+        service_unbind(s);
+    service_conf_free(s->conf);
+    free(s->fingerprint);
+    s->conf = TAKE_PTR(s->next_conf);
+    s->fingerprint = TAKE_PTR(s->next_fingerprint);
+}
+
+static void ended(struct service *s)
+{
+    swap_conf(s);
+    if (s->wanted)
+        begin(s);
+    else
+        service_set_state(s, SERVICE_DOWN, NULL);
+}
+
+static void stop(struct service *s)
+{
+    kill(s->pid, SIGTERM);
+    set_timer(s, s->conf->stop_timeout_usec);
+    service_set_state(s, SERVICE_STOPPING, NULL);
+}
+
+static void note_ready(struct service *s)
+{
+    stop_timer(s);
+    s->ready_usec = now_monotonic_usec();
+    service_set_state(s, SERVICE_READY, NULL);
+}
+
+static void kill_slow(struct service *s)
+{
+    s->verdict = xasprintf("not ready within %g s: killed",
+                           (double)s->conf->ready_timeout_usec / (double)USEC_PER_SEC);
+    kill(-s->pid, SIGKILL);
+}
+
+static void act(struct service *s, enum service_event event, const siginfo_t *info)
+{
+    switch (policy_action(s->state, event)) {
+    case ACTION_NONE:
+        break;
+    case ACTION_BEGIN:
+        begin(s);
+        break;
+    case ACTION_WAIT:
+        if (event == EVENT_CALLER)
+            wait_for_needs(s, NULL);
+        else
+            listen_or_wait(s, NULL);
+        break;
+    case ACTION_LAUNCH:
+        launch(s);
+        break;
+    case ACTION_READY:
+        note_ready(s);
+        break;
+    case ACTION_RELEASE:
+        stop_timer(s);
+        service_set_state(s, SERVICE_DOWN, NULL);
+        break;
+    case ACTION_STOP:
+        stop(s);
+        break;
+    case ACTION_KILL:
+        log_warning("%s: does not end within %g s: killed", s->name,
+                    (double)s->conf->stop_timeout_usec / (double)USEC_PER_SEC);
+        kill(-s->pid, SIGKILL);
+        break;
+    case ACTION_TOO_SLOW:
+        kill_slow(s);
+        break;
+    case ACTION_DIED:
+        died(s, info);
+        break;
+    case ACTION_ENDED:
+        ended(s);
+        break;
+    }
+}
+
+void service_event(struct service *s, enum service_event event)
+{
+    if (event == EVENT_UP || event == EVENT_RENEW)
+        s->wanted = true;
+    else if (event == EVENT_DOWN)
+        s->wanted = false;
+    act(s, event, NULL);
+}
+
+void service_process_ended(struct service *s, const siginfo_t *info)
+{
+    s->pid = 0;
+    close_ready(s);
+    stop_timer(s);
+    child_log_end(s->log);
+    free(s->last_exit);
+    const char *signal_name = info->si_code == CLD_EXITED ? NULL : sigabbrev_np(info->si_status);
+    s->last_exit = signal_name
+                       ? xasprintf("signal %s", signal_name)
+                       : xasprintf("%s %d", info->si_code == CLD_EXITED ? "exit" : "signal", info->si_status);
+    act(s, EVENT_END, info);
+    free(s->verdict);
+    s->verdict = NULL;
+}
+
+void service_adopt(struct service *s, struct service_conf *conf, char *fingerprint)
+{
+    service_conf_free(s->next_conf);
+    free(s->next_fingerprint);
+    s->next_conf = conf;
+    s->next_fingerprint = fingerprint;
+    if (s->pid) {
+        act(s, EVENT_RENEW, NULL);
+        return;
+    }
+    swap_conf(s);
+    struct error e = ERROR_INIT;
+    if (s->wanted)
+        begin(s);
+    else if (service_bind(s, &e) < 0)
+        service_set_state(s, SERVICE_FAILED, xstrdup(e.message));
+    else
+        service_answer_down(s);
+}
+
+char *service_make_fingerprint(const struct service_conf *conf, const struct config *config)
+{
+    char *text = xstrdup(conf->text);
+    for (size_t i = 0; i < conf->n_config_sections; i++) {
+        _cleanup_free_ char *before = text, *section = config_section_text(config, conf->config_sections[i]);
+        text = xasprintf("%s%s", before, section);
+    }
+    return text;
+}
+
+int service_new(struct manager *m, struct service_conf *conf, char *fingerprint, struct service **ret,
+                struct error *e)
+{
+    struct service *s = xcalloc(1, sizeof *s);
+    *s = (struct service){.manager = m,
+                          .name = xstrdup(conf->name),
+                          .conf = conf,
+                          .fingerprint = fingerprint,
+                          .listen_fd = -1,
+                          .ready_fd = -1};
+    int r = child_log_new(m->event, s->name, &s->log, e);
+    if (r >= 0) {
+        r = sd_event_add_time_relative(m->event, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        if (r < 0)
+            error_os(e, -r, "cannot make a timer for '%s'", s->name);
+    }
+    if (r < 0) {
+        service_free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void service_free(struct service *s)
+{
+    if (!s)
+        return;
+    methods_service_gone(s);
+    service_unbind(s);
+    close_ready(s);
+    sd_event_source_disable_unref(s->timer);
+    child_log_free(s->log);
+    service_conf_free(s->conf);
+    service_conf_free(s->next_conf);
+    free(s->fingerprint);
+    free(s->next_fingerprint);
+    free(s->reason);
+    free(s->verdict);
+    free(s->last_exit);
+    free(s->name);
+    free(s);
+}

@@ -1,0 +1,67 @@
+/* One service: its state, its process, its socket. */
+#pragma once
+
+#include <sys/wait.h>
+
+#include "hostletd/logs.h"
+#include "hostletd/manager.h"
+#include "hostletd/policy.h"
+
+struct service {
+    struct manager *manager;
+    char *name;
+    struct service_conf *conf;
+    char *fingerprint; /* of what its process read at its start; a reload compares it */
+    /* What a reload brought, until the old process is gone. */
+    struct service_conf *next_conf;
+    char *next_fingerprint;
+    bool removed; /* a reload took it away: freed once it is down */
+
+    enum service_state state; /* written by service_set_state() alone */
+    char *reason;             /* of the state, or NULL */
+    bool wanted;
+
+    pid_t pid;                         /* 0: none */
+    uint64_t started_usec, ready_usec; /* of this run; ready_usec 0: not ready yet */
+    char *verdict;                     /* why we killed it, or NULL */
+    char *last_exit;
+    unsigned failures; /* bad runs in a row */
+    int64_t restarts;
+
+    int listen_fd;
+    sd_event_source *caller;     /* on listen_fd, while it waits on demand */
+    struct varlink_server *down; /* on listen_fd, while nobody else will answer */
+    int ready_fd;
+    sd_event_source *ready;
+    sd_event_source *timer;
+    struct child_log *log;
+};
+
+/* Takes conf and fingerprint. The service is down. */
+int service_new(struct manager *m, struct service_conf *conf, char *fingerprint, struct service **ret,
+                struct error *e);
+void service_free(struct service *s);
+
+/* Looks the event up in the table of policy.c and does what stands there. */
+void service_event(struct service *s, enum service_event event);
+
+/* Its process ended; it is reaped. */
+void service_process_ended(struct service *s, const siginfo_t *info);
+
+/* Takes the configuration that a reload brought, now or when its process ended, and begins a fresh run. */
+void service_adopt(struct service *s, struct service_conf *conf, char *fingerprint);
+
+/* Whether nothing that it needs is on its way still. */
+bool service_needs_met(const struct service *s);
+
+/* What of the configuration makes a service's process what it is. The caller frees. */
+char *service_make_fingerprint(const struct service_conf *conf, const struct config *config);
+
+/* sockets.c: RUN/NAME.sock, bound until the service is freed or its name changes. */
+int service_bind(struct service *s, struct error *e);
+void service_unbind(struct service *s);
+bool service_caller_waits(const struct service *s);
+
+/* down.c: answers every call with ServiceDown and the reason, in place of a service that is down or given up. */
+void service_answer_down(struct service *s);
+void service_stop_answering(struct service *s);

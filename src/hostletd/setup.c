@@ -1,0 +1,148 @@
+/* Directories, id and lock; see setup.h. */
+#include "hostletd/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hostletd/places.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+
+int setup_find_group(gid_t *ret, struct error *e)
+{
+    const struct group *group = getgrnam("hostlet");
+    if (!group)
+        return error_refuse(e, ESRCH,
+                            "the group 'hostlet' does not exist (sysusers.d/hostlet.conf makes it)");
+    *ret = group->gr_gid;
+    return 0;
+}
+
+/* An open directory takes the owner that it must have, and lets nobody else write into it. */
+static int mend(int fd, const char *path, const struct place *place, uid_t uid, gid_t gid, struct error *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_os(e, errno, "cannot stat '%s'", path);
+    mode_t unsafe = st.st_mode & (place->flags & PLACE_GROUP_MAY_WRITE ? 0002 : 0022);
+    if (place->flags & PLACE_ADMINS && (st.st_uid != uid || unsafe))
+        return error_refuse(e, EPERM,
+                            "'%s' belongs to user %u and has mode %04o: nobody but root may be able to write "
+                            "there",
+                            path, st.st_uid, st.st_mode & 07777);
+    if (st.st_uid != uid) {
+        log_notice("'%s' belonged to user %u, now to %u", path, st.st_uid, uid);
+        if (fchown(fd, uid, gid) < 0)
+            return error_os(e, errno, "cannot change the owner of '%s'", path);
+    } else if (gid != (gid_t)-1 && st.st_gid != gid && fchown(fd, (uid_t)-1, gid) < 0) {
+        return error_os(e, errno, "cannot change the group of '%s'", path);
+    }
+    if (!unsafe)
+        return 0;
+    log_warning("'%s' had mode %04o: others may not write there any more", path, st.st_mode & 07777);
+    if (fchmod(fd, st.st_mode & 07777 & ~unsafe) < 0)
+        return error_os(e, errno, "cannot change the mode of '%s'", path);
+    return 0;
+}
+
+/* Makes or mends one directory; what lies above it is in order already. */
+static int make_place(const char *path, const struct place *place, uid_t uid, gid_t gid, struct error *e)
+{
+    bool made = mkdir(path, place->mode) == 0;
+    if (!made && errno == ENOENT && place->flags & PLACE_BASE) {
+        /* The tree's own roots may lie anywhere; their parents are the administrator's. */
+        int r = make_dirs(path, 0755, e);
+        if (r < 0)
+            return r;
+        made = true;
+    } else if (!made && errno != EEXIST) {
+        return error_os(e, errno, "cannot make directory '%s'", path);
+    }
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return error_refuse(e, ENOTDIR, "'%s' is not a directory (a symbolic link is not followed here)",
+                            path);
+    if (fd < 0)
+        return error_os(e, errno, "cannot open directory '%s'", path);
+    if (!made)
+        return mend(fd, path, place, uid, gid, e);
+    if (fchown(fd, uid, gid) < 0)
+        return error_os(e, errno, "cannot change the owner of '%s'", path);
+    return 0;
+}
+
+int setup_directories(const struct tree *tree, const struct topology *topology, gid_t group, struct error *e)
+{
+    for (const struct place *p = places; p->name; p++) {
+        const struct service_conf *owner = p->service ? topology_find(topology, p->service) : NULL;
+        if ((p->service && !owner) || (p->flags & PLACE_PREFIX_ONLY && !tree->prefix))
+            continue;
+        _cleanup_free_ char *path = place_path(tree, p);
+        gid_t gid = p->flags & PLACE_GROUP_HOSTLET ? group : owner ? owner->gid : (gid_t)-1;
+        int r = make_place(path, p, owner ? owner->uid : 0, gid, e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Version 4, RFC 9562: 122 random bits. */
+static char *make_uuid(void)
+{
+    uint8_t bytes[16];
+    char hex[33];
+    random_bytes(bytes, sizeof bytes);
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    bytes_to_hex(bytes, sizeof bytes, hex);
+    return xasprintf("%.8s-%.4s-%.4s-%.4s-%.12s\n", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+int setup_tree_id(const struct tree *tree, struct error *e)
+{
+    _cleanup_free_ char *path = tree_state(tree, "tree.id"), *uuid = NULL, *id = NULL;
+    if (access(path, F_OK) == 0)
+        return tree_read_id(tree, &id, e);
+    uuid = make_uuid();
+    return replace_file(path, uuid, strlen(uuid), 0644, e);
+}
+
+static pid_t read_pid(const char *path)
+{
+    _cleanup_free_ char *text = NULL;
+    int64_t pid;
+    if (read_file_at(AT_FDCWD, path, 64, &text, NULL, NULL) < 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    return parse_int64(text, 1, INT32_MAX, &pid) < 0 ? 0 : (pid_t)pid;
+}
+
+int setup_lock(const struct tree *tree, int *ret_fd, struct error *e)
+{
+    _cleanup_free_ char *lock = xasprintf("%s/hostletd.lock", tree->run);
+    _cleanup_free_ char *pid_file = xasprintf("%s/hostletd.pid", tree->run);
+    _cleanup_close_ int fd = lock_file(lock, 0644, e);
+    if (fd == -EWOULDBLOCK)
+        return error_refuse(e, EWOULDBLOCK, "this tree (%s) runs already: hostletd has process id %d",
+                            tree->prefix ? tree->prefix : "the system's", read_pid(pid_file));
+    if (fd < 0)
+        return fd;
+    _cleanup_free_ char *text = xasprintf("%d\n", getpid());
+    int r = replace_file(pid_file, text, strlen(text), 0644, e);
+    if (r < 0)
+        return r;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+void setup_unlock(const struct tree *tree)
+{
+    _cleanup_free_ char *pid_file = xasprintf("%s/hostletd.pid", tree->run);
+    unlink(pid_file);
+}

@@ -1,0 +1,208 @@
+/* Starting processes; see spawn.h. */
+#include "hostletd/spawn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+
+/* Where a child finds what it gets; hostletd has nothing of its own there, so that dup2 hits nothing. */
+enum { CHILD_SOCKET = 3, CHILD_READY = 4, CHILD_LIFELINE = 5, CHILD_NETNS = 6 };
+#define TEXT_(x) #x
+#define TEXT(x)  TEXT_(x)
+
+#define ARGUMENTS_MAX 16
+#define LISTEN_PID    "LISTEN_PID="
+
+struct spawner {
+    const struct tree *tree;
+    int null_fd, lifeline_reading, lifeline_writing, netns;
+    char **environment; /* ends with NULL; room for what one start adds */
+    size_t n_environment;
+};
+
+struct start {
+    const char *program;
+    char *const *arguments, *const *environment;
+    char *listen_pid; /* behind "LISTEN_PID=", to be filled in by the child */
+    int null_fd, log_fd, listen_fd, ready_fd, lifeline_fd, netns_fd;
+    pid_t parent;
+    volatile int errnum; /* written by the child, whose memory is ours until it executes */
+};
+
+static int put_fd(int from, int to)
+{
+    return from < 0 ? 0 : dup2(from, to);
+}
+
+static void write_pid(char *to, pid_t pid)
+{
+    char digits[16];
+    size_t n = 0;
+    for (; pid > 0; pid /= 10)
+        digits[n++] = (char)('0' + pid % 10);
+    while (n > 0)
+        *to++ = digits[--n];
+    *to = '\0';
+}
+
+/* In the child, in our memory: nothing but system calls here. */
+static void child_execute(struct start *s)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    write_pid(s->listen_pid, getpid());
+    if (setpgid(0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != s->parent ||
+        put_fd(s->null_fd, STDIN_FILENO) < 0 || put_fd(s->log_fd, STDOUT_FILENO) < 0 ||
+        put_fd(s->log_fd, STDERR_FILENO) < 0 || put_fd(s->listen_fd, CHILD_SOCKET) < 0 ||
+        put_fd(s->ready_fd, CHILD_READY) < 0 || put_fd(s->lifeline_fd, CHILD_LIFELINE) < 0 ||
+        put_fd(s->netns_fd, CHILD_NETNS) < 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR ||
+        sigprocmask(SIG_SETMASK, &none, NULL) < 0) {
+        s->errnum = errno;
+        _exit(127);
+    }
+    execve(s->program, s->arguments, s->environment);
+    s->errnum = errno;
+    _exit(127);
+}
+
+/* vfork: we stand still until the child executes, which is why nothing of ours has to be copied. */
+static __attribute__((noinline)) pid_t run_child(struct start *s)
+{
+    pid_t pid = vfork();
+    if (pid == 0)
+        child_execute(s);
+    return pid;
+}
+
+int spawner_start(const struct spawner *spawner, const struct service_conf *conf, int listen_fd, int log_fd,
+                  pid_t *ret_pid, int *ret_ready_fd, struct error *e)
+{
+    const struct tree *tree = spawner->tree;
+    _cleanup_free_ char *program =
+        conf->exec[0] == '/' ? xstrdup(conf->exec) : tree_program(tree, conf->exec);
+    char *arguments[ARGUMENTS_MAX] = {
+        program,       "--services",        tree->services, "--libexec",
+        tree->libexec, "--notification-fd", TEXT(4),        tree->prefix ? "--prefix" : NULL,
+        tree->prefix};
+    static_assert(CHILD_READY == 4, "as the arguments say");
+    char listen_pid[sizeof LISTEN_PID + 16] = LISTEN_PID;
+    size_t n = spawner->n_environment;
+    spawner->environment[n] = listen_fd < 0 ? NULL : listen_pid;
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0)
+        return error_os(e, errno, "cannot make a pipe for the readiness of '%s'", conf->name);
+    _cleanup_close_ int reading = ready[0], writing = ready[1];
+    struct start start = {.program = program,
+                          .arguments = arguments,
+                          .environment = spawner->environment,
+                          .listen_pid = listen_pid + strlen(LISTEN_PID),
+                          .null_fd = spawner->null_fd,
+                          .log_fd = log_fd,
+                          .listen_fd = listen_fd,
+                          .ready_fd = writing,
+                          .lifeline_fd = spawner->lifeline_reading,
+                          .netns_fd = conf->network ? -1 : spawner->netns,
+                          .parent = getpid()};
+    pid_t pid = run_child(&start);
+    if (pid < 0)
+        return error_os(e, errno, "cannot start a process");
+    if (start.errnum) {
+        waitpid(pid, NULL, 0);
+        return error_os(e, start.errnum, "cannot execute '%s'", program);
+    }
+    *ret_pid = pid;
+    *ret_ready_fd = TAKE_FD(reading);
+    return 0;
+}
+
+/* What is meant for us, or would be wrong for a child. */
+static bool is_ours(const char *assignment)
+{
+    static const char *const names[] = {
+        "NOTIFY_SOCKET=", "LISTEN_PID=",     "LISTEN_FDS=",          "LISTEN_FDNAMES=",  "WATCHDOG_USEC=",
+        "WATCHDOG_PID=",  "JOURNAL_STREAM=", "HOSTLET_LIFELINE_FD=", "HOSTLET_NETNS_FD="};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (after_prefix(assignment, names[i]))
+            return true;
+    return false;
+}
+
+static void make_environment(struct spawner *s)
+{
+    size_t n = 0;
+    while (environ[n])
+        n++;
+    s->environment = xcalloc(n + 8, sizeof *s->environment);
+    for (size_t i = 0; i < n; i++)
+        if (!is_ours(environ[i]))
+            s->environment[s->n_environment++] = xstrdup(environ[i]);
+    s->environment[s->n_environment++] = xasprintf("HOSTLET_LIFELINE_FD=%d", CHILD_LIFELINE);
+    if (s->netns >= 0)
+        s->environment[s->n_environment++] = xasprintf("HOSTLET_NETNS_FD=%d", CHILD_NETNS);
+    /* The other half, LISTEN_PID, is given only to those who have a socket, and makes these two count. */
+    s->environment[s->n_environment++] = xstrdup("LISTEN_FDS=1");
+    s->environment[s->n_environment++] = xstrdup("LISTEN_FDNAMES=varlink");
+}
+
+/* One empty network namespace for all children without a network: joining it takes a fraction of the time of making
+ * one. −1 where that is not possible; then each makes its own. */
+static int make_empty_netns(void)
+{
+    _cleanup_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), empty = -1;
+    if (own < 0 || unshare(CLONE_NEWNET) < 0) {
+        log_warning("cannot make an empty network namespace: %s; services without a network make their own",
+                    strerrordesc_np(errno));
+        return -1;
+    }
+    empty = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (setns(own, CLONE_NEWNET) < 0)
+        fatal(EXIT_FAILED, "cannot return to the own network namespace: %s", strerrordesc_np(errno));
+    return TAKE_FD(empty);
+}
+
+int spawner_new(const struct tree *tree, struct spawner **ret, struct error *e)
+{
+    int lifeline[2], fd;
+    while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < SPAWN_FIRST_FREE)
+        ;
+    if (fd < 0)
+        return error_os(e, errno, "cannot open '/dev/null'");
+    if (pipe2(lifeline, O_CLOEXEC) < 0) {
+        int errnum = errno;
+        close_fd(fd);
+        return error_os(e, errnum, "cannot make the lifeline");
+    }
+    struct spawner *s = xcalloc(1, sizeof *s);
+    *s = (struct spawner){.tree = tree,
+                          .null_fd = fd,
+                          .lifeline_reading = lifeline[0],
+                          .lifeline_writing = lifeline[1],
+                          .netns = make_empty_netns()};
+    make_environment(s);
+    *ret = s;
+    return 0;
+}
+
+void spawner_free(struct spawner *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->n_environment; i++)
+        free(s->environment[i]);
+    free(s->environment);
+    close_fd(s->null_fd);
+    close_fd(s->lifeline_reading);
+    close_fd(s->lifeline_writing);
+    close_fd(s->netns);
+    free(s);
+}
