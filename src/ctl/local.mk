@@ -1,1 +1,21 @@
-# src/ctl
+# src/ctl: hostletctl, the administrator's command. Linked by the C++ compiler, for toml++.
+sbin_PROGRAMS += hostletctl
+hostletctl_SOURCES = \
+	src/ctl/apply.c \
+	src/ctl/apps.c src/ctl/apps.h \
+	src/ctl/call.c \
+	src/ctl/commands.c src/ctl/commands.h \
+	src/ctl/ctl.h \
+	src/ctl/describe.c \
+	src/ctl/logs.c \
+	src/ctl/main.c \
+	src/ctl/options.c \
+	src/ctl/output.c src/ctl/output.h \
+	src/ctl/package.c \
+	src/ctl/progress.c src/ctl/progress.h \
+	src/ctl/services.c src/ctl/services.h \
+	src/ctl/status.c \
+	src/ctl/table.c \
+	src/ctl/wait.c src/ctl/wait.h
+nodist_EXTRA_hostletctl_SOURCES = dummy.cc
+hostletctl_LDADD = $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) -lpthread

@@ -1,0 +1,275 @@
+/* Commands that change what is desired: apply, plan, start, stop, destroy. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "ctl/commands.h"
+#include "ctl/output.h"
+#include "ctl/wait.h"
+#include "lib/app/app.h"
+#include "lib/manifest/manifest.h"
+
+#define WAIT_USEC (5 * 60 * USEC_PER_SEC)
+
+/* --- what is said of an answer --- */
+
+static void print_changes(const struct reconciler_apply_out *out)
+{
+    for (size_t i = 0; i < out->n_changes; i++) {
+        const struct reconciler_change *c = out->changes[i];
+        _cleanup_free_ char *subject = format_safe(c->subject), *action = format_safe(c->action),
+                            *reason = format_safe(c->reason);
+        printf("  %s: %s%s%s%s\n", subject, action, *reason ? " (" : "", reason, *reason ? ")" : "");
+    }
+}
+
+static json_t *pack_answer(const char *method, const struct reconciler_apply_out *out)
+{
+    return schema_pack(varlink_find_method(&reconciler_interface, method)->out, out);
+}
+
+/* Calls 'method', says what changes, and waits unless told not to. *ret_json gets what --json prints. */
+static int request(struct ctl *ctl, const char *method, const void *in, const char *action, bool no_wait,
+                   json_t **ret_json)
+{
+    struct reconciler_apply_out out = {.name = NULL};
+    struct reconciler_instance *last = NULL;
+    struct error e = ERROR_INIT;
+    uint64_t timeout = ctl_option_duration(ctl, "timeout", WAIT_USEC);
+    int64_t begun = now_realtime_msec();
+    int r = ctl_call(ctl, &ctl_reconciler, method, in, &out, CTL_TIMEOUT_USEC, &e), code = EXIT_OK;
+    if (r < 0)
+        return ctl_fail(&e);
+    if (!ctl->json && !out.changed)
+        printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
+    if (!ctl->json && out.changed) {
+        printf("%s: %s, revision %" PRId64 "\n", out.name, streq(method, "Apply") ? "applied" : action,
+               out.revision);
+        print_changes(&out);
+        fflush(stdout);
+    }
+    if (out.changed && !no_wait) {
+        const struct wait_options options = {.name = out.name,
+                                             .revision = out.revision,
+                                             .action = action,
+                                             .begun_msec = begun,
+                                             .timeout_usec = timeout,
+                                             .quiet = ctl->json};
+        code = wait_for_instance(ctl, &options, &last);
+    }
+    *ret_json = pack_answer(method, &out);
+    if (last) {
+        json_object_set_new(*ret_json, "instance", schema_pack(&reconciler_instance_schema, last));
+        schema_free(&reconciler_instance_schema, last);
+    }
+    ctl_done(&ctl_reconciler, method, &out);
+    return code;
+}
+
+/* --- manifests --- */
+
+struct manifests {
+    char **paths;
+    struct app_manifest *items;
+    size_t n;
+};
+
+static void manifests_done(struct manifests *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        free(m->paths[i]);
+        schema_done(&app_manifest_schema, &m->items[i]);
+    }
+    free(m->paths);
+    free(m->items);
+}
+
+static int manifests_add(struct manifests *m, const char *path, struct error *e)
+{
+    struct app_manifest manifest = {.app = NULL};
+    int r = manifest_read(path, &manifest, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < m->n; i++)
+        if (streq(app_instance_name(&m->items[i]), app_instance_name(&manifest))) {
+            r = error_refuse(e, EEXIST, "%s: '%s' is the instance's name in %s already", path,
+                             app_instance_name(&manifest), m->paths[i]);
+            schema_done(&app_manifest_schema, &manifest);
+            return r;
+        }
+    m->paths = xrealloc(m->paths, m->n + 1, sizeof *m->paths);
+    m->items = xrealloc(m->items, m->n + 1, sizeof *m->items);
+    m->paths[m->n] = xstrdup(path);
+    m->items[m->n++] = manifest;
+    return 0;
+}
+
+static int is_manifest(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' &&
+           (has_suffix(entry->d_name, ".toml") || has_suffix(entry->d_name, ".json"));
+}
+
+static int manifests_add_directory(struct manifests *m, const char *path, struct error *e)
+{
+    struct dirent **entries = NULL;
+    int n = scandir(path, &entries, is_manifest, alphasort), r = 0;
+    if (n < 0)
+        return error_os(e, errno, "cannot read directory '%s'", path);
+    for (int i = 0; i < n; i++) {
+        _cleanup_free_ char *file = xasprintf("%s/%s", path, entries[i]->d_name);
+        if (r >= 0)
+            r = manifests_add(m, file, e);
+        free(entries[i]);
+    }
+    free(entries);
+    if (r >= 0 && n == 0)
+        r = error_refuse(e, ENOENT, "there is no manifest (*.toml, *.json) in '%s'", path);
+    return r;
+}
+
+/* A file, a directory of them, or "-". All are read before anything is asked for: a mistake in the last shall not leave half of
+ * them applied. */
+static int manifests_read(const char *path, struct manifests *ret, struct error *e)
+{
+    struct stat st;
+    if (!streq(path, "-") && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return manifests_add_directory(ret, path, e);
+    return manifests_add(ret, path, e);
+}
+
+static void print_results(struct ctl *ctl, json_t *results, bool list)
+{
+    if (!ctl->json)
+        json_decref(results);
+    else if (list)
+        print_json(results);
+    else {
+        json_t *first = json_array_get(results, 0);
+        if (first)
+            print_json(json_incref(first));
+        json_decref(results);
+    }
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return !streq(path, "-") && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int command_apply(struct ctl *ctl)
+{
+    struct manifests m = {.n = 0};
+    struct error e = ERROR_INIT;
+    (void)ctl_option_duration(ctl, "timeout", WAIT_USEC);
+    if (manifests_read(ctl->arguments[0], &m, &e) < 0) {
+        manifests_done(&m);
+        return ctl_fail(&e);
+    }
+    json_t *results = json_array();
+    int code = EXIT_OK;
+    for (size_t i = 0; i < m.n; i++) {
+        if (code != EXIT_OK) {
+            log_error("%s: not applied any more", m.paths[i]);
+            continue;
+        }
+        const struct reconciler_apply_in in = {.manifest = &m.items[i]};
+        const char *action = m.items[i].app->deploy->action;
+        json_t *json = NULL;
+        code = request(ctl, "Apply", &in, action, ctl_option(ctl, "no-wait") != NULL, &json);
+        if (json)
+            json_array_append_new(results, json);
+    }
+    print_results(ctl, results, is_directory(ctl->arguments[0]));
+    manifests_done(&m);
+    return code;
+}
+
+static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *results)
+{
+    struct reconciler_apply_out out = {.name = NULL};
+    const struct reconciler_apply_in in = {.manifest = manifest};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_reconciler, "Plan", &in, &out, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (!ctl->json && !out.changed && out.n_refusals == 0)
+        printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
+    if (!ctl->json && out.changed) {
+        printf("%s: would be revision %" PRId64 "\n", out.name, out.revision);
+        print_changes(&out);
+    }
+    for (size_t i = 0; !ctl->json && i < out.n_refusals; i++) {
+        _cleanup_free_ char *why = format_safe(out.refusals[i]);
+        printf("%s: %srefused%s: %s\n", out.name, output_colour(stdout, RED), output_colour(stdout, PLAIN),
+               why);
+    }
+    json_array_append_new(results, pack_answer("Plan", &out));
+    int code = out.n_refusals > 0 ? EXIT_FAILED : EXIT_OK;
+    ctl_done(&ctl_reconciler, "Plan", &out);
+    return code;
+}
+
+int command_plan(struct ctl *ctl)
+{
+    struct manifests m = {.n = 0};
+    struct error e = ERROR_INIT;
+    if (manifests_read(ctl->arguments[0], &m, &e) < 0) {
+        manifests_done(&m);
+        return ctl_fail(&e);
+    }
+    json_t *results = json_array();
+    int code = EXIT_OK;
+    for (size_t i = 0; i < m.n; i++)
+        code = plan_one(ctl, &m.items[i], results) ?: code;
+    print_results(ctl, results, is_directory(ctl->arguments[0]));
+    manifests_done(&m);
+    return code;
+}
+
+int command_convert(struct ctl *ctl)
+{
+    struct app_manifest manifest = {.app = NULL};
+    struct error e = ERROR_INIT;
+    if (manifest_read(ctl->arguments[0], &manifest, &e) < 0)
+        return ctl_fail(&e);
+    print_json(schema_pack(&app_manifest_schema, &manifest));
+    schema_done(&app_manifest_schema, &manifest);
+    return EXIT_OK;
+}
+
+/* --- orders --- */
+
+static int order(struct ctl *ctl, const char *method, const void *in, const char *action)
+{
+    json_t *json = NULL;
+    (void)ctl_option_duration(ctl, "timeout", WAIT_USEC);
+    int code = request(ctl, method, in, action, ctl_option(ctl, "no-wait") != NULL, &json);
+    if (json && ctl->json)
+        print_json(json);
+    else
+        json_decref(json);
+    return code;
+}
+
+int command_start(struct ctl *ctl)
+{
+    const struct reconciler_name_in in = {.name = ctl->arguments[0]};
+    return order(ctl, "Start", &in, "start");
+}
+
+int command_stop(struct ctl *ctl)
+{
+    const struct reconciler_name_in in = {.name = ctl->arguments[0]};
+    return order(ctl, "Stop", &in, "stop");
+}
+
+int command_destroy(struct ctl *ctl)
+{
+    const struct reconciler_destroy_in in = {.name = ctl->arguments[0],
+                                             .purge = ctl_option(ctl, "purge") != NULL};
+    return order(ctl, "Destroy", &in, "destroy");
+}

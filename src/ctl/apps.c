@@ -1,0 +1,279 @@
+/* Commands that look at applications: apps, app. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/apps.h"
+#include "ctl/commands.h"
+#include "ctl/output.h"
+
+static const char *state_name(int state)
+{
+    return schema_enum_name(&replica_state_enum, state);
+}
+
+static enum colour state_colour(int state)
+{
+    switch (state) {
+    case REPLICA_RUNNING:
+        return GREEN;
+    case REPLICA_FAILED:
+    case REPLICA_CRASH_LOOPING:
+    case REPLICA_CONFLICT:
+        return RED;
+    case REPLICA_NONE:
+    case REPLICA_STOPPED:
+    case REPLICA_DESTROYED:
+        return PLAIN;
+    default:
+        return YELLOW;
+    }
+}
+
+const char *instance_summary(const struct reconciler_instance *i)
+{
+    if (i->failed)
+        return "failed";
+    if (!i->settled)
+        return "working";
+    return streq(i->action, "start") ? "running" : streq(i->action, "stop") ? "stopped" : i->action;
+}
+
+enum colour instance_colour(const struct reconciler_instance *i)
+{
+    return i->failed ? RED : !i->settled ? YELLOW : streq(i->action, "start") ? GREEN : PLAIN;
+}
+
+/* The most telling message of an instance, or "". Borrowed. */
+const char *instance_message(const struct reconciler_instance *i)
+{
+    if (i->message)
+        return i->message;
+    for (size_t j = 0; j < i->n_replicas; j++)
+        if (i->replicas[j]->message)
+            return i->replicas[j]->message;
+    return "";
+}
+
+static void append_instance(const void *answer, void *userdata)
+{
+    const struct reconciler_watch_out *out = answer;
+    struct instance_list *list = userdata;
+    if (!out->instance)
+        return;
+    schema_copy(&reconciler_instance_schema, out->instance,
+                schema_append(&list->items, &list->n_items, sizeof **list->items));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(struct reconciler_instance *const *)a)->name,
+                  (*(struct reconciler_instance *const *)b)->name);
+}
+
+int instance_list_read(const struct ctl *ctl, struct instance_list *ret, struct error *e)
+{
+    int r = ctl_stream(ctl, &ctl_reconciler, "List", NULL, append_instance, ret, e);
+    if (r >= 0 && ret->n_items > 1)
+        qsort(ret->items, ret->n_items, sizeof *ret->items, by_name);
+    return r;
+}
+
+void instance_list_done(struct instance_list *list)
+{
+    for (size_t i = 0; i < list->n_items; i++)
+        schema_free(&reconciler_instance_schema, list->items[i]);
+    free(list->items);
+}
+
+size_t instance_running(const struct reconciler_instance *i)
+{
+    size_t n = 0;
+    for (size_t j = 0; j < i->n_replicas; j++)
+        n += i->replicas[j]->state == REPLICA_RUNNING;
+    return n;
+}
+
+int command_apps(struct ctl *ctl)
+{
+    struct instance_list list = {.n_items = 0};
+    struct error e = ERROR_INIT;
+    if (instance_list_read(ctl, &list, &e) < 0) {
+        instance_list_done(&list);
+        return ctl_fail(&e);
+    }
+    json_t *array = json_array();
+    struct table *t = table_new("NAME", "STATE", "REPLICAS", "REVISION", "VERSION", "IMAGE", "MESSAGE", NULL);
+    for (size_t i = 0; i < list.n_items; i++) {
+        const struct reconciler_instance *x = list.items[i];
+        table_cell(t, PLAIN, "%s", x->name);
+        table_cell(t, instance_colour(x), "%s", instance_summary(x));
+        table_cell(t, PLAIN, "%zu/%zu", instance_running(x), x->n_replicas);
+        table_cell(t, PLAIN, "%" PRId64, x->revision);
+        table_cell(t, PLAIN, "%s", x->version ?: "");
+        table_cell(t, PLAIN, "%s", x->image ?: "");
+        table_cell(t, PLAIN, "%s", instance_message(x));
+        json_array_append_new(array, schema_pack(&reconciler_instance_schema, x));
+    }
+    if (ctl->json)
+        print_json(json_incref(array));
+    else if (list.n_items == 0)
+        puts("no applications");
+    json_decref(array);
+    table_print(t, ctl->json);
+    instance_list_done(&list);
+    return EXIT_OK;
+}
+
+/* --- one of them --- */
+
+static void print_field(const char *name, const char *value)
+{
+    _cleanup_free_ char *safe = format_safe(value);
+    if (*safe)
+        printf("  %-10s %s\n", name, safe);
+}
+
+static char *next_try(int64_t next_retry)
+{
+    if (next_retry == 0)
+        return xstrdup("");
+    int64_t left = next_retry - now_realtime_msec();
+    _cleanup_free_ char *text = format_duration(left);
+    return left <= 0 ? xstrdup("now") : xasprintf("in %s", text);
+}
+
+static void print_head(const struct reconciler_instance *i, const struct app_manifest *manifest)
+{
+    const struct app_deploy *deploy = manifest->app ? manifest->app->deploy : NULL;
+    _cleanup_free_ char *spec = xasprintf("%s %s", i->spec ?: "", i->version ?: ""),
+                        *revision = xasprintf("%" PRId64 " (%s, %s)", i->revision, i->origin, i->action),
+                        *image = xasprintf("%s%s%s%s", i->image ?: "", i->image_id ? " (" : "",
+                                           i->image_id ?: "", i->image_id ? ")" : ""),
+                        *next = next_try(i->next_retry);
+    _cleanup_free_ char *memory = format_size(deploy ? deploy->memory_limit : 0),
+                        *volume = format_size(deploy ? deploy->volume_limit : 0);
+    printf("%s%s%s  %s%s%s\n", output_colour(stdout, BOLD), i->name, output_colour(stdout, PLAIN),
+           output_colour(stdout, instance_colour(i)), instance_summary(i), output_colour(stdout, PLAIN));
+    print_field("message", i->message);
+    print_field("next try", next);
+    print_field("spec", spec);
+    print_field("revision", revision);
+    print_field("image", image);
+    if (deploy && deploy->cpu_limit + deploy->memory_limit + deploy->volume_limit > 0) {
+        _cleanup_free_ char *cpu = deploy->cpu_limit ? xasprintf("%.3g CPU", (double)deploy->cpu_limit / 1000)
+                                                     : xstrdup("any CPU"),
+                            *limits = xasprintf("%s, memory %s, volume %s", cpu,
+                                                deploy->memory_limit ? memory : "unlimited",
+                                                deploy->volume_limit ? volume : "unlimited");
+        print_field("limits", limits);
+    }
+    for (size_t j = 0; j < i->n_packages; j++) {
+        const struct reconciler_package *p = i->packages[j];
+        _cleanup_free_ char *text =
+            p->id ? xasprintf("%s (asked for: %s %s)", p->id, p->name, p->version ?: "any")
+                  : xasprintf("%s %s (not resolved yet)", p->name, p->version ?: "any");
+        print_field("package", text);
+    }
+}
+
+static char *ports_of(const struct reconciler_replica *r)
+{
+    char *text = xstrdup("");
+    for (size_t i = 0; i < r->n_ports; i++) {
+        char *longer = xasprintf("%s%s%s %" PRId64 "->%" PRId64, text, i ? ", " : "", r->ports[i]->name ?: "",
+                                 r->ports[i]->host_port, r->ports[i]->port);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static void print_replicas(const struct reconciler_instance *i)
+{
+    struct table *t =
+        table_new("REPLICA", "STATE", "REVISION", "PORTS", "QUOTA", "FAILURES", "NEXT TRY", "MESSAGE", NULL);
+    for (size_t j = 0; j < i->n_replicas; j++) {
+        const struct reconciler_replica *r = i->replicas[j];
+        _cleanup_free_ char *ports = ports_of(r), *next = next_try(r->next_retry);
+        table_cell(t, PLAIN, "%" PRId64, r->id);
+        table_cell(t, state_colour(r->state), "%s%s%s%s", state_name(r->state), r->step ? " (" : "",
+                   r->step ?: "", r->step ? ")" : "");
+        table_cell(t, PLAIN, "%" PRId64, r->revision);
+        table_cell(t, PLAIN, "%s", ports);
+        table_cell(t, PLAIN, "%s", r->quota ?: "");
+        table_cell(t, r->attempt ? YELLOW : PLAIN, "%" PRId64, r->attempt);
+        table_cell(t, PLAIN, "%s", next);
+        table_cell(t, PLAIN, "%s", r->message ?: "");
+    }
+    putchar('\n');
+    table_print(t, false);
+}
+
+static enum colour stage_colour(const char *state)
+{
+    return streq_null(state, "success") ? GREEN : streq_null(state, "failed") ? RED : YELLOW;
+}
+
+static void print_stages(const struct reconciler_instance *i)
+{
+    struct table *t = table_new("REPLICA", "STAGE", "STATE", "ATTEMPT", "BEGAN", "TOOK", "MESSAGE", NULL);
+    for (size_t j = 0; j < i->n_replicas; j++)
+        for (size_t k = 0; k < i->replicas[j]->n_stages; k++) {
+            const struct app_stage *s = i->replicas[j]->stages[k];
+            int64_t end = s->finished ?: now_realtime_msec();
+            _cleanup_free_ char *began = format_time(s->created), *took = format_duration(end - s->created);
+            table_cell(t, PLAIN, "%" PRId64, i->replicas[j]->id);
+            table_cell(t, PLAIN, "%s", s->name ?: "");
+            table_cell(t, stage_colour(s->state), "%s", s->state ?: "");
+            table_cell(t, PLAIN, "%" PRId64, s->attempt + 1);
+            table_cell(t, PLAIN, "%s", began);
+            table_cell(t, PLAIN, "%s", s->created ? took : "");
+            table_cell(t, PLAIN, "%s", s->message ?: "");
+        }
+    if (table_rows(t) > 0)
+        putchar('\n');
+    table_print(t, false);
+}
+
+/* The triggers of contract's tasks; interval and cron are taken, and said to be left out. */
+static void print_tasks(const struct app_manifest *manifest)
+{
+    const struct app_spec *spec = manifest->app ? manifest->app->spec : NULL;
+    struct table *t = table_new("TASK", "TRIGGER", "NOTE", NULL);
+    for (size_t i = 0; spec && i < spec->n_tasks; i++) {
+        const struct app_task *task = spec->tasks[i];
+        bool timed = !task->on_shutdown && !task->on_startup &&
+                     (task->interval_seconds > 0 || (task->cron && *task->cron));
+        table_cell(t, PLAIN, "%s", task->name ?: "");
+        if (task->on_shutdown || task->on_startup)
+            table_cell(t, PLAIN, "%s", task->on_shutdown ? "shutdown" : "startup");
+        else if (task->interval_seconds > 0)
+            table_cell(t, PLAIN, "every %" PRId64 " s", task->interval_seconds);
+        else
+            table_cell(t, PLAIN, "%s", timed ? task->cron : "none");
+        table_cell(t, timed ? YELLOW : PLAIN, "%s", timed ? "not run yet" : "");
+    }
+    if (table_rows(t) > 0)
+        putchar('\n');
+    table_print(t, false);
+}
+
+int command_app(struct ctl *ctl)
+{
+    const struct reconciler_name_in in = {.name = ctl->arguments[0]};
+    struct reconciler_get_out out = {.instance = NULL};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_reconciler, "Get", &in, &out, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(schema_pack(varlink_find_method(&reconciler_interface, "Get")->out, &out));
+    else {
+        print_head(out.instance, out.manifest);
+        print_replicas(out.instance);
+        print_tasks(out.manifest);
+        print_stages(out.instance);
+    }
+    ctl_done(&ctl_reconciler, "Get", &out);
+    return EXIT_OK;
+}

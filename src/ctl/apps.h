@@ -1,0 +1,22 @@
+/* Instances as the reconciler lists them, for the commands that show them. */
+#pragma once
+
+#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "lib/api/reconciler.h"
+
+struct instance_list {
+    struct reconciler_instance **items;
+    size_t n_items;
+};
+
+/* All instances by name; the caller ends with instance_list_done, after a failure too. */
+int instance_list_read(const struct ctl *ctl, struct instance_list *ret, struct error *e);
+void instance_list_done(struct instance_list *list);
+
+/* One word for an instance: running, stopped, working, failed; its colour; its most telling message, or "" (borrowed); how many
+ * of its replicas run. */
+const char *instance_summary(const struct reconciler_instance *instance);
+enum colour instance_colour(const struct reconciler_instance *instance);
+const char *instance_message(const struct reconciler_instance *instance);
+size_t instance_running(const struct reconciler_instance *instance);

@@ -1,0 +1,103 @@
+/* Calls to the services of the tree; see ctl.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "ctl/ctl.h"
+#include "lib/api/driver.h"
+#include "lib/api/reconciler.h"
+#include "lib/api/supervisor.h"
+#include "lib/api/workers.h"
+
+#define REPEAT_FOR_USEC (15 * USEC_PER_SEC)
+#define REPEAT_PAUSE_NS 100000000
+
+const struct ctl_peer ctl_supervisor = {"supervisor", &supervisor_interface},
+                      ctl_reconciler = {"reconciler", &reconciler_interface},
+                      ctl_driver = {"container-driver", &driver_interface},
+                      ctl_fetcher = {"fetcher", &fetcher_interface},
+                      ctl_quota = {"quota-keeper", &quota_interface};
+
+/* Whether the worker died before it answered: it is being restarted, and gets the request again. */
+static bool worker_died(const struct error *e)
+{
+    return e->class == ERROR_RETRY && (e->errnum == ECONNRESET || e->errnum == EPIPE);
+}
+
+static void pause_before_repeating(void)
+{
+    const struct timespec pause = {.tv_nsec = REPEAT_PAUSE_NS};
+    (void)nanosleep(&pause, NULL);
+}
+
+int ctl_call(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
+             void *out, uint64_t timeout_usec, struct error *e)
+{
+    _cleanup_free_ char *socket = tree_socket(&ctl->tree, peer->socket);
+    const struct varlink_call_options options = {.socket = socket,
+                                                 .interface = peer->interface,
+                                                 .method = method,
+                                                 .in = in,
+                                                 .timeout_usec = timeout_usec};
+    uint64_t deadline = now_monotonic_usec() + REPEAT_FOR_USEC;
+    for (;;) {
+        int r = varlink_call_sync(&options, out, e);
+        if (r >= 0 || !worker_died(e) || now_monotonic_usec() > deadline)
+            return r;
+        pause_before_repeating();
+    }
+}
+
+void ctl_done(const struct ctl_peer *peer, const char *method, void *out)
+{
+    schema_done(varlink_find_method(peer->interface, method)->out, out);
+}
+
+struct streaming {
+    ctl_item_fn on_item;
+    void *userdata;
+    struct error *e;
+    int result;
+    bool done;
+};
+
+static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct streaming *s = userdata;
+    if (e) {
+        *s->e = *e;
+        s->result = -e->errnum;
+    } else
+        s->on_item(out, s->userdata);
+    s->done = !continues;
+}
+
+int ctl_stream(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
+               ctl_item_fn on_item, void *userdata, struct error *e)
+{
+    _cleanup_free_ char *socket = tree_socket(&ctl->tree, peer->socket);
+    const struct varlink_call_options options = {.socket = socket,
+                                                 .interface = peer->interface,
+                                                 .method = method,
+                                                 .in = in,
+                                                 .more = true,
+                                                 .timeout_usec = CTL_TIMEOUT_USEC};
+    struct streaming s = {.on_item = on_item, .userdata = userdata, .e = e};
+    sd_event *event = NULL;
+    int r = sd_event_new(&event);
+    if (r < 0)
+        return error_os(e, -r, "cannot make an event loop");
+    varlink_call_start(event, &options, on_answer, &s);
+    while (!s.done && r >= 0) {
+        r = sd_event_run(event, UINT64_MAX);
+        r = r == -EINTR ? 0 : r;
+    }
+    sd_event_unref(event);
+    return s.done ? s.result : error_os(e, -r, "the event loop failed");
+}
+
+int ctl_fail(const struct error *e)
+{
+    log_error("%s", e->message);
+    return e->class == ERROR_SERVICE_DOWN ? EXIT_DOWN : EXIT_FAILED;
+}

@@ -1,0 +1,81 @@
+/* The table of commands: hostletctl(8) describes them at length. */
+#include "ctl/commands.h"
+
+#define WAITING                                                                                              \
+    {"no-wait", 0, NULL, "do not wait until it is done"},                                                    \
+    {                                                                                                        \
+        "timeout", 't', "D", "wait this long at most (5min)"                                                 \
+    }
+#define END                                                                                                  \
+    {                                                                                                        \
+        .name = NULL                                                                                         \
+    }
+
+static const struct ctl_option waiting_options[] = {WAITING, END};
+static const struct ctl_option destroy_options[] = {
+    {"purge", 0, NULL, "delete the data instead of keeping it aside"}, WAITING, END};
+static const struct ctl_option logs_options[] = {
+    {"follow", 'f', NULL, "go on with what is written from now on, until Ctrl-C"},
+    {"tail", 'n', "N", "only the last N lines"},
+    {"since", 0, "D", "only what is younger than this, such as 10min"},
+    END};
+static const struct ctl_option build_options[] = {
+    {"name", 0, "NAME", "the package's name (required)"},
+    {"version", 0, "VERSION", "its version, such as 1.2.0 or 1.2.0-r1 (required)"},
+    {"os", 0, "OS", "linux (default) or all"},
+    {"arch", 0, "ARCH", "amd64, arm64 or src; this machine's unless given"},
+    {"compress", 0, "HOW", "xz (default), gzip, zstd or none; zstd is beyond the original agent"},
+    {"level", 0, "N", "of the compression; its library's own unless given"},
+    {"description", 0, "TEXT", "what it is"},
+    {"license", 0, "TEXT", "its licence"},
+    {"homepage", 0, "URL", "where people read about it"},
+    {"repository", 0, "URL", "where its source lies"},
+    {"output", 'o', "DIR", "where NAME_VERSION_OS_ARCH.ipk is written (the current directory)"},
+    END};
+static const struct ctl_option fetch_options[] = {
+    {"arch", 0, "ARCH", "this machine's unless given"}, {"os", 0, "OS", "linux unless given"}, END};
+static const struct ctl_option describe_options[] = {
+    {"reference", 0, NULL, "a page in Markdown with all interfaces"}, END};
+
+const struct command ctl_commands[] = {
+    {"apply", "FILE|DIR|-", 1, 1, "make a manifest the desired state, and wait until it runs",
+     "The manifest is TOML or JSON (hostlet-manifest(5)); of a directory every *.toml and *.json is applied, "
+     "in\n"
+     "the order of their names. An equal manifest changes nothing. Ends at the first failed attempt.",
+     waiting_options, command_apply},
+    {"plan", "FILE|DIR|-", 1, 1, "show what apply would change and why, and do nothing", NULL, NULL,
+     command_plan},
+    {"convert", "FILE|-", 1, 1, "print a manifest as canonical JSON", NULL, NULL, command_convert},
+    {"apps", "", 0, 0, "list the applications", NULL, NULL, command_apps},
+    {"app", "NAME", 1, 1, "show one application: replicas, stages, last error, next try", NULL, NULL,
+     command_app},
+    {"start", "NAME", 1, 1, "start an application, or try again what failed", NULL, waiting_options,
+     command_start},
+    {"stop", "NAME", 1, 1, "stop an application; its containers and data stay", NULL, waiting_options,
+     command_stop},
+    {"destroy", "NAME", 1, 1, "remove an application's containers; its data is kept aside", NULL,
+     destroy_options, command_destroy},
+    {"logs", "APP[/REPLICA]", 1, 1, "print what an application writes", NULL, logs_options, command_logs},
+    {"status", "", 0, 0, "show the tree, its services and the applications on one page", NULL, NULL,
+     command_status},
+    {"services", "", 0, 0, "list the processes of the tree", NULL, NULL, command_services},
+    {"service start", "NAME", 1, 1, "start a service that is stopped or given up", NULL, NULL,
+     command_service_start},
+    {"service stop", "NAME", 1, 1, "stop a service, and those that need it", NULL, NULL,
+     command_service_stop},
+    {"service restart", "NAME", 1, 1, "stop and start a service", NULL, NULL, command_service_restart},
+    {"package build", "DIR", 1, 1, "make a package from a directory",
+     "The same input gives the same bytes; the time within is $SOURCE_DATE_EPOCH, or 1980-01-01.",
+     build_options, command_package_build},
+    {"package inspect", "FILE", 1, 1, "verify a package file, and show its header and contents", NULL, NULL,
+     command_package_inspect},
+    {"package index", "DIR", 1, 1, "write index.json for a directory of packages", NULL, NULL,
+     command_package_index},
+    {"package list", "", 0, 0, "list the packages of this machine's store", NULL, NULL, command_package_list},
+    {"package fetch", "NAME [VERSION]", 1, 2, "bring a package into the store", NULL, fetch_options,
+     command_package_fetch},
+    {"describe", "[INTERFACE]", 0, 1, "print the Varlink interfaces of the services", NULL, describe_options,
+     command_describe},
+    {"version", "", 0, 0, "print the version", NULL, NULL, command_version},
+    {.name = NULL},
+};

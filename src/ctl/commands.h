@@ -1,0 +1,26 @@
+/* The functions behind the table of commands. Each returns an exit code. */
+#pragma once
+
+#include "ctl/ctl.h"
+
+int command_apply(struct ctl *ctl);
+int command_plan(struct ctl *ctl);
+int command_convert(struct ctl *ctl);
+int command_start(struct ctl *ctl);
+int command_stop(struct ctl *ctl);
+int command_destroy(struct ctl *ctl);
+int command_apps(struct ctl *ctl);
+int command_app(struct ctl *ctl);
+int command_logs(struct ctl *ctl);
+int command_services(struct ctl *ctl);
+int command_service_start(struct ctl *ctl);
+int command_service_stop(struct ctl *ctl);
+int command_service_restart(struct ctl *ctl);
+int command_status(struct ctl *ctl);
+int command_package_build(struct ctl *ctl);
+int command_package_inspect(struct ctl *ctl);
+int command_package_index(struct ctl *ctl);
+int command_package_list(struct ctl *ctl);
+int command_package_fetch(struct ctl *ctl);
+int command_describe(struct ctl *ctl);
+int command_version(struct ctl *ctl);

@@ -1,0 +1,36 @@
+/* Text for people and JSON for programs. Colours and bars go to terminals only; what services say is never passed on as
+ * control sequences. */
+#pragma once
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "lib/basic/util.h"
+
+enum colour { PLAIN, BOLD, DIM, GREEN, YELLOW, RED };
+
+/* Whether 'out' is a terminal that understands colours (NO_COLOR unset, TERM not "dumb"). */
+bool output_is_live(FILE *out);
+/* The sequence that begins a colour, or ends all of them (PLAIN); "" where 'out' is not live. */
+const char *output_colour(FILE *out, enum colour colour);
+
+/* Each allocates. "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and time of unix milliseconds, "-" for 0;
+ * a copy in which control characters became '?'. */
+char *format_size(int64_t bytes);
+char *format_duration(int64_t msec);
+char *format_time(int64_t unix_msec);
+char *format_safe(const char *text);
+
+/* Columns on a screen that the text takes, counting code points. */
+size_t text_width(const char *text);
+
+/* Prints 'json' with an indent of two and a newline, and drops the reference. */
+void print_json(json_t *json);
+
+/* A table: its header, then cells row by row. */
+struct table;
+struct table *table_new(const char *first, ...) __attribute__((sentinel)); /* headers, ending with NULL */
+void table_cell(struct table *t, enum colour colour, const char *fmt, ...) _printf_(3, 4);
+/* Prints aligned columns, nothing at all when there is no row or 'discard' is set, and frees. */
+void table_print(struct table *t, bool discard);
+size_t table_rows(const struct table *t);

@@ -1,0 +1,139 @@
+/* Stages as lines and bars; see progress.h. */
+#include "ctl/progress.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ctl/output.h"
+#include "lib/basic/cleanup.h"
+
+#define BAR_WIDTH     24
+#define BARS_MAX      12
+#define STAGES_NEEDED 7 /* of a start: host_recv to container_running */
+
+/* What was said of a stage already: so that each end of it is said once. */
+struct seen {
+    char *key; /* "REPLICA STAGE" */
+    char *state;
+    int64_t attempt;
+};
+
+struct progress {
+    int64_t revision;
+    bool live;
+    size_t bars; /* lines on the screen that are to be written over */
+    struct seen *seen;
+    size_t n_seen;
+    char *message; /* of the instance, as it was said last */
+};
+
+struct progress *progress_new(int64_t revision)
+{
+    struct progress *p = xcalloc(1, sizeof *p);
+    p->revision = revision;
+    p->live = output_is_live(stdout);
+    return p;
+}
+
+/* Whether this end of the stage is new. */
+static bool is_news(struct progress *p, int64_t replica, const struct app_stage *stage)
+{
+    _cleanup_free_ char *key = xasprintf("%" PRId64 " %s", replica, stage->name ?: "");
+    struct seen *s = NULL;
+    for (size_t i = 0; i < p->n_seen && !s; i++)
+        if (streq(p->seen[i].key, key))
+            s = &p->seen[i];
+    if (s && streq_null(s->state, stage->state) && s->attempt == stage->attempt)
+        return false;
+    if (!s) {
+        p->seen = xrealloc(p->seen, p->n_seen + 1, sizeof *p->seen);
+        s = &p->seen[p->n_seen++];
+        *s = (struct seen){.key = TAKE_PTR(key)};
+    }
+    free(s->state);
+    s->state = xstrdup_null(stage->state);
+    s->attempt = stage->attempt;
+    return true;
+}
+
+static void print_end(const char *instance, int64_t replica, const struct app_stage *stage)
+{
+    bool failed = streq(stage->state, "failed");
+    _cleanup_free_ char *took = format_duration(stage->finished - stage->created),
+                        *message = format_safe(stage->message), *name = format_safe(stage->name);
+    printf("  %s/%" PRId64 "  %-18s %s%s%s%s%s", instance, replica, name,
+           output_colour(stdout, failed ? RED : GREEN), stage->state, output_colour(stdout, PLAIN),
+           stage->finished > stage->created ? "  " : "", stage->finished > stage->created ? took : "");
+    if (stage->attempt > 0)
+        printf("  attempt %" PRId64, stage->attempt + 1);
+    printf("%s%s\n", *message ? "  " : "", message);
+}
+
+static void print_bar(const struct progress *p, const char *instance, const struct reconciler_replica *r)
+{
+    size_t done = 0;
+    const struct app_stage *running = NULL;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        const struct app_stage *stage = r->stages[i];
+        if (stage->revision != p->revision || !stage->state)
+            continue;
+        done += streq(stage->state, "success");
+        if (streq(stage->state, "running"))
+            running = stage;
+    }
+    size_t full = done >= STAGES_NEEDED ? BAR_WIDTH : done * BAR_WIDTH / STAGES_NEEDED;
+    char bar[BAR_WIDTH + 1];
+    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '#', full);
+    bar[BAR_WIDTH] = '\0';
+    _cleanup_free_ char *what = format_safe(r->step ?: schema_enum_name(&replica_state_enum, r->state)),
+                        *message = format_safe(running ? running->message : NULL);
+    /* Cut, so that a bar never takes two lines of the screen. */
+    printf("\033[2K  %s/%" PRId64 "  [%s] %.30s%s%.40s\n", instance, r->id, bar, what, *message ? ": " : "",
+           message);
+}
+
+void progress_clear(struct progress *p)
+{
+    if (p->bars > 0)
+        printf("\033[%zuA\033[J", p->bars);
+    p->bars = 0;
+    fflush(stdout);
+}
+
+void progress_show(struct progress *p, const struct reconciler_instance *instance)
+{
+    progress_clear(p);
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct reconciler_replica *r = instance->replicas[i];
+        for (size_t j = 0; j < r->n_stages; j++) {
+            const struct app_stage *stage = r->stages[j];
+            bool ended = stage->state && (streq(stage->state, "success") || streq(stage->state, "failed"));
+            if (stage->revision == p->revision && ended && is_news(p, r->id, stage))
+                print_end(instance->name, r->id, stage);
+        }
+    }
+    if (instance->message && !streq_null(instance->message, p->message)) {
+        _cleanup_free_ char *message = format_safe(instance->message);
+        printf("  %s  %s\n", instance->name, message);
+    }
+    free(p->message);
+    p->message = xstrdup_null(instance->message);
+    for (size_t i = 0; p->live && i < instance->n_replicas && i < BARS_MAX; i++) {
+        print_bar(p, instance->name, instance->replicas[i]);
+        p->bars++;
+    }
+    fflush(stdout);
+}
+
+struct progress *progress_free(struct progress *p)
+{
+    for (size_t i = 0; i < p->n_seen; i++) {
+        free(p->seen[i].key);
+        free(p->seen[i].state);
+    }
+    free(p->seen);
+    free(p->message);
+    free(p);
+    return NULL;
+}

@@ -1,0 +1,121 @@
+/* Commands for the processes of the tree: services, service start, stop, restart. */
+#include "ctl/services.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/commands.h"
+
+/* The supervisor waits for the service itself, and gives it up after its own time. */
+#define SERVICE_TIMEOUT_USEC (180 * USEC_PER_SEC)
+
+/* The list's item without an own name in the interface: the field of the answer has its schema. */
+static const struct schema_struct *service_schema(void)
+{
+    return varlink_find_method(&supervisor_interface, "List")->out->fields[0].structure;
+}
+
+enum colour service_colour(int state)
+{
+    switch (state) {
+    case SERVICE_READY:
+    case SERVICE_LISTENING:
+        return GREEN;
+    case SERVICE_FAILED:
+    case SERVICE_BACKOFF:
+        return RED;
+    case SERVICE_DOWN:
+        return PLAIN;
+    default:
+        return YELLOW;
+    }
+}
+
+static void append(const void *answer, void *userdata)
+{
+    const struct supervisor_list_out *out = answer;
+    struct service_list *list = userdata;
+    if (out->service)
+        schema_copy(service_schema(), out->service,
+                    schema_append(&list->items, &list->n_items, sizeof **list->items));
+}
+
+int service_list_read(const struct ctl *ctl, struct service_list *ret, struct error *e)
+{
+    return ctl_stream(ctl, &ctl_supervisor, "List", NULL, append, ret, e);
+}
+
+void service_list_done(struct service_list *list)
+{
+    for (size_t i = 0; i < list->n_items; i++)
+        schema_free(service_schema(), list->items[i]);
+    free(list->items);
+}
+
+static void print_list(const struct service_list *list)
+{
+    struct table *t = table_new("SERVICE", "STATE", "PID", "UPTIME", "RESTARTS", "MEMORY", "LAST EXIT",
+                                "DESCRIPTION", NULL);
+    for (size_t i = 0; i < list->n_items; i++) {
+        const struct supervisor_service *s = list->items[i];
+        _cleanup_free_ char *uptime = format_duration(s->uptime_msec), *memory = format_size(s->memory);
+        table_cell(t, PLAIN, "%s", s->name);
+        table_cell(t, service_colour(s->state), "%s%s%s%s", schema_enum_name(&service_state_enum, s->state),
+                   s->reason ? " (" : "", s->reason ?: "", s->reason ? ")" : "");
+        if (s->pid)
+            table_cell(t, PLAIN, "%" PRId64, s->pid);
+        else
+            table_cell(t, PLAIN, "%s", "");
+        table_cell(t, PLAIN, "%s", s->pid ? uptime : "");
+        table_cell(t, s->restarts ? YELLOW : PLAIN, "%" PRId64, s->restarts);
+        table_cell(t, PLAIN, "%s", s->memory ? memory : "");
+        table_cell(t, PLAIN, "%s", s->last_exit ?: "");
+        table_cell(t, DIM, "%s%s", s->description ?: "", s->on_demand ? " (on demand)" : "");
+    }
+    table_print(t, false);
+}
+
+int command_services(struct ctl *ctl)
+{
+    struct service_list list = {.n_items = 0};
+    struct error e = ERROR_INIT;
+    int r = service_list_read(ctl, &list, &e);
+    if (r >= 0 && ctl->json) {
+        json_t *array = json_array();
+        for (size_t i = 0; i < list.n_items; i++)
+            json_array_append_new(array, schema_pack(service_schema(), list.items[i]));
+        print_json(array);
+    } else if (r >= 0)
+        print_list(&list);
+    service_list_done(&list);
+    return r < 0 ? ctl_fail(&e) : EXIT_OK;
+}
+
+static int order(struct ctl *ctl, const char *method, const char *done)
+{
+    const struct supervisor_name_in in = {.name = ctl->arguments[0]};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_supervisor, method, &in, NULL, SERVICE_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(json_pack("{s:s,s:s}", "service", in.name, "done", done));
+    else
+        printf("%s: %s\n", in.name, done);
+    return EXIT_OK;
+}
+
+int command_service_start(struct ctl *ctl)
+{
+    return order(ctl, "Start", "started");
+}
+
+int command_service_stop(struct ctl *ctl)
+{
+    return order(ctl, "Stop", "stopped");
+}
+
+int command_service_restart(struct ctl *ctl)
+{
+    return order(ctl, "Restart", "restarted");
+}

@@ -1,0 +1,17 @@
+/* Services as the supervisor lists them, for the commands that show them. */
+#pragma once
+
+#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "lib/api/supervisor.h"
+
+struct service_list {
+    struct supervisor_service **items;
+    size_t n_items;
+};
+
+/* All services in the supervisor's order; the caller ends with service_list_done, after a failure too. */
+int service_list_read(const struct ctl *ctl, struct service_list *ret, struct error *e);
+void service_list_done(struct service_list *list);
+
+enum colour service_colour(int state);

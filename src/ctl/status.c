@@ -1,0 +1,192 @@
+/* The commands status and version. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "ctl/apps.h"
+#include "ctl/commands.h"
+#include "ctl/services.h"
+#include "lib/api/driver.h"
+#include "lib/api/workers.h"
+
+/* A runtime that hangs must not keep the page from being shown. */
+#define STATUS_TIMEOUT_USEC (10 * USEC_PER_SEC)
+
+struct status {
+    struct service_list services;
+    struct driver_info_out runtime;
+    struct quota_info_out quota;
+    struct instance_list apps;
+    /* Why a part is not there; errnum 0: it is. */
+    struct error services_error, runtime_error, quota_error, apps_error;
+};
+
+static void read_status(struct ctl *ctl, struct status *s)
+{
+    service_list_read(ctl, &s->services, &s->services_error);
+    ctl_call(ctl, &ctl_driver, "Info", NULL, &s->runtime, STATUS_TIMEOUT_USEC, &s->runtime_error);
+    ctl_call(ctl, &ctl_quota, "Info", NULL, &s->quota, STATUS_TIMEOUT_USEC, &s->quota_error);
+    instance_list_read(ctl, &s->apps, &s->apps_error);
+}
+
+static void status_done(struct status *s)
+{
+    service_list_done(&s->services);
+    if (!s->runtime_error.errnum)
+        ctl_done(&ctl_driver, "Info", &s->runtime);
+    if (!s->quota_error.errnum)
+        ctl_done(&ctl_quota, "Info", &s->quota);
+    instance_list_done(&s->apps);
+}
+
+static void print_part(const char *name, enum colour colour, const char *text)
+{
+    _cleanup_free_ char *safe = format_safe(text);
+    printf("%-10s %s%s%s\n", name, output_colour(stdout, colour), safe, output_colour(stdout, PLAIN));
+}
+
+static void print_services(const struct status *s)
+{
+    if (s->services_error.errnum) {
+        print_part("services", RED, s->services_error.message);
+        return;
+    }
+    const struct service_list *list = &s->services;
+    size_t good = 0, restarts = 0;
+    for (size_t i = 0; i < list->n_items; i++) {
+        good += list->items[i]->state == SERVICE_READY || list->items[i]->state == SERVICE_LISTENING;
+        restarts += (size_t)list->items[i]->restarts;
+    }
+    _cleanup_free_ char *text = xasprintf("%zu of %zu ready or listening, %zu restart%s", good, list->n_items,
+                                          restarts, restarts == 1 ? "" : "s");
+    print_part("services", good == list->n_items ? GREEN : YELLOW, text);
+    for (size_t i = 0; i < list->n_items; i++) {
+        const struct supervisor_service *x = list->items[i];
+        if (x->state == SERVICE_READY || x->state == SERVICE_LISTENING)
+            continue;
+        _cleanup_free_ char *line =
+            xasprintf("  %s is %s%s%s", x->name, schema_enum_name(&service_state_enum, x->state),
+                      x->reason ? ": " : "", x->reason ?: "");
+        print_part("", service_colour(x->state), line);
+    }
+}
+
+static void print_runtime(const struct status *s)
+{
+    const struct driver_info_out *i = &s->runtime;
+    if (s->runtime_error.errnum) {
+        print_part("runtime", RED, s->runtime_error.message);
+        return;
+    }
+    _cleanup_free_ char *memory = format_size(i->memory);
+    _cleanup_free_ char *text =
+        i->state == DRIVER_RUNTIME_DOWN
+            ? xasprintf("%s is down: %s", i->runtime ?: "", i->reason ?: "no reason given")
+            : xasprintf("%s %s (API %s), %" PRId64 " CPUs, %s, storage %s%s", i->runtime ?: "",
+                        i->version ?: "?", i->api_version ?: "?", i->cpus, memory, i->storage_driver ?: "?",
+                        i->live_restore ? ", live-restore" : "");
+    print_part("runtime", i->state == DRIVER_RUNTIME_DOWN ? RED : GREEN, text);
+    if (i->state == DRIVER_RUNTIME_UP && !i->live_restore && streq_null(i->runtime, "docker"))
+        print_part("", YELLOW, "  live-restore is off: containers are replaced when dockerd restarts");
+}
+
+static void print_quota(const struct status *s)
+{
+    const struct quota_info_out *q = &s->quota;
+    if (s->quota_error.errnum) {
+        bool down = s->quota_error.class == ERROR_SERVICE_DOWN;
+        _cleanup_free_ char *text = xasprintf("%s%s", down ? "" : "not enforced: ", s->quota_error.message);
+        print_part("quota", down ? RED : YELLOW, text);
+        return;
+    }
+    _cleanup_free_ char *text =
+        q->enforced ? xasprintf("enforced on %s (%s)", q->mount_point ?: "?", q->filesystem ?: "?")
+                    : xasprintf("not enforced: %s", q->reason ?: "no reason given");
+    print_part("quota", q->enforced ? GREEN : YELLOW, text);
+}
+
+static void print_apps(const struct status *s)
+{
+    if (s->apps_error.errnum) {
+        print_part("apps", RED, s->apps_error.message);
+        return;
+    }
+    size_t replicas = 0, running = 0, failed = 0, working = 0;
+    for (size_t i = 0; i < s->apps.n_items; i++) {
+        const struct reconciler_instance *x = s->apps.items[i];
+        replicas += x->n_replicas;
+        running += instance_running(x);
+        failed += x->failed;
+        working += !x->failed && !x->settled;
+    }
+    _cleanup_free_ char *text =
+        xasprintf("%zu with %zu replica%s: %zu running; %zu failed, %zu being worked on", s->apps.n_items,
+                  replicas, replicas == 1 ? "" : "s", running, failed, working);
+    print_part("apps", failed ? RED : working ? YELLOW : GREEN, text);
+    for (size_t i = 0; i < s->apps.n_items; i++) {
+        const struct reconciler_instance *x = s->apps.items[i];
+        const char *message = instance_message(x);
+        if (!x->failed)
+            continue;
+        _cleanup_free_ char *line = xasprintf("  %s failed%s%s", x->name, *message ? ": " : "", message);
+        print_part("", RED, line);
+    }
+}
+
+static json_t *part_or_error(const struct error *e, json_t *part)
+{
+    if (!e->errnum)
+        return part;
+    json_decref(part);
+    return json_pack("{s:s}", "error", e->message);
+}
+
+static json_t *pack_status(const struct ctl *ctl, const struct status *s)
+{
+    json_t *services = json_array(), *apps = json_array();
+    const struct schema_struct *service =
+        varlink_find_method(&supervisor_interface, "List")->out->fields[0].structure;
+    for (size_t i = 0; i < s->services.n_items; i++)
+        json_array_append_new(services, schema_pack(service, s->services.items[i]));
+    for (size_t i = 0; i < s->apps.n_items; i++)
+        json_array_append_new(apps, schema_pack(&reconciler_instance_schema, s->apps.items[i]));
+    json_t *runtime = s->runtime_error.errnum
+                          ? NULL
+                          : schema_pack(varlink_find_method(&driver_interface, "Info")->out, &s->runtime);
+    json_t *quota = s->quota_error.errnum
+                        ? NULL
+                        : schema_pack(varlink_find_method(&quota_interface, "Info")->out, &s->quota);
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "version", PACKAGE_VERSION, "prefix",
+                     ctl->tree.prefix ?: "", "services", part_or_error(&s->services_error, services),
+                     "runtime", part_or_error(&s->runtime_error, runtime), "quota",
+                     part_or_error(&s->quota_error, quota), "apps", part_or_error(&s->apps_error, apps));
+}
+
+int command_status(struct ctl *ctl)
+{
+    struct status s = {.services = {.n_items = 0}};
+    read_status(ctl, &s);
+    if (ctl->json)
+        print_json(pack_status(ctl, &s));
+    else {
+        printf("hostlet %s%s%s\n", PACKAGE_VERSION, ctl->tree.prefix ? ", tree below " : "",
+               ctl->tree.prefix ?: "");
+        print_services(&s);
+        print_runtime(&s);
+        print_quota(&s);
+        print_apps(&s);
+    }
+    bool down = s.services_error.errnum || s.apps_error.errnum;
+    status_done(&s);
+    return down ? EXIT_DOWN : EXIT_OK;
+}
+
+int command_version(struct ctl *ctl)
+{
+    if (ctl->json)
+        print_json(json_pack("{s:s,s:s}", "version", PACKAGE_VERSION, "arch", HOSTLET_ARCH));
+    else
+        printf("hostlet %s (%s)\n", PACKAGE_VERSION, HOSTLET_ARCH);
+    return EXIT_OK;
+}

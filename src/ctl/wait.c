@@ -1,0 +1,286 @@
+/* Follows an instance by io.hostlet.Reconciler.Watch; see wait.h. */
+#include "ctl/wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/output.h"
+#include "ctl/progress.h"
+
+#define AGAIN_USEC    (100 * USEC_PER_MSEC)
+#define PATIENCE_USEC (10 * USEC_PER_SEC) /* with a tree that does not answer */
+
+struct wait {
+    const struct wait_options *options;
+    char *socket;
+    sd_event *event;
+    sd_event_source *again;
+    struct varlink_request *request; /* NULL: none is under way */
+    struct progress *progress;
+    struct reconciler_instance *last;
+    uint64_t lost_at; /* when the reconciler went away; 0: it answers */
+    bool done;
+    int code;
+};
+
+static void watch(struct wait *w);
+
+static void finish(struct wait *w, int code)
+{
+    w->done = true;
+    w->code = code;
+}
+
+/* A stage that failed since the request was made. */
+static const struct app_stage *failed_stage(const struct wait *w, const struct reconciler_instance *i,
+                                            const struct reconciler_replica **ret_replica)
+{
+    for (size_t j = 0; j < i->n_replicas; j++)
+        for (size_t k = 0; k < i->replicas[j]->n_stages; k++) {
+            const struct app_stage *stage = i->replicas[j]->stages[k];
+            if (stage->revision == w->options->revision && streq_null(stage->state, "failed") &&
+                (stage->finished == 0 || stage->finished >= w->options->begun_msec)) {
+                *ret_replica = i->replicas[j];
+                return stage;
+            }
+        }
+    return NULL;
+}
+
+/* Whether the instance's own word "failed" is about this request: something was tried and is waited with, or
+ * nothing is left to do. A runtime that is away is neither: it is shown, and waited for. */
+static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
+{
+    if (!i->failed)
+        return false;
+    if (i->settled)
+        return true;
+    bool waiting = i->next_retry > 0;
+    for (size_t j = 0; j < i->n_replicas; j++)
+        waiting = waiting || i->replicas[j]->next_retry > 0;
+    return streq(w->options->action, "start") && waiting;
+}
+
+static void say_next_try(int64_t next_retry)
+{
+    int64_t left = next_retry - now_realtime_msec();
+    _cleanup_free_ char *text = format_duration(left);
+    if (next_retry > 0)
+        log_error("  tried again by itself in %s", text);
+    else
+        log_error("  not tried again by itself; 'hostletctl app' shows what runs now");
+}
+
+static void say_failure(const struct wait *w, const struct reconciler_instance *i)
+{
+    const struct reconciler_replica *r = NULL;
+    const struct app_stage *stage = failed_stage(w, i, &r);
+    int64_t next = i->next_retry;
+    bool said = stage != NULL;
+    if (stage) {
+        _cleanup_free_ char *message = format_safe(stage->message ?: r->message);
+        log_error("%s: replica %" PRId64 ": %s failed: %s", i->name, r->id, stage->name, message);
+    }
+    for (size_t j = 0; j < i->n_replicas; j++) {
+        const struct reconciler_replica *x = i->replicas[j];
+        bool bad =
+            x->state == REPLICA_FAILED || x->state == REPLICA_CRASH_LOOPING || x->state == REPLICA_CONFLICT;
+        next = next ?: x->next_retry;
+        if (!bad || (stage && x == r))
+            continue;
+        _cleanup_free_ char *message = format_safe(x->message);
+        log_error("%s: replica %" PRId64 " is %s%s%s", i->name, x->id,
+                  schema_enum_name(&replica_state_enum, x->state), *message ? ": " : "", message);
+        said = true;
+    }
+    if (i->message || !said) {
+        _cleanup_free_ char *message = format_safe(i->message ?: "failed");
+        log_error("%s: %s", i->name, message);
+    }
+    say_next_try(next);
+}
+
+static void say_success(const struct wait *w, const struct reconciler_instance *i)
+{
+    if (w->options->quiet)
+        return;
+    if (!streq(w->options->action, "start"))
+        printf("%s: stopped\n", i->name);
+    else
+        printf("%s: revision %" PRId64 " is running (%zu replica%s)\n", i->name, i->revision, i->n_replicas,
+               i->n_replicas == 1 ? "" : "s");
+}
+
+static void on_gone(struct wait *w)
+{
+    progress_clear(w->progress);
+    schema_free(&reconciler_instance_schema, w->last);
+    w->last = NULL;
+    if (streq(w->options->action, "destroy")) {
+        if (!w->options->quiet)
+            printf("%s: destroyed\n", w->options->name);
+        finish(w, EXIT_OK);
+        return;
+    }
+    log_error("%s: was destroyed meanwhile", w->options->name);
+    finish(w, EXIT_FAILED);
+}
+
+static void on_state(struct wait *w, const struct reconciler_instance *i)
+{
+    const struct reconciler_replica *r;
+    if (w->last)
+        schema_free(&reconciler_instance_schema, w->last);
+    w->last = xcalloc(1, sizeof *w->last);
+    schema_copy(&reconciler_instance_schema, i, w->last);
+    if (i->revision < w->options->revision)
+        return;
+    if (!w->options->quiet)
+        progress_show(w->progress, i);
+    bool superseded = i->revision > w->options->revision || !streq(i->action, w->options->action);
+    bool failed = is_failed(w, i) || (streq(w->options->action, "start") && failed_stage(w, i, &r));
+    bool over = superseded || failed || i->settled;
+    if (!over)
+        return;
+    progress_clear(w->progress);
+    if (superseded) {
+        log_error("%s: something else was asked for meanwhile: revision %" PRId64 ", %s", i->name,
+                  i->revision, i->action);
+        finish(w, EXIT_FAILED);
+    } else if (failed) {
+        say_failure(w, i);
+        finish(w, EXIT_FAILED);
+    } else if (!streq(w->options->action, "destroy")) {
+        say_success(w, i);
+        finish(w, EXIT_OK);
+    }
+}
+
+/* The reconciler went away: its supervisor brings it back, and nothing is lost. */
+static void on_lost(struct wait *w, const struct error *e)
+{
+    uint64_t now = now_monotonic_usec();
+    if (w->lost_at == 0)
+        w->lost_at = now;
+    if (now - w->lost_at > PATIENCE_USEC) {
+        progress_clear(w->progress);
+        finish(w, ctl_fail(e));
+        return;
+    }
+    sd_event_source_set_time_relative(w->again, AGAIN_USEC);
+    sd_event_source_set_enabled(w->again, SD_EVENT_ONESHOT);
+}
+
+static void on_watch(const void *answer, bool continues, const struct error *e, void *userdata)
+{
+    struct wait *w = userdata;
+    const struct reconciler_watch_out *out = answer;
+    if (!continues)
+        w->request = NULL;
+    if (w->done)
+        return;
+    if (!e) {
+        w->lost_at = 0;
+        if (out->gone)
+            on_gone(w);
+        else if (out->instance)
+            on_state(w, out->instance);
+        if (!continues && !w->done)
+            sd_event_source_set_enabled(w->again, SD_EVENT_ONESHOT);
+    } else if (e->class == ERROR_NOT_FOUND)
+        on_gone(w);
+    else if (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN)
+        on_lost(w, e);
+    else {
+        progress_clear(w->progress);
+        finish(w, ctl_fail(e));
+    }
+}
+
+static void watch(struct wait *w)
+{
+    const struct reconciler_name_in in = {.name = (char *)w->options->name};
+    const struct varlink_call_options options = {
+        .socket = w->socket, .interface = &reconciler_interface, .method = "Watch", .in = &in, .more = true};
+    w->request = varlink_call_start(w->event, &options, on_watch, w);
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    watch(userdata);
+    return 0;
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct wait *w = userdata;
+    _cleanup_free_ char *limit = format_duration((int64_t)(w->options->timeout_usec / USEC_PER_MSEC));
+    progress_clear(w->progress);
+    log_error("%s: not done within %s; it goes on, and 'hostletctl app %s' shows it", w->options->name, limit,
+              w->options->name);
+    finish(w, EXIT_TIMEOUT);
+    return 0;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    (void)source, (void)info;
+    struct wait *w = userdata;
+    progress_clear(w->progress);
+    log_error("%s: no longer waited for; it goes on, and 'hostletctl app %s' shows it", w->options->name,
+              w->options->name);
+    finish(w, EXIT_TIMEOUT);
+    return 0;
+}
+
+static int prepare(struct wait *w)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGTERM);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    int r;
+    if ((r = sd_event_new(&w->event)) < 0 ||
+        (r = sd_event_add_signal(w->event, NULL, SIGINT, on_signal, w)) < 0 ||
+        (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0 ||
+        (r = sd_event_add_time_relative(w->event, NULL, CLOCK_MONOTONIC, w->options->timeout_usec, 1,
+                                        on_timeout, w)) < 0 ||
+        (r = sd_event_add_time_relative(w->event, &w->again, CLOCK_MONOTONIC, 0, 1, on_again, w)) < 0)
+        return r;
+    return 0;
+}
+
+int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
+                      struct reconciler_instance **ret_last)
+{
+    struct wait w = {.options = options,
+                     .socket = tree_socket(&ctl->tree, ctl_reconciler.socket),
+                     .progress = progress_new(options->revision)};
+    int r = prepare(&w);
+    while (r >= 0 && !w.done) {
+        r = sd_event_run(w.event, UINT64_MAX);
+        r = r == -EINTR ? 0 : r;
+    }
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGTERM);
+    varlink_request_cancel(w.request);
+    sd_event_source_disable_unref(w.again);
+    sd_event_unref(w.event);
+    sigprocmask(SIG_UNBLOCK, &mask, NULL);
+    progress_free(w.progress);
+    free(w.socket);
+    *ret_last = w.last;
+    if (r < 0) {
+        log_error("the event loop failed: %s", strerrordesc_np(-r) ?: "unknown error");
+        return EXIT_FAILED;
+    }
+    return w.code;
+}
