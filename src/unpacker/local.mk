@@ -1,6 +1,7 @@
 # src/unpacker: the work itself in an archive of its own, for the unit tests
 noinst_LIBRARIES += libunpacker.a
 libunpacker_a_SOURCES = \
+	src/unpacker/early_sync.c src/unpacker/early_sync.h \
 	src/unpacker/extract.c src/unpacker/extract.h \
 	src/unpacker/staging.c src/unpacker/staging.h \
 	src/unpacker/tree.c src/unpacker/tree.h

@@ -86,6 +86,7 @@ int decoder_new(enum compression c, unsigned threads, struct decoder **ret, stru
     bool ok = true;
     if (c == COMPRESSION_XZ) {
         lzma_mt options = {
+            .flags = LZMA_IGNORE_CHECK,
             .threads = threads ?: XZ_THREADS,
             .memlimit_threading = XZ_MEMORY_THREADING,
             .memlimit_stop = XZ_MEMORY_STOP,

@@ -55,11 +55,11 @@ static int cancelled(const struct source *s, struct error *e)
 }
 
 /* Reads up to INPUT_SIZE bytes and hashes them: their number, or a negative errno. */
-static ssize_t read_input(struct source *s, struct error *e)
+static ssize_t read_input(struct source *s, uint8_t *buffer, struct error *e)
 {
     size_t want = s->end - s->at < INPUT_SIZE ? (size_t)(s->end - s->at) : INPUT_SIZE, n = 0;
     while (n < want) {
-        ssize_t got = pread(s->fd, s->input + n, want - n, (off_t)s->at);
+        ssize_t got = pread(s->fd, buffer + n, want - n, (off_t)s->at);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -69,7 +69,7 @@ static ssize_t read_input(struct source *s, struct error *e)
         n += (size_t)got;
         s->at += (uint64_t)got;
     }
-    if (EVP_DigestUpdate(s->hash, s->input, n) != 1)
+    if (EVP_DigestUpdate(s->hash, buffer, n) != 1)
         return error_os(e, ENOMEM, "cannot hash %s", s->options.what);
     atomic_fetch_add_explicit(&s->bytes_read, n, memory_order_relaxed);
     return (ssize_t)n;
@@ -152,14 +152,22 @@ static int decode_input(struct source *s, struct chunk **c, size_t *used, size_t
     return r;
 }
 
-static int check_compression(const struct source *s, size_t n, struct error *e)
+static int check_compression(const struct source *s, const uint8_t *input, size_t n, struct error *e)
 {
-    enum compression is = compression_detect(s->input, n), said = s->package->compression;
+    enum compression is = compression_detect(input, n), said = s->package->compression;
     if (is == said)
         return 0;
     return error_refuse(e, EBADMSG, "the data block of %s is %s, but its header says %s", s->options.what,
                         is == COMPRESSION_NONE ? "not compressed in a known way" : compression_to_string(is),
                         compression_to_string(said));
+}
+
+/* What is not compressed goes from the file into chunks without a copy between. NULL when chunks are no longer wanted, and for
+ * everything that is decoded. */
+static struct chunk *direct_chunk(struct source *s)
+{
+    _Static_assert(INPUT_SIZE == CHUNK_SIZE, "what is read at once fits into a chunk");
+    return s->package->compression == COMPRESSION_NONE ? wait_for_room(s) : NULL;
 }
 
 /* Decodes everything; what goes wrong is kept in *e until the rest has been hashed. */
@@ -168,23 +176,28 @@ static int run(struct source *s, struct error *e)
     struct chunk *c = NULL;
     size_t used = 0;
     bool first = true;
-    int r = 0, why = 0;
+    int why = 0;
     while (s->at < s->end) {
         struct error reading = ERROR_INIT;
+        struct chunk *direct = why == 0 ? direct_chunk(s) : NULL;
+        const uint8_t *input = direct ? direct->data : s->input;
         if (is_cancelled(s) || s->stop)
             return cancelled(s, e);
-        ssize_t n = read_input(s, &reading);
+        ssize_t n = read_input(s, direct ? direct->data : s->input, &reading);
         if (n < 0) {
             *e = reading;
             return (int)n;
         }
+        if (why == 0 && first)
+            why = check_compression(s, input, (size_t)n, e);
+        first = false;
         if (why < 0)
             continue;
-        if (first)
-            why = check_compression(s, (size_t)n, e);
-        first = false;
-        if (why == 0) {
-            r = decode_input(s, &c, &used, (size_t)n, s->at == s->end, e);
+        if (direct) {
+            publish(s, direct, (size_t)n);
+            why = check_amount(s, e);
+        } else if (s->package->compression != COMPRESSION_NONE) {
+            int r = decode_input(s, &c, &used, (size_t)n, s->at == s->end, e);
             why = r < 0 ? r : 0;
         }
     }
