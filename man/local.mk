@@ -1,6 +1,13 @@
-# Manual pages in scdoc: each component adds its own line. Without scdoc there are none.
+# Manual pages in scdoc, one line per page; tests/integration/test_documents.py holds the list against the programs.
+# Without scdoc there are none.
 manual_pages =
+manual_pages += man/hostlet.7
+manual_pages += man/hostlet-original.7
 manual_pages += man/inagent.8
+manual_pages += man/provisioner.8
+manual_pages += man/quota-keeper.8
+manual_pages += man/reconciler.8
+manual_pages += man/unpacker.8
 
 EXTRA_DIST += $(manual_pages:=.scd)
 if HAVE_SCDOC
