@@ -114,10 +114,13 @@ void download_begin(struct download *d)
     d->looked_up = d->pieced = d->fresh = d->fresh_tried = d->ask_whole = false;
     int r = store_find(&d->fetcher->store, d->package, &path, &size, &e);
     if (r != 0) {
-        if (r > 0)
+        if (r > 0) {
+            store_drop_partial(&d->fetcher->store,
+                               d->package->id); /* of one who was killed after the rename */
             download_answer(d, path, size);
-        else
+        } else {
             download_answer_error(d, &e);
+        }
         download_set_state(d, DOWNLOAD_OVER);
         return;
     }
@@ -154,12 +157,12 @@ static void stop(struct download *d, bool for_fresh)
     end_try(d);
     d->stop_for_fresh = for_fresh;
     download_set_state(d, DOWNLOAD_STOPPING);
-    if (d->sink)
+    if (d->sink && sink_result(d->sink, NULL) == 0) {
         sink_stop(d->sink, on_stopped, d);
-    else if (d->n_calls > 0)
-        download_begin(d);
-    else
-        download_set_state(d, DOWNLOAD_OVER);
+        return;
+    }
+    sink_free(d->sink); /* its thread has nothing left to do */
+    on_stopped(d);
 }
 
 void download_abandon(struct download *d)

@@ -163,7 +163,7 @@ int sink_result(struct sink *s, struct error *e)
 {
     pthread_mutex_lock(&s->mutex);
     int r = s->result;
-    if (r < 0)
+    if (r < 0 && e)
         *e = s->error;
     pthread_mutex_unlock(&s->mutex);
     return r;
