@@ -2,7 +2,10 @@
 # Without scdoc there are none.
 manual_pages =
 manual_pages += man/hostlet.7
+manual_pages += man/hostlet-manifest.5
 manual_pages += man/hostlet-original.7
+manual_pages += man/hostlet-package.5
+manual_pages += man/hostletctl.8
 manual_pages += man/inagent.8
 manual_pages += man/provisioner.8
 manual_pages += man/quota-keeper.8
