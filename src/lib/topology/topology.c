@@ -237,7 +237,8 @@ void topology_done(struct topology *topology)
     *topology = (struct topology){.services = NULL};
 }
 
-static int is_service(const struct dirent *d)
+/* Files lie there too; some filesystems do not tell here what an entry is. */
+static int may_be_service(const struct dirent *d)
 {
     return d->d_name[0] != '.' && d->d_type != DT_REG;
 }
@@ -247,13 +248,16 @@ static int read_folder(const struct tree *tree, const char *folder, bool must_ex
                        struct error *e)
 {
     struct dirent **names = NULL;
-    int n = scandir(folder, &names, is_service, alphasort), r = 0;
+    int n = scandir(folder, &names, may_be_service, alphasort), r = 0;
     if (n < 0)
         return errno == ENOENT && !must_exist
                    ? 0
                    : error_os(e, errno, "cannot read the services in '%s'", folder);
     for (int i = 0; i < n; i++) {
-        if (r >= 0 && !topology_find(t, names[i]->d_name)) {
+        struct stat st;
+        _cleanup_free_ char *path = xasprintf("%s/%s", folder, names[i]->d_name);
+        bool is_service = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+        if (r >= 0 && is_service && !topology_find(t, names[i]->d_name)) {
             t->services = xrealloc(t->services, t->n_services + 1, sizeof(struct service_conf *));
             r = service_conf_load(tree, names[i]->d_name, &t->services[t->n_services], e);
             if (r >= 0)
