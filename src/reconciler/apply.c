@@ -41,7 +41,7 @@ static int update_replicas(struct manager *m, struct record *record, const struc
         bool fresh = !r;
         if (!r)
             r = record_add_replica(record, deploy->replicas[i]->id);
-        int x = fresh || changed ? ports_resolve(m, NULL, manifest, r, e) : 0;
+        int x = fresh || changed ? ports_resolve(m, record, manifest, r, e) : 0;
         if (x < 0)
             return x;
     }

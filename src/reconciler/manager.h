@@ -202,7 +202,7 @@ struct plan_containers {
 };
 void plan_make(struct manager *m, const struct app_manifest *manifest,
                const struct plan_containers *containers, struct reconciler_apply_out *out);
-int ports_resolve(struct manager *m, struct instance *instance, const struct app_manifest *manifest,
+int ports_resolve(struct manager *m, const struct record *record, const struct app_manifest *manifest,
                   struct record_replica *replica, struct error *e);
 
 /* report.c */

@@ -39,7 +39,18 @@ const struct instance *port_owner(const struct manager *m, int64_t port, const s
     return NULL;
 }
 
-static int allocate(struct manager *m, const struct record_replica *replica, int64_t *ret, struct error *e)
+/* Whether a replica of the record that is being made has the port: the manager does not know that record yet. */
+static bool taken_in(const struct record *record, int64_t port)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        for (size_t k = 0; k < record->replicas[i]->n_ports; k++)
+            if (record->replicas[i]->ports[k]->host_port == port)
+                return true;
+    return false;
+}
+
+static int allocate(struct manager *m, const struct record *record, const struct record_replica *replica,
+                    int64_t *ret, struct error *e)
 {
     int64_t low, high, other;
     config_range(m->context->config, "reconciler", "host_ports", &low, &high);
@@ -47,7 +58,8 @@ static int allocate(struct manager *m, const struct record_replica *replica, int
         bool own = false;
         for (size_t i = 0; i < replica->n_ports; i++)
             own |= replica->ports[i]->host_port == port;
-        if (!own && !port_owner(m, port, replica, &other) && !port_is_listened_on(port)) {
+        if (!own && !taken_in(record, port) && !port_owner(m, port, NULL, &other) &&
+            !port_is_listened_on(port)) {
             *ret = port;
             return 0;
         }
@@ -73,10 +85,9 @@ int64_t port_wished(const struct app_manifest *manifest, int64_t replica_id, int
 }
 
 /* What the manifest says wins; else what the replica has already; else 1:1 for a single replica; else one of the range. */
-int ports_resolve(struct manager *m, struct instance *instance, const struct app_manifest *manifest,
+int ports_resolve(struct manager *m, const struct record *record, const struct app_manifest *manifest,
                   struct record_replica *replica, struct error *e)
 {
-    (void)instance;
     const struct app_spec *spec = manifest->app->spec;
     struct record_replica fresh = {.id = replica->id};
     bool single = manifest->app->deploy->n_replicas <= 1;
@@ -89,7 +100,7 @@ int ports_resolve(struct manager *m, struct instance *instance, const struct app
         if (host_port == 0 && single)
             host_port = port;
         if (host_port == 0)
-            r = allocate(m, &fresh, &host_port, e);
+            r = allocate(m, record, &fresh, &host_port, e);
         if (r < 0)
             break;
         struct app_service_port *p = schema_append(&fresh.ports, &fresh.n_ports, sizeof *p);

@@ -166,8 +166,9 @@ static enum step next_step(struct replica *r)
         .update_files = r->record->update_files,
         .probation_over = probation_over(r),
     };
+    enum step step = decide(&in);
     free_create(create);
-    return decide(&in);
+    return step;
 }
 
 static void on_settled(struct replica *r)
@@ -212,6 +213,10 @@ void replica_kick(struct replica *r)
     }
     enum step step = next_step(r), before = r->last;
     r->last = step;
+    log_debug("%s/%lld: current %s revision %lld config %s, old %s, next: %s", r->instance->record->name,
+              (long long)r->record->id, schema_enum_name(&driver_state_enum, r->current.state),
+              (long long)r->current.revision, r->current.config ?: "-",
+              schema_enum_name(&driver_state_enum, r->old.state), step_to_string(step));
     switch (step) {
     case STEP_SETTLED:
         on_settled(r);

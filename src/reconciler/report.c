@@ -93,6 +93,8 @@ static char *message_of(const struct instance *instance, const struct prepare *p
     const struct manager *m = instance->manager;
     if (m->runtime_failure)
         return xasprintf("the container runtime is not reachable: %s", m->runtime_failure);
+    if (!streq(instance->record->action, "start"))
+        return NULL;
     if (p && p->failure)
         return xstrdup(p->failure);
     if (rollout_stopped(instance))
@@ -119,8 +121,10 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     report_packages(target, to);
     to->settled =
         instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
-    to->failed = instance->manager->runtime_failure || (p && p->failure && p->state == PREPARE_WAITING) ||
-                 rollout_stopped(instance);
+    bool starting = streq(record->action, "start");
+    to->failed =
+        instance->manager->runtime_failure ||
+        (starting && ((p && p->failure && p->state == PREPARE_WAITING) || rollout_stopped(instance)));
     to->message = message_of(instance, p);
     to->next_retry = p ? (int64_t)p->next_retry : 0;
     for (size_t i = 0; i < instance->n_replicas; i++) {
