@@ -9,7 +9,9 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
-/* So many bytes beyond what was reached before make a failed try one that got on: it does not count. */
+/* So much beyond what was reached before makes a failed try one that got on, and does not count: this part of the package, or
+ * these bytes where that would be more. */
+#define PROGRESS_PART  16
 #define PROGRESS_BYTES (UINT64_C(1) << 20)
 #define OVERS_MAX      3
 
@@ -228,7 +230,8 @@ void download_try_failed(struct download *d, const struct error *e, unsigned at_
         locate(d);
         return;
     }
-    if (position > d->high_water + PROGRESS_BYTES)
+    uint64_t part = d->total / PROGRESS_PART;
+    if (position > d->high_water + (part > 0 && part < PROGRESS_BYTES ? part : PROGRESS_BYTES))
         d->backoff.tries = 0;
     if (position > d->high_water)
         d->high_water = position;

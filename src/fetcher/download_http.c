@@ -121,6 +121,8 @@ static void on_done(struct http_request *request, const struct http_result *resu
         error_prefix(&e, "%s", url);
     if (e.errnum == EBADMSG) {
         download_wrong(d, &e);
+    } else if (e.errnum == EFBIG) {
+        download_fail(d, &e, true);
     } else if (e.errnum) {
         if (e.errnum == EPROTONOSUPPORT)
             error_fail(&e, EPROTO, "%s: a redirect from https to something else is not followed", url);
