@@ -12,16 +12,18 @@
 
 #define AGAIN_USEC    (100 * USEC_PER_MSEC)
 #define PATIENCE_USEC (10 * USEC_PER_SEC) /* with a tree that does not answer */
+#define STUCK_USEC    (15 * USEC_PER_SEC) /* with a runtime that is away */
 
 struct wait {
     const struct wait_options *options;
     char *socket;
     sd_event *event;
-    sd_event_source *again;
+    sd_event_source *again, *stuck;
     struct varlink_request *request; /* NULL: none is under way */
     struct progress *progress;
     struct reconciler_instance *last;
     uint64_t lost_at; /* when the reconciler went away; 0: it answers */
+    bool is_stuck;    /* it has failed as a whole, and nothing is tried */
     bool done;
     int code;
 };
@@ -51,7 +53,7 @@ static const struct app_stage *failed_stage(const struct wait *w, const struct r
 }
 
 /* Whether the instance's own word "failed" is about this request: something was tried and is waited with, or
- * nothing is left to do. A runtime that is away is neither: it is shown, and waited for. */
+ * nothing is left to do. A runtime that is away is neither: it is shown, and waited for a while. */
 static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
 {
     if (!i->failed)
@@ -142,7 +144,12 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
         progress_show(w->progress, i);
     bool superseded = i->revision > w->options->revision || !streq(i->action, w->options->action);
     bool failed = is_failed(w, i) || (streq(w->options->action, "start") && failed_stage(w, i, &r));
-    bool over = superseded || failed || i->settled;
+    bool over = superseded || failed || i->settled, stuck = i->failed && i->message && !over;
+    if (stuck != w->is_stuck) {
+        w->is_stuck = stuck;
+        sd_event_source_set_time_relative(w->stuck, STUCK_USEC);
+        sd_event_source_set_enabled(w->stuck, stuck ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    }
     if (!over)
         return;
     progress_clear(w->progress);
@@ -227,6 +234,18 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+static int on_stuck(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct wait *w = userdata;
+    _cleanup_free_ char *message = format_safe(w->last ? w->last->message : NULL);
+    progress_clear(w->progress);
+    log_error("%s: %s", w->options->name, message);
+    log_error("  it goes on by itself when that is mended");
+    finish(w, EXIT_FAILED);
+    return 0;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
     (void)source, (void)info;
@@ -251,6 +270,8 @@ static int prepare(struct wait *w)
         (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0 ||
         (r = sd_event_add_time_relative(w->event, NULL, CLOCK_MONOTONIC, w->options->timeout_usec, 1,
                                         on_timeout, w)) < 0 ||
+        (r = sd_event_add_time_relative(w->event, &w->stuck, CLOCK_MONOTONIC, 0, 1, on_stuck, w)) < 0 ||
+        (r = sd_event_source_set_enabled(w->stuck, SD_EVENT_OFF)) < 0 ||
         (r = sd_event_add_time_relative(w->event, &w->again, CLOCK_MONOTONIC, 0, 1, on_again, w)) < 0)
         return r;
     return 0;
@@ -273,6 +294,7 @@ int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
     sigaddset(&mask, SIGTERM);
     varlink_request_cancel(w.request);
     sd_event_source_disable_unref(w.again);
+    sd_event_source_disable_unref(w.stuck);
     sd_event_unref(w.event);
     sigprocmask(SIG_UNBLOCK, &mask, NULL);
     progress_free(w.progress);

@@ -372,6 +372,13 @@ def test_apply_shows_that_the_runtime_is_away_and_waits(ctl, manifest):
     assert "web: revision 1 is running" in text
 
 
+def test_apply_gives_up_on_a_runtime_that_stays_away(ctl, manifest):
+    away = instance([replica(state="starting")], settled=False, failed=True, message="the runtime is not reachable")
+    reconciler(ctl, [away])
+    result = ctl("apply", manifest, expect=FAILED)
+    assert "web: the runtime is not reachable" in result.stderr and "goes on by itself when that is mended" in result.stderr
+
+
 def test_apply_survives_the_reconciler(ctl, manifest):
     """A reconciler that dies before it answered, and in the midst of the watch, is asked again."""
     answers = iter([Hangup(), applied()])
