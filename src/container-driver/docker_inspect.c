@@ -102,6 +102,8 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
                                                                             : DRIVER_RESTART_NO;
     c->cpu_limit = read_cpu_limit(&r, answer);
     c->memory_limit = read_integer(&r, answer, "HostConfig/Memory");
+    int64_t stop_timeout = read_integer(&r, answer, "Config/StopTimeout");
+    c->stop_timeout_msec = stop_timeout > 0 && stop_timeout < INT32_MAX ? stop_timeout * 1000 : 0;
     read_ports(&r, answer, c);
     read_labels(&r, answer, tree_id, c);
     if (r.r < 0)
@@ -136,6 +138,24 @@ static char *architecture(const char *machine)
     return xstrdup(streq(machine, "aarch64") ? "arm64" : machine);
 }
 
+/* Whether writable layers can be limited, as far as it can be told: overlay2 needs xfs below (and its mount option pquota, which is
+ * not told). */
+static bool may_limit_layers(struct reading *r, json_t *answer, const char *driver)
+{
+    size_t i;
+    json_t *pair;
+    if (streq(driver, "btrfs") || streq(driver, "zfs") || streq(driver, "devicemapper"))
+        return true;
+    json_array_foreach(read_array(r, answer, "DriverStatus"), i, pair)
+    {
+        const char *key = json_string_value(json_array_get(pair, 0)),
+                   *value = json_string_value(json_array_get(pair, 1));
+        if (key && value && streq(key, "Backing Filesystem"))
+            return streq(driver, "overlay2") && streq(value, "xfs");
+    }
+    return false;
+}
+
 int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e)
 {
     struct reading r = {.what = "Docker's answer to GET /info", .error = e};
@@ -144,6 +164,7 @@ int docker_read_info(json_t *answer, struct driver_info_out *info, struct error 
     const char *machine = read_string(&r, answer, "Architecture");
     int64_t cpus = read_integer(&r, answer, "NCPU"), memory = read_integer(&r, answer, "MemTotal");
     bool live_restore = read_bool(&r, answer, "LiveRestoreEnabled");
+    bool layer_limit = may_limit_layers(&r, answer, driver ?: "");
     if (r.r < 0)
         return r.r;
     info->version = xstrdup_null(version);
@@ -152,5 +173,6 @@ int docker_read_info(json_t *answer, struct driver_info_out *info, struct error 
     info->cpus = cpus;
     info->memory = memory;
     info->live_restore = live_restore;
+    info->layer_limit = layer_limit;
     return 0;
 }

@@ -11,12 +11,40 @@ libdriver_a_SOURCES = \
 	src/container-driver/docker_progress.c src/container-driver/docker_progress.h \
 	src/container-driver/docker_version.c src/container-driver/docker_version.h \
 	src/container-driver/lines.c src/container-driver/lines.h \
+	src/container-driver/null_behaviour.c src/container-driver/null_behaviour.h \
 	src/container-driver/name.c src/container-driver/name.h \
 	src/container-driver/reading.c src/container-driver/reading.h \
 	src/container-driver/reference.c src/container-driver/reference.h \
 	src/container-driver/runtime.c src/container-driver/runtime.h \
 	src/container-driver/settings.c src/container-driver/settings.h \
-	src/container-driver/spec.c src/container-driver/spec.h
+	src/container-driver/spec.c src/container-driver/spec.h \
+	src/container-driver/tail.c src/container-driver/tail.h
+
+pkglibexec_PROGRAMS += container-driver
+container_driver_SOURCES = \
+	src/container-driver/docker.c src/container-driver/docker.h \
+	src/container-driver/docker_call.c \
+	src/container-driver/docker_containers.c \
+	src/container-driver/docker_creation.c \
+	src/container-driver/docker_events.c \
+	src/container-driver/docker_images.c \
+	src/container-driver/docker_logs.c \
+	src/container-driver/docker_pull.c \
+	src/container-driver/docker_simple.c src/container-driver/docker_simple.h \
+	src/container-driver/main.c \
+	src/container-driver/manager.h \
+	src/container-driver/methods_container.c \
+	src/container-driver/methods_create.c \
+	src/container-driver/methods_image.c \
+	src/container-driver/methods_logs.c \
+	src/container-driver/methods_watch.c \
+	src/container-driver/null.c src/container-driver/null.h \
+	src/container-driver/null_image.c \
+	src/container-driver/null_life.c \
+	src/container-driver/null_logs.c \
+	src/container-driver/null_store.c \
+	src/container-driver/task.c
+container_driver_LDADD = libdriver.a $(BASE_LIBS) $(CURL_LIBS)
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_driver

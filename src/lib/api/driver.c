@@ -96,7 +96,9 @@ EXPORTED(driver_container_schema, "Container", T,
          S_STRING_OPT(T, error, "Of the runtime: why it did not start."), S_BOOL_OPT(T, oom_killed, NULL),
          S_INT_OPT(T, started_at, "Unix milliseconds."), S_INT_OPT(T, finished_at, "Unix milliseconds."),
          S_INT_OPT(T, restart_count, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
-         S_INT_OPT(T, memory_limit, "Bytes."), S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
+         S_INT_OPT(T, memory_limit, "Bytes."),
+         S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
+         S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,

@@ -1,0 +1,100 @@
+/* The Docker runtime: its life, its table of operations, what it says of itself. */
+#include "container-driver/docker.h"
+
+#include <errno.h>
+
+#include "container-driver/docker_inspect.h"
+#include "container-driver/reading.h"
+
+/* Info is what an administrator waits for: it says soon that Docker hangs. */
+#define INFO_TIMEOUT_USEC (5 * USEC_PER_SEC)
+
+struct info_job {
+    struct docker *d;
+    runtime_answer_t answer;
+    void *userdata;
+};
+
+static void on_info(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call;
+    _cleanup_free_ struct info_job *job = userdata;
+    struct docker *d = job->d;
+    struct driver_info_out info = {.runtime = xstrdup("docker")};
+    struct error own = ERROR_INIT;
+    if (!e && docker_read_info(body, &info, &own) < 0)
+        docker_set_state(d, DRIVER_RUNTIME_DOWN, &own);
+    if (!e && !own.errnum && d->layer_limit == LAYER_LIMIT_UNKNOWN && !info.layer_limit)
+        d->layer_limit = LAYER_LIMIT_NO; /* known without trying */
+    info.layer_limit = info.layer_limit && d->layer_limit != LAYER_LIMIT_NO;
+    info.state = e ? DRIVER_RUNTIME_DOWN : (int)d->state;
+    info.reason = xstrdup_null(e ? e->message : d->reason);
+    info.api_version = xstrdup_null(d->api);
+    job->answer(&(struct runtime_result){.info = &info}, NULL, job->userdata);
+    driver_info_done(&info);
+}
+
+static void docker_info(struct runtime *rt, runtime_answer_t answer, void *userdata)
+{
+    struct docker *d = (struct docker *)rt;
+    uint64_t timeout = d->settings->request_timeout_usec;
+    struct info_job *job = xcalloc(1, sizeof *job);
+    *job = (struct info_job){.d = d, .answer = answer, .userdata = userdata};
+    struct docker_ask ask = {.what = "ask Docker about itself",
+                             .path = "/info",
+                             .json = true,
+                             .timeout_usec = timeout < INFO_TIMEOUT_USEC ? timeout : INFO_TIMEOUT_USEC};
+    docker_call(d, &ask, on_info, job);
+}
+
+static void docker_free(struct runtime *rt)
+{
+    struct docker *d = (struct docker *)rt;
+    d->freeing = true;
+    docker_events_free(d->events);
+    d->events = NULL;
+    /* What still waits is not answered: its clients see the connection end, and repeat. */
+    while (d->calls)
+        docker_call_cancel(d->calls);
+    http_client_free(d->http);
+    sd_event_unref(d->event);
+    free(d->reason);
+    free(d->api);
+    free(d);
+}
+
+static const struct runtime_ops docker_ops = {
+    .name = "docker",
+    .free = docker_free,
+    .info = docker_info,
+    .image_inspect = docker_image_inspect,
+    .image_list = docker_image_list,
+    .image_pull = docker_image_pull,
+    .list = docker_list,
+    .inspect = docker_inspect,
+    .create = docker_create,
+    .start = docker_start,
+    .stop = docker_stop,
+    .rename = docker_rename,
+    .remove = docker_remove,
+    .set_restart = docker_set_restart,
+    .logs = docker_logs,
+    .watch = docker_watch,
+    .unwatch = docker_unwatch,
+};
+
+int docker_new(sd_event *event, const struct settings *settings, struct runtime **ret, struct error *e)
+{
+    struct docker *d = xcalloc(1, sizeof *d);
+    d->rt.ops = &docker_ops;
+    d->event = sd_event_ref(event);
+    d->settings = settings;
+    int r = http_client_new(event, &d->http, e);
+    if (r < 0) {
+        docker_free(&d->rt);
+        return r;
+    }
+    d->events = docker_events_new(d);
+    *ret = &d->rt;
+    return 0;
+}

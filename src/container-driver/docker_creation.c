@@ -1,0 +1,93 @@
+/* Creation of a container on Docker: with a limit of its writable layer where that is possible, else without. */
+#include <errno.h>
+
+#include "container-driver/docker_create.h"
+#include "container-driver/docker_simple.h"
+#include "container-driver/reading.h"
+#include "lib/basic/log.h"
+
+struct creation {
+    struct simple_job head;
+    json_t *body;
+    char *name;
+    bool limited;
+};
+
+static void creation_send(struct creation *job);
+
+static void creation_end(struct creation *job, struct runtime_result *result, const struct error *e)
+{
+    job->head.answer(result, e, job->head.userdata);
+    json_decref(job->body);
+    free(job->name);
+    free(job);
+}
+
+static void log_warnings(struct reading *r, json_t *body, const char *name)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(read_array(r, body, "Warnings"), i, item)
+    {
+        _cleanup_free_ char *text = clean_text(json_string_value(item) ?: "", 300);
+        log_notice("%s: Docker warns: %s", name, text);
+    }
+}
+
+static void on_created(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call;
+    struct creation *job = userdata;
+    struct docker *d = job->head.d;
+    struct runtime_result result = {0};
+    struct error own = ERROR_INIT;
+    struct reading r = {.what = "Docker's answer to a creation", .error = &own};
+    /* "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" */
+    if (e && job->limited && strcasestr(e->message, "storage-opt")) {
+        log_notice("writable layers cannot be limited here: %s", e->message);
+        d->layer_limit = LAYER_LIMIT_NO;
+        job->limited = false;
+        json_object_del(json_object_get(job->body, "HostConfig"), "StorageOpt");
+        creation_send(job);
+        return;
+    }
+    if (e) {
+        creation_end(job, &result, e);
+        return;
+    }
+    result.id = xstrdup(need_string(&r, body, "Id"));
+    result.layer_unlimited = !job->limited;
+    log_warnings(&r, body, job->name);
+    if (r.r < 0)
+        docker_set_state(d, DRIVER_RUNTIME_DOWN, &own);
+    else if (job->limited)
+        d->layer_limit = LAYER_LIMIT_YES;
+    char *id = result.id;
+    creation_end(job, &result, r.r < 0 ? &own : NULL);
+    if (result.id == id)
+        free(id);
+}
+
+static void creation_send(struct creation *job)
+{
+    _cleanup_free_ char *path = xasprintf("/containers/create?name=%s", job->name);
+    _cleanup_free_ char *what = xasprintf("create container %s", job->name);
+    struct docker_ask ask = {.what = what, .method = "POST", .path = path, .body = job->body, .json = true};
+    docker_call(job->head.d, &ask, on_created, job);
+}
+
+void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
+{
+    struct creation *job = simple_job_new(rt, sizeof *job, answer, userdata);
+    struct docker *d = job->head.d;
+    struct error e = ERROR_INIT;
+    job->name = xstrdup(spec->name);
+    job->limited = d->settings->layer_size > 0 && d->layer_limit != LAYER_LIMIT_NO;
+    if (docker_create_body(spec, d->settings, job->limited ? d->settings->layer_size : 0, &job->body, &e) <
+        0) {
+        struct runtime_result none = {0};
+        creation_end(job, &none, &e);
+        return;
+    }
+    creation_send(job);
+}

@@ -1,0 +1,151 @@
+/* Docker's event stream: one subscription for all watchers, begun anew whenever it breaks. Nothing is asked while it is quiet: that
+ * Docker hangs is noticed by the next request, which breaks it (docker_events_break). */
+#include <errno.h>
+
+#include "container-driver/docker.h"
+#include "container-driver/docker_event.h"
+#include "container-driver/lines.h"
+
+#define LINE_MAX_BYTES ((size_t)256 << 10)
+#define PAUSE_MIN_USEC (100 * USEC_PER_MSEC)
+#define PAUSE_MAX_USEC (5 * USEC_PER_SEC)
+#define HEALTHY_USEC   (10 * USEC_PER_SEC) /* a stream that held so long was fine: the pauses begin anew */
+
+struct docker_events {
+    struct docker *d;
+    bool wanted, subscribed;
+    struct docker_call *call;
+    sd_event_source *retry;
+    uint64_t pause_usec, since_usec;
+    struct lines lines;
+};
+
+static void events_begin(struct docker_events *s);
+
+static void tell(struct docker_events *s, const struct driver_watch_out *event)
+{
+    struct runtime *rt = &s->d->rt;
+    if (rt->on_event)
+        rt->on_event(event, rt->on_event_userdata);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    events_begin(userdata);
+    return 0;
+}
+
+/* It broke: says so if it flowed, and plans the next try. */
+static void events_lost(struct docker_events *s, const char *reason)
+{
+    bool was = s->subscribed;
+    s->subscribed = false;
+    lines_done(&s->lines);
+    if (was && now_monotonic_usec() - s->since_usec > HEALTHY_USEC)
+        s->pause_usec = 0;
+    s->pause_usec = s->pause_usec * 2 < PAUSE_MIN_USEC ? PAUSE_MIN_USEC : s->pause_usec * 2;
+    if (s->pause_usec > PAUSE_MAX_USEC)
+        s->pause_usec = PAUSE_MAX_USEC;
+    s->retry = sd_event_source_disable_unref(s->retry);
+    sd_event_add_time_relative(s->d->event, &s->retry, CLOCK_MONOTONIC, s->pause_usec, 1, on_retry, s);
+    if (was)
+        tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_LOST, .reason = (char *)reason});
+}
+
+static int on_line(char *line, size_t size, void *userdata)
+{
+    struct docker_events *s = userdata;
+    struct driver_watch_out event = {0};
+    struct error e = ERROR_INIT;
+    int r = docker_read_event(line, size, &event, &e);
+    if (r < 0)
+        return docker_call_fail(s->call, &e);
+    if (r > 0) {
+        tell(s, &event);
+        driver_watch_done(&event);
+    }
+    return 0;
+}
+
+static int on_data(struct docker_call *call, const void *data, size_t size, void *userdata)
+{
+    struct docker_events *s = userdata;
+    struct error e = ERROR_INIT;
+    int r = lines_feed(&s->lines, data, size, on_line, s, &e);
+    return r < 0 && e.errnum ? docker_call_fail(call, &e) : r;
+}
+
+static void on_begin(struct docker_call *call, void *userdata)
+{
+    (void)call;
+    struct docker_events *s = userdata;
+    s->subscribed = true;
+    s->since_usec = now_monotonic_usec();
+    docker_set_state(s->d, DRIVER_RUNTIME_UP, NULL);
+    tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED});
+}
+
+static void on_ended(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call, (void)body;
+    struct docker_events *s = userdata;
+    s->call = NULL;
+    events_lost(s, e ? e->message : "Docker ended the stream of its events");
+}
+
+static void events_begin(struct docker_events *s)
+{
+    s->retry = sd_event_source_disable_unref(s->retry);
+    _cleanup_free_ char *filters =
+        xasprintf("{\"type\":[\"container\"],\"label\":[\"" LABEL_TREE "=%s\"]}", s->d->settings->tree_id);
+    _cleanup_free_ char *escaped = docker_escape(filters), *path = xasprintf("/events?filters=%s", escaped);
+    s->lines = (struct lines){.max = LINE_MAX_BYTES};
+    struct docker_ask ask = {
+        .what = "watch Docker's events", .path = path, .on_data = on_data, .on_begin = on_begin};
+    s->call = docker_call(s->d, &ask, on_ended, s);
+}
+
+void docker_events_break(struct docker_events *s, const char *reason)
+{
+    if (!s || !s->subscribed)
+        return;
+    docker_call_cancel(s->call);
+    s->call = NULL;
+    events_lost(s, reason);
+}
+
+void docker_watch(struct runtime *rt)
+{
+    struct docker_events *s = ((struct docker *)rt)->events;
+    if (s->wanted)
+        return;
+    s->wanted = true;
+    s->pause_usec = 0;
+    events_begin(s);
+}
+
+void docker_unwatch(struct runtime *rt)
+{
+    struct docker_events *s = ((struct docker *)rt)->events;
+    s->wanted = s->subscribed = false;
+    docker_call_cancel(s->call);
+    s->call = NULL;
+    s->retry = sd_event_source_disable_unref(s->retry);
+    lines_done(&s->lines);
+}
+
+struct docker_events *docker_events_new(struct docker *d)
+{
+    struct docker_events *s = xcalloc(1, sizeof *s);
+    s->d = d;
+    return s;
+}
+
+void docker_events_free(struct docker_events *s)
+{
+    if (!s)
+        return;
+    docker_unwatch(&s->d->rt);
+    free(s);
+}

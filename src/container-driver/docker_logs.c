@@ -1,0 +1,175 @@
+/* A container's output from Docker, in frames: checked when they come as frames, made when the container has a terminal. */
+#include <errno.h>
+
+#include "container-driver/docker.h"
+#include "container-driver/reading.h"
+#include "lib/logs/frames.h"
+
+/* A log that is followed may be quiet for days: whether Docker still lives is asked now and then. */
+#define PING_EVERY_USEC   (30 * USEC_PER_SEC)
+#define PING_TIMEOUT_USEC (10 * USEC_PER_SEC)
+
+struct logs {
+    struct runtime_job job;
+    struct docker *d;
+    runtime_log_data_t on_data;
+    runtime_log_end_t on_end;
+    void *userdata;
+    struct runtime_log_options options;
+    char *id;
+    bool terminal, paused;
+    struct docker_call *call; /* the inspection, then the stream */
+    struct docker_call *ping;
+    sd_event_source *ping_timer;
+    struct log_frames frames;
+};
+
+static void logs_free(struct logs *l)
+{
+    docker_call_cancel(l->call);
+    docker_call_cancel(l->ping);
+    sd_event_source_disable_unref(l->ping_timer);
+    free(l->id);
+    free(l);
+}
+
+static void logs_cancel(struct runtime_job *job)
+{
+    logs_free((struct logs *)job);
+}
+
+static void logs_pause(struct runtime_job *job)
+{
+    struct logs *l = (struct logs *)job;
+    docker_call_pause(l->call);
+}
+
+static void logs_resume(struct runtime_job *job)
+{
+    struct logs *l = (struct logs *)job;
+    if (l->call)
+        docker_call_resume(l->call);
+}
+
+static void logs_end(struct logs *l, const struct error *e)
+{
+    l->on_end(e, l->userdata);
+    logs_free(l);
+}
+
+static int hand_on(struct logs *l, const void *data, size_t size)
+{
+    if (!l->terminal) {
+        struct error e = ERROR_INIT;
+        int r = log_frames_feed(&l->frames, data, size, NULL, NULL, &e);
+        if (r < 0)
+            return docker_call_fail(l->call, &e);
+        return l->on_data(data, size, l->userdata);
+    }
+    uint8_t header[LOG_FRAME_HEADER];
+    log_frame_header(LOG_STREAM_OUT, (uint32_t)size, header);
+    int r = l->on_data(header, sizeof header, l->userdata);
+    return r < 0 ? r : l->on_data(data, size, l->userdata);
+}
+
+static int on_data(struct docker_call *call, const void *data, size_t size, void *userdata)
+{
+    (void)call;
+    return hand_on(userdata, data, size);
+}
+
+static void on_streamed(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call, (void)body;
+    struct logs *l = userdata;
+    struct error own = ERROR_INIT;
+    l->call = NULL;
+    if (!e && !log_frames_at_boundary(&l->frames)) {
+        error_retry(&own, EPROTO, "the log of container %.12s was cut off", l->id);
+        e = &own;
+    }
+    logs_end(l, e);
+}
+
+static int on_ping_timer(sd_event_source *s, uint64_t usec, void *userdata);
+
+static void plan_ping(struct logs *l)
+{
+    l->ping_timer = sd_event_source_disable_unref(l->ping_timer);
+    sd_event_add_time_relative(l->d->event, &l->ping_timer, CLOCK_MONOTONIC, PING_EVERY_USEC, USEC_PER_SEC,
+                               on_ping_timer, l);
+}
+
+static void on_ping(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call, (void)body;
+    struct logs *l = userdata;
+    l->ping = NULL;
+    if (e)
+        logs_end(l, e);
+    else
+        plan_ping(l);
+}
+
+static int on_ping_timer(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    (void)s, (void)usec;
+    struct logs *l = userdata;
+    struct docker_ask ask = {.what = "follow a log", .path = "/_ping", .timeout_usec = PING_TIMEOUT_USEC};
+    l->ping = docker_call(l->d, &ask, on_ping, l);
+    return 0;
+}
+
+static void logs_stream(struct logs *l)
+{
+    const struct runtime_log_options *o = &l->options;
+    _cleanup_free_ char *since =
+        o->since_msec > 0 ? xasprintf("&since=%lld.%03lld000000", (long long)(o->since_msec / 1000),
+                                      (long long)(o->since_msec % 1000))
+                          : xstrdup("");
+    _cleanup_free_ char *tail = o->tail > 0 ? xasprintf("&tail=%lld", (long long)o->tail) : xstrdup("");
+    _cleanup_free_ char *path = xasprintf("/containers/%s/logs?stdout=1&stderr=1%s%s%s", l->id,
+                                          o->follow ? "&follow=1" : "", since, tail);
+    _cleanup_free_ char *what = xasprintf("read the log of container %.12s", l->id);
+    struct docker_ask ask = {
+        .what = what,
+        .path = path,
+        .on_data = on_data,
+        .quiet_seconds = o->follow ? 0 : (unsigned)(l->d->settings->request_timeout_usec / USEC_PER_SEC) + 1};
+    l->call = docker_call(l->d, &ask, on_streamed, l);
+    if (o->follow)
+        plan_ping(l);
+}
+
+static void on_inspected(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call;
+    struct logs *l = userdata;
+    struct error own = ERROR_INIT;
+    struct reading r = {.what = "Docker's description of a container", .error = &own};
+    l->call = NULL;
+    if (!e)
+        l->terminal = read_bool(&r, body, "Config/Tty");
+    if (e || r.r < 0)
+        logs_end(l, e ?: &own);
+    else
+        logs_stream(l);
+}
+
+struct runtime_job *docker_logs(struct runtime *rt, const char *id, const struct runtime_log_options *options,
+                                runtime_log_data_t on_log_data, runtime_log_end_t on_end, void *userdata)
+{
+    struct logs *l = xcalloc(1, sizeof *l);
+    *l = (struct logs){.job = {.cancel = logs_cancel, .pause = logs_pause, .resume = logs_resume},
+                       .d = (struct docker *)rt,
+                       .on_data = on_log_data,
+                       .on_end = on_end,
+                       .userdata = userdata,
+                       .options = *options,
+                       .id = xstrdup(id)};
+    _cleanup_free_ char *path = xasprintf("/containers/%s/json", id),
+                        *what = xasprintf("inspect container %.12s", id);
+    struct docker_ask ask = {.what = what, .path = path, .json = true};
+    l->call = docker_call(l->d, &ask, on_inspected, l);
+    return &l->job;
+}

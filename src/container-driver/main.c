@@ -1,0 +1,137 @@
+/* container-driver: containers by replica, on one container runtime.
+ *
+ * Job: io.hostlet.Driver, by Docker's Engine API over its Unix socket, or by the null runtime, which runs nothing.
+ * Privileges: its own user, and the group of Docker's socket (which is as good as root: hence callers name replicas, never
+ * paths or settings); no capability; the network, because Docker's socket may be anywhere a Unix socket can be.
+ * Failures: Docker gone, hanging or talking nonsense: requests fail with "retry later" within a bounded time, Info says why, the
+ * event stream begins anew. Killed: nothing is lost, since nothing is kept; callers repeat what was not answered.
+ * Manual: container-driver(8). */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "container-driver/docker.h"
+#include "container-driver/manager.h"
+#include "container-driver/null.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+
+static const struct varlink_handlers handlers[] = {
+    {"Info", method_info},
+    {"ImageInspect", method_image_inspect},
+    {"ImageList", method_image_list},
+    {"ImagePull", method_image_pull},
+    {"List", method_list},
+    {"Inspect", method_inspect},
+    {"Create", method_create},
+    {"Start", method_start},
+    {"Stop", method_stop},
+    {"Rename", method_rename},
+    {"Remove", method_remove},
+    {"SetRestart", method_set_restart},
+    {"Logs", method_logs},
+    {"Tail", method_tail},
+    {"Watch", method_watch},
+    {NULL, NULL},
+};
+
+static const char *const failpoints[] = {
+    "driver.before_create",
+    "driver.after_create",
+    "driver.before_start",
+    "driver.after_start",
+    "driver.before_stop",
+    "driver.after_stop",
+    "driver.before_rename",
+    "driver.after_rename",
+    "driver.before_remove",
+    "driver.after_remove",
+    "driver.before_set_restart",
+    "driver.after_set_restart",
+    NULL,
+};
+
+static bool null_is_configured(const struct service_context *c)
+{
+    return streq(config_string(c->config, "driver", "runtime"), "null");
+}
+
+static char *null_directory(const struct service_context *c)
+{
+    _cleanup_free_ char *state = tree_state(&c->tree, "driver");
+    return xasprintf("%s/null", state);
+}
+
+/* Docker's socket says by its group who may talk to Docker; before Docker ever ran, the group's usual name does. */
+static void take_docker_group(struct service_context *c)
+{
+    const char *path = config_string(c->config, "driver", "docker_socket");
+    struct stat st;
+    struct group *group;
+    if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+        c->extra_groups[c->n_extra_groups++] = st.st_gid;
+    } else if ((group = getgrnam("docker"))) {
+        c->extra_groups[c->n_extra_groups++] = group->gr_gid;
+    } else {
+        log_notice("there is no '%s' yet, nor a group 'docker': its group is learnt at the next start", path);
+    }
+}
+
+static int before_jail(struct service_context *c, struct error *e)
+{
+    if (!null_is_configured(c)) {
+        take_docker_group(c);
+        return 0;
+    }
+    _cleanup_free_ char *directory = null_directory(c), *state = tree_state(&c->tree, "driver");
+    int r = make_dirs(directory, 0755, e);
+    if (r >= 0 &&
+        (chmod(directory, 0700) < 0 || (geteuid() == 0 && chown(directory, c->conf->uid, c->conf->gid) < 0)))
+        r = error_os(e, errno, "cannot give '%s' to its owner", directory);
+    return r;
+}
+
+static void stop(void *userdata)
+{
+    struct manager *m = userdata;
+    relays_close(m);
+    runtime_free(m->runtime);
+    settings_done(&m->settings);
+    free(m);
+}
+
+static int start(struct service_context *c, struct error *e)
+{
+    struct manager *m = xcalloc(1, sizeof *m);
+    c->userdata = m;
+    m->event = c->event;
+    int r = settings_read(&c->tree, c->config, &m->settings, e);
+    if (r < 0)
+        return r;
+    if (null_is_configured(c)) {
+        _cleanup_free_ char *directory = null_directory(c);
+        r = null_new(c->event, &m->settings, directory, &m->runtime, e);
+    } else {
+        r = docker_new(c->event, &m->settings, &m->runtime, e);
+    }
+    if (r < 0)
+        return r;
+    m->runtime->on_event = watch_event;
+    m->runtime->on_event_userdata = m;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct service service = {
+        .name = "container-driver",
+        .interface = &driver_interface,
+        .handlers = handlers,
+        .failpoints = failpoints,
+        .before_jail = before_jail,
+        .start = start,
+        .stop = stop,
+    };
+    return service_main(&service, argc, argv);
+}

@@ -1,0 +1,50 @@
+/* Create: makes the container of a replica, or finds that it is there already from the same configuration. */
+#include <errno.h>
+
+#include "container-driver/manager.h"
+
+static void compare(struct task *task, struct driver_container *c)
+{
+    const struct driver_create_in *in = task->in;
+    struct error e = ERROR_INIT;
+    if (!c)
+        error_retry(&e, EAGAIN, "the name '%s' was taken a moment ago, and is free now", task->name);
+    else if (c->revision != in->revision || !streq_null(c->config, in->config))
+        error_set(&e, ERROR_CONFLICT, EEXIST,
+                  "container '%s' is there already, from revision %lld and another configuration", c->name,
+                  (long long)c->revision);
+    if (e.errnum) {
+        task_fail(task, &e);
+        return;
+    }
+    struct driver_create_out out = {.id = c->id};
+    task_reply(task, &out);
+}
+
+static void on_created(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    struct task *task = userdata;
+    const struct driver_create_in *in = task->in;
+    if (e && e->class == ERROR_CONFLICT) {
+        task_with_own_container(task, in->instance, in->replica_id, DRIVER_SLOT_CURRENT, compare);
+    } else if (e) {
+        task_fail(task, e);
+    } else if (!task_failpoint(task, "driver.after_create")) {
+        struct driver_create_out out = {.id = result->id, .layer_unlimited = result->layer_unlimited};
+        task_reply(task, &out);
+    }
+}
+
+int method_create(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    struct spec spec;
+    int r = spec_make(in, &m->settings, &spec, e);
+    if (r < 0)
+        return r;
+    struct task *task = task_new(m, call, "Create", in);
+    if (!task_failpoint(task, "driver.before_create"))
+        m->runtime->ops->create(m->runtime, &spec, on_created, task);
+    spec_done(&spec);
+    return 0;
+}

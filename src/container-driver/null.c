@@ -1,0 +1,271 @@
+/* The null runtime; see null.h. */
+#include "container-driver/null.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "container-driver/name.h"
+
+#include "config.h"
+
+int null_no_container(const char *id, struct error *e)
+{
+    return error_set(e, ERROR_NOT_FOUND, ENOENT, "no such container: %.12s", id);
+}
+
+struct null_container *null_find(struct null *n, const char *id_or_name)
+{
+    for (struct null_container *k = n->containers; k; k = k->next)
+        if (streq(k->c->id, id_or_name) || streq(k->c->name, id_or_name))
+            return k;
+    return NULL;
+}
+
+void null_event(struct null_container *k, const char *action)
+{
+    struct null *n = k->null;
+    bool ours = k->tree && streq(k->tree, n->settings->tree_id);
+    if (!n->watched || !n->rt.on_event || !ours)
+        return;
+    struct driver_watch_out event = {.event = DRIVER_EVENT_CONTAINER,
+                                     .instance = k->c->instance,
+                                     .replica_id = k->c->replica_id,
+                                     .slot = k->c->slot,
+                                     .action = (char *)action,
+                                     .exit_code = k->c->exit_code};
+    n->rt.on_event(&event, n->rt.on_event_userdata);
+}
+
+static void null_info(struct runtime *rt, runtime_answer_t answer, void *userdata)
+{
+    (void)rt;
+    struct driver_info_out info = {
+        .runtime = (char *)"null",
+        .state = DRIVER_RUNTIME_UP,
+        .version = (char *)PACKAGE_VERSION,
+        .arch = (char *)HOSTLET_ARCH,
+        .cpus = sysconf(_SC_NPROCESSORS_ONLN),
+        .memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+        .live_restore = true,
+    };
+    answer(&(struct runtime_result){.info = &info}, NULL, userdata);
+}
+
+/* A copy, with what depends on who asks. */
+static struct driver_container *describe(struct null_container *k)
+{
+    struct driver_container *c = xcalloc(1, sizeof *c);
+    schema_copy(&driver_container_schema, k->c, c);
+    free(c->owner);
+    c->ours = k->tree && streq(k->tree, k->null->settings->tree_id);
+    c->owner = c->ours ? NULL : runtime_describe_owner(k->tree, NULL, c->image);
+    return c;
+}
+
+static void null_list(struct runtime *rt, runtime_answer_t answer, void *userdata)
+{
+    struct null *n = (struct null *)rt;
+    for (struct null_container *k = n->containers; k; k = k->next) {
+        _cleanup_driver_container_ struct driver_container *c = describe(k);
+        struct runtime_result result = {.container = c, .more = true};
+        answer(&result, NULL, userdata);
+        c = result.container;
+    }
+    runtime_answer(answer, userdata, NULL);
+}
+
+static void null_inspect(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata)
+{
+    struct null_container *k = null_find((struct null *)rt, name);
+    _cleanup_driver_container_ struct driver_container *c = k ? describe(k) : NULL;
+    struct runtime_result result = {.container = c};
+    answer(&result, NULL, userdata);
+    c = result.container;
+}
+
+static struct driver_container *from_spec(const struct spec *spec, const char *image_id)
+{
+    struct driver_container *c = xcalloc(1, sizeof *c);
+    char id[65];
+    random_hex(id, 32);
+    c->id = xstrdup(id);
+    c->name = xstrdup(spec->name);
+    container_name_parse(spec->name, &c->instance, &c->replica_id, &c->slot);
+    c->image = xstrdup(spec->image);
+    c->image_id = xstrdup(image_id);
+    c->config = xstrdup(schema_map_get(spec->labels, spec->n_labels, LABEL_CONFIG));
+    parse_int64(schema_map_get(spec->labels, spec->n_labels, LABEL_REVISION), 0, INT64_MAX, &c->revision);
+    c->state = DRIVER_CREATED;
+    c->cpu_limit = spec->cpu_limit;
+    c->memory_limit = spec->memory_limit;
+    c->stop_timeout_msec = spec->stop_timeout_sec * 1000;
+    for (size_t i = 0; i < spec->n_ports; i++)
+        *(struct driver_port *)schema_append(&c->ports, &c->n_ports, sizeof(struct driver_port)) =
+            *spec->ports[i];
+    return c;
+}
+
+static int check_spec(struct null *n, const struct spec *spec, struct null_image **ret_image, struct error *e)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (spec->cpu_limit > cpus * 1000)
+        return error_refuse(e, ERANGE,
+                            "cannot create container %s: it wants more CPUs than the %ld there are",
+                            spec->name, cpus);
+    *ret_image = null_find_image(n, spec->image, e);
+    if (!*ret_image)
+        return error_prefix(e, "cannot create container %s", spec->name);
+    if (null_find(n, spec->name))
+        return error_set(e, ERROR_CONFLICT, EEXIST, "the name '%s' is in use", spec->name);
+    return 0;
+}
+
+static void null_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
+{
+    struct null *n = (struct null *)rt;
+    struct error e = ERROR_INIT;
+    struct null_image *image = NULL;
+    if (check_spec(n, spec, &image, &e) < 0) {
+        runtime_answer(answer, userdata, &e);
+        return;
+    }
+    struct null_container *k = xcalloc(1, sizeof *k);
+    *k = (struct null_container){.null = n,
+                                 .next = n->containers,
+                                 .tree = xstrdup(n->settings->tree_id),
+                                 .c = from_spec(spec, image->id)};
+    n->containers = k;
+    if (null_save(k, &e) < 0) {
+        null_forget(k);
+        runtime_answer(answer, userdata, &e);
+        return;
+    }
+    null_event(k, "create");
+    struct runtime_result result = {.id = k->c->id, .layer_unlimited = true};
+    answer(&result, NULL, userdata);
+}
+
+static void null_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_t answer,
+                        void *userdata)
+{
+    struct null *n = (struct null *)rt;
+    struct error e = ERROR_INIT;
+    struct null_container *k = null_find(n, id);
+    if (!k) {
+        null_no_container(id, &e);
+    } else if (null_find(n, name)) {
+        error_set(&e, ERROR_CONFLICT, EEXIST, "cannot rename container %s: the name '%s' is in use",
+                  k->c->name, name);
+    } else {
+        free(k->c->name);
+        free(k->c->instance);
+        k->c->instance = NULL;
+        k->c->name = xstrdup(name);
+        container_name_parse(name, &k->c->instance, &k->c->replica_id, &k->c->slot);
+        null_save(k, &e);
+        null_event(k, "rename");
+    }
+    runtime_answer(answer, userdata, &e);
+}
+
+static void null_remove(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
+{
+    struct null_container *k = null_find((struct null *)rt, id);
+    struct error e = ERROR_INIT;
+    if (k) {
+        if (k->c->state == DRIVER_RUNNING) {
+            k->c->state = DRIVER_EXITED;
+            k->c->exit_code = 137;
+            null_event(k, "die");
+        }
+        null_event(k, "destroy");
+        null_logs_ended(k);
+        null_forget(k);
+    } else {
+        null_no_container(id, &e);
+    }
+    runtime_answer(answer, userdata, &e);
+}
+
+static void null_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
+                             void *userdata)
+{
+    struct null_container *k = null_find((struct null *)rt, id);
+    struct error e = ERROR_INIT;
+    if (k) {
+        k->c->restart = policy;
+        null_save(k, &e);
+        null_event(k, "update");
+    } else {
+        null_no_container(id, &e);
+    }
+    runtime_answer(answer, userdata, &e);
+}
+
+static void null_watch(struct runtime *rt)
+{
+    ((struct null *)rt)->watched = true;
+    rt->on_event(&(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED}, rt->on_event_userdata);
+}
+
+static void null_unwatch(struct runtime *rt)
+{
+    ((struct null *)rt)->watched = false;
+}
+
+static void null_free(struct runtime *rt)
+{
+    struct null *n = (struct null *)rt;
+    while (n->containers) {
+        struct null_container *k = n->containers;
+        n->containers = k->next;
+        null_container_free(k);
+    }
+    for (size_t i = 0; i < n->n_images; i++) {
+        free(n->images[i].reference);
+        free(n->images[i].id);
+    }
+    free(n->images);
+    free(n->directory);
+    sd_event_unref(n->event);
+    free(n);
+}
+
+static const struct runtime_ops null_ops = {
+    .name = "null",
+    .free = null_free,
+    .info = null_info,
+    .image_inspect = null_image_inspect,
+    .image_list = null_image_list,
+    .image_pull = null_image_pull,
+    .list = null_list,
+    .inspect = null_inspect,
+    .create = null_create,
+    .start = null_start,
+    .stop = null_stop,
+    .rename = null_rename,
+    .remove = null_remove,
+    .set_restart = null_set_restart,
+    .logs = null_logs,
+    .watch = null_watch,
+    .unwatch = null_unwatch,
+};
+
+int null_new(sd_event *event, const struct settings *settings, const char *directory, struct runtime **ret,
+             struct error *e)
+{
+    struct null *n = xcalloc(1, sizeof *n);
+    n->rt.ops = &null_ops;
+    n->event = sd_event_ref(event);
+    n->settings = settings;
+    n->directory = xstrdup(directory);
+    int r = null_load(n, e);
+    if (r < 0) {
+        null_free(&n->rt);
+        return r;
+    }
+    for (struct null_container *k = n->containers; k; k = k->next)
+        null_resume(k);
+    *ret = &n->rt;
+    return 0;
+}

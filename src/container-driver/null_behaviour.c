@@ -1,0 +1,31 @@
+/* What an image of the null runtime does; see null_behaviour.h. */
+#include "container-driver/null_behaviour.h"
+
+#include <stdio.h>
+
+#include "container-driver/reference.h"
+
+struct null_behaviour null_behaviour_of(const char *text)
+{
+    struct null_behaviour b = {0};
+    _cleanup_image_reference_ struct image_reference *r = NULL;
+    if (image_reference_parse(text, &r, NULL) < 0 || r->id)
+        return b;
+    unsigned code, msec;
+    int end = 0;
+    b.missing = after_prefix(r->path, "missing/");
+    b.pulled = after_prefix(r->path, "pull/");
+    b.start_fails = streq(r->path, "null/start-fails");
+    if (sscanf(r->path, "null/exit-%3u-after-%7u%n", &code, &msec, &end) == 2 && !r->path[end]) {
+        b.exits = true;
+        b.exit_after_usec = msec * USEC_PER_MSEC;
+    } else if (sscanf(r->path, "null/exit-%3u%n", &code, &end) == 1 && !r->path[end]) {
+        b.exits = true;
+    }
+    if (b.exits)
+        b.exit_code = (int)(code & 255);
+    int64_t slow;
+    if (streq(r->path, "null/slow") && r->tag && parse_int64(r->tag, 0, 600000, &slow) == 0)
+        b.slow_usec = (uint64_t)slow * USEC_PER_MSEC;
+    return b;
+}

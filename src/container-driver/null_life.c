@@ -1,0 +1,189 @@
+/* The lives of containers that only exist on paper: started, stopped, exiting, restarted by their policy. */
+#include <errno.h>
+
+#include "container-driver/null.h"
+#include "container-driver/null_behaviour.h"
+#include "lib/basic/log.h"
+
+/* Docker's: 100 ms, doubling, from the beginning again after 10 s of health. */
+#define RESTART_MIN_USEC (100 * USEC_PER_MSEC)
+#define RESTART_MAX_USEC (60 * USEC_PER_SEC)
+#define HEALTHY_MSEC     10000
+
+static void plan(struct null_container *k, uint64_t after_usec, sd_event_time_handler_t then)
+{
+    k->timer = sd_event_source_disable_unref(k->timer);
+    sd_event_add_time_relative(k->null->event, &k->timer, CLOCK_MONOTONIC, after_usec, 1, then, k);
+}
+
+static struct null_behaviour behaviour(struct null_container *k)
+{
+    return null_behaviour_of(null_image_words(k->null, k->c->image));
+}
+
+static void save(struct null_container *k)
+{
+    struct error e = ERROR_INIT;
+    if (null_save(k, &e) < 0)
+        log_warning("%s", e.message);
+}
+
+static void run(struct null_container *k);
+
+static int on_restart(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    (void)s, (void)usec;
+    struct null_container *k = userdata;
+    k->c->restart_count++;
+    run(k);
+    return 0;
+}
+
+static void plan_restart(struct null_container *k)
+{
+    uint64_t pause = RESTART_MIN_USEC;
+    if (k->c->finished_at - k->c->started_at < HEALTHY_MSEC)
+        for (int64_t i = 0; i < k->c->restart_count && pause < RESTART_MAX_USEC; i++)
+            pause *= 2;
+    plan(k, pause < RESTART_MAX_USEC ? pause : RESTART_MAX_USEC, on_restart);
+}
+
+static int on_exit_of_its_own(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    (void)s, (void)usec;
+    struct null_container *k = userdata;
+    k->c->exit_code = behaviour(k).exit_code;
+    k->c->finished_at = now_realtime_msec();
+    k->c->state = k->c->restart == DRIVER_RESTART_ALWAYS ? DRIVER_RESTARTING : DRIVER_EXITED;
+    save(k);
+    null_event(k, "die");
+    null_logs_ended(k);
+    if (k->c->state == DRIVER_RESTARTING)
+        plan_restart(k);
+    return 0;
+}
+
+static void run(struct null_container *k)
+{
+    struct null_behaviour b = behaviour(k);
+    k->c->state = DRIVER_RUNNING;
+    k->c->exit_code = 0;
+    k->c->started_at = now_realtime_msec();
+    k->c->finished_at = 0;
+    free(k->c->error);
+    k->c->error = NULL;
+    save(k);
+    null_event(k, "start");
+    if (b.exits)
+        plan(k, b.exit_after_usec, on_exit_of_its_own);
+}
+
+void null_resume(struct null_container *k)
+{
+    struct null_behaviour b = behaviour(k);
+    if (k->c->state == DRIVER_RUNNING && b.exits)
+        plan(k, b.exit_after_usec, on_exit_of_its_own);
+    else if (k->c->state == DRIVER_RESTARTING)
+        plan_restart(k);
+}
+
+static bool binds(const struct driver_container *c, int64_t host_port)
+{
+    for (size_t i = 0; i < c->n_ports; i++)
+        if (c->ports[i]->host_port == host_port)
+            return true;
+    return false;
+}
+
+/* As Docker says it, and with the same trace: the container stays "created", with a code and the error. */
+static int start_problem(struct null_container *k, struct error *e)
+{
+    int code = 0;
+    for (struct null_container *o = k->null->containers; o; o = o->next)
+        for (size_t i = 0; o != k && o->c->state == DRIVER_RUNNING && i < k->c->n_ports; i++)
+            if (binds(o->c, k->c->ports[i]->host_port)) {
+                code = 128;
+                error_fail(e, EADDRINUSE, "Bind for 0.0.0.0:%lld failed: port is already allocated",
+                           (long long)k->c->ports[i]->host_port);
+            }
+    if (behaviour(k).start_fails) {
+        code = 127;
+        error_fail(e, ENOEXEC, "the entrypoint cannot be executed");
+    }
+    if (code == 0)
+        return 0;
+    k->c->exit_code = code;
+    free(k->c->error);
+    k->c->error = xstrdup(e->message);
+    save(k);
+    return -e->errnum;
+}
+
+/* An act that takes its time, by the behaviour "slow". */
+struct slow_act {
+    struct null *n;
+    char *id;
+    bool start;
+    runtime_answer_t answer;
+    void *userdata;
+    sd_event_source *timer;
+};
+
+static void act(struct null *n, const char *id, bool start, runtime_answer_t answer, void *userdata)
+{
+    struct error e = ERROR_INIT;
+    struct null_container *k = null_find(n, id);
+    bool runs = k && (k->c->state == DRIVER_RUNNING || k->c->state == DRIVER_RESTARTING);
+    if (!k) {
+        null_no_container(id, &e);
+    } else if (start && k->c->state != DRIVER_RUNNING && start_problem(k, &e) == 0) {
+        run(k);
+    } else if (!start && runs) {
+        k->timer = sd_event_source_disable_unref(k->timer);
+        k->c->state = DRIVER_EXITED;
+        k->c->exit_code = 0;
+        k->c->finished_at = now_realtime_msec();
+        save(k);
+        null_event(k, "die");
+        null_event(k, "stop");
+        null_logs_ended(k);
+    }
+    runtime_answer(answer, userdata, &e);
+}
+
+static int on_slow_act(sd_event_source *s, uint64_t usec, void *userdata)
+{
+    (void)s, (void)usec;
+    _cleanup_free_ struct slow_act *a = userdata;
+    _cleanup_free_ char *id = a->id;
+    sd_event_source_disable_unref(a->timer);
+    act(a->n, id, a->start, a->answer, a->userdata);
+    return 0;
+}
+
+static void act_in_time(struct runtime *rt, const char *id, bool start, runtime_answer_t answer,
+                        void *userdata)
+{
+    struct null *n = (struct null *)rt;
+    struct null_container *k = null_find(n, id);
+    uint64_t slow = k ? behaviour(k).slow_usec : 0;
+    if (slow == 0) {
+        act(n, id, start, answer, userdata);
+        return;
+    }
+    struct slow_act *a = xcalloc(1, sizeof *a);
+    *a = (struct slow_act){.n = n, .id = xstrdup(id), .start = start, .answer = answer, .userdata = userdata};
+    sd_event_add_time_relative(n->event, &a->timer, CLOCK_MONOTONIC, slow, 1, on_slow_act, a);
+}
+
+void null_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
+{
+    act_in_time(rt, id, true, answer, userdata);
+}
+
+void null_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_t answer,
+               void *userdata)
+{
+    (void)timeout_msec; /* nothing here resists */
+    act_in_time(rt, id, false, answer, userdata);
+}

@@ -1,0 +1,136 @@
+/* One method call that asks the runtime before it answers, and whose containers it may touch; see manager.h. */
+#include <errno.h>
+
+#include "container-driver/manager.h"
+#include "container-driver/name.h"
+#include "lib/basic/failpoint.h"
+
+static void on_gone(struct varlink_call *call, void *userdata)
+{
+    (void)call;
+    struct task *task = userdata;
+    task->call = NULL;
+    if (!task->job)
+        return; /* what was begun is finished: every method may be repeated */
+    struct runtime_job *job = TAKE_PTR(task->job);
+    struct error e = ERROR_INIT;
+    runtime_job_cancel(job);
+    error_retry(&e, ECANCELED, "the client left");
+    task_fail(task, &e);
+}
+
+struct task *task_new(struct manager *manager, struct varlink_call *call, const char *method, const void *in)
+{
+    struct task *task = xcalloc(1, sizeof *task);
+    task->manager = manager;
+    task->call = call;
+    task->method = varlink_find_method(&driver_interface, method);
+    if (in) {
+        task->in = xcalloc(1, task->method->in->size);
+        schema_copy(task->method->in, in, task->in);
+    }
+    varlink_call_on_gone(call, on_gone, task);
+    return task;
+}
+
+static void task_free(struct task *task)
+{
+    if (task->in)
+        schema_free(task->method->in, task->in);
+    free(task->name);
+    free(task->id);
+    free(task);
+}
+
+void task_reply(struct task *task, const void *out)
+{
+    if (task->call)
+        varlink_reply(task->call, out);
+    task_free(task);
+}
+
+void task_fail(struct task *task, const struct error *e)
+{
+    if (task->call)
+        varlink_error(task->call, e);
+    task_free(task);
+}
+
+void task_notify(struct task *task, const void *out)
+{
+    if (task->call && varlink_call_wants_more(task->call))
+        varlink_notify(task->call, out);
+}
+
+bool task_failpoint(struct task *task, const char *name)
+{
+    if (failpoint(name) == 0)
+        return false;
+    struct error e = ERROR_INIT;
+    error_retry(&e, EIO, "failpoint %s", name);
+    task_fail(task, &e);
+    return true;
+}
+
+void task_answer(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    (void)result;
+    struct task *task = userdata;
+    if (e)
+        task_fail(task, e);
+    else
+        task_reply(task, NULL);
+}
+
+int container_conflict(const struct driver_container *c, struct error *e)
+{
+    return error_set(e, ERROR_CONFLICT, EEXIST, "the name '%s' is taken by %s, which is not touched", c->name,
+                     c->owner ?: "something else");
+}
+
+static void on_inspected(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    struct task *task = userdata;
+    if (e)
+        task_fail(task, e);
+    else
+        task->then(task, result->container);
+}
+
+static void on_inspected_own(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    struct task *task = userdata;
+    struct error own = ERROR_INIT;
+    if (!e && result->container && !result->container->ours) {
+        container_conflict(result->container, &own);
+        e = &own;
+    }
+    on_inspected(result, e, task);
+}
+
+static void look(struct task *task, const char *instance, int64_t replica_id, int slot,
+                 void (*then)(struct task *task, struct driver_container *container), runtime_answer_t answer)
+{
+    struct error e = ERROR_INIT;
+    char *name = NULL;
+    if (container_name(instance, replica_id, slot, &name, &e) < 0) {
+        task_fail(task, &e);
+        return;
+    }
+    free(task->name);
+    task->name = name;
+    task->then = then;
+    task->manager->runtime->ops->inspect(task->manager->runtime, name, answer, task);
+}
+
+void task_with_container(struct task *task, const char *instance, int64_t replica_id, int slot,
+                         void (*then)(struct task *task, struct driver_container *container))
+{
+    look(task, instance, replica_id, slot, then, on_inspected);
+}
+
+void task_with_own_container(struct task *task, const char *instance, int64_t replica_id, int slot,
+                             void (*then)(struct task *task, struct driver_container *container))
+{
+    look(task, instance, replica_id, slot, then, on_inspected_own);
+}
