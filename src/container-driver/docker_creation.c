@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "container-driver/docker_create.h"
+#include "container-driver/docker_inspect.h"
 #include "container-driver/docker_simple.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
@@ -76,18 +77,42 @@ static void creation_send(struct creation *job)
     docker_call(job->head.d, &ask, on_created, job);
 }
 
+static void creation_begin(struct creation *job)
+{
+    if (job->limited && job->head.d->layer_limit == LAYER_LIMIT_NO) {
+        job->limited = false;
+        json_object_del(json_object_get(job->body, "HostConfig"), "StorageOpt");
+    }
+    creation_send(job);
+}
+
+static void on_info(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)call;
+    struct creation *job = userdata;
+    struct driver_info_out info = {0};
+    if (!e && docker_read_info(body, &info, NULL) >= 0 && !info.layer_limit)
+        job->head.d->layer_limit = LAYER_LIMIT_NO;
+    driver_info_done(&info);
+    creation_begin(job); /* the creation itself says what is wrong with Docker */
+}
+
 void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
 {
     struct creation *job = simple_job_new(rt, sizeof *job, answer, userdata);
     struct docker *d = job->head.d;
     struct error e = ERROR_INIT;
     job->name = xstrdup(spec->name);
-    job->limited = d->settings->layer_size > 0 && d->layer_limit != LAYER_LIMIT_NO;
+    job->limited = d->settings->layer_size > 0;
     if (docker_create_body(spec, d->settings, job->limited ? d->settings->layer_size : 0, &job->body, &e) <
         0) {
         struct runtime_result none = {0};
         creation_end(job, &none, &e);
-        return;
+    } else if (job->limited && d->layer_limit == LAYER_LIMIT_UNKNOWN) {
+        /* Asked once, since a creation that is refused for it leaves an event "destroy" under our name. */
+        struct docker_ask ask = {.what = "ask Docker about itself", .path = "/info", .json = true};
+        docker_call(d, &ask, on_info, job);
+    } else {
+        creation_begin(job);
     }
-    creation_send(job);
 }

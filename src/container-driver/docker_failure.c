@@ -48,7 +48,7 @@ int docker_refusal(const char *what, unsigned status, const char *body, size_t s
                      probe ? message : "(not UTF-8)", status);
 }
 
-int docker_pull_failure(const char *message, struct error *e)
+void docker_pull_classify(struct error *e)
 {
     static const struct {
         const char *words;
@@ -59,15 +59,26 @@ int docker_pull_failure(const char *message, struct error *e)
         {"not found", ERROR_NOT_FOUND, ENOENT},
         {"repository does not exist", ERROR_NOT_FOUND, ENOENT},
         {"no matching manifest", ERROR_NOT_FOUND, ENOENT},
-        {"access denied", ERROR_FAILED, EACCES},
         {"unauthorized", ERROR_FAILED, EACCES},
         {"no basic auth credentials", ERROR_FAILED, EACCES},
         {"denied", ERROR_FAILED, EACCES},
         {"invalid reference", ERROR_REFUSED, EINVAL},
     };
-    _cleanup_free_ char *clean = clean_text(message, MESSAGE_MAX);
+    e->class = ERROR_RETRY;
+    e->errnum = EIO;
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (strcasestr(message, known[i].words))
-            return error_set(e, known[i].class, known[i].errnum, "Docker says: %s", clean);
-    return error_retry(e, EIO, "Docker says: %s", clean);
+        if (strcasestr(e->message, known[i].words)) {
+            e->class = known[i].class;
+            e->errnum = known[i].errnum;
+            return;
+        }
+}
+
+int docker_pull_failure(const char *message, struct error *e)
+{
+    _cleanup_free_ char *clean = clean_text(message, MESSAGE_MAX);
+    struct error own = ERROR_INIT;
+    error_retry(&own, EIO, "Docker says: %s", clean);
+    docker_pull_classify(&own);
+    return error_set(e, own.class, own.errnum, "%s", own.message);
 }

@@ -9,3 +9,7 @@ int docker_refusal(const char *what, unsigned status, const char *body, size_t s
 
 /* What a pull's progress says went wrong: not there, not allowed (failed for good), or the way to the registry (retry). */
 int docker_pull_failure(const char *message, struct error *e);
+
+/* The same for an error that has its words already: gives it its class by them. Docker refuses a pull with status 500 for all
+ * sorts of reasons. */
+void docker_pull_classify(struct error *e);

@@ -3,6 +3,7 @@
 
 #include "container-driver/credentials.h"
 #include "container-driver/docker.h"
+#include "container-driver/docker_failure.h"
 #include "container-driver/docker_progress.h"
 #include "container-driver/lines.h"
 #include "container-driver/reference.h"
@@ -87,11 +88,14 @@ static void on_present(struct runtime_result *found, const struct error *e, void
 
 static void on_pulled(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
-    (void)call, (void)body;
+    (void)body;
     struct pull *p = userdata;
     p->call = NULL;
     if (e) {
-        runtime_answer(p->answer, p->userdata, e);
+        p->error = *e;
+        if (docker_call_status(call) >= 400)
+            docker_pull_classify(&p->error);
+        runtime_answer(p->answer, p->userdata, &p->error);
         pull_free(p);
         return;
     }

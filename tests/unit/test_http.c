@@ -477,6 +477,32 @@ static void pause_and_resume(void **state)
     server_stop(&s);
 }
 
+/* A stream that says nothing yet has begun all the same. */
+static void headers_come_before_the_body(void **state)
+{
+    struct ground *g = *state;
+    static const struct step steps[] = {
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Kind: spaced value\r\nContent-Length: 9\r\n\r\n",
+         false, true},
+        {0}};
+    struct server s;
+    server_start(&s, steps, NULL);
+    struct outcome a = {0};
+    struct http_request *q = NULL;
+    struct http_ask ask = {
+        .url = s.url, .on_headers = on_headers, .on_data = on_data, .on_done = on_done, .userdata = &a};
+    assert_int_equal(http_request_start(g->client, &ask, &q, NULL), 0);
+    uint64_t deadline = now_monotonic_usec() + 10 * USEC_PER_SEC;
+    while (a.headers_status == 0 && now_monotonic_usec() < deadline)
+        sd_event_run(g->event, USEC_PER_SEC);
+    assert_int_equal(a.headers_status, 200);
+    assert_false(a.done);
+    http_request_cancel(q);
+    while (sd_event_run(g->event, 0) > 0)
+        ;
+    server_stop(&s);
+}
+
 static void cancelled_requests_stay_silent(void **state)
 {
     struct ground *g = *state;
@@ -540,6 +566,7 @@ int main(void)
         CASE(ranges),
         CASE(redirects),
         CASE(pause_and_resume),
+        CASE(headers_come_before_the_body),
         CASE(cancelled_requests_stay_silent),
         CASE(passwords_are_not_shown),
         CASE(header_injection_is_refused),

@@ -47,6 +47,7 @@ struct http_request {
     unsigned status;
     struct http_header *headers;
     size_t n_headers, header_bytes;
+    bool follows; /* redirects */
     bool headers_announced;
     char *body;
     size_t body_size, body_room, max_body;

@@ -70,25 +70,6 @@ static void store_header(struct http_request *q, const char *line, size_t n)
     };
 }
 
-/* Called by libcurl for each header line, the status line included; each answer of a chain of redirects begins anew. */
-static size_t header_function(char *line, size_t size, size_t count, void *userdata)
-{
-    struct http_request *q = userdata;
-    size_t n = size * count;
-    if (q->cancelled)
-        return 0;
-    if (n > 5 && strncasecmp(line, "HTTP/", 5) == 0)
-        forget_headers(q);
-    q->header_bytes += n;
-    if (q->header_bytes > MAX_HEADER_BYTES) {
-        http_request_fail(q, ERROR_FAILED, EMSGSIZE, "the answer's headers are larger than %zu bytes",
-                          MAX_HEADER_BYTES);
-        return 0;
-    }
-    store_header(q, line, n);
-    return n;
-}
-
 /* Makes sure that a negative errno from a callback has words, whoever forgot them. */
 static bool callback_failed(struct http_request *q, int r)
 {
@@ -113,6 +94,38 @@ static bool announce_headers(struct http_request *q)
         q->url = url_without_password(effective);
     }
     return !q->on_headers || !callback_failed(q, q->on_headers(q, q->status, q->userdata));
+}
+
+/* Whether libcurl will go on by itself behind these headers: "100 Continue", a redirect that is followed. */
+static bool more_headers_follow(const struct http_request *q)
+{
+    long status = 0;
+    curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+    bool redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    return status < 200 || (redirect && q->follows && http_request_header(q, "location"));
+}
+
+/* Called by libcurl for each header line, the status line included; each answer of a chain of redirects begins anew. The
+ * empty line behind the headers announces them: a quiet stream has no body yet. */
+static size_t header_function(char *line, size_t size, size_t count, void *userdata)
+{
+    struct http_request *q = userdata;
+    size_t n = size * count;
+    if (q->cancelled)
+        return 0;
+    if (n > 5 && strncasecmp(line, "HTTP/", 5) == 0)
+        forget_headers(q);
+    q->header_bytes += n;
+    if (q->header_bytes > MAX_HEADER_BYTES) {
+        http_request_fail(q, ERROR_FAILED, EMSGSIZE, "the answer's headers are larger than %zu bytes",
+                          MAX_HEADER_BYTES);
+        return 0;
+    }
+    store_header(q, line, n);
+    bool end = n > 0 && (line[0] == '\r' || line[0] == '\n');
+    if (end && !more_headers_follow(q) && (!announce_headers(q) || q->cancelled))
+        return 0;
+    return n;
 }
 
 static int buffer_body(struct http_request *q, const char *data, size_t n)
@@ -231,6 +244,7 @@ int http_request_setup(struct http_request *q, const struct http_ask *ask, struc
     q->on_data = ask->on_data;
     q->on_done = ask->on_done;
     q->userdata = ask->userdata;
+    q->follows = ask->max_redirects > 0;
     q->max_body = ask->max_body ?: DEFAULT_MAX_BODY;
     q->body = xcalloc(1, 1);
     q->body_room = 1;
