@@ -1,7 +1,6 @@
 /* One request to Docker: the version agreed upon first, a bound on how many run at once, a bound on each wait, refusals as
  * errors, and what its end says about the daemon. */
 #include <errno.h>
-#include <stdio.h>
 
 #include "container-driver/docker.h"
 #include "container-driver/docker_failure.h"
@@ -364,9 +363,12 @@ char *docker_escape(const char *text)
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     char *out = xcalloc(3 * strlen(text) + 1, 1), *at = out;
     for (const char *c = text; *c; c++)
-        if (strchr(plain, *c))
+        if (strchr(plain, *c)) {
             *at++ = *c;
-        else
-            at += sprintf(at, "%%%02X", (unsigned char)*c);
+        } else {
+            *at++ = '%';
+            bytes_to_hex((const uint8_t *)c, 1, at);
+            at += 2;
+        }
     return out;
 }

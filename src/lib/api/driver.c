@@ -150,8 +150,8 @@ static const struct varlink_method methods[] = {
     {"Remove", VARLINK_CHANGES, &replica_in, NULL, "Removes it, running or not; fine if it is not there."},
     {"SetRestart", VARLINK_CHANGES, &restart_in, NULL, "Sets the runtime's restart policy."},
     {"Logs", VARLINK_UPGRADE, &logs_in, NULL,
-     "The output as raw frames: one byte stream (1 output, 2 errors), three zeros, four bytes of length "
-     "(big-endian), the data."},
+     "The output as raw frames: one byte stream (1 output, 2 errors, 3 the driver's own words when the log "
+     "ends early), three zeros, four bytes of length (big-endian), the data."},
     {"Tail", 0, &logs_in, &tail_out, "The last lines of the output, as text, for messages."},
     {"Watch", VARLINK_MORE, NULL, &watch_out,
      "Events of our containers; the first answer says that they flow."},
