@@ -18,3 +18,10 @@ hostletd_SOURCES = $(HOSTLETD_PURE) \
 	src/hostletd/spawn.c src/hostletd/spawn.h \
 	src/hostletd/users.c
 hostletd_LDADD = $(BASE_LIBS)
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_hostletd
+TESTS += tests/unit/test_hostletd
+tests_unit_test_hostletd_SOURCES = tests/unit/test_hostletd.c $(HOSTLETD_PURE)
+tests_unit_test_hostletd_LDADD = $(UNIT_LIBS)
+endif

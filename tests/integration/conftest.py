@@ -13,6 +13,7 @@ from lib import ground, images, packages  # noqa: E402
 from lib.dockerd import Dockerd  # noqa: E402
 from lib.nginx import Nginx  # noqa: E402
 from lib.registry import Registry  # noqa: E402
+from lib.services import Services  # noqa: E402
 from lib.tree import Tree  # noqa: E402
 
 TEST_LIMIT = 180  # seconds; a test may ask for more by @pytest.mark.limit(N)
@@ -190,3 +191,19 @@ def tree(make_tree, docker_settings, engine, repository):
 def null_tree(make_tree, repository):
     """A started tree whose containers are made up (runtime = null): for what needs no Docker."""
     return make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+
+
+# Trees of made services
+
+@pytest.fixture
+def services(place):
+    """A folder for services made by the test (lib/services.py)."""
+    return Services(place)
+
+
+@pytest.fixture
+def start(make_tree, services):
+    """start(settings, …) starts a tree of the services made so far."""
+    def go(settings=None, name="tree", environment=None, **options):
+        return make_tree(settings, name, environment).start(arguments=services.arguments, **options)
+    return go

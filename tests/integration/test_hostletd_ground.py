@@ -1,0 +1,228 @@
+"""hostletd: its configuration and its tree's directories; one supervisor per tree."""
+
+import grp
+import pwd
+import signal
+
+import pytest
+from lib import ground
+from lib.services import Call, all_services, reload, run_hostletd, status, wait_for
+from lib.tree import SOURCE, Tree
+from lib.varlink import VarlinkError
+
+
+# Reload
+
+def test_reload_restarts_what_changed_and_nothing_else(start, services):
+    services.add("reads", config_sections="fetcher")
+    services.add("other", config_sections="unpacker")
+    services.add("goes")
+    tree = start({"fetcher": {"attempts": 3}})
+    before = all_services(tree)
+    reload(tree, "0 services changed, 0 new, 0 gone, 3 left alone")
+    assert {n: s["pid"] for n, s in all_services(tree).items()} == {n: s["pid"] for n, s in before.items()}
+
+    tree.write_config({"fetcher": {"attempts": 4}})
+    services.add("comes")
+    services.drop("goes")
+    reload(tree, "1 services changed, 1 new, 1 gone, 1 left alone")
+    wait_for(tree, "reads", "ready")
+    wait_for(tree, "comes", "ready")
+    ground.wait_until(lambda: "goes" not in all_services(tree), 5, "the service that went is gone")
+    after = all_services(tree)
+    assert after["other"]["pid"] == before["other"]["pid"]
+    assert after["reads"]["pid"] != before["reads"]["pid"]
+    assert not tree.socket("goes").exists()
+    assert "parameters" in Call(tree, "comes").answer()
+
+
+def test_reload_follows_service_conf(start, services):
+    services.add("worker", socket="old")
+    tree = start()
+    pid = Call(tree, "old").answer()["parameters"]["pid"]
+    services.add("worker", socket="new")
+    reload(tree, "1 services changed")
+    ground.wait_until(lambda: tree.socket("new").exists(), 5, "the new socket")
+    assert Call(tree, "new").answer()["parameters"]["pid"] != pid
+    assert not tree.socket("old").exists()
+
+
+@pytest.mark.parametrize("what", ["key", "service", "circle"])
+def test_bad_file_changes_nothing_and_is_reported(start, services, what):
+    services.add("reads", config_sections="fetcher")
+    tree = start({"fetcher": {"attempts": 3}})
+    pid = status(tree, "reads")["pid"]
+    if what == "key":
+        tree.write_config({"fetcher": {"attempts": 4, "atempts": 5}})
+        expected = "etc/hostlet.conf:3: unknown key 'atempts' in [fetcher]"
+    elif what == "service":
+        tree.write_config({"fetcher": {"attempts": 4}})
+        services.write("reads", exec="/bin/true", start="sometimes")
+        expected = "reads/service.conf:3: unknown key or bad value: start = sometimes"
+    else:
+        services.add("reads", needs="reads")
+        expected = "service 'reads': its needs do not exist or form a circle"
+    tree.process.send_signal(signal.SIGHUP)
+    ground.wait_until(lambda: "nothing changes: " in tree.log(), 5, "the mistake is reported")
+    assert expected in tree.log()
+    assert status(tree, "reads")["pid"] == pid and status(tree, "reads")["state"] == "ready"
+
+
+# One tree, one supervisor
+
+def test_second_tree_on_the_same_prefix_is_refused(start, services):
+    services.add("one")
+    tree = start()
+    second = run_hostletd("--prefix", tree.prefix, *services.arguments)
+    assert second.returncode == 100
+    assert f"({tree.prefix}) runs already: hostletd has process id {tree.process.pid}" in second.stderr
+    assert "parameters" in Call(tree, "one").answer()
+    tree.stop()
+    assert not (tree.prefix / "run/hostletd.pid").exists()
+
+
+def test_two_trees_side_by_side(start, services):
+    services.add("one")
+    first, second = start(name="first"), start(name="second")
+    assert Call(first, "one").answer() != Call(second, "one").answer()
+    assert (first.prefix / "var/hostlet/tree.id").read_text() != (second.prefix / "var/hostlet/tree.id").read_text()
+
+
+@pytest.mark.sanitized
+def test_killed_hostletd_takes_its_children_along_and_recovers(start, services):
+    services.add("one", "ready()\nif os.fork() == 0:\n    rest()\nserve()\n")
+    services.take("quota-keeper")
+    services.add("blocked", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\nready()\nrest()\n")
+    tree = start()
+    identifier = (tree.prefix / "var/hostlet/tree.id").read_text()
+    children = [service["pid"] for service in all_services(tree).values()]
+    tree.process.kill()
+    tree.process.wait()
+    ground.wait_until(lambda: not any(map(ground.alive, children)), 5, "the children end")
+    assert tree.socket("one").exists() and (tree.prefix / "run/hostletd.pid").exists()
+    tree.start(arguments=services.arguments)
+    assert "parameters" in Call(tree, "one").answer()
+    assert (tree.prefix / "var/hostlet/tree.id").read_text() == identifier
+
+
+def test_socket_paths_beyond_107_bytes(make_tree, services, place):
+    services.take("quota-keeper")
+    tree = Tree(place / ("deep-" + "d" * 150))
+    try:
+        tree.start(arguments=services.arguments)
+        assert len(str(tree.socket("quota-keeper"))) > 107
+        assert status(tree, "quota-keeper")["state"] == "ready"
+        with pytest.raises(VarlinkError, match="NotSupported"):
+            tree.call("quota-keeper", "Info")
+    finally:
+        tree.stop()
+
+
+def test_prefix_that_a_service_user_cannot_enter(make_tree, services, place):
+    services.take("fetcher")
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "tree").mkdir()
+    result = run_hostletd("--prefix", closed / "tree", *services.arguments)
+    assert result.returncode == 100
+    assert f"user 'hostlet-fetcher' of service 'fetcher' cannot enter '{closed}'" in result.stderr
+    closed.chmod(0o711)
+    tree = Tree(closed / "tree")
+    try:
+        tree.start(arguments=services.arguments)
+    finally:
+        assert tree.stop() == 0
+
+
+# The ground
+
+def test_directories_and_id(place):
+    prefix = place / "new"
+    assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
+    found = {}
+    for path in prefix.rglob("*"):
+        information = path.stat()
+        found[str(path.relative_to(prefix))] = (pwd.getpwuid(information.st_uid).pw_name, oct(information.st_mode & 0o7777))
+    assert found == {
+        "apps": ("root", "0o755"), "bin": ("root", "0o755"), "etc": ("root", "0o755"), "etc/hostlet.conf.d": ("root", "0o755"),
+        "run": ("root", "0o755"), "run/hostletd.lock": ("root", "0o644"), "var": ("root", "0o755"),
+        "var/hostlet": ("root", "0o755"), "var/hostlet/tree.id": ("root", "0o644"),
+        "var/hostlet/reconciler": ("hostlet-reconciler", "0o700"), "var/hostlet/driver": ("hostlet-driver", "0o700"),
+        "var/hostlet/fetcher": ("hostlet-fetcher", "0o700"), "var/hostlet/unpacker": ("hostlet-unpacker", "0o700"),
+        "var/hostlet/provisioner": ("root", "0o700"), "var/hostlet/quota-keeper": ("root", "0o700"),
+        "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("hostlet-unpacker", "0o755")}
+    assert grp.getgrgid((prefix / "run").stat().st_gid).gr_name == "hostlet"
+    identifier = (prefix / "var/hostlet/tree.id").read_text()
+    assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
+    assert (prefix / "var/hostlet/tree.id").read_text() == identifier and len(identifier) == 37
+
+
+def test_unsafe_directories_are_mended_or_refused(place, services):
+    services.take("fetcher")
+    prefix = place / "old"
+    setup = ("--prefix", prefix, *services.arguments, "--setup")
+    for path, mode in (("var", 0o777), ("var/ipk", 0o700), ("etc", 0o750), ("run", 0o775)):
+        (prefix / path).mkdir(parents=True, exist_ok=True)
+        (prefix / path).chmod(mode)
+    prefix.chmod(0o755)
+    result = run_hostletd(*setup)
+    # Fetcher's own directory keeps the mode that the administrator gave it, but he cannot be the only one to enter.
+    assert result.returncode == 0, result.stderr
+    assert (prefix / "var").stat().st_mode & 0o777 == 0o755
+    assert (prefix / "run").stat().st_mode & 0o777 == 0o755
+    assert (prefix / "etc").stat().st_mode & 0o777 == 0o750
+    assert (prefix / "var/ipk").stat().st_mode & 0o777 == 0o700
+    assert (prefix / "var/ipk").stat().st_uid == pwd.getpwnam("hostlet-fetcher").pw_uid
+    assert f"'{prefix}/var' had mode 0777: others may not write there any more" in result.stderr
+    prefix.chmod(0o1777)
+    result = run_hostletd(*setup)
+    assert result.returncode == 100
+    assert f"'{prefix}' belongs to user 0 and has mode 1777: nobody but root may be able to write there" in result.stderr
+
+
+def test_symbolic_links_in_the_tree_are_not_followed(place, services):
+    services.take("fetcher")
+    prefix = place / "linked"
+    (prefix / "var").mkdir(parents=True)
+    (place / "elsewhere").mkdir(mode=0o700)
+    (prefix / "var/ipk").symlink_to(place / "elsewhere")
+    result = run_hostletd("--prefix", prefix, *services.arguments, "--setup")
+    assert result.returncode == 100
+    assert f"'{prefix}/var/ipk' is not a directory (a symbolic link is not followed here)" in result.stderr
+    assert (place / "elsewhere").stat().st_uid == 0
+
+
+def test_check_reads_everything_and_does_nothing(place, services):
+    services.take("fetcher")
+    prefix = place / "checked"
+    (prefix / "etc").mkdir(parents=True)
+    check = ("--prefix", prefix, *services.arguments, "--check")
+    result = run_hostletd(*check)
+    assert result.returncode == 0 and not (prefix / "var").exists()
+    (prefix / "etc/hostlet.conf").write_text("[fetcher]\nattempts = many\n")
+    result = run_hostletd(*check)
+    assert result.returncode == 100
+    assert f"{prefix}/etc/hostlet.conf:2: attempts = many: expected a number" in result.stderr
+
+
+def test_bad_configuration_refuses_to_start(place, services):
+    services.add("one", needs="nobody")
+    result = run_hostletd("--prefix", place / "tree", *services.arguments)
+    assert result.returncode == 100
+    assert "service 'one': its needs do not exist or form a circle" in result.stderr
+
+
+def test_only_root_may_start_it(place):
+    result = run_hostletd("--prefix", place, user="nobody", group="nogroup", extra_groups=[])
+    assert result.returncode == 100 and "must be started by root" in result.stderr
+
+
+def test_command_line():
+    assert run_hostletd("--version").stdout.startswith("hostletd (hostlet) ")
+    help_text = run_hostletd("--help").stdout
+    for option in ("--prefix", "--services", "--libexec", "--log-format", "--notification-fd", "--setup", "--check"):
+        assert option in help_text
+    assert run_hostletd("--nonsense").returncode == 2
+    assert "unexpected argument 'word'" in run_hostletd("word").stderr
+    assert "no open descriptor" in run_hostletd("--notification-fd", "77").stderr
+    assert "is not an absolute path" in run_hostletd("--prefix", "here").stderr

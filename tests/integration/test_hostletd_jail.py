@@ -1,0 +1,193 @@
+"""The processes of the tree: who may call them, what they may do, at rest and under other supervisors."""
+
+import grp
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lib import ground
+from lib.services import identity, run_hostletd, status, wait_for
+from lib.tree import BUILD, SOURCE, VARIANT, Tree, program
+from lib.varlink import VarlinkError
+
+
+# Who may do what
+
+AS_USER = """
+import json, os, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(5)
+connection.connect(sys.argv[1])
+connection.sendall(json.dumps({"method": sys.argv[2]}).encode() + b"\\0")
+print(connection.recv(65536).rstrip(b"\\0").decode())
+"""
+
+
+def call_as(user, groups, tree, service, method):
+    result = subprocess.run([sys.executable, "-c", AS_USER, tree.socket(service), method], capture_output=True, text=True,
+                            user=user, group=pwd.getpwnam(user).pw_gid, extra_groups=groups, timeout=20)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_only_the_peers_of_the_table_may_call(start, services):
+    services.take("quota-keeper")
+    services.add("broken", "sys.exit(100)\n", peers="hostlet-reconciler")
+    tree = start()
+    for service in ("quota-keeper", "hostletd", "broken"):
+        answer = call_as("hostlet-fetcher", ["hostlet"], tree, service, "io.hostlet.Quota.Info")
+        assert answer["error"] == "org.varlink.service.PermissionDenied", service
+    assert call_as("hostlet-reconciler", ["hostlet"], tree, "quota-keeper", "io.hostlet.Quota.Info")["error"] == \
+        "io.hostlet.NotSupported"
+    assert call_as("hostlet-reconciler", ["hostlet"], tree, "broken", "x.Y")["error"] == "io.hostlet.ServiceDown"
+    # Who is not in the group does not come as far as that.
+    with pytest.raises(AssertionError, match="Permission denied"):
+        call_as("nobody", [], tree, "quota-keeper", "io.hostlet.Quota.Info")
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
+def test_services_are_jailed(start, services):
+    services.take("quota-keeper")
+    services.take("fetcher", start="always")
+    services.take("unpacker", start="always")
+    tree = start()
+    own_net = os.stat(f"/proc/{tree.process.pid}/ns/net").st_ino
+    expected = {"quota-keeper": ("root", "000000000020000c", False), "fetcher": ("hostlet-fetcher", "0" * 16, True),
+                "unpacker": ("hostlet-unpacker", "0" * 16, False)}
+    nets = {}
+    for name, (user, capabilities, network) in expected.items():
+        pid = wait_for(tree, name, "ready")["pid"]
+        fields, nets[name] = identity(pid)
+        number = str(pwd.getpwnam(user).pw_uid)
+        assert fields["Uid"].split() == [number] * 4, name
+        for field in ("CapPrm", "CapEff", "CapBnd"):
+            assert fields[field] == capabilities, (name, field)
+        assert fields["CapInh"] == fields["CapAmb"] == "0" * 16
+        assert fields["NoNewPrivs"] == "1"
+        assert (nets[name] == own_net) == network, name
+        assert os.getpgid(pid) == pid
+        # Undumpable: its files in /proc belong to root, whoever it is.
+        assert os.stat(f"/proc/{pid}/environ").st_uid == 0
+        descriptors = sorted(os.listdir(f"/proc/{pid}/fd"), key=int)
+        assert descriptors[:4] == ["0", "1", "2", "3"] and len(descriptors) < 12
+    assert nets["quota-keeper"] == nets["unpacker"]
+    assert fields["Groups"].split() == [str(grp.getgrnam("hostlet").gr_gid)]
+
+
+TRACE = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long] * 4
+sys.exit(ctypes.get_errno() if libc.ptrace(16, int(sys.argv[1]), 0, 0) < 0 else 0)
+"""
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
+def test_a_service_cannot_be_traced_by_its_own_user(start, services):
+    services.take("fetcher", start="always")
+    tree = start()
+    pid = status(tree, "fetcher")["pid"]
+    user = pwd.getpwnam("hostlet-fetcher")
+    result = subprocess.run([sys.executable, "-c", TRACE, str(pid)], user=user.pw_uid, group=user.pw_gid, extra_groups=[],
+                            timeout=20)
+    assert result.returncode == 1  # EPERM
+    with pytest.raises(subprocess.CalledProcessError):
+        subprocess.run(["cat", f"/proc/{pid}/environ"], user=user.pw_uid, group=user.pw_gid, extra_groups=[], check=True,
+                       capture_output=True)
+
+
+# At rest
+
+def test_an_idle_tree_sleeps(start, services):
+    services.take("quota-keeper")
+    services.take("fetcher")
+    services.take("provisioner")
+    tree = start()
+    pids = [tree.process.pid, status(tree, "quota-keeper")["pid"]]
+
+    def switches():
+        return [sum(int(line.split()[1]) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "ctxt_switches" in line)
+                for pid in pids]
+    settled = {"last": None}
+
+    def quiet():
+        settled["last"], before = switches(), settled["last"]
+        return settled["last"] == before
+    ground.wait_until(quiet, 5, "the tree has settled", 0.1)
+    before = switches()
+    time.sleep(3)  # what is measured is that nothing happens in this time
+    assert switches() == before
+
+
+# The same programs under other supervisors
+
+@pytest.fixture
+def prepared(place):
+    """A prefix with its directories, and a copy of quota-keeper's service directory."""
+    prefix = place / "tree"
+    assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
+    directory = place / "quota-keeper"
+    subprocess.run(["cp", "-r", SOURCE / "svc/quota-keeper", directory], check=True)
+    environment = {**os.environ, "HOSTLET_PREFIX": str(prefix), "HOSTLET_LIBEXEC": str(BUILD.resolve()),
+                   "HOSTLET_SERVICES": str(SOURCE / "svc")}
+    return Tree(prefix), directory, environment
+
+
+def info_answers(tree):
+    with pytest.raises(VarlinkError, match="io.hostlet.NotSupported"):
+        tree.call("quota-keeper", "Info")
+    return True
+
+
+def test_under_s6(prepared, place):
+    tree, directory, environment = prepared
+    supervisor = ground.start(["s6-supervise", directory], place / "s6.log", environment=environment)
+    try:
+        ground.wait_until(lambda: subprocess.run(["s6-svwait", "-U", "-t", "5000", directory], capture_output=True).returncode == 0,
+                          10, "s6 sees its readiness")
+        assert info_answers(tree)
+        pid = int(subprocess.run(["s6-svstat", "-o", "pid", directory], capture_output=True, text=True).stdout)
+        if VARIANT != "sanitized":
+            assert identity(pid)[0]["CapBnd"] == "000000000020000c"
+        os.kill(pid, signal.SIGKILL)
+        ground.wait_until(lambda: "true" in subprocess.run(["s6-svstat", "-o", "ready", directory], capture_output=True,
+                                                           text=True).stdout
+                          and str(pid) not in subprocess.run(["s6-svstat", "-o", "pid", directory], capture_output=True,
+                                                             text=True).stdout, 10, "s6 has started it again")
+        assert info_answers(tree)
+        (tree.prefix / "etc/hostlet.conf").write_text("[nonsense]\nkey = 1\n")
+        subprocess.run(["s6-svc", "-r", directory], check=True)
+        ground.wait_until(lambda: "false" in subprocess.run(["s6-svstat", "-o", "wantedup", directory], capture_output=True,
+                                                            text=True).stdout, 10, "s6 gives it up after exit 100")
+        assert "not started again until a human acts" in (place / "s6.log").read_text()
+    finally:
+        subprocess.run(["s6-svc", "-xd", directory], check=False)
+        ground.stop(supervisor)
+
+
+def test_under_runit(prepared, place):
+    tree, directory, environment = prepared
+    supervisor = ground.start(["runsv", directory], place / "runit.log", environment=environment)
+    try:
+        ground.wait_until(lambda: tree.socket("quota-keeper").exists() and info_answers(tree), 10, "it answers")
+        (tree.prefix / "etc/hostlet.conf").write_text("[nonsense]\nkey = 1\n")
+        os.kill(int((directory / "supervise/pid").read_text()), signal.SIGKILL)
+        ground.wait_until(lambda: (directory / "supervise/stat").read_text().startswith("down"), 10,
+                          "runit gives it up after exit 100")
+    finally:
+        ground.stop(supervisor)
+
+
+def test_by_hand(prepared, place):
+    tree, _, environment = prepared
+    process = ground.start([program("quota-keeper")], place / "hand.log", environment=environment)
+    try:
+        ground.wait_until(lambda: tree.socket("quota-keeper").exists() and info_answers(tree), 10, "it answers")
+    finally:
+        assert ground.stop(process) == 0
