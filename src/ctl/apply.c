@@ -31,6 +31,14 @@ static json_t *pack_answer(const char *method, const struct reconciler_apply_out
     return schema_pack(varlink_find_method(&reconciler_interface, method)->out, out);
 }
 
+static const char *done_word(const char *method)
+{
+    return streq(method, "Apply")   ? "applied"
+           : streq(method, "Start") ? "asked to start"
+           : streq(method, "Stop")  ? "asked to stop"
+                                    : "asked to be destroyed";
+}
+
 /* Calls 'method', says what changes, and waits unless told not to. *ret_json gets what --json prints. */
 static int request(struct ctl *ctl, const char *method, const void *in, const char *action, bool no_wait,
                    json_t **ret_json)
@@ -46,8 +54,7 @@ static int request(struct ctl *ctl, const char *method, const void *in, const ch
     if (!ctl->json && !out.changed)
         printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
     if (!ctl->json && out.changed) {
-        printf("%s: %s, revision %" PRId64 "\n", out.name, streq(method, "Apply") ? "applied" : action,
-               out.revision);
+        printf("%s: %s, revision %" PRId64 "\n", out.name, done_word(method), out.revision);
         print_changes(&out);
         fflush(stdout);
     }

@@ -208,6 +208,11 @@ static void print_replicas(const struct reconciler_instance *i)
     }
     putchar('\n');
     table_print(t, false);
+    for (size_t j = 0; j < i->n_replicas; j++) {
+        _cleanup_free_ char *others = format_other_lines(i->replicas[j]->message, "  ");
+        if (*others)
+            printf("\nreplica %" PRId64 ", last lines:\n%s", i->replicas[j]->id, others);
+    }
 }
 
 static enum colour stage_colour(const char *state)

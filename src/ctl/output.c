@@ -70,6 +70,24 @@ char *format_safe(const char *text)
     return copy;
 }
 
+char *format_first_line(const char *text)
+{
+    size_t n = strcspn(text ?: "", "\n");
+    _cleanup_free_ char *first = xstrndup(text ?: "", n), *safe = format_safe(first);
+    return text && text[n] && text[n + 1] ? xasprintf("%s …", safe) : TAKE_PTR(safe);
+}
+
+char *format_other_lines(const char *text, const char *indent)
+{
+    char *all = xstrdup("");
+    for (const char *c = strchr(text ?: "", '\n'); c && c[1]; c = strchr(c, '\n')) {
+        size_t n = strcspn(++c, "\n");
+        _cleanup_free_ char *line = xstrndup(c, n), *safe = format_safe(line), *before = all;
+        all = xasprintf("%s%s%s\n", before, indent, safe);
+    }
+    return all;
+}
+
 size_t text_width(const char *text)
 {
     size_t n = 0;

@@ -20,6 +20,10 @@ char *format_size(int64_t bytes);
 char *format_duration(int64_t msec);
 char *format_time(int64_t unix_msec);
 char *format_safe(const char *text);
+/* The first line alone, with " …" where others follow: for tables. */
+char *format_first_line(const char *text);
+/* The lines behind the first, each with 'indent' before it; "" where there is none. */
+char *format_other_lines(const char *text, const char *indent);
 
 /* Columns on a screen that the text takes, counting code points. */
 size_t text_width(const char *text);

@@ -19,18 +19,18 @@ struct seen {
 };
 
 struct progress {
-    int64_t revision;
+    int64_t revision, begun_msec;
     bool live;
     size_t bars; /* lines on the screen that are to be written over */
     struct seen *seen;
     size_t n_seen;
-    char *message; /* of the instance, as it was said last */
 };
 
-struct progress *progress_new(int64_t revision)
+struct progress *progress_new(int64_t revision, int64_t begun_msec)
 {
     struct progress *p = xcalloc(1, sizeof *p);
     p->revision = revision;
+    p->begun_msec = begun_msec;
     p->live = output_is_live(stdout);
     return p;
 }
@@ -60,7 +60,7 @@ static void print_end(const char *instance, int64_t replica, const struct app_st
 {
     bool failed = streq(stage->state, "failed");
     _cleanup_free_ char *took = format_duration(stage->finished - stage->created),
-                        *message = format_safe(stage->message), *name = format_safe(stage->name);
+                        *message = format_first_line(stage->message), *name = format_safe(stage->name);
     printf("  %s/%" PRId64 "  %-18s %s%s%s%s%s", instance, replica, name,
            output_colour(stdout, failed ? RED : GREEN), stage->state, output_colour(stdout, PLAIN),
            stage->finished > stage->created ? "  " : "", stage->finished > stage->created ? took : "");
@@ -87,7 +87,7 @@ static void print_bar(const struct progress *p, const char *instance, const stru
     memset(bar, '#', full);
     bar[BAR_WIDTH] = '\0';
     _cleanup_free_ char *what = format_safe(r->step ?: schema_enum_name(&replica_state_enum, r->state)),
-                        *message = format_safe(running ? running->message : NULL);
+                        *message = format_first_line(running ? running->message : NULL);
     /* Cut, so that a bar never takes two lines of the screen. */
     printf("\033[2K  %s/%" PRId64 "  [%s] %.30s%s%.40s\n", instance, r->id, bar, what, *message ? ": " : "",
            message);
@@ -109,16 +109,11 @@ void progress_show(struct progress *p, const struct reconciler_instance *instanc
         for (size_t j = 0; j < r->n_stages; j++) {
             const struct app_stage *stage = r->stages[j];
             bool ended = stage->state && (streq(stage->state, "success") || streq(stage->state, "failed"));
-            if (stage->revision == p->revision && ended && is_news(p, r->id, stage))
+            if (stage->revision == p->revision && ended && stage->finished >= p->begun_msec &&
+                is_news(p, r->id, stage))
                 print_end(instance->name, r->id, stage);
         }
     }
-    if (instance->message && !streq_null(instance->message, p->message)) {
-        _cleanup_free_ char *message = format_safe(instance->message);
-        printf("  %s  %s\n", instance->name, message);
-    }
-    free(p->message);
-    p->message = xstrdup_null(instance->message);
     for (size_t i = 0; p->live && i < instance->n_replicas && i < BARS_MAX; i++) {
         print_bar(p, instance->name, instance->replicas[i]);
         p->bars++;
@@ -133,7 +128,6 @@ struct progress *progress_free(struct progress *p)
         free(p->seen[i].state);
     }
     free(p->seen);
-    free(p->message);
     free(p);
     return NULL;
 }

@@ -5,7 +5,8 @@
 
 struct progress;
 
-struct progress *progress_new(int64_t revision);
+/* Stages of another revision, and those that ended before 'begun_msec' (unix time), are no news. */
+struct progress *progress_new(int64_t revision, int64_t begun_msec);
 /* Shows what is new in this state of the instance. */
 void progress_show(struct progress *p, const struct reconciler_instance *instance);
 /* Takes the bars away. */

@@ -42,7 +42,7 @@ void table_cell(struct table *t, enum colour colour, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         abort();
-    add(t, format_safe(*text ? text : "-"), colour);
+    add(t, format_first_line(*text ? text : "-"), colour);
 }
 
 size_t table_rows(const struct table *t)

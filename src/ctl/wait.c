@@ -76,6 +76,14 @@ static void say_next_try(int64_t next_retry)
         log_error("  not tried again by itself; 'hostletctl app' shows what runs now");
 }
 
+/* A message may have the last lines of a log behind it. */
+static void say_message(const char *before, const char *message)
+{
+    _cleanup_free_ char *first = format_first_line(message), *others = format_other_lines(message, "    ");
+    log_error("%s%s%s", before, *first ? ": " : "", first);
+    fputs(others, stderr);
+}
+
 static void say_failure(const struct wait *w, const struct reconciler_instance *i)
 {
     const struct reconciler_replica *r = NULL;
@@ -83,8 +91,9 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
     int64_t next = i->next_retry;
     bool said = stage != NULL;
     if (stage) {
-        _cleanup_free_ char *message = format_safe(stage->message ?: r->message);
-        log_error("%s: replica %" PRId64 ": %s failed: %s", i->name, r->id, stage->name, message);
+        _cleanup_free_ char *what =
+            xasprintf("%s: replica %" PRId64 ": %s failed", i->name, r->id, stage->name);
+        say_message(what, stage->message ?: r->message);
     }
     for (size_t j = 0; j < i->n_replicas; j++) {
         const struct reconciler_replica *x = i->replicas[j];
@@ -93,15 +102,14 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
         next = next ?: x->next_retry;
         if (!bad || (stage && x == r))
             continue;
-        _cleanup_free_ char *message = format_safe(x->message);
-        log_error("%s: replica %" PRId64 " is %s%s%s", i->name, x->id,
-                  schema_enum_name(&replica_state_enum, x->state), *message ? ": " : "", message);
+        _cleanup_free_ char *what = xasprintf("%s: replica %" PRId64 " is %s", i->name, x->id,
+                                              schema_enum_name(&replica_state_enum, x->state));
+        say_message(what, x->message);
         said = true;
     }
-    if (i->message || !said) {
-        _cleanup_free_ char *message = format_safe(i->message ?: "failed");
-        log_error("%s: %s", i->name, message);
-    }
+    bool known = stage && streq_null(i->message, stage->message);
+    if ((i->message && !known) || !said)
+        say_message(i->name, i->message ?: "failed");
     say_next_try(next);
 }
 
@@ -146,6 +154,11 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     bool failed = is_failed(w, i) || (streq(w->options->action, "start") && failed_stage(w, i, &r));
     bool over = superseded || failed || i->settled, stuck = i->failed && i->message && !over;
     if (stuck != w->is_stuck) {
+        _cleanup_free_ char *message = format_first_line(i->message);
+        if (stuck && !w->options->quiet) {
+            progress_clear(w->progress);
+            printf("  %s  %s\n", i->name, message);
+        }
         w->is_stuck = stuck;
         sd_event_source_set_time_relative(w->stuck, STUCK_USEC);
         sd_event_source_set_enabled(w->stuck, stuck ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
@@ -238,9 +251,8 @@ static int on_stuck(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;
     struct wait *w = userdata;
-    _cleanup_free_ char *message = format_safe(w->last ? w->last->message : NULL);
     progress_clear(w->progress);
-    log_error("%s: %s", w->options->name, message);
+    say_message(w->options->name, w->last ? w->last->message : NULL);
     log_error("  it goes on by itself when that is mended");
     finish(w, EXIT_FAILED);
     return 0;
@@ -282,7 +294,7 @@ int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
 {
     struct wait w = {.options = options,
                      .socket = tree_socket(&ctl->tree, ctl_reconciler.socket),
-                     .progress = progress_new(options->revision)};
+                     .progress = progress_new(options->revision, options->begun_msec)};
     int r = prepare(&w);
     while (r >= 0 && !w.done) {
         r = sd_event_run(w.event, UINT64_MAX);

@@ -90,7 +90,7 @@ def now():
 
 
 def stage(name, state, revision=1, message=None, attempt=0, took=1500, at=None):
-    begun = at or now()
+    begun = at or now() + 5000  # after the command that is yet to be started
     made = {"name": name, "owner": "hostlet", "revision": revision, "state": state, "created": begun}
     if attempt:
         made["attempt"] = attempt
@@ -322,6 +322,21 @@ def test_apply_fails_at_the_first_failed_stage(ctl, manifest):
     assert "web/0  image_pull         failed  1.5 s  no such image: demo:1" in result.stdout
 
 
+def test_apply_shows_the_last_lines_of_a_log(ctl, manifest):
+    """A message with more lines is one in tables and progress, and whole where it is the reason."""
+    message = "exited with code 7:\nstarted\n\x1b[31mbad\n"
+    failed = instance([replica(state="failed", message=message, stages=[
+        stage("container_running", "failed", message=message)])], failed=True, message="the rollout stopped")
+    reconciler(ctl, [failed], Get=lambda _: {"instance": failed, "manifest": {"app": {}}},
+               List=lambda _: listed("instance", [failed]))
+    result = ctl("apply", manifest, expect=FAILED)
+    assert "container_running failed: exited with code 7: …\n    started\n    ?[31mbad\n" in result.stderr
+    assert "web: the rollout stopped\n" in result.stderr and result.stderr.count("started") == 1
+    assert "failed  1.5 s  exited with code 7: …\n" in result.stdout and "rollout" not in result.stdout
+    assert "replica 0, last lines:\n  started\n  ?[31mbad\n" in ctl("app", "web").stdout
+    assert len(ctl("apps").stdout.splitlines()) == 2
+
+
 def test_apply_fails_when_the_instance_has_failed(ctl, manifest):
     reconciler(ctl, [instance([replica(state="failed", message="port 80 is taken")], failed=True)])
     result = ctl("apply", manifest, expect=FAILED)
@@ -335,7 +350,8 @@ def test_apply_ignores_what_was_before(ctl, manifest):
     stale = instance([replica(stages=[stage("image_pull", "failed", revision=2, at=now() - 60000)])], revision=2,
                      settled=False)
     reconciler(ctl, [old, stale, instance(revision=2)], applied(revision=2))
-    assert "web: revision 2 is running" in ctl("apply", manifest).stdout
+    text = ctl("apply", manifest).stdout
+    assert "web: revision 2 is running" in text and "image_pull" not in text
 
 
 def test_apply_is_superseded(ctl, manifest):
@@ -491,7 +507,7 @@ def test_start_stop_destroy(ctl):
             "instance": instance([replica(state="stopped")], action=action)}
     fake = ctl.fake("reconciler", Watch=watch, **{method: order(method) for method in actions})
     assert "web: revision 1 is running" in ctl("start", "web").stdout
-    assert "web: stopped" in ctl("stop", "web").stdout
+    assert ctl("stop", "web").stdout == "web: asked to stop, revision 1\nweb: stopped\n"
     assert "web: destroyed" in ctl("destroy", "web").stdout
     ctl("destroy", "web", "--purge", "--no-wait")
     assert fake.called("Destroy") == [{"name": "web"}, {"name": "web", "purge": True}]
