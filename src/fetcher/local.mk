@@ -1,7 +1,6 @@
-# src/fetcher
-pkglibexec_PROGRAMS += fetcher
-# Everything but main.c, for the unit tests too.
-FETCHER_PARTS = \
+# src/fetcher: everything but main.c in an archive of its own, for the unit tests
+noinst_LIBRARIES += libfetcher.a
+libfetcher_a_SOURCES = \
 	src/fetcher/answer.c src/fetcher/answer.h \
 	src/fetcher/backoff.c src/fetcher/backoff.h \
 	src/fetcher/download.c src/fetcher/download.h \
@@ -18,6 +17,17 @@ FETCHER_PARTS = \
 	src/fetcher/sink.c src/fetcher/sink.h src/fetcher/sink_internal.h src/fetcher/sink_thread.c \
 	src/fetcher/store.c src/fetcher/store.h \
 	src/fetcher/verify.c
-fetcher_SOURCES = src/fetcher/main.c $(FETCHER_PARTS)
-fetcher_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
-fetcher_LDADD = $(BASE_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+libfetcher_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
+
+pkglibexec_PROGRAMS += fetcher
+fetcher_SOURCES = src/fetcher/main.c
+fetcher_LDADD = libfetcher.a $(BASE_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_fetcher tests/unit/test_sink
+TESTS += tests/unit/test_fetcher tests/unit/test_sink
+tests_unit_test_fetcher_SOURCES = tests/unit/test_fetcher.c
+tests_unit_test_fetcher_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+tests_unit_test_sink_SOURCES = tests/unit/test_sink.c
+tests_unit_test_sink_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+endif

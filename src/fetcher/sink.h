@@ -6,6 +6,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "fetcher/facts.h"
 #include "fetcher/store.h"
 
 struct sink;

@@ -13,6 +13,8 @@
 
 /* So often the kernel is told to write back, so that the final sync is short, and free space is looked at. */
 #define PUSH_SIZE (UINT64_C(8) << 20)
+/* Hashed in a fraction of a second. */
+#define PREFIX_WORTH (UINT64_C(64) << 20)
 
 static const char *id_of(const struct sink *s)
 {
@@ -219,10 +221,11 @@ static int step(struct sink *s, struct error *e)
     return r;
 }
 
-/* What waits in the ring is worth a moment: it need not be sent again. Hashing an old prefix before it would take longer. */
+/* What waits in the ring is worth a moment: it need not be sent again. Hashing gigabytes before it is not. */
 static bool stops_here(const struct sink *s)
 {
-    return s->filled == 0 || s->restart || s->digest.position < s->prefix_end;
+    bool long_prefix = !s->restart && s->digest.position + PREFIX_WORTH < s->prefix_end;
+    return s->filled == 0 || long_prefix;
 }
 
 void *sink_thread(void *userdata)
