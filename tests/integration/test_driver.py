@@ -68,7 +68,7 @@ def make_driver(place):
         return made[-1]
     yield make
     for driver in made:
-        driver.stop()
+        assert driver.stop() in (0, None), driver.log()
 
 
 @pytest.fixture
