@@ -302,9 +302,10 @@ int service_main(const struct service *service, int argc, char **argv)
     process.netns_fd = inherited_fd("HOSTLET_NETNS_FD");
 
     int r = run(&process, &a, &e);
+    /* The server first: what waits for clients hears that they are gone, while the state it belongs to still is there. */
+    varlink_server_free(process.context.server);
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);
-    varlink_server_free(process.context.server);
     sd_event_source_disable_unref(process.idle_timer);
     sd_event_unref(process.context.event);
     service_conf_free(process.context.conf);
