@@ -1,5 +1,5 @@
 # scripts
-EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/fresh scripts/quickstart .ci/run \
+EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/fresh scripts/quickstart .ci/run \
 	tests/run.py svc/sysusers.conf
 
 # The system users, where systemd-sysusers looks for them.
@@ -9,6 +9,10 @@ CLEANFILES += svc/hostlet.conf
 svc/hostlet.conf: svc/sysusers.conf
 	$(AM_V_GEN)$(MKDIR_P) svc && cp $< $@
 
+# With the unit tests, since it takes no tool and no time.
+check-local: lint-layers
+lint-layers:
+	$(srcdir)/scripts/lint-layers
 lint:
 	$(srcdir)/scripts/lint
-.PHONY: lint
+.PHONY: lint lint-layers

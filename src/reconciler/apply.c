@@ -5,7 +5,7 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 void apply_out_done(struct reconciler_apply_out *out)
 {

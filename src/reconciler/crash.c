@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 #define WINDOW_MSEC 60000
 

@@ -5,7 +5,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 /* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried again. */
 static bool save_or_retry(struct replica *r)

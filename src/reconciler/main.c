@@ -7,7 +7,7 @@
  *   newer format, or one that is no record, ends it with exit 100: a human must look.
  * State: VAR/hostlet/reconciler/instances/NAME.json, one per instance; host_id. */
 #include "lib/service/service.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 static int start(struct service_context *context, struct error *e)
 {

@@ -1,5 +1,5 @@
 /* The reconciler as a whole: its instances, its sockets to the workers, start and end. */
-#include "manager.h"
+#include "reconciler/manager.h"
 
 #include <errno.h>
 #include <fcntl.h>

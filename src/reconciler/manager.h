@@ -10,12 +10,12 @@
 
 #include <systemd/sd-event.h>
 
-#include "decide.h"
 #include "lib/api/driver.h"
 #include "lib/api/reconciler.h"
 #include "lib/service/service.h"
 #include "lib/varlink/client.h"
-#include "record.h"
+#include "reconciler/decide.h"
+#include "reconciler/record.h"
 
 struct manager;
 struct instance;

@@ -6,7 +6,7 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 /* A Plan or Apply that waits until the runtime has listed its containers. */
 struct planning {

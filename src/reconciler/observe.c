@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 static void watch_again(struct manager *m, const struct error *e);
 

@@ -4,7 +4,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "ports.h"
+#include "reconciler/ports.h"
 
 #define DIFFERENCES_MAX 4
 

@@ -5,7 +5,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "ports.h"
+#include "reconciler/ports.h"
 
 bool port_is_listened_on(int64_t port)
 {

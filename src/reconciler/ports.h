@@ -1,7 +1,7 @@
 /* Host ports of replicas. */
 #pragma once
 
-#include "manager.h"
+#include "reconciler/manager.h"
 
 /* Whether some program of this machine listens on it (TCP, any address). */
 bool port_is_listened_on(int64_t port);

@@ -6,7 +6,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 #define QUICK_TRIES 5 /* of a call whose worker died under it, before that counts as a failure */
 

@@ -4,7 +4,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 #define QUICK_TRIES      5
 #define DRIFT_PAUSE_USEC (600 * USEC_PER_SEC)

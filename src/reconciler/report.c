@@ -4,7 +4,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 static const char *words_of(enum step step)
 {

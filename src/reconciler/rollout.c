@@ -1,5 +1,5 @@
 /* Whose turn it is: how many replicas of an instance may be between two revisions at once. */
-#include "manager.h"
+#include "reconciler/manager.h"
 
 static bool is_first(const struct replica *r)
 {

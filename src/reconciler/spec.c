@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 static const struct app_options *options_of(const struct record_revision *revision)
 {

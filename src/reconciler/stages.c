@@ -1,7 +1,7 @@
 /* The deploy stages of the contract (section 6), kept per replica: what is shown, and later reported upward. */
 #include <stdlib.h>
 
-#include "manager.h"
+#include "reconciler/manager.h"
 
 void stages_begin(struct replica *replica, int64_t revision)
 {

@@ -7,7 +7,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 #define CALL_TIMEOUT        (60 * USEC_PER_SEC)
 #define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */

@@ -10,7 +10,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "manager.h"
+#include "reconciler/manager.h"
 
 #define RECORD_MAX ((size_t)16 << 20)
 
