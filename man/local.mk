@@ -6,11 +6,14 @@ manual_pages += man/hostlet.7
 manual_pages += man/hostlet-manifest.5
 manual_pages += man/hostlet-original.7
 manual_pages += man/hostlet-package.5
+manual_pages += man/hostlet.conf.5
 manual_pages += man/hostletctl.8
+manual_pages += man/hostletd.8
 manual_pages += man/inagent.8
 manual_pages += man/provisioner.8
 manual_pages += man/quota-keeper.8
 manual_pages += man/reconciler.8
+manual_pages += man/service.conf.5
 manual_pages += man/unpacker.8
 
 EXTRA_DIST += $(manual_pages:=.scd)

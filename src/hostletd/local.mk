@@ -24,4 +24,10 @@ check_PROGRAMS += tests/unit/test_hostletd
 TESTS += tests/unit/test_hostletd
 tests_unit_test_hostletd_SOURCES = tests/unit/test_hostletd.c $(HOSTLETD_PURE)
 tests_unit_test_hostletd_LDADD = $(UNIT_LIBS)
+
+check_PROGRAMS += tests/unit/test_manual
+TESTS += tests/unit/test_manual
+tests_unit_test_manual_SOURCES = tests/unit/test_manual.c
+tests_unit_test_manual_CPPFLAGS = $(AM_CPPFLAGS) -DMANUAL='"$(abs_top_srcdir)/man"'
+tests_unit_test_manual_LDADD = $(UNIT_LIBS)
 endif

@@ -92,7 +92,7 @@ def test_two_trees_side_by_side(start, services):
 def test_killed_hostletd_takes_its_children_along_and_recovers(start, services):
     services.add("one", "ready()\nif os.fork() == 0:\n    rest()\nserve()\n")
     services.take("quota-keeper")
-    services.add("blocked", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\nready()\nrest()\n")
+    services.add("blocked", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\nready()\nrest()\n", stop_timeout="500ms")
     tree = start()
     identifier = (tree.prefix / "var/hostlet/tree.id").read_text()
     children = [service["pid"] for service in all_services(tree).values()]
