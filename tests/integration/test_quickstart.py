@@ -1,15 +1,15 @@
 """scripts/quickstart, as a newcomer runs it: to an answering application, and back to nothing."""
 
 import os
+import socket
 import subprocess
 import urllib.request
 
 import pytest
 from lib import ground
-from lib.tree import BUILD, SOURCE, has_program
+from lib.tree import BUILD, SOURCE
 
-pytestmark = [pytest.mark.quickstart, pytest.mark.limit(300),
-              pytest.mark.skipif(not has_program("hostletctl"), reason="this build has no hostletctl")]
+pytestmark = [pytest.mark.quickstart, pytest.mark.limit(300)]
 
 
 def quickstart(*words, environment=None):
@@ -48,9 +48,10 @@ def test_quickstart_with_a_private_docker(place):
 
 
 def test_quickstart_with_the_docker_that_answers(place, dockerd, engine):
+    images_before = engine.request("GET", "/images/json", query={"all": "1"})
     deploy_and_remove(place / "start", environment={"DOCKER_HOST": f"unix://{dockerd.socket}"})
     assert engine.names() == []
-    assert not engine.has_image("hostlet/quickstart:1")
+    assert engine.request("GET", "/images/json", query={"all": "1"}) == images_before
 
 
 def test_quickstart_leaves_a_foreign_directory_alone(place):
@@ -62,3 +63,39 @@ def test_quickstart_leaves_a_foreign_directory_alone(place):
     refused = quickstart("--remove", "--prefix", foreign)
     assert refused.returncode == 1 and "was not made by this script" in refused.stderr
     assert (foreign / "file").read_text() == "mine"
+
+
+def test_quickstart_says_at_once_that_the_port_is_taken(place):
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        refused = quickstart("--prefix", place / "start", "--port", port)
+    assert refused.returncode == 1
+    assert refused.stderr == f"scripts/quickstart: port {port} is taken by another program: choose a free one with --port\n"
+    assert not (place / "start").exists()
+
+
+@pytest.mark.parametrize("port", ["", "http", "0", "65536", "-1"])
+def test_quickstart_refuses_a_bad_port(place, port):
+    refused = quickstart("--prefix", place / "start", "--port", port)
+    assert refused.returncode == 1 and f"--port '{port}' is not a number from 1 to 65535" in refused.stderr
+
+
+def test_removal_takes_what_the_tree_left_and_nothing_of_others(place, dockerd, engine):
+    """hostletd was killed before: the containers of the tree go by their label, a stranger's of our kind of name stays."""
+    environment = {"DOCKER_HOST": f"unix://{dockerd.socket}"}
+    prefix = place / "start"
+    made = quickstart("--prefix", prefix, "--port", ground.free_port(), environment=environment)
+    try:
+        assert made.returncode == 0, made.stdout + made.stderr
+        engine.run("hostlet/quickstart:1", ["sleep", "1000"], name="i8k_other_0")
+        os.kill(int((prefix / "quickstart/hostletd.pid").read_text()), 9)
+        ground.wait_until(lambda: not ground.processes_naming(str(prefix)), 10, "the tree ends with hostletd")
+    finally:
+        removed = quickstart("--remove", "--prefix", prefix, environment=environment)
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    assert not prefix.exists()
+    assert engine.names() == ["i8k_other_0"]
+    engine.remove("i8k_other_0")
+    engine.remove_image("hostlet/quickstart:1")
