@@ -6,8 +6,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
-/* More than libcurl hands over at once. */
-#define ROOM_MIN ((size_t)64 * 1024)
+/* Far more than libcurl hands over before a pause takes effect. */
+#define ROOM_MIN ((size_t)256 * 1024)
 
 /* The whole file comes: remembers what it is a part of, before its first byte. */
 static void begin_whole(struct download *d, struct http_request *request)
@@ -83,6 +83,8 @@ static int on_data(struct http_request *request, const void *data, size_t size, 
     if (d->total == 0 && position + size > d->fetcher->settings.size_max)
         return error_fail(&d->refusal, EFBIG, "it is larger than %llu bytes ([fetcher] max_size)",
                           (unsigned long long)d->fetcher->settings.size_max);
+    if (size > sink_room(d->sink))
+        return error_retry(&d->refusal, ENOBUFS, "libcurl does not heed a pause");
     sink_write(d->sink, data, size);
     if (sink_room(d->sink) < ROOM_MIN) {
         d->paused = true;

@@ -160,23 +160,22 @@ static int verify_and_publish(struct sink *s, struct error *e)
     return r < 0 ? error_os(e, -r, "failpoint") : store_publish(s->options.store, p->name, p->id, e);
 }
 
-/* One piece from the ring. Locked when called and when it returns. */
+/* One piece from the ring, copied, since a restart gives the ring to new bytes at once. Locked when called and when it
+ * returns. */
 static int take_from_ring(struct sink *s, struct error *e)
 {
     size_t n = SINK_RING_SIZE - s->first < s->filled ? SINK_RING_SIZE - s->first : s->filled;
     n = n < SINK_CHUNK_SIZE ? n : SINK_CHUNK_SIZE;
-    const uint8_t *data = s->ring + s->first;
-    pthread_mutex_unlock(&s->mutex);
-    int r = take_bytes(s, data, n, e);
-    pthread_mutex_lock(&s->mutex);
-    if (s->restart)
-        return r == -EBADMSG ? 0 : r; /* the ring was emptied meanwhile; what was read does not count */
+    memcpy(s->buffer, s->ring + s->first, n);
     s->first = (s->first + n) % SINK_RING_SIZE;
     s->filled -= n;
     if (s->want_room && s->filled < SINK_RING_SIZE / 2) {
         s->want_room = false;
         wake_loop(s);
     }
+    pthread_mutex_unlock(&s->mutex);
+    int r = take_bytes(s, s->buffer, n, e);
+    pthread_mutex_lock(&s->mutex);
     return r;
 }
 
