@@ -1,7 +1,6 @@
 # Manual pages in scdoc, one line per page; tests/integration/test_documents.py holds the list against the programs.
 # Without scdoc there are none.
 manual_pages =
-manual_pages += man/container-driver.8
 manual_pages += man/fetcher.8
 manual_pages += man/hostlet.7
 manual_pages += man/hostlet-manifest.5
