@@ -84,7 +84,7 @@ static int before_jail(struct service_context *c, struct error *e)
         take_docker_group(c);
         return 0;
     }
-    _cleanup_free_ char *directory = null_directory(c), *state = tree_state(&c->tree, "driver");
+    _cleanup_free_ char *directory = null_directory(c);
     int r = make_dirs(directory, 0755, e);
     if (r >= 0 &&
         (chmod(directory, 0700) < 0 || (geteuid() == 0 && chown(directory, c->conf->uid, c->conf->gid) < 0)))
