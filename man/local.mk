@@ -2,6 +2,7 @@
 # Without scdoc there are none.
 manual_pages =
 manual_pages += man/fetcher.8
+manual_pages += man/container-driver.8
 manual_pages += man/hostlet.7
 manual_pages += man/hostlet-manifest.5
 manual_pages += man/hostlet-original.7

@@ -2,9 +2,12 @@
 #include "container-driver/docker.h"
 
 #include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "container-driver/docker_inspect.h"
 #include "container-driver/reading.h"
+#include "lib/basic/log.h"
 
 /* Info is what an administrator waits for: it says soon that Docker hangs. */
 #define INFO_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -45,6 +48,25 @@ static void docker_info(struct runtime *rt, runtime_answer_t answer, void *userd
                              .json = true,
                              .timeout_usec = timeout < INFO_TIMEOUT_USEC ? timeout : INFO_TIMEOUT_USEC};
     docker_call(d, &ask, on_info, job);
+}
+
+void docker_check_group(struct docker *d)
+{
+    const char *path = d->settings->docker_socket;
+    struct stat st;
+    gid_t groups[64];
+    int n = getgroups(ARRAY_SIZE(groups), groups);
+    if (!d->settings->was_root || n < 0 || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP))
+        return;
+    bool ours = st.st_gid == getegid();
+    for (int i = 0; i < n; i++)
+        ours |= groups[i] == st.st_gid;
+    if (ours)
+        return;
+    log_warning(
+        "'%s' belongs to group %u, which this process was not started with: ending, to be started with it",
+        path, (unsigned)st.st_gid);
+    sd_event_exit(d->event, EXIT_FAILED);
 }
 
 static void docker_free(struct runtime *rt)

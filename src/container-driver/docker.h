@@ -66,6 +66,10 @@ int docker_call_fail(struct docker_call *call, const struct error *e);
 /* What a request found. Everything that waits fails with the same reason when Docker is down; the event stream begins anew. */
 void docker_set_state(struct docker *d, enum driver_runtime_state state, const struct error *reason);
 
+/* Permission was denied: when the socket has a group now that we were not started with (Docker came later than we, or was installed
+ * anew), ends the process, since its next start takes that group. */
+void docker_check_group(struct docker *d);
+
 /* Text for a URL's query. The caller frees. */
 char *docker_escape(const char *text);
 

@@ -135,6 +135,8 @@ static void call_found_down(struct docker_call *call, const struct error *e)
 {
     if (call->ask.quiet_seconds == 0 || e->errnum != ETIMEDOUT)
         docker_set_state(call->d, DRIVER_RUNTIME_DOWN, e);
+    if (e->errnum == EACCES)
+        docker_check_group(call->d);
 }
 
 /* The whole answer is there, or there will be none. */

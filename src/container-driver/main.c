@@ -52,6 +52,8 @@ static const char *const failpoints[] = {
     NULL,
 };
 
+static bool was_root;
+
 static bool null_is_configured(const struct service_context *c)
 {
     return streq(config_string(c->config, "driver", "runtime"), "null");
@@ -80,6 +82,7 @@ static void take_docker_group(struct service_context *c)
 
 static int before_jail(struct service_context *c, struct error *e)
 {
+    was_root = geteuid() == 0;
     if (!null_is_configured(c)) {
         take_docker_group(c);
         return 0;
@@ -109,6 +112,7 @@ static int start(struct service_context *c, struct error *e)
     int r = settings_read(&c->tree, c->config, &m->settings, e);
     if (r < 0)
         return r;
+    m->settings.was_root = was_root;
     if (null_is_configured(c)) {
         _cleanup_free_ char *directory = null_directory(c);
         r = null_new(c->event, &m->settings, directory, &m->runtime, e);

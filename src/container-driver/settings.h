@@ -13,6 +13,7 @@ struct settings {
     int64_t layer_size; /* bytes; 0: writable layers are not limited */
     char **dns;
     size_t n_dns;
+    bool was_root; /* at the start: the next start can take another group of the socket */
 };
 
 /* Copies what it keeps. Fails when the tree has no id yet. */

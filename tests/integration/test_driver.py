@@ -12,9 +12,10 @@ import uuid
 
 import pytest
 
-from lib import ground, images
+from lib import ground
 from lib.hostile import HostileDaemon, answer
-from lib.varlink import VarlinkError
+from lib.tree import VARIANT
+from lib.varlink import Closed, VarlinkError
 from lib.worker import Worker
 
 D = "io.hostlet.Driver."
@@ -148,6 +149,7 @@ def read_log(driver, timeout=30, until=None, **parameters):
 
 # The null runtime
 
+@pytest.mark.sanitized
 def test_null_runs_through_a_life(null, watch):
     events = watch(null)
     info = null.call(D + "Info")
@@ -178,6 +180,7 @@ def test_null_runs_through_a_life(null, watch):
         "create", "start", "update", "die", "stop", "rename", "destroy"]
 
 
+@pytest.mark.sanitized
 def test_null_survives_a_kill_of_the_driver(null):
     ids = {null.create(replica_id=n, image="null/exit-7-after-100:x" if n == 1 else "app:1")["id"] for n in range(3)}
     null.on("SetRestart", replica_id=1, policy="always")
@@ -195,6 +198,7 @@ def test_null_survives_a_kill_of_the_driver(null):
     assert null.inspect(replica_id=1)["state"] == "exited"
 
 
+@pytest.mark.sanitized
 def test_null_images_behave_as_they_are_named(null):
     assert null.refused(null.call, D + "ImageInspect", reference="missing/app:1")[0] == "NotFound"
     assert null.refused(null.stream, D + "ImagePull", reference="missing/app:1")[0] == "NotFound"
@@ -223,6 +227,7 @@ def test_null_images_behave_as_they_are_named(null):
     assert name == "Failed" and "8080" in reason and null.inspect(replica_id=4)["exit_code"] == 128
 
 
+@pytest.mark.sanitized
 def test_null_refuses_what_is_not_ours(null):
     null.create()
     null.stop()
@@ -256,6 +261,7 @@ def test_null_takes_five_hundred_replicas(null):
     assert took < 20, f"{took} s"
 
 
+@pytest.mark.sanitized
 def test_bad_requests_are_refused(null):
     assert null.refused(null.create, instance="../etc")[0] == "Refused"
     assert null.refused(null.create, replica_id=128)[0] == "Refused"
@@ -324,6 +330,7 @@ def test_docker_container_is_made_as_the_contract_says(driver, engine, shell_ima
     assert made.get("layer_unlimited", False) == (not host.get("StorageOpt"))
 
 
+@pytest.mark.sanitized
 def test_docker_runs_through_a_life(driver, engine, busybox_image, watch):
     events = watch(driver)
     made = driver.create(image=busybox_image, command=["sleep", "1000"], stop_timeout_msec=1000)
@@ -433,6 +440,7 @@ def test_docker_logs_of_a_terminal_are_framed(driver, engine, busybox_image):
     assert b"".join(data for stream, data in frames(read_log(driver)) if stream == 1) == b"hello\r\n"
 
 
+@pytest.mark.sanitized
 def test_docker_logs_wait_for_a_slow_reader(driver, busybox_image):
     """20 MB of log, a reader that stops: the driver neither grows nor loses a byte."""
     driver.create(image=busybox_image, command=["sh", "-c", "yes 0123456789abcdef | head -c 20000000"])
@@ -498,6 +506,7 @@ def test_docker_pull_with_credentials(make_driver, engine, docker_driver_setting
     assert auth not in driver.log()
 
 
+@pytest.mark.sanitized
 def test_docker_restarted_daemon_is_found_again(driver, dockerd, busybox_image, watch):
     events = watch(driver)
     driver.create(image=busybox_image, command=["sleep", "1000"], stop_timeout_msec=1000)
@@ -540,6 +549,23 @@ def test_docker_that_comes_later_is_no_trouble(make_driver, place):
     assert info["state"] == "down" and str(path) in info["reason"]
     daemon = HostileDaemon(path, answer(b"[]"))
     try:
+        assert driver.list() == {}
+    finally:
+        daemon.close()
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail, so no socket is closed to it")
+def test_docker_socket_with_another_group_is_a_reason_to_start_again(make_driver, place):
+    path = place / "group.sock"
+    driver = make_driver({"runtime": "docker", "docker_socket": path, "request_timeout": "2s"}).start()
+    daemon = HostileDaemon(path, answer(b"[]"))
+    try:
+        os.chown(path, 0, 54321)
+        path.chmod(0o660)
+        with contextlib.suppress(VarlinkError, Closed):
+            driver.list()
+        assert driver.process.wait(10) == 1 and "54321" in driver.log()
+        driver.start()
         assert driver.list() == {}
     finally:
         daemon.close()
@@ -607,6 +633,7 @@ NONSENSE = {
 }
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("kind", NONSENSE)
 def test_nonsense_is_survived(hostile, kind):
     daemon, driver = hostile(NONSENSE[kind])
@@ -629,6 +656,7 @@ def test_nonsense_is_survived(hostile, kind):
     assert driver.inspect() is None
 
 
+@pytest.mark.sanitized
 def test_a_daemon_that_hangs_from_the_beginning(hostile):
     _, driver = hostile(hang=True)
     started = time.monotonic()
@@ -660,6 +688,7 @@ def test_versions_that_do_not_fit(hostile, words, name, monkeypatch):
     assert info["state"] == "down" and info["reason"]
 
 
+@pytest.mark.sanitized
 def test_event_streams_that_break_are_begun_anew(hostile):
     event = json.dumps({"Type": "container", "Action": "die",
                         "Actor": {"Attributes": {"name": "i8k_web_0", "exitCode": "3"}}}).encode() + b"\n"
@@ -699,9 +728,8 @@ def test_an_event_stream_that_never_begins(hostile):
     events.close()
 
 
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
 def test_the_driver_runs_without_privileges(null):
     """Its own user, no capability, nothing to regain."""
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{null.process.pid}/status").read().splitlines() if ":\t" in line)
-    if os.environ.get("HOSTLET_VARIANT") == "sanitized":
-        pytest.skip("the sanitized build has no jail")
     assert status["Uid"].split()[0] != "0" and int(status["CapEff"], 16) == 0 and status["NoNewPrivs"] == "1"

@@ -15,9 +15,11 @@
 #include "container-driver/docker_version.h"
 #include "container-driver/lines.h"
 #include "container-driver/name.h"
+#include "container-driver/null_behaviour.h"
 #include "container-driver/reading.h"
 #include "container-driver/reference.h"
 #include "container-driver/runtime.h"
+#include "container-driver/tail.h"
 
 #define TREE "6f1f6a3e-0000-4000-8000-000000000001"
 
@@ -595,6 +597,60 @@ static void foreign_text_is_cleaned(void **state)
     assert_string_equal(b, "\xc3\xa4…");
 }
 
+static void tails(void **state)
+{
+    (void)state;
+    struct tail t = {.max = 3};
+    char **out = NULL;
+    size_t n;
+    /* The pieces of the two streams mix; each keeps its own lines. */
+    tail_piece(1, "one\ntw", 6, &t);
+    tail_piece(2, "error\r\n", 7, &t);
+    tail_piece(1, "o\n\n", 3, &t);
+    tail_piece(2, "no \x1b[1mend \xff\xc3\xa4", 14, &t);
+    tail_take(&t, &out, &n);
+    assert_int_equal(n, 3);
+    assert_string_equal(out[0], "two");
+    assert_string_equal(out[1], "");
+    assert_string_equal(out[2], "no  [1mend ?\xc3\xa4");
+    for (size_t i = 0; i < n; i++)
+        free(out[i]);
+    free(out);
+    tail_done(&t);
+    struct tail empty = {.max = 5}, longer = {.max = 1};
+    tail_take(&empty, &out, &n);
+    assert_int_equal(n, 0);
+    free(out);
+    tail_done(&empty);
+    char huge[3000];
+    memset(huge, 'x', sizeof huge);
+    for (int i = 0; i < 3; i++)
+        tail_piece(1, huge, sizeof huge, &longer);
+    tail_take(&longer, &out, &n);
+    assert_int_equal(n, 1);
+    assert_int_equal(strlen(out[0]), TAIL_LINE_MAX);
+    free(out[0]);
+    free(out);
+    tail_done(&longer);
+}
+
+static void null_images_behave_by_name(void **state)
+{
+    (void)state;
+    struct null_behaviour b = null_behaviour_of("null/exit-3:x");
+    assert_true(b.exits && b.exit_code == 3 && b.exit_after_usec == 0);
+    b = null_behaviour_of("null/exit-7-after-250");
+    assert_true(b.exits && b.exit_code == 7 && b.exit_after_usec == 250 * USEC_PER_MSEC);
+    assert_int_equal(null_behaviour_of("null/slow:40").slow_usec, 40 * USEC_PER_MSEC);
+    assert_true(null_behaviour_of("missing/x").missing);
+    assert_true(null_behaviour_of("docker.io/pull/x:1").pulled);
+    assert_true(null_behaviour_of("null/start-fails").start_fails);
+    b = null_behaviour_of("null/exit-3x");
+    assert_false(b.exits);
+    b = null_behaviour_of("nginx");
+    assert_false(b.exits || b.missing || b.pulled || b.start_fails || b.slow_usec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -613,6 +669,8 @@ int main(void)
         cmocka_unit_test(refusals_have_classes),
         cmocka_unit_test(lines_are_cut),
         cmocka_unit_test(foreign_text_is_cleaned),
+        cmocka_unit_test(tails),
+        cmocka_unit_test(null_images_behave_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
