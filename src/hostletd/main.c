@@ -25,7 +25,8 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 
-static const char *const failpoints[] = {"boot.before_services", "boot.before_ready", NULL};
+static const char *const failpoints[] = {"setup.before_lock", "setup.before_id", "boot.before_services",
+                                         "boot.before_ready", NULL};
 
 enum mode { MODE_RUN, MODE_SETUP, MODE_CHECK };
 
@@ -121,11 +122,14 @@ static void parse_arguments(int argc, char **argv, struct arguments *a)
         fatal(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
 }
 
-/* Descriptors that someone left open are not ours, and would be where our children expect theirs. */
+/* What our starter left behind must not matter: descriptors that are open would be where our children expect theirs. */
 static int start_clean(struct manager *m, const struct arguments *a, struct error *e)
 {
     sigset_t blocked;
     umask(0022);
+    /* What our starter ignored would be ignored by us and by every service; a child's end would not even be told. */
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
@@ -189,12 +193,14 @@ static int run(struct manager *m, const struct arguments *a, struct topology *to
     int r = prepare(m, a, topology, e);
     if (r < 0 || a->mode == MODE_CHECK)
         return r;
+    if (failpoint("setup.before_lock") < 0)
+        return error_fail(e, EIO, "failpoint");
     r = setup_lock(&m->tree, &lock, e);
     if (r == -EWOULDBLOCK && a->mode == MODE_SETUP)
         return 0; /* it runs: everything is there */
     if (r < 0)
         return r;
-    r = setup_tree_id(&m->tree, e);
+    r = failpoint("setup.before_id") < 0 ? error_fail(e, EIO, "failpoint") : setup_tree_id(&m->tree, e);
     if (r >= 0 && a->mode == MODE_RUN)
         r = boot_and_loop(m, topology, e);
     setup_unlock(&m->tree);

@@ -183,7 +183,10 @@ static int on_restart(struct varlink_call *call, const void *in, void *userdata,
     int r = find(userdata, in, &s, e);
     if (r < 0)
         return r;
-    service_event(s, EVENT_RENEW);
+    if (s->wanted)
+        service_event(s, EVENT_RENEW);
+    else
+        manager_want(userdata, s); /* with what it needs */
     wait_until(call, s, true);
     return 0;
 }

@@ -9,9 +9,11 @@ import time
 
 import pytest
 from lib import ground
-from lib.services import Call, all_services, status, supervise, wait_for
-from lib.tree import program
+from lib.services import Call, all_services, identity, status, supervise, wait_for
+from lib.tree import BUILD, program
 from lib.varlink import VarlinkError
+
+pytestmark = pytest.mark.sanitized
 
 
 # Boot, order, end
@@ -25,7 +27,6 @@ def test_the_products_services_are_listed(make_tree):
     assert {name for name, service in listed.items() if service.get("on_demand")} == {"fetcher", "provisioner", "unpacker"}
 
 
-@pytest.mark.sanitized
 def test_start_and_stop_follow_the_needs(start, services):
     body = "time.sleep(0.05)\nready()\non_term(lambda: (record('end'), time.sleep(0.05), record('ended'), os._exit(0)))\nrest()\n"
     services.add("alpha", body, needs="middle")
@@ -54,6 +55,29 @@ def test_the_tree_comes_up_although_parts_do_not(start, services):
     tree_run.rmdir()
     supervise(tree, "Start", "unbound")
     assert status(tree, "unbound")["state"] == "ready"
+
+
+def test_what_the_starter_ignored_is_no_matter(make_tree, services):
+    services.take("quota-keeper")
+    tree = make_tree()
+    tree.write_config()
+
+    def careless():
+        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+        for number in range(3, 10):
+            os.dup2(0, number)
+    with tree.log_path.open("w") as log:
+        tree.process = subprocess.Popen([program("hostletd"), "--prefix", tree.prefix, "--libexec", BUILD,
+                                         *services.arguments], stderr=log, stdin=subprocess.DEVNULL, preexec_fn=careless,
+                                        close_fds=False, start_new_session=True)
+    wait_for(tree, "quota-keeper", "ready")
+    pid = tree.kill_service("quota-keeper")
+    ground.wait_until(lambda: wait_for(tree, "quota-keeper", "ready")["pid"] != pid, 5, "it is started again")
+    fields, _ = identity(status(tree, "quota-keeper")["pid"])
+    assert int(fields["SigIgn"], 16) == 1 << signal.SIGPIPE - 1  # its own doing
+    assert tree.stop() == 0
 
 
 def test_readiness_is_told_to_systemd(make_tree, services, place):
@@ -96,7 +120,6 @@ def test_a_service_that_does_not_end_is_killed_with_its_helpers(start, services)
 
 # Restarts
 
-@pytest.mark.sanitized
 def test_killed_service_is_back_at_once(start, services):
     services.take("quota-keeper")
     tree = start()
@@ -294,3 +317,20 @@ def test_a_waiting_caller_may_leave(start, services):
     connection.close()
     services.set("go")
     wait_for(tree, "slow", "ready")
+
+
+# Killed on its way
+
+@pytest.mark.failpoints
+def test_killed_at_each_failpoint_the_next_start_is_good(make_tree, services):
+    services.add("one")
+    names = subprocess.run([program("hostletd"), "--failpoints"], capture_output=True, text=True, check=True).stdout.split()
+    assert len(names) >= 4
+    for name in names:
+        tree = make_tree(name=name)
+        with pytest.raises(AssertionError, match="hostletd is not ready"):
+            tree.start(arguments=services.arguments, failpoint=f"{name}:kill", timeout=10)
+        assert tree.failpoint_taken(name) and tree.process.wait(10) == -signal.SIGKILL
+        tree.start(arguments=services.arguments)
+        assert "parameters" in Call(tree, "one").answer()
+        assert tree.stop() == 0

@@ -10,6 +10,8 @@ from lib.services import Call, all_services, reload, run_hostletd, status, wait_
 from lib.tree import SOURCE, Tree
 from lib.varlink import VarlinkError
 
+pytestmark = pytest.mark.sanitized
+
 
 # Reload
 
@@ -88,7 +90,6 @@ def test_two_trees_side_by_side(start, services):
     assert (first.prefix / "var/hostlet/tree.id").read_text() != (second.prefix / "var/hostlet/tree.id").read_text()
 
 
-@pytest.mark.sanitized
 def test_killed_hostletd_takes_its_children_along_and_recovers(start, services):
     services.add("one", "ready()\nif os.fork() == 0:\n    rest()\nserve()\n")
     services.take("quota-keeper")

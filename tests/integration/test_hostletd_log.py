@@ -9,9 +9,12 @@ import signal
 import subprocess
 import time
 
+import pytest
 from lib import ground
 from lib.services import all_services, status, supervise, wait_for
 from lib.tree import BUILD, program
+
+pytestmark = pytest.mark.sanitized
 
 
 # The log
