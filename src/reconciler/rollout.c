@@ -11,8 +11,7 @@ bool rollout_stopped(const struct instance *instance)
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct record_replica *r = instance->replicas[i]->record;
         if (r->failed_revision == instance->record->revision ||
-            (r->rolling_back && r->applied_revision != 0 &&
-             r->applied_revision != instance->record->revision))
+            (r->rolling_back == instance->record->revision && r->applied_revision != 0))
             return true;
     }
     return false;

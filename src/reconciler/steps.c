@@ -162,7 +162,8 @@ static void create(struct replica *r)
 static void start(struct replica *r)
 {
     struct driver_replica_in in = slot_of(r, DRIVER_SLOT_CURRENT);
-    stage_set(r, "container_start", "running", NULL);
+    if (r->step == STEP_START)
+        stage_set(r, "container_start", "running", NULL);
     call_driver(r, "Start", &in, 2 * CALL_TIMEOUT);
 }
 
