@@ -1,0 +1,56 @@
+"""scripts/bench: every measurement beside a real peer's in the same run. Machines are noisy: medians and ratios are reported,
+single figures never. Nothing here fails on a slow machine."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
+
+from lib import ground  # noqa: E402
+from results import Results  # noqa: E402
+
+import deploys  # noqa: E402
+import packages  # noqa: E402
+import scale  # noqa: E402
+import supervision  # noqa: E402
+
+PARTS = {
+    "supervision": (supervision.measure, "restarts, start on demand, memory and wake-ups, against s6 and runit"),
+    "packages": (packages.measure, "fetch, verify, unpack and sync, against curl with bsdtar"),
+    "deploys": (deploys.measure, "apply to running, against docker run"),
+    "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measures hostlet against its peers in the same run.",
+        epilog="parts: " + "; ".join(f"{name}: {text}" for name, (_, text) in PARTS.items()))
+    parser.add_argument("parts", nargs="*", metavar="PART", help="which parts (all)")
+    parser.add_argument("--json", action="store_true", help="the results as JSON on standard output")
+    parser.add_argument("--runs", type=int, default=11, help="counted runs of each measurement (11)")
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"unknown part: {', '.join(unknown)}")
+    if os.geteuid() != 0:
+        parser.error("it starts hostletd and dockerd: run it as root")
+
+    results = Results(sys.stderr if arguments.json else sys.stdout)
+    for name in arguments.parts or PARTS:
+        place = ground.make_place(f"bench-{name}")
+        try:
+            results.begin(name)
+            PARTS[name][0](place, results, arguments.runs)
+        finally:
+            ground.remove(place)
+    if arguments.json:
+        print(json.dumps(results.rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()

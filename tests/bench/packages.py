@@ -1,0 +1,101 @@
+"""A package of 60 MB in 5,000 files from nginx to a synced directory, in each compression: fetcher and unpacker through their
+sockets, against two pipelines of curl and bsdtar on the same tar."""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+
+from lib.nginx import Nginx
+from lib.tree import Tree, program
+
+FILES, BYTES = 5000, 60_000_000
+KINDS = {"xz": (".xz", ["xz", "-6", "-T2", "--block-size=4MiB"]), "gzip": (".gz", ["gzip", "-6"]),
+         "zstd": (".zst", ["zstd", "-3", "-q"]), "none": ("", ["cat"])}
+
+
+def make_files(directory):
+    """Half of the bytes compress well, as code does; sizes are spread like those of a source tree."""
+    noise = random.Random(7)
+    words = [bytes(noise.choices(b"abcdefghijklmnopqrstuvwxyz_(){};", k=noise.randint(3, 10))) for _ in range(3000)]
+    sizes = [noise.expovariate(1) for _ in range(FILES)]
+    scale = BYTES / sum(sizes)
+    for n, size in enumerate(sizes):
+        path = directory / f"d{n % 50:02}/e{n % 7}/file{n}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        length = int(size * scale)
+        text = b" ".join(noise.choices(words, k=length // 8 + 1))[:length * 7 // 8]
+        path.write_bytes(text + noise.randbytes(length - len(text)))
+
+
+def seconds(command, environment=None):
+    begun = time.perf_counter()
+    subprocess.run(["bash", "-ec", "set -o pipefail; " + command], check=True, env={**os.environ, **(environment or {})},
+                   stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+def ours(tree, name, reference):
+    """Fetch, then unpack, as the reconciler asks for it; then both are removed, outside of the time."""
+    begun = time.perf_counter()
+    with tree.connect("fetcher", 300) as fetcher:
+        list(fetcher.stream("io.hostlet.Fetcher.Fetch", package=reference))
+    with tree.connect("unpacker", 300) as unpacker:
+        answers = list(unpacker.stream("io.hostlet.Unpacker.Unpack", name=name, id=reference["id"]))
+    taken = time.perf_counter() - begun
+    assert answers[-1]["path"]
+    for service, interface in (("unpacker", "Unpacker"), ("fetcher", "Fetcher")):
+        with tree.connect(service, 300) as client:
+            client.call(f"io.hostlet.{interface}.Remove", name=name, id=reference["id"])
+    return taken
+
+
+def measure(place, results, runs):
+    source, nginx = place / "source", Nginx(place / "nginx")
+    make_files(source)
+    nginx.start()
+    tree = Tree(place / "tree", {"driver": {"runtime": "null"}, "fetcher": {"repositories": nginx.url}})
+    try:
+        for kind, (suffix, packer) in KINDS.items():
+            subprocess.run([program("hostletctl"), "package", "build", source, "--name", f"bench-{kind}", "--version", "1.0.0",
+                            "--compress", kind, "-o", nginx.root], check=True, stdout=subprocess.DEVNULL)
+            tar = nginx.root / f"bench.tar{suffix}"
+            with open(tar, "wb") as out:
+                archiver = subprocess.Popen(["tar", "-C", source, "-cf", "-", "."], stdout=subprocess.PIPE)
+                subprocess.run(packer, stdin=archiver.stdout, stdout=out, check=True)
+        subprocess.run([program("hostletctl"), "package", "index", nginx.root], check=True, stdout=subprocess.DEVNULL)
+        tree.start()
+        for kind, (suffix, _) in KINDS.items():
+            compare(place, nginx, tree, kind, suffix, results, max(3, runs // 2))
+    finally:
+        tree.stop()
+        nginx.stop()
+
+
+def compare(place, nginx, tree, kind, suffix, results, runs):
+    """Each run takes the three in turn, into directories that are new: a machine's drift meets all of them."""
+    url, times = f"{nginx.url}/bench.tar{suffix}", {"pipe": [], "steps": [], "ours": []}
+    name = f"bench-{kind}"
+    reference = tree.call("fetcher", "Resolve", name=name)["package"]
+    for n in range(runs + 1):
+        target = place / f"peer-{kind}-{n}"
+        target.mkdir()
+        taken = {}
+        taken["pipe"] = seconds(f"curl -sf {url} | bsdtar -xf - -C {target}")
+        shutil.rmtree(target)
+        target.mkdir()
+        taken["steps"] = seconds(f"curl -sfo {place}/archive {url}; sha256sum {place}/archive; "
+                                 f"bsdtar -xf {place}/archive -C {target}; sync -f {target}")
+        shutil.rmtree(target)
+        taken["ours"] = ours(tree, name, reference)
+        os.sync()  # what was removed must not be the next one's to write
+        for key in times if n else ():
+            times[key].append(taken[key])
+    pipe = results.add(f"{kind}: curl | bsdtar -x", times["pipe"], "s")
+    steps = results.add(f"{kind}: curl -o; sha256sum; bsdtar; sync -f", times["steps"], "s")
+    row = results.add(f"{kind}: fetch, verify, unpack, sync", times["ours"], "s", pipe,
+                      "0.5x" if kind == "xz" else "1.2x")
+    results.compare(row, steps, "0.5x" if kind == "xz" else "0.8x")
+
+
