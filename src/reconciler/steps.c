@@ -117,7 +117,7 @@ static void provision(struct replica *r, const struct record_revision *revision,
         .container = name, .replica = file, .arch = m->info ? m->info->arch : NULL};
     struct provisioner_update_in update = {.container = name, .replica = file};
     bool whole = streq(method, "Provision");
-    if (whole)
+    if (r->step == STEP_PROVISION)
         stage_set(r, "provision", "running", NULL);
     r->request =
         manager_call(m, m->provisioner_socket, &provisioner_interface, method,
