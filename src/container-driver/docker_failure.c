@@ -16,6 +16,17 @@ static char *message_of(const char *body, size_t size)
     return size > 0 ? clean_text(body, 200) : xstrdup("no reason given");
 }
 
+/* Refusals with status 500 that speak of Docker's own helpers (containerd, the shim) or of time: they may not come again. */
+static bool is_passing(const char *message)
+{
+    static const char *const words[] = {"deadline exceeded", "transport is closing", "containerd.sock",
+                                        "connection error", "code = Unavailable"};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (strcasestr(message, words[i]))
+            return true;
+    return false;
+}
+
 int docker_refusal(const char *what, unsigned status, const char *body, size_t size, struct error *e)
 {
     enum error_class class = ERROR_FAILED;
@@ -42,6 +53,10 @@ int docker_refusal(const char *what, unsigned status, const char *body, size_t s
         break;
     }
     _cleanup_free_ char *message = message_of(body, size);
+    if (status == 500 && is_passing(message)) {
+        class = ERROR_RETRY;
+        errnum = EAGAIN;
+    }
     /* The body is foreign bytes where it is no JSON: an answer of ours must be UTF-8. */
     _cleanup_json_ json_t *probe = json_string(message);
     return error_set(e, class, errnum, "cannot %s: Docker says: %s (status %u)", what,

@@ -5,10 +5,6 @@
 #include "container-driver/reading.h"
 #include "lib/logs/frames.h"
 
-/* A log that is followed may be quiet for days: whether Docker still lives is asked now and then. */
-#define PING_EVERY_USEC   (30 * USEC_PER_SEC)
-#define PING_TIMEOUT_USEC (10 * USEC_PER_SEC)
-
 struct logs {
     struct runtime_job job;
     struct docker *d;
@@ -93,11 +89,12 @@ static void on_streamed(struct docker_call *call, json_t *body, const struct err
 
 static int on_ping_timer(sd_event_source *s, uint64_t usec, void *userdata);
 
+/* A log that is followed may be quiet for days: whether Docker still lives is asked now and then. */
 static void plan_ping(struct logs *l)
 {
     l->ping_timer = sd_event_source_disable_unref(l->ping_timer);
-    sd_event_add_time_relative(l->d->event, &l->ping_timer, CLOCK_MONOTONIC, PING_EVERY_USEC, USEC_PER_SEC,
-                               on_ping_timer, l);
+    sd_event_add_time_relative(l->d->event, &l->ping_timer, CLOCK_MONOTONIC,
+                               l->d->settings->request_timeout_usec, USEC_PER_SEC, on_ping_timer, l);
 }
 
 static void on_ping(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
@@ -115,7 +112,7 @@ static int on_ping_timer(sd_event_source *s, uint64_t usec, void *userdata)
 {
     (void)s, (void)usec;
     struct logs *l = userdata;
-    struct docker_ask ask = {.what = "follow a log", .path = "/_ping", .timeout_usec = PING_TIMEOUT_USEC};
+    struct docker_ask ask = {.what = "follow a log", .path = "/_ping"};
     l->ping = docker_call(l->d, &ask, on_ping, l);
     return 0;
 }

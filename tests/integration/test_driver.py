@@ -728,6 +728,29 @@ def test_an_event_stream_that_never_begins(hostile):
     events.close()
 
 
+@pytest.mark.sanitized
+def test_a_followed_log_ends_when_the_daemon_hangs(hostile):
+    """And says so, behind what there was."""
+    hanging = threading.Event()
+
+    def serve(line, connection):
+        if "/logs?" in line:
+            assert "follow=1" in line
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               b"b\r\n\1\0\0\0\0\0\0\3abc\r\n")
+            hanging.wait(20)
+            return None
+        if "/_ping" in line:
+            hanging.wait(20)
+            return None
+        return answer(json.dumps({"Id": "abc", "Name": "/i8k_web_0", "State": {"Status": "running"},
+                                  "Config": {"Labels": {"io.hostlet.tree": driver.tree_id}}}).encode())
+    _, driver = hostile(serve)
+    seen = frames(read_log(driver, follow=True, timeout=20))
+    hanging.set()
+    assert seen[0] == (1, b"abc") and seen[1][0] == 3 and b"the log ends here" in seen[1][1]
+
+
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
 def test_the_driver_runs_without_privileges(null):
     """Its own user, no capability, nothing to regain."""

@@ -549,6 +549,10 @@ static void refusals_have_classes(void **state)
     docker_refusal("start x", 500, "{\"message\":\"port is\\nallocated\"}", 32, &e);
     assert_int_equal(e.class, ERROR_FAILED);
     assert_string_equal(e.message, "cannot start x: Docker says: port is allocated (status 500)");
+    static const char passing[] =
+        "{\"message\":\"failed to create shim: context deadline exceeded: unknown\"}";
+    assert_int_equal(docker_refusal("x", 500, passing, sizeof passing - 1, &e), -EAGAIN);
+    assert_int_equal(e.class, ERROR_RETRY);
     assert_int_equal(docker_refusal("x", 404, "", 0, &e), -ENOENT);
     assert_int_equal(e.class, ERROR_NOT_FOUND);
     assert_int_equal(docker_refusal("x", 409, "[1]", 3, &e), -EEXIST);
