@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import shutil
+import threading
 import time
 
 import pytest
@@ -221,7 +222,7 @@ def other_ipk(**options):
 
 WRONG = {
     "page of a portal": (b"<html>log in first</html>" * 10_000, "does not begin with IPK1|bytes"),
-    "other bytes": (DATA[:-1] + bytes([DATA[-1] ^ 1]), "sha256"),
+    "other bytes": (DATA[:-1] + bytes([DATA[-1] ^ 1]), "its sha256 is"),
     "longer": (DATA + b"x", "has 15.* bytes, the package"),
     "shorter": (DATA[:-1], "has 15.* bytes, the package"),
     "empty": (b"", "has 0 bytes, the package"),
@@ -419,6 +420,32 @@ def test_answers_that_are_no_http(world, answer):
 
 
 # Indexes
+
+def test_many_callers_one_index(place):
+    """Who asks while it is on its way gets the same answer."""
+    go = threading.Event()
+
+    def answer(request):
+        go.wait(20)
+        send(request, 200, index(ITEM))
+    server = Hostile(answer)
+    fetcher = Fetcher(place / "tree", {"repositories": server.url}).start()
+    try:
+        connections = [fetcher.connect() for _ in range(10)]
+        for connection in connections:
+            connection.send({"method": "io.hostlet.Fetcher.Resolve", "parameters": {"name": "demo"}})
+        ground.wait_until(lambda: server.seen, 10, "the index is asked for")
+        fetcher.list()  # so that all of them were read
+        connections.pop().close()
+        go.set()
+        for connection in connections:
+            assert connection.receive()["parameters"]["package"]["id"] == ID
+        assert len(server.seen) == 1
+    finally:
+        go.set()
+        fetcher.stop()
+        server.stop()
+
 
 def changed(**changes):
     return {**ITEM, **changes}
