@@ -3,3 +3,4 @@ UNIT_LIBS = $(CMOCKA_LIBS) $(BASE_LIBS)
 if UNIT_TESTS
 endif
 EXTRA_DIST += tests/vectors tests/integration
+include tests/fuzz/local.mk

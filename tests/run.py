@@ -186,6 +186,31 @@ def dist(_pytest_arguments):
     record("dist", "make distcheck", "passed" if status == 0 else "failed")
 
 
+FUZZ_SECONDS = 5  # per target; longer runs are made by hand (HACKING.md)
+
+
+def fuzz(_pytest_arguments):
+    """Each fuzz target for a few seconds, from its seeds: a smoke test, and that the targets still build."""
+    directory = build("hardened")
+    if not directory:
+        record("fuzz", "make fuzz", "failed", "hardened was not built")
+        return
+    if run("fuzz", "make fuzz-possible", ["make", "fuzz-possible"], cwd=directory) != 0:
+        record("fuzz", "make fuzz", "skipped", "this clang has no libFuzzer (Debian: libclang-rt-14-dev)")
+        return
+    if run("fuzz", "make fuzz", ["make", "-j", JOBS, "fuzz"], cwd=directory) != 0:
+        record("fuzz", "make fuzz", "failed")
+        return
+    for target in sorted(path.stem for path in (SOURCE / "tests/fuzz").glob("*.c")):
+        corpus = LOGS / "fuzz" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        vectors = {"manifest": "app-spec", "package": "ipk"}.get(target)
+        seeds = [SOURCE / "tests/fuzz/seeds" / target, *([SOURCE / "tests/vectors" / vectors] if vectors else [])]
+        status = run("fuzz", target, [directory / "tests/fuzz" / target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=20",
+                                      "-print_final_stats=1", f"-artifact_prefix={LOGS}/fuzz-{target}-", corpus, *seeds])
+        record("fuzz", target, "passed" if status == 0 else "failed", f"the input lies in {LOGS}" if status else "")
+
+
 # Integration
 
 def read_junit(tier, path):
@@ -250,6 +275,7 @@ TIERS = {
     "sanitized": ("unit tests under ASan and UBSan", lambda _: units("sanitized", "sanitized")),
     "clang": ("compiled by clang, unit tests", lambda _: units("clang", "clang")),
     "dist": ("make distcheck", dist),
+    "fuzz": ("libFuzzer on whatever comes from outside, some seconds each", fuzz),
     "integration": ("the real tree with a real dockerd, the hardened build",
                     lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints and not quickstart", rest)),
     "failpoints": ("processes killed at every failpoint: units and the tree", failpoints),

@@ -152,6 +152,7 @@ static void mistakes(void **state)
         {"x.toml", "name = \"a\nb\"", "x.toml:1:10: "},
         {"x.toml", "name = \"web\"\nname = \"b\"\n", "x.toml:2:"},
         {"x.toml", "a = \n", "x.toml:1:"},
+        {"x.toml", "\n[ = 1\n", "x.toml:2:3: "},
         {"x.toml", "name = \"\\u0000\"", "x.toml:1: /name: the string contains a zero byte"},
         {"x.toml", "\"a\\u0000b\" = 1", "x.toml:1: /a"},
         {"x.toml", "name = 2020-01-01", "x.toml:1: /name: dates"},

@@ -114,11 +114,9 @@ static void version_rules(void **state)
     assert_int_equal(version_best("", versions, 0), -1);
     static const struct {
         const char *version, *bare;
-    } rebuilds[] = {{"1.0.1-r1", "1.0.1"},
-                    {"1.0.1", "1.0.1"},
-                    {"1.0.1-rc1", "1.0.1-rc1"},
-                    {"1.0.1-rc1-r22", "1.0.1-rc1"},
-                    {"1.0.1-r1+b", "1.0.1+b"}};
+    } rebuilds[] = {{"1.0.1-r1", "1.0.1"},          {"1.0.1", "1.0.1"},
+                    {"1.0.1-rc1", "1.0.1-rc1"},     {"1.0.1-rc1-r22", "1.0.1-rc1"},
+                    {"1.0.1-a.-r2", "1.0.1-a.-r2"}, {"1.0.1-r1+b", "1.0.1+b"}};
     for (size_t i = 0; i < ARRAY_SIZE(rebuilds); i++) {
         _cleanup_free_ char *bare = version_without_rebuild(rebuilds[i].version);
         assert_string_equal(bare, rebuilds[i].bare);

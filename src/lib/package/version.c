@@ -58,8 +58,8 @@ static bool take_identifiers(const char **s, struct span *ret)
     return true;
 }
 
-/* Cuts "-rN" (or "rN", when that is all there is) from the end of a suffix: what is left is the pre-release.
- */
+/* Cuts "-rN" (or "rN", when that is all there is) from the end of a suffix: what is left is the pre-release,
+ * and must be one: in "1.0.0-a.-r2", "-r2" is an identifier of its own. */
 static void split_rebuild(struct span suffix, struct version *v)
 {
     size_t digits = 0;
@@ -67,7 +67,7 @@ static void split_rebuild(struct span suffix, struct version *v)
         digits++;
     size_t rest = suffix.size - digits;
     if (digits > 0 && rest >= 1 && suffix.at[rest - 1] == 'r' &&
-        (rest == 1 || (rest > 2 && suffix.at[rest - 2] == '-'))) {
+        (rest == 1 || (rest > 2 && suffix.at[rest - 2] == '-' && suffix.at[rest - 3] != '.'))) {
         v->rebuild = (struct span){suffix.at + rest, digits};
         v->prerelease = (struct span){suffix.at, rest == 1 ? 0 : rest - 2};
     } else {
