@@ -239,7 +239,6 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
     command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", "--durations=8",
-              
                f"--junitxml={report}", "-o", "junit_family=xunit2", "-W", "ignore::DeprecationWarning", "-m", marker]
     paths = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
     command += arguments if paths else [str(SOURCE / folder), *arguments]
@@ -280,7 +279,8 @@ TIERS = {
                     lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints and not quickstart", rest)),
     "failpoints": ("processes killed at every failpoint: units and the tree", failpoints),
     "sanitized-tree": ("the tree under ASan and UBSan, without its jail",
-                       lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration", "sanitized", rest)),
+                       lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration",
+                                           "sanitized and not failpoints", rest)),
     "quickstart": ("scripts/quickstart from nothing to an answering application, and its removal",
                    lambda rest: pytest("quickstart", "hardened", "tests/integration", "quickstart", rest)),
 }
