@@ -156,10 +156,12 @@ def test_under_s6(prepared, place):
         if VARIANT != "sanitized":
             assert identity(pid)[0]["CapBnd"] == "000000000020000c"
         os.kill(pid, signal.SIGKILL)
-        ground.wait_until(lambda: "true" in subprocess.run(["s6-svstat", "-o", "ready", directory], capture_output=True,
-                                                           text=True).stdout
-                          and str(pid) not in subprocess.run(["s6-svstat", "-o", "pid", directory], capture_output=True,
-                                                             text=True).stdout, 10, "s6 has started it again")
+
+        def started_again():
+            found = subprocess.run(["s6-svstat", "-o", "pid,ready", directory], capture_output=True, text=True, check=True)
+            number, ready = found.stdout.split()
+            return int(number) not in (pid, -1) and ready == "true"
+        ground.wait_until(started_again, 10, "s6 has started it again")
         assert info_answers(tree)
         (tree.prefix / "etc/hostlet.conf").write_text("[nonsense]\nkey = 1\n")
         subprocess.run(["s6-svc", "-r", directory], check=True)
