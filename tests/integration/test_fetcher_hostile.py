@@ -386,6 +386,8 @@ def test_redirect_from_https_to_http(place, nginx):
         with pytest.raises(VarlinkError) as caught:
             fetcher.resolve("demo")
         assert caught.value.name == "io.hostlet.Failed"
+        # nginx writes its log after its answer; one to the place without TLS would be there as well.
+        ground.wait_until(nginx.requests, 10, "nginx has logged the request")
         assert [request["uri"] for request in nginx.requests()] == ["/down/index.json"]
     finally:
         fetcher.stop()
