@@ -270,7 +270,7 @@ def test_a_tenant_that_swaps_its_directories_for_symlinks(provisioner, place, ca
     before = snapshot(canary)
     attacker = Attacker(place, provisioner.action(), canary, privileged)
     counts = {"done": 0, "refused": 0}
-    calls, deadline = (400, 90) if VARIANT == "sanitized" else (2000, 60)
+    calls, deadline = (400, 45) if VARIANT == "sanitized" else (2000, 30)
     try:
         ground.wait_until(lambda: attacker.count() >= 50, 30, "the attacker swaps")
         started = time.monotonic()
