@@ -24,7 +24,8 @@ def bridges():
 
 def deploy_and_remove(prefix, *words, environment=None):
     port = ground.free_port()
-    before = bridges()
+    bridge = prefix / "quickstart/docker/bridge"  # there with a private daemon alone
+    made_bridge = None
     try:
         made = quickstart("--prefix", prefix, "--port", port, *words, environment=environment)
         assert made.returncode == 0, made.stdout + made.stderr
@@ -32,6 +33,9 @@ def deploy_and_remove(prefix, *words, environment=None):
         assert "running" in made.stdout.split("== hostletctl app hello")[1].split("== How to go on")[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
             assert answer.read().startswith(b"hello from a package")
+        made_bridge = bridge.read_text().strip() if bridge.exists() else None
+        assert made_bridge is None or made_bridge in bridges()
+        assert (made_bridge is not None) == ("--private-docker" in words)
         again = quickstart("--prefix", prefix, "--port", port, *words, environment=environment)
         assert again.returncode == 0, again.stdout + again.stderr
     finally:
@@ -40,7 +44,7 @@ def deploy_and_remove(prefix, *words, environment=None):
     assert not prefix.exists()
     ground.wait_until(lambda: not ground.processes_naming(str(prefix)), 10, "nothing runs from the prefix any more")
     assert not ground.connects(port)
-    assert bridges() <= before
+    assert made_bridge not in bridges()
 
 
 def test_quickstart_with_a_private_docker(place):
