@@ -168,7 +168,7 @@ int apply_action(struct instance *instance, const char *action, bool purge, stru
         return error_refuse(e, EBUSY, "instance %s is being destroyed", record->name);
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
-        failed |= r->record->failure || r->attempt > 0 || crash_looping(r);
+        failed |= r->record->failure || r->attempt > 0 || crash_looping(r) || r->last == STEP_CONFLICT;
     }
     const struct prepare *p = prepare_find(instance, record->revision);
     failed |= p && p->failure;

@@ -55,6 +55,8 @@ struct replica {
     int64_t exits[3]; /* unix milliseconds of the last exits that nobody asked for */
     sd_event_source *crash_timer;
     bool turn_taken; /* it began a switch that is not over */
+    bool drifting;   /* it was seen to have drifted: once it is stopped for that, its ports tell no more */
+    unsigned updates_due; /* events of changes that we made ourselves */
 };
 
 struct instance {
@@ -158,7 +160,8 @@ bool rollout_stopped(
 bool prepare_is_done(struct instance *instance, int64_t revision);
 struct prepare *prepare_find(struct instance *instance, int64_t revision);
 void prepare_start(struct instance *instance, int64_t revision);
-void prepare_redo(struct instance *instance, int64_t revision); /* something of it turned out to be missing */
+/* What was there may have gone: it is looked at again before the next container is made of it. */
+void prepare_redo(struct instance *instance, int64_t revision);
 void prepare_free(struct prepare *p);
 void prepare_forget_failure(struct instance *instance, int64_t revision);
 void instance_release_revisions(

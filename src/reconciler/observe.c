@@ -32,6 +32,7 @@ static void forget_all(struct manager *m)
             /* A request that is under way changes something: look again when it is over. */
             r->stale = r->request != NULL;
             r->blocked = false;
+            r->updates_due = 0;
         }
 }
 
@@ -95,13 +96,17 @@ static void on_lost(struct manager *m, const char *reason)
 
 static void on_container(struct manager *m, const struct driver_watch_out *event)
 {
-    static const char *const telling[] = {"die", "destroy", "start", "rename", "oom"};
+    static const char *const telling[] = {"die", "destroy", "start", "rename", "oom", "update"};
     struct replica *r = find_replica(m, event->instance, event->replica_id);
     bool tells = false;
     for (size_t i = 0; i < ARRAY_SIZE(telling); i++)
         tells |= streq_null(event->action, telling[i]);
     if (!r || !m->subscribed || !tells)
         return;
+    if (streq_null(event->action, "update") && r->updates_due > 0) {
+        r->updates_due--;
+        return;
+    }
     bool current = event->slot == DRIVER_SLOT_CURRENT;
     bool committed = r->record->applied_revision != 0 && r->current.revision == r->record->applied_revision;
     if (streq_null(event->action, "die") && current && committed && r->step != STEP_STOP &&
@@ -228,10 +233,12 @@ bool replica_drifted(const struct replica *replica, const struct record_revision
 {
     const struct driver_container *c = &replica->current;
     const struct app_deploy *deploy = revision->manifest->app->deploy;
-    if (c->state != DRIVER_RUNNING || !deploy)
+    if (c->state == DRIVER_MISSING || !deploy)
         return false;
     if (differs(c->cpu_limit, deploy->cpu_limit) || differs(c->memory_limit, deploy->memory_limit))
         return true;
+    if (c->state != DRIVER_RUNNING)
+        return false;
     struct port_list ports = replica_ports(replica, revision->revision);
     for (size_t i = 0; i < ports.n_items; i++) {
         bool found = false;

@@ -284,9 +284,10 @@ static void prepare_next(struct prepare *p)
         resolve_package(p, spec->packages[revision->n_packages]);
     else if (!p->image && pull_policy(revision) == APP_PULL_ALWAYS && !revision->resolved)
         pull_image(p);
-    else if (!p->image)
+    else if (!p->image) {
+        instance_stage_set(p->instance, "image_pull", "running", NULL);
         inspect_image(p, spec->image, on_image);
-    else if (p->package < revision->n_packages)
+    } else if (p->package < revision->n_packages)
         bring_package(p, revision);
     else {
         if (revision->n_packages > 0)

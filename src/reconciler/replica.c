@@ -67,8 +67,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source, (void)usec;
     struct replica *r = userdata;
     r->next_retry = 0;
-    if (r->last == STEP_PROBATION)
-        r->stale = true; /* whether it is still up is seen, not remembered */
+    /* Whether it is still up, or still in our way, is seen, not remembered. */
+    if (r->last == STEP_PROBATION || r->last == STEP_CONFLICT)
+        r->stale = true;
     replica_kick(r);
     return 0;
 }
@@ -129,7 +130,9 @@ static void wait_for_probation(struct replica *r)
 
 static bool drifted(struct replica *r, const struct record_revision *target)
 {
-    if (!replica_drifted(r, target) || r->record->applied_revision != target->revision)
+    bool meant = r->record->applied_revision == target->revision && r->current.revision == target->revision;
+    r->drifting = meant && r->current.state != DRIVER_MISSING && (r->drifting || replica_drifted(r, target));
+    if (!r->drifting)
         return false;
     /* A runtime that does not keep what it is told must not make us recreate for ever. */
     if (r->drift_mended && now_monotonic_usec() - r->drift_mended < DRIFT_PAUSE_USEC)
@@ -171,6 +174,14 @@ static enum step next_step(struct replica *r)
     return step;
 }
 
+static bool all_settled(const struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i]->last != STEP_SETTLED)
+            return false;
+    return true;
+}
+
 static void on_settled(struct replica *r)
 {
     struct instance *instance = r->instance;
@@ -183,6 +194,8 @@ static void on_settled(struct replica *r)
         stage_set(r, "container_stop", "success", NULL);
     instance_release_revisions(instance);
     replica_set_state(r, state_of(r));
+    if (all_settled(instance))
+        prepare_redo(instance, replica_target_revision(r));
     if (turn) /* the next one may begin */
         instance_kick(instance);
 }
@@ -213,6 +226,8 @@ void replica_kick(struct replica *r)
     }
     enum step step = next_step(r), before = r->last;
     r->last = step;
+    if (before == STEP_CONFLICT && step != STEP_CONFLICT)
+        r->attempt = 0;
     log_debug("%s/%lld: current %s revision %lld config %s, old %s, next: %s", r->instance->record->name,
               (long long)r->record->id, schema_enum_name(&driver_state_enum, r->current.state),
               (long long)r->current.revision, r->current.config ?: "-",
@@ -235,6 +250,8 @@ void replica_kick(struct replica *r)
         r->turn_taken = false;
         if (before != STEP_CONFLICT)
             stage_set(r, "container_create", "failed", r->message);
+        /* The runtime tells nothing of containers that are not ours. */
+        set_timer(r, backoff_msec(m, ++r->attempt));
         break;
     }
     case STEP_PREPARE:

@@ -68,6 +68,7 @@ static const struct record_revision *target_of(const struct replica *r)
 static void set_restart(struct replica *r, enum driver_restart policy)
 {
     struct driver_restart_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_CURRENT, policy};
+    r->updates_due++;
     call_driver(r, "SetRestart", &in, CALL_TIMEOUT);
 }
 
@@ -274,7 +275,7 @@ static void apply_effect(struct replica *r, const void *out)
         r->old = *c;
         r->old.slot = DRIVER_SLOT_OLD;
         *c = (struct driver_container){.state = DRIVER_MISSING};
-        r->quota_set = r->provisioned = false;
+        r->quota_set = r->provisioned = r->drifting = false;
         break;
     case STEP_BRING_BACK:
         schema_done(&driver_container_schema, c);
