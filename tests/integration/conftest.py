@@ -89,9 +89,12 @@ def dockerd(session_place):
 
 
 @pytest.fixture
-def engine(dockerd):
-    """The private daemon's API; every container is removed when the test ends."""
+def engine(dockerd, request):
+    """The private daemon's API; every container is removed when the test ends, after the test's trees have stopped: they
+    would bring it back."""
     yield dockerd.engine
+    for tree in getattr(request.node, "hostlet_trees", []):
+        tree.stop()
     if dockerd.process.poll() is not None:
         dockerd.start()
     dockerd.remove_containers()

@@ -86,6 +86,7 @@ class Tree:
         """Starts hostletd and waits for its readiness. 'failpoint' (NAME:ACTION) is taken once by the process that
         reaches it; a process that was restarted passes."""
         self.write_config()
+        self.started_with = {"timeout": timeout, "failpoint": failpoint, "arguments": arguments}
         environment = {**os.environ, "HOSTLET_DATA": str(SOURCE / "src/inagent"), **self.environment}
         environment.pop("NOTIFY_SOCKET", None)
         if failpoint:
@@ -125,6 +126,11 @@ class Tree:
 
     def running(self):
         return self.process is not None and self.process.poll() is None
+
+    def revive(self):
+        """Starts hostletd again, as the machine's init would, when it was started here and has died meanwhile."""
+        if self.process and self.process.poll() not in (None, 0):
+            self.start(**self.started_with)
 
     def restart(self, **options):
         self.stop()

@@ -1,0 +1,204 @@
+"""Instances as tests see them: manifests in few words, and patient looks at what the reconciler says of them."""
+
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
+
+from . import ground, images
+from .varlink import Closed, VarlinkError
+
+PATIENCE = 30  # seconds; a deploy takes less than one, on a machine that is not busy
+
+
+def manifest(name="web", image=images.BUSYBOX, script=None, *, tasks=None, packages=(), ports=(), host_ports=None,
+             replicas=1, resources=None, spec=None, deploy=None, **hostlet):
+    """A manifest in the canonical form, which hostletctl and the reconciler both take.
+
+    'script' is a startup task; 'packages' are names or (name, version); 'ports' {name: port}; 'replicas' a number or a list
+    of ids; 'host_ports' {replica id: {port: host port}}. What is left goes into [hostlet]; 'probation' is in milliseconds."""
+    tasks = list(tasks or [])
+    if script is not None:
+        tasks.append({"name": "main", "on_startup": True, "script": script})
+    ids = range(replicas) if isinstance(replicas, int) else replicas
+    options = {"pull": "never", "probation_given": True, "probation_msec": hostlet.pop("probation", 200),
+               "stop_timeout_msec": hostlet.pop("stop_timeout", 2000), **hostlet}
+    names = {port: word for word, port in dict(ports).items()}
+    made = {
+        "meta": {"name": name},
+        "spec": {"name": name, "version": "1.0.0", "image": image, "resources": resources or {},
+                 "packages": [{"name": p} if isinstance(p, str) else {"name": p[0], "version": p[1]} for p in packages],
+                 "service_ports": [{"name": word, "port": port} for word, port in dict(ports).items()],
+                 "tasks": tasks, **(spec or {})},
+        "deploy": {"replicas": [
+            {"id": i, "service_ports": [{"name": names[port], "port": port, "host_port": outside}
+                                        for port, outside in (host_ports or {}).get(i, {}).items()]} for i in ids],
+            **(deploy or {})},
+    }
+    return {"app": made, "hostlet": options}
+
+
+def server(text, port, data=True):
+    """A script that serves 'text' on a port, and counts its starts in the replica's data."""
+    count = 'echo start >> /home/action/starts; echo start >> /opt/starts;' if data else ""
+    return f"{count} mkdir -p /home/action/www; echo '{text}' > /home/action/www/index.html; " \
+           f"exec httpd -f -p {port} -h /home/action/www"
+
+
+def get(port, path="/", host="127.0.0.1"):
+    """The body of what answers there, or None."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"http://{host}:{port}{path}", timeout=5) as answer:
+            return answer.read().decode()
+    except (OSError, urllib.error.URLError):
+        return None
+
+
+def answers(port, text):
+    ground.wait_until(lambda: (get(port) or "").strip() == text, PATIENCE, f"port {port} answers '{text}'")
+
+
+class App:
+    """One instance of a tree. Calls are repeated when the process behind them died: that is what its callers do."""
+
+    def __init__(self, tree, name="web"):
+        self.tree = tree
+        self.name = name
+
+    # Orders
+
+    def _insist(self, method, **parameters):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.tree.call("reconciler", method, **parameters)
+            except (OSError, Closed) as error:
+                failure = error
+            except VarlinkError as error:
+                if error.name not in ("io.hostlet.RetryLater", "io.hostlet.ServiceDown"):
+                    raise
+                failure = error
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{method} of {self.name}: {failure!r}")
+            self.tree.revive()
+            time.sleep(0.02)
+
+    def apply(self, wanted):
+        return self._insist("Apply", manifest=wanted)
+
+    def plan(self, wanted):
+        return self._insist("Plan", manifest=wanted)
+
+    def start(self):
+        return self._insist("Start", name=self.name)
+
+    def stop(self):
+        return self._insist("Stop", name=self.name)
+
+    def destroy(self, purge=False):
+        try:
+            return self._insist("Destroy", name=self.name, purge=purge)
+        except VarlinkError as error:
+            if error.name == "io.hostlet.NotFound":  # the answer was lost, the order was not
+                return None
+            raise
+
+    # Looks
+
+    def get(self):
+        """The instance, or None where there is none."""
+        try:
+            return self._insist("Get", name=self.name)["instance"]
+        except VarlinkError as error:
+            if error.name == "io.hostlet.NotFound":
+                return None
+            raise
+
+    def replica(self, number=0):
+        return next(r for r in self.get()["replicas"] if r["id"] == number)
+
+    def wait(self, predicate, what, timeout=PATIENCE):
+        """Waits until predicate(instance) is true, by the reconciler's own Watch; the instance is None when it is gone."""
+        deadline = time.monotonic() + timeout
+        last = "nothing"
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise AssertionError(f"{self.name}: {what}: not within {timeout} s; last seen:\n{json.dumps(last, indent=1)}")
+            try:
+                with self.tree.connect("reconciler", max(left, 0.1)) as connection:
+                    for item in connection.stream("io.hostlet.Reconciler.Watch", name=self.name):
+                        last = None if item.get("gone") else item["instance"]
+                        if predicate(last):
+                            return last
+                        connection.socket.settimeout(max(deadline - time.monotonic(), 0.01))
+            except VarlinkError as error:
+                if error.name == "io.hostlet.NotFound":
+                    last = None
+                    if predicate(None):
+                        return None
+            except (OSError, Closed):
+                pass
+            self.tree.revive()
+            time.sleep(0.02)
+
+    def settled(self, timeout=PATIENCE):
+        """Waits until nothing is being done and nothing will be by itself."""
+        return self.wait(lambda i: i is None or i["settled"], "it settles", timeout)
+
+    def running(self, revision=None, timeout=PATIENCE):
+        """Waits until every replica runs the revision (the desired one), and all is done."""
+        def ready(i):
+            return i and i["settled"] and not i["failed"] and i["action"] == "start" and i["replicas"] and all(
+                r["state"] == "running" and r.get("revision") == (revision or i["revision"]) for r in i["replicas"])
+        return self.wait(ready, f"it runs revision {revision or 'as desired'}", timeout)
+
+    def fallen_back(self, revision, timeout=PATIENCE):
+        """Waits until a failed update is undone: the old revision runs, and the reason is shown."""
+        def back(i):
+            return i and i["settled"] and i["failed"] and all(
+                r.get("revision") == revision and not r.get("step") for r in i["replicas"])
+        return self.wait(back, f"it is back at revision {revision}", timeout)
+
+    def stopped(self):
+        return self.wait(lambda i: i and i["settled"] and i["action"] == "stop" and all(
+            r["state"] in ("stopped", "none") for r in i["replicas"]), "it is stopped")
+
+    def gone(self):
+        return self.wait(lambda i: i is None, "it is gone")
+
+    def deploy(self, wanted):
+        """Applies and waits until it runs."""
+        said = self.apply(wanted)
+        self.running(said["revision"])
+        return said
+
+    # Containers and files
+
+    def container(self, number=0):
+        return f"i8k_{self.name}_{number}"
+
+    def directory(self, number=0):
+        return self.tree.prefix / "apps" / self.container(number)
+
+    def replica_file(self, number=0):
+        return json.loads((self.directory(number) / "home/action/.innerstack/app_replica.json").read_text())
+
+    def record(self):
+        return json.loads((self.tree.prefix / f"var/hostlet/reconciler/instances/{self.name}.json").read_text())
+
+
+def driver_containers(tree):
+    """What container-driver lists: {name: container}."""
+    with tree.connect("container-driver", 30) as connection:
+        items = [item.get("container") for item in connection.stream("io.hostlet.Driver.List")]
+    return {item["name"]: item for item in items if item}
+
+
+def names_below(directory):
+    """Names in a directory, sorted, the hidden ones too; none where there is no directory."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(path.name for path in directory.iterdir())
+    return []
