@@ -116,7 +116,7 @@ void journal_undone(struct replica *r)
         r->attempt = (unsigned)record->attempt - 1;
         replica_retry_later(r, &e);
         r->attempt = 0;
-        instance_kick(r->instance);
+        instance_kick_soon(r->instance);
         return;
     }
     step_finish(r);

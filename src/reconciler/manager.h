@@ -67,6 +67,7 @@ struct instance {
     struct prepare **prepares;
     size_t n_prepares;
     bool dirty; /* the file is older than the record */
+    bool kick;  /* its replicas are to be asked again at the end of this turn of the loop */
     sd_event_source *save_timer, *changed_source;
     struct instance *next;
 };
@@ -118,6 +119,7 @@ void set_string(char **to, const char *value);
 /* replica.c: asks decide() and goes on; safe to call at any time, from anywhere but decide() itself. */
 void replica_kick(struct replica *replica);
 void instance_kick(struct instance *instance);
+void instance_kick_soon(struct instance *instance); /* from within a step: not to come back to where we are */
 void replica_set_state(struct replica *replica, enum replica_state state);
 void replica_retry_later(struct replica *replica, const struct error *e);
 void replica_forget_failure(struct replica *replica);

@@ -68,7 +68,7 @@ static void prepare_failed(struct prepare *p, const char *stage, const struct er
         abort();
     instance_changed(p->instance);
     if (!quick)
-        instance_kick(p->instance);
+        instance_kick_soon(p->instance);
 }
 
 static void prepare_done(struct prepare *p)
@@ -78,7 +78,7 @@ static void prepare_done(struct prepare *p)
     p->next_retry = 0;
     set_string(&p->failure, NULL);
     instance_changed(p->instance);
-    instance_kick(p->instance);
+    instance_kick_soon(p->instance);
 }
 
 static int save(struct prepare *p, const char *stage)

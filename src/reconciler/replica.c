@@ -147,8 +147,10 @@ static enum step next_step(struct replica *r)
     const struct record_revision *target = record_find_revision(instance->record, desired);
     struct driver_create_in *create = make_create(r, target);
     bool is_target = r->current.revision == desired;
-    if (r->old.state != DRIVER_MISSING ||
-        (is_target && r->current.state != DRIVER_MISSING && r->record->applied_revision != desired))
+    if (replica_want(r) != WANT_RUN)
+        r->turn_taken = false;
+    else if (r->old.state != DRIVER_MISSING ||
+             (is_target && r->current.state != DRIVER_MISSING && r->record->applied_revision != desired))
         r->turn_taken = true; /* a switch that an earlier life of ours began */
     struct decision_input in = {
         .want = replica_want(r),
@@ -197,7 +199,7 @@ static void on_settled(struct replica *r)
     if (all_settled(instance))
         prepare_redo(instance, replica_target_revision(r));
     if (turn) /* the next one may begin */
-        instance_kick(instance);
+        instance_kick_soon(instance);
 }
 
 static void on_prepare(struct replica *r)
@@ -266,6 +268,12 @@ void replica_kick(struct replica *r)
     replica_set_state(r, state_of(r));
     if (step != before)
         instance_changed(r->instance);
+}
+
+void instance_kick_soon(struct instance *instance)
+{
+    instance->kick = true;
+    instance_changed(instance);
 }
 
 void instance_kick(struct instance *instance)

@@ -198,6 +198,10 @@ static int on_changed(sd_event_source *source, void *userdata)
         store_save_soon(instance);
     }
     tell_watchers(instance, false);
+    if (instance->kick) {
+        instance->kick = false;
+        instance_kick(instance);
+    }
     return 0;
 }
 
