@@ -145,6 +145,14 @@ struct varlink_request *manager_call(struct manager *m, const char *socket,
     return varlink_call_start(m->event, &options, on_answer, userdata);
 }
 
+void manager_set_info(struct manager *m, const struct driver_info_out *info)
+{
+    if (!m->info)
+        m->info = xcalloc(1, sizeof *m->info);
+    schema_done(&driver_info_schema, m->info);
+    schema_copy(&driver_info_schema, info, m->info);
+}
+
 uint64_t backoff_msec(struct manager *m, unsigned attempt)
 {
     uint64_t first = config_duration(m->context->config, "reconciler", "retry_min") / 1000;

@@ -114,6 +114,7 @@ struct varlink_request *manager_call(struct manager *m, const char *socket,
                                      const void *in, bool more, uint64_t timeout_usec,
                                      varlink_answer_fn on_answer, void *userdata);
 uint64_t backoff_msec(struct manager *m, unsigned attempt);
+void manager_set_info(struct manager *m, const struct driver_info_out *info); /* copies */
 void set_string(char **to, const char *value);
 
 /* replica.c: asks decide() and goes on; safe to call at any time, from anywhere but decide() itself. */

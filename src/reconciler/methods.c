@@ -84,6 +84,23 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
     planning_finish(p);
 }
 
+static void list_containers(struct planning *p)
+{
+    struct manager *m = p->manager;
+    p->request = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 10 * USEC_PER_SEC,
+                              on_listed, p);
+}
+
+/* A tree that just started does not know its machine yet: limits are held against it all the same. */
+static void on_info(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct planning *p = userdata;
+    if (!e)
+        manager_set_info(p->manager, out);
+    list_containers(p);
+}
+
 static int plan(struct varlink_call *call, const void *in, struct manager *m, bool apply, struct error *e)
 {
     const struct reconciler_apply_in *wanted = in;
@@ -101,8 +118,11 @@ static int plan(struct varlink_call *call, const void *in, struct manager *m, bo
         return r;
     }
     varlink_call_on_gone(call, planning_gone, p);
-    p->request = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 10 * USEC_PER_SEC,
-                              on_listed, p);
+    if (m->info)
+        list_containers(p);
+    else
+        p->request = manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false,
+                                  10 * USEC_PER_SEC, on_info, p);
     return 0;
 }
 

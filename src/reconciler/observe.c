@@ -74,12 +74,8 @@ static void on_info(const void *out, bool continues, const struct error *e, void
 {
     (void)continues;
     struct manager *m = userdata;
-    if (e)
-        return;
-    if (!m->info)
-        m->info = xcalloc(1, sizeof *m->info);
-    schema_done(&driver_info_schema, m->info);
-    schema_copy(&driver_info_schema, out, m->info);
+    if (!e)
+        manager_set_info(m, out);
 }
 
 static void on_lost(struct manager *m, const char *reason)

@@ -24,6 +24,19 @@ static bool needs_turn(const struct replica *r)
                             r->record->applied_revision != r->instance->record->revision);
 }
 
+/* Whether another one, before it in the order of ids, is still to be switched. */
+static bool others_first(const struct replica *replica)
+{
+    const struct instance *instance = replica->instance;
+    for (size_t i = 0; i < instance->n_replicas && instance->replicas[i] != replica; i++) {
+        const struct replica *other = instance->replicas[i];
+        if (!other->turn_taken && other->last != STEP_CONFLICT && replica_want(other) == WANT_RUN &&
+            needs_turn(other) && other->record->applied_revision != instance->record->revision)
+            return true;
+    }
+    return false;
+}
+
 bool rollout_turn(const struct replica *replica)
 {
     const struct instance *instance = replica->instance;
@@ -33,7 +46,7 @@ bool rollout_turn(const struct replica *replica)
     bool update = needs_turn(replica);
     if (!update && !is_first(replica))
         return true;
-    if (update && rollout_stopped(instance))
+    if (update && (rollout_stopped(instance) || others_first(replica)))
         return false;
     const struct record_revision *target = instance_target(instance);
     int64_t parallel = target && target->manifest->hostlet ? target->manifest->hostlet->parallel : 0;
