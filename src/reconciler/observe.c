@@ -191,6 +191,8 @@ static void on_inspected_old(const void *out, bool continues, const struct error
     }
     see(&r->old, ((const struct driver_inspect_out *)out)->container);
     replica_kick(r);
+    /* While it was looked at it did not count as settled: who waits for that is told, though the step may be the same. */
+    instance_changed(r->instance);
 }
 
 static void on_inspected(const void *out, bool continues, const struct error *e, void *userdata)
