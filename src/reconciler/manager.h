@@ -5,7 +5,8 @@
  *   rollout.c  whose turn it is       replica.c  the next step of a replica steps.c    carries a step out by one call
  *   prepare.c  image and packages     observe.c  events and inspections     crash.c    exits in a row
  *   journal.c  what must be written    stages.c   stages of the contract    store.c    files
- *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown */
+ *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown
+ *   release.c  revisions let go */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -167,6 +168,8 @@ void prepare_start(struct instance *instance, int64_t revision);
 void prepare_redo(struct instance *instance, int64_t revision);
 void prepare_free(struct prepare *p);
 void prepare_forget_failure(struct instance *instance, int64_t revision);
+
+/* release.c */
 void instance_release_revisions(
     struct instance *instance); /* those that no replica uses, and their packages */
 

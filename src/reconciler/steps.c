@@ -13,27 +13,30 @@
 #define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
 
 /* clang-format off */
-#define STEPS(X) \
+#define CALLING_STEPS(X) \
     X(HOLD, "hold") X(STOP, "stop") X(PUT_ASIDE, "put_aside") \
     X(QUOTA, "quota") X(PROVISION, "provision") X(CREATE, "create") \
-    X(START, "start") X(COMMIT, "commit") X(KEEP, "keep") \
-    X(REMOVE_OLD, "remove_old") X(FAIL, "fail") X(REMOVE_NEW, "remove_new") \
-    X(BRING_BACK, "bring_back") X(RESTORE, "restore") X(REVIVE, "revive") \
-    X(UNDONE, "undone") X(UPDATE_FILES, "update_files") X(REMOVE_DATA, "remove_data")
+    X(START, "start") X(KEEP, "keep") X(REMOVE_OLD, "remove_old") \
+    X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back") X(RESTORE, "restore") \
+    X(REVIVE, "revive") X(UPDATE_FILES, "update_files") X(REMOVE_DATA, "remove_data")
+/* These end with a write of the journal, which has failpoints of its own. */
+#define JOURNAL_STEPS(X) \
+    X(COMMIT, "commit") X(FAIL, "fail") X(UNDONE, "undone")
 /* clang-format on */
 
-#define BEFORE(step, name) [STEP_##step] = "step." name ".before",
-#define AFTER(step, name)  [STEP_##step] = "step." name ".after",
-#define BOTH(step, name)   "step." name ".before", "step." name ".after",
+#define BEFORE(step, name)      [STEP_##step] = "step." name ".before",
+#define AFTER(step, name)       [STEP_##step] = "step." name ".after",
+#define BOTH_NAMES(step, name)  "step." name ".before", "step." name ".after",
+#define BEFORE_NAME(step, name) "step." name ".before",
 #ifdef ENABLE_FAILPOINTS
-static const char *const before_names[_STEP_MAX] = {STEPS(BEFORE)};
-static const char *const after_names[_STEP_MAX] = {STEPS(AFTER)};
+static const char *const before_names[_STEP_MAX] = {CALLING_STEPS(BEFORE) JOURNAL_STEPS(BEFORE)};
+static const char *const after_names[_STEP_MAX] = {CALLING_STEPS(AFTER)};
 #else
 static const char *const before_names[_STEP_MAX];
 static const char *const after_names[_STEP_MAX];
 #endif
 const char *const reconciler_failpoints[] = {"store.before_save", "store.saved", "prepare.resolved",
-                                             STEPS(BOTH) NULL};
+                                             CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
 
 static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
 {

@@ -1,0 +1,114 @@
+/* Letting go of revisions that no replica uses any more, and of their packages. */
+#include <stdlib.h>
+
+#include "lib/basic/log.h"
+#include "reconciler/manager.h"
+
+#define TRIES 5 /* of a removal whose worker died, or was busy */
+
+struct removal {
+    struct manager *manager;
+    const char *socket; /* the manager's */
+    const struct varlink_interface *interface;
+    char *name, *id;
+    unsigned tries;
+};
+
+static bool package_used(const struct manager *m, const char *id)
+{
+    for (const struct instance *i = m->instances; i; i = i->next)
+        for (size_t k = 0; k < i->record->n_revisions; k++)
+            for (size_t n = 0; n < i->record->revisions[k]->n_packages; n++)
+                if (streq(i->record->revisions[k]->packages[n]->id, id))
+                    return true;
+    return false;
+}
+
+static void start_removal(struct removal *removal);
+
+static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct removal *removal = userdata;
+    /* It may be wanted again by now. */
+    if (e && e->class == ERROR_RETRY && ++removal->tries < TRIES &&
+        !package_used(removal->manager, removal->id)) {
+        start_removal(removal);
+        return;
+    }
+    if (e)
+        log_notice("package %s, which nobody uses, stays in the store: %s", removal->id, e->message);
+    free(removal->name);
+    free(removal->id);
+    free(removal);
+}
+
+static void start_removal(struct removal *removal)
+{
+    struct package_name_in in = {removal->name, removal->id};
+    manager_call(removal->manager, removal->socket, removal->interface, "Remove", &in, false,
+                 60 * USEC_PER_SEC, on_removed, removal);
+}
+
+static void remove_package(struct manager *m, const char *socket, const struct varlink_interface *interface,
+                           const struct package_reference *package)
+{
+    struct removal *removal = xcalloc(1, sizeof *removal);
+    *removal = (struct removal){.manager = m,
+                                .socket = socket,
+                                .interface = interface,
+                                .name = xstrdup(package->name),
+                                .id = xstrdup(package->id)};
+    start_removal(removal);
+}
+
+static void release_revision(struct instance *instance, size_t at)
+{
+    struct manager *m = instance->manager;
+    struct record *record = instance->record;
+    struct record_revision *revision = record->revisions[at];
+    record->n_revisions--;
+    memmove(&record->revisions[at], &record->revisions[at + 1],
+            (record->n_revisions - at) * sizeof *record->revisions);
+    for (size_t i = 0; i < instance->n_prepares; i++)
+        if (instance->prepares[i]->revision == revision->revision) {
+            prepare_free(instance->prepares[i]);
+            instance->n_prepares--;
+            memmove(&instance->prepares[i], &instance->prepares[i + 1],
+                    (instance->n_prepares - i) * sizeof *instance->prepares);
+            break;
+        }
+    bool keep = config_bool(m->context->config, "reconciler", "keep_packages");
+    for (size_t i = 0; i < revision->n_packages && !keep; i++) {
+        const struct package_reference *package = revision->packages[i];
+        if (package_used(m, package->id))
+            continue;
+        remove_package(m, m->unpacker_socket, &unpacker_interface, package);
+        remove_package(m, m->fetcher_socket, &fetcher_interface, package);
+    }
+    schema_free(&record_revision_schema, revision);
+    store_save_soon(instance);
+}
+
+static bool revision_used(const struct instance *instance, int64_t revision)
+{
+    bool destroyed = streq(instance->record->action, "destroy") && instance->n_replicas == 0;
+    if (revision == instance->record->revision && !destroyed)
+        return true;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *r = instance->replicas[i];
+        /* A call that is under way may speak of it still. */
+        if (r->record->applied_revision == revision || r->request ||
+            (r->current.state != DRIVER_MISSING && r->current.revision == revision) ||
+            (r->old.state != DRIVER_MISSING && r->old.revision == revision))
+            return true;
+    }
+    return false;
+}
+
+void instance_release_revisions(struct instance *instance)
+{
+    for (size_t i = instance->record->n_revisions; i > 0; i--)
+        if (!revision_used(instance, instance->record->revisions[i - 1]->revision))
+            release_revision(instance, i - 1);
+}
