@@ -1,0 +1,234 @@
+"""Processes killed at every place that has a name, in the midst of deploys: what was wanted is done all the same, and nothing
+is there twice, or left over. On the null runtime where Docker is not the point, and on Docker for the switch itself."""
+
+import subprocess
+
+import pytest
+from lib import ground, packages
+from lib.apps import App, driver_containers, manifest, names_below
+from lib.nginx import Nginx
+from lib.tree import VARIANT, full_method, program
+from lib.varlink import Closed
+
+pytestmark = [pytest.mark.failpoints,
+              pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")]
+
+SETTINGS = {"reconciler": {"retry_min": "20ms", "retry_max": "100ms"}, "fetcher": {"retry_min": "20ms"}}
+# hostletd's own are walked in test_hostletd.py.
+WORKERS = ("reconciler", "container-driver", "fetcher", "unpacker", "provisioner", "quota-keeper")
+
+
+def failpoints(*programs):
+    """All of them, as 'program:name'; nothing where this build has none."""
+    if VARIANT != "failpoints":
+        return ["none"]
+    found = []
+    for name in programs:
+        listed = subprocess.run([program(name), "--failpoints"], capture_output=True, text=True, check=True).stdout
+        found += [f"{name}:{point}" for point in listed.split()]
+    return found
+
+
+# The packages' server lives as long as this file's tests.
+
+@pytest.fixture(scope="module")
+def web(session_place):
+    server = Nginx(session_place / "walk-nginx")
+    server.start()
+    repository = packages.Repository(server.root)
+    for version in ("1.0.0", "2.0.0"):
+        repository.add("site", version, files={"file": version.encode(), "a/b/c": b"x" * 5000})
+    yield server
+    server.stop()
+
+
+class Walk:
+    """A scenario in phases. In each of them the process that first reaches the failpoint is killed."""
+
+    def __init__(self, tree, service, point, action="kill"):
+        self.tree = tree
+        self.service = service
+        self.point = point
+        self.reached = 0
+        tree.start(failpoint=f"{point}:{action}")
+
+    def arm(self):
+        """From now on the failpoint is taken once more. Tells how often it was taken before."""
+        taken = self.tree.failpoint_taken(self.point)
+        if taken:
+            # The order of a person ends the growing pauses after deaths that come soon after each other.
+            self.tree.call("hostletd", "Restart", name=self.service)
+            (self.tree.once / self.point).unlink()
+            self.reached += 1
+        return self.reached
+
+    def wake(self, worker):
+        try:
+            with self.tree.connect(worker) as connection:
+                return [list(connection.stream(full_method(worker, "List")))]
+        except (Closed, OSError):
+            return None
+
+    def tidy(self, app, replicas, kept=0, site=None):
+        """Nothing is doubled, nothing is orphaned."""
+        containers = {f"i8k_{app.name}_{n}" for n in replicas}
+        tree = self.tree
+
+        def check():
+            # A worker that was killed as the last thing that happened cleans up when it is started next.
+            for worker in ("fetcher", "unpacker", "provisioner"):
+                assert self.wake(worker) is not None
+            assert set(driver_containers(tree)) == containers
+            directories = names_below(tree.prefix / "apps")
+            assert {n for n in directories if ".removed-" not in n} == containers
+            assert len([n for n in directories if ".removed-" in n]) == kept, directories
+            records = [f"{app.name}.json"] if replicas else []
+            assert names_below(tree.prefix / "var/hostlet/reconciler/instances") == records
+            wanted = [packages.package_id("site", site)] if site else []
+            assert [p.stem for p in (tree.prefix / "var/ipk").glob("*/*.ipk")] == wanted
+            assert names_below(tree.prefix / "var/ipk/.partial") == []
+            assert names_below(tree.prefix / "var/ipk_install/site") == wanted
+            return True
+        ground.wait_until(check, 20, f"{app.name} is tidy")
+        for name in containers:
+            state = driver_containers(tree)[name]
+            assert state["ours"] and state["slot"] == "current"
+        self.arm()
+
+
+def null_scenario(walk):
+    """Everything that a replica can go through, with packages."""
+    app = App(walk.tree)
+    good = {"packages": [("site", "1.0")], "probation": 0, "script": "true"}
+    newer = {**good, "packages": [("site", "2.0")]}
+    app.deploy(manifest(image="one:1", **good))
+    walk.tidy(app, [0], site="1.0.0")
+    app.apply(manifest(image="one:1", **good, spec={"description": "other words"}))
+    app.running(1)
+    assert app.replica_file()["app"]["spec"]["description"] == "other words"
+    walk.tidy(app, [0], site="1.0.0")
+    app.apply(manifest(image="two:1", **newer))
+    app.running(2)
+    walk.tidy(app, [0], site="2.0.0")
+    before = driver_containers(walk.tree)["i8k_web_0"]["id"]
+    app.apply(manifest(image="null/exit-3", **{**newer, "probation": 2000}))
+    app.fallen_back(2)
+    assert driver_containers(walk.tree)["i8k_web_0"]["id"] == before
+    assert app.replica_file()["app"]["deploy"]["revision"] == 2
+    walk.tidy(app, [0], site="2.0.0")
+    app.apply(manifest(image="two:1", **newer, replicas=2))
+    app.running(4)
+    walk.tidy(app, [0, 1], site="2.0.0")
+    app.apply(manifest(image="two:1", **newer))
+    app.wait(lambda i: i["settled"] and len(i["replicas"]) == 1, "one replica is left")
+    walk.tidy(app, [0], kept=1, site="2.0.0")
+    app.stop()
+    app.stopped()
+    walk.tidy(app, [0], kept=1, site="2.0.0")
+    app.start()
+    app.running(4)
+    walk.tidy(app, [0], kept=1, site="2.0.0")
+    app.destroy()
+    app.gone()
+    walk.tidy(app, [], kept=2)
+    app.deploy(manifest(image="one:1", **good))
+    walk.tidy(app, [0], kept=1, site="1.0.0")
+    app.destroy(purge=True)
+    app.gone()
+    walk.tidy(app, [], kept=1)
+
+
+@pytest.mark.parametrize("point", failpoints(*WORKERS))
+def test_deploys_complete_when_killed_at(make_tree, web, point):
+    service, name = point.split(":")
+    tree = make_tree({**SETTINGS, "driver": {"runtime": "null"}, "fetcher": {**SETTINGS["fetcher"], "repositories": web.url}})
+    walk = Walk(tree, service, name)
+    null_scenario(walk)
+    assert walk.reached, f"nobody came by {point}: the scenario lacks what it is for"
+
+
+STEPS = ["hold", "stop", "put_aside", "quota", "provision", "create", "start", "commit", "keep", "remove_old", "fail",
+         "remove_new", "bring_back", "restore", "revive", "undone"]
+
+
+def hang(tree, app, step, order):
+    """Gives the order, waits until the reconciler hangs before the step, and kills hostletd with all that it started."""
+    order()
+    ground.wait_until(lambda: tree.failpoint_taken(f"step.{step}.before"), 30, f"the reconciler is about to {step}")
+    tree.kill()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_switch_completes_when_hostletd_is_killed_before(make_tree, step):
+    tree = make_tree({**SETTINGS, "driver": {"runtime": "null"}})
+    app = App(tree)
+    tree.start()
+    app.deploy(manifest(image="one:1", probation=0))
+    before = driver_containers(tree)["i8k_web_0"]["id"]
+    tree.restart(failpoint=f"step.{step}.before:hang")
+    app.running(1)
+    undo = step in STEPS[STEPS.index("fail"):]
+    wanted = manifest(image="null/exit-3", probation=2000) if undo else manifest(image="two:1", probation=0)
+    hang(tree, app, step, lambda: app.apply(wanted))
+    tree.start()
+    if undo:
+        app.fallen_back(1)
+        assert driver_containers(tree)["i8k_web_0"]["id"] == before
+        assert app.replica_file()["app"]["deploy"]["revision"] == 1
+    else:
+        app.running(2)
+    assert list(driver_containers(tree)) == ["i8k_web_0"]
+    assert driver_containers(tree)["i8k_web_0"]["restart"] == "always"
+
+
+# On Docker
+
+def docker_scenario(tree, engine):
+    """A deploy, an update and one that fails; data goes through all of them."""
+    app = App(tree)
+    script = "echo start >> /home/action/starts; exec sleep {}"
+    app.deploy(manifest(script=script.format(1000)))
+    app.apply(manifest(script=script.format(2000)))
+    app.running(2)
+    before = engine.inspect("i8k_web_0")["Id"]
+    app.apply(manifest(script="exit 3", probation=3000))
+    app.fallen_back(2)
+    made = engine.inspect("i8k_web_0")
+    assert made["Id"] == before and made["State"]["Running"] and made["HostConfig"]["RestartPolicy"]["Name"] == "always"
+    assert engine.names() == ["i8k_web_0"]
+    ground.wait_until(lambda: len((app.directory() / "home/action/starts").read_text().splitlines()) >= 3, 10,
+                      "the data went through three starts")
+    app.destroy(purge=True)
+    app.gone()
+    assert engine.names() == [] and names_below(tree.prefix / "apps") == []
+
+
+@pytest.mark.parametrize("point", failpoints("container-driver") )
+def test_switch_on_docker_completes_when_container_driver_is_killed_at(make_tree, docker_settings, engine, busybox_image, point):
+    name = point.split(":")[1]
+    tree = make_tree({**SETTINGS, **docker_settings}).start(failpoint=f"{name}:kill")
+    docker_scenario(tree, engine)
+    assert tree.failpoint_taken(name)
+
+
+@pytest.mark.parametrize("step", ["put_aside", "create", "start", "commit", "remove_old", "remove_new", "bring_back", "revive"])
+def test_switch_on_docker_completes_when_hostletd_is_killed_before(make_tree, docker_settings, engine, busybox_image, step):
+    tree = make_tree({**SETTINGS, **docker_settings}).start()
+    app = App(tree)
+    app.deploy(manifest(script="exec sleep 1000"))
+    before = engine.inspect("i8k_web_0")["Id"]
+    tree.restart(failpoint=f"step.{step}.before:hang")
+    app.running(1)
+    undo = step in ("remove_new", "bring_back", "revive")
+    wanted = manifest(script="exit 3", probation=3000) if undo else manifest(script="exec sleep 2000")
+    hang(tree, app, step, lambda: app.apply(wanted))
+    tree.start()
+    if undo:
+        app.fallen_back(1)
+        assert engine.inspect("i8k_web_0")["Id"] == before
+    else:
+        app.running(2)
+        assert engine.inspect("i8k_web_0")["Id"] != before
+    assert engine.names() == ["i8k_web_0"]
+    made = engine.inspect("i8k_web_0")
+    assert made["State"]["Running"] and made["HostConfig"]["RestartPolicy"]["Name"] == "always"
