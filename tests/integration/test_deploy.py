@@ -2,6 +2,7 @@
 inside."""
 
 import json
+import shutil
 import stat
 
 import pytest
@@ -205,9 +206,9 @@ def test_tag_that_moves_is_no_change_and_the_resolved_image_is_kept(tree, engine
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.0.1", "1.0.1-r1"])
-def test_sample_package_is_deployed(make_tree, docker_settings, engine, busybox_image, version):
+def test_sample_package_is_deployed(make_tree, docker_settings, engine, busybox_image, place, version):
     """The original's own packages: xz, gzip, and a version with a suffix."""
-    samples = SOURCE / "tests/vectors/ipk"
+    samples = shutil.copytree(SOURCE / "tests/vectors/ipk", place / "samples")  # the checkout may lie below /root
     tree = make_tree({**docker_settings, "fetcher": {"repositories": f"file://{samples}"}}).start()
     app = App(tree)
     app.deploy(manifest(script="ls -R /usr/innerstack/tiny; exec sleep 1000", packages=[("tiny", version)]))
@@ -219,8 +220,8 @@ def test_sample_package_is_deployed(make_tree, docker_settings, engine, busybox_
 
 
 def test_sample_package_with_an_empty_link_target_is_refused_naming_the_entry(make_tree, docker_settings, engine,
-                                                                              busybox_image):
-    samples = SOURCE / "tests/vectors/ipk"
+                                                                              busybox_image, place):
+    samples = shutil.copytree(SOURCE / "tests/vectors/ipk", place / "samples")  # the checkout may lie below /root
     tree = make_tree({**docker_settings, "fetcher": {"repositories": f"file://{samples}"}}).start()
     app = App(tree)
     app.apply(manifest(script="exec sleep 1000", packages=[("tiny", "1.0.2")]))
