@@ -179,7 +179,8 @@ def test_image_that_no_registry_has_is_tried_again_with_backoff(make_tree):
     app.apply(manifest(image="missing/two:1", pull="missing"))
     app.wait(lambda i: any(s["name"] == "image_pull" and s.get("attempt", 0) >= 2 for s in i["replicas"][0]["stages"]),
              "it is pulled again and again")
-    assert ids(tree) == before and app.get()["failed"]
+    app.wait(lambda i: i["failed"], "it is shown as failed between two tries")
+    assert ids(tree) == before
     app.deploy(manifest(image="three:1"))
 
 
