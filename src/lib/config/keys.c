@@ -77,5 +77,13 @@ const struct config_key config_keys[] = {
      "Limit of a container's writable layer, where the storage driver can; 0: none."},
     {"driver", "dns_servers", CONFIG_LIST, "", 0, 0, NULL,
      "Name servers of the containers. Default: the engine's."},
+    {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: this machine is, or is to be, a member of a zone; rpc-gateway runs."},
+    {"zone", "listen", CONFIG_ADDRESS, "0.0.0.0", 0, 0, NULL, "The address that both ports are bound to."},
+    {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "The port for gRPC."},
+    {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
+     "The port for HTTP: reports of containers, metrics, health."},
+    {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
+     "This machine's address in the zone. Default: the private address of a real network device."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };
