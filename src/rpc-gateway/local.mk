@@ -2,8 +2,7 @@
 noinst_LIBRARIES += libgateway.a
 libgateway_a_SOURCES = \
 	src/rpc-gateway/manager.c src/rpc-gateway/manager.h \
-	src/rpc-gateway/methods.c src/rpc-gateway/methods.h \
-	src/rpc-gateway/ports.c src/rpc-gateway/ports.h
+	src/rpc-gateway/methods.c src/rpc-gateway/methods.h
 
 pkglibexec_PROGRAMS += rpc-gateway
 rpc_gateway_SOURCES = src/rpc-gateway/main.c

@@ -10,16 +10,13 @@
 #include "rpc-gateway/manager.h"
 #include "rpc-gateway/methods.h"
 
-/* Ports below 1024 are root's to bind. */
-static int before_jail(struct service_context *context, struct error *e)
-{
-    context->userdata = manager_new(context);
-    return manager_open_ports(context->userdata, e);
-}
-
 static int start(struct service_context *context, struct error *e)
 {
-    return manager_start(context->userdata, e);
+    struct manager *m = NULL;
+    int r = manager_new(context, &m, e);
+    if (r >= 0)
+        context->userdata = m;
+    return r;
 }
 
 static void stop(void *userdata)
@@ -31,7 +28,6 @@ static const struct service service = {
     .name = "rpc-gateway",
     .interface = &gateway_interface,
     .handlers = gateway_handlers,
-    .before_jail = before_jail,
     .start = start,
     .stop = stop,
 };

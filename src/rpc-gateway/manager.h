@@ -1,24 +1,19 @@
-/* What the gateway holds: its ports, and the parts that serve them. */
+/* What the gateway holds: the parts that serve its ports. */
 #pragma once
 
 #include "lib/api/gateway.h"
 #include "lib/service/service.h"
 
+/* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
+enum { PORT_PEER, PORT_HTTP };
+
 struct manager {
     struct service_context *context;
-    int64_t started;      /* unix seconds */
-    int peer_fd, http_fd; /* listening sockets; −1: none */
+    int64_t started; /* unix seconds */
 };
 
-struct manager *manager_new(struct service_context *context);
+int manager_new(struct service_context *context, struct manager **ret, struct error *e);
 void manager_free(struct manager *manager);
-
-/* As root: takes the ports that the supervisor holds, and binds those that it does not. None while [zone] enable is
- * off. */
-int manager_open_ports(struct manager *manager, struct error *e);
-
-/* In the jail, with the loop. */
-int manager_start(struct manager *manager, struct error *e);
 
 /* Fills 'ret', which is released with schema_done(). */
 void manager_info(const struct manager *manager, struct gateway_info_out *ret);

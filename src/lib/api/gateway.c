@@ -3,10 +3,9 @@
 
 #define T struct gateway_info_out
 static const struct schema_field info_fields[] = {
-    S_BOOL(T, enabled, "Whether this machine is to be a member of a zone."),
-    S_STRING_OPT(T, listen, "The address of both ports."),
-    S_INT_OPT(T, peer_port, "The port for gRPC; absent: not bound."),
-    S_INT_OPT(T, http_port, "The port for HTTP; absent: not bound."),
+    S_STRING(T, listen, "The address of both ports."),
+    S_INT(T, peer_port, "The port for gRPC."),
+    S_INT(T, http_port, "The port for HTTP."),
     S_STRING_OPT(T, lan_addr, "The machine's address in the zone; absent: none was found yet."),
     S_INT(T, started, "Unix seconds."),
     S_END,

@@ -6,9 +6,8 @@
 extern const struct varlink_interface gateway_interface;
 
 struct gateway_info_out {
-    bool enabled;                 /* [zone] enable */
-    char *listen;                 /* the address of both ports */
-    int64_t peer_port, http_port; /* that are bound; 0: none */
-    char *lan_addr;               /* NULL: none found yet */
-    int64_t started;              /* unix seconds */
+    char *listen; /* the address of both ports */
+    int64_t peer_port, http_port;
+    char *lan_addr;  /* NULL: none found yet */
+    int64_t started; /* unix seconds */
 };
