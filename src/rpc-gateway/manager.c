@@ -1,7 +1,9 @@
 /* What the gateway holds; see manager.h. */
 #include "rpc-gateway/manager.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
@@ -14,8 +16,37 @@ void manager_info(const struct manager *m, struct gateway_info_out *ret)
         .listen = xstrdup(config_string(config, "zone", "listen")),
         .peer_port = config_number(config, "zone", "peer_port"),
         .http_port = config_number(config, "zone", "http_port"),
+        .lan_addr = xstrdup_null(host_address_now(m->address, NULL)),
         .started = m->started,
     };
+}
+
+/* The device that holds the machine's address counts as its network, hardware or not. */
+static void on_address(const char *address, const char *device, void *userdata)
+{
+    struct manager *m = userdata;
+    (void)snprintf(m->host->device, sizeof m->host->device, "%s", device);
+    if (address)
+        log_info("this machine's address is %s%s%s", address, *device ? " on " : "", device);
+    else
+        log_notice(
+            "this machine has no private address on a real network device, nor [zone] lan_addr: waiting for "
+            "one");
+}
+
+static int watch_address(struct manager *m, struct error *e)
+{
+    const char *configured = config_string(m->context->config, "zone", "lan_addr"), *device = "";
+    int r = host_address_watch_new(m->context->event, configured, on_address, m, &m->address, e);
+    if (r < 0)
+        return r;
+    const char *address = host_address_now(m->address, &device);
+    on_address(address, device, m);
+    struct in_addr parsed;
+    if (address && inet_pton(AF_INET, address, &parsed) == 1 && !host_address_is_private(parsed))
+        log_warning("[zone] lan_addr = %s is no private address (RFC 1918): a zone's leader ignores it",
+                    address);
+    return 0;
 }
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e)
@@ -28,11 +59,21 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     struct manager *m = xcalloc(1, sizeof *m);
     m->context = context;
     m->started = now_realtime_msec() / 1000;
+    m->host = host_new(context->tree.apps, m->started);
+    int r = watch_address(m, e);
+    if (r < 0) {
+        manager_free(m);
+        return r;
+    }
     *ret = m;
     return 0;
 }
 
 void manager_free(struct manager *m)
 {
+    if (!m)
+        return;
+    host_address_watch_free(m->address);
+    host_free(m->host);
     free(m);
 }

@@ -3,6 +3,8 @@
 
 #include "lib/api/gateway.h"
 #include "lib/service/service.h"
+#include "rpc-gateway/host_address.h"
+#include "rpc-gateway/host_status.h"
 
 /* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
 enum { PORT_PEER, PORT_HTTP };
@@ -10,6 +12,8 @@ enum { PORT_PEER, PORT_HTTP };
 struct manager {
     struct service_context *context;
     int64_t started; /* unix seconds */
+    struct host *host;
+    struct host_address_watch *address;
 };
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);
