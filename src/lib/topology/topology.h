@@ -29,8 +29,9 @@ struct service_conf {
     char **tcp;   /* keys of hostlet.conf that hold TCP ports to listen on: "zone.peer_port" */
     size_t n_tcp;
     char *enabled; /* key of hostlet.conf without whose yes it is not started: "zone.enable"; NULL: always */
-    char **peers;  /* users that may call; root always may */
+    char **peers; /* users that may call, as written: USER, or USER:METHOD,METHOD; root may call everything */
     uid_t *peer_ids;
+    char ***peer_methods; /* of each: names that end with NULL; NULL: all methods */
     size_t n_peers;
     char **needs; /* services that are started before, and stopped after this one */
     size_t n_needs;
@@ -57,7 +58,9 @@ struct service_conf *topology_find(const struct topology *topology, const char *
 /* One service. */
 int service_conf_load(const struct tree *tree, const char *name, struct service_conf **ret, struct error *e);
 void service_conf_free(struct service_conf *conf);
+/* Whether this user may call at all, and whether it may call this method (without the interface's name). */
 bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid);
+bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method);
 
 /* Whether hostlet.conf lets it run. */
 bool service_conf_enabled(const struct service_conf *conf, const struct config *config);
