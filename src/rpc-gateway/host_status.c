@@ -92,6 +92,7 @@ void host_status_read(struct host *host, struct host_status *ret)
         .disk_free_bytes = (int64_t)(fs.f_bavail * fs.f_frsize),
     };
     memcpy(ret->cpu_model, host->cpu_model, sizeof ret->cpu_model);
+    ret->totals = now;
     host_window_add(&host->window, now_monotonic_usec(), &now, &ret->last_minute);
 }
 

@@ -10,7 +10,7 @@ struct host_status {
     int cpu_cores;
     int64_t mem_total, mem_used, mem_available;
     int64_t disk_total_bytes, disk_free_bytes; /* of the filesystem that holds the app path */
-    struct host_counters last_minute;
+    struct host_counters last_minute, totals;
 };
 
 struct host {

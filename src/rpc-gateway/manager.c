@@ -49,6 +49,27 @@ static int watch_address(struct manager *m, struct error *e)
     return 0;
 }
 
+static void on_instance(const struct reconciler_instance *before, const struct reconciler_instance *now,
+                        void *userdata)
+{
+    struct manager *m = userdata;
+    stage_stats_add(&m->stages, before, now);
+}
+
+static int start_web(struct manager *m, struct error *e)
+{
+    const struct web_parts parts = {
+        .listen_fd = m->context->tcp_fds[PORT_HTTP],
+        .metrics_allow = config_string(m->context->config, "zone", "metrics_allow"),
+        .caller = &m->caller,
+        .instances = m->instances,
+        .calls = &m->calls,
+        .stages = &m->stages,
+        .host = m->host,
+    };
+    return web_new(m->context->event, &parts, &m->web, e);
+}
+
 int manager_new(struct service_context *context, struct manager **ret, struct error *e)
 {
     if (!service_conf_enabled(context->conf, context->config))
@@ -60,7 +81,13 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->context = context;
     m->started = now_realtime_msec() / 1000;
     m->host = host_new(context->tree.apps, m->started);
+    m->caller = (struct caller){context->event, &context->tree, &m->calls};
+    m->stages.since = m->started * 1000;
     int r = watch_address(m, e);
+    if (r >= 0)
+        r = instances_new(&m->caller, on_instance, m, &m->instances, e);
+    if (r >= 0)
+        r = start_web(m, e);
     if (r < 0) {
         manager_free(m);
         return r;
@@ -73,7 +100,10 @@ void manager_free(struct manager *m)
 {
     if (!m)
         return;
+    web_free(m->web);
+    instances_free(m->instances);
     host_address_watch_free(m->address);
     host_free(m->host);
+    call_stats_done(&m->calls);
     free(m);
 }

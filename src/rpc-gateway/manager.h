@@ -5,6 +5,7 @@
 #include "lib/service/service.h"
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"
+#include "rpc-gateway/web.h"
 
 /* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
 enum { PORT_PEER, PORT_HTTP };
@@ -14,6 +15,11 @@ struct manager {
     int64_t started; /* unix seconds */
     struct host *host;
     struct host_address_watch *address;
+    struct caller caller;
+    struct call_stats calls;
+    struct stage_stats stages;
+    struct instances *instances;
+    struct web *web;
 };
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);

@@ -84,6 +84,8 @@ const struct config_key config_keys[] = {
     {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "gRPC: for the zone's hosts."},
     {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
      "HTTP: for applications' reports and metrics."},
+    {"zone", "metrics_allow", CONFIG_LIST, "127.0.0.0/8 ::1", 0, 0, NULL,
+     "Addresses and networks that may read the metrics."},
     {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
      "This machine's address in the zone. Default: the private address of a real network device."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
