@@ -26,8 +26,10 @@ rpc_gateway_SOURCES = src/rpc-gateway/main.c
 rpc_gateway_LDADD = libgateway.a $(BASE_LIBS) $(MICROHTTPD_LIBS)
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_gateway_host
-TESTS += tests/unit/test_gateway_host
+check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host
+TESTS += tests/unit/test_gateway tests/unit/test_gateway_host
+tests_unit_test_gateway_SOURCES = tests/unit/test_gateway.c
+tests_unit_test_gateway_LDADD = libgateway.a $(UNIT_LIBS)
 tests_unit_test_gateway_host_SOURCES = tests/unit/test_gateway_host.c
 tests_unit_test_gateway_host_LDADD = libgateway.a $(UNIT_LIBS)
 endif
