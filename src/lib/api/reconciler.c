@@ -137,7 +137,8 @@ STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),
        S_BOOL_OPT(T, managed, "The instance has a replica on this machine."),
        S_STRING_OPT(T, problem,
                     "Why the instance's order is not followed: its name is taken by a local one, it is not "
-                    "well-formed, its action is unknown. It is kept, shown, and reported as a stage."));
+                    "well-formed, its action is unknown. It is kept, shown, and reported as a stage."),
+       S_STRINGS(T, unknown, "Names of the list that are not known here: their instances are to be sent."));
 #undef T
 #define T struct reconciler_report_in
 STRUCT(report_in, NULL, T, NULL, S_STRING(T, instance_name, NULL), S_INT_OPT(T, replica_id, NULL),

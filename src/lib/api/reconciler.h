@@ -126,8 +126,10 @@ struct reconciler_zone_in {
 };
 struct reconciler_zone_out {
     bool changed;
-    bool managed;  /* of the instance: it has a replica on this machine */
-    char *problem; /* why its order is not followed; shown, and reported as a stage */
+    bool managed;   /* of the instance: it has a replica on this machine */
+    char *problem;  /* why its order is not followed; shown, and reported as a stage */
+    char **unknown; /* names of the list that are not known here: their instances are to be sent */
+    size_t n_unknown;
 };
 struct reconciler_report_in {
     char *instance_name;

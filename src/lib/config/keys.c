@@ -29,6 +29,8 @@ const struct config_key config_keys[] = {
     {"reconciler", "retry_max", CONFIG_DURATION, "5min", 1000, DAY, NULL, "Longest pause after failures."},
     {"reconciler", "keep_packages", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: packages that no instance uses any more stay in the store."},
+    {"reconciler", "unassigned", CONFIG_CHOICE, "keep", 0, 0, "keep|stop|destroy",
+     "What becomes of an instance that the zone's answers have no more. keep: it runs on."},
 
     {"fetcher", "repositories", CONFIG_LIST, "", 0, 0, NULL,
      "Where packages come from, in order: file:///directory, http://… or https://…; the first with a match "
