@@ -6,7 +6,6 @@ import subprocess
 import time
 
 import pytest
-from lib import ground
 
 from inagent_helpers import ACTION, BUSYBOX, INAGENT, Container, specification, task, wait_until
 
@@ -152,7 +151,7 @@ def test_what_a_finished_task_left_in_the_background_lives_on(make):
     container.start([task("app", "sleep 1000 & echo $! > /home/action/pid")])
     container.wait_log("task 'app' succeeded")
     # The shell of the background is one at first, and then what it becomes.
-    ground.wait_until(lambda: ("sleep", "S") in container.processes().values(), 10, "sleep runs")
+    wait_until("sleep runs", lambda: ("sleep", "S") in container.processes().values())
     assert container.process.poll() is None
 
 
