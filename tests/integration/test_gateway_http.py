@@ -210,6 +210,17 @@ def test_metrics_without_the_others(alone):
     assert value(found, "hostlet_instances") == 0 and value(found, "hostlet_host_cpus") >= 1
 
 
+def test_what_went_while_the_reconciler_was_away(alone):
+    alone.reconciler.close()
+    ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
+    alone.reconciler = Reconciler(alone.prefix, ["web", "shop"])
+    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 2, 20, "both are there")
+    alone.reconciler.close()
+    ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
+    alone.reconciler = Reconciler(alone.prefix, ["shop"])
+    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 1, 20, "one is there")
+
+
 def test_those_who_ask_together_are_answered_together(zone_tree):
     """A scrape makes hostletd look at every process: however many ask, it does so once a second."""
     before = value(metrics(zone_tree.port), "hostlet_calls_total", protocol="varlink", service="hostletd", method="List",
