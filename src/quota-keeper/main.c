@@ -18,11 +18,10 @@ static int not_supported(struct varlink_call *call, const void *in, void *userda
     return error_set(e, ERROR_NOT_SUPPORTED, EOPNOTSUPP, "%s", REASON);
 }
 
-static const struct varlink_handlers handlers[] = {{"Ensure", not_supported},
-                                                   {"Release", not_supported},
-                                                   {"Get", not_supported},
-                                                   {"Info", not_supported},
-                                                   {NULL, NULL}};
+static const struct varlink_handlers handlers[] = {
+    {"Ensure", not_supported}, {"Release", not_supported}, {"Remove", not_supported},
+    {"Get", not_supported},    {"List", not_supported},    {"Report", not_supported},
+    {"Watch", not_supported},  {"Info", not_supported},    {NULL, NULL}};
 
 static const struct service service = {
     .name = "quota-keeper",
