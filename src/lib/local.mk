@@ -16,6 +16,9 @@ libhostlet_a_SOURCES = \
 	src/lib/varlink/stream.c src/lib/varlink/stream.h \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
 	src/lib/config/keys.c src/lib/config/value.c \
+	src/lib/apps/apps.c src/lib/apps/apps.h \
+	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
+	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
 	src/lib/topology/topology.c src/lib/topology/topology.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \

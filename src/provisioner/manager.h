@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lib/service/service.h"
-#include "provisioner/jobs.h"
+#include "lib/jobs/jobs.h"
 
 struct manager {
     const struct tree *tree; /* the context's; of the loop alone */
