@@ -21,4 +21,4 @@ quota_keeper_SOURCES = \
 	src/quota-keeper/questions.c \
 	src/quota-keeper/requests.c \
 	src/quota-keeper/watch.c
-quota_keeper_LDADD = libquota.a $(BASE_LIBS) -lpthread
+quota_keeper_LDADD = libquota.a $(BASE_LIBS) $(SECCOMP_LIBS) -lpthread

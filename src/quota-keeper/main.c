@@ -27,11 +27,17 @@ static const char *const failpoints[] = {
     NULL,
 };
 
+/* Beside what every process needs. Neither exec nor connect is among them. */
+static const char *const calls[] = {"quotactl", "quotactl_fd", "ioctl",  "getdents64", "flock",     "fsync",
+                                    "fchmod",   "fchown",      "rename", "renameat",   "renameat2", "unlink",
+                                    "unlinkat", "mkdir",       "lstat",  "stat",       NULL};
+
 static const struct service service = {
     .name = "quota-keeper",
     .interface = &quota_interface,
     .handlers = quota_handlers,
     .failpoints = failpoints,
+    .filter = SERVICE_FILTER(calls),
     .start = manager_start,
     .busy = manager_busy,
     .stop = manager_stop,

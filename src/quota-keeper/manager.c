@@ -37,6 +37,7 @@ static void recovery_done(struct job *job)
     free(j);
     m->recovered = true;
     requests_run(m);
+    questions_run(m);
     watch_arm(m);
 }
 

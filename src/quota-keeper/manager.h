@@ -10,6 +10,7 @@
 #include "quota-keeper/registry.h"
 
 struct request;
+struct question;
 
 struct watcher {
     struct watcher *next;
@@ -22,9 +23,10 @@ struct manager {
     struct registry registry;
     char *apps, *ledger_path;
     struct jobs *jobs;
-    bool recovered;           /* until then requests wait */
+    bool recovered;           /* until then everything but Info waits */
     struct request *requests; /* in the order in which they came */
     bool registering;         /* a batch is under way */
+    struct question *waiting; /* for the recovery */
     struct watcher *watchers;
     uint64_t check_usec; /* 0: no checks */
     sd_event_source *check_timer;
@@ -50,6 +52,7 @@ void requests_free(struct manager *m);
 enum question_kind { QUESTION_GET, QUESTION_LIST, QUESTION_REPORT, QUESTION_INFO, QUESTION_CHECK };
 void question_ask(struct manager *m, enum question_kind kind, struct varlink_call *call,
                   const char *container);
+void questions_run(struct manager *m);
 
 /* --- watch.c --- */
 struct quota_values;

@@ -29,9 +29,8 @@ static void explain_ext4(const struct mount *m, bool accounted, int tag_result, 
 {
     if (tag_result < 0 || !accounted) {
         *reason = xasprintf("ext4 on '%s' lacks the features 'project' and 'quota'", m->mount_point);
-        *remedy = xasprintf(
-            "unmount it, run 'tune2fs -O project,quota -Q prjquota %s', and mount it with 'prjquota'",
-            m->source);
+        *remedy = xasprintf("%s, run 'tune2fs -O project,quota -Q prjquota %s', and mount it with 'prjquota'",
+                            streq(m->mount_point, "/") ? "boot a rescue system" : "unmount it", m->source);
         return;
     }
     *reason = xasprintf("ext4 on '%s' counts per project, but is mounted without 'prjquota'", m->mount_point);

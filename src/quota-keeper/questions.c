@@ -12,6 +12,7 @@
 
 struct question {
     struct job job;
+    struct question *next; /* of those that wait */
     struct manager *manager;
     enum question_kind kind;
     struct varlink_call *call; /* NULL: nobody waits (any more) */
@@ -166,6 +167,14 @@ static void on_gone(struct varlink_call *call, void *userdata)
     q->call = NULL;
 }
 
+void questions_run(struct manager *m)
+{
+    for (struct question *q = TAKE_PTR(m->waiting), *next; q; q = next) {
+        next = q->next;
+        jobs_add(m->jobs, &q->job);
+    }
+}
+
 void question_ask(struct manager *m, enum question_kind kind, struct varlink_call *call,
                   const char *container)
 {
@@ -179,5 +188,10 @@ void question_ask(struct manager *m, enum question_kind kind, struct varlink_cal
                            .container = xstrdup_null(container)};
     if (call)
         varlink_call_on_gone(call, on_gone, q);
+    if (!m->recovered && kind != QUESTION_INFO) {
+        q->next = m->waiting;
+        m->waiting = q;
+        return;
+    }
     jobs_add(m->jobs, &q->job);
 }
