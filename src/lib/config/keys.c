@@ -84,5 +84,13 @@ const struct config_key config_keys[] = {
      "Limit of a container's writable layer, where the storage driver can; 0: none."},
     {"driver", "dns_servers", CONFIG_LIST, "", 0, 0, NULL,
      "Name servers of the containers. Default: the engine's."},
+
+    {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: this machine's faces to the network are served: the zone's calls, the applications' reports, "
+     "metrics."},
+    {"zone", "listen", CONFIG_STRING, "0.0.0.0", 0, 0, NULL, "Address that both ports listen on."},
+    {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "gRPC: for the zone's hosts."},
+    {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
+     "HTTP: for applications' reports and metrics."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };
