@@ -40,10 +40,16 @@ void manager_stop(void *userdata);
 void manager_tell(struct notes *notes);
 
 /* --- requests.c --- */
-enum request_kind { REQUEST_ENSURE, REQUEST_RELEASE, REQUEST_REMOVE, REQUEST_REMOVE_IF_GONE };
+enum request_kind {
+    REQUEST_ENSURE,
+    REQUEST_RECHECK,
+    REQUEST_RELEASE,
+    REQUEST_REMOVE,
+    REQUEST_REMOVE_IF_GONE
+};
 /* 'call' NULL: nobody waits for it. */
 void request_begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
-                   const char *container, const struct kernel_limits *limits, bool recheck);
+                   const char *container, const struct kernel_limits *limits);
 /* Starts what can be started. */
 void requests_run(struct manager *m);
 void requests_free(struct manager *m);

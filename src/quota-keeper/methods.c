@@ -28,8 +28,17 @@ static int on_ensure(struct varlink_call *call, const void *in, void *userdata, 
         r = check_pair("inodes", i->inodes_soft, i->inodes, e);
     if (r < 0)
         return r;
-    request_begin(userdata, REQUEST_ENSURE, call, i->container, &limits, i->recheck);
+    request_begin(userdata, REQUEST_ENSURE, call, i->container, &limits);
     return 0;
+}
+
+static int on_recheck(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct quota_container_in *i = in;
+    int r = apps_check_container(i->container, e);
+    if (r >= 0)
+        request_begin(userdata, REQUEST_RECHECK, call, i->container, NULL);
+    return r;
 }
 
 static int on_release(struct varlink_call *call, const void *in, void *userdata, struct error *e)
@@ -37,7 +46,7 @@ static int on_release(struct varlink_call *call, const void *in, void *userdata,
     const struct quota_container_in *i = in;
     int r = apps_check_container(i->container, e);
     if (r >= 0)
-        request_begin(userdata, REQUEST_RELEASE, call, i->container, NULL, false);
+        request_begin(userdata, REQUEST_RELEASE, call, i->container, NULL);
     return r;
 }
 
@@ -46,7 +55,7 @@ static int on_remove(struct varlink_call *call, const void *in, void *userdata, 
     const struct quota_container_in *i = in;
     int r = apps_check_container(i->container, e);
     if (r >= 0)
-        request_begin(userdata, REQUEST_REMOVE, call, i->container, NULL, false);
+        request_begin(userdata, REQUEST_REMOVE, call, i->container, NULL);
     return r;
 }
 
@@ -100,6 +109,8 @@ static int on_info(struct varlink_call *call, const void *in, void *userdata, st
     return 0;
 }
 
-const struct varlink_handlers quota_handlers[] = {
-    {"Ensure", on_ensure}, {"Release", on_release}, {"Remove", on_remove}, {"Get", on_get}, {"List", on_list},
-    {"Report", on_report}, {"Watch", on_watch},     {"Info", on_info},     {NULL, NULL}};
+const struct varlink_handlers quota_handlers[] = {{"Ensure", on_ensure},   {"Recheck", on_recheck},
+                                                  {"Release", on_release}, {"Remove", on_remove},
+                                                  {"Get", on_get},         {"List", on_list},
+                                                  {"Report", on_report},   {"Watch", on_watch},
+                                                  {"Info", on_info},       {NULL, NULL}};

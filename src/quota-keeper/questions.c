@@ -153,7 +153,7 @@ static void question_done(struct job *job)
         log_warning("cannot check the quotas: %s", q->e.message);
     for (size_t i = 0; i < q->n_gone; i++) {
         log_notice("%s has no directory any more: its project is given back", q->gone[i]);
-        request_begin(m, REQUEST_REMOVE_IF_GONE, NULL, q->gone[i], NULL, false);
+        request_begin(m, REQUEST_REMOVE_IF_GONE, NULL, q->gone[i], NULL);
     }
     if (q->kind == QUESTION_CHECK)
         watch_arm(m);

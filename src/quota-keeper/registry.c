@@ -391,6 +391,11 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
         struct op *op = ops[i];
         if (op->kind == OP_REFRESH) {
             changed = ids_changed = true;
+        } else if (op->kind == OP_KEEP) {
+            op->found = registry_get(r, op->container, &op->item);
+            op->result = op->found
+                             ? 0
+                             : error_set(&op->e, ERROR_NOT_FOUND, ENOENT, "%s has no project", op->container);
         } else if (op->kind != OP_ENSURE) {
             let_go(r, op, &changes[i]);
         } else if (opened < 0) {

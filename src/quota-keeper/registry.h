@@ -33,6 +33,7 @@ struct registry {
 
 enum op_kind {
     OP_ENSURE,
+    OP_KEEP,    /* as it is: only looks it up */
     OP_RELEASE, /* limits to 0; the id stays with the data */
     OP_REMOVE,
     OP_REFRESH, /* writes the ledger and the files as they are */

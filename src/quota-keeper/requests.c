@@ -27,7 +27,6 @@ struct request {
     enum phase phase;
     struct varlink_call *call; /* NULL: nobody waits (any more) */
     char *container;
-    bool recheck;
     struct op op;
     struct quota_values values;
     int result;
@@ -43,6 +42,16 @@ struct batch {
     struct notes notes;
 };
 
+static bool has_values(const struct request *q)
+{
+    return q->kind == REQUEST_ENSURE || q->kind == REQUEST_RECHECK;
+}
+
+static bool is_removal(const struct request *q)
+{
+    return q->kind == REQUEST_REMOVE || q->kind == REQUEST_REMOVE_IF_GONE;
+}
+
 static void request_free(struct request *q)
 {
     op_clear(&q->op);
@@ -54,7 +63,7 @@ static void request_free(struct request *q)
 static void reply(struct request *q)
 {
     struct varlink_call *call = TAKE_PTR(q->call);
-    static const char *const names[] = {"Ensure", "Release", "Remove", "giving an id back"};
+    static const char *const names[] = {"Ensure", "Recheck", "Release", "Remove", "giving an id back"};
     if (q->result < 0 && q->e.class != ERROR_NOT_FOUND && q->e.class != ERROR_NOT_SUPPORTED)
         log_warning("%s: %s", names[q->kind], q->e.message);
     if (!call)
@@ -63,7 +72,7 @@ static void reply(struct request *q)
     if (q->result < 0)
         varlink_error(call, &q->e);
     else
-        varlink_reply(call, q->kind == REQUEST_ENSURE ? &q->values : NULL);
+        varlink_reply(call, has_values(q) ? &q->values : NULL);
 }
 
 static void finish(struct request *q)
@@ -74,7 +83,7 @@ static void finish(struct request *q)
             *at = q->next;
             break;
         }
-    if (q->result >= 0 && q->kind == REQUEST_ENSURE && q->phase == PHASE_ENFORCING)
+    if (q->result >= 0 && has_values(q) && q->phase == PHASE_ENFORCING)
         watch_see(m, &q->values);
     reply(q);
     request_free(q);
@@ -90,7 +99,8 @@ static void enforce_work(struct job *job)
     struct registry *r = &q->manager->registry;
     switch (q->kind) {
     case REQUEST_ENSURE:
-        q->result = enforce_item(r, &q->op.item, q->recheck, &q->values, &q->e);
+    case REQUEST_RECHECK:
+        q->result = enforce_item(r, &q->op.item, q->kind == REQUEST_RECHECK, &q->values, &q->e);
         break;
     case REQUEST_RELEASE:
         q->result = q->op.found ? enforce_lift(r, &q->op.item, &q->e) : 0;
@@ -165,7 +175,7 @@ static void batch_done(struct job *job)
         struct request *q = b->requests[i];
         q->result = q->op.result;
         q->e = q->op.e;
-        if (q->result >= 0 && (q->kind == REQUEST_ENSURE || q->kind == REQUEST_RELEASE))
+        if (q->result >= 0 && !is_removal(q))
             enforce(q);
         else
             finish(q);
@@ -215,7 +225,8 @@ void requests_run(struct manager *m)
         next = q->next;
         if (q->phase != PHASE_WAITING || has_earlier(m, q))
             continue;
-        if (q->kind == REQUEST_ENSURE || q->kind == REQUEST_RELEASE)
+
+        if (!is_removal(q))
             q->phase = PHASE_TO_REGISTER;
         else
             unregister(q);
@@ -242,16 +253,12 @@ static int on_begun(sd_event_source *source, void *userdata)
 }
 
 void request_begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
-                   const char *container, const struct kernel_limits *limits, bool recheck)
+                   const char *container, const struct kernel_limits *limits)
 {
-    static const enum op_kind ops[] = {OP_ENSURE, OP_RELEASE, OP_REMOVE, OP_REMOVE};
+    static const enum op_kind ops[] = {OP_ENSURE, OP_KEEP, OP_RELEASE, OP_REMOVE, OP_REMOVE};
     struct request *q = xcalloc(1, sizeof *q), **last = &m->requests;
-    *q = (struct request){.manager = m,
-                          .kind = kind,
-                          .call = call,
-                          .container = xstrdup(container),
-                          .recheck = recheck,
-                          .op = {.kind = ops[kind]}};
+    *q = (struct request){
+        .manager = m, .kind = kind, .call = call, .container = xstrdup(container), .op = {.kind = ops[kind]}};
     q->op.container = q->container;
     if (limits)
         q->op.limits = *limits;

@@ -167,8 +167,7 @@ STRUCT(quota_ensure_in_schema, NULL, T, NULL,
        S_STRING(T, container, "i8k_INSTANCE_ID; its directory must be there."),
        S_INT_OPT(T, soft, "Bytes; absent is no limit."), S_INT_OPT(T, hard, "Bytes; absent is no limit."),
        S_INT_OPT(T, inodes_soft, "Absent is no limit."),
-       S_INT_OPT(T, inodes, "The hard limit; absent is none."),
-       S_BOOL_OPT(T, recheck, "Look at every file, although the directory carries its project."));
+       S_INT_OPT(T, inodes, "The hard limit; absent is none."));
 #undef T
 #define T struct quota_values
 static const struct schema_field quota_values_fields[] = {
@@ -186,7 +185,7 @@ static const struct schema_field quota_values_fields[] = {
     S_STRING_OPT(T, mount_point, NULL),
     S_STRING_OPT(T, filesystem, NULL),
     S_STRING_OPT(T, not_enforced, "Why the kernel does not hold it to the limits; absent: it does."),
-    S_INT_OPT(T, skipped, "Of Ensure: files that could not be given the project."),
+    S_INT_OPT(T, skipped, "Of Ensure and Recheck: files that could not be given the project."),
     S_END,
 };
 const struct schema_struct quota_values_schema = {"QuotaValues", sizeof(T), "Limits and use of one replica.",
@@ -250,6 +249,10 @@ static const struct varlink_method quota_methods[] = {
      "Lifts the limits, takes the project from what is left of the directory, and gives the id back. Fine if "
      "there "
      "is none."},
+    {"Recheck", VARLINK_CHANGES, &quota_container_in_schema, &quota_values_schema,
+     "Looks at every file of a replica that has a project, and gives it to those that do not carry it: the "
+     "kernel lets the owner of a file "
+     "take it out. NotFound: it has none."},
     {"Get", 0, &quota_container_in_schema, &quota_values_schema,
      "Limits and use of one replica, from the kernel. NotFound: it has no project."},
     {"List", VARLINK_MORE, NULL, &quota_list_out_schema,

@@ -111,7 +111,6 @@ struct quota_ensure_in {
     char *container;
     int64_t soft, hard;          /* bytes; 0: none */
     int64_t inodes_soft, inodes; /* 0: none; 'inodes' is the hard one */
-    bool recheck;                /* look at every file, although the directory carries its project */
 };
 struct quota_values {
     char *container;
@@ -122,7 +121,7 @@ struct quota_values {
     int level;                               /* enum quota_level */
     char *directory, *mount_point, *filesystem;
     char *not_enforced; /* why the kernel does not hold it to the limits; NULL: it does */
-    int64_t skipped;    /* of Ensure: files that could not be given the project */
+    int64_t skipped;    /* of Ensure and Recheck: files that could not be given the project */
 };
 struct quota_list_out {
     struct quota_values *quota; /* NULL: the end of the list */
