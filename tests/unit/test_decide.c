@@ -80,6 +80,7 @@ static void test_cases(void **state)
     adopted.adopted = true;
     in = input(&adopted, &none);
     in.applied_revision = 2;
+    in.quota_set = true;
     assert_int_equal(decide(&in), STEP_SETTLED);
     in.drifted = true;
     assert_int_equal(decide(&in), STEP_HOLD);
