@@ -147,7 +147,10 @@ static int linux_write_tag(const struct kernel *k, int fd, const struct kernel_t
     return ioctl(fd, FS_IOC_FSSETXATTR, &attributes) < 0 ? -errno : 0;
 }
 
+static const char *const filesystems[] = {"xfs", "ext4", NULL};
+
 const struct kernel kernel_linux = {
+    .filesystems = filesystems,
     .state = linux_state,
     .get = linux_get,
     .next = linux_next,

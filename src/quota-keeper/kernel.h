@@ -38,6 +38,8 @@ struct kernel {
      * filesystem has no place for it. */
     int (*read_tag)(const struct kernel *k, int fd, struct kernel_tag *ret);
     int (*write_tag)(const struct kernel *k, int fd, const struct kernel_tag *tag);
+    const char *const
+        *filesystems; /* by type, those that it can do it on; ends with NULL. NULL: all of them */
     void *userdata;
 };
 

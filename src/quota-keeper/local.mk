@@ -22,3 +22,12 @@ quota_keeper_SOURCES = \
 	src/quota-keeper/requests.c \
 	src/quota-keeper/watch.c
 quota_keeper_LDADD = libquota.a $(BASE_LIBS) $(SECCOMP_LIBS) -lpthread
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_quota tests/unit/test_quota_keeping
+TESTS += tests/unit/test_quota tests/unit/test_quota_keeping
+tests_unit_test_quota_SOURCES = tests/unit/test_quota.c
+tests_unit_test_quota_LDADD = libquota.a $(UNIT_LIBS) -lpthread
+tests_unit_test_quota_keeping_SOURCES = tests/unit/test_quota_keeping.c
+tests_unit_test_quota_keeping_LDADD = libquota.a $(UNIT_LIBS) -lpthread
+endif

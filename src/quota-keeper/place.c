@@ -37,29 +37,44 @@ static void explain_ext4(const struct mount *m, bool accounted, int tag_result, 
     *remedy = xasprintf("add 'prjquota' to its options in /etc/fstab, and mount it again");
 }
 
-void filesystem_explain(const struct mount *m, int state_result, const struct kernel_state *state,
-                        int tag_result, char **ret_reason, char **ret_remedy)
+static bool is_known(const struct kernel *kernel, const char *type)
 {
-    bool accounted = state_result == 0 && state->accounted, enforced = accounted && state->enforced;
-    bool xfs = streq(m->type, "xfs"), ext4 = streq(m->type, "ext4");
+    for (const char *const *f = kernel->filesystems; f; f++) {
+        if (!*f)
+            return false;
+        if (streq(*f, type))
+            return true;
+    }
+    return true;
+}
+
+/* What the system calls answer where there simply are no quotas. */
+static bool means_none(int r)
+{
+    return r == -ENOSYS || r == -ESRCH || r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY;
+}
+
+void filesystem_explain(const struct kernel *kernel, const struct mount *m, int state_result,
+                        const struct kernel_state *state, int tag_result, char **ret_reason,
+                        char **ret_remedy)
+{
+    bool known = is_known(kernel, m->type), accounted = state_result == 0 && state->accounted;
     *ret_reason = *ret_remedy = NULL;
-    if ((xfs || ext4) && enforced && tag_result == 0)
+    if (known && accounted && state->enforced && tag_result == 0)
         return;
-    if ((xfs || ext4) && state_result < 0 && state_result != -ENOSYS && state_result != -ESRCH &&
-        state_result != -EOPNOTSUPP && state_result != -EINVAL) {
+    if (known && state_result < 0 && !means_none(state_result)) {
         *ret_reason = xasprintf("the quotas of %s on '%s' cannot be read: %s", m->type, m->mount_point,
                                 strerror(-state_result));
         *ret_remedy = xstrdup("quota-keeper needs CAP_SYS_ADMIN, and a kernel with CONFIG_QUOTA");
-    } else if (xfs) {
+    } else if (known && streq(m->type, "xfs")) {
         explain_xfs(m, accounted, ret_reason, ret_remedy);
-    } else if (ext4) {
+    } else if (known && streq(m->type, "ext4")) {
         explain_ext4(m, accounted, tag_result, ret_reason, ret_remedy);
     } else {
         *ret_reason = xasprintf("'%s' is %s, which has no project quotas that hostlet can use",
                                 m->mount_point, m->type);
-        *ret_remedy =
-            xstrdup("put 'app_path' on XFS mounted with 'prjquota', or on ext4 with the features 'project' "
-                    "and 'quota'");
+        *ret_remedy = xstrdup("put 'app_path' on XFS mounted with 'prjquota', or on ext4 with the features "
+                              "'project' and 'quota'");
     }
 }
 
@@ -109,8 +124,8 @@ static const struct filesystem *find_filesystem(struct places *places, int fd, s
     struct filesystem *f = xcalloc(1, sizeof *f);
     f->mount = mount;
     int state = places->kernel->state(places->kernel, fd, &f->state);
-    filesystem_explain(&f->mount, state, &f->state, places->kernel->read_tag(places->kernel, fd, &tag),
-                       &f->reason, &f->remedy);
+    filesystem_explain(places->kernel, &f->mount, state, &f->state,
+                       places->kernel->read_tag(places->kernel, fd, &tag), &f->reason, &f->remedy);
     places->filesystems = xrealloc(places->filesystems, places->n_filesystems + 1, sizeof f);
     places->filesystems[places->n_filesystems++] = f;
     return f;

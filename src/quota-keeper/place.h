@@ -46,5 +46,6 @@ int place_check_enforced(const struct place *place, struct error *e);
 
 /* Why a filesystem does not enforce limits, and what would make it: both allocated, or both NULL where it does. 'state_result' is
  * what reading the state said (0 or negative errno), 'tag_result' the same for a directory's project. */
-void filesystem_explain(const struct mount *mount, int state_result, const struct kernel_state *state,
-                        int tag_result, char **ret_reason, char **ret_remedy);
+void filesystem_explain(const struct kernel *kernel, const struct mount *mount, int state_result,
+                        const struct kernel_state *state, int tag_result, char **ret_reason,
+                        char **ret_remedy);
