@@ -35,6 +35,10 @@ include src/lib/app/local.mk
 include src/lib/logs/local.mk
 
 if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_filter
+TESTS += tests/unit/test_filter
+tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
+tests_unit_test_filter_LDADD = $(UNIT_LIBS) $(SECCOMP_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_remove_tree
 TESTS += tests/unit/test_remove_tree
 tests_unit_test_remove_tree_SOURCES = tests/unit/test_remove_tree.c

@@ -210,6 +210,7 @@ void recovery_run(struct registry *r, struct notes *notes)
             look_at(&v, &entries[i]);
     apps_list_free(entries, n);
     drop_gone(&v);
+    registry_see(r, &v.places);
     places_close(&v.places);
     /* The files in /etc are looked at in any case: whoever was killed may have left something beside them. */
     if (r->ledger.n > 0 || v.changed || torn)

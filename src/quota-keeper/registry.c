@@ -196,6 +196,13 @@ static int lock_machine(const struct registry *r, struct error *e)
     }
 }
 
+void registry_see(struct registry *r, const struct places *places)
+{
+    for (size_t i = 0; i < places->n_filesystems; i++)
+        r->has_quotas |= places->filesystems[i]->state.accounted;
+}
+
+/* Ids that others have by name, from the two files. Ids of our own directories are not among them. */
 void registry_read_others(const struct registry *r, struct id_set *others)
 {
     _cleanup_free_ char *projects = NULL, *projid = NULL, *path = xasprintf("%s/projects", r->etc),
@@ -240,7 +247,7 @@ static int write_files(struct registry *r, const struct id_set *gone, struct err
     size_t n;
     struct ledger_item *items = registry_items(r, &n);
     _cleanup_free_ struct projects_entry *entries = xcalloc(n + 1, sizeof *entries);
-    struct projects p = {.apps = r->apps, .entries = entries, .n = n, .ids = *gone};
+    struct projects p = {.apps = r->apps, .entries = entries, .n = r->has_quotas ? n : 0, .ids = *gone};
     for (size_t i = 0; i < n; i++) {
         entries[i] = (struct projects_entry){items[i].name, items[i].id, !items[i].released};
         id_set_add(&p.ids, items[i].id);
@@ -410,8 +417,10 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
         if (op->kind == OP_REMOVE && op->found)
             id_set_add(&gone, op->item.id);
     }
-    if (opened >= 0)
+    if (opened >= 0) {
+        registry_see(r, &places);
         places_close(&places);
+    }
     if (!changed)
         return;
     if (ids_changed && failpoint("registry.allocated") >= 0 && write_files(r, &gone, &e) < 0)

@@ -28,7 +28,8 @@ struct registry {
 
     pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */
     struct ledger ledger;
-    bool unusable; /* what was on disk: it is being made anew */
+    bool unusable;   /* what was on disk: it is being made anew */
+    bool has_quotas; /* some filesystem counts by project: only then the files in /etc have lines of ours */
 };
 
 enum op_kind {
@@ -61,6 +62,9 @@ int registry_load(struct registry *r, struct notes *notes, struct error *e);
 void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);
 
 size_t registry_count(struct registry *r);
+/* Looks at the filesystems that a piece of work has seen. */
+void registry_see(struct registry *r, const struct places *places);
+
 /* A copy of an item (strings are the caller's: registry_item_clear), or false. */
 bool registry_get(struct registry *r, const char *container, struct ledger_item *ret);
 /* Copies of all, in the order of their names. */

@@ -756,6 +756,25 @@ static void test_two_directories_with_one_project(void **state)
     assert_tag(t, "i8k_two_0", 101);
 }
 
+static void test_without_quotas_the_files_in_etc_are_left_alone(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    static const char ledger[] = "{\"items\":[{\"id\":100,\"name\":\"i8k_web_0\",\"hard\":5}]}";
+    make_directory(t, "i8k_web_0");
+    assert_int_equal(replace_file(t->ledger, ledger, strlen(ledger), 0644, NULL), 0);
+    t->world->off = true;
+    start_again(t, &notes);
+    notes_clear(&notes);
+    assert_int_equal(registry_count(&t->r), 1);
+    assert_null(content(t->etc, "projects"));
+    t->world->off = false;
+    start_again(t, &notes);
+    notes_clear(&notes);
+    _cleanup_free_ char *projects = content(t->etc, "projects");
+    assert_non_null(strstr(projects, "100:"));
+}
+
 static void test_limits_come_back_from_the_ledger(void **state)
 {
     struct tree_of_test *t = *state;
@@ -918,6 +937,7 @@ int main(void)
         QUOTA_TEST(test_a_lost_ledger_is_made_anew),
         QUOTA_TEST(test_an_older_ledger_gives_way_to_the_directories),
         QUOTA_TEST(test_two_directories_with_one_project),
+        QUOTA_TEST(test_without_quotas_the_files_in_etc_are_left_alone),
         QUOTA_TEST(test_limits_come_back_from_the_ledger),
         QUOTA_TEST(test_an_inherited_project_is_not_ours),
         QUOTA_TEST(test_what_is_gone_is_given_back_once_nothing_is_charged),
