@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from gateway_helpers import SECRET, STATUS, Connection, Reconciler, ask, curl, gateway, get, post, zone_settings
 from lib import ground
 from lib.apps import manifest
-from lib.fakes import Hangup, Refusal
+from lib.fakes import FakeService, Hangup, Refusal
 from lib.services import all_services, supervise, wait_for
 from lib.tree import VARIANT
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -194,6 +195,7 @@ def test_metrics_of_a_tree(zone_tree):
     assert value(found, "hostlet_instances") == 1 and value(found, "hostlet_instances_settled") == 1
     assert value(found, "hostlet_stage_duration_seconds_count", stage="container_start") == 2
     assert value(found, "hostlet_calls_total", protocol="varlink", service="reconciler", method="List", outcome="ok") >= 1
+    assert value(found, "hostlet_calls_total", protocol="varlink", service="quota-keeper", method="List", outcome="ok") >= 1
     assert value(found, "hostlet_calls_total", protocol="http", service="rpc-gateway", method="/readyz", outcome="200") >= 1
     assert value(found, "hostlet_http_connections") == 1
     assert 0 < value(found, "hostlet_host_memory_bytes", kind="available") < value(found, "hostlet_host_memory_bytes", kind="total")
@@ -208,6 +210,38 @@ def test_metrics_without_the_others(alone):
     found = metrics(alone.port)
     assert not any(name.startswith("hostlet_service_") for name, _ in found)
     assert value(found, "hostlet_instances") == 0 and value(found, "hostlet_host_cpus") >= 1
+
+
+def test_quotas_and_a_process_that_hangs(alone):
+    """What answers is shown; what does not within two seconds is left out."""
+    never = threading.Event()
+
+    def list_quotas(_):
+        yield {"quota": {"container": "i8k_web_0", "project": 100, "hard": 1000, "used": 10, "used_inodes": 3, "level": "below"}}
+        yield {"quota": {"container": "i8k_web_1", "project": 101, "used": 20, "level": "below", "not_enforced": "no quotas"}}
+        yield {}
+
+    def hang(_):
+        never.wait(60)
+        return {}
+    quotas = FakeService(alone.prefix, "quota-keeper", {"List": list_quotas})
+    supervisor = FakeService(alone.prefix, "supervisor", {"List": hang})
+    for service in (quotas, supervisor):
+        service.path.chmod(0o666)
+    try:
+        started = time.monotonic()
+        found = metrics(alone.port)
+        assert 1.5 < time.monotonic() - started < 5
+        assert value(found, "hostlet_quota_used_bytes", container="i8k_web_0") == 10
+        assert value(found, "hostlet_quota_limit_bytes", container="i8k_web_0") == 1000
+        assert value(found, "hostlet_quota_limit_bytes", container="i8k_web_1") is None
+        assert value(found, "hostlet_quota_enforced", container="i8k_web_1") == 0
+        assert value(found, "hostlet_quota_used_inodes", container="i8k_web_0") == 3
+        assert not any(name.startswith("hostlet_service_") for name, _ in found)
+    finally:
+        never.set()
+        quotas.close()
+        supervisor.close()
 
 
 def test_what_went_while_the_reconciler_was_away(alone):
