@@ -10,6 +10,12 @@
 #include "rpc-gateway/manager.h"
 #include "rpc-gateway/methods.h"
 
+static const char *const failpoints[] = {
+    "report.received", /* an agent's report was read, and not passed on yet */
+    "report.judged",   /* the reconciler has it, and the agent does not know */
+    NULL,
+};
+
 static int start(struct service_context *context, struct error *e)
 {
     struct manager *m = NULL;
@@ -28,6 +34,7 @@ static const struct service service = {
     .name = "rpc-gateway",
     .interface = &gateway_interface,
     .handlers = gateway_handlers,
+    .failpoints = failpoints,
     .start = start,
     .stop = stop,
 };

@@ -1,10 +1,12 @@
 /* What is served over HTTP; see web.h. */
 #include "rpc-gateway/web.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "rpc-gateway/agent_report.h"
 
@@ -47,6 +49,11 @@ static void on_report_answer(const void *out, bool continues, const struct error
 {
     (void)out, (void)continues;
     struct report *r = userdata;
+    struct error failure = ERROR_INIT;
+    if (failpoint("report.judged") < 0) {
+        error_fail(&failure, EIO, "the test wants it");
+        e = &failure;
+    }
     answer_report(r->request, e);
     free(r);
 }
@@ -85,6 +92,8 @@ static void on_report(struct http_request *request, void *userdata)
     case AGENT_REPORT_OK:
         break;
     }
+    if (failpoint("report.received") < 0)
+        secret = NULL;
     if (may_be_secret(secret)) {
         struct report *r = xcalloc(1, sizeof *r);
         in.secret = xstrdup(secret);

@@ -13,11 +13,16 @@ WAIT_FOR = "while [ ! -e /home/action/go ]; do sleep 0.1; done"
 
 
 @pytest.fixture
-def app(make_tree, docker_settings, dockerd, engine):
+def failpoint():
+    return None
+
+
+@pytest.fixture
+def app(failpoint, make_tree, docker_settings, dockerd, engine):
     """An instance of a zone, in a tree whose containers reach its gateway by their bridge."""
     settings = {**docker_settings, "zone": zone_settings()["zone"],
                 "reconciler": {"probation": "300ms", "retry_min": "100ms", "retry_max": "500ms"}}
-    tree = make_tree(settings).start()
+    tree = make_tree(settings).start(failpoint=failpoint)
     tree.port = settings["zone"]["http_port"]
     shown = subprocess.run(["ip", "-4", "-o", "address", "show", "dev", dockerd.bridge], capture_output=True, text=True, check=True)
     address = re.search(r"inet ([0-9.]+)/", shown.stdout)[1]
@@ -139,3 +144,14 @@ def test_a_secret_is_good_for_its_own_replica_alone(app):
     assert post(app.tree.port, report, app.secret(0))[0] == 401
     assert post(app.tree.port, {**report, "replica_id": 2}, app.secret(1))[0] == 401
     assert post(app.tree.port, {**report, "instance_name": "nobody"}, app.secret(1))[0] == 401
+
+
+@pytest.mark.failpoints
+@pytest.mark.parametrize("failpoint", [f"{name}@2:{action}" for name in ("report.received", "report.judged")
+                                       for action in ("kill", "error")])
+def test_a_report_that_was_cut_off_comes_again(app, failpoint):
+    app.put(1, image=images.BUSYBOX, **tasks(WAIT_FOR))
+    told(app, "task_run", "running", "1/1 tasks running", timeout=25)
+    (home(app) / "go").touch()
+    told(app, "task_run", "success", "1/1 tasks done", timeout=25)
+    assert app.tree.failpoint_taken(failpoint.partition("@")[0])

@@ -83,7 +83,7 @@ static struct peer peer_of(const char *text)
 {
     struct sockaddr_in four = {.sin_family = AF_INET};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-    struct peer peer;
+    struct peer peer = {.address = IN6ADDR_ANY_INIT};
     if (inet_pton(AF_INET, text, &four.sin_addr) == 1)
         peer_from_socket((const struct sockaddr *)&four, &peer);
     else if (inet_pton(AF_INET6, text, &six.sin6_addr) == 1)
