@@ -17,6 +17,8 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
         e = NULL;
     else if (!e && docker_read_container(body, job->d->settings->tree_id, &c, &own) < 0)
         docker_set_state(job->d, DRIVER_RUNTIME_DOWN, e = &own);
+    if (c)
+        container_complete(job->d->settings, c);
     struct runtime_result result = {.container = c};
     job->answer(&result, e, job->userdata);
     c = result.container;
@@ -64,6 +66,7 @@ static void on_listed_one(struct docker_call *call, json_t *body, const struct e
         return;
     }
     if (c) {
+        container_complete(job->head.d->settings, c);
         struct runtime_result result = {.container = c, .more = true};
         job->head.answer(&result, NULL, job->head.userdata);
         c = result.container;

@@ -97,8 +97,12 @@ static void on_ended(struct docker_call *call, json_t *body, const struct error 
 static void events_begin(struct docker_events *s)
 {
     s->retry = sd_event_source_disable_unref(s->retry);
-    _cleanup_free_ char *filters =
-        xasprintf("{\"type\":[\"container\"],\"label\":[\"" LABEL_TREE "=%s\"]}", s->d->settings->tree_id);
+    /* What was adopted carries no label. Events of others with names of our form are hints too, and inspection is truth. */
+    _cleanup_free_ char *label =
+        s->d->settings->adoption.n_containers > 0
+            ? xstrdup("")
+            : xasprintf(",\"label\":[\"" LABEL_TREE "=%s\"]", s->d->settings->tree_id);
+    _cleanup_free_ char *filters = xasprintf("{\"type\":[\"container\"]%s}", label);
     _cleanup_free_ char *escaped = docker_escape(filters), *path = xasprintf("/events?filters=%s", escaped);
     s->lines = (struct lines){.max = LINE_MAX_BYTES};
     struct docker_ask ask = {

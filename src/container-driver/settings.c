@@ -21,13 +21,16 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .log_max_size = config_number(config, "driver", "log_max_size"),
         .log_max_file = config_number(config, "driver", "log_max_file"),
         .layer_size = config_number(config, "driver", "layer_size"),
+        .lxcfs = config_bool(config, "driver", "lxcfs"),
+        .lxcfs_path = xstrdup(config_string(config, "driver", "lxcfs_path")),
     };
     _cleanup_free_ char *servers = xstrdup(config_string(config, "driver", "dns_servers"));
     char *rest = servers;
     for (char *word; (word = strsep(&rest, " \t\n"));)
         if (*word)
             schema_append_string(&ret->dns, &ret->n_dns, word);
-    return 0;
+    _cleanup_free_ char *state = tree_state(tree, "driver");
+    return adoption_load(state, &ret->adoption, e);
 }
 
 void settings_done(struct settings *s)
@@ -40,5 +43,7 @@ void settings_done(struct settings *s)
     for (size_t i = 0; i < s->n_dns; i++)
         free(s->dns[i]);
     free(s->dns);
+    free(s->lxcfs_path);
+    adoption_done(&s->adoption);
     *s = (struct settings){0};
 }

@@ -1,6 +1,7 @@
 /* What the driver was configured with: section [driver] of hostlet.conf, and the places of the tree. */
 #pragma once
 
+#include "container-driver/adoption.h"
 #include "lib/config/config.h"
 
 struct settings {
@@ -13,6 +14,9 @@ struct settings {
     int64_t layer_size; /* bytes; 0: writable layers are not limited */
     char **dns;
     size_t n_dns;
+    bool lxcfs; /* wanted, where it runs */
+    char *lxcfs_path;
+    struct adoption adoption;
     bool was_root; /* at the start: the next start can take another group of the socket */
 };
 

@@ -166,7 +166,8 @@ enum step decide(const struct decision_input *in)
         enum step ready = make_ready(in);
         return ready == STEP_SETTLED ? STEP_CREATE : ready;
     }
-    bool matches = in->current->revision == in->target_revision && !in->drifted &&
-                   (!in->target_config || streq_null(in->current->config, in->target_config));
+    bool matches =
+        in->current->revision == in->target_revision && !in->drifted &&
+        (in->current->adopted || !in->target_config || streq_null(in->current->config, in->target_config));
     return matches ? decide_current(in) : decide_switch(in);
 }

@@ -167,6 +167,8 @@ void replica_set_state(struct replica *replica, enum replica_state state);
 void replica_retry_later(struct replica *replica, const struct error *e);
 void replica_forget_failure(struct replica *replica);
 int64_t replica_target_revision(const struct replica *replica);
+/* Whether the current container was made from what is wanted, or nobody knows from what: if it differs, it has drifted. */
+bool replica_made_as_ordered(const struct replica *replica);
 uint64_t replica_probation_msec(const struct replica *replica);
 
 /* steps.c */
@@ -189,6 +191,8 @@ struct port_list {
 };
 /* The host ports that a container of this revision has. */
 struct port_list replica_ports(const struct replica *replica, int64_t revision);
+const char *replica_vpc_ipv4(const struct replica *replica,
+                             const struct record_revision *revision); /* or NULL */
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
 /* Hash of what a container is made from; 'image' may be NULL. The caller frees. */

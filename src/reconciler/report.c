@@ -71,6 +71,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->next_retry = (int64_t)r->next_retry;
     to->quota = xstrdup_null(r->record->quota);
     to->unassigned = r->record->unassigned;
+    to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
     for (size_t i = 0; i < r->record->n_ports; i++)
         schema_copy(&app_service_port_schema, r->record->ports[i],
                     schema_append(&to->ports, &to->n_ports, sizeof(struct app_service_port)));

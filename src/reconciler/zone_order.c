@@ -55,6 +55,7 @@ void zone_assign_replicas(struct record *record, const struct app_manifest *mani
         struct record_replica *r =
             record_find_replica(record, wish->id) ?: record_add_replica(record, wish->id);
         set_ports(r, wish, manifest->app->spec);
+        set_string(&r->vpc_ipv4, wish->vpc_ipv4 && *wish->vpc_ipv4 ? wish->vpc_ipv4 : NULL);
     }
 }
 

@@ -11,10 +11,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from lib import ground, images, packages  # noqa: E402
 from lib.dockerd import Dockerd  # noqa: E402
+from lib.lxcfs import Lxcfs  # noqa: E402
 from lib.nginx import Nginx  # noqa: E402
 from lib.registry import Registry  # noqa: E402
 from lib.services import Services  # noqa: E402
 from lib.tree import Tree  # noqa: E402
+from lib.zone import Vpc  # noqa: E402
 
 TEST_LIMIT = 180  # seconds; a test may ask for more by @pytest.mark.limit(N)
 
@@ -210,3 +212,28 @@ def start(make_tree, services):
     def go(settings=None, name="tree", environment=None, **options):
         return make_tree(settings, name, environment).start(arguments=services.arguments, **options)
     return go
+
+
+# What a zone brings
+
+@pytest.fixture
+def vpc(dockerd, engine, request):
+    """A free private network for a zone's containers on the private daemon: 'vpc(n)' is an address in it, 'vpc.cidr' itself.
+    Docker's network is removed afterwards, since its bridge would stay."""
+    network = Vpc()
+    yield network
+    for tree in getattr(request.node, "hostlet_trees", []):
+        tree.stop()
+    dockerd.remove_containers()
+    network.remove(engine)
+
+
+@pytest.fixture
+def lxcfs(place):
+    """A real lxcfs, mounted for this test; skipped where it cannot run."""
+    server = Lxcfs(place / "lxcfs")
+    problem = server.start()
+    if problem:
+        pytest.skip(f"lxcfs cannot run here: {problem}")
+    yield server
+    server.stop()

@@ -79,5 +79,8 @@ const struct config_key config_keys[] = {
      "Limit of a container's writable layer, where the storage driver can; 0: none."},
     {"driver", "dns_servers", CONFIG_LIST, "", 0, 0, NULL,
      "Name servers of the containers. Default: the engine's."},
+    {"driver", "lxcfs", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: where lxcfs runs, containers see their own limits in /proc instead of the machine's."},
+    {"driver", "lxcfs_path", CONFIG_PATH, "/var/lib/lxcfs", 0, 0, NULL, "Where lxcfs is mounted."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };
