@@ -75,6 +75,7 @@ static void read_labels(struct reading *r, json_t *answer, const char *tree_id, 
     c->config = xstrdup_null(read_string(r, labels, LABEL_CONFIG));
     if (!revision || parse_int64(revision, 0, INT64_MAX, &c->revision) < 0)
         c->revision = 0;
+    c->tree = c->ours ? NULL : xstrdup_null(tree);
     c->owner = c->ours ? NULL : runtime_describe_owner(tree, read_string(r, labels, LABEL_NAME), c->image);
 }
 
@@ -98,7 +99,7 @@ static void read_lxcfs(struct reading *r, json_t *answer, struct driver_containe
 
 void container_complete(const struct settings *settings, struct driver_container *c)
 {
-    adoption_apply(&settings->adoption, c);
+    adopted_claim(settings->adopted, c);
     c->lxcfs_differs = c->lxcfs != lxcfs_available(settings);
 }
 

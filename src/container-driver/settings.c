@@ -24,17 +24,23 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .lxcfs = config_bool(config, "driver", "lxcfs"),
         .lxcfs_path = xstrdup(config_string(config, "driver", "lxcfs_path")),
     };
+    _cleanup_free_ char *state = tree_state(tree, "driver"), *ledger = xasprintf("%s/adopted.json", state);
+    r = adopted_load(ledger, &ret->adopted, e);
+    if (r < 0) {
+        settings_done(ret);
+        return r;
+    }
     _cleanup_free_ char *servers = xstrdup(config_string(config, "driver", "dns_servers"));
     char *rest = servers;
     for (char *word; (word = strsep(&rest, " \t\n"));)
         if (*word)
             schema_append_string(&ret->dns, &ret->n_dns, word);
-    _cleanup_free_ char *state = tree_state(tree, "driver");
-    return adoption_load(state, &ret->adoption, e);
+    return 0;
 }
 
 void settings_done(struct settings *s)
 {
+    adopted_free(s->adopted);
     free(s->tree_id);
     free(s->apps);
     free(s->ipk_install);
@@ -44,6 +50,5 @@ void settings_done(struct settings *s)
         free(s->dns[i]);
     free(s->dns);
     free(s->lxcfs_path);
-    adoption_done(&s->adoption);
     *s = (struct settings){0};
 }

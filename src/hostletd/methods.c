@@ -50,6 +50,7 @@ static struct supervisor_service describe(const struct service *s, bool with_mem
         .last_exit = s->last_exit,
         .memory = with_memory && s->pid ? read_memory(s->pid) : 0,
         .on_demand = s->conf->start == START_DEMAND,
+        .disabled = !service_is_enabled(s),
     };
 }
 
@@ -144,13 +145,17 @@ static void wait_until(struct varlink_call *call, struct service *s, bool up)
     }
 }
 
-static int find(struct manager *m, const struct supervisor_name_in *in, struct service **ret, struct error *e)
+static int find(struct manager *m, const struct supervisor_name_in *in, bool starting, struct service **ret,
+                struct error *e)
 {
     if (m->ending)
         return error_retry(e, ESHUTDOWN, "the tree is stopping");
     struct service *s = manager_find(m, in->name);
     if (!s || s->removed)
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no service '%s'", in->name);
+    if (starting && !service_is_enabled(s))
+        return error_refuse(e, EINVAL, "service '%s' is not enabled: hostlet.conf says no to %s", in->name,
+                            s->conf->enabled);
     *ret = s;
     return 0;
 }
@@ -158,7 +163,7 @@ static int find(struct manager *m, const struct supervisor_name_in *in, struct s
 static int on_start(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct service *s;
-    int r = find(userdata, in, &s, e);
+    int r = find(userdata, in, true, &s, e);
     if (r < 0)
         return r;
     manager_want(userdata, s);
@@ -169,7 +174,7 @@ static int on_start(struct varlink_call *call, const void *in, void *userdata, s
 static int on_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct service *s;
-    int r = find(userdata, in, &s, e);
+    int r = find(userdata, in, false, &s, e);
     if (r < 0)
         return r;
     manager_unwant(userdata, s);
@@ -180,7 +185,7 @@ static int on_stop(struct varlink_call *call, const void *in, void *userdata, st
 static int on_restart(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct service *s;
-    int r = find(userdata, in, &s, e);
+    int r = find(userdata, in, true, &s, e);
     if (r < 0)
         return r;
     if (s->wanted)

@@ -166,8 +166,9 @@ enum step decide(const struct decision_input *in)
         enum step ready = make_ready(in);
         return ready == STEP_SETTLED ? STEP_CREATE : ready;
     }
-    bool matches =
-        in->current->revision == in->target_revision && !in->drifted &&
-        (in->current->adopted || !in->target_config || streq_null(in->current->config, in->target_config));
+    /* What the agent before us made is not held against what we would have made. */
+    bool compared = in->target_config && !in->current->adopted;
+    bool matches = in->current->revision == in->target_revision && !in->drifted &&
+                   (!compared || streq_null(in->current->config, in->target_config));
     return matches ? decide_current(in) : decide_switch(in);
 }

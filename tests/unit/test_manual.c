@@ -99,6 +99,8 @@ static const struct {
     {"capabilities", "CAP_CHOWN"},
     {"network", "no"},
     {"socket", "one"},
+    {"tcp", "zone.peer_port zone.http_port"},
+    {"enabled", "zone.enable"},
     {"peers", "root"},
     {"needs", ""},
     {"start", "demand"},

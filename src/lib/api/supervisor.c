@@ -24,6 +24,7 @@ static const struct schema_field service_fields[] = {
     S_STRING_OPT(T, last_exit, "exit N or signal NAME."),
     S_INT_OPT(T, memory, "Proportional set size in bytes."),
     S_BOOL_OPT(T, on_demand, NULL),
+    S_BOOL_OPT(T, disabled, "hostlet.conf does not let it run."),
     S_END,
 };
 static const struct schema_struct service_schema = {"Service", sizeof(T), "A service of the tree.",

@@ -244,6 +244,16 @@ bool config_has_section(const char *section)
     return false;
 }
 
+const struct config_key *config_find_key(const char *dotted)
+{
+    for (const struct config_key *key = config_keys; key->section; key++) {
+        const char *name = after_prefix(dotted, key->section);
+        if (name && *name == '.' && streq(name + 1, key->name))
+            return key;
+    }
+    return NULL;
+}
+
 char *config_section_text(const struct config *config, const char *section)
 {
     char *text = NULL;

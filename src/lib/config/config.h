@@ -47,6 +47,9 @@ void config_range(const struct config *config, const char *section, const char *
 
 bool config_has_section(const char *section);
 
+/* The row of "SECTION.KEY" in the table, as service.conf names keys; NULL: there is none. */
+const struct config_key *config_find_key(const char *dotted);
+
 /* One value checked: for service.conf, manifests and flags that use the same forms. */
 int parse_duration(const char *text, uint64_t *ret_usec);
 int parse_size(const char *text, int64_t *ret_bytes);

@@ -82,5 +82,13 @@ const struct config_key config_keys[] = {
     {"driver", "lxcfs", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: where lxcfs runs, containers see their own limits in /proc instead of the machine's."},
     {"driver", "lxcfs_path", CONFIG_PATH, "/var/lib/lxcfs", 0, 0, NULL, "Where lxcfs is mounted."},
+
+    {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: this machine's faces to the network are served: the zone's calls, the applications' reports, "
+     "metrics."},
+    {"zone", "listen", CONFIG_STRING, "0.0.0.0", 0, 0, NULL, "Address that both ports listen on."},
+    {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "gRPC: for the zone's hosts."},
+    {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
+     "HTTP: for applications' reports and metrics."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };

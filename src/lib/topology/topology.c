@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/config/config.h"
 #include "lib/config/ini.h"
 
 struct reading {
@@ -40,6 +39,8 @@ void service_conf_free(struct service_conf *conf)
     free(conf->group_ids);
     free_strings(conf->capabilities, conf->n_capabilities);
     free(conf->socket);
+    free_strings(conf->tcp, conf->n_tcp);
+    free(conf->enabled);
     for (size_t i = 0; conf->peer_methods && i < conf->n_peers; i++) {
         for (char **m = conf->peer_methods[i]; m && *m; m++)
             free(*m);
@@ -75,17 +76,16 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
     struct {
         const char *key;
         char **to;
-    } const strings[] = {{"description", &c->description},
-                         {"exec", &c->exec},
-                         {"user", &c->user},
-                         {"group", &c->group},
-                         {"socket", &c->socket}};
+    } const strings[] = {
+        {"description", &c->description}, {"exec", &c->exec},      {"user", &c->user}, {"group", &c->group},
+        {"socket", &c->socket},           {"enabled", &c->enabled}};
     struct {
         const char *key;
         char ***to;
         size_t *n;
     } const lists[] = {{"groups", &c->groups, &c->n_groups},
                        {"capabilities", &c->capabilities, &c->n_capabilities},
+                       {"tcp", &c->tcp, &c->n_tcp},
                        {"peers", &c->peers, &c->n_peers},
                        {"needs", &c->needs, &c->n_needs},
                        {"config_sections", &c->config_sections, &c->n_config_sections}};
@@ -192,6 +192,32 @@ static int resolve_names(struct service_conf *c, const char *path, struct error 
     return r;
 }
 
+static bool names_key(const char *dotted, enum config_type type)
+{
+    const struct config_key *key = config_find_key(dotted);
+    return key && key->type == type;
+}
+
+static int check_keys(const struct service_conf *c, const char *path, struct error *e)
+{
+    if (c->enabled && !names_key(c->enabled, CONFIG_BOOL))
+        return error_refuse(e, EINVAL, "%s: enabled: hostlet.conf has no key '%s' that is yes or no", path,
+                            c->enabled);
+    if (c->n_tcp > SERVICE_TCP_MAX)
+        return error_refuse(e, EINVAL, "%s: tcp: more than %d ports", path, SERVICE_TCP_MAX);
+    if (c->n_tcp > 0 && !c->socket)
+        return error_refuse(e, EINVAL, "%s: 'tcp' needs a 'socket'", path);
+    for (size_t i = 0; i < c->n_tcp; i++) {
+        const struct config_key *key = config_find_key(c->tcp[i]);
+        _cleanup_free_ char *listen = key ? xasprintf("%s.listen", key->section) : NULL;
+        if (!key || key->type != CONFIG_NUMBER || !names_key(listen, CONFIG_STRING))
+            return error_refuse(e, EINVAL,
+                                "%s: tcp: hostlet.conf has no port '%s' in a section with 'listen'", path,
+                                c->tcp[i]);
+    }
+    return 0;
+}
+
 /* What cannot be seen line by line. */
 static int check_whole(struct service_conf *c, const char *path, struct error *e)
 {
@@ -199,6 +225,9 @@ static int check_whole(struct service_conf *c, const char *path, struct error *e
         return error_refuse(e, EINVAL, "%s: 'exec' is missing", path);
     if (c->start == START_DEMAND && !c->socket)
         return error_refuse(e, EINVAL, "%s: start = demand needs a 'socket'", path);
+    int r = check_keys(c, path, e);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < c->n_config_sections; i++)
         if (!config_has_section(c->config_sections[i]))
             return error_refuse(e, EINVAL, "%s: config_sections: hostlet.conf has no section [%s]", path,
@@ -266,6 +295,14 @@ bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, con
                 return true;
     }
     return false;
+}
+
+bool service_conf_enabled(const struct service_conf *conf, const struct config *config)
+{
+    if (!conf->enabled)
+        return true;
+    const struct config_key *key = config_find_key(conf->enabled);
+    return config_bool(config, key->section, key->name);
 }
 
 struct service_conf *topology_find(const struct topology *topology, const char *name)
