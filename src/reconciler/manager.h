@@ -68,8 +68,10 @@ struct instance {
     size_t n_replicas;
     struct prepare **prepares;
     size_t n_prepares;
-    bool dirty; /* the file is older than the record */
-    bool kick;  /* its replicas are to be asked again at the end of this turn of the loop */
+    bool dirty;        /* the file is older than the record */
+    bool kick;         /* its replicas are to be asked again at the end of this turn of the loop */
+    bool letting_go;   /* nothing is left of it but its packages, which are being removed */
+    unsigned removals; /* of those that are under way */
     sd_event_source *save_timer, *changed_source;
     struct instance *next;
 };
@@ -220,6 +222,9 @@ void prepare_forget_failure(struct instance *instance, int64_t revision);
 /* release.c */
 /* Those of the revision that no instance uses any more; it is no part of a record by now. */
 void release_packages(struct manager *m, const struct record_revision *revision);
+/* Nothing is left of the instance: its packages go before its record does, so that whoever is killed, the next life knows of
+ * them. True when they are gone. */
+bool instance_let_go(struct instance *instance);
 void instance_release_revisions(
     struct instance *instance); /* those that no replica uses, and their packages */
 
@@ -235,6 +240,8 @@ bool crash_looping(const struct replica *replica);
 
 /* stages.c */
 void stage_set(struct replica *replica, const char *name, const char *state, const char *message);
+/* An order of the zone is in the record: its first stage goes to disk with it. */
+void stages_received(struct record *record);
 bool stage_is_own(const char *name);         /* one of hostlet's, by its name */
 void stages_proven(struct replica *replica); /* its revision runs: whatever led here is over */
 /* Replaces those of the agent. Takes the stages, not the array. */

@@ -216,16 +216,16 @@ static int on_changed(sd_event_source *source, void *userdata)
             dropped = true;
         }
     }
-    if (instance_is_over(instance)) {
+    if (instance_is_over(instance) && instance_let_go(instance)) {
         struct manager *m = instance->manager;
         struct app_instance *next =
             record_is_zone(instance->record) ? NULL : TAKE_PTR(instance->record->next);
         watchers_gone(instance);
-        instance_release_revisions(instance);
         manager_forget(instance);
         zone_take_over(m, next);
         return 0;
     }
+    instance->letting_go &= instance_is_over(instance);
     if (dropped) {
         instance_release_revisions(instance);
         store_save_soon(instance);

@@ -223,6 +223,7 @@ int zone_order(struct manager *m, struct instance *instance, const struct app_in
         set_problem(m, record, manifest, wanted, why.message, well_formed);
     }
     schema_free(&app_manifest_schema, manifest);
+    stages_received(record);
     int r = apply_record(m, &instance, record, e);
     if (r >= 0) {
         *changed = true;

@@ -10,6 +10,9 @@ from lib.varlink import VarlinkError
 from lib.zone import ZoneApp, facts, join
 
 
+pytestmark = pytest.mark.sanitized
+
+
 @pytest.fixture
 def zone_tree(make_tree, repository):
     def make(**reconciler):
