@@ -180,9 +180,10 @@ static int put_assigned(struct manager *m, const struct reconciler_assignment *a
     int r = 0;
     size_t n = assigned->n_names;
     /* A sorted copy of the pointers: 5,000 names are looked up for as many instances. */
-    _cleanup_free_ char **names = xcalloc(n, sizeof *names);
-    _cleanup_free_ bool *known = xcalloc(n, sizeof *known);
-    memcpy(names, assigned->names, n * sizeof *names);
+    _cleanup_free_ char **names = xcalloc(n + 1, sizeof *names);
+    _cleanup_free_ bool *known = xcalloc(n + 1, sizeof *known);
+    for (size_t i = 0; i < n; i++)
+        names[i] = assigned->names[i];
     qsort(names, n, sizeof *names, by_name);
     for (struct instance *i = m->instances; r >= 0 && i; i = i->next) {
         char **name = bsearch(&i->record->name, names, n, sizeof *names, by_name);
