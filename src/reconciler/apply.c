@@ -113,9 +113,8 @@ void apply_begin(struct instance *instance)
         crash_forget(r);
         if (!r->record->failure)
             set_string(&r->message, NULL);
-        if (replica_want(r) == WANT_RUN || record_is_zone(instance->record))
-            stage_set(r, "host_recv", instance->record->problem ? "failed" : "success",
-                      instance->record->problem);
+        if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
+            stage_set(r, "host_recv", "success", NULL);
     }
     prepare_forget_failure(instance, instance->record->revision);
     instance_kick(instance);

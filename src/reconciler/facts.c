@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
@@ -120,7 +121,10 @@ int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool
     struct facts_file file = {FACTS_FORMAT, (struct reconciler_zone_facts *)facts};
     size_t size;
     _cleanup_free_ char *path = file_of(m), *text = schema_pack_text(&file_schema, &file, &size);
-    r = replace_file(path, text, size, 0600, e);
+    r = failpoint("facts.before_save") < 0 ? error_retry(e, EIO, "cannot save '%s'", path)
+                                           : replace_file(path, text, size, 0600, e);
+    if (r >= 0 && failpoint("facts.saved") < 0)
+        r = error_retry(e, EIO, "failpoint");
     if (r < 0)
         return r;
     if (!m->zone || !streq(m->zone->host_id, facts->host_id))

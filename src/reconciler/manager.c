@@ -9,6 +9,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
@@ -109,6 +110,8 @@ void manager_forget(struct instance *instance)
             *at = instance->next;
             break;
         }
+    if (failpoint("forget.before") < 0)
+        log_notice("failpoint: instance %s is forgotten all the same", instance->record->name);
     store_remove(instance);
     instance_free(instance);
 }

@@ -72,8 +72,10 @@ struct instance {
     size_t n_replicas;
     struct prepare **prepares;
     size_t n_prepares;
-    bool dirty; /* the file is older than the record */
-    bool kick;  /* its replicas are to be asked again at the end of this turn of the loop */
+    bool dirty;        /* the file is older than the record */
+    bool kick;         /* its replicas are to be asked again at the end of this turn of the loop */
+    bool letting_go;   /* nothing is left of it but its packages, which are being removed */
+    unsigned removals; /* of those that are under way */
     sd_event_source *save_timer, *changed_source;
     struct instance *next;
 };
@@ -171,6 +173,8 @@ void replica_set_state(struct replica *replica, enum replica_state state);
 void replica_retry_later(struct replica *replica, const struct error *e);
 void replica_forget_failure(struct replica *replica);
 int64_t replica_target_revision(const struct replica *replica);
+/* Whether the current container was made from what is wanted, or nobody knows from what: if it differs, it has drifted. */
+bool replica_made_as_ordered(const struct replica *replica);
 uint64_t replica_probation_msec(const struct replica *replica);
 
 /* steps.c */
@@ -198,6 +202,8 @@ struct port_list {
 };
 /* The host ports that a container of this revision has. */
 struct port_list replica_ports(const struct replica *replica, int64_t revision);
+const char *replica_vpc_ipv4(const struct replica *replica,
+                             const struct record_revision *revision); /* or NULL */
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
 /* Hash of what a container is made from; 'image' may be NULL. The caller frees. */
@@ -225,6 +231,9 @@ void prepare_forget_failure(struct instance *instance, int64_t revision);
 /* release.c */
 /* Those of the revision that no instance uses any more; it is no part of a record by now. */
 void release_packages(struct manager *m, const struct record_revision *revision);
+/* Nothing is left of the instance: its packages go before its record does, so that whoever is killed, the next life knows of
+ * them. True when they are gone. */
+bool instance_let_go(struct instance *instance);
 void instance_release_revisions(
     struct instance *instance); /* those that no replica uses, and their packages */
 
@@ -250,6 +259,8 @@ bool crash_looping(const struct replica *replica);
 
 /* stages.c */
 void stage_set(struct replica *replica, const char *name, const char *state, const char *message);
+/* An order of the zone is in the record: its first stage goes to disk with it. */
+void stages_received(struct record *record);
 bool stage_is_own(const char *name);         /* one of hostlet's, by its name */
 void stages_proven(struct replica *replica); /* its revision runs: whatever led here is over */
 /* Replaces those of the agent. Takes the stages, not the array. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
@@ -224,7 +225,42 @@ static bool differs(int64_t is, int64_t wanted)
     return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
 }
 
-/* Whether someone changed the limits or ports of the container (contract section 5: more than 1 %, a binding that is missing). */
+/* "nginx" is "docker.io/library/nginx:latest"; digests and registries stay as they are. */
+static char *full_name(const char *image)
+{
+    const char *name = after_prefix(image, "docker.io/") ?: image;
+    name = after_prefix(name, "library/") ?: name;
+    const char *last = strrchr(name, '/') ?: name;
+    return strchr(last, ':') || strchr(name, '@') ? xstrdup(name) : xasprintf("%s:latest", name);
+}
+
+static bool same_image(const char *a, const char *b)
+{
+    _cleanup_free_ char *x = full_name(a), *y = full_name(b);
+    return streq(x, y);
+}
+
+/* Of a container that another agent made, nothing but its image says what it was made from. */
+static bool has_other_image(const struct driver_container *c, const struct record_revision *revision)
+{
+    const char *wanted = revision->manifest->app->spec->image;
+    if (!c->adopted || !wanted || !c->image || same_image(c->image, wanted))
+        return false;
+    return !streq_null(c->image_id, revision->image_id);
+}
+
+/* A container that does not run may show no address at all: that is no difference. */
+static bool has_other_address(const struct replica *replica, const struct record_revision *revision)
+{
+    const struct driver_container *c = &replica->current;
+    const char *wanted = replica_vpc_ipv4(replica, revision);
+    if (!c->vpc_ipv4)
+        return wanted && c->state == DRIVER_RUNNING;
+    return !streq_null(c->vpc_ipv4, wanted);
+}
+
+/* Whether the container is not what its revision wants: someone changed its limits or ports, its address or lxcfs are others
+ * now (contract, section 5: limits by more than 1 %, a binding that is missing). */
 bool replica_drifted(const struct replica *replica, const struct record_revision *revision)
 {
     const struct driver_container *c = &replica->current;
@@ -232,6 +268,8 @@ bool replica_drifted(const struct replica *replica, const struct record_revision
     if (c->state == DRIVER_MISSING || !deploy)
         return false;
     if (differs(c->cpu_limit, deploy->cpu_limit) || differs(c->memory_limit, deploy->memory_limit))
+        return true;
+    if (has_other_image(c, revision) || has_other_address(replica, revision) || c->lxcfs_differs)
         return true;
     if (c->state != DRIVER_RUNNING)
         return false;

@@ -26,6 +26,7 @@ static const struct schema_field replica_fields[] = {
     S_BOOL_OPT(T, update_files, NULL),
     S_BOOL_OPT(T, removing, NULL),
     S_BOOL_OPT(T, unassigned, NULL),
+    S_STRING_OPT(T, vpc_ipv4, NULL),
     S_STRING_OPT(T, failure, NULL),
     S_STRING_OPT(T, quota, NULL),
     S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),

@@ -29,6 +29,7 @@ struct record_replica {
     bool update_files;    /* app_replica.json of the running container is out of date */
     bool removing;        /* no longer wanted: container, quota and directory go */
     bool unassigned;      /* of a zone's instance, which has it elsewhere or no more */
+    char *vpc_ipv4;       /* the address that the zone gave it last */
     char *failure;        /* why it failed or is rolling back */
     char *quota;          /* what is enforced, or why nothing is */
     struct app_service_port **ports; /* of the desired revision */

@@ -132,6 +132,16 @@ static void wait_for_probation(struct replica *r)
         set_timer(r, 100);
 }
 
+bool replica_made_as_ordered(const struct replica *replica)
+{
+    int64_t number = replica_target_revision(replica);
+    struct driver_create_in *wanted =
+        make_create(replica, record_find_revision(replica->instance->record, number));
+    bool same = replica->current.adopted || streq_null(replica->current.config, wanted->config);
+    free_create(wanted);
+    return same;
+}
+
 static bool drifted(struct replica *r, const struct record_revision *target)
 {
     bool meant = r->record->applied_revision == target->revision && r->current.revision == target->revision;

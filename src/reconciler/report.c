@@ -71,6 +71,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->next_retry = (int64_t)r->next_retry;
     to->quota = quota_text(r);
     to->unassigned = r->record->unassigned;
+    to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
     for (size_t i = 0; i < r->record->n_ports; i++)
         schema_copy(&app_service_port_schema, r->record->ports[i],
                     schema_append(&to->ports, &to->n_ports, sizeof(struct app_service_port)));
@@ -215,16 +216,16 @@ static int on_changed(sd_event_source *source, void *userdata)
             dropped = true;
         }
     }
-    if (instance_is_over(instance)) {
+    if (instance_is_over(instance) && instance_let_go(instance)) {
         struct manager *m = instance->manager;
         struct app_instance *next =
             record_is_zone(instance->record) ? NULL : TAKE_PTR(instance->record->next);
         watchers_gone(instance);
-        instance_release_revisions(instance);
         manager_forget(instance);
         zone_take_over(m, next);
         return 0;
     }
+    instance->letting_go &= instance_is_over(instance);
     if (dropped) {
         instance_release_revisions(instance);
         store_save_soon(instance);

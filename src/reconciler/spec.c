@@ -36,6 +36,15 @@ struct port_list replica_ports(const struct replica *replica, int64_t revision)
     return (struct port_list){r->ports, r->n_ports};
 }
 
+/* Of the revision's own manifest, since a switch that is undone brings the old address back. */
+const char *replica_vpc_ipv4(const struct replica *replica, const struct record_revision *revision)
+{
+    const struct app_replica *wish =
+        app_find_replica_of(revision->manifest, replica->record->id, instance_host_id(replica->instance));
+    const char *address = wish ? wish->vpc_ipv4 : replica->record->vpc_ipv4;
+    return address && *address ? address : NULL;
+}
+
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision)
 {
     struct driver_create_in *c = xcalloc(1, sizeof *c);
@@ -68,6 +77,9 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
         package->name = xstrdup(revision->packages[i]->name);
         package->id = xstrdup(revision->packages[i]->id);
     }
+    const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
+    c->vpc_ipv4 = xstrdup_null(replica_vpc_ipv4(replica, revision));
+    c->vpc_cidr = c->vpc_ipv4 && zone ? xstrdup_null(zone->vpc_instance_cidr) : NULL;
     /* Of a zone's instance the number does not stand for the image: that may change under it. */
     c->config = create_config(c, record_is_zone(replica->instance->record) ? app->spec->image : NULL);
     return c;
@@ -86,6 +98,7 @@ char *create_config(const struct driver_create_in *create, const char *image)
     struct driver_create_in copy = *create;
     copy.stop_timeout_msec = copy.probation_msec = 0;
     copy.config = (char *)"";
+    copy.vpc_cidr = NULL; /* the address counts */
     copy.image = (char *)(image ?: "");
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);

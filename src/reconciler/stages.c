@@ -20,10 +20,9 @@ bool stage_is_own(const char *name)
     return false;
 }
 
-static void begin(struct replica *replica)
+static void begin(struct record_replica *r, int64_t revision)
 {
-    struct record_replica *r = replica->record;
-    if (r->n_stages == 0 || r->stages[0]->revision == instance_revision(replica->instance))
+    if (r->n_stages == 0 || r->stages[0]->revision == revision)
         return;
     for (size_t i = 0; i < r->n_stages; i++)
         schema_free(&app_stage_schema, r->stages[i]);
@@ -44,31 +43,46 @@ static void changed(struct replica *replica)
     instance_changed(replica->instance);
 }
 
-void stage_set(struct replica *replica, const char *name, const char *state, const char *message)
+/* False: it says so already. */
+static bool set(struct record_replica *r, int64_t revision, const char *name, const char *state,
+                const char *message)
 {
-    struct record_replica *r = replica->record;
     int64_t now = now_realtime_msec();
-    /* While the zone's order is not followed, what goes on is not of that order. */
-    if (replica->instance->record->problem && !streq(name, "host_recv"))
-        return;
-    begin(replica);
+    begin(r, revision);
     struct app_stage *stage = find_stage(r, name);
     bool over = streq(state, "success") || streq(state, "failed");
     if (!stage) {
         stage = schema_append(&r->stages, &r->n_stages, sizeof *stage);
         stage->name = xstrdup(name);
         stage->owner = xstrdup(OWN);
-        stage->revision = instance_revision(replica->instance);
+        stage->revision = revision;
         stage->created = now;
     } else if (streq_null(stage->state, state) && streq_null(stage->message, message)) {
-        return;
+        return false;
     }
     if (stage->state && streq(stage->state, "failed") && streq(state, "running"))
         stage->attempt++;
     stage->finished = over ? now : 0;
     set_string(&stage->state, state);
     set_string(&stage->message, message);
-    changed(replica);
+    return true;
+}
+
+void stages_received(struct record *record)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        set(record->replicas[i], record->order, "host_recv", record->problem ? "failed" : "success",
+            record->problem);
+}
+
+void stage_set(struct replica *replica, const char *name, const char *state, const char *message)
+{
+    const struct instance *instance = replica->instance;
+    /* While the zone's order is not followed, what goes on is not of that order. */
+    if (instance->record->problem && !streq(name, "host_recv"))
+        return;
+    if (set(replica->record, instance_revision(instance), name, state, message))
+        changed(replica);
 }
 
 /* The answer to what they waited for may have been lost with a life of ours; that it came to this says that they are over. */
@@ -106,7 +120,7 @@ static bool has_stages(const struct record_replica *r, struct app_stage *const *
 void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t n)
 {
     struct record_replica *r = replica->record;
-    begin(replica);
+    begin(r, instance_revision(replica->instance));
     if (has_stages(r, stages, n)) {
         for (size_t i = 0; i < n; i++)
             schema_free(&app_stage_schema, stages[i]);

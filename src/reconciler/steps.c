@@ -34,8 +34,11 @@ static const char *const after_names[_STEP_MAX] = {CALLING_STEPS(AFTER)};
 static const char *const before_names[_STEP_MAX];
 static const char *const after_names[_STEP_MAX];
 #endif
-const char *const reconciler_failpoints[] = {"store.before_save", "store.saved", "prepare.resolved",
-                                             CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
+const char *const reconciler_failpoints[] = {
+    "store.before_save", "store.saved",
+    "prepare.resolved",  "facts.before_save",
+    "facts.saved",       "let_go.before",
+    "forget.before",     CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
 
 void step_answer(const void *out, bool continues, const struct error *e, void *userdata)
 {
@@ -163,7 +166,7 @@ void step_start(struct replica *r, enum step step)
         break;
     case STEP_PUT_ASIDE:
         r->turn_taken = true;
-        if (c->revision == replica_target_revision(r))
+        if (c->revision == replica_target_revision(r) && replica_made_as_ordered(r))
             r->drift_mended = now_monotonic_usec();
         rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
         break;

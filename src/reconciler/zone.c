@@ -178,17 +178,24 @@ static int put_assigned(struct manager *m, const struct reconciler_assignment *a
                         struct reconciler_zone_out *out, struct error *e)
 {
     int r = 0;
+    size_t n = assigned->n_names;
     /* A sorted copy of the pointers: 5,000 names are looked up for as many instances. */
-    _cleanup_free_ char **names = xcalloc(assigned->n_names, sizeof *names);
-    memcpy(names, assigned->names, assigned->n_names * sizeof *names);
-    qsort(names, assigned->n_names, sizeof *names, by_name);
+    _cleanup_free_ char **names = xcalloc(n + 1, sizeof *names);
+    _cleanup_free_ bool *known = xcalloc(n + 1, sizeof *known);
+    for (size_t i = 0; i < n; i++)
+        names[i] = assigned->names[i];
+    qsort(names, n, sizeof *names, by_name);
     for (struct instance *i = m->instances; r >= 0 && i; i = i->next) {
-        bool named = bsearch(&i->record->name, names, assigned->n_names, sizeof *names, by_name) != NULL;
-        r = set_unassigned(i, !named, &out->changed, e);
+        char **name = bsearch(&i->record->name, names, n, sizeof *names, by_name);
+        if (name)
+            known[name - names] = record_is_zone(i->record) || i->record->next;
+        r = set_unassigned(i, !name, &out->changed, e);
     }
-    for (size_t i = 0; i < assigned->n_names; i++) {
-        const struct instance *known = manager_find(m, names[i]);
-        if (!known || (!record_is_zone(known->record) && !known->record->next))
+    for (size_t i = 0; i < n; i++) {
+        bool again = i + 1 < n && streq(names[i], names[i + 1]);
+        if (again)
+            known[i + 1] |= known[i];
+        else if (!known[i])
             schema_append_string(&out->unknown, &out->n_unknown, names[i]);
     }
     return r;

@@ -55,6 +55,7 @@ void zone_assign_replicas(struct record *record, const struct app_manifest *mani
         struct record_replica *r =
             record_find_replica(record, wish->id) ?: record_add_replica(record, wish->id);
         set_ports(r, wish, manifest->app->spec);
+        set_string(&r->vpc_ipv4, wish->vpc_ipv4 && *wish->vpc_ipv4 ? wish->vpc_ipv4 : NULL);
     }
 }
 
@@ -222,6 +223,7 @@ int zone_order(struct manager *m, struct instance *instance, const struct app_in
         set_problem(m, record, manifest, wanted, why.message, well_formed);
     }
     schema_free(&app_manifest_schema, manifest);
+    stages_received(record);
     int r = apply_record(m, &instance, record, e);
     if (r >= 0) {
         *changed = true;

@@ -9,6 +9,9 @@ from lib.varlink import VarlinkError
 from lib.zone import HOST, ZoneApp, assign, facts, instance, join
 
 
+pytestmark = pytest.mark.sanitized
+
+
 @pytest.fixture
 def zone_tree(make_tree):
     """A tree on made-up containers that belongs to a zone."""
@@ -361,7 +364,9 @@ def test_absence_is_no_order(app):
     app.running()
     before = container(app)["id"]
     assert assign(app.tree, "web") == {"changed": False}
-    assert assign(app.tree, "other") == {"changed": True, "unknown": ["other"]}
+    assert assign(app.tree, "other", "a-b", "other") == {"changed": True, "unknown": ["a-b", "other"]}
+    assert assign(app.tree, "web", "web", "web")["changed"]
+    assign(app.tree, "other")
     said = app.running()
     assert said["unassigned"] and container(app)["id"] == before
     app.tree.restart()

@@ -75,7 +75,11 @@ EXPORTED(driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Ke
          S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
          S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
          S_STRUCTS(T, ports, struct driver_port, &port, NULL),
-         S_STRUCTS(T, packages, struct driver_package, &package, NULL));
+         S_STRUCTS(T, packages, struct driver_package, &package, NULL),
+         S_STRING_OPT(T, vpc_ipv4,
+                      "Its fixed address in the zone's network; absent: the runtime's own network."),
+         S_STRING_OPT(T, vpc_cidr,
+                      "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."));
 #undef T
 #define T struct driver_create_out
 STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
@@ -102,7 +106,10 @@ EXPORTED(driver_container_schema, "Container", T,
          S_INT_OPT(T, memory_limit, "Bytes."),
          S_INT_OPT(T, layer_limit, "Bytes of its writable layer; absent: not limited."),
          S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
-         S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
+         S_STRUCTS(T, ports, struct driver_port, &port, "As bound."),
+         S_STRING_OPT(T, vpc_ipv4, "Its address in the zone's network, whether it runs or not."),
+         S_BOOL_OPT(T, lxcfs, "It has the files of lxcfs."),
+         S_BOOL_OPT(T, lxcfs_differs, "It should have them and has not, or the other way round."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,

@@ -88,6 +88,7 @@ struct driver_create_in {
     size_t n_ports;
     struct driver_package **packages;
     size_t n_packages;
+    char *vpc_ipv4, *vpc_cidr; /* its address in the zone's network, and that network; NULL: none */
 };
 struct driver_create_out {
     char *id;
@@ -122,6 +123,8 @@ struct driver_container {
     int64_t stop_timeout_msec;  /* its own; 0: the runtime's default */
     struct driver_port **ports; /* as bound */
     size_t n_ports;
+    char *vpc_ipv4;            /* as configured, whether it runs or not */
+    bool lxcfs, lxcfs_differs; /* it has its mounts; it should be the other way round now */
 };
 struct driver_inspect_out {
     struct driver_container *container; /* NULL: there is none (in List: the end) */

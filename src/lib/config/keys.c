@@ -86,6 +86,10 @@ const struct config_key config_keys[] = {
      "Limit of a container's writable layer, where the storage driver can; 0: none."},
     {"driver", "dns_servers", CONFIG_LIST, "", 0, 0, NULL,
      "Name servers of the containers. Default: the engine's."},
+    {"driver", "lxcfs", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: where lxcfs runs, containers see their own limits in /proc instead of the machine's."},
+    {"driver", "lxcfs_path", CONFIG_PATH, "/var/lib/lxcfs", 0, 0, NULL, "Where lxcfs is mounted."},
+
     {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: this machine's faces to the network are served: the zone's calls, the applications' reports, "
      "metrics."},

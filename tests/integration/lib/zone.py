@@ -1,6 +1,10 @@
 """What a zone's leader would say, put to the reconciler as rpc-gateway does."""
 
+import random
+import subprocess
+
 from .apps import App
+from .engine import EngineError
 
 HOST = "0123456789abcdef"
 OTHER_HOST = "fedcba9876543210"
@@ -68,3 +72,40 @@ def join(tree, **changes):
 def assign(tree, *names):
     """The complete list of what the zone has here."""
     return tree.call("reconciler", "PutZoneState", assigned={"names": list(names)})
+
+
+class Vpc:
+    """A /24 of this machine that nobody uses. Called with a number it is an address of it."""
+
+    def __init__(self):
+        for _ in range(50):
+            self.prefix = f"10.{random.randint(64, 127)}.{random.randint(0, 250)}"
+            routes = subprocess.run(["ip", "-4", "route", "show", self.cidr], capture_output=True, text=True, check=True).stdout
+            if not routes.strip():
+                return
+        raise AssertionError("no free network")
+
+    @property
+    def cidr(self):
+        return f"{self.prefix}.0/24"
+
+    def __call__(self, number):
+        return f"{self.prefix}.{number}"
+
+    @staticmethod
+    def subnet(engine):
+        """Of Docker's network, or None."""
+        try:
+            return engine.request("GET", "/networks/invpc2_docker")["IPAM"]["Config"][0]["Subnet"]
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    @staticmethod
+    def remove(engine):
+        try:
+            engine.request("DELETE", "/networks/invpc2_docker")
+        except EngineError as error:
+            if error.status != 404:
+                raise
