@@ -70,6 +70,8 @@ const struct command ctl_commands[] = {
     {"service stop", "NAME", 1, 1, "stop a service, and those that need it", NULL, NULL,
      command_service_stop},
     {"service restart", "NAME", 1, 1, "stop and start a service", NULL, NULL, command_service_restart},
+    {"reload", "", 0, 0, "read the configuration anew, and restart the services that it concerns", NULL, NULL,
+     command_reload},
     {"package build", "DIR", 1, 1, "make a package from a directory",
      "The same input gives the same bytes; the time within is $SOURCE_DATE_EPOCH, or 1980-01-01.",
      build_options, command_package_build},

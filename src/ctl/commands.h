@@ -18,6 +18,7 @@ int command_services(struct ctl *ctl);
 int command_service_start(struct ctl *ctl);
 int command_service_stop(struct ctl *ctl);
 int command_service_restart(struct ctl *ctl);
+int command_reload(struct ctl *ctl);
 int command_status(struct ctl *ctl);
 int command_package_build(struct ctl *ctl);
 int command_package_inspect(struct ctl *ctl);

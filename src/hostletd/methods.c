@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hostletd/reload.h"
 #include "hostletd/service.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -196,9 +197,21 @@ static int on_restart(struct varlink_call *call, const void *in, void *userdata,
     return 0;
 }
 
-static const struct varlink_handlers handlers[] = {{"List", on_list},   {"Start", on_start},
-                                                   {"Stop", on_stop},   {"Restart", on_restart},
-                                                   {"Watch", on_watch}, {NULL, NULL}};
+static int on_reload(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    struct manager *m = userdata;
+    if (m->ending)
+        return error_retry(e, ESHUTDOWN, "the tree is stopping");
+    int r = manager_reload(m, e);
+    if (r >= 0)
+        varlink_reply(call, NULL);
+    return r;
+}
+
+static const struct varlink_handlers handlers[] = {
+    {"List", on_list},   {"Start", on_start},   {"Stop", on_stop}, {"Restart", on_restart},
+    {"Watch", on_watch}, {"Reload", on_reload}, {NULL, NULL}};
 
 void methods_state_changed(struct service *s)
 {

@@ -67,6 +67,8 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
         expected = "service 'reads': its needs do not exist or form a circle"
     tree.process.send_signal(signal.SIGHUP)
     ground.wait_until(lambda: "nothing changes: " in tree.log(), 5, "the mistake is reported")
+    told = tree.ctl("reload", check=False)
+    assert told.returncode == 1 and "nothing changes: " in told.stderr and expected in told.stderr
     assert expected in tree.log()
     assert status(tree, "reads")["pid"] == pid and status(tree, "reads")["state"] == "ready"
 

@@ -51,6 +51,9 @@ static const struct varlink_method methods[] = {
      "Stops a service, and those that need it; answers when it ended."},
     {"Restart", VARLINK_CHANGES, &name_in, NULL, "Stops and starts one service; answers when it is ready."},
     {"Watch", VARLINK_MORE, NULL, &list_out, "All services now, and each again when it changes."},
+    {"Reload", VARLINK_CHANGES, NULL, NULL,
+     "Reads the configuration and all service.conf files anew, and restarts what changed; a mistake anywhere "
+     "is the error, and nothing changes. Answers when that has begun."},
     {.name = NULL},
 };
 const struct varlink_interface supervisor_interface = {"io.hostlet.Supervisor", "The processes of the tree.",
