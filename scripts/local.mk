@@ -1,5 +1,6 @@
 # scripts
-EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/fresh scripts/quickstart .ci/run \
+EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/fresh scripts/quickstart \
+	scripts/bench scripts/bootstrap scripts/chaos scripts/vm scripts/vm-image .ci/run \
 	tests/run.py svc/sysusers.conf
 
 # The system users, where systemd-sysusers looks for them.

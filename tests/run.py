@@ -268,6 +268,31 @@ def failpoints(rest):
     pytest("failpoints", "failpoints", "tests/integration", "failpoints", rest)
 
 
+def machine(rest):
+    """The system tests, in a virtual machine that scripts/vm makes and ends: those inside of it, those outside."""
+    missing = [variant for variant in ("hardened", "failpoints") if not build(variant)]
+    if missing:
+        record("vm", "tests/system", "failed", f"{missing[0]} was not built")
+        return
+    reports = [LOGS / "vm-inside.xml", LOGS / "vm-outside.xml"]
+    for report in reports:
+        report.unlink(missing_ok=True)
+    status = run("vm", "scripts/vm test", [SOURCE / "scripts/vm", "--logs", LOGS, "--no-build", "test", *rest], timeout=3000,
+                 live=True, extra_environment={"HOSTLET_NO_DEPS": "1"})
+    count = 0
+    for report in reports:
+        if report.exists():
+            try:
+                count += read_junit("vm", report)
+            except xml.etree.ElementTree.ParseError as error:
+                record("vm", report.name, "failed", f"no report: {error}")
+    if status not in (0, 1, 5) or (status == 1 and not any(r[0] == "vm" and r[2] == "failed" for r in results)) or \
+            (status == 0 and not count):
+        record("vm", "scripts/vm test", "failed", f"it ended with status {status} and {count} results")
+    elif count == 0:
+        print("vm: no test was selected", flush=True)
+
+
 TIERS = {
     "lint": ("formatting, shell scripts, house rules", lint),
     "unit": ("unit tests of the hardened build (gcc)", lambda _: units("unit", "hardened")),
@@ -281,6 +306,7 @@ TIERS = {
     "sanitized-tree": ("the tree under ASan and UBSan, without its jail",
                        lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration",
                                            "sanitized and not failpoints", rest)),
+    "vm": ("the tree under systemd, quotas in a real kernel: in a virtual machine", machine),
     "quickstart": ("scripts/quickstart from nothing to an answering application, and its removal",
                    lambda rest: pytest("quickstart", "hardened", "tests/integration", "quickstart", rest)),
 }

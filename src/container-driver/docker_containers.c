@@ -8,6 +8,15 @@
 
 #define LIST_MAX ((size_t)32 << 20)
 
+/* As docker_read_container(), and whose it is by our own ledger. */
+static int read_container(struct docker *d, json_t *body, struct driver_container **ret, struct error *e)
+{
+    int r = docker_read_container(body, d->settings->tree_id, ret, e);
+    if (r >= 0 && *ret)
+        adopted_claim(d->settings->adopted, *ret);
+    return r;
+}
+
 static void on_inspected(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     _cleanup_free_ struct simple_job *job = userdata;
@@ -15,7 +24,7 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
     _cleanup_driver_container_ struct driver_container *c = NULL;
     if (e && docker_call_status(call) == 404)
         e = NULL;
-    else if (!e && docker_read_container(body, job->d->settings->tree_id, &c, &own) < 0)
+    else if (!e && read_container(job->d, body, &c, &own) < 0)
         docker_set_state(job->d, DRIVER_RUNTIME_DOWN, e = &own);
     struct runtime_result result = {.container = c};
     job->answer(&result, e, job->userdata);
@@ -57,7 +66,7 @@ static void on_listed_one(struct docker_call *call, json_t *body, const struct e
     _cleanup_driver_container_ struct driver_container *c = NULL;
     if (e && docker_call_status(call) == 404)
         e = NULL; /* removed meanwhile */
-    else if (!e && docker_read_container(body, job->head.d->settings->tree_id, &c, &own) < 0)
+    else if (!e && read_container(job->head.d, body, &c, &own) < 0)
         docker_set_state(job->head.d, DRIVER_RUNTIME_DOWN, e = &own);
     if (e) {
         list_end(job, e);

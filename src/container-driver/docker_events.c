@@ -58,7 +58,7 @@ static int on_line(char *line, size_t size, void *userdata)
     struct docker_events *s = userdata;
     struct driver_watch_out event = {0};
     struct error e = ERROR_INIT;
-    int r = docker_read_event(line, size, &event, &e);
+    int r = docker_read_event(line, size, s->d->settings->tree_id, s->d->settings->adopted, &event, &e);
     if (r < 0)
         return docker_call_fail(s->call, &e);
     if (r > 0) {
@@ -97,8 +97,12 @@ static void on_ended(struct docker_call *call, json_t *body, const struct error 
 static void events_begin(struct docker_events *s)
 {
     s->retry = sd_event_source_disable_unref(s->retry);
-    _cleanup_free_ char *filters =
-        xasprintf("{\"type\":[\"container\"],\"label\":[\"" LABEL_TREE "=%s\"]}", s->d->settings->tree_id);
+    /* An adopted container has no label: with one in the ledger all containers' events come, and are sorted here. */
+    _cleanup_free_ char *label =
+        adopted_is_empty(s->d->settings->adopted)
+            ? xasprintf(",\"label\":[\"" LABEL_TREE "=%s\"]", s->d->settings->tree_id)
+            : xstrdup("");
+    _cleanup_free_ char *filters = xasprintf("{\"type\":[\"container\"]%s}", label);
     _cleanup_free_ char *escaped = docker_escape(filters), *path = xasprintf("/events?filters=%s", escaped);
     s->lines = (struct lines){.max = LINE_MAX_BYTES};
     struct docker_ask ask = {

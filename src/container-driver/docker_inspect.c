@@ -73,6 +73,7 @@ static void read_labels(struct reading *r, json_t *answer, const char *tree_id, 
     c->config = xstrdup_null(read_string(r, labels, LABEL_CONFIG));
     if (!revision || parse_int64(revision, 0, INT64_MAX, &c->revision) < 0)
         c->revision = 0;
+    c->tree = c->ours ? NULL : xstrdup_null(tree);
     c->owner = c->ours ? NULL : runtime_describe_owner(tree, read_string(r, labels, LABEL_NAME), c->image);
 }
 

@@ -3,6 +3,7 @@
 # Pure parts, tested one by one.
 noinst_LIBRARIES += libdriver.a
 libdriver_a_SOURCES = \
+	src/container-driver/adopted.c src/container-driver/adopted.h \
 	src/container-driver/credentials.c src/container-driver/credentials.h \
 	src/container-driver/docker_create.c src/container-driver/docker_create.h \
 	src/container-driver/docker_event.c src/container-driver/docker_event.h \

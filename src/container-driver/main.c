@@ -4,7 +4,7 @@
  * Privileges: its own user, and the group of Docker's socket (which is as good as root: hence callers name replicas, never
  * paths or settings); no capability; the network, because Docker's socket may be anywhere a Unix socket can be.
  * Failures: Docker gone, hanging or talking nonsense: requests fail with "retry later" within a bounded time, Info says why, the
- * event stream begins anew. Killed: nothing is lost, since nothing is kept; callers repeat what was not answered.
+ * event stream begins anew. Killed: nothing is lost, since nothing is kept but the adoption ledger; callers repeat what was not answered.
  * Manual: container-driver(8). */
 #include <errno.h>
 #include <grp.h>
@@ -30,6 +30,7 @@ static const struct varlink_handlers handlers[] = {
     {"Rename", method_rename},
     {"Remove", method_remove},
     {"SetRestart", method_set_restart},
+    {"Adopt", method_adopt},
     {"Logs", method_logs},
     {"Tail", method_tail},
     {"Watch", method_watch},
@@ -49,6 +50,8 @@ static const char *const failpoints[] = {
     "driver.after_remove",
     "driver.before_set_restart",
     "driver.after_set_restart",
+    "adopted.before_save",
+    "adopted.saved",
     NULL,
 };
 

@@ -62,12 +62,14 @@ int method_start(struct varlink_call *call, const void *in, void *userdata, stru
 int method_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_rename(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+int method_adopt(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_set_restart(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_logs(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_tail(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
-/* methods_watch.c: what the runtime's events are handed to. */
+/* methods_watch.c: subscribes anew, after which watchers list anew; and what the runtime's events are handed to. */
+void watch_renew(struct manager *manager);
 void watch_event(const struct driver_watch_out *event, void *userdata);
 /* methods_logs.c, at the end: closes what is open. */
 void relays_close(struct manager *manager);

@@ -99,6 +99,8 @@ static void on_ended(struct runtime_result *result, const struct error *e, void 
     bool stop = streq(task->method->name, "Stop");
     if (e && e->class == ERROR_NOT_FOUND)
         e = NULL;
+    if (!e && !stop)
+        adopted_drop(task->manager->settings.adopted, task->id);
     if (!e && task_failpoint(task, stop ? "driver.after_stop" : "driver.after_remove"))
         return;
     task_answer(result, e, task);
@@ -131,10 +133,13 @@ int method_stop(struct varlink_call *call, const void *in, void *userdata, struc
 static void remove_it(struct task *task, struct driver_container *c)
 {
     struct runtime *rt = task->manager->runtime;
-    if (!c)
+    if (!c) {
         task_reply(task, NULL);
-    else if (!task_failpoint(task, "driver.before_remove"))
-        rt->ops->remove(rt, c->id, on_ended, task);
+        return;
+    }
+    task->id = xstrdup(c->id);
+    if (!task_failpoint(task, "driver.before_remove"))
+        rt->ops->remove(rt, task->id, on_ended, task);
 }
 
 int method_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
@@ -218,5 +223,40 @@ int method_set_restart(struct varlink_call *call, const void *in, void *userdata
     const struct driver_restart_in *r = in;
     struct task *task = task_new(userdata, call, "SetRestart", in);
     task_with_own_container(task, r->instance, r->replica_id, r->slot, set_restart_of);
+    return 0;
+}
+
+/* Adopt */
+
+static void adopt_it(struct task *task, struct driver_container *c)
+{
+    struct manager *m = task->manager;
+    const struct driver_adopt_in *in = task->in;
+    struct driver_inspect_out out = {.container = c};
+    struct error e = ERROR_INIT;
+    if (!c) {
+        fail_missing(task);
+    } else if (c->tree) {
+        container_conflict(c, &e);
+        task_fail(task, &e);
+    } else if (c->ours && !c->adopted) {
+        error_refuse(&e, EEXIST, "container '%s' was made by this tree: there is nothing to adopt", c->name);
+        task_fail(task, &e);
+    } else if (adopted_add(m->settings.adopted, c, in->revision, &e) < 0) {
+        task_fail(task, &e);
+    } else {
+        adopted_claim(m->settings.adopted, c);
+        task_reply(task, &out);
+        watch_renew(m);
+    }
+}
+
+int method_adopt(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct driver_adopt_in *a = in;
+    if (a->revision < 0)
+        return error_refuse(e, ERANGE, "revision %lld is negative", (long long)a->revision);
+    struct task *task = task_new(userdata, call, "Adopt", in);
+    task_with_container(task, a->instance, a->replica_id, DRIVER_SLOT_CURRENT, adopt_it);
     return 0;
 }

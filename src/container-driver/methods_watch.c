@@ -26,6 +26,15 @@ static void on_gone(struct varlink_call *call, void *userdata)
     m->runtime->ops->unwatch(m->runtime);
 }
 
+void watch_renew(struct manager *m)
+{
+    if (!m->watchers)
+        return;
+    m->flowing = false;
+    m->runtime->ops->unwatch(m->runtime);
+    m->runtime->ops->watch(m->runtime);
+}
+
 void watch_event(const struct driver_watch_out *event, void *userdata)
 {
     struct manager *m = userdata;

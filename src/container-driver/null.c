@@ -24,7 +24,8 @@ struct null_container *null_find(struct null *n, const char *id_or_name)
 void null_event(struct null_container *k, const char *action)
 {
     struct null *n = k->null;
-    bool ours = k->tree && streq(k->tree, n->settings->tree_id);
+    bool ours =
+        (k->tree && streq(k->tree, n->settings->tree_id)) || adopted_has(n->settings->adopted, k->c->id);
     if (!n->watched || !n->rt.on_event || !ours)
         return;
     struct driver_watch_out event = {.event = DRIVER_EVENT_CONTAINER,
@@ -58,7 +59,9 @@ static struct driver_container *describe(struct null_container *k)
     schema_copy(&driver_container_schema, k->c, c);
     free(c->owner);
     c->ours = k->tree && streq(k->tree, k->null->settings->tree_id);
+    c->tree = c->ours ? NULL : xstrdup_null(k->tree);
     c->owner = c->ours ? NULL : runtime_describe_owner(k->tree, NULL, c->image);
+    adopted_claim(k->null->settings->adopted, c);
     return c;
 }
 

@@ -22,6 +22,12 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .log_max_file = config_number(config, "driver", "log_max_file"),
         .layer_size = config_number(config, "driver", "layer_size"),
     };
+    _cleanup_free_ char *state = tree_state(tree, "driver"), *ledger = xasprintf("%s/adopted.json", state);
+    r = adopted_load(ledger, &ret->adopted, e);
+    if (r < 0) {
+        settings_done(ret);
+        return r;
+    }
     _cleanup_free_ char *servers = xstrdup(config_string(config, "driver", "dns_servers"));
     char *rest = servers;
     for (char *word; (word = strsep(&rest, " \t\n"));)
@@ -32,6 +38,7 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
 
 void settings_done(struct settings *s)
 {
+    adopted_free(s->adopted);
     free(s->tree_id);
     free(s->apps);
     free(s->ipk_install);

@@ -1,6 +1,7 @@
 /* What the driver was configured with: section [driver] of hostlet.conf, and the places of the tree. */
 #pragma once
 
+#include "container-driver/adopted.h"
 #include "lib/config/config.h"
 
 struct settings {
@@ -13,10 +14,11 @@ struct settings {
     int64_t layer_size; /* bytes; 0: writable layers are not limited */
     char **dns;
     size_t n_dns;
+    struct adopted *adopted;
     bool was_root; /* at the start: the next start can take another group of the socket */
 };
 
-/* Copies what it keeps. Fails when the tree has no id yet. */
+/* Copies what it keeps, and reads the adoption ledger. Fails when the tree has no id yet. */
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret,
                   struct error *e);
 void settings_done(struct settings *s);

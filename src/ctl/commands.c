@@ -14,6 +14,8 @@
 static const struct ctl_option waiting_options[] = {WAITING, END};
 static const struct ctl_option destroy_options[] = {
     {"purge", 0, NULL, "delete the data instead of keeping it aside"}, WAITING, END};
+static const struct ctl_option hold_options[] = {{"reason", 0, "TEXT", "why, for those who wonder later"},
+                                                 END};
 static const struct ctl_option logs_options[] = {
     {"follow", 'f', NULL, "go on with what is written from now on, until Ctrl-C"},
     {"tail", 'n', "N", "only the last N lines"},
@@ -55,6 +57,10 @@ const struct command ctl_commands[] = {
      command_stop},
     {"destroy", "NAME", 1, 1, "remove an application's containers; its data is kept aside", NULL,
      destroy_options, command_destroy},
+    {"hold", "NAME", 1, 1, "let the zone's orders for one of its applications wait",
+     "What runs, runs on, and may be started, stopped and destroyed here until it is released.", hold_options,
+     command_hold},
+    {"release", "NAME", 1, 1, "end a hold: the zone's last order is followed", NULL, NULL, command_release},
     {"logs", "APP[/REPLICA]", 1, 1, "print what an application writes", NULL, logs_options, command_logs},
     {"status", "", 0, 0, "show the tree, its services and the applications on one page", NULL, NULL,
      command_status},

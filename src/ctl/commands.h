@@ -9,6 +9,8 @@ int command_convert(struct ctl *ctl);
 int command_start(struct ctl *ctl);
 int command_stop(struct ctl *ctl);
 int command_destroy(struct ctl *ctl);
+int command_hold(struct ctl *ctl);
+int command_release(struct ctl *ctl);
 int command_apps(struct ctl *ctl);
 int command_app(struct ctl *ctl);
 int command_logs(struct ctl *ctl);

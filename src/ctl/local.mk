@@ -7,6 +7,8 @@ hostletctl_SOURCES = \
 	src/ctl/commands.c src/ctl/commands.h \
 	src/ctl/ctl.h \
 	src/ctl/describe.c \
+	src/ctl/follow.c src/ctl/follow.h \
+	src/ctl/log_source.c src/ctl/log_source.h \
 	src/ctl/logs.c \
 	src/ctl/main.c \
 	src/ctl/options.c \

@@ -46,6 +46,11 @@ static void print_part(const char *name, enum colour colour, const char *text)
     printf("%-10s %s%s%s\n", name, output_colour(stdout, colour), safe, output_colour(stdout, PLAIN));
 }
 
+static bool is_good(const struct supervisor_service *s)
+{
+    return !s->disabled && (s->state == SERVICE_READY || s->state == SERVICE_LISTENING);
+}
+
 static void print_services(const struct status *s)
 {
     if (s->services_error.errnum) {
@@ -53,17 +58,18 @@ static void print_services(const struct status *s)
         return;
     }
     const struct service_list *list = &s->services;
-    size_t good = 0, restarts = 0;
+    size_t good = 0, wanted = 0, restarts = 0;
     for (size_t i = 0; i < list->n_items; i++) {
-        good += list->items[i]->state == SERVICE_READY || list->items[i]->state == SERVICE_LISTENING;
+        good += is_good(list->items[i]);
+        wanted += !list->items[i]->disabled;
         restarts += (size_t)list->items[i]->restarts;
     }
-    _cleanup_free_ char *text = xasprintf("%zu of %zu ready or listening, %zu restart%s", good, list->n_items,
+    _cleanup_free_ char *text = xasprintf("%zu of %zu ready or listening, %zu restart%s", good, wanted,
                                           restarts, restarts == 1 ? "" : "s");
-    print_part("services", good == list->n_items ? GREEN : YELLOW, text);
+    print_part("services", good == wanted ? GREEN : YELLOW, text);
     for (size_t i = 0; i < list->n_items; i++) {
         const struct supervisor_service *x = list->items[i];
-        if (x->state == SERVICE_READY || x->state == SERVICE_LISTENING)
+        if (is_good(x) || x->disabled)
             continue;
         _cleanup_free_ char *line =
             xasprintf("  %s is %s%s%s", x->name, schema_enum_name(&service_state_enum, x->state),

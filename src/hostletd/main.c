@@ -20,6 +20,7 @@
 #include "config.h"
 #include "hostletd/logs.h"
 #include "hostletd/manager.h"
+#include "hostletd/methods.h"
 #include "hostletd/setup.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
@@ -155,6 +156,8 @@ static int prepare(struct manager *m, const struct arguments *a, struct topology
         r = config_load(&m->tree, &m->config, e);
     if (r >= 0)
         r = topology_load(&m->tree, topology, e);
+    if (r >= 0)
+        r = methods_check(topology, e);
     if (r >= 0)
         r = setup_find_group(&m->group, e);
     if (r < 0 || a->mode == MODE_CHECK)

@@ -50,6 +50,7 @@ static struct supervisor_service describe(const struct service *s, bool with_mem
         .last_exit = s->last_exit,
         .memory = with_memory && s->pid ? read_memory(s->pid) : 0,
         .on_demand = s->conf->start == START_DEMAND,
+        .disabled = !service_is_enabled(s),
     };
 }
 
@@ -144,13 +145,17 @@ static void wait_until(struct varlink_call *call, struct service *s, bool up)
     }
 }
 
-static int find(struct manager *m, const struct supervisor_name_in *in, struct service **ret, struct error *e)
+static int find(struct manager *m, const struct supervisor_name_in *in, bool starting, struct service **ret,
+                struct error *e)
 {
     if (m->ending)
         return error_retry(e, ESHUTDOWN, "the tree is stopping");
     struct service *s = manager_find(m, in->name);
     if (!s || s->removed)
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no service '%s'", in->name);
+    if (starting && !service_is_enabled(s))
+        return error_refuse(e, EINVAL, "service '%s' is not enabled: hostlet.conf says no to %s", in->name,
+                            s->conf->enabled);
     *ret = s;
     return 0;
 }
@@ -158,7 +163,7 @@ static int find(struct manager *m, const struct supervisor_name_in *in, struct s
 static int on_start(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct service *s;
-    int r = find(userdata, in, &s, e);
+    int r = find(userdata, in, true, &s, e);
     if (r < 0)
         return r;
     manager_want(userdata, s);
@@ -169,7 +174,7 @@ static int on_start(struct varlink_call *call, const void *in, void *userdata, s
 static int on_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct service *s;
-    int r = find(userdata, in, &s, e);
+    int r = find(userdata, in, false, &s, e);
     if (r < 0)
         return r;
     manager_unwant(userdata, s);
@@ -180,7 +185,7 @@ static int on_stop(struct varlink_call *call, const void *in, void *userdata, st
 static int on_restart(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct service *s;
-    int r = find(userdata, in, &s, e);
+    int r = find(userdata, in, true, &s, e);
     if (r < 0)
         return r;
     if (s->wanted)
@@ -235,11 +240,43 @@ void methods_service_gone(struct service *s)
     }
 }
 
-/* Restarting a process of the tree is the administrator's. */
+/* Restarting a process of the tree is the administrator's. A service may look, as far as its service.conf says. */
+static bool method_allowed(uid_t uid, const char *method, void *userdata)
+{
+    const struct manager *m = userdata;
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->conf->uid == uid && service_conf_may_ask_supervisor(m->services[i]->conf, method))
+            return true;
+    return false;
+}
+
 static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
 {
-    (void)gid, (void)pid, (void)userdata;
-    return uid == 0;
+    (void)gid, (void)pid;
+    const struct manager *m = userdata;
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->conf->uid == uid && m->services[i]->conf->n_supervisor > 0)
+            return true;
+    return false;
+}
+
+int methods_check(const struct topology *topology, struct error *e)
+{
+    for (size_t i = 0; i < topology->n_services; i++) {
+        const struct service_conf *c = topology->services[i];
+        for (size_t k = 0; k < c->n_supervisor; k++) {
+            const struct varlink_method *m = varlink_find_method(&supervisor_interface, c->supervisor[k]);
+            if (!m || (m->flags & VARLINK_CHANGES))
+                return error_refuse(e, EINVAL,
+                                    "%s/service.conf: supervisor: %s has no method '%s' that changes nothing",
+                                    c->directory, supervisor_interface.name, c->supervisor[k]);
+        }
+    }
+    return 0;
 }
 
 int methods_serve(struct manager *m, struct error *e)
@@ -247,7 +284,8 @@ int methods_serve(struct manager *m, struct error *e)
     struct varlink_server_options options = {.interface = &supervisor_interface,
                                              .handlers = handlers,
                                              .userdata = m,
-                                             .peer_allowed = peer_allowed};
+                                             .peer_allowed = peer_allowed,
+                                             .method_allowed = method_allowed};
     _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
     m->supervisor_fd = unix_listen(path, 0660, m->group, e);
     if (m->supervisor_fd < 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
+#include "hostletd/methods.h"
 #include "hostletd/service.h"
 #include "hostletd/setup.h"
 #include "lib/basic/cleanup.h"
@@ -39,6 +40,8 @@ static int read_fresh(const struct manager *m, struct fresh *f, struct error *e)
         r = config_load(&f->tree, &f->config, e);
     if (r >= 0)
         r = topology_load(&f->tree, &f->topology, e);
+    if (r >= 0)
+        r = methods_check(&f->topology, e);
     if (r >= 0)
         r = setup_directories(&f->tree, &f->topology, m->group, e);
     if (r >= 0)

@@ -1,6 +1,7 @@
 /* The state machine of one service; see service.h, and policy.c for its rules. */
 #include "hostletd/service.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@ static enum log_level level_of(enum service_state state, const char *reason)
     if (state == SERVICE_FAILED)
         return LOG_LEVEL_ERROR;
     if (reason)
-        return LOG_LEVEL_WARNING;
+        return state == SERVICE_DOWN ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
     return state == SERVICE_READY || state == SERVICE_DOWN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
@@ -95,9 +96,11 @@ static void back_off(struct service *s, const char *why)
 static void launch(struct service *s)
 {
     struct error e = ERROR_INIT;
+    _cleanup_free_ char *names = NULL;
+    struct spawn_sockets sockets = service_sockets(s, &names);
     child_log_begin(s->log);
-    int r = spawner_start(s->manager->spawner, s->conf, s->listen_fd, child_log_fd(s->log), &s->pid,
-                          &s->ready_fd, &e);
+    int r = spawner_start(s->manager->spawner, s->conf, &sockets, child_log_fd(s->log), &s->pid, &s->ready_fd,
+                          &e);
     if (r < 0) {
         back_off(s, e.message);
         return;
@@ -137,6 +140,11 @@ static void listen_or_wait(struct service *s, char *reason)
         wait_for_needs(s, reason);
 }
 
+bool service_is_enabled(const struct service *s)
+{
+    return service_conf_enabled(s->conf, s->manager->config);
+}
+
 static void begin(struct service *s)
 {
     struct error e = ERROR_INIT;
@@ -144,6 +152,8 @@ static void begin(struct service *s)
     s->failures = 0;
     if (service_bind(s, &e) < 0)
         service_set_state(s, SERVICE_FAILED, xstrdup(e.message));
+    else if (!service_is_enabled(s))
+        service_set_state(s, SERVICE_DOWN, xasprintf("not enabled (%s)", s->conf->enabled));
     else
         listen_or_wait(s, NULL);
 }
@@ -204,6 +214,7 @@ static void swap_conf(struct service *s)
     free(s->fingerprint);
     s->conf = TAKE_PTR(s->next_conf);
     s->fingerprint = TAKE_PTR(s->next_fingerprint);
+    service_unbind_tcp_unless_same(s);
 }
 
 static void ended(struct service *s)
@@ -344,7 +355,9 @@ int service_new(struct manager *m, struct service_conf *conf, char *fingerprint,
                           .conf = conf,
                           .fingerprint = fingerprint,
                           .listen_fd = -1,
+                          .tcp_fds = {-1, -1, -1, -1},
                           .ready_fd = -1};
+    static_assert(SERVICE_TCP_MAX == 4, "as many as above");
     int r = child_log_new(m->event, s->name, &s->log, e);
     if (r >= 0) {
         r = sd_event_add_time_relative(m->event, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s);

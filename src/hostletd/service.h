@@ -29,8 +29,10 @@ struct service {
     int64_t restarts;
 
     int listen_fd;
-    sd_event_source *caller;     /* on listen_fd, while it waits on demand */
-    struct varlink_server *down; /* on listen_fd, while nobody else will answer */
+    int tcp_fds[SERVICE_TCP_MAX]; /* −1 where not bound */
+    char *tcp_bound;              /* the addresses they are bound to, or NULL */
+    sd_event_source *caller;      /* on listen_fd, while it waits on demand */
+    struct varlink_server *down;  /* on listen_fd, while nobody else will answer */
     int ready_fd;
     sd_event_source *ready;
     sd_event_source *timer;
@@ -57,9 +59,16 @@ bool service_needs_met(const struct service *s);
 /* What of the configuration makes a service's process what it is. The caller frees. */
 char *service_make_fingerprint(const struct service_conf *conf, const struct config *config);
 
-/* sockets.c: RUN/NAME.sock, bound until the service is freed or its name changes. */
+/* Whether hostlet.conf lets it run; what is not enabled is down, says why, and is not started by anybody. */
+bool service_is_enabled(const struct service *s);
+
+/* sockets.c: RUN/NAME.sock, bound until the service is freed or its name changes, and the TCP ports, bound until it is
+ * freed, they are others, or it is not enabled any more. */
 int service_bind(struct service *s, struct error *e);
 void service_unbind(struct service *s);
+void service_unbind_tcp_unless_same(struct service *s);
+struct spawn_sockets service_sockets(const struct service *s,
+                                     char **ret_names); /* the caller frees the names */
 bool service_caller_waits(const struct service *s);
 
 /* down.c: answers every call with ServiceDown and the reason, in place of a service that is down or given up. */

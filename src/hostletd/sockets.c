@@ -17,7 +17,7 @@ static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-int service_bind(struct service *s, struct error *e)
+static int bind_unix(struct service *s, struct error *e)
 {
     if (!s->conf->socket || s->listen_fd >= 0)
         return 0;
@@ -37,8 +37,72 @@ int service_bind(struct service *s, struct error *e)
     return 0;
 }
 
+/* All addresses in one text, as they are to be. The caller frees. */
+static char *tcp_wanted(const struct service *s)
+{
+    char *text = xstrdup("");
+    for (size_t i = 0; i < s->conf->n_tcp; i++) {
+        _cleanup_free_ char *before = text, *one = service_conf_tcp_address(s->conf, s->manager->config, i);
+        text = xasprintf("%s %s", before, one);
+    }
+    return text;
+}
+
+static void unbind_tcp(struct service *s)
+{
+    for (size_t i = 0; i < SERVICE_TCP_MAX; i++)
+        s->tcp_fds[i] = close_fd(s->tcp_fds[i]);
+    free(s->tcp_bound);
+    s->tcp_bound = NULL;
+}
+
+void service_unbind_tcp_unless_same(struct service *s)
+{
+    _cleanup_free_ char *wanted = tcp_wanted(s);
+    if (!service_is_enabled(s) || !streq_null(s->tcp_bound, wanted))
+        unbind_tcp(s);
+}
+
+static int bind_tcp(struct service *s, struct error *e)
+{
+    if (s->conf->n_tcp == 0 || s->tcp_bound || !service_is_enabled(s))
+        return 0;
+    for (size_t i = 0; i < s->conf->n_tcp; i++) {
+        s->tcp_fds[i] = service_conf_tcp_listen(s->conf, s->manager->config, i, e);
+        if (s->tcp_fds[i] < 0) {
+            int r = s->tcp_fds[i];
+            unbind_tcp(s);
+            return r;
+        }
+    }
+    s->tcp_bound = tcp_wanted(s);
+    return 0;
+}
+
+int service_bind(struct service *s, struct error *e)
+{
+    int r = bind_unix(s, e);
+    return r < 0 ? r : bind_tcp(s, e);
+}
+
+struct spawn_sockets service_sockets(const struct service *s, char **ret_names)
+{
+    struct spawn_sockets sockets = {.n = 0};
+    char *names = xstrdup("varlink");
+    if (s->listen_fd >= 0)
+        sockets.fds[sockets.n++] = s->listen_fd;
+    for (size_t i = 0; s->tcp_bound && i < s->conf->n_tcp; i++) {
+        _cleanup_free_ char *before = names;
+        sockets.fds[sockets.n++] = s->tcp_fds[i];
+        names = xasprintf("%s:%s", before, service_conf_tcp_name(s->conf, i));
+    }
+    sockets.names = *ret_names = names;
+    return sockets;
+}
+
 void service_unbind(struct service *s)
 {
+    unbind_tcp(s);
     if (s->listen_fd < 0)
         return;
     service_stop_answering(s);

@@ -16,12 +16,20 @@
 #include "lib/basic/log.h"
 
 /* Where a child finds what it gets; hostletd has nothing of its own there, so that dup2 hits nothing. */
-enum { CHILD_SOCKET = 3, CHILD_READY = 4, CHILD_LIFELINE = 5, CHILD_NETNS = 6 };
+enum {
+    CHILD_SOCKETS = 3,
+    CHILD_READY = CHILD_SOCKETS + 1 + SERVICE_TCP_MAX,
+    CHILD_LIFELINE,
+    CHILD_NETNS,
+    _CHILD_END
+};
+static_assert(_CHILD_END <= SPAWN_FIRST_FREE, "a child's descriptors must hit nothing of ours");
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
 
 #define ARGUMENTS_MAX 16
 #define LISTEN_PID    "LISTEN_PID="
+#define PER_START     3 /* variables that one start adds */
 
 struct spawner {
     const struct tree *tree;
@@ -34,7 +42,8 @@ struct start {
     const char *program;
     char *const *arguments, *const *environment;
     char *listen_pid; /* behind "LISTEN_PID=", to be filled in by the child */
-    int null_fd, log_fd, listen_fd, ready_fd, lifeline_fd, netns_fd;
+    const struct spawn_sockets *sockets;
+    int null_fd, log_fd, ready_fd, lifeline_fd, netns_fd;
     pid_t parent;
     volatile int errnum; /* written by the child, whose memory is ours until it executes */
 };
@@ -61,12 +70,16 @@ static void child_execute(struct start *s)
     sigset_t none;
     sigemptyset(&none);
     write_pid(s->listen_pid, getpid());
+    for (size_t i = 0; i < s->sockets->n; i++)
+        if (put_fd(s->sockets->fds[i], CHILD_SOCKETS + (int)i) < 0) {
+            s->errnum = errno;
+            _exit(127);
+        }
     if (setpgid(0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != s->parent ||
         put_fd(s->null_fd, STDIN_FILENO) < 0 || put_fd(s->log_fd, STDOUT_FILENO) < 0 ||
-        put_fd(s->log_fd, STDERR_FILENO) < 0 || put_fd(s->listen_fd, CHILD_SOCKET) < 0 ||
-        put_fd(s->ready_fd, CHILD_READY) < 0 || put_fd(s->lifeline_fd, CHILD_LIFELINE) < 0 ||
-        put_fd(s->netns_fd, CHILD_NETNS) < 0 || signal(SIGPIPE, SIG_DFL) == SIG_ERR ||
-        sigprocmask(SIG_SETMASK, &none, NULL) < 0) {
+        put_fd(s->log_fd, STDERR_FILENO) < 0 || put_fd(s->ready_fd, CHILD_READY) < 0 ||
+        put_fd(s->lifeline_fd, CHILD_LIFELINE) < 0 || put_fd(s->netns_fd, CHILD_NETNS) < 0 ||
+        signal(SIGPIPE, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &none, NULL) < 0) {
         s->errnum = errno;
         _exit(127);
     }
@@ -84,20 +97,24 @@ static __attribute__((noinline)) pid_t run_child(struct start *s)
     return pid;
 }
 
-int spawner_start(const struct spawner *spawner, const struct service_conf *conf, int listen_fd, int log_fd,
-                  pid_t *ret_pid, int *ret_ready_fd, struct error *e)
+int spawner_start(const struct spawner *spawner, const struct service_conf *conf,
+                  const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
+                  struct error *e)
 {
     const struct tree *tree = spawner->tree;
     _cleanup_free_ char *program =
         conf->exec[0] == '/' ? xstrdup(conf->exec) : tree_program(tree, conf->exec);
     char *arguments[ARGUMENTS_MAX] = {
         program,       "--services",        tree->services, "--libexec",
-        tree->libexec, "--notification-fd", TEXT(4),        tree->prefix ? "--prefix" : NULL,
+        tree->libexec, "--notification-fd", TEXT(8),        tree->prefix ? "--prefix" : NULL,
         tree->prefix};
-    static_assert(CHILD_READY == 4, "as the arguments say");
+    static_assert(CHILD_READY == 8, "as the arguments say");
     char listen_pid[sizeof LISTEN_PID + 16] = LISTEN_PID;
-    size_t n = spawner->n_environment;
-    spawner->environment[n] = listen_fd < 0 ? NULL : listen_pid;
+    _cleanup_free_ char *listen_fds = xasprintf("LISTEN_FDS=%zu", sockets->n),
+                        *names = xasprintf("LISTEN_FDNAMES=%s", sockets->names ?: "");
+    char **added = spawner->environment + spawner->n_environment;
+    memcpy(added, (char *[]){sockets->n > 0 ? listen_pid : NULL, listen_fds, names, NULL},
+           (PER_START + 1) * sizeof *added);
     int ready[2];
     if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_os(e, errno, "cannot make a pipe for the readiness of '%s'", conf->name);
@@ -108,7 +125,7 @@ int spawner_start(const struct spawner *spawner, const struct service_conf *conf
                           .listen_pid = listen_pid + strlen(LISTEN_PID),
                           .null_fd = spawner->null_fd,
                           .log_fd = log_fd,
-                          .listen_fd = listen_fd,
+                          .sockets = sockets,
                           .ready_fd = writing,
                           .lifeline_fd = spawner->lifeline_reading,
                           .netns_fd = conf->network ? -1 : spawner->netns,
@@ -142,16 +159,13 @@ static void make_environment(struct spawner *s)
     size_t n = 0;
     while (environ[n])
         n++;
-    s->environment = xcalloc(n + 8, sizeof *s->environment);
+    s->environment = xcalloc(n + 2 + PER_START + 1, sizeof *s->environment);
     for (size_t i = 0; i < n; i++)
         if (!is_ours(environ[i]))
             s->environment[s->n_environment++] = xstrdup(environ[i]);
     s->environment[s->n_environment++] = xasprintf("HOSTLET_LIFELINE_FD=%d", CHILD_LIFELINE);
     if (s->netns >= 0)
         s->environment[s->n_environment++] = xasprintf("HOSTLET_NETNS_FD=%d", CHILD_NETNS);
-    /* The other half, LISTEN_PID, is given only to those who have a socket, and makes these two count. */
-    s->environment[s->n_environment++] = xstrdup("LISTEN_FDS=1");
-    s->environment[s->n_environment++] = xstrdup("LISTEN_FDNAMES=varlink");
 }
 
 /* One empty network namespace for all children without a network: joining it takes a fraction of the time of making

@@ -17,9 +17,10 @@ libhostlet_a_SOURCES = \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
 	src/lib/config/keys.c src/lib/config/value.c \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
-	src/lib/topology/topology.c src/lib/topology/topology.h \
+	src/lib/topology/listen.c src/lib/topology/topology.c src/lib/topology/topology.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
 	src/lib/api/app.c src/lib/api/app.h src/lib/api/driver.c src/lib/api/driver.h \
+	src/lib/api/gateway.c src/lib/api/gateway.h \
 	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
 	src/lib/api/workers.c src/lib/api/workers.h
 libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) \

@@ -147,6 +147,8 @@ static enum step decide_switch(const struct decision_input *in)
 
 enum step decide(const struct decision_input *in)
 {
+    if (in->want == WANT_NOTHING)
+        return STEP_SETTLED;
     if (in->want == WANT_GONE)
         return decide_gone(in);
     if ((exists(in->current) && !in->current->ours) || (exists(in->old) && !in->old->ours))
@@ -164,7 +166,9 @@ enum step decide(const struct decision_input *in)
         enum step ready = make_ready(in);
         return ready == STEP_SETTLED ? STEP_CREATE : ready;
     }
+    /* What the agent before us made is not held against what we would have made. */
+    bool compared = in->target_config && !in->current->adopted;
     bool matches = in->current->revision == in->target_revision && !in->drifted &&
-                   (!in->target_config || streq_null(in->current->config, in->target_config));
+                   (!compared || streq_null(in->current->config, in->target_config));
     return matches ? decide_current(in) : decide_switch(in);
 }

@@ -31,7 +31,6 @@ static void forget_all(struct manager *m)
             r->observed = true;
             /* A request that is under way changes something: look again when it is over. */
             r->stale = r->request != NULL;
-            r->blocked = false;
             r->updates_due = 0;
         }
 }
@@ -110,7 +109,6 @@ static void on_container(struct manager *m, const struct driver_watch_out *event
         r->current.restart == DRIVER_RESTART_ALWAYS)
         crash_note_exit(r, event->exit_code);
     r->stale = true;
-    r->blocked = false;
     replica_kick(r);
 }
 

@@ -62,22 +62,8 @@ static void remove_package(struct manager *m, const char *socket, const struct v
     start_removal(removal);
 }
 
-static void release_revision(struct instance *instance, size_t at)
+void release_packages(struct manager *m, const struct record_revision *revision)
 {
-    struct manager *m = instance->manager;
-    struct record *record = instance->record;
-    struct record_revision *revision = record->revisions[at];
-    record->n_revisions--;
-    memmove(&record->revisions[at], &record->revisions[at + 1],
-            (record->n_revisions - at) * sizeof *record->revisions);
-    for (size_t i = 0; i < instance->n_prepares; i++)
-        if (instance->prepares[i]->revision == revision->revision) {
-            prepare_free(instance->prepares[i]);
-            instance->n_prepares--;
-            memmove(&instance->prepares[i], &instance->prepares[i + 1],
-                    (instance->n_prepares - i) * sizeof *instance->prepares);
-            break;
-        }
     bool keep = config_bool(m->context->config, "reconciler", "keep_packages");
     for (size_t i = 0; i < revision->n_packages && !keep; i++) {
         const struct package_reference *package = revision->packages[i];
@@ -86,14 +72,41 @@ static void release_revision(struct instance *instance, size_t at)
         remove_package(m, m->unpacker_socket, &unpacker_interface, package);
         remove_package(m, m->fetcher_socket, &fetcher_interface, package);
     }
+}
+
+static void release_revision(struct instance *instance, size_t at)
+{
+    struct manager *m = instance->manager;
+    struct record *record = instance->record;
+    struct record_revision *revision = record->revisions[at];
+    record->n_revisions--;
+    memmove(&record->revisions[at], &record->revisions[at + 1],
+            (record->n_revisions - at) * sizeof *record->revisions);
+    prepare_drop(instance, revision->revision);
+    release_packages(m, revision);
     schema_free(&record_revision_schema, revision);
+    store_save_soon(instance);
+}
+
+/* All of it was destroyed, but it stays known, since the zone is to hear of it: only its description stays. */
+static void release_bits(struct instance *instance)
+{
+    struct record_revision *target = instance_target(instance), old = {.revision = target->revision};
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i]->last != STEP_GONE || instance->replicas[i]->request)
+            return;
+    if (instance->n_replicas == 0 || !target->resolved)
+        return;
+    record_forget_bits(target, &old);
+    prepare_drop(instance, target->revision);
+    release_packages(instance->manager, &old);
+    schema_done(&record_revision_schema, &old);
     store_save_soon(instance);
 }
 
 static bool revision_used(const struct instance *instance, int64_t revision)
 {
-    bool destroyed = streq(instance->record->action, "destroy") && instance->n_replicas == 0;
-    if (revision == instance->record->revision && !destroyed)
+    if (revision == instance->record->revision && !instance_is_over(instance))
         return true;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
@@ -111,4 +124,6 @@ void instance_release_revisions(struct instance *instance)
     for (size_t i = instance->record->n_revisions; i > 0; i--)
         if (!revision_used(instance, instance->record->revisions[i - 1]->revision))
             release_revision(instance, i - 1);
+    if (!instance_is_over(instance))
+        release_bits(instance);
 }

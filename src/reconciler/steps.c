@@ -326,14 +326,21 @@ static void apply_effect(struct replica *r, const void *out)
         break;
     case STEP_REMOVE_DATA:
         r->data_removed = true;
+        if (r->instance->record->purge)
+            secret_forget(r);
         break;
     default:
         break;
     }
 }
 
-static const char *stage_of(enum step step)
+static const char *stage_of(const struct replica *r, enum step step)
 {
+    enum want want = replica_want(r);
+    if (want == WANT_GONE)
+        return "container_destroy";
+    if (want == WANT_STOP)
+        return "container_stop";
     switch (step) {
     case STEP_QUOTA:
     case STEP_PROVISION:
@@ -364,7 +371,7 @@ static bool quota_may_be_missing(struct replica *r, const struct error *e)
 static void step_failed(struct replica *r, const struct error *e)
 {
     enum step step = r->step;
-    const char *stage = stage_of(step);
+    const char *stage = stage_of(r, step);
     bool committed = r->record->applied_revision == replica_target_revision(r);
     bool bringing_up =
         step == STEP_QUOTA || step == STEP_PROVISION || step == STEP_CREATE || step == STEP_START;
@@ -377,8 +384,9 @@ static void step_failed(struct replica *r, const struct error *e)
         journal_begin_undo(r, e->message, stage);
         return;
     }
+    /* A failed stage ends the patience of who watches the deploy: what may yet work is not failed. */
     if (stage && e->errnum != ECONNRESET)
-        stage_set(r, stage, "failed", e->message);
+        stage_set(r, stage, patient ? "running" : "failed", e->message);
     r->step = STEP_SETTLED;
     /* Not knowing how far it came, look before the next try. */
     r->stale = true;

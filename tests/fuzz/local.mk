@@ -1,12 +1,13 @@
 # Fuzz targets (libFuzzer). 'make fuzz' builds them by clang, whatever the rest is built by, with sanitizers and without the
 # jail; scripts/test fuzz runs each for some seconds. One by hand, for as long as you like:
 #   tests/fuzz/varlink -max_total_time=600 CORPUS-DIRECTORY SOURCE/tests/fuzz/seeds/varlink
-FUZZ_TARGETS = config grpc_client grpc_server logs manifest package token varlink zone
+FUZZ_TARGETS = config grpc_client grpc_server logs manifest package report token varlink zone
 FUZZ_SANITIZE = address,undefined
 FUZZ_FLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -fno-sanitize-recover=undefined
 FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz
 FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
-FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodist_libhostlet_a_SOURCES) $(libmanifest_a_SOURCES)))
+FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodist_libhostlet_a_SOURCES) $(libmanifest_a_SOURCES))) \
+	src/rpc-gateway/agent_report.c
 FUZZ_CXX = $(filter %.cc,$(libmanifest_a_SOURCES))
 FUZZ_OBJECTS = $(FUZZ_C:%.c=tests/fuzz/objects/%.o) $(FUZZ_CXX:%.cc=tests/fuzz/objects/%.o)
 

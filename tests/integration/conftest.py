@@ -1,7 +1,6 @@
 """The integration tests' ground: what every test can ask for. The real daemons stand in lib/."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -9,14 +8,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from lib import ground, images, packages  # noqa: E402
+from lib import images, packages  # noqa: E402
 from lib.dockerd import Dockerd  # noqa: E402
+from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
+from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
 from lib.nginx import Nginx  # noqa: E402
 from lib.registry import Registry  # noqa: E402
 from lib.services import Services  # noqa: E402
-from lib.tree import Tree  # noqa: E402
-
-TEST_LIMIT = 180  # seconds; a test may ask for more by @pytest.mark.limit(N)
 
 
 def pytest_configure(config):
@@ -26,49 +24,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
     if os.geteuid() != 0:
         raise pytest.UsageError("the integration tests start dockerd and hostletd: run them as root")
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_protocol(item):
-    """No test hangs for ever: after its limit it fails with the place where it stood."""
-    marker = item.get_closest_marker("limit")
-    limit = marker.args[0] if marker else TEST_LIMIT
-
-    def too_long(*_):
-        raise TimeoutError(f"the test ran for more than {limit} s")
-    old = signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, limit)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, old)
-
-
-@pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_runtest_makereport(item, call):
-    """A failed test shows the ends of its trees' logs."""
-    outcome = yield
-    report = outcome.get_result()
-    if report.failed:
-        for tree in getattr(item, "hostlet_trees", []):
-            report.sections.append((f"log of {tree.prefix}", tree.log()[-12000:]))
-
-
-# Places
-
-@pytest.fixture(scope="session")
-def session_place():
-    """A directory for what lives as long as the session, removed at its end."""
-    place = ground.make_place("session")
-    yield place
-    ground.remove(place)
-
-
-@pytest.fixture
-def place():
-    """A directory of one test, which service users may enter, removed afterwards."""
-    directory = ground.make_place("case")
-    yield directory
-    ground.remove(directory)
 
 
 # Daemons
@@ -162,20 +117,6 @@ def repository(place):
 
 
 # Trees
-
-@pytest.fixture
-def make_tree(place, request):
-    """make_tree(settings, name=…, environment=…) gives a Tree that is not started yet; it is stopped after the test."""
-    trees = request.node.hostlet_trees = []
-
-    def make(settings=None, name="tree", environment=None):
-        tree = Tree(place / name, settings, environment)
-        trees.append(tree)
-        return tree
-    yield make
-    for tree in trees:
-        tree.stop()
-
 
 @pytest.fixture
 def docker_settings(dockerd):

@@ -668,7 +668,8 @@ def frame(stream, data):
 
 
 def test_logs_of_one_replica(ctl):
-    ctl.fake("reconciler", Get=lambda _: {"instance": instance(), "manifest": {"app": {}}})
+    ctl.fake("reconciler", Get=lambda _: {"instance": instance(), "manifest": {"app": {}}},
+             Watch=lambda _: [{"instance": instance([replica(3, state="stopped")], action="stop", settled=True)}])
     fake = ctl.fake("container-driver", Logs=lambda _: frame(1, b"out\n\xff") + frame(2, b"err\n") + frame(1, b"") + frame(1, b"end"))
     result = subprocess.run([program("hostletctl"), "--prefix", ctl.prefix, "logs", "web", "--tail", "5", "--since", "1h"],
                             capture_output=True, timeout=30)
@@ -680,13 +681,49 @@ def test_logs_of_one_replica(ctl):
 
 
 def test_logs_of_several_replicas_say_whose(ctl):
-    ctl.fake("reconciler", Get=lambda _: {"instance": instance([replica(0), replica(4)]), "manifest": {"app": {}}})
+    ctl.fake("reconciler", Get=lambda _: {"instance": instance([replica(0), replica(4)]), "manifest": {"app": {}}},
+             Watch=lambda _: [{"instance": instance([replica(0, "stopped"), replica(4, "stopped")], action="stop")}])
     ctl.fake("container-driver", Logs=lambda p: frame(1, b"one\ntw") + frame(2, b"bad\n") + frame(1, b"o\nrest")
              if p.get("replica_id") else frame(1, b"zero\n"))
     result = ctl("logs", "web")
     assert result.stdout == "0 | zero\n4 | one\n4 | two\n4 | rest\n" and result.stderr == "4 | bad\n"
     followed = ctl("logs", "-f", "web")
     assert sorted(followed.stdout.splitlines()) == ["0 | zero", "4 | one", "4 | rest", "4 | two"]
+
+
+def test_followed_log_goes_on_in_the_next_container(ctl):
+    """The driver dies, the reconciler dies, a container is not there yet: all of that passes."""
+    def missing():
+        raise Refusal("NotFound", "there is no container i8k_web_0")
+
+    def hangup():
+        raise Hangup
+
+    logs = iter([lambda: frame(1, b"one\n"), lambda: frame(1, b"half")[:-2], hangup, missing, lambda: frame(3, b"words\n"),
+                 lambda: frame(1, b"two\n")])
+    over = threading.Event()
+
+    def answer(_):
+        following = next(logs, None)
+        if following is None:
+            over.set()
+            missing()
+        return following()
+
+    def watch(_):
+        yield {"instance": instance([replica(revision=1)])}
+        yield {"instance": instance([replica(revision=1)])}
+        over.wait(20)
+        yield {"gone": True}
+
+    ctl.fake("reconciler", Get=lambda _: {"instance": instance(), "manifest": {"app": {}}}, Watch=watch)
+    fake = ctl.fake("container-driver", Logs=answer)
+    result = ctl("logs", "-f", "-n", "3", "web")
+    assert result.stdout.replace("ha", "") == "one\ntwo\n"
+    assert "words" in result.stderr and "the log broke off" in result.stderr
+    first, *others = fake.called("Logs")
+    assert first["tail"] == 3 and "since" not in first
+    assert all(abs(call["since"] - now()) < 20000 and "tail" not in call for call in others)
 
 
 def test_logs_that_are_broken(ctl):

@@ -389,7 +389,7 @@ def test_tls_both_ways(proto, place, certificates, client_of):
         # No certificate; a server whom we do not trust; plaintext.
         assert client_of(server.port, ca=c / "ca.pem").call("x", 3000)[0] == "UNAVAILABLE"
         status, _, text = client_of(server.port, ca=c / "other.pem", **own).call("x", 3000)
-        assert status == "UNAVAILABLE" and "certificate verify failed" in text
+        assert status == "UNAVAILABLE" and "certificate" in text and "NOT trusted" in text
         assert client_of(server.port).call("x", 3000)[0] == "UNAVAILABLE"
         # grpc's own client.
         credentials = grpc.ssl_channel_credentials(*((c / name).read_bytes() for name in ("ca.pem", "client.key", "client.pem")))

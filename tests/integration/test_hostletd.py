@@ -21,7 +21,8 @@ pytestmark = pytest.mark.sanitized
 def test_the_products_services_are_listed(make_tree):
     tree = make_tree({"driver": {"runtime": "null"}}).start()
     listed = all_services(tree)
-    assert set(listed) == {"container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "unpacker"}
+    assert set(listed) == {"container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "rpc-gateway",
+                           "unpacker"}
     keeper = listed["quota-keeper"]
     assert keeper["state"] == "ready" and keeper["pid"] == tree.pid("quota-keeper") and keeper["memory"] > 100_000
     assert {name for name, service in listed.items() if service.get("on_demand")} == {"fetcher", "provisioner", "unpacker"}

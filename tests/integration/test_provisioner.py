@@ -302,7 +302,12 @@ def test_a_tenant_that_swaps_its_directories_for_symlinks(provisioner, place, ca
     provisioner.call("Remove", container=CONTAINER, purge=True)
     provisioner.kill()
     provisioner.start()
-    ground.wait_until(lambda: list(provisioner.apps.iterdir()) == [], 30, "all is deleted")
+
+    def deleted():
+        left = [str(path) for path in list(provisioner.apps.rglob("*"))[:20]]
+        assert not left, f"{left}; the log ends with {provisioner.log()[-1000:]}"
+        return True
+    ground.wait_until(deleted, 60, "all is deleted")
     provisioner.provision()
     check_replica(provisioner)
     assert snapshot(canary) == before

@@ -7,6 +7,7 @@ import socket
 import pytest
 from lib import ground
 from lib.apps import App, answers, driver_containers, manifest, names_below, server
+from lib.tree import program
 
 FAST = {"reconciler": {"retry_min": "100ms", "retry_max": "500ms"}}
 
@@ -274,3 +275,22 @@ def test_app_replica_json_of_the_record_is_what_was_wanted(tree, busybox_image):
     file = app.replica_file()
     assert file["app"]["deploy"]["configs"][0]["value"] == "hello"
     assert json.loads(tree.ctl("app", "web", "--json").stdout)
+
+
+def test_followed_log_goes_on_after_the_switch(tree, busybox_image, place):
+    """hostletctl logs -f shows what the next container writes, until the application is stopped."""
+    app = App(tree)
+    app.deploy(manifest(script="echo one; exec sleep 1000"))
+    output = place / "followed"
+    process = ground.start([program("hostletctl"), "--prefix", tree.prefix, "logs", "-f", "web"], output)
+    ground.wait_until(lambda: "one" in output.read_text(), 20, "what is there is shown")
+    app.deploy(manifest(script="echo two; exec sleep 1000"))
+    ground.wait_until(lambda: "two" in output.read_text(), 20, "the new container's log is shown")
+    tree.kill_service("reconciler")
+    tree.kill_service("container-driver")
+    app.deploy(manifest(script="echo three; exec sleep 1000"))
+    ground.wait_until(lambda: "three" in output.read_text(), 20, "and the next one's")
+    app.stop()
+    assert process.wait(30) == 0
+    words = output.read_text().split()
+    assert [word for word in words if word in ("one", "two", "three")] == ["one", "two", "three"], words

@@ -28,7 +28,14 @@ def test_directory_swapped_for_a_link_is_not_followed(app, engine, place, what):
     else:
         inside = "/home/action/.innerstack" if what == ".innerstack" else "/home/action"
         moved = "/home/moved"
-        assert engine.execute("i8k_web_0", "sh", "-c", f"mv {inside} {moved} && ln -s {victim} {inside}")[0] == 0
+        swap = f"[ -h {inside} ] || {{ {{ [ -e {moved} ] || mv {inside} {moved}; }} && ln -s {victim} {inside}; }}"
+
+        def swapped():
+            code, output = engine.execute("i8k_web_0", "sh", "-c", swap)
+            assert code == 0, output
+            return True
+
+        ground.wait_until(swapped, 20, "the tenant has swapped the directory")
     app.apply(manifest(script="exec sleep 2000"))
     app.wait(lambda i: i["failed"] or (i["settled"] and not i["failed"] and i["replicas"][0].get("revision") == 2),
              "the switch ends in one way or the other")

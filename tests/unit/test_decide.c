@@ -70,6 +70,22 @@ static void test_cases(void **state)
     in.quota_set = true;
     assert_int_equal(decide(&in), STEP_UPDATE_FILES);
 
+    /* One that was adopted carries no config, and is right as it is until another revision is wanted. */
+    struct driver_container adopted = kept2;
+    adopted.config = NULL;
+    adopted.adopted = true;
+    in = input(&adopted, &none);
+    in.applied_revision = 2;
+    assert_int_equal(decide(&in), STEP_SETTLED);
+    in.drifted = true;
+    assert_int_equal(decide(&in), STEP_HOLD);
+    in.drifted = false;
+    in.target_revision = 3;
+    assert_int_equal(decide(&in), STEP_HOLD);
+    adopted.adopted = false;
+    in.target_revision = 2;
+    assert_int_equal(decide(&in), STEP_HOLD);
+
     in = input(&exited2, &exited1);
     assert_int_equal(decide(&in), STEP_FAIL);
     in.rolling_back = true;

@@ -1,5 +1,6 @@
 /* The container-driver's pure parts: names, references, credentials, what is asked of Docker and what it answers. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +20,9 @@
 #include "container-driver/reading.h"
 #include "container-driver/reference.h"
 #include "container-driver/runtime.h"
+#include "container-driver/spec.h"
 #include "container-driver/tail.h"
+#include "lib/basic/fs.h"
 
 #define TREE "6f1f6a3e-0000-4000-8000-000000000001"
 
@@ -463,10 +466,12 @@ static void versions(void **state)
     }
 }
 
+static struct adopted *adopted;
+
 static int event(const char *line, struct driver_watch_out *out, struct error *e)
 {
     *out = (struct driver_watch_out){0};
-    return docker_read_event(line, strlen(line), out, e);
+    return docker_read_event(line, strlen(line), TREE, adopted, out, e);
 }
 
 static void events_are_read(void **state)
@@ -475,7 +480,7 @@ static void events_are_read(void **state)
     struct error e = ERROR_INIT;
     struct driver_watch_out out;
     assert_int_equal(event("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"1\","
-                           "\"Attributes\":{\"exitCode\":\"3\","
+                           "\"Attributes\":{\"exitCode\":\"3\",\"" LABEL_TREE "\":\"" TREE "\","
                            "\"name\":\"i8k_web_3\"}},\"timeNano\":1}",
                            &out, &e),
                      1);
@@ -498,6 +503,60 @@ static void events_are_read(void **state)
     assert_int_equal(event("{}", &out, &e), 0);
     assert_int_equal(event("{\"Type\":5}", &out, &e), -EPROTO);
     assert_int_equal(event("{\"Type\":\"contai", &out, &e), -EPROTO);
+}
+
+/* A container by its id and name alone, as the ledger sees it. */
+static struct driver_container plain(const char *id)
+{
+    return (struct driver_container){
+        .id = (char *)id, .name = (char *)"i8k_web_3", .owner = xstrdup("somebody")};
+}
+
+static void ledger_is_durable_and_claims(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    char directory[] = "/tmp/hostlet-test-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    _cleanup_free_ char *path = xasprintf("%s/adopted.json", directory);
+    struct driver_container first = plain("aaa"), second = plain("bbb");
+    assert_int_equal(adopted_load(path, &adopted, &e), 0);
+    assert_true(adopted_is_empty(adopted));
+    adopted_claim(adopted, &first);
+    assert_false(first.ours);
+    assert_int_equal(adopted_add(adopted, &first, 7, &e), 0);
+    assert_int_equal(adopted_add(adopted, &second, 8, &e), 0);
+    assert_int_equal(adopted_add(adopted, &second, 9, &e), 0);
+    adopted_drop(adopted, "nothing");
+    adopted_free(adopted);
+    assert_int_equal(adopted_load(path, &adopted, &e), 0);
+    adopted_claim(adopted, &first);
+    adopted_claim(adopted, &second);
+    assert_true(first.ours && first.adopted && !first.owner);
+    assert_int_equal(first.revision, 7);
+    assert_int_equal(second.revision, 9);
+
+    struct driver_watch_out out;
+    const char *line = "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"bbb\",\"Attributes\":"
+                       "{\"exitCode\":\"3\",\"name\":\"i8k_web_3\"}},\"timeNano\":1}";
+    assert_int_equal(event(line, &out, &e), 1);
+    driver_watch_done(&out);
+    adopted_drop(adopted, "bbb");
+    assert_int_equal(event(line, &out, &e), 0);
+    adopted_free(adopted);
+    assert_int_equal(adopted_load(path, &adopted, &e), 0);
+    assert_true(adopted_has(adopted, "aaa") && !adopted_has(adopted, "bbb"));
+    adopted_free(adopted);
+    adopted = NULL;
+
+    static const char *const bad[] = {"", "{", "{\"format\":2,\"containers\":[]}",
+                                      "{\"format\":1,\"containers\":[{\"id\":1}]}"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(replace_file(path, bad[i], strlen(bad[i]), 0600, &e), 0);
+        assert_true(adopted_load(path, &adopted, &e) < 0);
+        assert_non_null(strstr(e.message, "adopted.json"));
+    }
+    assert_int_equal(remove_tree_at(AT_FDCWD, directory, NULL), 0);
 }
 
 static void progress_is_summed_up(void **state)
@@ -669,6 +728,7 @@ int main(void)
         cmocka_unit_test(images_and_info_are_read),
         cmocka_unit_test(versions),
         cmocka_unit_test(events_are_read),
+        cmocka_unit_test(ledger_is_durable_and_claims),
         cmocka_unit_test(progress_is_summed_up),
         cmocka_unit_test(refusals_have_classes),
         cmocka_unit_test(lines_are_cut),

@@ -88,8 +88,11 @@ STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum,
 EXPORTED(driver_container_schema, "Container", T,
          "What the runtime says of a container with a name of hostlet's form.", S_STRING(T, id, NULL),
          S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
-         S_ENUM(T, slot, &driver_slot_enum, NULL), S_BOOL(T, ours, "Carries the label of this tree."),
+         S_ENUM(T, slot, &driver_slot_enum, NULL),
+         S_BOOL(T, ours, "Carries the label of this tree, or was adopted."),
+         S_BOOL_OPT(T, adopted, "Made by the agent before hostlet: what it is made of is not compared."),
          S_STRING_OPT(T, owner, "Whose it is, where it is not ours, for a human."),
+         S_STRING_OPT(T, tree, "The id of another tree, whose label it carries."),
          S_ENUM(T, state, &driver_state_enum, NULL), S_STRING_OPT(T, image, "As the creator named it."),
          S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
          S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
@@ -108,6 +111,10 @@ STRUCT(inspect_out, NULL, T, NULL,
 #define T struct driver_stop_in
 STRUCT(stop_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
        S_INT_OPT(T, timeout_msec, "Before SIGKILL; absent: the container's own."));
+#undef T
+#define T struct driver_adopt_in
+STRUCT(adopt_in, NULL, T, NULL, REPLICA(T),
+       S_INT(T, revision, "That the agent before hostlet last applied to it."));
 #undef T
 #define T struct driver_rename_in
 STRUCT(rename_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, from, &driver_slot_enum, NULL),
@@ -146,6 +153,9 @@ static const struct varlink_method methods[] = {
      "taken by something else."},
     {"Start", VARLINK_CHANGES, &replica_in, NULL, "Starts it; fine if it runs."},
     {"Stop", VARLINK_CHANGES, &stop_in, NULL, "Stops it; fine if it does not run or is not there."},
+    {"Adopt", VARLINK_CHANGES, &adopt_in, &inspect_out,
+     "Takes over, as it is, a container that the agent before hostlet made; for an administrator's import. "
+     "Conflict: another tree's label is on it."},
     {"Rename", VARLINK_CHANGES, &rename_in, NULL, "Moves a container between the slots of its replica."},
     {"Remove", VARLINK_CHANGES, &replica_in, NULL, "Removes it, running or not; fine if it is not there."},
     {"SetRestart", VARLINK_CHANGES, &restart_in, NULL, "Sets the runtime's restart policy."},
@@ -159,6 +169,6 @@ static const struct varlink_method methods[] = {
 };
 const struct varlink_interface driver_interface = {
     "io.hostlet.Driver",
-    "Containers by replica, on one container runtime. Containers that do not carry the label of this tree "
-    "are never touched.",
+    "Containers by replica, on one container runtime. Containers that neither carry the label of this "
+    "tree nor were adopted are never touched.",
     methods, NULL};

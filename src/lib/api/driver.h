@@ -103,8 +103,10 @@ struct driver_container {
     char *id, *name, *instance;
     int64_t replica_id;
     int slot;
-    bool ours;              /* carries the label of this tree */
+    bool ours;              /* carries the label of this tree, or was adopted */
+    bool adopted;           /* made by the agent before us: what it is made of is not ours to compare */
     char *owner;            /* what it is, where it is not ours, for a human */
+    char *tree;             /* the id of the other tree whose label it carries; NULL: of none */
     int state;              /* enum driver_state */
     char *image, *image_id; /* reference it was created from, id */
     int64_t revision;       /* label */
@@ -128,6 +130,11 @@ struct driver_stop_in {
     int64_t replica_id;
     int slot;
     int64_t timeout_msec; /* before SIGKILL; 0: the container's own */
+};
+struct driver_adopt_in {
+    char *instance;
+    int64_t replica_id;
+    int64_t revision; /* that the agent before us last applied to it */
 };
 struct driver_rename_in {
     char *instance;

@@ -24,14 +24,15 @@ static const struct schema_field service_fields[] = {
     S_STRING_OPT(T, last_exit, "exit N or signal NAME."),
     S_INT_OPT(T, memory, "Proportional set size in bytes."),
     S_BOOL_OPT(T, on_demand, NULL),
+    S_BOOL_OPT(T, disabled, "hostlet.conf does not let it run."),
     S_END,
 };
-static const struct schema_struct service_schema = {"Service", sizeof(T), "A service of the tree.",
-                                                    service_fields};
+const struct schema_struct supervisor_service_schema = {"Service", sizeof(T), "A service of the tree.",
+                                                        service_fields};
 #undef T
 #define T struct supervisor_list_out
 static const struct schema_field list_fields[] = {
-    S_STRUCT_OPT(T, service, struct supervisor_service, &service_schema,
+    S_STRUCT_OPT(T, service, struct supervisor_service, &supervisor_service_schema,
                  "Absent in the answer that ends a list."),
     S_END,
 };

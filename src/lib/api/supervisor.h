@@ -28,7 +28,10 @@ struct supervisor_service {
     char *last_exit;     /* "exit 1", "signal KILL"; NULL: never ended */
     int64_t memory;      /* PSS in bytes; 0: unknown */
     bool on_demand;
+    bool disabled; /* hostlet.conf does not let it run */
 };
+extern const struct schema_struct supervisor_service_schema;
+
 struct supervisor_list_out {            /* List and Watch */
     struct supervisor_service *service; /* NULL: the end of the list */
 };

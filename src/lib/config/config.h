@@ -14,6 +14,7 @@ enum config_type {
     CONFIG_CHOICE,   /* one word of 'choices' */
     CONFIG_LIST,     /* words separated by white space; the key may be repeated */
     CONFIG_RANGE,    /* "20000-29999" */
+    CONFIG_ADDRESS,  /* IPv4, "192.168.1.10"; or empty */
 };
 
 struct config_key {
@@ -46,6 +47,9 @@ void config_range(const struct config *config, const char *section, const char *
                   int64_t *ret_max);
 
 bool config_has_section(const char *section);
+
+/* The row of "SECTION.KEY" in the table, as service.conf names keys; NULL: there is none. */
+const struct config_key *config_find_key(const char *dotted);
 
 /* One value checked: for service.conf, manifests and flags that use the same forms. */
 int parse_duration(const char *text, uint64_t *ret_usec);

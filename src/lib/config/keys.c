@@ -29,6 +29,8 @@ const struct config_key config_keys[] = {
     {"reconciler", "retry_max", CONFIG_DURATION, "5min", 1000, DAY, NULL, "Longest pause after failures."},
     {"reconciler", "keep_packages", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: packages that no instance uses any more stay in the store."},
+    {"reconciler", "unassigned", CONFIG_CHOICE, "keep", 0, 0, "keep|stop|destroy",
+     "What becomes of an instance that the zone's answers have no more. keep: it runs on."},
 
     {"fetcher", "repositories", CONFIG_LIST, "", 0, 0, NULL,
      "Where packages come from, in order: file:///directory, http://… or https://…; the first with a match "
@@ -77,5 +79,16 @@ const struct config_key config_keys[] = {
      "Limit of a container's writable layer, where the storage driver can; 0: none."},
     {"driver", "dns_servers", CONFIG_LIST, "", 0, 0, NULL,
      "Name servers of the containers. Default: the engine's."},
+    {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: this machine's faces to the network are served: the zone's calls, the applications' reports, "
+     "metrics."},
+    {"zone", "listen", CONFIG_STRING, "0.0.0.0", 0, 0, NULL, "Address that both ports listen on."},
+    {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "gRPC: for the zone's hosts."},
+    {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
+     "HTTP: for applications' reports and metrics."},
+    {"zone", "metrics_allow", CONFIG_LIST, "127.0.0.0/8 ::1", 0, 0, NULL,
+     "Addresses and networks that may read the metrics."},
+    {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
+     "This machine's address in the zone. Default: the private address of a real network device."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };

@@ -1,122 +1,132 @@
-/* TLS by OpenSSL; see tls.h. */
+/* TLS by GnuTLS; see tls.h. */
 #include "lib/grpc/tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 
 struct grpc_tls_settings {
-    SSL_CTX *context;
+    gnutls_certificate_credentials_t credentials;
+    gnutls_priority_t priority;
+    bool verifies;
 };
 
 struct grpc_tls {
-    SSL *ssl;
-    bool read_wants_write, write_wants_read, established;
+    gnutls_session_t session;
+    gnutls_typed_vdata_st expected[2];
+    char *host;
+    bool established, failed, read_wants_write, write_wants_read;
 };
 
-static const unsigned char protocols[] = "\2h2";
-
-static int fail(struct error *e, const char *what)
+static int fail(struct error *e, int code, const char *what)
 {
-    /* OpenSSL keeps a queue; its last entry says what is wrong for those who know it. */
-    char text[256] = "unknown error";
-    unsigned long code = ERR_peek_last_error();
-    if (code)
-        ERR_error_string_n(code, text, sizeof text);
-    ERR_clear_error();
-    return error_fail(e, EPROTO, "TLS: %s: %s", what, text);
+    return error_fail(e, EPROTO, "TLS: %s: %s", what, gnutls_strerror(code));
 }
 
-static int fail_file(struct error *e, const char *path, const char *what)
-{
-    fail(e, what);
-    return error_prefix(e, "'%s'", path);
-}
+/* Settings */
 
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_size,
-                           const unsigned char *in, unsigned in_size, void *userdata)
+static int load(struct grpc_tls_settings *s, bool server, const char *certificate, const char *key,
+                const char *ca, struct error *e)
 {
-    (void)ssl, (void)userdata;
-    return SSL_select_next_proto((unsigned char **)out, out_size, protocols, sizeof protocols - 1, in,
-                                 in_size) == OPENSSL_NPN_NEGOTIATED
-               ? SSL_TLSEXT_ERR_OK
-               : SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-static int load(SSL_CTX *c, bool server, const char *certificate, const char *key, const char *ca,
-                struct error *e)
-{
-    if (certificate && SSL_CTX_use_certificate_chain_file(c, certificate) != 1)
-        return fail_file(e, certificate, "no certificate that can be used");
-    if (key &&
-        (SSL_CTX_use_PrivateKey_file(c, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(c) != 1))
-        return fail_file(e, key, "no key that fits the certificate");
-    if (ca && SSL_CTX_load_verify_locations(c, ca, NULL) != 1)
-        return fail_file(e, ca, "no certificates that can be used");
     if (server ? !certificate || !key : !ca)
-        return error_refuse(
-            e, EINVAL, server ? "TLS: a server needs a certificate and a key" : "TLS: a client needs a CA");
+        return error_refuse(e, EINVAL, "TLS: a %s",
+                            server ? "server needs a certificate and a key" : "client needs a CA");
+    if (!certificate != !key)
+        return error_refuse(e, EINVAL, "TLS: certificate and key go together");
+    int r = certificate
+                ? gnutls_certificate_set_x509_key_file(s->credentials, certificate, key, GNUTLS_X509_FMT_PEM)
+                : 0;
+    if (r < 0)
+        return error_refuse(e, EINVAL, "TLS: cannot use '%s' with the key '%s': %s", certificate, key,
+                            gnutls_strerror(r));
+    r = ca ? gnutls_certificate_set_x509_trust_file(s->credentials, ca, GNUTLS_X509_FMT_PEM) : 1;
+    if (r <= 0)
+        return error_refuse(e, EINVAL, "TLS: no certificates to trust in '%s'%s%s", ca, r < 0 ? ": " : "",
+                            r < 0 ? gnutls_strerror(r) : "");
     return 0;
 }
 
 int grpc_tls_settings_new(bool server, const char *certificate_file, const char *key_file,
                           const char *ca_file, struct grpc_tls_settings **ret, struct error *e)
 {
-    SSL_CTX *c = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-    if (!c)
-        return fail(e, "cannot begin");
-    SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-    SSL_CTX_set_mode(c, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                            SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
-    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-    int r = load(c, server, certificate_file, key_file, ca_file, e);
+    struct grpc_tls_settings *s = xcalloc(1, sizeof *s);
+    s->verifies = ca_file;
+    int r = gnutls_certificate_allocate_credentials(&s->credentials);
+    if (r >= 0)
+        r = gnutls_priority_init(&s->priority, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%NO_TICKETS",
+                                 NULL);
+    r = r < 0 ? fail(e, r, "cannot begin") : load(s, server, certificate_file, key_file, ca_file, e);
     if (r < 0) {
-        SSL_CTX_free(c);
+        grpc_tls_settings_free(s);
         return r;
     }
-    if (server)
-        SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
-    else
-        SSL_CTX_set_alpn_protos(c, protocols, sizeof protocols - 1);
-    SSL_CTX_set_verify(c, ca_file ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
-                       NULL);
-    *ret = xcalloc(1, sizeof **ret);
-    (*ret)->context = c;
+    *ret = s;
     return 0;
 }
 
-void grpc_tls_settings_free(struct grpc_tls_settings *settings)
+void grpc_tls_settings_free(struct grpc_tls_settings *s)
 {
-    if (!settings)
+    if (!s)
         return;
-    SSL_CTX_free(settings->context);
-    free(settings);
+    if (s->credentials)
+        gnutls_certificate_free_credentials(s->credentials);
+    if (s->priority)
+        gnutls_priority_deinit(s->priority);
+    free(s);
+}
+
+/* Sessions */
+
+static void expect_peer(struct grpc_tls *tls, bool server, const char *host)
+{
+    uint8_t address[16];
+    size_t n = 0;
+    tls->expected[n++] = (gnutls_typed_vdata_st){
+        .type = GNUTLS_DT_KEY_PURPOSE_OID,
+        .data = (unsigned char *)(server ? GNUTLS_KP_TLS_WWW_CLIENT : GNUTLS_KP_TLS_WWW_SERVER),
+    };
+    if (host) {
+        bool numeric = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+        tls->host = xstrdup(host);
+        tls->expected[n++] =
+            (gnutls_typed_vdata_st){.type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)tls->host};
+        if (!numeric)
+            gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, host, strlen(host));
+    }
+    gnutls_session_set_verify_cert2(tls->session, tls->expected, (unsigned)n, 0);
 }
 
 int grpc_tls_new(struct grpc_tls_settings *settings, int fd, bool server, const char *expect,
                  struct grpc_tls **ret, struct error *e)
 {
-    SSL *ssl = SSL_new(settings->context);
-    if (!ssl || SSL_set_fd(ssl, fd) != 1) {
-        SSL_free(ssl);
-        return fail(e, "cannot begin");
+    static const gnutls_datum_t protocol = {(unsigned char *)"h2", 2};
+    struct grpc_tls *tls = xcalloc(1, sizeof *tls);
+    int r = gnutls_init(&tls->session,
+                        (server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+    if (r < 0) {
+        free(tls);
+        return fail(e, r, "cannot begin");
     }
-    if (expect && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), expect) != 1 &&
-        (SSL_set1_host(ssl, expect) != 1 || SSL_set_tlsext_host_name(ssl, expect) != 1)) {
-        SSL_free(ssl);
-        return fail(e, "cannot say who is expected");
+    gnutls_transport_set_int(tls->session, fd);
+    r = gnutls_priority_set(tls->session, settings->priority);
+    if (r >= 0)
+        r = gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, settings->credentials);
+    if (r >= 0)
+        r = gnutls_alpn_set_protocols(tls->session, &protocol, 1, GNUTLS_ALPN_MANDATORY);
+    if (r < 0) {
+        grpc_tls_free(tls);
+        return fail(e, r, "cannot begin");
     }
     if (server)
-        SSL_set_accept_state(ssl);
-    else
-        SSL_set_connect_state(ssl);
-    *ret = xcalloc(1, sizeof **ret);
-    (*ret)->ssl = ssl;
+        gnutls_certificate_server_set_request(tls->session,
+                                              settings->verifies ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
+    if (settings->verifies)
+        expect_peer(tls, server, expect);
+    *ret = tls;
     return 0;
 }
 
@@ -124,59 +134,73 @@ void grpc_tls_free(struct grpc_tls *tls)
 {
     if (!tls)
         return;
-    if (tls->established)
-        SSL_shutdown(tls->ssl);
-    SSL_free(tls->ssl);
-    ERR_clear_error();
+    if (tls->established && !tls->failed)
+        gnutls_bye(tls->session, GNUTLS_SHUT_WR);
+    gnutls_deinit(tls->session);
+    free(tls->host);
     free(tls);
 }
 
-/* What SSL_read and SSL_write mean by their result. */
-static ssize_t result(struct grpc_tls *tls, int n, bool reading, struct error *e)
+/* What a result of GnuTLS means to the loop. */
+static ssize_t result(struct grpc_tls *tls, ssize_t r, bool reading, struct error *e)
 {
-    if (n > 0) {
-        const unsigned char *protocol;
-        unsigned size = 0;
-        if (tls->established)
-            return n;
-        tls->established = true;
-        SSL_get0_alpn_selected(tls->ssl, &protocol, &size);
-        return size == 2 && memcmp(protocol, "h2", 2) == 0
-                   ? n
-                   : error_fail(e, EPROTO, "TLS: the peer does not speak HTTP/2");
+    if (r >= 0)
+        return r;
+    if (r == GNUTLS_E_INTERRUPTED)
+        return -EINTR;
+    if (r == GNUTLS_E_AGAIN) {
+        bool writing = gnutls_record_get_direction(tls->session) == 1;
+        tls->read_wants_write |= reading && writing;
+        tls->write_wants_read |= !reading && !writing;
+        return -EAGAIN;
     }
-    int errnum = errno;
-    switch (SSL_get_error(tls->ssl, n)) {
-    case SSL_ERROR_WANT_WRITE:
-        tls->read_wants_write = reading;
-        return -EAGAIN;
-    case SSL_ERROR_WANT_READ:
-        tls->write_wants_read = !reading;
-        return -EAGAIN;
-    case SSL_ERROR_ZERO_RETURN:
+    tls->failed = true; /* nothing may be sent any more */
+    if (r == GNUTLS_E_PREMATURE_TERMINATION)
+        return reading ? 0 : error_fail(e, ECONNRESET, "closed the connection");
+    if (r == GNUTLS_E_FATAL_ALERT_RECEIVED || r == GNUTLS_E_WARNING_ALERT_RECEIVED)
+        return error_fail(e, EPROTO, "TLS: the peer says: %s",
+                          gnutls_alert_get_name(gnutls_alert_get(tls->session)));
+    if (r == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
+        gnutls_datum_t text = {NULL, 0};
+        gnutls_certificate_verification_status_print(gnutls_session_get_verify_cert_status(tls->session),
+                                                     GNUTLS_CRT_X509, &text, 0);
+        while (text.size > 0 &&
+               strchr(" .", text.data[text.size - 1])) /* "The certificate is NOT trusted. …unknown. " */
+            text.size--;
+        error_fail(e, EPROTO, "TLS: %.*s", (int)text.size, text.data ? (char *)text.data : "");
+        gnutls_free(text.data);
+        return -EPROTO;
+    }
+    return fail(e, (int)r, "cannot go on");
+}
+
+/* 0 when it is over. */
+static ssize_t shake_hands(struct grpc_tls *tls, bool reading, struct error *e)
+{
+    if (tls->established)
         return 0;
-    case SSL_ERROR_SYSCALL:
-        ERR_clear_error();
-        tls->established = false;
-        return errnum ? error_os(e, errnum, "TLS") : 0;
-    default:
-        tls->established = false; /* nothing may be sent any more */
-        return fail(e, "cannot go on");
-    }
+    if (tls->failed)
+        return error_fail(e, EPROTO, "TLS: the handshake failed");
+    int r = gnutls_handshake(tls->session);
+    if (r == GNUTLS_E_SUCCESS)
+        tls->established = true;
+    else if (r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED)
+        gnutls_alert_send_appropriate(tls->session, r);
+    return result(tls, r, reading, e);
 }
 
 ssize_t grpc_tls_read(struct grpc_tls *tls, void *data, size_t size, struct error *e)
 {
     tls->read_wants_write = false;
-    errno = 0;
-    return result(tls, SSL_read(tls->ssl, data, (int)size), true, e);
+    ssize_t r = shake_hands(tls, true, e);
+    return r < 0 ? r : result(tls, gnutls_record_recv(tls->session, data, size), true, e);
 }
 
 ssize_t grpc_tls_write(struct grpc_tls *tls, const void *data, size_t size, struct error *e)
 {
     tls->write_wants_read = false;
-    errno = 0;
-    return result(tls, SSL_write(tls->ssl, data, (int)size), false, e);
+    ssize_t r = shake_hands(tls, false, e);
+    return r < 0 ? r : result(tls, gnutls_record_send(tls->session, data, size), false, e);
 }
 
 bool grpc_tls_read_wants_write(const struct grpc_tls *tls)

@@ -1,4 +1,4 @@
-/* TLS below HTTP/2, by OpenSSL, for zones that want it: off unless configured. Both sides may show a certificate. */
+/* TLS below HTTP/2, by GnuTLS, for zones that want it: off unless configured. Both sides may show a certificate. */
 #pragma once
 
 #include <sys/types.h>

@@ -115,19 +115,37 @@ static int inherited_fd(const char *variable)
     return (int)fd;
 }
 
-static int take_socket(struct running *r, struct error *e)
+/* What hostletd hands over: the Unix socket first, then the TCP ports in the order of service.conf. */
+static int take_inherited(struct running *r, size_t n, struct error *e)
+{
+    struct service_context *c = &r->context;
+    if (n != 1 + c->conf->n_tcp)
+        return error_fail(e, EINVAL, "%zu listening sockets were handed over, and not %zu", n,
+                          1 + c->conf->n_tcp);
+    r->listen_fd = SD_LISTEN_FDS_START;
+    for (size_t i = 0; i < c->conf->n_tcp; i++)
+        c->tcp_fds[i] = SD_LISTEN_FDS_START + 1 + (int)i;
+    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + (int)n; fd++) {
+        int flags = fcntl(fd, F_GETFL);
+        if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+            return error_os(e, errno, "bad listening socket %d", fd);
+    }
+    return 0;
+}
+
+static int take_sockets(struct running *r, struct error *e)
 {
     int n = sd_listen_fds(1);
-    if (n > 0) {
-        r->listen_fd = SD_LISTEN_FDS_START;
-        int flags = fcntl(r->listen_fd, F_GETFL);
-        return fcntl(r->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0
-                   ? error_os(e, errno, "bad listening socket")
-                   : 0;
-    }
-    const struct service_context *c = &r->context;
+    if (n > 0)
+        return take_inherited(r, (size_t)n, e);
+    struct service_context *c = &r->context;
     _cleanup_free_ char *path = tree_socket(&c->tree, c->conf->socket ?: c->service->name);
     struct stat st;
+    for (size_t i = 0; i < c->conf->n_tcp; i++) {
+        c->tcp_fds[i] = service_conf_tcp_listen(c->conf, c->config, i, e);
+        if (c->tcp_fds[i] < 0)
+            return c->tcp_fds[i];
+    }
     /* The group of the run directory is the group of those who may try. */
     r->listen_fd = unix_listen(path, 0660, stat(c->tree.run, &st) == 0 ? st.st_gid : (gid_t)-1, e);
     return r->listen_fd < 0 ? r->listen_fd : 0;
@@ -181,6 +199,23 @@ static bool server_peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
     return peer_allowed(uid, gid, pid, &the_process->context);
 }
 
+static bool server_method_allowed(uid_t uid, const char *method, void *userdata)
+{
+    (void)userdata;
+    return service_conf_method_allowed(the_process->context.conf, uid, method);
+}
+
+/* A method that is misspelt in service.conf would be a right that nobody has: said at the start. */
+static int check_peers(const struct service_context *c, struct error *e)
+{
+    for (size_t i = 0; i < c->conf->n_peers; i++)
+        for (char **m = c->conf->peer_methods[i]; m && *m; m++)
+            if (!varlink_find_method(c->service->interface, *m))
+                return error_refuse(e, EINVAL, "%s/service.conf: peers: %s: %s has no method '%s'",
+                                    c->conf->directory, c->conf->peers[i], c->service->interface->name, *m);
+    return 0;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
     (void)source, (void)si;
@@ -226,6 +261,7 @@ static int serve(struct running *r, struct error *e)
         .handlers = c->service->handlers,
         .userdata = c->userdata,
         .peer_allowed = server_peer_allowed,
+        .method_allowed = server_method_allowed,
         .on_idle = on_idle,
     };
     int x = varlink_server_new(c->event, &options, &c->server);
@@ -265,12 +301,14 @@ static int run(struct running *r, struct arguments *a, struct error *e)
         x = config_load(&c->tree, &c->config, e);
     if (x >= 0)
         x = service_conf_load(&c->tree, s->name, &c->conf, e);
+    if (x >= 0)
+        x = check_peers(c, e);
     if (x < 0)
         return x;
     enum log_level level = LOG_LEVEL_INFO;
     log_level_from_string(config_string(c->config, "hostlet", "log_level"), &level);
     log_set_max_level(level);
-    x = take_socket(r, e);
+    x = take_sockets(r, e);
     if (x >= 0 && s->before_jail)
         x = s->before_jail(c, e);
     if (x >= 0)

@@ -18,8 +18,9 @@ struct service_context {
     struct service_conf *conf;
     sd_event *event;
     struct varlink_server *server;
-    bool supervised;       /* started by hostletd */
-    gid_t extra_groups[8]; /* before_jail may add groups that only this machine knows */
+    bool supervised;              /* started by hostletd */
+    int tcp_fds[SERVICE_TCP_MAX]; /* listening, as many as conf->n_tcp, in its order */
+    gid_t extra_groups[8];        /* before_jail may add groups that only this machine knows */
     size_t n_extra_groups;
     void *userdata; /* the worker's own state */
 };

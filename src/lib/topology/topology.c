@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/config/config.h"
 #include "lib/config/ini.h"
 
 struct reading {
@@ -40,8 +39,17 @@ void service_conf_free(struct service_conf *conf)
     free(conf->group_ids);
     free_strings(conf->capabilities, conf->n_capabilities);
     free(conf->socket);
+    free_strings(conf->tcp, conf->n_tcp);
+    free(conf->enabled);
+    for (size_t i = 0; conf->peer_methods && i < conf->n_peers; i++) {
+        for (char **m = conf->peer_methods[i]; m && *m; m++)
+            free(*m);
+        free(conf->peer_methods[i]);
+    }
+    free(conf->peer_methods);
     free_strings(conf->peers, conf->n_peers);
     free(conf->peer_ids);
+    free_strings(conf->supervisor, conf->n_supervisor);
     free_strings(conf->needs, conf->n_needs);
     free_strings(conf->config_sections, conf->n_config_sections);
     free(conf->text);
@@ -69,18 +77,18 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
     struct {
         const char *key;
         char **to;
-    } const strings[] = {{"description", &c->description},
-                         {"exec", &c->exec},
-                         {"user", &c->user},
-                         {"group", &c->group},
-                         {"socket", &c->socket}};
+    } const strings[] = {
+        {"description", &c->description}, {"exec", &c->exec},      {"user", &c->user}, {"group", &c->group},
+        {"socket", &c->socket},           {"enabled", &c->enabled}};
     struct {
         const char *key;
         char ***to;
         size_t *n;
     } const lists[] = {{"groups", &c->groups, &c->n_groups},
                        {"capabilities", &c->capabilities, &c->n_capabilities},
+                       {"tcp", &c->tcp, &c->n_tcp},
                        {"peers", &c->peers, &c->n_peers},
+                       {"supervisor", &c->supervisor, &c->n_supervisor},
                        {"needs", &c->needs, &c->n_needs},
                        {"config_sections", &c->config_sections, &c->n_config_sections}};
     struct {
@@ -146,6 +154,29 @@ static int find_group(const char *path, const char *name, gid_t *gid, struct err
     return 0;
 }
 
+/* "USER" or "USER:METHOD,METHOD…". Whether the methods exist, the service itself knows. */
+static int resolve_peer(struct service_conf *c, size_t i, const char *path, struct error *e)
+{
+    const char *colon = strchr(c->peers[i], ':');
+    _cleanup_free_ char *user =
+        colon ? xstrndup(c->peers[i], (size_t)(colon - c->peers[i])) : xstrdup(c->peers[i]);
+    int r = find_user(path, user, &c->peer_ids[i], NULL, e);
+    if (r < 0 || !colon)
+        return r;
+    _cleanup_free_ char *words = xstrdup(colon + 1);
+    char *rest = words;
+    size_t n = 0;
+    for (char *word; (word = strsep(&rest, ","));) {
+        if (!*word)
+            return error_refuse(e, EINVAL, "%s: peers: '%s' names no method where it should", path,
+                                c->peers[i]);
+        c->peer_methods[i] = xrealloc(c->peer_methods[i], n + 2, sizeof **c->peer_methods);
+        c->peer_methods[i][n++] = xstrdup(word);
+        c->peer_methods[i][n] = NULL;
+    }
+    return 0;
+}
+
 static int resolve_names(struct service_conf *c, const char *path, struct error *e)
 {
     int r = 0;
@@ -157,9 +188,36 @@ static int resolve_names(struct service_conf *c, const char *path, struct error 
     for (size_t i = 0; r >= 0 && i < c->n_groups; i++)
         r = find_group(path, c->groups[i], &c->group_ids[i], e);
     c->peer_ids = xcalloc(c->n_peers, sizeof *c->peer_ids);
+    c->peer_methods = xcalloc(c->n_peers, sizeof *c->peer_methods);
     for (size_t i = 0; r >= 0 && i < c->n_peers; i++)
-        r = find_user(path, c->peers[i], &c->peer_ids[i], NULL, e);
+        r = resolve_peer(c, i, path, e);
     return r;
+}
+
+static bool names_key(const char *dotted, enum config_type type)
+{
+    const struct config_key *key = config_find_key(dotted);
+    return key && key->type == type;
+}
+
+static int check_keys(const struct service_conf *c, const char *path, struct error *e)
+{
+    if (c->enabled && !names_key(c->enabled, CONFIG_BOOL))
+        return error_refuse(e, EINVAL, "%s: enabled: hostlet.conf has no key '%s' that is yes or no", path,
+                            c->enabled);
+    if (c->n_tcp > SERVICE_TCP_MAX)
+        return error_refuse(e, EINVAL, "%s: tcp: more than %d ports", path, SERVICE_TCP_MAX);
+    if (c->n_tcp > 0 && !c->socket)
+        return error_refuse(e, EINVAL, "%s: 'tcp' needs a 'socket'", path);
+    for (size_t i = 0; i < c->n_tcp; i++) {
+        const struct config_key *key = config_find_key(c->tcp[i]);
+        _cleanup_free_ char *listen = key ? xasprintf("%s.listen", key->section) : NULL;
+        if (!key || key->type != CONFIG_NUMBER || !names_key(listen, CONFIG_STRING))
+            return error_refuse(e, EINVAL,
+                                "%s: tcp: hostlet.conf has no port '%s' in a section with 'listen'", path,
+                                c->tcp[i]);
+    }
+    return 0;
 }
 
 /* What cannot be seen line by line. */
@@ -169,6 +227,9 @@ static int check_whole(struct service_conf *c, const char *path, struct error *e
         return error_refuse(e, EINVAL, "%s: 'exec' is missing", path);
     if (c->start == START_DEMAND && !c->socket)
         return error_refuse(e, EINVAL, "%s: start = demand needs a 'socket'", path);
+    int r = check_keys(c, path, e);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < c->n_config_sections; i++)
         if (!config_has_section(c->config_sections[i]))
             return error_refuse(e, EINVAL, "%s: config_sections: hostlet.conf has no section [%s]", path,
@@ -218,6 +279,39 @@ bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid)
     for (size_t i = 0; i < conf->n_peers; i++)
         if (conf->peer_ids[i] == uid)
             return true;
+    return false;
+}
+
+bool service_conf_enabled(const struct service_conf *conf, const struct config *config)
+{
+    if (!conf->enabled)
+        return true;
+    const struct config_key *key = config_find_key(conf->enabled);
+    return config_bool(config, key->section, key->name);
+}
+
+bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method)
+{
+    for (size_t i = 0; i < conf->n_supervisor; i++)
+        if (streq(conf->supervisor[i], method))
+            return true;
+    return false;
+}
+
+bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method)
+{
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < conf->n_peers; i++) {
+        if (conf->peer_ids[i] != uid)
+            continue;
+        char **m = conf->peer_methods[i];
+        if (!m)
+            return true;
+        for (; *m; m++)
+            if (streq(*m, method))
+                return true;
+    }
     return false;
 }
 

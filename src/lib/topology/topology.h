@@ -4,7 +4,10 @@
 
 #include <sys/types.h>
 
+#include "lib/config/config.h"
 #include "lib/paths/tree.h"
+
+#define SERVICE_TCP_MAX 4
 
 enum start_mode { START_ALWAYS, START_DEMAND };
 
@@ -23,9 +26,15 @@ struct service_conf {
     size_t n_capabilities;
     bool network; /* false: an empty network namespace */
     char *socket; /* name: RUN/NAME.sock */
-    char **peers; /* users that may call; root always may */
+    char **tcp;   /* keys of hostlet.conf that hold TCP ports to listen on: "zone.peer_port" */
+    size_t n_tcp;
+    char *enabled; /* key of hostlet.conf without whose yes it is not started: "zone.enable"; NULL: always */
+    char **peers; /* users that may call, as written: USER, or USER:METHOD,METHOD; root may call everything */
     uid_t *peer_ids;
+    char ***peer_methods; /* of each: names that end with NULL; NULL: all methods */
     size_t n_peers;
+    char **supervisor; /* methods of hostletd that its user may call, of those that change nothing */
+    size_t n_supervisor;
     char **needs; /* services that are started before, and stopped after this one */
     size_t n_needs;
     enum start_mode start;
@@ -51,4 +60,20 @@ struct service_conf *topology_find(const struct topology *topology, const char *
 /* One service. */
 int service_conf_load(const struct tree *tree, const char *name, struct service_conf **ret, struct error *e);
 void service_conf_free(struct service_conf *conf);
+/* Whether this user may call at all, and whether it may call this method (without the interface's name). */
 bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid);
+bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method);
+/* Whether this service may call this method of hostletd. */
+bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method);
+
+/* Whether hostlet.conf lets it run. */
+bool service_conf_enabled(const struct service_conf *conf, const struct config *config);
+
+/* listen.c: where its n-th TCP port listens, "0.0.0.0:9533", the address being the key "listen" of the port's section.
+ * The caller frees. */
+char *service_conf_tcp_address(const struct service_conf *conf, const struct config *config, size_t n);
+/* Binds it: a descriptor, non-blocking and close-on-exec, or a negative errno. */
+int service_conf_tcp_listen(const struct service_conf *conf, const struct config *config, size_t n,
+                            struct error *e);
+/* The name it goes by among inherited descriptors (LISTEN_FDNAMES): that of its key, "peer_port". */
+const char *service_conf_tcp_name(const struct service_conf *conf, size_t n);

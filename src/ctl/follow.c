@@ -1,0 +1,194 @@
+/* Following logs; see follow.h.
+ *
+ * A container's log ends with the container, an application's does not: io.hostlet.Reconciler.Watch says when its replica has
+ * another one, and whether there will be another one. */
+#include "ctl/follow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "lib/api/reconciler.h"
+
+#define AGAIN_USEC (100 * USEC_PER_MSEC)
+
+struct follow;
+
+struct followed {
+    struct follow *follow;
+    struct log_source *source;
+    sd_event_source *io; /* while it is open */
+    bool lives;          /* its replica has a container that writes, or soon will */
+    bool wanted;         /* to be opened: it lives, or was never read */
+};
+
+struct follow {
+    struct ctl *ctl;
+    const char *instance;
+    sd_event *event;
+    sd_event_source *again;
+    struct varlink_request *watch;
+    struct followed *items;
+    size_t n;
+    bool over; /* nothing more will come than what is open */
+    int code;
+};
+
+static void try_again_later(struct follow *f)
+{
+    sd_event_source_set_time_relative(f->again, AGAIN_USEC);
+    sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+}
+
+static void end_when_over(struct follow *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->items[i].io)
+            return;
+    if (f->over)
+        sd_event_exit(f->event, f->code);
+}
+
+static void fail(struct follow *f, const struct error *e)
+{
+    int code = ctl_fail(e);
+    f->code = f->code ?: code;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source, (void)fd, (void)revents;
+    struct followed *item = userdata;
+    struct error e = ERROR_INIT;
+    int r = log_source_read(item->source, &e);
+    if (r > 0)
+        return 0;
+    item->io = sd_event_source_disable_unref(item->io);
+    if (r < 0 && item->follow->over)
+        fail(item->follow, &e);
+    else if (r < 0)
+        log_notice("%s", e.message);
+    item->wanted = item->lives;
+    if (item->wanted)
+        try_again_later(item->follow);
+    end_when_over(item->follow);
+    return 0;
+}
+
+/* Whether its output flows now. */
+static bool open_one(struct followed *item, struct error *e)
+{
+    struct follow *f = item->follow;
+    if (log_source_open(f->ctl, item->source, f->instance, e) < 0)
+        return false;
+    int r = sd_event_add_io(f->event, &item->io, item->source->fd, EPOLLIN, on_readable, item);
+    if (r < 0)
+        fatal(EXIT_FAILED, "cannot wait for the log: %s", strerrordesc_np(-r));
+    return true;
+}
+
+/* Opens what has a container again. The driver may be away, or be between two containers: that passes. */
+static void open_wanted(struct follow *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        struct followed *item = &f->items[i];
+        struct error e = ERROR_INIT;
+        if (item->io || !item->wanted || open_one(item, &e))
+            continue;
+        bool passes = e.class == ERROR_RETRY || e.class == ERROR_SERVICE_DOWN;
+        item->wanted = passes || (item->lives && e.class == ERROR_NOT_FOUND);
+        if (item->wanted)
+            try_again_later(f);
+        else if (e.class != ERROR_NOT_FOUND)
+            fail(f, &e);
+    }
+}
+
+/* "failed" may well be what an old revision runs under. */
+static bool writes(const struct reconciler_replica *r)
+{
+    return r->state == REPLICA_STARTING || r->state == REPLICA_RUNNING || r->state == REPLICA_CRASH_LOOPING ||
+           r->state == REPLICA_STOPPING || (r->state == REPLICA_FAILED && r->revision > 0);
+}
+
+static void on_state(struct follow *f, const struct reconciler_instance *instance)
+{
+    bool any = false;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct reconciler_replica *replica = NULL;
+        for (size_t k = 0; k < instance->n_replicas; k++)
+            if (instance->replicas[k]->id == f->items[i].source->replica)
+                replica = instance->replicas[k];
+        f->items[i].lives = replica && writes(replica);
+        f->items[i].wanted = f->items[i].lives || (replica && f->items[i].source->ended == 0);
+        any |= f->items[i].lives;
+    }
+    f->over = instance->settled && !any;
+    open_wanted(f);
+    end_when_over(f);
+}
+
+static void on_watch(const void *answer, bool continues, const struct error *e, void *userdata)
+{
+    struct follow *f = userdata;
+    const struct reconciler_watch_out *out = answer;
+    if (!continues)
+        f->watch = NULL;
+    if (!e && out->instance && !out->gone) {
+        on_state(f, out->instance);
+    } else if (e && (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN)) {
+        try_again_later(f);
+    } else if (!e || e->class == ERROR_NOT_FOUND) { /* destroyed */
+        f->over = true;
+        end_when_over(f);
+    } else {
+        fail(f, e);
+        f->over = true;
+        end_when_over(f);
+    }
+}
+
+static void watch(struct follow *f)
+{
+    _cleanup_free_ char *socket = tree_socket(&f->ctl->tree, ctl_reconciler.socket);
+    const struct reconciler_name_in in = {.name = (char *)f->instance};
+    const struct varlink_call_options options = {
+        .socket = socket, .interface = &reconciler_interface, .method = "Watch", .in = &in, .more = true};
+    f->watch = varlink_call_start(f->event, &options, on_watch, f);
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct follow *f = userdata;
+    if (!f->watch)
+        watch(f);
+    else
+        open_wanted(f);
+    return 0;
+}
+
+int follow_logs(struct ctl *ctl, const char *instance, struct log_source *sources, size_t n)
+{
+    _cleanup_free_ struct followed *items = xcalloc(n, sizeof *items);
+    struct follow f = {.ctl = ctl, .instance = instance, .items = items, .n = n};
+    int r = sd_event_new(&f.event);
+    if (r >= 0)
+        r = sd_event_add_time_relative(f.event, &f.again, CLOCK_MONOTONIC, 0, 1, on_again, &f);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(f.again, SD_EVENT_OFF);
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        items[i] = (struct followed){.follow = &f, .source = &sources[i]};
+    if (r >= 0) {
+        watch(&f);
+        r = sd_event_loop(f.event);
+    }
+    varlink_request_cancel(f.watch);
+    for (size_t i = 0; i < n; i++)
+        sd_event_source_disable_unref(items[i].io);
+    sd_event_source_disable_unref(f.again);
+    sd_event_unref(f.event);
+    if (r < 0)
+        log_error("the event loop failed: %s", strerrordesc_np(-r));
+    return r < 0 ? EXIT_FAILED : r;
+}

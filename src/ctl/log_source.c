@@ -1,0 +1,119 @@
+/* One replica's output; see log_source.h. */
+#include "ctl/log_source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/api/driver.h"
+#include "lib/basic/fs.h"
+
+#define LINE_MAX_BYTES 65536 /* a longer one is broken */
+
+static void put(int stream, const char *data, size_t size)
+{
+    if (write_all(stream == LOG_STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO, data, size) < 0)
+        exit(EXIT_FAILED); /* nobody reads us any more */
+}
+
+static void flush_line(struct log_source *s, int stream)
+{
+    struct log_line *line = &s->lines[stream - LOG_STREAM_OUT];
+    _cleanup_free_ char *prefix = xasprintf("%" PRId64 " | ", s->replica);
+    size_t n = strlen(prefix);
+    _cleanup_free_ char *whole = xcalloc(n + line->size + 1, 1);
+    memcpy(whole, prefix, n);
+    memcpy(whole + n, line->text, line->size);
+    whole[n + line->size] = '\n';
+    put(stream, whole, n + line->size + 1);
+    line->size = 0;
+}
+
+static void put_lines(struct log_source *s, int stream, const char *data, size_t size)
+{
+    struct log_line *line = &s->lines[stream - LOG_STREAM_OUT];
+    while (size > 0) {
+        const char *end = memchr(data, '\n', size);
+        size_t n = end ? (size_t)(end - data) : size;
+        if (n > LINE_MAX_BYTES - line->size)
+            n = LINE_MAX_BYTES - line->size, end = NULL;
+        line->text = xrealloc(line->text, line->size + n + 1, 1);
+        memcpy(line->text + line->size, data, n);
+        line->size += n;
+        if (end || line->size == LINE_MAX_BYTES)
+            flush_line(s, stream);
+        n += end != NULL;
+        data += n;
+        size -= n;
+    }
+}
+
+static int on_piece(int stream, const void *data, size_t size, void *userdata)
+{
+    struct log_source *s = userdata;
+    if (s->prefixed)
+        put_lines(s, stream, data, size);
+    else
+        put(stream, data, size);
+    return 0;
+}
+
+static void close_source(struct log_source *s)
+{
+    s->fd = close_fd(s->fd);
+    s->ended = now_realtime_msec();
+    s->frames = (struct log_frames){.left = 0};
+    for (int stream = LOG_STREAM_OUT; stream <= LOG_STREAM_ERROR; stream++)
+        if (s->lines[stream - LOG_STREAM_OUT].size > 0)
+            flush_line(s, stream);
+}
+
+int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance, struct error *e)
+{
+    uint64_t since = ctl_option_duration(ctl, "since", 0);
+    const struct driver_logs_in in = {
+        .instance = (char *)instance,
+        .replica_id = s->replica,
+        .slot = DRIVER_SLOT_CURRENT,
+        .follow = ctl_option(ctl, "follow") != NULL,
+        .since = s->ended ? s->ended
+                 : since  ? now_realtime_msec() - (int64_t)(since / USEC_PER_MSEC)
+                          : 0,
+        .tail = s->ended ? 0 : ctl_option_number(ctl, "tail", 1, INT32_MAX, 0),
+    };
+    _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_driver.socket);
+    const struct varlink_call_options options = {.socket = socket,
+                                                 .interface = &driver_interface,
+                                                 .method = "Logs",
+                                                 .in = &in,
+                                                 .timeout_usec = CTL_TIMEOUT_USEC};
+    int r = varlink_call_upgrade(&options, NULL, &s->fd, e);
+    return r < 0 ? error_prefix(e, "replica %" PRId64, s->replica), r : 0;
+}
+
+int log_source_read(struct log_source *s, struct error *e)
+{
+    char data[65536];
+    ssize_t n = read(s->fd, data, sizeof data);
+    if (n < 0 && errno == EINTR)
+        return 1;
+    int r = n > 0 ? log_frames_feed(&s->frames, data, (size_t)n, on_piece, s, e) : 0;
+    if (n > 0 && r >= 0)
+        return 1;
+    if (r < 0)
+        error_prefix(e, "replica %" PRId64 ": what came is no log", s->replica);
+    else if (n < 0 || !log_frames_at_boundary(&s->frames))
+        r = error_fail(e, EPROTO, "replica %" PRId64 ": the log broke off: the service went away",
+                       s->replica);
+    close_source(s);
+    return r;
+}
+
+void log_source_done(struct log_source *s)
+{
+    if (s->fd >= 0)
+        close_source(s);
+    free(s->lines[0].text);
+    free(s->lines[1].text);
+}

@@ -1,0 +1,70 @@
+"""scripts/chaos: kills processes of a running tree at random while it is given orders, then looks whether everything is as it
+was asked for and nothing is doubled. What it did is told line by line; the seed repeats the dice."""
+
+import argparse
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
+
+from lib import ground, images  # noqa: E402
+from lib.chaos import Chaos  # noqa: E402
+from lib.dockerd import Dockerd  # noqa: E402
+from lib.tree import Tree  # noqa: E402
+
+FAST = {"probation": "100ms", "retry_min": "50ms", "retry_max": "1s"}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description="Random faults against a running tree.")
+    parser.add_argument("--seconds", type=float, default=60, help="of faults (60)")
+    parser.add_argument("--instances", type=int, default=6, help="how many (6)")
+    parser.add_argument("--seed", type=int, help="of the dice (random, and told)")
+    parser.add_argument("--runtime", choices=["null", "docker"], default="null", help="null, or a private dockerd (null)")
+    parser.add_argument("--quiet", action="store_true", help="only the result")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        parser.error("it starts hostletd and dockerd: run it as root")
+    seed = random.randrange(10 ** 6) if arguments.seed is None else arguments.seed
+    place = ground.make_place("chaos")
+    daemon = None
+    try:
+        settings, image = {"driver": {"runtime": "null"}, "reconciler": FAST}, "null/image:1"
+        if arguments.runtime == "docker":
+            daemon = Dockerd(place / "docker")
+            daemon.place.mkdir()
+            daemon.start()
+            images.load_busybox(daemon.engine)
+            settings["driver"] = {"runtime": "docker", "docker_socket": str(daemon.socket)}
+            image = images.BUSYBOX
+        tree = Tree(place / "tree", settings).start()
+        begun = time.monotonic()
+
+        def say(text):
+            if not arguments.quiet:
+                print(f"{time.monotonic() - begun:7.2f}  {text}", flush=True)
+        try:
+            chaos = Chaos(tree, image, arguments.instances, seed, daemon, say)
+            print(f"seed {seed}", flush=True)
+            chaos.run(arguments.seconds)
+            took = chaos.check()
+            print(f"as desired {took:.2f} s after the last fault; " +
+                  ", ".join(f"{count} x {what}" for what, count in sorted(chaos.done.items())))
+        except BaseException:
+            log = Path(f"/var/tmp/hostlet-chaos-{seed}.log")
+            log.write_text(tree.log())
+            print(f"seed {seed} failed; the tree's log is {log}", file=sys.stderr)
+            raise
+        finally:
+            tree.stop()
+    finally:
+        if daemon:
+            daemon.stop()
+        ground.remove(place)
+
+
+if __name__ == "__main__":
+    main()

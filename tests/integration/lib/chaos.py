@@ -1,0 +1,159 @@
+"""Random faults against a running tree, orders meanwhile, and a look at what came of it. Used by scripts/chaos and by a short
+test; the seed says which faults and orders, the machine's own timing does the rest."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+from . import ground
+from .apps import App, driver_containers, manifest
+from .varlink import Closed, VarlinkError
+
+CONVERGED = 90  # seconds for everything to be as desired, once the faults have ended
+
+
+class Wish:
+    """What was last asked for of one instance, and is to be true in the end."""
+
+    def __init__(self, tree, name, image):
+        self.app = App(tree, name)
+        self.image = image
+        self.action = None  # start, stop, destroy
+        self.note = 0
+        self.replicas = 1
+
+    def manifest(self):
+        return manifest(self.app.name, self.image, replicas=self.replicas, init="image", command=["sleep", "1000000"],
+                        env={"NOTE": str(self.note)}, probation=100, stop_timeout=1000)
+
+    def change(self, choose):
+        """One random order, carried out whatever dies meanwhile. Returns its name."""
+        what = choose.choice(["update", "update", "scale", "stop", "start", "destroy"] if self.action else ["deploy"])
+        if self.action in (None, "destroy"):
+            self.app.gone()
+            what = "deploy"
+        if what in ("deploy", "update"):
+            self.note += 1
+        if what == "scale":
+            self.replicas = choose.randint(1, 4)
+        if what in ("deploy", "update", "scale"):
+            self.app.apply(self.manifest())
+            # An apply leaves the action as it was; a stopped instance stays stopped until it is started.
+            self.action = self.app.get()["action"]
+        elif what == "destroy":
+            self.app.destroy(purge=True)
+            self.action = "destroy"
+        else:
+            getattr(self.app, what)()
+            self.action = what
+        return what
+
+    def is_true(self):
+        seen = self.app.get()
+        if self.action in (None, "destroy"):
+            return seen is None
+        assert seen, "it is not there"
+        state = "running" if self.action == "start" else "stopped"
+        states = [(r["id"], r["state"]) for r in seen["replicas"]]
+        assert states == [(i, state) for i in range(self.replicas)] or (
+            self.action == "stop" and all(s in ("stopped", "none") for _, s in states)), (states, seen.get("message"))
+        assert seen["settled"] and not seen["failed"], seen.get("message")
+        assert self.action == "stop" or all(r.get("revision") == seen["revision"] for r in seen["replicas"])
+        return True
+
+
+class Chaos:
+    """'faults' are functions without arguments, each a name in the report."""
+
+    def __init__(self, tree, image, instances, seed, daemon=None, say=lambda text: None):
+        self.tree = tree
+        self.daemon = daemon
+        self.choose = random.Random(seed)
+        self.wishes = [Wish(tree, f"chaos{n}", image) for n in range(instances)]
+        self.say = say
+        self.done = {}
+        self.faults = [self.kill_service] * 6 + [self.kill_hostletd]
+        if daemon:
+            self.faults += [self.kill_container, self.remove_container, self.restart_daemon]
+
+    def kill_service(self):
+        children = sorted(self.tree.children().items())
+        if not children:
+            return "no service"
+        name, pid = self.choose.choice(children)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return f"kill {name}"
+
+    def kill_hostletd(self):
+        self.tree.kill()
+        self.tree.revive()
+        return "kill hostletd"
+
+    def _some_container(self):
+        names = sorted(self.containers())
+        return self.choose.choice(names) if names else None
+
+    def kill_container(self):
+        name = self._some_container()
+        if name:
+            with contextlib.suppress(Exception):  # it may have gone, or not run
+                self.daemon.engine.kill(name)
+        return "kill container"
+
+    def remove_container(self):
+        name = self._some_container()
+        if name:
+            with contextlib.suppress(Exception):
+                self.daemon.engine.remove(name)
+        return "remove container"
+
+    def restart_daemon(self):
+        self.daemon.restart()
+        return "restart dockerd"
+
+    def containers(self):
+        """{name: what the runtime says}, of this tree's instances."""
+        if self.daemon:
+            return {c["Names"][0].lstrip("/"): c for c in self.daemon.engine.containers() if "/i8k_chaos" in c["Names"][0]}
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return driver_containers(self.tree)
+            except (OSError, Closed, VarlinkError):
+                if time.monotonic() > deadline:
+                    raise
+                self.tree.revive()
+
+    def run(self, seconds):
+        """Faults and orders, one after the other, for so long; what was done is counted in 'done'."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            if self.choose.random() < 0.5:
+                wish = self.choose.choice(self.wishes)
+                done = wish.change(self.choose)
+                self.say(f"{wish.app.name}: {done}")
+            else:
+                done = self.choose.choice(self.faults)()
+                self.say(done)
+            self.done[done] = self.done.get(done, 0) + 1
+            time.sleep(self.choose.random() * 0.2)  # the pause is part of the dice, nothing is waited for
+
+    def check(self):
+        """Everything becomes as it was asked for, and nothing is doubled or left over. Returns the seconds it took."""
+        begun = time.monotonic()
+        for wish in self.wishes:
+            left = max(CONVERGED - (time.monotonic() - begun), 1)
+            ground.wait_until(wish.is_true, left, f"{wish.app.name} is as desired ({wish.action})")
+        took = time.monotonic() - begun
+        wanted = {wish.app.container(n) for wish in self.wishes if wish.action == "start" for n in range(wish.replicas)}
+        allowed = wanted | {wish.app.container(n) for wish in self.wishes if wish.action == "stop"
+                            for n in range(wish.replicas)}
+        names = set(self.containers())
+        assert wanted <= names <= allowed, f"containers {sorted(names)}, wanted {sorted(wanted)}"
+        left = [str(path) for path in Path(self.tree.prefix / "var").rglob(".*") if path.name not in (".partial",)]
+        assert not left, f"left over: {left}"
+        return took

@@ -1,0 +1,75 @@
+"""Containers that the agent before hostlet made: taken over as they run, on a real Docker daemon."""
+
+import json
+
+import pytest
+from lib import ground
+from test_driver import D, Watch, docker_driver_settings, driver, make_driver  # noqa: F401  fixtures
+
+
+@pytest.fixture
+def foreign(engine, busybox_image):
+    """A container as the original agent makes them."""
+    identifier = engine.run(busybox_image, ["sleep", "1000"], name="i8k_web_0", Labels={"app_name": "web", "app_rep_id": "0"},
+                            host={"RestartPolicy": {"Name": "always"}})
+    return identifier
+
+
+def adopt(driver, revision=5, replica_id=0):  # noqa: F811
+    return driver.call(D + "Adopt", instance="web", replica_id=replica_id, revision=revision)["container"]
+
+
+def test_foreign_container_is_not_touched_until_it_is_adopted(driver, foreign, engine):  # noqa: F811
+    assert driver.refused(driver.on, "Stop")[0] == "Conflict"
+    before = engine.inspect("i8k_web_0")
+    taken = adopt(driver)
+    assert taken["ours"] and taken["adopted"] and taken["revision"] == 5 and "config" not in taken and "owner" not in taken
+    assert adopt(driver)["revision"] == 5, "again is fine"
+    driver.kill()
+    driver.start()
+    seen = driver.inspect()
+    assert seen["ours"] and seen["adopted"] and seen["revision"] == 5
+    after = engine.inspect("i8k_web_0")
+    assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"]), "it runs on as it is"
+    driver.on("SetRestart", policy="no")
+    driver.on("Stop")
+    driver.rename("current", "old")
+    assert driver.inspect(slot="old")["adopted"] and driver.list()["i8k_web_0.old"]["ours"]
+    driver.on("Remove", slot="old")
+    assert not engine.containers()
+    ledger = json.loads((driver.prefix / "var/hostlet/driver/adopted.json").read_text())
+    assert ledger == {"format": 1}, "what is gone is forgotten"
+
+
+def test_events_of_an_adopted_container_are_told(driver, foreign, engine, busybox_image):  # noqa: F811
+    watch = Watch(driver)
+    watch.wait(lambda e: e["event"] == "subscribed", "the subscription")
+    adopt(driver)
+    ground.wait_until(lambda: watch.count("subscribed") == 2, 20, "watchers are told to list anew")
+    engine.run(busybox_image, ["true"], name="i8k_other_0")
+    engine.kill("i8k_web_0")
+    event = watch.wait(lambda e: e.get("action") == "die", "the death")
+    assert event["instance"] == "web" and event["exit_code"] == 137
+    assert not [e for e in watch.events if e.get("instance") == "other"], "strangers' events are not"
+
+
+def test_what_cannot_be_adopted(driver, engine, busybox_image):  # noqa: F811
+    assert driver.refused(adopt, driver)[0] == "NotFound"
+    engine.run(busybox_image, ["sleep", "1000"], name="i8k_web_1", Labels={"io.hostlet.tree": "another"})
+    name, reason = driver.refused(adopt, driver, 5, 1)
+    assert name == "Conflict" and "another hostlet tree (another)" in reason
+    driver.create(replica_id=2, image=busybox_image, command=["sleep", "1000"])
+    name, reason = driver.refused(adopt, driver, 5, 2)
+    assert name == "Refused" and "nothing to adopt" in reason
+    assert driver.refused(adopt, driver, -1, 2)[0] == "Refused"
+
+
+def test_newer_ledger_is_refused(driver):  # noqa: F811
+    driver.stop()
+    path = driver.prefix / "var/hostlet/driver/adopted.json"
+    path.write_text('{"format": 2, "containers": []}')
+    with pytest.raises(AssertionError, match="is not ready"):
+        driver.start(timeout=5)
+    assert driver.process.wait(5) == 100 and "adopted.json' has format 2" in driver.log()
+    path.unlink()
+    driver.start()

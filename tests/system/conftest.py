@@ -1,0 +1,62 @@
+"""The ground of the tests inside of the virtual machine (scripts/vm test). Outside of one they are only collected."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "integration")]
+
+from filesystems import Filesystem  # noqa: E402
+from lib import tree  # noqa: E402
+from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
+from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "failpoints: its trees are of the build with --enable-failpoints")
+    config.addinivalue_line("markers", "by_hand: too long for every run; scripts/vm test -m by_hand")
+    config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
+
+
+def pytest_runtest_setup(item):
+    if not Path("/payload/source").is_dir():
+        pytest.fail("a system test runs in its virtual machine: scripts/vm test")
+
+
+@pytest.fixture(autouse=True)
+def build_under_test(request, monkeypatch):
+    """Trees are of the hardened build unless the test is marked 'failpoints'."""
+    if request.node.get_closest_marker("failpoints"):
+        monkeypatch.setattr(tree, "BUILD", Path("/payload/failpoints"))
+        monkeypatch.setattr(tree, "VARIANT", "failpoints")
+
+
+# File systems with project quotas
+
+def _fresh(kind):
+    filesystem = Filesystem(kind, f"/srv/{kind}")
+    filesystem.unmount()
+    return filesystem.make().mount()
+
+
+@pytest.fixture
+def xfs():
+    """An empty XFS with prjquota, mounted at .point until the test ends."""
+    filesystem = _fresh("xfs")
+    yield filesystem
+    filesystem.unmount()
+
+
+@pytest.fixture
+def ext4():
+    """An empty ext4 with project quotas, mounted at .point until the test ends."""
+    filesystem = _fresh("ext4")
+    yield filesystem
+    filesystem.unmount()
+
+
+@pytest.fixture(params=["xfs", "ext4"])
+def filesystem(request):
+    """One after the other."""
+    return request.getfixturevalue(request.param)
