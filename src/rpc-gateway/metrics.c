@@ -1,6 +1,7 @@
 /* /metrics: collecting; see metrics.h. */
 #include "rpc-gateway/metrics.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
@@ -9,6 +10,20 @@
 
 #define FRESH_USEC   (1 * USEC_PER_SEC)
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
+
+/* What another process lists: one item an answer, as the first member of it, and an answer without one as the end. */
+struct listing {
+    struct metrics *metrics;
+    const struct call_peer *peer;
+    const struct schema_struct *schema;
+    size_t size;
+    struct call *call; /* while it is asked */
+    void **items;
+    size_t n;
+    bool known; /* it was told to the end */
+};
+static_assert(offsetof(struct supervisor_list_out, service) == 0, "see struct listing");
+static_assert(offsetof(struct quota_list_out, quota) == 0, "see struct listing");
 
 /* A request that waits for the collection. */
 struct waiting {
@@ -20,21 +35,20 @@ struct waiting {
 struct metrics {
     struct metrics_parts parts;
     struct waiting *waiting;
-    struct call *services_call;
-    struct supervisor_service **services; /* that were told so far */
-    size_t n_services;
+    struct listing services, quotas;
     char *text; /* NULL: none yet */
     size_t size;
     uint64_t made;
 };
 
-static void drop_services(struct metrics *m)
+static void listing_clear(struct listing *l)
 {
-    for (size_t i = 0; i < m->n_services; i++)
-        schema_free(&supervisor_service_schema, m->services[i]);
-    free(m->services);
-    m->services = NULL;
-    m->n_services = 0;
+    for (size_t i = 0; i < l->n; i++)
+        schema_free(l->schema, l->items[i]);
+    free(l->items);
+    l->items = NULL;
+    l->n = 0;
+    l->known = false;
 }
 
 static void make_text(struct metrics *m)
@@ -42,8 +56,12 @@ static void make_text(struct metrics *m)
     struct host_status host;
     host_status_read(m->parts.host, &host);
     struct metrics_sources sources = {
-        .services = m->services,
-        .n_services = m->n_services,
+        .services = (struct supervisor_service **)m->services.items,
+        .n_services = m->services.n,
+        .services_known = m->services.known,
+        .quotas = (struct quota_values **)m->quotas.items,
+        .n_quotas = m->quotas.n,
+        .quotas_known = m->quotas.known,
         .instances_known = instances_complete(m->parts.instances),
         .host = &host,
         .calls = m->parts.calls,
@@ -59,7 +77,8 @@ static void make_text(struct metrics *m)
 static void collected(struct metrics *m)
 {
     make_text(m);
-    drop_services(m);
+    listing_clear(&m->services);
+    listing_clear(&m->quotas);
     while (m->waiting) {
         struct waiting *w = m->waiting;
         m->waiting = w->next;
@@ -68,18 +87,24 @@ static void collected(struct metrics *m)
     }
 }
 
-static void on_services(const void *out, bool continues, const struct error *e, void *userdata)
+static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
 {
-    struct metrics *m = userdata;
-    if (e)
-        drop_services(m);
-    else if (((const struct supervisor_list_out *)out)->service)
-        schema_copy(&supervisor_service_schema, ((const struct supervisor_list_out *)out)->service,
-                    schema_append(&m->services, &m->n_services, sizeof(struct supervisor_service)));
+    struct listing *l = userdata;
+    const void *item = e ? NULL : *(const void *const *)out;
+    if (item)
+        schema_copy(l->schema, item, schema_append(&l->items, &l->n, l->size));
     if (continues)
         return;
-    m->services_call = NULL;
-    collected(m);
+    l->call = NULL;
+    l->known = !e;
+    if (!l->metrics->services.call && !l->metrics->quotas.call)
+        collected(l->metrics);
+}
+
+static void listing_begin(struct listing *l)
+{
+    listing_clear(l);
+    l->call = call_start(l->metrics->parts.caller, l->peer, "List", NULL, true, TIMEOUT_USEC, on_listed, l);
 }
 
 static void on_gone(void *pending)
@@ -103,15 +128,24 @@ void metrics_answer(struct metrics *m, struct http_request *request)
     *w = (struct waiting){.metrics = m, .next = m->waiting, .request = request};
     m->waiting = w;
     http_request_on_gone(request, on_gone, w);
-    if (!m->services_call)
-        m->services_call =
-            call_start(m->parts.caller, &call_supervisor, "List", NULL, true, TIMEOUT_USEC, on_services, m);
+    if (m->services.call || m->quotas.call)
+        return;
+    listing_begin(&m->services);
+    listing_begin(&m->quotas);
 }
 
 struct metrics *metrics_new(const struct metrics_parts *parts)
 {
     struct metrics *m = xcalloc(1, sizeof *m);
     m->parts = *parts;
+    m->services = (struct listing){.metrics = m,
+                                   .peer = &call_supervisor,
+                                   .schema = &supervisor_service_schema,
+                                   .size = sizeof(struct supervisor_service)};
+    m->quotas = (struct listing){.metrics = m,
+                                 .peer = &call_quota,
+                                 .schema = &quota_values_schema,
+                                 .size = sizeof(struct quota_values)};
     return m;
 }
 
@@ -119,8 +153,10 @@ void metrics_free(struct metrics *m)
 {
     if (!m)
         return;
-    call_cancel(m->services_call);
-    drop_services(m);
+    call_cancel(m->services.call);
+    call_cancel(m->quotas.call);
+    listing_clear(&m->services);
+    listing_clear(&m->quotas);
     free(m->text);
     free(m);
 }

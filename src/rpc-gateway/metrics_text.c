@@ -33,6 +33,26 @@ static void put_services(struct openmetrics *m, const struct metrics_sources *s)
             openmetrics_sample(m, "", (double)s->services[i]->memory, "service", s->services[i]->name, NULL);
 }
 
+static void put_quotas(struct openmetrics *m, const struct metrics_sources *s)
+{
+    openmetrics_family(m, "hostlet_quota_used_bytes", "gauge", "bytes", "Disk space that a replica uses.");
+    for (size_t i = 0; i < s->n_quotas; i++)
+        openmetrics_sample(m, "", (double)s->quotas[i]->used, "container", s->quotas[i]->container, NULL);
+    openmetrics_family(m, "hostlet_quota_limit_bytes", "gauge", "bytes",
+                       "What a replica may use; absent while it has no limit.");
+    for (size_t i = 0; i < s->n_quotas; i++)
+        if (s->quotas[i]->hard > 0)
+            openmetrics_sample(m, "", (double)s->quotas[i]->hard, "container", s->quotas[i]->container, NULL);
+    openmetrics_family(m, "hostlet_quota_used_inodes", "gauge", NULL, "Files and directories of a replica.");
+    for (size_t i = 0; i < s->n_quotas; i++)
+        openmetrics_sample(m, "", (double)s->quotas[i]->used_inodes, "container", s->quotas[i]->container,
+                           NULL);
+    openmetrics_family(m, "hostlet_quota_enforced", "gauge", NULL,
+                       "1 where the kernel holds a replica to its limits.");
+    for (size_t i = 0; i < s->n_quotas; i++)
+        openmetrics_sample(m, "", !s->quotas[i]->not_enforced, "container", s->quotas[i]->container, NULL);
+}
+
 static void put_instances(struct openmetrics *m, const struct metrics_sources *s)
 {
     size_t states[_REPLICA_STATE_MAX] = {0}, settled = 0, failed = 0;
@@ -145,8 +165,10 @@ char *metrics_text(const struct metrics_sources *s, size_t *ret_size)
         abort();
     openmetrics_family(&m, "hostlet", "info", NULL, "The version.");
     openmetrics_sample(&m, "_info", 1, "version", PACKAGE_VERSION, NULL);
-    if (s->services)
+    if (s->services_known)
         put_services(&m, s);
+    if (s->quotas_known)
+        put_quotas(&m, s);
     if (s->instances_known)
         put_instances(&m, s);
     put_stages(&m, s->stages);

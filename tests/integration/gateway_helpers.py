@@ -4,9 +4,10 @@ import contextlib
 import json
 import socket
 import subprocess
+import threading
 
 from lib import ground
-from lib.fakes import FakeService, Refusal
+from lib.fakes import FakeService, Hangup, Refusal
 from lib.worker import Worker
 
 STATUS = "/in/api/v2/hostlet/inagent/status"
@@ -79,16 +80,26 @@ def post(port, body, secret=SECRET, method="POST", path=STATUS, version="1.0", s
 class Reconciler(FakeService):
     """What a gateway asks of the reconciler: reports are good with SECRET, for instance "web"."""
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, instances=()):
+        self.instances = instances
+        self.gone = threading.Event()
         super().__init__(prefix, "reconciler", {"Watch": self.watch, "List": self.list, "AgentReport": self.report})
         self.path.chmod(0o666)  # for the gateway's user
         self.on_report = None
 
+    def close(self):
+        self.gone.set()
+        super().close()
+
     def watch(self, _):
         yield {}
-        yield None  # stays open
+        yield {}  # an answer is sent when there is another one
+        self.gone.wait(120)
+        raise Hangup
 
     def list(self, _):
+        for name in self.instances:
+            yield {"instance": {"name": name, "origin": "zone", "action": "start", "revision": 1, "settled": True, "failed": False}}
         yield {}
 
     def report(self, parameters):

@@ -3,20 +3,17 @@
 import os
 import pwd
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
+from gateway_helpers import get, zone_settings
 from lib import ground
 from lib.services import identity, status, wait_for
 from lib.tree import SOURCE, VARIANT, program
 from lib.worker import Worker
 
 pytestmark = pytest.mark.sanitized
-
-
-def zone_settings(**more):
-    return {"zone": {"enable": True, "listen": "127.0.0.1", "peer_port": ground.free_port(), "http_port": ground.free_port(),
-                     **more},
-            "driver": {"runtime": "null"}}
 
 
 def test_a_machine_that_is_alone_has_no_gateway(make_tree):
@@ -29,7 +26,7 @@ def test_it_says_where_it_is_reached(make_tree):
     settings = zone_settings(lan_addr="192.168.77.7")
     tree = make_tree(settings).start()
     info = tree.call("rpc-gateway", "Info")
-    assert info["listen"] == "127.0.0.1" and info["started"] > 1_600_000_000
+    assert info["listen"] == "0.0.0.0" and info["started"] > 1_600_000_000
     assert (info["peer_port"], info["http_port"]) == (settings["zone"]["peer_port"], settings["zone"]["http_port"])
 
 
@@ -39,6 +36,29 @@ def test_it_is_jailed(make_tree):
     fields, _ = identity(wait_for(tree, "rpc-gateway", "ready")["pid"])
     assert fields["Uid"].split() == [str(pwd.getpwnam("hostlet-rpc").pw_uid)] * 4
     assert fields["CapPrm"] == fields["CapEff"] == fields["CapBnd"] == "0" * 16 and fields["NoNewPrivs"] == "1"
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="a sanitized process is larger, and wakes up by itself")
+def test_at_rest_it_is_small_and_sleeps(make_tree):
+    settings = zone_settings()
+    tree = make_tree(settings).start()
+    port = settings["zone"]["http_port"]
+    ground.wait_until(lambda: get(port, "/readyz")[0] == 200, 5, "it is ready")
+    assert get(port, "/metrics")[0] == 200
+    pid = tree.pid("rpc-gateway")
+
+    def switches():
+        return [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "ctxt_switches" in line]
+    last = [None]
+
+    def quiet():
+        last[0], before = switches(), last[0]
+        return last[0] == before
+    ground.wait_until(quiet, 5, "it has settled", 0.2)
+    before = switches()
+    time.sleep(3)  # what is measured is that nothing happens in this time
+    assert switches() == before
+    assert status(tree, "rpc-gateway")["memory"] < 8 << 20
 
 
 def test_by_hand_it_binds_its_own_ports(place):

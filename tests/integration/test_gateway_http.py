@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from gateway_helpers import SECRET, STATUS, Connection, Reconciler, ask, curl, gateway, get, post, zone_settings
 from lib import ground
 from lib.apps import manifest
-from lib.fakes import Hangup, Refusal
+from lib.fakes import FakeService, Hangup, Refusal
 from lib.services import all_services, supervise, wait_for
+from lib.tree import VARIANT
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.sanitized
@@ -193,6 +195,7 @@ def test_metrics_of_a_tree(zone_tree):
     assert value(found, "hostlet_instances") == 1 and value(found, "hostlet_instances_settled") == 1
     assert value(found, "hostlet_stage_duration_seconds_count", stage="container_start") == 2
     assert value(found, "hostlet_calls_total", protocol="varlink", service="reconciler", method="List", outcome="ok") >= 1
+    assert value(found, "hostlet_calls_total", protocol="varlink", service="quota-keeper", method="List", outcome="ok") >= 1
     assert value(found, "hostlet_calls_total", protocol="http", service="rpc-gateway", method="/readyz", outcome="200") >= 1
     assert value(found, "hostlet_http_connections") == 1
     assert 0 < value(found, "hostlet_host_memory_bytes", kind="available") < value(found, "hostlet_host_memory_bytes", kind="total")
@@ -207,6 +210,49 @@ def test_metrics_without_the_others(alone):
     found = metrics(alone.port)
     assert not any(name.startswith("hostlet_service_") for name, _ in found)
     assert value(found, "hostlet_instances") == 0 and value(found, "hostlet_host_cpus") >= 1
+
+
+def test_quotas_and_a_process_that_hangs(alone):
+    """What answers is shown; what does not within two seconds is left out."""
+    never = threading.Event()
+
+    def list_quotas(_):
+        yield {"quota": {"container": "i8k_web_0", "project": 100, "hard": 1000, "used": 10, "used_inodes": 3, "level": "below"}}
+        yield {"quota": {"container": "i8k_web_1", "project": 101, "used": 20, "level": "below", "not_enforced": "no quotas"}}
+        yield {}
+
+    def hang(_):
+        never.wait(60)
+        return {}
+    quotas = FakeService(alone.prefix, "quota-keeper", {"List": list_quotas})
+    supervisor = FakeService(alone.prefix, "supervisor", {"List": hang})
+    for service in (quotas, supervisor):
+        service.path.chmod(0o666)
+    try:
+        started = time.monotonic()
+        found = metrics(alone.port)
+        assert 1.5 < time.monotonic() - started < 5
+        assert value(found, "hostlet_quota_used_bytes", container="i8k_web_0") == 10
+        assert value(found, "hostlet_quota_limit_bytes", container="i8k_web_0") == 1000
+        assert value(found, "hostlet_quota_limit_bytes", container="i8k_web_1") is None
+        assert value(found, "hostlet_quota_enforced", container="i8k_web_1") == 0
+        assert value(found, "hostlet_quota_used_inodes", container="i8k_web_0") == 3
+        assert not any(name.startswith("hostlet_service_") for name, _ in found)
+    finally:
+        never.set()
+        quotas.close()
+        supervisor.close()
+
+
+def test_what_went_while_the_reconciler_was_away(alone):
+    alone.reconciler.close()
+    ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
+    alone.reconciler = Reconciler(alone.prefix, ["web", "shop"])
+    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 2, 20, "both are there")
+    alone.reconciler.close()
+    ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
+    alone.reconciler = Reconciler(alone.prefix, ["shop"])
+    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 1, 20, "one is there")
 
 
 def test_those_who_ask_together_are_answered_together(zone_tree):
@@ -317,7 +363,7 @@ def test_those_who_are_slow(alone):
             unharmed(alone, pid)
             return not still_open(slow)
         ground.wait_until(drip, 20, "the slow ones are gone", interval=0.2)
-        assert 9 < time.monotonic() - started < 15
+        assert 9 < time.monotonic() - started < 18
     assert get(alone.port, "/healthz", source="127.0.0.5")[0] == 200
     assert value(metrics(alone.port), "hostlet_http_refused_total", reason="overdue") == 16
 
@@ -325,18 +371,24 @@ def test_those_who_are_slow(alone):
 def test_those_who_are_many(alone):
     """A flood of one address: it gets so many a second, and others do not notice."""
     pid, outcomes = alone.process.pid, []
-    slowest = 0
-    before = memory(pid)
-    for i in range(600):
+    before, slowest = memory(pid), 0
+
+    def flood():
+        for _ in range(5):
+            with contextlib.suppress(OSError), Connection(alone.port, source="127.0.0.6"):
+                pass
         outcomes.append(get(alone.port, "/healthz", source="127.0.0.6")[0])
-        if i % 100 == 0:
+        return outcomes.count(0) >= 50
+    while not flood():
+        assert len(outcomes) < 5000, "nobody is refused"
+        if len(outcomes) % 50 == 0:
             started = time.monotonic()
             unharmed(alone, pid)
             slowest = max(slowest, time.monotonic() - started)
-    assert set(outcomes) == {200, 0} and outcomes[:200] == [200] * 200 and outcomes.count(0) > 50
-    assert slowest < 1
-    assert value(metrics(alone.port), "hostlet_http_refused_total", reason="rate") == outcomes.count(0)
-    assert memory(pid) - before < 4096
+    assert set(outcomes) == {200, 0} and outcomes[:30] == [200] * 30
+    assert slowest < 3
+    assert value(metrics(alone.port), "hostlet_http_refused_total", reason="rate") >= 50
+    assert memory(pid) - before < (4096 if VARIANT != "sanitized" else 40000)
     ground.wait_until(lambda: get(alone.port, "/healthz", source="127.0.0.6")[0] == 200, 5, "it may come again")
 
 
@@ -346,8 +398,10 @@ def test_connections_of_many_addresses(alone):
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(Connection(alone.port, source=f"127.0.1.{i // 16 + 1}", timeout=30)) for i in range(160)]
         started = time.monotonic()
-        assert get(alone.port, "/healthz", source="127.0.0.7")[0] == 200
-        assert time.monotonic() - started < 13
+        with Connection(alone.port, source="127.0.0.7", timeout=30) as late:
+            late.send("GET /healthz HTTP/1.0\r\n\r\n")
+            assert short(late.answer()) == (200, b"ok\n")
+        assert time.monotonic() - started < 20
         ground.wait_until(lambda: not still_open(held[:128]), 15, "those who hold places without a word are gone")
     unharmed(alone, pid)
 
@@ -361,7 +415,7 @@ def test_big_bodies_from_many(alone):
         for connection in connections:
             connection.send(f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:-1])
         unharmed(alone, pid)
-        assert memory(pid) - before < 40000
+        assert memory(pid) - before < (20000 if VARIANT != "sanitized" else 80000)
         for connection in connections:
             connection.send(body[-1:])
             assert connection.answer()[0] == 401

@@ -10,7 +10,6 @@ import pytest
 from lib import ground
 from lib.services import Call, all_services, reload, run_hostletd, status, wait_for
 from lib.tree import SOURCE, Tree, program
-from lib.varlink import VarlinkError
 
 pytestmark = pytest.mark.sanitized
 
@@ -115,8 +114,7 @@ def test_socket_paths_beyond_107_bytes(make_tree, services, place):
         tree.start(arguments=services.arguments)
         assert len(str(tree.socket("quota-keeper"))) > 107
         assert status(tree, "quota-keeper")["state"] == "ready"
-        with pytest.raises(VarlinkError, match="NotSupported"):
-            tree.call("quota-keeper", "Info")
+        assert tree.call("quota-keeper", "Info")["ledger"]
     finally:
         tree.stop()
 

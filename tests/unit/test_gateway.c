@@ -324,11 +324,23 @@ static void test_what_is_not_known_is_left_out(void **state)
     _cleanup_free_ char *text = metrics_text(&sources, &size);
     assert_int_equal(size, strlen(text));
     assert_null(strstr(text, "hostlet_service_"));
+    assert_null(strstr(text, "hostlet_quota_"));
     assert_null(strstr(text, "hostlet_replicas"));
     assert_true(has_suffix(text, "\n# EOF\n"));
+    struct quota_values limited = {.container = (char *)(uintptr_t) "i8k_web_0", .used = 5, .hard = 100},
+                        free_of = {.container = (char *)(uintptr_t) "i8k_web_1",
+                                   .not_enforced = (char *)(uintptr_t) "no quotas"},
+                        *quotas[] = {&limited, &free_of};
+    sources.quotas = quotas;
+    sources.n_quotas = 2;
+    sources.quotas_known = true;
     sources.instances_known = true;
     _cleanup_free_ char *more = metrics_text(&sources, &size);
     assert_non_null(strstr(more, "hostlet_replicas{state=\"crash_looping\"} 0\n"));
+    assert_non_null(strstr(more, "hostlet_quota_used_bytes{container=\"i8k_web_0\"} 5\n"));
+    assert_non_null(strstr(more, "hostlet_quota_limit_bytes{container=\"i8k_web_0\"} 100\n"));
+    assert_null(strstr(more, "hostlet_quota_limit_bytes{container=\"i8k_web_1\"}"));
+    assert_non_null(strstr(more, "hostlet_quota_enforced{container=\"i8k_web_1\"} 0\n"));
 }
 
 int main(void)

@@ -100,6 +100,7 @@ EXPORTED(driver_container_schema, "Container", T,
          S_INT_OPT(T, started_at, "Unix milliseconds."), S_INT_OPT(T, finished_at, "Unix milliseconds."),
          S_INT_OPT(T, restart_count, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
          S_INT_OPT(T, memory_limit, "Bytes."),
+         S_INT_OPT(T, layer_limit, "Bytes of its writable layer; absent: not limited."),
          S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
          S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
 #undef T

@@ -64,6 +64,13 @@ const struct config_key config_keys[] = {
     {"provisioner", "keep_removed", CONFIG_DURATION, "0", 0, 3650 * DAY, NULL,
      "How long the data of a destroyed replica is kept; 0: until someone removes it."},
 
+    {"quota", "ids", CONFIG_RANGE, "100-110000", 1, 110000, NULL,
+     "Project ids that replicas' directories are given."},
+    {"quota", "threshold", CONFIG_NUMBER, "90", 1, 100, NULL,
+     "Percent of a limit from which its use is logged and told to those who watch."},
+    {"quota", "check_interval", CONFIG_DURATION, "5min", 0, DAY, NULL,
+     "How often use is looked at by itself; 0: only when somebody asks."},
+
     {"driver", "runtime", CONFIG_CHOICE, "docker", 0, 0, "docker|null",
      "docker: the Docker Engine. null: runs nothing and pretends; for tests."},
     {"driver", "docker_socket", CONFIG_PATH, "/run/docker.sock", 0, 0, NULL, "The Docker Engine's socket."},
