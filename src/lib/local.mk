@@ -27,10 +27,13 @@ libhostlet_a_SOURCES = \
 	src/lib/api/gateway.c src/lib/api/gateway.h \
 	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
 	src/lib/api/workers.c src/lib/api/workers.h
-libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS)
+libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS) \
+	-I$(top_builddir)/src/lib $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
 
 include src/lib/package/local.mk
 include src/lib/http/local.mk
+include src/lib/inapi/local.mk
+include src/lib/grpc/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
 include src/lib/logs/local.mk
