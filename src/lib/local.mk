@@ -37,6 +37,7 @@ include src/lib/grpc/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
 include src/lib/logs/local.mk
+include src/lib/zone/local.mk
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_filter

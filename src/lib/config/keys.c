@@ -33,7 +33,8 @@ const struct config_key config_keys[] = {
      "What becomes of an instance that the zone's answers have no more. keep: it runs on."},
 
     {"fetcher", "repositories", CONFIG_LIST, "", 0, 0, NULL,
-     "Where packages come from, in order: file:///directory, http://… or https://…; the first with a match "
+     "Where packages come from, in order: file:///directory, http://…, https://… or zone; the first with a "
+     "match "
      "wins."},
     {"fetcher", "ca_file", CONFIG_PATH, "", 0, 0, NULL,
      "Certificates of the authorities that https repositories are checked against. Default: the system's."},
