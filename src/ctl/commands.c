@@ -90,6 +90,16 @@ const struct command ctl_commands[] = {
      command_quota_info},
     {"quota recheck", "CONTAINER", 1, 1, "give every file of a replica its project again", NULL, NULL,
      command_quota_recheck},
+    {"zone init", "[ADDRESS:PORT]...", 0, 64, "make this machine ready to be a member of a zone",
+     "Makes its host id and access key, and prints what the zone's operator needs to join it. The addresses "
+     "are those of\n"
+     "the zone's hosts; without any, the leader tells them when it joins this machine. May be repeated.",
+     NULL, command_zone_init},
+    {"zone join-info", "", 0, 0, "print what the zone's operator needs to join this machine", NULL, NULL,
+     command_zone_join_info},
+    {"zone status", "", 0, 0, "show how it stands with the zone", NULL, NULL, command_zone_status},
+    {"zone leave", "", 0, 0, "forget the zone; its applications run on, as no longer assigned", NULL, NULL,
+     command_zone_leave},
     {"describe", "[INTERFACE]", 0, 1, "print the Varlink interfaces of the services", NULL, describe_options,
      command_describe},
     {"version", "", 0, 0, "print the version", NULL, NULL, command_version},

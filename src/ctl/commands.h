@@ -31,3 +31,7 @@ int command_quota_info(struct ctl *ctl);
 int command_quota_recheck(struct ctl *ctl);
 int command_describe(struct ctl *ctl);
 int command_version(struct ctl *ctl);
+int command_zone_init(struct ctl *ctl);
+int command_zone_join_info(struct ctl *ctl);
+int command_zone_status(struct ctl *ctl);
+int command_zone_leave(struct ctl *ctl);

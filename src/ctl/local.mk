@@ -7,6 +7,7 @@ hostletctl_SOURCES = \
 	src/ctl/commands.c src/ctl/commands.h \
 	src/ctl/ctl.h \
 	src/ctl/describe.c \
+	src/ctl/enable.c src/ctl/enable.h \
 	src/ctl/follow.c src/ctl/follow.h \
 	src/ctl/log_source.c src/ctl/log_source.h \
 	src/ctl/logs.c \
@@ -18,6 +19,7 @@ hostletctl_SOURCES = \
 	src/ctl/services.c src/ctl/services.h \
 	src/ctl/status.c \
 	src/ctl/table.c \
-	src/ctl/wait.c src/ctl/wait.h
+	src/ctl/wait.c src/ctl/wait.h \
+	src/ctl/zone.c
 nodist_EXTRA_hostletctl_SOURCES = dummy.cc
 hostletctl_LDADD = $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) -lpthread

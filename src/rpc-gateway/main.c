@@ -11,8 +11,10 @@
 #include "rpc-gateway/methods.h"
 
 static const char *const failpoints[] = {
-    "report.received", /* an agent's report was read, and not passed on yet */
-    "report.judged",   /* the reconciler has it, and the agent does not know */
+    "report.received",  /* an agent's report was read, and not passed on yet */
+    "report.judged",    /* the reconciler has it, and the agent does not know */
+    "zone.before_save", /* zone.json is to be replaced */
+    "zone.saved",       /* it is */
     NULL,
 };
 

@@ -21,11 +21,27 @@ void manager_info(const struct manager *m, struct gateway_info_out *ret)
     };
 }
 
+int manager_join_info(const struct manager *m, struct gateway_join_out *ret, struct error *e)
+{
+    const char *address = host_address_now(m->address, NULL);
+    if (!m->membership.member)
+        return error_set(e, ERROR_NOT_FOUND, ENOENT,
+                         "this machine belongs to no zone: 'hostletctl zone init' makes it ready");
+    *ret = (struct gateway_join_out){.host_id = xstrdup(m->membership.zone.host_id),
+                                     .access_key = xstrdup(m->membership.zone.access_key)};
+    if (address)
+        ret->peer_addr =
+            xasprintf("%s:%lld", address, (long long)config_number(m->context->config, "zone", "peer_port"));
+    return 0;
+}
+
 /* The device that holds the machine's address counts as its network, hardware or not. */
 static void on_address(const char *address, const char *device, void *userdata)
 {
     struct manager *m = userdata;
     (void)snprintf(m->host->device, sizeof m->host->device, "%s", device);
+    if (m->zone)
+        zone_loop_set_address(m->zone, address);
     if (address)
         log_info("this machine's address is %s%s%s", address, *device ? " on " : "", device);
     else
@@ -54,6 +70,28 @@ static void on_instance(const struct reconciler_instance *before, const struct r
 {
     struct manager *m = userdata;
     stage_stats_add(&m->stages, before, now);
+    stage_reports_put(&m->reports, before, now);
+}
+
+static void on_membership(void *userdata)
+{
+    struct manager *m = userdata;
+    zone_loop_renew(m->zone);
+}
+
+static int start_zone(struct manager *m, struct error *e)
+{
+    m->membership = (struct membership){.tree = &m->context->tree, .on_change = on_membership, .userdata = m};
+    const struct zone_loop_parts parts = {
+        .caller = &m->caller,
+        .membership = &m->membership,
+        .host = m->host,
+        .reports = &m->reports,
+        .peer_port = config_number(m->context->config, "zone", "peer_port"),
+        .http_port = config_number(m->context->config, "zone", "http_port"),
+    };
+    int r = membership_load(&m->membership, e);
+    return r < 0 ? r : zone_loop_new(&parts, host_address_now(m->address, NULL), &m->zone, e);
 }
 
 static int start_web(struct manager *m, struct error *e)
@@ -87,6 +125,8 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     if (r >= 0)
         r = instances_new(&m->caller, on_instance, m, &m->instances, e);
     if (r >= 0)
+        r = start_zone(m, e);
+    if (r >= 0)
         r = start_web(m, e);
     if (r < 0) {
         manager_free(m);
@@ -101,9 +141,12 @@ void manager_free(struct manager *m)
     if (!m)
         return;
     web_free(m->web);
+    zone_loop_free(m->zone);
     instances_free(m->instances);
     host_address_watch_free(m->address);
     host_free(m->host);
+    stage_reports_done(&m->reports);
+    membership_done(&m->membership);
     call_stats_done(&m->calls);
     free(m);
 }

@@ -6,6 +6,7 @@
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/web.h"
+#include "rpc-gateway/zone_loop.h"
 
 /* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
 enum { PORT_PEER, PORT_HTTP };
@@ -19,11 +20,15 @@ struct manager {
     struct call_stats calls;
     struct stage_stats stages;
     struct instances *instances;
+    struct membership membership;
+    struct stage_reports reports;
+    struct zone_loop *zone;
     struct web *web;
 };
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);
 void manager_free(struct manager *manager);
 
-/* Fills 'ret', which is released with schema_done(). */
+/* Each fills 'ret', which is released with schema_done(). */
+int manager_join_info(const struct manager *manager, struct gateway_join_out *ret, struct error *e);
 void manager_info(const struct manager *manager, struct gateway_info_out *ret);
