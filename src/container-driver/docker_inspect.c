@@ -9,6 +9,7 @@
 #include "container-driver/reading.h"
 #include "container-driver/runtime.h"
 #include "container-driver/spec.h"
+#include "lib/config/config.h"
 
 static const struct {
     const char *docker;
@@ -129,6 +130,9 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
                                                                             : DRIVER_RESTART_NO;
     c->cpu_limit = read_cpu_limit(&r, answer);
     c->memory_limit = read_integer(&r, answer, "HostConfig/Memory");
+    const char *layer = read_string(&r, answer, "HostConfig/StorageOpt/size");
+    if (layer && parse_size(layer, &c->layer_limit) < 0)
+        c->layer_limit = 0;
     int64_t stop_timeout = read_integer(&r, answer, "Config/StopTimeout");
     c->stop_timeout_msec = stop_timeout > 0 && stop_timeout < INT32_MAX ? stop_timeout * 1000 : 0;
     read_ports(&r, answer, c);

@@ -13,7 +13,7 @@ hostletctl_SOURCES = \
 	src/ctl/main.c \
 	src/ctl/options.c \
 	src/ctl/output.c src/ctl/output.h \
-	src/ctl/package.c \
+	src/ctl/package.c src/ctl/quota.c \
 	src/ctl/progress.c src/ctl/progress.h \
 	src/ctl/services.c src/ctl/services.h \
 	src/ctl/status.c \

@@ -108,7 +108,8 @@ static void print_quota(const struct status *s)
     }
     _cleanup_free_ char *text =
         q->enforced ? xasprintf("enforced on %s (%s)", q->mount_point ?: "?", q->filesystem ?: "?")
-                    : xasprintf("not enforced: %s", q->reason ?: "no reason given");
+                    : xasprintf("not enforced: %s%s%s", q->reason ?: "no reason given", q->remedy ? "; " : "",
+                                q->remedy ?: "");
     print_part("quota", q->enforced ? GREEN : YELLOW, text);
 }
 

@@ -16,21 +16,33 @@ libhostlet_a_SOURCES = \
 	src/lib/varlink/stream.c src/lib/varlink/stream.h \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
 	src/lib/config/keys.c src/lib/config/value.c \
+	src/lib/apps/apps.c src/lib/apps/apps.h \
+	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
+	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
 	src/lib/topology/listen.c src/lib/topology/topology.c src/lib/topology/topology.h \
+	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
 	src/lib/api/app.c src/lib/api/app.h src/lib/api/driver.c src/lib/api/driver.h \
+	src/lib/api/gateway.c src/lib/api/gateway.h \
 	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
 	src/lib/api/workers.c src/lib/api/workers.h
-libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS)
+libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS) \
+	-I$(top_builddir)/src/lib $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
 
 include src/lib/package/local.mk
 include src/lib/http/local.mk
+include src/lib/inapi/local.mk
+include src/lib/grpc/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
 include src/lib/logs/local.mk
 
 if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_filter
+TESTS += tests/unit/test_filter
+tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
+tests_unit_test_filter_LDADD = $(UNIT_LIBS) $(SECCOMP_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_remove_tree
 TESTS += tests/unit/test_remove_tree
 tests_unit_test_remove_tree_SOURCES = tests/unit/test_remove_tree.c

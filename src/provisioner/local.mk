@@ -2,8 +2,6 @@
 pkglibexec_PROGRAMS += provisioner
 noinst_LIBRARIES += libprovisioner.a
 libprovisioner_a_SOURCES = \
-	src/provisioner/apps.c src/provisioner/apps.h \
-	src/provisioner/jobs.c src/provisioner/jobs.h \
 	src/provisioner/mounts.c src/provisioner/mounts.h \
 	src/provisioner/removal.c src/provisioner/removal.h \
 	src/provisioner/replica.c src/provisioner/replica.h \

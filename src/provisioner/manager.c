@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <sys/file.h>
 
+#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "provisioner/apps.h"
 #include "provisioner/removal.h"
 
 #define THREADS_MAX 4

@@ -1,8 +1,8 @@
 /* The process's state: where the replicas lie, and the work that goes on. */
 #pragma once
 
+#include "lib/jobs/jobs.h"
 #include "lib/service/service.h"
-#include "provisioner/jobs.h"
 
 struct manager {
     const struct tree *tree; /* the context's; of the loop alone */

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
-#include "provisioner/apps.h"
 #include "provisioner/mounts.h"
 
 struct names {

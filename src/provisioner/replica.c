@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
-#include "provisioner/apps.h"
 #include "provisioner/tenant.h"
 
 #define ACTION       2048 /* user and group of the application in the container */

@@ -12,8 +12,8 @@ static const char *const step_names[] = {
     [STEP_HOLD] = "hold",
     [STEP_STOP] = "stop",
     [STEP_PUT_ASIDE] = "put_aside",
-    [STEP_QUOTA] = "quota",
     [STEP_PROVISION] = "provision",
+    [STEP_QUOTA] = "quota",
     [STEP_CREATE] = "create",
     [STEP_START] = "start",
     [STEP_COMMIT] = "commit",
@@ -96,10 +96,11 @@ static enum step decide_stop(const struct decision_input *in)
 /* Everything that comes before a container is created or started. STEP_SETTLED when all of it is done. */
 static enum step make_ready(const struct decision_input *in)
 {
-    if (in->has_data && !in->quota_set)
-        return STEP_QUOTA;
+    /* The directory first: it is what gets the project. Nothing runs in it before both are done. */
     if (in->has_data && !in->provisioned)
         return STEP_PROVISION;
+    if (in->has_data && !in->quota_set)
+        return STEP_QUOTA;
     return STEP_SETTLED;
 }
 
@@ -122,9 +123,10 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_KEEP;
     if (exists(in->old))
         return STEP_REMOVE_OLD;
-    if (!in->update_files || !in->has_data)
-        return STEP_SETTLED;
-    return in->quota_set ? STEP_UPDATE_FILES : STEP_QUOTA;
+    /* Once in each life of ours, and when the limit changed: it needs no new container. */
+    if (in->has_data && !in->quota_set)
+        return STEP_QUOTA;
+    return in->update_files && in->has_data ? STEP_UPDATE_FILES : STEP_SETTLED;
 }
 
 /* Another container has the name: what ran before, or the rest of an attempt that was overtaken. */

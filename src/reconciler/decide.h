@@ -17,8 +17,8 @@ enum step {
     STEP_HOLD,      /* restart policy "no", so that the runtime does not revive what we stop */
     STEP_STOP,
     STEP_PUT_ASIDE, /* rename the current one to .old */
-    STEP_QUOTA,
     STEP_PROVISION,
+    STEP_QUOTA, /* also of one that runs on */
     STEP_CREATE,
     STEP_START,
     STEP_COMMIT,       /* it proved itself: write that down */

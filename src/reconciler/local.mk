@@ -4,6 +4,7 @@ reconciler_SOURCES = \
 	src/reconciler/apply.c src/reconciler/crash.c src/reconciler/decide.c src/reconciler/decide.h \
 	src/reconciler/journal.c src/reconciler/main.c src/reconciler/manager.c src/reconciler/manager.h src/reconciler/methods.c \
 	src/reconciler/observe.c src/reconciler/plan.c src/reconciler/ports.c src/reconciler/ports.h \
+	src/reconciler/quota.c \
 	src/reconciler/prepare.c src/reconciler/record.c src/reconciler/record.h src/reconciler/release.c \
 	src/reconciler/replica.c src/reconciler/report.c src/reconciler/rollout.c src/reconciler/spec.c src/reconciler/stages.c \
 	src/reconciler/steps.c src/reconciler/store.c

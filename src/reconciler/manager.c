@@ -58,6 +58,7 @@ static void replica_free(struct replica *r)
     schema_done(&driver_container_schema, &r->current);
     schema_done(&driver_container_schema, &r->old);
     free(r->message);
+    free(r->quota_lost);
     free(r);
 }
 
@@ -217,6 +218,7 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
         return r;
     }
     observe_start(m);
+    quota_start(m);
     *ret = m;
     return 0;
 }
@@ -226,6 +228,7 @@ void manager_free(struct manager *m)
     if (!m)
         return;
     struct error e = ERROR_INIT;
+    quota_stop(m);
     varlink_request_cancel(m->watch);
     varlink_request_cancel(m->list);
     sd_event_source_disable_unref(m->watch_timer);

@@ -7,7 +7,8 @@
  *   journal.c  what must be written    stages.c   stages of the contract    store.c    files
  *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown
  *   release.c  revisions let go        zone.c     what the zone wants        zone_order.c  an order of it, into the record
- *   facts.c    what it says of us      secret.c   the replicas' secrets     agent.c    what agents report */
+ *   facts.c    what it says of us      secret.c   the replicas' secrets     agent.c    what agents report
+ *   quota.c    limits of disk space */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -49,6 +50,9 @@ struct replica {
     enum step last;                  /* what decide() said last */
     struct varlink_request *request; /* of the step, or of an inspection */
     bool quota_set, provisioned, restored, data_removed;
+    bool quota_missing;      /* it could not be set: asked again when quota-keeper has something new */
+    int quota_level;         /* enum quota_level, as last told */
+    char *quota_lost;        /* why limits that were set are not enforced any more */
     uint64_t drift_mended;   /* monotonic µs of the last recreation for drift */
     unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
     uint64_t next_retry;     /* unix milliseconds; 0: none */
@@ -91,9 +95,9 @@ struct manager {
     struct reconciler_zone_facts *zone; /* NULL: we belong to none */
     struct instance *instances;
     struct watcher *watchers;
-    struct varlink_request *watch, *list;
-    sd_event_source *watch_timer;
-    unsigned watch_failures;
+    struct varlink_request *watch, *list, *quota_watch, *quota_list;
+    sd_event_source *watch_timer, *quota_timer, *quota_retry_timer;
+    unsigned watch_failures, quota_failures, quota_retries;
     bool subscribed; /* the runtime's events flow and everything was listed */
     char *runtime_failure;
     struct driver_info_out *info; /* of the runtime; NULL: not known yet */
@@ -174,6 +178,11 @@ bool replica_made_as_ordered(const struct replica *replica);
 uint64_t replica_probation_msec(const struct replica *replica);
 
 /* steps.c */
+#define CALL_TIMEOUT (60 * USEC_PER_SEC)
+char *container_name(const struct replica *replica); /* the caller frees */
+const struct record_revision *target_of(const struct replica *replica);
+void step_answer(const void *out, bool continues, const struct error *e,
+                 void *replica); /* of the step's call */
 void step_start(struct replica *replica, enum step step);
 void step_request_done(struct replica *replica, const void *out, const struct error *e);
 void step_finish(struct replica *replica); /* it succeeded: what is next? */
@@ -232,6 +241,16 @@ void instance_release_revisions(
 void observe_start(struct manager *m);
 void observe_replica(struct replica *replica); /* inspects both slots, then kicks */
 bool replica_drifted(const struct replica *replica, const struct record_revision *revision);
+
+/* quota.c */
+void quota_start(struct manager *m); /* begins to hear of levels */
+void quota_stop(struct manager *m);
+void quota_ensure(struct replica *replica); /* the calls of its steps */
+void quota_remove_data(struct replica *replica);
+void quota_was_set(struct replica *replica, const struct quota_values *values);
+/* Whether the step goes on without: the reason is noted, to be shown. */
+bool quota_may_be_missing(struct replica *replica, const struct error *e);
+char *quota_text(const struct replica *replica); /* for people; NULL: nothing is limited. The caller frees. */
 
 /* crash.c */
 void crash_note_exit(struct replica *replica, int64_t exit_code);

@@ -69,7 +69,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->attempt ?: r->record->attempt;
     to->next_retry = (int64_t)r->next_retry;
-    to->quota = xstrdup_null(r->record->quota);
+    to->quota = quota_text(r);
     to->unassigned = r->record->unassigned;
     to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
     for (size_t i = 0; i < r->record->n_ports; i++)

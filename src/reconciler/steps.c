@@ -9,13 +9,12 @@
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
-#define CALL_TIMEOUT        (60 * USEC_PER_SEC)
 #define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
 
 /* clang-format off */
 #define CALLING_STEPS(X) \
     X(HOLD, "hold") X(STOP, "stop") X(PUT_ASIDE, "put_aside") \
-    X(QUOTA, "quota") X(PROVISION, "provision") X(CREATE, "create") \
+    X(PROVISION, "provision") X(QUOTA, "quota") X(CREATE, "create") \
     X(START, "start") X(KEEP, "keep") X(REMOVE_OLD, "remove_old") \
     X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back") X(RESTORE, "restore") \
     X(REVIVE, "revive") X(UPDATE_FILES, "update_files") X(REMOVE_DATA, "remove_data")
@@ -41,7 +40,7 @@ const char *const reconciler_failpoints[] = {
     "facts.saved",       "let_go.before",
     "forget.before",     CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
 
-static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
+void step_answer(const void *out, bool continues, const struct error *e, void *userdata)
 {
     if (!continues)
         step_request_done(userdata, out, e);
@@ -51,7 +50,7 @@ static void call_driver(struct replica *r, const char *method, const void *in, u
 {
     struct manager *m = r->instance->manager;
     r->request =
-        manager_call(m, m->driver_socket, &driver_interface, method, in, false, timeout, on_answer, r);
+        manager_call(m, m->driver_socket, &driver_interface, method, in, false, timeout, step_answer, r);
 }
 
 static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
@@ -59,12 +58,12 @@ static struct driver_replica_in slot_of(const struct replica *r, enum driver_slo
     return (struct driver_replica_in){r->instance->record->name, r->record->id, slot};
 }
 
-static char *container_name(const struct replica *r)
+char *container_name(const struct replica *r)
 {
     return xasprintf("i8k_%s_%lld", r->instance->record->name, (long long)r->record->id);
 }
 
-static const struct record_revision *target_of(const struct replica *r)
+const struct record_revision *target_of(const struct replica *r)
 {
     return record_find_revision(r->instance->record, replica_target_revision(r));
 }
@@ -103,18 +102,6 @@ static void remove_slot(struct replica *r, enum driver_slot slot)
     call_driver(r, "Remove", &in, CALL_TIMEOUT);
 }
 
-static void ensure_quota(struct replica *r)
-{
-    struct manager *m = r->instance->manager;
-    _cleanup_free_ char *name = container_name(r);
-    int64_t limit = target_of(r)->manifest->app->deploy->volume_limit;
-    const int64_t least = (int64_t)100 << 20; /* the contract's */
-    struct quota_ensure_in in = {.container = name, .soft = limit > least ? limit : least};
-    in.hard = in.soft;
-    r->request =
-        manager_call(m, m->quota_socket, &quota_interface, "Ensure", &in, false, CALL_TIMEOUT, on_answer, r);
-}
-
 static void provision(struct replica *r, const struct record_revision *revision, const char *method)
 {
     struct manager *m = r->instance->manager;
@@ -128,33 +115,8 @@ static void provision(struct replica *r, const struct record_revision *revision,
         stage_set(r, "provision", "running", NULL);
     r->request =
         manager_call(m, m->provisioner_socket, &provisioner_interface, method,
-                     whole ? (const void *)&in : (const void *)&update, false, CALL_TIMEOUT, on_answer, r);
+                     whole ? (const void *)&in : (const void *)&update, false, CALL_TIMEOUT, step_answer, r);
     schema_free(&app_replica_instance_schema, file);
-}
-
-static void on_quota_released(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    (void)out, (void)continues;
-    struct replica *r = userdata;
-    struct manager *m = r->instance->manager;
-    if (e && e->class != ERROR_NOT_SUPPORTED) {
-        step_request_done(r, NULL, e);
-        return;
-    }
-    _cleanup_free_ char *name = container_name(r);
-    struct provisioner_remove_in in = {.container = name, .purge = r->instance->record->purge};
-    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
-                              10 * CALL_TIMEOUT, on_answer, r);
-}
-
-/* The quota first: what is kept aside must not be limited by a project that nobody owns any more. */
-static void remove_data(struct replica *r)
-{
-    struct manager *m = r->instance->manager;
-    _cleanup_free_ char *name = container_name(r);
-    struct quota_container_in in = {name};
-    r->request = manager_call(m, m->quota_socket, &quota_interface, "Release", &in, false, CALL_TIMEOUT,
-                              on_quota_released, r);
 }
 
 static void create(struct replica *r)
@@ -210,7 +172,7 @@ void step_start(struct replica *r, enum step step)
         break;
     case STEP_QUOTA:
         r->turn_taken |= c->state == DRIVER_MISSING;
-        ensure_quota(r);
+        quota_ensure(r);
         break;
     case STEP_PROVISION:
         r->turn_taken |= c->state == DRIVER_MISSING;
@@ -246,7 +208,7 @@ void step_start(struct replica *r, enum step step)
         rename_slot(r, DRIVER_SLOT_OLD, DRIVER_SLOT_CURRENT);
         break;
     case STEP_REMOVE_DATA:
-        remove_data(r);
+        quota_remove_data(r);
         break;
     case STEP_FAIL:
         ask_last_words(r);
@@ -295,14 +257,9 @@ static void apply_effect(struct replica *r, const void *out)
     case STEP_REMOVE_NEW:
         schema_done(&driver_container_schema, c);
         break;
-    case STEP_QUOTA: {
-        const struct quota_values *values = out;
-        free(r->record->quota);
-        r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
-        store_save_soon(r->instance);
-        r->quota_set = true;
+    case STEP_QUOTA:
+        quota_was_set(r, out);
         break;
-    }
     case STEP_PROVISION:
         r->provisioned = true;
         r->record->update_files = false;
@@ -357,20 +314,6 @@ static const char *stage_of(const struct replica *r, enum step step)
     }
 }
 
-/* A quota that cannot be enforced is said, and refuses the replica only where the configuration wants it so. */
-static bool quota_may_be_missing(struct replica *r, const struct error *e)
-{
-    bool required =
-        streq(config_string(r->instance->manager->context->config, "reconciler", "quota"), "required");
-    if (r->step != STEP_QUOTA || e->class == ERROR_RETRY || required)
-        return false;
-    free(r->record->quota);
-    r->record->quota = xasprintf("not enforced (%s)", e->message);
-    store_save_soon(r->instance);
-    r->quota_set = true;
-    return true;
-}
-
 static void step_failed(struct replica *r, const struct error *e)
 {
     enum step step = r->step;
@@ -403,7 +346,7 @@ void step_request_done(struct replica *r, const void *out, const struct error *e
         journal_fail(r, e ? NULL : out);
         return;
     }
-    if (e && !quota_may_be_missing(r, e)) {
+    if (e && !(r->step == STEP_QUOTA && quota_may_be_missing(r, e))) {
         step_failed(r, e);
         return;
     }

@@ -15,6 +15,7 @@ from results import Results  # noqa: E402
 
 import deploys  # noqa: E402
 import packages  # noqa: E402
+import quota  # noqa: E402
 import scale  # noqa: E402
 import supervision  # noqa: E402
 
@@ -22,6 +23,7 @@ PARTS = {
     "supervision": (supervision.measure, "restarts, start on demand, memory and wake-ups, against s6 and runit"),
     "packages": (packages.measure, "fetch, verify, unpack and sync, against curl with bsdtar"),
     "deploys": (deploys.measure, "apply to running, against docker run"),
+    "quota": (quota.measure, "disk quotas of 200 replicas, against xfs_quota; needs an XFS with prjquota, as scripts/vm has it"),
     "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
 }
 

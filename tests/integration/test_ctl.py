@@ -135,7 +135,7 @@ def manifest(place):
 # The command line
 
 COMMANDS = ["apply", "plan", "convert", "apps", "app", "start", "stop", "destroy", "logs", "status", "services",
-            "service start", "service stop", "service restart", "package build", "package inspect", "package index",
+            "service start", "service stop", "service restart", "reload", "package build", "package inspect", "package index",
             "package list", "package fetch", "describe", "version"]
 
 

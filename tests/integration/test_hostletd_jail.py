@@ -14,7 +14,6 @@ import pytest
 from lib import ground
 from lib.services import identity, run_hostletd, status, wait_for
 from lib.tree import BUILD, SOURCE, VARIANT, Tree, program
-from lib.varlink import VarlinkError
 
 
 # Who may do what
@@ -43,8 +42,7 @@ def test_only_the_peers_of_the_table_may_call(start, services):
     for service in ("quota-keeper", "hostletd", "broken"):
         answer = call_as("hostlet-fetcher", ["hostlet"], tree, service, "io.hostlet.Quota.Info")
         assert answer["error"] == "org.varlink.service.PermissionDenied", service
-    assert call_as("hostlet-reconciler", ["hostlet"], tree, "quota-keeper", "io.hostlet.Quota.Info")["error"] == \
-        "io.hostlet.NotSupported"
+    assert call_as("hostlet-reconciler", ["hostlet"], tree, "quota-keeper", "io.hostlet.Quota.Info")["parameters"]["ledger"]
     assert call_as("hostlet-reconciler", ["hostlet"], tree, "broken", "x.Y")["error"] == "io.hostlet.ServiceDown"
     # Who is not in the group does not come as far as that.
     with pytest.raises(AssertionError, match="Permission denied"):
@@ -56,8 +54,8 @@ def test_a_peer_may_be_given_some_methods_alone(start, services):
     tree = start()
 
     def error(user, method):
-        return call_as(user, ["hostlet"], tree, "quota-keeper", method)["error"]
-    assert error("hostlet-fetcher", "io.hostlet.Quota.Info") == "io.hostlet.NotSupported"
+        return call_as(user, ["hostlet"], tree, "quota-keeper", method).get("error")
+    assert error("hostlet-fetcher", "io.hostlet.Quota.Info") is None
     assert error("hostlet-fetcher", "io.hostlet.Quota.Release") == "org.varlink.service.PermissionDenied"
     assert error("hostlet-reconciler", "io.hostlet.Quota.Release") == "org.varlink.service.InvalidParameter"
     assert "parameters" in call_as("hostlet-fetcher", ["hostlet"], tree, "quota-keeper", "org.varlink.service.GetInfo")
@@ -77,9 +75,30 @@ def test_who_parses_what_strangers_send_may_not_order(make_tree):
     assert answer["error"] != "org.varlink.service.PermissionDenied"
     answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.List")
     assert "error" not in answer
-    for service in ("container-driver", "quota-keeper", "provisioner", "unpacker", "fetcher"):
+    for method in ("Ensure", "Release", "Remove", "Get", "Info"):
+        answer = call_as("hostlet-rpc", ["hostlet"], tree, "quota-keeper", f"io.hostlet.Quota.{method}")
+        assert answer["error"] == "org.varlink.service.PermissionDenied", method
+    for service in ("container-driver", "provisioner", "unpacker", "fetcher"):
         answer = call_as("hostlet-rpc", ["hostlet"], tree, service, "x.Y")
         assert answer["error"] == "org.varlink.service.PermissionDenied", service
+
+
+def test_a_service_may_ask_hostletd_what_its_conf_says(start, services):
+    services.add("looker", user="hostlet-rpc", groups="hostlet", supervisor="List")
+    services.add("other", user="hostlet-fetcher", groups="hostlet")
+    tree = start()
+    denied = "org.varlink.service.PermissionDenied"
+    assert call_as("hostlet-rpc", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List").get("error") != denied
+    for method in ("Watch", "Restart", "Stop"):
+        assert call_as("hostlet-rpc", ["hostlet"], tree, "hostletd", f"io.hostlet.Supervisor.{method}")["error"] == denied, method
+    assert call_as("hostlet-fetcher", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List")["error"] == denied
+
+
+@pytest.mark.parametrize("method", ["Restart", "Lists"])
+def test_no_service_may_change_others(place, services, method):
+    services.add("greedy", supervisor=method)
+    result = run_hostletd("--prefix", place / "tree", *services.arguments, "--check")
+    assert result.returncode == 100 and f"no method '{method}' that changes nothing" in result.stderr
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
@@ -171,9 +190,7 @@ def prepared(place):
 
 
 def info_answers(tree):
-    with pytest.raises(VarlinkError, match="io.hostlet.NotSupported"):
-        tree.call("quota-keeper", "Info")
-    return True
+    return bool(tree.call("quota-keeper", "Info")["ledger"])
 
 
 def test_under_s6(prepared, place):

@@ -55,10 +55,10 @@ static void test_cases(void **state)
     assert_int_equal(decide(&in), STEP_SETTLED);
 
     in = input(&none, &exited1);
+    assert_int_equal(decide(&in), STEP_PROVISION); /* first what gets the project, then the project */
+    in.provisioned = true;
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
-    assert_int_equal(decide(&in), STEP_PROVISION);
-    in.provisioned = true;
     assert_int_equal(decide(&in), STEP_CREATE);
 
     in = input(&run2, &exited1);
@@ -70,11 +70,15 @@ static void test_cases(void **state)
     in.current = &kept2;
     assert_int_equal(decide(&in), STEP_REMOVE_OLD);
     in.old = &none;
+    assert_int_equal(decide(&in), STEP_QUOTA); /* it runs on meanwhile */
+    in.has_data = false;
     assert_int_equal(decide(&in), STEP_SETTLED);
-    in.update_files = true;
+    in.has_data = in.update_files = true;
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
     assert_int_equal(decide(&in), STEP_UPDATE_FILES);
+    in.update_files = false;
+    assert_int_equal(decide(&in), STEP_SETTLED);
 
     /* One that was adopted carries no config, and is right as it is until another revision is wanted. */
     struct driver_container adopted = kept2;
@@ -82,6 +86,7 @@ static void test_cases(void **state)
     adopted.adopted = true;
     in = input(&adopted, &none);
     in.applied_revision = 2;
+    in.quota_set = true;
     assert_int_equal(decide(&in), STEP_SETTLED);
     in.drifted = true;
     assert_int_equal(decide(&in), STEP_HOLD);

@@ -102,6 +102,7 @@ static const struct {
     {"tcp", "zone.peer_port zone.http_port"},
     {"enabled", "zone.enable"},
     {"peers", "root"},
+    {"supervisor", "List Watch"},
     {"needs", ""},
     {"start", "demand"},
     {"idle_timeout", "1s"},

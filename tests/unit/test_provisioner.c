@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
-#include "provisioner/apps.h"
-#include "provisioner/jobs.h"
+#include "lib/jobs/jobs.h"
 #include "provisioner/mounts.h"
 
 static void test_kept_names(void **state)
@@ -155,7 +155,7 @@ static void test_mount_points(void **state)
     static const char text[] = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
                                "23 22 0:21 / /var/apps/i8k_web_10 rw - tmpfs tmpfs rw\n"
                                "24 22 0:22 / /var/apps/i8k_web_1/home/a\\040b\\134 rw - tmpfs tmpfs rw\n"
-                               "25 22 0:23 / /srv rw\n"
+                               "25 22 0:23 / /srv rw - tmpfs tmpfs rw\n"
                                "broken line\n";
     static const struct {
         const char *path, *point;

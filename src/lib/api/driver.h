@@ -119,6 +119,7 @@ struct driver_container {
     int64_t started_at, finished_at; /* unix milliseconds */
     int64_t restart_count;
     int64_t cpu_limit, memory_limit;
+    int64_t layer_limit;        /* bytes of its writable layer; 0: not limited */
     int64_t stop_timeout_msec;  /* its own; 0: the runtime's default */
     struct driver_port **ports; /* as bound */
     size_t n_ports;

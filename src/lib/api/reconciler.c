@@ -35,7 +35,7 @@ STRUCT(replica, "Replica", T, "One replica as it is.", S_INT(T, id, NULL), S_STR
        S_STRING_OPT(T, step, "What is being done now."),
        S_STRING_OPT(T, message, "Last error, or why it is so."), S_INT_OPT(T, attempt, "Failures in a row."),
        S_INT_OPT(T, next_retry, "Unix milliseconds of the next try by itself."),
-       S_STRING_OPT(T, quota, "What is enforced, or why nothing is."),
+       S_STRING_OPT(T, quota, "What is enforced, or why nothing is, for a human."),
        S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
        S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
                  "All of the instance's revision, each with its owner: what the zone is told."),

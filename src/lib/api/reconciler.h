@@ -33,7 +33,7 @@ struct reconciler_replica {
     char *step;                  /* what is being done now: "creating container"; NULL: nothing */
     char *message;               /* last error, or why it is in this state */
     int64_t attempt, next_retry; /* failures in a row; unix milliseconds of the next try, 0: none by itself */
-    char *quota;                 /* "not enforced (reason)", "partial: …", "1073741824 bytes" */
+    char *quota;                 /* "1073741824 bytes; partial: writable layer unlimited" */
     struct app_service_port **ports;
     size_t n_ports;
     struct app_stage **stages; /* complete: of the instance's revision, with their owners */

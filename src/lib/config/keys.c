@@ -64,6 +64,13 @@ const struct config_key config_keys[] = {
     {"provisioner", "keep_removed", CONFIG_DURATION, "0", 0, 3650 * DAY, NULL,
      "How long the data of a destroyed replica is kept; 0: until someone removes it."},
 
+    {"quota", "ids", CONFIG_RANGE, "100-110000", 1, 110000, NULL,
+     "Project ids that replicas' directories are given."},
+    {"quota", "threshold", CONFIG_NUMBER, "90", 1, 100, NULL,
+     "Percent of a limit from which its use is logged and told to those who watch."},
+    {"quota", "check_interval", CONFIG_DURATION, "5min", 0, DAY, NULL,
+     "How often use is looked at by itself; 0: only when somebody asks."},
+
     {"driver", "runtime", CONFIG_CHOICE, "docker", 0, 0, "docker|null",
      "docker: the Docker Engine. null: runs nothing and pretends; for tests."},
     {"driver", "docker_socket", CONFIG_PATH, "/run/docker.sock", 0, 0, NULL, "The Docker Engine's socket."},
@@ -90,5 +97,9 @@ const struct config_key config_keys[] = {
     {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "gRPC: for the zone's hosts."},
     {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
      "HTTP: for applications' reports and metrics."},
+    {"zone", "metrics_allow", CONFIG_LIST, "127.0.0.0/8 ::1", 0, 0, NULL,
+     "Addresses and networks that may read the metrics."},
+    {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
+     "This machine's address in the zone. Default: the private address of a real network device."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };

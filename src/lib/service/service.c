@@ -289,7 +289,9 @@ static int enter_jail(struct running *r, struct error *e)
         log_notice("not started by root: no jail");
         return 0;
     }
-    return jail_enter(c->conf, c->extra_groups, c->n_extra_groups, r->netns_fd, c->supervised, e);
+    int x = jail_enter(c->conf, c->extra_groups, c->n_extra_groups, r->netns_fd, c->supervised, e);
+    const struct service_filter *filter = c->service->filter;
+    return x >= 0 && filter ? filter->install(filter, e) : x;
 }
 
 static int run(struct running *r, struct arguments *a, struct error *e)

@@ -8,6 +8,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/config/config.h"
+#include "lib/service/filter.h"
 #include "lib/topology/topology.h"
 #include "lib/varlink/server.h"
 
@@ -30,6 +31,8 @@ struct service {
     const struct varlink_interface *interface;
     const struct varlink_handlers *handlers; /* called with userdata = the context's userdata */
     const char *const *failpoints;           /* ends with NULL; may be NULL */
+    /* The system calls that it makes, from 'start' on: SERVICE_FILTER(list) of lib/service/filter.h. NULL: all of them. */
+    const struct service_filter *filter;
     /* As root, before anything is given up: opens what only root can. May be NULL. */
     int (*before_jail)(struct service_context *context, struct error *e);
     /* In the jail, with the loop, before the socket is served: sets up userdata. An error of class

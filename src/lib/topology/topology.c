@@ -49,6 +49,7 @@ void service_conf_free(struct service_conf *conf)
     free(conf->peer_methods);
     free_strings(conf->peers, conf->n_peers);
     free(conf->peer_ids);
+    free_strings(conf->supervisor, conf->n_supervisor);
     free_strings(conf->needs, conf->n_needs);
     free_strings(conf->config_sections, conf->n_config_sections);
     free(conf->text);
@@ -87,6 +88,7 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
                        {"capabilities", &c->capabilities, &c->n_capabilities},
                        {"tcp", &c->tcp, &c->n_tcp},
                        {"peers", &c->peers, &c->n_peers},
+                       {"supervisor", &c->supervisor, &c->n_supervisor},
                        {"needs", &c->needs, &c->n_needs},
                        {"config_sections", &c->config_sections, &c->n_config_sections}};
     struct {
@@ -280,6 +282,22 @@ bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid)
     return false;
 }
 
+bool service_conf_enabled(const struct service_conf *conf, const struct config *config)
+{
+    if (!conf->enabled)
+        return true;
+    const struct config_key *key = config_find_key(conf->enabled);
+    return config_bool(config, key->section, key->name);
+}
+
+bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method)
+{
+    for (size_t i = 0; i < conf->n_supervisor; i++)
+        if (streq(conf->supervisor[i], method))
+            return true;
+    return false;
+}
+
 bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method)
 {
     if (uid == 0)
@@ -295,14 +313,6 @@ bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, con
                 return true;
     }
     return false;
-}
-
-bool service_conf_enabled(const struct service_conf *conf, const struct config *config)
-{
-    if (!conf->enabled)
-        return true;
-    const struct config_key *key = config_find_key(conf->enabled);
-    return config_bool(config, key->section, key->name);
 }
 
 struct service_conf *topology_find(const struct topology *topology, const char *name)

@@ -33,6 +33,8 @@ struct service_conf {
     uid_t *peer_ids;
     char ***peer_methods; /* of each: names that end with NULL; NULL: all methods */
     size_t n_peers;
+    char **supervisor; /* methods of hostletd that its user may call, of those that change nothing */
+    size_t n_supervisor;
     char **needs; /* services that are started before, and stopped after this one */
     size_t n_needs;
     enum start_mode start;
@@ -61,6 +63,8 @@ void service_conf_free(struct service_conf *conf);
 /* Whether this user may call at all, and whether it may call this method (without the interface's name). */
 bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid);
 bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method);
+/* Whether this service may call this method of hostletd. */
+bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method);
 
 /* Whether hostlet.conf lets it run. */
 bool service_conf_enabled(const struct service_conf *conf, const struct config *config);

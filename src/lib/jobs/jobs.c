@@ -1,5 +1,5 @@
 /* Work in threads; see jobs.h. */
-#include "provisioner/jobs.h"
+#include "lib/jobs/jobs.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* The app path and the names in it; see apps.h. */
-#include "provisioner/apps.h"
+#include "lib/apps/apps.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,0 +1,154 @@
+/* Commands for disk quotas: quota list, report, info, recheck. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/commands.h"
+#include "ctl/output.h"
+#include "lib/api/workers.h"
+
+/* Every file of every replica is looked at. */
+#define WALK_TIMEOUT_USEC (3600 * USEC_PER_SEC)
+
+struct listing {
+    struct table *table;
+    json_t *array;
+};
+
+static enum colour level_colour(const struct quota_values *v)
+{
+    return v->not_enforced || v->level >= QUOTA_SOFT ? RED : v->level == QUOTA_THRESHOLD ? YELLOW : GREEN;
+}
+
+static void limit_cell(struct table *t, int64_t limit)
+{
+    _cleanup_free_ char *size = format_size(limit);
+    table_cell(t, PLAIN, "%s", limit ? size : "none");
+}
+
+static void add_values(struct table *t, const struct quota_values *v)
+{
+    _cleanup_free_ char *used = format_size(v->used);
+    const char *level = v->level == QUOTA_BELOW ? "" : schema_enum_name(&quota_level_enum, v->level);
+    table_cell(t, PLAIN, "%s", v->container);
+    table_cell(t, PLAIN, "%" PRId64, v->project);
+    table_cell(t, PLAIN, "%s", used);
+    limit_cell(t, v->soft);
+    limit_cell(t, v->hard);
+    table_cell(t, PLAIN, "%" PRId64, v->used_inodes);
+    if (v->inodes)
+        table_cell(t, PLAIN, "%" PRId64, v->inodes);
+    else
+        table_cell(t, PLAIN, "none");
+    table_cell(t, level_colour(v), "%s", v->not_enforced ? "not enforced" : v->released ? "released" : level);
+    table_cell(t, PLAIN, "%s", v->mount_point ?: "");
+}
+
+static void add_listed(const void *answer, void *userdata)
+{
+    const struct quota_list_out *out = answer;
+    struct listing *l = userdata;
+    if (!out->quota)
+        return;
+    add_values(l->table, out->quota);
+    json_array_append_new(l->array, schema_pack(&quota_values_schema, out->quota));
+}
+
+static int print_listing(struct ctl *ctl, struct listing *l, const char *method, ctl_item_fn add,
+                         const char *none)
+{
+    struct error e = ERROR_INIT;
+    int r = ctl_stream(ctl, &ctl_quota, method, NULL, add, l, &e);
+    if (r >= 0 && ctl->json)
+        print_json(json_incref(l->array));
+    else if (r >= 0 && table_rows(l->table) == 0)
+        puts(none);
+    table_print(l->table, r < 0 || ctl->json);
+    json_decref(l->array);
+    return r < 0 ? ctl_fail(&e) : EXIT_OK;
+}
+
+int command_quota_list(struct ctl *ctl)
+{
+    struct listing l = {table_new("CONTAINER", "PROJECT", "USED", "SOFT", "HARD", "FILES", "LIMIT", "STATE",
+                                  "MOUNT POINT", NULL),
+                        json_array()};
+    return print_listing(ctl, &l, "List", add_listed, "no replica has a project");
+}
+
+static void add_finding(const void *answer, void *userdata)
+{
+    const struct quota_report_out *out = answer;
+    const struct quota_finding *f = out->finding;
+    struct listing *l = userdata;
+    if (!f)
+        return;
+    table_cell(l->table, RED, "%s", schema_enum_name(&quota_finding_enum, f->kind));
+    if (f->project)
+        table_cell(l->table, PLAIN, "%" PRId64, f->project);
+    else
+        table_cell(l->table, PLAIN, "%s", "");
+    table_cell(l->table, PLAIN, "%s", f->container ?: "");
+    table_cell(l->table, PLAIN, "%s", f->message);
+    json_array_append_new(
+        l->array, schema_pack(varlink_find_method(&quota_interface, "Report")->out->fields[0].structure, f));
+}
+
+int command_quota_report(struct ctl *ctl)
+{
+    struct listing l = {table_new("FINDING", "PROJECT", "CONTAINER", "WHAT", NULL), json_array()};
+    return print_listing(ctl, &l, "Report", add_finding, "ledger, kernel and directories agree");
+}
+
+static void print_info(const struct quota_info_out *info)
+{
+    struct table *t = table_new("MOUNT POINT", "FILESYSTEM", "SOURCE", "PROJECTS", "LIMITS",
+                                "WHY NOT, AND WHAT WOULD HELP", NULL);
+    for (size_t i = 0; i < info->n_mounts; i++) {
+        const struct quota_mount *m = info->mounts[i];
+        table_cell(t, PLAIN, "%s", m->mount_point);
+        table_cell(t, PLAIN, "%s", m->filesystem);
+        table_cell(t, PLAIN, "%s", m->source ?: "");
+        table_cell(t, PLAIN, "%" PRId64, m->projects);
+        table_cell(t, m->enforced ? GREEN : YELLOW, "%s",
+                   m->enforced    ? "enforced"
+                   : m->accounted ? "counted, not enforced"
+                                  : "not enforced");
+        table_cell(t, PLAIN, "%s%s%s", m->reason ?: "", m->remedy ? "; " : "", m->remedy ?: "");
+    }
+    table_print(t, false);
+    printf("project ids %" PRId64 " to %" PRId64 ", %" PRId64 " in use; ledger %s\n", info->id_min,
+           info->id_max, info->projects, info->ledger ?: "?");
+}
+
+int command_quota_info(struct ctl *ctl)
+{
+    struct quota_info_out info = {.n_mounts = 0};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_quota, "Info", NULL, &info, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(schema_pack(varlink_find_method(&quota_interface, "Info")->out, &info));
+    else
+        print_info(&info);
+    ctl_done(&ctl_quota, "Info", &info);
+    return EXIT_OK;
+}
+
+int command_quota_recheck(struct ctl *ctl)
+{
+    const struct quota_container_in in = {.container = ctl->arguments[0]};
+    struct quota_values values = {.skipped = 0};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_quota, "Recheck", &in, &values, WALK_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(schema_pack(&quota_values_schema, &values));
+    else if (values.skipped)
+        printf("%s: %" PRId64 " files could not be given project %" PRId64 "\n", in.container, values.skipped,
+               values.project);
+    else
+        printf("%s: all files carry project %" PRId64 "\n", in.container, values.project);
+    ctl_done(&ctl_quota, "Recheck", &values);
+    return EXIT_OK;
+}

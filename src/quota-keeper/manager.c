@@ -1,0 +1,98 @@
+/* Start and end of the process; see manager.h. */
+#include "quota-keeper/manager.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "quota-keeper/recovery.h"
+
+#define THREADS_MAX 4
+
+struct recovery_job {
+    struct job job;
+    struct manager *manager;
+    struct notes notes;
+};
+
+void manager_tell(struct notes *notes)
+{
+    for (size_t i = 0; i < notes->n; i++)
+        log_notice("%s", notes->items[i]);
+    notes_clear(notes);
+}
+
+static void recovery_work(struct job *job)
+{
+    struct recovery_job *j = (struct recovery_job *)job;
+    recovery_run(&j->manager->registry, &j->notes);
+}
+
+static void recovery_done(struct job *job)
+{
+    struct recovery_job *j = (struct recovery_job *)job;
+    struct manager *m = j->manager;
+    manager_tell(&j->notes);
+    free(j);
+    m->recovered = true;
+    requests_run(m);
+    questions_run(m);
+    watch_arm(m);
+}
+
+/* With a prefix the contract says where it lies; without one, /etc is no place for what changes by itself. */
+static char *ledger_path(const struct tree *tree)
+{
+    _cleanup_free_ char *state = tree_state(tree, "quota-keeper");
+    return xasprintf("%s/hostlet_vol_quota.json", tree->prefix ? tree->etc : state);
+}
+
+int manager_start(struct service_context *context, struct error *e)
+{
+    struct manager *m = xcalloc(1, sizeof *m);
+    struct notes notes = {.n = 0};
+    int64_t id_min, id_max;
+    config_range(context->config, "quota", "ids", &id_min, &id_max);
+    context->userdata = m;
+    m->event = context->event;
+    m->apps = xstrdup(context->tree.apps);
+    m->ledger_path = ledger_path(&context->tree);
+    m->check_usec = config_duration(context->config, "quota", "check_interval");
+    registry_init(&m->registry, &kernel_linux, id_min, id_max);
+    m->registry.apps = m->apps;
+    m->registry.ledger_path = m->ledger_path;
+    m->registry.threshold = config_number(context->config, "quota", "threshold");
+    int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
+    if (r >= 0)
+        r = registry_load(&m->registry, &notes, e);
+    manager_tell(&notes);
+    if (r < 0)
+        return r;
+    struct recovery_job *j = xcalloc(1, sizeof *j);
+    *j = (struct recovery_job){.job = {.work = recovery_work, .done = recovery_done}, .manager = m};
+    jobs_add(m->jobs, &j->job);
+    return 0;
+}
+
+bool manager_busy(void *userdata)
+{
+    struct manager *m = userdata;
+    return jobs_busy(m->jobs);
+}
+
+/* Threads that still work end with the process: what they do survives a kill at any time. So what they use stays. */
+void manager_stop(void *userdata)
+{
+    struct manager *m = userdata;
+    bool busy = m->jobs && jobs_busy(m->jobs);
+    watch_free(m);
+    requests_free(m);
+    jobs_free(m->jobs);
+    if (busy)
+        return;
+    registry_done(&m->registry);
+    free(m->apps);
+    free(m->ledger_path);
+    free(m);
+}

@@ -1,0 +1,221 @@
+/* At the start; see recovery.h. */
+#include "quota-keeper/recovery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/apps/apps.h"
+#include "lib/basic/cleanup.h"
+
+struct recovery {
+    struct registry *r;
+    struct places places;
+    struct id_set others;
+    struct notes *notes;
+    bool changed;
+};
+
+static bool tagged_with(struct recovery *v, const char *name, int64_t project)
+{
+    struct place place = PLACE_INIT;
+    struct kernel_tag tag;
+    bool is = place_open(&v->places, name, &place, NULL) >= 0 &&
+              v->r->kernel->read_tag(v->r->kernel, place.fd, &tag) == 0 && tag.project == project;
+    place_clear(&place);
+    return is;
+}
+
+/* The ledger gives the directory's project to another container. Directories tell the truth: if that one does not carry it, the
+ * ledger is out of date. */
+static bool take_from(struct recovery *v, struct ledger_item *owner)
+{
+    if (tagged_with(v, owner->name, owner->id))
+        return false;
+    notes_add(v->notes, xasprintf("the ledger gives project %" PRId64
+                                  " to %s, whose directory does not carry it: it is "
+                                  "taken out of the ledger",
+                                  owner->id, owner->name));
+    pthread_mutex_lock(&v->r->mutex);
+    ledger_remove(&v->r->ledger, owner);
+    pthread_mutex_unlock(&v->r->mutex);
+    return true;
+}
+
+static void adopt(struct recovery *v, const struct apps_entry *entry, const struct place *place,
+                  uint32_t project)
+{
+    struct registry *r = v->r;
+    struct kernel_quota quota;
+    struct ledger_item *owner = ledger_find_id(&r->ledger, project);
+    if (owner && !take_from(v, owner)) {
+        notes_add(v->notes,
+                  xasprintf("'%s' carries project %u of %s: it gets one of its own when it is ensured",
+                            place->path, project, owner->name));
+        return;
+    }
+    if (r->kernel->get(r->kernel, place->fd, project, &quota) < 0)
+        return;
+    pthread_mutex_lock(&r->mutex);
+    struct ledger_item *item = ledger_add(&r->ledger, entry->container, project);
+    item->soft = quota.limits.soft;
+    item->hard = quota.limits.hard;
+    item->inodes_soft = quota.limits.inodes_soft;
+    item->inodes = quota.limits.inodes;
+    item->released = entry->removed;
+    item->mnt = xstrdup(place->filesystem->mount.mount_point);
+    pthread_mutex_unlock(&r->mutex);
+    v->changed = true;
+    notes_add(v->notes, xasprintf("took %s into the ledger: '%s' carries project %u", entry->container,
+                                  place->path, project));
+}
+
+/* The kernel has the limits that the ledger wants, where the directory carries its project. */
+static void set_limits(struct recovery *v, const struct ledger_item *item, const struct place *place)
+{
+    const struct kernel *k = v->r->kernel;
+    struct kernel_quota quota;
+    struct kernel_limits limits = {item->soft, item->hard, item->inodes_soft, item->inodes};
+    if (k->get(k, place->fd, (uint32_t)item->id, &quota) < 0 || kernel_limits_match(&limits, &quota.limits))
+        return;
+    int result = k->set(k, place->fd, (uint32_t)item->id, &limits);
+    if (result < 0)
+        notes_add(v->notes, xasprintf("%s: cannot set the limits of project %" PRId64 ": %s", item->name,
+                                      item->id, strerror(-result)));
+    else
+        notes_add(v->notes, xasprintf("%s: the kernel had other limits (%" PRId64
+                                      " bytes) than the ledger (%" PRId64 "): it has the ledger's now",
+                                      item->name, quota.limits.hard, item->hard));
+}
+
+static void look_at(struct recovery *v, const struct apps_entry *entry)
+{
+    struct place place = PLACE_INIT;
+    struct kernel_tag tag;
+    struct registry *r = v->r;
+    if (place_open(&v->places, entry->name, &place, NULL) >= 0 && place.filesystem->state.accounted &&
+        r->kernel->read_tag(r->kernel, place.fd, &tag) == 0) {
+        const struct ledger_item *item = ledger_find(&r->ledger, entry->container);
+        if (!item && registry_may_adopt(r, &v->places, tag.project, &v->others))
+            adopt(v, entry, &place, tag.project);
+        else if (item && item->id == tag.project)
+            set_limits(v, item, &place);
+    }
+    place_clear(&place);
+}
+
+/* What is on its way out counts as there until it is gone. */
+static bool is_there(const struct apps_entry *entries, size_t n, const char *container)
+{
+    _cleanup_free_ char *deleting = xasprintf(APPS_DELETING "%s", container),
+                        *making = xasprintf(APPS_MAKING "%s", container);
+    for (size_t i = 0; i < n; i++)
+        if (streq_null(entries[i].container, container) || after_prefix(entries[i].name, deleting) ||
+            streq(entries[i].name, making))
+            return true;
+    return false;
+}
+
+static bool is_unused(struct registry *r, struct places *places, const struct ledger_item *item)
+{
+    struct place place = PLACE_INIT;
+    struct kernel_quota quota = {.used = 0};
+    bool gone, unused = place_open_any(places, item->name, &place, &gone, NULL) >= 0 && gone &&
+                        /* on the same mount as then, since another one knows nothing of it */
+                        streq_null(item->mnt, place.filesystem->mount.mount_point) &&
+                        (!place.filesystem->state.accounted ||
+                         r->kernel->get(r->kernel, place.fd, (uint32_t)item->id, &quota) == 0) &&
+                        quota.used == 0 && quota.used_inodes == 0;
+    place_clear(&place);
+    return unused;
+}
+
+bool recovery_is_gone(struct registry *r, const struct ledger_item *item)
+{
+    struct places places;
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    if (places_open(&places, r->kernel, r->apps, NULL) < 0)
+        return false;
+    bool gone = apps_list(places.apps_fd, &entries, &n, NULL) >= 0 && !is_there(entries, n, item->name) &&
+                is_unused(r, &places, item);
+    apps_list_free(entries, n);
+    places_close(&places);
+    return gone;
+}
+
+char **recovery_find_gone(struct registry *r, size_t *ret_n)
+{
+    struct places places;
+    struct apps_entry *entries = NULL;
+    size_t n_entries = 0, n_items = 0, n = 0;
+    *ret_n = 0;
+    if (places_open(&places, r->kernel, r->apps, NULL) < 0)
+        return NULL;
+    struct ledger_item *items = registry_items(r, &n_items);
+    char **names = xcalloc(n_items + 1, sizeof *names);
+    if (apps_list(places.apps_fd, &entries, &n_entries, NULL) >= 0)
+        for (size_t i = 0; i < n_items; i++)
+            if (!is_there(entries, n_entries, items[i].name) && is_unused(r, &places, &items[i]))
+                names[n++] = xstrdup(items[i].name);
+    apps_list_free(entries, n_entries);
+    registry_items_free(items, n_items);
+    places_close(&places);
+    *ret_n = n;
+    return names;
+}
+
+static void drop_gone(struct recovery *v)
+{
+    size_t n;
+    char **names = recovery_find_gone(v->r, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct ledger_item *item = ledger_find(&v->r->ledger, names[i]);
+        notes_add(v->notes, xasprintf("%s has no directory any more: project %" PRId64 " is given back",
+                                      names[i], item->id));
+        struct place place = PLACE_INIT;
+        bool gone;
+        const struct kernel_limits none = {0, 0, 0, 0};
+        if (place_open_any(&v->places, names[i], &place, &gone, NULL) >= 0 &&
+            place.filesystem->state.accounted)
+            (void)v->r->kernel->set(v->r->kernel, place.fd, (uint32_t)item->id, &none);
+        place_clear(&place);
+        pthread_mutex_lock(&v->r->mutex);
+        ledger_remove(&v->r->ledger, item);
+        pthread_mutex_unlock(&v->r->mutex);
+        v->changed = true;
+        free(names[i]);
+    }
+    free(names);
+}
+
+void recovery_run(struct registry *r, struct notes *notes)
+{
+    struct recovery v = {.r = r, .notes = notes};
+    struct apps_entry *entries = NULL;
+    struct error e = ERROR_INIT;
+    size_t n = 0;
+    struct op op = {.kind = OP_REFRESH, .container = ""}, *ops[] = {&op};
+    bool torn = r->unusable;
+    if (places_open(&v.places, r->kernel, r->apps, &e) < 0) {
+        notes_add(notes, xasprintf("%s; quotas are looked at again with the next request", e.message));
+        return;
+    }
+    registry_read_others(r, &v.others);
+    if (apps_list(v.places.apps_fd, &entries, &n, &e) < 0)
+        notes_add(notes, xasprintf("%s", e.message));
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].container)
+            look_at(&v, &entries[i]);
+    apps_list_free(entries, n);
+    drop_gone(&v);
+    registry_see(r, &v.places);
+    places_close(&v.places);
+    /* The files in /etc are looked at in any case: whoever was killed may have left something beside them. */
+    if (r->ledger.n > 0 || v.changed || torn)
+        registry_run(r, ops, 1, notes);
+    if (op.result < 0)
+        notes_add(notes, xasprintf("%s; tried again with the next change", op.e.message));
+    r->unusable = false;
+}

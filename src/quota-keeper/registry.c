@@ -1,0 +1,452 @@
+/* Whose project an id is; see registry.h. */
+#include "quota-keeper/registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/fs.h"
+#include "quota-keeper/exchange.h"
+#include "quota-keeper/projects.h"
+
+#define LEDGER_MAX ((size_t)64 << 20) /* bytes */
+#define LOCK_WAIT  (10 * USEC_PER_SEC)
+#define LOCK_PAUSE (10 * USEC_PER_MSEC)
+
+void notes_add(struct notes *notes, char *text)
+{
+    notes->items = xrealloc(notes->items, notes->n + 1, sizeof *notes->items);
+    notes->items[notes->n++] = text;
+}
+
+void notes_clear(struct notes *notes)
+{
+    for (size_t i = 0; i < notes->n; i++)
+        free(notes->items[i]);
+    free(notes->items);
+    *notes = (struct notes){.n = 0};
+}
+
+/* --- copies --- */
+
+static struct ledger_item copy_item(const struct ledger_item *item)
+{
+    struct ledger_item copy = *item;
+    copy.name = xstrdup(item->name);
+    copy.mnt = xstrdup_null(item->mnt);
+    return copy;
+}
+
+void registry_item_clear(struct ledger_item *item)
+{
+    free(item->name);
+    free(item->mnt);
+    *item = (struct ledger_item){.id = 0};
+}
+
+void registry_items_free(struct ledger_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        registry_item_clear(&items[i]);
+    free(items);
+}
+
+void op_clear(struct op *op)
+{
+    registry_item_clear(&op->item);
+}
+
+size_t registry_count(struct registry *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    size_t n = r->ledger.n;
+    pthread_mutex_unlock(&r->mutex);
+    return n;
+}
+
+bool registry_get(struct registry *r, const char *container, struct ledger_item *ret)
+{
+    pthread_mutex_lock(&r->mutex);
+    const struct ledger_item *item = ledger_find(&r->ledger, container);
+    if (item)
+        *ret = copy_item(item);
+    pthread_mutex_unlock(&r->mutex);
+    return item != NULL;
+}
+
+struct ledger_item *registry_items(struct registry *r, size_t *ret_n)
+{
+    pthread_mutex_lock(&r->mutex);
+    size_t n;
+    _cleanup_free_ struct ledger_item **items = ledger_items(&r->ledger, &n);
+    struct ledger_item *copies = xcalloc(n + 1, sizeof *copies);
+    for (size_t i = 0; i < n; i++)
+        copies[i] = copy_item(items[i]);
+    pthread_mutex_unlock(&r->mutex);
+    *ret_n = n;
+    return copies;
+}
+
+bool registry_note_level(struct registry *r, const char *container, int level, bool not_enforced,
+                         int *ret_before)
+{
+    pthread_mutex_lock(&r->mutex);
+    struct ledger_item *item = ledger_find(&r->ledger, container);
+    bool changed = item && (item->level != level || item->not_enforced != not_enforced);
+    if (changed) {
+        *ret_before = item->level;
+        item->level = level;
+        item->not_enforced = not_enforced;
+    }
+    pthread_mutex_unlock(&r->mutex);
+    return changed;
+}
+
+/* --- the file --- */
+
+void registry_init(struct registry *r, const struct kernel *kernel, int64_t id_min, int64_t id_max)
+{
+    *r = (struct registry){
+        .kernel = kernel, .etc = "/etc", .lock_path = "/run/lock/hostlet-quota.lock", .threshold = 90};
+    pthread_mutex_init(&r->mutex, NULL);
+    ledger_init(&r->ledger, id_min, id_max);
+}
+
+void registry_done(struct registry *r)
+{
+    ledger_done(&r->ledger);
+    pthread_mutex_destroy(&r->mutex);
+}
+
+static void set_aside(struct registry *r, const char *why, struct notes *notes)
+{
+    _cleanup_free_ char *aside = xasprintf("%s.unusable", r->ledger_path);
+    bool kept = rename(r->ledger_path, aside) == 0;
+    r->unusable = true;
+    notes_add(notes,
+              xasprintf("the ledger of project ids is unusable (%s): it is made anew from the kernel and the "
+                        "directories%s%s",
+                        why, kept ? "; the old one is kept as " : "", kept ? aside : ""));
+}
+
+int registry_load(struct registry *r, struct notes *notes, struct error *e)
+{
+    struct stat st;
+    struct error why = ERROR_INIT;
+    _cleanup_free_ char *text = NULL;
+    size_t size, left_out = 0;
+    if (lstat(r->ledger_path, &st) < 0) {
+        return errno == ENOENT ? 0 : error_os(e, errno, "cannot look at '%s'", r->ledger_path);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 0022) {
+        set_aside(r, "others than root can write it", notes);
+        return 0;
+    }
+    int result = read_file_at(AT_FDCWD, r->ledger_path, LEDGER_MAX, &text, &size, e);
+    if (result < 0)
+        return result;
+    result = ledger_parse(&r->ledger, text, size, r->ledger_path, &left_out, &why);
+    if (result == -EBADMSG) {
+        set_aside(r, why.message, notes);
+        return 0;
+    }
+    if (result < 0) {
+        if (e)
+            *e = why;
+        return result;
+    }
+    if (left_out > 0)
+        notes_add(notes,
+                  xasprintf("'%s': %zu items cannot be ours and were left out", r->ledger_path, left_out));
+    return 0;
+}
+
+static int save_ledger(struct registry *r, struct error *e)
+{
+    pthread_mutex_lock(&r->mutex);
+    _cleanup_free_ char *text = ledger_pack(&r->ledger);
+    pthread_mutex_unlock(&r->mutex);
+    if (failpoint("ledger.before_save") < 0)
+        return error_fail(e, EIO, "failpoint ledger.before_save");
+    int result = replace_file(r->ledger_path, text, strlen(text), 0644, e);
+    if (result >= 0 && failpoint("ledger.saved") < 0)
+        result = error_fail(e, EIO, "failpoint ledger.saved");
+    return result;
+}
+
+/* --- the machine --- */
+
+static int lock_machine(const struct registry *r, struct error *e)
+{
+    uint64_t end = now_monotonic_usec() + LOCK_WAIT;
+    for (;;) {
+        int fd = lock_file(r->lock_path, 0600, e);
+        if (fd != -EWOULDBLOCK)
+            return fd;
+        if (now_monotonic_usec() > end)
+            return error_retry(e, EAGAIN, "another process holds '%s' all the time", r->lock_path);
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE * 1000}, NULL);
+    }
+}
+
+void registry_see(struct registry *r, const struct places *places)
+{
+    for (size_t i = 0; i < places->n_filesystems; i++)
+        r->has_quotas |= places->filesystems[i]->state.accounted;
+}
+
+/* Ids that others have by name, from the two files. Ids of our own directories are not among them. */
+void registry_read_others(const struct registry *r, struct id_set *others)
+{
+    _cleanup_free_ char *projects = NULL, *projid = NULL, *path = xasprintf("%s/projects", r->etc),
+                        *path2 = xasprintf("%s/projid", r->etc);
+    size_t size;
+    if (read_file_at(AT_FDCWD, path, LEDGER_MAX, &projects, &size, NULL) >= 0)
+        projects_ids(r->apps, projects, size, false, others);
+    if (read_file_at(AT_FDCWD, path2, LEDGER_MAX, &projid, &size, NULL) >= 0)
+        projid_foreign_ids(projid, size, others);
+}
+
+static char *merge_projects(const char *text, size_t size, void *userdata, size_t *ret_size)
+{
+    return projects_merge(userdata, text, size, ret_size);
+}
+
+static char *merge_projid(const char *text, size_t size, void *userdata, size_t *ret_size)
+{
+    return projid_merge(userdata, text, size, ret_size);
+}
+
+/* Lines that come: first where they lie, then their names. Lines that go: the other way round. So a name without a place is never
+ * left, which nobody could tell from another tree's. */
+static int update_files(struct registry *r, int etc, struct projects *p, struct error *e)
+{
+    _cleanup_free_ char *text = NULL, *path = xasprintf("%s/projects", r->etc);
+    size_t size;
+    if (read_file_at(AT_FDCWD, path, LEDGER_MAX, &text, &size, NULL) >= 0)
+        projects_ids(r->apps, text, size, true, &p->ids); /* those that are to go, too */
+    p->keep = true;
+    int result = exchange_file(etc, "projects", merge_projects, p, e);
+    p->keep = false;
+    if (result >= 0)
+        result = exchange_file(etc, "projid", merge_projid, p, e);
+    if (result >= 0)
+        result = exchange_file(etc, "projects", merge_projects, p, e);
+    return result;
+}
+
+static int write_files(struct registry *r, const struct id_set *gone, struct error *e)
+{
+    size_t n;
+    struct ledger_item *items = registry_items(r, &n);
+    _cleanup_free_ struct projects_entry *entries = xcalloc(n + 1, sizeof *entries);
+    struct projects p = {.apps = r->apps, .entries = entries, .n = r->has_quotas ? n : 0, .ids = *gone};
+    for (size_t i = 0; i < n; i++) {
+        entries[i] = (struct projects_entry){items[i].name, items[i].id, !items[i].released};
+        id_set_add(&p.ids, items[i].id);
+    }
+    _cleanup_close_ int etc = open_dir_at(AT_FDCWD, r->etc, e);
+    int result = etc < 0 ? etc : update_files(r, etc, &p, e);
+    registry_items_free(items, n);
+    return result;
+}
+
+/* --- ops --- */
+
+struct allocation {
+    struct registry *registry;
+    const struct place *place;
+    struct id_set *others;
+};
+
+/* Used, limited or named by somebody. What the kernel cannot tell is not taken either. */
+static bool is_others(int64_t id, void *userdata)
+{
+    const struct allocation *a = userdata;
+    struct kernel_quota quota;
+    if (id_set_has(a->others, id))
+        return true;
+    return a->registry->kernel->get(a->registry->kernel, a->place->fd, (uint32_t)id, &quota) < 0 ||
+           kernel_quota_known(&quota);
+}
+
+bool registry_may_adopt(struct registry *r, const struct places *places, uint32_t project,
+                        const struct id_set *others)
+{
+    struct kernel_tag apps;
+    return project >= r->ledger.id_min && project <= r->ledger.id_max && !id_set_has(others, project) &&
+           (r->kernel->read_tag(r->kernel, places->apps_fd, &apps) < 0 || apps.project != project);
+}
+
+/* The project that the directory has already, where it is ours; else a new one. */
+static int choose_id(struct allocation *a, const struct places *places, int64_t *ret, struct error *e)
+{
+    struct registry *r = a->registry;
+    struct kernel_tag tag;
+    if (r->kernel->read_tag(r->kernel, a->place->fd, &tag) == 0 &&
+        registry_may_adopt(r, places, tag.project, a->others) && !ledger_find_id(&r->ledger, tag.project)) {
+        *ret = tag.project;
+        return 0;
+    }
+    return ledger_allocate(&r->ledger, is_others, a, ret, e);
+}
+
+struct change {
+    struct ledger_item before; /* name NULL: there was none */
+    bool changed;
+};
+
+static int ensure(struct registry *r, struct op *op, struct places *places, struct id_set *others,
+                  struct change *change)
+{
+    struct place place = PLACE_INIT;
+    int64_t id = 0;
+    int result = place_open(places, op->container, &place, &op->e);
+    if (result >= 0)
+        result = place_check_enforced(&place, &op->e);
+    /* This thread alone changes the ledger: what it reads needs no lock. */
+    struct ledger_item *item = ledger_find(&r->ledger, op->container);
+    if (result >= 0 && !item) {
+        struct allocation a = {r, &place, others};
+        result = choose_id(&a, places, &id, &op->e);
+    }
+    if (result < 0) {
+        place_clear(&place);
+        return result;
+    }
+    pthread_mutex_lock(&r->mutex);
+    if (item)
+        change->before = copy_item(item);
+    else
+        item = ledger_add(&r->ledger, op->container, id);
+    const struct kernel_limits *l = &op->limits;
+    change->changed = !change->before.name || item->released || item->soft != l->soft ||
+                      item->hard != l->hard || item->inodes_soft != l->inodes_soft ||
+                      item->inodes != l->inodes;
+    item->released = false;
+    item->soft = l->soft;
+    item->hard = l->hard;
+    item->inodes_soft = l->inodes_soft;
+    item->inodes = l->inodes;
+    free(item->mnt);
+    item->mnt = xstrdup(place.filesystem->mount.mount_point);
+    op->item = copy_item(item);
+    op->found = true;
+    pthread_mutex_unlock(&r->mutex);
+    place_clear(&place);
+    return 0;
+}
+
+static void let_go(struct registry *r, struct op *op, struct change *change)
+{
+    struct ledger_item *item = ledger_find(&r->ledger, op->container);
+    if (!item)
+        return;
+    op->found = true;
+    op->item = copy_item(item);
+    change->changed = op->kind == OP_REMOVE || !item->released;
+    change->before = copy_item(item);
+    pthread_mutex_lock(&r->mutex);
+    if (op->kind == OP_REMOVE) {
+        ledger_remove(&r->ledger, item);
+    } else {
+        item->released = true;
+        item->soft = item->hard = item->inodes_soft = item->inodes = 0;
+    }
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* As it was before an op whose change could not be written. */
+static void take_back(struct registry *r, const struct op *op, const struct change *change)
+{
+    pthread_mutex_lock(&r->mutex);
+    struct ledger_item *item = ledger_find(&r->ledger, op->container);
+    const struct ledger_item *before = &change->before;
+    if (item && !before->name) {
+        ledger_remove(&r->ledger, item);
+    } else if (before->name) {
+        if (!item)
+            item = ledger_add(&r->ledger, before->name, before->id);
+        item->released = before->released;
+        item->soft = before->soft;
+        item->hard = before->hard;
+        item->inodes_soft = before->inodes_soft;
+        item->inodes = before->inodes;
+        free(item->mnt);
+        item->mnt = xstrdup_null(before->mnt);
+    }
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static void run_locked(struct registry *r, struct op **ops, struct change *changes, size_t n,
+                       struct notes *notes)
+{
+    struct places places;
+    struct id_set others = {.all_full = 0}, gone = {.all_full = 0};
+    struct error e = ERROR_INIT;
+    bool changed = false, ids_changed = false;
+    int opened = places_open(&places, r->kernel, r->apps, &e);
+    registry_read_others(r, &others);
+    for (size_t i = 0; i < n; i++) {
+        struct op *op = ops[i];
+        if (op->kind == OP_REFRESH) {
+            changed = ids_changed = true;
+        } else if (op->kind == OP_KEEP) {
+            op->found = registry_get(r, op->container, &op->item);
+            op->result = op->found
+                             ? 0
+                             : error_set(&op->e, ERROR_NOT_FOUND, ENOENT, "%s has no project", op->container);
+        } else if (op->kind != OP_ENSURE) {
+            let_go(r, op, &changes[i]);
+        } else if (opened < 0) {
+            op->result = opened;
+            op->e = e;
+        } else {
+            op->result = ensure(r, op, &places, &others, &changes[i]);
+        }
+        changed |= changes[i].changed;
+        ids_changed |= changes[i].changed &&
+                       (!changes[i].before.name || op->kind != OP_ENSURE || changes[i].before.released);
+        if (op->kind == OP_REMOVE && op->found)
+            id_set_add(&gone, op->item.id);
+    }
+    if (opened >= 0) {
+        registry_see(r, &places);
+        places_close(&places);
+    }
+    if (!changed)
+        return;
+    if (ids_changed && failpoint("registry.allocated") >= 0 && write_files(r, &gone, &e) < 0)
+        notes_add(notes, xasprintf("%s; projects have no names until the next change", e.message));
+    int saved = save_ledger(r, &e);
+    for (size_t i = 0; saved < 0 && i < n; i++) {
+        if (!changes[i].changed && ops[i]->kind != OP_REFRESH)
+            continue;
+        if (changes[i].changed)
+            take_back(r, ops[i], &changes[i]);
+        ops[i]->result = saved;
+        ops[i]->e = e;
+    }
+}
+
+void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes)
+{
+    struct error e = ERROR_INIT;
+    _cleanup_free_ struct change *changes = xcalloc(n + 1, sizeof *changes);
+    _cleanup_close_ int lock = lock_machine(r, &e);
+    for (size_t i = 0; lock < 0 && i < n; i++) {
+        ops[i]->result = lock;
+        ops[i]->e = e;
+    }
+    if (lock >= 0)
+        run_locked(r, ops, changes, n, notes);
+    for (size_t i = 0; i < n; i++)
+        registry_item_clear(&changes[i].before);
+}

@@ -1,0 +1,84 @@
+/* Whose project an id is: the ledger, and the two files in /etc where every tree of the machine sees the others' ids.
+ *
+ * All changes go through registry_run(), many at once, in one thread at a time and under the machine's lock, in an order that
+ * survives a kill between any two steps: the id is chosen, /etc/projects shows it (from then on no other tree takes it), the
+ * ledger has it; only then does the kernel hear of it. */
+#pragma once
+
+#include <pthread.h>
+
+#include "quota-keeper/ledger.h"
+#include "quota-keeper/place.h"
+
+/* Sentences for the log, from threads, which do not write it themselves. */
+struct notes {
+    char **items;
+    size_t n;
+};
+void notes_add(struct notes *notes, char *text); /* takes it */
+void notes_clear(struct notes *notes);
+
+struct registry {
+    const struct kernel *kernel;
+    const char *apps;
+    const char *ledger_path;
+    const char *etc;       /* where projects and projid lie */
+    const char *lock_path; /* of the machine: held while ids are given out */
+    int64_t threshold;     /* percent */
+
+    pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */
+    struct ledger ledger;
+    bool unusable;   /* what was on disk: it is being made anew */
+    bool has_quotas; /* some filesystem counts by project: only then the files in /etc have lines of ours */
+};
+
+enum op_kind {
+    OP_ENSURE,
+    OP_KEEP,    /* as it is: only looks it up */
+    OP_RELEASE, /* limits to 0; the id stays with the data */
+    OP_REMOVE,
+    OP_REFRESH, /* writes the ledger and the files as they are */
+};
+struct op {
+    enum op_kind kind;
+    const char *container;
+    struct kernel_limits limits; /* of OP_ENSURE */
+    /* What came out. */
+    bool found;              /* it has, or had, an item */
+    struct ledger_item item; /* a copy: strings are the op's */
+    int result;
+    struct error e;
+};
+void op_clear(struct op *op);
+
+void registry_init(struct registry *r, const struct kernel *kernel, int64_t id_min, int64_t id_max);
+void registry_done(struct registry *r);
+
+/* Reads the ledger. A file that is torn, empty or not root's alone to write is said in a note and set aside. Refused: a newer
+ * format. */
+int registry_load(struct registry *r, struct notes *notes, struct error *e);
+
+/* Each op's result is its own; a ledger that cannot be written fails all that would change it, and nothing is changed. */
+void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);
+
+size_t registry_count(struct registry *r);
+/* Looks at the filesystems that a piece of work has seen. */
+void registry_see(struct registry *r, const struct places *places);
+
+/* A copy of an item (strings are the caller's: registry_item_clear), or false. */
+bool registry_get(struct registry *r, const char *container, struct ledger_item *ret);
+/* Copies of all, in the order of their names. */
+struct ledger_item *registry_items(struct registry *r, size_t *ret_n);
+void registry_item_clear(struct ledger_item *item);
+void registry_items_free(struct ledger_item *items, size_t n);
+
+/* Adds the ids that others have by name, in the two files. Those of our own directories are not among them. */
+void registry_read_others(const struct registry *r, struct id_set *others);
+
+/* What was last told of a container's level; returns whether it changed, and what it was. */
+bool registry_note_level(struct registry *r, const char *container, int level, bool not_enforced,
+                         int *ret_before);
+
+/* Whether a directory's project can be taken for ours: an id that nobody else has, which it did not get from the app path. */
+bool registry_may_adopt(struct registry *r, const struct places *places, uint32_t project,
+                        const struct id_set *others);

@@ -1,0 +1,319 @@
+/* What is not as it should be; see report.h. */
+#include "quota-keeper/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/apps/apps.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "quota-keeper/projects.h"
+#include "quota-keeper/tag.h"
+
+#define OPEN_AND_DELETED 16 /* files of a running application that no name leads to: not worth a word */
+
+struct report {
+    struct registry *r;
+    struct places places;
+    struct id_set others;
+    struct ledger_item *items;
+    size_t n_items;
+    struct findings found;
+};
+
+static struct quota_finding *add(struct report *p, enum quota_finding_kind kind, const char *container,
+                                 int64_t project, const struct place *place, const char *fmt, ...)
+    _printf_(6, 7);
+static struct quota_finding *add(struct report *p, enum quota_finding_kind kind, const char *container,
+                                 int64_t project, const struct place *place, const char *fmt, ...)
+{
+    struct quota_finding *f = schema_append(&p->found.items, &p->found.n, sizeof *f);
+    va_list ap;
+    va_start(ap, fmt);
+    if (vasprintf(&f->message, fmt, ap) < 0)
+        abort();
+    va_end(ap);
+    f->kind = (int)kind;
+    f->project = project;
+    f->container = xstrdup_null(container);
+    f->path = place ? xstrdup(place->path) : NULL;
+    f->mount_point = place ? xstrdup(place->filesystem->mount.mount_point) : NULL;
+    return f;
+}
+
+static void add_use(struct quota_finding *f, const struct kernel_quota *quota)
+{
+    f->used = quota->used;
+    f->used_inodes = quota->used_inodes;
+    f->hard = quota->limits.hard;
+}
+
+void findings_clear(struct findings *findings)
+{
+    for (size_t i = 0; i < findings->n; i++) {
+        struct quota_finding *f = findings->items[i];
+        free(f->container);
+        free(f->path);
+        free(f->mount_point);
+        free(f->message);
+        free(f);
+    }
+    free(findings->items);
+    *findings = (struct findings){.n = 0};
+}
+
+static const struct ledger_item *find_item(const struct report *p, const char *container)
+{
+    for (size_t i = 0; i < p->n_items; i++)
+        if (streq(p->items[i].name, container))
+            return &p->items[i];
+    return NULL;
+}
+
+static const struct ledger_item *find_id(const struct report *p, int64_t id)
+{
+    for (size_t i = 0; i < p->n_items; i++)
+        if (p->items[i].id == id)
+            return &p->items[i];
+    return NULL;
+}
+
+/* --- one item --- */
+
+static void check_limits(struct report *p, const struct ledger_item *item, const struct place *place,
+                         const struct kernel_quota *quota)
+{
+    const struct kernel_limits wanted = {item->soft, item->hard, item->inodes_soft, item->inodes};
+    if (!kernel_limits_match(&wanted, &quota->limits))
+        add_use(add(p, QUOTA_LIMITS_DIFFER, item->name, item->id, place,
+                    "the ledger wants %" PRId64 " bytes, the kernel has %" PRId64
+                    "; the next start of quota-keeper, or of the application, sets them",
+                    item->hard, quota->limits.hard),
+                quota);
+}
+
+static void check_files(struct report *p, const struct ledger_item *item, const struct place *place,
+                        const struct kernel_quota *quota)
+{
+    struct tag_result seen;
+    struct error e = ERROR_INIT;
+    struct kernel_quota now;
+    const struct kernel *k = p->r->kernel;
+    if (tag_count(k, place->fd, (uint32_t)item->id, &seen, &e) < 0) {
+        add_use(add(p, QUOTA_NOT_TAGGED, item->name, item->id, place, "%s", e.message), quota);
+        return;
+    }
+    if (seen.skipped > 0)
+        add_use(add(p, QUOTA_NOT_TAGGED, item->name, item->id, place,
+                    "%" PRId64
+                    " files do not carry the project, and are not counted: 'hostletctl quota recheck %s' "
+                    "gives it to them",
+                    seen.skipped, item->name),
+                quota);
+    /* Files come and go while we look: what was there before and is still there counts. */
+    int64_t most = quota->used_inodes;
+    if (k->get(k, place->fd, (uint32_t)item->id, &now) == 0 && now.used_inodes < most)
+        most = now.used_inodes;
+    int64_t elsewhere = most - seen.entries - seen.unseen - seen.skipped;
+    if (elsewhere > OPEN_AND_DELETED)
+        add_use(add(p, QUOTA_USED_BY_OTHERS, item->name, item->id, place,
+                    "%" PRId64 " files of project %" PRId64
+                    " are not in its directory: somebody else uses the id (Docker hands out its own from 1 "
+                    "up where its "
+                    "storage lies on the same filesystem), or they were deleted and are still open",
+                    elsewhere, item->id),
+                quota);
+}
+
+static void check_item(struct report *p, const struct ledger_item *item)
+{
+    struct place place = PLACE_INIT;
+    struct error e = ERROR_INIT;
+    struct kernel_quota quota;
+    bool gone;
+    if (id_set_has(&p->others, item->id))
+        add(p, QUOTA_USED_BY_OTHERS, item->name, item->id, NULL,
+            "project %" PRId64 " is named by somebody else too, in %s/projects or %s/projid", item->id,
+            p->r->etc, p->r->etc);
+    if (place_open_any(&p->places, item->name, &place, &gone, &e) < 0) {
+        add(p, QUOTA_WITHOUT_DIRECTORY, item->name, item->id, NULL, "%s", e.message);
+        return;
+    }
+    int r = place.filesystem->state.accounted
+                ? p->r->kernel->get(p->r->kernel, place.fd, (uint32_t)item->id, &quota)
+                : -ENOSYS;
+    if (gone) {
+        struct quota_finding *f =
+            add(p, QUOTA_WITHOUT_DIRECTORY, item->name, item->id, NULL,
+                "project %" PRId64 " is in the ledger, and its directory is gone; the next check "
+                "gives the id back when nothing is charged to it",
+                item->id);
+        if (r >= 0)
+            add_use(f, &quota);
+    } else if (r >= 0) {
+        check_limits(p, item, &place, &quota);
+        check_files(p, item, &place, &quota);
+    }
+    place_clear(&place);
+}
+
+/* --- directories and kernel --- */
+
+static int check_directories(struct report *p, struct error *e)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    int r = apps_list(p->places.apps_fd, &entries, &n, e);
+    for (size_t i = 0; i < n; i++) {
+        struct place place = PLACE_INIT;
+        struct kernel_tag tag;
+        const char *container = entries[i].container;
+        if (!container || place_open(&p->places, entries[i].name, &place, NULL) < 0)
+            continue;
+        bool readable = p->r->kernel->read_tag(p->r->kernel, place.fd, &tag) == 0;
+        const struct ledger_item *item = find_item(p, container),
+                                 *owner = readable ? find_id(p, tag.project) : NULL;
+        if (!item && !entries[i].removed && !place.filesystem->reason)
+            add(p, QUOTA_DIRECTORY_UNKNOWN, container, readable ? tag.project : 0, &place,
+                "the directory has no project in the ledger; the next start of the application gives it one");
+        if (owner && !streq(owner->name, container))
+            add(p, QUOTA_USED_BY_OTHERS, owner->name, owner->id, &place,
+                "project %" PRId64 " is that of %s, and '%s' carries it too", owner->id, owner->name,
+                place.path);
+        place_clear(&place);
+    }
+    apps_list_free(entries, n);
+    return r;
+}
+
+/* Ids of our range with use or limits, on one filesystem, that no item has. Others' by name are theirs. */
+static void check_kernel(struct report *p, const struct filesystem *f, int fd)
+{
+    const struct kernel *k = p->r->kernel;
+    uint32_t project = (uint32_t)p->r->ledger.id_min;
+    struct kernel_quota quota;
+    while (k->next(k, fd, project, &project, &quota) == 0 && project <= p->r->ledger.id_max) {
+        if (kernel_quota_known(&quota) && !find_id(p, project) && !id_set_has(&p->others, project)) {
+            struct quota_finding *finding =
+                add(p, QUOTA_ORPHAN_PROJECT, NULL, project, NULL,
+                    "the kernel knows project %u on '%s', and nobody owns it: no new replica gets this id; "
+                    "'xfs_quota -x -c \"limit -p bsoft=0 bhard=0 isoft=0 ihard=0 %u\" %s' lifts its limits",
+                    project, f->mount.mount_point, project, f->mount.mount_point);
+            add_use(finding, &quota);
+            finding->mount_point = xstrdup(f->mount.mount_point);
+        }
+        if (project++ == UINT32_MAX)
+            break;
+    }
+}
+
+/* Each filesystem once, by the first directory on it. */
+static void check_filesystems(struct report *p)
+{
+    struct place place = PLACE_INIT;
+    struct id_set done = {.all_full = 0}; /* by device number's place in the list */
+    for (size_t i = 0; i <= p->n_items; i++) {
+        bool gone;
+        int r = i == 0 ? place_open(&p->places, NULL, &place, NULL)
+                       : place_open_any(&p->places, p->items[i - 1].name, &place, &gone, NULL);
+        size_t at = 0;
+        while (r >= 0 && (p->places.filesystems[at]->mount.major != place.filesystem->mount.major ||
+                          p->places.filesystems[at]->mount.minor != place.filesystem->mount.minor))
+            at++;
+        if (r >= 0 && !id_set_has(&done, (int64_t)at)) {
+            const struct filesystem *f = place.filesystem;
+            id_set_add(&done, (int64_t)at);
+            if (f->reason && p->n_items > 0)
+                add(p, QUOTA_NOT_ENFORCED, NULL, 0, NULL, "%s; %s", f->reason, f->remedy)->mount_point =
+                    xstrdup(f->mount.mount_point);
+            if (f->state.accounted)
+                check_kernel(p, f, place.fd);
+        }
+        place_clear(&place);
+    }
+}
+
+int report_make(struct registry *r, struct findings *ret, struct error *e)
+{
+    struct report *p = xcalloc(1, sizeof *p);
+    p->r = r;
+    int result = places_open(&p->places, r->kernel, r->apps, e);
+    if (result < 0) {
+        free(p);
+        return result;
+    }
+    registry_read_others(r, &p->others);
+    p->items = registry_items(r, &p->n_items);
+    check_filesystems(p);
+    for (size_t i = 0; i < p->n_items; i++)
+        check_item(p, &p->items[i]);
+    result = check_directories(p, e);
+    registry_items_free(p->items, p->n_items);
+    places_close(&p->places);
+    if (result < 0)
+        findings_clear(&p->found);
+    *ret = p->found;
+    free(p);
+    return result;
+}
+
+/* --- Info --- */
+
+static void add_mount(struct quota_info_out *info, const struct filesystem *f, int64_t projects)
+{
+    for (size_t i = 0; i < info->n_mounts; i++)
+        if (streq(info->mounts[i]->mount_point, f->mount.mount_point)) {
+            info->mounts[i]->projects += projects;
+            return;
+        }
+    struct quota_mount *m = schema_append(&info->mounts, &info->n_mounts, sizeof *m);
+    m->mount_point = xstrdup(f->mount.mount_point);
+    m->source = xstrdup(f->mount.source);
+    m->filesystem = xstrdup(f->mount.type);
+    m->accounted = f->state.accounted;
+    m->enforced = !f->reason;
+    m->reason = xstrdup_null(f->reason);
+    m->remedy = xstrdup_null(f->remedy);
+    m->projects = projects;
+}
+
+int report_info(struct registry *r, struct quota_info_out *ret, struct error *e)
+{
+    struct places places;
+    struct place place = PLACE_INIT;
+    size_t n;
+    int result = places_open(&places, r->kernel, r->apps, e);
+    if (result < 0)
+        return result;
+    result = place_open(&places, NULL, &place, e);
+    if (result >= 0) {
+        const struct filesystem *f = place.filesystem;
+        *ret = (struct quota_info_out){
+            .mount_point = xstrdup(f->mount.mount_point),
+            .filesystem = xstrdup(f->mount.type),
+            .enforced = !f->reason,
+            .reason = xstrdup_null(f->reason),
+            .remedy = xstrdup_null(f->remedy),
+            .id_min = r->ledger.id_min,
+            .id_max = r->ledger.id_max,
+            .threshold = r->threshold,
+            .ledger = xstrdup(r->ledger_path),
+        };
+        add_mount(ret, f, 0);
+    }
+    place_clear(&place);
+    struct ledger_item *items = registry_items(r, &n);
+    for (size_t i = 0; i < n && result >= 0; i++) {
+        bool gone;
+        if (place_open_any(&places, items[i].name, &place, &gone, NULL) >= 0)
+            add_mount(ret, place.filesystem, 1);
+        place_clear(&place);
+        ret->projects++;
+    }
+    registry_items_free(items, n);
+    places_close(&places);
+    return result;
+}

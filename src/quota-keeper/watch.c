@@ -1,0 +1,85 @@
+/* Levels, and who hears of their changes; see manager.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/api/workers.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "quota-keeper/manager.h"
+
+static void watcher_gone(struct varlink_call *call, void *userdata)
+{
+    (void)call;
+    struct watcher *w = userdata;
+    for (struct watcher **at = &w->manager->watchers; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+    free(w);
+}
+
+void watch_begin(struct manager *m, struct varlink_call *call)
+{
+    struct watcher *w = xcalloc(1, sizeof *w);
+    *w = (struct watcher){.next = m->watchers, .manager = m, .call = call};
+    m->watchers = w;
+    varlink_call_on_gone(call, watcher_gone, w);
+    varlink_notify(call, &(struct quota_watch_out){.quota = NULL});
+}
+
+static void log_level_of(const struct quota_values *v, int before)
+{
+    const char *level = schema_enum_name(&quota_level_enum, v->level);
+    if (v->not_enforced)
+        log_warning("%s: its limits are not enforced (any more): %s", v->container, v->not_enforced);
+    else if (v->level == before)
+        log_notice("%s: its limits are enforced again", v->container);
+    else if (v->level > before)
+        log_warning("%s uses %" PRId64 " of %" PRId64 " bytes and %" PRId64 " inodes: %s", v->container,
+                    v->used, v->hard ?: v->soft, v->used_inodes, level);
+    else
+        log_notice("%s uses %" PRId64 " of %" PRId64 " bytes: %s", v->container, v->used, v->hard ?: v->soft,
+                   level);
+}
+
+void watch_see(struct manager *m, const struct quota_values *v)
+{
+    int before = QUOTA_BELOW;
+    if (!registry_note_level(&m->registry, v->container, v->level, v->not_enforced != NULL, &before))
+        return;
+    log_level_of(v, before);
+    struct quota_watch_out out = {.quota = (struct quota_values *)v, .before = before};
+    for (struct watcher *w = m->watchers, *next; w; w = next) {
+        next = w->next;
+        varlink_notify(w->call, &out);
+    }
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct manager *m = userdata;
+    m->check_timer = sd_event_source_disable_unref(m->check_timer);
+    question_ask(m, QUESTION_CHECK, NULL, NULL);
+    return 0;
+}
+
+void watch_arm(struct manager *m)
+{
+    if (m->check_usec == 0 || m->check_timer || registry_count(&m->registry) == 0)
+        return;
+    if (sd_event_add_time_relative(m->event, &m->check_timer, CLOCK_MONOTONIC, m->check_usec,
+                                   m->check_usec / 8 ?: 1, on_timer, m) < 0)
+        abort();
+}
+
+void watch_free(struct manager *m)
+{
+    sd_event_source_disable_unref(m->check_timer);
+    for (struct watcher *w = m->watchers, *next; w; w = next) {
+        next = w->next;
+        free(w);
+    }
+    m->watchers = NULL;
+}

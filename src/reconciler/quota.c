@@ -1,0 +1,252 @@
+/* Limits of disk space: the replicas' calls to quota-keeper, and what it tells by itself.
+ *
+ * A limit that cannot be enforced is said, and keeps a replica from starting only where the configuration wants it so. One that runs
+ * is never taken down for it: it is asked for again when quota-keeper comes back, or after a pause. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "reconciler/manager.h"
+
+#define LEAST       ((int64_t)100 << 20) /* bytes: the contract's */
+#define QUICK_TRIES 5
+#define QUICK_PAUSE (5 * USEC_PER_MSEC)
+
+static struct varlink_request *call_quota(struct manager *m, const char *method, const void *in, bool more,
+                                          varlink_answer_fn on_answer, void *userdata)
+{
+    return manager_call(m, m->quota_socket, &quota_interface, method, in, more, more ? 0 : CALL_TIMEOUT,
+                        on_answer, userdata);
+}
+
+/* --- the steps --- */
+
+void quota_ensure(struct replica *r)
+{
+    _cleanup_free_ char *name = container_name(r);
+    int64_t limit = target_of(r)->manifest->app->deploy->volume_limit;
+    struct quota_ensure_in in = {.container = name, .soft = limit > LEAST ? limit : LEAST};
+    in.hard = in.soft;
+    r->request = call_quota(r->instance->manager, "Ensure", &in, false, step_answer, r);
+}
+
+void quota_was_set(struct replica *r, const struct quota_values *values)
+{
+    free(r->record->quota);
+    r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
+    r->quota_level = values->level;
+    r->quota_set = true;
+    r->quota_missing = false;
+    set_string(&r->quota_lost, NULL);
+    store_save_soon(r->instance);
+}
+
+static void ask_again(struct manager *m)
+{
+    for (struct instance *i = m->instances; i; i = i->next)
+        for (size_t k = 0; k < i->n_replicas; k++) {
+            struct replica *r = i->replicas[k];
+            if (!r->quota_missing)
+                continue;
+            r->quota_missing = r->quota_set = false;
+            instance_kick_soon(i);
+        }
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct manager *m = userdata;
+    m->quota_retry_timer = sd_event_source_disable_unref(m->quota_retry_timer);
+    ask_again(m);
+    return 0;
+}
+
+static void ask_again_later(struct manager *m)
+{
+    uint64_t pause = backoff_msec(m, ++m->quota_retries) * USEC_PER_MSEC;
+    if (!m->quota_retry_timer && sd_event_add_time_relative(m->event, &m->quota_retry_timer, CLOCK_MONOTONIC,
+                                                            pause, USEC_PER_SEC, on_retry, m) < 0)
+        abort();
+}
+
+/* It runs, and proved itself: it goes on whatever quota-keeper says. */
+static bool runs_on(const struct replica *r)
+{
+    const struct driver_container *c = &r->current;
+    return (c->state == DRIVER_RUNNING || c->state == DRIVER_RESTARTING) &&
+           r->record->applied_revision != 0 && c->revision == r->record->applied_revision;
+}
+
+bool quota_may_be_missing(struct replica *r, const struct error *e)
+{
+    struct manager *m = r->instance->manager;
+    bool required = streq(config_string(m->context->config, "reconciler", "quota"), "required");
+    bool retry = e->class == ERROR_RETRY, died = retry && e->errnum == ECONNRESET && r->quick < QUICK_TRIES;
+    if (died || (retry && !runs_on(r)) || (required && !runs_on(r)))
+        return false;
+    free(r->record->quota);
+    r->record->quota = xasprintf("not enforced (%s)", e->message);
+    if (runs_on(r))
+        log_warning("%s/%lld: its limit of disk space is not enforced: %s", r->instance->record->name,
+                    (long long)r->record->id, e->message);
+    if (retry)
+        ask_again_later(m);
+    r->quota_set = r->quota_missing = true;
+    store_save_soon(r->instance);
+    return true;
+}
+
+/* Only data that is kept needs its project. */
+static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct replica *r = userdata;
+    const struct provisioner_remove_out *removed = out;
+    _cleanup_free_ char *name = container_name(r);
+    struct quota_container_in in = {name};
+    if (e || removed->kept)
+        step_request_done(r, out, e);
+    else
+        r->request = call_quota(r->instance->manager, "Remove", &in, false, step_answer, r);
+}
+
+static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct replica *r = userdata;
+    struct manager *m = r->instance->manager;
+    if (e) {
+        step_request_done(r, NULL, e);
+        return;
+    }
+    _cleanup_free_ char *name = container_name(r);
+    struct provisioner_remove_in in = {.container = name, .purge = r->instance->record->purge};
+    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
+                              10 * CALL_TIMEOUT, on_removed, r);
+}
+
+/* The limits first: what is kept aside is not to be held to them. */
+void quota_remove_data(struct replica *r)
+{
+    _cleanup_free_ char *name = container_name(r);
+    struct quota_container_in in = {name};
+    r->request = call_quota(r->instance->manager, "Release", &in, false, on_released, r);
+}
+
+/* --- what quota-keeper tells --- */
+
+static void see(struct manager *m, const struct quota_values *values)
+{
+    _cleanup_free_ char *name = NULL;
+    int64_t id;
+    if (app_container_name_parse(values->container, &name, &id) < 0)
+        return;
+    struct instance *instance = manager_find(m, name);
+    struct replica *r = instance ? instance_find_replica(instance, id) : NULL;
+    if (!r || (r->quota_level == values->level && streq_null(r->quota_lost, values->not_enforced)))
+        return;
+    if (r->quota_lost && !values->not_enforced) { /* it can again: set anew what may have been lost */
+        r->quota_set = false;
+        instance_kick_soon(instance);
+    }
+    r->quota_level = values->level;
+    set_string(&r->quota_lost, values->not_enforced);
+    instance_changed(instance);
+}
+
+static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct manager *m = userdata;
+    const struct quota_list_out *item = out;
+    if (!continues)
+        m->quota_list = NULL;
+    if (!e && item->quota)
+        see(m, item->quota);
+}
+
+static void start_watch(struct manager *m);
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    start_watch(userdata);
+    return 0;
+}
+
+static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    struct manager *m = userdata;
+    const struct quota_watch_out *event = out;
+    if (!e && event->quota) {
+        see(m, event->quota);
+    } else if (!e) { /* the watch stands: what happened until now is in the list */
+        m->quota_failures = m->quota_retries = 0;
+        varlink_request_cancel(m->quota_list);
+        m->quota_list = call_quota(m, "List", NULL, true, on_listed, m);
+        ask_again(m);
+    }
+    if (continues)
+        return;
+    m->quota_watch = NULL;
+    uint64_t pause = ++m->quota_failures <= QUICK_TRIES
+                         ? QUICK_PAUSE
+                         : backoff_msec(m, m->quota_failures - QUICK_TRIES) * USEC_PER_MSEC;
+    m->quota_timer = sd_event_source_disable_unref(m->quota_timer);
+    if (sd_event_add_time_relative(m->event, &m->quota_timer, CLOCK_MONOTONIC, pause, 1000, on_timer, m) < 0)
+        abort();
+}
+
+static void start_watch(struct manager *m)
+{
+    m->quota_watch = call_quota(m, "Watch", NULL, true, on_watch, m);
+}
+
+void quota_start(struct manager *m)
+{
+    start_watch(m);
+}
+
+void quota_stop(struct manager *m)
+{
+    varlink_request_cancel(m->quota_watch);
+    varlink_request_cancel(m->quota_list);
+    sd_event_source_disable_unref(m->quota_timer);
+    sd_event_source_disable_unref(m->quota_retry_timer);
+}
+
+/* --- what is shown --- */
+
+static const char *words_of(int level)
+{
+    switch (level) {
+    case QUOTA_THRESHOLD:
+        return ", almost full";
+    case QUOTA_SOFT:
+        return ", over its soft limit";
+    case QUOTA_FULL:
+        return ", full";
+    case QUOTA_OVER:
+        return ", over quota";
+    default:
+        return "";
+    }
+}
+
+char *quota_text(const struct replica *r)
+{
+    const struct driver_container *c = r->current.state != DRIVER_MISSING ? &r->current : &r->old;
+    const char *partial = c->state != DRIVER_MISSING && c->ours && c->layer_limit == 0
+                              ? "partial: writable layer unlimited"
+                              : "";
+    if (r->quota_lost)
+        return xasprintf("not enforced (%s)", r->quota_lost);
+    if (!r->record->quota)
+        return NULL;
+    if (after_prefix(r->record->quota, "not enforced"))
+        return xstrdup(r->record->quota);
+    return xasprintf("%s%s%s%s", r->record->quota, words_of(r->quota_level), *partial ? "; " : "", partial);
+}

@@ -1,0 +1,29 @@
+/* What the gateway holds: the parts that serve its ports. */
+#pragma once
+
+#include "lib/api/gateway.h"
+#include "lib/service/service.h"
+#include "rpc-gateway/host_address.h"
+#include "rpc-gateway/host_status.h"
+#include "rpc-gateway/web.h"
+
+/* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
+enum { PORT_PEER, PORT_HTTP };
+
+struct manager {
+    struct service_context *context;
+    int64_t started; /* unix seconds */
+    struct host *host;
+    struct host_address_watch *address;
+    struct caller caller;
+    struct call_stats calls;
+    struct stage_stats stages;
+    struct instances *instances;
+    struct web *web;
+};
+
+int manager_new(struct service_context *context, struct manager **ret, struct error *e);
+void manager_free(struct manager *manager);
+
+/* Fills 'ret', which is released with schema_done(). */
+void manager_info(const struct manager *manager, struct gateway_info_out *ret);

@@ -1,0 +1,176 @@
+"""quota-keeper on a filesystem without project quotas: it says so, and why, and what would help; its ledger survives. What it
+does where there are some is tested in the virtual machine (tests/system), and with a kernel in memory (tests/unit/test_quota*)."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lib import ground
+from lib.apps import App, driver_containers, manifest
+from lib.tree import VARIANT, full_method
+from lib.varlink import VarlinkError
+
+LEDGER = "etc/hostlet_vol_quota.json"
+NULL = {"driver": {"runtime": "null"}, "reconciler": {"retry_min": "20ms", "retry_max": "100ms"}}
+
+
+@pytest.fixture
+def kept(make_tree):
+    tree = make_tree(NULL).start()
+    if tree.call("quota-keeper", "Info").get("enforced"):
+        pytest.skip("the filesystem of the tests enforces project quotas")
+    return tree
+
+
+def streamed(tree, service, method, member):
+    with tree.connect(service) as client:
+        return [answer[member] for answer in client.stream(full_method(service, method)) if answer.get(member)]
+
+
+def items(tree):
+    return streamed(tree, "quota-keeper", "List", "quota")
+
+
+def test_info_says_why_not_and_what_would_help(kept):
+    info = kept.call("quota-keeper", "Info")
+    assert info["mount_point"] and info["filesystem"] and info["reason"] and info["remedy"]
+    assert (info["id_min"], info["id_max"], info["threshold"]) == (100, 110000, 90)
+    assert info["mounts"][0]["enforced"] is False and info["mounts"][0]["reason"] == info["reason"]
+    shown = kept.ctl("quota", "info").stdout
+    assert info["reason"] in shown and info["remedy"] in shown and str(kept.prefix / LEDGER) in shown
+    assert info["remedy"] in kept.ctl("status").stdout
+
+
+def test_ensure_is_refused_with_reason_and_remedy(kept):
+    (kept.prefix / "apps/i8k_web_0").mkdir(parents=True)
+    with pytest.raises(VarlinkError) as refused:
+        kept.call("quota-keeper", "Ensure", container="i8k_web_0", hard=1 << 30)
+    info = kept.call("quota-keeper", "Info")
+    assert refused.value.name == "io.hostlet.NotSupported"
+    assert refused.value.parameters["reason"] == f"{info['reason']}; {info['remedy']}"
+    assert not (kept.prefix / LEDGER).exists(), "no id was given out"
+
+
+@pytest.mark.parametrize("method, parameters, words", [
+    ("Ensure", {"container": "../../etc"}, "is no name of a replica's container"),
+    ("Ensure", {"container": "i8k_web_0", "hard": -1}, "-1"),
+    ("Ensure", {"container": "i8k_web_0", "soft": 2, "hard": 1}, "above the hard one"),
+    ("Ensure", {"container": "i8k_web_0", "inodes_soft": 2, "inodes": 1}, "inodes"),
+    ("Release", {"container": "web"}, "'web'"), ("Remove", {"container": ""}, "''"), ("Get", {"container": "i8k_"}, "'i8k_'"),
+    ("Recheck", {"container": "/"}, "'/'"), ("List", {}, "'more'"), ("Report", {}, "'more'"), ("Watch", {}, "'more'"),
+])
+def test_bad_requests_are_named(kept, method, parameters, words):
+    with pytest.raises(VarlinkError) as refused:
+        kept.call("quota-keeper", method, **parameters)
+    assert refused.value.name == "io.hostlet.Refused" and words in refused.value.parameters["reason"]
+
+
+def test_what_is_not_there_is_fine_to_let_go(kept):
+    for method in ("Release", "Remove"):
+        assert kept.call("quota-keeper", method, container="i8k_none_0") == {}
+    for method in ("Get", "Recheck"):
+        with pytest.raises(VarlinkError, match="io.hostlet.NotFound"):
+            kept.call("quota-keeper", method, container="i8k_none_0")
+    assert kept.ctl("quota", "list").stdout == "no replica has a project\n"
+    assert kept.ctl("quota", "report").stdout == "ledger, kernel and directories agree\n"
+    assert json.loads(kept.ctl("--json", "quota", "list").stdout) == []
+
+
+def test_the_watch_begins_with_a_word(kept):
+    with kept.connect("quota-keeper") as client:
+        client.send({"method": "io.hostlet.Quota.Watch", "more": True})
+        assert client.receive() == {"parameters": {}, "continues": True}
+
+
+# The ledger
+
+def test_the_originals_ledger_is_taken_and_kept(make_tree):
+    tree = make_tree(NULL)
+    (tree.prefix / "etc").mkdir(parents=True)
+    (tree.prefix / "apps/i8k_web_0").mkdir(parents=True)
+    (tree.prefix / LEDGER).write_text(json.dumps({
+        "items": [{"id": 117, "mnt": "/opt", "name": "i8k_web_0", "soft": 1 << 30, "hard": 1 << 30, "used": 5},
+                  {"id": 9, "mnt": "/opt", "name": "not/ours"}],
+        "updated": 1795000000, "id_offset": 118, "mount_points": []}))
+    tree.start()
+    (found,) = items(tree)
+    assert (found["container"], found["project"]) == ("i8k_web_0", 117)
+    assert found["not_enforced"] and "hard" not in found, "no limit is claimed that the kernel does not have"
+    assert "1 items cannot be ours" in tree.log()
+    written = json.loads((tree.prefix / LEDGER).read_text())
+    assert written["items"] == [{"id": 117, "mnt": "/opt", "name": "i8k_web_0", "soft": 1 << 30, "hard": 1 << 30, "used": 5}]
+    assert written["format"] == 1 and written["mount_points"] == [] and written["id_offset"] == 100
+    named = Path("/etc/projects")
+    assert not named.exists() or str(tree.prefix) not in named.read_text(), "names for what nobody counts"
+    kinds = {finding["kind"] for finding in streamed(tree, "quota-keeper", "Report", "finding")}
+    assert kinds == {"not_enforced"}
+    assert "not_enforced" in tree.ctl("quota", "report").stdout
+    assert re.search(r"i8k_web_0 +117 .*not enforced", tree.ctl("quota", "list").stdout)
+
+
+@pytest.mark.parametrize("text", ["", "{\"items\":[{\"id\":1", "\0\0\0\0", "[]"])
+def test_a_torn_ledger_is_said_and_survived(make_tree, text):
+    tree = make_tree(NULL)
+    (tree.prefix / "etc").mkdir(parents=True)
+    (tree.prefix / LEDGER).write_text(text)
+    tree.start()
+    assert items(tree) == []
+    assert "made anew from the kernel and the directories" in tree.log()
+    assert (tree.prefix / f"{LEDGER}.unusable").read_text() == text
+    assert json.loads((tree.prefix / LEDGER).read_text())["items"] == []
+
+
+def test_a_newer_ledger_waits_for_a_human(make_tree):
+    tree = make_tree(NULL)
+    (tree.prefix / "etc").mkdir(parents=True)
+    (tree.prefix / LEDGER).write_text('{"format": 2, "items": []}')
+    tree.start()
+
+    def given_up():
+        return [s for s in streamed(tree, "hostletd", "List", "service") if (s["name"], s["state"]) == ("quota-keeper", "failed")]
+    ground.wait_until(given_up, 10, "quota-keeper is given up")
+    assert "has format 2" in tree.log()
+    assert (tree.prefix / LEDGER).read_text() == '{"format": 2, "items": []}'
+    # Replicas run on without, and say so.
+    App(tree).deploy(manifest(image="one:1", probation=0))
+    assert App(tree).replica()["quota"].startswith("not enforced (")
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no filter")
+def test_its_system_calls_are_filtered(kept):
+    status = dict(line.split(":\t", 1) for line in open(f"/proc/{kept.pid('quota-keeper')}/status") if ":\t" in line)
+    assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"
+
+
+# Replicas
+
+def test_another_limit_needs_no_new_container(kept):
+    app = App(kept)
+
+    def wanted(limit):
+        made = manifest(image="one:1", probation=0)
+        made["app"]["deploy"]["volume_limit"] = limit
+        return made
+    app.deploy(wanted(1 << 30))
+    before = driver_containers(kept)["i8k_web_0"]["id"]
+    app.apply(wanted(2 << 30))
+    app.wait(lambda i: i["settled"] and app.replica_file()["app"]["deploy"]["volume_limit"] == 2 << 30, "the limit is in the file")
+    app.running(1)
+    assert driver_containers(kept)["i8k_web_0"]["id"] == before
+    assert app.replica()["quota"].startswith("not enforced (")
+
+
+def test_a_replica_that_runs_goes_on_when_quota_keeper_does_not(kept):
+    app = App(kept)
+    app.deploy(manifest(image="one:1", probation=0))
+    before = driver_containers(kept)["i8k_web_0"]["id"]
+    kept.ctl("service", "stop", "quota-keeper")
+    kept.kill_service("reconciler")
+    app.wait(lambda i: i["settled"] and "stopped" in i["replicas"][0]["quota"], "it says why")
+    app.running(1)
+    kept.ctl("service", "start", "quota-keeper")
+    # It comes back: it is asked again by itself, and says what it has to say.
+    app.wait(lambda i: i["settled"] and "lacks" in i["replicas"][0]["quota"] or "has no project quotas" in i["replicas"][0]["quota"],
+             "it was asked again")
+    assert driver_containers(kept)["i8k_web_0"]["id"] == before

@@ -1,0 +1,949 @@
+/* quota-keeper at work on real directories, with a kernel in memory: what a tenant puts in the way, what is made true and read
+ * back, what a start finds. The real kernel's part is tested in the virtual machine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "quota-keeper/enforce.h"
+#include "quota-keeper/recovery.h"
+#include "quota-keeper/report.h"
+#include "quota-keeper/tag.h"
+
+#define MIB ((int64_t)1 << 20)
+
+/* --- the kernel in memory: every file that was given a project counts 4096 bytes --- */
+
+struct tagged {
+    dev_t dev;
+    ino_t ino;
+    struct kernel_tag tag;
+};
+struct known {
+    uint32_t project;
+    struct kernel_limits limits;
+    int64_t foreign_use; /* bytes of files that are nowhere */
+};
+struct world {
+    struct kernel kernel;
+    struct tagged *files;
+    size_t n_files;
+    struct known known[512];
+    size_t n_known;
+    bool off;            /* no quotas on this filesystem */
+    bool strict;         /* a project may not grow over its limit, as on ext4 without CAP_SYS_RESOURCE */
+    bool forgets_limits; /* says yes, and does nothing */
+    unsigned sets;
+};
+
+static struct world *world_of(const struct kernel *k)
+{
+    return k->userdata;
+}
+
+static struct tagged *find_file(struct world *w, int fd)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    for (size_t i = 0; i < w->n_files; i++)
+        if (w->files[i].dev == st.st_dev && w->files[i].ino == st.st_ino)
+            return &w->files[i];
+    w->files = xrealloc(w->files, w->n_files + 1, sizeof *w->files);
+    w->files[w->n_files] = (struct tagged){st.st_dev, st.st_ino, {0, false}};
+    return &w->files[w->n_files++];
+}
+
+static struct known *find_known(struct world *w, uint32_t project)
+{
+    for (size_t i = 0; i < w->n_known; i++)
+        if (w->known[i].project == project)
+            return &w->known[i];
+    assert_true(w->n_known < ARRAY_SIZE(w->known));
+    w->known[w->n_known] = (struct known){.project = project};
+    return &w->known[w->n_known++];
+}
+
+static void fill_quota(struct world *w, uint32_t project, struct kernel_quota *ret)
+{
+    struct known *known = find_known(w, project);
+    *ret = (struct kernel_quota){.limits = known->limits, .used = known->foreign_use};
+    ret->used_inodes = known->foreign_use / 4096;
+    for (size_t i = 0; i < w->n_files; i++)
+        if (w->files[i].tag.project == project) {
+            ret->used += 4096;
+            ret->used_inodes++;
+        }
+}
+
+static int world_state(const struct kernel *k, int fd, struct kernel_state *ret)
+{
+    (void)fd;
+    *ret = (struct kernel_state){!world_of(k)->off, !world_of(k)->off};
+    return world_of(k)->off ? -ENOSYS : 0;
+}
+
+static int world_get(const struct kernel *k, int fd, uint32_t project, struct kernel_quota *ret)
+{
+    (void)fd;
+    fill_quota(world_of(k), project, ret);
+    return 0;
+}
+
+static int world_next(const struct kernel *k, int fd, uint32_t project, uint32_t *ret_project,
+                      struct kernel_quota *ret)
+{
+    (void)fd;
+    struct world *w = world_of(k);
+    uint32_t best = UINT32_MAX;
+    for (size_t i = 0; i < w->n_known; i++)
+        if (w->known[i].project >= project && w->known[i].project < best)
+            best = w->known[i].project;
+    if (best == UINT32_MAX)
+        return -ENOENT;
+    *ret_project = best;
+    fill_quota(w, best, ret);
+    return 0;
+}
+
+static int world_set(const struct kernel *k, int fd, uint32_t project, const struct kernel_limits *limits)
+{
+    (void)fd;
+    struct world *w = world_of(k);
+    w->sets++;
+    if (!w->forgets_limits)
+        find_known(w, project)->limits = *limits;
+    return 0;
+}
+
+static int world_read_tag(const struct kernel *k, int fd, struct kernel_tag *ret)
+{
+    *ret = find_file(world_of(k), fd)->tag;
+    return 0;
+}
+
+static int world_write_tag(const struct kernel *k, int fd, const struct kernel_tag *tag)
+{
+    struct world *w = world_of(k);
+    struct kernel_quota quota;
+    fill_quota(w, tag->project, &quota);
+    if (w->strict && quota.limits.hard && quota.used + 4096 > quota.limits.hard)
+        return -EDQUOT;
+    find_file(w, fd)->tag = *tag;
+    return 0;
+}
+
+/* --- a tree --- */
+
+struct tree_of_test {
+    char path[64], apps[96], ledger[96], etc[96], lock[96];
+    struct world *world;
+    struct registry r;
+};
+
+static void registry_begin(struct tree_of_test *t, int64_t id_max)
+{
+    registry_init(&t->r, &t->world->kernel, 100, id_max);
+    t->r.apps = t->apps;
+    t->r.ledger_path = t->ledger;
+    t->r.etc = t->etc;
+    t->r.lock_path = t->lock;
+}
+
+static void tree_paths(struct tree_of_test *t, const char *base, const char *sub)
+{
+    snprintf(t->apps, sizeof t->apps, "%s/apps%s", base, sub);
+    snprintf(t->ledger, sizeof t->ledger, "%s/ledger%s.json", base, sub);
+    snprintf(t->etc, sizeof t->etc, "%s/etc", base);
+    snprintf(t->lock, sizeof t->lock, "%s/lock", base);
+    assert_int_equal(make_dirs(t->apps, 0755, NULL), 0);
+    assert_int_equal(make_dirs(t->etc, 0755, NULL), 0);
+}
+
+static struct world *world_new(void)
+{
+    struct world *w = xcalloc(1, sizeof *w);
+    w->kernel = (struct kernel){.state = world_state,
+                                .get = world_get,
+                                .next = world_next,
+                                .set = world_set,
+                                .read_tag = world_read_tag,
+                                .write_tag = world_write_tag,
+                                .userdata = w};
+    return w;
+}
+
+static int setup(void **state)
+{
+    struct tree_of_test *t = xcalloc(1, sizeof *t);
+    umask(0022);
+    snprintf(t->path, sizeof t->path, "/tmp/hostlet-test-quota-XXXXXX");
+    assert_non_null(mkdtemp(t->path));
+    tree_paths(t, t->path, "");
+    t->world = world_new();
+    registry_begin(t, 110000);
+    *state = t;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct tree_of_test *t = *state;
+    registry_done(&t->r);
+    assert_int_equal(remove_tree_at(AT_FDCWD, t->path, NULL), 0);
+    free(t->world->files);
+    free(t->world);
+    free(t);
+    return 0;
+}
+
+static char *path_in(const struct tree_of_test *t, const char *name)
+{
+    return xasprintf("%s/%s", t->apps, name);
+}
+
+static void make_directory(const struct tree_of_test *t, const char *name)
+{
+    _cleanup_free_ char *path = path_in(t, name);
+    assert_int_equal(make_dirs(path, 0755, NULL), 0);
+}
+
+static void make_file(const struct tree_of_test *t, const char *name)
+{
+    _cleanup_free_ char *path = path_in(t, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0644);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static struct kernel_tag tag_of(const struct tree_of_test *t, const char *name)
+{
+    _cleanup_free_ char *path = path_in(t, name);
+    struct kernel_tag tag;
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    world_read_tag(&t->world->kernel, fd, &tag);
+    close(fd);
+    return tag;
+}
+
+static void assert_tag(const struct tree_of_test *t, const char *name, uint32_t project)
+{
+    struct kernel_tag tag = tag_of(t, name);
+    if (tag.project != project)
+        fail_msg("%s carries %u, not %u", name, tag.project, project);
+}
+
+static struct op run_op(struct tree_of_test *t, enum op_kind kind, const char *container, int64_t hard)
+{
+    struct op op = {.kind = kind, .container = container, .limits = {hard, hard, 0, 0}}, *ops[] = {&op};
+    struct notes notes = {.n = 0};
+    registry_run(&t->r, ops, 1, &notes);
+    notes_clear(&notes);
+    return op;
+}
+
+/* Both halves of an Ensure: its result; *ret is released by the caller. */
+static int ensure(struct tree_of_test *t, const char *container, int64_t hard, struct quota_values *ret,
+                  struct error *e)
+{
+    struct op op = run_op(t, OP_ENSURE, container, hard);
+    int r = op.result;
+    if (r < 0)
+        *e = op.e;
+    else
+        r = enforce_item(&t->r, &op.item, false, ret, e);
+    op_clear(&op);
+    return r;
+}
+
+static int64_t ensured(struct tree_of_test *t, const char *container, int64_t hard)
+{
+    struct quota_values values;
+    struct error e = ERROR_INIT;
+    if (ensure(t, container, hard, &values, &e) < 0)
+        fail_msg("%s", e.message);
+    int64_t project = values.project;
+    schema_done(&quota_values_schema, &values);
+    return project;
+}
+
+static void start_again(struct tree_of_test *t, struct notes *notes)
+{
+    struct error e = ERROR_INIT;
+    registry_done(&t->r);
+    registry_begin(t, 110000);
+    assert_int_equal(registry_load(&t->r, notes, &e), 0);
+    recovery_run(&t->r, notes);
+}
+
+static bool has_note(const struct notes *notes, const char *part)
+{
+    for (size_t i = 0; i < notes->n; i++)
+        if (strstr(notes->items[i], part))
+            return true;
+    return false;
+}
+
+static char *content(const char *dir, const char *name)
+{
+    _cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+    char *text = NULL;
+    return read_file_at(AT_FDCWD, path, 1 << 20, &text, NULL, NULL) < 0 ? NULL : text;
+}
+
+/* --- Ensure --- */
+
+static void test_ensure_gives_project_and_limits(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    make_directory(t, "i8k_web_0/opt/deep");
+    make_file(t, "i8k_web_0/opt/deep/file");
+    assert_int_equal(ensure(t, "i8k_web_0", 100 * MIB, &v, &e), 0);
+    assert_int_equal(v.project, 100);
+    assert_int_equal(v.hard, 100 * MIB);
+    assert_int_equal(v.used_inodes, 4);
+    assert_null(v.not_enforced);
+    schema_done(&quota_values_schema, &v);
+    assert_tag(t, "i8k_web_0", 100);
+    assert_tag(t, "i8k_web_0/opt/deep/file", 100);
+    assert_true(tag_of(t, "i8k_web_0").inherit && tag_of(t, "i8k_web_0/opt/deep").inherit);
+    assert_false(tag_of(t, "i8k_web_0/opt/deep/file").inherit);
+    _cleanup_free_ char *projects = content(t->etc, "projects"), *projid = content(t->etc, "projid"),
+                        *line = xasprintf("100:%s/i8k_web_0\n", t->apps);
+    assert_string_equal(projects, line);
+    assert_string_equal(projid, "i8k_web_0:100\n");
+    /* Again: nothing is written, nothing is set. */
+    struct stat before, after;
+    unsigned sets = t->world->sets;
+    stat(t->ledger, &before);
+    assert_int_equal(ensured(t, "i8k_web_0", 100 * MIB), 100);
+    stat(t->ledger, &after);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_int_equal(t->world->sets, sets);
+    /* Another limit is, and 0 lifts it. */
+    assert_int_equal(ensured(t, "i8k_web_0", 200 * MIB), 100);
+    assert_int_equal(find_known(t->world, 100)->limits.hard, 200 * MIB);
+    assert_int_equal(ensured(t, "i8k_web_0", 0), 100);
+    assert_int_equal(find_known(t->world, 100)->limits.hard, 0);
+}
+
+static void test_ensure_needs_a_directory_and_a_filesystem(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    assert_int_equal(ensure(t, "i8k_web_0", MIB, &v, &e), -ENOENT);
+    assert_int_equal(e.class, ERROR_NOT_FOUND);
+    make_directory(t, "i8k_web_0");
+    t->world->off = true;
+    assert_int_equal(ensure(t, "i8k_web_0", MIB, &v, &e), -EOPNOTSUPP);
+    assert_int_equal(e.class, ERROR_NOT_SUPPORTED);
+    assert_int_equal(registry_count(&t->r), 0); /* no id was spent */
+    assert_int_equal(access(t->ledger, F_OK), -1);
+    /* A link in the place of the directory is somebody's trick. */
+    t->world->off = false;
+    _cleanup_free_ char *link = path_in(t, "i8k_web_1");
+    assert_int_equal(symlink("/etc", link), 0);
+    assert_true(ensure(t, "i8k_web_1", MIB, &v, &e) < 0);
+}
+
+static void test_what_the_kernel_did_not_do_is_not_claimed(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    make_directory(t, "i8k_web_0");
+    t->world->forgets_limits = true;
+    assert_int_equal(ensure(t, "i8k_web_0", MIB, &v, &e), -EAGAIN);
+    assert_non_null(strstr(e.message, "and has 0 and 0"));
+}
+
+static void test_ids_of_others_are_never_taken(void **state)
+{
+    struct tree_of_test *t = *state;
+    _cleanup_free_ char *projects = xasprintf("%s/projects", t->etc),
+                        *projid = xasprintf("%s/projid", t->etc);
+    assert_int_equal(replace_file(projects, "100:/srv/x\n", 11, 0644, NULL), 0);
+    assert_int_equal(replace_file(projid, "somebody:101\n", 13, 0644, NULL), 0);
+    find_known(t->world, 102)->limits.hard = MIB;  /* limited */
+    find_known(t->world, 103)->foreign_use = 4096; /* used */
+    make_directory(t, "i8k_web_0");
+    make_directory(t, "i8k_web_1");
+    assert_int_equal(ensured(t, "i8k_web_0", MIB), 104);
+    assert_int_equal(ensured(t, "i8k_web_1", MIB), 105);
+    _cleanup_free_ char *now = content(t->etc, "projects");
+    assert_true(after_prefix(now, "100:/srv/x\n") != NULL);
+}
+
+static void test_two_trees_never_share_an_id(void **state)
+{
+    struct tree_of_test *t = *state, other = {.world = t->world};
+    tree_paths(&other, t->path, "2");
+    registry_begin(&other, 110000);
+    for (int i = 0; i < 5; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "i8k_web_%d", i);
+        make_directory(t, name);
+        make_directory(&other, name);
+        /* Of the first half the kernel hears nothing: /etc/projects alone tells. */
+        struct op a = run_op(t, OP_ENSURE, name, MIB), b = run_op(&other, OP_ENSURE, name, MIB);
+        assert_int_equal(a.item.id, 100 + 2 * i);
+        assert_int_equal(b.item.id, 101 + 2 * i);
+        op_clear(&a);
+        op_clear(&b);
+    }
+    struct notes notes = {.n = 0};
+    start_again(t, &notes); /* which leaves the other's lines alone */
+    notes_clear(&notes);
+    _cleanup_free_ char *projects = content(t->etc, "projects"),
+                        *line = xasprintf("109:%s/i8k_web_4\n", other.apps);
+    assert_non_null(strstr(projects, line));
+    registry_done(&other.r);
+}
+
+static void test_a_ledger_that_cannot_be_written_changes_nothing(void **state)
+{
+    struct tree_of_test *t = *state;
+    make_directory(t, "i8k_web_0");
+    make_directory(t, "i8k_web_1");
+    assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
+    t->r.ledger_path = "/nonexistent/ledger.json";
+    struct op op = run_op(t, OP_ENSURE, "i8k_web_0", 2 * MIB);
+    assert_true(op.result < 0);
+    op_clear(&op);
+    op = run_op(t, OP_ENSURE, "i8k_web_1", MIB);
+    assert_true(op.result < 0);
+    op_clear(&op);
+    op = run_op(t, OP_REMOVE, "i8k_web_0", 0);
+    assert_true(op.result < 0);
+    op_clear(&op);
+    struct ledger_item item;
+    assert_true(registry_get(&t->r, "i8k_web_0", &item));
+    assert_int_equal(item.hard, MIB);
+    registry_item_clear(&item);
+    assert_false(registry_get(&t->r, "i8k_web_1", &item));
+}
+
+static void test_many_at_once_are_one_write(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct op ops[200], *list[200];
+    struct notes notes = {.n = 0};
+    char names[200][32];
+    for (int i = 0; i < 200; i++) {
+        snprintf(names[i], sizeof names[i], "i8k_many_%d", i % 128);
+        make_directory(t, names[i]);
+        ops[i] = (struct op){.kind = OP_ENSURE, .container = names[i], .limits = {MIB, MIB, 0, 0}};
+        list[i] = &ops[i];
+    }
+    registry_run(&t->r, list, 200, &notes);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(ops[i].result, 0);
+        assert_int_equal(ops[i].item.id, 100 + i % 128);
+        op_clear(&ops[i]);
+    }
+    assert_int_equal(registry_count(&t->r), 128);
+    assert_int_equal(notes.n, 0);
+}
+
+/* --- what a tenant puts in the way --- */
+
+static void test_files_that_would_block_or_lead_away(void **state)
+{
+    struct tree_of_test *t = *state;
+    make_directory(t, "i8k_web_0/opt");
+    make_file(t, "i8k_web_0/opt/file");
+    _cleanup_free_ char *outside = xasprintf("%s/outside", t->path), *fifo = path_in(t, "i8k_web_0/opt/fifo"),
+                        *link = path_in(t, "i8k_web_0/opt/link"), *up = path_in(t, "i8k_web_0/opt/up"),
+                        *hard = path_in(t, "i8k_web_0/opt/hard"), *file = path_in(t, "i8k_web_0/opt/file"),
+                        *device = path_in(t, "i8k_web_0/opt/device");
+    assert_int_equal(make_dirs(outside, 0755, NULL), 0);
+    assert_int_equal(mkfifo(fifo, 0644), 0);
+    assert_int_equal(symlink(outside, link), 0);
+    assert_int_equal(symlink("../..", up), 0);
+    assert_int_equal(linkat(AT_FDCWD, file, AT_FDCWD, hard, 0), 0);
+    if (geteuid() == 0)
+        assert_int_equal(mknod(device, S_IFCHR | 0666, makedev(10, 130)),
+                         0); /* a watchdog: opening it would start it */
+    alarm(20);
+    assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
+    alarm(0);
+    assert_tag(t, "i8k_web_0/opt/file", 100);
+    int fd = open(outside, O_RDONLY);
+    struct kernel_tag tag;
+    world_read_tag(&t->world->kernel, fd, &tag);
+    close(fd);
+    assert_int_equal(tag.project, 0);
+    assert_int_equal(tag_of(t, ".").project, 0);
+}
+
+static void test_depth_beyond_any_path(void **state)
+{
+    struct tree_of_test *t = *state;
+    make_directory(t, "i8k_web_0");
+    _cleanup_free_ char *top = path_in(t, "i8k_web_0");
+    int fd = open(top, O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < 3000; i++) {
+        assert_int_equal(mkdirat(fd, "a-directory", 0755), 0);
+        int down = openat(fd, "a-directory", O_RDONLY | O_DIRECTORY);
+        close(fd);
+        fd = down;
+    }
+    struct kernel_tag tag;
+    assert_int_equal(ensured(t, "i8k_web_0", 100 * MIB), 100);
+    world_read_tag(&t->world->kernel, fd, &tag);
+    assert_int_equal(tag.project, 100);
+    close(fd);
+}
+
+static void test_wide_directories(void **state)
+{
+    struct tree_of_test *t = *state;
+    for (int i = 0; i < 400; i++) { /* more than one read of a directory */
+        char name[300];
+        snprintf(name, sizeof name, "i8k_web_0/%0*d/x", i % 200 + 20, i);
+        make_directory(t, name);
+    }
+    struct tag_result seen;
+    struct error e = ERROR_INIT;
+    assert_int_equal(ensured(t, "i8k_web_0", 100 * MIB), 100);
+    _cleanup_free_ char *top = path_in(t, "i8k_web_0");
+    int fd = open(top, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(tag_count(&t->world->kernel, fd, 100, &seen, &e), 0);
+    close(fd);
+    assert_int_equal(seen.entries, 801);
+    assert_int_equal(seen.skipped, 0);
+}
+
+/* Moves a directory out of the way while the walk is in it. */
+struct mover {
+    struct kernel kernel; /* the world's, but for one call */
+    struct world *world;
+    const char *from, *to, *when; /* when this one gets its project */
+    int left;
+};
+
+static int moving_write_tag(const struct kernel *k, int fd, const struct kernel_tag *tag)
+{
+    struct mover *m = k->userdata;
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    if (m->left > 0 && has_suffix(path, m->when)) {
+        m->left--;
+        assert_int_equal(rename(m->from, m->to), 0);
+    }
+    return world_write_tag(&m->world->kernel, fd, tag);
+}
+
+static int moving_read_tag(const struct kernel *k, int fd, struct kernel_tag *ret)
+{
+    struct mover *m = k->userdata;
+    return world_read_tag(&m->world->kernel, fd, ret);
+}
+
+static void test_directories_that_move_while_we_walk(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct tag_result seen;
+    struct error e = ERROR_INIT;
+    make_directory(t, "i8k_web_0/aa/bb/cc");
+    make_directory(t, "i8k_web_0/zz");
+    make_file(t, "i8k_web_0/zz/file");
+    _cleanup_free_ char *top = path_in(t, "i8k_web_0"), *from = path_in(t, "i8k_web_0/aa/bb"),
+                        *to = path_in(t, "i8k_web_0/zz/bb");
+    struct mover m = {.kernel = {.read_tag = moving_read_tag, .write_tag = moving_write_tag},
+                      .world = t->world,
+                      .from = from,
+                      .to = to,
+                      .when = "/bb/cc",
+                      .left = 1};
+    m.kernel.userdata = &m;
+    int fd = open(top, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(tag_tree(&m.kernel, fd, 100, &seen, &e), 0);
+    close(fd);
+    assert_int_equal(m.left, 0);
+    assert_int_equal(seen.entries, 6);
+    assert_tag(t, "i8k_web_0/zz/bb/cc", 100);
+    assert_tag(t, "i8k_web_0/zz/file", 100);
+    assert_tag(t, "i8k_web_0", 100);
+}
+
+static void test_more_than_the_limit_is_there_already(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    t->world->strict = true;
+    for (int i = 0; i < 20; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "i8k_web_0/file%d", i);
+        make_directory(t, "i8k_web_0");
+        make_file(t, name);
+    }
+    assert_int_equal(ensure(t, "i8k_web_0", 8192, &v, &e), 0);
+    assert_int_equal(v.used, 21 * 4096);
+    assert_int_equal(v.hard, 8192);
+    assert_int_equal(v.level, QUOTA_OVER);
+    schema_done(&quota_values_schema, &v);
+}
+
+static void test_recheck_brings_back_what_was_taken_out(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    struct findings found;
+    struct ledger_item item;
+    make_directory(t, "i8k_web_0/opt");
+    make_file(t, "i8k_web_0/opt/big");
+    ensured(t, "i8k_web_0", MIB);
+    _cleanup_free_ char *path = path_in(t, "i8k_web_0/opt/big");
+    int fd = open(path, O_RDONLY);
+    find_file(t->world, fd)->tag.project = 0; /* as its owner may */
+    close(fd);
+    assert_int_equal(report_make(&t->r, &found, &e), 0);
+    assert_int_equal(found.n, 1);
+    assert_int_equal(found.items[0]->kind, QUOTA_NOT_TAGGED);
+    findings_clear(&found);
+    assert_true(registry_get(&t->r, "i8k_web_0", &item));
+    assert_int_equal(enforce_item(&t->r, &item, true, &v, &e), 0);
+    registry_item_clear(&item);
+    schema_done(&quota_values_schema, &v);
+    assert_tag(t, "i8k_web_0/opt/big", 100);
+    assert_int_equal(report_make(&t->r, &found, &e), 0);
+    assert_int_equal(found.n, 0);
+    findings_clear(&found);
+}
+
+/* --- letting go --- */
+
+static void test_release_keeps_the_id_with_the_data(void **state)
+{
+    struct tree_of_test *t = *state;
+    make_directory(t, "i8k_web_0/opt");
+    ensured(t, "i8k_web_0", MIB);
+    struct op op = run_op(t, OP_RELEASE, "i8k_web_0", 0);
+    struct error e = ERROR_INIT;
+    assert_int_equal(op.result, 0);
+    assert_int_equal(enforce_lift(&t->r, &op.item, &e), 0);
+    op_clear(&op);
+    assert_int_equal(find_known(t->world, 100)->limits.hard, 0);
+    assert_tag(t, "i8k_web_0/opt", 100);
+    _cleanup_free_ char *projects = content(t->etc, "projects"), *projid = content(t->etc, "projid");
+    assert_string_equal(projects, "");
+    assert_string_equal(projid, "i8k_web_0:100\n");
+    /* Kept, and taken back: it is the same project. */
+    _cleanup_free_ char *is = path_in(t, "i8k_web_0"),
+                        *kept = path_in(t, "i8k_web_0.removed-20261123T210640");
+    assert_int_equal(rename(is, kept), 0);
+    make_directory(t, "i8k_web_1");
+    assert_int_equal(ensured(t, "i8k_web_1", MIB), 101);
+    assert_int_equal(rename(kept, is), 0);
+    assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
+    assert_int_equal(find_known(t->world, 100)->limits.hard, MIB);
+    op = run_op(t, OP_RELEASE, "i8k_none_0", 0); /* nothing to release is fine */
+    assert_int_equal(op.result, 0);
+    assert_false(op.found);
+}
+
+static void test_remove_gives_the_id_back(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct error e = ERROR_INIT;
+    struct ledger_item item;
+    make_directory(t, "i8k_web_0/opt");
+    make_directory(t, "i8k_web_0.removed-20261123T210640/opt");
+    ensured(t, "i8k_web_0", MIB);
+    assert_true(registry_get(&t->r, "i8k_web_0", &item));
+    assert_int_equal(enforce_remove(&t->r, &item, &e), 0);
+    registry_item_clear(&item);
+    struct op op = run_op(t, OP_REMOVE, "i8k_web_0", 0);
+    assert_int_equal(op.result, 0);
+    op_clear(&op);
+    assert_tag(t, "i8k_web_0", 0);
+    assert_tag(t, "i8k_web_0/opt", 0);
+    assert_int_equal(find_known(t->world, 100)->limits.hard, 0);
+    assert_int_equal(registry_count(&t->r), 0);
+    _cleanup_free_ char *projects = content(t->etc, "projects"), *projid = content(t->etc, "projid");
+    assert_string_equal(projects, "");
+    assert_string_equal(projid, "");
+    make_directory(t, "i8k_web_1");
+    assert_int_equal(ensured(t, "i8k_web_1", MIB), 100);
+}
+
+/* --- a start --- */
+
+static void test_a_lost_ledger_is_made_anew(void **state)
+{
+    struct tree_of_test *t = *state;
+    static const char *const states[] = {NULL, "", "{\"items\":[{\"id\":10", "\xff"};
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        struct notes notes = {.n = 0};
+        struct ledger_item item;
+        make_directory(t, "i8k_web_0/opt");
+        make_directory(t, "i8k_web_1/opt");
+        make_directory(t, "i8k_new_0"); /* never ensured: nothing to take in */
+        ensured(t, "i8k_web_0", 100 * MIB);
+        ensured(t, "i8k_web_1", 200 * MIB);
+        assert_int_equal(unlink(t->ledger), 0);
+        if (states[i])
+            assert_int_equal(replace_file(t->ledger, states[i], strlen(states[i]), 0644, NULL), 0);
+        start_again(t, &notes);
+        assert_int_equal(has_note(&notes, "made anew"), states[i] != NULL);
+        assert_true(has_note(&notes, "took i8k_web_1 into the ledger"));
+        notes_clear(&notes);
+        assert_int_equal(registry_count(&t->r), 2);
+        assert_true(registry_get(&t->r, "i8k_web_1", &item));
+        assert_int_equal(item.id, 101);
+        assert_int_equal(item.hard, 200 * MIB);
+        registry_item_clear(&item);
+        _cleanup_free_ char *ledger = content(t->path, "ledger.json");
+        assert_non_null(strstr(ledger, "i8k_web_1"));
+    }
+}
+
+static void test_an_older_ledger_gives_way_to_the_directories(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    struct ledger_item item;
+    make_directory(t, "i8k_old_0");
+    make_directory(t, "i8k_new_0");
+    assert_int_equal(ensured(t, "i8k_new_0", 100 * MIB), 100);
+    /* A copy from a backup: 100 was another's then. */
+    static const char older[] = "{\"items\":[{\"id\":100,\"name\":\"i8k_old_0\",\"hard\":5}]}";
+    assert_int_equal(replace_file(t->ledger, older, strlen(older), 0644, NULL), 0);
+    start_again(t, &notes);
+    assert_true(has_note(&notes, "gives project 100 to i8k_old_0"));
+    notes_clear(&notes);
+    assert_true(registry_get(&t->r, "i8k_new_0", &item));
+    assert_int_equal(item.id, 100);
+    assert_int_equal(item.hard, 100 * MIB);
+    registry_item_clear(&item);
+    assert_int_equal(ensured(t, "i8k_old_0", MIB), 101);
+}
+
+static void test_two_directories_with_one_project(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    make_directory(t, "i8k_one_0");
+    make_directory(t, "i8k_two_0");
+    ensured(t, "i8k_one_0", MIB);
+    _cleanup_free_ char *path = path_in(t, "i8k_two_0");
+    int fd = open(path, O_RDONLY);
+    find_file(t->world, fd)->tag = (struct kernel_tag){100, true};
+    close(fd);
+    start_again(t, &notes);
+    assert_true(has_note(&notes, "carries project 100 of i8k_one_0"));
+    notes_clear(&notes);
+    assert_int_equal(ensured(t, "i8k_two_0", MIB), 101);
+    assert_tag(t, "i8k_two_0", 101);
+}
+
+static void test_without_quotas_the_files_in_etc_are_left_alone(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    static const char ledger[] = "{\"items\":[{\"id\":100,\"name\":\"i8k_web_0\",\"hard\":5}]}";
+    make_directory(t, "i8k_web_0");
+    assert_int_equal(replace_file(t->ledger, ledger, strlen(ledger), 0644, NULL), 0);
+    t->world->off = true;
+    start_again(t, &notes);
+    notes_clear(&notes);
+    assert_int_equal(registry_count(&t->r), 1);
+    assert_null(content(t->etc, "projects"));
+    t->world->off = false;
+    start_again(t, &notes);
+    notes_clear(&notes);
+    _cleanup_free_ char *projects = content(t->etc, "projects");
+    assert_non_null(strstr(projects, "100:"));
+}
+
+static void test_limits_come_back_from_the_ledger(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    make_directory(t, "i8k_web_0");
+    ensured(t, "i8k_web_0", 100 * MIB);
+    find_known(t->world, 100)->limits = (struct kernel_limits){0, 0, 0, 0};
+    start_again(t, &notes);
+    assert_true(has_note(&notes, "it has the ledger's now"));
+    assert_int_equal(find_known(t->world, 100)->limits.hard, 100 * MIB);
+    notes_clear(&notes);
+}
+
+static void test_an_inherited_project_is_not_ours(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    make_directory(t, "i8k_web_0");
+    int apps = open(t->apps, O_RDONLY);
+    _cleanup_free_ char *path = path_in(t, "i8k_web_0");
+    int fd = open(path, O_RDONLY);
+    find_file(t->world, apps)->tag = (struct kernel_tag){150, true}; /* an administrator limits the whole */
+    find_file(t->world, fd)->tag = (struct kernel_tag){150, true};
+    close(fd);
+    close(apps);
+    start_again(t, &notes);
+    assert_int_equal(registry_count(&t->r), 0);
+    assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
+    notes_clear(&notes);
+}
+
+static void forget_files(struct tree_of_test *t, uint32_t project)
+{
+    for (size_t i = 0; i < t->world->n_files; i++)
+        if (t->world->files[i].tag.project == project)
+            t->world->files[i].tag.project = 0;
+}
+
+static void test_what_is_gone_is_given_back_once_nothing_is_charged(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    make_directory(t, "i8k_web_0");
+    ensured(t, "i8k_web_0", MIB);
+    _cleanup_free_ char *path = path_in(t, "i8k_web_0"), *deleting = path_in(t, ".deleting-i8k_web_0-0011");
+    size_t n;
+    assert_int_equal(rename(path, deleting), 0);
+    free(recovery_find_gone(&t->r, &n));
+    assert_int_equal(n, 0); /* on its way out */
+    assert_int_equal(rmdir(deleting), 0);
+    free(recovery_find_gone(&t->r, &n));
+    assert_int_equal(n, 0); /* gone, and something is still charged */
+    forget_files(t, 100);
+    char **gone = recovery_find_gone(&t->r, &n);
+    assert_int_equal(n, 1);
+    assert_string_equal(gone[0], "i8k_web_0");
+    free(gone[0]);
+    free(gone);
+    start_again(t, &notes);
+    assert_true(has_note(&notes, "project 100 is given back"));
+    notes_clear(&notes);
+    assert_int_equal(registry_count(&t->r), 0);
+    assert_int_equal(find_known(t->world, 100)->limits.hard, 0);
+}
+
+static void test_a_ledger_that_others_may_write_is_not_believed(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    static const char forged[] = "{\"items\":[{\"id\":7,\"name\":\"i8k_web_0\"}]}";
+    assert_int_equal(replace_file(t->ledger, forged, strlen(forged), 0666, NULL), 0);
+    make_directory(t, "i8k_web_0");
+    start_again(t, &notes);
+    assert_true(has_note(&notes, "others than root can write it"));
+    notes_clear(&notes);
+    assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
+}
+
+/* --- Report and Info --- */
+
+static const struct quota_finding *finding(const struct findings *f, enum quota_finding_kind kind)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->items[i]->kind == (int)kind)
+            return f->items[i];
+    return NULL;
+}
+
+static void test_report_finds_what_is_wrong(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct findings f;
+    struct error e = ERROR_INIT;
+    make_directory(t, "i8k_web_0");
+    make_directory(t, "i8k_gone_0");
+    make_directory(t, "i8k_new_0");
+    ensured(t, "i8k_web_0", MIB);
+    ensured(t, "i8k_gone_0", MIB);
+    _cleanup_free_ char *gone = path_in(t, "i8k_gone_0");
+    assert_int_equal(rmdir(gone), 0);
+    find_known(t->world, 500)->limits.hard = MIB;
+    find_known(t->world, 100)->foreign_use = 1000 * 4096;
+    find_known(t->world, 100)->limits.hard = 2 * MIB;
+    assert_int_equal(report_make(&t->r, &f, &e), 0);
+    assert_int_equal(finding(&f, QUOTA_ORPHAN_PROJECT)->project, 500);
+    assert_string_equal(finding(&f, QUOTA_WITHOUT_DIRECTORY)->container, "i8k_gone_0");
+    assert_int_equal(finding(&f, QUOTA_USED_BY_OTHERS)->project, 100);
+    assert_int_equal(finding(&f, QUOTA_LIMITS_DIFFER)->hard, 2 * MIB);
+    assert_string_equal(finding(&f, QUOTA_DIRECTORY_UNKNOWN)->container, "i8k_new_0");
+    assert_null(finding(&f, QUOTA_NOT_TAGGED));
+    assert_int_equal(f.n, 5);
+    findings_clear(&f);
+    t->world->off = true;
+    assert_int_equal(report_make(&t->r, &f, &e), 0);
+    assert_non_null(finding(&f, QUOTA_NOT_ENFORCED));
+    findings_clear(&f);
+}
+
+static void test_info(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_info_out info;
+    struct error e = ERROR_INIT;
+    make_directory(t, "i8k_web_0");
+    ensured(t, "i8k_web_0", MIB);
+    assert_int_equal(report_info(&t->r, &info, &e), 0);
+    assert_true(info.enforced);
+    assert_int_equal(info.n_mounts, 1);
+    assert_int_equal(info.mounts[0]->projects, 1);
+    assert_int_equal(info.id_min, 100);
+    schema_done(varlink_find_method(&quota_interface, "Info")->out, &info);
+    t->world->off = true;
+    assert_int_equal(report_info(&t->r, &info, &e), 0);
+    assert_false(info.enforced);
+    assert_non_null(info.reason);
+    assert_non_null(info.remedy);
+    schema_done(varlink_find_method(&quota_interface, "Info")->out, &info);
+}
+
+#define QUOTA_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        QUOTA_TEST(test_ensure_gives_project_and_limits),
+        QUOTA_TEST(test_ensure_needs_a_directory_and_a_filesystem),
+        QUOTA_TEST(test_what_the_kernel_did_not_do_is_not_claimed),
+        QUOTA_TEST(test_ids_of_others_are_never_taken),
+        QUOTA_TEST(test_two_trees_never_share_an_id),
+        QUOTA_TEST(test_a_ledger_that_cannot_be_written_changes_nothing),
+        QUOTA_TEST(test_many_at_once_are_one_write),
+        QUOTA_TEST(test_files_that_would_block_or_lead_away),
+        QUOTA_TEST(test_depth_beyond_any_path),
+        QUOTA_TEST(test_wide_directories),
+        QUOTA_TEST(test_directories_that_move_while_we_walk),
+        QUOTA_TEST(test_more_than_the_limit_is_there_already),
+        QUOTA_TEST(test_recheck_brings_back_what_was_taken_out),
+        QUOTA_TEST(test_release_keeps_the_id_with_the_data),
+        QUOTA_TEST(test_remove_gives_the_id_back),
+        QUOTA_TEST(test_a_lost_ledger_is_made_anew),
+        QUOTA_TEST(test_an_older_ledger_gives_way_to_the_directories),
+        QUOTA_TEST(test_two_directories_with_one_project),
+        QUOTA_TEST(test_without_quotas_the_files_in_etc_are_left_alone),
+        QUOTA_TEST(test_limits_come_back_from_the_ledger),
+        QUOTA_TEST(test_an_inherited_project_is_not_ours),
+        QUOTA_TEST(test_what_is_gone_is_given_back_once_nothing_is_charged),
+        QUOTA_TEST(test_a_ledger_that_others_may_write_is_not_believed),
+        QUOTA_TEST(test_report_finds_what_is_wrong),
+        QUOTA_TEST(test_info),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
