@@ -70,6 +70,14 @@ static int make_record(struct manager *m, const struct instance *instance,
     return 0;
 }
 
+void instance_add_replicas(struct instance *instance)
+{
+    const struct record *record = instance->record;
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (!instance_find_replica(instance, record->replicas[i]->id))
+            instance_add_replica(instance, record->replicas[i])->observed = false;
+}
+
 /* Puts the new record in the place of the old one: replicas point into it. */
 static void exchange_record(struct instance *instance, struct record *record)
 {
@@ -77,9 +85,7 @@ static void exchange_record(struct instance *instance, struct record *record)
     instance->record = record;
     for (size_t i = 0; i < instance->n_replicas; i++)
         instance->replicas[i]->record = record_find_replica(record, instance->replicas[i]->record->id);
-    for (size_t i = 0; i < record->n_replicas; i++)
-        if (!instance_find_replica(instance, record->replicas[i]->id))
-            instance_add_replica(instance, record->replicas[i])->observed = false;
+    instance_add_replicas(instance);
     schema_free(&record_schema, old);
 }
 

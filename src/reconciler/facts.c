@@ -104,8 +104,11 @@ static int check(const struct reconciler_zone_facts *facts, struct error *e)
 static void facts_changed(struct manager *m)
 {
     for (struct instance *i = m->instances; i; i = i->next) {
-        if (record_is_zone(i->record))
-            zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id);
+        if (record_is_zone(i->record) &&
+            zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id)) {
+            instance_add_replicas(i);
+            apply_begin(i);
+        }
         for (size_t k = 0; k < i->n_replicas; k++)
             i->replicas[k]->record->update_files = true;
         store_save_soon(i);

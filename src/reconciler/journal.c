@@ -94,6 +94,7 @@ void journal_gone(struct replica *r)
         return;
     record->applied_revision = record->failed_revision = record->rolling_back = record->attempt = 0;
     record->update_files = false;
+    r->quota_set = r->provisioned = false;
     set_string(&record->failure, NULL);
     set_string(&record->quota, NULL);
     set_string(&r->message, NULL);

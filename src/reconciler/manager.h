@@ -147,8 +147,8 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
 /* zone_order.c: 'instance' is NULL for one that is not known yet. The name has been checked, and the facts are there. */
 int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted, bool *changed,
                struct error *e);
-/* Which replicas of the manifest are this host's: new ones come, others are marked. */
-void zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id);
+/* Which replicas of the manifest are this host's: new ones come, others are marked. True when that changed. */
+bool zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id);
 
 int secrets_prepare(struct manager *m, struct error *e);
 /* secret.c: 34 hex digits per container, which survive its destruction. The caller frees. */
@@ -278,6 +278,7 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
                    struct error *e);
 int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
                  struct error *e);
+void instance_add_replicas(struct instance *instance); /* those that are in the record alone */
 /* Makes a record the instance's, durably, or a new instance of it. Takes the record, also on failure. */
 int apply_record(struct manager *m, struct instance **instance, struct record *record, struct error *e);
 void apply_begin(struct instance *instance); /* forgets pauses, and looks before acting */

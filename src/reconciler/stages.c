@@ -101,7 +101,8 @@ void instance_stage_set(struct instance *instance, const char *name, const char 
 {
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
-        if (replica_want(r) == WANT_RUN && r->record->applied_revision != instance->record->revision)
+        if (replica_want(r) == WANT_RUN && !r->record->unassigned &&
+            r->record->applied_revision != instance->record->revision)
             stage_set(r, name, state, message);
     }
 }

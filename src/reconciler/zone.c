@@ -113,10 +113,13 @@ static int set_unassigned(struct instance *instance, bool unassigned, bool *chan
         return r;
     }
     *changed = true;
-    if (zone)
-        log_notice("instance %s: %s", record->name,
-                   unassigned ? "no longer assigned by the zone" : "assigned by the zone again");
-    instance_kick_soon(instance);
+    if (!zone) {
+        instance_changed(instance);
+        return 0;
+    }
+    log_notice("instance %s: %s", record->name,
+               unassigned ? "no longer assigned by the zone" : "assigned by the zone again");
+    apply_begin(instance);
     return 0;
 }
 
@@ -300,7 +303,6 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
     if (next)
         schema_free(&app_instance_schema, next);
     log_notice("instance %s: the hold is released", instance->record->name);
-    if (!changed)
-        apply_begin(instance);
+    apply_begin(instance);
     return reply_changed(call, instance, "release", NULL);
 }

@@ -43,20 +43,27 @@ static void set_ports(struct record_replica *r, const struct app_replica *wish, 
     }
 }
 
-void zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id)
+bool zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id)
 {
     const struct app_deploy *deploy = manifest->app->deploy;
-    for (size_t i = 0; i < record->n_replicas; i++)
-        record->replicas[i]->unassigned = !app_find_replica_of(manifest, record->replicas[i]->id, host_id);
+    bool changed = false;
+    for (size_t i = 0; i < record->n_replicas; i++) {
+        struct record_replica *r = record->replicas[i];
+        bool unassigned = !app_find_replica_of(manifest, r->id, host_id);
+        changed |= unassigned != r->unassigned;
+        r->unassigned = unassigned;
+    }
     for (size_t i = 0; deploy && i < deploy->n_replicas; i++) {
         const struct app_replica *wish = deploy->replicas[i];
         if (!streq_null(wish->host_id, host_id) || wish->id < 0 || wish->id > APP_REPLICA_ID_MAX)
             continue;
-        struct record_replica *r =
-            record_find_replica(record, wish->id) ?: record_add_replica(record, wish->id);
+        struct record_replica *r = record_find_replica(record, wish->id);
+        changed |= !r;
+        r = r ?: record_add_replica(record, wish->id);
         set_ports(r, wish, manifest->app->spec);
         set_string(&r->vpc_ipv4, wish->vpc_ipv4 && *wish->vpc_ipv4 ? wish->vpc_ipv4 : NULL);
     }
+    return changed;
 }
 
 static bool same_bits(const struct app_spec *a, const struct app_spec *b)
@@ -218,7 +225,7 @@ int zone_order(struct manager *m, struct instance *instance, const struct app_in
         new_order |= !streq(record->action, action);
         set_string(&record->action, action);
         record->purge = false;
-        zone_assign_replicas(record, manifest, m->zone->host_id);
+        new_order |= zone_assign_replicas(record, manifest, m->zone->host_id);
     } else {
         set_problem(m, record, manifest, wanted, why.message, well_formed);
     }

@@ -12,7 +12,8 @@ from lib import ground, images
 from lib.apps import App, driver_containers, manifest
 from lib.zone import ZoneApp, assign, join
 
-# Number in section 12, or a word for those of section 13: what it is, and who sees it. A part that is not built yet says so.
+# Number in section 12, or a word for those of section 13: what it is, and the tests that see it: MODULE::TEST here, or unit/FILE::TEST.
+# In their place, the sources (below src) of a part that is not built yet.
 DEFECTS = {
     1: ("a directory that exists counts as installed", ["test_unpacker::test_killed_at_each_step", "test_unpacker::test_killed_while_it_works"]),
     2: ("links lead the extraction elsewhere", ["test_hostile_archives::test_hostile_archive"]),
@@ -20,16 +21,20 @@ DEFECTS = {
         ["test_hostile_archives::test_wrong_checksum", "test_fetcher_hostile::test_wrong_contents", "test_fetcher::test_resumes_at_any_byte"]),
     4: ("a new revision destroys what runs before it is ready",
         ["test_switch::test_update_with_something_missing_leaves_the_old_one_alone_and_tries_again", "test_defects::test_what_runs_stays_until_the_new_is_ready"]),
-    5: ("quota failures count as enforced", "quota-keeper"),
-    6: ("/etc/projects is rewritten in place", "quota-keeper"),
-    7: ("project ids collide with Docker's", "quota-keeper"),
+    5: ("quota failures count as enforced",
+        ["test_quota::test_ensure_is_refused_with_reason_and_remedy", "test_revisions::test_quota_required_refuses_with_the_reason"]),
+    6: ("/etc/projects is rewritten in place",
+        ["unit/test_quota::test_bytes_of_others_survive", "unit/test_quota::test_an_edit_meanwhile_is_merged",
+         "unit/test_quota::test_what_a_killed_life_left_is_understood"]),
+    7: ("project ids collide with Docker's",
+        ["unit/test_quota::test_ids_of_others", "unit/test_quota::test_ids_are_given_out_lowest_first_and_again"]),
     8: ("containers removed behind its back stay, states are unknown",
         ["test_mending::test_container_removed_by_hand_comes_back", "test_mending::test_container_ended_by_hand_is_started_again",
          "test_survival::test_what_happened_while_the_tree_was_down_is_put_right", "test_defects::test_every_state_of_docker_is_known"]),
     9: ("SIGHUP ends the daemon", ["test_hostletd_jail::test_a_peer_may_be_given_some_methods_alone", "test_defects::test_sighup_ends_nothing"]),
     10: ("one loop does all", ["test_defects::test_what_is_slow_delays_nothing_else"]),
-    11: ("the VXLAN device is rebuilt at every restart", "net-keeper"),
-    12: ("only the first zone host is tried", "rpc-gateway"),
+    11: ("the VXLAN device is rebuilt at every restart", "net-keeper/*"),
+    12: ("only the first zone host is tried", "rpc-gateway/zone*.c"),
     13: ("app_replica.json is readable for all, and not written atomically",
          ["test_provisioner::test_owners_and_modes_whatever_the_umask", "test_provisioner::test_a_reader_never_sees_half_a_file"]),
     14: ("set -o pipefail under sh", ["test_inagent::test_pipefail_where_the_shell_has_it"]),
@@ -40,7 +45,8 @@ DEFECTS = {
     19: ("packages are held in memory", ["test_fetcher::test_memory_does_not_grow_with_the_package"]),
     20: ("it acts seconds after an assignment", ["test_defects::test_an_assignment_is_acted_on_at_once"]),
     21: ("the same line in the log every 10 s for ever", ["test_defects::test_what_cannot_be_enforced_is_said_once"]),
-    22: ("docker0's address is taken for the machine's", "rpc-gateway"),
+    22: ("docker0's address is taken for the machine's",
+         ["unit/test_gateway_host::test_choice_of_address", "test_gateway::test_an_address_that_comes_late_is_waited_for"]),
     "quotas without a leader": ("all quotas become 0 after a restart without a leader", ["test_defects::test_nothing_is_lifted_without_a_leader"]),
     "stopped": ("stopped applications lose their limit", ["test_defects::test_nothing_is_lifted_by_a_stop"]),
     "stopped with an address": ("a container with a VPC address is recreated whenever it is stopped",
@@ -54,15 +60,20 @@ DEFECTS = {
 }
 
 
+TESTS = Path(__file__).resolve().parents[1]
+
+
 @pytest.mark.parametrize("defect", DEFECTS, ids=str)
 def test_every_defect_has_its_test(defect):
     said, seen_by = DEFECTS[defect]
     if isinstance(seen_by, str):
-        assert not (Path(__file__).resolve().parents[2] / "src" / seen_by / "manager.c").exists(), \
-            f"'{said}': {seen_by} is here: name its test"
+        assert not list((TESTS.parent / "src").glob(seen_by)), f"'{said}': {seen_by} is here: name its test"
         return
     for test in seen_by:
         module, name = test.split("::")
+        if module.startswith("unit/"):
+            assert f"cmocka_unit_test({name})" in (TESTS / f"{module}.c").read_text(), f"'{said}': there is no test {test}"
+            continue
         tree = ast.parse((Path(__file__).parent / f"{module}.py").read_text())
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"'{said}': there is no test {test}"
 

@@ -6,7 +6,7 @@ import pytest
 from lib import ground
 from lib.apps import App, driver_containers, manifest
 from lib.varlink import VarlinkError
-from lib.zone import HOST, ZoneApp, assign, facts, instance, join
+from lib.zone import HOST, OTHER_HOST, ZoneApp, assign, facts, instance, join
 
 
 pytestmark = pytest.mark.sanitized
@@ -268,6 +268,18 @@ def test_a_replica_that_moved_elsewhere_is_kept(app):
     assert app.replica(1)["unassigned"] and not app.replica(0).get("unassigned")
 
 
+def test_a_replica_that_moved_elsewhere_holds_up_nobody(app):
+    app.put(1, replicas=(0, 1, 2))
+    app.running()
+    before = container(app, 0)["id"]
+    app.put(2, replicas=(1, 2), elsewhere=(0,))
+    app.wait(lambda i: i["settled"] and [r.get("revision") for r in i["replicas"]] == [1, 2, 2], "the others are switched")
+    assert container(app, 0)["id"] == before and "failed" not in {s["state"] for s in app.stages(1).values()}
+    # Back again, under the same number.
+    app.put(2, replicas=(0, 1, 2))
+    app.running(2)
+
+
 def test_local_orders_for_a_zones_instance_are_refused(app):
     app.put(1)
     app.running()
@@ -315,6 +327,19 @@ def test_a_release_without_an_order_follows_the_last_one(app):
     app.stopped()
     app.release()
     app.running(1)
+
+
+def test_a_release_after_a_destruction_makes_everything_anew(app):
+    app.put(1)
+    app.running()
+    app.hold()
+    app.destroy()
+    app.destroyed()
+    app.put(1, deploy={"configs": [{"name": "a", "value": "b"}]})
+    app.release()
+    app.running(1)
+    assert app.replica_file()["app"]["deploy"]["configs"] == [{"name": "a", "value": "b"}]
+    assert "bytes" in app.replica()["quota"] or "not enforced" in app.replica()["quota"]
 
 
 def test_holds_are_for_the_zones_instances(app):
@@ -419,6 +444,16 @@ def test_the_host_id_is_that_of_the_zone(app):
     join(app.tree, host_id="aaaabbbbcccc")
     app.wait(lambda i: i["settled"] and i["replicas"][0].get("unassigned"), "its replica is another host's")
     assert container(app)["id"] == before
+    # And what was another host's may be ours.
+    app.put(2, replicas=(), elsewhere=(0,))
+    join(app.tree, host_id=OTHER_HOST)
+    app.put(2, replicas=(), elsewhere=(0,))
+    app.wait(lambda i: i["settled"] and not i.get("unassigned") and i["replicas"][0].get("revision") == 2, "it is ours")
+    app.put(3, replicas=(1,), elsewhere=(0,))
+    app.wait(lambda i: i["settled"] and i["replicas"][0].get("revision") == 3, "it is switched")
+    join(app.tree)
+    app.wait(lambda i: i["settled"] and [r.get("revision") for r in i["replicas"]] == [3, 3], "the other replica comes")
+    assert app.replica(0)["unassigned"] and not app.replica(1).get("unassigned")
 
 
 def test_a_kill_at_any_time_loses_no_order(app):
