@@ -36,6 +36,8 @@ static const struct ctl_option build_options[] = {
     END};
 static const struct ctl_option fetch_options[] = {
     {"arch", 0, "ARCH", "this machine's unless given"}, {"os", 0, "OS", "linux unless given"}, END};
+static const struct ctl_option import_options[] = {
+    {"dry-run", 0, NULL, "show what would be taken over, and do nothing"}, END};
 static const struct ctl_option describe_options[] = {
     {"reference", 0, NULL, "a page in Markdown with all interfaces"}, END};
 
@@ -90,6 +92,11 @@ const struct command ctl_commands[] = {
      command_quota_info},
     {"quota recheck", "CONTAINER", 1, 1, "give every file of a replica its project again", NULL, NULL,
      command_quota_recheck},
+    {"import", "DIR", 1, 1, "take this machine over from the original agent of InnerStack v2",
+     "DIR is the original's prefix. It must be stopped; not one container is restarted. Host id, access key, "
+     "quota ids,\n"
+     "secrets and applications stay what they are. An import that was interrupted is made again.",
+     import_options, command_import},
     {"zone init", "[ADDRESS:PORT]...", 0, 64, "make this machine ready to be a member of a zone",
      "Makes its host id and access key, and prints what the zone's operator needs to join it. The addresses "
      "are those of\n"

@@ -31,6 +31,7 @@ int command_quota_info(struct ctl *ctl);
 int command_quota_recheck(struct ctl *ctl);
 int command_describe(struct ctl *ctl);
 int command_version(struct ctl *ctl);
+int command_import(struct ctl *ctl);
 int command_zone_init(struct ctl *ctl);
 int command_zone_join_info(struct ctl *ctl);
 int command_zone_status(struct ctl *ctl);

@@ -9,10 +9,12 @@ hostletctl_SOURCES = \
 	src/ctl/describe.c \
 	src/ctl/enable.c src/ctl/enable.h \
 	src/ctl/follow.c src/ctl/follow.h \
+	src/ctl/import.c \
 	src/ctl/log_source.c src/ctl/log_source.h \
 	src/ctl/logs.c \
 	src/ctl/main.c \
 	src/ctl/options.c \
+	src/ctl/original.c src/ctl/original.h \
 	src/ctl/output.c src/ctl/output.h \
 	src/ctl/package.c src/ctl/quota.c \
 	src/ctl/progress.c src/ctl/progress.h \

@@ -156,6 +156,7 @@ char *replica_secret(
     const struct replica *replica); /* makes one where there is none; NULL: it cannot be kept now */
 /* Whether it is the replica's; takes the same time for every wrong one, and where there is no such replica (NULL). */
 bool secret_fits(struct manager *m, const struct replica *replica, const char *secret);
+int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 void secret_forget(const struct replica *replica); /* its data was deleted */
 
 /* agent.c */

@@ -264,5 +264,6 @@ const struct varlink_handlers reconciler_handlers[] = {
     {"Info", on_info_call},
     {"PutZoneState", method_put_zone_state},
     {"AgentReport", method_agent_report},
+    {"ImportSecret", method_import_secret},
     {NULL, NULL},
 };

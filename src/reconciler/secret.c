@@ -14,10 +14,15 @@
 #define SECRET_BYTES  17
 #define SECRET_LENGTH (2 * SECRET_BYTES)
 
+static char *file_for(const struct manager *m, const char *instance, int64_t replica_id)
+{
+    _cleanup_free_ char *container = app_container_name(instance, replica_id);
+    return xasprintf("%s/secrets/%s", m->state_dir, container);
+}
+
 static char *file_of(const struct replica *replica)
 {
-    _cleanup_free_ char *container = app_container_name(replica->instance->record->name, replica->record->id);
-    return xasprintf("%s/secrets/%s", replica->instance->manager->state_dir, container);
+    return file_for(replica->instance->manager, replica->instance->record->name, replica->record->id);
 }
 
 int secrets_prepare(struct manager *m, struct error *e)
@@ -84,6 +89,27 @@ bool secret_fits(struct manager *m, const struct replica *replica, const char *s
         random_hex(own, SECRET_BYTES);
     }
     return same_secret(given, own) & known & right_length;
+}
+
+int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct reconciler_secret_in *s = in;
+    int r = app_check_instance_name(s->name, "/name", e);
+    if (r >= 0 && (s->replica_id < 0 || s->replica_id > APP_REPLICA_ID_MAX))
+        r = error_refuse(e, ERANGE, "/replica_id: %lld is not from 0 to %d", (long long)s->replica_id,
+                         APP_REPLICA_ID_MAX);
+    if (r >= 0 &&
+        (strlen(s->secret) != SECRET_LENGTH || strspn(s->secret, "0123456789abcdef") != SECRET_LENGTH))
+        r = error_refuse(e, EINVAL, "/secret: not %d hex digits", SECRET_LENGTH);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *path = file_for(userdata, s->name, s->replica_id),
+                        *line = xasprintf("%s\n", s->secret);
+    if (access(path, F_OK) < 0)
+        r = replace_file(path, line, strlen(line), 0600, e);
+    if (r >= 0)
+        varlink_reply(call, NULL);
+    return r;
 }
 
 void secret_forget(const struct replica *replica)

@@ -58,8 +58,12 @@ bool zone_assign_replicas(struct record *record, const struct app_manifest *mani
         if (!streq_null(wish->host_id, host_id) || wish->id < 0 || wish->id > APP_REPLICA_ID_MAX)
             continue;
         struct record_replica *r = record_find_replica(record, wish->id);
-        changed |= !r;
-        r = r ?: record_add_replica(record, wish->id);
+        if (!r) {
+            r = record_add_replica(record, wish->id);
+            /* Its container may be there already: one that was adopted. Otherwise the files come before it. */
+            r->update_files = true;
+            changed = true;
+        }
         set_ports(r, wish, manifest->app->spec);
         set_string(&r->vpc_ipv4, wish->vpc_ipv4 && *wish->vpc_ipv4 ? wish->vpc_ipv4 : NULL);
     }

@@ -140,6 +140,10 @@ STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),
                     "well-formed, its action is unknown. It is kept, shown, and reported as a stage."),
        S_STRINGS(T, unknown, "Names of the list that are not known here: their instances are to be sent."));
 #undef T
+#define T struct reconciler_secret_in
+STRUCT(secret_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
+       S_STRING(T, secret, "34 hex digits."));
+#undef T
 #define T struct reconciler_report_in
 STRUCT(report_in, NULL, T, NULL, S_STRING(T, instance_name, NULL), S_INT_OPT(T, replica_id, NULL),
        S_STRING(T, secret, "The replica's own."), S_INT_OPT(T, updated, "Unix milliseconds."),
@@ -177,6 +181,9 @@ static const struct varlink_method methods[] = {
      "What the zone wants of this machine: facts, then one instance, then the list, of which each may be "
      "absent. Durable when answered; an equal one does nothing. Unlike Apply it is not refused for what "
      "stands in its way: that is shown and reported."},
+    {"ImportSecret", VARLINK_CHANGES, &secret_in, NULL,
+     "The secret that a container had from the agent before hostlet; for an import. One that hostlet made "
+     "stays."},
     {"AgentReport", VARLINK_CHANGES, &report_in, NULL,
      "What the agent in a container says of its stages. Unauthorized: no such replica, or not its secret."},
     {.name = NULL},

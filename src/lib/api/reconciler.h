@@ -131,6 +131,11 @@ struct reconciler_zone_out {
     char **unknown; /* names of the list that are not known here: their instances are to be sent */
     size_t n_unknown;
 };
+struct reconciler_secret_in {
+    char *name;
+    int64_t replica_id;
+    char *secret; /* 34 hex digits */
+};
 struct reconciler_report_in {
     char *instance_name;
     int64_t replica_id;
