@@ -34,7 +34,7 @@ DEFECTS = {
     9: ("SIGHUP ends the daemon", ["test_hostletd_jail::test_a_peer_may_be_given_some_methods_alone", "test_defects::test_sighup_ends_nothing"]),
     10: ("one loop does all", ["test_defects::test_what_is_slow_delays_nothing_else"]),
     11: ("the VXLAN device is rebuilt at every restart", "net-keeper/*"),
-    12: ("only the first zone host is tried", "rpc-gateway/zone*.c"),
+    12: ("only the first zone host is tried", ["test_zone::test_follower_first_then_the_leader_which_is_kept", "test_zone::test_a_new_leader_is_followed"]),
     13: ("app_replica.json is readable for all, and not written atomically",
          ["test_provisioner::test_owners_and_modes_whatever_the_umask", "test_provisioner::test_a_reader_never_sees_half_a_file"]),
     14: ("set -o pipefail under sh", ["test_inagent::test_pipefail_where_the_shell_has_it"]),
