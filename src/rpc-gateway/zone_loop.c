@@ -11,8 +11,9 @@
 #include "lib/zone/client.h"
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
+#include "rpc-gateway/runtime.h"
 
-#define ROUND_USEC    (3 * USEC_PER_SEC)
+#define PAUSE_MIN     (3 * USEC_PER_SEC) /* after failures */
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
 #define NEXT_HOST     (200 * USEC_PER_MSEC) /* another zone host is asked sooner, until all were */
 #define PAUSE_MAX     (30 * USEC_PER_SEC)
@@ -25,13 +26,14 @@ struct zone_loop {
     struct zone_client *client;
     struct zone_request *request;
     struct deliver *deliver;
+    struct runtime runtime;
     sd_event_source *timer, *renew;
     uint64_t asked_usec, map_revision;
     bool map_seen;
     enum gateway_zone_state state;
     char *reason;
     int64_t last_success, next_try; /* unix milliseconds */
-    int64_t failures, assigned;
+    int64_t failures, assigned, round_trip_usec;
 };
 
 static void begin_round(struct zone_loop *z);
@@ -116,7 +118,7 @@ static uint64_t pause_after_failure(const struct zone_loop *z)
     uint32_t random;
     if ((uint64_t)z->failures % (n ? n : 1) == 0) {
         uint64_t rounds = (uint64_t)z->failures / (n ? n : 1);
-        pause = rounds > 4 ? PAUSE_MAX : ROUND_USEC << (rounds - 1);
+        pause = rounds > 4 ? PAUSE_MAX : PAUSE_MIN << (rounds - 1);
         pause = pause > PAUSE_MAX ? PAUSE_MAX : pause;
     }
     random_bytes(&random, sizeof random);
@@ -138,12 +140,13 @@ static void on_answer(const ProtobufCMessage *message, const struct error *e, vo
     }
     stage_reports_accepted(z->parts.reports);
     z->failures = 0;
+    z->round_trip_usec = (int64_t)(now_monotonic_usec() - z->asked_usec);
     z->last_success = now_realtime_msec();
     zone_set_state(z, GATEWAY_ZONE_JOINED, NULL);
     take(z, (const Inapi__HostStatusUpdateResponse *)message);
     if (size >= TRIM_FROM)
         malloc_trim(0);
-    plan_round(z, ROUND_USEC);
+    plan_round(z, z->parts.interval_usec);
 }
 
 /* --- rounds --- */
@@ -158,6 +161,7 @@ static void ask(struct zone_loop *z)
     _cleanup_free_ char *peer = xasprintf("%s:%lld", z->lan_addr, (long long)z->parts.peer_port);
     host_status_read(z->parts.host, &figures);
     host_message_fill(&figures, zone->host_id, z->lan_addr, &status);
+    runtime_fill(&z->runtime, &status);
     host.id = zone->host_id;
     host.peer_addr = peer;
     request.host = &host;
@@ -260,6 +264,7 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
                                      .zone_name = xstrdup_null(m->zone.zone_name),
                                      .leader = xstrdup_null(m->zone.leader),
                                      .last_success = z->last_success,
+                                     .round_trip_usec = z->round_trip_usec,
                                      .next_try = z->next_try,
                                      .failures = z->failures,
                                      .assigned = z->assigned,
@@ -277,7 +282,8 @@ int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, str
                   struct error *e)
 {
     struct zone_loop *z = xcalloc(1, sizeof *z);
-    *z = (struct zone_loop){.parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
+    *z = (struct zone_loop){
+        .parts = *parts, .lan_addr = xstrdup_null(lan_addr), .runtime = {.caller = parts->caller}};
     sd_event *event = parts->caller->event;
     int r = deliver_new(parts->caller, &z->deliver, e);
     if (r < 0) {
@@ -303,6 +309,7 @@ void zone_loop_free(struct zone_loop *z)
         return;
     zone_client_free(z->client); /* and the request */
     deliver_free(z->deliver);
+    runtime_done(&z->runtime);
     sd_event_source_disable_unref(z->timer);
     sd_event_source_disable_unref(z->renew);
     free(z->lan_addr);

@@ -57,6 +57,7 @@ static const struct schema_field zone_fields[] = {
     S_STRING_OPT(T, leader, "The one that answered last."),
     S_INT_OPT(T, last_success, "Unix milliseconds."),
     S_INT_OPT(T, next_try, "Unix milliseconds."),
+    S_INT_OPT(T, round_trip_usec, "Of the last answer, from the call to its last byte."),
     S_INT_OPT(T, failures, "In a row."),
     S_INT_OPT(T, assigned, "Instances in the last answer."),
     S_INT_OPT(T, waiting, "Of them, those that are on their way to the reconciler."),

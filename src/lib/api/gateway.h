@@ -42,6 +42,7 @@ struct gateway_zone_out {
     size_t n_hosts;
     char *leader;                   /* that answered last */
     int64_t last_success, next_try; /* unix milliseconds; 0: none */
+    int64_t round_trip_usec;        /* of the last answer; 0: none */
     int64_t failures;               /* in a row */
     int64_t assigned;               /* instances that the last answer had */
     int64_t waiting;                /* of them on their way to the reconciler */
