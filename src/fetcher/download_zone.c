@@ -116,7 +116,7 @@ static void write_due(struct download *d)
         sink_write(d->sink, slot->data + slot->written, n);
         slot->written += n;
         if (slot->written < slot->size)
-            return;
+            continue; /* only a look at a ring that is full asks to be told */
         free(slot->data);
         *slot = (struct slot){.index = -1};
         t->next_write++;

@@ -100,7 +100,7 @@ def by_python(leader, messages, identity, size):
 
 def download(place, results, messages, runs):
     leader, nginx = Leader(messages), Nginx(place / "nginx")
-    data, header = packages.ipk("big", "1.0.0", block=random.Random(1).randbytes(PACKAGE))
+    data, header = packages.ipk("big", "1.0.0", block=random.Random(1).randbytes(1 << 20) * (PACKAGE >> 20))
     identity = leader.add_package(data, header, CHUNK)
     nginx.start()
     (nginx.root / "big.ipk").write_bytes(data)

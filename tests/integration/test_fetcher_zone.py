@@ -107,6 +107,15 @@ def test_sizes_at_the_edges_of_chunks(fetcher, make_leader, size):
     assert content(fetcher.fetch(fetcher.resolve("demo"))) == whole
 
 
+@pytest.mark.parametrize("chunk_size", [700_000, 1 << 20, (1 << 20) + 1, 3 << 20])
+def test_chunks_of_any_size(fetcher, make_leader, chunk_size):
+    """Those of the zone have 1 MiB, as much as waits for the disk at a time."""
+    leader = make_leader()
+    whole = put(leader, data=DATA * 12, chunk_size=chunk_size)
+    fetcher.join(leader).start()
+    assert content(fetcher.fetch(fetcher.resolve("demo"))) == whole
+
+
 def test_several_chunks_are_under_way_at_once(fetcher, make_leader):
     leader = make_leader()
     whole = put(leader)
