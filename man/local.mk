@@ -14,6 +14,7 @@ manual_pages += man/inagent.8
 manual_pages += man/provisioner.8
 manual_pages += man/quota-keeper.8
 manual_pages += man/reconciler.8
+manual_pages += man/rpc-gateway.8
 manual_pages += man/service.conf.5
 manual_pages += man/unpacker.8
 

@@ -1,11 +1,12 @@
 # svc: a directory for each service. hostletd reads service.conf; run, finish and notification-fd are for s6 and runit.
-service_names = container-driver fetcher provisioner quota-keeper reconciler unpacker
+service_names = container-driver fetcher provisioner quota-keeper reconciler rpc-gateway unpacker
 service_data = \
 	svc/container-driver/service.conf svc/container-driver/notification-fd \
 	svc/fetcher/service.conf svc/fetcher/notification-fd \
 	svc/provisioner/service.conf svc/provisioner/notification-fd \
 	svc/quota-keeper/service.conf svc/quota-keeper/notification-fd \
 	svc/reconciler/service.conf svc/reconciler/notification-fd \
+	svc/rpc-gateway/service.conf svc/rpc-gateway/notification-fd \
 	svc/unpacker/service.conf svc/unpacker/notification-fd
 service_scripts = \
 	svc/container-driver/run svc/container-driver/finish \
@@ -13,6 +14,7 @@ service_scripts = \
 	svc/provisioner/run svc/provisioner/finish \
 	svc/quota-keeper/run svc/quota-keeper/finish \
 	svc/reconciler/run svc/reconciler/finish \
+	svc/rpc-gateway/run svc/rpc-gateway/finish \
 	svc/unpacker/run svc/unpacker/finish
 nobase_dist_pkgdata_DATA = $(service_data)
 EXTRA_DIST += $(service_scripts) svc/hostlet.service.in

@@ -3,4 +3,5 @@ UNIT_LIBS = $(CMOCKA_LIBS) $(BASE_LIBS)
 if UNIT_TESTS
 endif
 EXTRA_DIST += tests/vectors tests/integration tests/bench tests/chaos tests/system
+include tests/peers/local.mk
 include tests/fuzz/local.mk

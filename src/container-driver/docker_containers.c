@@ -8,12 +8,12 @@
 
 #define LIST_MAX ((size_t)32 << 20)
 
-/* As docker_read_container(), and whose it is by our own ledger. */
+/* As docker_read_container(), and what our own ledger and machine say of it. */
 static int read_container(struct docker *d, json_t *body, struct driver_container **ret, struct error *e)
 {
     int r = docker_read_container(body, d->settings->tree_id, ret, e);
     if (r >= 0 && *ret)
-        adopted_claim(d->settings->adopted, *ret);
+        container_complete(d->settings, *ret);
     return r;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "container-driver/docker_network.h"
 #include "container-driver/reading.h"
 
 #define NOFILE 10000 /* the contract's */
@@ -124,6 +125,12 @@ int docker_create_body(const struct spec *s, const struct settings *settings, in
     }
     if (s->user)
         json_object_set_new(body, "User", json_string(s->user));
+    if (s->vpc_ipv4) {
+        json_object_set_new(json_object_get(body, "HostConfig"), "NetworkMode", json_string(VPC_NETWORK));
+        json_object_set_new(body, "NetworkingConfig",
+                            json_pack("{s:{s:{s:{s:s}}}}", "EndpointsConfig", VPC_NETWORK, "IPAMConfig",
+                                      "IPv4Address", s->vpc_ipv4));
+    }
     if (s->working_dir)
         json_object_set_new(body, "WorkingDir", json_string(s->working_dir));
     *ret = body;

@@ -3,6 +3,7 @@
 
 #include "container-driver/docker_create.h"
 #include "container-driver/docker_inspect.h"
+#include "container-driver/docker_network.h"
 #include "container-driver/docker_simple.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
@@ -86,6 +87,19 @@ static void creation_begin(struct creation *job)
     creation_send(job);
 }
 
+static void creation_limit(struct creation *job);
+
+static void on_network(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    (void)result;
+    struct creation *job = userdata;
+    struct runtime_result none = {0};
+    if (e)
+        creation_end(job, &none, e);
+    else
+        creation_limit(job);
+}
+
 static void on_info(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)call;
@@ -95,6 +109,18 @@ static void on_info(struct docker_call *call, json_t *body, const struct error *
         job->head.d->layer_limit = LAYER_LIMIT_NO;
     driver_info_done(&info);
     creation_begin(job); /* the creation itself says what is wrong with Docker */
+}
+
+static void creation_limit(struct creation *job)
+{
+    struct docker *d = job->head.d;
+    if (!job->limited || d->layer_limit != LAYER_LIMIT_UNKNOWN) {
+        creation_begin(job);
+        return;
+    }
+    /* Asked once, since a creation that is refused for it leaves an event "destroy" under our name. */
+    struct docker_ask ask = {.what = "ask Docker about itself", .path = "/info", .json = true};
+    docker_call(d, &ask, on_info, job);
 }
 
 void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
@@ -108,11 +134,9 @@ void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t
         0) {
         struct runtime_result none = {0};
         creation_end(job, &none, &e);
-    } else if (job->limited && d->layer_limit == LAYER_LIMIT_UNKNOWN) {
-        /* Asked once, since a creation that is refused for it leaves an event "destroy" under our name. */
-        struct docker_ask ask = {.what = "ask Docker about itself", .path = "/info", .json = true};
-        docker_call(d, &ask, on_info, job);
+    } else if (spec->vpc_ipv4) {
+        docker_network_ensure(d, spec->vpc_cidr, spec->name, on_network, job);
     } else {
-        creation_begin(job);
+        creation_limit(job);
     }
 }

@@ -14,6 +14,7 @@
 struct docker_events {
     struct docker *d;
     bool wanted, subscribed;
+    bool told_lost; /* of this outage: those who watch know that they see nothing */
     struct docker_call *call;
     sd_event_source *retry;
     uint64_t pause_usec, since_usec;
@@ -49,8 +50,10 @@ static void events_lost(struct docker_events *s, const char *reason)
         s->pause_usec = PAUSE_MAX_USEC;
     s->retry = sd_event_source_disable_unref(s->retry);
     sd_event_add_time_relative(s->d->event, &s->retry, CLOCK_MONOTONIC, s->pause_usec, 1, on_retry, s);
-    if (was)
-        tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_LOST, .reason = (char *)reason});
+    if (s->told_lost)
+        return;
+    s->told_lost = true;
+    tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_LOST, .reason = (char *)reason});
 }
 
 static int on_line(char *line, size_t size, void *userdata)
@@ -81,6 +84,7 @@ static void on_begin(struct docker_call *call, void *userdata)
     (void)call;
     struct docker_events *s = userdata;
     s->subscribed = true;
+    s->told_lost = false;
     s->since_usec = now_monotonic_usec();
     docker_set_state(s->d, DRIVER_RUNTIME_UP, NULL);
     tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED});
@@ -125,6 +129,7 @@ void docker_watch(struct runtime *rt)
     if (s->wanted)
         return;
     s->wanted = true;
+    s->told_lost = false;
     s->pause_usec = 0;
     events_begin(s);
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "container-driver/docker_network.h"
+#include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
 #include "container-driver/reading.h"
 #include "container-driver/runtime.h"
@@ -78,6 +80,30 @@ static void read_labels(struct reading *r, json_t *answer, const char *tree_id, 
     c->owner = c->ours ? NULL : runtime_describe_owner(tree, read_string(r, labels, LABEL_NAME), c->image);
 }
 
+/* A container that does not run shows no address, but the one it was configured with. */
+static void read_network(struct reading *r, json_t *answer, struct driver_container *c)
+{
+    json_t *network = read_object(r, answer, "NetworkSettings/Networks/" VPC_NETWORK);
+    const char *configured = read_string(r, network, "IPAMConfig/IPv4Address"),
+               *address = read_string(r, network, "IPAddress");
+    const char *known = configured && *configured ? configured : address;
+    c->vpc_ipv4 = known && *known ? xstrdup(known) : NULL;
+}
+
+static void read_lxcfs(struct reading *r, json_t *answer, struct driver_container *c)
+{
+    size_t i;
+    json_t *mount;
+    json_array_foreach(read_array(r, answer, "Mounts"), i, mount) c->lxcfs |=
+        streq_null(read_string(r, mount, "Destination"), "/proc/meminfo");
+}
+
+void container_complete(const struct settings *settings, struct driver_container *c)
+{
+    adopted_claim(settings->adopted, c);
+    c->lxcfs_differs = c->lxcfs != lxcfs_available(settings);
+}
+
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret, struct error *e)
 {
     struct reading r = {.what = "Docker's description of a container", .error = e};
@@ -110,6 +136,8 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
     int64_t stop_timeout = read_integer(&r, answer, "Config/StopTimeout");
     c->stop_timeout_msec = stop_timeout > 0 && stop_timeout < INT32_MAX ? stop_timeout * 1000 : 0;
     read_ports(&r, answer, c);
+    read_network(&r, answer, c);
+    read_lxcfs(&r, answer, c);
     read_labels(&r, answer, tree_id, c);
     if (r.r < 0)
         return r.r;
@@ -168,6 +196,7 @@ int docker_read_info(json_t *answer, struct driver_info_out *info, struct error 
                *driver = read_string(&r, answer, "Driver");
     const char *machine = read_string(&r, answer, "Architecture");
     int64_t cpus = read_integer(&r, answer, "NCPU"), memory = read_integer(&r, answer, "MemTotal");
+    int64_t containers = read_integer(&r, answer, "Containers"), images = read_integer(&r, answer, "Images");
     bool live_restore = read_bool(&r, answer, "LiveRestoreEnabled");
     bool layer_limit = may_limit_layers(&r, answer, driver ?: "");
     if (r.r < 0)
@@ -177,6 +206,8 @@ int docker_read_info(json_t *answer, struct driver_info_out *info, struct error 
     info->arch = machine ? architecture(machine) : NULL;
     info->cpus = cpus;
     info->memory = memory;
+    info->containers = containers;
+    info->images = images;
     info->live_restore = live_restore;
     info->layer_limit = layer_limit;
     return 0;

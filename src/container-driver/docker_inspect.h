@@ -3,12 +3,16 @@
 
 #include <jansson.h>
 
+#include "container-driver/settings.h"
 #include "lib/api/driver.h"
 
 /* An inspection of a container. NULL (with 0) when its name is not of our form. 'tree_id' says which are ours. The caller frees
  * with driver_container_free(). */
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret,
                           struct error *e);
+
+/* What else there is to say of it, by what this machine knows. */
+void container_complete(const struct settings *settings, struct driver_container *c);
 
 /* An inspection of an image, or one item of the list of images (of which user, entrypoint and command are empty). */
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e);

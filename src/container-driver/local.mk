@@ -11,6 +11,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/docker_inspect.c src/container-driver/docker_inspect.h \
 	src/container-driver/docker_progress.c src/container-driver/docker_progress.h \
 	src/container-driver/docker_version.c src/container-driver/docker_version.h \
+	src/container-driver/lxcfs.c src/container-driver/lxcfs.h \
 	src/container-driver/lines.c src/container-driver/lines.h \
 	src/container-driver/null_behaviour.c src/container-driver/null_behaviour.h \
 	src/container-driver/name.c src/container-driver/name.h \
@@ -30,6 +31,7 @@ container_driver_SOURCES = \
 	src/container-driver/docker_events.c \
 	src/container-driver/docker_images.c \
 	src/container-driver/docker_logs.c \
+	src/container-driver/docker_network.c src/container-driver/docker_network.h \
 	src/container-driver/docker_pull.c \
 	src/container-driver/docker_simple.c src/container-driver/docker_simple.h \
 	src/container-driver/main.c \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "container-driver/docker_inspect.h"
 #include "container-driver/name.h"
 
 #include "config.h"
@@ -39,7 +40,7 @@ void null_event(struct null_container *k, const char *action)
 
 static void null_info(struct runtime *rt, runtime_answer_t answer, void *userdata)
 {
-    (void)rt;
+    const struct null *n = (const struct null *)rt;
     struct driver_info_out info = {
         .runtime = (char *)"null",
         .state = DRIVER_RUNTIME_UP,
@@ -48,7 +49,10 @@ static void null_info(struct runtime *rt, runtime_answer_t answer, void *userdat
         .cpus = sysconf(_SC_NPROCESSORS_ONLN),
         .memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
         .live_restore = true,
+        .images = (int64_t)n->n_images,
     };
+    for (const struct null_container *k = n->containers; k; k = k->next)
+        info.containers++;
     answer(&(struct runtime_result){.info = &info}, NULL, userdata);
 }
 
@@ -61,7 +65,7 @@ static struct driver_container *describe(struct null_container *k)
     c->ours = k->tree && streq(k->tree, k->null->settings->tree_id);
     c->tree = c->ours ? NULL : xstrdup_null(k->tree);
     c->owner = c->ours ? NULL : runtime_describe_owner(k->tree, NULL, c->image);
-    adopted_claim(k->null->settings->adopted, c);
+    container_complete(k->null->settings, c);
     return c;
 }
 
@@ -102,6 +106,9 @@ static struct driver_container *from_spec(const struct spec *spec, const char *i
     c->cpu_limit = spec->cpu_limit;
     c->memory_limit = spec->memory_limit;
     c->stop_timeout_msec = spec->stop_timeout_sec * 1000;
+    c->vpc_ipv4 = xstrdup_null(spec->vpc_ipv4);
+    for (size_t i = 0; i < spec->n_mounts; i++)
+        c->lxcfs |= streq(spec->mounts[i].target, "/proc/meminfo");
     for (size_t i = 0; i < spec->n_ports; i++)
         *(struct driver_port *)schema_append(&c->ports, &c->n_ports, sizeof(struct driver_port)) =
             *spec->ports[i];

@@ -21,6 +21,8 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .log_max_size = config_number(config, "driver", "log_max_size"),
         .log_max_file = config_number(config, "driver", "log_max_file"),
         .layer_size = config_number(config, "driver", "layer_size"),
+        .lxcfs = config_bool(config, "driver", "lxcfs"),
+        .lxcfs_path = xstrdup(config_string(config, "driver", "lxcfs_path")),
     };
     _cleanup_free_ char *state = tree_state(tree, "driver"), *ledger = xasprintf("%s/adopted.json", state);
     r = adopted_load(ledger, &ret->adopted, e);
@@ -47,5 +49,6 @@ void settings_done(struct settings *s)
     for (size_t i = 0; i < s->n_dns; i++)
         free(s->dns[i]);
     free(s->dns);
+    free(s->lxcfs_path);
     *s = (struct settings){0};
 }

@@ -14,6 +14,8 @@ struct settings {
     int64_t layer_size; /* bytes; 0: writable layers are not limited */
     char **dns;
     size_t n_dns;
+    bool lxcfs; /* wanted, where it runs */
+    char *lxcfs_path;
     struct adopted *adopted;
     bool was_root; /* at the start: the next start can take another group of the socket */
 };

@@ -1,9 +1,12 @@
 /* From a replica to the container that is to be made; see spec.h. */
 #include "container-driver/spec.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
 #include "container-driver/reference.h"
 
@@ -81,6 +84,53 @@ static int make_mounts(struct spec *s, const struct driver_create_in *in, const 
         add_mount(s, xasprintf("%s/%s/%s", settings->ipk_install, p->name, p->id),
                   xasprintf("/usr/innerstack/%s", p->name), true);
     }
+    return 0;
+}
+
+static void make_lxcfs_mounts(struct spec *s, const struct settings *settings)
+{
+    if (!lxcfs_available(settings))
+        return;
+    for (const char *const *target = lxcfs_targets; *target; target++) {
+        char *source = xasprintf("%s%s", settings->lxcfs_path, *target);
+        /* Older ones lack some of them. */
+        if (access(source, F_OK) == 0)
+            add_mount(s, source, xstrdup(*target), true);
+        else
+            free(source);
+    }
+}
+
+/* 10/8, 172.16/12 and 192.168/16; host byte order. */
+static bool is_private(uint32_t a)
+{
+    return a >> 24 == 10 || a >> 20 == (172 << 4 | 1) || a >> 16 == (192 << 8 | 168);
+}
+
+/* An address of the subnet, and the subnet itself as a network would be made of it. */
+static int check_vpc(const struct spec *s, const struct driver_create_in *in, struct error *e)
+{
+    struct in_addr address, network;
+    int64_t bits;
+    if (!in->vpc_ipv4)
+        return 0;
+    if (!in->vpc_cidr)
+        return error_retry(e, EAGAIN,
+                           "%s: it has the address %.40s in the zone's network, which is not known yet",
+                           s->name, in->vpc_ipv4);
+    const char *slash = strchr(in->vpc_cidr, '/');
+    _cleanup_free_ char *base = slash ? xstrndup(in->vpc_cidr, (size_t)(slash - in->vpc_cidr)) : NULL;
+    if (!base || inet_pton(AF_INET, base, &network) != 1 || parse_int64(slash + 1, 8, 30, &bits) < 0)
+        return error_refuse(e, EINVAL, "%s: '%.40s' is no network", s->name, in->vpc_cidr);
+    if (inet_pton(AF_INET, in->vpc_ipv4, &address) != 1)
+        return error_refuse(e, EINVAL, "%s: '%.40s' is no IPv4 address", s->name, in->vpc_ipv4);
+    uint32_t a = ntohl(address.s_addr), n = ntohl(network.s_addr), hosts = UINT32_MAX >> bits;
+    if (!is_private(n) || (n & hosts) != 0)
+        return error_refuse(e, EINVAL, "%s: '%s' is no private network", s->name, in->vpc_cidr);
+    /* The first is the bridge's own. */
+    if ((a & ~hosts) != n || (a & hosts) < 2 || (a & hosts) == hosts)
+        return error_refuse(e, ERANGE, "%s: %s is no address for a container in %s", s->name, in->vpc_ipv4,
+                            in->vpc_cidr);
     return 0;
 }
 
@@ -164,6 +214,8 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
         return error_prefix(e, "%s", s->name);
     s->image = xstrdup(in->image);
     r = check_limits(s, in, e);
+    if (r >= 0)
+        r = check_vpc(s, in, e);
     if (r < 0)
         return r;
     if (inagent && in->n_command > 0)
@@ -183,9 +235,15 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
     s->stop_timeout_sec = ((in->stop_timeout_msec ?: DEFAULT_STOP_TIMEOUT_MSEC) + 999) / 1000;
     s->ports = (const struct driver_port *const *)in->ports;
     s->n_ports = in->n_ports;
+    s->vpc_ipv4 = in->vpc_ipv4;
+    s->vpc_cidr = in->vpc_ipv4 ? in->vpc_cidr : NULL;
     make_labels(s, in, settings);
     r = make_env(s, in, inagent, e);
-    return r < 0 ? r : make_mounts(s, in, settings, inagent, e);
+    if (r >= 0)
+        r = make_mounts(s, in, settings, inagent, e);
+    if (r >= 0)
+        make_lxcfs_mounts(s, settings);
+    return r;
 }
 
 int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,

@@ -35,9 +35,10 @@ struct spec {
     int64_t stop_timeout_sec;
     const struct driver_port *const *ports; /* of the request, borrowed */
     size_t n_ports;
+    const char *vpc_ipv4, *vpc_cidr; /* of the request, borrowed; NULL: the runtime's own network */
 };
 
-/* Refused: whatever is not well-formed, naming it. 'in' must outlive the spec. */
+/* Refused: whatever is not well-formed, naming it. RETRY: the zone's network is not known yet. 'in' must outlive the spec. */
 int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,
               struct error *e);
 void spec_done(struct spec *s);

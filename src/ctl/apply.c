@@ -280,3 +280,32 @@ int command_destroy(struct ctl *ctl)
                                              .purge = ctl_option(ctl, "purge") != NULL};
     return order(ctl, "Destroy", &in, "destroy");
 }
+
+/* --- orders of a zone --- */
+
+static int hold_or_release(struct ctl *ctl, const char *method, const void *in, const char *word)
+{
+    struct reconciler_apply_out out = {.name = NULL};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_reconciler, method, in, &out, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(pack_answer(method, &out));
+    else
+        printf("%s: %s%s\n", out.name, out.changed ? "" : "already ", word);
+    ctl_done(&ctl_reconciler, method, &out);
+    return EXIT_OK;
+}
+
+int command_hold(struct ctl *ctl)
+{
+    const struct reconciler_hold_in in = {.name = ctl->arguments[0],
+                                          .reason = (char *)ctl_option(ctl, "reason")};
+    return hold_or_release(ctl, "Hold", &in, "on hold");
+}
+
+int command_release(struct ctl *ctl)
+{
+    const struct reconciler_name_in in = {.name = ctl->arguments[0]};
+    return hold_or_release(ctl, "Release", &in, "released");
+}

@@ -47,12 +47,14 @@ enum colour instance_colour(const struct reconciler_instance *i)
 /* The most telling message of an instance, or "". Borrowed. */
 const char *instance_message(const struct reconciler_instance *i)
 {
-    if (i->message)
-        return i->message;
+    if (i->problem || i->message)
+        return i->problem ?: i->message;
+    if (i->hold)
+        return i->hold;
     for (size_t j = 0; j < i->n_replicas; j++)
         if (i->replicas[j]->message)
             return i->replicas[j]->message;
-    return "";
+    return i->unassigned ? "no longer assigned by the zone" : "";
 }
 
 static void append_instance(const void *answer, void *userdata)
@@ -156,6 +158,10 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
     printf("%s%s%s  %s%s%s\n", output_colour(stdout, BOLD), i->name, output_colour(stdout, PLAIN),
            output_colour(stdout, instance_colour(i)), instance_summary(i), output_colour(stdout, PLAIN));
     print_field("message", i->message);
+    print_field("problem", i->problem ?: "");
+    print_field("on hold", i->hold ?: "");
+    if (i->unassigned)
+        print_field("zone", "no longer assigned");
     print_field("next try", next);
     print_field("spec", spec);
     print_field("revision", revision);
@@ -204,7 +210,7 @@ static void print_replicas(const struct reconciler_instance *i)
         table_cell(t, PLAIN, "%s", r->quota ?: "");
         table_cell(t, r->attempt ? YELLOW : PLAIN, "%" PRId64, r->attempt);
         table_cell(t, PLAIN, "%s", next);
-        table_cell(t, PLAIN, "%s", r->message ?: "");
+        table_cell(t, PLAIN, "%s", r->message ?: (r->unassigned ? "no longer assigned by the zone" : ""));
     }
     putchar('\n');
     table_print(t, false);
@@ -222,13 +228,15 @@ static enum colour stage_colour(const char *state)
 
 static void print_stages(const struct reconciler_instance *i)
 {
-    struct table *t = table_new("REPLICA", "STAGE", "STATE", "ATTEMPT", "BEGAN", "TOOK", "MESSAGE", NULL);
+    struct table *t =
+        table_new("REPLICA", "OWNER", "STAGE", "STATE", "ATTEMPT", "BEGAN", "TOOK", "MESSAGE", NULL);
     for (size_t j = 0; j < i->n_replicas; j++)
         for (size_t k = 0; k < i->replicas[j]->n_stages; k++) {
             const struct app_stage *s = i->replicas[j]->stages[k];
             int64_t end = s->finished ?: now_realtime_msec();
             _cleanup_free_ char *began = format_time(s->created), *took = format_duration(end - s->created);
             table_cell(t, PLAIN, "%" PRId64, i->replicas[j]->id);
+            table_cell(t, PLAIN, "%s", s->owner ?: "");
             table_cell(t, PLAIN, "%s", s->name ?: "");
             table_cell(t, stage_colour(s->state), "%s", s->state ?: "");
             table_cell(t, PLAIN, "%" PRId64, s->attempt + 1);

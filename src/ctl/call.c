@@ -5,6 +5,7 @@
 
 #include "ctl/ctl.h"
 #include "lib/api/driver.h"
+#include "lib/api/gateway.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/supervisor.h"
 #include "lib/api/workers.h"
@@ -16,7 +17,8 @@ const struct ctl_peer ctl_supervisor = {"supervisor", &supervisor_interface},
                       ctl_reconciler = {"reconciler", &reconciler_interface},
                       ctl_driver = {"container-driver", &driver_interface},
                       ctl_fetcher = {"fetcher", &fetcher_interface},
-                      ctl_quota = {"quota-keeper", &quota_interface};
+                      ctl_quota = {"quota-keeper", &quota_interface},
+                      ctl_gateway = {"rpc-gateway", &gateway_interface};
 
 /* Whether the worker died before it answered: it is being restarted, and gets the request again. */
 static bool worker_died(const struct error *e)

@@ -14,6 +14,8 @@
 static const struct ctl_option waiting_options[] = {WAITING, END};
 static const struct ctl_option destroy_options[] = {
     {"purge", 0, NULL, "delete the data instead of keeping it aside"}, WAITING, END};
+static const struct ctl_option hold_options[] = {{"reason", 0, "TEXT", "why, for those who wonder later"},
+                                                 END};
 static const struct ctl_option logs_options[] = {
     {"follow", 'f', NULL, "go on with what is written from now on, until Ctrl-C"},
     {"tail", 'n', "N", "only the last N lines"},
@@ -34,6 +36,8 @@ static const struct ctl_option build_options[] = {
     END};
 static const struct ctl_option fetch_options[] = {
     {"arch", 0, "ARCH", "this machine's unless given"}, {"os", 0, "OS", "linux unless given"}, END};
+static const struct ctl_option import_options[] = {
+    {"dry-run", 0, NULL, "show what would be taken over, and do nothing"}, END};
 static const struct ctl_option describe_options[] = {
     {"reference", 0, NULL, "a page in Markdown with all interfaces"}, END};
 
@@ -55,6 +59,10 @@ const struct command ctl_commands[] = {
      command_stop},
     {"destroy", "NAME", 1, 1, "remove an application's containers; its data is kept aside", NULL,
      destroy_options, command_destroy},
+    {"hold", "NAME", 1, 1, "let the zone's orders for one of its applications wait",
+     "What runs, runs on, and may be started, stopped and destroyed here until it is released.", hold_options,
+     command_hold},
+    {"release", "NAME", 1, 1, "end a hold: the zone's last order is followed", NULL, NULL, command_release},
     {"logs", "APP[/REPLICA]", 1, 1, "print what an application writes", NULL, logs_options, command_logs},
     {"status", "", 0, 0, "show the tree, its services and the applications on one page", NULL, NULL,
      command_status},
@@ -64,6 +72,8 @@ const struct command ctl_commands[] = {
     {"service stop", "NAME", 1, 1, "stop a service, and those that need it", NULL, NULL,
      command_service_stop},
     {"service restart", "NAME", 1, 1, "stop and start a service", NULL, NULL, command_service_restart},
+    {"reload", "", 0, 0, "read the configuration anew, and restart the services that it concerns", NULL, NULL,
+     command_reload},
     {"package build", "DIR", 1, 1, "make a package from a directory",
      "The same input gives the same bytes; the time within is $SOURCE_DATE_EPOCH, or 1980-01-01.",
      build_options, command_package_build},
@@ -82,6 +92,21 @@ const struct command ctl_commands[] = {
      command_quota_info},
     {"quota recheck", "CONTAINER", 1, 1, "give every file of a replica its project again", NULL, NULL,
      command_quota_recheck},
+    {"import", "DIR", 1, 1, "take this machine over from the original agent of InnerStack v2",
+     "DIR is the original's prefix. It must be stopped; not one container is restarted. Host id, access key, "
+     "quota ids,\n"
+     "secrets and applications stay what they are. An import that was interrupted is made again.",
+     import_options, command_import},
+    {"zone init", "[ADDRESS:PORT]...", 0, 64, "make this machine ready to be a member of a zone",
+     "Makes its host id and access key, and prints what the zone's operator needs to join it. The addresses "
+     "are those of\n"
+     "the zone's hosts; without any, the leader tells them when it joins this machine. May be repeated.",
+     NULL, command_zone_init},
+    {"zone join-info", "", 0, 0, "print what the zone's operator needs to join this machine", NULL, NULL,
+     command_zone_join_info},
+    {"zone status", "", 0, 0, "show how it stands with the zone", NULL, NULL, command_zone_status},
+    {"zone leave", "", 0, 0, "forget the zone; its applications run on, as no longer assigned", NULL, NULL,
+     command_zone_leave},
     {"describe", "[INTERFACE]", 0, 1, "print the Varlink interfaces of the services", NULL, describe_options,
      command_describe},
     {"version", "", 0, 0, "print the version", NULL, NULL, command_version},

@@ -7,17 +7,21 @@ hostletctl_SOURCES = \
 	src/ctl/commands.c src/ctl/commands.h \
 	src/ctl/ctl.h \
 	src/ctl/describe.c \
+	src/ctl/enable.c src/ctl/enable.h \
 	src/ctl/follow.c src/ctl/follow.h \
+	src/ctl/import.c \
 	src/ctl/log_source.c src/ctl/log_source.h \
 	src/ctl/logs.c \
 	src/ctl/main.c \
 	src/ctl/options.c \
+	src/ctl/original.c src/ctl/original.h \
 	src/ctl/output.c src/ctl/output.h \
 	src/ctl/package.c src/ctl/quota.c \
 	src/ctl/progress.c src/ctl/progress.h \
 	src/ctl/services.c src/ctl/services.h \
 	src/ctl/status.c \
 	src/ctl/table.c \
-	src/ctl/wait.c src/ctl/wait.h
+	src/ctl/wait.c src/ctl/wait.h \
+	src/ctl/zone.c
 nodist_EXTRA_hostletctl_SOURCES = dummy.cc
 hostletctl_LDADD = $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) -lpthread

@@ -1,4 +1,4 @@
-/* Commands for the processes of the tree: services, service start, stop, restart. */
+/* Commands for the processes of the tree: services, service start, stop, restart; reload. */
 #include "ctl/services.h"
 
 #include <inttypes.h>
@@ -118,4 +118,16 @@ int command_service_stop(struct ctl *ctl)
 int command_service_restart(struct ctl *ctl)
 {
     return order(ctl, "Restart", "restarted");
+}
+
+int command_reload(struct ctl *ctl)
+{
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, SERVICE_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(json_pack("{s:s}", "done", "reloaded"));
+    else
+        printf("the configuration was read anew\n");
+    return EXIT_OK;
 }

@@ -127,7 +127,8 @@ static void say_success(const struct wait *w, const struct reconciler_instance *
 static void on_gone(struct wait *w)
 {
     progress_clear(w->progress);
-    schema_free(&reconciler_instance_schema, w->last);
+    if (w->last)
+        schema_free(&reconciler_instance_schema, w->last);
     w->last = NULL;
     if (streq(w->options->action, "destroy")) {
         if (!w->options->quiet)
@@ -137,6 +138,14 @@ static void on_gone(struct wait *w)
     }
     log_error("%s: was destroyed meanwhile", w->options->name);
     finish(w, EXIT_FAILED);
+}
+
+static bool is_destroyed(const struct reconciler_instance *i)
+{
+    for (size_t j = 0; j < i->n_replicas; j++)
+        if (i->replicas[j]->state != REPLICA_DESTROYED)
+            return false;
+    return i->n_replicas > 0;
 }
 
 static void on_state(struct wait *w, const struct reconciler_instance *i)
@@ -173,6 +182,8 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     } else if (failed) {
         say_failure(w, i);
         finish(w, EXIT_FAILED);
+    } else if (streq(w->options->action, "destroy") && is_destroyed(i)) {
+        on_gone(w); /* a zone's stays known */
     } else if (!streq(w->options->action, "destroy")) {
         say_success(w, i);
         finish(w, EXIT_OK);

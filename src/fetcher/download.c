@@ -56,6 +56,7 @@ static void end_try(struct download *d)
 {
     lookup_cancel(TAKE_PTR(d->lookup));
     http_request_cancel(TAKE_PTR(d->request));
+    download_zone_stop(d);
     d->pause = sd_event_source_disable_unref(d->pause);
     d->paused = false;
 }
@@ -293,6 +294,7 @@ static void on_sink_change(void *userdata)
             download_say(d, "verifying");
         }
         download_http_room(d);
+        download_zone_room(d);
         download_progress(d);
     }
 }
@@ -365,6 +367,8 @@ void download_transfer(struct download *d)
     }
     if (d->repository->kind == REPOSITORY_FILE)
         download_start_file(d);
+    else if (d->repository->kind == REPOSITORY_ZONE)
+        download_start_zone(d);
     else
         download_start_http(d);
 }

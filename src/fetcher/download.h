@@ -45,6 +45,7 @@ struct download {
     struct sink *sink;
     struct lookup *lookup;
     struct http_request *request;
+    struct zone_transfer *zone;
     sd_event_source *pause;
     struct facts facts;   /* of what the sink has */
     uint64_t total;       /* 0: not known yet */
@@ -84,7 +85,7 @@ void download_add_call(struct download *d, struct varlink_call *call);
 const char *download_state_to_string(enum download_state state);
 void download_set_state(struct download *d, enum download_state state);
 
-/* For the parts of a download (download_http.c, download_file.c, download_report.c) */
+/* For the parts of a download (download_http.c, download_file.c, download_zone.c, download_report.c) */
 
 /* Tells everyone; without a message at most ten times a second. */
 void download_say(struct download *d, const char *fmt, ...) _printf_(2, 3);
@@ -111,3 +112,6 @@ void download_start_http(struct download *d);
 void download_start_file(struct download *d);
 /* The sink took bytes. */
 void download_http_room(struct download *d);
+void download_start_zone(struct download *d);
+void download_zone_room(struct download *d);
+void download_zone_stop(struct download *d);

@@ -19,6 +19,7 @@ void settings_load(struct settings *s, const struct config *config)
         .retry_min_usec = config_duration(config, "fetcher", "retry_min"),
         .size_max = (uint64_t)config_number(config, "fetcher", "max_size"),
         .keep_free = (uint64_t)config_number(config, "fetcher", "keep_free"),
+        .zone_port = (uint16_t)config_number(config, "zone", "peer_port"),
     };
 }
 

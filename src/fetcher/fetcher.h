@@ -15,12 +15,19 @@ struct settings {
     unsigned tries_max, parallel;
     uint64_t retry_min_usec;
     uint64_t size_max, keep_free;
+    uint16_t zone_port; /* of zone hosts that are named without one */
 };
+
+struct fetcher_zone;
 
 struct fetcher {
     sd_event *event;
+    const struct tree *tree; /* borrowed */
     struct settings settings;
     struct store store;
+    struct grpc_tls_settings *zone_tls; /* NULL: plaintext */
+    struct fetcher_zone *zones;         /* today's first (zone.c) */
+    sd_event_source *zone_sweep;
     struct http_client *http; /* NULL until something is fetched over the network: libcurl is slow to begin */
 };
 

@@ -4,7 +4,7 @@ libfetcher_a_SOURCES = \
 	src/fetcher/answer.c src/fetcher/answer.h \
 	src/fetcher/backoff.c src/fetcher/backoff.h \
 	src/fetcher/download.c src/fetcher/download.h \
-	src/fetcher/download_file.c src/fetcher/download_http.c src/fetcher/download_report.c \
+	src/fetcher/download_file.c src/fetcher/download_http.c src/fetcher/download_report.c src/fetcher/download_zone.c \
 	src/fetcher/facts.c src/fetcher/facts.h \
 	src/fetcher/fetcher.c src/fetcher/fetcher.h \
 	src/fetcher/index_cache.c src/fetcher/index_cache.h \
@@ -16,18 +16,19 @@ libfetcher_a_SOURCES = \
 	src/fetcher/repository_file.c src/fetcher/repository_http.c \
 	src/fetcher/sink.c src/fetcher/sink.h src/fetcher/sink_internal.h src/fetcher/sink_thread.c \
 	src/fetcher/store.c src/fetcher/store.h \
-	src/fetcher/verify.c
+	src/fetcher/verify.c \
+	src/fetcher/zone.c src/fetcher/zone.h
 libfetcher_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 
 pkglibexec_PROGRAMS += fetcher
 fetcher_SOURCES = src/fetcher/main.c
-fetcher_LDADD = libfetcher.a $(BASE_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+fetcher_LDADD = libfetcher.a $(BASE_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_fetcher tests/unit/test_sink
 TESTS += tests/unit/test_fetcher tests/unit/test_sink
 tests_unit_test_fetcher_SOURCES = tests/unit/test_fetcher.c
-tests_unit_test_fetcher_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+tests_unit_test_fetcher_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
 tests_unit_test_sink_SOURCES = tests/unit/test_sink.c
-tests_unit_test_sink_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) -lpthread
+tests_unit_test_sink_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
 endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
 
 struct lookup {
@@ -11,6 +12,7 @@ struct lookup {
     struct package_reference *exactly;
     struct repository *list, *at;
     struct repository_wait *wait;
+    struct zone_search *search;
     lookup_found_t on_found;
     void *userdata;
 };
@@ -88,21 +90,46 @@ static bool found_in(struct lookup *l, const struct package_index *index)
     return true;
 }
 
+static void ask(struct lookup *l);
+
+static void ask_next(struct lookup *l)
+{
+    l->at = l->at->next;
+    if (l->at)
+        ask(l);
+    else
+        not_found(l);
+}
+
 static void on_loaded(const struct package_index *index, const struct error *e, void *userdata)
 {
     struct lookup *l = userdata;
     l->wait = NULL;
-    if (!index) {
+    if (!index)
         finish(l, NULL, e);
+    else if (!found_in(l, index))
+        ask_next(l);
+}
+
+static void on_zone_found(const struct package_reference *package, const struct error *e, void *userdata)
+{
+    struct lookup *l = userdata;
+    l->search = NULL;
+    if (package || e)
+        finish(l, package, e);
+    else
+        ask_next(l);
+}
+
+static void ask(struct lookup *l)
+{
+    if (l->at->kind != REPOSITORY_ZONE) {
+        l->wait = repository_load(l->at, on_loaded, l);
         return;
     }
-    if (found_in(l, index))
-        return;
-    l->at = l->at->next;
-    if (l->at)
-        l->wait = repository_load(l->at, on_loaded, l);
-    else
-        not_found(l);
+    const struct lookup_for what = {
+        .name = l->name, .os = l->os, .arch = l->arch, .version = l->version, .exactly = l->exactly};
+    l->search = zone_search_start(l->at->fetcher, &what, on_zone_found, l);
 }
 
 struct lookup *lookup_start(struct repository *list, const struct lookup_for *what, lookup_found_t on_found,
@@ -121,7 +148,7 @@ struct lookup *lookup_start(struct repository *list, const struct lookup_for *wh
         l->exactly = xcalloc(1, sizeof *l->exactly);
         schema_copy(&package_reference_schema, what->exactly, l->exactly);
     }
-    l->wait = repository_load(list, on_loaded, l);
+    ask(l);
     return l;
 }
 
@@ -130,5 +157,6 @@ void lookup_cancel(struct lookup *l)
     if (!l)
         return;
     repository_wait_cancel(l->wait);
+    zone_search_cancel(l->search);
     lookup_free(l);
 }

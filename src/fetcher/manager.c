@@ -4,9 +4,11 @@
 #include <errno.h>
 
 #include "fetcher/index_cache.h"
+#include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"
+#include "lib/zone/tls.h"
 
 #include "config.h"
 
@@ -173,10 +175,13 @@ int manager_new(sd_event *event, const struct tree *tree, const struct config *c
 {
     struct manager *m = xcalloc(1, sizeof *m);
     m->fetcher.event = sd_event_ref(event);
+    m->fetcher.tree = tree;
     m->fetcher.store = (struct store)STORE_INIT;
     settings_load(&m->fetcher.settings, config);
     int r = repositories_parse(&m->fetcher, config_string(config, "fetcher", "repositories"),
-                               &m->repositories, e);
+                               config_bool(config, "zone", "enable"), &m->repositories, e);
+    if (r >= 0 && config_bool(config, "zone", "enable"))
+        r = zone_tls_load(config, false, &m->fetcher.zone_tls, e);
     if (r >= 0)
         r = store_open(&m->fetcher.store, tree, e);
     if (r >= 0) {
@@ -209,6 +214,8 @@ void manager_free(struct manager *m)
         download_free(d);
     }
     repositories_free(m->repositories);
+    fetcher_zone_free(&m->fetcher);
+    grpc_tls_settings_free(m->fetcher.zone_tls);
     http_client_free(m->fetcher.http);
     store_close(&m->fetcher.store);
     sd_event_source_disable_unref(m->schedule);

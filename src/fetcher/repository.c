@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"
 
@@ -106,6 +107,13 @@ static int parse_url(struct fetcher *fetcher, const char *url, struct repository
             return error_refuse(
                 e, EINVAL,
                 "[fetcher] repositories: '%s' has a character that a repository's URL may not have", r->name);
+    if (streq(url, "zone")) {
+        free(r->name);
+        r->name = xstrdup(ZONE_NAME);
+        r->kind = REPOSITORY_ZONE;
+        *ret = TAKE_PTR(r);
+        return 0;
+    }
     int x = -EINVAL;
     if (strncasecmp(url, "file://", 7) == 0)
         x = parse_file(r, url + 7, e);
@@ -114,7 +122,8 @@ static int parse_url(struct fetcher *fetcher, const char *url, struct repository
     else if (strncasecmp(url, "https://", 8) == 0)
         x = parse_http(r, url, url + 8, e);
     else
-        error_refuse(e, EINVAL, "[fetcher] repositories: '%s' is none of file:///…, http://… and https://…",
+        error_refuse(e, EINVAL,
+                     "[fetcher] repositories: '%s' is none of file:///…, http://…, https://… and zone",
                      r->name);
     if (x < 0)
         return x;
@@ -127,7 +136,8 @@ static int parse_url(struct fetcher *fetcher, const char *url, struct repository
     return 0;
 }
 
-int repositories_parse(struct fetcher *fetcher, const char *urls, struct repository **ret, struct error *e)
+int repositories_parse(struct fetcher *fetcher, const char *urls, bool with_zone, struct repository **ret,
+                       struct error *e)
 {
     _cleanup_free_ char *copy = xstrdup(urls);
     struct repository *list = NULL, **last = &list;
@@ -146,6 +156,8 @@ int repositories_parse(struct fetcher *fetcher, const char *urls, struct reposit
         *last = one;
         last = &one->next;
     }
+    if (with_zone && !repositories_find(list, ZONE_NAME))
+        parse_url(fetcher, "zone", last, e);
     *ret = list;
     return 0;
 }

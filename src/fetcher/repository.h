@@ -3,6 +3,7 @@
  *   file:///directory     index.json there, or else the headers of the packages in it
  *   http(s)://…/          index.json there; asked for with what we know of the last one, so that it comes again only when
  *                         it has changed
+ *   zone                  the zone that the machine belongs to, which has no index: it is searched (zone.h)
  *
  * Loads that are asked for while one is under way share it. An index is only ever used when the repository was asked just
  * now: no answer is made from an old one. */
@@ -12,7 +13,7 @@
 #include "fetcher/job.h"
 #include "lib/package/index.h"
 
-enum repository_kind { REPOSITORY_FILE, REPOSITORY_HTTP };
+enum repository_kind { REPOSITORY_FILE, REPOSITORY_HTTP, REPOSITORY_ZONE };
 
 struct repository {
     struct fetcher *fetcher;
@@ -43,8 +44,10 @@ struct repository_wait;
 /* The index is borrowed for the call; NULL with 'e' when it could not be had. */
 typedef void (*repository_loaded_t)(const struct package_index *index, const struct error *e, void *userdata);
 
-/* Parses the configured URLs, separated by white space, into a list; refused naming the bad one. */
-int repositories_parse(struct fetcher *fetcher, const char *urls, struct repository **ret, struct error *e);
+/* Parses the configured URLs, separated by white space, into a list; refused naming the bad one. 'with_zone' adds the zone behind
+ * them, where it is not among them. */
+int repositories_parse(struct fetcher *fetcher, const char *urls, bool with_zone, struct repository **ret,
+                       struct error *e);
 void repositories_free(struct repository *list);
 struct repository *repositories_find(struct repository *list, const char *name);
 

@@ -20,6 +20,7 @@
 #include "config.h"
 #include "hostletd/logs.h"
 #include "hostletd/manager.h"
+#include "hostletd/methods.h"
 #include "hostletd/setup.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
@@ -156,6 +157,8 @@ static int prepare(struct manager *m, const struct arguments *a, struct topology
     if (r >= 0)
         r = topology_load(&m->tree, topology, e);
     if (r >= 0)
+        r = methods_check(topology, e);
+    if (r >= 0)
         r = setup_find_group(&m->group, e);
     if (r < 0 || a->mode == MODE_CHECK)
         return r;
@@ -175,6 +178,9 @@ static int boot_and_loop(struct manager *m, struct topology *topology, struct er
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return error_os(e, errno, "cannot adopt the orphans of services");
     r = sd_event_default(&m->event);
+    /* Where systemd wants signs of life (WATCHDOG_USEC), the loop itself gives them: only one that turns does. */
+    if (r >= 0)
+        r = sd_event_set_watchdog(m->event, true);
     if (r < 0)
         return error_os(e, -r, "cannot make the event loop");
     r = logs_open(m->event, e);

@@ -167,8 +167,9 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 {
     (void)source, (void)si;
     struct manager *m = userdata;
+    struct error e = ERROR_INIT;
     if (!m->ending)
-        manager_reload(m);
+        manager_reload(m, &e);
     return 0;
 }
 

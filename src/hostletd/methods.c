@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hostletd/reload.h"
 #include "hostletd/service.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -196,9 +197,21 @@ static int on_restart(struct varlink_call *call, const void *in, void *userdata,
     return 0;
 }
 
-static const struct varlink_handlers handlers[] = {{"List", on_list},   {"Start", on_start},
-                                                   {"Stop", on_stop},   {"Restart", on_restart},
-                                                   {"Watch", on_watch}, {NULL, NULL}};
+static int on_reload(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    struct manager *m = userdata;
+    if (m->ending)
+        return error_retry(e, ESHUTDOWN, "the tree is stopping");
+    int r = manager_reload(m, e);
+    if (r >= 0)
+        varlink_reply(call, NULL);
+    return r;
+}
+
+static const struct varlink_handlers handlers[] = {
+    {"List", on_list},   {"Start", on_start},   {"Stop", on_stop}, {"Restart", on_restart},
+    {"Watch", on_watch}, {"Reload", on_reload}, {NULL, NULL}};
 
 void methods_state_changed(struct service *s)
 {
@@ -240,11 +253,43 @@ void methods_service_gone(struct service *s)
     }
 }
 
-/* Restarting a process of the tree is the administrator's. */
+/* Restarting a process of the tree is the administrator's. A service may look, as far as its service.conf says. */
+static bool method_allowed(uid_t uid, const char *method, void *userdata)
+{
+    const struct manager *m = userdata;
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->conf->uid == uid && service_conf_may_ask_supervisor(m->services[i]->conf, method))
+            return true;
+    return false;
+}
+
 static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
 {
-    (void)gid, (void)pid, (void)userdata;
-    return uid == 0;
+    (void)gid, (void)pid;
+    const struct manager *m = userdata;
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->conf->uid == uid && m->services[i]->conf->n_supervisor > 0)
+            return true;
+    return false;
+}
+
+int methods_check(const struct topology *topology, struct error *e)
+{
+    for (size_t i = 0; i < topology->n_services; i++) {
+        const struct service_conf *c = topology->services[i];
+        for (size_t k = 0; k < c->n_supervisor; k++) {
+            const struct varlink_method *m = varlink_find_method(&supervisor_interface, c->supervisor[k]);
+            if (!m || (m->flags & VARLINK_CHANGES))
+                return error_refuse(e, EINVAL,
+                                    "%s/service.conf: supervisor: %s has no method '%s' that changes nothing",
+                                    c->directory, supervisor_interface.name, c->supervisor[k]);
+        }
+    }
+    return 0;
 }
 
 int methods_serve(struct manager *m, struct error *e)
@@ -252,7 +297,8 @@ int methods_serve(struct manager *m, struct error *e)
     struct varlink_server_options options = {.interface = &supervisor_interface,
                                              .handlers = handlers,
                                              .userdata = m,
-                                             .peer_allowed = peer_allowed};
+                                             .peer_allowed = peer_allowed,
+                                             .method_allowed = method_allowed};
     _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
     m->supervisor_fd = unix_listen(path, 0660, m->group, e);
     if (m->supervisor_fd < 0)

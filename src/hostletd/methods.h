@@ -5,6 +5,9 @@
 
 struct service;
 
+/* Whether the services' rights on this interface ('supervisor' in service.conf) are such that it has. */
+int methods_check(const struct topology *topology, struct error *e);
+
 int methods_serve(struct manager *m, struct error *e);
 void methods_done(struct manager *m);
 

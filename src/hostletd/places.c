@@ -15,6 +15,8 @@ const struct place places[] = {
     {"hostlet/unpacker", BASE_VAR, "unpacker", 0700, 0},
     {"hostlet/provisioner", BASE_VAR, "provisioner", 0700, 0},
     {"hostlet/quota-keeper", BASE_VAR, "quota-keeper", 0700, 0},
+    {"hostlet/rpc-gateway", BASE_VAR, "rpc-gateway", 0700, 0},
+    {"hostlet/zone", BASE_VAR, "rpc-gateway", 02750, PLACE_GROUP_FETCHER},
     {"ipk", BASE_VAR, "fetcher", 0755, PLACE_FOR_ALL},
     {"ipk_install", BASE_VAR, "unpacker", 0755, PLACE_FOR_ALL},
     {"", BASE_APPS, NULL, 0755, PLACE_BASE | PLACE_ADMINS},

@@ -13,7 +13,8 @@ enum {
     PLACE_GROUP_HOSTLET = 4,   /* belongs to group hostlet */
     PLACE_GROUP_MAY_WRITE = 8, /* where the administrator wants a group of his to write */
     PLACE_ADMINS = 32,         /* may be a place of many uses: refused where it is unsafe, not mended */
-    PLACE_FOR_ALL = 16,        /* every service user must be able to enter it */
+    PLACE_GROUP_FETCHER = 64, /* belongs to the group of the fetcher, which reads what the owner puts there */
+    PLACE_FOR_ALL = 16,       /* every service user must be able to enter it */
 };
 
 struct place {

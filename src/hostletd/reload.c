@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
+#include "hostletd/methods.h"
 #include "hostletd/service.h"
 #include "hostletd/setup.h"
 #include "lib/basic/cleanup.h"
@@ -39,6 +40,8 @@ static int read_fresh(const struct manager *m, struct fresh *f, struct error *e)
         r = config_load(&f->tree, &f->config, e);
     if (r >= 0)
         r = topology_load(&f->tree, &f->topology, e);
+    if (r >= 0)
+        r = methods_check(&f->topology, e);
     if (r >= 0)
         r = setup_directories(&f->tree, &f->topology, m->group, e);
     if (r >= 0)
@@ -127,13 +130,15 @@ static void apply(struct manager *m, struct fresh *f)
              seen[RELOAD_KEEP]);
 }
 
-void manager_reload(struct manager *m)
+int manager_reload(struct manager *m, struct error *e)
 {
     struct fresh fresh = {.config = NULL};
-    struct error e = ERROR_INIT;
+    /* systemd compares the time with that of its own request: an answer to an earlier one does not count. */
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_monotonic_usec());
-    if (read_fresh(m, &fresh, &e) < 0) {
-        log_error("the configuration is not taken, and nothing changes: %s", e.message);
+    int r = read_fresh(m, &fresh, e);
+    if (r < 0) {
+        error_prefix(e, "the configuration is not taken, and nothing changes");
+        log_error("%s", e->message);
     } else {
         enum log_level level = LOG_LEVEL_INFO;
         apply(m, &fresh);
@@ -142,4 +147,5 @@ void manager_reload(struct manager *m)
     }
     fresh_done(&fresh);
     sd_notify(0, "READY=1");
+    return r;
 }

@@ -74,6 +74,9 @@ static int make_place(const char *path, const struct place *place, uid_t uid, gi
         return mend(fd, path, place, uid, gid, e);
     if (fchown(fd, uid, gid) < 0)
         return error_os(e, errno, "cannot change the owner of '%s'", path);
+    /* mkdir takes no set-group-id bit. */
+    if (place->mode > 0777 && fchmod(fd, place->mode) < 0)
+        return error_os(e, errno, "cannot change the mode of '%s'", path);
     return 0;
 }
 
@@ -84,7 +87,12 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
         if ((p->service && !owner) || (p->flags & PLACE_PREFIX_ONLY && !tree->prefix))
             continue;
         _cleanup_free_ char *path = place_path(tree, p);
-        gid_t gid = p->flags & PLACE_GROUP_HOSTLET ? group : owner ? owner->gid : (gid_t)-1;
+        const struct service_conf *reader =
+            p->flags & PLACE_GROUP_FETCHER ? topology_find(topology, "fetcher") : NULL;
+        gid_t gid = p->flags & PLACE_GROUP_HOSTLET ? group
+                    : reader                       ? reader->gid
+                    : owner                        ? owner->gid
+                                                   : (gid_t)-1;
         int r = make_place(path, p, owner ? owner->uid : 0, gid, e);
         if (r < 0)
             return r;
@@ -92,24 +100,14 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
     return 0;
 }
 
-/* Version 4, RFC 9562: 122 random bits. */
-static char *make_uuid(void)
-{
-    uint8_t bytes[16];
-    char hex[33];
-    random_bytes(bytes, sizeof bytes);
-    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    bytes_to_hex(bytes, sizeof bytes, hex);
-    return xasprintf("%.8s-%.4s-%.4s-%.4s-%.12s\n", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-}
-
 int setup_tree_id(const struct tree *tree, struct error *e)
 {
     _cleanup_free_ char *path = tree_state(tree, "tree.id"), *uuid = NULL, *id = NULL;
     if (access(path, F_OK) == 0)
         return tree_read_id(tree, &id, e);
-    uuid = make_uuid();
+    char fresh[UUID_SIZE];
+    random_uuid(fresh);
+    uuid = xasprintf("%s\n", fresh);
     return replace_file(path, uuid, strlen(uuid), 0644, e);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "inagent/plan.h"
+#include "inagent/report.h"
 #include "inagent/run.h"
 #include "inagent/shutdown.h"
 #include "inagent/spec.h"
@@ -31,6 +32,7 @@ struct daemon {
     struct plan plan;
     struct watch watch;
     struct shutdown shutdown;
+    struct report report;
     int signals;
 };
 
@@ -73,8 +75,15 @@ static int load(struct daemon *d, struct spec *ret, struct error *e)
 {
     _cleanup_free_ char *path = xasprintf("%s/" SPEC_NAME, d->watch.path), *data = NULL;
     size_t size;
+    struct envelope envelope = {.known = false};
     int r = read_file_at(AT_FDCWD, path, SPEC_MAX, &data, &size, e);
-    return r < 0 ? r : spec_parse(data, size, &d->environment->identity, ret, e);
+    if (r >= 0) {
+        spec_envelope(data, size, &envelope);
+        r = spec_parse(data, size, &d->environment->identity, ret, e);
+    }
+    report_loaded(&d->report, &envelope, r < 0 ? e->message : NULL);
+    envelope_clear(&envelope);
+    return r;
 }
 
 /* Takes a new specification, if there is one. A bad one changes nothing. */
@@ -170,9 +179,13 @@ static void wait_for_events(struct daemon *d)
 {
     uint64_t wakeup =
         d->shutdown.phase == SHUTDOWN_NOT ? plan_wakeup(&d->plan) : shutdown_wakeup(&d->shutdown);
+    uint64_t report = report_wakeup(&d->report);
+    wakeup = report < wakeup ? report : wakeup;
     uint64_t now = now_monotonic_usec(), wait = wakeup > now ? wakeup - now : 0;
     struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
-    struct pollfd fds[] = {{.fd = d->signals, .events = POLLIN}, {.fd = d->watch.inotify, .events = POLLIN}};
+    struct pollfd fds[] = {
+        {.fd = d->signals, .events = POLLIN}, {.fd = d->watch.inotify, .events = POLLIN}, {.fd = -1}};
+    fds[2].fd = report_fd(&d->report, &fds[2].events);
     if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR)
         fatal(EXIT_FAILED, "cannot wait for events: %s", strerrordesc_np(errno));
 }
@@ -186,6 +199,7 @@ static void loop(struct daemon *d)
         watch_drain(&d->watch);
         reload(d, now);
         start_tasks(d, now);
+        report_round(&d->report, &d->plan, now);
         shutdown_tick(&d->shutdown, now);
         /* With no child at all there is no SIGCHLD to wait for. */
         if (d->shutdown.phase == SHUTDOWN_WAITING)
@@ -197,8 +211,10 @@ static void loop(struct daemon *d)
 
 int daemon_run(const struct environment *environment, const char *home, uint64_t begun)
 {
-    struct daemon d = {.environment = environment, .home = home, .watch = WATCH_INIT, .signals = -1};
+    struct daemon d = {
+        .environment = environment, .home = home, .watch = WATCH_INIT, .report = REPORT_INIT, .signals = -1};
     d.plan.probation_end = begun + environment->probation_usec;
+    d.report.replica_id = environment->identity.replica_id;
     sigset_t signals;
     daemon_signals(&signals);
     d.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -213,6 +229,7 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
         log_error("spec_load failed: '%s': %s; waiting for it", path, strerrordesc_np(errno));
     loop(&d);
     watch_end(&d.watch);
+    report_end(&d.report);
     plan_clear(&d.plan);
     close_fd(d.signals);
     return d.shutdown.exit_code;

@@ -5,7 +5,10 @@ INAGENT = inagent-linux-$(HOSTLET_ARCH)
 # What knows neither processes nor the container: compiled a second time, by the host's compiler, for the unit tests.
 INAGENT_PURE = \
 	src/inagent/plan.c src/inagent/plan.h \
+	src/inagent/post.c src/inagent/post.h \
+	src/inagent/report.c src/inagent/report.h \
 	src/inagent/spec.c src/inagent/spec.h \
+	src/inagent/stages.c src/inagent/stages.h \
 	src/inagent/template.c src/inagent/template.h \
 	src/inagent/users.c src/inagent/users.h \
 	src/inagent/variables.c src/inagent/variables.h

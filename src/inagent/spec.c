@@ -228,3 +228,30 @@ void spec_clear(struct spec *spec)
     free(spec->instance);
     *spec = (struct spec){0};
 }
+
+static char *text_member(json_t *object, const char *name)
+{
+    return xstrdup(json_string_value(json_object_get(object, name)) ?: "");
+}
+
+void spec_envelope(const char *data, size_t size, struct envelope *ret)
+{
+    _cleanup_json_ json_t *root = json_loadb(data, size, JSON_DECODE_INT_AS_REAL, NULL);
+    json_t *app = json_object_get(root, "app"), *endpoint = json_object_get(root, "hostlet_endpoint");
+    const char *instance = json_string_value(json_object_get(json_object_get(app, "meta"), "name"));
+    *ret = (struct envelope){.known = instance && *instance};
+    if (!ret->known)
+        return;
+    ret->instance = xstrdup(instance);
+    ret->url = text_member(endpoint, "url");
+    ret->secret = text_member(endpoint, "secret_key");
+    ret->revision = json_number_value(json_object_get(json_object_get(app, "deploy"), "revision"));
+}
+
+void envelope_clear(struct envelope *envelope)
+{
+    free(envelope->instance);
+    free(envelope->url);
+    free(envelope->secret);
+    *envelope = (struct envelope){.known = false};
+}

@@ -23,3 +23,14 @@ int spec_parse(const char *data, size_t size, const struct identity *identity, s
                struct error *e);
 
 void spec_clear(struct spec *spec);
+
+/* What is needed to report on a specification, be it one that can be used or not. */
+struct envelope {
+    bool known;                    /* false: nothing else is set */
+    char *instance, *url, *secret; /* "" where not given */
+    double revision;
+};
+
+/* Not known is what is no JSON object with an application of some name. The caller clears it. */
+void spec_envelope(const char *data, size_t size, struct envelope *ret);
+void envelope_clear(struct envelope *envelope);

@@ -24,15 +24,20 @@ libhostlet_a_SOURCES = \
 	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
 	src/lib/api/app.c src/lib/api/app.h src/lib/api/driver.c src/lib/api/driver.h \
+	src/lib/api/gateway.c src/lib/api/gateway.h \
 	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
 	src/lib/api/workers.c src/lib/api/workers.h
-libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS)
+libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS) \
+	-I$(top_builddir)/src/lib $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
 
 include src/lib/package/local.mk
 include src/lib/http/local.mk
+include src/lib/inapi/local.mk
+include src/lib/grpc/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
 include src/lib/logs/local.mk
+include src/lib/zone/local.mk
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_filter

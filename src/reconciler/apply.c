@@ -12,23 +12,6 @@ void apply_out_done(struct reconciler_apply_out *out)
     schema_done(varlink_find_method(&reconciler_interface, "Apply")->out, out);
 }
 
-static void set_manifest(struct record_revision *revision, const struct app_manifest *manifest)
-{
-    if (revision->manifest)
-        schema_free(&app_manifest_schema, revision->manifest);
-    revision->manifest = xcalloc(1, sizeof *revision->manifest);
-    schema_copy(&app_manifest_schema, manifest, revision->manifest);
-}
-
-static void add_revision(struct record *record, int64_t number, const struct app_manifest *manifest)
-{
-    struct record_revision *revision =
-        schema_append(&record->revisions, &record->n_revisions, sizeof *revision);
-    revision->revision = number;
-    set_manifest(revision, manifest);
-    record->revision = number;
-}
-
 /* The record's replicas follow the manifest: new ones come, absent ones are marked to go, each gets its ports. */
 static int update_replicas(struct manager *m, struct record *record, const struct app_manifest *manifest,
                            bool changed, struct error *e)
@@ -61,9 +44,9 @@ static int make_record(struct manager *m, const struct instance *instance,
         same = app_same_revision(target->manifest, manifest);
         bool files = same && !schema_equal(&app_manifest_schema, target->manifest, manifest);
         if (same)
-            set_manifest(target, manifest);
+            record_set_manifest(target, manifest);
         else
-            add_revision(record, record->revision + 1, manifest);
+            record_add_revision(record, record->revision + 1, manifest);
         for (size_t i = 0; i < record->n_replicas; i++) {
             record->replicas[i]->update_files |= files;
             record->replicas[i]->failed_revision = 0;
@@ -72,10 +55,10 @@ static int make_record(struct manager *m, const struct instance *instance,
                 set_string(&record->replicas[i]->failure, NULL);
         }
     } else {
-        record->format = RECORD_FORMAT;
+        record->format = RECORD_FORMAT_LOCAL;
         record->name = xstrdup(name);
         record->origin = xstrdup("local");
-        add_revision(record, 1, manifest);
+        record_add_revision(record, 1, manifest);
     }
     set_string(&record->action, action && *action ? action : "start");
     int r = update_replicas(m, record, manifest, !same, e);
@@ -87,6 +70,14 @@ static int make_record(struct manager *m, const struct instance *instance,
     return 0;
 }
 
+void instance_add_replicas(struct instance *instance)
+{
+    const struct record *record = instance->record;
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (!instance_find_replica(instance, record->replicas[i]->id))
+            instance_add_replica(instance, record->replicas[i])->observed = false;
+}
+
 /* Puts the new record in the place of the old one: replicas point into it. */
 static void exchange_record(struct instance *instance, struct record *record)
 {
@@ -94,13 +85,11 @@ static void exchange_record(struct instance *instance, struct record *record)
     instance->record = record;
     for (size_t i = 0; i < instance->n_replicas; i++)
         instance->replicas[i]->record = record_find_replica(record, instance->replicas[i]->record->id);
-    for (size_t i = 0; i < record->n_replicas; i++)
-        if (!instance_find_replica(instance, record->replicas[i]->id))
-            instance_add_replica(instance, record->replicas[i])->observed = false;
+    instance_add_replicas(instance);
     schema_free(&record_schema, old);
 }
 
-static int save_new(struct manager *m, struct instance **instance, struct record *record, struct error *e)
+int apply_record(struct manager *m, struct instance **instance, struct record *record, struct error *e)
 {
     struct instance probe = {.manager = m, .record = record};
     int r = store_save(&probe, e);
@@ -115,7 +104,7 @@ static int save_new(struct manager *m, struct instance **instance, struct record
     return 0;
 }
 
-static void begin(struct instance *instance)
+void apply_begin(struct instance *instance)
 {
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
@@ -130,7 +119,7 @@ static void begin(struct instance *instance)
         crash_forget(r);
         if (!r->record->failure)
             set_string(&r->message, NULL);
-        if (replica_want(r) == WANT_RUN)
+        if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
             stage_set(r, "host_recv", "success", NULL);
     }
     prepare_forget_failure(instance, instance->record->revision);
@@ -146,48 +135,65 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
         return 0;
     int r = make_record(m, instance, manifest, &record, e);
     if (r >= 0)
-        r = save_new(m, &instance, record, e);
+        r = apply_record(m, &instance, record, e);
     if (r < 0)
         return r;
     out->revision = instance->record->revision;
     log_notice("instance %s: revision %lld is wanted, action %s", instance->record->name,
                (long long)instance->record->revision, instance->record->action);
-    begin(instance);
+    apply_begin(instance);
     return 0;
+}
+
+/* Whether something of it failed, so that the same order means: try again. */
+static bool has_failed(struct instance *instance)
+{
+    const struct prepare *p = prepare_find(instance, instance->record->revision);
+    bool failed = p && p->failure;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *r = instance->replicas[i];
+        failed |= r->record->failure || r->attempt > 0 || crash_looping(r) || r->last == STEP_CONFLICT;
+    }
+    return failed;
 }
 
 int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
                  struct error *e)
 {
     struct record *record = instance->record;
-    _cleanup_free_ char *subject = xasprintf("instance %s", record->name), *before = xstrdup(record->action);
-    bool purged = record->purge, failed = false;
+    bool zone = record_is_zone(record), purged = record->purge;
+    char **wanted = zone ? &record->hold_action : &record->action;
+    _cleanup_free_ char *subject = xasprintf("instance %s", record->name),
+                        *before = xstrdup(instance_action(instance)), *kept = xstrdup_null(*wanted);
     out->name = xstrdup(record->name);
-    out->revision = record->revision;
-    if (streq(record->action, "destroy") && !streq(action, "destroy"))
+    out->revision = instance_revision(instance);
+    if (zone && !record->hold)
+        return error_refuse(
+            e, EPERM,
+            "instance %s belongs to the zone, which says what becomes of it; 'hostletctl hold %s' lets you "
+            "start and stop it here",
+            record->name, record->name);
+    if (zone && streq(record->action, "none"))
+        return error_refuse(e, EINVAL, "instance %s has had no order yet that could be followed: %s",
+                            record->name, record->problem ?: "");
+    if (!zone && streq(before, "destroy") && !streq(action, "destroy"))
         return error_refuse(e, EBUSY, "instance %s is being destroyed", record->name);
-    for (size_t i = 0; i < instance->n_replicas; i++) {
-        struct replica *r = instance->replicas[i];
-        failed |= r->record->failure || r->attempt > 0 || crash_looping(r) || r->last == STEP_CONFLICT;
-    }
-    const struct prepare *p = prepare_find(instance, record->revision);
-    failed |= p && p->failure;
-    bool again = streq(action, "start") && failed;
+    bool again = streq(action, "start") && has_failed(instance);
     if (streq(before, action) && !again && purged == purge)
         return 0;
     add_change(out, subject, again && streq(before, action) ? "retry" : action, NULL);
-    set_string(&record->action, action);
+    set_string(wanted, action);
     record->purge = purge;
     for (size_t i = 0; again && i < instance->n_replicas; i++)
         if (!instance->replicas[i]->record->rolling_back)
             replica_forget_failure(instance->replicas[i]);
     int r = store_save(instance, e);
     if (r < 0) {
-        set_string(&record->action, before);
+        set_string(wanted, kept);
         record->purge = purged;
         return r;
     }
     log_notice("instance %s: action %s is wanted", record->name, action);
-    begin(instance);
+    apply_begin(instance);
     return 0;
 }

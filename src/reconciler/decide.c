@@ -152,6 +152,8 @@ static enum step decide_switch(const struct decision_input *in)
 
 enum step decide(const struct decision_input *in)
 {
+    if (in->want == WANT_NOTHING)
+        return STEP_SETTLED;
     if (in->want == WANT_GONE)
         return decide_gone(in);
     if ((exists(in->current) && !in->current->ours) || (exists(in->old) && !in->old->ours))

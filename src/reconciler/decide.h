@@ -6,7 +6,7 @@
 
 #include "lib/api/driver.h"
 
-enum want { WANT_RUN, WANT_STOP, WANT_GONE };
+enum want { WANT_RUN, WANT_STOP, WANT_GONE, WANT_NOTHING /* as it is, whatever it is */ };
 
 enum step {
     STEP_SETTLED,   /* as wanted */

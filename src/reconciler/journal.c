@@ -45,7 +45,7 @@ void journal_commit(struct replica *r)
     set_string(&r->message, NULL);
     if (r->record->applied_revision == r->instance->record->revision)
         set_applied_ports(r->record);
-    stage_set(r, "container_running", "success", NULL);
+    stages_proven(r);
     if (store_save(r->instance, &e) < 0) {
         log_warning("%s", e.message);
         store_save_soon(r->instance);
@@ -85,6 +85,21 @@ void journal_fail(struct replica *r, const struct driver_tail_out *tail)
         reason = longer;
     }
     journal_begin_undo(r, reason, "container_running");
+}
+
+void journal_gone(struct replica *r)
+{
+    struct record_replica *record = r->record;
+    if (!record->applied_revision && !record->rolling_back && !record->failure && !record->quota)
+        return;
+    record->applied_revision = record->failed_revision = record->rolling_back = record->attempt = 0;
+    record->update_files = false;
+    r->quota_set = r->provisioned = false;
+    set_string(&record->failure, NULL);
+    set_string(&record->quota, NULL);
+    set_string(&r->message, NULL);
+    store_save_soon(r->instance);
+    instance_kick_soon(r->instance); /* its packages are let go when the last one is gone */
 }
 
 void journal_undone(struct replica *r)

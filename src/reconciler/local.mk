@@ -1,5 +1,6 @@
 pkglibexec_PROGRAMS += reconciler
 reconciler_SOURCES = \
+	src/reconciler/agent.c src/reconciler/facts.c src/reconciler/secret.c src/reconciler/zone.c src/reconciler/zone_order.c \
 	src/reconciler/apply.c src/reconciler/crash.c src/reconciler/decide.c src/reconciler/decide.h \
 	src/reconciler/journal.c src/reconciler/main.c src/reconciler/manager.c src/reconciler/manager.h src/reconciler/methods.c \
 	src/reconciler/observe.c src/reconciler/plan.c src/reconciler/ports.c src/reconciler/ports.h \

@@ -9,6 +9,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
@@ -109,6 +110,8 @@ void manager_forget(struct instance *instance)
             *at = instance->next;
             break;
         }
+    if (failpoint("forget.before") < 0)
+        log_notice("failpoint: instance %s is forgotten all the same", instance->record->name);
     store_remove(instance);
     instance_free(instance);
 }
@@ -126,10 +129,10 @@ bool has_data(const struct record_revision *revision)
 
 enum want replica_want(const struct replica *replica)
 {
-    const struct record *record = replica->instance->record;
-    if (streq(record->action, "destroy") || replica->record->removing)
+    const char *action = replica_action(replica);
+    if (streq(action, "destroy"))
         return WANT_GONE;
-    return streq(record->action, "stop") ? WANT_STOP : WANT_RUN;
+    return streq(action, "stop") ? WANT_STOP : streq(action, "none") ? WANT_NOTHING : WANT_RUN;
 }
 
 struct varlink_request *manager_call(struct manager *m, const char *socket,
@@ -205,6 +208,10 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->quota_socket = tree_socket(&context->tree, "quota-keeper");
     int r = load_host_id(m, e);
     if (r >= 0)
+        r = facts_load(m, e);
+    if (r >= 0)
+        r = secrets_prepare(m, e);
+    if (r >= 0)
         r = store_load(m, e);
     if (r < 0) {
         manager_free(m);
@@ -240,6 +247,8 @@ void manager_free(struct manager *m)
     }
     if (m->info)
         schema_free(&driver_info_schema, m->info);
+    if (m->zone)
+        schema_free(&reconciler_zone_facts_schema, m->zone);
     free(m->runtime_failure);
     free(m->state_dir);
     free(m->driver_socket);

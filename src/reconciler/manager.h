@@ -6,13 +6,16 @@
  *   prepare.c  image and packages     observe.c  events and inspections     crash.c    exits in a row
  *   journal.c  what must be written    stages.c   stages of the contract    store.c    files
  *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown
- *   release.c  revisions let go       quota.c    limits of disk space */
+ *   release.c  revisions let go        zone.c     what the zone wants        zone_order.c  an order of it, into the record
+ *   facts.c    what it says of us      secret.c   the replicas' secrets     agent.c    what agents report
+ *   quota.c    limits of disk space */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "lib/api/driver.h"
 #include "lib/api/reconciler.h"
+#include "lib/app/app.h"
 #include "lib/service/service.h"
 #include "lib/varlink/client.h"
 #include "reconciler/decide.h"
@@ -50,7 +53,6 @@ struct replica {
     bool quota_missing;      /* it could not be set: asked again when quota-keeper has something new */
     int quota_level;         /* enum quota_level, as last told */
     char *quota_lost;        /* why limits that were set are not enforced any more */
-    bool blocked;            /* conflict: only an event or a call goes on */
     uint64_t drift_mended;   /* monotonic µs of the last recreation for drift */
     unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
     uint64_t next_retry;     /* unix milliseconds; 0: none */
@@ -70,8 +72,10 @@ struct instance {
     size_t n_replicas;
     struct prepare **prepares;
     size_t n_prepares;
-    bool dirty; /* the file is older than the record */
-    bool kick;  /* its replicas are to be asked again at the end of this turn of the loop */
+    bool dirty;        /* the file is older than the record */
+    bool kick;         /* its replicas are to be asked again at the end of this turn of the loop */
+    bool letting_go;   /* nothing is left of it but its packages, which are being removed */
+    unsigned removals; /* of those that are under way */
     sd_event_source *save_timer, *changed_source;
     struct instance *next;
 };
@@ -87,7 +91,8 @@ struct manager {
     struct service_context *context;
     sd_event *event;
     char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
-    char *host_id;
+    char *host_id;                      /* our own, made once */
+    struct reconciler_zone_facts *zone; /* NULL: we belong to none */
     struct instance *instances;
     struct watcher *watchers;
     struct varlink_request *watch, *list, *quota_watch, *quota_list;
@@ -96,6 +101,7 @@ struct manager {
     bool subscribed; /* the runtime's events flow and everything was listed */
     char *runtime_failure;
     struct driver_info_out *info; /* of the runtime; NULL: not known yet */
+    uint64_t info_asked;          /* monotonic µs */
 };
 
 extern const char *const reconciler_failpoints[];
@@ -121,6 +127,46 @@ uint64_t backoff_msec(struct manager *m, unsigned attempt);
 void manager_set_info(struct manager *m, const struct driver_info_out *info); /* copies */
 void set_string(char **to, const char *value);
 
+/* zone.c */
+/* What is wanted: the order, or what a hold or the configuration makes of it: start, stop, destroy, none. Borrowed. */
+const char *instance_action(const struct instance *instance);
+const char *replica_action(const struct replica *replica);
+int64_t instance_revision(const struct instance *instance); /* the number that its stages carry */
+const char *instance_host_id(const struct instance *instance);
+char *instance_problem(
+    const struct instance *instance); /* why the zone's order is not followed; the caller frees */
+/* Whether nothing is left of it, and nobody is to hear of it any more. */
+bool instance_is_over(const struct instance *instance);
+/* Whether a replica that is gone is still shown: the zone is to hear of it, until it has it no more. */
+bool replica_stays_known(const struct replica *replica);
+/* A local instance is gone, whose name an order of the zone waited for. Takes 'next', which may be NULL. */
+void zone_take_over(struct manager *m, struct app_instance *next);
+int method_put_zone_state(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+int method_hold(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+int method_release(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+
+/* zone_order.c: 'instance' is NULL for one that is not known yet. The name has been checked, and the facts are there. */
+int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted, bool *changed,
+               struct error *e);
+/* Which replicas of the manifest are this host's: new ones come, others are marked. True when that changed. */
+bool zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id);
+
+int secrets_prepare(struct manager *m, struct error *e);
+/* secret.c: 34 hex digits per container, which survive its destruction. The caller frees. */
+char *replica_secret(
+    const struct replica *replica); /* makes one where there is none; NULL: it cannot be kept now */
+/* Whether it is the replica's; takes the same time for every wrong one, and where there is no such replica (NULL). */
+bool secret_fits(struct manager *m, const struct replica *replica, const char *secret);
+int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+void secret_forget(const struct replica *replica); /* its data was deleted */
+
+/* agent.c */
+int method_agent_report(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+
+/* facts.c */
+int facts_load(struct manager *m, struct error *e);
+int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool *changed, struct error *e);
+
 /* replica.c: asks decide() and goes on; safe to call at any time, from anywhere but decide() itself. */
 void replica_kick(struct replica *replica);
 void instance_kick(struct instance *instance);
@@ -129,6 +175,8 @@ void replica_set_state(struct replica *replica, enum replica_state state);
 void replica_retry_later(struct replica *replica, const struct error *e);
 void replica_forget_failure(struct replica *replica);
 int64_t replica_target_revision(const struct replica *replica);
+/* Whether the current container was made from what is wanted, or nobody knows from what: if it differs, it has drifted. */
+bool replica_made_as_ordered(const struct replica *replica);
 uint64_t replica_probation_msec(const struct replica *replica);
 
 /* steps.c */
@@ -147,6 +195,7 @@ void journal_begin_undo(struct replica *replica, const char *reason, const char 
 void journal_fail(struct replica *replica,
                   const struct driver_tail_out *last_words); /* the container did not stay up */
 void journal_undone(struct replica *replica);
+void journal_gone(struct replica *replica); /* nothing is left of a replica that stays known */
 
 /* spec.c: from a revision to what the workers are asked for. */
 struct port_list {
@@ -155,10 +204,12 @@ struct port_list {
 };
 /* The host ports that a container of this revision has. */
 struct port_list replica_ports(const struct replica *replica, int64_t revision);
+const char *replica_vpc_ipv4(const struct replica *replica,
+                             const struct record_revision *revision); /* or NULL */
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
-char *create_config(
-    const struct driver_create_in *create); /* hash of what a container is made from; caller frees */
+/* Hash of what a container is made from; 'image' may be NULL. The caller frees. */
+char *create_config(const struct driver_create_in *create, const char *image);
 struct app_replica_instance *make_replica_file(const struct replica *replica,
                                                const struct record_revision *revision);
 int64_t stop_timeout_msec(const struct replica *replica);
@@ -175,14 +226,22 @@ void prepare_start(struct instance *instance, int64_t revision);
 /* What was there may have gone: it is looked at again before the next container is made of it. */
 void prepare_redo(struct instance *instance, int64_t revision);
 void prepare_free(struct prepare *p);
+void prepare_drop(struct instance *instance,
+                  int64_t revision); /* it is another one now: from the beginning */
 void prepare_forget_failure(struct instance *instance, int64_t revision);
 
 /* release.c */
+/* Those of the revision that no instance uses any more; it is no part of a record by now. */
+void release_packages(struct manager *m, const struct record_revision *revision);
+/* Nothing is left of the instance: its packages go before its record does, so that whoever is killed, the next life knows of
+ * them. True when they are gone. */
+bool instance_let_go(struct instance *instance);
 void instance_release_revisions(
     struct instance *instance); /* those that no replica uses, and their packages */
 
 /* observe.c */
 void observe_start(struct manager *m);
+void observe_runtime(struct manager *m); /* somebody looks at m->info: asks for it again when it is old */
 void observe_replica(struct replica *replica); /* inspects both slots, then kicks */
 bool replica_drifted(const struct replica *replica, const struct record_revision *revision);
 
@@ -206,7 +265,12 @@ bool crash_looping(const struct replica *replica);
 
 /* stages.c */
 void stage_set(struct replica *replica, const char *name, const char *state, const char *message);
-void stages_begin(struct replica *replica, int64_t revision); /* another revision clears the list */
+/* An order of the zone is in the record: its first stage goes to disk with it. */
+void stages_received(struct record *record);
+bool stage_is_own(const char *name);         /* one of hostlet's, by its name */
+void stages_proven(struct replica *replica); /* its revision runs: whatever led here is over */
+/* Replaces those of the agent. Takes the stages, not the array. */
+void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t n);
 void instance_stage_set(struct instance *instance, const char *name, const char *state, const char *message);
 
 /* store.c */
@@ -220,6 +284,10 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
                    struct error *e);
 int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
                  struct error *e);
+void instance_add_replicas(struct instance *instance); /* those that are in the record alone */
+/* Makes a record the instance's, durably, or a new instance of it. Takes the record, also on failure. */
+int apply_record(struct manager *m, struct instance **instance, struct record *record, struct error *e);
+void apply_begin(struct instance *instance); /* forgets pauses, and looks before acting */
 void apply_out_done(struct reconciler_apply_out *out);
 void add_change(struct reconciler_apply_out *out, const char *subject, const char *action,
                 const char *reason);

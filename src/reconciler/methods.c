@@ -237,7 +237,35 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     return 0;
 }
 
+static int on_info_call(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in, (void)e;
+    struct manager *m = userdata;
+    struct reconciler_info_out out = {.host_id = m->zone ? m->zone->host_id : m->host_id,
+                                      .zone = m->zone,
+                                      .runtime_failure = m->runtime_failure,
+                                      .runtime = m->info};
+    observe_runtime(m);
+    for (const struct instance *i = m->instances; i; i = i->next)
+        out.instances++;
+    varlink_reply(call, &out);
+    return 0;
+}
+
 const struct varlink_handlers reconciler_handlers[] = {
-    {"Apply", on_apply}, {"Plan", on_plan},   {"List", on_list},       {"Get", on_get}, {"Start", on_start},
-    {"Stop", on_stop},   {"Watch", on_watch}, {"Destroy", on_destroy}, {NULL, NULL},
+    {"Apply", on_apply},
+    {"Plan", on_plan},
+    {"List", on_list},
+    {"Get", on_get},
+    {"Start", on_start},
+    {"Stop", on_stop},
+    {"Watch", on_watch},
+    {"Destroy", on_destroy},
+    {"Hold", method_hold},
+    {"Release", method_release},
+    {"Info", on_info_call},
+    {"PutZoneState", method_put_zone_state},
+    {"AgentReport", method_agent_report},
+    {"ImportSecret", method_import_secret},
+    {NULL, NULL},
 };

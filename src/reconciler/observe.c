@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
+
+/* Old enough to be asked for again, when somebody wants to know. */
+#define INFO_AGE (60 * USEC_PER_SEC)
 
 static void watch_again(struct manager *m, const struct error *e);
 
@@ -31,7 +35,6 @@ static void forget_all(struct manager *m)
             r->observed = true;
             /* A request that is under way changes something: look again when it is over. */
             r->stale = r->request != NULL;
-            r->blocked = false;
             r->updates_due = 0;
         }
 }
@@ -78,6 +81,18 @@ static void on_info(const void *out, bool continues, const struct error *e, void
         manager_set_info(m, out);
 }
 
+static void ask_info(struct manager *m)
+{
+    m->info_asked = now_monotonic_usec();
+    manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC, on_info, m);
+}
+
+void observe_runtime(struct manager *m)
+{
+    if (m->subscribed && now_monotonic_usec() - m->info_asked > INFO_AGE)
+        ask_info(m);
+}
+
 static void on_lost(struct manager *m, const char *reason)
 {
     varlink_request_cancel(m->list);
@@ -110,7 +125,6 @@ static void on_container(struct manager *m, const struct driver_watch_out *event
         r->current.restart == DRIVER_RESTART_ALWAYS)
         crash_note_exit(r, event->exit_code);
     r->stale = true;
-    r->blocked = false;
     replica_kick(r);
 }
 
@@ -127,8 +141,7 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
     m->watch_failures = 0;
     switch ((enum driver_event)event->event) {
     case DRIVER_EVENT_SUBSCRIBED:
-        manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC, on_info,
-                     m);
+        ask_info(m);
         start_listing(m);
         break;
     case DRIVER_EVENT_LOST:
@@ -226,7 +239,42 @@ static bool differs(int64_t is, int64_t wanted)
     return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
 }
 
-/* Whether someone changed the limits or ports of the container (contract section 5: more than 1 %, a binding that is missing). */
+/* "nginx" is "docker.io/library/nginx:latest"; digests and registries stay as they are. */
+static char *full_name(const char *image)
+{
+    const char *name = after_prefix(image, "docker.io/") ?: image;
+    name = after_prefix(name, "library/") ?: name;
+    const char *last = strrchr(name, '/') ?: name;
+    return strchr(last, ':') || strchr(name, '@') ? xstrdup(name) : xasprintf("%s:latest", name);
+}
+
+static bool same_image(const char *a, const char *b)
+{
+    _cleanup_free_ char *x = full_name(a), *y = full_name(b);
+    return streq(x, y);
+}
+
+/* Of a container that another agent made, nothing but its image says what it was made from. */
+static bool has_other_image(const struct driver_container *c, const struct record_revision *revision)
+{
+    const char *wanted = revision->manifest->app->spec->image;
+    if (!c->adopted || !wanted || !c->image || same_image(c->image, wanted))
+        return false;
+    return !streq_null(c->image_id, revision->image_id);
+}
+
+/* A container that does not run may show no address at all: that is no difference. */
+static bool has_other_address(const struct replica *replica, const struct record_revision *revision)
+{
+    const struct driver_container *c = &replica->current;
+    const char *wanted = replica_vpc_ipv4(replica, revision);
+    if (!c->vpc_ipv4)
+        return wanted && c->state == DRIVER_RUNNING;
+    return !streq_null(c->vpc_ipv4, wanted);
+}
+
+/* Whether the container is not what its revision wants: someone changed its limits or ports, its address or lxcfs are others
+ * now (contract, section 5: limits by more than 1 %, a binding that is missing). */
 bool replica_drifted(const struct replica *replica, const struct record_revision *revision)
 {
     const struct driver_container *c = &replica->current;
@@ -234,6 +282,8 @@ bool replica_drifted(const struct replica *replica, const struct record_revision
     if (c->state == DRIVER_MISSING || !deploy)
         return false;
     if (differs(c->cpu_limit, deploy->cpu_limit) || differs(c->memory_limit, deploy->memory_limit))
+        return true;
+    if (has_other_image(c, revision) || has_other_address(replica, revision) || c->lxcfs_differs)
         return true;
     if (c->state != DRIVER_RUNNING)
         return false;

@@ -173,7 +173,9 @@ void plan_make(struct manager *m, const struct app_manifest *manifest,
     out->name = xstrdup(name);
     out->revision = !target ? 1 : same ? target->revision : target->revision + 1;
     check_machine(m, manifest, out);
-    if (instance && streq(instance->record->action, "destroy"))
+    if (instance && record_is_zone(instance->record))
+        refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
+    else if (instance && streq(instance->record->action, "destroy"))
         refuse(out, xasprintf("instance %s is being destroyed: apply again when it is gone", name));
     if (!target)
         add_change(out, subject, "create", "it is new");

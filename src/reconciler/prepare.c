@@ -40,6 +40,18 @@ void prepare_free(struct prepare *p)
     free(p);
 }
 
+void prepare_drop(struct instance *instance, int64_t revision)
+{
+    for (size_t i = 0; i < instance->n_prepares; i++)
+        if (instance->prepares[i]->revision == revision) {
+            prepare_free(instance->prepares[i]);
+            instance->n_prepares--;
+            memmove(&instance->prepares[i], &instance->prepares[i + 1],
+                    (instance->n_prepares - i) * sizeof *instance->prepares);
+            return;
+        }
+}
+
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "lib/basic/util.h"
+
 #define T struct record_revision
 static const struct schema_field revision_fields[] = {
     S_INT(T, revision, NULL),
@@ -23,6 +25,8 @@ static const struct schema_field replica_fields[] = {
     S_INT_OPT(T, rolling_back, NULL),
     S_BOOL_OPT(T, update_files, NULL),
     S_BOOL_OPT(T, removing, NULL),
+    S_BOOL_OPT(T, unassigned, NULL),
+    S_STRING_OPT(T, vpc_ipv4, NULL),
     S_STRING_OPT(T, failure, NULL),
     S_STRING_OPT(T, quota, NULL),
     S_INT_OPT(T, quota_limit, NULL),
@@ -41,6 +45,13 @@ static const struct schema_field record_fields[] = {
     S_STRING(T, action, NULL),
     S_BOOL_OPT(T, purge, NULL),
     S_INT(T, revision, NULL),
+    S_INT_OPT(T, order, NULL),
+    S_STRING_OPT(T, problem, NULL),
+    S_BOOL_OPT(T, unassigned, NULL),
+    S_STRING_OPT(T, hold, NULL),
+    S_STRING_OPT(T, hold_action, NULL),
+    S_INT_OPT(T, next_since, NULL),
+    S_STRUCT_OPT(T, next, struct app_instance, &app_instance_schema, NULL),
     S_STRUCTS(T, revisions, struct record_revision, &record_revision_schema, NULL),
     S_STRUCTS(T, replicas, struct record_replica, &record_replica_schema, NULL),
     S_END,
@@ -48,12 +59,58 @@ static const struct schema_field record_fields[] = {
 const struct schema_struct record_schema = {"Record", sizeof(T), NULL, record_fields};
 #undef T
 
+bool record_is_zone(const struct record *record)
+{
+    return streq(record->origin, "zone");
+}
+
 struct record_revision *record_find_revision(const struct record *record, int64_t revision)
 {
     for (size_t i = 0; i < record->n_revisions; i++)
         if (record->revisions[i]->revision == revision)
             return record->revisions[i];
     return NULL;
+}
+
+void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest)
+{
+    if (revision->manifest)
+        schema_free(&app_manifest_schema, revision->manifest);
+    revision->manifest = xcalloc(1, sizeof *revision->manifest);
+    schema_copy(&app_manifest_schema, manifest, revision->manifest);
+}
+
+void record_add_revision(struct record *record, int64_t number, const struct app_manifest *manifest)
+{
+    struct record_revision *revision =
+        schema_append(&record->revisions, &record->n_revisions, sizeof *revision);
+    revision->revision = number;
+    record_set_manifest(revision, manifest);
+    record->revision = number;
+}
+
+void record_forget_bits(struct record_revision *revision, struct record_revision *old)
+{
+    old->packages = revision->packages;
+    old->n_packages = revision->n_packages;
+    old->image_id = revision->image_id;
+    revision->packages = NULL;
+    revision->n_packages = 0;
+    revision->image_id = NULL;
+    revision->resolved = false;
+}
+
+void record_set_next(struct record *record, const struct app_instance *next)
+{
+    if (record->next)
+        schema_free(&app_instance_schema, record->next);
+    record->next = NULL;
+    record->next_since = 0;
+    if (!next)
+        return;
+    record->next = xcalloc(1, sizeof *record->next);
+    schema_copy(&app_instance_schema, next, record->next);
+    record->next_since = now_realtime_msec();
 }
 
 struct record_replica *record_find_replica(const struct record *record, int64_t id)

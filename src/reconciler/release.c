@@ -1,6 +1,7 @@
 /* Letting go of revisions that no replica uses any more, and of their packages. */
 #include <stdlib.h>
 
+#include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
@@ -8,16 +9,17 @@
 
 struct removal {
     struct manager *manager;
-    const char *socket; /* the manager's */
+    struct instance *waiting; /* is forgotten only when this is over; NULL: nobody waits */
+    const char *socket;       /* the manager's */
     const struct varlink_interface *interface;
     char *name, *id;
     unsigned tries;
 };
 
-static bool package_used(const struct manager *m, const char *id)
+static bool package_used(const struct manager *m, const struct instance *except, const char *id)
 {
     for (const struct instance *i = m->instances; i; i = i->next)
-        for (size_t k = 0; k < i->record->n_revisions; k++)
+        for (size_t k = 0; i != except && k < i->record->n_revisions; k++)
             for (size_t n = 0; n < i->record->revisions[k]->n_packages; n++)
                 if (streq(i->record->revisions[k]->packages[n]->id, id))
                     return true;
@@ -32,12 +34,14 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
     struct removal *removal = userdata;
     /* It may be wanted again by now. */
     if (e && e->class == ERROR_RETRY && ++removal->tries < TRIES &&
-        !package_used(removal->manager, removal->id)) {
+        !package_used(removal->manager, removal->waiting, removal->id)) {
         start_removal(removal);
         return;
     }
     if (e)
         log_notice("package %s, which nobody uses, stays in the store: %s", removal->id, e->message);
+    if (removal->waiting && --removal->waiting->removals == 0)
+        instance_changed(removal->waiting);
     free(removal->name);
     free(removal->id);
     free(removal);
@@ -50,16 +54,47 @@ static void start_removal(struct removal *removal)
                  60 * USEC_PER_SEC, on_removed, removal);
 }
 
-static void remove_package(struct manager *m, const char *socket, const struct varlink_interface *interface,
-                           const struct package_reference *package)
+static void remove_package(struct manager *m, struct instance *waiting, const char *socket,
+                           const struct varlink_interface *interface, const struct package_reference *package)
 {
     struct removal *removal = xcalloc(1, sizeof *removal);
+    if (waiting)
+        waiting->removals++;
     *removal = (struct removal){.manager = m,
+                                .waiting = waiting,
                                 .socket = socket,
                                 .interface = interface,
                                 .name = xstrdup(package->name),
                                 .id = xstrdup(package->id)};
     start_removal(removal);
+}
+
+static void remove_packages(struct manager *m, struct instance *waiting,
+                            const struct record_revision *revision)
+{
+    bool keep = config_bool(m->context->config, "reconciler", "keep_packages");
+    for (size_t i = 0; i < revision->n_packages && !keep; i++) {
+        const struct package_reference *package = revision->packages[i];
+        if (package_used(m, waiting, package->id))
+            continue;
+        remove_package(m, waiting, m->unpacker_socket, &unpacker_interface, package);
+        remove_package(m, waiting, m->fetcher_socket, &fetcher_interface, package);
+    }
+}
+
+void release_packages(struct manager *m, const struct record_revision *revision)
+{
+    remove_packages(m, NULL, revision);
+}
+
+bool instance_let_go(struct instance *instance)
+{
+    if (!instance->letting_go && failpoint("let_go.before") < 0)
+        log_notice("failpoint: the packages of instance %s stay", instance->record->name);
+    for (size_t i = 0; !instance->letting_go && i < instance->record->n_revisions; i++)
+        remove_packages(instance->manager, instance, instance->record->revisions[i]);
+    instance->letting_go = true;
+    return instance->removals == 0;
 }
 
 static void release_revision(struct instance *instance, size_t at)
@@ -70,30 +105,31 @@ static void release_revision(struct instance *instance, size_t at)
     record->n_revisions--;
     memmove(&record->revisions[at], &record->revisions[at + 1],
             (record->n_revisions - at) * sizeof *record->revisions);
-    for (size_t i = 0; i < instance->n_prepares; i++)
-        if (instance->prepares[i]->revision == revision->revision) {
-            prepare_free(instance->prepares[i]);
-            instance->n_prepares--;
-            memmove(&instance->prepares[i], &instance->prepares[i + 1],
-                    (instance->n_prepares - i) * sizeof *instance->prepares);
-            break;
-        }
-    bool keep = config_bool(m->context->config, "reconciler", "keep_packages");
-    for (size_t i = 0; i < revision->n_packages && !keep; i++) {
-        const struct package_reference *package = revision->packages[i];
-        if (package_used(m, package->id))
-            continue;
-        remove_package(m, m->unpacker_socket, &unpacker_interface, package);
-        remove_package(m, m->fetcher_socket, &fetcher_interface, package);
-    }
+    prepare_drop(instance, revision->revision);
+    release_packages(m, revision);
     schema_free(&record_revision_schema, revision);
+    store_save_soon(instance);
+}
+
+/* All of it was destroyed, but it stays known, since the zone is to hear of it: only its description stays. */
+static void release_bits(struct instance *instance)
+{
+    struct record_revision *target = instance_target(instance), old = {.revision = target->revision};
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i]->last != STEP_GONE || instance->replicas[i]->request)
+            return;
+    if (instance->n_replicas == 0 || !target->resolved)
+        return;
+    record_forget_bits(target, &old);
+    prepare_drop(instance, target->revision);
+    release_packages(instance->manager, &old);
+    schema_done(&record_revision_schema, &old);
     store_save_soon(instance);
 }
 
 static bool revision_used(const struct instance *instance, int64_t revision)
 {
-    bool destroyed = streq(instance->record->action, "destroy") && instance->n_replicas == 0;
-    if (revision == instance->record->revision && !destroyed)
+    if (revision == instance->record->revision)
         return true;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
@@ -111,4 +147,5 @@ void instance_release_revisions(struct instance *instance)
     for (size_t i = instance->record->n_revisions; i > 0; i--)
         if (!revision_used(instance, instance->record->revisions[i - 1]->revision))
             release_revision(instance, i - 1);
+    release_bits(instance);
 }

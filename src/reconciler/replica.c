@@ -33,6 +33,10 @@ static enum replica_state state_of(const struct replica *r)
     enum want want = replica_want(r);
     if (r->last == STEP_CONFLICT)
         return REPLICA_CONFLICT;
+    if (want == WANT_NOTHING)
+        return r->current.state == DRIVER_MISSING ? REPLICA_NONE
+               : is_up(&r->current)               ? REPLICA_RUNNING
+                                                  : REPLICA_STOPPED;
     if (want == WANT_GONE)
         return r->last == STEP_GONE ? REPLICA_DESTROYED : REPLICA_DESTROYING;
     if (want == WANT_STOP)
@@ -55,9 +59,10 @@ static enum replica_state state_of(const struct replica *r)
 int64_t replica_target_revision(const struct replica *replica)
 {
     int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
-    /* A switch that failed is not tried again by itself: the old revision is what shall run. */
-    if (replica->record->failed_revision == desired && applied != 0 &&
-        record_find_revision(replica->instance->record, applied))
+    bool keeps = replica->record->failed_revision == desired || replica->record->unassigned;
+    /* A switch that failed is not tried again by itself: the old revision is what shall run. So is it for a replica that the
+     * zone has elsewhere by now: what becomes of the others is not its own. */
+    if (keeps && applied != 0 && record_find_revision(replica->instance->record, applied))
         return applied;
     return desired;
 }
@@ -104,7 +109,6 @@ void replica_forget_failure(struct replica *r)
     r->attempt = r->quick = 0;
     r->next_retry = 0;
     r->timer = sd_event_source_disable_unref(r->timer);
-    r->blocked = false;
     r->record->failed_revision = 0;
     r->record->attempt = 0;
     set_string(&r->record->failure, NULL);
@@ -128,6 +132,16 @@ static void wait_for_probation(struct replica *r)
         set_timer(r, 100);
 }
 
+bool replica_made_as_ordered(const struct replica *replica)
+{
+    int64_t number = replica_target_revision(replica);
+    struct driver_create_in *wanted =
+        make_create(replica, record_find_revision(replica->instance->record, number));
+    bool same = replica->current.adopted || streq_null(replica->current.config, wanted->config);
+    free_create(wanted);
+    return same;
+}
+
 static bool drifted(struct replica *r, const struct record_revision *target)
 {
     bool meant = r->record->applied_revision == target->revision && r->current.revision == target->revision;
@@ -147,6 +161,7 @@ static enum step next_step(struct replica *r)
     const struct record_revision *target = record_find_revision(instance->record, desired);
     struct driver_create_in *create = make_create(r, target);
     bool is_target = r->current.revision == desired;
+    bool assigned = !r->record->unassigned; /* else it is left as it is */
     if (replica_want(r) != WANT_RUN)
         r->turn_taken = false;
     else if (r->old.state != DRIVER_MISSING ||
@@ -157,10 +172,10 @@ static enum step next_step(struct replica *r)
         .current = &r->current,
         .old = &r->old,
         .target_revision = desired,
-        .target_config = create->config,
+        .target_config = assigned ? create->config : NULL,
         .applied_revision = r->record->applied_revision,
         .rolling_back = r->record->rolling_back,
-        .drifted = drifted(r, target),
+        .drifted = assigned && drifted(r, target),
         .prepared = prepare_is_done(instance, desired),
         .turn = rollout_turn(r),
         .quota_raises = quota_raises(r),
@@ -169,7 +184,7 @@ static enum step next_step(struct replica *r)
         .restored = r->restored,
         .has_data = has_data(target),
         .data_removed = r->data_removed,
-        .update_files = r->record->update_files,
+        .update_files = r->record->update_files && assigned,
         .probation_over = probation_over(r),
     };
     enum step step = decide(&in);
@@ -195,6 +210,9 @@ static void on_settled(struct replica *r)
         set_string(&r->message, NULL);
     if (replica_want(r) == WANT_STOP)
         stage_set(r, "container_stop", "success", NULL);
+    /* A lower order clears the list, and nothing is switched for it: what runs is what it wants. */
+    if (state_of(r) == REPLICA_RUNNING && !r->record->failure && !r->record->unassigned)
+        stage_set(r, "container_running", "success", NULL);
     instance_release_revisions(instance);
     replica_set_state(r, state_of(r));
     if (all_settled(instance))
@@ -241,8 +259,10 @@ void replica_kick(struct replica *r)
         break;
     case STEP_WAIT:
         break;
-    case STEP_GONE: /* dropped at the end of this turn of the loop, see report.c */
+    case STEP_GONE: /* dropped at the end of this turn of the loop, see report.c; the zone's stay, to be reported */
         stage_set(r, "container_destroy", "success", NULL);
+        if (replica_stays_known(r))
+            journal_gone(r);
         break;
     case STEP_CONFLICT: {
         const struct driver_container *c =

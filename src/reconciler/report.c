@@ -49,6 +49,7 @@ static bool replica_settled(const struct replica *r)
     if (r->request || r->stale || r->next_retry > (uint64_t)now_realtime_msec())
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
+           (r->last == STEP_GONE && replica_stays_known(r)) ||
            (r->last == STEP_WAIT && rollout_stopped(r->instance));
 }
 
@@ -69,6 +70,8 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->attempt = r->attempt ?: r->record->attempt;
     to->next_retry = (int64_t)r->next_retry;
     to->quota = quota_text(r);
+    to->unassigned = r->record->unassigned;
+    to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
     for (size_t i = 0; i < r->record->n_ports; i++)
         schema_copy(&app_service_port_schema, r->record->ports[i],
                     schema_append(&to->ports, &to->n_ports, sizeof(struct app_service_port)));
@@ -88,12 +91,34 @@ static void report_packages(const struct record_revision *target, struct reconci
     }
 }
 
+/* The zone wants an instance whose name a local one has: its replicas here have failed before they began. */
+static void report_clash(const struct instance *instance, struct reconciler_instance *to)
+{
+    const struct record *record = instance->record;
+    const struct app_deploy *deploy = record->next->deploy;
+    const char *host_id = instance->manager->zone ? instance->manager->zone->host_id : NULL;
+    for (size_t i = 0; deploy && i < deploy->n_replicas; i++) {
+        if (!host_id || !streq_null(deploy->replicas[i]->host_id, host_id))
+            continue;
+        struct reconciler_stage_report *report = schema_append(&to->clash, &to->n_clash, sizeof *report);
+        struct app_stage *stage = schema_append(&report->stages, &report->n_stages, sizeof *stage);
+        report->replica_id = deploy->replicas[i]->id;
+        *stage = (struct app_stage){.name = xstrdup("host_recv"),
+                                    .owner = xstrdup("hostlet"),
+                                    .revision = deploy->revision,
+                                    .state = xstrdup("failed"),
+                                    .message = xstrdup_null(to->problem),
+                                    .created = record->next_since,
+                                    .finished = record->next_since};
+    }
+}
+
 static char *message_of(const struct instance *instance, const struct prepare *p)
 {
     const struct manager *m = instance->manager;
     if (m->runtime_failure)
         return xasprintf("the container runtime is not reachable: %s", m->runtime_failure);
-    if (!streq(instance->record->action, "start"))
+    if (!streq(instance_action(instance), "start"))
         return NULL;
     if (p && p->failure)
         return xstrdup(p->failure);
@@ -112,8 +137,13 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     struct reconciler_instance *to = xcalloc(1, sizeof *to);
     to->name = xstrdup(record->name);
     to->origin = xstrdup(record->origin);
-    to->action = xstrdup(record->action);
-    to->revision = record->revision;
+    to->action = xstrdup(instance_action(instance));
+    to->revision = instance_revision(instance);
+    to->unassigned = record_is_zone(record) && record->unassigned;
+    to->hold = xstrdup_null(record->hold);
+    to->problem = instance_problem(instance);
+    if (!record_is_zone(record) && record->next)
+        report_clash(instance, to);
     to->spec = xstrdup_null(spec->name);
     to->version = xstrdup_null(spec->version);
     to->image = xstrdup_null(spec->image);
@@ -121,10 +151,9 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     report_packages(target, to);
     to->settled =
         instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
-    bool starting = streq(record->action, "start");
-    to->failed =
-        instance->manager->runtime_failure ||
-        (starting && ((p && p->failure && p->state == PREPARE_WAITING) || rollout_stopped(instance)));
+    bool starting = streq(to->action, "start");
+    to->failed = instance->manager->runtime_failure || record->problem ||
+                 (starting && ((p && p->failure) || rollout_stopped(instance)));
     to->message = message_of(instance, p);
     to->next_retry = p ? (int64_t)p->next_retry : 0;
     for (size_t i = 0; i < instance->n_replicas; i++) {
@@ -182,17 +211,21 @@ static int on_changed(sd_event_source *source, void *userdata)
     bool dropped = false;
     for (size_t i = instance->n_replicas; i > 0; i--) {
         struct replica *r = instance->replicas[i - 1];
-        if (r->last == STEP_GONE && !r->request && replica_want(r) == WANT_GONE) {
+        if (r->last == STEP_GONE && !r->request && replica_want(r) == WANT_GONE && !replica_stays_known(r)) {
             instance_drop_replica(r);
             dropped = true;
         }
     }
-    if (instance->n_replicas == 0 && streq(instance->record->action, "destroy")) {
+    if (instance_is_over(instance) && instance_let_go(instance)) {
+        struct manager *m = instance->manager;
+        struct app_instance *next =
+            record_is_zone(instance->record) ? NULL : TAKE_PTR(instance->record->next);
         watchers_gone(instance);
-        instance_release_revisions(instance);
         manager_forget(instance);
+        zone_take_over(m, next);
         return 0;
     }
+    instance->letting_go &= instance_is_over(instance);
     if (dropped) {
         instance_release_revisions(instance);
         store_save_soon(instance);
@@ -200,6 +233,7 @@ static int on_changed(sd_event_source *source, void *userdata)
     tell_watchers(instance, false);
     if (instance->kick) {
         instance->kick = false;
+        instance_release_revisions(instance);
         instance_kick(instance);
     }
     return 0;

@@ -10,8 +10,9 @@ bool rollout_stopped(const struct instance *instance)
 {
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct record_replica *r = instance->replicas[i]->record;
-        if (r->failed_revision == instance->record->revision ||
-            (r->rolling_back == instance->record->revision && r->applied_revision != 0))
+        bool failed = r->failed_revision == instance->record->revision ||
+                      (r->rolling_back == instance->record->revision && r->applied_revision != 0);
+        if (failed && !r->unassigned)
             return true;
     }
     return false;
@@ -30,8 +31,10 @@ static bool others_first(const struct replica *replica)
     const struct instance *instance = replica->instance;
     for (size_t i = 0; i < instance->n_replicas && instance->replicas[i] != replica; i++) {
         const struct replica *other = instance->replicas[i];
-        if (!other->turn_taken && other->last != STEP_CONFLICT && replica_want(other) == WANT_RUN &&
-            needs_turn(other) && other->record->applied_revision != instance->record->revision)
+        /* One that is no longer assigned stays as it is. */
+        if (!other->turn_taken && !other->record->unassigned && other->last != STEP_CONFLICT &&
+            replica_want(other) == WANT_RUN && needs_turn(other) &&
+            other->record->applied_revision != instance->record->revision)
             return true;
     }
     return false;

@@ -36,6 +36,15 @@ struct port_list replica_ports(const struct replica *replica, int64_t revision)
     return (struct port_list){r->ports, r->n_ports};
 }
 
+/* Of the revision's own manifest, since a switch that is undone brings the old address back. */
+const char *replica_vpc_ipv4(const struct replica *replica, const struct record_revision *revision)
+{
+    const struct app_replica *wish =
+        app_find_replica_of(revision->manifest, replica->record->id, instance_host_id(replica->instance));
+    const char *address = wish ? wish->vpc_ipv4 : replica->record->vpc_ipv4;
+    return address && *address ? address : NULL;
+}
+
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision)
 {
     struct driver_create_in *c = xcalloc(1, sizeof *c);
@@ -45,8 +54,8 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     c->instance = xstrdup(replica->instance->record->name);
     c->replica_id = replica->record->id;
     c->revision = revision->revision;
-    c->image = xstrdup(p && p->image ? p->image : app->spec->image);
-    c->host_id = xstrdup(replica->instance->manager->host_id);
+    c->image = xstrdup(p && p->image ? p->image : app->spec->image ?: "");
+    c->host_id = xstrdup(instance_host_id(replica->instance));
     c->init = o->init == APP_INIT_IMAGE ? APP_INIT_IMAGE : APP_INIT_INAGENT;
     for (size_t i = 0; i < o->n_command; i++)
         schema_append_string(&c->command, &c->n_command, o->command[i]);
@@ -68,7 +77,11 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
         package->name = xstrdup(revision->packages[i]->name);
         package->id = xstrdup(revision->packages[i]->id);
     }
-    c->config = create_config(c);
+    const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
+    c->vpc_ipv4 = xstrdup_null(replica_vpc_ipv4(replica, revision));
+    c->vpc_cidr = c->vpc_ipv4 && zone ? xstrdup_null(zone->vpc_instance_cidr) : NULL;
+    /* Of a zone's instance the number does not stand for the image: that may change under it. */
+    c->config = create_config(c, record_is_zone(replica->instance->record) ? app->spec->image : NULL);
     return c;
 }
 
@@ -78,12 +91,15 @@ void free_create(struct driver_create_in *create)
 }
 
 /* FNV-1a of the packed request, less what may change without a new container and less the name by which the image is
- * addressed now (the revision stands for the image). Equality among our own containers is all it is for. */
-char *create_config(const struct driver_create_in *create)
+ * addressed now (the revision stands for the image, unless 'image' is given). Equality among our own containers is all it is
+ * for. */
+char *create_config(const struct driver_create_in *create, const char *image)
 {
     struct driver_create_in copy = *create;
     copy.stop_timeout_msec = copy.probation_msec = 0;
-    copy.config = copy.image = (char *)"";
+    copy.config = (char *)"";
+    copy.vpc_cidr = NULL; /* the address counts */
+    copy.image = (char *)(image ?: "");
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -92,11 +108,10 @@ char *create_config(const struct driver_create_in *create)
     return xasprintf("%016llx", (unsigned long long)hash);
 }
 
-static void fill_replica(const struct manager *m, struct app_replica *to, const struct replica *from,
-                         int64_t revision)
+static void fill_replica(struct app_replica *to, const struct replica *from, int64_t revision)
 {
     struct port_list ports = replica_ports(from, revision);
-    set_string(&to->host_id, m->host_id);
+    set_string(&to->host_id, instance_host_id(from->instance));
     for (size_t i = 0; i < to->n_service_ports; i++)
         schema_free(&app_service_port_schema, to->service_ports[i]);
     to->n_service_ports = 0;
@@ -106,25 +121,54 @@ static void fill_replica(const struct manager *m, struct app_replica *to, const 
     }
 }
 
-struct app_replica_instance *make_replica_file(const struct replica *replica,
-                                               const struct record_revision *revision)
+/* A manifest of our own: what a zone would say of its replicas. */
+static void fill_deploy(const struct instance *instance, struct app_deploy *deploy, int64_t revision)
 {
-    const struct instance *instance = replica->instance;
-    struct app_replica_instance *file = xcalloc(1, sizeof *file);
-    file->app = xcalloc(1, sizeof *file->app);
-    schema_copy(&app_instance_schema, revision->manifest->app, file->app);
-    struct app_deploy *deploy = file->app->deploy;
-    deploy->revision = revision->revision;
+    deploy->revision = revision;
     deploy->replica_cap = (int64_t)deploy->n_replicas;
     for (size_t i = 0; i < deploy->n_replicas; i++) {
         const struct replica *other =
             instance_find_replica((struct instance *)instance, deploy->replicas[i]->id);
         if (other)
-            fill_replica(instance->manager, deploy->replicas[i], other, revision->revision);
+            fill_replica(deploy->replicas[i], other, revision);
     }
+}
+
+/* Where inagent reports to, with the replica's own secret. */
+static void fill_zone(const struct replica *replica, struct app_replica_instance *file)
+{
+    const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
+    if (!zone)
+        return;
+    file->zone_base_domain = xstrdup_null(zone->base_domain);
+    char *secret = zone->status_url ? replica_secret(replica) : NULL;
+    if (!secret)
+        return;
+    file->hostlet_endpoint = xcalloc(1, sizeof *file->hostlet_endpoint);
+    file->hostlet_endpoint->url = xstrdup(zone->status_url);
+    file->hostlet_endpoint->secret_key = secret;
+}
+
+struct app_replica_instance *make_replica_file(const struct replica *replica,
+                                               const struct record_revision *revision)
+{
+    const struct instance *instance = replica->instance;
+    bool zone = record_is_zone(instance->record);
+    const struct app_replica *own =
+        zone ? app_find_replica_of(revision->manifest, replica->record->id, instance_host_id(instance))
+             : NULL;
+    struct app_replica_instance *file = xcalloc(1, sizeof *file);
+    file->app = xcalloc(1, sizeof *file->app);
+    schema_copy(&app_instance_schema, revision->manifest->app, file->app);
+    if (!zone)
+        fill_deploy(instance, file->app->deploy, revision->revision);
     file->replica = xcalloc(1, sizeof *file->replica);
+    if (own)
+        schema_copy(&app_replica_schema, own, file->replica);
     file->replica->id = replica->record->id;
-    fill_replica(instance->manager, file->replica, replica, revision->revision);
-    file->replica->state = xstrdup("starting");
+    if (!own)
+        fill_replica(file->replica, replica, revision->revision);
+    set_string(&file->replica->state, "starting");
+    fill_zone(replica, file);
     return file;
 }

@@ -1,56 +1,141 @@
-/* The deploy stages of the contract (section 6), kept per replica: what is shown, and later reported upward. */
+/* The deploy stages of the contract (section 6), kept per replica: what is shown, and what the zone is told.
+ *
+ * All stages of a list have the revision of the instance's last order: another one, lower too, clears the list. Ours are written by
+ * stage_set() alone, those of the agent in the container by its reports alone. */
 #include <stdlib.h>
 
 #include "reconciler/manager.h"
 
-void stages_begin(struct replica *replica, int64_t revision)
+#define OWN   "hostlet"
+#define AGENT "inagent"
+
+bool stage_is_own(const char *name)
 {
-    struct record_replica *r = replica->record;
-    if (r->n_stages > 0 && r->stages[0]->revision == revision)
+    static const char *const own[] = {"host_recv",         "image_pull",       "pkg_download",
+                                      "provision",         "container_create", "container_start",
+                                      "container_running", "container_stop",   "container_destroy"};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if (streq(name, own[i]))
+            return true;
+    return false;
+}
+
+static void begin(struct record_replica *r, int64_t revision)
+{
+    if (r->n_stages == 0 || r->stages[0]->revision == revision)
         return;
     for (size_t i = 0; i < r->n_stages; i++)
         schema_free(&app_stage_schema, r->stages[i]);
     r->n_stages = 0;
 }
 
-static struct app_stage *find_stage(struct record_replica *r, const char *name)
+static struct app_stage *find_stage(const struct record_replica *r, const char *name)
 {
     for (size_t i = 0; i < r->n_stages; i++)
-        if (streq(r->stages[i]->name, name))
+        if (streq(r->stages[i]->name, name) && streq_null(r->stages[i]->owner, OWN))
             return r->stages[i];
     return NULL;
 }
 
-void stage_set(struct replica *replica, const char *name, const char *state, const char *message)
+static void changed(struct replica *replica)
 {
-    struct record_replica *r = replica->record;
+    store_save_soon(replica->instance);
+    instance_changed(replica->instance);
+}
+
+/* False: it says so already. */
+static bool set(struct record_replica *r, int64_t revision, const char *name, const char *state,
+                const char *message)
+{
     int64_t now = now_realtime_msec();
-    stages_begin(replica, replica->instance->record->revision);
+    begin(r, revision);
     struct app_stage *stage = find_stage(r, name);
     bool over = streq(state, "success") || streq(state, "failed");
     if (!stage) {
         stage = schema_append(&r->stages, &r->n_stages, sizeof *stage);
         stage->name = xstrdup(name);
-        stage->owner = xstrdup("hostlet");
-        stage->revision = replica->instance->record->revision;
+        stage->owner = xstrdup(OWN);
+        stage->revision = revision;
         stage->created = now;
     } else if (streq_null(stage->state, state) && streq_null(stage->message, message)) {
-        return;
+        return false;
     }
     if (stage->state && streq(stage->state, "failed") && streq(state, "running"))
         stage->attempt++;
     stage->finished = over ? now : 0;
     set_string(&stage->state, state);
     set_string(&stage->message, message);
-    store_save_soon(replica->instance);
-    instance_changed(replica->instance);
+    return true;
+}
+
+void stages_received(struct record *record)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        set(record->replicas[i], record->order, "host_recv", record->problem ? "failed" : "success",
+            record->problem);
+}
+
+void stage_set(struct replica *replica, const char *name, const char *state, const char *message)
+{
+    const struct instance *instance = replica->instance;
+    /* While the zone's order is not followed, what goes on is not of that order. */
+    if (instance->record->problem && !streq(name, "host_recv"))
+        return;
+    if (set(replica->record, instance_revision(instance), name, state, message))
+        changed(replica);
+}
+
+/* The answer to what they waited for may have been lost with a life of ours; that it came to this says that they are over. */
+void stages_proven(struct replica *replica)
+{
+    struct record_replica *r = replica->record;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        const struct app_stage *stage = r->stages[i];
+        if (streq_null(stage->owner, OWN) && !streq_null(stage->state, "success"))
+            stage_set(replica, stage->name, "success", NULL);
+    }
+    stage_set(replica, "container_running", "success", NULL);
 }
 
 void instance_stage_set(struct instance *instance, const char *name, const char *state, const char *message)
 {
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
-        if (replica_want(r) == WANT_RUN && r->record->applied_revision != instance->record->revision)
+        if (replica_want(r) == WANT_RUN && !r->record->unassigned &&
+            r->record->applied_revision != instance->record->revision)
             stage_set(r, name, state, message);
     }
+}
+
+/* Whether its stages in the list are these, in this order. */
+static bool has_stages(const struct record_replica *r, struct app_stage *const *stages, size_t n)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < r->n_stages; i++)
+        if (streq_null(r->stages[i]->owner, AGENT) &&
+            (at == n || !schema_equal(&app_stage_schema, r->stages[i], stages[at++])))
+            return false;
+    return at == n;
+}
+
+void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t n)
+{
+    struct record_replica *r = replica->record;
+    begin(r, instance_revision(replica->instance));
+    if (has_stages(r, stages, n)) {
+        for (size_t i = 0; i < n; i++)
+            schema_free(&app_stage_schema, stages[i]);
+        return;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < r->n_stages; i++)
+        if (streq_null(r->stages[i]->owner, AGENT))
+            schema_free(&app_stage_schema, r->stages[i]);
+        else
+            r->stages[kept++] = r->stages[i];
+    r->stages = xrealloc(r->stages, kept + n + 1, sizeof *r->stages);
+    for (size_t i = 0; i < n; i++)
+        r->stages[kept++] = stages[i];
+    r->n_stages = kept;
+    changed(replica);
 }

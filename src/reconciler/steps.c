@@ -34,8 +34,11 @@ static const char *const after_names[_STEP_MAX] = {CALLING_STEPS(AFTER)};
 static const char *const before_names[_STEP_MAX];
 static const char *const after_names[_STEP_MAX];
 #endif
-const char *const reconciler_failpoints[] = {"store.before_save", "store.saved", "prepare.resolved",
-                                             CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
+const char *const reconciler_failpoints[] = {
+    "store.before_save", "store.saved",
+    "prepare.resolved",  "facts.before_save",
+    "facts.saved",       "let_go.before",
+    "forget.before",     CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
 
 void step_answer(const void *out, bool continues, const struct error *e, void *userdata)
 {
@@ -163,7 +166,7 @@ void step_start(struct replica *r, enum step step)
         break;
     case STEP_PUT_ASIDE:
         r->turn_taken = true;
-        if (c->revision == replica_target_revision(r))
+        if (c->revision == replica_target_revision(r) && replica_made_as_ordered(r))
             r->drift_mended = now_monotonic_usec();
         rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
         break;
@@ -283,14 +286,21 @@ static void apply_effect(struct replica *r, const void *out)
         break;
     case STEP_REMOVE_DATA:
         r->data_removed = true;
+        if (r->instance->record->purge)
+            secret_forget(r);
         break;
     default:
         break;
     }
 }
 
-static const char *stage_of(enum step step)
+static const char *stage_of(const struct replica *r, enum step step)
 {
+    enum want want = replica_want(r);
+    if (want == WANT_GONE)
+        return "container_destroy";
+    if (want == WANT_STOP)
+        return "container_stop";
     switch (step) {
     case STEP_QUOTA:
     case STEP_PROVISION:
@@ -307,7 +317,7 @@ static const char *stage_of(enum step step)
 static void step_failed(struct replica *r, const struct error *e)
 {
     enum step step = r->step;
-    const char *stage = stage_of(step);
+    const char *stage = stage_of(r, step);
     bool committed = r->record->applied_revision == replica_target_revision(r);
     bool bringing_up =
         step == STEP_QUOTA || step == STEP_PROVISION || step == STEP_CREATE || step == STEP_START;
@@ -322,8 +332,9 @@ static void step_failed(struct replica *r, const struct error *e)
         journal_begin_undo(r, e->message, stage);
         return;
     }
+    /* A failed stage ends the patience of who watches the deploy: what may yet work is not failed. */
     if (stage && e->errnum != ECONNRESET)
-        stage_set(r, stage, "failed", e->message);
+        stage_set(r, stage, patient ? "running" : "failed", e->message);
     r->step = STEP_SETTLED;
     /* Not knowing how far it came, look before the next try. */
     r->stale = true;

@@ -1,12 +1,13 @@
 # Fuzz targets (libFuzzer). 'make fuzz' builds them by clang, whatever the rest is built by, with sanitizers and without the
 # jail; scripts/test fuzz runs each for some seconds. One by hand, for as long as you like:
 #   tests/fuzz/varlink -max_total_time=600 CORPUS-DIRECTORY SOURCE/tests/fuzz/seeds/varlink
-FUZZ_TARGETS = config logs manifest package varlink
+FUZZ_TARGETS = config grpc_client grpc_server logs manifest package report token varlink zone
 FUZZ_SANITIZE = address,undefined
 FUZZ_FLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -fno-sanitize-recover=undefined
-FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(srcdir)/tests/fuzz
-FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) -lpthread
-FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(libmanifest_a_SOURCES)))
+FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz
+FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
+FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodist_libhostlet_a_SOURCES) $(libmanifest_a_SOURCES))) \
+	src/rpc-gateway/agent_report.c
 FUZZ_CXX = $(filter %.cc,$(libmanifest_a_SOURCES))
 FUZZ_OBJECTS = $(FUZZ_C:%.c=tests/fuzz/objects/%.o) $(FUZZ_CXX:%.cc=tests/fuzz/objects/%.o)
 
@@ -18,7 +19,7 @@ fuzz-possible:
 fuzz: $(FUZZ_TARGETS:%=tests/fuzz/%)
 $(FUZZ_TARGETS:%=tests/fuzz/%): tests/fuzz/%: tests/fuzz/objects/tests/fuzz/%.o $(FUZZ_OBJECTS)
 	$(AM_V_CCLD)clang++ -fsanitize=fuzzer,$(FUZZ_SANITIZE) -o $@ $^ $(FUZZ_LIBS)
-tests/fuzz/objects/%.o: %.c config.h
+tests/fuzz/objects/%.o: %.c config.h | $(PROTO_MADE)
 	$(AM_V_CC)$(MKDIR_P) $(@D) && clang -std=gnu11 $(WARNINGS) $(FUZZ_FLAGS) $(FUZZ_DEFINES) -c $< -o $@
 # toml++ 3.3 takes places for unreachable that a letter such as "ü" outside of a string does reach, harmlessly.
 tests/fuzz/objects/%.o: %.cc config.h

@@ -12,9 +12,11 @@ from lib import images, packages  # noqa: E402
 from lib.dockerd import Dockerd  # noqa: E402
 from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
 from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
+from lib.lxcfs import Lxcfs  # noqa: E402
 from lib.nginx import Nginx  # noqa: E402
 from lib.registry import Registry  # noqa: E402
 from lib.services import Services  # noqa: E402
+from lib.zone import Vpc  # noqa: E402
 
 
 def pytest_configure(config):
@@ -151,3 +153,28 @@ def start(make_tree, services):
     def go(settings=None, name="tree", environment=None, **options):
         return make_tree(settings, name, environment).start(arguments=services.arguments, **options)
     return go
+
+
+# What a zone brings
+
+@pytest.fixture
+def vpc(dockerd, engine, request):
+    """A free private network for a zone's containers on the private daemon: 'vpc(n)' is an address in it, 'vpc.cidr' itself.
+    Docker's network is removed afterwards, since its bridge would stay."""
+    network = Vpc()
+    yield network
+    for tree in getattr(request.node, "hostlet_trees", []):
+        tree.stop()
+    dockerd.remove_containers()
+    network.remove(engine)
+
+
+@pytest.fixture
+def lxcfs(place):
+    """A real lxcfs, mounted for this test; skipped where it cannot run."""
+    server = Lxcfs(place / "lxcfs")
+    problem = server.start()
+    if problem:
+        pytest.skip(f"lxcfs cannot run here: {problem}")
+    yield server
+    server.stop()

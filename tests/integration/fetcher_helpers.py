@@ -21,6 +21,7 @@ class Fetcher:
         self.prefix = prefix
         self.settings = {"retry_min": "10ms", "attempts": 3, **settings}
         self.environment = environment or {}
+        self.extra = {}  # other sections of hostlet.conf
         self.process = None
         self.socket = prefix / "run" / "fetcher.sock"
         self.store = prefix / "var" / "ipk"
@@ -32,7 +33,7 @@ class Fetcher:
         for name in ("etc", "run"):
             (self.prefix / name).mkdir(parents=True, exist_ok=True)
         (self.prefix / "etc" / "hostlet.conf").write_text(
-            ini({"hostlet": {"log_level": "debug"}, "fetcher": self.settings}))
+            ini({"hostlet": {"log_level": "debug"}, "fetcher": self.settings, **self.extra}))
         environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         environment |= self.environment
         if failpoint:

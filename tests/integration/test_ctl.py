@@ -135,7 +135,7 @@ def manifest(place):
 # The command line
 
 COMMANDS = ["apply", "plan", "convert", "apps", "app", "start", "stop", "destroy", "logs", "status", "services",
-            "service start", "service stop", "service restart", "package build", "package inspect", "package index",
+            "service start", "service stop", "service restart", "reload", "package build", "package inspect", "package index",
             "package list", "package fetch", "describe", "version"]
 
 
@@ -563,8 +563,8 @@ def test_app(ctl):
     for part in ("web  failed", "tiny_1.0.1_linux_amd64 (asked for: tiny 1.0)", "0.5 CPU, memory 64.0 MiB, volume unlimited",
                  "http 20001->80", "not enforced (no quota here)", "in 1 min 4 s", "exit 7"):
         assert part in text, text
-    assert re.search(r"0 +image_pull +success +1 .* 1 min 1 s", text)
-    assert re.search(r"0 +container_start +failed +2 ", text)
+    assert re.search(r"0 +hostlet +image_pull +success +1 .* 1 min 1 s", text)
+    assert re.search(r"0 +hostlet +container_start +failed +2 ", text)
     assert re.search(r"tick +every 60 s +not run yet", text) and re.search(r"nightly +15 3 \* \* \* +not run yet", text)
     assert re.search(r"boot +startup +-", text)
     assert ctl.json("app", "web") == {"instance": shown, "manifest": wanted}

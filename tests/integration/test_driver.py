@@ -694,6 +694,23 @@ def test_versions_that_do_not_fit(hostile, words, name, monkeypatch):
 
 
 @pytest.mark.sanitized
+def test_those_who_watch_are_told_once_that_docker_is_away_from_the_start(make_driver, place):
+    driver = make_driver({"runtime": "docker", "docker_socket": place / "none.sock"}).start()
+    events = Watch(driver)
+    lost = events.wait(lambda e: e["event"] == "lost", "that nothing is seen")
+    assert "none.sock" in lost["reason"]
+    with socket.socket(socket.AF_UNIX) as listener:  # tried again meanwhile, several times, and not told again
+        listener.bind(str(place / "none.sock"))
+        shutil.chown(place / "none.sock", "hostlet-driver")
+        listener.listen()
+        for _ in range(3):
+            listener.settimeout(20)
+            listener.accept()[0].close()
+    assert events.count("lost") == 1
+    events.close()
+
+
+@pytest.mark.sanitized
 def test_event_streams_that_break_are_begun_anew(hostile):
     def event(tree):
         attributes = {"name": "i8k_web_0", "exitCode": "3", "io.hostlet.tree": tree}
@@ -731,7 +748,7 @@ def test_an_event_stream_that_never_begins(hostile):
     daemon, driver = hostile(serve, timeout="200ms")
     events = Watch(driver)
     ground.wait_until(lambda: sum("/events" in line for line in daemon.requests) >= 3, 20, "it is tried again")
-    assert events.events == []
+    assert [e["event"] for e in events.events] == ["lost"], "said once, and no more"
     events.close()
 
 

@@ -9,11 +9,12 @@ from lib.apps import App, driver_containers, manifest, names_below
 from lib.nginx import Nginx
 from lib.tree import VARIANT, full_method, program
 from lib.varlink import Closed
+from lib.zone import ZoneApp, facts
 
 pytestmark = [pytest.mark.failpoints,
               pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")]
 
-SETTINGS = {"reconciler": {"retry_min": "20ms", "retry_max": "100ms"}, "fetcher": {"retry_min": "20ms"}}
+SETTINGS = {"reconciler": {"retry_min": "20ms", "retry_max": "100ms", "probation": "50ms"}, "fetcher": {"retry_min": "20ms"}}
 # hostletd's own are walked in test_hostletd.py, quota-keeper's in tests/system: its kernel enforces quotas.
 WORKERS = ("reconciler", "container-driver", "fetcher", "unpacker", "provisioner")
 
@@ -138,12 +139,46 @@ def null_scenario(walk):
     walk.tidy(app, [], kept=1)
 
 
+def zone_scenario(walk):
+    """The orders of a zone, one after the other: none is lost, and nothing is left over."""
+    app = ZoneApp(walk.tree, "ordered")
+    packages_ = {"spec": {"packages": [{"name": "site", "version": "1.0"}]}}
+    app._insist("PutZoneState", facts=facts())
+    walk.arm()
+    app._insist("PutZoneState", facts=facts(base_domain="other.test"))
+    walk.arm()
+    app.put(1, **packages_)
+    app.running(1)
+    assert app.replica_file()["zone_base_domain"] == "other.test"
+    walk.tidy(app, [0], kept=1, site="1.0.0")
+    app.put(2, image="null/exit-3", **packages_)
+    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 1, "it is back")
+    walk.arm()
+    app.put(3, "stop", **packages_)
+    app.stopped()
+    assert set(app.stages()) == {"host_recv", "container_stop"}
+    walk.arm()
+    app.put(4, **packages_)
+    app.running(4)
+    assert {s["state"] for s in app.stages().values()} == {"success"}
+    walk.tidy(app, [0], kept=1, site="1.0.0")
+    app.put(5, "destroy", **packages_)
+    app.destroyed()
+    assert app.stages()["container_destroy"]["state"] == "success"
+    walk.arm()
+    app._insist("PutZoneState", assigned={"names": []})
+    app.gone()
+    walk.tidy(app, [], kept=2)
+
+
 @pytest.mark.parametrize("point", failpoints(*WORKERS))
 def test_deploys_complete_when_killed_at(make_tree, web, point):
     service, name = point.split(":")
     tree = make_tree({**SETTINGS, "driver": {"runtime": "null"}, "fetcher": {**SETTINGS["fetcher"], "repositories": web.url}})
     walk = Walk(tree, service, name)
     null_scenario(walk)
+    if service == "reconciler":
+        zone_scenario(walk)
     assert walk.reached, f"nobody came by {point}: the scenario lacks what it is for"
 
 

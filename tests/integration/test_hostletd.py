@@ -1,11 +1,13 @@
 """hostletd: how services are started, restarted and stopped."""
 
 import os
+import re
 import select
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from lib import ground
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.sanitized
 def test_the_products_services_are_listed(make_tree):
     tree = make_tree({"driver": {"runtime": "null"}}).start()
     listed = all_services(tree)
-    assert set(listed) == {"container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "unpacker"}
+    assert set(listed) == {"container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "rpc-gateway",
+                           "unpacker"}
     keeper = listed["quota-keeper"]
     assert keeper["state"] == "ready" and keeper["pid"] == tree.pid("quota-keeper") and keeper["memory"] > 100_000
     assert {name for name, service in listed.items() if service.get("on_demand")} == {"fetcher", "provisioner", "unpacker"}
@@ -98,11 +101,63 @@ def test_readiness_is_told_to_systemd(make_tree, services, place):
         tree.process.send_signal(signal.SIGHUP)
         assert notify.recv(4096).startswith(b"RELOADING=1")
         assert notify.recv(4096) == b"READY=1"
+        # A child must not speak to hostletd's supervisor in its name.
+        assert "NOTIFY_SOCKET" not in Path(f"/proc/{status(tree, 'slow')['pid']}/environ").read_text()
         tree.process.terminate()
         assert notify.recv(4096) == b"STOPPING=1"
         assert tree.process.wait(10) == 0
-    # A child must not speak to hostletd's supervisor in its name.
-    assert "NOTIFY_SOCKET" not in str(services.events())
+
+
+class Watchdog:
+    """What systemd would hear from a hostletd from which it wants signs of life every 'seconds'."""
+
+    def __init__(self, tree, services, place, seconds, pid=None):
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(place / "notify"))
+        tree.write_config()
+        # The process's own id, which it knows only then, as systemd gives it.
+        words = 'export WATCHDOG_PID=${WATCHDOG_PID:-$$}; exec "$@"'
+        environment = {**os.environ, "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": str(int(seconds * 1e6))}
+        if pid:
+            environment["WATCHDOG_PID"] = str(pid)
+        tree.process = ground.start(["sh", "-c", words, "sh", program("hostletd"), "--prefix", tree.prefix,
+                                     *services.arguments], tree.log_path, environment=environment)
+        while (said := self.next(10)) != "READY=1":
+            assert said == "WATCHDOG=1"
+
+    def next(self, timeout):
+        """The next message within 'timeout' seconds, or None."""
+        return self.notify.recv(4096).decode() if select.select([self.notify], [], [], timeout)[0] else None
+
+
+def test_the_watchdog_hears_of_a_loop_that_turns_and_wakes_no_other(make_tree, services, place):
+    services.add("quiet")
+    tree = make_tree()
+    watchdog = Watchdog(tree, services, place, 2)
+    assert watchdog.next(2) == "WATCHDOG=1"
+
+    def wakings():
+        status = Path(f"/proc/{tree.process.pid}/status").read_text()
+        return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
+    before, started = wakings(), time.monotonic()
+    assert [watchdog.next(2) for _ in range(3)] == ["WATCHDOG=1"] * 3
+    assert time.monotonic() - started > 2.8  # not more often than every half of the time
+    assert wakings() - before <= 4
+    # One that hangs is silent, however it hangs.
+    tree.process.send_signal(signal.SIGSTOP)
+    while watchdog.next(0):
+        pass
+    assert watchdog.next(3) is None
+    tree.process.send_signal(signal.SIGCONT)
+    assert watchdog.next(2) == "WATCHDOG=1"
+    # A child must not think that it is meant.
+    assert "WATCHDOG" not in Path(f"/proc/{status(tree, 'quiet')['pid']}/environ").read_text()
+
+
+def test_a_watchdog_that_is_meant_for_another_process_is_none(make_tree, services, place):
+    tree = make_tree()
+    watchdog = Watchdog(tree, services, place, 0.2, pid=1)
+    assert watchdog.next(1) is None
 
 
 def test_a_service_that_does_not_end_is_killed_with_its_helpers(start, services):

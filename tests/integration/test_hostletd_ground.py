@@ -67,6 +67,8 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
         expected = "service 'reads': its needs do not exist or form a circle"
     tree.process.send_signal(signal.SIGHUP)
     ground.wait_until(lambda: "nothing changes: " in tree.log(), 5, "the mistake is reported")
+    told = tree.ctl("reload", check=False)
+    assert told.returncode == 1 and "nothing changes: " in told.stderr and expected in told.stderr
     assert expected in tree.log()
     assert status(tree, "reads")["pid"] == pid and status(tree, "reads")["state"] == "ready"
 
@@ -151,6 +153,7 @@ def test_directories_and_id(place):
         "var/hostlet/reconciler": ("hostlet-reconciler", "0o700"), "var/hostlet/driver": ("hostlet-driver", "0o700"),
         "var/hostlet/fetcher": ("hostlet-fetcher", "0o700"), "var/hostlet/unpacker": ("hostlet-unpacker", "0o700"),
         "var/hostlet/provisioner": ("root", "0o700"), "var/hostlet/quota-keeper": ("root", "0o700"),
+        "var/hostlet/rpc-gateway": ("hostlet-rpc", "0o700"), "var/hostlet/zone": ("hostlet-rpc", "0o2750"),
         "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("hostlet-unpacker", "0o755")}
     assert grp.getgrgid((prefix / "run").stat().st_gid).gr_name == "hostlet"
     identifier = (prefix / "var/hostlet/tree.id").read_text()

@@ -49,6 +49,58 @@ def test_only_the_peers_of_the_table_may_call(start, services):
         call_as("nobody", [], tree, "quota-keeper", "io.hostlet.Quota.Info")
 
 
+def test_a_peer_may_be_given_some_methods_alone(start, services):
+    services.take("quota-keeper", peers="hostlet-reconciler hostlet-fetcher:Info")
+    tree = start()
+
+    def error(user, method):
+        return call_as(user, ["hostlet"], tree, "quota-keeper", method).get("error")
+    assert error("hostlet-fetcher", "io.hostlet.Quota.Info") is None
+    assert error("hostlet-fetcher", "io.hostlet.Quota.Release") == "org.varlink.service.PermissionDenied"
+    assert error("hostlet-reconciler", "io.hostlet.Quota.Release") == "org.varlink.service.InvalidParameter"
+    assert "parameters" in call_as("hostlet-fetcher", ["hostlet"], tree, "quota-keeper", "org.varlink.service.GetInfo")
+    # A right to what does not exist is a mistake: the service is given up, and says it.
+    services.take("quota-keeper", peers="hostlet-fetcher:Inform")
+    os.kill(tree.process.pid, signal.SIGHUP)
+    wait_for(tree, "quota-keeper", "failed")
+    assert "io.hostlet.Quota has no method 'Inform'" in tree.log()
+
+
+def test_who_parses_what_strangers_send_may_not_order(make_tree):
+    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    for method in ("Apply", "Plan", "Get", "Start", "Stop", "Destroy", "Hold", "Release", "Info"):
+        answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
+        assert answer["error"] == "org.varlink.service.PermissionDenied", method
+    answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.AgentReport")
+    assert answer["error"] != "org.varlink.service.PermissionDenied"
+    answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.List")
+    assert "error" not in answer
+    for method in ("Ensure", "Release", "Remove", "Get", "Info"):
+        answer = call_as("hostlet-rpc", ["hostlet"], tree, "quota-keeper", f"io.hostlet.Quota.{method}")
+        assert answer["error"] == "org.varlink.service.PermissionDenied", method
+    for service in ("container-driver", "provisioner", "unpacker", "fetcher"):
+        answer = call_as("hostlet-rpc", ["hostlet"], tree, service, "x.Y")
+        assert answer["error"] == "org.varlink.service.PermissionDenied", service
+
+
+def test_a_service_may_ask_hostletd_what_its_conf_says(start, services):
+    services.add("looker", user="hostlet-rpc", groups="hostlet", supervisor="List")
+    services.add("other", user="hostlet-fetcher", groups="hostlet")
+    tree = start()
+    denied = "org.varlink.service.PermissionDenied"
+    assert call_as("hostlet-rpc", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List").get("error") != denied
+    for method in ("Watch", "Restart", "Stop"):
+        assert call_as("hostlet-rpc", ["hostlet"], tree, "hostletd", f"io.hostlet.Supervisor.{method}")["error"] == denied, method
+    assert call_as("hostlet-fetcher", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List")["error"] == denied
+
+
+@pytest.mark.parametrize("method", ["Restart", "Lists"])
+def test_no_service_may_change_others(place, services, method):
+    services.add("greedy", supervisor=method)
+    result = run_hostletd("--prefix", place / "tree", *services.arguments, "--check")
+    assert result.returncode == 100 and f"no method '{method}' that changes nothing" in result.stderr
+
+
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
 def test_services_are_jailed(start, services):
     services.take("quota-keeper")

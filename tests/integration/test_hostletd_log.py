@@ -37,7 +37,15 @@ def test_log_formats(make_tree, services):
     lines = [json.loads(line) for line in tree.log().splitlines()]
     assert any("say \"hello\"" in json.dumps(line, ensure_ascii=False).replace("\\\"", "\"") for line in lines)
     assert len(lines) > 5
-    journal = make_tree(name="journal", environment={"JOURNAL_STREAM": "1:2"})
+    # The variable is inherited by those too whose standard error is something else: plain lines.
+    elsewhere = make_tree(name="elsewhere", environment={"JOURNAL_STREAM": "1:2"})
+    elsewhere.start(arguments=services.arguments)
+    elsewhere.stop()
+    assert "talks: warning: say \"hello\"\n" in elsewhere.log()
+    journal = make_tree(name="journal")
+    journal.log_path.touch()
+    seen = journal.log_path.stat()
+    journal.environment["JOURNAL_STREAM"] = f"{seen.st_dev}:{seen.st_ino}"
     journal.start(arguments=services.arguments)
     journal.stop()
     assert "<4>talks: say \"hello\"\n" in journal.log()

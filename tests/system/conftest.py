@@ -7,8 +7,10 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "integration")]
 
-from filesystems import Filesystem  # noqa: E402
-from lib import tree  # noqa: E402
+from filesystems import Filesystem, run  # noqa: E402
+from installed import Installed, remove_containers  # noqa: E402
+from lib import images, tree  # noqa: E402
+from lib.engine import Engine  # noqa: E402
 from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
 from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
 
@@ -60,3 +62,32 @@ def ext4():
 def filesystem(request):
     """One after the other."""
     return request.getfixturevalue(request.param)
+
+
+# The installed hostlet, and the machine's Docker
+
+@pytest.fixture
+def hostlet(request):
+    """The installed hostlet (installed.py), not started; afterwards it is as if it had just been installed."""
+    installed = Installed()
+    installed.forget()
+    installed.mark()
+    request.node.hostlet_trees = [installed]
+    yield installed
+    installed.forget()
+
+
+@pytest.fixture(scope="session")
+def docker():
+    """The machine's own Docker, with the images of lib/images.py: its API."""
+    run("systemctl", "start", "docker.service", timeout=170)
+    engine = Engine("/run/docker.sock")
+    images.load_busybox(engine)
+    return engine
+
+
+@pytest.fixture
+def engine(docker):
+    """The same, without containers when the test ends."""
+    yield docker
+    remove_containers(docker)

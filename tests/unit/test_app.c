@@ -459,6 +459,88 @@ static void revisions(void **state)
     schema_free(&app_manifest_schema, plain);
 }
 
+static struct app_instance *zone_instance(const char *text)
+{
+    struct app_instance *app = xcalloc(1, sizeof *app);
+    struct error e = ERROR_INIT;
+    _cleanup_free_ char *json = xstrdup(text);
+    for (char *c = json; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    if (schema_parse_text(&app_instance_schema, json, strlen(json), SCHEMA_STRICT, "test", app, &e) < 0)
+        fail_msg("%s", e.message);
+    return app;
+}
+
+#define ZONE_SPEC                                                                                            \
+    "'spec':{'name':'web','image':'nginx:1','resources':{'cpu_limit':'500m','memory_limit':'64Mi','volume_"  \
+    "limit':'?'}"
+
+/* What the leader's answer echoes of us goes, what the application may read stays. */
+static void zone_form(void **state)
+{
+    (void)state;
+    struct app_instance *app = zone_instance("{'meta':{'id':'1','name':'web','version':7}," ZONE_SPEC
+                                             "},'revision':3,'ref_by_instances':['x'],"
+                                             "'status':{'id':'s'},'deploy':{'action':'stop','revision':9,'"
+                                             "stages':{'name':'d'},'memory_limit':1000,"
+                                             "'depends':[{'spec_name':'db'}],'replicas':[{'id':2,'host_id':'"
+                                             "aa','vpc_ipv4':'10.1.1.1'},{'id':2,'host_id':'bb'}]}}");
+    struct app_manifest *manifest = app_zone_manifest(app);
+    const struct app_deploy *deploy = manifest->app->deploy;
+    assert_null(manifest->app->status);
+    assert_null(deploy->stages);
+    assert_int_equal(deploy->revision, 9);
+    assert_int_equal(deploy->n_depends, 1);
+    assert_int_equal(deploy->cpu_limit, 500);
+    assert_int_equal(deploy->memory_limit, 1000);
+    assert_int_equal(deploy->volume_limit, 0);
+    assert_int_equal(manifest->app->meta->version, 7);
+    assert_int_equal(manifest->hostlet->init, APP_INIT_INAGENT);
+    assert_string_equal(app_find_replica_of(manifest, 2, "bb")->host_id, "bb");
+    assert_string_equal(app_find_replica_of(manifest, 2, "aa")->vpc_ipv4, "10.1.1.1");
+    assert_null(app_find_replica_of(manifest, 1, "aa"));
+    assert_null(app_find_replica_of(manifest, 2, "cc"));
+    schema_free(&app_manifest_schema, manifest);
+    schema_free(&app_instance_schema, app);
+}
+
+static void zone_checks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message; /* NULL: fine */
+    } cases[] = {
+        {"{" ZONE_SPEC "},'deploy':{'replicas':[{'id':1,'host_id':'aa'}]}}", NULL},
+        /* What another host is to run is not ours to judge; nor is what inagent reads. */
+        {"{" ZONE_SPEC ",'tasks':[{'name':'?','depends_on':['y']}],'depends':[{'name':'z'}]},"
+         "'deploy':{'replicas':[{'id':900,'host_id':'bb','vpc_ipv4':'x'}]}}",
+         NULL},
+        {"{'deploy':{}}", "/spec: is missing"},
+        {"{'spec':{'image':'a'},'deploy':{}}", "/spec/resources: is missing"},
+        {"{" ZONE_SPEC "}}", "/deploy: is missing"},
+        {"{'spec':{'image':'a b','resources':{}},'deploy':{}}", "/app/spec/image"},
+        {"{" ZONE_SPEC ",'packages':[{'name':'../x'}]},'deploy':{}}", "/app/spec/packages/0/name"},
+        {"{" ZONE_SPEC ",'service_ports':[{'port':0}]},'deploy':{}}", "/spec/service_ports/0/port"},
+        {"{" ZONE_SPEC "},'deploy':{'revision':-1}}", "/deploy/revision"},
+        {"{" ZONE_SPEC "},'deploy':{'cpu_limit':-1}}", "/deploy/cpu_limit"},
+        {"{" ZONE_SPEC "},'deploy':{'replicas':[{'id':128,'host_id':'aa'}]}}", "/deploy/replicas/id: 128"},
+        {"{" ZONE_SPEC "},'deploy':{'replicas':[{'id':1,'host_id':'bb'},{'id':1,'host_id':'aa'}]}}",
+         "/deploy/replicas/1/id: a second replica 1"},
+        {"{" ZONE_SPEC "},'deploy':{'replicas':[{'id':1,'host_id':'aa','vpc_ipv4':'1.2.3'}]}}", "vpc_ipv4"},
+        {"{" ZONE_SPEC "},'deploy':{'replicas':[{'id':1,'host_id':'aa','service_ports':[{'port':70000}]}]}}",
+         "service_ports/port"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        struct app_instance *app = zone_instance(cases[i].text);
+        int r = app_check_zone(app, "aa", &e);
+        if ((r < 0) != (cases[i].message != NULL) || (r < 0 && !strstr(e.message, cases[i].message)))
+            fail_msg("%s: %d %s", cases[i].text, r, e.message);
+        schema_free(&app_instance_schema, app);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -469,6 +551,8 @@ int main(void)
         cmocka_unit_test(normal_form_defaults),
         cmocka_unit_test(normal_form_forgets),
         cmocka_unit_test(revisions),
+        cmocka_unit_test(zone_form),
+        cmocka_unit_test(zone_checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

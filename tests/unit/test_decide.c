@@ -48,6 +48,12 @@ static void test_cases(void **state)
     in.turn = true;
     assert_int_equal(decide(&in), STEP_HOLD);
 
+    /* An order that cannot be followed: nothing is done, whatever is there. */
+    in.want = WANT_NOTHING;
+    assert_int_equal(decide(&in), STEP_SETTLED);
+    in.rolling_back = true;
+    assert_int_equal(decide(&in), STEP_SETTLED);
+
     in = input(&none, &exited1);
     assert_int_equal(decide(&in), STEP_PROVISION); /* first what gets the project, then the project */
     in.provisioned = true;

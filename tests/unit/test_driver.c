@@ -320,6 +320,51 @@ static void create_refuses(void **state)
     REFUSED(ERANGE, in.cpu_limit = INT64_MAX);
 }
 
+static void create_in_the_zones_network(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *address, *cidr;
+        int errnum;
+        enum error_class class;
+    } cases[] = {
+        {"10.10.3.7", "10.10.3.0/24", 0, 0},
+        {"172.31.255.2", "172.31.0.0/16", 0, 0},
+        {"192.168.9.10", "192.168.9.8/29", 0, 0},
+        {"10.10.3.7", NULL, EAGAIN, ERROR_RETRY},
+        {"10.10.3.7", "10.10.3.0", EINVAL, ERROR_REFUSED},
+        {"10.10.3.7", "10.10.3.0/31", EINVAL, ERROR_REFUSED},
+        {"10.10.3.7", "10.10.3.1/24", EINVAL, ERROR_REFUSED},
+        {"10.10.3.7", "10.10.3.0/24 --x", EINVAL, ERROR_REFUSED},
+        {"10.10.3", "10.10.3.0/24", EINVAL, ERROR_REFUSED},
+        {"8.8.8.8", "8.8.8.0/24", EINVAL, ERROR_REFUSED},
+        {"172.32.0.2", "172.32.0.0/16", EINVAL, ERROR_REFUSED},
+        {"10.10.4.7", "10.10.3.0/24", ERANGE, ERROR_REFUSED},
+        {"10.10.3.0", "10.10.3.0/24", ERANGE, ERROR_REFUSED},
+        {"10.10.3.1", "10.10.3.0/24", ERANGE, ERROR_REFUSED},
+        {"10.10.3.255", "10.10.3.0/24", ERANGE, ERROR_REFUSED},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct driver_create_in in = example();
+        struct error e = ERROR_INIT;
+        struct spec spec = {0};
+        in.vpc_ipv4 = (char *)cases[i].address;
+        in.vpc_cidr = (char *)cases[i].cidr;
+        int r = spec_make(&in, &settings, &spec, &e);
+        if (r != -cases[i].errnum || (r < 0 && e.class != cases[i].class))
+            fail_msg("%s in %s gave %d: %s", cases[i].address, cases[i].cidr ?: "none", r, e.message);
+        spec_done(&spec);
+    }
+    struct driver_create_in in = example();
+    in.vpc_ipv4 = (char *)"10.10.3.7";
+    in.vpc_cidr = (char *)"10.10.3.0/24";
+    _cleanup_json_ json_t *body = body_of(&in, 0);
+    assert_json(json_object_get(json_object_get(body, "HostConfig"), "NetworkMode"), "\"invpc2_docker\"");
+    assert_json(
+        json_object_get(body, "NetworkingConfig"),
+        "{\"EndpointsConfig\": {\"invpc2_docker\": {\"IPAMConfig\": {\"IPv4Address\": \"10.10.3.7\"}}}}");
+}
+
 static const char container_text[] =
     "{\"Id\": \"abc\", \"Name\": \"/i8k_web_3.old\", \"Image\": \"sha256:1\", \"RestartCount\": 2,"
     " \"State\": {\"Status\": \"exited\", \"ExitCode\": 137, \"Error\": \"\", \"OOMKilled\": true,"
@@ -367,6 +412,49 @@ static void inspect_is_read(void **state)
     assert_null(none);
 }
 
+static struct driver_container *read_with(const char *path, const char *value)
+{
+    struct error e = ERROR_INIT;
+    struct driver_container *c = NULL;
+    _cleanup_json_ json_t *answer = json_loads(container_text, 0, NULL);
+    json_object_set_new(answer, path, json_loads(value, 0, NULL));
+    if (docker_read_container(answer, TREE, &c, &e) < 0)
+        fail_msg("%s: %s", path, e.message);
+    return c;
+}
+
+static void network_and_lxcfs_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *networks, *address;
+    } cases[] = {
+        {"{\"Networks\": {\"bridge\": {\"IPAddress\": \"172.17.0.2\"}}}", NULL},
+        {"{\"Networks\": {\"invpc2_docker\": {\"IPAddress\": \"10.1.1.3\", \"IPAMConfig\": null}}}",
+         "10.1.1.3"},
+        /* It does not run: what it was configured with stands there still. */
+        {"{\"Networks\": {\"invpc2_docker\": {\"IPAddress\": \"\", \"IPAMConfig\": {\"IPv4Address\": "
+         "\"10.1.1.4\"}}}}",
+         "10.1.1.4"},
+        {"{\"Networks\": {\"invpc2_docker\": {\"IPAddress\": \"\", \"IPAMConfig\": {}}}}", NULL},
+        {"{\"Networks\": null}", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_driver_container_ struct driver_container *c =
+            read_with("NetworkSettings", cases[i].networks);
+        if (!streq_null(c->vpc_ipv4, cases[i].address))
+            fail_msg("%s gave %s", cases[i].networks, c->vpc_ipv4 ?: "none");
+        assert_false(c->lxcfs);
+    }
+    json_t *mounts = json_pack("[{s:s}, {s:s}]", "Destination", "/opt", "Destination", "/proc/meminfo");
+    _cleanup_free_ char *text = json_dumps(mounts, 0);
+    json_decref(mounts);
+    _cleanup_driver_container_ struct driver_container *c = read_with("Mounts", text);
+    assert_true(c->lxcfs);
+    container_complete(&settings, c);
+    assert_true(c->lxcfs_differs); /* it is not wanted */
+}
+
 /* Each member of another type, or absent: an error that names it, or a default; never a crash. */
 static void inspect_of_nonsense(void **state)
 {
@@ -383,6 +471,10 @@ static void inspect_of_nonsense(void **state)
         {"Config", "\"x\"", -EPROTO},
         {"Config", NULL, 0},
         {"HostConfig", "null", 0},
+        {"NetworkSettings", "[]", -EPROTO},
+        {"NetworkSettings", "{\"Networks\": {\"invpc2_docker\": {\"IPAddress\": 5}}}", -EPROTO},
+        {"Mounts", "{}", -EPROTO},
+        {"Mounts", "[{\"Destination\": 7}]", -EPROTO},
         {"HostConfig", "{\"PortBindings\": []}", -EPROTO},
         {"RestartCount", "\"many\"", -EPROTO},
         {"HostConfig", "{\"PortBindings\": {\"80/tcp\": null, \"x\": 1}}", 0},
@@ -723,7 +815,9 @@ int main(void)
         cmocka_unit_test(create_with_inagent),
         cmocka_unit_test(create_with_the_images_own_init),
         cmocka_unit_test(create_refuses),
+        cmocka_unit_test(create_in_the_zones_network),
         cmocka_unit_test(inspect_is_read),
+        cmocka_unit_test(network_and_lxcfs_are_read),
         cmocka_unit_test(inspect_of_nonsense),
         cmocka_unit_test(images_and_info_are_read),
         cmocka_unit_test(versions),

@@ -286,7 +286,7 @@ static void test_repository_urls(void **state)
         struct repository *list = NULL;
         struct error e = ERROR_INIT;
         print_message("%s\n", cases[i].url);
-        int r = repositories_parse(&fetcher, cases[i].url, &list, &e);
+        int r = repositories_parse(&fetcher, cases[i].url, false, &list, &e);
         assert_int_equal(r, cases[i].name ? 0 : -EINVAL);
         if (cases[i].name) {
             assert_string_equal(list->name, cases[i].name);
@@ -301,12 +301,12 @@ static void test_repository_urls(void **state)
     }
     struct fetcher fetcher = {0};
     struct repository *list = NULL;
-    assert_int_equal(repositories_parse(&fetcher, " file:///a\thttp://b  ", &list, NULL), 0);
+    assert_int_equal(repositories_parse(&fetcher, " file:///a\thttp://b  ", false, &list, NULL), 0);
     assert_string_equal(list->next->name, "http://b/");
     repositories_free(list);
-    assert_int_equal(repositories_parse(&fetcher, "", &list, NULL), 0);
+    assert_int_equal(repositories_parse(&fetcher, "", false, &list, NULL), 0);
     assert_null(list);
-    assert_int_equal(repositories_parse(&fetcher, "file:///a file:///a/", &list, NULL), -EINVAL);
+    assert_int_equal(repositories_parse(&fetcher, "file:///a file:///a/", false, &list, NULL), -EINVAL);
 }
 
 static void test_files_of_a_repository(void **state)

@@ -4,12 +4,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 /* cmocka wants these before itself */
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "inagent/plan.h"
+#include "inagent/report.h"
 #include "inagent/spec.h"
 #include "inagent/template.h"
 #include "inagent/users.h"
@@ -391,6 +396,255 @@ static void test_plan_keeps_state_by_name(void **state)
     plan_clear(&plan);
 }
 
+/* Reports */
+
+static void expect_stage(const struct stages *s, enum stage_name name, enum stage_state state,
+                         const char *message, unsigned attempt, int64_t created, int64_t finished)
+{
+    const struct stage *stage = &s->stages[name];
+    assert_int_equal(stage->state, state);
+    assert_string_equal(stage->message, message);
+    assert_int_equal(stage->attempt, attempt);
+    assert_int_equal(stage->created, created);
+    assert_int_equal(stage->finished, finished);
+}
+
+static void test_stages_of_tasks(void **state)
+{
+    (void)state;
+    struct stages s = STAGES_INIT;
+    struct plan plan = {0};
+    stages_set_revision(&s, 3, 1000);
+    expect_stage(&s, STAGE_BOOT, STAGE_SUCCESS, "", 0, 1000, 1000);
+    stages_set_tasks(&s, &plan, 1001);
+    expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "", 0, 1001, 1001); /* there are none */
+
+    struct task_definition tasks[] = {startup("a", NULL), startup("b", "a"), startup("c", NULL),
+                                      startup("end", NULL)};
+    tasks[2].max_attempts = 2;
+    tasks[3].trigger = TRIGGER_ON_SHUTDOWN;
+    plan_update(&plan, tasks, ARRAY_SIZE(tasks));
+    struct task *a = plan.tasks[0], *b = plan.tasks[1], *c = plan.tasks[2];
+    stages_set_tasks(&s, &plan, 1002);
+    expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "0/3 tasks running", 0, 1001, 0);
+    plan_began(a, 10, 0);
+    plan_began(c, 11, 0);
+    stages_set_tasks(&s, &plan, 1003);
+    expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "2/3 tasks running", 0, 1001, 0);
+    /* What is tried again because it asks for it has not failed. */
+    assert_int_equal(plan_ended(&plan, c, 1, 0), VERDICT_AGAIN);
+    s.changed = false;
+    stages_set_tasks(&s, &plan, 1004);
+    expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "1/3 tasks running", 0, 1001, 0);
+    assert_true(s.changed);
+    s.changed = false;
+    stages_set_tasks(&s, &plan, 1005);
+    assert_false(s.changed);
+    /* What is tried again without end has. */
+    assert_int_equal(plan_ended(&plan, a, 1, 0), VERDICT_AGAIN);
+    stages_set_tasks(&s, &plan, 1006);
+    expect_stage(&s, STAGE_TASKS, STAGE_FAILED, "1/3 tasks failed (first: a)", 0, 1001, 1006);
+    plan_began(c, 12, 0);
+    plan_ended(&plan, c, 1, 0);
+    stages_set_tasks(&s, &plan, 1007);
+    expect_stage(&s, STAGE_TASKS, STAGE_FAILED, "2/3 tasks failed (first: a)", 0, 1001, 1007);
+    plan_began(c, 13, 0);
+    plan_ended(&plan, c, 0, 0);
+    plan_began(a, 14, 0);
+    stages_set_tasks(&s, &plan, 1008);
+    expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "1/3 tasks running", 1, 1001, 0);
+    plan_ended(&plan, a, 0, 0);
+    plan_began(b, 15, 0);
+    plan_ended(&plan, b, 0, 0);
+    stages_set_tasks(&s, &plan, 1009);
+    expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "3/3 tasks done", 1, 1001, 1009);
+
+    /* Another revision, a lower one too, begins anew. */
+    stages_set_revision(&s, 2, 2000);
+    expect_stage(&s, STAGE_BOOT, STAGE_SUCCESS, "", 0, 2000, 2000);
+    assert_int_equal(s.stages[STAGE_TASKS].state, STAGE_NONE);
+    stages_set_revision(&s, 2, 3000);
+    expect_stage(&s, STAGE_BOOT, STAGE_SUCCESS, "", 0, 2000, 2000);
+    stages_set(&s, STAGE_LOAD, STAGE_FAILED, "spec decode failed", 3000);
+    stages_set(&s, STAGE_LOAD, STAGE_SUCCESS, "", 3001);
+    expect_stage(&s, STAGE_LOAD, STAGE_SUCCESS, "", 1, 3000, 3001);
+    plan_clear(&plan);
+}
+
+static void test_report_text(void **state)
+{
+    (void)state;
+    struct stages s = STAGES_INIT;
+    stages_set_revision(&s, 7, 1795468000123);
+    stages_set(&s, STAGE_LOAD, STAGE_FAILED, "spec file empty", 1795468000124);
+    stages_set(&s, STAGE_TASKS, STAGE_RUNNING, "1/1 tasks running", 1795468000125);
+    _cleanup_free_ char *text = stages_report(&s, "web", 2, 1795468000999);
+    assert_string_equal(
+        text, "{\"instance_name\":\"web\",\"replica_id\":2,\"updated\":1795468000999,\"stages\":["
+              "{\"name\":\"inagent_boot\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"success\","
+              "\"created\":1795468000123,\"finished\":1795468000123},"
+              "{\"name\":\"spec_load\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"failed\","
+              "\"message\":\"spec file empty\",\"created\":1795468000124,\"finished\":1795468000124},"
+              "{\"name\":\"task_run\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"running\","
+              "\"message\":\"1/1 tasks running\",\"created\":1795468000125}]}");
+    struct stages none = STAGES_INIT;
+    _cleanup_free_ char *empty = stages_report(&none, "web", 0, 5);
+    assert_string_equal(empty, "{\"instance_name\":\"web\",\"updated\":5,\"stages\":[]}");
+}
+
+static void test_envelope(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool known;
+        const char *url;
+    } table[] = {
+        {"", false, NULL},
+        {"{", false, NULL},
+        {"[]", false, NULL},
+        {"{\"app\":{\"meta\":{\"name\":\"\"}}}", false, NULL},
+        {"{\"app\":{\"meta\":{\"name\":\"web\"}}}", true, ""},
+        {"{\"app\":{\"meta\":{\"name\":\"web\"},\"deploy\":{\"revision\":4}},\"hostlet_endpoint\":{\"url\":"
+         "\"http://x\","
+         "\"secret_key\":\"s\"}}",
+         true, "http://x"},
+        {"{\"app\":{\"meta\":{\"name\":\"web\"}},\"hostlet_endpoint\":7}", true, ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct envelope envelope;
+        spec_envelope(table[i].text, strlen(table[i].text), &envelope);
+        assert_int_equal(envelope.known, table[i].known);
+        if (envelope.known)
+            assert_string_equal(envelope.url, table[i].url);
+        envelope_clear(&envelope);
+    }
+}
+
+/* A server that takes one connection, waits for the request's end and answers. */
+struct answering {
+    int listener;
+    char url[64], request[1024];
+};
+
+static void listen_somewhere(struct answering *a)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    a->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(a->listener >= 0 && bind(a->listener, (struct sockaddr *)&at, size) == 0 &&
+                listen(a->listener, 4) == 0);
+    assert_int_equal(getsockname(a->listener, (struct sockaddr *)&at, &size), 0);
+    snprintf(a->url, sizeof a->url, "http://127.0.0.1:%u/status", ntohs(at.sin_port));
+}
+
+static enum post_result post_to(struct answering *a, const char *answer, struct error *e)
+{
+    struct post post = POST_INIT;
+    enum post_result result;
+    assert_int_equal(post_begin(&post, a->url, "secret", "{\"a\":1}", 0, e), 0);
+    assert_int_equal(post_step(&post, 0, e), POST_WAITING);
+    int fd = accept(a->listener, NULL, NULL);
+    assert_true(fd >= 0);
+    size_t n = 0;
+    while (!strstr(a->request, "{\"a\":1}")) {
+        ssize_t got;
+        (void)post_step(&post, 0, e);
+        got = recv(fd, a->request + n, sizeof a->request - 1 - n, 0);
+        assert_true(got > 0);
+        n += (size_t)got;
+        a->request[n] = '\0';
+    }
+    assert_int_equal(post_step(&post, 0, e), POST_WAITING);
+    assert_int_equal(post_events(&post), POLLIN);
+    if (!answer) {
+        assert_int_equal(post_step(&post, POST_TIMEOUT_USEC - 1, e), POST_WAITING);
+        result = post_step(&post, POST_TIMEOUT_USEC, e);
+    } else {
+        assert_int_equal(send(fd, answer, strlen(answer), 0), (ssize_t)strlen(answer));
+        shutdown(fd, SHUT_WR);
+        do {
+            struct pollfd wait = {.fd = post.fd, .events = post_events(&post)};
+            poll(&wait, 1, 1000);
+            result = post_step(&post, 1, e);
+        } while (result == POST_WAITING);
+    }
+    assert_int_equal(post.fd, -1);
+    close(fd);
+    return result;
+}
+
+static void test_post(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum post_result expected;
+        const char *message;
+    } table[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"ok\":\"true\"}", POST_DONE, NULL},
+        {"HTTP/1.0 200 OK\r\n\r\n", POST_DONE, NULL},
+        {"HTTP/1.1 401 Unauthorized\r\n\r\n", POST_FAILED, "the answer is 401"},
+        {"HTTP/1.1 2000\r\n\r\n", POST_DONE, NULL}, /* no more than the three digits is looked at */
+        {"SSH-2.0-OpenSSH_9\r\n", POST_FAILED, "the answer is not HTTP"},
+        {"HTTP/1.1 abc\r\n", POST_FAILED, "the answer is not HTTP"},
+        {"HTTP/1.1", POST_FAILED, "the connection ended without an answer"},
+        {"", POST_FAILED, "the connection ended without an answer"},
+        {NULL, POST_FAILED, "no answer within 3 s"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct answering a = {.listener = -1};
+        struct error e = ERROR_INIT;
+        listen_somewhere(&a);
+        assert_int_equal(post_to(&a, table[i].answer, &e), table[i].expected);
+        if (table[i].message)
+            assert_string_equal(e.message, table[i].message);
+        assert_true(after_prefix(a.request, "POST /status HTTP/1.0\r\nHost: 127.0.0.1:"));
+        assert_non_null(strstr(a.request, "\r\nX-Secret-Key: secret\r\n"));
+        assert_non_null(strstr(a.request, "\r\nContent-Length: 7\r\n"));
+        close(a.listener);
+    }
+}
+
+static void test_post_nobody_there(void **state)
+{
+    (void)state;
+    struct answering a = {.listener = -1};
+    struct post post = POST_INIT;
+    struct error e = ERROR_INIT;
+    listen_somewhere(&a);
+    close(a.listener);
+    int r = post_begin(&post, a.url, "secret", "{}", 0, &e);
+    assert_true(r < 0 || post_step(&post, 0, &e) == POST_FAILED);
+    assert_non_null(strstr(e.message, "Connection refused"));
+    assert_int_equal(post.fd, -1);
+}
+
+static void test_post_to_what_is_no_url(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"",
+                                       "http://",
+                                       "https://10.0.0.1/",
+                                       "http://host/",
+                                       "http://10.0.0.1:0/",
+                                       "http://10.0.0.1:70000/",
+                                       "http://10.0.0.1:/x",
+                                       "http://10.0.0.1/a b",
+                                       "http://10.0.0.1/\r\nX: y",
+                                       "10.0.0.1:80",
+                                       "http://[::1]/"};
+    for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+        struct post post = POST_INIT;
+        struct error e = ERROR_INIT;
+        if (post_begin(&post, urls[i], "s", "{}", 0, &e) != -EINVAL)
+            fail_msg("%s", urls[i]);
+    }
+    struct post post = POST_INIT;
+    struct error e = ERROR_INIT;
+    assert_int_equal(post_begin(&post, "http://127.0.0.1:9/", "a\r\nX: y", "{}", 0, &e), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +659,12 @@ int main(void)
         cmocka_unit_test(test_plan_failures),
         cmocka_unit_test(test_plan_long_runs_are_not_failed_starts),
         cmocka_unit_test(test_plan_keeps_state_by_name),
+        cmocka_unit_test(test_stages_of_tasks),
+        cmocka_unit_test(test_report_text),
+        cmocka_unit_test(test_envelope),
+        cmocka_unit_test(test_post),
+        cmocka_unit_test(test_post_nobody_there),
+        cmocka_unit_test(test_post_to_what_is_no_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

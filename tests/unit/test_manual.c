@@ -102,6 +102,7 @@ static const struct {
     {"tcp", "zone.peer_port zone.http_port"},
     {"enabled", "zone.enable"},
     {"peers", "root"},
+    {"supervisor", "List Watch"},
     {"needs", ""},
     {"start", "demand"},
     {"idle_timeout", "1s"},
@@ -175,6 +176,9 @@ static void test_mistakes_in_a_service(void **state)
         {"[service]\nexec = x\nconfig_sections = fetcher nothing\n", "hostlet.conf has no section [nothing]"},
         {"[service]\nexec = x\nuser = no-such-user\n", "the user 'no-such-user' does not exist"},
         {"[service]\nexec = x\npeers = no-such-user\n", "the user 'no-such-user' does not exist"},
+        {"[service]\nexec = x\npeers = root:\n", "peers: 'root:' names no method where it should"},
+        {"[service]\nexec = x\npeers = root:A,,B\n", "peers: 'root:A,,B' names no method where it should"},
+        {"[service]\nexec = x\npeers = no-such-user:A\n", "the user 'no-such-user' does not exist"},
         {"[service]\nexec = x\ngroups = no-such-group\n", "the group 'no-such-group' does not exist"},
         {"[service]\nexec = x\nnetwork = maybe\n",
          "service.conf:3: unknown key or bad value: network = maybe"},
@@ -205,6 +209,30 @@ static void test_sections_of_a_service_by_default(void **state)
     service_conf_free(conf);
 }
 
+static void test_rights_of_peers(void **state)
+{
+    (void)state;
+    struct service_conf *conf = NULL;
+    struct error e = ERROR_INIT;
+    assert_int_equal(load("[service]\nexec = x\npeers = daemon bin:Watch,List\n", &conf, &e), 0);
+    uid_t all = conf->peer_ids[0], some = conf->peer_ids[1];
+    const struct {
+        uid_t uid;
+        const char *method;
+        bool allowed;
+    } cases[] = {
+        {0, "Apply", true},     {all, "Apply", true},   {all, "Watch", true}, {some, "Watch", true},
+        {some, "List", true},   {some, "Apply", false}, {some, "", false},    {some, "watch", false},
+        {65534, "List", false}, {some, "Lis", false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        if (service_conf_method_allowed(conf, cases[i].uid, cases[i].method) != cases[i].allowed)
+            fail_msg("uid %u, method '%s'", cases[i].uid, cases[i].method);
+    assert_true(service_conf_peer_allowed(conf, some));
+    assert_false(service_conf_peer_allowed(conf, 65534));
+    service_conf_free(conf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_every_key_of_a_service),
         cmocka_unit_test(test_mistakes_in_a_service),
         cmocka_unit_test(test_sections_of_a_service_by_default),
+        cmocka_unit_test(test_rights_of_peers),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

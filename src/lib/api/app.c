@@ -126,7 +126,7 @@ STRUCT(app_deploy_schema, "AppDeploy", T, "How an instance is to run.",
        S_STRUCT_OPT(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 #define T struct app_status
-LOCAL_STRUCT(status_schema, "AppStatus", T, NULL, S_STRING_OPT(T, id, NULL));
+STRUCT(app_status_schema, "AppStatus", T, NULL, S_STRING_OPT(T, id, NULL));
 #undef T
 #define T struct app_instance
 STRUCT(app_instance_schema, "AppInstance", T, "An application as the InnerStack contract has it.",
@@ -134,7 +134,7 @@ STRUCT(app_instance_schema, "AppInstance", T, "An application as the InnerStack 
        S_STRUCT_OPT(T, spec, struct app_spec, &app_spec_schema, NULL),
        S_STRUCT_OPT(T, deploy, struct app_deploy, &app_deploy_schema, NULL), S_INT_OPT(T, revision, NULL),
        S_STRINGS(T, ref_by_instances, NULL),
-       S_STRUCT_OPT(T, status, struct app_status, &status_schema, NULL));
+       S_STRUCT_OPT(T, status, struct app_status, &app_status_schema, NULL));
 #undef T
 #define T struct app_status_endpoint
 LOCAL_STRUCT(endpoint_schema, "HostletStatusEndpoint", T, "Where inagent reports to.",

@@ -162,4 +162,4 @@ struct app_manifest {
 extern const struct schema_enum app_init_enum, app_pull_enum;
 extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema, app_replica_schema,
     app_service_port_schema, app_replica_instance_schema, app_options_schema, app_manifest_schema,
-    app_config_value_schema, app_deploy_schema;
+    app_config_value_schema, app_deploy_schema, app_status_schema;

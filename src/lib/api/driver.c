@@ -31,11 +31,13 @@ const struct schema_enum driver_event_enum = {"Event",
 #define REPLICA(T) S_STRING(T, instance, "Name of the instance."), S_INT(T, replica_id, "0 to 127.")
 
 #define T struct driver_info_out
-EXPORTED(driver_info_schema, NULL, T, NULL, S_STRING(T, runtime, "docker or null."),
-         S_ENUM(T, state, &driver_runtime_state_enum, NULL), S_STRING_OPT(T, reason, "Why it is down."),
-         S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, api_version, NULL),
-         S_STRING_OPT(T, storage_driver, NULL), S_STRING_OPT(T, arch, "Of containers: amd64, arm64."),
-         S_INT_OPT(T, cpus, NULL), S_INT_OPT(T, memory, "Bytes."),
+EXPORTED(driver_info_schema, "RuntimeInfo", T, "A container runtime.",
+         S_STRING(T, runtime, "docker or null."), S_ENUM(T, state, &driver_runtime_state_enum, NULL),
+         S_STRING_OPT(T, reason, "Why it is down."), S_STRING_OPT(T, version, NULL),
+         S_STRING_OPT(T, api_version, NULL), S_STRING_OPT(T, storage_driver, NULL),
+         S_STRING_OPT(T, arch, "Of containers: amd64, arm64."), S_INT_OPT(T, cpus, NULL),
+         S_INT_OPT(T, memory, "Bytes."), S_INT_OPT(T, containers, "All that the runtime has."),
+         S_INT_OPT(T, images, "All that the runtime has."),
          S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
          S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."));
 #undef T
@@ -75,7 +77,11 @@ EXPORTED(driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Ke
          S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
          S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
          S_STRUCTS(T, ports, struct driver_port, &port, NULL),
-         S_STRUCTS(T, packages, struct driver_package, &package, NULL));
+         S_STRUCTS(T, packages, struct driver_package, &package, NULL),
+         S_STRING_OPT(T, vpc_ipv4,
+                      "Its fixed address in the zone's network; absent: the runtime's own network."),
+         S_STRING_OPT(T, vpc_cidr,
+                      "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."));
 #undef T
 #define T struct driver_create_out
 STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
@@ -102,7 +108,10 @@ EXPORTED(driver_container_schema, "Container", T,
          S_INT_OPT(T, memory_limit, "Bytes."),
          S_INT_OPT(T, layer_limit, "Bytes of its writable layer; absent: not limited."),
          S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
-         S_STRUCTS(T, ports, struct driver_port, &port, "As bound."));
+         S_STRUCTS(T, ports, struct driver_port, &port, "As bound."),
+         S_STRING_OPT(T, vpc_ipv4, "Its address in the zone's network, whether it runs or not."),
+         S_BOOL_OPT(T, lxcfs, "It has the files of lxcfs."),
+         S_BOOL_OPT(T, lxcfs_differs, "It should have them and has not, or the other way round."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,

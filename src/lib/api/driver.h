@@ -36,6 +36,7 @@ struct driver_info_out {
     char *reason;  /* why it is down */
     char *version, *api_version, *storage_driver, *arch; /* amd64, arm64 */
     int64_t cpus, memory;                                /* bytes */
+    int64_t containers, images;                          /* how many the runtime has, whosever */
     bool live_restore, layer_limit;                      /* whether writable layers can be limited */
 };
 
@@ -88,6 +89,7 @@ struct driver_create_in {
     size_t n_ports;
     struct driver_package **packages;
     size_t n_packages;
+    char *vpc_ipv4, *vpc_cidr; /* its address in the zone's network, and that network; NULL: none */
 };
 struct driver_create_out {
     char *id;
@@ -122,6 +124,8 @@ struct driver_container {
     int64_t stop_timeout_msec;  /* its own; 0: the runtime's default */
     struct driver_port **ports; /* as bound */
     size_t n_ports;
+    char *vpc_ipv4;            /* as configured, whether it runs or not */
+    bool lxcfs, lxcfs_differs; /* it has its mounts; it should be the other way round now */
 };
 struct driver_inspect_out {
     struct driver_container *container; /* NULL: there is none (in List: the end) */

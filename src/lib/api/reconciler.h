@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/api/app.h"
+#include "lib/api/driver.h"
 #include "lib/varlink/interface.h"
 
 extern const struct varlink_interface reconciler_interface;
@@ -36,13 +37,21 @@ struct reconciler_replica {
     char *quota;                 /* "1073741824 bytes; partial: writable layer unlimited" */
     struct app_service_port **ports;
     size_t n_ports;
+    struct app_stage **stages; /* complete: of the instance's revision, with their owners */
+    size_t n_stages;
+    bool unassigned; /* of a zone's instance that has this replica elsewhere, or no more */
+    char *vpc_ipv4;
+};
+/* What the zone is told of a replica in place of the stages above. */
+struct reconciler_stage_report {
+    int64_t replica_id;
     struct app_stage **stages;
     size_t n_stages;
 };
 struct reconciler_instance {
     char *name, *origin; /* local, zone */
-    char *action;        /* start, stop, destroy */
-    int64_t revision;    /* desired */
+    char *action;        /* start, stop, destroy; none: nothing is done with it */
+    int64_t revision;    /* desired; of a zone's instance: that of the zone's last order */
     char *spec, *version, *image, *image_id;
     struct reconciler_package **packages;
     size_t n_packages;
@@ -52,6 +61,12 @@ struct reconciler_instance {
     int64_t next_retry;
     struct reconciler_replica **replicas;
     size_t n_replicas;
+    bool unassigned; /* the zone's answers have it no more; it is kept as the configuration says */
+    char *hold;      /* why the zone's orders wait until "release"; NULL: they are followed */
+    char *problem;   /* why the zone's last order is not followed */
+    /* Of a local instance whose name the zone uses too: what to tell the zone of its replicas. */
+    struct reconciler_stage_report **clash;
+    size_t n_clash;
 };
 extern const struct schema_struct reconciler_instance_schema;
 
@@ -86,4 +101,54 @@ struct reconciler_get_out {
 struct reconciler_watch_out {             /* List and Watch */
     struct reconciler_instance *instance; /* NULL: the end of the list */
     bool gone;                            /* it was destroyed: the last of it */
+};
+struct reconciler_hold_in {
+    char *name, *reason;
+};
+
+/* What a zone says of this machine; durable, and replaced as a whole. */
+struct reconciler_zone_facts {
+    char *host_id;           /* of its replicas: those of other hosts are not ours */
+    char *lan_addr;          /* where this machine is reached */
+    char *status_url;        /* where inagent reports to; NULL: it does not */
+    char *base_domain;       /* zone_base_domain of app_replica.json */
+    char *vpc_bridge_ip;     /* bare */
+    char *vpc_instance_cidr; /* of the containers' network: 10.10.3.0/24 */
+};
+extern const struct schema_struct reconciler_zone_facts_schema;
+struct reconciler_assignment {
+    char **names;
+    size_t n_names;
+};
+struct reconciler_zone_in {
+    struct reconciler_zone_facts *facts;    /* NULL: as before */
+    struct app_instance *instance;          /* NULL: none */
+    struct reconciler_assignment *assigned; /* the complete list of names; NULL: as before */
+};
+struct reconciler_zone_out {
+    bool changed;
+    bool managed;   /* of the instance: it has a replica on this machine */
+    char *problem;  /* why its order is not followed; shown, and reported as a stage */
+    char **unknown; /* names of the list that are not known here: their instances are to be sent */
+    size_t n_unknown;
+};
+struct reconciler_secret_in {
+    char *name;
+    int64_t replica_id;
+    char *secret; /* 34 hex digits */
+};
+struct reconciler_report_in {
+    char *instance_name;
+    int64_t replica_id;
+    char *secret;
+    int64_t updated;
+    struct app_stage **stages;
+    size_t n_stages;
+};
+struct reconciler_info_out {
+    char *host_id; /* the zone's for this machine, else its own */
+    struct reconciler_zone_facts *zone;
+    int64_t instances;
+    char *runtime_failure;
+    struct driver_info_out *runtime; /* not older than a minute or two; NULL: not known yet */
 };

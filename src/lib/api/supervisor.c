@@ -27,12 +27,12 @@ static const struct schema_field service_fields[] = {
     S_BOOL_OPT(T, disabled, "hostlet.conf does not let it run."),
     S_END,
 };
-static const struct schema_struct service_schema = {"Service", sizeof(T), "A service of the tree.",
-                                                    service_fields};
+const struct schema_struct supervisor_service_schema = {"Service", sizeof(T), "A service of the tree.",
+                                                        service_fields};
 #undef T
 #define T struct supervisor_list_out
 static const struct schema_field list_fields[] = {
-    S_STRUCT_OPT(T, service, struct supervisor_service, &service_schema,
+    S_STRUCT_OPT(T, service, struct supervisor_service, &supervisor_service_schema,
                  "Absent in the answer that ends a list."),
     S_END,
 };
@@ -51,6 +51,9 @@ static const struct varlink_method methods[] = {
      "Stops a service, and those that need it; answers when it ended."},
     {"Restart", VARLINK_CHANGES, &name_in, NULL, "Stops and starts one service; answers when it is ready."},
     {"Watch", VARLINK_MORE, NULL, &list_out, "All services now, and each again when it changes."},
+    {"Reload", VARLINK_CHANGES, NULL, NULL,
+     "Reads the configuration and all service.conf files anew, and restarts what changed; a mistake anywhere "
+     "is the error, and nothing changes. Answers when that has begun."},
     {.name = NULL},
 };
 const struct varlink_interface supervisor_interface = {"io.hostlet.Supervisor", "The processes of the tree.",

@@ -30,6 +30,8 @@ struct supervisor_service {
     bool on_demand;
     bool disabled; /* hostlet.conf does not let it run */
 };
+extern const struct schema_struct supervisor_service_schema;
+
 struct supervisor_list_out {            /* List and Watch */
     struct supervisor_service *service; /* NULL: the end of the list */
 };

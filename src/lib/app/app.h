@@ -54,3 +54,17 @@ bool app_same_revision(const struct app_manifest *a, const struct app_manifest *
 
 /* The replica with this id, borrowed, or NULL. */
 struct app_replica *app_find_replica(const struct app_manifest *manifest, int64_t id);
+
+/* The same where it is bound to this host as well: a zone's instance has replicas on many. */
+struct app_replica *app_find_replica_of(const struct app_manifest *manifest, int64_t id, const char *host_id);
+
+/* What is stored of an instance that a zone's leader sent: all of it, less the echo of our own reports (deploy.stages, status),
+ * with limits from spec.resources where deploy has none, and our options at their defaults. The caller frees. */
+struct app_manifest *app_zone_manifest(const struct app_instance *instance);
+
+/* Whether this machine can follow it, as far as its own replicas go: what only inagent reads is not looked at, since the leader
+ * let it through. 0, or −EINVAL, refused. */
+int app_check_zone(const struct app_instance *instance, const char *host_id, struct error *e);
+
+/* Makes all of our options explicit that have a default of their own. */
+void app_default_options(struct app_manifest *manifest);

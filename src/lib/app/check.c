@@ -32,7 +32,7 @@ int check_word(const char *name, const char *where, struct error *e)
 }
 
 /* The image's reference, as far as one can tell without the rules of the runtime. */
-static int check_image(const struct app_spec *spec, struct error *e)
+int check_image(const struct app_spec *spec, struct error *e)
 {
     const char *image = spec->image;
     if (is_empty(image))
@@ -93,7 +93,7 @@ static int check_depends(const struct app_spec *spec, struct error *e)
     return 0;
 }
 
-static int check_packages(const struct app_spec *spec, struct error *e)
+int check_packages(const struct app_spec *spec, struct error *e)
 {
     for (size_t i = 0; i < spec->n_packages; i++) {
         const struct app_name_version *p = spec->packages[i];

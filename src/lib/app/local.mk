@@ -6,7 +6,8 @@ libhostlet_a_SOURCES += \
 	src/lib/app/check_tasks.c \
 	src/lib/app/name.c \
 	src/lib/app/normalise.c \
-	src/lib/app/quantity.c
+	src/lib/app/quantity.c \
+	src/lib/app/zone.c
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_app

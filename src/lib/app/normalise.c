@@ -168,7 +168,7 @@ static void drop_foreign(struct app_instance *app)
     app->revision = 0;
 }
 
-static void normalise_options(struct app_manifest *manifest)
+void app_default_options(struct app_manifest *manifest)
 {
     if (!manifest->hostlet)
         manifest->hostlet = xcalloc(1, sizeof *manifest->hostlet);
@@ -198,7 +198,7 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     drop_foreign(app);
     normalise_replicas(app->spec, app->deploy);
     default_values(app->spec->configs, app->spec->n_configs, &app->deploy->configs, &app->deploy->n_configs);
-    normalise_options(manifest);
+    app_default_options(manifest);
     return 0;
 }
 

@@ -13,6 +13,7 @@ static const char *const class_names[] = {
     [ERROR_NOT_FOUND] = "not found",
     [ERROR_CONFLICT] = "conflict",
     [ERROR_NOT_SUPPORTED] = "not supported",
+    [ERROR_UNAUTHORIZED] = "unauthorized",
     [ERROR_SERVICE_DOWN] = "service down",
 };
 static_assert(ARRAY_SIZE(class_names) == _ERROR_CLASS_MAX, "every class has a name");

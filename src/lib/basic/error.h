@@ -14,6 +14,7 @@ enum error_class {
     ERROR_NOT_FOUND,     /* the object named does not exist */
     ERROR_CONFLICT,      /* the name is taken by something that is not ours */
     ERROR_NOT_SUPPORTED, /* this machine cannot do it; the message says why and what would help */
+    ERROR_UNAUTHORIZED,  /* the caller has not shown that it may */
     ERROR_SERVICE_DOWN,  /* the service was stopped or given up by the supervisor */
     _ERROR_CLASS_MAX
 };

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,10 +21,21 @@ static struct {
 static const char *const format_names[] = {"auto", "plain", "journal", "json"};
 static const char *const level_names[] = {NULL, NULL, NULL, "error", "warning", "notice", "info", "debug"};
 
+/* Whether standard error is the stream that JOURNAL_STREAM ("DEVICE:INODE") speaks of: the variable is inherited by
+ * those too whose standard error is something else by now. */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+           st.st_dev == device && st.st_ino == inode;
+}
+
 void log_open(const char *name, enum log_format format, enum log_level max)
 {
     if (format == LOG_FORMAT_AUTO)
-        format = getenv("JOURNAL_STREAM") ? LOG_FORMAT_JOURNAL : LOG_FORMAT_PLAIN;
+        format = stderr_is_journal() ? LOG_FORMAT_JOURNAL : LOG_FORMAT_PLAIN;
     state.name = name;
     state.format = format;
     state.max = max;

@@ -49,4 +49,7 @@ int64_t now_realtime_msec(void);
 void random_bytes(void *p, size_t n);
 /* n random bytes as 2n lower-case hex digits with a final NUL, in 'ret'. */
 void random_hex(char *ret, size_t n);
+/* A UUID of version 4 (RFC 9562: 122 random bits), in 'ret'. */
+#define UUID_SIZE 37
+void random_uuid(char ret[UUID_SIZE]);
 void bytes_to_hex(const uint8_t *bytes, size_t n, char *ret);

@@ -1,6 +1,7 @@
 /* Reading and checking hostlet.conf; see config.h. */
 #include "lib/config/config.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -61,13 +62,15 @@ static const char *expected_form(const struct config_key *key)
                                         [CONFIG_DURATION] = "a duration such as 5s",
                                         [CONFIG_BOOL] = "yes or no",
                                         [CONFIG_LIST] = "words",
-                                        [CONFIG_RANGE] = "a range such as 20000-29999"};
+                                        [CONFIG_RANGE] = "a range such as 20000-29999",
+                                        [CONFIG_ADDRESS] = "an IPv4 address"};
     return key->type == CONFIG_CHOICE ? key->choices : forms[key->type];
 }
 
 static int parse_one(const struct config_key *key, const char *text, struct value *v)
 {
     uint64_t usec = 0;
+    struct in_addr address;
     int r = 0;
     switch (key->type) {
     case CONFIG_STRING:
@@ -75,6 +78,8 @@ static int parse_one(const struct config_key *key, const char *text, struct valu
         return 0;
     case CONFIG_PATH:
         return !*text || text[0] == '/' ? 0 : -EINVAL;
+    case CONFIG_ADDRESS:
+        return !*text || inet_pton(AF_INET, text, &address) == 1 ? 0 : -EINVAL;
     case CONFIG_CHOICE:
         return in_choices(text, key->choices);
     case CONFIG_BOOL:

@@ -14,6 +14,7 @@ enum config_type {
     CONFIG_CHOICE,   /* one word of 'choices' */
     CONFIG_LIST,     /* words separated by white space; the key may be repeated */
     CONFIG_RANGE,    /* "20000-29999" */
+    CONFIG_ADDRESS,  /* IPv4, "192.168.1.10"; or empty */
 };
 
 struct config_key {

@@ -29,9 +29,12 @@ const struct config_key config_keys[] = {
     {"reconciler", "retry_max", CONFIG_DURATION, "5min", 1000, DAY, NULL, "Longest pause after failures."},
     {"reconciler", "keep_packages", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: packages that no instance uses any more stay in the store."},
+    {"reconciler", "unassigned", CONFIG_CHOICE, "keep", 0, 0, "keep|stop|destroy",
+     "What becomes of an instance that the zone's answers have no more. keep: it runs on."},
 
     {"fetcher", "repositories", CONFIG_LIST, "", 0, 0, NULL,
-     "Where packages come from, in order: file:///directory, http://… or https://…; the first with a match "
+     "Where packages come from, in order: file:///directory, http://…, https://… or zone; the first with a "
+     "match "
      "wins."},
     {"fetcher", "ca_file", CONFIG_PATH, "", 0, 0, NULL,
      "Certificates of the authorities that https repositories are checked against. Default: the system's."},
@@ -84,6 +87,9 @@ const struct config_key config_keys[] = {
      "Limit of a container's writable layer, where the storage driver can; 0: none."},
     {"driver", "dns_servers", CONFIG_LIST, "", 0, 0, NULL,
      "Name servers of the containers. Default: the engine's."},
+    {"driver", "lxcfs", CONFIG_BOOL, "no", 0, 0, NULL,
+     "yes: where lxcfs runs, containers see their own limits in /proc instead of the machine's."},
+    {"driver", "lxcfs_path", CONFIG_PATH, "/var/lib/lxcfs", 0, 0, NULL, "Where lxcfs is mounted."},
 
     {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: this machine's faces to the network are served: the zone's calls, the applications' reports, "
@@ -92,5 +98,19 @@ const struct config_key config_keys[] = {
     {"zone", "peer_port", CONFIG_NUMBER, "9533", 1, 65535, NULL, "gRPC: for the zone's hosts."},
     {"zone", "http_port", CONFIG_NUMBER, "9532", 1, 65535, NULL,
      "HTTP: for applications' reports and metrics."},
+    {"zone", "metrics_allow", CONFIG_LIST, "127.0.0.0/8 ::1", 0, 0, NULL,
+     "Addresses and networks that may read the metrics."},
+    {"zone", "tls_certificate", CONFIG_PATH, "", 0, 0, NULL,
+     "This machine's certificate (PEM) for gRPC in both directions; with it come tls_key and tls_ca. "
+     "Default: no "
+     "TLS."},
+    {"zone", "tls_key", CONFIG_PATH, "", 0, 0, NULL,
+     "The key of tls_certificate, readable by hostlet-rpc and hostlet-fetcher."},
+    {"zone", "tls_ca", CONFIG_PATH, "", 0, 0, NULL,
+     "Certificates that the zone's other hosts are verified against."},
+    {"zone", "interval", CONFIG_DURATION, "3s", 100 * 1000, MIN, NULL,
+     "From the end of one round with the zone to the next one; a zone expects 3 s."},
+    {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
+     "This machine's address in the zone. Default: the private address of a real network device."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };

@@ -1,6 +1,7 @@
 # src/lib/package: package files: versions, ids, headers, compression, reading, indexes, building
 libhostlet_a_SOURCES += \
 	src/lib/package/build.c src/lib/package/build.h \
+	src/lib/package/chunk.c src/lib/package/chunk.h \
 	src/lib/package/compress.c src/lib/package/compress.h \
 	src/lib/package/compress_encoder.c \
 	src/lib/package/data_block.c src/lib/package/data_block.h \

@@ -37,13 +37,15 @@ static int allow(scmp_filter_ctx filter, const char *const *calls, struct error 
 
 int service_filter_install(const struct service_filter *service, struct error *e)
 {
+    /* Not by the library's macro, which leaves a member out that clang misses. */
+    const struct scmp_arg_cmp unix_sockets = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_UNIX};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter)
         return error_os(e, ENOMEM, "cannot make a filter of system calls");
     int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     /* For sd_notify. */
     if (r >= 0)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+        r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &unix_sockets);
     if (r < 0)
         error_os(e, -r, "cannot make a filter of system calls");
     if (r >= 0)

@@ -199,6 +199,23 @@ static bool server_peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
     return peer_allowed(uid, gid, pid, &the_process->context);
 }
 
+static bool server_method_allowed(uid_t uid, const char *method, void *userdata)
+{
+    (void)userdata;
+    return service_conf_method_allowed(the_process->context.conf, uid, method);
+}
+
+/* A method that is misspelt in service.conf would be a right that nobody has: said at the start. */
+static int check_peers(const struct service_context *c, struct error *e)
+{
+    for (size_t i = 0; i < c->conf->n_peers; i++)
+        for (char **m = c->conf->peer_methods[i]; m && *m; m++)
+            if (!varlink_find_method(c->service->interface, *m))
+                return error_refuse(e, EINVAL, "%s/service.conf: peers: %s: %s has no method '%s'",
+                                    c->conf->directory, c->conf->peers[i], c->service->interface->name, *m);
+    return 0;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
     (void)source, (void)si;
@@ -244,6 +261,7 @@ static int serve(struct running *r, struct error *e)
         .handlers = c->service->handlers,
         .userdata = c->userdata,
         .peer_allowed = server_peer_allowed,
+        .method_allowed = server_method_allowed,
         .on_idle = on_idle,
     };
     int x = varlink_server_new(c->event, &options, &c->server);
@@ -285,6 +303,8 @@ static int run(struct running *r, struct arguments *a, struct error *e)
         x = config_load(&c->tree, &c->config, e);
     if (x >= 0)
         x = service_conf_load(&c->tree, s->name, &c->conf, e);
+    if (x >= 0)
+        x = check_peers(c, e);
     if (x < 0)
         return x;
     enum log_level level = LOG_LEVEL_INFO;

@@ -41,8 +41,15 @@ void service_conf_free(struct service_conf *conf)
     free(conf->socket);
     free_strings(conf->tcp, conf->n_tcp);
     free(conf->enabled);
+    for (size_t i = 0; conf->peer_methods && i < conf->n_peers; i++) {
+        for (char **m = conf->peer_methods[i]; m && *m; m++)
+            free(*m);
+        free(conf->peer_methods[i]);
+    }
+    free(conf->peer_methods);
     free_strings(conf->peers, conf->n_peers);
     free(conf->peer_ids);
+    free_strings(conf->supervisor, conf->n_supervisor);
     free_strings(conf->needs, conf->n_needs);
     free_strings(conf->config_sections, conf->n_config_sections);
     free(conf->text);
@@ -81,6 +88,7 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
                        {"capabilities", &c->capabilities, &c->n_capabilities},
                        {"tcp", &c->tcp, &c->n_tcp},
                        {"peers", &c->peers, &c->n_peers},
+                       {"supervisor", &c->supervisor, &c->n_supervisor},
                        {"needs", &c->needs, &c->n_needs},
                        {"config_sections", &c->config_sections, &c->n_config_sections}};
     struct {
@@ -146,6 +154,29 @@ static int find_group(const char *path, const char *name, gid_t *gid, struct err
     return 0;
 }
 
+/* "USER" or "USER:METHOD,METHOD…". Whether the methods exist, the service itself knows. */
+static int resolve_peer(struct service_conf *c, size_t i, const char *path, struct error *e)
+{
+    const char *colon = strchr(c->peers[i], ':');
+    _cleanup_free_ char *user =
+        colon ? xstrndup(c->peers[i], (size_t)(colon - c->peers[i])) : xstrdup(c->peers[i]);
+    int r = find_user(path, user, &c->peer_ids[i], NULL, e);
+    if (r < 0 || !colon)
+        return r;
+    _cleanup_free_ char *words = xstrdup(colon + 1);
+    char *rest = words;
+    size_t n = 0;
+    for (char *word; (word = strsep(&rest, ","));) {
+        if (!*word)
+            return error_refuse(e, EINVAL, "%s: peers: '%s' names no method where it should", path,
+                                c->peers[i]);
+        c->peer_methods[i] = xrealloc(c->peer_methods[i], n + 2, sizeof **c->peer_methods);
+        c->peer_methods[i][n++] = xstrdup(word);
+        c->peer_methods[i][n] = NULL;
+    }
+    return 0;
+}
+
 static int resolve_names(struct service_conf *c, const char *path, struct error *e)
 {
     int r = 0;
@@ -157,8 +188,9 @@ static int resolve_names(struct service_conf *c, const char *path, struct error 
     for (size_t i = 0; r >= 0 && i < c->n_groups; i++)
         r = find_group(path, c->groups[i], &c->group_ids[i], e);
     c->peer_ids = xcalloc(c->n_peers, sizeof *c->peer_ids);
+    c->peer_methods = xcalloc(c->n_peers, sizeof *c->peer_methods);
     for (size_t i = 0; r >= 0 && i < c->n_peers; i++)
-        r = find_user(path, c->peers[i], &c->peer_ids[i], NULL, e);
+        r = resolve_peer(c, i, path, e);
     return r;
 }
 
@@ -256,6 +288,31 @@ bool service_conf_enabled(const struct service_conf *conf, const struct config *
         return true;
     const struct config_key *key = config_find_key(conf->enabled);
     return config_bool(config, key->section, key->name);
+}
+
+bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method)
+{
+    for (size_t i = 0; i < conf->n_supervisor; i++)
+        if (streq(conf->supervisor[i], method))
+            return true;
+    return false;
+}
+
+bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method)
+{
+    if (uid == 0)
+        return true;
+    for (size_t i = 0; i < conf->n_peers; i++) {
+        if (conf->peer_ids[i] != uid)
+            continue;
+        char **m = conf->peer_methods[i];
+        if (!m)
+            return true;
+        for (; *m; m++)
+            if (streq(*m, method))
+                return true;
+    }
+    return false;
 }
 
 struct service_conf *topology_find(const struct topology *topology, const char *name)

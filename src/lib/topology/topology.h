@@ -29,9 +29,12 @@ struct service_conf {
     char **tcp;   /* keys of hostlet.conf that hold TCP ports to listen on: "zone.peer_port" */
     size_t n_tcp;
     char *enabled; /* key of hostlet.conf without whose yes it is not started: "zone.enable"; NULL: always */
-    char **peers;  /* users that may call; root always may */
+    char **peers; /* users that may call, as written: USER, or USER:METHOD,METHOD; root may call everything */
     uid_t *peer_ids;
+    char ***peer_methods; /* of each: names that end with NULL; NULL: all methods */
     size_t n_peers;
+    char **supervisor; /* methods of hostletd that its user may call, of those that change nothing */
+    size_t n_supervisor;
     char **needs; /* services that are started before, and stopped after this one */
     size_t n_needs;
     enum start_mode start;
@@ -57,7 +60,11 @@ struct service_conf *topology_find(const struct topology *topology, const char *
 /* One service. */
 int service_conf_load(const struct tree *tree, const char *name, struct service_conf **ret, struct error *e);
 void service_conf_free(struct service_conf *conf);
+/* Whether this user may call at all, and whether it may call this method (without the interface's name). */
 bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid);
+bool service_conf_method_allowed(const struct service_conf *conf, uid_t uid, const char *method);
+/* Whether this service may call this method of hostletd. */
+bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method);
 
 /* Whether hostlet.conf lets it run. */
 bool service_conf_enabled(const struct service_conf *conf, const struct config *config);

@@ -143,6 +143,12 @@ static int dispatch(struct connection *c, const struct varlink_call *flags, bool
         send_error(c, flags->oneway, "org.varlink.service.MethodNotFound", "method", method);
         return 0;
     }
+    const struct varlink_server_options *options = &c->server->options;
+    if (options->method_allowed && !options->method_allowed(c->peer.uid, m->name, options->userdata)) {
+        send_error(c, flags->oneway, "org.varlink.service.PermissionDenied", "reason",
+                   "this user may not call this method");
+        return 0;
+    }
     return flags_fit(c, m, flags, upgrade) ? call_handler(c, flags, m, parameters) : 0;
 }
 

@@ -20,6 +20,8 @@ static const struct varlink_error common_errors[] = {
                         "The name is taken by something that is not ours."},
     [ERROR_NOT_SUPPORTED] = {"NotSupported", &varlink_reason_schema,
                              "This machine cannot do it; the reason says what would help."},
+    [ERROR_UNAUTHORIZED] = {"Unauthorized", &varlink_reason_schema,
+                            "The caller has not shown that it may: a secret is missing or wrong."},
     [ERROR_SERVICE_DOWN] = {"ServiceDown", &varlink_reason_schema,
                             "The service was stopped or given up; said by the supervisor in its place."},
     {NULL, NULL, NULL},
@@ -33,6 +35,7 @@ static const char *const full_names[] = {
     [ERROR_NOT_FOUND] = "io.hostlet.NotFound",
     [ERROR_CONFLICT] = "io.hostlet.Conflict",
     [ERROR_NOT_SUPPORTED] = "io.hostlet.NotSupported",
+    [ERROR_UNAUTHORIZED] = "io.hostlet.Unauthorized",
     [ERROR_SERVICE_DOWN] = "io.hostlet.ServiceDown",
 };
 static_assert(ARRAY_SIZE(full_names) == _ERROR_CLASS_MAX, "every class has its name");

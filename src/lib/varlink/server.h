@@ -28,6 +28,8 @@ struct varlink_server_options {
     unsigned connections_max; /* 0: 256 */
     /* Whether this peer may call at all; NULL: everyone who can open the socket. */
     bool (*peer_allowed)(uid_t uid, gid_t gid, pid_t pid, void *userdata);
+    /* Whether it may call this method (without the interface's name); NULL: every one. */
+    bool (*method_allowed)(uid_t uid, const char *method, void *userdata);
     /* Called when the last connection ended. */
     void (*on_idle)(void *userdata);
     /* Answers every call with this error (the supervisor, in place of a service that is down); NULL:

@@ -1,7 +1,6 @@
 """What every daemon of the tests needs: a place, a port, a patient wait, and an end that leaves nothing behind."""
 
 import contextlib
-import ctypes
 import os
 import random
 import shutil
@@ -54,19 +53,13 @@ def connects(port, host="127.0.0.1"):
 
 # Processes
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _end_with_parent():
-    _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
-
-
 def start(command, log, *, environment=None, **options):
     """Starts a daemon in a process group of its own, with its output in the file 'log'. It gets SIGTERM when the tests
-    die."""
+    die: setpriv sees to that, since Python code between fork and exec hangs at times where a library has threads."""
     with open(log, "ab") as output:
-        return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                env=environment, start_new_session=True, preexec_fn=_end_with_parent, **options)
+        return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *(str(word) for word in command)],
+                                stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
+                                start_new_session=True, **options)
 
 
 def stop(process, timeout=15):

@@ -17,6 +17,7 @@ class Worker:
         self.log_path = self.prefix.parent / f"{name}.log"
         self.socket = self.prefix / "run" / f"{name}.sock"
         self.process = None
+        self.wrapper = []  # a command that runs it elsewhere: in a network namespace
         for directory in ("etc", "run", "var"):
             (self.prefix / directory).mkdir(parents=True, exist_ok=True)
         (self.prefix / "etc/hostlet.conf").write_text(ini(settings or {}))
@@ -30,7 +31,7 @@ class Worker:
         self.socket.unlink(missing_ok=True)
         reading, writing = os.pipe()
         try:
-            self.process = ground.start([program(self.name), "--prefix", self.prefix, "--services", SOURCE / "svc",
+            self.process = ground.start([*self.wrapper, program(self.name), "--prefix", self.prefix, "--services", SOURCE / "svc",
                                          "--libexec", BUILD, "--notification-fd", writing],
                                         self.log_path, environment=environment, pass_fds=[writing])
         finally:

@@ -1,0 +1,122 @@
+/* The zone's network on Docker; see docker_network.h. */
+#include "container-driver/docker_network.h"
+
+#include <errno.h>
+
+#include "container-driver/docker_simple.h"
+#include "container-driver/reading.h"
+#include "lib/basic/log.h"
+
+#define ROUNDS_MAX                                                                                           \
+    5 /* inspection, removal or creation, inspection again: others do the same at the same time */
+
+struct network_job {
+    struct simple_job head;
+    char *subnet, *name;
+    unsigned rounds;
+};
+
+static void network_inspect(struct network_job *job);
+
+static void network_end(struct network_job *job, const struct error *e)
+{
+    runtime_answer(job->head.answer, job->head.userdata, e);
+    free(job->subnet);
+    free(job->name);
+    free(job);
+}
+
+/* What was done, or was refused because another request did it first, is looked at again. */
+static void on_changed(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    (void)body;
+    struct network_job *job = userdata;
+    unsigned status = docker_call_status(call);
+    struct error own = ERROR_INIT;
+    if (e && status != 404 && status != 409 &&
+        !(status == 403 && strstr(e->message, "has active endpoints"))) {
+        network_end(job, e);
+    } else if (++job->rounds > ROUNDS_MAX) {
+        error_retry(&own, EBUSY, "%s: network " VPC_NETWORK " cannot be made with subnet %s: %s", job->name,
+                    job->subnet, e ? e->message : "it is changed by others all the time");
+        network_end(job, &own);
+    } else {
+        network_inspect(job);
+    }
+}
+
+static void network_create(struct network_job *job)
+{
+    struct docker *d = job->head.d;
+    _cleanup_json_ json_t *body = json_pack("{s:s, s:s, s:b, s:{s:[{s:s}]}, s:{s:s}}", /* */
+                                            "Name", VPC_NETWORK,                       /* */
+                                            "Driver", "bridge",                        /* */
+                                            "CheckDuplicate", 1,                       /* */
+                                            "IPAM", "Config", "Subnet", job->subnet,   /* */
+                                            "Labels", LABEL_TREE, d->settings->tree_id);
+    struct docker_ask ask = {.what = "create network " VPC_NETWORK,
+                             .method = "POST",
+                             .path = "/networks/create",
+                             .body = body,
+                             .json = true};
+    log_notice("network " VPC_NETWORK ": made with subnet %s", job->subnet);
+    docker_call(d, &ask, on_changed, job);
+}
+
+static void network_remove(struct network_job *job, const char *subnet)
+{
+    struct docker_ask ask = {
+        .what = "remove network " VPC_NETWORK, .method = "DELETE", .path = "/networks/" VPC_NETWORK};
+    log_notice("network " VPC_NETWORK ": made anew with subnet %s instead of %s", job->subnet, subnet);
+    docker_call(job->head.d, &ask, on_changed, job);
+}
+
+static void on_inspected(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
+{
+    struct network_job *job = userdata;
+    struct error own = ERROR_INIT;
+    struct reading r = {.what = "Docker's description of a network", .error = &own};
+    if (e && docker_call_status(call) == 404) {
+        network_create(job);
+        return;
+    }
+    if (e) {
+        network_end(job, e);
+        return;
+    }
+    json_t *config = read_array(&r, body, "IPAM/Config");
+    const char *subnet = read_string(&r, json_array_get(config, 0), "Subnet") ?: "(none)";
+    const char *driver = need_string(&r, body, "Driver");
+    size_t used = json_object_size(read_object(&r, body, "Containers"));
+    _cleanup_free_ char *clean = clean_text(subnet, 60);
+    if (r.r == 0 && streq(subnet, job->subnet) && streq(driver, "bridge"))
+        network_end(job, NULL);
+    else if (r.r == 0 && used == 0)
+        network_remove(job, clean);
+    else if (r.r == 0) {
+        error_retry(&own, EBUSY,
+                    "%s: network " VPC_NETWORK
+                    " has subnet %s, the zone gave this machine %s, and %zu containers use it",
+                    job->name, clean, job->subnet, used);
+        network_end(job, &own);
+    } else {
+        docker_set_state(job->head.d, DRIVER_RUNTIME_DOWN, &own);
+        network_end(job, &own);
+    }
+}
+
+static void network_inspect(struct network_job *job)
+{
+    struct docker_ask ask = {
+        .what = "inspect network " VPC_NETWORK, .path = "/networks/" VPC_NETWORK, .json = true};
+    docker_call(job->head.d, &ask, on_inspected, job);
+}
+
+void docker_network_ensure(struct docker *d, const char *subnet, const char *name, runtime_answer_t answer,
+                           void *userdata)
+{
+    struct network_job *job = simple_job_new(&d->rt, sizeof *job, answer, userdata);
+    job->subnet = xstrdup(subnet);
+    job->name = xstrdup(name);
+    network_inspect(job);
+}

@@ -1,0 +1,48 @@
+/* Configuration written by commands; see enable.h. */
+#include "ctl/enable.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "lib/basic/fs.h"
+#include "lib/config/config.h"
+
+#define READY_USEC  (30 * USEC_PER_SEC)
+#define READY_PAUSE (50 * 1000 * 1000) /* ns */
+
+int write_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e)
+{
+    _cleanup_free_ char *directory = tree_config_dir(&ctl->tree), *path = xasprintf("%s/%s", directory, name);
+    int r = make_dirs(directory, 0755, e);
+    return r < 0 ? r : replace_file(path, text, strlen(text), 0644, e);
+}
+
+int zone_is_enabled(const struct ctl *ctl, bool *ret, struct error *e)
+{
+    struct tree tree;
+    struct config *config = NULL;
+    int r = tree_init(&tree, ctl->tree.prefix, ctl->tree.services, ctl->tree.libexec, e);
+    if (r >= 0)
+        r = config_load(&tree, &config, e);
+    if (r >= 0)
+        *ret = config_bool(config, "zone", "enable");
+    config_free(config);
+    tree_done(&tree);
+    return r;
+}
+
+/* Until it is started its socket is not there, or answers that it is not enabled. */
+int call_gateway(const struct ctl *ctl, const char *method, const void *in, void *out, struct error *e)
+{
+    const struct timespec pause = {.tv_nsec = READY_PAUSE};
+    uint64_t deadline = now_monotonic_usec() + READY_USEC;
+    for (;;) {
+        int r = ctl_call(ctl, &ctl_gateway, method, in, out, CTL_TIMEOUT_USEC, e);
+        bool starting =
+            r < 0 && (e->class == ERROR_SERVICE_DOWN || e->class == ERROR_RETRY || e->errnum == ENOENT);
+        if (!starting || now_monotonic_usec() > deadline)
+            return r;
+        *e = (struct error)ERROR_INIT;
+        (void)nanosleep(&pause, NULL);
+    }
+}

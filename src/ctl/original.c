@@ -1,0 +1,276 @@
+/* The original agent's files; see original.h. */
+#include "ctl/original.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/manifest/toml.h"
+
+#define FILE_MAX          ((size_t)64 << 20)
+#define REPLICA_FILE_MAX  ((size_t)4 << 20)
+#define DEFAULT_HTTP_PORT 9532
+#define DEFAULT_PEER_PORT 9533
+
+/* Of hostlet_active.json and innerstack.toml: what stands at their top. */
+struct active_file {
+    struct app_instance **app_instances;
+    size_t n_app_instances;
+    json_t *applied_revisions;
+    struct schema_pair *secret_keys;
+    size_t n_secret_keys;
+};
+struct config_file {
+    struct original_server *server;
+    struct original_hostlet *hostlet;
+};
+struct quota_file {
+    struct original_quota **items;
+    size_t n_items;
+};
+
+#define T struct original_server
+static const struct schema_field server_fields[] = {
+    S_INT_OPT(T, http_port, NULL), S_INT_OPT(T, peer_port, NULL), S_STRINGS(T, zone_hosts, NULL), S_END};
+static const struct schema_struct server_schema = {"Server", sizeof(T), NULL, server_fields};
+#undef T
+#define T struct original_hostlet
+static const struct schema_field hostlet_fields[] = {
+    S_STRING(T, host_id, NULL),
+    S_STRING_OPT(T, lan_addr, NULL),
+    S_STRING(T, access_key, NULL),
+    S_STRING_OPT(T, app_path, NULL),
+    S_BOOL_OPT(T, lxc_fs_enable, NULL),
+    S_STRING_OPT(T, vpc_bridge_ip, NULL),
+    S_STRING_OPT(T, vpc_instance_cidr, NULL),
+    S_STRING_OPT(T, vpc_network_domain, NULL),
+    S_STRINGS(T, dns_servers, NULL),
+    S_END,
+};
+static const struct schema_struct hostlet_schema = {"Hostlet", sizeof(T), NULL, hostlet_fields};
+#undef T
+#define T struct config_file
+static const struct schema_field config_fields[] = {
+    S_STRUCT_OPT(T, server, struct original_server, &server_schema, NULL),
+    S_STRUCT(T, hostlet, struct original_hostlet, &hostlet_schema, NULL), S_END};
+static const struct schema_struct config_schema = {"Config", sizeof(T), NULL, config_fields};
+#undef T
+#define T struct active_file
+static const struct schema_field active_fields[] = {
+    S_STRUCTS(T, app_instances, struct app_instance, &app_instance_schema, NULL),
+    S_OBJECT_OPT(T, applied_revisions, NULL), S_STRING_MAP(T, secret_keys, NULL), S_END};
+static const struct schema_struct active_schema = {"Active", sizeof(T), NULL, active_fields};
+#undef T
+#define T struct original_quota
+static const struct schema_field quota_fields[] = {S_INT(T, id, NULL), S_STRING(T, name, NULL),
+                                                   S_INT_OPT(T, soft, NULL), S_INT_OPT(T, hard, NULL), S_END};
+static const struct schema_struct quota_schema = {"Quota", sizeof(T), NULL, quota_fields};
+#undef T
+#define T struct quota_file
+static const struct schema_field quota_file_fields[] = {
+    S_STRUCTS(T, items, struct original_quota, &quota_schema, NULL), S_END};
+static const struct schema_struct quota_file_schema = {"Quotas", sizeof(T), NULL, quota_file_fields};
+#undef T
+
+/* --- files --- */
+
+static int read_config(struct original *o, struct error *e)
+{
+    _cleanup_free_ char *path = xasprintf("%s/etc/innerstack.toml", o->dir), *text = NULL, *mistake = NULL;
+    struct config_file file = {.server = NULL};
+    struct toml_lines *lines = NULL;
+    json_t *json = NULL;
+    size_t size;
+    int r = read_file_at(AT_FDCWD, path, FILE_MAX, &text, &size, e);
+    if (r == -ENOENT)
+        return error_refuse(e, ENOENT, "'%s' is not there: '%s' is no prefix of the original agent", path,
+                            o->dir);
+    if (r < 0)
+        return r;
+    if (toml_parse(text, size, &json, &lines, &mistake) < 0)
+        return error_refuse(e, EINVAL, "%s:%s", path, mistake);
+    r = schema_parse(&config_schema, json, 0, &file, e);
+    if (r < 0)
+        error_prefix(e, "%s", path);
+    json_decref(json);
+    toml_lines_free(lines);
+    o->server = file.server ?: xcalloc(1, sizeof *o->server);
+    o->hostlet = file.hostlet;
+    return r;
+}
+
+/* A file of JSON that may be absent. */
+static int read_json(const struct original *o, const char *name, const struct schema_struct *schema,
+                     void *ret, struct error *e)
+{
+    _cleanup_free_ char *path = xasprintf("%s/etc/%s", o->dir, name), *text = NULL;
+    size_t size;
+    int r = read_file_at(AT_FDCWD, path, FILE_MAX, &text, &size, e);
+    if (r == -ENOENT)
+        return 0;
+    return r < 0 ? r : schema_parse_text(schema, text, size, 0, path, ret, e);
+}
+
+static int read_state(struct original *o, struct error *e)
+{
+    struct active_file active = {.applied_revisions = NULL};
+    struct quota_file quotas = {.items = NULL};
+    int r = read_json(o, "hostlet_active.json", &active_schema, &active, e);
+    if (r >= 0)
+        r = read_json(o, "hostlet_vol_quota.json", &quota_file_schema, &quotas, e);
+    if (r < 0) {
+        schema_done(&active_schema, &active);
+        return r;
+    }
+    o->instances = active.app_instances;
+    o->n_instances = active.n_app_instances;
+    o->applied_revisions = active.applied_revisions;
+    o->secrets = active.secret_keys;
+    o->n_secrets = active.n_secret_keys;
+    o->quotas = quotas.items;
+    o->n_quotas = quotas.n_items;
+    return 0;
+}
+
+int original_read(const char *dir, struct original *ret, struct error *e)
+{
+    struct original o = {.dir = xstrdup(dir)};
+    if (dir[0] != '/') {
+        original_done(&o);
+        return error_refuse(e, EINVAL, "'%s' is not an absolute path", dir);
+    }
+    int r = read_config(&o, e);
+    if (r >= 0)
+        r = read_state(&o, e);
+    if (r < 0) {
+        original_done(&o);
+        return r;
+    }
+    const char *apps = o.hostlet->app_path;
+    o.app_path = apps && *apps ? xstrdup(apps) : xasprintf("%s/apps", dir);
+    o.server->http_port = o.server->http_port ?: DEFAULT_HTTP_PORT;
+    o.server->peer_port = o.server->peer_port ?: DEFAULT_PEER_PORT;
+    *ret = o;
+    return 0;
+}
+
+void original_done(struct original *o)
+{
+    struct config_file config = {o->server, o->hostlet};
+    struct active_file active = {o->instances, o->n_instances, o->applied_revisions, o->secrets,
+                                 o->n_secrets};
+    struct quota_file quotas = {o->quotas, o->n_quotas};
+    schema_done(&config_schema, &config);
+    schema_done(&active_schema, &active);
+    schema_done(&quota_file_schema, &quotas);
+    free(o->dir);
+    free(o->app_path);
+    *o = (struct original){.dir = NULL};
+}
+
+/* --- whether it runs --- */
+
+/* Its program is called hostlet; ours are not. */
+static pid_t find_process(void)
+{
+    DIR *proc = opendir("/proc");
+    pid_t found = 0;
+    for (struct dirent *d; proc && !found && (d = readdir(proc));) {
+        int64_t pid;
+        char target[4096];
+        if (parse_int64(d->d_name, 1, INT32_MAX, &pid) < 0)
+            continue;
+        _cleanup_free_ char *link = xasprintf("/proc/%s/exe", d->d_name);
+        ssize_t n = readlink(link, target, sizeof target - 1);
+        if (n <= 0)
+            continue;
+        target[n] = '\0';
+        const char *name = strrchr(target, '/');
+        if (name && (streq(name, "/hostlet") || streq(name, "/hostlet (deleted)")))
+            found = (pid_t)pid;
+    }
+    if (proc)
+        closedir(proc);
+    return found;
+}
+
+/* Whether something listens on a TCP port of this machine: the kernel's own table. */
+static bool is_listening(const char *table, unsigned port)
+{
+    FILE *file = fopen(table, "re");
+    char line[512];
+    bool found = false;
+    while (file && !found && fgets(line, sizeof line, file)) {
+        unsigned local, state;
+        found = sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
+                local == port && state == 0x0a;
+    }
+    if (file)
+        fclose(file);
+    return found;
+}
+
+int original_check_stopped(const struct original *o, struct error *e)
+{
+    const int64_t ports[] = {o->server->peer_port, o->server->http_port};
+    pid_t pid = find_process();
+    if (pid)
+        return error_refuse(
+            e, EBUSY, "the original agent runs (process %d): stop it first; its containers run on", (int)pid);
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+        if (is_listening("/proc/net/tcp", (unsigned)ports[i]) ||
+            is_listening("/proc/net/tcp6", (unsigned)ports[i]))
+            return error_refuse(
+                e, EADDRINUSE, "something listens on port %lld, which is the original agent's: stop it first",
+                (long long)ports[i]);
+    return 0;
+}
+
+/* --- what it knows of a container --- */
+
+/* The file that it gave the container says it too; the tenant may have changed it, and gains nothing by that. */
+static int64_t revision_of_file(const struct original *o, const char *container)
+{
+    struct app_replica_instance replica = {.app = NULL};
+    _cleanup_free_ char *name = xasprintf("%s/home/action/.innerstack/app_replica.json", container),
+                        *text = NULL;
+    _cleanup_close_ int apps = open_dir_at(AT_FDCWD, o->app_path, NULL);
+    int fd = apps < 0 ? -1 : open_beneath(apps, name, O_RDONLY | O_NONBLOCK, 0, NULL);
+    struct stat st;
+    if (fd < 0)
+        return -1;
+    FILE *file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+    if (!file) {
+        close(fd);
+        return -1;
+    }
+    text = xcalloc(REPLICA_FILE_MAX, 1);
+    size_t size = fread(text, 1, REPLICA_FILE_MAX - 1, file);
+    fclose(file);
+    int64_t revision = -1;
+    if (schema_parse_text(&app_replica_instance_schema, text, size, 0, name, &replica, NULL) >= 0 &&
+        replica.app && replica.app->deploy)
+        revision = replica.app->deploy->revision;
+    schema_done(&app_replica_instance_schema, &replica);
+    return revision;
+}
+
+int64_t original_revision(const struct original *o, const char *container)
+{
+    const json_t *revision = json_object_get(o->applied_revisions, container);
+    return json_is_integer(revision) ? json_integer_value(revision) : revision_of_file(o, container);
+}
+
+const char *original_secret(const struct original *o, const char *container)
+{
+    for (size_t i = 0; i < o->n_secrets; i++)
+        if (streq(o->secrets[i].key, container))
+            return o->secrets[i].value;
+    return NULL;
+}

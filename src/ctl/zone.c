@@ -1,0 +1,151 @@
+/* Commands about the zone: zone init, join-info, status, leave. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ctl/commands.h"
+#include "ctl/enable.h"
+#include "ctl/output.h"
+#include "lib/api/gateway.h"
+#include "lib/api/reconciler.h"
+
+#define CONFIG_NAME "50-zone.conf"
+
+static int print_join(const struct ctl *ctl, const char *method, const struct gateway_join_out *out)
+{
+    if (ctl->json) {
+        print_json(schema_pack(varlink_find_method(&gateway_interface, method)->out, out));
+        return EXIT_OK;
+    }
+    printf("host id     %s\naddress     %s\naccess key  %s\n", out->host_id,
+           out->peer_addr ?: "none yet: this machine has no private address, nor [zone] lan_addr",
+           out->access_key);
+    if (out->peer_addr)
+        printf("\nThe zone's operator joins this machine with:\n  innerstack-cli host-join --addr %s "
+               "--access-key %s\n",
+               out->peer_addr, out->access_key);
+    return EXIT_OK;
+}
+
+/* The id that containers of this machine know it by already. */
+static char *known_host_id(const struct ctl *ctl)
+{
+    struct reconciler_info_out info = {.host_id = NULL};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_reconciler, "Info", NULL, &info, CTL_TIMEOUT_USEC, &e) < 0)
+        return NULL;
+    char *id = xstrdup_null(info.host_id);
+    ctl_done(&ctl_reconciler, "Info", &info);
+    return id;
+}
+
+static int enable(const struct ctl *ctl, struct error *e)
+{
+    static const char text[] = "# Made by hostletctl zone init. Yours to change.\n[zone]\nenable = yes\n";
+    bool enabled = false;
+    int r = zone_is_enabled(ctl, &enabled, e);
+    if (r < 0 || enabled)
+        return r;
+    r = write_config_part(ctl, CONFIG_NAME, text, e);
+    return r < 0 ? r : ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
+}
+
+int command_zone_init(struct ctl *ctl)
+{
+    struct error e = ERROR_INIT;
+    struct gateway_join_out out = {.host_id = NULL};
+    struct gateway_zone_out before = {.state = 0};
+    int r = enable(ctl, &e);
+    /* A machine that is a host already stays the one that it is. */
+    if (r >= 0)
+        r = call_gateway(ctl, "ZoneStatus", NULL, &before, &e);
+    if (r < 0)
+        return ctl_fail(&e);
+    _cleanup_free_ char *id = before.host_id ? NULL : known_host_id(ctl);
+    ctl_done(&ctl_gateway, "ZoneStatus", &before);
+    struct gateway_init_in in = {.host_id = id, .hosts = ctl->arguments, .n_hosts = (size_t)ctl->n_arguments};
+    if (call_gateway(ctl, "ZoneInit", &in, &out, &e) < 0)
+        return ctl_fail(&e);
+    int code = print_join(ctl, "ZoneInit", &out);
+    ctl_done(&ctl_gateway, "ZoneInit", &out);
+    return code;
+}
+
+int command_zone_join_info(struct ctl *ctl)
+{
+    struct error e = ERROR_INIT;
+    struct gateway_join_out out = {.host_id = NULL};
+    if (ctl_call(ctl, &ctl_gateway, "ZoneJoinInfo", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    int code = print_join(ctl, "ZoneJoinInfo", &out);
+    ctl_done(&ctl_gateway, "ZoneJoinInfo", &out);
+    return code;
+}
+
+static void print_row(const char *name, const char *value)
+{
+    if (!value)
+        return;
+    _cleanup_free_ char *safe = format_safe(value);
+    printf("%-14s %s\n", name, safe);
+}
+
+static void print_status(const struct gateway_zone_out *z)
+{
+    static const enum colour colours[] = {[GATEWAY_ZONE_NONE] = PLAIN,
+                                          [GATEWAY_ZONE_WAITING] = YELLOW,
+                                          [GATEWAY_ZONE_TRYING] = YELLOW,
+                                          [GATEWAY_ZONE_JOINED] = GREEN,
+                                          [GATEWAY_ZONE_LOST] = RED};
+    _cleanup_free_ char *reason = format_safe(z->reason ?: "");
+    printf("%-14s %s%s%s%s%s\n", "zone", output_colour(stdout, colours[z->state]),
+           schema_enum_name(&gateway_zone_state_enum, z->state), output_colour(stdout, PLAIN),
+           *reason ? ": " : "", reason);
+    print_row("name", z->zone_name);
+    print_row("host id", z->host_id);
+    print_row("address", z->peer_addr);
+    for (size_t i = 0; i < z->n_hosts; i++)
+        print_row(i == 0 ? "zone hosts" : "", z->hosts[i]);
+    print_row("leader", z->leader);
+    if (z->last_success) {
+        _cleanup_free_ char *when = format_time(z->last_success);
+        print_row("last answer", when);
+    }
+    if (z->failures) {
+        _cleanup_free_ char *wait = format_duration(z->next_try - now_realtime_msec());
+        printf("%-14s %" PRId64 " in a row; next try in %s\n", "failures", z->failures, wait);
+    }
+    if (z->state != GATEWAY_ZONE_NONE)
+        printf("%-14s %" PRId64 ", %" PRId64 " of them on their way\n", "instances", z->assigned, z->waiting);
+    print_row("bridge", z->vpc_bridge_ip);
+    print_row("network", z->vpc_instance_cidr);
+    print_row("domain", z->network_domain);
+    print_row("clocks", z->clock);
+}
+
+int command_zone_status(struct ctl *ctl)
+{
+    struct error e = ERROR_INIT;
+    struct gateway_zone_out out = {.state = 0};
+    if (ctl_call(ctl, &ctl_gateway, "ZoneStatus", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(schema_pack(varlink_find_method(&gateway_interface, "ZoneStatus")->out, &out));
+    else
+        print_status(&out);
+    ctl_done(&ctl_gateway, "ZoneStatus", &out);
+    return EXIT_OK;
+}
+
+int command_zone_leave(struct ctl *ctl)
+{
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_gateway, "ZoneLeave", NULL, NULL, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ctl->json)
+        print_json(json_pack("{s:b}", "left", true));
+    else
+        puts("This machine belongs to no zone any more. What runs runs on; 'hostletctl apps' shows it as no "
+             "longer assigned.");
+    return EXIT_OK;
+}

@@ -1,0 +1,115 @@
+/* Telling hostlet; see report.h. */
+#include "inagent/report.h"
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+
+#define HEARTBEAT_USEC (30 * USEC_PER_SEC)
+#define RETRY_USEC     (10 * USEC_PER_SEC)
+
+/* The contract's words for why are the first of ours. */
+static char *contract_words(const char *problem)
+{
+    const char *colon = strchr(problem, ':');
+    return colon ? xstrndup(problem, (size_t)(colon - problem)) : xstrdup(problem);
+}
+
+void report_loaded(struct report *report, struct envelope *envelope, const char *problem)
+{
+    int64_t now = now_realtime_msec();
+    if (envelope->known) {
+        envelope_clear(&report->envelope);
+        report->envelope = *envelope;
+        *envelope = (struct envelope){.known = false};
+    }
+    if (!report->envelope.known)
+        return;
+    stages_set_revision(&report->stages, report->envelope.revision, now);
+    _cleanup_free_ char *words = contract_words(problem ?: "");
+    stages_set(&report->stages, STAGE_LOAD, problem ? STAGE_FAILED : STAGE_SUCCESS, words, now);
+}
+
+static bool has_endpoint(const struct report *report)
+{
+    return report->envelope.known && *report->envelope.url;
+}
+
+static void failed(struct report *report, const struct error *e, uint64_t now)
+{
+    report->stages.changed = true;
+    report->next = now + RETRY_USEC;
+    if (!report->failing)
+        log_warning("hostlet is not told: %s; tried again every %d s", e->message,
+                    (int)(RETRY_USEC / USEC_PER_SEC));
+    report->failing = true;
+}
+
+static void begin(struct report *report, uint64_t now)
+{
+    struct error e = ERROR_INIT;
+    _cleanup_free_ char *body =
+        stages_report(&report->stages, report->envelope.instance, report->replica_id, now_realtime_msec());
+    report->stages.changed = false;
+    if (post_begin(&report->post, report->envelope.url, report->envelope.secret, body, now, &e) < 0)
+        failed(report, &e, now);
+}
+
+static void go_on(struct report *report, uint64_t now)
+{
+    struct error e = ERROR_INIT;
+    switch (post_step(&report->post, now, &e)) {
+    case POST_WAITING:
+        break;
+    case POST_DONE:
+        if (report->failing)
+            log_info("hostlet is told again");
+        report->failing = false;
+        report->last_good = now;
+        report->next = 0;
+        break;
+    case POST_FAILED:
+        failed(report, &e, now);
+        break;
+    }
+}
+
+static uint64_t due(const struct report *report)
+{
+    if (!has_endpoint(report))
+        return UINT64_MAX;
+    return report->stages.changed ? report->next : report->last_good + HEARTBEAT_USEC;
+}
+
+void report_round(struct report *report, const struct plan *plan, uint64_t now)
+{
+    if (!has_endpoint(report))
+        return;
+    /* A specification that cannot be used leaves the tasks of the last one running; those of another revision are not ours to tell. */
+    const struct stage *stage = report->stages.stages;
+    if (stage[STAGE_LOAD].state == STAGE_SUCCESS || stage[STAGE_TASKS].state != STAGE_NONE)
+        stages_set_tasks(&report->stages, plan, now_realtime_msec());
+    if (report->post.fd >= 0)
+        go_on(report, now);
+    if (report->post.fd < 0 && now >= due(report)) {
+        begin(report, now);
+        if (report->post.fd >= 0)
+            go_on(report, now);
+    }
+}
+
+int report_fd(const struct report *report, short *ret_events)
+{
+    *ret_events = post_events(&report->post);
+    return report->post.fd;
+}
+
+uint64_t report_wakeup(const struct report *report)
+{
+    return report->post.fd >= 0 ? report->post.deadline : due(report);
+}
+
+void report_end(struct report *report)
+{
+    post_end(&report->post);
+    envelope_clear(&report->envelope);
+}

@@ -1,0 +1,367 @@
+/* HTTP/2 connections: their life, reading and sending; see connection.h. session.c holds nghttp2's callbacks. */
+#include "lib/grpc/connection.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "lib/grpc/session.h"
+#include "lib/grpc/tls.h"
+
+#define READ_SIZE       (64 * 1024)
+#define READS_AT_ONCE   8 /* then others have their turn */
+#define SEND_SIZE       (64 * 1024)
+#define SMALL_SIZE      4096
+#define TCP_PATIENCE_MS 20000
+
+void grpc_address_text(const struct sockaddr *address, char *ret, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+    if (address->sa_family == AF_INET) {
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(ret, size, "%s:%u", host, ntohs(in->sin_port));
+    } else if (address->sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        snprintf(ret, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+    } else
+        snprintf(ret, size, "?");
+}
+
+void grpc_connection_fail(struct grpc_connection *c, int errnum, const char *fmt, ...)
+{
+    char what[512];
+    va_list ap;
+    if (c->dead)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    error_retry(&c->error, errnum, "%s: %s", c->peer, what);
+    c->dead = true;
+    if (c->io)
+        sd_event_source_set_enabled(c->io, SD_EVENT_OFF);
+    grpc_connection_kick(c);
+}
+
+void grpc_connection_kick(struct grpc_connection *c)
+{
+    if (c->work)
+        sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
+}
+
+void grpc_connection_opened(struct grpc_connection *c)
+{
+    c->streams++;
+}
+
+void grpc_connection_closed(struct grpc_connection *c)
+{
+    if (--c->streams == 0)
+        c->idle_since = now_monotonic_usec();
+    grpc_connection_kick(c);
+}
+
+void grpc_connection_drain(struct grpc_connection *c)
+{
+    if (c->draining || c->dead)
+        return;
+    c->draining = true;
+    if (c->server && c->settled) {
+        /* The last stream is told with the answer to a ping: all that was under way is here by then. */
+        c->farewell = true;
+        c->pinged = now_monotonic_usec();
+        nghttp2_submit_shutdown_notice(c->session);
+        nghttp2_submit_ping(c->session, 0, GRPC_PING_DRAIN);
+    } else
+        session_goaway(c);
+    grpc_connection_kick(c);
+}
+
+/* Reading */
+
+static ssize_t read_some(struct grpc_connection *c, void *data, size_t size, struct error *e)
+{
+    if (c->tls)
+        return grpc_tls_read(c->tls, data, size, e);
+    ssize_t n = recv(c->fd, data, size, 0);
+    return n < 0 ? error_fail(e, errno, "%s", strerror(errno)) : n;
+}
+
+static void receive(struct grpc_connection *c)
+{
+    uint8_t buffer[READ_SIZE];
+    for (int i = 0; i < READS_AT_ONCE && !c->dead; i++) {
+        struct error e = ERROR_INIT;
+        ssize_t n = read_some(c, buffer, sizeof buffer, &e);
+        if (n == -EAGAIN || n == -EINTR)
+            return;
+        if (n < 0) {
+            grpc_connection_fail(c, (int)-n, "%s", e.message);
+            return;
+        }
+        if (n == 0) {
+            grpc_connection_fail(c, ECONNRESET, "closed the connection");
+            return;
+        }
+        c->last_read = now_monotonic_usec();
+        c->pinged = 0;
+        ssize_t used = nghttp2_session_mem_recv(c->session, buffer, (size_t)n);
+        if (used < 0) {
+            grpc_connection_fail(c, EPROTO, "speaks no proper HTTP/2: %s", nghttp2_strerror((int)used));
+            return;
+        }
+    }
+}
+
+/* Sending */
+
+static ssize_t write_some(struct grpc_connection *c, const void *data, size_t size, struct error *e)
+{
+    if (c->tls)
+        return grpc_tls_write(c->tls, data, size, e);
+    ssize_t n = send(c->fd, data, size, MSG_NOSIGNAL);
+    return n < 0 ? error_fail(e, errno, "%s", strerror(errno)) : n;
+}
+
+/* Sends what waits: false while the socket takes no more. */
+static bool send_unsent(struct grpc_connection *c)
+{
+    while (c->unsent_at < c->unsent_size) {
+        struct error e = ERROR_INIT;
+        ssize_t n = write_some(c, c->unsent + c->unsent_at, c->unsent_size - c->unsent_at, &e);
+        if (n == -EINTR)
+            continue;
+        if (n < 0 && n != -EAGAIN) {
+            grpc_connection_fail(c, (int)-n, "%s", e.message);
+            return false;
+        }
+        if (n < 0) {
+            if (!c->stalled_since)
+                c->stalled_since = now_monotonic_usec();
+            return false;
+        }
+        c->unsent_at += (size_t)n;
+        c->stalled_since = 0;
+    }
+    free(c->unsent);
+    c->unsent = NULL;
+    c->unsent_at = c->unsent_size = 0;
+    return true;
+}
+
+/* Frames of the session until about SEND_SIZE bytes are there: one write for many small ones. */
+static void collect(struct grpc_connection *c)
+{
+    size_t room = 0;
+    while (c->unsent_size < SEND_SIZE) {
+        const uint8_t *data = NULL;
+        ssize_t n = nghttp2_session_mem_send(c->session, &data);
+        if (n < 0) {
+            grpc_connection_fail(c, EPROTO, "cannot go on: %s", nghttp2_strerror((int)n));
+            return;
+        }
+        if (n == 0)
+            return;
+        if (c->unsent_size + (size_t)n > room) {
+            room = c->unsent_size + (size_t)n <= SMALL_SIZE ? SMALL_SIZE : SEND_SIZE + (size_t)n;
+            c->unsent = xrealloc(c->unsent, room, 1);
+        }
+        memcpy(c->unsent + c->unsent_size, data, (size_t)n);
+        c->unsent_size += (size_t)n;
+    }
+}
+
+static void flush(struct grpc_connection *c)
+{
+    if (c->connecting)
+        return;
+    while (!c->dead && send_unsent(c)) {
+        collect(c);
+        if (c->unsent_size == 0)
+            break;
+    }
+    bool wants = c->unsent_size > 0;
+    if (c->tls)
+        wants = (wants && !grpc_tls_write_wants_read(c->tls)) || grpc_tls_read_wants_write(c->tls);
+    if (!c->dead)
+        sd_event_source_set_io_events(c->io, EPOLLIN | (wants ? EPOLLOUT : 0u));
+}
+
+/* Time */
+
+static void earlier(uint64_t *at, uint64_t begin, uint64_t limit)
+{
+    if (limit && begin + limit < *at)
+        *at = begin + limit;
+}
+
+static uint64_t next_deadline(const struct grpc_connection *c)
+{
+    uint64_t at = UINT64_MAX;
+    if (!c->settled)
+        earlier(&at, c->created, c->limits.handshake);
+    if (c->stalled_since)
+        earlier(&at, c->stalled_since, c->limits.stall);
+    if (c->pinged)
+        earlier(&at, c->pinged, c->limits.keepalive_answer);
+    else if (c->streams > 0)
+        earlier(&at, c->last_read, c->limits.keepalive);
+    if (c->streams == 0)
+        earlier(&at, c->idle_since, c->limits.idle);
+    return at;
+}
+
+/* The timer may ring too early, and is then set anew: that is cheaper than moving it with every frame. */
+static void arm(struct grpc_connection *c)
+{
+    uint64_t at = next_deadline(c);
+    if (c->dead || at >= c->timer_at)
+        return;
+    c->timer_at = at;
+    sd_event_source_set_time(c->timer, at);
+    sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
+}
+
+static bool over(uint64_t now, uint64_t begin, uint64_t limit)
+{
+    return limit && now >= begin + limit;
+}
+
+static void watch_time(struct grpc_connection *c, uint64_t now)
+{
+    const struct grpc_connection_limits *l = &c->limits;
+    if (!c->settled && over(now, c->created, l->handshake))
+        grpc_connection_fail(c, ETIMEDOUT,
+                             c->connecting ? "no connection within %.3g s" : "no HTTP/2 within %.3g s",
+                             (double)l->handshake / 1e6);
+    else if (c->stalled_since && over(now, c->stalled_since, l->stall))
+        grpc_connection_fail(c, ETIMEDOUT, "takes nothing of what is sent");
+    else if (c->pinged && over(now, c->pinged, l->keepalive_answer))
+        grpc_connection_fail(c, ETIMEDOUT, "does not answer any more");
+    else if (!c->pinged && c->streams > 0 && over(now, c->last_read, l->keepalive)) {
+        c->pinged = now;
+        nghttp2_submit_ping(c->session, 0, GRPC_PING_ALIVE);
+    } else if (c->streams == 0 && over(now, c->idle_since, l->idle)) {
+        log_debug("%s: idle, ended", c->peer);
+        session_goaway(c);
+    }
+}
+
+/* The end of each turn: what there is to send is sent, and the end is told. Afterwards 'c' may be gone. */
+static void conclude(struct grpc_connection *c)
+{
+    flush(c);
+    if (!c->dead && !c->connecting && !c->farewell && c->unsent_size == 0 &&
+        !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
+        grpc_connection_fail(c, ECONNRESET, "ended the connection");
+    if (!c->dead) {
+        arm(c);
+        return;
+    }
+    sd_event_source_set_enabled(c->work, SD_EVENT_OFF);
+    c->hooks->gone(c, &c->error);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    struct grpc_connection *c = userdata;
+    if (c->connecting) {
+        int errnum = 0;
+        socklen_t size = sizeof errnum;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &size) < 0 || errnum)
+            grpc_connection_fail(c, errnum ?: errno, "cannot connect: %s", strerror(errnum ?: errno));
+        c->connecting = false;
+    }
+    if (!c->dead && (events & (EPOLLIN | EPOLLHUP | EPOLLERR) || c->tls))
+        receive(c);
+    conclude(c);
+    return 0;
+}
+
+static int on_work(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    conclude(userdata);
+    return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct grpc_connection *c = userdata;
+    c->timer_at = UINT64_MAX;
+    watch_time(c, now_monotonic_usec());
+    conclude(c);
+    return 0;
+}
+
+/* Life */
+
+static int add_sources(struct grpc_connection *c)
+{
+    int r = sd_event_add_io(c->event, &c->io, c->fd, c->connecting ? EPOLLOUT : EPOLLIN, on_io, c);
+    if (r >= 0)
+        r = sd_event_add_defer(c->event, &c->work, on_work, c);
+    if (r >= 0)
+        r = sd_event_add_time(c->event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, c);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
+    return r;
+}
+
+int grpc_connection_new(sd_event *event, int fd, const struct grpc_connection_options *o,
+                        struct grpc_connection **ret, struct error *e)
+{
+    static const int yes = 1, patience = TCP_PATIENCE_MS;
+    struct grpc_connection *c = xcalloc(1, sizeof *c);
+    c->event = sd_event_ref(event);
+    c->fd = fd;
+    c->owner = o->owner;
+    c->hooks = o->hooks;
+    c->tls = o->tls;
+    c->limits = o->limits;
+    c->server = o->server;
+    c->connecting = o->connecting;
+    c->created = c->last_read = c->idle_since = now_monotonic_usec();
+    c->timer_at = UINT64_MAX;
+    socklen_t size = sizeof c->address;
+    if (getpeername(fd, (struct sockaddr *)&c->address, &size) == 0)
+        grpc_address_text((struct sockaddr *)&c->address, c->peer, sizeof c->peer);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+    int r = add_sources(c);
+    if (r >= 0)
+        r = session_new(c, o);
+    if (r < 0) {
+        grpc_connection_free(c);
+        return error_os(e, -r, "cannot set up an HTTP/2 connection");
+    }
+    *ret = c;
+    return 0;
+}
+
+void grpc_connection_free(struct grpc_connection *c)
+{
+    if (!c)
+        return;
+    c->dead = true;
+    session_free(c);
+    grpc_tls_free(c->tls);
+    sd_event_source_disable_unref(c->io);
+    sd_event_source_disable_unref(c->work);
+    sd_event_source_disable_unref(c->timer);
+    sd_event_unref(c->event);
+    close_fd(c->fd);
+    free(c->unsent);
+    free(c);
+}

@@ -1,0 +1,263 @@
+/* The gRPC server: listening sockets, connections, bounds; see server.h. call.c does the calls. */
+#include "lib/grpc/server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "lib/grpc/server-internal.h"
+#include "lib/grpc/tls.h"
+
+#define MIB        ((size_t)1 << 20)
+#define WINDOW     (256 * 1024)
+#define WINDOW_ALL (1024 * 1024)
+
+static void set_defaults(struct grpc_server_options *o)
+{
+    o->connections_max = o->connections_max ?: 64;
+    o->connections_per_address_max = o->connections_per_address_max ?: 8;
+    o->streams_max = o->streams_max ?: 32;
+    o->message_max = o->message_max ?: 16 * MIB;
+    o->buffered_max = o->buffered_max ?: 48 * MIB;
+    o->memory_max = o->memory_max ?: 64 * MIB;
+    o->unsent_max = o->unsent_max ?: 32 * MIB;
+    o->request_timeout_usec = o->request_timeout_usec ?: 20 * USEC_PER_SEC;
+    o->answer_timeout_usec = o->answer_timeout_usec ?: 60 * USEC_PER_SEC;
+    o->handshake_timeout_usec = o->handshake_timeout_usec ?: 10 * USEC_PER_SEC;
+    o->keepalive_usec = o->keepalive_usec ?: 60 * USEC_PER_SEC;
+    o->idle_timeout_usec = o->idle_timeout_usec ?: 300 * USEC_PER_SEC;
+}
+
+int grpc_server_new(sd_event *event, const struct grpc_server_options *options, struct grpc_server **ret)
+{
+    struct grpc_server *s = xcalloc(1, sizeof *s);
+    s->event = sd_event_ref(event);
+    s->options = *options;
+    set_defaults(&s->options);
+    s->budget.max = s->options.buffered_max;
+    *ret = s;
+    return 0;
+}
+
+void grpc_server_add(struct grpc_server *s, const struct grpc_service *service, void *userdata)
+{
+    if (s->n_services == SERVICES_MAX)
+        abort();
+    s->services[s->n_services++] = (struct grpc_added){service, userdata};
+}
+
+const char *grpc_server_service_name(const struct grpc_server *s, size_t i)
+{
+    return i < s->n_services ? s->services[i].service->name : NULL;
+}
+
+unsigned grpc_server_connections(const struct grpc_server *s)
+{
+    return s->n_connections;
+}
+
+/* Draining */
+
+static int on_drained(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    struct grpc_server *s = userdata;
+    if (s->on_drained)
+        s->on_drained(s->drained_userdata);
+    return 0;
+}
+
+static void tell_drained(struct grpc_server *s)
+{
+    if (s->drained && s->n_connections == 0)
+        sd_event_source_set_enabled(s->drained, SD_EVENT_ONESHOT);
+}
+
+static void unlisten(struct grpc_server *s)
+{
+    while (s->n_listeners > 0)
+        sd_event_source_disable_unref(s->listeners[--s->n_listeners]);
+}
+
+static void connection_end(struct grpc_connection *c);
+
+static int on_drain_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct grpc_server *s = userdata;
+    while (s->connections)
+        connection_end(s->connections);
+    tell_drained(s);
+    return 0;
+}
+
+void grpc_server_drain(struct grpc_server *s, uint64_t timeout_usec, void (*done)(void *userdata),
+                       void *userdata)
+{
+    if (s->draining)
+        return;
+    s->draining = true;
+    s->on_drained = done;
+    s->drained_userdata = userdata;
+    unlisten(s);
+    if (sd_event_add_defer(s->event, &s->drained, on_drained, s) >= 0)
+        sd_event_source_set_enabled(s->drained, SD_EVENT_OFF);
+    (void)sd_event_add_time_relative(s->event, &s->drain_timer, CLOCK_MONOTONIC, timeout_usec, 1000,
+                                     on_drain_timer, s);
+    for (struct grpc_connection *c = s->connections; c; c = c->next)
+        grpc_connection_drain(c);
+    tell_drained(s);
+}
+
+/* Connections */
+
+static void set_accepting(struct grpc_server *s, bool accepting)
+{
+    s->paused = !accepting;
+    for (size_t i = 0; i < s->n_listeners; i++)
+        sd_event_source_set_enabled(s->listeners[i], accepting ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static void connection_end(struct grpc_connection *c)
+{
+    struct grpc_server *s = c->owner;
+    while (c->first_stream)
+        call_drop(c->first_stream);
+    if (c->previous)
+        c->previous->next = c->next;
+    else
+        s->connections = c->next;
+    if (c->next)
+        c->next->previous = c->previous;
+    grpc_connection_free(c);
+    s->n_connections--;
+    if (s->paused && s->n_connections < s->options.connections_max)
+        set_accepting(s, true);
+}
+
+static void on_gone(struct grpc_connection *c, const struct error *e)
+{
+    struct grpc_server *s = c->owner;
+    if (e->errnum != ECONNRESET)
+        log_debug("%s", e->message);
+    connection_end(c);
+    tell_drained(s);
+}
+
+static const struct grpc_connection_hooks hooks = {
+    .begin = call_begin,
+    .header = call_header,
+    .headers = call_headers,
+    .data = call_data,
+    .end = call_end,
+    .sent_end = call_sent_end,
+    .closed = call_closed,
+    .gone = on_gone,
+};
+
+/* Whether two callers count as one: the same IPv4 address, or the same IPv6 /64. */
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+    if (a->ss_family != AF_INET6)
+        return true;
+    const struct in6_addr *x = &((const struct sockaddr_in6 *)a)->sin6_addr,
+                          *y = &((const struct sockaddr_in6 *)b)->sin6_addr;
+    return memcmp(x, y, IN6_IS_ADDR_V4MAPPED(x) ? 16 : 8) == 0;
+}
+
+static unsigned connections_of(const struct grpc_server *s, const struct sockaddr_storage *address)
+{
+    unsigned n = 0;
+    for (const struct grpc_connection *c = s->connections; c; c = c->next)
+        n += same_address(&c->address, address);
+    return n;
+}
+
+void grpc_server_take(struct grpc_server *s, int fd)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof address;
+    struct error e = ERROR_INIT;
+    struct grpc_connection *c = NULL;
+    struct grpc_tls *tls = NULL;
+    if (getpeername(fd, (struct sockaddr *)&address, &size) < 0 || s->draining ||
+        connections_of(s, &address) >= s->options.connections_per_address_max) {
+        close_fd(fd);
+        return;
+    }
+    if (s->options.tls && grpc_tls_new(s->options.tls, fd, true, NULL, &tls, &e) < 0) {
+        log_debug("%s", e.message);
+        close_fd(fd);
+        return;
+    }
+    const struct grpc_connection_options o = {
+        .hooks = &hooks,
+        .owner = s,
+        .limits = {.handshake = s->options.handshake_timeout_usec,
+                   .stall = 30 * USEC_PER_SEC,
+                   .keepalive = s->options.keepalive_usec,
+                   .keepalive_answer = 20 * USEC_PER_SEC,
+                   .idle = s->options.idle_timeout_usec},
+        .server = true,
+        .tls = tls,
+        .streams_max = s->options.streams_max,
+        .window = WINDOW,
+        .window_all = WINDOW_ALL,
+        .header_list_max = HEADERS_MAX,
+    };
+    if (grpc_connection_new(s->event, fd, &o, &c, &e) < 0) {
+        log_debug("%s", e.message);
+        return;
+    }
+    c->next = s->connections;
+    if (c->next)
+        c->next->previous = c;
+    s->connections = c;
+    grpc_connection_kick(c);
+    if (++s->n_connections >= s->options.connections_max && !s->paused)
+        set_accepting(s, false);
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source, (void)events;
+    struct grpc_server *s = userdata;
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client >= 0)
+        grpc_server_take(s, client);
+    else if ((errno == EMFILE || errno == ENFILE) && s->n_connections > 0)
+        set_accepting(s, false); /* until one ends */
+    return 0;
+}
+
+int grpc_server_listen(struct grpc_server *s, int fd, struct error *e)
+{
+    if (s->n_listeners == LISTENERS_MAX)
+        return error_fail(e, ENOSPC, "too many listening sockets");
+    int r = sd_event_add_io(s->event, &s->listeners[s->n_listeners], fd, EPOLLIN, on_accept, s);
+    if (r < 0)
+        return error_os(e, -r, "cannot watch the gRPC socket");
+    s->n_listeners++;
+    return 0;
+}
+
+void grpc_server_free(struct grpc_server *s)
+{
+    if (!s)
+        return;
+    unlisten(s);
+    while (s->connections)
+        connection_end(s->connections);
+    sd_event_source_disable_unref(s->drained);
+    sd_event_source_disable_unref(s->drain_timer);
+    sd_event_unref(s->event);
+    free(s);
+}

@@ -1,0 +1,99 @@
+/* A gRPC server on the event loop: services, their methods, calls. Everything about a caller is hostile and bounded.
+ *
+ * A call lives until it was answered finally (grpc_call_reply, grpc_call_finish, or a handler that returned an error). A handler may answer
+ * later: it keeps the pointer and registers grpc_call_on_gone(), which is called when the deadline passes or the caller leaves first
+ * (the call is then no longer valid). */
+#pragma once
+
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+
+#include "lib/grpc/message.h"
+#include "lib/grpc/wire.h"
+
+struct grpc_server;
+struct grpc_call;
+struct grpc_tls_settings;
+
+enum {
+    GRPC_STREAMS_OUT = 1, /* the server may send any number of messages */
+    GRPC_STREAMS_BOTH =
+        2, /* the caller too: the handler is called for each, and with NULL when no more come */
+};
+
+/* Returns 0 when it answered or will, or a negative errno with 'e' filled: that is sent as status UNKNOWN with the sentence, as the zone's
+ * own servers do. Other statuses: grpc_call_finish(). 'in' is borrowed. */
+typedef int (*grpc_handler)(struct grpc_call *call, const ProtobufCMessage *in, void *userdata,
+                            struct error *e);
+
+struct grpc_method {
+    const char *name;
+    unsigned flags;
+    const ProtobufCMessageDescriptor *in;
+    grpc_handler handler;
+};
+
+struct grpc_service {
+    const char *name;                  /* with its package */
+    const struct grpc_method *methods; /* ends with a name of NULL */
+    /* Whether a call may be made, asked when its headers are here and before anything of its body is taken: 0, or a negative errno
+     * with 'e' filled and '*ret_status' set (UNAUTHENTICATED unless changed). NULL: everyone may. */
+    int (*authorise)(struct grpc_call *call, const struct grpc_method *method, void *userdata,
+                     int *ret_status, struct error *e);
+};
+
+struct grpc_server_options {  /* 0: what stands in brackets */
+    unsigned connections_max; /* further ones wait in the backlog [64] */
+    unsigned
+        connections_per_address_max; /* further ones are closed at once [8]; an IPv6 /64 counts as one address */
+    unsigned streams_max;            /* calls at a time of one connection [32] */
+    size_t message_max;              /* [16 MiB] */
+    size_t buffered_max;             /* requests that are coming in, of all calls together [48 MiB] */
+    size_t memory_max;               /* of one unpacked request [64 MiB] */
+    size_t unsent_max;               /* of one call's answers that the caller does not take [32 MiB] */
+    uint64_t request_timeout_usec;   /* until a request is here whole [20 s] */
+    uint64_t answer_timeout_usec;    /* until an answer is taken [60 s] */
+    uint64_t handshake_timeout_usec; /* [10 s] */
+    uint64_t keepalive_usec;         /* [60 s]; its answer has 20 s */
+    uint64_t idle_timeout_usec;      /* [5 min] */
+    struct grpc_tls_settings *tls;   /* borrowed; NULL: plaintext */
+    /* Each call at its end, for counting; 'path' is what was asked for. May be NULL. */
+    void (*observe)(const char *path, bool known, int status, uint64_t usec, void *userdata);
+    void *userdata; /* of observe */
+};
+
+int grpc_server_new(sd_event *event, const struct grpc_server_options *options, struct grpc_server **ret);
+/* Ends every call and connection. Never from within a handler. NULL is fine. */
+void grpc_server_free(struct grpc_server *server);
+
+/* Both borrowed, for the server's life; before grpc_server_listen(). */
+void grpc_server_add(struct grpc_server *server, const struct grpc_service *service, void *userdata);
+/* Accepts on a listening socket (non-blocking, borrowed). */
+int grpc_server_listen(struct grpc_server *server, int fd, struct error *e);
+/* Takes an accepted socket. */
+void grpc_server_take(struct grpc_server *server, int fd);
+
+/* Accepts no more; calls that exist end as they would, for at most 'timeout_usec', new ones are told to go elsewhere. 'on_drained' (may be
+ * NULL) is called from the loop when no connection is left. */
+void grpc_server_drain(struct grpc_server *server, uint64_t timeout_usec, void (*on_drained)(void *userdata),
+                       void *userdata);
+
+unsigned grpc_server_connections(const struct grpc_server *server);
+/* Names of the services, in the order in which they were added; NULL after the last. */
+const char *grpc_server_service_name(const struct grpc_server *server, size_t i);
+
+/* Calls */
+
+/* A header that the caller sent, NULL when it did not; the first one of several. Valid as long as the call. */
+const char *grpc_call_metadata(const struct grpc_call *call, const char *name);
+const char *grpc_call_peer(const struct grpc_call *call);
+/* One message; more may follow where the method streams. */
+void grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message);
+/* The one message and OK. */
+void grpc_call_reply(struct grpc_call *call, const ProtobufCMessage *message);
+/* The end, with a status; 'text' may be NULL. */
+void grpc_call_finish(struct grpc_call *call, int status, const char *text);
+/* Bytes that were sent and not yet taken: who streams much waits above some bound. */
+size_t grpc_call_pending(const struct grpc_call *call);
+void grpc_call_on_gone(struct grpc_call *call, void (*on_gone)(struct grpc_call *call, void *userdata),
+                       void *userdata);

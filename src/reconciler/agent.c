@@ -1,0 +1,78 @@
+/* What the agents in containers report (AgentReport): their own stages, and nothing else. The caller parses what a tenant sends;
+ * what arrives here is no better. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "reconciler/manager.h"
+
+#define STAGES_MAX  32
+#define NAME_MAX_   64
+#define MESSAGE_MAX 2048
+
+/* "task_run"; and none of hostlet's own, which a reader that looks at names alone would take for ours. */
+static bool is_stage_name(const char *name)
+{
+    size_t n = name ? strlen(name) : 0;
+    return n > 0 && n <= NAME_MAX_ && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n &&
+           !stage_is_own(name);
+}
+
+static bool is_state(const char *state)
+{
+    static const char *const states[] = {"pending", "running", "success", "failed"};
+    for (size_t i = 0; state && i < ARRAY_SIZE(states); i++)
+        if (streq(state, states[i]))
+            return true;
+    return false;
+}
+
+/* The part of it that is kept, or NULL: another's, of another revision, or nonsense. */
+static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision)
+{
+    if (!streq_null(from->owner, "inagent") || from->revision != revision || !is_stage_name(from->name) ||
+        !is_state(from->state) || from->attempt < 0 || from->created < 0 || from->finished < 0)
+        return NULL;
+    struct app_stage *stage = xcalloc(1, sizeof *stage);
+    *stage = (struct app_stage){.name = xstrdup(from->name),
+                                .owner = xstrdup(from->owner),
+                                .revision = from->revision,
+                                .state = xstrdup(from->state),
+                                .attempt = from->attempt,
+                                .created = from->created,
+                                .finished = from->finished};
+    if (from->message && *from->message) {
+        /* Cut between characters: what follows must be text still. */
+        size_t n = strnlen(from->message, MESSAGE_MAX + 1);
+        for (n = n > MESSAGE_MAX ? MESSAGE_MAX : n;
+             n > 0 && n == MESSAGE_MAX && ((unsigned char)from->message[n] & 0xc0) == 0x80;)
+            n--;
+        stage->message = xstrndup(from->message, n);
+    }
+    return stage;
+}
+
+int method_agent_report(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    const struct reconciler_report_in *report = in;
+    struct instance *instance = manager_find(m, report->instance_name);
+    struct replica *r = instance ? instance_find_replica(instance, report->replica_id) : NULL;
+    if (!secret_fits(m, r, report->secret))
+        return error_set(e, ERROR_UNAUTHORIZED, EACCES, "no such replica, or not its secret");
+    struct app_stage *kept[STAGES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < report->n_stages && n < STAGES_MAX; i++) {
+        struct app_stage *stage = accept_stage(report->stages[i], instance_revision(instance));
+        bool known = false;
+        for (size_t k = 0; stage && k < n; k++)
+            known |= streq(kept[k]->name, stage->name);
+        if (stage && known)
+            schema_free(&app_stage_schema, stage);
+        else if (stage)
+            kept[n++] = stage;
+    }
+    stages_of_agent(r, kept, n);
+    varlink_reply(call, NULL);
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* What the zone says of this machine, kept so that a reboot without a leader in reach changes nothing: who we are in it, where
+ * inagent reports to, which networks are ours. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+#include "reconciler/manager.h"
+
+#define FACTS_FORMAT 1
+#define FACTS_MAX    65536
+
+struct facts_file {
+    int64_t format;
+    struct reconciler_zone_facts *zone;
+};
+
+#define T struct facts_file
+static const struct schema_field file_fields[] = {
+    S_INT(T, format, NULL),
+    S_STRUCT(T, zone, struct reconciler_zone_facts, &reconciler_zone_facts_schema, NULL),
+    S_END,
+};
+static const struct schema_struct file_schema = {NULL, sizeof(T), NULL, file_fields};
+#undef T
+
+static char *file_of(const struct manager *m)
+{
+    return xasprintf("%s/zone.json", m->state_dir);
+}
+
+int facts_load(struct manager *m, struct error *e)
+{
+    _cleanup_free_ char *path = file_of(m), *text = NULL;
+    struct facts_file file = {.zone = NULL};
+    size_t size;
+    int r = read_file_at(AT_FDCWD, path, FACTS_MAX, &text, &size, e);
+    if (r == -ENOENT)
+        return 0;
+    if (r >= 0)
+        r = schema_parse_text(&file_schema, text, size, 0, path, &file, e);
+    if (r >= 0 && file.format > FACTS_FORMAT)
+        r = error_refuse(e, EPROTONOSUPPORT, "'%s' has format %lld, this version knows %d", path,
+                         (long long)file.format, FACTS_FORMAT);
+    if (r >= 0)
+        m->zone = TAKE_PTR(file.zone);
+    schema_done(&file_schema, &file);
+    return r;
+}
+
+/* Text that goes into files which others read: printable, and not without end. */
+static int check_text(const char *text, const char *name, size_t max, struct error *e)
+{
+    bool good = !text || strlen(text) <= max;
+    for (const char *c = text; c && *c && good; c++)
+        good = isgraph((unsigned char)*c);
+    return good ? 0
+                : error_refuse(e, EINVAL, "/facts/%s: more than %zu characters, or strange ones", name, max);
+}
+
+static int check_address(const char *text, const char *name, struct error *e)
+{
+    struct in_addr address;
+    return !text || inet_pton(AF_INET, text, &address) == 1
+               ? 0
+               : error_refuse(e, EINVAL, "/facts/%s: '%.40s' is no IPv4 address", name, text);
+}
+
+static int check_cidr(const char *text, struct error *e)
+{
+    if (!text)
+        return 0;
+    const char *slash = strchr(text, '/');
+    _cleanup_free_ char *address = xstrndup(text, slash ? (size_t)(slash - text) : strlen(text));
+    struct in_addr parsed;
+    int64_t bits;
+    if (!slash || inet_pton(AF_INET, address, &parsed) != 1 || parse_int64(slash + 1, 8, 30, &bits) < 0)
+        return error_refuse(e, EINVAL,
+                            "/facts/vpc_instance_cidr: '%.40s' is no network, such as 10.10.3.0/24", text);
+    return 0;
+}
+
+static int check(const struct reconciler_zone_facts *facts, struct error *e)
+{
+    size_t n = strspn(facts->host_id, "0123456789abcdef");
+    int r;
+    if (facts->host_id[n] || n < 12 || n > 16)
+        return error_refuse(e, EINVAL, "/facts/host_id: '%.40s' is no host id: 12 to 16 hex digits",
+                            facts->host_id);
+    if ((r = check_address(facts->lan_addr, "lan_addr", e)) < 0 ||
+        (r = check_address(facts->vpc_bridge_ip, "vpc_bridge_ip", e)) < 0 ||
+        (r = check_cidr(facts->vpc_instance_cidr, e)) < 0 ||
+        (r = check_text(facts->status_url, "status_url", 512, e)) < 0)
+        return r;
+    return check_text(facts->base_domain, "base_domain", 253, e);
+}
+
+/* What containers read of it is written anew; replicas of a host id that is ours no more are no longer assigned. */
+static void facts_changed(struct manager *m)
+{
+    for (struct instance *i = m->instances; i; i = i->next) {
+        if (record_is_zone(i->record) &&
+            zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id)) {
+            instance_add_replicas(i);
+            apply_begin(i);
+        }
+        for (size_t k = 0; k < i->n_replicas; k++)
+            i->replicas[k]->record->update_files = true;
+        store_save_soon(i);
+        instance_kick_soon(i);
+    }
+}
+
+int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool *changed, struct error *e)
+{
+    int r = check(facts, e);
+    if (r < 0 || (m->zone && schema_equal(&reconciler_zone_facts_schema, m->zone, facts)))
+        return r;
+    struct facts_file file = {FACTS_FORMAT, (struct reconciler_zone_facts *)facts};
+    size_t size;
+    _cleanup_free_ char *path = file_of(m), *text = schema_pack_text(&file_schema, &file, &size);
+    r = failpoint("facts.before_save") < 0 ? error_retry(e, EIO, "cannot save '%s'", path)
+                                           : replace_file(path, text, size, 0600, e);
+    if (r >= 0 && failpoint("facts.saved") < 0)
+        r = error_retry(e, EIO, "failpoint");
+    if (r < 0)
+        return r;
+    if (!m->zone || !streq(m->zone->host_id, facts->host_id))
+        log_notice("this machine is host %s of a zone", facts->host_id);
+    if (m->zone)
+        schema_free(&reconciler_zone_facts_schema, m->zone);
+    m->zone = xcalloc(1, sizeof *m->zone);
+    schema_copy(&reconciler_zone_facts_schema, facts, m->zone);
+    *changed = true;
+    facts_changed(m);
+    return 0;
+}

@@ -1,0 +1,120 @@
+/* The secrets by which the agents in containers show who they are: one per container, made once, kept when it is destroyed, so that
+ * the same replica comes back as the same. VAR/hostlet/reconciler/secrets/CONTAINER. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+#include "reconciler/manager.h"
+
+#define SECRET_BYTES  17
+#define SECRET_LENGTH (2 * SECRET_BYTES)
+
+static char *file_for(const struct manager *m, const char *instance, int64_t replica_id)
+{
+    _cleanup_free_ char *container = app_container_name(instance, replica_id);
+    return xasprintf("%s/secrets/%s", m->state_dir, container);
+}
+
+static char *file_of(const struct replica *replica)
+{
+    return file_for(replica->instance->manager, replica->instance->record->name, replica->record->id);
+}
+
+int secrets_prepare(struct manager *m, struct error *e)
+{
+    _cleanup_free_ char *directory = xasprintf("%s/secrets", m->state_dir);
+    return mkdir(directory, 0700) < 0 && errno != EEXIST
+               ? error_os(e, errno, "cannot make directory '%s'", directory)
+               : 0;
+}
+
+/* 0 with the secret, or −ENOENT; a file that holds none is said, and counts as absent. */
+static int read_secret(const struct replica *replica, char ret[SECRET_LENGTH + 1])
+{
+    _cleanup_free_ char *path = file_of(replica), *text = NULL;
+    struct error e = ERROR_INIT;
+    int r = read_file_at(AT_FDCWD, path, 256, &text, NULL, &e);
+    if (r == -ENOENT)
+        return r;
+    if (r < 0 || strspn(text, "0123456789abcdef") < SECRET_LENGTH) {
+        log_warning("'%s' holds no secret%s%s", path, r < 0 ? ": " : "", r < 0 ? e.message : "");
+        return -ENOENT;
+    }
+    memcpy(ret, text, SECRET_LENGTH);
+    ret[SECRET_LENGTH] = '\0';
+    return 0;
+}
+
+char *replica_secret(const struct replica *replica)
+{
+    char secret[SECRET_LENGTH + 1];
+    struct error e = ERROR_INIT;
+    if (read_secret(replica, secret) >= 0)
+        return xstrdup(secret);
+    random_hex(secret, SECRET_BYTES);
+    _cleanup_free_ char *path = file_of(replica), *line = xasprintf("%s\n", secret);
+    if (replace_file(path, line, strlen(line), 0600, &e) < 0) {
+        log_warning("%s: its agent cannot report", e.message);
+        return NULL;
+    }
+    return xstrdup(secret);
+}
+
+/* Looks at every character, whatever the first ones are. */
+static bool same_secret(const char *a, const char *b)
+{
+    volatile unsigned char difference = 0;
+    for (size_t i = 0; i < SECRET_LENGTH; i++)
+        difference |= (unsigned char)(a[i] ^ b[i]);
+    return difference == 0;
+}
+
+bool secret_fits(struct manager *m, const struct replica *replica, const char *secret)
+{
+    char given[SECRET_LENGTH + 1] = "", own[SECRET_LENGTH + 1];
+    bool right_length = strlen(secret) == SECRET_LENGTH;
+    if (right_length)
+        memcpy(given, secret, SECRET_LENGTH);
+    bool known = replica && read_secret(replica, own) >= 0;
+    if (!known) {
+        /* A file is looked for all the same, and the comparison is with something that nobody knows. */
+        _cleanup_free_ char *path = xasprintf("%s/secrets/none", m->state_dir);
+        struct stat st;
+        (void)stat(path, &st);
+        random_hex(own, SECRET_BYTES);
+    }
+    return same_secret(given, own) & known & right_length;
+}
+
+int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct reconciler_secret_in *s = in;
+    int r = app_check_instance_name(s->name, "/name", e);
+    if (r >= 0 && (s->replica_id < 0 || s->replica_id > APP_REPLICA_ID_MAX))
+        r = error_refuse(e, ERANGE, "/replica_id: %lld is not from 0 to %d", (long long)s->replica_id,
+                         APP_REPLICA_ID_MAX);
+    if (r >= 0 &&
+        (strlen(s->secret) != SECRET_LENGTH || strspn(s->secret, "0123456789abcdef") != SECRET_LENGTH))
+        r = error_refuse(e, EINVAL, "/secret: not %d hex digits", SECRET_LENGTH);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *path = file_for(userdata, s->name, s->replica_id),
+                        *line = xasprintf("%s\n", s->secret);
+    if (access(path, F_OK) < 0)
+        r = replace_file(path, line, strlen(line), 0600, e);
+    if (r >= 0)
+        varlink_reply(call, NULL);
+    return r;
+}
+
+void secret_forget(const struct replica *replica)
+{
+    _cleanup_free_ char *path = file_of(replica);
+    if (unlink(path) < 0 && errno != ENOENT)
+        log_warning("cannot remove '%s': %m", path);
+}

@@ -1,0 +1,308 @@
+/* What the zone wants of this machine (PutZoneState), and holds, by which its orders wait. Which instances are whose:
+ *
+ *   - a name belongs to the zone or to this machine, to who used it first; a clash is shown and reported, and ends when the
+ *     other one goes
+ *   - an instance that the zone's answers have no more is not destroyed for that: absence is no order */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "reconciler/manager.h"
+
+/* --- whose it is, and what is wanted of it --- */
+
+/* What the configuration says of what is no longer assigned: keep, stop or destroy. */
+static const char *unassigned_action(const struct instance *instance)
+{
+    const char *policy = config_string(instance->manager->context->config, "reconciler", "unassigned");
+    const char *action = instance->record->action;
+    return streq(policy, "keep") || streq(action, "destroy") ? action : policy;
+}
+
+const char *instance_action(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    if (record->hold && record->hold_action)
+        return record->hold_action;
+    return record->unassigned && !record->hold ? unassigned_action(instance) : record->action;
+}
+
+const char *replica_action(const struct replica *replica)
+{
+    const struct instance *instance = replica->instance;
+    if (replica->record->removing)
+        return "destroy";
+    if (replica->record->unassigned && !instance->record->hold)
+        return unassigned_action(instance);
+    return instance_action(instance);
+}
+
+int64_t instance_revision(const struct instance *instance)
+{
+    return record_is_zone(instance->record) ? instance->record->order : instance->record->revision;
+}
+
+const char *instance_host_id(const struct instance *instance)
+{
+    const struct manager *m = instance->manager;
+    return record_is_zone(instance->record) && m->zone ? m->zone->host_id : m->host_id;
+}
+
+bool replica_stays_known(const struct replica *replica)
+{
+    const struct record *record = replica->instance->record;
+    return record_is_zone(record) && !record->unassigned && !replica->record->unassigned &&
+           !replica->record->removing;
+}
+
+bool instance_is_over(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    return instance->n_replicas == 0 && streq(instance_action(instance), "destroy") &&
+           (!record_is_zone(record) || record->unassigned);
+}
+
+/* --- orders that wait --- */
+
+/* Keeps an order for later: the instance is on hold, or the name is that of a local one. */
+static int keep_for_later(struct instance *instance, const struct app_instance *wanted, bool *changed,
+                          struct error *e)
+{
+    struct record *record = instance->record;
+    if (record->next && schema_equal(&app_instance_schema, record->next, wanted) && !record->unassigned)
+        return 0;
+    record_set_next(record, wanted);
+    record->unassigned = false;
+    int r = store_save(instance, e);
+    if (r < 0) {
+        record_set_next(record, NULL); /* it is sent again */
+        return r;
+    }
+    log_notice("instance %s: an order of the zone waits: %s", record->name,
+               record->hold ? "on hold" : "a local instance has the name");
+    *changed = true;
+    instance_changed(instance);
+    return 0;
+}
+
+void zone_take_over(struct manager *m, struct app_instance *next)
+{
+    struct error e = ERROR_INIT;
+    bool changed;
+    if (next && m->zone && zone_order(m, NULL, next, &changed, &e) < 0)
+        log_warning("instance %s: the zone's order cannot be taken: %s", next->meta->name, e.message);
+    if (next)
+        schema_free(&app_instance_schema, next);
+}
+
+static int set_unassigned(struct instance *instance, bool unassigned, bool *changed, struct error *e)
+{
+    struct record *record = instance->record;
+    bool zone = record_is_zone(record);
+    if (zone ? record->unassigned == unassigned : !unassigned || !record->next)
+        return 0;
+    if (zone)
+        record->unassigned = unassigned;
+    else
+        record_set_next(record, NULL); /* the clash is over */
+    int r = store_save(instance, e);
+    if (r < 0) {
+        record->unassigned = zone && !unassigned;
+        return r;
+    }
+    *changed = true;
+    if (!zone) {
+        instance_changed(instance);
+        return 0;
+    }
+    log_notice("instance %s: %s", record->name,
+               unassigned ? "no longer assigned by the zone" : "assigned by the zone again");
+    apply_begin(instance);
+    return 0;
+}
+
+/* --- PutZoneState --- */
+
+static bool is_ours(const struct manager *m, const struct app_instance *wanted)
+{
+    const struct app_deploy *deploy = wanted->deploy;
+    for (size_t i = 0; deploy && i < deploy->n_replicas; i++)
+        if (streq_null(deploy->replicas[i]->host_id, m->zone->host_id))
+            return true;
+    return false;
+}
+
+char *instance_problem(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    if (!record_is_zone(record))
+        return record->next
+                   ? xasprintf("an instance of this machine has the name '%s': that one stays, and the "
+                               "zone's waits until it is destroyed",
+                               record->name)
+                   : NULL;
+    if (record->hold && record->next)
+        return xasprintf("on hold on this machine: %s", record->hold);
+    return xstrdup_null(record->problem);
+}
+
+static int put_instance(struct manager *m, const struct app_instance *wanted, struct reconciler_zone_out *out,
+                        struct error *e)
+{
+    if (!wanted->meta || !wanted->meta->name)
+        return error_refuse(e, EINVAL, "/instance/meta/name: is missing");
+    int r = app_check_instance_name(wanted->meta->name, "/instance/meta/name", e);
+    if (r < 0)
+        return r;
+    if (!m->zone)
+        return error_refuse(e, EINVAL, "the zone's facts are not known yet: they come before instances");
+    struct instance *instance = manager_find(m, wanted->meta->name);
+    out->managed = is_ours(m, wanted);
+    if (!out->managed)
+        return instance ? set_unassigned(instance, true, &out->changed, e) : 0;
+    if (instance && (!record_is_zone(instance->record) || instance->record->hold))
+        r = keep_for_later(instance, wanted, &out->changed, e);
+    else
+        r = zone_order(m, instance, wanted, &out->changed, e);
+    instance = manager_find(m, wanted->meta->name);
+    if (r >= 0 && instance)
+        out->problem = instance_problem(instance);
+    return r;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int put_assigned(struct manager *m, const struct reconciler_assignment *assigned,
+                        struct reconciler_zone_out *out, struct error *e)
+{
+    int r = 0;
+    size_t n = assigned->n_names;
+    /* A sorted copy of the pointers: 5,000 names are looked up for as many instances. */
+    _cleanup_free_ char **names = xcalloc(n + 1, sizeof *names);
+    _cleanup_free_ bool *known = xcalloc(n + 1, sizeof *known);
+    for (size_t i = 0; i < n; i++)
+        names[i] = assigned->names[i];
+    qsort(names, n, sizeof *names, by_name);
+    for (struct instance *i = m->instances; r >= 0 && i; i = i->next) {
+        char **name = bsearch(&i->record->name, names, n, sizeof *names, by_name);
+        if (name)
+            known[name - names] = record_is_zone(i->record) || i->record->next;
+        r = set_unassigned(i, !name, &out->changed, e);
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool again = i + 1 < n && streq(names[i], names[i + 1]);
+        if (again)
+            known[i + 1] |= known[i];
+        else if (!known[i])
+            schema_append_string(&out->unknown, &out->n_unknown, names[i]);
+    }
+    return r;
+}
+
+int method_put_zone_state(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    const struct reconciler_zone_in *wanted = in;
+    struct reconciler_zone_out out = {.changed = false};
+    int r = 0;
+    if (wanted->facts)
+        r = facts_put(m, wanted->facts, &out.changed, e);
+    if (r >= 0 && wanted->instance)
+        r = put_instance(m, wanted->instance, &out, e);
+    if (r >= 0 && wanted->assigned)
+        r = put_assigned(m, wanted->assigned, &out, e);
+    if (r >= 0)
+        varlink_reply(call, &out);
+    schema_done(varlink_find_method(&reconciler_interface, "PutZoneState")->out, &out);
+    return r;
+}
+
+/* --- holds --- */
+
+static int reply_changed(struct varlink_call *call, struct instance *instance, const char *action,
+                         const char *reason)
+{
+    struct reconciler_apply_out out = {.name = xstrdup(instance->record->name),
+                                       .revision = instance_revision(instance)};
+    _cleanup_free_ char *subject = xasprintf("instance %s", instance->record->name);
+    if (action)
+        add_change(&out, subject, action, reason);
+    varlink_reply(call, &out);
+    apply_out_done(&out);
+    return 0;
+}
+
+static int find_of_zone(struct manager *m, const char *name, struct instance **ret, struct error *e)
+{
+    struct instance *instance = manager_find(m, name);
+    if (!instance)
+        return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no instance '%s'", name);
+    if (!record_is_zone(instance->record))
+        return error_refuse(e, EINVAL, "instance %s is this machine's own: no zone gives it orders", name);
+    *ret = instance;
+    return 0;
+}
+
+int method_hold(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct reconciler_hold_in *wanted = in;
+    struct instance *instance;
+    int r = find_of_zone(userdata, wanted->name, &instance, e);
+    if (r < 0)
+        return r;
+    struct record *record = instance->record;
+    const char *reason = wanted->reason && *wanted->reason ? wanted->reason : "by an administrator";
+    if (streq_null(record->hold, reason))
+        return reply_changed(call, instance, NULL, NULL);
+    _cleanup_free_ char *before = xstrdup_null(record->hold);
+    set_string(&record->hold, reason);
+    r = store_save(instance, e);
+    if (r < 0) {
+        set_string(&record->hold, before);
+        return r;
+    }
+    log_notice("instance %s: on hold: %s", record->name, reason);
+    instance_changed(instance);
+    return reply_changed(call, instance, "hold", reason);
+}
+
+int method_release(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    struct instance *instance;
+    int r = find_of_zone(m, ((const struct reconciler_name_in *)in)->name, &instance, e);
+    if (r < 0)
+        return r;
+    struct record *record = instance->record;
+    if (!record->hold)
+        return reply_changed(call, instance, NULL, NULL);
+    struct record before = *record;
+    bool changed = false;
+    record->hold = record->hold_action = NULL;
+    /* The order that waited is taken with the same write; without one the last is followed again. */
+    struct app_instance *next = record->next;
+    if (next) {
+        record->next = NULL;
+        r = zone_order(m, instance, next, &changed, e);
+    }
+    if (r >= 0 && !changed)
+        r = store_save(instance, e);
+    if (r < 0) {
+        record->hold = before.hold;
+        record->hold_action = before.hold_action;
+        record->next = before.next;
+        return r;
+    }
+    free(before.hold);
+    free(before.hold_action);
+    if (next)
+        schema_free(&app_instance_schema, next);
+    log_notice("instance %s: the hold is released", instance->record->name);
+    apply_begin(instance);
+    return reply_changed(call, instance, "release", NULL);
+}

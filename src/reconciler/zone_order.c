@@ -1,0 +1,246 @@
+/* From an order of the zone into the record; durable before anything is done.
+ *
+ * An order is an instance as the leader answers it, with deploy.revision as its number. What runs is switched when the number is
+ * higher than that of the revision that last proved itself; an equal or lower one changes files and action alone. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "reconciler/manager.h"
+
+static int64_t order_of(const struct app_instance *wanted)
+{
+    return wanted->deploy ? wanted->deploy->revision : 0;
+}
+
+/* The contract's words; absent is start. NULL: not known. */
+static const char *known_action(const struct app_instance *wanted)
+{
+    static const char *const known[] = {"start", "stop", "destroy"};
+    const char *action = wanted->deploy->action;
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+        if (streq(action && *action ? action : "start", known[i]))
+            return known[i];
+    return NULL;
+}
+
+/* Its own ports, or those of the spec one to one where the zone allocated none. */
+static void set_ports(struct record_replica *r, const struct app_replica *wish, const struct app_spec *spec)
+{
+    for (size_t i = 0; i < r->n_ports; i++)
+        schema_free(&app_service_port_schema, r->ports[i]);
+    r->n_ports = 0;
+    for (size_t i = 0; i < wish->n_service_ports; i++)
+        if (wish->service_ports[i]->port > 0 && wish->service_ports[i]->host_port > 0)
+            schema_copy(&app_service_port_schema, wish->service_ports[i],
+                        schema_append(&r->ports, &r->n_ports, sizeof **r->ports));
+    for (size_t i = 0; wish->n_service_ports == 0 && i < spec->n_service_ports; i++) {
+        struct app_service_port *p = schema_append(&r->ports, &r->n_ports, sizeof *p);
+        p->name = xstrdup_null(spec->service_ports[i]->name);
+        p->port = p->host_port = spec->service_ports[i]->port;
+    }
+}
+
+bool zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id)
+{
+    const struct app_deploy *deploy = manifest->app->deploy;
+    bool changed = false;
+    for (size_t i = 0; i < record->n_replicas; i++) {
+        struct record_replica *r = record->replicas[i];
+        bool unassigned = !app_find_replica_of(manifest, r->id, host_id);
+        changed |= unassigned != r->unassigned;
+        r->unassigned = unassigned;
+    }
+    for (size_t i = 0; deploy && i < deploy->n_replicas; i++) {
+        const struct app_replica *wish = deploy->replicas[i];
+        if (!streq_null(wish->host_id, host_id) || wish->id < 0 || wish->id > APP_REPLICA_ID_MAX)
+            continue;
+        struct record_replica *r = record_find_replica(record, wish->id);
+        if (!r) {
+            r = record_add_replica(record, wish->id);
+            /* Its container may be there already: one that was adopted. Otherwise the files come before it. */
+            r->update_files = true;
+            changed = true;
+        }
+        set_ports(r, wish, manifest->app->spec);
+        set_string(&r->vpc_ipv4, wish->vpc_ipv4 && *wish->vpc_ipv4 ? wish->vpc_ipv4 : NULL);
+    }
+    return changed;
+}
+
+static bool same_bits(const struct app_spec *a, const struct app_spec *b)
+{
+    if (!streq_null(a->image, b->image) || a->n_packages != b->n_packages)
+        return false;
+    for (size_t i = 0; i < a->n_packages; i++)
+        if (!streq_null(a->packages[i]->name, b->packages[i]->name) ||
+            !streq_null(a->packages[i]->version, b->packages[i]->version))
+            return false;
+    return true;
+}
+
+/* Which revision is wanted now, and what it is. True: image or packages changed under a number that is known; 'old' takes those
+ * it had. */
+static bool set_revision(struct record *record, int64_t order, const struct app_manifest *manifest,
+                         struct record_revision *old)
+{
+    int64_t number = order > 0 ? order : 1, applied = 0; /* 0 is "none" in the journal */
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (record->replicas[i]->applied_revision > applied)
+            applied = record->replicas[i]->applied_revision;
+    if (number < applied)
+        number = applied;
+    struct record_revision *target = record_find_revision(record, number);
+    record->revision = number;
+    if (!target) {
+        record_add_revision(record, number, manifest);
+        return false;
+    }
+    bool same = same_bits(target->manifest->app->spec, manifest->app->spec);
+    if (!schema_equal(&app_manifest_schema, target->manifest, manifest))
+        for (size_t i = 0; i < record->n_replicas; i++)
+            record->replicas[i]->update_files = true;
+    record_set_manifest(target, manifest);
+    if (!same)
+        record_forget_bits(target, old);
+    return !same;
+}
+
+/* Stands for an instance that cannot be followed: its name and replicas, so that the reason can be shown and reported. */
+static struct app_manifest *make_stub(const struct app_manifest *manifest, const char *host_id)
+{
+    struct app_manifest *stub = xcalloc(1, sizeof *stub);
+    struct app_instance app = {.meta = manifest->app->meta};
+    stub->app = xcalloc(1, sizeof *stub->app);
+    schema_copy(&app_instance_schema, &app, stub->app);
+    stub->app->spec = xcalloc(1, sizeof *stub->app->spec);
+    stub->app->deploy = xcalloc(1, sizeof *stub->app->deploy);
+    const struct app_deploy *deploy = manifest->app->deploy;
+    for (size_t i = 0; deploy && i < deploy->n_replicas; i++)
+        if (streq_null(deploy->replicas[i]->host_id, host_id)) {
+            struct app_replica *r =
+                schema_append(&stub->app->deploy->replicas, &stub->app->deploy->n_replicas, sizeof *r);
+            r->id = deploy->replicas[i]->id;
+            r->host_id = xstrdup(host_id);
+        }
+    app_default_options(stub);
+    return stub;
+}
+
+/* The order is kept, and what is there goes on as before. */
+static void set_problem(struct manager *m, struct record *record, const struct app_manifest *manifest,
+                        const struct app_instance *wanted, const char *problem, bool well_formed)
+{
+    set_string(&record->problem, problem);
+    record_set_next(record, wanted);
+    if (record->n_revisions > 0)
+        return;
+    struct app_manifest *stub = make_stub(manifest, m->zone->host_id);
+    const struct app_manifest *shown = well_formed ? manifest : stub;
+    int64_t order = order_of(wanted);
+    record_add_revision(record, order > 0 ? order : 1, shown);
+    zone_assign_replicas(record, shown, m->zone->host_id);
+    schema_free(&app_manifest_schema, stub);
+}
+
+static void forget_failures(struct record *record)
+{
+    for (size_t i = 0; i < record->n_replicas; i++) {
+        record->replicas[i]->failed_revision = 0;
+        record->replicas[i]->attempt = 0;
+        if (!record->replicas[i]->rolling_back)
+            set_string(&record->replicas[i]->failure, NULL);
+    }
+}
+
+static struct record *new_record(const struct instance *instance, const char *name)
+{
+    struct record *record = xcalloc(1, sizeof *record);
+    if (instance) {
+        schema_copy(&record_schema, instance->record, record);
+        return record;
+    }
+    record->format = RECORD_FORMAT;
+    record->name = xstrdup(name);
+    record->origin = xstrdup("zone");
+    record->action = xstrdup("none");
+    return record;
+}
+
+/* Whether the record says all this already. */
+static bool is_known(const struct instance *instance, const struct app_manifest *manifest,
+                     const struct app_instance *wanted)
+{
+    const struct record *record = instance->record;
+    if (record->unassigned || record->order != order_of(wanted))
+        return false;
+    if (record->next)
+        return schema_equal(&app_instance_schema, record->next, wanted);
+    return schema_equal(&app_manifest_schema, instance_target(instance)->manifest, manifest);
+}
+
+/* Goes on from what the record says now. */
+static void follow(struct instance *instance, bool new_order, bool other_bits)
+{
+    struct record *record = instance->record;
+    if (other_bits)
+        prepare_drop(instance, record->revision);
+    if (new_order) {
+        log_notice("instance %s: the zone's order %lld, action %s%s%s", record->name,
+                   (long long)record->order, record->action, record->problem ? ": not followed: " : "",
+                   record->problem ?: "");
+        apply_begin(instance);
+        return;
+    }
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        instance->replicas[i]->observed = true;
+        instance->replicas[i]->stale = true;
+    }
+    instance_kick(instance);
+}
+
+int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted, bool *changed,
+               struct error *e)
+{
+    struct app_manifest *manifest = app_zone_manifest(wanted);
+    if (instance && is_known(instance, manifest, wanted)) {
+        schema_free(&app_manifest_schema, manifest);
+        return 0;
+    }
+    struct record *record = new_record(instance, wanted->meta->name);
+    struct record_revision old = {.revision = 0};
+    struct error why = ERROR_INIT;
+    bool well_formed = app_check_zone(manifest->app, m->zone->host_id, &why) >= 0, other_bits = false;
+    const char *action = well_formed ? known_action(wanted) : NULL;
+    if (well_formed && !action)
+        error_refuse(&why, EINVAL, "action '%.64s' is not known: nothing is done", wanted->deploy->action);
+    bool new_order = !instance || record->order != order_of(wanted) ||
+                     !streq_null(record->problem, action ? NULL : why.message);
+    record->order = order_of(wanted);
+    record->unassigned = false;
+    if (action) {
+        set_string(&record->problem, NULL);
+        record_set_next(record, NULL);
+        if (new_order)
+            forget_failures(record);
+        other_bits = set_revision(record, record->order, manifest, &old);
+        new_order |= !streq(record->action, action);
+        set_string(&record->action, action);
+        record->purge = false;
+        new_order |= zone_assign_replicas(record, manifest, m->zone->host_id);
+    } else {
+        set_problem(m, record, manifest, wanted, why.message, well_formed);
+    }
+    schema_free(&app_manifest_schema, manifest);
+    stages_received(record);
+    int r = apply_record(m, &instance, record, e);
+    if (r >= 0) {
+        *changed = true;
+        release_packages(m, &old);
+        follow(instance, new_order, other_bits);
+    }
+    schema_done(&record_revision_schema, &old);
+    return r;
+}

@@ -1,0 +1,33 @@
+/* The machine's own figures: HostStatus of the contract, sections 3 and 4. They are read when they are asked for; nothing is
+ * sampled in between. */
+#pragma once
+
+#include "rpc-gateway/host_window.h"
+
+struct host_status {
+    int64_t uptime, updated; /* unix seconds: when the agent started, and now */
+    char cpu_model[96];
+    int cpu_cores;
+    int64_t mem_total, mem_used, mem_available;
+    int64_t disk_total_bytes, disk_free_bytes; /* of the filesystem that holds the app path */
+    struct host_counters last_minute, totals;
+};
+
+struct host {
+    char *app_path;
+    int64_t started; /* unix seconds */
+    char device[32]; /* counted although it has no hardware: the one with the machine's address; "": none */
+    char cpu_model[96];
+    int cpu_cores;
+    struct host_window window;
+};
+
+/* 'app_path' is copied; 'started' in unix seconds. */
+struct host *host_new(const char *app_path, int64_t started);
+void host_free(struct host *host);
+
+/* Reads everything now. What cannot be read is 0. */
+void host_status_read(struct host *host, struct host_status *ret);
+
+/* Whether a network device has hardware behind it. */
+bool host_device_is_hardware(const char *name);

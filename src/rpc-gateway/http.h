@@ -1,0 +1,63 @@
+/* The HTTP server: libmicrohttpd on the event loop. A connection carries one request and has ten seconds for all of it, so that
+ * whoever is slow, on purpose or not, holds a place for that long; an address has few of these places. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "lib/basic/error.h"
+#include "rpc-gateway/peer.h"
+
+#define HTTP_DEADLINE_USEC       (10 * USEC_PER_SEC) /* from accept to the end of the answer */
+#define HTTP_CONNECTIONS_MAX     128
+#define HTTP_CONNECTIONS_OF_PEER 16
+#define HTTP_HEADERS_MAX         ((size_t)16 << 10) /* with the request line; more is answered with 431 */
+#define HTTP_RATE                50.0               /* connections a second of one address */
+#define HTTP_BURST               200.0
+
+struct http_server;
+struct http_request;
+
+/* Answers now or later, once, by http_answer(); or, when it cannot for longer than the deadline, is called off by the function that
+ * it registered with http_request_on_gone(). */
+typedef void (*http_handler)(struct http_request *request, void *userdata);
+
+struct http_route {
+    const char *path; /* exactly */
+    bool post;        /* POST, or GET and HEAD */
+    bool json;        /* how refusals of the server itself are worded: {"error":…}, or as text */
+    size_t body_max;
+    http_handler handler;
+};
+
+/* What became of a request, for the metrics. */
+typedef void (*http_observer)(const char *path, unsigned status, uint64_t usec, void *userdata);
+
+struct http_options {
+    int listen_fd;                   /* borrowed until http_server_free() */
+    const struct http_route *routes; /* ends with a path of NULL */
+    http_observer on_done;
+    void *userdata; /* of handlers and observer */
+};
+
+int http_server_new(sd_event *event, const struct http_options *options, struct http_server **ret,
+                    struct error *e);
+void http_server_free(struct http_server *server);
+
+struct http_counts {
+    unsigned connections; /* open now */
+    uint64_t accepted, refused_rate, overdue;
+};
+const struct http_counts *http_server_counts(const struct http_server *server);
+
+/* Of a request; the body has a final NUL beyond 'size'. */
+const char *http_request_body(const struct http_request *request, size_t *ret_size);
+const char *http_request_header(const struct http_request *request, const char *name); /* NULL: not there */
+const struct peer *http_request_peer(const struct http_request *request);
+
+/* 'on_gone' is called when the server ends before the answer: the request is invalid after it. NULL: nobody waits any more. */
+void http_request_on_gone(struct http_request *request, void (*on_gone)(void *pending), void *pending);
+
+/* The answer; 'body' is copied. The request is invalid afterwards. */
+void http_answer(struct http_request *request, unsigned status, const char *type, const char *body,
+                 size_t size);
+void http_answer_json(struct http_request *request, unsigned status, const char *json);

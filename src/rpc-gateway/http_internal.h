@@ -1,0 +1,55 @@
+/* What http.c (connections) and http_request.c (requests) share. */
+#pragma once
+
+#include <microhttpd.h>
+
+#include "rpc-gateway/http.h"
+
+/* From accept to close. */
+struct http_connection {
+    struct http_server *server;
+    struct http_connection *next, *previous; /* oldest first: all have the same time */
+    uint64_t deadline;
+    int fd;
+    bool overdue;
+};
+
+struct http_server {
+    struct http_options options;
+    sd_event *event;
+    struct MHD_Daemon *daemon;
+    sd_event_source *io, *run_timer, *deadline_timer;
+    struct http_connection *oldest, *newest;
+    struct http_request *requests;
+    struct peer_rate rate;
+    struct http_counts counts;
+};
+
+struct http_request {
+    struct http_server *server;
+    struct http_request *next, *previous;
+    struct MHD_Connection *connection;
+    const struct http_route *route; /* NULL: none fits */
+    uint64_t started;
+    struct peer peer;
+    char *body;
+    size_t size, room;
+    bool post, method_fits, dispatched, suspended;
+    void (*on_gone)(void *pending);
+    void *pending;
+    struct MHD_Response *answer; /* ready to be queued */
+    unsigned status;
+};
+
+/* The callbacks of libmicrohttpd that concern requests; their first argument is the server. */
+enum MHD_Result http_on_request(void *server, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *data, size_t *data_size,
+                                void **request);
+void http_on_completed(void *server, struct MHD_Connection *connection, void **request,
+                       enum MHD_RequestTerminationCode how);
+
+/* With an external loop nothing wakes the library for a connection that was resumed: we do, but not from within a callback of its. */
+void http_run_soon(struct http_server *server);
+
+/* Tells those who still work on requests that nobody waits, and lets the requests end. */
+void http_requests_abandon(struct http_server *server);

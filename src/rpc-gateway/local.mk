@@ -1,0 +1,42 @@
+# src/rpc-gateway: everything but main.c in an archive of its own, for the unit tests
+noinst_LIBRARIES += libgateway.a
+libgateway_a_SOURCES = \
+	src/rpc-gateway/agent_report.c src/rpc-gateway/agent_report.h \
+	src/rpc-gateway/call_stats.c src/rpc-gateway/call_stats.h \
+	src/rpc-gateway/calls.c src/rpc-gateway/calls.h \
+	src/rpc-gateway/deliver.c src/rpc-gateway/deliver.h \
+	src/rpc-gateway/histogram.c src/rpc-gateway/histogram.h \
+	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h src/rpc-gateway/host_address_watch.c \
+	src/rpc-gateway/host_message.c src/rpc-gateway/host_message.h \
+	src/rpc-gateway/host_parse.c src/rpc-gateway/host_parse.h \
+	src/rpc-gateway/host_status.c src/rpc-gateway/host_status.h \
+	src/rpc-gateway/host_window.c src/rpc-gateway/host_window.h \
+	src/rpc-gateway/http.c src/rpc-gateway/http.h src/rpc-gateway/http_internal.h src/rpc-gateway/http_request.c \
+	src/rpc-gateway/instances.c src/rpc-gateway/instances.h \
+	src/rpc-gateway/manager.c src/rpc-gateway/manager.h \
+	src/rpc-gateway/methods.c src/rpc-gateway/methods.h \
+	src/rpc-gateway/membership.c src/rpc-gateway/membership.h \
+	src/rpc-gateway/metrics.c src/rpc-gateway/metrics.h \
+	src/rpc-gateway/metrics_text.c src/rpc-gateway/metrics_text.h \
+	src/rpc-gateway/openmetrics.c src/rpc-gateway/openmetrics.h \
+	src/rpc-gateway/peer.c src/rpc-gateway/peer.h \
+	src/rpc-gateway/runtime.c src/rpc-gateway/runtime.h \
+	src/rpc-gateway/stage_reports.c src/rpc-gateway/stage_reports.h \
+	src/rpc-gateway/stage_stats.c src/rpc-gateway/stage_stats.h \
+	src/rpc-gateway/web.c src/rpc-gateway/web.h \
+	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h \
+	src/rpc-gateway/zone_server.c src/rpc-gateway/zone_server.h
+libgateway_a_CPPFLAGS = $(AM_CPPFLAGS) $(MICROHTTPD_CFLAGS)
+
+pkglibexec_PROGRAMS += rpc-gateway
+rpc_gateway_SOURCES = src/rpc-gateway/main.c
+rpc_gateway_LDADD = libgateway.a $(BASE_LIBS) $(GRPC_LIBS) $(MICROHTTPD_LIBS)
+
+if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host
+TESTS += tests/unit/test_gateway tests/unit/test_gateway_host
+tests_unit_test_gateway_SOURCES = tests/unit/test_gateway.c
+tests_unit_test_gateway_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
+tests_unit_test_gateway_host_SOURCES = tests/unit/test_gateway_host.c
+tests_unit_test_gateway_host_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
+endif

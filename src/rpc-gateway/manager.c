@@ -1,0 +1,184 @@
+/* What the gateway holds; see manager.h. */
+#include "rpc-gateway/manager.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "lib/zone/tls.h"
+
+void manager_info(const struct manager *m, struct gateway_info_out *ret)
+{
+    const struct config *config = m->context->config;
+    *ret = (struct gateway_info_out){
+        .listen = xstrdup(config_string(config, "zone", "listen")),
+        .peer_port = config_number(config, "zone", "peer_port"),
+        .http_port = config_number(config, "zone", "http_port"),
+        .lan_addr = xstrdup_null(host_address_now(m->address, NULL)),
+        .started = m->started,
+    };
+}
+
+int manager_join_info(const struct manager *m, struct gateway_join_out *ret, struct error *e)
+{
+    const char *address = host_address_now(m->address, NULL);
+    if (!m->membership.member)
+        return error_set(e, ERROR_NOT_FOUND, ENOENT,
+                         "this machine belongs to no zone: 'hostletctl zone init' makes it ready");
+    *ret = (struct gateway_join_out){.host_id = xstrdup(m->membership.zone.host_id),
+                                     .access_key = xstrdup(m->membership.zone.access_key)};
+    if (address)
+        ret->peer_addr =
+            xasprintf("%s:%lld", address, (long long)config_number(m->context->config, "zone", "peer_port"));
+    return 0;
+}
+
+/* The device that holds the machine's address counts as its network, hardware or not. */
+static void on_address(const char *address, const char *device, void *userdata)
+{
+    struct manager *m = userdata;
+    (void)snprintf(m->host->device, sizeof m->host->device, "%s", device);
+    if (m->zone)
+        zone_loop_set_address(m->zone, address);
+    if (address)
+        log_info("this machine's address is %s%s%s", address, *device ? " on " : "", device);
+    else
+        log_notice(
+            "this machine has no private address on a real network device, nor [zone] lan_addr: waiting for "
+            "one");
+}
+
+static int watch_address(struct manager *m, struct error *e)
+{
+    const char *configured = config_string(m->context->config, "zone", "lan_addr"), *device = "";
+    int r = host_address_watch_new(m->context->event, configured, on_address, m, &m->address, e);
+    if (r < 0)
+        return r;
+    const char *address = host_address_now(m->address, &device);
+    on_address(address, device, m);
+    struct in_addr parsed;
+    if (address && inet_pton(AF_INET, address, &parsed) == 1 && !host_address_is_private(parsed))
+        log_warning("[zone] lan_addr = %s is no private address (RFC 1918): a zone's leader ignores it",
+                    address);
+    return 0;
+}
+
+static void on_instance(const struct reconciler_instance *before, const struct reconciler_instance *now,
+                        void *userdata)
+{
+    struct manager *m = userdata;
+    stage_stats_add(&m->stages, before, now);
+    stage_reports_put(&m->reports, before, now);
+}
+
+static void on_membership(void *userdata)
+{
+    struct manager *m = userdata;
+    zone_loop_renew(m->zone);
+}
+
+static int start_zone(struct manager *m, struct error *e)
+{
+    m->membership = (struct membership){.tree = &m->context->tree, .on_change = on_membership, .userdata = m};
+    const struct zone_loop_parts parts = {
+        .caller = &m->caller,
+        .membership = &m->membership,
+        .host = m->host,
+        .reports = &m->reports,
+        .peer_port = config_number(m->context->config, "zone", "peer_port"),
+        .http_port = config_number(m->context->config, "zone", "http_port"),
+        .interval_usec = config_duration(m->context->config, "zone", "interval"),
+        .tls = m->tls_client,
+    };
+    int r = membership_load(&m->membership, e);
+    return r < 0 ? r : zone_loop_new(&parts, host_address_now(m->address, NULL), &m->zone, e);
+}
+
+static int start_zone_server(struct manager *m, struct error *e)
+{
+    const struct zone_server_parts parts = {
+        .event = m->context->event,
+        .listen_fd = m->context->tcp_fds[PORT_PEER],
+        .membership = &m->membership,
+        .host = m->host,
+        .address = m->address,
+        .calls = &m->calls,
+        .tls = m->tls_server,
+    };
+    return zone_server_new(&parts, &m->zone_server, e);
+}
+
+void manager_zone(const struct manager *m, struct gateway_zone_out *ret)
+{
+    zone_loop_status(m->zone, ret);
+    ret->clock = xstrdup_null(zone_server_clock(m->zone_server));
+}
+
+static int start_web(struct manager *m, struct error *e)
+{
+    const struct web_parts parts = {
+        .listen_fd = m->context->tcp_fds[PORT_HTTP],
+        .metrics_allow = config_string(m->context->config, "zone", "metrics_allow"),
+        .caller = &m->caller,
+        .instances = m->instances,
+        .calls = &m->calls,
+        .stages = &m->stages,
+        .host = m->host,
+    };
+    return web_new(m->context->event, &parts, &m->web, e);
+}
+
+int manager_new(struct service_context *context, struct manager **ret, struct error *e)
+{
+    if (!service_conf_enabled(context->conf, context->config))
+        return error_refuse(e, EINVAL, "not enabled: hostlet.conf says no to %s", context->conf->enabled);
+    if (context->conf->n_tcp != PORT_HTTP + 1)
+        return error_refuse(e, EINVAL,
+                            "service.conf: 'tcp' must name the port for gRPC and the one for HTTP");
+    struct manager *m = xcalloc(1, sizeof *m);
+    m->context = context;
+    m->started = now_realtime_msec() / 1000;
+    m->host = host_new(context->tree.apps, m->started);
+    m->caller = (struct caller){context->event, &context->tree, &m->calls};
+    m->stages.since = m->started * 1000;
+    int r = watch_address(m, e);
+    if (r >= 0)
+        r = instances_new(&m->caller, on_instance, m, &m->instances, e);
+    if (r >= 0)
+        r = zone_tls_load(context->config, true, &m->tls_server, e);
+    if (r >= 0)
+        r = zone_tls_load(context->config, false, &m->tls_client, e);
+    if (r >= 0)
+        r = start_zone(m, e);
+    if (r >= 0)
+        r = start_zone_server(m, e);
+    if (r >= 0)
+        r = start_web(m, e);
+    if (r < 0) {
+        manager_free(m);
+        return r;
+    }
+    *ret = m;
+    return 0;
+}
+
+void manager_free(struct manager *m)
+{
+    if (!m)
+        return;
+    web_free(m->web);
+    zone_server_free(m->zone_server);
+    zone_loop_free(m->zone);
+    grpc_tls_settings_free(m->tls_server);
+    grpc_tls_settings_free(m->tls_client);
+    instances_free(m->instances);
+    host_address_watch_free(m->address);
+    host_free(m->host);
+    stage_reports_done(&m->reports);
+    membership_done(&m->membership);
+    call_stats_done(&m->calls);
+    free(m);
+}

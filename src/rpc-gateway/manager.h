@@ -1,0 +1,38 @@
+/* What the gateway holds: the parts that serve its ports. */
+#pragma once
+
+#include "lib/api/gateway.h"
+#include "lib/service/service.h"
+#include "rpc-gateway/host_address.h"
+#include "rpc-gateway/host_status.h"
+#include "rpc-gateway/web.h"
+#include "rpc-gateway/zone_loop.h"
+#include "rpc-gateway/zone_server.h"
+
+/* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
+enum { PORT_PEER, PORT_HTTP };
+
+struct manager {
+    struct service_context *context;
+    int64_t started; /* unix seconds */
+    struct host *host;
+    struct host_address_watch *address;
+    struct caller caller;
+    struct call_stats calls;
+    struct stage_stats stages;
+    struct instances *instances;
+    struct membership membership;
+    struct stage_reports reports;
+    struct zone_loop *zone;
+    struct grpc_tls_settings *tls_server, *tls_client; /* NULL: plaintext */
+    struct zone_server *zone_server;
+    struct web *web;
+};
+
+int manager_new(struct service_context *context, struct manager **ret, struct error *e);
+void manager_free(struct manager *manager);
+
+/* Each fills 'ret', which is released with schema_done(). */
+int manager_join_info(const struct manager *manager, struct gateway_join_out *ret, struct error *e);
+void manager_zone(const struct manager *manager, struct gateway_zone_out *ret);
+void manager_info(const struct manager *manager, struct gateway_info_out *ret);

@@ -1,0 +1,216 @@
+/* zone.json and its changes; see membership.h. */
+#include "rpc-gateway/membership.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+#include "lib/inapi/token.h"
+
+#define HOSTS_MAX     1024
+#define HOST_TEXT_MAX 255
+#define READERS_GROUP "hostlet-fetcher" /* the fetcher asks the zone for packages, with the same key */
+
+int membership_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
+{
+    _cleanup_free_ char *directory = tree_state(tree, "zone");
+    int r = make_dirs(directory, 0755, e);
+    if (r < 0 || geteuid() != 0)
+        return r;
+    const struct group *readers = getgrnam(READERS_GROUP);
+    /* Set-group-id: what is written in it is the group's that may read it. */
+    if (chown(directory, uid, readers ? readers->gr_gid : gid) < 0 || chmod(directory, 02750) < 0)
+        return error_os(e, errno, "cannot give '%s' to its user", directory);
+    return 0;
+}
+
+int membership_load(struct membership *m, struct error *e)
+{
+    int r = zone_file_read(m->tree, &m->zone, e);
+    m->member = r >= 0;
+    return r == -ENOENT ? 0 : r;
+}
+
+void membership_done(struct membership *m)
+{
+    zone_file_done(&m->zone);
+    m->member = false;
+}
+
+/* Makes 'zone', which is taken, the truth: on the disk first. */
+static int put(struct membership *m, struct zone_file *zone, bool tell, struct error *e)
+{
+    int r = failpoint("zone.before_save") < 0 ? error_fail(e, EIO, "failpoint")
+                                              : zone_file_write(m->tree, zone, e);
+    if (r >= 0 && failpoint("zone.saved") < 0)
+        r = error_fail(e, EIO, "failpoint");
+    if (r < 0) {
+        zone_file_done(zone);
+        return r;
+    }
+    zone_file_done(&m->zone);
+    m->zone = *zone;
+    m->member = true;
+    if (tell)
+        m->on_change(m->userdata);
+    return 0;
+}
+
+static struct zone_file copy_of(const struct membership *m)
+{
+    struct zone_file zone = {0};
+    if (m->member)
+        schema_copy(&zone_file_schema, &m->zone, &zone);
+    return zone;
+}
+
+static void set(char **to, const char *value)
+{
+    free(*to);
+    *to = xstrdup_null(value);
+}
+
+static void set_hosts(struct zone_file *zone, char *const *hosts, size_t n)
+{
+    for (size_t i = 0; i < zone->n_hosts; i++)
+        free(zone->hosts[i]);
+    free(zone->hosts);
+    zone->hosts = NULL;
+    zone->n_hosts = 0;
+    for (size_t i = 0; i < n; i++)
+        schema_append_string(&zone->hosts, &zone->n_hosts, hosts[i]);
+}
+
+/* They come from the network: each becomes a line of a file and an address to connect to. */
+static int check_hosts(char *const *hosts, size_t n, struct error *e)
+{
+    if (n > HOSTS_MAX)
+        return error_refuse(e, E2BIG, "more than %d zone hosts", HOSTS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        size_t good =
+            strspn(hosts[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
+        if (hosts[i][good] || good == 0 || good > HOST_TEXT_MAX)
+            return error_refuse(e, EINVAL, "zone host %zu: '%.40s' is no ADDRESS:PORT", i, hosts[i]);
+    }
+    return 0;
+}
+
+static int check_key(const char *host_id, const char *text, struct error *e)
+{
+    struct access_key key = {0};
+    int r = access_key_parse(text, &key, e);
+    /* A leader answers "auth fail" to packages where they differ (contract, section 13). */
+    if (r >= 0 && !streq(key.id, host_id))
+        r = error_refuse(e, EINVAL,
+                         "the access key's id is '%.32s' and the host's '%s': they must be the same", key.id,
+                         host_id);
+    access_key_done(&key);
+    return r;
+}
+
+/* Id and key of a machine that had none. */
+static int make_identity(struct zone_file *zone, const struct gateway_init_in *in, struct error *e)
+{
+    char id[HOST_ID_SIZE], secret[ACCESS_SECRET_SIZE];
+    host_id_make(id);
+    access_secret_make(secret);
+    zone->host_id = xstrdup(in->host_id ?: id);
+    if (!host_id_valid(zone->host_id))
+        return error_refuse(e, EINVAL, "host id '%.40s' is not 12 to 16 lower-case hex digits",
+                            zone->host_id);
+    zone->access_key =
+        in->access_key ? xstrdup(in->access_key) : xasprintf("ak_%s_%s", zone->host_id, secret);
+    explicit_bzero(secret, sizeof secret);
+    return check_key(zone->host_id, zone->access_key, e);
+}
+
+int membership_init(struct membership *m, const struct gateway_init_in *in, struct error *e)
+{
+    int r = check_hosts(in->hosts, in->n_hosts, e);
+    if (r < 0)
+        return r;
+    if (m->member && in->host_id && !streq(in->host_id, m->zone.host_id))
+        return error_refuse(e, EEXIST, "this machine is host %s already: leave that zone first",
+                            m->zone.host_id);
+    if (m->member && in->access_key && !streq(in->access_key, m->zone.access_key))
+        return error_refuse(e, EEXIST, "host %s has another access key already: leave that zone first",
+                            m->zone.host_id);
+    struct zone_file zone = copy_of(m);
+    if (!m->member)
+        r = make_identity(&zone, in, e);
+    if (r < 0) {
+        zone_file_done(&zone);
+        return r;
+    }
+    if (in->zone_name)
+        set(&zone.zone_name, in->zone_name);
+    if (in->n_hosts > 0)
+        set_hosts(&zone, in->hosts, in->n_hosts);
+    if (in->vpc_bridge_ip)
+        set(&zone.vpc_bridge_ip, in->vpc_bridge_ip);
+    if (in->vpc_instance_cidr)
+        set(&zone.vpc_instance_cidr, in->vpc_instance_cidr);
+    if (m->member && schema_equal(&zone_file_schema, &zone, &m->zone)) {
+        zone_file_done(&zone);
+        return 0;
+    }
+    log_notice("this machine is host %s of a zone", zone.host_id);
+    return put(m, &zone, true, e);
+}
+
+int membership_set_hosts(struct membership *m, const char *zone_name, char *const *hosts, size_t n,
+                         struct error *e)
+{
+    if (n == 0)
+        return 0;
+    int r = check_hosts(hosts, n, e);
+    if (r < 0)
+        return r;
+    struct zone_file zone = copy_of(m);
+    set_hosts(&zone, hosts, n);
+    if (zone_name && *zone_name)
+        set(&zone.zone_name, zone_name);
+    set(&zone.leader, NULL);
+    log_notice("a leader of zone '%s' tells %zu zone hosts", zone.zone_name ?: "", n);
+    return put(m, &zone, true, e);
+}
+
+int membership_set_network(struct membership *m, const char *leader, const char *vpc_bridge_ip,
+                           const char *vpc_instance_cidr, const char *network_domain, struct error *e)
+{
+    struct zone_file zone = copy_of(m);
+    const struct {
+        char **to;
+        const char *value;
+    } values[] = {{&zone.leader, leader},
+                  {&zone.vpc_bridge_ip, vpc_bridge_ip},
+                  {&zone.vpc_instance_cidr, vpc_instance_cidr},
+                  {&zone.network_domain, network_domain}};
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+        if (values[i].value && *values[i].value)
+            set(values[i].to, values[i].value);
+    if (schema_equal(&zone_file_schema, &zone, &m->zone)) {
+        zone_file_done(&zone);
+        return 0;
+    }
+    return put(m, &zone, false, e);
+}
+
+int membership_leave(struct membership *m, struct error *e)
+{
+    if (!m->member)
+        return 0;
+    int r = zone_file_remove(m->tree, e);
+    if (r < 0)
+        return r;
+    log_notice("this machine, which was host %s, belongs to no zone any more", m->zone.host_id);
+    membership_done(m);
+    m->on_change(m->userdata);
+    return 0;
+}

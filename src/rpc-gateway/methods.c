@@ -1,0 +1,67 @@
+/* The methods of io.hostlet.Gateway. */
+#include "rpc-gateway/methods.h"
+
+#include "rpc-gateway/manager.h"
+
+static int info(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in, (void)e;
+    struct gateway_info_out out;
+    manager_info(userdata, &out);
+    varlink_reply(call, &out);
+    schema_done(varlink_find_method(&gateway_interface, "Info")->out, &out);
+    return 0;
+}
+
+static int reply_join_info(struct varlink_call *call, const struct manager *m, const char *method,
+                           struct error *e)
+{
+    struct gateway_join_out out;
+    int r = manager_join_info(m, &out, e);
+    if (r < 0)
+        return r;
+    varlink_reply(call, &out);
+    schema_done(varlink_find_method(&gateway_interface, method)->out, &out);
+    return 0;
+}
+
+static int zone_init(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    int r = membership_init(&m->membership, in, e);
+    return r < 0 ? r : reply_join_info(call, m, "ZoneInit", e);
+}
+
+static int zone_join_info(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    return reply_join_info(call, userdata, "ZoneJoinInfo", e);
+}
+
+static int zone_status(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in, (void)e;
+    const struct manager *m = userdata;
+    struct gateway_zone_out out;
+    manager_zone(m, &out);
+    varlink_reply(call, &out);
+    schema_done(varlink_find_method(&gateway_interface, "ZoneStatus")->out, &out);
+    return 0;
+}
+
+static int zone_leave(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    struct manager *m = userdata;
+    int r = membership_leave(&m->membership, e);
+    if (r >= 0)
+        varlink_reply(call, NULL);
+    return r;
+}
+
+const struct varlink_handlers gateway_handlers[] = {{"Info", info},
+                                                    {"ZoneInit", zone_init},
+                                                    {"ZoneJoinInfo", zone_join_info},
+                                                    {"ZoneStatus", zone_status},
+                                                    {"ZoneLeave", zone_leave},
+                                                    {NULL, NULL}};

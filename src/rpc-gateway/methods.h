@@ -1,0 +1,6 @@
+/* The handlers of io.hostlet.Gateway; their userdata is the manager. */
+#pragma once
+
+#include "lib/varlink/server.h"
+
+extern const struct varlink_handlers gateway_handlers[];

@@ -1,0 +1,29 @@
+/* The metrics as text, from what was collected. Pure. */
+#pragma once
+
+#include "lib/api/reconciler.h"
+#include "lib/api/supervisor.h"
+#include "lib/api/workers.h"
+#include "rpc-gateway/call_stats.h"
+#include "rpc-gateway/host_status.h"
+#include "rpc-gateway/http.h"
+#include "rpc-gateway/stage_stats.h"
+
+struct metrics_sources {
+    struct supervisor_service **services;
+    size_t n_services;
+    bool services_known; /* false, here and below: left out */
+    struct quota_values **quotas;
+    size_t n_quotas;
+    bool quotas_known;
+    const struct reconciler_instance *const *instances;
+    size_t n_instances;
+    bool instances_known;
+    const struct host_status *host;
+    const struct call_stats *calls;
+    const struct stage_stats *stages;
+    const struct http_counts *http;
+};
+
+/* The caller frees. */
+char *metrics_text(const struct metrics_sources *sources, size_t *ret_size);

@@ -1,0 +1,60 @@
+/* Stages of deploys that ended; see stage_stats.h. */
+#include "rpc-gateway/stage_stats.h"
+
+static const char *const names[STAGE_STATS_NAMES] = {
+    "host_recv",       "image_pull",        "pkg_download",   "provision",         "container_create",
+    "container_start", "container_running", "container_stop", "container_destroy", "inagent_boot",
+    "spec_load",       "task_run",          "other"};
+
+const char *stage_stats_name(size_t i)
+{
+    return names[i];
+}
+
+static size_t index_of(const char *name)
+{
+    size_t i = 0;
+    while (i < STAGE_STATS_NAMES - 1 && !streq_null(names[i], name))
+        i++;
+    return i;
+}
+
+static const struct reconciler_replica *find_replica(const struct reconciler_instance *x, int64_t id)
+{
+    for (size_t i = 0; x && i < x->n_replicas; i++)
+        if (x->replicas[i]->id == id)
+            return x->replicas[i];
+    return NULL;
+}
+
+static const struct app_stage *find_stage(const struct reconciler_replica *r, const struct app_stage *like)
+{
+    for (size_t i = 0; r && i < r->n_stages; i++)
+        if (streq_null(r->stages[i]->name, like->name) && r->stages[i]->revision == like->revision)
+            return r->stages[i];
+    return NULL;
+}
+
+static void add_stage(struct stage_stats *stats, const struct app_stage *before, const struct app_stage *now)
+{
+    if (now->finished <= 0 || now->finished < stats->since || (before && before->finished == now->finished))
+        return;
+    bool failed = streq_null(now->state, "failed");
+    if (!failed && !streq_null(now->state, "success"))
+        return;
+    size_t i = index_of(now->name);
+    stats->stages[i].failed += failed;
+    stats->stages[i].success += !failed;
+    histogram_add(&stats->stages[i].duration, histogram_stages,
+                  (double)(now->finished - now->created) / 1000.0);
+}
+
+void stage_stats_add(struct stage_stats *stats, const struct reconciler_instance *before,
+                     const struct reconciler_instance *now)
+{
+    for (size_t i = 0; now && i < now->n_replicas; i++) {
+        const struct reconciler_replica *r = now->replicas[i], *old = find_replica(before, r->id);
+        for (size_t k = 0; k < r->n_stages; k++)
+            add_stage(stats, find_stage(old, r->stages[k]), r->stages[k]);
+    }
+}

@@ -1,0 +1,20 @@
+/* What is served over HTTP: the containers' reports, metrics, health. */
+#pragma once
+
+#include "rpc-gateway/metrics.h"
+
+struct web;
+
+/* The userdata's parts are borrowed. 'listen_fd' too, until web_free(). */
+struct web_parts {
+    int listen_fd;
+    const char *metrics_allow; /* networks that may read /metrics */
+    const struct caller *caller;
+    const struct instances *instances;
+    struct call_stats *calls;
+    const struct stage_stats *stages;
+    struct host *host;
+};
+
+int web_new(sd_event *event, const struct web_parts *parts, struct web **ret, struct error *e);
+void web_free(struct web *web);

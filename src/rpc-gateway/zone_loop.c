@@ -1,0 +1,318 @@
+/* The loop with the zone; see zone_loop.h. */
+#include "rpc-gateway/zone_loop.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "lib/inapi/zone.pb-c.h"
+#include "lib/zone/client.h"
+#include "rpc-gateway/deliver.h"
+#include "rpc-gateway/host_message.h"
+#include "rpc-gateway/runtime.h"
+
+#define PAUSE_MIN     (3 * USEC_PER_SEC) /* after failures */
+#define DEADLINE_USEC (3 * USEC_PER_SEC)
+#define NEXT_HOST     (200 * USEC_PER_MSEC) /* another zone host is asked sooner, until all were */
+#define PAUSE_MAX     (30 * USEC_PER_SEC)
+#define ANSWER_MEMORY ((size_t)256 << 20)
+#define TRIM_FROM     ((size_t)1 << 20) /* an answer of so many bytes left much memory behind */
+
+struct zone_loop {
+    struct zone_loop_parts parts;
+    char *lan_addr; /* NULL: none */
+    struct zone_client *client;
+    struct zone_request *request;
+    struct deliver *deliver;
+    struct runtime runtime;
+    sd_event_source *timer, *renew;
+    uint64_t asked_usec, map_revision;
+    bool map_seen;
+    enum gateway_zone_state state;
+    char *reason;
+    int64_t last_success, next_try; /* unix milliseconds */
+    int64_t failures, assigned, round_trip_usec;
+};
+
+static void begin_round(struct zone_loop *z);
+
+/* --- state --- */
+
+static void zone_set_state(struct zone_loop *z, enum gateway_zone_state state, const char *reason)
+{
+    bool another = z->state != state || !streq_null(z->reason, reason);
+    if (another && state == GATEWAY_ZONE_JOINED)
+        log_notice("zone: the leader at %s answers", zone_client_host(z->client));
+    else if (another && reason)
+        log_write(state == GATEWAY_ZONE_WAITING ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, "zone: %s", reason);
+    z->state = state;
+    if (another) {
+        free(z->reason);
+        z->reason = xstrdup_null(reason);
+    }
+}
+
+static void plan_round(struct zone_loop *z, uint64_t usec)
+{
+    z->next_try = now_realtime_msec() + (int64_t)(usec / USEC_PER_MSEC);
+    (void)sd_event_source_set_time_relative(z->timer, usec);
+    (void)sd_event_source_set_enabled(z->timer, SD_EVENT_ONESHOT);
+}
+
+static void stop_rounds(struct zone_loop *z)
+{
+    z->next_try = 0;
+    (void)sd_event_source_set_enabled(z->timer, SD_EVENT_OFF);
+}
+
+/* --- what is told to the reconciler of ourselves --- */
+
+static void tell_facts(struct zone_loop *z)
+{
+    const struct zone_file *zone = &z->parts.membership->zone;
+    if (!z->parts.membership->member)
+        return;
+    _cleanup_free_ char *url = z->lan_addr ? xasprintf("http://%s:%lld/in/api/v2/hostlet/inagent/status",
+                                                       z->lan_addr, (long long)z->parts.http_port)
+                                           : NULL;
+    const struct reconciler_zone_facts facts = {.host_id = zone->host_id,
+                                                .lan_addr = z->lan_addr,
+                                                .status_url = url,
+                                                .base_domain = zone->network_domain,
+                                                .vpc_bridge_ip = zone->vpc_bridge_ip,
+                                                .vpc_instance_cidr = zone->vpc_instance_cidr};
+    deliver_facts(z->deliver, &facts);
+}
+
+/* --- answers --- */
+
+/* Its counter starts at 0 with each life of ours; only a newer map counts. */
+static const char *take_map(struct zone_loop *z, const Inapi__ZoneNetworkMap *map)
+{
+    if (!map || (z->map_seen && map->revision <= z->map_revision))
+        return NULL;
+    z->map_seen = true;
+    z->map_revision = map->revision;
+    return map->vpc_network_domain;
+}
+
+static void take(struct zone_loop *z, const Inapi__HostStatusUpdateResponse *answer)
+{
+    struct error e = ERROR_INIT;
+    const char *domain = take_map(z, answer->zone_network_map);
+    if (membership_set_network(z->parts.membership, zone_client_host(z->client), answer->vpc_bridge_ip,
+                               answer->vpc_instance_cidr, domain, &e) < 0)
+        log_warning("zone: what the leader says of our network is not kept: %s", e.message);
+    tell_facts(z);
+    z->assigned = (int64_t)answer->n_app_instances;
+    deliver_instances(z->deliver, answer->app_instances, answer->n_app_instances);
+}
+
+/* Another host at once where there is one that was not asked yet; then with growing pauses, each a bit different. */
+static uint64_t pause_after_failure(const struct zone_loop *z)
+{
+    size_t n = z->parts.membership->zone.n_hosts;
+    uint64_t pause = NEXT_HOST;
+    uint32_t random;
+    if ((uint64_t)z->failures % (n ? n : 1) == 0) {
+        uint64_t rounds = (uint64_t)z->failures / (n ? n : 1);
+        pause = rounds > 4 ? PAUSE_MAX : PAUSE_MIN << (rounds - 1);
+        pause = pause > PAUSE_MAX ? PAUSE_MAX : pause;
+    }
+    random_bytes(&random, sizeof random);
+    return pause - pause / 5 + pause * 2 / 5 * random / UINT32_MAX;
+}
+
+static void on_answer(const ProtobufCMessage *message, const struct error *e, void *userdata)
+{
+    struct zone_loop *z = userdata;
+    size_t size = zone_request_size(z->request);
+    z->request = NULL;
+    call_stats_add(z->parts.caller->stats, "grpc", "zone", "HostStatusUpdate",
+                   e ? error_class_to_string(e->class) : "ok", now_monotonic_usec() - z->asked_usec);
+    if (!message) {
+        z->failures++;
+        zone_set_state(z, z->last_success ? GATEWAY_ZONE_LOST : GATEWAY_ZONE_TRYING, e->message);
+        plan_round(z, pause_after_failure(z));
+        return;
+    }
+    stage_reports_accepted(z->parts.reports);
+    z->failures = 0;
+    z->round_trip_usec = (int64_t)(now_monotonic_usec() - z->asked_usec);
+    z->last_success = now_realtime_msec();
+    zone_set_state(z, GATEWAY_ZONE_JOINED, NULL);
+    take(z, (const Inapi__HostStatusUpdateResponse *)message);
+    if (size >= TRIM_FROM)
+        malloc_trim(0);
+    plan_round(z, z->parts.interval_usec);
+}
+
+/* --- rounds --- */
+
+static void ask(struct zone_loop *z)
+{
+    const struct zone_file *zone = &z->parts.membership->zone;
+    struct host_status figures;
+    Inapi__HostStatus status;
+    Inapi__Host host = INAPI__HOST__INIT;
+    Inapi__HostStatusUpdateRequest request = INAPI__HOST_STATUS_UPDATE_REQUEST__INIT;
+    _cleanup_free_ char *peer = xasprintf("%s:%lld", z->lan_addr, (long long)z->parts.peer_port);
+    host_status_read(z->parts.host, &figures);
+    host_message_fill(&figures, zone->host_id, z->lan_addr, &status);
+    runtime_fill(&z->runtime, &status);
+    host.id = zone->host_id;
+    host.peer_addr = peer;
+    request.host = &host;
+    request.status = &status;
+    request.replica_stages = stage_reports_take(z->parts.reports, &request.n_replica_stages);
+    const struct zone_ask call = {.path = "/inapi.ZoneInternalService/HostStatusUpdate",
+                                  .message = &request.base,
+                                  .answer = &inapi__host_status_update_response__descriptor,
+                                  .memory_max = ANSWER_MEMORY,
+                                  .timeout_usec = DEADLINE_USEC,
+                                  .on_answer = on_answer,
+                                  .userdata = z};
+    z->asked_usec = now_monotonic_usec();
+    z->request = zone_call(z->client, &call);
+    stage_reports_free(request.replica_stages, request.n_replica_stages);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    begin_round(userdata);
+    return 0;
+}
+
+static int connect_zone(struct zone_loop *z, struct error *e)
+{
+    const struct zone_file *zone = &z->parts.membership->zone;
+    const struct zone_client_options options = {.hosts = zone->hosts,
+                                                .n_hosts = zone->n_hosts,
+                                                .first = zone->leader,
+                                                .port = (uint16_t)z->parts.peer_port,
+                                                .access_key = zone->access_key,
+                                                .tls = z->parts.tls};
+    return zone_client_new(z->parts.caller->event, &options, &z->client, e);
+}
+
+static void begin_round(struct zone_loop *z)
+{
+    const struct membership *m = z->parts.membership;
+    struct error e = ERROR_INIT;
+    if (z->request)
+        return;
+    stop_rounds(z);
+    if (!m->member)
+        zone_set_state(z, GATEWAY_ZONE_NONE, NULL);
+    else if (!z->lan_addr)
+        zone_set_state(
+            z, GATEWAY_ZONE_WAITING,
+            "this machine has no private address yet, nor [zone] lan_addr: its zone cannot reach it");
+    else if (m->zone.n_hosts == 0)
+        zone_set_state(z, GATEWAY_ZONE_WAITING,
+                       "to be joined by the zone's operator ('hostletctl zone join-info')");
+    else if (!z->client && connect_zone(z, &e) < 0)
+        zone_set_state(z, GATEWAY_ZONE_WAITING, e.message);
+    else
+        ask(z);
+}
+
+/* From the loop alone: the client may be in the midst of a callback where the change was noticed. */
+static int on_renew(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    struct zone_loop *z = userdata;
+    zone_request_cancel(z->request);
+    z->request = NULL;
+    zone_client_free(z->client);
+    z->client = NULL;
+    z->failures = 0;
+    z->map_seen = false;
+    if (!z->parts.membership->member && z->state != GATEWAY_ZONE_NONE) {
+        z->last_success = z->assigned = 0;
+        deliver_nothing(z->deliver);
+    }
+    stage_reports_renew(z->parts.reports);
+    tell_facts(z);
+    begin_round(z);
+    return 0;
+}
+
+void zone_loop_renew(struct zone_loop *z)
+{
+    (void)sd_event_source_set_enabled(z->renew, SD_EVENT_ONESHOT);
+}
+
+void zone_loop_set_address(struct zone_loop *z, const char *lan_addr)
+{
+    if (streq_null(z->lan_addr, lan_addr))
+        return;
+    free(z->lan_addr);
+    z->lan_addr = xstrdup_null(lan_addr);
+    zone_loop_renew(z);
+}
+
+void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
+{
+    const struct membership *m = z->parts.membership;
+    *ret = (struct gateway_zone_out){.state = (int)z->state,
+                                     .reason = xstrdup_null(z->reason),
+                                     .host_id = xstrdup_null(m->zone.host_id),
+                                     .zone_name = xstrdup_null(m->zone.zone_name),
+                                     .leader = xstrdup_null(m->zone.leader),
+                                     .last_success = z->last_success,
+                                     .round_trip_usec = z->round_trip_usec,
+                                     .next_try = z->next_try,
+                                     .failures = z->failures,
+                                     .assigned = z->assigned,
+                                     .waiting = (int64_t)deliver_waiting(z->deliver),
+                                     .vpc_bridge_ip = xstrdup_null(m->zone.vpc_bridge_ip),
+                                     .vpc_instance_cidr = xstrdup_null(m->zone.vpc_instance_cidr),
+                                     .network_domain = xstrdup_null(m->zone.network_domain)};
+    if (z->lan_addr)
+        ret->peer_addr = xasprintf("%s:%lld", z->lan_addr, (long long)z->parts.peer_port);
+    for (size_t i = 0; i < m->zone.n_hosts; i++)
+        schema_append_string(&ret->hosts, &ret->n_hosts, m->zone.hosts[i]);
+}
+
+int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, struct zone_loop **ret,
+                  struct error *e)
+{
+    struct zone_loop *z = xcalloc(1, sizeof *z);
+    *z = (struct zone_loop){
+        .parts = *parts, .lan_addr = xstrdup_null(lan_addr), .runtime = {.caller = parts->caller}};
+    sd_event *event = parts->caller->event;
+    int r = deliver_new(parts->caller, &z->deliver, e);
+    if (r < 0) {
+        zone_loop_free(z);
+        return r;
+    }
+    r = sd_event_add_time_relative(event, &z->timer, CLOCK_MONOTONIC, 0, 1, on_timer, z);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(z->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &z->renew, on_renew, z);
+    if (r < 0) {
+        zone_loop_free(z);
+        return error_os(e, -r, "cannot make the loop with the zone");
+    }
+    *ret = z;
+    return 0;
+}
+
+void zone_loop_free(struct zone_loop *z)
+{
+    if (!z)
+        return;
+    zone_client_free(z->client); /* and the request */
+    deliver_free(z->deliver);
+    runtime_done(&z->runtime);
+    sd_event_source_disable_unref(z->timer);
+    sd_event_source_disable_unref(z->renew);
+    free(z->lan_addr);
+    free(z->reason);
+    free(z);
+}

@@ -1,0 +1,182 @@
+"""A zone's leader on Debian's own grpc: what a real one answers, and what one in trouble does. One server on loopback; behaviours are set
+while it runs."""
+
+import contextlib
+import hashlib
+import hmac
+import json
+import threading
+import time
+import zlib
+from base64 import urlsafe_b64decode
+from concurrent import futures
+
+import grpc
+
+from . import ground
+from .zone_proto import KEY
+
+
+def _decode(part):
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+class Leader:
+    """'messages' is zone_proto.Messages. What it does is in these, which a test changes:
+
+    instances    AppInstance messages that each status update is answered with
+    packages     {id: (Package message, bytes)}; add_package()
+    hooks        {method: function(request, context)}: called before the answer; may abort, sleep, or return the answer itself
+    clock        seconds that its clock is ahead
+    """
+
+    def __init__(self, messages, key=KEY, port=None):
+        self.messages = messages
+        self.key = key
+        self.port = port or ground.free_port()
+        self.instances = []
+        self.network = None
+        self.vpc = ("", "")
+        self.packages = {}
+        self.hooks = {}
+        self.clock = 0
+        self.calls = []  # (method, request, metadata)
+        self.lock = threading.Lock()
+        self.server = None
+        self.start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    # Life
+
+    def start(self):
+        zone = self.messages.zone
+        services = {
+            "inapi.ZoneService": {"Ping": (zone.PingRequest, self._ping), "PackageList": (zone.PackageListRequest, self._package_list)},
+            "inapi.ZoneInternalService": {"HostStatusUpdate": (zone.HostStatusUpdateRequest, self._status_update),
+                                          "PackageChunk": (zone.PackageChunkRequest, self._package_chunk)},
+        }
+        self.server = grpc.server(futures.ThreadPoolExecutor(max_workers=16),
+                                  options=[("grpc.max_send_message_length", 64 << 20), ("grpc.max_receive_message_length", 64 << 20),
+                                           ("grpc.so_reuseport", 0)])
+        for service, methods in services.items():
+            handlers = {name: grpc.unary_unary_rpc_method_handler(self._serve(name, answer), request_deserializer=request.FromString,
+                                                                  response_serializer=lambda m: m if isinstance(m, bytes)
+                                                                  else m.SerializeToString())
+                        for name, (request, answer) in methods.items()}
+            self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        ground.wait_until(lambda: self.server.add_insecure_port(self.address), 10, "the leader's port")
+        self.server.start()
+        return self
+
+    def stop(self, grace=0):
+        self.server.stop(grace).wait(10)
+
+    def called(self, method):
+        with self.lock:
+            return [request for name, request, _ in self.calls if name == method]
+
+    def wait_called(self, method, count=1, timeout=20):
+        return ground.wait_until(lambda: len(self.called(method)) >= count and self.called(method), timeout, f"{count} x {method}")
+
+    # Serving
+
+    def _serve(self, name, answer):
+        def handler(request, context):
+            metadata = dict(context.invocation_metadata())
+            with self.lock:
+                self.calls.append((name, request, metadata))
+            if name != "Ping":
+                self._authenticate(metadata, context)
+            hook = self.hooks.get(name)
+            made = hook(request, context) if hook else None
+            return made if made is not None else answer(request, context)
+        return handler
+
+    def _authenticate(self, metadata, context):
+        """As contract section 1 has it: kid, expiry, signature."""
+        def refuse(why):
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, f"authentication failed: rpc error: code = Unauthenticated desc = {why}")
+        token = metadata.get("x-inauth2")
+        if not token:
+            refuse("authorization token is missing")
+        try:
+            header, claims, signature = token.split(".")
+            kid, expires = json.loads(_decode(header))["kid"], json.loads(_decode(claims))["exp"]
+        except (ValueError, KeyError):
+            refuse("invalid access_token")
+        if kid != self.key[0]:
+            refuse(f"access-key({kid}) not found")
+        if expires <= time.time() + self.clock:
+            refuse("access-token expired")
+        if not hmac.compare_digest(_decode(signature), hmac.new(self.key[1].encode(), f"{header}.{claims}".encode(), hashlib.sha256).digest()):
+            refuse("verify denied")
+
+    def _ping(self, _request, _context):
+        return self.messages.zone.PingResponse(message="pong")
+
+    def _status_update(self, _request, _context):
+        answer = self.messages.zone.HostStatusUpdateResponse(app_instances=self.instances, vpc_bridge_ip=self.vpc[0],
+                                                             vpc_instance_cidr=self.vpc[1])
+        if self.network:
+            answer.zone_network_map.CopyFrom(self.network)
+        return answer
+
+    # Packages
+
+    def add_package(self, data, header, chunk_size=1 << 20, state="complete"):
+        """A package as tests' packages.ipk() makes it."""
+        p = self.messages.package.Package()
+        for part in ("metadata", "release"):
+            for field, value in header[part].items():
+                setattr(getattr(p, part), field, value)
+        p.file.state, p.file.size, p.file.chunk_size = state, len(data), chunk_size
+        release = header["release"]
+        identity = f"{header['metadata']['name']}_{release['version']}_{release['os']}_{release['arch']}".lower()
+        self.packages[identity] = (p, data)
+        return identity
+
+    def _matches(self, package, request):
+        r = package.release
+        wanted = request.version.split(".") if request.version else []
+        version = r.version == request.version if len(wanted) == 3 else r.version.split(".")[:len(wanted)] == wanted
+        return package.metadata.name == request.name and r.os == request.os and r.arch == request.arch and version
+
+    def _package_list(self, request, _context):
+        found = [p for p, _ in self.packages.values() if request.all or self._matches(p, request)]
+        found.sort(key=lambda p: p.release.version, reverse=True)
+        return self.messages.zone.PackageListResponse(items=found[:1] if request.latest_only else found)
+
+    def _package_chunk(self, request, context):
+        if request.id not in self.packages:
+            context.abort(grpc.StatusCode.UNKNOWN, "package not found")
+        package, data = self.packages[request.id]
+        size, total = package.file.chunk_size, -(-len(data) // package.file.chunk_size)
+        if not 0 <= request.index < total:
+            context.abort(grpc.StatusCode.UNKNOWN, f"chunk index {request.index} out of range (total: {total})")
+        answer = self.messages.zone.PackageChunkResponse()
+        answer.file.CopyFrom(package.file)
+        answer.chunk.index = request.index
+        answer.chunk.data = data[request.index * size:(request.index + 1) * size]
+        answer.chunk.crc32 = zlib.crc32(answer.chunk.data)
+        return answer
+
+
+def not_the_leader(_request, context):
+    """A follower's answer."""
+    context.abort(grpc.StatusCode.UNKNOWN, "zonelet leader")
+
+
+def not_ready(_request, context):
+    context.abort(grpc.StatusCode.UNKNOWN, "zonelet leader not ready")
+
+
+@contextlib.contextmanager
+def running(messages, **options):
+    leader = Leader(messages, **options)
+    try:
+        yield leader
+    finally:
+        leader.stop()

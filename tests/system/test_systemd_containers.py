@@ -1,0 +1,74 @@
+"""hostlet as a systemd service, with a real Docker: containers run on, whatever happens to the service."""
+
+import signal
+import time
+
+import pytest
+from installed import PATIENCE, Installed, messages, remove_containers
+from lib import ground
+from lib.apps import App, answers, manifest, server
+
+PORT = 8080
+
+
+def facts(engine, name="i8k_web_0"):
+    """What changes when a container is touched."""
+    made = engine.inspect(name)
+    return made["Id"], made["State"]["Pid"], made["State"]["StartedAt"], made["RestartCount"]
+
+
+@pytest.fixture(scope="module")
+def deployed(docker):
+    """An application on the installed hostlet and the machine's Docker, for all tests here: a deploy takes half a minute."""
+    hostlet = Installed()
+    hostlet.forget()
+    hostlet.mark()
+    hostlet.start()
+    app = App(hostlet)
+    app.deploy(manifest(script=server("one", PORT), ports={"http": PORT}))
+    answers(PORT, "one")
+    yield app
+    hostlet.forget()
+    remove_containers(docker)
+
+
+def test_containers_run_on_across_restart_stop_and_start(deployed, docker):
+    hostlet, before, main = deployed.tree, facts(docker), deployed.tree.main_pid()
+    hostlet.systemctl("restart")
+    assert hostlet.main_pid() != main
+    deployed.running(1)
+    assert facts(docker) == before
+    hostlet.stop()
+    assert not hostlet.processes() and facts(docker) == before
+    answers(PORT, "one")
+    hostlet.systemctl("start")
+    deployed.running(1)
+    assert facts(docker) == before
+
+
+def test_a_hanging_hostletd_is_restarted_by_the_watchdog(deployed, docker):
+    hostlet, before, old = deployed.tree, facts(docker), deployed.tree.processes()
+    hostlet.drop_in("[Service]\nWatchdogSec=4\n")
+    hostlet.systemctl("restart")
+    deployed.running(1)
+    main = hostlet.main_pid()
+    children = set(hostlet.children().values())
+    assert not old & hostlet.processes()
+
+    # One that is idle is not killed: signs of life come without anything to do.
+    def last_sign():
+        return int(hostlet.property("WatchdogTimestampMonotonic"))
+    first, started = last_sign(), time.monotonic()
+    ground.wait_until(lambda: last_sign() > first + 5_000_000, 60, "signs of life for longer than it may be silent", interval=0.5)
+    assert time.monotonic() - started > 4 and hostlet.main_pid() == main and hostlet.property("NRestarts") == "0"
+
+    hostlet.mark()
+    hostlet.signal(signal.SIGSTOP)
+    hostlet.active(without=main)
+    ground.wait_until(lambda: not any(map(ground.alive, children)), PATIENCE, "the services of the dead have ended")
+    assert hostlet.property("NRestarts") == "1"
+    told = messages(hostlet.journal())
+    assert "Watchdog timeout" in told and "result 'watchdog'" in told
+    deployed.running(1)
+    assert facts(docker) == before
+    answers(PORT, "one")
