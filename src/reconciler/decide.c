@@ -96,7 +96,10 @@ static enum step decide_stop(const struct decision_input *in)
 /* Everything that comes before a container is created or started. STEP_SETTLED when all of it is done. */
 static enum step make_ready(const struct decision_input *in)
 {
-    /* The directory first: it is what gets the project. Nothing runs in it before both are done. */
+    /* The directory first: it is what gets the project. Nothing runs in it before both are done. Where it is there
+     * already and full, a larger limit comes before the files. */
+    if (in->has_data && in->quota_raises && !in->quota_set)
+        return STEP_QUOTA;
     if (in->has_data && !in->provisioned)
         return STEP_PROVISION;
     if (in->has_data && !in->quota_set)
@@ -124,9 +127,9 @@ static enum step decide_current(const struct decision_input *in)
     if (exists(in->old))
         return STEP_REMOVE_OLD;
     /* Once in each life of ours, and when the limit changed: it needs no new container. */
-    if (in->has_data && !in->quota_set)
-        return STEP_QUOTA;
-    return in->update_files && in->has_data ? STEP_UPDATE_FILES : STEP_SETTLED;
+    if (in->has_data && in->update_files && (in->quota_set || !in->quota_raises))
+        return STEP_UPDATE_FILES;
+    return in->has_data && !in->quota_set ? STEP_QUOTA : STEP_SETTLED;
 }
 
 /* Another container has the name: what ran before, or the rest of an attempt that was overtaken. */

@@ -47,9 +47,10 @@ struct decision_input {
         *target_config; /* what a container of it carries as its label; NULL: not known, not compared */
     int64_t applied_revision;
     bool rolling_back;
-    bool drifted;  /* the current container's limits or ports are not those it was made with */
-    bool prepared; /* image and packages of the target are there */
-    bool turn;     /* the rollout lets this replica begin a switch */
+    bool drifted;      /* the current container's limits or ports are not those it was made with */
+    bool prepared;     /* image and packages of the target are there */
+    bool turn;         /* the rollout lets this replica begin a switch */
+    bool quota_raises; /* the limit grows: what is full has room again before anything is written */
     bool quota_set, provisioned, restored; /* done by this process since the last start of a container */
     bool has_data;                         /* init = inagent: quota, directory and files */
     bool data_removed;

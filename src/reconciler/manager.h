@@ -248,7 +248,10 @@ bool replica_drifted(const struct replica *replica, const struct record_revision
 /* quota.c */
 void quota_start(struct manager *m); /* begins to hear of levels */
 void quota_stop(struct manager *m);
-void quota_ensure(struct replica *replica); /* the calls of its steps */
+/* Whether the limit that is to be set is larger than the one that was. */
+bool quota_raises(const struct replica *replica);
+void quota_write_failed(struct replica *replica); /* a file could not be written: perhaps for want of room */
+void quota_ensure(struct replica *replica);       /* the calls of its steps */
 void quota_remove_data(struct replica *replica);
 void quota_was_set(struct replica *replica, const struct quota_values *values);
 /* Whether the step goes on without: the reason is noted, to be shown. */

@@ -24,12 +24,27 @@ static struct varlink_request *call_quota(struct manager *m, const char *method,
 
 /* --- the steps --- */
 
+static int64_t limit_of(const struct replica *r)
+{
+    int64_t limit = target_of(r)->manifest->app->deploy->volume_limit;
+    return limit > LEAST ? limit : LEAST;
+}
+
+bool quota_raises(const struct replica *r)
+{
+    return r->record->quota_limit != 0 && r->record->quota_limit < limit_of(r);
+}
+
+void quota_write_failed(struct replica *r)
+{
+    if (!r->quota_set && r->record->quota_limit != 0)
+        r->record->quota_limit = 1; /* whatever was set: the limit comes first at the next try */
+}
+
 void quota_ensure(struct replica *r)
 {
     _cleanup_free_ char *name = container_name(r);
-    int64_t limit = target_of(r)->manifest->app->deploy->volume_limit;
-    struct quota_ensure_in in = {.container = name, .soft = limit > LEAST ? limit : LEAST};
-    in.hard = in.soft;
+    struct quota_ensure_in in = {.container = name, .soft = limit_of(r), .hard = limit_of(r)};
     r->request = call_quota(r->instance->manager, "Ensure", &in, false, step_answer, r);
 }
 
@@ -37,6 +52,7 @@ void quota_was_set(struct replica *r, const struct quota_values *values)
 {
     free(r->record->quota);
     r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
+    r->record->quota_limit = limit_of(r);
     r->quota_level = values->level;
     r->quota_set = true;
     r->quota_missing = false;
@@ -86,6 +102,10 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
     struct manager *m = r->instance->manager;
     bool required = streq(config_string(m->context->config, "reconciler", "quota"), "required");
     bool retry = e->class == ERROR_RETRY, died = retry && e->errnum == ECONNRESET && r->quick < QUICK_TRIES;
+    if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* it went: it is made first, then */
+        r->record->quota_limit = 0;
+        return true;
+    }
     if (died || (retry && !runs_on(r)) || (required && !runs_on(r)))
         return false;
     free(r->record->quota);

@@ -29,6 +29,7 @@ static const struct schema_field replica_fields[] = {
     S_STRING_OPT(T, vpc_ipv4, NULL),
     S_STRING_OPT(T, failure, NULL),
     S_STRING_OPT(T, quota, NULL),
+    S_INT_OPT(T, quota_limit, NULL),
     S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
     S_STRUCTS(T, applied_ports, struct app_service_port, &app_service_port_schema, NULL),
     S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL),

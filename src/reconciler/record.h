@@ -32,6 +32,7 @@ struct record_replica {
     char *vpc_ipv4;       /* the address that the zone gave it last */
     char *failure;        /* why it failed or is rolling back */
     char *quota;          /* what is enforced, or why nothing is */
+    int64_t quota_limit;  /* bytes that were set last; 0: none */
     struct app_service_port **ports; /* of the desired revision */
     size_t n_ports;
     struct app_service_port **applied_ports; /* of the applied one */

@@ -178,6 +178,7 @@ static enum step next_step(struct replica *r)
         .drifted = assigned && drifted(r, target),
         .prepared = prepare_is_done(instance, desired),
         .turn = rollout_turn(r),
+        .quota_raises = quota_raises(r),
         .quota_set = r->quota_set,
         .provisioned = r->provisioned,
         .restored = r->restored,

@@ -322,6 +322,8 @@ static void step_failed(struct replica *r, const struct error *e)
     bool bringing_up =
         step == STEP_QUOTA || step == STEP_PROVISION || step == STEP_CREATE || step == STEP_START;
     bool patient = e->class == ERROR_RETRY && r->attempt < SWITCH_ATTEMPTS_MAX;
+    if (step == STEP_PROVISION || step == STEP_UPDATE_FILES)
+        quota_write_failed(r);
     if (step == STEP_CREATE)
         prepare_redo(r->instance, replica_target_revision(r));
     if (step == STEP_CREATE && e->class == ERROR_CONFLICT)

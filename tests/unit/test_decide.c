@@ -60,6 +60,11 @@ static void test_cases(void **state)
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
     assert_int_equal(decide(&in), STEP_CREATE);
+    in.provisioned = in.quota_set = false;
+    in.quota_raises = true; /* there is room again before files are written */
+    assert_int_equal(decide(&in), STEP_QUOTA);
+    in.quota_set = true;
+    assert_int_equal(decide(&in), STEP_PROVISION);
 
     in = input(&run2, &exited1);
     assert_int_equal(decide(&in), STEP_PROBATION);
@@ -74,6 +79,8 @@ static void test_cases(void **state)
     in.has_data = false;
     assert_int_equal(decide(&in), STEP_SETTLED);
     in.has_data = in.update_files = true;
+    assert_int_equal(decide(&in), STEP_UPDATE_FILES); /* before a lower limit leaves no room for them */
+    in.quota_raises = true;
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
     assert_int_equal(decide(&in), STEP_UPDATE_FILES);

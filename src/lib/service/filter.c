@@ -7,10 +7,11 @@
 
 /* What the loop, the socket, the log, memory, threads and the end of a process need: calls of libc and sd-event. */
 static const char *const everyone[] = {
-    /* memory, threads, time */
+    /* memory (qsort asks how much there is), threads, time */
     "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "clone", "clone3", "set_robust_list", "rseq",
     "futex", "sched_getaffinity", "sched_yield", "exit", "exit_group", "gettid", "getpid", "clock_gettime",
-    "clock_nanosleep", "nanosleep", "gettimeofday", "getrandom", "restart_syscall",
+    "time", "sysinfo", "membarrier", "getcpu", "clock_nanosleep", "nanosleep", "gettimeofday", "getrandom",
+    "restart_syscall",
     /* signals, and dying of one */
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "sigaltstack", "kill", "tgkill",
     /* the loop and its sockets */
