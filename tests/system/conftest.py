@@ -34,7 +34,7 @@ def build_under_test(request, monkeypatch):
         monkeypatch.setattr(tree, "VARIANT", "failpoints")
 
 
-# File systems with project quotas
+# File systems with project quotas. A test names them before make_tree, so that its trees have ended when they are unmounted.
 
 def _fresh(kind):
     filesystem = Filesystem(kind, f"/srv/{kind}")

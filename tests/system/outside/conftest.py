@@ -1,0 +1,58 @@
+"""The ground of the tests that run on the host and drive virtual machines (scripts/vm test)."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+SYSTEM = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(SYSTEM), str(SYSTEM.parent / "integration")]
+
+from lib import ground  # noqa: E402
+from lib.hooks import pytest_runtest_protocol  # noqa: E402, F401
+from vm.machine import CommandFailed, Machine, MachineError, end_on_signals  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "by_hand: too long for every run; scripts/vm test -m by_hand")
+    config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
+    end_on_signals()
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the ends of its machine's console and journal."""
+    outcome = yield
+    report = outcome.get_result()
+    machine = getattr(item, "hostlet_machine", None)
+    if report.failed and machine:
+        report.sections.append(("console of the machine", machine.log()))
+        try:
+            report.sections.append(("its journal", machine.run("journalctl -b -u hostlet.service -n 60 --no-pager -o cat").stdout))
+        except (MachineError, CommandFailed, AttributeError, OSError) as error:
+            report.sections.append(("its journal", f"cannot be read: {error}"))
+
+
+@pytest.fixture
+def machine(request):
+    """A machine that boots with hostlet installed, and keeps its disks over power cuts until the test ends. It is up, and nothing
+    is configured; an XFS and an ext4 with project quotas are mounted at each boot at /srv/xfs and /srv/ext4."""
+    if "HOSTLET_VM_IMAGE" not in os.environ:
+        pytest.fail("the tests outside are run by scripts/vm test")
+    place = ground.make_place("machine")
+    made = Machine(place / "machine", Path(os.environ["HOSTLET_VM_IMAGE"]), Path(os.environ["HOSTLET_VM_PAYLOAD"]),
+                   {"xfs": 2048, "ext4": 2048}, durable=True)
+    request.node.hostlet_machine = made
+    try:
+        made.start().wait().install()
+        made.run("""mkfs.xfs -q -f /dev/disk/by-id/virtio-xfs
+            mkfs.ext4 -q -F -O quota,project -E lazy_itable_init=1,quotatype=prjquota /dev/disk/by-id/virtio-ext4
+            mkdir -p /srv/xfs /srv/ext4 /etc/hostlet
+            printf '%s\\n' '/dev/disk/by-id/virtio-xfs /srv/xfs xfs prjquota 0 0' \
+                '/dev/disk/by-id/virtio-ext4 /srv/ext4 ext4 prjquota 0 2' >>/etc/fstab
+            systemctl daemon-reload && mount -a && mkdir /srv/xfs/apps /srv/ext4/apps""")
+        yield made
+    finally:
+        made.kill()
+        ground.remove(place)

@@ -1,0 +1,257 @@
+"""quota-keeper as its tests see it: its calls, and beside them the kernel, the files in /etc and the directories, each read by
+other means than the product's (xfs_quota, lsattr).
+
+As a program, of the installed hostlet with its app path on POINT, for the tests outside of the machine:
+  quotas.py POINT storm N     changes limits for ever, from number N on; a line for each change that was answered
+  quotas.py POINT settle      asks for all limits again; then as 'agree'
+  quotas.py POINT agree       what does not agree, a line each; exit 1 if there is any
+  quotas.py POINT show        the ledger and List, as JSON
+"""
+
+import contextlib
+import json
+import random
+import shutil
+import sys
+import time
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "integration")]
+
+from filesystems import run
+from lib.varlink import Closed, VarlinkError
+
+MIB = 1 << 20
+PATIENCE = 60
+PROJECTS, PROJID = Path("/etc/projects"), Path("/etc/projid")
+VALUES = ("soft", "hard", "inodes_soft", "inodes")
+
+
+class Keeper:
+    """The quota-keeper of a tree. Calls are repeated when it died meanwhile: that is what its callers do."""
+
+    def __init__(self, tree):
+        self.tree = tree
+        self.apps = Path(tree.settings.get("hostlet", {}).get("app_path") or tree.prefix / "apps")
+
+    # Calls
+
+    def _insist(self, attempt):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return attempt()
+            except (OSError, Closed) as error:
+                failure = error
+            except VarlinkError as error:
+                if error.name not in ("io.hostlet.RetryLater", "io.hostlet.ServiceDown"):
+                    raise
+                failure = error
+            if time.monotonic() > deadline:
+                raise AssertionError(f"quota-keeper: {failure!r}")
+            time.sleep(0.02)
+
+    def call(self, method, **parameters):
+        def attempt():
+            with self.tree.connect("quota-keeper", PATIENCE) as connection:
+                return connection.call(f"io.hostlet.Quota.{method}", **parameters)
+        return self._insist(attempt)
+
+    def ensure(self, container, **limits):
+        return self.call("Ensure", container=container, **limits)
+
+    def get(self, container):
+        return self.call("Get", container=container)
+
+    def _stream(self, method, member):
+        def attempt():
+            with self.tree.connect("quota-keeper", PATIENCE) as connection:
+                return [item[member] for item in connection.stream(f"io.hostlet.Quota.{method}") if item.get(member)]
+        return self._insist(attempt)
+
+    def list(self):
+        return {values["container"]: values for values in self._stream("List", "quota")}
+
+    def report(self):
+        return self._stream("Report", "finding")
+
+    def ledger(self):
+        """The items on disk: {container: item}."""
+        path = Path(self.call("Info")["ledger"])
+        return {item["name"]: item for item in json.loads(path.read_text())["items"]} if path.exists() else {}
+
+    # Directories
+
+    def make(self, container):
+        """A replica's directory, as the provisioner makes it."""
+        directory = self.apps / container
+        directory.mkdir(mode=0o700)
+        return directory
+
+    def directories(self):
+        return {path.name: path for path in self.apps.glob("i8k_*") if ".removed-" not in path.name}
+
+
+# The kernel, by others' tools
+
+def kernel(point):
+    """What xfs_quota reports, on ext4 too: {project: {used, soft, hard (bytes), used_inodes, inodes_soft, inodes}}."""
+    found = {}
+    for what, names, unit in (("b", ("used", "soft", "hard"), 1024), ("i", ("used_inodes", "inodes_soft", "inodes"), 1)):
+        text = run("xfs_quota", "-x", "-f", "-c", f"report -p -n -N -{what}", point).stdout
+        for line in text.splitlines():
+            words = line.split()
+            if words:
+                row = found.setdefault(int(words[0].lstrip("#")), {})
+                row.update({name: int(word) * unit for name, word in zip(names, words[1:4])})
+    return found
+
+
+def all_carry(paths):
+    """The project of each, and whether what is made in it gets the same: {path: (project, inherited)}, as lsattr says."""
+    text = run("lsattr", "-p", "-d", *paths).stdout if paths else ""
+    words = [line.split(maxsplit=2) for line in text.splitlines()]
+    return {Path(path): (int(project), "P" in flags) for project, flags, path in words}
+
+
+def carries(path):
+    return all_carry([path])[path]
+
+
+def names_of_projects(point):
+    """What a person sees: the names in xfs_quota's report."""
+    return {line.split()[0] for line in run("xfs_quota", "-x", "-f", "-c", "report -p -N -b", point).stdout.splitlines() if line}
+
+
+def lines(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def disagreements(keeper, point, foreign=()):
+    """What does not agree between ledger, kernel, directories and the files in /etc; 'foreign' are ids that are others'."""
+    wrong = []
+    ledger, known, directories = keeper.ledger(), kernel(point), keeper.directories()
+    carried = all_carry(list(directories.values()))
+    for name, item in ledger.items():
+        row = known.get(item["id"], {})
+        for value in VALUES:
+            wanted = item.get(value, 0)
+            if value in ("soft", "hard"):
+                wanted = -(-wanted // 1024) * 1024
+            if row.get(value, 0) != wanted:
+                wrong.append(f"{name}: the ledger says {value} {wanted}, the kernel {row.get(value, 0)}")
+        if name not in directories:
+            wrong.append(f"{name}: in the ledger, and has no directory")
+        elif carried[directories[name]] != (item["id"], True):
+            wrong.append(f"{name}: its directory carries {carried[directories[name]]}, the ledger says {item['id']}")
+    ids = [item["id"] for item in ledger.values()]
+    if len(set(ids)) != len(ids):
+        wrong.append(f"ids are given twice: {sorted(ids)}")
+    for project, row in known.items():
+        if 100 <= project <= 110000 and any(row.values()) and project not in ids and project not in foreign:
+            wrong.append(f"project {project} is the kernel's alone: {row}")
+    shown = {line for line in lines(PROJECTS) if f":{keeper.apps}/" in line}
+    wanted = {f"{item['id']}:{keeper.apps}/{name}" for name, item in ledger.items() if not item.get("released")}
+    if shown != wanted or len(shown) != sum(f":{keeper.apps}/" in line for line in lines(PROJECTS)):
+        wrong.append(f"/etc/projects: {sorted(shown ^ wanted)} differ")
+    for name, item in ledger.items():
+        if lines(PROJID).count(f"{name}:{item['id']}") != 1:
+            wrong.append(f"/etc/projid has no line of {name} and {item['id']}, or two")
+    wrong += [f"{path} was left behind" for path in Path("/etc").glob(".proj*hostlet*")]
+    wrong += [f"Report: {finding['kind']}: {finding['message']}" for finding in keeper.report()
+              if finding.get("project") not in foreign]
+    return wrong
+
+
+def agree(keeper, point, foreign=()):
+    wrong = disagreements(keeper, point, foreign)
+    assert not wrong, "\n".join(wrong)
+
+
+def fill(path, size):
+    """Writes zeros to a file; returns what the kernel said at the end, None where it took all."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    with open(path, "wb", buffering=0) as file:
+        try:
+            for _ in range(size // MIB):
+                file.write(bytes(MIB))
+        except OSError as error:
+            return error.errno
+    return None
+
+
+def forget_projects():
+    """/etc as on a machine without projects."""
+    for path in (PROJECTS, PROJID):
+        path.unlink(missing_ok=True)
+    for path in Path("/etc").glob(".proj*hostlet*"):
+        path.unlink()
+
+
+def step(keeper, names):
+    """One change by chance: a limit, a removal with its directory, or a new directory. Returns (name, what holds now)."""
+    name = random.choice(names)
+    directory = keeper.apps / name
+    if directory.exists() and random.random() < 0.25:
+        keeper.call("Remove", container=name)
+        shutil.rmtree(directory)
+        return name, None
+    if not directory.exists():
+        keeper.make(name)
+    hard = random.randrange(1, 4096) * MIB
+    keeper.ensure(name, hard=hard, soft=hard // 2, inodes=random.randrange(10, 10000))
+    (directory / "data").write_bytes(bytes(random.randrange(1, 65536)))
+    return name, hard
+
+
+# For the tests outside
+
+def installed_keeper(point):
+    from installed import Installed
+    installed = Installed()
+    installed.settings = {"hostlet": {"app_path": f"{point}/apps"}}
+    return Keeper(installed)
+
+
+def storm(keeper, number):
+    """Changes for ever. Change N gives a container the limit of N MiB, so that what is found later tells how old it is; what was
+    answered is told. Some containers come and go."""
+    lasting, passing = [f"i8k_lasting_{i}" for i in range(8)], [f"i8k_passing_{i}" for i in range(4)]
+    for name in lasting:
+        if not (keeper.apps / name).exists():
+            keeper.make(name)
+    run("sync")
+    while True:
+        number += 1
+        name = random.choice(lasting)
+        keeper.ensure(name, hard=number * MIB, inodes=1000 + number)
+        print(json.dumps({"name": name, "number": number}), flush=True)
+        if number % 3 == 0:
+            step(keeper, passing)
+
+
+def settle(keeper):
+    """What the reconciler does in each life: asks again for what the ledger has, and for what it does not know."""
+    ledger = keeper.ledger()
+    for name in keeper.directories():
+        item = ledger.get(name, {})
+        keeper.ensure(name, **{value: item[value] for value in VALUES if item.get(value)})
+
+
+def main(point, what, *words):
+    keeper = installed_keeper(point)
+    if what == "storm":
+        storm(keeper, int(words[0]))
+    elif what == "settle":
+        settle(keeper)
+    elif what == "show":
+        print(json.dumps({"ledger": keeper.ledger(), "list": keeper.list()}))
+    wrong = disagreements(keeper, point) if what in ("settle", "agree") else []
+    print("\n".join(wrong), file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
