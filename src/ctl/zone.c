@@ -120,6 +120,7 @@ static void print_status(const struct gateway_zone_out *z)
     print_row("bridge", z->vpc_bridge_ip);
     print_row("network", z->vpc_instance_cidr);
     print_row("domain", z->network_domain);
+    print_row("clocks", z->clock);
 }
 
 int command_zone_status(struct ctl *ctl)

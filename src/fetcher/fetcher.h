@@ -25,7 +25,8 @@ struct fetcher {
     const struct tree *tree; /* borrowed */
     struct settings settings;
     struct store store;
-    struct fetcher_zone *zones; /* today's first (zone.c) */
+    struct grpc_tls_settings *zone_tls; /* NULL: plaintext */
+    struct fetcher_zone *zones;         /* today's first (zone.c) */
     sd_event_source *zone_sweep;
     struct http_client *http; /* NULL until something is fetched over the network: libcurl is slow to begin */
 };

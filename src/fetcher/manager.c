@@ -8,6 +8,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"
+#include "lib/zone/tls.h"
 
 #include "config.h"
 
@@ -179,6 +180,8 @@ int manager_new(sd_event *event, const struct tree *tree, const struct config *c
     settings_load(&m->fetcher.settings, config);
     int r = repositories_parse(&m->fetcher, config_string(config, "fetcher", "repositories"),
                                config_bool(config, "zone", "enable"), &m->repositories, e);
+    if (r >= 0 && config_bool(config, "zone", "enable"))
+        r = zone_tls_load(config, false, &m->fetcher.zone_tls, e);
     if (r >= 0)
         r = store_open(&m->fetcher.store, tree, e);
     if (r >= 0) {
@@ -212,6 +215,7 @@ void manager_free(struct manager *m)
     }
     repositories_free(m->repositories);
     fetcher_zone_free(&m->fetcher);
+    grpc_tls_settings_free(m->fetcher.zone_tls);
     http_client_free(m->fetcher.http);
     store_close(&m->fetcher.store);
     sd_event_source_disable_unref(m->schedule);

@@ -77,7 +77,8 @@ int fetcher_zone_take(struct fetcher *fetcher, struct zone_client **ret, struct 
                                                     .n_hosts = file.n_hosts,
                                                     .first = file.leader,
                                                     .port = fetcher->settings.zone_port,
-                                                    .access_key = file.access_key};
+                                                    .access_key = file.access_key,
+                                                    .tls = fetcher->zone_tls};
         r = zone_client_new(fetcher->event, &options, &client, e);
         if (r < 0) {
             zone_file_done(&file);

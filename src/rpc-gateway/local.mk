@@ -23,7 +23,8 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/stage_reports.c src/rpc-gateway/stage_reports.h \
 	src/rpc-gateway/stage_stats.c src/rpc-gateway/stage_stats.h \
 	src/rpc-gateway/web.c src/rpc-gateway/web.h \
-	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h
+	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h \
+	src/rpc-gateway/zone_server.c src/rpc-gateway/zone_server.h
 libgateway_a_CPPFLAGS = $(AM_CPPFLAGS) $(MICROHTTPD_CFLAGS)
 
 pkglibexec_PROGRAMS += rpc-gateway

@@ -18,6 +18,11 @@ static const char *const failpoints[] = {
     NULL,
 };
 
+static int before_jail(struct service_context *context, struct error *e)
+{
+    return membership_prepare(&context->tree, context->conf->uid, context->conf->gid, e);
+}
+
 static int start(struct service_context *context, struct error *e)
 {
     struct manager *m = NULL;
@@ -37,6 +42,7 @@ static const struct service service = {
     .interface = &gateway_interface,
     .handlers = gateway_handlers,
     .failpoints = failpoints,
+    .before_jail = before_jail,
     .start = start,
     .stop = stop,
 };

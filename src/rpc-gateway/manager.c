@@ -8,6 +8,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/zone/tls.h"
 
 void manager_info(const struct manager *m, struct gateway_info_out *ret)
 {
@@ -89,9 +90,30 @@ static int start_zone(struct manager *m, struct error *e)
         .reports = &m->reports,
         .peer_port = config_number(m->context->config, "zone", "peer_port"),
         .http_port = config_number(m->context->config, "zone", "http_port"),
+        .tls = m->tls_client,
     };
     int r = membership_load(&m->membership, e);
     return r < 0 ? r : zone_loop_new(&parts, host_address_now(m->address, NULL), &m->zone, e);
+}
+
+static int start_zone_server(struct manager *m, struct error *e)
+{
+    const struct zone_server_parts parts = {
+        .event = m->context->event,
+        .listen_fd = m->context->tcp_fds[PORT_PEER],
+        .membership = &m->membership,
+        .host = m->host,
+        .address = m->address,
+        .calls = &m->calls,
+        .tls = m->tls_server,
+    };
+    return zone_server_new(&parts, &m->zone_server, e);
+}
+
+void manager_zone(const struct manager *m, struct gateway_zone_out *ret)
+{
+    zone_loop_status(m->zone, ret);
+    ret->clock = xstrdup_null(zone_server_clock(m->zone_server));
 }
 
 static int start_web(struct manager *m, struct error *e)
@@ -125,7 +147,13 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     if (r >= 0)
         r = instances_new(&m->caller, on_instance, m, &m->instances, e);
     if (r >= 0)
+        r = zone_tls_load(context->config, true, &m->tls_server, e);
+    if (r >= 0)
+        r = zone_tls_load(context->config, false, &m->tls_client, e);
+    if (r >= 0)
         r = start_zone(m, e);
+    if (r >= 0)
+        r = start_zone_server(m, e);
     if (r >= 0)
         r = start_web(m, e);
     if (r < 0) {
@@ -141,7 +169,10 @@ void manager_free(struct manager *m)
     if (!m)
         return;
     web_free(m->web);
+    zone_server_free(m->zone_server);
     zone_loop_free(m->zone);
+    grpc_tls_settings_free(m->tls_server);
+    grpc_tls_settings_free(m->tls_client);
     instances_free(m->instances);
     host_address_watch_free(m->address);
     host_free(m->host);

@@ -7,6 +7,7 @@
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/web.h"
 #include "rpc-gateway/zone_loop.h"
+#include "rpc-gateway/zone_server.h"
 
 /* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
 enum { PORT_PEER, PORT_HTTP };
@@ -23,6 +24,8 @@ struct manager {
     struct membership membership;
     struct stage_reports reports;
     struct zone_loop *zone;
+    struct grpc_tls_settings *tls_server, *tls_client; /* NULL: plaintext */
+    struct zone_server *zone_server;
     struct web *web;
 };
 
@@ -31,4 +34,5 @@ void manager_free(struct manager *manager);
 
 /* Each fills 'ret', which is released with schema_done(). */
 int manager_join_info(const struct manager *manager, struct gateway_join_out *ret, struct error *e);
+void manager_zone(const struct manager *manager, struct gateway_zone_out *ret);
 void manager_info(const struct manager *manager, struct gateway_info_out *ret);

@@ -2,15 +2,33 @@
 #include "rpc-gateway/membership.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/inapi/token.h"
 
 #define HOSTS_MAX     1024
 #define HOST_TEXT_MAX 255
+#define READERS_GROUP "hostlet-fetcher" /* the fetcher asks the zone for packages, with the same key */
+
+int membership_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
+{
+    _cleanup_free_ char *directory = tree_state(tree, "zone");
+    int r = make_dirs(directory, 0755, e);
+    if (r < 0 || geteuid() != 0)
+        return r;
+    const struct group *readers = getgrnam(READERS_GROUP);
+    /* Set-group-id: what is written in it is the group's that may read it. */
+    if (chown(directory, uid, readers ? readers->gr_gid : gid) < 0 || chmod(directory, 02750) < 0)
+        return error_os(e, errno, "cannot give '%s' to its user", directory);
+    return 0;
+}
 
 int membership_load(struct membership *m, struct error *e)
 {

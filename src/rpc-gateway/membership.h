@@ -13,6 +13,9 @@ struct membership {
     void *userdata;
 };
 
+/* As root: the directory of zone.json, which the fetcher's group may read, given to user 'uid'. */
+int membership_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e);
+
 int membership_load(struct membership *m, struct error *e);
 void membership_done(struct membership *m);
 

@@ -43,7 +43,7 @@ static int zone_status(struct varlink_call *call, const void *in, void *userdata
     (void)in, (void)e;
     const struct manager *m = userdata;
     struct gateway_zone_out out;
-    zone_loop_status(m->zone, &out);
+    manager_zone(m, &out);
     varlink_reply(call, &out);
     schema_done(varlink_find_method(&gateway_interface, "ZoneStatus")->out, &out);
     return 0;

@@ -189,7 +189,8 @@ static int connect_zone(struct zone_loop *z, struct error *e)
                                                 .n_hosts = zone->n_hosts,
                                                 .first = zone->leader,
                                                 .port = (uint16_t)z->parts.peer_port,
-                                                .access_key = zone->access_key};
+                                                .access_key = zone->access_key,
+                                                .tls = z->parts.tls};
     return zone_client_new(z->parts.caller->event, &options, &z->client, e);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/api/gateway.h"
+#include "lib/grpc/tls.h"
 #include "rpc-gateway/calls.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/membership.h"
@@ -15,6 +16,7 @@ struct zone_loop_parts { /* borrowed as long as the loop lives */
     struct membership *membership;
     struct host *host;
     struct stage_reports *reports;
+    struct grpc_tls_settings *tls; /* NULL: plaintext */
     int64_t peer_port, http_port;
 };
 

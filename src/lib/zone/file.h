@@ -1,5 +1,5 @@
 /* zone.json: to which zone this machine belongs, and by which key. VAR/hostlet/zone/zone.json, whose one writer is rpc-gateway; fetcher
- * reads it too (group hostlet-zone, which the directory hands on). It holds the host's secret. */
+ * reads it too (the group of the fetcher, which the directory hands on). It holds the host's secret. */
 #pragma once
 
 #include "lib/paths/tree.h"

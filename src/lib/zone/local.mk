@@ -1,4 +1,5 @@
 # src/lib/zone: the zone's file, and signed calls to it (a program that uses the latter links with $(GRPC_LIBS))
 libhostlet_a_SOURCES += \
 	src/lib/zone/client.c src/lib/zone/client.h \
-	src/lib/zone/file.c src/lib/zone/file.h
+	src/lib/zone/file.c src/lib/zone/file.h \
+	src/lib/zone/tls.c src/lib/zone/tls.h

@@ -1,0 +1,180 @@
+/* gRPC on the peer port; see zone_server.h. */
+#include "rpc-gateway/zone_server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "lib/grpc/health.h"
+#include "lib/grpc/reflection.h"
+#include "lib/inapi/descriptors.h"
+#include "lib/inapi/token.h"
+#include "lib/inapi/zone.pb-c.h"
+#include "rpc-gateway/host_message.h"
+
+#define CLOCK_NEWS_MSEC (10 * 60 * 1000) /* how long it is news that a call's token was too old */
+
+struct zone_server {
+    struct zone_server_parts parts;
+    struct grpc_server *grpc;
+    struct grpc_health *health;
+    struct grpc_reflection *reflection;
+    char *clock;      /* what a call said of clocks */
+    int64_t clock_at; /* unix milliseconds */
+};
+
+/* Tokens */
+
+/* Our own key with what it may; false when this machine has none. */
+static bool own_key(const struct zone_server *s, struct access_key *ret)
+{
+    const struct membership *m = s->parts.membership;
+    if (!m->member || access_key_parse(m->zone.access_key, ret, NULL) < 0)
+        return false;
+    access_key_grant_host(ret, m->zone.host_id);
+    return true;
+}
+
+/* A token that is right but for its time says by how much two clocks disagree. */
+static void look_at_clock(struct zone_server *s, const struct access_key *key, const char *token,
+                          const char *peer)
+{
+    int64_t now = now_realtime_msec() / 1000, made = token_made_at(token);
+    if (made < 0 || !token_verify(key, 1, token, made, NULL))
+        return;
+    free(s->clock);
+    s->clock = xasprintf("a call of %s was refused: its token was made %lld s ago by its own clock, and they "
+                         "live %d s: set the clocks",
+                         peer, (long long)(now - made), INAPI_TOKEN_LIFE);
+    s->clock_at = now_realtime_msec();
+    log_warning("zone: %s", s->clock);
+}
+
+const char *zone_server_clock(const struct zone_server *s)
+{
+    return s->clock && now_realtime_msec() - s->clock_at < CLOCK_NEWS_MSEC ? s->clock : NULL;
+}
+
+static int check_scope(const struct zone_server *s, const struct access_key *key, int *ret_status,
+                       struct error *e)
+{
+    _cleanup_free_ char *scope = xasprintf("host:rw:%s", s->parts.membership->zone.host_id);
+    if (access_key_allows(key, scope))
+        return 0;
+    *ret_status = GRPC_UNKNOWN;
+    return error_refuse(e, EACCES, "auth fail: caller not authorized for host ID");
+}
+
+static int authorise(struct grpc_call *call, const struct grpc_method *method, void *userdata,
+                     int *ret_status, struct error *e)
+{
+    (void)method;
+    struct zone_server *s = userdata;
+    struct access_key own = {.id = NULL};
+    const char *token = grpc_call_metadata(call, INAPI_TOKEN_METADATA);
+    bool known = own_key(s, &own);
+    const struct access_key *key = token_verify(&own, known ? 1 : 0, token, now_realtime_msec() / 1000, e);
+    int r = key ? check_scope(s, key, ret_status, e) : -EACCES;
+    if (!key && known && token)
+        look_at_clock(s, &own, token, grpc_call_peer(call));
+    if (r < 0)
+        log_debug("%s: %s", grpc_call_peer(call), e->message);
+    access_key_done(&own);
+    return r;
+}
+
+/* HostInternalService */
+
+static int on_host_init(struct grpc_call *call, const ProtobufCMessage *in, void *userdata, struct error *e)
+{
+    struct zone_server *s = userdata;
+    struct membership *m = s->parts.membership;
+    const Inapi__HostInitRequest *request = (const Inapi__HostInitRequest *)in;
+    Inapi__HostInitResponse out = INAPI__HOST_INIT_RESPONSE__INIT;
+    Inapi__HostStatus status;
+    struct host_status now;
+    int r = membership_set_hosts(m, request->zone_name, request->zone_hosts, request->n_zone_hosts, e);
+    if (r < 0)
+        return e->class == ERROR_REFUSED ? error_prefix(e, "bad request") : r;
+    host_status_read(s->parts.host, &now);
+    host_message_fill(&now, m->zone.host_id, host_address_now(s->parts.address, NULL), &status);
+    out.host_id = m->zone.host_id;
+    out.status = &status;
+    grpc_call_reply(call, &out.base);
+    return 0;
+}
+
+static const struct grpc_method host_methods[] = {
+    {"HostInit", 0, &inapi__host_init_request__descriptor, on_host_init},
+    {.name = NULL},
+};
+static const struct grpc_service host_service = {"inapi.HostInternalService", host_methods, authorise};
+
+/* ZoneService: of it, every host answers Ping, to everyone. */
+
+static int on_ping(struct grpc_call *call, const ProtobufCMessage *in, void *userdata, struct error *e)
+{
+    (void)in, (void)userdata, (void)e;
+    Inapi__PingResponse out = INAPI__PING_RESPONSE__INIT;
+    out.message = (char *)"pong";
+    grpc_call_reply(call, &out.base);
+    return 0;
+}
+
+static const struct grpc_method zone_methods[] = {
+    {"Ping", 0, &inapi__ping_request__descriptor, on_ping},
+    {.name = NULL},
+};
+static const struct grpc_service zone_service = {"inapi.ZoneService", zone_methods, NULL};
+
+/* Names become rows of the metrics: those that strangers choose do not. */
+static void observe(const char *path, bool known, int status, uint64_t usec, void *userdata)
+{
+    struct zone_server *s = userdata;
+    const char *method = strrchr(path, '/');
+    call_stats_add(s->parts.calls, "grpc", "rpc-gateway", known && method ? method + 1 : "other",
+                   grpc_status_name(status), usec);
+}
+
+int zone_server_new(const struct zone_server_parts *parts, struct zone_server **ret, struct error *e)
+{
+    struct zone_server *s = xcalloc(1, sizeof *s);
+    s->parts = *parts;
+    const struct grpc_server_options options = {
+        .message_max = (size_t)1 << 20, /* HostInit is the largest that anyone has to say */
+        .buffered_max = (size_t)8 << 20,
+        .memory_max = (size_t)8 << 20,
+        .unsent_max = (size_t)1 << 20,
+        .tls = parts->tls,
+        .observe = observe,
+        .userdata = s,
+    };
+    int r = grpc_server_new(parts->event, &options, &s->grpc);
+    if (r >= 0) {
+        grpc_server_add(s->grpc, &host_service, s);
+        grpc_server_add(s->grpc, &zone_service, s);
+        s->health = grpc_health_new(s->grpc);
+        grpc_health_set(s->health, host_service.name, true);
+        grpc_health_set(s->health, zone_service.name, true);
+        s->reflection = grpc_reflection_new(s->grpc, inapi_descriptors, inapi_descriptors_size);
+        r = grpc_server_listen(s->grpc, parts->listen_fd, e);
+    }
+    if (r < 0) {
+        zone_server_free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void zone_server_free(struct zone_server *s)
+{
+    if (!s)
+        return;
+    grpc_server_free(s->grpc);
+    grpc_health_free(s->health);
+    grpc_reflection_free(s->reflection);
+    free(s->clock);
+    free(s);
+}

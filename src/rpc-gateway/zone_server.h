@@ -1,0 +1,26 @@
+/* gRPC on the peer port: HostInit, by which an operator joins this machine to a zone; Ping, health, reflection. */
+#pragma once
+
+#include "lib/grpc/tls.h"
+#include "rpc-gateway/call_stats.h"
+#include "rpc-gateway/host_address.h"
+#include "rpc-gateway/host_status.h"
+#include "rpc-gateway/membership.h"
+
+struct zone_server;
+
+struct zone_server_parts { /* borrowed */
+    sd_event *event;
+    int listen_fd;
+    struct membership *membership;
+    struct host *host;
+    const struct host_address_watch *address;
+    struct call_stats *calls;
+    struct grpc_tls_settings *tls; /* NULL: plaintext */
+};
+
+int zone_server_new(const struct zone_server_parts *parts, struct zone_server **ret, struct error *e);
+void zone_server_free(struct zone_server *server);
+
+/* What calls have shown lately of clocks that disagree; NULL: nothing. */
+const char *zone_server_clock(const struct zone_server *server);

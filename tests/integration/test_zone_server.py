@@ -1,0 +1,219 @@
+"""gRPC on the peer port of rpc-gateway: HostInit with tokens of all kinds, Ping, health, reflection, TLS; on grpc's own Python."""
+
+import json
+import subprocess
+import time
+
+import grpc
+import pytest
+from gateway_helpers import Reconciler, gateway, get
+from lib import zone_proto
+from lib.ground import wait_until
+from lib.leader import Leader
+from lib.varlink import VarlinkError
+from lib.zone_proto import KEY, token
+
+pytestmark = pytest.mark.sanitized
+LAN = "192.168.77.7"
+DENIED = "authentication failed: rpc error: code = Unauthenticated desc = "
+
+
+@pytest.fixture(scope="session")
+def messages(session_place):
+    return zone_proto.Messages(session_place / "messages-server")
+
+
+class Gateway:
+    """A gateway alone, with a made-up reconciler behind it, and calls to its peer port."""
+
+    def __init__(self, place, messages, **zone):
+        self.messages = messages
+        self.worker = gateway(place, **{"lan_addr": LAN, **zone})
+        config = (self.worker.prefix / "etc/hostlet.conf").read_text().splitlines()
+        self.address = "127.0.0.1:" + next(line.split(" = ")[1] for line in config if line.startswith("peer_port"))
+        self.reconciler = Reconciler(self.worker.prefix)
+        self.worker.start()
+
+    def call(self, method, **parameters):
+        return self.worker.call(f"io.hostlet.Gateway.{method}", **parameters)
+
+    def init(self):
+        return self.call("ZoneInit", host_id=KEY[0], access_key="ak_{}_{}".format(*KEY))
+
+    def file(self):
+        return json.loads((self.worker.prefix / "var/hostlet/zone/zone.json").read_text())
+
+    def ask(self, path, request, answer, metadata=None, credentials=None):
+        """("OK", answer), or (status, text)."""
+        channel = grpc.secure_channel(self.address, credentials) if credentials else grpc.insecure_channel(self.address)
+        with channel:
+            call = channel.unary_unary(path, type(request).SerializeToString, answer.FromString)
+            try:
+                return "OK", call(request, timeout=10, metadata=metadata)
+            except grpc.RpcError as error:
+                return error.code().name, error.details()
+
+    def ping(self, **options):
+        zone = self.messages.zone
+        return self.ask("/inapi.ZoneService/Ping", zone.PingRequest(), zone.PingResponse, **options)
+
+    def host_init(self, *hosts, with_token=None, **how):
+        zone = self.messages.zone
+        with_token = token(**how) if with_token is None else with_token
+        return self.ask("/inapi.HostInternalService/HostInit", zone.HostInitRequest(zone_name="test", zone_hosts=hosts),
+                        zone.HostInitResponse, [("x-inauth2", with_token)] if with_token else None)
+
+
+@pytest.fixture
+def made(place, messages):
+    gateways = []
+
+    def make(**zone):
+        gateways.append(Gateway(place, messages, **zone))
+        return gateways[-1]
+    yield make
+    for one in gateways:
+        one.worker.stop()
+        one.reconciler.close()
+        assert "Sanitizer" not in one.worker.log() and "runtime error" not in one.worker.log()
+
+
+def test_host_init(made):
+    g = made()
+    g.init()
+    assert g.ping()[1].message == "pong"
+    status, answer = g.host_init()  # without hosts nothing changes, but it is answered
+    assert status == "OK" and answer.host_id == KEY[0] and "hosts" not in g.file()
+    assert answer.status.mem_total > 0 and answer.status.cpu_cores > 0 and answer.status.lan_addr == LAN
+    assert g.host_init("10.0.0.1:9533", "127.0.0.1:1")[0] == "OK"
+    assert g.file()["hosts"] == ["10.0.0.1:9533", "127.0.0.1:1"] and g.file()["zone_name"] == "test"
+    assert g.host_init("10.0.0.2:9533")[0] == "OK"
+    assert g.file()["hosts"] == ["10.0.0.2:9533"]
+    status, text = g.host_init("no address")
+    assert status == "UNKNOWN" and text.startswith("bad request: ")
+    assert g.host_init(*["10.0.0.1:1"] * 2000)[1].startswith("bad request: more than")
+    assert g.file()["hosts"] == ["10.0.0.2:9533"]
+    g.worker.stop()
+    g.worker.start()
+    assert g.call("ZoneStatus")["hosts"] == ["10.0.0.2:9533"]
+
+
+def test_an_operator_joins_the_machine(made, messages):
+    g, leader = made(), Leader(messages)
+    g.init()
+    assert g.call("ZoneStatus")["state"] == "waiting"
+    assert g.host_init(leader.address)[0] == "OK"
+    wait_until(lambda: g.call("ZoneStatus")["state"] == "joined", 20, "it is a member")
+    leader.stop()
+
+
+def test_tokens_that_are_not_right(made):
+    g = made()
+    assert g.host_init("127.0.0.1:1") == ("UNAUTHENTICATED", f"{DENIED}access-key({KEY[0]}) not found")
+    g.init()
+    now = int(time.time())
+    cases = [
+        (g.host_init("127.0.0.1:1", with_token=""), "authorization token is missing"),
+        (g.host_init("127.0.0.1:1", with_token="x.y"), "invalid access_token"),
+        (g.host_init("127.0.0.1:1", now=now - 61), "access-token expired"),
+        (g.host_init("127.0.0.1:1", secret="T" * 48), "verify denied"),
+        (g.host_init("127.0.0.1:1", header={"alg": "none", "kid": KEY[0]}), "none signer"),
+        (g.host_init("127.0.0.1:1", header={"alg": "HS256", "kid": "ffffffffffff"}), "access-key(ffffffffffff) not found"),
+        (g.host_init("127.0.0.1:1", claims={"iat": now, "exp": str(now + 60), "state": "x"}), "invalid access_token"),
+    ]
+    for answer, text in cases:
+        assert answer == ("UNAUTHENTICATED", DENIED + text)
+    assert "hosts" not in g.file()
+    g.call("ZoneLeave")
+    assert g.host_init("127.0.0.1:1") == ("UNAUTHENTICATED", f"{DENIED}access-key({KEY[0]}) not found")
+
+
+def test_a_token_from_a_clock_that_is_off(made):
+    g = made()
+    g.init()
+    g.host_init(now=time.time() - 120, secret="T" * 48)  # another's signature tells nothing about clocks
+    assert "clock" not in g.call("ZoneStatus")
+    assert g.host_init(now=time.time() - 120) == ("UNAUTHENTICATED", DENIED + "access-token expired")
+    clock = g.call("ZoneStatus")["clock"]
+    assert "made 12" in clock and "set the clocks" in clock
+
+
+def test_a_zone_file_that_is_none_of_ours(place):
+    for text in ("{", '{"format": 99, "host_id": "0123456789ab", "access_key": "x"}'):
+        worker = gateway(place, lan_addr=LAN)
+        path = worker.prefix / "var/hostlet/zone/zone.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        with pytest.raises(AssertionError):
+            worker.start()
+        assert worker.process.wait(10) == 100 and "zone.json" in worker.log()
+
+
+def test_health_and_reflection(made, messages):
+    g = made()
+    health, reflection = messages.health, messages.reflection
+    status, answer = g.ask("/grpc.health.v1.Health/Check", health.HealthCheckRequest(service="inapi.HostInternalService"),
+                           health.HealthCheckResponse)
+    assert status == "OK" and answer.status == 1
+    with grpc.insecure_channel(g.address) as channel:
+        info = channel.stream_stream("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                                     reflection.ServerReflectionRequest.SerializeToString,
+                                     reflection.ServerReflectionResponse.FromString)
+        names = {s.name for s in next(info(iter([reflection.ServerReflectionRequest(list_services="*")]))).list_services_response.service}
+    assert {"inapi.HostInternalService", "inapi.ZoneService", "grpc.health.v1.Health"} <= names
+    assert g.ask("/inapi.ZoneService/PackageList", messages.zone.PackageListRequest(), messages.zone.PackageListResponse) == (
+        "UNIMPLEMENTED", "unknown method PackageList for service inapi.ZoneService")
+
+
+def test_calls_are_counted_and_strangers_not_named(made):
+    g = made()
+    g.ping()
+    g.host_init()
+    g.ask("/evil.Service/Name", g.messages.zone.PingRequest(), g.messages.zone.PingResponse)
+    text = wait_until(lambda: get(g.worker.port, "/metrics")[2].decode(), 10, "metrics")
+    for outcome in ('method="Ping",outcome="OK"', 'method="HostInit",outcome="UNAUTHENTICATED"', 'method="other",outcome="UNIMPLEMENTED"'):
+        assert f'protocol="grpc",service="rpc-gateway",{outcome}' in text, text
+    assert "evil" not in text
+
+
+def make_certificate(place, name, signer=None, extension=None):
+    def run(*words):
+        subprocess.run(["openssl", *words], cwd=place, check=True, capture_output=True)
+    if signer is None:
+        run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
+            "-subj", f"/CN={name}")
+    else:
+        run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        (place / "extension").write_text(extension)
+        run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{signer}.pem", "-CAkey", f"{signer}.key", "-CAcreateserial", "-out",
+            f"{name}.pem", "-days", "2", "-extfile", "extension")
+    (place / f"{name}.key").chmod(0o644)  # for the service's user
+
+
+def test_tls(made, place):
+    directory = place / "tls"
+    directory.mkdir()
+    make_certificate(directory, "ca")
+    make_certificate(directory, "host", "ca", "subjectAltName=IP:127.0.0.1")
+    g = made(**{f"tls_{key}": directory / name for key, name in (("certificate", "host.pem"), ("key", "host.key"), ("ca", "ca.pem"))})
+    read = lambda name: (directory / name).read_bytes()  # noqa: E731
+    both = grpc.ssl_channel_credentials(read("ca.pem"), read("host.key"), read("host.pem"))
+    assert g.ping(credentials=both)[1].message == "pong"
+    assert g.ping(credentials=grpc.ssl_channel_credentials(read("ca.pem")))[0] == "UNAVAILABLE"  # shows no certificate
+    assert g.ping()[0] == "UNAVAILABLE"
+
+
+def test_tls_by_halves_is_refused(place):
+    worker = gateway(place, lan_addr=LAN, tls_ca="/etc/ssl/certs/ca-certificates.crt")
+    with pytest.raises(AssertionError):
+        worker.start()
+    assert worker.process.wait(10) == 100 and "all of them, or none" in worker.log()
+
+
+def test_strangers_may_not_ask_for_the_key(made):
+    g = made()
+    with pytest.raises(VarlinkError) as caught:
+        g.call("ZoneJoinInfo")
+    assert caught.value.name == "io.hostlet.NotFound"
+    g.init()
+    assert g.call("ZoneJoinInfo")["access_key"] == "ak_{}_{}".format(*KEY)
