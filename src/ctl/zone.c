@@ -110,6 +110,7 @@ static void print_status(const struct gateway_zone_out *z)
     if (z->last_success) {
         _cleanup_free_ char *when = format_time(z->last_success);
         print_row("last answer", when);
+        printf("%-14s %.1f ms\n", "took", (double)z->round_trip_usec / 1000);
     }
     if (z->failures) {
         _cleanup_free_ char *wait = format_duration(z->next_try - now_realtime_msec());

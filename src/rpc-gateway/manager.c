@@ -90,6 +90,7 @@ static int start_zone(struct manager *m, struct error *e)
         .reports = &m->reports,
         .peer_port = config_number(m->context->config, "zone", "peer_port"),
         .http_port = config_number(m->context->config, "zone", "http_port"),
+        .interval_usec = config_duration(m->context->config, "zone", "interval"),
         .tls = m->tls_client,
     };
     int r = membership_load(&m->membership, e);

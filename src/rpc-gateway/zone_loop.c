@@ -12,10 +12,9 @@
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
 
-#define ROUND_USEC    (3 * USEC_PER_SEC)
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
 #define NEXT_HOST     (200 * USEC_PER_MSEC) /* another zone host is asked sooner, until all were */
-#define PAUSE_MAX     (30 * USEC_PER_SEC)
+#define PAUSE_MAX     10                    /* intervals */
 #define ANSWER_MEMORY ((size_t)256 << 20)
 #define TRIM_FROM     ((size_t)1 << 20) /* an answer of so many bytes left much memory behind */
 
@@ -31,7 +30,7 @@ struct zone_loop {
     enum gateway_zone_state state;
     char *reason;
     int64_t last_success, next_try; /* unix milliseconds */
-    int64_t failures, assigned;
+    int64_t failures, assigned, round_trip_usec;
 };
 
 static void begin_round(struct zone_loop *z);
@@ -116,8 +115,7 @@ static uint64_t pause_after_failure(const struct zone_loop *z)
     uint32_t random;
     if ((uint64_t)z->failures % (n ? n : 1) == 0) {
         uint64_t rounds = (uint64_t)z->failures / (n ? n : 1);
-        pause = rounds > 4 ? PAUSE_MAX : ROUND_USEC << (rounds - 1);
-        pause = pause > PAUSE_MAX ? PAUSE_MAX : pause;
+        pause = z->parts.interval_usec * (rounds > 4 ? PAUSE_MAX : UINT64_C(1) << (rounds - 1));
     }
     random_bytes(&random, sizeof random);
     return pause - pause / 5 + pause * 2 / 5 * random / UINT32_MAX;
@@ -139,11 +137,12 @@ static void on_answer(const ProtobufCMessage *message, const struct error *e, vo
     stage_reports_accepted(z->parts.reports);
     z->failures = 0;
     z->last_success = now_realtime_msec();
+    z->round_trip_usec = (int64_t)(now_monotonic_usec() - z->asked_usec);
     zone_set_state(z, GATEWAY_ZONE_JOINED, NULL);
     take(z, (const Inapi__HostStatusUpdateResponse *)message);
     if (size >= TRIM_FROM)
         malloc_trim(0);
-    plan_round(z, ROUND_USEC);
+    plan_round(z, z->parts.interval_usec);
 }
 
 /* --- rounds --- */
@@ -263,6 +262,7 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
                                      .next_try = z->next_try,
                                      .failures = z->failures,
                                      .assigned = z->assigned,
+                                     .round_trip_usec = z->round_trip_usec,
                                      .waiting = (int64_t)deliver_waiting(z->deliver),
                                      .vpc_bridge_ip = xstrdup_null(m->zone.vpc_bridge_ip),
                                      .vpc_instance_cidr = xstrdup_null(m->zone.vpc_instance_cidr),

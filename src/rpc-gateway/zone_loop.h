@@ -1,5 +1,5 @@
-/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3 s, counted from the end of
- * the round before; a leader that is slow, dead or wrong delays and changes nothing that runs here. */
+/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3 s (or as configured), counted from
+ * the end of the round before; a leader that is slow, dead or wrong delays and changes nothing that runs here. */
 #pragma once
 
 #include "lib/api/gateway.h"
@@ -18,6 +18,7 @@ struct zone_loop_parts { /* borrowed as long as the loop lives */
     struct stage_reports *reports;
     struct grpc_tls_settings *tls; /* NULL: plaintext */
     int64_t peer_port, http_port;
+    uint64_t interval_usec;
 };
 
 int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, struct zone_loop **ret,

@@ -63,6 +63,7 @@ static const struct schema_field zone_fields[] = {
     S_STRING_OPT(T, vpc_bridge_ip, NULL),
     S_STRING_OPT(T, vpc_instance_cidr, NULL),
     S_STRING_OPT(T, network_domain, NULL),
+    S_INT_OPT(T, round_trip_usec, "Of the last good answer."),
     S_STRING_OPT(T, clock, "What is known of clocks that disagree."),
     S_END,
 };

@@ -46,5 +46,6 @@ struct gateway_zone_out {
     int64_t assigned;               /* instances that the last answer had */
     int64_t waiting;                /* of them on their way to the reconciler */
     char *vpc_bridge_ip, *vpc_instance_cidr, *network_domain;
-    char *clock; /* what is known of clocks that disagree; NULL: nothing */
+    int64_t round_trip_usec; /* of the last good answer; 0: none */
+    char *clock;             /* what is known of clocks that disagree; NULL: nothing */
 };
