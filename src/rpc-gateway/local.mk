@@ -5,6 +5,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/call_stats.c src/rpc-gateway/call_stats.h \
 	src/rpc-gateway/calls.c src/rpc-gateway/calls.h \
 	src/rpc-gateway/deliver.c src/rpc-gateway/deliver.h \
+	src/rpc-gateway/deliver_known.c src/rpc-gateway/deliver_known.h \
 	src/rpc-gateway/histogram.c src/rpc-gateway/histogram.h \
 	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h src/rpc-gateway/host_address_watch.c \
 	src/rpc-gateway/host_message.c src/rpc-gateway/host_message.h \
@@ -23,6 +24,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/stage_reports.c src/rpc-gateway/stage_reports.h \
 	src/rpc-gateway/stage_stats.c src/rpc-gateway/stage_stats.h \
 	src/rpc-gateway/web.c src/rpc-gateway/web.h \
+	src/rpc-gateway/zone_answer.c src/rpc-gateway/zone_answer.h \
 	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h \
 	src/rpc-gateway/zone_server.c src/rpc-gateway/zone_server.h
 libgateway_a_CPPFLAGS = $(AM_CPPFLAGS) $(MICROHTTPD_CFLAGS)

@@ -29,5 +29,8 @@ void zone_loop_free(struct zone_loop *z); /* NULL is fine */
 void zone_loop_renew(struct zone_loop *z);
 void zone_loop_set_address(struct zone_loop *z, const char *lan_addr);
 
+/* The reconciler has begun a new life: what it was told is told again. */
+void zone_loop_reconciler_back(struct zone_loop *z);
+
 /* Fills 'ret', which is released with schema_done(). */
 void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret);
