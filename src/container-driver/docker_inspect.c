@@ -196,6 +196,7 @@ int docker_read_info(json_t *answer, struct driver_info_out *info, struct error 
                *driver = read_string(&r, answer, "Driver");
     const char *machine = read_string(&r, answer, "Architecture");
     int64_t cpus = read_integer(&r, answer, "NCPU"), memory = read_integer(&r, answer, "MemTotal");
+    int64_t containers = read_integer(&r, answer, "Containers"), images = read_integer(&r, answer, "Images");
     bool live_restore = read_bool(&r, answer, "LiveRestoreEnabled");
     bool layer_limit = may_limit_layers(&r, answer, driver ?: "");
     if (r.r < 0)
@@ -205,6 +206,8 @@ int docker_read_info(json_t *answer, struct driver_info_out *info, struct error 
     info->arch = machine ? architecture(machine) : NULL;
     info->cpus = cpus;
     info->memory = memory;
+    info->containers = containers;
+    info->images = images;
     info->live_restore = live_restore;
     info->layer_limit = layer_limit;
     return 0;

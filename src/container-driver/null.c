@@ -40,7 +40,7 @@ void null_event(struct null_container *k, const char *action)
 
 static void null_info(struct runtime *rt, runtime_answer_t answer, void *userdata)
 {
-    (void)rt;
+    const struct null *n = (const struct null *)rt;
     struct driver_info_out info = {
         .runtime = (char *)"null",
         .state = DRIVER_RUNTIME_UP,
@@ -49,7 +49,10 @@ static void null_info(struct runtime *rt, runtime_answer_t answer, void *userdat
         .cpus = sysconf(_SC_NPROCESSORS_ONLN),
         .memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
         .live_restore = true,
+        .images = (int64_t)n->n_images,
     };
+    for (const struct null_container *k = n->containers; k; k = k->next)
+        info.containers++;
     answer(&(struct runtime_result){.info = &info}, NULL, userdata);
 }
 

@@ -37,9 +37,7 @@ static bool take_from(struct recovery *v, struct ledger_item *owner)
                                   " to %s, whose directory does not carry it: it is "
                                   "taken out of the ledger",
                                   owner->id, owner->name));
-    pthread_mutex_lock(&v->r->mutex);
-    ledger_remove(&v->r->ledger, owner);
-    pthread_mutex_unlock(&v->r->mutex);
+    registry_drop(v->r, owner);
     return true;
 }
 
@@ -181,9 +179,7 @@ static void drop_gone(struct recovery *v)
             place.filesystem->state.accounted)
             (void)v->r->kernel->set(v->r->kernel, place.fd, (uint32_t)item->id, &none);
         place_clear(&place);
-        pthread_mutex_lock(&v->r->mutex);
-        ledger_remove(&v->r->ledger, item);
-        pthread_mutex_unlock(&v->r->mutex);
+        registry_drop(v->r, item);
         v->changed = true;
         free(names[i]);
     }

@@ -1,6 +1,7 @@
 /* Whose project an id is; see registry.h. */
 #include "quota-keeper/registry.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -136,12 +137,25 @@ static void set_aside(struct registry *r, const char *why, struct notes *notes)
                         why, kept ? "; the old one is kept as " : "", kept ? aside : ""));
 }
 
+/* What replace_file() had not finished when an earlier life was killed. */
+static void remove_unfinished(const struct registry *r)
+{
+    const char *slash = strrchr(r->ledger_path, '/');
+    _cleanup_free_ char *path = xstrndup(r->ledger_path, (size_t)(slash - r->ledger_path)),
+                        *prefix = xasprintf(".%s.", slash + 1);
+    _cleanup_closedir_ DIR *dir = opendir(path);
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (after_prefix(d->d_name, prefix) && has_suffix(d->d_name, ".tmp"))
+            (void)unlinkat(dirfd(dir), d->d_name, 0);
+}
+
 int registry_load(struct registry *r, struct notes *notes, struct error *e)
 {
     struct stat st;
     struct error why = ERROR_INIT;
     _cleanup_free_ char *text = NULL;
     size_t size, left_out = 0;
+    remove_unfinished(r);
     if (lstat(r->ledger_path, &st) < 0) {
         return errno == ENOENT ? 0 : error_os(e, errno, "cannot look at '%s'", r->ledger_path);
     }
@@ -242,12 +256,12 @@ static int update_files(struct registry *r, int etc, struct projects *p, struct 
     return result;
 }
 
-static int write_files(struct registry *r, const struct id_set *gone, struct error *e)
+static int write_files(struct registry *r, struct error *e)
 {
     size_t n;
     struct ledger_item *items = registry_items(r, &n);
     _cleanup_free_ struct projects_entry *entries = xcalloc(n + 1, sizeof *entries);
-    struct projects p = {.apps = r->apps, .entries = entries, .n = r->has_quotas ? n : 0, .ids = *gone};
+    struct projects p = {.apps = r->apps, .entries = entries, .n = r->has_quotas ? n : 0, .ids = r->gone};
     for (size_t i = 0; i < n; i++) {
         entries[i] = (struct projects_entry){items[i].name, items[i].id, !items[i].released};
         id_set_add(&p.ids, items[i].id);
@@ -255,7 +269,17 @@ static int write_files(struct registry *r, const struct id_set *gone, struct err
     _cleanup_close_ int etc = open_dir_at(AT_FDCWD, r->etc, e);
     int result = etc < 0 ? etc : update_files(r, etc, &p, e);
     registry_items_free(items, n);
+    if (result >= 0)
+        r->gone = (struct id_set){.all_full = 0};
     return result;
+}
+
+void registry_drop(struct registry *r, struct ledger_item *item)
+{
+    id_set_add(&r->gone, item->id);
+    pthread_mutex_lock(&r->mutex);
+    ledger_remove(&r->ledger, item);
+    pthread_mutex_unlock(&r->mutex);
 }
 
 /* --- ops --- */
@@ -353,25 +377,27 @@ static void let_go(struct registry *r, struct op *op, struct change *change)
     op->item = copy_item(item);
     change->changed = op->kind == OP_REMOVE || !item->released;
     change->before = copy_item(item);
-    pthread_mutex_lock(&r->mutex);
     if (op->kind == OP_REMOVE) {
-        ledger_remove(&r->ledger, item);
-    } else {
-        item->released = true;
-        item->soft = item->hard = item->inodes_soft = item->inodes = 0;
+        registry_drop(r, item);
+        return;
     }
+    pthread_mutex_lock(&r->mutex);
+    item->released = true;
+    item->soft = item->hard = item->inodes_soft = item->inodes = 0;
     pthread_mutex_unlock(&r->mutex);
 }
 
 /* As it was before an op whose change could not be written. */
 static void take_back(struct registry *r, const struct op *op, const struct change *change)
 {
-    pthread_mutex_lock(&r->mutex);
     struct ledger_item *item = ledger_find(&r->ledger, op->container);
     const struct ledger_item *before = &change->before;
     if (item && !before->name) {
-        ledger_remove(&r->ledger, item);
-    } else if (before->name) {
+        registry_drop(r, item);
+        return;
+    }
+    pthread_mutex_lock(&r->mutex);
+    if (before->name) {
         if (!item)
             item = ledger_add(&r->ledger, before->name, before->id);
         item->released = before->released;
@@ -389,7 +415,7 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
                        struct notes *notes)
 {
     struct places places;
-    struct id_set others = {.all_full = 0}, gone = {.all_full = 0};
+    struct id_set others = {.all_full = 0};
     struct error e = ERROR_INIT;
     bool changed = false, ids_changed = false;
     int opened = places_open(&places, r->kernel, r->apps, &e);
@@ -414,8 +440,6 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
         changed |= changes[i].changed;
         ids_changed |= changes[i].changed &&
                        (!changes[i].before.name || op->kind != OP_ENSURE || changes[i].before.released);
-        if (op->kind == OP_REMOVE && op->found)
-            id_set_add(&gone, op->item.id);
     }
     if (opened >= 0) {
         registry_see(r, &places);
@@ -423,7 +447,7 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
     }
     if (!changed)
         return;
-    if (ids_changed && failpoint("registry.allocated") >= 0 && write_files(r, &gone, &e) < 0)
+    if (ids_changed && failpoint("registry.allocated") >= 0 && write_files(r, &e) < 0)
         notes_add(notes, xasprintf("%s; projects have no names until the next change", e.message));
     int saved = save_ledger(r, &e);
     for (size_t i = 0; saved < 0 && i < n; i++) {

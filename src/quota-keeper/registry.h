@@ -28,7 +28,8 @@ struct registry {
 
     pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */
     struct ledger ledger;
-    bool unusable;   /* what was on disk: it is being made anew */
+    bool unusable;      /* what was on disk: it is being made anew */
+    struct id_set gone; /* ids that left the ledger since the files in /etc were last written */
     bool has_quotas; /* some filesystem counts by project: only then the files in /etc have lines of ours */
 };
 
@@ -57,6 +58,9 @@ void registry_done(struct registry *r);
 /* Reads the ledger. A file that is torn, empty or not root's alone to write is said in a note and set aside. Refused: a newer
  * format. */
 int registry_load(struct registry *r, struct notes *notes, struct error *e);
+
+/* Takes an item out of the ledger; of the thread that runs the registry. */
+void registry_drop(struct registry *r, struct ledger_item *item);
 
 /* Each op's result is its own; a ledger that cannot be written fails all that would change it, and nothing is changed. */
 void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);

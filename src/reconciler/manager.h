@@ -101,6 +101,7 @@ struct manager {
     bool subscribed; /* the runtime's events flow and everything was listed */
     char *runtime_failure;
     struct driver_info_out *info; /* of the runtime; NULL: not known yet */
+    uint64_t info_asked;          /* monotonic µs */
 };
 
 extern const char *const reconciler_failpoints[];
@@ -240,6 +241,7 @@ void instance_release_revisions(
 
 /* observe.c */
 void observe_start(struct manager *m);
+void observe_runtime(struct manager *m); /* somebody looks at m->info: asks for it again when it is old */
 void observe_replica(struct replica *replica); /* inspects both slots, then kicks */
 bool replica_drifted(const struct replica *replica, const struct record_revision *revision);
 

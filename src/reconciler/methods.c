@@ -243,7 +243,9 @@ static int on_info_call(struct varlink_call *call, const void *in, void *userdat
     struct manager *m = userdata;
     struct reconciler_info_out out = {.host_id = m->zone ? m->zone->host_id : m->host_id,
                                       .zone = m->zone,
-                                      .runtime_failure = m->runtime_failure};
+                                      .runtime_failure = m->runtime_failure,
+                                      .runtime = m->info};
+    observe_runtime(m);
     for (const struct instance *i = m->instances; i; i = i->next)
         out.instances++;
     varlink_reply(call, &out);

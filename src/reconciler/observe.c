@@ -7,6 +7,9 @@
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
+/* Old enough to be asked for again, when somebody wants to know. */
+#define INFO_AGE (60 * USEC_PER_SEC)
+
 static void watch_again(struct manager *m, const struct error *e);
 
 static void see(struct driver_container *slot, const struct driver_container *seen)
@@ -78,6 +81,18 @@ static void on_info(const void *out, bool continues, const struct error *e, void
         manager_set_info(m, out);
 }
 
+static void ask_info(struct manager *m)
+{
+    m->info_asked = now_monotonic_usec();
+    manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC, on_info, m);
+}
+
+void observe_runtime(struct manager *m)
+{
+    if (m->subscribed && now_monotonic_usec() - m->info_asked > INFO_AGE)
+        ask_info(m);
+}
+
 static void on_lost(struct manager *m, const char *reason)
 {
     varlink_request_cancel(m->list);
@@ -126,8 +141,7 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
     m->watch_failures = 0;
     switch ((enum driver_event)event->event) {
     case DRIVER_EVENT_SUBSCRIBED:
-        manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC, on_info,
-                     m);
+        ask_info(m);
         start_listing(m);
         break;
     case DRIVER_EVENT_LOST:

@@ -159,6 +159,10 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     if (r >= 0)
         r = zone_tls_load(context->config, false, &m->tls_client, e);
     if (r >= 0)
+        r = zone_tls_load(context->config, true, &m->tls_server, e);
+    if (r >= 0)
+        r = zone_tls_load(context->config, false, &m->tls_client, e);
+    if (r >= 0)
         r = start_zone(m, e);
     if (r >= 0)
         r = start_zone_server(m, e);

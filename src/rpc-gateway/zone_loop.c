@@ -10,6 +10,7 @@
 #include "lib/zone/client.h"
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
+#include "rpc-gateway/runtime.h"
 #include "rpc-gateway/zone_answer.h"
 
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
@@ -23,6 +24,7 @@ struct zone_loop {
     struct zone_client *client;
     struct zone_request *request;
     struct deliver *deliver;
+    struct runtime runtime;
     sd_event_source *timer, *renew;
     uint64_t asked_usec, map_revision;
     bool map_seen;
@@ -149,8 +151,8 @@ static void on_answer(uint8_t *data, size_t size, const struct error *e, void *u
     }
     reports_taken(z);
     z->failures = 0;
-    z->last_success = now_realtime_msec();
     z->round_trip_usec = (int64_t)(now_monotonic_usec() - z->asked_usec);
+    z->last_success = now_realtime_msec();
     zone_set_state(z, GATEWAY_ZONE_JOINED, NULL);
     take(z, data, size);
     plan_round(z, z->parts.interval_usec);
@@ -168,6 +170,7 @@ static void ask(struct zone_loop *z)
     _cleanup_free_ char *peer = xasprintf("%s:%lld", z->lan_addr, (long long)z->parts.peer_port);
     host_status_read(z->parts.host, &figures);
     host_message_fill(&figures, zone->host_id, z->lan_addr, &status);
+    runtime_fill(&z->runtime, &status);
     host.id = zone->host_id;
     host.peer_addr = peer;
     request.host = &host;
@@ -268,10 +271,10 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
                                      .zone_name = xstrdup_null(m->zone.zone_name),
                                      .leader = xstrdup_null(m->zone.leader),
                                      .last_success = z->last_success,
+                                     .round_trip_usec = z->round_trip_usec,
                                      .next_try = z->next_try,
                                      .failures = z->failures,
                                      .assigned = z->assigned,
-                                     .round_trip_usec = z->round_trip_usec,
                                      .waiting = (int64_t)deliver_waiting(z->deliver),
                                      .vpc_bridge_ip = xstrdup_null(m->zone.vpc_bridge_ip),
                                      .vpc_instance_cidr = xstrdup_null(m->zone.vpc_instance_cidr),
@@ -296,7 +299,8 @@ int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, str
                   struct error *e)
 {
     struct zone_loop *z = xcalloc(1, sizeof *z);
-    *z = (struct zone_loop){.parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
+    *z = (struct zone_loop){
+        .parts = *parts, .lan_addr = xstrdup_null(lan_addr), .runtime = {.caller = parts->caller}};
     sd_event *event = parts->caller->event;
     int r = deliver_new(parts->caller, &z->deliver, e);
     if (r < 0) {
@@ -322,6 +326,7 @@ void zone_loop_free(struct zone_loop *z)
         return;
     zone_client_free(z->client); /* and the request */
     deliver_free(z->deliver);
+    runtime_done(&z->runtime);
     sd_event_source_disable_unref(z->timer);
     sd_event_source_disable_unref(z->renew);
     free(z->lan_addr);

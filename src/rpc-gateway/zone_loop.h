@@ -18,7 +18,7 @@ struct zone_loop_parts { /* borrowed as long as the loop lives */
     struct stage_reports *reports;
     struct grpc_tls_settings *tls; /* NULL: plaintext */
     int64_t peer_port, http_port;
-    uint64_t interval_usec;
+    uint64_t interval_usec; /* from the end of a round to the next one */
 };
 
 int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, struct zone_loop **ret,

@@ -18,6 +18,7 @@ import packages  # noqa: E402
 import quota  # noqa: E402
 import scale  # noqa: E402
 import supervision  # noqa: E402
+import zone  # noqa: E402
 
 PARTS = {
     "supervision": (supervision.measure, "restarts, start on demand, memory and wake-ups, against s6 and runit"),
@@ -25,6 +26,7 @@ PARTS = {
     "deploys": (deploys.measure, "apply to running, against docker run"),
     "quota": (quota.measure, "disk quotas of 200 replicas, against xfs_quota; needs an XFS with prjquota, as scripts/vm has it"),
     "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
+    "zone": (zone.measure, "rounds with a zone's leader, and 500 MiB by chunks against curl"),
 }
 
 

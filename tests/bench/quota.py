@@ -26,15 +26,18 @@ def find_filesystem():
     return None
 
 
-def make_directories(base, prefix="i8k_bench_"):
+CONTAINERS = [f"i8k_bench{n}_0" for n in range(PROJECTS)]
+
+
+def make_directories(base):
     """200 directories as a provisioner leaves them: a few files in each."""
-    for n in range(PROJECTS):
-        directory = base / f"{prefix}{n}"
+    directories = [base / container for container in CONTAINERS]
+    for directory in directories:
         (directory / "opt").mkdir(parents=True)
         (directory / "home/action/.innerstack").mkdir(parents=True)
         for name in ("app_replica.json", "ininit", "inagent"):
             (directory / "home/action/.innerstack" / name).write_text("x")
-    return [base / f"{prefix}{n}" for n in range(PROJECTS)]
+    return directories
 
 
 def remove_directories(directories):
@@ -42,11 +45,11 @@ def remove_directories(directories):
         shutil.rmtree(directory)
 
 
-def ensure_at_once(tree, containers):
+def ensure_at_once(tree):
     """As the reconciler asks: one connection a call, all of them under way."""
-    clients = [varlink.Varlink(tree.socket("quota-keeper"), 120) for _ in containers]
+    clients = [varlink.Varlink(tree.socket("quota-keeper"), 120) for _ in CONTAINERS]
     begun = time.perf_counter()
-    for client, container in zip(clients, containers):
+    for client, container in zip(clients, CONTAINERS):
         client.send({"method": "io.hostlet.Quota.Ensure", "parameters": {"container": container, "soft": LIMIT, "hard": LIMIT}})
     for client in clients:
         assert client.receive()["parameters"]["hard"] == LIMIT
@@ -56,9 +59,9 @@ def ensure_at_once(tree, containers):
     return seconds * 1000
 
 
-def ensure_in_a_row(tree, containers):
+def ensure_in_a_row(tree):
     begun = time.perf_counter()
-    for container in containers:
+    for container in CONTAINERS:
         with varlink.Varlink(tree.socket("quota-keeper"), 120) as client:
             client.call("io.hostlet.Quota.Ensure", container=container, soft=LIMIT, hard=LIMIT)
     return (time.perf_counter() - begun) * 1000
@@ -72,8 +75,8 @@ def list_all(tree):
     return (time.perf_counter() - begun) * 1000
 
 
-def remove_all(tree, containers):
-    for container in containers:
+def remove_all(tree):
+    for container in CONTAINERS:
         with varlink.Varlink(tree.socket("quota-keeper"), 120) as client:
             client.call("io.hostlet.Quota.Remove", container=container)
 
@@ -134,7 +137,6 @@ def measure(place, results, runs):
     tree = Tree(base / "tree", {"driver": {"runtime": "null"}}).start()
     try:
         apps = base / "tree/apps"
-        containers = [f"i8k_bench_{n}" for n in range(PROJECTS)]
         once = make_directories(base / "original")
         peer = results.add(f"xfs_quota, two shells a project: {PROJECTS} projects", [original(point, once)], "ms")
         remove_directories(once)
@@ -146,9 +148,9 @@ def measure(place, results, runs):
             remove_directories(directories)
             for kind, ensure in (("row", ensure_in_a_row), ("once", ensure_at_once)):
                 directories = make_directories(apps)
-                times[kind].append(ensure(tree, containers))
+                times[kind].append(ensure(tree))
                 lists.append(list_all(tree))
-                remove_all(tree, containers)
+                remove_all(tree)
                 remove_directories(directories)
         rows["batch"] = results.add(f"xfs_quota, all in one process: {PROJECTS} projects", times["batch"], "ms", peer)
         once = results.add(f"Ensure, {PROJECTS} calls at once", times["once"], "ms", rows["batch"], "1.0x")

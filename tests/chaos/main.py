@@ -11,9 +11,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
 
 from lib import ground, images  # noqa: E402
-from lib.chaos import Chaos  # noqa: E402
+from lib.chaos import Chaos, Wish, ZoneChaosLeader, ZoneWish, zone_order  # noqa: E402
 from lib.dockerd import Dockerd  # noqa: E402
 from lib.tree import Tree  # noqa: E402
+from lib.zone_proto import KEY, Messages  # noqa: E402
 
 FAST = {"probation": "100ms", "retry_min": "50ms", "retry_max": "1s"}
 
@@ -24,13 +25,14 @@ def main():
     parser.add_argument("--instances", type=int, default=6, help="how many (6)")
     parser.add_argument("--seed", type=int, help="of the dice (random, and told)")
     parser.add_argument("--runtime", choices=["null", "docker"], default="null", help="null, or a private dockerd (null)")
+    parser.add_argument("--zone", action="store_true", help="orders come from a zone's leader, which is up and down")
     parser.add_argument("--quiet", action="store_true", help="only the result")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         parser.error("it starts hostletd and dockerd: run it as root")
     seed = random.randrange(10 ** 6) if arguments.seed is None else arguments.seed
     place = ground.make_place("chaos")
-    daemon = None
+    daemon = leader = None
     try:
         settings, image = {"driver": {"runtime": "null"}, "reconciler": FAST}, "null/image:1"
         if arguments.runtime == "docker":
@@ -40,14 +42,23 @@ def main():
             images.load_busybox(daemon.engine)
             settings["driver"] = {"runtime": "docker", "docker_socket": str(daemon.socket)}
             image = images.BUSYBOX
+        if arguments.zone:
+            messages = Messages(place / "messages")
+            leader = ZoneChaosLeader(messages)
+            settings["zone"] = {"enable": True, "listen": "127.0.0.1", "lan_addr": "127.0.0.1", "peer_port": ground.free_port(),
+                                "http_port": ground.free_port()}
         tree = Tree(place / "tree", settings).start()
+        if leader:
+            tree.call("rpc-gateway", "ZoneInit", host_id=KEY[0], access_key="ak_{}_{}".format(*KEY), hosts=[leader.address])
         begun = time.monotonic()
 
         def say(text):
             if not arguments.quiet:
                 print(f"{time.monotonic() - begun:7.2f}  {text}", flush=True)
         try:
-            chaos = Chaos(tree, image, arguments.instances, seed, daemon, say)
+            names = [f"chaos{n}" for n in range(arguments.instances)]
+            wishes = [ZoneWish(tree, name, image, leader, zone_order(messages)) if leader else Wish(tree, name, image) for name in names]
+            chaos = Chaos(tree, wishes, seed, daemon, say, leader)
             print(f"seed {seed}", flush=True)
             chaos.run(arguments.seconds)
             took = chaos.check()
@@ -61,6 +72,8 @@ def main():
         finally:
             tree.stop()
     finally:
+        if leader:
+            leader.stop()
         if daemon:
             daemon.stop()
         ground.remove(place)

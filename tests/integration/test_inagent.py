@@ -350,7 +350,7 @@ def test_it_sleeps_without_a_timeout_when_idle(make):
 
     def in_ppoll():
         words = open(path).read().split()
-        return len(words) > 4 and words[2] == "0x2" and words[3] == "0x0"
+        return len(words) > 4 and words[2] == "0x3" and words[3] == "0x0"
 
     wait_until("ppoll without a timeout", in_ppoll)
 

@@ -99,7 +99,7 @@ def test_a_new_specification_is_noticed_through_the_bind_mount(replica, shell_im
 def test_read_only_root(replica, busybox_image):
     replica.run(busybox_image, [task("app", "id -u")], host={"ReadonlyRootfs": True})
     replica.wait_log("task 'app' succeeded")
-    replica.wait_log("\n2048\n")
+    ground.wait_until(lambda: "2048" in replica.log().splitlines(), 20, "the task's output")
     assert "user 'action' is not added" in replica.log()
 
 
@@ -114,5 +114,5 @@ def test_without_capabilities_it_says_what_it_cannot_do(replica, busybox_image):
 def test_not_as_root_it_runs_everything_as_who_it_is(replica, busybox_image):
     replica.run(busybox_image, [task("app", "id -u", working_dir="/tmp")], User=f"1234:{ACTION}")
     replica.wait_log("task 'app' succeeded")
-    replica.wait_log("\n1234\n")
+    ground.wait_until(lambda: "1234" in replica.log().splitlines(), 20, "the task's output")
     assert "every task runs as user 1234" in replica.log()

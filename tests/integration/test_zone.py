@@ -111,6 +111,8 @@ def test_status_updates_say_who_we_are_and_how_we_are(member, leader):
     assert first.status.mem_used < first.status.mem_total and first.status.cpu_model
     assert abs(first.status.updated - time.time()) < 60 and first.status.uptime <= first.status.updated
     assert not first.replica_stages
+    told = leader.wait_called("HostStatusUpdate", 3)[-1].status.containers["null"]
+    assert told.driver == "null" and told.version
     found = member.wait_state("joined")
     assert found["leader"] == leader.address and not found.get("failures") and found["host_id"] == HOST
 

@@ -703,7 +703,10 @@ static void test_a_lost_ledger_is_made_anew(void **state)
         assert_int_equal(unlink(t->ledger), 0);
         if (states[i])
             assert_int_equal(replace_file(t->ledger, states[i], strlen(states[i]), 0644, NULL), 0);
+        _cleanup_free_ char *unfinished = xasprintf("%s/.ledger.json.0011.tmp", t->path);
+        assert_int_equal(replace_file(unfinished, "{", 1, 0600, NULL), 0);
         start_again(t, &notes);
+        assert_int_equal(access(unfinished, F_OK), -1);
         assert_int_equal(has_note(&notes, "made anew"), states[i] != NULL);
         assert_true(has_note(&notes, "took i8k_web_1 into the ledger"));
         notes_clear(&notes);

@@ -31,11 +31,13 @@ const struct schema_enum driver_event_enum = {"Event",
 #define REPLICA(T) S_STRING(T, instance, "Name of the instance."), S_INT(T, replica_id, "0 to 127.")
 
 #define T struct driver_info_out
-EXPORTED(driver_info_schema, NULL, T, NULL, S_STRING(T, runtime, "docker or null."),
-         S_ENUM(T, state, &driver_runtime_state_enum, NULL), S_STRING_OPT(T, reason, "Why it is down."),
-         S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, api_version, NULL),
-         S_STRING_OPT(T, storage_driver, NULL), S_STRING_OPT(T, arch, "Of containers: amd64, arm64."),
-         S_INT_OPT(T, cpus, NULL), S_INT_OPT(T, memory, "Bytes."),
+EXPORTED(driver_info_schema, "RuntimeInfo", T, "A container runtime.",
+         S_STRING(T, runtime, "docker or null."), S_ENUM(T, state, &driver_runtime_state_enum, NULL),
+         S_STRING_OPT(T, reason, "Why it is down."), S_STRING_OPT(T, version, NULL),
+         S_STRING_OPT(T, api_version, NULL), S_STRING_OPT(T, storage_driver, NULL),
+         S_STRING_OPT(T, arch, "Of containers: amd64, arm64."), S_INT_OPT(T, cpus, NULL),
+         S_INT_OPT(T, memory, "Bytes."), S_INT_OPT(T, containers, "All that the runtime has."),
+         S_INT_OPT(T, images, "All that the runtime has."),
          S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
          S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."));
 #undef T

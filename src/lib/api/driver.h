@@ -36,6 +36,7 @@ struct driver_info_out {
     char *reason;  /* why it is down */
     char *version, *api_version, *storage_driver, *arch; /* amd64, arm64 */
     int64_t cpus, memory;                                /* bytes */
+    int64_t containers, images;                          /* how many the runtime has, whosever */
     bool live_restore, layer_limit;                      /* whether writable layers can be limited */
 };
 

@@ -42,13 +42,13 @@ struct gateway_zone_out {
     size_t n_hosts;
     char *leader;                   /* that answered last */
     int64_t last_success, next_try; /* unix milliseconds; 0: none */
+    int64_t round_trip_usec;        /* of the last answer; 0: none */
     int64_t failures;               /* in a row */
     int64_t assigned;               /* instances that the last answer had */
     int64_t waiting;                /* of them on their way to the reconciler */
     char *vpc_bridge_ip, *vpc_instance_cidr, *network_domain;
-    int64_t round_trip_usec; /* of the last good answer; 0: none */
-    int64_t reports_due;     /* replicas whose stages the leader has not got yet */
-    char **problems;         /* what of the last answer could not be taken, and why */
+    int64_t reports_due; /* replicas whose stages the leader has not got yet */
+    char **problems;     /* what of the last answer could not be taken, and why */
     size_t n_problems;
     char *clock; /* what is known of clocks that disagree; NULL: nothing */
 };

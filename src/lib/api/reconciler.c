@@ -155,7 +155,9 @@ STRUCT(info_out, NULL, T, NULL, S_STRING(T, host_id, "The zone's for this machin
        S_STRUCT_OPT(T, zone, struct reconciler_zone_facts, &reconciler_zone_facts_schema,
                     "Absent: it belongs to none."),
        S_INT(T, instances, "How many there are."),
-       S_STRING_OPT(T, runtime_failure, "Why the container runtime is not reachable."));
+       S_STRING_OPT(T, runtime_failure, "Why the container runtime is not reachable."),
+       S_STRUCT_OPT(T, runtime, struct driver_info_out, &driver_info_schema,
+                    "The container runtime, as it was a minute or two ago; absent: not known yet."));
 #undef T
 
 static const struct varlink_method methods[] = {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/api/app.h"
+#include "lib/api/driver.h"
 #include "lib/varlink/interface.h"
 
 extern const struct varlink_interface reconciler_interface;
@@ -149,4 +150,5 @@ struct reconciler_info_out {
     struct reconciler_zone_facts *zone;
     int64_t instances;
     char *runtime_failure;
+    struct driver_info_out *runtime; /* not older than a minute or two; NULL: not known yet */
 };

@@ -100,8 +100,6 @@ const struct config_key config_keys[] = {
      "HTTP: for applications' reports and metrics."},
     {"zone", "metrics_allow", CONFIG_LIST, "127.0.0.0/8 ::1", 0, 0, NULL,
      "Addresses and networks that may read the metrics."},
-    {"zone", "interval", CONFIG_DURATION, "3s", 100 * 1000, MIN, NULL,
-     "From the end of one round with the zone to the next one; a zone expects 3 s."},
     {"zone", "tls_certificate", CONFIG_PATH, "", 0, 0, NULL,
      "This machine's certificate (PEM) for gRPC in both directions; with it come tls_key and tls_ca. "
      "Default: no "
@@ -110,6 +108,8 @@ const struct config_key config_keys[] = {
      "The key of tls_certificate, readable by hostlet-rpc and hostlet-fetcher."},
     {"zone", "tls_ca", CONFIG_PATH, "", 0, 0, NULL,
      "Certificates that the zone's other hosts are verified against."},
+    {"zone", "interval", CONFIG_DURATION, "3s", 100 * 1000, MIN, NULL,
+     "From the end of one round with the zone to the next one; a zone expects 3 s."},
     {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
      "This machine's address in the zone. Default: the private address of a real network device."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},

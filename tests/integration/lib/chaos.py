@@ -2,15 +2,21 @@
 test; the seed says which faults and orders, the machine's own timing does the rest."""
 
 import contextlib
+import json
 import os
 import random
 import signal
 import time
 from pathlib import Path
 
+from google.protobuf import json_format
+
 from . import ground
 from .apps import App, driver_containers, manifest
+from .leader import Leader
 from .varlink import Closed, VarlinkError
+from .zone import instance
+from .zone_proto import KEY
 
 CONVERGED = 90  # seconds for everything to be as desired, once the faults have ended
 
@@ -65,19 +71,88 @@ class Wish:
         return True
 
 
+class ZoneChaosLeader(Leader):
+    """A leader that keeps what it orders, and what it was told, over its own deaths."""
+
+    up = True
+
+    def start(self):
+        super().start()
+        self.up = True
+        return self
+
+    def stop(self, grace=0):
+        if self.up:
+            super().stop(grace)
+        self.up = False
+
+    def order(self, message):
+        with self.lock:
+            self.instances = [i for i in self.instances if i.meta.name != message.meta.name] + [message]
+
+    def stages(self, name):
+        """{stage: state} that it was told last of replica 0."""
+        told = {}
+        for request in self.called("HostStatusUpdate"):
+            for report in request.replica_stages:
+                if (report.instance_name, report.replica_id) == (name, 0):
+                    told = {stage.name: stage.state for stage in report.stages}
+        return told
+
+
+def zone_order(messages):
+    """Makes the orders of ZoneWish."""
+    def make(name, revision, action, image):
+        text = json.dumps(instance(name, revision, action, image)).replace("0123456789abcdef", KEY[0])
+        return json_format.Parse(text, messages.app.AppInstance(), ignore_unknown_fields=True)
+    return make
+
+
+class ZoneWish(Wish):
+    """What a zone's leader wants of one instance: orders are changes of what it answers, and are heard of by stages."""
+
+    def __init__(self, tree, name, image, leader, make):
+        super().__init__(tree, name, image)
+        self.leader = leader
+        self.make = make  # (name, revision, action, image, note) → AppInstance message
+        self.revision = 0
+
+    def change(self, choose):
+        what = choose.choice(["update", "update", "stop", "start", "destroy"] if self.action else ["deploy"])
+        self.action = what if what in ("stop", "destroy") else "start"
+        self.revision += 1
+        self.leader.order(self.make(self.app.name, self.revision, self.action, self.image))
+        return what
+
+    def is_true(self):
+        if not self.action:
+            return True
+        seen = self.app.get()
+        assert seen and seen["revision"] == self.revision and seen["settled"] and not seen["failed"], seen
+        state = {"start": "running", "stop": ("stopped", "none"), "destroy": "destroyed"}[self.action]
+        assert seen["replicas"][0]["state"] in state, seen["replicas"]
+        told = self.leader.stages(self.app.name)
+        mine = {s["name"]: s["state"] for s in seen["replicas"][0].get("stages", [])}
+        assert told == mine, f"the leader knows {told}, and not {mine}"
+        return True
+
+
 class Chaos:
     """'faults' are functions without arguments, each a name in the report."""
 
-    def __init__(self, tree, image, instances, seed, daemon=None, say=lambda text: None):
+    def __init__(self, tree, wishes, seed, daemon=None, say=lambda text: None, leader=None):
         self.tree = tree
         self.daemon = daemon
+        self.leader = leader
         self.choose = random.Random(seed)
-        self.wishes = [Wish(tree, f"chaos{n}", image) for n in range(instances)]
+        self.wishes = wishes
         self.say = say
         self.done = {}
         self.faults = [self.kill_service] * 6 + [self.kill_hostletd]
         if daemon:
             self.faults += [self.kill_container, self.remove_container, self.restart_daemon]
+        if leader:
+            self.faults += [self.toggle_leader] * 2
 
     def kill_service(self):
         children = sorted(self.tree.children().items())
@@ -110,6 +185,13 @@ class Chaos:
             with contextlib.suppress(Exception):
                 self.daemon.engine.remove(name)
         return "remove container"
+
+    def toggle_leader(self):
+        if self.leader.up:
+            self.leader.stop()
+        else:
+            self.leader.start()
+        return "leader up or down"
 
     def restart_daemon(self):
         self.daemon.restart()
@@ -145,6 +227,8 @@ class Chaos:
     def check(self):
         """Everything becomes as it was asked for, and nothing is doubled or left over. Returns the seconds it took."""
         begun = time.monotonic()
+        if self.leader and not self.leader.up:
+            self.leader.start()
         for wish in self.wishes:
             left = max(CONVERGED - (time.monotonic() - begun), 1)
             ground.wait_until(wish.is_true, left, f"{wish.app.name} is as desired ({wish.action})")
@@ -156,4 +240,15 @@ class Chaos:
         assert wanted <= names <= allowed, f"containers {sorted(names)}, wanted {sorted(wanted)}"
         left = [str(path) for path in Path(self.tree.prefix / "var").rglob(".*") if path.name not in (".partial",)]
         assert not left, f"left over: {left}"
+        self.check_quiet()
         return took
+
+    def check_quiet(self):
+        """A tree that is started anew finds everything as it is wanted: not one container becomes another one."""
+        def ids():
+            return {name: c.get("Id") or c["id"] for name, c in self.containers().items()}
+        before = ids()
+        self.tree.restart()
+        for wish in self.wishes:
+            ground.wait_until(wish.is_true, CONVERGED, f"{wish.app.name} is as desired after a restart")
+        assert ids() == before, "containers were made anew for no reason"

@@ -22,7 +22,7 @@ class Dockerd:
         self.pid_file = self.place / "docker.pid"
         self.engine = Engine(self.socket)
         self.process = None
-        self.bridge = None
+        self.bridge = self.address = None
         self.driver = None
 
     def _make_bridge(self):
@@ -38,6 +38,7 @@ class Dockerd:
             subprocess.run(["ip", "address", "add", f"{network}.1/24", "dev", name], check=True)
             subprocess.run(["ip", "link", "set", name, "up"], check=True)
             self.bridge = name
+            self.address = f"{network}.1"  # the machine's, as its containers reach it
             (self.place / "bridge").write_text(name)
             return
         raise AssertionError("no free network for a bridge")
