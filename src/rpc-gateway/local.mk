@@ -35,8 +35,11 @@ rpc_gateway_SOURCES = src/rpc-gateway/main.c
 rpc_gateway_LDADD = libgateway.a $(BASE_LIBS) $(GRPC_LIBS) $(MICROHTTPD_LIBS)
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host
-TESTS += tests/unit/test_gateway tests/unit/test_gateway_host
+check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone
+TESTS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone
+tests_unit_test_zone_SOURCES = tests/unit/test_zone.c
+tests_unit_test_zone_CPPFLAGS = $(AM_CPPFLAGS) -DVECTORS='"$(abs_top_srcdir)/tests/vectors/grpc"'
+tests_unit_test_zone_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_gateway_SOURCES = tests/unit/test_gateway.c
 tests_unit_test_gateway_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_gateway_host_SOURCES = tests/unit/test_gateway_host.c
