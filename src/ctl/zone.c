@@ -110,6 +110,7 @@ static void print_status(const struct gateway_zone_out *z)
     if (z->last_success) {
         _cleanup_free_ char *when = format_time(z->last_success);
         print_row("last answer", when);
+        printf("%-14s %.1f ms\n", "took", (double)z->round_trip_usec / 1000);
     }
     if (z->failures) {
         _cleanup_free_ char *wait = format_duration(z->next_try - now_realtime_msec());
@@ -117,6 +118,10 @@ static void print_status(const struct gateway_zone_out *z)
     }
     if (z->state != GATEWAY_ZONE_NONE)
         printf("%-14s %" PRId64 ", %" PRId64 " of them on their way\n", "instances", z->assigned, z->waiting);
+    if (z->reports_due)
+        printf("%-14s of %" PRId64 " replicas are not told yet\n", "stages", z->reports_due);
+    for (size_t i = 0; i < z->n_problems; i++)
+        print_row(i == 0 ? "problems" : "", z->problems[i]);
     print_row("bridge", z->vpc_bridge_ip);
     print_row("network", z->vpc_instance_cidr);
     print_row("domain", z->network_domain);

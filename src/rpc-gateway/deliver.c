@@ -1,287 +1,464 @@
-/* From the zone's answers to the reconciler; see deliver.h. */
+/* From the leader to the reconciler; see deliver.h. deliver_known.c keeps what the reconciler has. */
 #include "rpc-gateway/deliver.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/grpc/message.h"
+#include "lib/inapi/app.pb-c.h"
 #include "lib/inapi/convert.h"
+#include "rpc-gateway/deliver_known.h"
 
-#define CALL_TIMEOUT (60 * USEC_PER_SEC)
-#define PAUSE_MIN    (50 * USEC_PER_MSEC)
-#define PAUSE_MAX    (15 * USEC_PER_SEC)
+#define PUT_TIMEOUT_USEC    (30 * USEC_PER_SEC)
+#define PAUSE_MIN           (50 * USEC_PER_MSEC)
+#define PAUSE_MAX           (5 * USEC_PER_SEC)
+#define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
+#define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
+#define PROBLEMS_MAX        32
+#define FIELD_APP_INSTANCES 2
+#define LARGE_ANSWER        ((size_t)1 << 20)
 
-struct entry {
-    char *name;
-    uint64_t hash;                /* of what was seen last */
-    bool present;                 /* in the last answer */
-    struct app_instance *waiting; /* NULL: the reconciler has it, or it cannot be read */
+struct problems {
+    char **items;
+    size_t n;
 };
 
-enum step { STEP_NONE, STEP_FACTS, STEP_INSTANCE, STEP_ASSIGNED };
+struct answer {
+    uint8_t *data; /* NULL: none */
+    size_t size;
+};
 
 struct deliver {
     struct caller caller;
-    struct entry *entries; /* sorted by name */
-    size_t n;
-    struct reconciler_zone_facts *facts; /* NULL: none */
-    bool facts_due, assigned_due, answered;
-    struct call *call;
-    enum step step;
-    char *at; /* the name of the instance that is being told */
-    uint64_t at_hash;
-    sd_event_source *timer;
+    sd_event_source *timer; /* begins a run: soon, or after a failure */
     uint64_t pause;
+    bool running;
+    struct call *call;
+
+    struct reconciler_zone_facts *facts, *facts_told;
+    char *facts_problem; /* of those that were told */
+    struct known_list known;
+    bool list_whole;    /* what is known is all that an answer had */
+    bool assigned_told; /* the reconciler has the list as it is */
+
+    struct answer waiting; /* takes the place of the one that is being delivered */
+    struct answer now;     /* kept until all of it was delivered */
+    size_t at, n_instances, n_seen;
+    unsigned count;      /* of answers, and of tries */
+    bool not_understood; /* something in the answer: its list of names is not complete */
+    struct problems problems, shown;
+
+    /* The instance that is being put. */
+    struct deliver_hash put_raw, put_clean;
+    char *put_name;
+    /* The one that the last try ended at comes last, so that the others have their turn. */
+    char *failed_name;
+    struct answer postponed; /* a part of 'now' */
+    bool postponed_done;
 };
 
-static void go_on(struct deliver *d);
+/* Problems */
 
-/* --- what is known --- */
-
-/* FNV-1a of a message's bytes, without making them. */
-struct hashing {
-    ProtobufCBuffer buffer;
-    uint64_t hash;
-};
-
-static void hash_bytes(ProtobufCBuffer *buffer, size_t size, const uint8_t *data)
+static void problems_done(struct problems *p)
 {
-    struct hashing *h = (struct hashing *)buffer;
-    for (size_t i = 0; i < size; i++)
-        h->hash = (h->hash ^ data[i]) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < p->n; i++)
+        free(p->items[i]);
+    free(p->items);
+    *p = (struct problems){.n = 0};
 }
 
-static uint64_t hash_of(const ProtobufCMessage *message)
+static bool problems_have(const struct problems *p, const char *text)
 {
-    struct hashing h = {{hash_bytes}, UINT64_C(0xcbf29ce484222325)};
-    protobuf_c_message_pack_to_buffer(message, &h.buffer);
-    return h.hash;
+    for (size_t i = 0; i < p->n; i++)
+        if (streq(p->items[i], text))
+            return true;
+    return false;
 }
 
-/* Where the name is, or would be. */
-static size_t place_of(const struct deliver *d, const char *name, bool *found)
+/* Each is logged when it comes, and shown for as long as it is so. */
+static void problem(struct deliver *d, const char *fmt, ...) _printf_(2, 3);
+static void problem(struct deliver *d, const char *fmt, ...)
 {
-    size_t low = 0, high = d->n;
-    *found = false;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(d->entries[middle].name, name);
-        if (order == 0) {
-            *found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (!problems_have(&d->shown, text) && !problems_have(&d->problems, text))
+        log_warning("zone: %s", text);
+    if (d->problems.n < PROBLEMS_MAX)
+        schema_append_string(&d->problems.items, &d->problems.n, text);
 }
 
-static struct entry *find_or_add(struct deliver *d, const char *name)
+static void see(struct deliver *d, struct known *k)
 {
-    bool found;
-    size_t i = place_of(d, name, &found);
-    if (!found) {
-        d->entries = xrealloc(d->entries, d->n + 1, sizeof *d->entries);
-        memmove(&d->entries[i + 1], &d->entries[i], (d->n - i) * sizeof *d->entries);
-        d->entries[i] = (struct entry){.name = xstrdup(name)};
-        d->n++;
-    }
-    return &d->entries[i];
+    k->answer = d->count;
+    if (k->problem)
+        problem(d, "instance %s: %s", k->name, k->problem);
 }
 
-static void entry_done(struct entry *entry)
+/* Runs */
+
+static void advance(struct deliver *d);
+
+static bool facts_due(const struct deliver *d)
 {
-    schema_free(&app_instance_schema, entry->waiting);
-    free(entry->name);
+    return d->facts &&
+           (!d->facts_told || !schema_equal(&reconciler_zone_facts_schema, d->facts, d->facts_told));
 }
 
-/* What the last answer had no more. */
-static void drop_absent(struct deliver *d)
+static bool assigned_due(const struct deliver *d)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < d->n; i++) {
-        if (d->entries[i].present) {
-            d->entries[kept++] = d->entries[i];
-        } else {
-            entry_done(&d->entries[i]);
-            d->assigned_due = true;
-        }
-    }
-    d->n = kept;
+    return d->list_whole && !d->assigned_told;
 }
 
-/* --- calls --- */
+static void run_after(struct deliver *d, uint64_t pause)
+{
+    (void)sd_event_source_set_time_relative(d->timer, pause);
+    (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+}
+
+/* Something came: a run goes on with it, or begins, unless a pause after a failure is on. */
+static void run_soon(struct deliver *d)
+{
+    int enabled = SD_EVENT_OFF;
+    (void)sd_event_source_get_enabled(d->timer, &enabled);
+    if (!d->running && enabled == SD_EVENT_OFF)
+        run_after(d, 0);
+}
+
+static size_t count_instances(const struct answer *a)
+{
+    const uint8_t *data;
+    size_t size, at = 0, n = 0;
+    while (a->data && grpc_message_next(a->data, a->size, FIELD_APP_INSTANCES, &at, &data, &size))
+        n++;
+    return n;
+}
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;
-    go_on(userdata);
+    struct deliver *d = userdata;
+    if (d->waiting.data) {
+        free(d->now.data);
+        d->now = d->waiting;
+        d->waiting = (struct answer){NULL, 0};
+    }
+    d->running = true;
+    d->count++;
+    d->at = d->n_seen = 0;
+    d->n_instances = count_instances(&d->now);
+    d->not_understood = d->postponed_done = false;
+    d->postponed = (struct answer){NULL, 0};
+    problems_done(&d->problems);
+    known_index(&d->known);
+    if (d->facts_problem)
+        problem(d, "%s", d->facts_problem);
+    advance(d);
     return 0;
 }
 
-static void go_on_later(struct deliver *d)
+/* The reconciler was not to be had: all of it again, after a pause. */
+static void run_failed(struct deliver *d, const struct error *e)
 {
-    (void)sd_event_source_set_time_relative(d->timer, d->pause);
-    (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
+    log_debug("zone: not delivered to the reconciler: %s", e->message);
+    d->running = false;
+    run_after(d, d->pause);
     d->pause = d->pause * 2 > PAUSE_MAX ? PAUSE_MAX : d->pause * 2;
 }
 
-/* The reconciler has what was told; a change that came meanwhile is told next. */
-static void taken(struct deliver *d, const struct reconciler_zone_out *out)
+static void run_done(struct deliver *d)
 {
-    bool found;
-    if (d->step == STEP_INSTANCE) {
-        size_t i = place_of(d, d->at, &found);
-        if (found && d->entries[i].hash == d->at_hash) {
-            schema_free(&app_instance_schema, d->entries[i].waiting);
-            d->entries[i].waiting = NULL;
-        }
-        if (out && out->problem)
-            log_notice("instance %s: the zone's order is not followed: %s", d->at, out->problem);
+    bool large = d->now.size > LARGE_ANSWER, with_answer = d->now.data;
+    free(d->now.data);
+    d->now = (struct answer){NULL, 0};
+    d->running = false;
+    d->pause = PAUSE_MIN;
+    if (with_answer) {
+        problems_done(&d->shown);
+        d->shown = d->problems;
+        d->problems = (struct problems){.n = 0};
     }
-    /* It lost them, or never had them: they come with the next answer. */
-    for (size_t k = 0; d->step == STEP_ASSIGNED && out && k < out->n_unknown; k++) {
-        size_t i = place_of(d, out->unknown[k], &found);
-        if (found && !d->entries[i].waiting)
-            d->entries[i].hash = 0;
-    }
+    if (large)
+        malloc_trim(0);
+    if (d->waiting.data || facts_due(d) || assigned_due(d))
+        run_after(d, 0);
 }
 
-static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
+static void put(struct deliver *d, const struct reconciler_zone_in *in, varlink_answer_fn on_answer)
 {
+    d->call =
+        call_start(&d->caller, &call_reconciler, "PutZoneState", in, false, PUT_TIMEOUT_USEC, on_answer, d);
+}
+
+static bool is_refusal(const struct error *e)
+{
+    return e && e->class != ERROR_RETRY && e->class != ERROR_SERVICE_DOWN;
+}
+
+/* Facts */
+
+static void on_facts(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
     struct deliver *d = userdata;
-    (void)continues;
     d->call = NULL;
-    bool again = e && (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN);
-    if (again) {
-        d->facts_due |= d->step == STEP_FACTS;
-        d->assigned_due |= d->step == STEP_ASSIGNED;
-        d->step = STEP_NONE;
-        go_on_later(d);
+    if (e && !is_refusal(e)) {
+        schema_free(&reconciler_zone_facts_schema, TAKE_PTR(d->facts_told));
+        run_failed(d, e);
+        return;
+    }
+    free(d->facts_problem);
+    d->facts_problem = e ? xasprintf("the facts of this machine: %s", e->message) : NULL;
+    if (e)
+        problem(d, "%s", d->facts_problem);
+    advance(d);
+}
+
+static void put_facts(struct deliver *d)
+{
+    /* Told from here on: others that come meanwhile are due again. */
+    if (d->facts_told)
+        schema_free(&reconciler_zone_facts_schema, d->facts_told);
+    d->facts_told = xcalloc(1, sizeof *d->facts_told);
+    schema_copy(&reconciler_zone_facts_schema, d->facts, d->facts_told);
+    put(d, &(struct reconciler_zone_in){.facts = d->facts}, on_facts);
+}
+
+/* Instances */
+
+static void on_instance(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct deliver *d = userdata;
+    const struct reconciler_zone_out *told = out;
+    d->call = NULL;
+    if (e && !is_refusal(e)) {
+        free(d->failed_name);
+        d->failed_name = TAKE_PTR(d->put_name);
+        run_failed(d, e);
+        return;
+    }
+    if (streq_null(d->failed_name, d->put_name))
+        free(TAKE_PTR(d->failed_name));
+    struct known *k = known_by_name(&d->known, d->put_name) ?: known_add(&d->known, d->put_name);
+    k->raw = d->put_raw;
+    k->clean = d->put_clean;
+    k->refused = e;
+    k->managed = e || told->managed;
+    free(k->problem);
+    k->problem = xstrdup_null(e ? e->message : told->problem);
+    d->assigned_told = false;
+    see(d, k);
+    advance(d);
+}
+
+/* Unpacks one instance; what is wrong with it is a problem, and false. */
+static bool take_instance(struct deliver *d, const uint8_t *data, size_t size, struct app_instance *ret)
+{
+    struct error e = ERROR_INIT;
+    ProtobufCMessage *m = NULL;
+    int r = grpc_message_unpack(&inapi__app_instance__descriptor, data, size, INSTANCE_MEMORY_MAX, &m, &e);
+    if (r >= 0)
+        r = inapi_to_struct(&app_instance_schema, m, ret, &e);
+    grpc_message_free(m);
+    if (r >= 0 && (!ret->meta || !ret->meta->name)) {
+        schema_done(&app_instance_schema, ret);
+        r = error_refuse(&e, EBADMSG, "has no name");
+    }
+    if (r >= 0) {
+        inapi_drop_echo(ret);
+        return true;
+    }
+    problem(d, "an instance is not taken: %s", e.message);
+    d->not_understood = true;
+    return false;
+}
+
+static void refuse_here(struct deliver *d, const char *name, const struct deliver_hash *raw,
+                        const struct deliver_hash *clean)
+{
+    struct known *k = known_by_name(&d->known, name) ?: known_add(&d->known, name);
+    k->raw = *raw;
+    k->clean = *clean;
+    k->refused = k->managed = true;
+    free(k->problem);
+    k->problem = xasprintf("has more than %zu MiB: not taken", INSTANCE_TEXT_MAX >> 20);
+    d->assigned_told = false;
+    see(d, k);
+}
+
+/* Whether a call was begun for an instance that is another than it was. */
+static bool put_changed(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw,
+                        const struct app_instance *app)
+{
+    const char *name = app->meta->name;
+    size_t size;
+    _cleanup_free_ char *text = schema_pack_text(&app_instance_schema, app, &size);
+    struct deliver_hash clean = deliver_hash_of(text, size);
+    struct known *k = known_by_name(&d->known, name);
+    if (k && k->answer == d->count) {
+        problem(d, "instance %.64s: is in the answer twice: the first one counts", name);
+    } else if (k && deliver_hash_same(&k->clean, &clean)) {
+        k->raw = *raw;
+        see(d, k);
+    } else if (size > INSTANCE_TEXT_MAX) {
+        refuse_here(d, name, raw, &clean);
+    } else if (streq_null(d->failed_name, name) && !d->postponed.data) {
+        d->postponed = raw_bytes;
+    } else {
+        d->put_raw = *raw;
+        d->put_clean = clean;
+        free(d->put_name);
+        d->put_name = xstrdup(name);
+        put(d, &(struct reconciler_zone_in){.instance = (struct app_instance *)app}, on_instance);
+        return true;
+    }
+    return false;
+}
+
+static bool put_instance(struct deliver *d, struct answer raw_bytes)
+{
+    struct app_instance app = {.meta = NULL};
+    struct deliver_hash raw = deliver_hash_of(raw_bytes.data, raw_bytes.size);
+    struct known *k = known_by_raw(&d->known, &raw);
+    if (k && k->answer != d->count) {
+        see(d, k);
+        return false;
+    }
+    if (!take_instance(d, raw_bytes.data, raw_bytes.size, &app))
+        return false;
+    bool begun = put_changed(d, raw_bytes, &raw, &app);
+    schema_done(&app_instance_schema, &app);
+    return begun;
+}
+
+/* Goes through the answer until a call is begun; false at its end. */
+static bool put_instances(struct deliver *d)
+{
+    const uint8_t *data;
+    size_t size;
+    while (d->now.data &&
+           grpc_message_next(d->now.data, d->now.size, FIELD_APP_INSTANCES, &d->at, &data, &size)) {
+        d->n_seen++;
+        if (put_instance(d, (struct answer){(uint8_t *)data, size}))
+            return true;
+    }
+    if (!d->postponed.data || d->postponed_done)
+        return false;
+    d->postponed_done = true;
+    return put_instance(d, d->postponed);
+}
+
+/* The list of names */
+
+static void on_assigned(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct deliver *d = userdata;
+    const struct reconciler_zone_out *told = out;
+    d->call = NULL;
+    if (e && !is_refusal(e)) {
+        d->assigned_told = false;
+        run_failed(d, e);
         return;
     }
     if (e)
-        log_warning("%s%sthe reconciler does not take what the zone says: %s",
-                    d->step == STEP_INSTANCE ? d->at : "", d->step == STEP_INSTANCE ? ": " : "", e->message);
-    taken(d, out);
-    d->step = STEP_NONE;
-    d->pause = PAUSE_MIN;
-    go_on(d);
+        problem(d, "the list of instances: %s", e->message);
+    for (size_t i = 0; told && i < told->n_unknown; i++) {
+        struct known *k = known_by_name(&d->known, told->unknown[i]);
+        if (k && !k->refused) { /* it has lost it: the next answer brings it again */
+            memset(&k->raw, 0, sizeof k->raw);
+            memset(&k->clean, 0, sizeof k->clean);
+        }
+    }
+    run_done(d);
 }
 
-static void tell(struct deliver *d, enum step step, const struct reconciler_zone_in *in)
+static void put_assigned(struct deliver *d)
 {
-    d->step = step;
-    d->call = call_start(&d->caller, &call_reconciler, "PutZoneState", in, false, CALL_TIMEOUT, on_answer, d);
+    struct reconciler_assignment assigned = {.n_names = 0};
+    assigned.names = xcalloc(d->known.n + 1, sizeof *assigned.names);
+    for (size_t i = 0; i < d->known.n; i++)
+        if (d->known.items[i].managed)
+            assigned.names[assigned.n_names++] = d->known.items[i].name;
+    d->assigned_told = true;
+    put(d, &(struct reconciler_zone_in){.assigned = &assigned}, on_assigned);
+    free(assigned.names);
 }
 
-static void tell_assigned(struct deliver *d)
+/* Goes on until a call is under way, or the end. Absence is no order, but it is told: of an answer that was understood as a whole. */
+static void advance(struct deliver *d)
 {
-    _cleanup_free_ char **names = xcalloc(d->n + 1, sizeof *names);
-    for (size_t i = 0; i < d->n; i++)
-        names[i] = d->entries[i].name;
-    struct reconciler_assignment assigned = {names, d->n};
-    d->assigned_due = false;
-    tell(d, STEP_ASSIGNED, &(struct reconciler_zone_in){.assigned = &assigned});
-}
-
-/* One call at a time: the facts, then the instances, then which there are. */
-static void go_on(struct deliver *d)
-{
-    if (d->call)
-        return;
-    if (d->facts_due) {
-        d->facts_due = false;
-        tell(d, STEP_FACTS, &(struct reconciler_zone_in){.facts = d->facts});
+    if (facts_due(d)) {
+        put_facts(d);
         return;
     }
-    for (size_t i = 0; d->facts && i < d->n; i++)
-        if (d->entries[i].waiting) {
-            free(d->at);
-            d->at = xstrdup(d->entries[i].name);
-            d->at_hash = d->entries[i].hash;
-            tell(d, STEP_INSTANCE, &(struct reconciler_zone_in){.instance = d->entries[i].waiting});
-            return;
-        }
-    if (d->assigned_due)
-        tell_assigned(d);
+    if (put_instances(d))
+        return;
+    if (d->now.data && !d->not_understood) {
+        d->assigned_told &= !known_drop_absent(&d->known, d->count);
+        d->list_whole = true;
+    }
+    if (assigned_due(d) && !d->not_understood)
+        put_assigned(d);
+    else
+        run_done(d);
 }
 
-/* --- what comes --- */
+/* What comes */
 
 void deliver_facts(struct deliver *d, const struct reconciler_zone_facts *facts)
 {
-    if (d->facts && schema_equal(&reconciler_zone_facts_schema, d->facts, facts))
-        return;
-    schema_free(&reconciler_zone_facts_schema, d->facts);
+    if (d->facts)
+        schema_free(&reconciler_zone_facts_schema, d->facts);
     d->facts = xcalloc(1, sizeof *d->facts);
     schema_copy(&reconciler_zone_facts_schema, facts, d->facts);
-    d->facts_due = true;
-    go_on(d);
+    if (facts_due(d))
+        run_soon(d);
 }
 
-static void take_instance(struct deliver *d, Inapi__AppInstance *message)
+void deliver_answer(struct deliver *d, uint8_t *data, size_t size)
 {
-    struct error e = ERROR_INIT;
-    const char *name = message->meta ? message->meta->name : "";
-    if (!*name || strlen(name) > 63) {
-        log_debug("the zone's answer has an instance without a name");
-        return;
-    }
-    /* Our own reports, which come back, are no change. */
-    Inapi__AppDeployStage *stages = message->deploy ? message->deploy->stages : NULL;
-    Inapi__AppStatus *status = message->status;
-    if (message->deploy)
-        message->deploy->stages = NULL;
-    message->status = NULL;
-    uint64_t hash = hash_of(&message->base);
-    struct entry *entry = find_or_add(d, name);
-    d->assigned_due |= !entry->present && entry->hash == 0;
-    entry->present = true;
-    if (entry->hash != hash) {
-        struct app_instance *instance = xcalloc(1, sizeof *instance);
-        schema_free(&app_instance_schema, entry->waiting);
-        entry->waiting = NULL;
-        entry->hash = hash;
-        if (inapi_to_struct(&app_instance_schema, &message->base, instance, &e) < 0) {
-            log_warning("instance %s: the zone's order cannot be read: %s", name, e.message);
-            free(instance);
-        } else {
-            entry->waiting = instance;
-        }
-    }
-    if (message->deploy)
-        message->deploy->stages = stages;
-    message->status = status;
-}
-
-void deliver_instances(struct deliver *d, Inapi__AppInstance **instances, size_t n)
-{
-    for (size_t i = 0; i < d->n; i++)
-        d->entries[i].present = false;
-    bool first = !d->answered;
-    d->answered = true;
-    for (size_t i = 0; i < n; i++)
-        take_instance(d, instances[i]);
-    drop_absent(d);
-    d->assigned_due |= first;
-    go_on(d);
+    free(d->waiting.data);
+    d->waiting = (struct answer){data, size};
+    run_soon(d);
 }
 
 void deliver_nothing(struct deliver *d)
 {
-    deliver_instances(d, NULL, 0);
+    d->assigned_told = false;
+    deliver_answer(d, xcalloc(1, 1), 0);
+}
+
+void deliver_forget(struct deliver *d)
+{
+    if (d->facts_told)
+        schema_free(&reconciler_zone_facts_schema, TAKE_PTR(d->facts_told));
+    d->assigned_told = false;
+    if (facts_due(d) || assigned_due(d))
+        run_soon(d);
 }
 
 size_t deliver_waiting(const struct deliver *d)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < d->n; i++)
-        n += d->entries[i].waiting != NULL;
-    return n;
+    size_t waiting = count_instances(&d->waiting);
+    return d->waiting.data ? waiting
+           : d->running    ? d->n_instances - d->n_seen
+           : d->now.data   ? d->n_instances
+                           : 0;
+}
+
+char *const *deliver_problems(const struct deliver *d, size_t *ret_n)
+{
+    *ret_n = d->shown.n;
+    return d->shown.items;
 }
 
 int deliver_new(const struct caller *caller, struct deliver **ret, struct error *e)
@@ -305,10 +482,17 @@ void deliver_free(struct deliver *d)
         return;
     call_cancel(d->call);
     sd_event_source_disable_unref(d->timer);
-    for (size_t i = 0; i < d->n; i++)
-        entry_done(&d->entries[i]);
-    schema_free(&reconciler_zone_facts_schema, d->facts);
-    free(d->entries);
-    free(d->at);
+    known_done(&d->known);
+    problems_done(&d->problems);
+    problems_done(&d->shown);
+    if (d->facts)
+        schema_free(&reconciler_zone_facts_schema, d->facts);
+    if (d->facts_told)
+        schema_free(&reconciler_zone_facts_schema, d->facts_told);
+    free(d->facts_problem);
+    free(d->failed_name);
+    free(d->put_name);
+    free(d->waiting.data);
+    free(d->now.data);
     free(d);
 }

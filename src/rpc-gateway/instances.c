@@ -11,6 +11,7 @@
 struct instances {
     struct caller caller;
     instances_fn on_change;
+    instances_complete_fn on_complete;
     void *userdata;
     struct call *watch, *list;
     sd_event_source *timer;
@@ -120,6 +121,7 @@ static void on_list(const void *out, bool continues, const struct error *e, void
             drop(x, i);
     x->complete = true;
     x->pause = PAUSE_MIN;
+    x->on_complete(x->userdata);
 }
 
 static void begin(struct instances *x)
@@ -141,12 +143,15 @@ const struct reconciler_instance *const *instances_list(const struct instances *
     return (const struct reconciler_instance *const *)x->items;
 }
 
-int instances_new(const struct caller *caller, instances_fn on_change, void *userdata, struct instances **ret,
-                  struct error *e)
+int instances_new(const struct caller *caller, instances_fn on_change, instances_complete_fn on_complete,
+                  void *userdata, struct instances **ret, struct error *e)
 {
     struct instances *x = xcalloc(1, sizeof *x);
-    *x = (struct instances){
-        .caller = *caller, .on_change = on_change, .userdata = userdata, .pause = PAUSE_MIN};
+    *x = (struct instances){.caller = *caller,
+                            .on_change = on_change,
+                            .on_complete = on_complete,
+                            .userdata = userdata,
+                            .pause = PAUSE_MIN};
     int r = sd_event_add_time_relative(caller->event, &x->timer, CLOCK_MONOTONIC, 0, 1, on_timer, x);
     if (r < 0) {
         instances_free(x);

@@ -11,9 +11,12 @@ struct instances;
 typedef void (*instances_fn)(const struct reconciler_instance *before, const struct reconciler_instance *now,
                              void *userdata);
 
+/* Each time when all were told, after a first or a lost connection. */
+typedef void (*instances_complete_fn)(void *userdata);
+
 /* Begins to watch; tries again, with growing pauses, for as long as the reconciler does not answer. 'caller' is copied. */
-int instances_new(const struct caller *caller, instances_fn on_change, void *userdata, struct instances **ret,
-                  struct error *e);
+int instances_new(const struct caller *caller, instances_fn on_change, instances_complete_fn on_complete,
+                  void *userdata, struct instances **ret, struct error *e);
 void instances_free(struct instances *instances);
 
 /* Whether the reconciler is connected and has told all. */

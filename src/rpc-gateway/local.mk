@@ -5,6 +5,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/call_stats.c src/rpc-gateway/call_stats.h \
 	src/rpc-gateway/calls.c src/rpc-gateway/calls.h \
 	src/rpc-gateway/deliver.c src/rpc-gateway/deliver.h \
+	src/rpc-gateway/deliver_known.c src/rpc-gateway/deliver_known.h \
 	src/rpc-gateway/histogram.c src/rpc-gateway/histogram.h \
 	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h src/rpc-gateway/host_address_watch.c \
 	src/rpc-gateway/host_message.c src/rpc-gateway/host_message.h \
@@ -24,6 +25,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/stage_reports.c src/rpc-gateway/stage_reports.h \
 	src/rpc-gateway/stage_stats.c src/rpc-gateway/stage_stats.h \
 	src/rpc-gateway/web.c src/rpc-gateway/web.h \
+	src/rpc-gateway/zone_answer.c src/rpc-gateway/zone_answer.h \
 	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h \
 	src/rpc-gateway/zone_server.c src/rpc-gateway/zone_server.h
 libgateway_a_CPPFLAGS = $(AM_CPPFLAGS) $(MICROHTTPD_CFLAGS)
@@ -33,8 +35,11 @@ rpc_gateway_SOURCES = src/rpc-gateway/main.c
 rpc_gateway_LDADD = libgateway.a $(BASE_LIBS) $(GRPC_LIBS) $(MICROHTTPD_LIBS)
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host
-TESTS += tests/unit/test_gateway tests/unit/test_gateway_host
+check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone
+TESTS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone
+tests_unit_test_zone_SOURCES = tests/unit/test_zone.c
+tests_unit_test_zone_CPPFLAGS = $(AM_CPPFLAGS) -DVECTORS='"$(abs_top_srcdir)/tests/vectors/grpc"'
+tests_unit_test_zone_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_gateway_SOURCES = tests/unit/test_gateway.c
 tests_unit_test_gateway_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_gateway_host_SOURCES = tests/unit/test_gateway_host.c

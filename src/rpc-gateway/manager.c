@@ -74,6 +74,13 @@ static void on_instance(const struct reconciler_instance *before, const struct r
     stage_reports_put(&m->reports, before, now);
 }
 
+static void on_instances_complete(void *userdata)
+{
+    struct manager *m = userdata;
+    if (m->zone)
+        zone_loop_reconciler_back(m->zone);
+}
+
 static void on_membership(void *userdata)
 {
     struct manager *m = userdata;
@@ -146,7 +153,11 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->stages.since = m->started * 1000;
     int r = watch_address(m, e);
     if (r >= 0)
-        r = instances_new(&m->caller, on_instance, m, &m->instances, e);
+        r = instances_new(&m->caller, on_instance, on_instances_complete, m, &m->instances, e);
+    if (r >= 0)
+        r = zone_tls_load(context->config, true, &m->tls_server, e);
+    if (r >= 0)
+        r = zone_tls_load(context->config, false, &m->tls_client, e);
     if (r >= 0)
         r = zone_tls_load(context->config, true, &m->tls_server, e);
     if (r >= 0)

@@ -129,15 +129,26 @@ static Inapi__HostReplicaStageReport *make_report(const struct stage_report *s)
     return report;
 }
 
-Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size_t *ret_n)
+size_t stage_reports_due(const struct stage_reports *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        n += r->items[i].changed != r->items[i].accepted;
+    return n;
+}
+
+Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size_t bytes_max, size_t *ret_n)
 {
     Inapi__HostReplicaStageReport **reports = xcalloc(r->n + 1, sizeof *reports);
-    size_t n = 0;
+    size_t n = 0, bytes = 0;
     for (size_t i = 0; i < r->n; i++) {
         struct stage_report *s = &r->items[i];
+        s->taken = 0; /* it is not in this report */
+        if (s->changed == s->accepted || (n > 0 && bytes >= bytes_max))
+            continue;
         s->taken = s->changed;
-        if (s->changed != s->accepted)
-            reports[n++] = make_report(s);
+        reports[n] = make_report(s);
+        bytes += inapi__host_replica_stage_report__get_packed_size(reports[n++]);
     }
     *ret_n = n;
     return reports;

@@ -20,8 +20,11 @@ void stage_reports_done(struct stage_reports *r);
 /* Everything is to be told again: another leader may know nothing of us. */
 void stage_reports_renew(struct stage_reports *r);
 
-/* The reports that are due: each is the caller's, who frees all with stage_reports_free(). They count as told when
+/* How many replicas are to be told of. */
+size_t stage_reports_due(const struct stage_reports *r);
+
+/* The reports that are due, about 'bytes_max' of them at most, the rest next time: each is the caller's, who frees all with stage_reports_free(). They count as told when
  * stage_reports_accepted() is called before the next stage_reports_take(). */
-Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size_t *ret_n);
+Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size_t bytes_max, size_t *ret_n);
 void stage_reports_accepted(struct stage_reports *r);
 void stage_reports_free(Inapi__HostReplicaStageReport **reports, size_t n);

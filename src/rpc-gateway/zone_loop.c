@@ -2,7 +2,6 @@
 #include "rpc-gateway/zone_loop.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
@@ -12,13 +11,12 @@
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
 #include "rpc-gateway/runtime.h"
+#include "rpc-gateway/zone_answer.h"
 
-#define PAUSE_MIN     (3 * USEC_PER_SEC) /* after failures */
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
 #define NEXT_HOST     (200 * USEC_PER_MSEC) /* another zone host is asked sooner, until all were */
-#define PAUSE_MAX     (30 * USEC_PER_SEC)
-#define ANSWER_MEMORY ((size_t)256 << 20)
-#define TRIM_FROM     ((size_t)1 << 20) /* an answer of so many bytes left much memory behind */
+#define PAUSE_MAX     10                    /* intervals */
+#define REPORTS_MAX   ((size_t)8 << 20)     /* bytes of reports in one update: servers take 16 MiB */
 
 struct zone_loop {
     struct zone_loop_parts parts;
@@ -32,6 +30,7 @@ struct zone_loop {
     bool map_seen;
     enum gateway_zone_state state;
     char *reason;
+    char *answered;                 /* the host that took the last update, in this life */
     int64_t last_success, next_try; /* unix milliseconds */
     int64_t failures, assigned, round_trip_usec;
 };
@@ -89,25 +88,39 @@ static void tell_facts(struct zone_loop *z)
 /* --- answers --- */
 
 /* Its counter starts at 0 with each life of ours; only a newer map counts. */
-static const char *take_map(struct zone_loop *z, const Inapi__ZoneNetworkMap *map)
+static const char *take_map(struct zone_loop *z, const struct zone_answer *answer)
 {
-    if (!map || (z->map_seen && map->revision <= z->map_revision))
+    if (!answer->has_map || (z->map_seen && answer->map_revision <= z->map_revision))
         return NULL;
     z->map_seen = true;
-    z->map_revision = map->revision;
-    return map->vpc_network_domain;
+    z->map_revision = answer->map_revision;
+    return answer->network_domain;
 }
 
-static void take(struct zone_loop *z, const Inapi__HostStatusUpdateResponse *answer)
+/* 'data' is taken. */
+static void take(struct zone_loop *z, uint8_t *data, size_t size)
 {
     struct error e = ERROR_INIT;
-    const char *domain = take_map(z, answer->zone_network_map);
-    if (membership_set_network(z->parts.membership, zone_client_host(z->client), answer->vpc_bridge_ip,
-                               answer->vpc_instance_cidr, domain, &e) < 0)
+    struct zone_answer answer;
+    zone_answer_read(data, size, &answer);
+    if (membership_set_network(z->parts.membership, zone_client_host(z->client), answer.vpc_bridge_ip,
+                               answer.vpc_instance_cidr, take_map(z, &answer), &e) < 0)
         log_warning("zone: what the leader says of our network is not kept: %s", e.message);
     tell_facts(z);
-    z->assigned = (int64_t)answer->n_app_instances;
-    deliver_instances(z->deliver, answer->app_instances, answer->n_app_instances);
+    z->assigned = (int64_t)answer.n_instances;
+    zone_answer_done(&answer);
+    deliver_answer(z->deliver, data, size);
+}
+
+/* What it took; another leader than the last one knows nothing of what that one took. */
+static void reports_taken(struct zone_loop *z)
+{
+    const char *host = zone_client_host(z->client);
+    if (z->answered && !streq(z->answered, host))
+        stage_reports_renew(z->parts.reports);
+    stage_reports_accepted(z->parts.reports);
+    free(z->answered);
+    z->answered = xstrdup(host);
 }
 
 /* Another host at once where there is one that was not asked yet; then with growing pauses, each a bit different. */
@@ -118,34 +131,30 @@ static uint64_t pause_after_failure(const struct zone_loop *z)
     uint32_t random;
     if ((uint64_t)z->failures % (n ? n : 1) == 0) {
         uint64_t rounds = (uint64_t)z->failures / (n ? n : 1);
-        pause = rounds > 4 ? PAUSE_MAX : PAUSE_MIN << (rounds - 1);
-        pause = pause > PAUSE_MAX ? PAUSE_MAX : pause;
+        pause = z->parts.interval_usec * (rounds > 4 ? PAUSE_MAX : UINT64_C(1) << (rounds - 1));
     }
     random_bytes(&random, sizeof random);
     return pause - pause / 5 + pause * 2 / 5 * random / UINT32_MAX;
 }
 
-static void on_answer(const ProtobufCMessage *message, const struct error *e, void *userdata)
+static void on_answer(uint8_t *data, size_t size, const struct error *e, void *userdata)
 {
     struct zone_loop *z = userdata;
-    size_t size = zone_request_size(z->request);
     z->request = NULL;
     call_stats_add(z->parts.caller->stats, "grpc", "zone", "HostStatusUpdate",
                    e ? error_class_to_string(e->class) : "ok", now_monotonic_usec() - z->asked_usec);
-    if (!message) {
+    if (!data) {
         z->failures++;
         zone_set_state(z, z->last_success ? GATEWAY_ZONE_LOST : GATEWAY_ZONE_TRYING, e->message);
         plan_round(z, pause_after_failure(z));
         return;
     }
-    stage_reports_accepted(z->parts.reports);
+    reports_taken(z);
     z->failures = 0;
     z->round_trip_usec = (int64_t)(now_monotonic_usec() - z->asked_usec);
     z->last_success = now_realtime_msec();
     zone_set_state(z, GATEWAY_ZONE_JOINED, NULL);
-    take(z, (const Inapi__HostStatusUpdateResponse *)message);
-    if (size >= TRIM_FROM)
-        malloc_trim(0);
+    take(z, data, size);
     plan_round(z, z->parts.interval_usec);
 }
 
@@ -166,13 +175,11 @@ static void ask(struct zone_loop *z)
     host.peer_addr = peer;
     request.host = &host;
     request.status = &status;
-    request.replica_stages = stage_reports_take(z->parts.reports, &request.n_replica_stages);
+    request.replica_stages = stage_reports_take(z->parts.reports, REPORTS_MAX, &request.n_replica_stages);
     const struct zone_ask call = {.path = "/inapi.ZoneInternalService/HostStatusUpdate",
                                   .message = &request.base,
-                                  .answer = &inapi__host_status_update_response__descriptor,
-                                  .memory_max = ANSWER_MEMORY,
                                   .timeout_usec = DEADLINE_USEC,
-                                  .on_answer = on_answer,
+                                  .on_bytes = on_answer,
                                   .userdata = z};
     z->asked_usec = now_monotonic_usec();
     z->request = zone_call(z->client, &call);
@@ -276,6 +283,16 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
         ret->peer_addr = xasprintf("%s:%lld", z->lan_addr, (long long)z->parts.peer_port);
     for (size_t i = 0; i < m->zone.n_hosts; i++)
         schema_append_string(&ret->hosts, &ret->n_hosts, m->zone.hosts[i]);
+    size_t n;
+    char *const *problems = deliver_problems(z->deliver, &n);
+    for (size_t i = 0; i < n; i++)
+        schema_append_string(&ret->problems, &ret->n_problems, problems[i]);
+    ret->reports_due = (int64_t)stage_reports_due(z->parts.reports);
+}
+
+void zone_loop_reconciler_back(struct zone_loop *z)
+{
+    deliver_forget(z->deliver);
 }
 
 int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, struct zone_loop **ret,
@@ -314,5 +331,6 @@ void zone_loop_free(struct zone_loop *z)
     sd_event_source_disable_unref(z->renew);
     free(z->lan_addr);
     free(z->reason);
+    free(z->answered);
     free(z);
 }

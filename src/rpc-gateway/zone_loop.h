@@ -1,5 +1,5 @@
-/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3 s, counted from the end of
- * the round before; a leader that is slow, dead or wrong delays and changes nothing that runs here. */
+/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3 s (or as configured), counted from
+ * the end of the round before; a leader that is slow, dead or wrong delays and changes nothing that runs here. */
 #pragma once
 
 #include "lib/api/gateway.h"
@@ -28,6 +28,9 @@ void zone_loop_free(struct zone_loop *z); /* NULL is fine */
 /* The membership is another one, or the machine's address (NULL: it has none): begins anew, at once. */
 void zone_loop_renew(struct zone_loop *z);
 void zone_loop_set_address(struct zone_loop *z, const char *lan_addr);
+
+/* The reconciler has begun a new life: what it was told is told again. */
+void zone_loop_reconciler_back(struct zone_loop *z);
 
 /* Fills 'ret', which is released with schema_done(). */
 void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret);

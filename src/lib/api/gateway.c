@@ -64,6 +64,8 @@ static const struct schema_field zone_fields[] = {
     S_STRING_OPT(T, vpc_bridge_ip, NULL),
     S_STRING_OPT(T, vpc_instance_cidr, NULL),
     S_STRING_OPT(T, network_domain, NULL),
+    S_INT_OPT(T, reports_due, "Replicas whose stages the leader has not got yet."),
+    S_STRINGS(T, problems, "What of the last answer could not be taken, and why."),
     S_STRING_OPT(T, clock, "What is known of clocks that disagree."),
     S_END,
 };

@@ -47,5 +47,8 @@ struct gateway_zone_out {
     int64_t assigned;               /* instances that the last answer had */
     int64_t waiting;                /* of them on their way to the reconciler */
     char *vpc_bridge_ip, *vpc_instance_cidr, *network_domain;
+    int64_t reports_due; /* replicas whose stages the leader has not got yet */
+    char **problems;     /* what of the last answer could not be taken, and why */
+    size_t n_problems;
     char *clock; /* what is known of clocks that disagree; NULL: nothing */
 };

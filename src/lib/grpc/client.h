@@ -63,6 +63,9 @@ struct grpc_request *grpc_call_start(struct grpc_client *client, const struct gr
 /* Ends it without on_done; the peer is told. NULL is fine. */
 void grpc_request_cancel(struct grpc_request *request);
 
+/* From within on_done: the answer's bytes (result->data) become the caller's, who frees. */
+uint8_t *grpc_request_take_answer(struct grpc_request *request);
+
 const char *grpc_client_address(const struct grpc_client *client);
 /* Drops the connection once its calls are over: the next call makes a new one. */
 void grpc_client_renew(struct grpc_client *client);

@@ -248,3 +248,13 @@ bool grpc_message_next(const uint8_t *data, size_t size, uint32_t field, size_t 
         }
     return false;
 }
+
+bool grpc_message_is_whole(const uint8_t *data, size_t size)
+{
+    struct member m;
+    size_t at = 0;
+    while (at < size)
+        if (!read_member((uint8_t *)data, size, &at, &m))
+            return false;
+    return true;
+}

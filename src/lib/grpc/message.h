@@ -25,6 +25,9 @@ void grpc_message_free(void *message);
 /* The bytes of a message behind 'prefix' unset bytes; in its strings, bytes that are no UTF-8 become '?'. The caller frees. */
 uint8_t *grpc_message_pack(const ProtobufCMessage *message, size_t prefix, size_t *ret_size);
 
+/* Whether the bytes are a whole number of fields, whatever those are. */
+bool grpc_message_is_whole(const uint8_t *data, size_t size);
+
 /* One after the other, the occurrences of a length-delimited field (a string, bytes, a sub-message) of a message that was scanned, or
  * of whose form nothing is known: from *at on (0 at first), false when there is no further one or the rest is malformed. */
 bool grpc_message_next(const uint8_t *data, size_t size, uint32_t field, size_t *at, const uint8_t **ret,

@@ -122,6 +122,11 @@ void grpc_request_cancel(struct grpc_request *q)
     request_free(q);
 }
 
+uint8_t *grpc_request_take_answer(struct grpc_request *q)
+{
+    return TAKE_PTR(q->answer);
+}
+
 /* Sending */
 
 static ssize_t read_message(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,

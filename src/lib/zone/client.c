@@ -28,7 +28,7 @@ struct zone_request {
     struct zone_client *client;
     struct zone_request *next, **at; /* 'at': the pointer that points here */
     struct grpc_request *grpc;
-    size_t host, size;
+    size_t host;
     unsigned turn;
     struct zone_ask ask; /* 'message' is not kept */
 };
@@ -132,11 +132,6 @@ void zone_request_cancel(struct zone_request *r)
     request_free(r);
 }
 
-size_t zone_request_size(const struct zone_request *r)
-{
-    return r->size;
-}
-
 void zone_client_move_on(struct zone_client *c)
 {
     c->turns++;
@@ -172,24 +167,35 @@ static void explain(struct zone_request *r, const struct grpc_result *result, st
                     : "");
 }
 
+/* Unpacks an answer, or looks at one that is wanted as it is. */
+static int judge(const struct zone_request *r, const struct grpc_result *result, ProtobufCMessage **ret,
+                 struct error *e)
+{
+    if (!r->ask.on_bytes)
+        return grpc_message_unpack(r->ask.answer, result->data, result->size, r->ask.memory_max, ret, e);
+    return grpc_message_is_whole(result->data, result->size) ? 0
+                                                             : error_refuse(e, EBADMSG, "it is malformed");
+}
+
 static void on_done(struct grpc_request *grpc, const struct grpc_result *result, void *userdata)
 {
-    (void)grpc;
     struct zone_request *r = userdata;
     struct zone_client *c = r->client;
     struct error e = ERROR_INIT;
     ProtobufCMessage *answer = NULL;
-    r->size = result->size;
     if (result->status != GRPC_OK) {
         explain(r, result, &e);
-    } else if (grpc_message_unpack(r->ask.answer, result->data, result->size, r->ask.memory_max, &answer,
-                                   &e) < 0) {
+    } else if (judge(r, result, &answer, &e) < 0) {
         error_prefix(&e, "%s: %s: an answer that makes no sense", c->hosts[r->host].address,
                      strrchr(r->ask.path, '/') + 1);
         e.class = ERROR_FAILED;
         move_on(c, r);
     }
-    r->ask.on_answer(answer, e.errnum ? &e : NULL, r->ask.userdata);
+    if (r->ask.on_bytes)
+        r->ask.on_bytes(e.errnum ? NULL : grpc_request_take_answer(grpc), result->size, e.errnum ? &e : NULL,
+                        r->ask.userdata);
+    else
+        r->ask.on_answer(answer, e.errnum ? &e : NULL, r->ask.userdata);
     grpc_message_free(answer);
     request_free(r);
 }

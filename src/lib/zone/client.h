@@ -36,17 +36,19 @@ const char *zone_client_host(const struct zone_client *client);
  * Called once, from the loop, unless cancelled. */
 typedef void (*zone_answer_t)(const ProtobufCMessage *answer, const struct error *e, void *userdata);
 
+/* The same for an answer as it came, a whole number of fields: 'data' is the callee's, who frees. */
+typedef void (*zone_bytes_t)(uint8_t *data, size_t size, const struct error *e, void *userdata);
+
 struct zone_ask {
     const char *path; /* "/inapi.ZoneService/PackageList" */
     const ProtobufCMessage *message;
     const ProtobufCMessageDescriptor *answer;
     size_t memory_max; /* of the unpacked answer, bytes */
     uint64_t timeout_usec;
-    zone_answer_t on_answer;
+    zone_answer_t on_answer; /* or … */
+    zone_bytes_t on_bytes;   /* … this: nothing is unpacked */
     void *userdata;
 };
 
 struct zone_request *zone_call(struct zone_client *client, const struct zone_ask *ask);
 void zone_request_cancel(struct zone_request *request); /* NULL is fine */
-/* The size of the answer as it travelled; within on_answer. */
-size_t zone_request_size(const struct zone_request *request);

@@ -1,0 +1,84 @@
+/* A leader's answer; see zone_answer.h. */
+#include "rpc-gateway/zone_answer.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/grpc/message.h"
+#include "lib/inapi/zone.pb-c.h"
+
+#define MAP_MEMORY_MAX ((size_t)32 << 20)
+
+enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
+
+static bool is_address(const char *text)
+{
+    struct in_addr address;
+    return inet_pton(AF_INET, text, &address) == 1;
+}
+
+static bool is_network(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    _cleanup_free_ char *address = slash ? xstrndup(text, (size_t)(slash - text)) : NULL;
+    int64_t bits;
+    return slash && is_address(address) && parse_int64(slash + 1, 8, 30, &bits) == 0;
+}
+
+static bool is_domain(const char *text)
+{
+    size_t n = strlen(text);
+    return n > 0 && n <= 253 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == n;
+}
+
+/* The last one of a field, as far as it is good. */
+static char *text_field(const uint8_t *data, size_t size, uint32_t field, bool (*is_good)(const char *text))
+{
+    const uint8_t *value;
+    size_t n, at = 0;
+    char *last = NULL;
+    while (grpc_message_next(data, size, field, &at, &value, &n)) {
+        free(last);
+        last = xstrndup((const char *)value, n);
+    }
+    if (last && is_good(last))
+        return last;
+    free(last);
+    return NULL;
+}
+
+static void read_map(const uint8_t *data, size_t size, struct zone_answer *ret)
+{
+    ProtobufCMessage *m = NULL;
+    if (grpc_message_unpack(&inapi__zone_network_map__descriptor, data, size, MAP_MEMORY_MAX, &m, NULL) < 0)
+        return;
+    const Inapi__ZoneNetworkMap *map = (const Inapi__ZoneNetworkMap *)m;
+    ret->has_map = true;
+    ret->map_revision = map->revision;
+    free(ret->network_domain);
+    ret->network_domain = is_domain(map->vpc_network_domain) ? xstrdup(map->vpc_network_domain) : NULL;
+    grpc_message_free(m);
+}
+
+void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret)
+{
+    const uint8_t *value;
+    size_t n;
+    *ret = (struct zone_answer){
+        .vpc_bridge_ip = text_field(data, size, FIELD_VPC_BRIDGE_IP, is_address),
+        .vpc_instance_cidr = text_field(data, size, FIELD_VPC_INSTANCE_CIDR, is_network),
+    };
+    for (size_t at = 0; grpc_message_next(data, size, FIELD_INSTANCES, &at, &value, &n);)
+        ret->n_instances++;
+    for (size_t at = 0; grpc_message_next(data, size, FIELD_MAP, &at, &value, &n);)
+        read_map(value, n, ret);
+}
+
+void zone_answer_done(struct zone_answer *answer)
+{
+    free(answer->vpc_bridge_ip);
+    free(answer->vpc_instance_cidr);
+    free(answer->network_domain);
+}
