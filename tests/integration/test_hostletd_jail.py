@@ -68,13 +68,14 @@ def test_a_peer_may_be_given_some_methods_alone(start, services):
 
 def test_who_parses_what_strangers_send_may_not_order(make_tree):
     tree = make_tree({"driver": {"runtime": "null"}}).start()
-    for method in ("Apply", "Plan", "Get", "Start", "Stop", "Destroy", "Hold", "Release", "Info"):
+    for method in ("Apply", "Plan", "Get", "Start", "Stop", "Destroy", "Hold", "Release", "ImportSecret"):
         answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
         assert answer["error"] == "org.varlink.service.PermissionDenied", method
     answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.AgentReport")
     assert answer["error"] != "org.varlink.service.PermissionDenied"
-    answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.List")
-    assert "error" not in answer
+    for method in ("List", "Info"):
+        answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
+        assert "error" not in answer, method
     for method in ("Ensure", "Release", "Remove", "Get", "Info"):
         answer = call_as("hostlet-rpc", ["hostlet"], tree, "quota-keeper", f"io.hostlet.Quota.{method}")
         assert answer["error"] == "org.varlink.service.PermissionDenied", method
