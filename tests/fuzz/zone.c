@@ -5,6 +5,7 @@
 #include "lib/grpc/message.h"
 #include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
+#include "rpc-gateway/zone_answer.h"
 
 #define MEMORY_MAX ((size_t)8 << 20)
 
@@ -104,6 +105,18 @@ static int feed(const uint8_t *data, size_t size, size_t step, struct messages *
     return r;
 }
 
+/* What is read without unpacking: never more instances than there are fields, and nothing that is not good. */
+static void look(const uint8_t *data, size_t size)
+{
+    struct zone_answer answer;
+    zone_answer_read(data, size, &answer);
+    must(answer.n_instances <= size / 2);
+    must(!answer.vpc_bridge_ip || strlen(answer.vpc_bridge_ip) <= 15);
+    must(!answer.network_domain || (answer.has_map && strlen(answer.network_domain) <= 253));
+    zone_answer_done(&answer);
+    (void)grpc_message_is_whole(data, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const ProtobufCMessageDescriptor *const descriptors[] = {
@@ -115,6 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const ProtobufCMessageDescriptor *d = descriptors[data[0] % (sizeof descriptors / sizeof *descriptors)];
     take(d, data + 1, size - 1);
+    look(data + 1, size - 1);
     struct messages whole = {d, 0, 0}, bytes = {NULL, 0, 0};
     must(feed(data + 1, size - 1, size, &whole) == feed(data + 1, size - 1, 1, &bytes));
     must(whole.n == bytes.n && whole.bytes == bytes.bytes);
