@@ -83,6 +83,14 @@ def test_the_zone_s_hosts_in_turn(world):
     assert world.status()["state"] == "joined"
 
 
+def test_a_host_that_is_none_of_the_zone_s_any_more(world):
+    """Whatever it answers, the next one is asked: it may be a server of something else by now."""
+    other, leader = world.leader("not_of_the_zone"), world.leader()
+    world.init(other.address, leader.address)
+    world.wait_state("joined")
+    assert other.count() == 1 and world.file()["leader"] == leader.address
+
+
 def test_a_zone_that_starts(member):
     leader = member.leaders[0]
     leader.behave("not_ready")

@@ -46,7 +46,7 @@ class MemberLeader(Leader):
 
     def behave(self, name="normal"):
         hooks = {"normal": None, "not_ready": not_ready, "refused": self._refuse,
-                 "slow": lambda *_: self._wait(self.seconds), "silent": lambda *_: self._wait(20)}
+                 "not_of_the_zone": self._not_of_the_zone, "slow": lambda *_: self._wait(self.seconds), "silent": lambda *_: self._wait(20)}
         hook = hooks[name] if name in hooks else lambda *_: self._strange(name)
         self.hooks.pop("HostStatusUpdate", None)
         if hook:
@@ -80,6 +80,11 @@ class MemberLeader(Leader):
         import grpc
         context.abort(grpc.StatusCode.UNAUTHENTICATED,
                       "authentication failed: rpc error: code = Unauthenticated desc = verify denied")
+
+    @staticmethod
+    def _not_of_the_zone(_request, context):
+        import grpc
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "unknown service inapi.ZoneInternalService")
 
     def _strange(self, name):
         good = self._status_update(None, None).SerializeToString()

@@ -79,7 +79,8 @@ int zone_client_new(sd_event *event, const struct zone_client_options *options, 
     for (size_t i = 0; i < c->n_hosts; i++)
         c->hosts[i].address = with_port(options->hosts[i], options->port);
     for (size_t i = 0; r >= 0 && i < c->n_hosts; i++) {
-        if (options->first && streq(options->hosts[i], options->first))
+        if (options->first &&
+            (streq(options->hosts[i], options->first) || streq(c->hosts[i].address, options->first)))
             c->at = i;
         r = connect_host(c, &c->hosts[i], e);
     }
@@ -148,8 +149,8 @@ static void move_on(struct zone_client *c, const struct zone_request *r)
 static void explain(struct zone_request *r, const struct grpc_result *result, struct error *e)
 {
     struct zone_client *c = r->client;
-    bool another = !result->answered || result->status == GRPC_UNAVAILABLE ||
-                   result->status == GRPC_RESOURCE_EXHAUSTED || result->status == GRPC_DEADLINE_EXCEEDED;
+    /* Whatever a host says that is not known to be the zone's own word: it may be none of the zone's any more. */
+    bool another = true;
     *e = result->error;
     for (size_t i = 0; result->answered && i < ARRAY_SIZE(sayings); i++)
         if (strstr(result->text, sayings[i].words)) {
@@ -160,7 +161,8 @@ static void explain(struct zone_request *r, const struct grpc_result *result, st
     if (another)
         move_on(c, r);
     /* A token is good for a minute: when it is called expired at once, one of the two clocks is off. */
-    bool clock = result->answered && (strstr(result->text, "expired") || strstr(result->text, "iat"));
+    bool clock = result->answered && (strstr(result->text, "access-token expired") ||
+                                       strstr(result->text, "iat expired"));
     error_set(e, e->class, e->errnum ?: EPROTO, "%s: %s: %s%s", c->hosts[r->host].address,
               strrchr(r->ask.path, '/') + 1, result->text,
               clock ? " (this machine's clock and the zone's differ by more than a token's life of a minute)"
