@@ -66,6 +66,17 @@ bool instance_is_over(const struct instance *instance)
 
 /* --- orders that wait --- */
 
+/* What could not be saved did not happen. */
+static int next_as_before(struct record *record, const struct record *before, int r)
+{
+    if (record->next != before->next)
+        record_set_next(record, NULL);
+    record->next = before->next;
+    record->next_since = before->next_since;
+    record->unassigned = before->unassigned;
+    return r;
+}
+
 /* Keeps an order for later: the instance is on hold, or the name is that of a local one. */
 static int keep_for_later(struct instance *instance, const struct app_instance *wanted, bool *changed,
                           struct error *e)
@@ -73,13 +84,15 @@ static int keep_for_later(struct instance *instance, const struct app_instance *
     struct record *record = instance->record;
     if (record->next && schema_equal(&app_instance_schema, record->next, wanted) && !record->unassigned)
         return 0;
+    const struct record before = *record;
+    record->next = NULL;
     record_set_next(record, wanted);
     record->unassigned = false;
     int r = store_save(instance, e);
-    if (r < 0) {
-        record_set_next(record, NULL); /* it is sent again */
-        return r;
-    }
+    if (r < 0)
+        return next_as_before(record, &before, r); /* it is sent again */
+    if (before.next)
+        schema_free(&app_instance_schema, before.next);
     log_notice("instance %s: an order of the zone waits: %s", record->name,
                record->hold ? "on hold" : "a local instance has the name");
     *changed = true;
@@ -103,15 +116,16 @@ static int set_unassigned(struct instance *instance, bool unassigned, bool *chan
     bool zone = record_is_zone(record);
     if (zone ? record->unassigned == unassigned : !unassigned || !record->next)
         return 0;
+    const struct record before = *record;
     if (zone)
         record->unassigned = unassigned;
     else
-        record_set_next(record, NULL); /* the clash is over */
+        record->next = NULL, record->next_since = 0; /* the clash is over */
     int r = store_save(instance, e);
-    if (r < 0) {
-        record->unassigned = zone && !unassigned;
-        return r;
-    }
+    if (r < 0)
+        return next_as_before(record, &before, r);
+    if (!zone)
+        schema_free(&app_instance_schema, before.next);
     *changed = true;
     if (!zone) {
         instance_changed(instance);

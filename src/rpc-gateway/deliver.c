@@ -197,9 +197,17 @@ static void put(struct deliver *d, const struct reconciler_zone_in *in, varlink_
         call_start(&d->caller, &call_reconciler, "PutZoneState", in, false, PUT_TIMEOUT_USEC, on_answer, d);
 }
 
+/* What will be refused again, however often it is said. */
 static bool is_refusal(const struct error *e)
 {
-    return e && e->class != ERROR_RETRY && e->class != ERROR_SERVICE_DOWN;
+    return e && (e->class == ERROR_REFUSED || e->class == ERROR_NOT_FOUND || e->class == ERROR_CONFLICT ||
+                 e->class == ERROR_NOT_SUPPORTED);
+}
+
+/* What went wrong with this instance alone: the others have their turn, and the next answer is another try. */
+static bool is_own_failure(const struct error *e)
+{
+    return e && (e->class == ERROR_FAILED || e->class == ERROR_UNAUTHORIZED);
 }
 
 /* Facts */
@@ -239,7 +247,7 @@ static void on_instance(const void *out, bool continues, const struct error *e, 
     struct deliver *d = userdata;
     const struct reconciler_zone_out *told = out;
     d->call = NULL;
-    if (e && !is_refusal(e)) {
+    if (e && !is_refusal(e) && !is_own_failure(e)) {
         free(d->failed_name);
         d->failed_name = TAKE_PTR(d->put_name);
         run_failed(d, e);
@@ -248,8 +256,8 @@ static void on_instance(const void *out, bool continues, const struct error *e, 
     if (streq_null(d->failed_name, d->put_name))
         free(TAKE_PTR(d->failed_name));
     struct known *k = known_by_name(&d->known, d->put_name) ?: known_add(&d->known, d->put_name);
-    k->raw = d->put_raw;
-    k->clean = d->put_clean;
+    k->raw = is_own_failure(e) ? (struct deliver_hash){0} : d->put_raw;
+    k->clean = is_own_failure(e) ? (struct deliver_hash){0} : d->put_clean;
     k->refused = e;
     k->managed = e || told->managed;
     free(k->problem);

@@ -250,13 +250,16 @@ def test_a_reconciler_that_refuses_or_is_away(member):
     leader, reconciler = member.leaders[0], member.reconciler
     reconciler.refuse["bad"] = ("Refused", "/instance/meta/name: strange")
     reconciler.refuse["later"] = ("RetryLater", "not now")
-    leader.order(instance("bad"), instance("later"), instance("web"))
+    reconciler.refuse["unsaved"] = ("Failed", "cannot write instances/unsaved.json: Input/output error")
+    leader.order(instance("bad"), instance("later"), instance("unsaved"), instance("web"))
     tries = lambda name: reconciler.put_names().count(name)  # noqa: E731
-    wait_until(lambda: tries("later") > 2, 20, "what failed is tried again")
+    wait_until(lambda: tries("later") > 2 and tries("unsaved") > 2, 20, "what failed is tried again")
     assert tries("bad") == 1 and tries("web") == 1  # once refused is refused; and one that fails keeps no other from its turn
-    assert ["bad", "later", "web"] not in map(sorted, reconciler.lists())
-    del reconciler.refuse["later"]
-    wait_until(lambda: [sorted(names) for names in reconciler.lists()[-1:]] == [["bad", "later", "web"]], 20, "all are told")
+    everyone = ["bad", "later", "unsaved", "web"]
+    assert everyone not in map(sorted, reconciler.lists())
+    del reconciler.refuse["later"], reconciler.refuse["unsaved"]
+    wait_until(lambda: [sorted(names) for names in reconciler.lists()[-1:]] == [everyone], 20, "all are told")
+    wait_until(lambda: not any("Input/output" in problem for problem in member.status()["problems"]), 20, "it was taken at last")
     assert any("strange" in problem for problem in member.status()["problems"])
 
 
