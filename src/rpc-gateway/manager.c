@@ -94,6 +94,7 @@ static int start_zone(struct manager *m, struct error *e)
         .caller = &m->caller,
         .membership = &m->membership,
         .host = m->host,
+        .runtime = &m->runtime,
         .reports = &m->reports,
         .peer_port = config_number(m->context->config, "zone", "peer_port"),
         .http_port = config_number(m->context->config, "zone", "http_port"),
@@ -111,6 +112,7 @@ static int start_zone_server(struct manager *m, struct error *e)
         .listen_fd = m->context->tcp_fds[PORT_PEER],
         .membership = &m->membership,
         .host = m->host,
+        .runtime = &m->runtime,
         .address = m->address,
         .calls = &m->calls,
         .tls = m->tls_server,
@@ -150,14 +152,11 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->started = now_realtime_msec() / 1000;
     m->host = host_new(context->tree.apps, m->started);
     m->caller = (struct caller){context->event, &context->tree, &m->calls};
+    m->runtime.caller = &m->caller;
     m->stages.since = m->started * 1000;
     int r = watch_address(m, e);
     if (r >= 0)
         r = instances_new(&m->caller, on_instance, on_instances_complete, m, &m->instances, e);
-    if (r >= 0)
-        r = zone_tls_load(context->config, true, &m->tls_server, e);
-    if (r >= 0)
-        r = zone_tls_load(context->config, false, &m->tls_client, e);
     if (r >= 0)
         r = zone_tls_load(context->config, true, &m->tls_server, e);
     if (r >= 0)
@@ -185,6 +184,7 @@ void manager_free(struct manager *m)
     zone_loop_free(m->zone);
     grpc_tls_settings_free(m->tls_server);
     grpc_tls_settings_free(m->tls_client);
+    runtime_done(&m->runtime);
     instances_free(m->instances);
     host_address_watch_free(m->address);
     host_free(m->host);

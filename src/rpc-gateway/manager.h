@@ -21,6 +21,7 @@ struct manager {
     struct call_stats calls;
     struct stage_stats stages;
     struct instances *instances;
+    struct runtime runtime;
     struct membership membership;
     struct stage_reports reports;
     struct zone_loop *zone;

@@ -52,8 +52,12 @@ static char *text_field(const uint8_t *data, size_t size, uint32_t field, bool (
 static void read_map(const uint8_t *data, size_t size, struct zone_answer *ret)
 {
     ProtobufCMessage *m = NULL;
-    if (grpc_message_unpack(&inapi__zone_network_map__descriptor, data, size, MAP_MEMORY_MAX, &m, NULL) < 0)
+    struct error e = ERROR_INIT;
+    if (grpc_message_unpack(&inapi__zone_network_map__descriptor, data, size, MAP_MEMORY_MAX, &m, &e) < 0) {
+        free(ret->map_problem);
+        ret->map_problem = xstrdup(e.message);
         return;
+    }
     const Inapi__ZoneNetworkMap *map = (const Inapi__ZoneNetworkMap *)m;
     ret->has_map = true;
     ret->map_revision = map->revision;
@@ -81,4 +85,5 @@ void zone_answer_done(struct zone_answer *answer)
     free(answer->vpc_bridge_ip);
     free(answer->vpc_instance_cidr);
     free(answer->network_domain);
+    free(answer->map_problem);
 }

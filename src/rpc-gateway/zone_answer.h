@@ -8,6 +8,7 @@ struct zone_answer {
     bool has_map;                            /* the network map, as far as it can be read */
     uint64_t map_revision;
     char *network_domain;
+    char *map_problem; /* NULL: none, or no map */
     size_t n_instances;
 };
 

@@ -10,7 +10,6 @@
 #include "lib/zone/client.h"
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
-#include "rpc-gateway/runtime.h"
 #include "rpc-gateway/zone_answer.h"
 
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
@@ -24,10 +23,9 @@ struct zone_loop {
     struct zone_client *client;
     struct zone_request *request;
     struct deliver *deliver;
-    struct runtime runtime;
     sd_event_source *timer, *renew;
     uint64_t asked_usec, map_revision;
-    bool map_seen;
+    bool map_seen, map_bad;
     enum gateway_zone_state state;
     char *reason;
     char *answered;                 /* the host that took the last update, in this life */
@@ -106,6 +104,9 @@ static void take(struct zone_loop *z, uint8_t *data, size_t size)
     if (membership_set_network(z->parts.membership, zone_client_host(z->client), answer.vpc_bridge_ip,
                                answer.vpc_instance_cidr, take_map(z, &answer), &e) < 0)
         log_warning("zone: what the leader says of our network is not kept: %s", e.message);
+    if (answer.map_problem && !z->map_bad)
+        log_warning("zone: the leader's map of the network is not taken: %s", answer.map_problem);
+    z->map_bad = answer.map_problem != NULL;
     tell_facts(z);
     z->assigned = (int64_t)answer.n_instances;
     zone_answer_done(&answer);
@@ -170,7 +171,7 @@ static void ask(struct zone_loop *z)
     _cleanup_free_ char *peer = xasprintf("%s:%lld", z->lan_addr, (long long)z->parts.peer_port);
     host_status_read(z->parts.host, &figures);
     host_message_fill(&figures, zone->host_id, z->lan_addr, &status);
-    runtime_fill(&z->runtime, &status);
+    runtime_fill(z->parts.runtime, &status);
     host.id = zone->host_id;
     host.peer_addr = peer;
     request.host = &host;
@@ -300,7 +301,7 @@ int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, str
 {
     struct zone_loop *z = xcalloc(1, sizeof *z);
     *z = (struct zone_loop){
-        .parts = *parts, .lan_addr = xstrdup_null(lan_addr), .runtime = {.caller = parts->caller}};
+        .parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
     sd_event *event = parts->caller->event;
     int r = deliver_new(parts->caller, &z->deliver, e);
     if (r < 0) {
@@ -326,7 +327,6 @@ void zone_loop_free(struct zone_loop *z)
         return;
     zone_client_free(z->client); /* and the request */
     deliver_free(z->deliver);
-    runtime_done(&z->runtime);
     sd_event_source_disable_unref(z->timer);
     sd_event_source_disable_unref(z->renew);
     free(z->lan_addr);

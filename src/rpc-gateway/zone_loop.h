@@ -7,6 +7,7 @@
 #include "rpc-gateway/calls.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/membership.h"
+#include "rpc-gateway/runtime.h"
 #include "rpc-gateway/stage_reports.h"
 
 struct zone_loop;
@@ -15,6 +16,7 @@ struct zone_loop_parts { /* borrowed as long as the loop lives */
     const struct caller *caller;
     struct membership *membership;
     struct host *host;
+    struct runtime *runtime;
     struct stage_reports *reports;
     struct grpc_tls_settings *tls; /* NULL: plaintext */
     int64_t peer_port, http_port;

@@ -99,6 +99,7 @@ static int on_host_init(struct grpc_call *call, const ProtobufCMessage *in, void
         return e->class == ERROR_REFUSED ? error_prefix(e, "bad request") : r;
     host_status_read(s->parts.host, &now);
     host_message_fill(&now, m->zone.host_id, host_address_now(s->parts.address, NULL), &status);
+    runtime_fill(s->parts.runtime, &status);
     out.host_id = m->zone.host_id;
     out.status = &status;
     grpc_call_reply(call, &out.base);

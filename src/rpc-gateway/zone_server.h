@@ -6,6 +6,7 @@
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/membership.h"
+#include "rpc-gateway/runtime.h"
 
 struct zone_server;
 
@@ -14,6 +15,7 @@ struct zone_server_parts { /* borrowed */
     int listen_fd;
     struct membership *membership;
     struct host *host;
+    struct runtime *runtime;
     const struct host_address_watch *address;
     struct call_stats *calls;
     struct grpc_tls_settings *tls; /* NULL: plaintext */

@@ -166,6 +166,7 @@ static void answers_that_say_nothing_good(void **state)
         assert_null(answer.vpc_instance_cidr);
         assert_null(answer.network_domain);
         assert_int_equal(answer.has_map, i == 3);
+        assert_true((answer.map_problem != NULL) == (i == 4));
         zone_answer_done(&answer);
     }
 }
