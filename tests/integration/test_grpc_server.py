@@ -4,7 +4,6 @@ import concurrent.futures
 import itertools
 import re
 import signal
-import socket
 import subprocess
 import time
 
@@ -411,8 +410,8 @@ def test_connections_of_one_address_are_counted(serve):
     held = [Connection.to(server.port) for _ in range(3)]
     for raw in held:
         assert raw.wait_for(SETTINGS)
-    fourth = Connection(socket.create_connection(("127.0.0.1", server.port)))
-    assert fourth.ends()
+    fourth = Connection.to(server.port)
+    assert fourth.ends(3)  # at once, not when it has said nothing for too long
     held.pop().close()
     assert_serves(server)
 
