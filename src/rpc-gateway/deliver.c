@@ -10,23 +10,22 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/grpc/message.h"
+#include "lib/grpc/wire.h"
 #include "lib/inapi/app.pb-c.h"
 #include "lib/inapi/convert.h"
 #include "rpc-gateway/deliver_known.h"
+#include "rpc-gateway/problems.h"
 
 #define PUT_TIMEOUT_USEC    (30 * USEC_PER_SEC)
 #define PAUSE_MIN           (50 * USEC_PER_MSEC)
 #define PAUSE_MAX           (5 * USEC_PER_SEC)
 #define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
 #define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
-#define PROBLEMS_MAX        32
-#define FIELD_APP_INSTANCES 2
+#define NAME_MAX_SIZE       63
 #define LARGE_ANSWER        ((size_t)1 << 20)
 
-struct problems {
-    char **items;
-    size_t n;
-};
+/* Of HostStatusUpdateResponse, AppInstance and Metadata. */
+enum { FIELD_APP_INSTANCES = 2, FIELD_META = 1, FIELD_NAME = 2 };
 
 struct answer {
     uint8_t *data; /* NULL: none */
@@ -62,24 +61,6 @@ struct deliver {
     bool postponed_done;
 };
 
-/* Problems */
-
-static void problems_done(struct problems *p)
-{
-    for (size_t i = 0; i < p->n; i++)
-        free(p->items[i]);
-    free(p->items);
-    *p = (struct problems){.n = 0};
-}
-
-static bool problems_have(const struct problems *p, const char *text)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (streq(p->items[i], text))
-            return true;
-    return false;
-}
-
 /* Each is logged when it comes, and shown for as long as it is so. */
 static void problem(struct deliver *d, const char *fmt, ...) _printf_(2, 3);
 static void problem(struct deliver *d, const char *fmt, ...)
@@ -91,8 +72,7 @@ static void problem(struct deliver *d, const char *fmt, ...)
     va_end(ap);
     if (!problems_have(&d->shown, text) && !problems_have(&d->problems, text))
         log_warning("zone: %s", text);
-    if (d->problems.n < PROBLEMS_MAX)
-        schema_append_string(&d->problems.items, &d->problems.n, text);
+    problems_add(&d->problems, text);
 }
 
 static void see(struct deliver *d, struct known *k)
@@ -302,6 +282,23 @@ static void refuse_here(struct deliver *d, const char *name, const struct delive
     see(d, k);
 }
 
+/* One that is too large already as it comes is not unpacked: of it, the name alone is read. */
+static void refuse_unseen(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw)
+{
+    const uint8_t *meta = NULL, *name = NULL;
+    size_t meta_size = 0, size = 0, at = 0;
+    bool named = grpc_message_next(raw_bytes.data, raw_bytes.size, FIELD_META, &at, &meta, &meta_size);
+    at = 0;
+    named = named && grpc_message_next(meta, meta_size, FIELD_NAME, &at, &name, &size);
+    if (!named || size == 0 || size > NAME_MAX_SIZE || !utf8_check((uint8_t *)name, size, false)) {
+        problem(d, "an instance is not taken: it is too large, and has no proper name");
+        d->not_understood = true;
+        return;
+    }
+    _cleanup_free_ char *text = xstrndup((const char *)name, size);
+    refuse_here(d, text, raw, raw);
+}
+
 /* Whether a call was begun for an instance that is another than it was. */
 static bool put_changed(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw,
                         const struct app_instance *app)
@@ -338,6 +335,10 @@ static bool put_instance(struct deliver *d, struct answer raw_bytes)
     struct known *k = known_by_raw(&d->known, &raw);
     if (k && k->answer != d->count) {
         see(d, k);
+        return false;
+    }
+    if (raw_bytes.size > INSTANCE_TEXT_MAX) {
+        refuse_unseen(d, raw_bytes, &raw);
         return false;
     }
     if (!take_instance(d, raw_bytes.data, raw_bytes.size, &app))
