@@ -17,15 +17,32 @@ int write_config_part(const struct ctl *ctl, const char *name, const char *text,
     return r < 0 ? r : replace_file(path, text, strlen(text), 0644, e);
 }
 
+/* The configuration, with the tree as it has it. */
+static int load(const struct ctl *ctl, struct tree *tree, struct config **ret, struct error *e)
+{
+    int r = tree_init(tree, ctl->tree.prefix, ctl->tree.services, ctl->tree.libexec, e);
+    return r < 0 ? r : config_load(tree, ret, e);
+}
+
 int zone_is_enabled(const struct ctl *ctl, bool *ret, struct error *e)
 {
-    struct tree tree;
+    struct tree tree = {.prefix = NULL};
     struct config *config = NULL;
-    int r = tree_init(&tree, ctl->tree.prefix, ctl->tree.services, ctl->tree.libexec, e);
-    if (r >= 0)
-        r = config_load(&tree, &config, e);
+    int r = load(ctl, &tree, &config, e);
     if (r >= 0)
         *ret = config_bool(config, "zone", "enable");
+    config_free(config);
+    tree_done(&tree);
+    return r;
+}
+
+int configured_app_path(const struct ctl *ctl, char **ret, struct error *e)
+{
+    struct tree tree = {.prefix = NULL};
+    struct config *config = NULL;
+    int r = load(ctl, &tree, &config, e);
+    if (r >= 0)
+        *ret = xstrdup(tree.apps);
     config_free(config);
     tree_done(&tree);
     return r;

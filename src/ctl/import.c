@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,27 +108,36 @@ static char *make_settings(const struct import *import)
 static int check_place(struct import *import, struct error *e)
 {
     struct instance_list apps = {.n_items = 0};
-    if (streq(import->ctl->tree.apps, import->original.app_path))
-        return 0;
-    int r = instance_list_read(import->ctl, &apps, e);
-    size_t n = apps.n_items;
-    instance_list_done(&apps);
-    if (r < 0)
+    _cleanup_free_ char *ours = NULL;
+    int r = configured_app_path(import->ctl, &ours, e);
+    if (r < 0 || streq(ours, import->original.app_path))
         return r;
-    return n == 0
-               ? 0
-               : error_refuse(
-                     e, EEXIST,
-                     "hostlet has applications below '%s' already, and the original agent's are below '%s': "
-                     "one tree has one app_path",
-                     import->ctl->tree.apps, import->original.app_path);
+    r = instance_list_read(import->ctl, &apps, e);
+    if (r >= 0 && apps.n_items > 0)
+        r = error_refuse(
+            e, EEXIST,
+            "hostlet has applications below '%s' already, and the original agent's are below '%s': "
+            "one tree has one app_path",
+            ours, import->original.app_path);
+    instance_list_done(&apps);
+    return r;
+}
+
+/* The process of hostletd, which holds the ports of the tree whether or not rpc-gateway runs; 0: it does not run. */
+static pid_t find_supervisor(const struct ctl *ctl)
+{
+    _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_supervisor.socket);
+    _cleanup_close_ int fd = unix_connect(socket, NULL);
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof peer;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
 static int look(struct import *import, struct error *e)
 {
     int r = original_read(import->ctl->arguments[0], &import->original, e);
     if (r >= 0)
-        r = original_check_stopped(&import->original, e);
+        r = original_check_stopped(&import->original, find_supervisor(import->ctl), e);
     if (r < 0)
         return r;
     find_items(import);

@@ -200,23 +200,43 @@ static pid_t find_process(void)
     return found;
 }
 
-/* Whether something listens on a TCP port of this machine: the kernel's own table. */
-static bool is_listening(const char *table, unsigned port)
+/* The kernel's tables name a socket by its inode, and so do the links of its holders. */
+static bool has_socket(pid_t pid, unsigned long inode)
+{
+    _cleanup_free_ char *path = xasprintf("/proc/%d/fd", (int)pid),
+                        *wanted = xasprintf("socket:[%lu]", inode);
+    DIR *fds = pid > 0 ? opendir(path) : NULL;
+    bool found = false;
+    for (struct dirent *d; fds && !found && (d = readdir(fds));) {
+        char target[64];
+        ssize_t n = readlinkat(dirfd(fds), d->d_name, target, sizeof target - 1);
+        target[n < 0 ? 0 : n] = '\0';
+        found = streq(target, wanted);
+    }
+    if (fds)
+        closedir(fds);
+    return found;
+}
+
+/* Whether something but process 'ours' listens on a TCP port of this machine: the kernel's own table. */
+static bool is_listening(const char *table, unsigned port, pid_t ours)
 {
     FILE *file = fopen(table, "re");
     char line[512];
     bool found = false;
     while (file && !found && fgets(line, sizeof line, file)) {
         unsigned local, state;
-        found = sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
-                local == port && state == 0x0a;
+        unsigned long inode;
+        found = sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu",
+                       &local, &state, &inode) == 3 &&
+                local == port && state == 0x0a && !has_socket(ours, inode);
     }
     if (file)
         fclose(file);
     return found;
 }
 
-int original_check_stopped(const struct original *o, struct error *e)
+int original_check_stopped(const struct original *o, pid_t ours, struct error *e)
 {
     const int64_t ports[] = {o->server->peer_port, o->server->http_port};
     pid_t pid = find_process();
@@ -224,8 +244,8 @@ int original_check_stopped(const struct original *o, struct error *e)
         return error_refuse(
             e, EBUSY, "the original agent runs (process %d): stop it first; its containers run on", (int)pid);
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
-        if (is_listening("/proc/net/tcp", (unsigned)ports[i]) ||
-            is_listening("/proc/net/tcp6", (unsigned)ports[i]))
+        if (is_listening("/proc/net/tcp", (unsigned)ports[i], ours) ||
+            is_listening("/proc/net/tcp6", (unsigned)ports[i], ours))
             return error_refuse(
                 e, EADDRINUSE, "something listens on port %lld, which is the original agent's: stop it first",
                 (long long)ports[i]);

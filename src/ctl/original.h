@@ -2,6 +2,8 @@
  * 11). Nothing of it is changed. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "lib/api/app.h"
 
 struct original_server {
@@ -42,8 +44,9 @@ struct original {
 int original_read(const char *dir, struct original *ret, struct error *e);
 void original_done(struct original *original);
 
-/* Refused while it runs: naming the process, or the port that someone listens on. */
-int original_check_stopped(const struct original *original, struct error *e);
+/* Refused while it runs: naming the process, or the port that someone listens on. 'ours' is the process that holds the ports of our
+ * own tree, which an import before this one may have opened; 0: none. */
+int original_check_stopped(const struct original *original, pid_t ours, struct error *e);
 
 /* The revision that it last applied to a container; −1: it is not known. */
 int64_t original_revision(const struct original *original, const char *container);

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -11,6 +12,7 @@ from google.protobuf import json_format
 from lib import ground, images
 from lib.engine import EngineError
 from lib.leader import Leader
+from lib.tree import program
 from lib.varlink import VarlinkError
 from lib.zone import ZoneApp, instance
 from lib.zone_proto import KEY, Messages
@@ -135,7 +137,9 @@ def test_running_containers_are_taken_over_as_they_run(fresh, original, engine):
         return True
     ground.wait_until(endpoint, 20, "the application is told where to report, with its own secret")
 
-    # Again, after a restart of the tree: the same.
+    # Again, and after a restart of the tree: the same.
+    assert "taken already" in fresh.ctl("import", original.dir, "--dry-run").stdout
+    assert "Taken over." in fresh.ctl("import", original.dir).stdout
     fresh.restart()
     web.running(7)
     assert [identity(engine, name) for name in ("i8k_web_0", "i8k_other_0")] == before
@@ -207,12 +211,84 @@ def test_interrupted_import_is_made_again(fresh, original, engine):
     assert [identity(engine, name) for name in ("i8k_web_0", "i8k_other_0")] == before
 
 
+def repeated(tree, original, engine, before):
+    """What an import comes to that is made again."""
+    tree.ctl("import", original.dir, "--dry-run")
+    assert "Taken over." in tree.ctl("import", original.dir).stdout
+    ZoneApp(tree).running(7)
+    assert identity(engine) == before
+
+
+def enable(tree, original):
+    """The state of an import that ended behind its Reload: hostletd holds the original's ports."""
+    part = tree.prefix / "etc/hostlet.conf.d/50-import.conf"
+    part.parent.mkdir(exist_ok=True)
+    part.write_text(tree.ctl_json("import", original.dir, "--dry-run")["settings"])
+    tree.ctl("reload")
+    tree.ctl("service", "start", "rpc-gateway")
+
+
+def test_import_that_ended_behind_its_reload_is_made_again(fresh, original, engine):
+    original.add()
+    before = identity(engine)
+    enable(fresh, original)
+    repeated(fresh, original, engine, before)
+
+
+def test_import_is_made_again_when_the_gateway_hung(fresh, original, engine):
+    original.add()
+    before = identity(engine)
+    enable(fresh, original)
+    pid = fresh.pid("rpc-gateway")
+    os.kill(pid, signal.SIGSTOP)  # hostletd has the ports, whoever serves them
+    try:
+        fresh.ctl("import", original.dir, "--dry-run")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    repeated(fresh, original, engine, before)
+
+
+def test_import_that_failed_behind_its_adoptions_is_made_again(make_tree, docker_settings, original, engine):
+    original.add()
+    before = identity(engine)
+    tree = make_tree({**docker_settings, "hostlet": {"app_path": original.apps}, "reconciler": {"probation": "100ms"}}).start()
+    tree.ctl("service", "stop", "reconciler")
+    assert tree.ctl("import", original.dir, check=False).returncode != 0
+    assert (tree.prefix / "etc/hostlet.conf.d/50-import.conf").exists()
+    tree.ctl("service", "start", "reconciler")
+    assert "taken already" in tree.ctl("import", original.dir, "--dry-run").stdout
+    repeated(tree, original, engine, before)
+
+
+def test_import_that_was_killed_before_it_joined_is_made_again(fresh, original, engine):
+    original.add()
+    before = identity(engine)
+    enable(fresh, original)
+    pid = fresh.pid("rpc-gateway")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        command = subprocess.Popen([program("hostletctl"), "--prefix", fresh.prefix, "import", original.dir], stdout=subprocess.DEVNULL)
+        ground.wait_until(lambda: "taken already" in fresh.ctl("import", original.dir, "--dry-run").stdout, 20, "it adopts")
+        command.kill()
+        command.wait()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    repeated(fresh, original, engine, before)
+
+
+def test_ports_of_another_tree_are_not_ours(fresh, original, make_tree, docker_settings, engine):
+    original.add()
+    make_tree({**docker_settings, "zone": {"enable": "yes", "peer_port": original.ports[0], "http_port": original.ports[1]}}, "other").start()
+    result = fresh.ctl("import", original.dir, check=False)
+    assert result.returncode != 0 and f"listens on port {original.ports[0]}" in result.stderr
+
+
 def test_refused_while_the_original_runs(fresh, original, place, engine):
     original.add()
-    program = place / "hostlet"
-    shutil.copy("/bin/sleep", program)
-    program.chmod(0o755)
-    running = subprocess.Popen([program, "60"])
+    agent = place / "hostlet"
+    shutil.copy("/bin/sleep", agent)
+    agent.chmod(0o755)
+    running = subprocess.Popen([agent, "60"])
     try:
         result = fresh.ctl("import", original.dir, check=False)
         assert result.returncode != 0 and f"the original agent runs (process {running.pid})" in result.stderr
