@@ -16,10 +16,10 @@
 #include "ctl/enable.h"
 #include "ctl/original.h"
 #include "ctl/output.h"
+#include "ctl/services.h"
 #include "lib/api/driver.h"
 #include "lib/api/gateway.h"
 #include "lib/api/reconciler.h"
-#include "lib/api/supervisor.h"
 #include "lib/app/app.h"
 #include "lib/basic/fs.h"
 
@@ -219,51 +219,77 @@ static int order(const struct import *import, const char *method, const char *se
     return ctl_call(import->ctl, &ctl_supervisor, method, &in, NULL, CTL_TIMEOUT_USEC, e);
 }
 
-/* How many projects a ledger has; 0 where there is none. */
-static int count_projects(const char *path, size_t *ret, struct error *e)
+static bool has_project(const json_t *items, const struct original_quota *quota)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(items, i, item)
+    {
+        const char *name = json_string_value(json_object_get(item, "name"));
+        if (name && streq(name, quota->name) && json_integer_value(json_object_get(item, "id")) == quota->id)
+            return true;
+    }
+    return false;
+}
+
+/* How many projects our ledger has (0: there is none), and how many of the original's are not among them. */
+static int compare_projects(const struct original *o, const char *path, size_t *ret, size_t *ret_missing,
+                            struct error *e)
 {
     _cleanup_free_ char *text = NULL;
     json_error_t mistake;
-    size_t size;
+    size_t size, missing = 0;
     int r = read_file_at(AT_FDCWD, path, LEDGER_MAX, &text, &size, e);
-    if (r == -ENOENT) {
-        *ret = 0;
-        return 0;
-    }
-    if (r < 0)
+    if (r < 0 && r != -ENOENT)
         return r;
-    json_t *ledger = json_loadb(text, size, 0, &mistake);
-    *ret = json_array_size(json_object_get(ledger, "items"));
+    json_t *ledger = r == -ENOENT ? NULL : json_loadb(text, size, 0, &mistake);
+    const json_t *items = json_object_get(ledger, "items");
+    for (size_t i = 0; i < o->n_quotas; i++)
+        missing += !has_project(items, o->quotas[i]);
+    *ret = json_array_size(items);
+    *ret_missing = missing;
     json_decref(ledger);
     return 0;
 }
 
 /* In a tree with the original's own prefix the ledger is where it always was. Elsewhere it is copied, while its writer is stopped,
- * unless hostlet has projects of its own already. True: the writer is to be started when it can find the directories. */
-static int take_ledger(const struct import *import, bool *ret_stopped, struct error *e)
+ * unless hostlet has projects of its own already. The writer is to be started when it can find the directories. */
+static int take_ledger(const struct import *import, struct error *e)
 {
     const struct tree *tree = &import->ctl->tree;
+    const struct original *o = &import->original;
     _cleanup_free_ char *state = tree_state(tree, "quota-keeper"),
                         *to = xasprintf("%s/" LEDGER, tree->prefix ? tree->etc : state),
-                        *from = xasprintf("%s/etc/" LEDGER, import->original.dir), *text = NULL;
-    size_t size, n = 0;
-    int r = streq(to, from) || import->original.n_quotas == 0 ? 0 : count_projects(to, &n, e);
-    if (r < 0 || streq(to, from) || import->original.n_quotas == 0)
+                        *from = xasprintf("%s/etc/" LEDGER, o->dir), *text = NULL;
+    size_t size, n, missing;
+    if (streq(to, from) || o->n_quotas == 0)
+        return 0;
+    int r = compare_projects(o, to, &n, &missing, e);
+    if (r < 0)
         return r;
     if (n > 0) {
-        log_notice(
-            "hostlet has %zu projects in '%s': the original's are not taken, and its replicas get new ones",
-            n, to);
+        if (missing > 0)
+            log_notice("hostlet has projects in '%s' already, and %zu of the original's are not among them: "
+                       "their replicas get new ones",
+                       to, missing);
         return 0;
     }
     r = read_file_at(AT_FDCWD, from, LEDGER_MAX, &text, &size, e);
-    if (r < 0)
-        return r;
-    r = order(import, "Stop", "quota-keeper", e);
-    if (r < 0)
-        return r;
-    *ret_stopped = true;
-    return replace_file(to, text, size, 0600, e);
+    if (r >= 0)
+        r = order(import, "Stop", "quota-keeper", e);
+    return r < 0 ? r : replace_file(to, text, size, 0600, e);
+}
+
+/* Whether this import stopped it or one that was interrupted. */
+static int start_quota_keeper(const struct import *import, struct error *e)
+{
+    struct service_list services = {.n_items = 0};
+    bool down = false;
+    int r = service_list_read(import->ctl, &services, e);
+    for (size_t i = 0; r >= 0 && i < services.n_items; i++)
+        down |= streq(services.items[i]->name, "quota-keeper") && services.items[i]->state == SERVICE_DOWN;
+    service_list_done(&services);
+    return r < 0 || !down ? r : order(import, "Start", "quota-keeper", e);
 }
 
 static int adopt(const struct import *import, const struct item *item, struct error *e)
@@ -356,17 +382,14 @@ static int tell_instances(const struct import *import, struct error *e)
 
 static int carry_out(const struct import *import, struct error *e)
 {
-    bool stopped = false;
-    int r = take_ledger(import, &stopped, e);
+    struct error later = ERROR_INIT;
+    int r = take_ledger(import, e);
     if (r >= 0)
         r = write_config_part(import->ctl, CONFIG_NAME, import->settings, e);
     if (r >= 0)
         r = ctl_call(import->ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
-    if (stopped) {
-        struct error later = ERROR_INIT;
-        int started = order(import, "Start", "quota-keeper", r < 0 ? &later : e);
-        r = r < 0 ? r : started;
-    }
+    int started = start_quota_keeper(import, r < 0 ? &later : e);
+    r = r < 0 ? r : started;
     for (size_t i = 0; r >= 0 && i < import->n_items; i++)
         r = adopt(import, &import->items[i], e);
     if (r >= 0)

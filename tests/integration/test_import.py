@@ -332,12 +332,47 @@ def test_tree_with_applications_elsewhere_is_refused(fresh, original, engine):
     assert result.returncode != 0 and "one tree has one app_path" in result.stderr
 
 
-def test_quota_ledger_is_taken_where_it_lies_elsewhere(fresh, original):
-    original.add()
+def quota_ledger(original):
     ledger = {"items": [{"id": 4711, "mnt": "/", "name": "i8k_web_0", "soft": 1 << 30, "hard": 1 << 30, "used": 0}], "updated": 1,
               "id_offset": 4712, "mount_points": []}
     (original.dir / "etc/hostlet_vol_quota.json").write_text(json.dumps(ledger))
+    return original.dir / "etc/hostlet_vol_quota.json"
+
+
+def quota_keeper(tree):
+    return {service["name"]: service["state"] for service in tree.ctl_json("services")}["quota-keeper"]
+
+
+def test_quota_ledger_is_taken_where_it_lies_elsewhere(fresh, original):
+    original.add()
+    quota_ledger(original)
     fresh.ctl("import", original.dir)
     mine = json.loads((fresh.prefix / "etc/hostlet_vol_quota.json").read_text())
     assert [(item["id"], item["name"]) for item in mine["items"]] == [(4711, "i8k_web_0")]
     assert os.stat(fresh.prefix / "etc/hostlet_vol_quota.json").st_uid == 0
+    again = fresh.ctl("import", original.dir)
+    assert "original's" not in again.stderr, "nothing of it is missing"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_quota_keeper_that_an_interrupted_import_stopped_is_started(fresh, original, replaced):
+    original.add()
+    ledger = quota_ledger(original)
+    fresh.ctl("service", "stop", "quota-keeper")
+    if replaced:
+        shutil.copy(ledger, fresh.prefix / "etc")
+    result = fresh.ctl("import", original.dir)
+    assert "original's" not in result.stderr and quota_keeper(fresh) == "ready"
+    mine = json.loads((fresh.prefix / "etc/hostlet_vol_quota.json").read_text())
+    assert [(item["id"], item["name"]) for item in mine["items"]] == [(4711, "i8k_web_0")]
+
+
+def test_projects_that_are_there_already_are_kept(fresh, original):
+    original.add()
+    ledger = json.loads(quota_ledger(original).read_text())
+    ledger["items"][0]["id"] = 4000
+    fresh.ctl("service", "stop", "quota-keeper")
+    (fresh.prefix / "etc/hostlet_vol_quota.json").write_text(json.dumps(ledger))
+    assert "1 of the original's are not among them" in fresh.ctl("import", original.dir).stderr
+    mine = json.loads((fresh.prefix / "etc/hostlet_vol_quota.json").read_text())
+    assert [item["id"] for item in mine["items"]] == [4000]
