@@ -5,7 +5,7 @@
  *   little: their service.conf says what.
  * Failures: it may be killed at any instant. What it is told is passed on before it is acknowledged, and peers that
  *   come meanwhile wait in the backlog of the ports, which hostletd holds. Bytes that are no request end their
- *   connection and nothing else. */
+ *   connection and nothing else. Asked to end, it finishes the calls of the peer port first, for two seconds at most. */
 #include "lib/service/service.h"
 #include "rpc-gateway/manager.h"
 #include "rpc-gateway/methods.h"
@@ -32,6 +32,11 @@ static int start(struct service_context *context, struct error *e)
     return r;
 }
 
+static void finish(void *userdata)
+{
+    manager_finish(userdata);
+}
+
 static void stop(void *userdata)
 {
     manager_free(userdata);
@@ -44,6 +49,7 @@ static const struct service service = {
     .failpoints = failpoints,
     .before_jail = before_jail,
     .start = start,
+    .finish = finish,
     .stop = stop,
 };
 

@@ -175,6 +175,17 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     return 0;
 }
 
+static void on_drained(void *userdata)
+{
+    struct manager *m = userdata;
+    service_exit(m->context, EXIT_OK);
+}
+
+void manager_finish(struct manager *m)
+{
+    zone_server_drain(m->zone_server, on_drained, m);
+}
+
 void manager_free(struct manager *m)
 {
     if (!m)

@@ -31,6 +31,8 @@ struct manager {
 };
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);
+/* Finishes the calls of the zone, and ends the process. */
+void manager_finish(struct manager *manager);
 void manager_free(struct manager *manager);
 
 /* Each fills 'ret', which is released with schema_done(). */

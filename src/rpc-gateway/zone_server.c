@@ -13,6 +13,7 @@
 #include "lib/inapi/zone.pb-c.h"
 #include "rpc-gateway/host_message.h"
 
+#define DRAIN_USEC      (2 * USEC_PER_SEC)
 #define CLOCK_NEWS_MSEC (10 * 60 * 1000) /* how long it is news that a call's token was too old */
 
 struct zone_server {
@@ -167,6 +168,11 @@ int zone_server_new(const struct zone_server_parts *parts, struct zone_server **
     }
     *ret = s;
     return 0;
+}
+
+void zone_server_drain(struct zone_server *s, void (*on_drained)(void *userdata), void *userdata)
+{
+    grpc_server_drain(s->grpc, DRAIN_USEC, on_drained, userdata);
 }
 
 void zone_server_free(struct zone_server *s)

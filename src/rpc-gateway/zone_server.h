@@ -22,6 +22,8 @@ struct zone_server_parts { /* borrowed */
 };
 
 int zone_server_new(const struct zone_server_parts *parts, struct zone_server **ret, struct error *e);
+/* Takes no more connections and finishes what is under way, for two seconds at most. 'on_drained' is called from the loop. */
+void zone_server_drain(struct zone_server *server, void (*on_drained)(void *userdata), void *userdata);
 void zone_server_free(struct zone_server *server);
 
 /* What calls have shown lately of clocks that disagree; NULL: nothing. */

@@ -1,5 +1,6 @@
 """gRPC on the peer port of rpc-gateway: HostInit with tokens of all kinds, Ping, health, reflection, TLS; on grpc's own Python."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -9,6 +10,8 @@ import pytest
 from gateway_helpers import Reconciler, gateway, get
 from lib import zone_proto
 from lib.ground import wait_until
+from lib.h2raw import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, Connection, frame, hpack, message,
+                       request_headers)
 from lib.leader import Leader
 from lib.varlink import VarlinkError
 from lib.zone_proto import KEY, token
@@ -30,7 +33,8 @@ class Gateway:
         self.messages = messages
         self.worker = gateway(place, **{"lan_addr": LAN, **zone})
         config = (self.worker.prefix / "etc/hostlet.conf").read_text().splitlines()
-        self.address = "127.0.0.1:" + next(line.split(" = ")[1] for line in config if line.startswith("peer_port"))
+        self.port = int(next(line.split(" = ")[1] for line in config if line.startswith("peer_port")))
+        self.address = f"127.0.0.1:{self.port}"
         self.reconciler = Reconciler(self.worker.prefix)
         self.worker.start()
 
@@ -105,6 +109,50 @@ def test_an_operator_joins_the_machine(made, messages):
     assert g.host_init(leader.address)[0] == "OK"
     wait_until(lambda: g.call("ZoneStatus")["state"] == "joined", 20, "it is a member")
     leader.stop()
+
+
+INIT_PATH, WATCH_PATH = "/inapi.HostInternalService/HostInit", "/grpc.health.v1.Health/Watch"
+
+
+def begin_host_init(g, raw):
+    """Half of a HostInit that has arrived; returns the other half."""
+    body = message(g.messages.zone.HostInitRequest(zone_name="test", zone_hosts=["10.0.0.1:9533"]).SerializeToString())
+    raw.send(frame(HEADERS, END_HEADERS, 1, hpack([*request_headers(INIT_PATH), ("x-inauth2", token())])), frame(DATA, 0, 1, body[:9]),
+             frame(PING, 0, 0, b"is it in"))
+    assert raw.wait_for(PING)[1] & ACK
+    return frame(DATA, END_STREAM, 1, body[9:])
+
+
+def test_calls_under_way_are_finished_at_the_end(made):
+    g = made()
+    g.init()
+    health = g.messages.health
+    with grpc.insecure_channel(g.address) as channel, contextlib.closing(Connection.to(g.port).settle()) as raw:
+        stream = channel.unary_stream(WATCH_PATH, health.HealthCheckRequest.SerializeToString, health.HealthCheckResponse.FromString)(
+            health.HealthCheckRequest())
+        assert next(stream).status == 1
+        rest = begin_host_init(g, raw)
+        g.worker.process.terminate()
+        assert raw.wait_for(GOAWAY)[3][4:8] == b"\0\0\0\0"
+        with pytest.raises(grpc.RpcError) as caught:
+            next(stream)
+        assert (caught.value.code().name, caught.value.details()) == ("UNAVAILABLE", "this server ends")
+        assert g.worker.process.poll() is None
+        raw.send(rest)
+        assert KEY[0].encode() in raw.wait_for(DATA, 1)[3]
+        assert raw.ends() and g.worker.process.wait(10) == 0
+    assert g.file()["hosts"] == ["10.0.0.1:9533"]
+
+
+def test_a_call_without_end_does_not_hold_up_the_end(made):
+    g = made()
+    g.init()
+    with contextlib.closing(Connection.to(g.port).settle()) as raw:
+        begin_host_init(g, raw)
+        began = time.monotonic()
+        g.worker.process.terminate()
+        assert raw.wait_for(GOAWAY)
+        assert g.worker.process.wait(10) == 0 and time.monotonic() - began < 8
 
 
 def test_tokens_that_are_not_right(made):

@@ -100,6 +100,12 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+void call_drain(struct grpc_call *call)
+{
+    if (call->method && call->method->flags & (GRPC_STREAMS_OUT | GRPC_STREAMS_BOTH) && !call->answered)
+        leave(call, GRPC_UNAVAILABLE, "this server ends");
+}
+
 /* The answer */
 
 static ssize_t read_output(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
@@ -349,6 +355,8 @@ void call_headers(void *stream, bool end)
         authorise(call);
         if (!call->answered)
             arm(call, call->server->options.request_timeout_usec);
+        if (call->server->draining)
+            call_drain(call);
     }
 }
 

@@ -74,5 +74,7 @@ int call_data(void *stream, const uint8_t *data, size_t size);
 void call_end(void *stream);
 void call_sent_end(void *stream);
 void call_closed(void *stream, uint32_t code);
+/* The server ends: what would not end by itself is ended. */
+void call_drain(struct grpc_call *call);
 /* Its connection is gone. */
 void call_drop(struct grpc_call *call);

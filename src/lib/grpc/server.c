@@ -107,8 +107,11 @@ void grpc_server_drain(struct grpc_server *s, uint64_t timeout_usec, void (*done
         sd_event_source_set_enabled(s->drained, SD_EVENT_OFF);
     (void)sd_event_add_time_relative(s->event, &s->drain_timer, CLOCK_MONOTONIC, timeout_usec, 1000,
                                      on_drain_timer, s);
-    for (struct grpc_connection *c = s->connections; c; c = c->next)
+    for (struct grpc_connection *c = s->connections; c; c = c->next) {
+        for (struct grpc_call *call = c->first_stream; call; call = call->next)
+            call_drain(call);
         grpc_connection_drain(c);
+    }
     tell_drained(s);
 }
 

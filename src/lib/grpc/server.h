@@ -73,8 +73,8 @@ int grpc_server_listen(struct grpc_server *server, int fd, struct error *e);
 /* Takes an accepted socket. */
 void grpc_server_take(struct grpc_server *server, int fd);
 
-/* Accepts no more; calls that exist end as they would, for at most 'timeout_usec', new ones are told to go elsewhere. 'on_drained' (may be
- * NULL) is called from the loop when no connection is left. */
+/* Accepts no more; calls that exist end as they would, for at most 'timeout_usec', new ones are told to go elsewhere. Streams, which may
+ * have no end, are ended with UNAVAILABLE. 'on_drained' (may be NULL) is called from the loop when no connection is left. */
 void grpc_server_drain(struct grpc_server *server, uint64_t timeout_usec, void (*on_drained)(void *userdata),
                        void *userdata);
 

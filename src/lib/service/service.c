@@ -219,7 +219,12 @@ static int check_peers(const struct service_context *c, struct error *e)
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
     (void)source, (void)si;
-    service_exit(userdata, EXIT_OK);
+    struct service_context *c = userdata;
+    if (c->service->finish && !c->ending) {
+        c->ending = true;
+        c->service->finish(c->userdata);
+    } else
+        service_exit(c, EXIT_OK);
     return 0;
 }
 

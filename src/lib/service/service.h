@@ -24,6 +24,7 @@ struct service_context {
     gid_t extra_groups[8];        /* before_jail may add groups that only this machine knows */
     size_t n_extra_groups;
     void *userdata; /* the worker's own state */
+    bool ending;    /* was asked to end, and finishes what is under way */
 };
 
 struct service {
@@ -41,6 +42,9 @@ struct service {
     /* Whether work goes on that no connection shows: an idle service on demand does not end then. May be
      * NULL. */
     bool (*busy)(void *userdata);
+    /* Asked to end: finishes what is under way and calls service_exit(), soon; asked again, it ends at once. NULL: there is
+     * nothing to finish. */
+    void (*finish)(void *userdata);
     /* At the end of the loop: releases userdata. May be NULL. */
     void (*stop)(void *userdata);
 };

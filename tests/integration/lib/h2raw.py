@@ -50,8 +50,8 @@ class Connection:
         self.buffer = b""
 
     @classmethod
-    def to(cls, port, preface=True):
-        connection = cls(socket.create_connection(("127.0.0.1", port), 10))
+    def to(cls, port, preface=True, source="127.0.0.1"):
+        connection = cls(socket.create_connection(("127.0.0.1", port), 10, (source, 0)))
         if preface:
             connection.send(PREFACE, frame(SETTINGS))
         return connection
