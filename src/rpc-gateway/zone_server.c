@@ -12,7 +12,10 @@
 #include "lib/inapi/token.h"
 #include "lib/inapi/zone.pb-c.h"
 #include "rpc-gateway/host_message.h"
+#include "rpc-gateway/peer.h"
 
+#define PEER_RATE       20 /* connections that one address may make in a second */
+#define PEER_BURST      64 /* and at once */
 #define DRAIN_USEC      (2 * USEC_PER_SEC)
 #define CLOCK_NEWS_MSEC (10 * 60 * 1000) /* how long it is news that a call's token was too old */
 
@@ -21,6 +24,7 @@ struct zone_server {
     struct grpc_server *grpc;
     struct grpc_health *health;
     struct grpc_reflection *reflection;
+    struct peer_rate rate;
     char *clock;      /* what a call said of clocks */
     int64_t clock_at; /* unix milliseconds */
 };
@@ -130,6 +134,14 @@ static const struct grpc_method zone_methods[] = {
 };
 static const struct grpc_service zone_service = {"inapi.ZoneService", zone_methods, NULL};
 
+static bool admit(const struct sockaddr *address, void *userdata)
+{
+    struct zone_server *s = userdata;
+    struct peer peer;
+    peer_from_socket(address, &peer);
+    return peer_rate_take(&s->rate, &peer, now_monotonic_usec());
+}
+
 /* Names become rows of the metrics: those that strangers choose do not. */
 static void observe(const char *path, bool known, int status, uint64_t usec, void *userdata)
 {
@@ -143,12 +155,14 @@ int zone_server_new(const struct zone_server_parts *parts, struct zone_server **
 {
     struct zone_server *s = xcalloc(1, sizeof *s);
     s->parts = *parts;
+    peer_rate_init(&s->rate, PEER_RATE, PEER_BURST);
     const struct grpc_server_options options = {
         .message_max = (size_t)1 << 20, /* HostInit is the largest that anyone has to say */
         .buffered_max = (size_t)8 << 20,
         .memory_max = (size_t)8 << 20,
         .unsent_max = (size_t)1 << 20,
         .tls = parts->tls,
+        .admit = admit,
         .observe = observe,
         .userdata = s,
     };

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import subprocess
 import time
 
@@ -153,6 +154,41 @@ def test_a_call_without_end_does_not_hold_up_the_end(made):
         g.worker.process.terminate()
         assert raw.wait_for(GOAWAY)
         assert g.worker.process.wait(10) == 0 and time.monotonic() - began < 8
+
+
+def test_strangers_do_not_keep_out_a_leader(made):
+    """Eight addresses hold all connections with streams that never end; whoever has a token comes in, and stays."""
+    g = made()
+    g.init()
+    with contextlib.ExitStack() as held:
+        def watch(source):
+            raw = held.enter_context(contextlib.closing(Connection.to(g.port, source=source)))
+            raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(WATCH_PATH))), frame(DATA, END_STREAM, 1, message(b"")))
+            assert raw.wait_for(DATA, 1)
+            return raw
+        strangers = [watch(f"127.0.0.{n}") for _ in range(8) for n in range(2, 10)]
+        leader = held.enter_context(contextlib.closing(Connection.to(g.port, source="127.0.0.10")))
+        leader.send(begin_host_init(g, leader))
+        assert KEY[0].encode() in leader.wait_for(DATA, 1)[3]
+        assert strangers[0].ends(), "the oldest gave way"
+        assert g.host_init("10.0.0.2:9533")[0] == "OK"
+        for n in range(80):
+            watch(f"127.0.1.{n % 20 + 1}")
+        assert g.host_init("10.0.0.3:9533")[0] == "OK" and g.file()["hosts"] == ["10.0.0.3:9533"]
+        leader.send(frame(PING, 0, 0, b"yet here"))
+        assert leader.wait_for(PING)[3] == b"yet here"
+
+
+def test_one_address_comes_too_often(made):
+    g = made()
+
+    def served(source):
+        with contextlib.closing(Connection(socket.create_connection(("127.0.0.1", g.port), 10, (source, 0)))) as raw:
+            return raw.read_frame() is not None
+    found = [served("127.0.0.2") for _ in range(400)]
+    assert all(found[:64]) and not all(found)
+    assert served("127.0.0.3") and g.ping()[0] == "OK"
+    wait_until(lambda: served("127.0.0.2"), 10, "it may come again")
 
 
 def test_tokens_that_are_not_right(made):

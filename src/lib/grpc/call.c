@@ -333,9 +333,12 @@ static void authorise(struct grpc_call *call)
     struct error e = ERROR_INIT;
     int status = GRPC_UNAUTHENTICATED;
     const struct grpc_service *service = call->service->service;
-    if (service->authorise &&
-        service->authorise(call, call->method, call->service->userdata, &status, &e) < 0)
+    if (!service->authorise)
+        return;
+    if (service->authorise(call, call->method, call->service->userdata, &status, &e) < 0)
         grpc_call_finish(call, status, e.message);
+    else
+        call->connection->trusted = true;
 }
 
 void call_headers(void *stream, bool end)

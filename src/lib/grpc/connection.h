@@ -58,6 +58,7 @@ struct grpc_connection {
     bool settled;  /* the peer's settings came */
     bool draining; /* takes no new streams */
     bool farewell; /* said that it will, and waits for the peer to have heard it */
+    bool trusted;  /* servers: a call of it was authorised */
     bool dead;     /* over; 'gone' was called or will be */
     char peer[80]; /* "192.0.2.1:9533" */
     struct sockaddr_storage address;

@@ -124,6 +124,11 @@ static void set_accepting(struct grpc_server *s, bool accepting)
         sd_event_source_set_enabled(s->listeners[i], accepting ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
+static bool is_full(const struct grpc_server *s)
+{
+    return s->n_connections >= s->options.connections_max;
+}
+
 static void connection_end(struct grpc_connection *c)
 {
     struct grpc_server *s = c->owner;
@@ -137,7 +142,7 @@ static void connection_end(struct grpc_connection *c)
         c->next->previous = c->previous;
     grpc_connection_free(c);
     s->n_connections--;
-    if (s->paused && s->n_connections < s->options.connections_max)
+    if (s->paused && !is_full(s))
         set_accepting(s, true);
 }
 
@@ -176,12 +181,37 @@ static bool same_address(const struct sockaddr_storage *a, const struct sockaddr
     return memcmp(x, y, IN6_IS_ADDR_V4MAPPED(x) ? 16 : 8) == 0;
 }
 
-static unsigned connections_of(const struct grpc_server *s, const struct sockaddr_storage *address)
+/* With 'strangers', only those that had no call authorised. */
+static unsigned connections_of(const struct grpc_server *s, const struct sockaddr_storage *address,
+                               bool strangers)
 {
     unsigned n = 0;
     for (const struct grpc_connection *c = s->connections; c; c = c->next)
-        n += same_address(&c->address, address);
+        n += same_address(&c->address, address) && !(strangers && c->trusted);
     return n;
+}
+
+/* Who gives way when there are too many: strangers must not keep out whoever has a token, however many addresses they have. */
+static struct grpc_connection *least_welcome(const struct grpc_server *s)
+{
+    struct grpc_connection *found = NULL;
+    unsigned most = 0;
+    for (struct grpc_connection *c = s->connections; c; c = c->next) {
+        unsigned n = c->trusted ? 0 : connections_of(s, &c->address, true);
+        if (n > 0 && n >= most) { /* the newest come first */
+            most = n;
+            found = c;
+        }
+    }
+    return found;
+}
+
+static bool may_connect(const struct grpc_server *s, const struct sockaddr_storage *address)
+{
+    const struct grpc_server_options *o = &s->options;
+    return !s->draining && (!o->admit || o->admit((const struct sockaddr *)address, o->userdata)) &&
+           connections_of(s, address, false) < o->connections_per_address_max &&
+           (!is_full(s) || least_welcome(s));
 }
 
 void grpc_server_take(struct grpc_server *s, int fd)
@@ -191,8 +221,7 @@ void grpc_server_take(struct grpc_server *s, int fd)
     struct error e = ERROR_INIT;
     struct grpc_connection *c = NULL;
     struct grpc_tls *tls = NULL;
-    if (getpeername(fd, (struct sockaddr *)&address, &size) < 0 || s->draining ||
-        connections_of(s, &address) >= s->options.connections_per_address_max) {
+    if (getpeername(fd, (struct sockaddr *)&address, &size) < 0 || !may_connect(s, &address)) {
         close_fd(fd);
         return;
     }
@@ -220,19 +249,26 @@ void grpc_server_take(struct grpc_server *s, int fd)
         log_debug("%s", e.message);
         return;
     }
+    if (is_full(s)) {
+        log_debug("too many connections: one of %s gives way", least_welcome(s)->peer);
+        connection_end(least_welcome(s));
+    }
     c->next = s->connections;
     if (c->next)
         c->next->previous = c;
     s->connections = c;
+    s->n_connections++;
     grpc_connection_kick(c);
-    if (++s->n_connections >= s->options.connections_max && !s->paused)
-        set_accepting(s, false);
 }
 
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     (void)source, (void)events;
     struct grpc_server *s = userdata;
+    if (is_full(s) && !least_welcome(s)) {
+        set_accepting(s, false); /* until one ends */
+        return 0;
+    }
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (client >= 0)
         grpc_server_take(s, client);

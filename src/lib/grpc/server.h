@@ -42,8 +42,10 @@ struct grpc_service {
                      int *ret_status, struct error *e);
 };
 
-struct grpc_server_options {  /* 0: what stands in brackets */
-    unsigned connections_max; /* further ones wait in the backlog [64] */
+struct grpc_server_options { /* 0: what stands in brackets */
+    /* [64] A further one ends one that had no call authorised: of the address that has most of them, the oldest. When all had, it waits
+     * in the backlog. */
+    unsigned connections_max;
     unsigned
         connections_per_address_max; /* further ones are closed at once [8]; an IPv6 /64 counts as one address */
     unsigned streams_max;            /* calls at a time of one connection [32] */
@@ -57,9 +59,11 @@ struct grpc_server_options {  /* 0: what stands in brackets */
     uint64_t keepalive_usec;         /* [60 s]; its answer has 20 s */
     uint64_t idle_timeout_usec;      /* [5 min] */
     struct grpc_tls_settings *tls;   /* borrowed; NULL: plaintext */
+    /* Whether an address may connect now, asked before anything is read; one that may not is closed. NULL: it may. */
+    bool (*admit)(const struct sockaddr *address, void *userdata);
     /* Each call at its end, for counting; 'path' is what was asked for. May be NULL. */
     void (*observe)(const char *path, bool known, int status, uint64_t usec, void *userdata);
-    void *userdata; /* of observe */
+    void *userdata; /* of admit and observe */
 };
 
 int grpc_server_new(sd_event *event, const struct grpc_server_options *options, struct grpc_server **ret);
