@@ -1,7 +1,6 @@
 /* From the leader to the reconciler; see deliver.h. deliver_known.c keeps what the reconciler has. */
 #include "rpc-gateway/deliver.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,18 +10,16 @@
 #include "lib/basic/log.h"
 #include "lib/grpc/message.h"
 #include "lib/grpc/wire.h"
-#include "lib/inapi/app.pb-c.h"
-#include "lib/inapi/convert.h"
 #include "rpc-gateway/deliver_known.h"
 #include "rpc-gateway/problems.h"
+#include "rpc-gateway/zone_answer.h"
 
-#define PUT_TIMEOUT_USEC    (30 * USEC_PER_SEC)
-#define PAUSE_MIN           (50 * USEC_PER_MSEC)
-#define PAUSE_MAX           (5 * USEC_PER_SEC)
-#define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
-#define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
-#define NAME_MAX_SIZE       63
-#define LARGE_ANSWER        ((size_t)1 << 20)
+#define PUT_TIMEOUT_USEC  (30 * USEC_PER_SEC)
+#define PAUSE_MIN         (50 * USEC_PER_MSEC)
+#define PAUSE_MAX         (5 * USEC_PER_SEC)
+#define INSTANCE_TEXT_MAX ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
+#define NAME_MAX_SIZE     63
+#define LARGE_ANSWER      ((size_t)1 << 20)
 
 /* Of HostStatusUpdateResponse, AppInstance and Metadata. */
 enum { FIELD_APP_INSTANCES = 2, FIELD_META = 1, FIELD_NAME = 2 };
@@ -251,19 +248,8 @@ static void on_instance(const void *out, bool continues, const struct error *e, 
 static bool take_instance(struct deliver *d, const uint8_t *data, size_t size, struct app_instance *ret)
 {
     struct error e = ERROR_INIT;
-    ProtobufCMessage *m = NULL;
-    int r = grpc_message_unpack(&inapi__app_instance__descriptor, data, size, INSTANCE_MEMORY_MAX, &m, &e);
-    if (r >= 0)
-        r = inapi_to_struct(&app_instance_schema, m, ret, &e);
-    grpc_message_free(m);
-    if (r >= 0 && (!ret->meta || !ret->meta->name)) {
-        schema_done(&app_instance_schema, ret);
-        r = error_refuse(&e, EBADMSG, "has no name");
-    }
-    if (r >= 0) {
-        inapi_drop_echo(ret);
+    if (zone_answer_instance(data, size, ret, &e) >= 0)
         return true;
-    }
     problem(d, "an instance is not taken: %s", e.message);
     d->not_understood = true;
     return false;

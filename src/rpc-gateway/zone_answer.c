@@ -2,13 +2,17 @@
 #include "rpc-gateway/zone_answer.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/grpc/message.h"
+#include "lib/inapi/app.pb-c.h"
+#include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
 
-#define MAP_MEMORY_MAX ((size_t)32 << 20)
+#define MAP_MEMORY_MAX      ((size_t)32 << 20)
+#define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
 
 enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
 
@@ -86,4 +90,21 @@ void zone_answer_done(struct zone_answer *answer)
     free(answer->vpc_instance_cidr);
     free(answer->network_domain);
     free(answer->map_problem);
+}
+
+int zone_answer_instance(const uint8_t *data, size_t size, struct app_instance *ret, struct error *e)
+{
+    ProtobufCMessage *m = NULL;
+    int r = grpc_message_unpack(&inapi__app_instance__descriptor, data, size, INSTANCE_MEMORY_MAX, &m, e);
+    if (r >= 0)
+        r = inapi_to_struct(&app_instance_schema, m, ret, e);
+    grpc_message_free(m);
+    if (r < 0)
+        return r;
+    if (!ret->meta || !ret->meta->name) {
+        schema_done(&app_instance_schema, ret);
+        return error_refuse(e, EBADMSG, "has no name");
+    }
+    inapi_drop_echo(ret);
+    return 0;
 }

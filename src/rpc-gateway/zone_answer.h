@@ -1,7 +1,8 @@
-/* What a leader's answer says of this machine and its network, read from the bytes; the instances in it are deliver.h's. Pure. */
+/* What a leader's answer says, read from the bytes; going through its instances is deliver.h's. Pure. */
 #pragma once
 
-#include "lib/basic/util.h"
+#include "lib/api/app.h"
+#include "lib/basic/error.h"
 
 struct zone_answer {
     char *vpc_bridge_ip, *vpc_instance_cidr; /* NULL: nothing, or nothing that is one */
@@ -15,3 +16,7 @@ struct zone_answer {
 /* Of a HostStatusUpdateResponse. */
 void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret);
 void zone_answer_done(struct zone_answer *answer);
+
+/* One instance of it, without the echo of our own reports. Refused: what cannot be unpacked, has bad text or no name.
+ * 'ret' is released with schema_done(&app_instance_schema, ret). */
+int zone_answer_instance(const uint8_t *data, size_t size, struct app_instance *ret, struct error *e);

@@ -300,8 +300,7 @@ int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, str
                   struct error *e)
 {
     struct zone_loop *z = xcalloc(1, sizeof *z);
-    *z = (struct zone_loop){
-        .parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
+    *z = (struct zone_loop){.parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
     sd_event *event = parts->caller->event;
     int r = deliver_new(parts->caller, &z->deliver, e);
     if (r < 0) {

@@ -161,8 +161,8 @@ static void explain(struct zone_request *r, const struct grpc_result *result, st
     if (another)
         move_on(c, r);
     /* A token is good for a minute: when it is called expired at once, one of the two clocks is off. */
-    bool clock = result->answered && (strstr(result->text, "access-token expired") ||
-                                       strstr(result->text, "iat expired"));
+    bool clock = result->answered &&
+                 (strstr(result->text, "access-token expired") || strstr(result->text, "iat expired"));
     error_set(e, e->class, e->errnum ?: EPROTO, "%s: %s: %s%s", c->hosts[r->host].address,
               strrchr(r->ask.path, '/') + 1, result->text,
               clock ? " (this machine's clock and the zone's differ by more than a token's life of a minute)"
