@@ -325,7 +325,8 @@ static int join(const struct import *import, struct error *e)
                                        .hosts = o->server->zone_hosts,
                                        .n_hosts = o->server->n_zone_hosts,
                                        .vpc_bridge_ip = o->hostlet->vpc_bridge_ip,
-                                       .vpc_instance_cidr = o->hostlet->vpc_instance_cidr};
+                                       .vpc_instance_cidr = o->hostlet->vpc_instance_cidr,
+                                       .network_domain = o->hostlet->vpc_network_domain};
     int r = call_gateway(import->ctl, "ZoneInit", &in, &out, e);
     if (r >= 0)
         ctl_done(&ctl_gateway, "ZoneInit", &out);

@@ -12,6 +12,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/inapi/token.h"
+#include "rpc-gateway/zone_answer.h"
 
 #define HOSTS_MAX     1024
 #define HOST_TEXT_MAX 255
@@ -76,6 +77,13 @@ static void set(char **to, const char *value)
     *to = xstrdup_null(value);
 }
 
+/* Where nothing or "" is given, what is there stays. */
+static void set_given(char **to, const char *value)
+{
+    if (value && *value)
+        set(to, value);
+}
+
 static void set_hosts(struct zone_file *zone, char *const *hosts, size_t n)
 {
     for (size_t i = 0; i < zone->n_hosts; i++)
@@ -98,6 +106,21 @@ static int check_hosts(char *const *hosts, size_t n, struct error *e)
         if (hosts[i][good] || good == 0 || good > HOST_TEXT_MAX)
             return error_refuse(e, EINVAL, "zone host %zu: '%.40s' is no ADDRESS:PORT", i, hosts[i]);
     }
+    return 0;
+}
+
+/* The reconciler would refuse all that it is told of this machine for one bad value. */
+static int check_network(const struct gateway_init_in *in, struct error *e)
+{
+    const struct {
+        const char *name, *value;
+        bool (*is_good)(const char *text);
+    } values[] = {{"vpc_bridge_ip", in->vpc_bridge_ip, zone_is_address},
+                  {"vpc_instance_cidr", in->vpc_instance_cidr, zone_is_network},
+                  {"network_domain", in->network_domain, zone_is_domain}};
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+        if (values[i].value && *values[i].value && !values[i].is_good(values[i].value))
+            return error_refuse(e, EINVAL, "%s: '%.40s' is none", values[i].name, values[i].value);
     return 0;
 }
 
@@ -133,6 +156,8 @@ static int make_identity(struct zone_file *zone, const struct gateway_init_in *i
 int membership_init(struct membership *m, const struct gateway_init_in *in, struct error *e)
 {
     int r = check_hosts(in->hosts, in->n_hosts, e);
+    if (r >= 0)
+        r = check_network(in, e);
     if (r < 0)
         return r;
     if (m->member && in->host_id && !streq(in->host_id, m->zone.host_id))
@@ -152,10 +177,11 @@ int membership_init(struct membership *m, const struct gateway_init_in *in, stru
         set(&zone.zone_name, in->zone_name);
     if (in->n_hosts > 0)
         set_hosts(&zone, in->hosts, in->n_hosts);
-    if (in->vpc_bridge_ip)
-        set(&zone.vpc_bridge_ip, in->vpc_bridge_ip);
-    if (in->vpc_instance_cidr)
-        set(&zone.vpc_instance_cidr, in->vpc_instance_cidr);
+    set_given(&zone.vpc_bridge_ip, in->vpc_bridge_ip);
+    set_given(&zone.vpc_instance_cidr, in->vpc_instance_cidr);
+    /* A leader's word on it counts when it is new: it would not come again soon. */
+    if (!zone.network_domain)
+        set_given(&zone.network_domain, in->network_domain);
     if (m->member && schema_equal(&zone_file_schema, &zone, &m->zone)) {
         zone_file_done(&zone);
         return 0;
@@ -193,8 +219,7 @@ int membership_set_network(struct membership *m, const char *leader, const char 
                   {&zone.vpc_instance_cidr, vpc_instance_cidr},
                   {&zone.network_domain, network_domain}};
     for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-        if (values[i].value && *values[i].value)
-            set(values[i].to, values[i].value);
+        set_given(values[i].to, values[i].value);
     if (schema_equal(&zone_file_schema, &zone, &m->zone)) {
         zone_file_done(&zone);
         return 0;

@@ -16,21 +16,21 @@
 
 enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
 
-static bool is_address(const char *text)
+bool zone_is_address(const char *text)
 {
     struct in_addr address;
     return inet_pton(AF_INET, text, &address) == 1;
 }
 
-static bool is_network(const char *text)
+bool zone_is_network(const char *text)
 {
     const char *slash = strchr(text, '/');
     _cleanup_free_ char *address = slash ? xstrndup(text, (size_t)(slash - text)) : NULL;
     int64_t bits;
-    return slash && is_address(address) && parse_int64(slash + 1, 8, 30, &bits) == 0;
+    return slash && zone_is_address(address) && parse_int64(slash + 1, 8, 30, &bits) == 0;
 }
 
-static bool is_domain(const char *text)
+bool zone_is_domain(const char *text)
 {
     size_t n = strlen(text);
     return n > 0 && n <= 253 &&
@@ -66,7 +66,7 @@ static void read_map(const uint8_t *data, size_t size, struct zone_answer *ret)
     ret->has_map = true;
     ret->map_revision = map->revision;
     free(ret->network_domain);
-    ret->network_domain = is_domain(map->vpc_network_domain) ? xstrdup(map->vpc_network_domain) : NULL;
+    ret->network_domain = zone_is_domain(map->vpc_network_domain) ? xstrdup(map->vpc_network_domain) : NULL;
     grpc_message_free(m);
 }
 
@@ -75,8 +75,8 @@ void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret)
     const uint8_t *value;
     size_t n;
     *ret = (struct zone_answer){
-        .vpc_bridge_ip = text_field(data, size, FIELD_VPC_BRIDGE_IP, is_address),
-        .vpc_instance_cidr = text_field(data, size, FIELD_VPC_INSTANCE_CIDR, is_network),
+        .vpc_bridge_ip = text_field(data, size, FIELD_VPC_BRIDGE_IP, zone_is_address),
+        .vpc_instance_cidr = text_field(data, size, FIELD_VPC_INSTANCE_CIDR, zone_is_network),
     };
     for (size_t at = 0; grpc_message_next(data, size, FIELD_INSTANCES, &at, &value, &n);)
         ret->n_instances++;

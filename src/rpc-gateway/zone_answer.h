@@ -13,6 +13,11 @@ struct zone_answer {
     size_t n_instances;
 };
 
+/* Forms of what it says: an IPv4 address, one with a prefix ("10.10.3.0/24"), a domain's name. */
+bool zone_is_address(const char *text);
+bool zone_is_network(const char *text);
+bool zone_is_domain(const char *text);
+
 /* Of a HostStatusUpdateResponse. */
 void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret);
 void zone_answer_done(struct zone_answer *answer);

@@ -54,6 +54,7 @@ host_id = "{HOST}"
 lan_addr = "127.0.0.1"
 access_key = "ak_{KEY[0]}_{KEY[1]}"
 app_path = "{self.apps}"
+vpc_bridge_ip = ""
 vpc_network_domain = "zone.test"
 dns_servers = []
 """)
@@ -132,8 +133,10 @@ def test_running_containers_are_taken_over_as_they_run(fresh, original, engine):
     file = original.apps / "i8k_web_0/home/action/.innerstack/app_replica.json"
 
     def endpoint():
-        found = json.loads(file.read_text()).get("hostlet_endpoint", {})
+        whole = json.loads(file.read_text())
+        found = whole.get("hostlet_endpoint", {})
         assert found.get("secret_key") == SECRET and f":{original.ports[1]}/in/api/v2" in found["url"], found
+        assert whole["zone_base_domain"] == "zone.test", "as the original told it, with no leader in reach"
         return True
     ground.wait_until(endpoint, 20, "the application is told where to report, with its own secret")
 
@@ -226,6 +229,15 @@ def enable(tree, original):
     part.write_text(tree.ctl_json("import", original.dir, "--dry-run")["settings"])
     tree.ctl("reload")
     tree.ctl("service", "start", "rpc-gateway")
+
+
+def test_domain_that_the_zone_told_is_not_replaced(fresh, original, engine):
+    original.add()
+    fresh.ctl("import", original.dir)
+    config = original.dir / "etc/innerstack.toml"
+    config.write_text(config.read_text().replace("zone.test", "older.test"))
+    fresh.ctl("import", original.dir)
+    assert fresh.call("rpc-gateway", "ZoneStatus")["network_domain"] == "zone.test"
 
 
 def test_import_that_ended_behind_its_reload_is_made_again(fresh, original, engine):

@@ -380,6 +380,8 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
     ({"host_id": "xyz"}, "is not 12 to 16 lower-case hex digits"),
     ({"host_id": "0123456789ab", "access_key": "ak_ba9876543210_" + "S" * 48}, "they must be the same"),
     ({"access_key": "nonsense"}, ""), ({"hosts": ["a b"]}, "is no ADDRESS:PORT"), ({"hosts": [""]}, "is no ADDRESS:PORT"),
+    ({"vpc_bridge_ip": "10.0.0"}, "vpc_bridge_ip: '10.0.0' is none"), ({"vpc_instance_cidr": "10.0.0.0"}, "vpc_instance_cidr: "),
+    ({"network_domain": "a b"}, "network_domain: 'a b' is none"),
 ])
 def test_init_with_what_makes_no_sense(make_tree, parameters, words):
     tree = make_tree({"driver": {"runtime": "null"}, "zone": {"enable": True, "lan_addr": "127.0.0.1", "listen": "127.0.0.1",

@@ -21,6 +21,7 @@ static const struct schema_field init_fields[] = {
               "ADDRESS:PORT of the zone's hosts; none: the leader tells them when it joins this machine."),
     S_STRING_OPT(T, vpc_bridge_ip, "Of an import."),
     S_STRING_OPT(T, vpc_instance_cidr, "Of an import."),
+    S_STRING_OPT(T, network_domain, "Of an import; what the zone has told stays."),
     S_END,
 };
 static const struct schema_struct init_in = {NULL, sizeof(T), NULL, init_fields};

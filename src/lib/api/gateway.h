@@ -17,7 +17,7 @@ struct gateway_init_in {
     char *zone_name;
     char **hosts; /* the zone's; none: its leader tells them when it joins us */
     size_t n_hosts;
-    char *vpc_bridge_ip, *vpc_instance_cidr; /* of an import; NULL: the zone tells */
+    char *vpc_bridge_ip, *vpc_instance_cidr, *network_domain; /* of an import; NULL: the zone tells */
 };
 struct gateway_join_out { /* what the zone's operator needs */
     char *host_id, *access_key;
