@@ -13,6 +13,7 @@ from lib.leader import Leader, not_ready, not_the_leader
 from lib.varlink import VarlinkError
 from lib.zone import ZoneApp, instance
 from lib.zone_proto import KEY, Messages
+from zone_helpers import field
 
 pytestmark = pytest.mark.sanitized
 
@@ -280,24 +281,12 @@ def garbage(*_):
     return b"\xff" * 100
 
 
-def bomb(messages):
-    """Sub-messages within each other, deeper than anything of the contract."""
-    inner = b""
+def bomb():
+    """An instance with stages within each other, deeper than anything of the contract."""
+    stage = b""
     for _ in range(5000):
-        size = len(inner)
-        length = b""
-        while True:
-            byte, size = size & 0x7f, size >> 7
-            length += bytes([byte | (0x80 if size else 0)])
-            if not size:
-                break
-        inner = b"\x82\x01" + length + inner  # AppDeployStage.stages
-        if len(inner) > 40000:
-            break
-    message = messages.zone.HostStatusUpdateResponse()
-    message.app_instances.add().meta.name = "bomb"
-    message.app_instances[0].deploy.stages.name = "x"
-    return message.SerializeToString() + inner
+        stage = field(16, stage)  # AppDeployStage.stages
+    return field(2, field(1, field(2, b"bomb")) + field(20, field(22, stage)))
 
 
 @pytest.mark.parametrize("what", ["garbage", "bad text", "bomb", "no name", "bad name"])
@@ -317,11 +306,14 @@ def test_answers_that_make_no_sense_change_nothing(make_tree, messages, make_lea
     elif what == "bad text":
         leader.hooks["HostStatusUpdate"] = bad_text
     elif what == "bomb":
-        leader.hooks["HostStatusUpdate"] = lambda *_: bomb(messages)
+        leader.hooks["HostStatusUpdate"] = lambda *_: messages.zone.HostStatusUpdateResponse(
+            app_instances=good).SerializeToString() + bomb()
     else:
         leader.instances = [*good, member.message("" if what == "no name" else "../x")]
     count = len(leader.called("HostStatusUpdate"))
     leader.wait_called("HostStatusUpdate", count + 2, timeout=30)
+    if what == "bomb":
+        ground.wait_until(lambda: "nested too deeply" in "".join(member.status().get("problems", [])), 20, "it was seen for what it is")
     assert app.get()["replicas"][0]["state"] == "running"
     pid = member.tree.pid("rpc-gateway")
     leader.hooks.pop("HostStatusUpdate", None)
