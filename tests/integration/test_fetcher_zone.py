@@ -9,7 +9,7 @@ import pytest
 from fetcher_helpers import INTERFACE, Fetcher
 from lib import ground, packages
 from lib.leader import Leader, not_ready, not_the_leader
-from lib.tree import VARIANT
+from lib.tree import SOURCE, VARIANT
 from lib.varlink import VarlinkError
 from lib.zone_proto import KEY, Messages
 
@@ -96,6 +96,25 @@ def test_package_comes_by_chunks(fetcher, make_leader):
     request = leader.called("PackageList")[0]
     assert (request.name, request.version, request.os, request.arch, request.latest_only) == (
         "demo", "1.0", "linux", packages.ARCH, True)
+
+
+def test_real_packages(fetcher, make_leader):
+    """Those that the original builder made, in chunks as the zone has them, and in small ones."""
+    leader = make_leader()
+    originals = {}
+    for path in sorted((SOURCE / "tests/vectors/ipk").glob("*.ipk")):
+        data = path.read_bytes()
+        header = json.loads(data[8:8 + int.from_bytes(data[4:8], "little")])
+        originals[header["release"]["version"]] = data
+        leader.add_package(data, header, 100 if len(originals) % 2 else 1 << 20)
+    assert len(originals) == 4
+    fetcher.join(leader).start()
+    for rule, version in (("", "1.0.2"), ("1.0", "1.0.2"), ("1.0.1", "1.0.1"), ("1.0.1-r1", "1.0.1-r1"), ("1.0.0", "1.0.0")):
+        found = fetcher.call("Resolve", name="tiny", version=rule, arch="amd64")["package"]
+        assert (found["id"], found["repository"]) == (f"tiny_{version}_linux_amd64", "zone/")
+        assert content(fetcher.fetch(found)) == originals[version]
+    asked = {request.id: 0 for request in leader.called("PackageChunk")}
+    assert len(asked) == 4 and len(leader.called("PackageChunk")) == 2 + sum(-(-len(originals[v]) // 100) for v in ("1.0.0", "1.0.1"))
 
 
 @pytest.mark.parametrize("size", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
