@@ -8,6 +8,7 @@ import threading
 import pytest
 from fetcher_helpers import INTERFACE, Fetcher
 from lib import ground, packages
+from lib.certificates import Certificates
 from lib.leader import Leader, not_ready, not_the_leader
 from lib.tree import SOURCE, VARIANT
 from lib.varlink import VarlinkError
@@ -115,6 +116,15 @@ def test_real_packages(fetcher, make_leader):
         assert content(fetcher.fetch(found)) == originals[version]
     asked = {request.id: 0 for request in leader.called("PackageChunk")}
     assert len(asked) == 4 and len(leader.called("PackageChunk")) == 2 + sum(-(-len(originals[v]) // 100) for v in ("1.0.0", "1.0.1"))
+
+
+def test_by_tls(fetcher, make_leader, place):
+    certificates = Certificates(place / "tls")
+    leader = make_leader(credentials=certificates.server())
+    whole = put(leader)
+    fetcher.extra["zone"] = {"enable": "yes", **certificates.settings}
+    fetcher.join(leader).start()
+    assert content(fetcher.fetch(fetcher.resolve("demo"))) == whole
 
 
 @pytest.mark.parametrize("size", [1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from lib import zone_proto
+from lib.certificates import Certificates
 from lib.ground import free_port, wait_until
 from lib.zone import instance
 from lib.zone_proto import KEY
@@ -89,6 +90,22 @@ def test_a_host_that_is_none_of_the_zone_s_any_more(world):
     world.init(other.address, leader.address)
     world.wait_state("joined")
     assert other.count() == 1 and world.file()["leader"] == leader.address
+
+
+def test_a_zone_that_speaks_tls(make_world, place):
+    certificates = Certificates(place / "tls")
+    world = make_world(**certificates.settings)
+    leader = world.leader(credentials=certificates.server())
+    world.init(leader.address)
+    world.wait_state("joined")
+
+
+def test_a_zone_whose_certificate_we_do_not_trust(make_world, place):
+    world = make_world(**Certificates(place / "tls").settings)
+    leader = world.leader(credentials=Certificates(place / "other").server())
+    world.init(leader.address)
+    wait_until(lambda: "certificate" in world.status().get("reason", ""), 15, "it is said")
+    assert leader.count() == 0
 
 
 def test_a_zone_that_starts(member):

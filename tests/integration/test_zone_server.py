@@ -3,13 +3,13 @@
 import contextlib
 import json
 import socket
-import subprocess
 import time
 
 import grpc
 import pytest
 from gateway_helpers import Reconciler, gateway, get
 from lib import zone_proto
+from lib.certificates import Certificates
 from lib.ground import wait_until
 from lib.h2raw import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, Connection, frame, hpack, message,
                        request_headers)
@@ -260,30 +260,18 @@ def test_calls_are_counted_and_strangers_not_named(made):
     assert "evil" not in text
 
 
-def make_certificate(place, name, signer=None, extension=None):
-    def run(*words):
-        subprocess.run(["openssl", *words], cwd=place, check=True, capture_output=True)
-    if signer is None:
-        run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
-            "-subj", f"/CN={name}")
-    else:
-        run("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        (place / "extension").write_text(extension)
-        run("x509", "-req", "-in", f"{name}.csr", "-CA", f"{signer}.pem", "-CAkey", f"{signer}.key", "-CAcreateserial", "-out",
-            f"{name}.pem", "-days", "2", "-extfile", "extension")
-    (place / f"{name}.key").chmod(0o644)  # for the service's user
-
-
 def test_tls(made, place):
-    directory = place / "tls"
-    directory.mkdir()
-    make_certificate(directory, "ca")
-    make_certificate(directory, "host", "ca", "subjectAltName=IP:127.0.0.1")
-    g = made(**{f"tls_{key}": directory / name for key, name in (("certificate", "host.pem"), ("key", "host.key"), ("ca", "ca.pem"))})
-    read = lambda name: (directory / name).read_bytes()  # noqa: E731
-    both = grpc.ssl_channel_credentials(read("ca.pem"), read("host.key"), read("host.pem"))
-    assert g.ping(credentials=both)[1].message == "pong"
-    assert g.ping(credentials=grpc.ssl_channel_credentials(read("ca.pem")))[0] == "UNAVAILABLE"  # shows no certificate
+    made_ones = Certificates(place / "tls")
+    g = made(**made_ones.settings)
+    assert g.ping(credentials=made_ones.client())[1].message == "pong"
+    assert g.ping(credentials=made_ones.client(shows_one=False))[0] == "UNAVAILABLE"
+    assert g.ping()[0] == "UNAVAILABLE"
+
+
+def test_tls_without_certificates_of_clients(made, place):
+    made_ones = Certificates(place / "tls")
+    g = made(**made_ones.settings, tls_verify_clients="no")
+    assert g.ping(credentials=made_ones.client(shows_one=False))[1].message == "pong"
     assert g.ping()[0] == "UNAVAILABLE"
 
 

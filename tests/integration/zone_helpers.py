@@ -186,8 +186,8 @@ class World:
     def call(self, method, **parameters):
         return self.worker.call(f"io.hostlet.Gateway.{method}", **parameters)
 
-    def leader(self, behaviour="normal"):
-        self.leaders.append(MemberLeader(self.messages))
+    def leader(self, behaviour="normal", **options):
+        self.leaders.append(MemberLeader(self.messages, **options))
         self.leaders[-1].behave(behaviour)
         return self.leaders[-1]
 

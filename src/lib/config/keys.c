@@ -108,6 +108,8 @@ const struct config_key config_keys[] = {
      "The key of tls_certificate, readable by hostlet-rpc and hostlet-fetcher."},
     {"zone", "tls_ca", CONFIG_PATH, "", 0, 0, NULL,
      "Certificates that the zone's other hosts are verified against."},
+    {"zone", "tls_verify_clients", CONFIG_BOOL, "yes", 0, 0, NULL,
+     "Whether who calls the peer port by TLS must show a certificate that tls_ca vouches for."},
     {"zone", "interval", CONFIG_DURATION, "3s", 100 * 1000, MIN, NULL,
      "From the end of one round with the zone to the next one; a zone expects 3 s."},
     {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,

@@ -12,5 +12,6 @@ int zone_tls_load(const struct config *config, bool server, struct grpc_tls_sett
         return 0;
     if (!*certificate || !*key || !*ca)
         return error_refuse(e, EINVAL, "[zone] tls_certificate, tls_key and tls_ca: all of them, or none");
-    return grpc_tls_settings_new(server, certificate, key, ca, ret, e);
+    bool verify = !server || config_bool(config, "zone", "tls_verify_clients");
+    return grpc_tls_settings_new(server, certificate, key, verify ? ca : NULL, ret, e);
 }

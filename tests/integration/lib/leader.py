@@ -30,10 +30,11 @@ class Leader:
     clock        seconds that its clock is ahead
     """
 
-    def __init__(self, messages, key=KEY, port=None):
+    def __init__(self, messages, key=KEY, port=None, credentials=None):
         self.messages = messages
         self.key = key
         self.port = port or ground.free_port()
+        self.credentials = credentials  # None: plaintext
         self.instances = []
         self.network = None
         self.vpc = ("", "")
@@ -67,9 +68,14 @@ class Leader:
                                                                   else m.SerializeToString())
                         for name, (request, answer) in methods.items()}
             self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        ground.wait_until(lambda: self.server.add_insecure_port(self.address), 10, "the leader's port")
+        ground.wait_until(self._listen, 10, "the leader's port")
         self.server.start()
         return self
+
+    def _listen(self):
+        if self.credentials:
+            return self.server.add_secure_port(self.address, self.credentials)
+        return self.server.add_insecure_port(self.address)
 
     def stop(self, grace=0):
         self.server.stop(grace).wait(10)
