@@ -22,6 +22,7 @@
 #include "lib/api/reconciler.h"
 #include "lib/app/app.h"
 #include "lib/basic/fs.h"
+#include "lib/zone/file.h"
 
 #define CONFIG_NAME "50-import.conf"
 #define LEDGER      "hostlet_vol_quota.json"
@@ -133,11 +134,30 @@ static pid_t find_supervisor(const struct ctl *ctl)
     return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
+/* rpc-gateway would refuse as well, but only when the containers are ours already. */
+static int check_identity(const struct import *import, struct error *e)
+{
+    const struct original_hostlet *h = import->original.hostlet;
+    struct zone_file zone = {.format = 0};
+    int r = zone_file_read(&import->ctl->tree, &zone, e);
+    if (r == -ENOENT)
+        return 0;
+    if (r >= 0 && !streq_null(zone.host_id, h->host_id))
+        r = error_refuse(e, EEXIST,
+                         "this machine is host %s already, and the original's is %s: leave that zone first "
+                         "(hostletctl zone leave)",
+                         zone.host_id, h->host_id);
+    zone_file_done(&zone);
+    return r;
+}
+
 static int look(struct import *import, struct error *e)
 {
     int r = original_read(import->ctl->arguments[0], &import->original, e);
     if (r >= 0)
         r = original_check_stopped(&import->original, find_supervisor(import->ctl), e);
+    if (r >= 0)
+        r = check_identity(import, e);
     if (r < 0)
         return r;
     find_items(import);

@@ -344,6 +344,17 @@ def test_tree_with_applications_elsewhere_is_refused(fresh, original, engine):
     assert result.returncode != 0 and "one tree has one app_path" in result.stderr
 
 
+def test_machine_of_another_zone_is_refused_before_anything_is_done(fresh, original, engine):
+    original.add()
+    before = identity(engine)
+    enable(fresh, original)
+    fresh.call("rpc-gateway", "ZoneInit", host_id="fedcba9876543210", access_key=f"ak_fedcba9876543210_{KEY[1]}")
+    for more in ([], ["--dry-run"]):
+        result = fresh.ctl("import", original.dir, *more, check=False)
+        assert result.returncode != 0 and "fedcba9876543210 already" in result.stderr and HOST in result.stderr
+    assert identity(engine) == before
+
+
 def quota_ledger(original):
     ledger = {"items": [{"id": 4711, "mnt": "/", "name": "i8k_web_0", "soft": 1 << 30, "hard": 1 << 30, "used": 0}], "updated": 1,
               "id_offset": 4712, "mount_points": []}
