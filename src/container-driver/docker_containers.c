@@ -5,6 +5,7 @@
 #include "container-driver/docker_simple.h"
 #include "container-driver/name.h"
 #include "container-driver/reading.h"
+#include "lib/basic/log.h"
 
 #define LIST_MAX ((size_t)32 << 20)
 
@@ -133,14 +134,50 @@ void docker_list(struct runtime *rt, runtime_answer_t answer, void *userdata)
     docker_call(job->head.d, &ask, on_listed, job);
 }
 
+struct start_job {
+    struct simple_job head;
+    char *id;
+    struct error lost;
+};
+
+static void start_end(struct start_job *job, const struct error *e)
+{
+    runtime_answer(job->head.answer, job->head.userdata, e);
+    free(job->id);
+    free(job);
+}
+
+static void on_lost_removed(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    (void)result;
+    struct start_job *job = userdata;
+    log_warning("%s: %s", job->lost.message,
+                e ? e->message : "removed, for it can never be started; its data stays");
+    start_end(job, &job->lost);
+}
+
+/* A Docker that ended while it started a container finds the task in containerd, and neither takes it nor lets it go: no start of
+ * that container works ever again (20.10 to this day). It goes, and a new one is made with the next try. */
+static bool has_lost_task(const struct error *e, unsigned status, const char *id)
+{
+    _cleanup_free_ char *words = xasprintf("task %s: already exists", id);
+    return status == 500 && strstr(e->message, words);
+}
+
 /* A start is refused in many ways (400: no such program, 404: no such device, 500: the port is taken), all of which mean that it
  * failed; a container that is gone, or going, is told apart. */
 static void on_started(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)body;
-    _cleanup_free_ struct simple_job *job = userdata;
+    struct start_job *job = userdata;
     struct error own = ERROR_INIT;
     unsigned status = docker_call_status(call);
+    if (e && has_lost_task(e, status, job->id)) {
+        job->lost = *e;
+        job->lost.class = ERROR_RETRY;
+        docker_remove(&job->head.d->rt, job->id, on_lost_removed, job);
+        return;
+    }
     if (e && status >= 400) {
         own = *e;
         e = &own;
@@ -148,16 +185,17 @@ static void on_started(struct docker_call *call, json_t *body, const struct erro
         if (!gone && own.class != ERROR_RETRY)
             own.class = status == 409 ? ERROR_RETRY : ERROR_FAILED;
     }
-    runtime_answer(job->answer, job->userdata, e);
+    start_end(job, e);
 }
 
 void docker_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
 {
-    struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
+    struct start_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
+    job->id = xstrdup(id);
     _cleanup_free_ char *path = xasprintf("/containers/%s/start", id),
                         *what = xasprintf("start container %.12s", id);
     struct docker_ask ask = {.what = what, .method = "POST", .path = path};
-    docker_call(job->d, &ask, on_started, job);
+    docker_call(job->head.d, &ask, on_started, job);
 }
 
 void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_t answer,

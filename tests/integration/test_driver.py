@@ -11,11 +11,13 @@ import struct
 import threading
 import time
 import uuid
+from http.client import HTTPException
 from urllib.parse import unquote
 
 import pytest
 
 from lib import ground
+from lib.engine import EngineError
 from lib.hostile import HostileDaemon, answer
 from lib.tree import VARIANT
 from lib.varlink import Closed, VarlinkError
@@ -509,6 +511,40 @@ def test_docker_pull_with_credentials(make_driver, engine, docker_driver_setting
     name, reason = driver.refused(driver.stream, D + "ImagePull", reference=full)
     assert name == "Refused" and "credential helper 'pass'" in reason
     assert auth not in driver.log()
+
+
+def start_by_docker(engine, name):
+    """Docker's refusal, or None."""
+    try:
+        engine.request("POST", f"/containers/{name}/start", b"")
+    except (EngineError, OSError, HTTPException) as error:
+        return str(error)
+    return None
+
+
+def test_docker_container_whose_task_docker_lost_is_removed(driver, dockerd, engine, busybox_image):
+    """Killed in the midst of a start, Docker 20.10 finds the task in containerd when it is back, and can never start that container
+    again: "task …: already exists". Only another container can run."""
+    for replica in range(30):
+        driver.create(replica_id=replica, image=busybox_image, command=["sleep", "1000"])
+        name = f"i8k_web_{replica}"
+        identity = engine.inspect(name)["Id"]
+        start = threading.Thread(target=start_by_docker, args=(engine, name))
+        start.start()
+        ground.wait_until(lambda: ground.processes_naming(identity), 20, "the container's shim")
+        dockerd.restart()
+        start.join()
+        ground.wait_until(lambda: driver.call(D + "Info")["state"] == "up", 20, "Docker is found")
+        if "already exists" in (start_by_docker(engine, name) or ""):
+            break
+    else:
+        pytest.skip("Docker was never caught between its task and its note of it")
+    reason = driver.refused(driver.on, "Start", replica_id=replica)
+    assert reason[0] == "RetryLater" and "already exists" in reason[1]
+    assert name not in engine.names()
+    driver.create(replica_id=replica, image=busybox_image, command=["sleep", "1000"])
+    driver.on("Start", replica_id=replica)
+    assert driver.inspect(replica_id=replica)["state"] == "running"
 
 
 @pytest.mark.sanitized
