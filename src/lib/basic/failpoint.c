@@ -13,10 +13,12 @@
 #include "lib/basic/log.h"
 
 static const char *const *table;
+static bool has_table; /* unit tests have none, and pass the failpoints of what they call */
 
 void failpoint_table(const char *const *names)
 {
     table = names;
+    has_table = true;
 }
 
 void failpoint_list(void)
@@ -56,6 +58,8 @@ static int act(const char *name, const char *action)
 int failpoint(const char *name)
 {
     size_t at = 0;
+    if (!has_table)
+        return 0;
     while (table && table[at] && !streq(table[at], name))
         at++;
     if (!table || !table[at])

@@ -10,7 +10,8 @@
 #include "config.h"
 
 #ifdef ENABLE_FAILPOINTS
-/* 0, or −EIO where the test asked for an error. 'name' must be in the table given to failpoint_table(). */
+/* 0, or −EIO where the test asked for an error. 'name' must be in the table given to failpoint_table();
+ * before that, in a unit test, it is a place like any other. */
 int failpoint(const char *name);
 void failpoint_table(const char *const *names);
 void failpoint_list(void); /* one name a line on standard output */
