@@ -4,6 +4,8 @@ import json
 
 import pytest
 from lib import ground
+from lib.tree import VARIANT
+from lib.varlink import Closed, VarlinkError
 from test_driver import D, Watch, docker_driver_settings, driver, make_driver  # noqa: F401  fixtures
 
 
@@ -39,6 +41,27 @@ def test_foreign_container_is_not_touched_until_it_is_adopted(driver, foreign, e
     assert not engine.containers()
     ledger = json.loads((driver.prefix / "var/hostlet/driver/adopted.json").read_text())
     assert ledger == {"format": 1}, "what is gone is forgotten"
+
+
+@pytest.mark.failpoints
+@pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")
+@pytest.mark.parametrize("action", ["kill", "error"])
+@pytest.mark.parametrize("point", ["adopted.before_save", "adopted.saved"])
+def test_adoption_that_ended_in_its_midst_is_made_again(driver, foreign, engine, point, action):  # noqa: F811
+    before = engine.inspect("i8k_web_0")
+    driver.stop()
+    driver.start(failpoint=f"{point}:{action}")
+    with pytest.raises((VarlinkError, Closed, OSError)):
+        adopt(driver)
+    if action == "kill":
+        assert driver.process.wait(10) == -9
+    else:
+        driver.stop()
+    driver.start()
+    assert driver.inspect().get("adopted", False) == (point == "adopted.saved"), "it is adopted when that is written down, and not before"
+    assert adopt(driver)["revision"] == 5
+    after = engine.inspect("i8k_web_0")
+    assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
 
 
 def test_events_of_an_adopted_container_are_told(driver, foreign, engine, busybox_image):  # noqa: F811
