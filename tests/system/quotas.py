@@ -1,11 +1,11 @@
 """quota-keeper as its tests see it: its calls, and beside them the kernel, the files in /etc and the directories, each read by
 other means than the product's (xfs_quota, lsattr).
 
-As a program, of the installed hostlet with its app path on POINT, for the tests outside of the machine:
-  quotas.py POINT storm N     changes limits for ever, from number N on; a line for each change that was answered
-  quotas.py POINT settle      asks for all limits again; then as 'agree'
-  quotas.py POINT agree       what does not agree, a line each; exit 1 if there is any
-  quotas.py POINT show        the ledger and List, as JSON
+As a program, of the installed hostlet with the app path APPS, for the tests outside of the machine:
+  quotas.py APPS storm N     changes limits for ever, from number N on; a line for each change that was answered
+  quotas.py APPS settle      asks for all limits again; then as 'agree'
+  quotas.py APPS agree       what does not agree, a line each; exit 1 if there is any
+  quotas.py APPS show        the ledger and List, as JSON
 """
 
 import contextlib
@@ -131,6 +131,7 @@ def lines(path):
 def disagreements(keeper, point, foreign=()):
     """What does not agree between ledger, kernel, directories and the files in /etc; 'foreign' are ids that are others'."""
     wrong = []
+    keeper.list()  # is answered when the recovery of a new life is over
     ledger, known, directories = keeper.ledger(), kernel(point), keeper.directories()
     carried = all_carry(list(directories.values()))
     for name, item in ledger.items():
@@ -208,10 +209,10 @@ def step(keeper, names):
 
 # For the tests outside
 
-def installed_keeper(point):
+def installed_keeper(apps):
     from installed import Installed
     installed = Installed()
-    installed.settings = {"hostlet": {"app_path": f"{point}/apps"}}
+    installed.settings = {"hostlet": {"app_path": apps}}
     return Keeper(installed)
 
 
@@ -240,15 +241,17 @@ def settle(keeper):
         keeper.ensure(name, **{value: item[value] for value in VALUES if item.get(value)})
 
 
-def main(point, what, *words):
-    keeper = installed_keeper(point)
+def main(apps, what, *words):
+    keeper = installed_keeper(apps)
     if what == "storm":
         storm(keeper, int(words[0]))
     elif what == "settle":
         settle(keeper)
     elif what == "show":
-        print(json.dumps({"ledger": keeper.ledger(), "list": keeper.list()}))
-    wrong = disagreements(keeper, point) if what in ("settle", "agree") else []
+        print(json.dumps({"list": keeper.list(), "ledger": keeper.ledger()}))
+    point = Path(apps).parent
+    others = {int(line.split(":")[0]) for line in lines(PROJECTS) if f":{apps}/" not in line}
+    wrong = disagreements(keeper, point, foreign=others) if what in ("settle", "agree") else []
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0
 

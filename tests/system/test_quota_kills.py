@@ -132,7 +132,7 @@ def test_torn_empty_and_older_ledgers_are_made_anew(make_keeper, xfs):
         keeper.tree.stop()
         path.unlink() if text is None else path.write_text(text)
         keeper.tree.start()
-        agree_soon(keeper, xfs.point)
+        agree(keeper, xfs.point)
         assert {name: item["id"] for name, item in keeper.ledger().items()} == wanted, f"from {text!r}"
         assert {name: values["hard"] for name, values in keeper.list().items()} == {
             f"i8k_web_{number}": (number + 1) * MIB for number in range(5)}
@@ -144,9 +144,3 @@ def test_torn_empty_and_older_ledgers_are_made_anew(make_keeper, xfs):
         with keeper.tree.connect("quota-keeper") as connection:
             connection.call("io.hostlet.Quota.Info")
     assert path.read_text() == newer
-
-
-def agree_soon(keeper, point):
-    """The recovery is over when calls are answered."""
-    keeper.call("Info")
-    agree(keeper, point)

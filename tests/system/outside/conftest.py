@@ -25,33 +25,38 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows the ends of its machine's console and journal."""
     outcome = yield
     report = outcome.get_result()
-    machine = getattr(item, "hostlet_machine", None)
+    machine = item.funcargs.get("machine") if hasattr(item, "funcargs") else None
     if report.failed and machine:
         report.sections.append(("console of the machine", machine.log()))
+    if report.failed and machine and machine.alive():
         try:
             report.sections.append(("its journal", machine.run("journalctl -b -u hostlet.service -n 60 --no-pager -o cat").stdout))
-        except (MachineError, CommandFailed, AttributeError, OSError) as error:
+        except (MachineError, CommandFailed, OSError) as error:
             report.sections.append(("its journal", f"cannot be read: {error}"))
 
 
 @pytest.fixture
-def machine(request):
-    """A machine that boots with hostlet installed, and keeps its disks over power cuts until the test ends. It is up, and nothing
-    is configured; an XFS and an ext4 with project quotas are mounted at each boot at /srv/xfs and /srv/ext4."""
+def machine(machine_of_the_file):
+    """A machine with hostlet installed, for all tests of a file. It is up, and keeps its disks over power cuts; its spare
+    disks are mounted at each boot at /srv/xfs and /srv/ext4: a test makes file systems on them first."""
+    if not machine_of_the_file.alive():
+        machine_of_the_file.start().wait()
+    return machine_of_the_file
+
+
+@pytest.fixture(scope="module")
+def machine_of_the_file():
     if "HOSTLET_VM_IMAGE" not in os.environ:
         pytest.fail("the tests outside are run by scripts/vm test")
     place = ground.make_place("machine")
     made = Machine(place / "machine", Path(os.environ["HOSTLET_VM_IMAGE"]), Path(os.environ["HOSTLET_VM_PAYLOAD"]),
                    {"xfs": 2048, "ext4": 2048}, durable=True)
-    request.node.hostlet_machine = made
     try:
         made.start().wait().install()
-        made.run("""mkfs.xfs -q -f /dev/disk/by-id/virtio-xfs
-            mkfs.ext4 -q -F -O quota,project -E lazy_itable_init=1,quotatype=prjquota /dev/disk/by-id/virtio-ext4
-            mkdir -p /srv/xfs /srv/ext4 /etc/hostlet
+        made.run("""mkdir -p /srv/xfs /srv/ext4
             printf '%s\\n' '/dev/disk/by-id/virtio-xfs /srv/xfs xfs prjquota 0 0' \
                 '/dev/disk/by-id/virtio-ext4 /srv/ext4 ext4 prjquota 0 2' >>/etc/fstab
-            systemctl daemon-reload && mount -a && mkdir /srv/xfs/apps /srv/ext4/apps""")
+            systemctl daemon-reload""")
         yield made
     finally:
         made.kill()

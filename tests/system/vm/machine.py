@@ -196,16 +196,18 @@ class Machine:
             raise CommandFailed(repr(result))
         return result
 
-    def listen(self, seconds):
-        """What the command that was begun writes to its standard output within that time."""
-        text, deadline = b"", time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with contextlib.suppress(MachineError):
-                message = self._receive(deadline)
-                text += base64.b64decode(message.get("out", ""))
-                if "status" in message:
-                    raise CommandFailed(f"it ended with status {message['status']}: {text.decode(errors='replace')}")
-        return text.decode(errors="replace")
+    def listen(self, enough, timeout=120):
+        """What the command that was begun writes, until enough(its standard output so far)."""
+        text, deadline = "", time.monotonic() + timeout
+        while not enough(text):
+            message = self._receive(deadline)
+            text += base64.b64decode(message.get("out", "")).decode(errors="replace")
+            if "status" in message:
+                raise CommandFailed(f"it ended with status {message['status']}: {text}")
+        return text
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None and self.channel is not None
 
     def run(self, command, timeout=120, check=True, stdin=b"", environment=None, live=False):
         """Runs a command, words or a line for sh, in the machine; its result has status, stdout, stderr, bytes. 'live' shows
