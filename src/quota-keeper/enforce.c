@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
@@ -182,6 +183,10 @@ static int untag(const struct registry *r, struct places *places, const char *na
         result = written < 0 ? error_os(e, -written, "cannot take project %" PRId64 " from '%s'", item->id,
                                         place.path)
                              : tag_tree(r->kernel, place.fd, 0, &tagged, e);
+        /* Limits and project are gone in the filesystem's journal before the ledger forgets them: after a power cut they would
+         * be nobody's. */
+        if (result >= 0 && fsync(place.fd) < 0)
+            result = error_os(e, errno, "cannot sync '%s'", place.path);
     }
     place_clear(&place);
     return result;

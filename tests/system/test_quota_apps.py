@@ -115,7 +115,7 @@ def test_a_container_cannot_write_past_its_limit(filesystem, engine, make_tree):
     ground.wait_until(lambda: keeper.get("i8k_web_0")["hard"] == 2 * LIMIT, 30, "the new limit")
     assert engine.inspect("i8k_web_0")["Id"] == container
     assert write_in(engine, "/home/action/more", 100) == ""
-    app.apply(wanted(script="while :; do sleep 1000; done"))
+    app.deploy(wanted(script="while :; do sleep 1000; done"))
     ground.wait_until(lambda: keeper.get("i8k_web_0")["hard"] == LIMIT, 30, "the old limit")
     app.wait(lambda i: "over quota" in i["replicas"][0]["quota"], "it is shown as over quota")
     assert "over quota" in keeper.tree.ctl("app", "web").stdout

@@ -89,8 +89,8 @@ def storm(keeper, names, until):
     kills = 0
     try:
         while not failures and not until(kills):
-            time.sleep(random.uniform(0, 0.3))
             pid = keeper.tree.pid("quota-keeper", timeout=60)
+            time.sleep(random.uniform(1.1, 1.6))  # what died within a second of being ready would be started more and more slowly
             os.kill(pid, signal.SIGKILL)
             ground.wait_until(lambda dead=pid: keeper.tree.children().get("quota-keeper", dead) != dead, 60, "the next life")
             kills += 1
