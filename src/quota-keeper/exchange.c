@@ -66,15 +66,29 @@ static int read_text(int dir, const char *name, struct text *ret, struct error *
     return 0;
 }
 
-static int write_staged(int dir, const char *name, const char *staged, const struct text *t, struct error *e)
+static char *writing_name(const char *name)
 {
-    _cleanup_free_ char *writing = xasprintf(".%s.hostlet-writing", name);
+    return xasprintf(".%s.hostlet-writing", name);
+}
+
+static int remove_writing(int dir, const char *name, struct error *e)
+{
+    _cleanup_free_ char *writing = writing_name(name);
     if (unlinkat(dir, writing, 0) < 0 && errno != ENOENT)
         return error_os(e, errno, "cannot remove '%s'", writing);
+    return 0;
+}
+
+static int write_staged(int dir, const char *name, const char *staged, const struct text *t, struct error *e)
+{
+    _cleanup_free_ char *writing = writing_name(name);
+    int r = remove_writing(dir, name, e);
+    if (r < 0)
+        return r;
     _cleanup_close_ int fd = openat(dir, writing, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_os(e, errno, "cannot create '%s'", writing);
-    int r = write_all(fd, t->data, t->size);
+    r = write_all(fd, t->data, t->size);
     if (r < 0)
         return error_os(e, -r, "cannot write '%s'", writing);
     /* Without CAP_CHOWN another owner than root is not kept; what may be read stays the same. */
@@ -215,7 +229,10 @@ int exchange_file(int dir, const char *name, exchange_merge merge, void *userdat
             return r;
         if (r > 0) {
             r = failpoint("projects.merged") < 0 ? error_fail(e, EIO, "failpoint projects.merged") : 0;
-            return r < 0 ? r : for_staged(dir, name, true, NULL, NULL, e);
+            if (r >= 0)
+                r = for_staged(dir, name, true, NULL, NULL, e);
+            /* Nothing may have had to be written in this life, and a life before may have died while it wrote. */
+            return r < 0 ? r : remove_writing(dir, name, e);
         }
     }
     return error_retry(e, EAGAIN, "'%s' is changed by somebody else all the time", name);

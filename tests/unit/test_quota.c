@@ -473,6 +473,7 @@ static void test_what_a_killed_life_left_is_understood(void **state)
         assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), 0);
         assert_holds(place.fd, "projects", cases[i].after);
         assert_int_equal(faccessat(place.fd, name, F_OK, 0), -1);
+        assert_int_equal(faccessat(place.fd, ".projects.hostlet-writing", F_OK, 0), -1);
         place_end(&place);
     }
 }
