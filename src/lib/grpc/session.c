@@ -159,7 +159,6 @@ int session_new(struct grpc_connection *c, const struct grpc_connection_options 
     nghttp2_option *option = NULL;
     if (nghttp2_option_new(&option) != 0)
         abort();
-    nghttp2_option_set_no_closed_streams(option, 1); /* kept for priorities, which we do not honour */
     nghttp2_option_set_max_settings(option, 32);
     int r = o->server ? nghttp2_session_server_new2(&c->session, callbacks, c, option)
                       : nghttp2_session_client_new2(&c->session, callbacks, c, option);
