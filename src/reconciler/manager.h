@@ -50,13 +50,14 @@ struct replica {
     enum step last;                  /* what decide() said last */
     struct varlink_request *request; /* of the step, or of an inspection */
     bool quota_set, provisioned, restored, data_removed;
-    bool quota_missing;      /* it could not be set: asked again when quota-keeper has something new */
-    int quota_level;         /* enum quota_level, as last told */
-    char *quota_lost;        /* why limits that were set are not enforced any more */
-    uint64_t drift_mended;   /* monotonic µs of the last recreation for drift */
-    unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
-    uint64_t next_retry;     /* unix milliseconds; 0: none */
-    sd_event_source *timer;  /* retry or end of probation */
+    bool quota_missing;    /* it could not be set: asked again when quota-keeper has something new */
+    int quota_level;       /* enum quota_level, as last told */
+    char *quota_lost;      /* why limits that were set are not enforced any more */
+    uint64_t drift_mended; /* monotonic µs of the last recreation for drift */
+    int64_t mended_cpu, mended_memory; /* the limits it was made for */
+    unsigned quick, attempt;           /* of the present step in a row: calls whose worker died, failures */
+    uint64_t next_retry;               /* unix milliseconds; 0: none */
+    sd_event_source *timer;            /* retry or end of probation */
     char *message;
     int64_t exits[3]; /* unix milliseconds of the last exits that nobody asked for */
     sd_event_source *crash_timer;
@@ -175,8 +176,9 @@ void replica_set_state(struct replica *replica, enum replica_state state);
 void replica_retry_later(struct replica *replica, const struct error *e);
 void replica_forget_failure(struct replica *replica);
 int64_t replica_target_revision(const struct replica *replica);
-/* Whether the current container was made from what is wanted, or nobody knows from what: if it differs, it has drifted. */
-bool replica_made_as_ordered(const struct replica *replica);
+/* Notes, where the current container is about to be replaced although it was made from what is wanted (or nobody knows from
+ * what), that this is for drift. */
+void replica_note_drift(struct replica *replica);
 uint64_t replica_probation_msec(const struct replica *replica);
 
 /* steps.c */

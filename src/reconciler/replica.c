@@ -132,14 +132,31 @@ static void wait_for_probation(struct replica *r)
         set_timer(r, 100);
 }
 
-bool replica_made_as_ordered(const struct replica *replica)
+static bool made_as_ordered(const struct replica *r, const struct record_revision *target)
 {
-    int64_t number = replica_target_revision(replica);
-    struct driver_create_in *wanted =
-        make_create(replica, record_find_revision(replica->instance->record, number));
-    bool same = replica->current.adopted || streq_null(replica->current.config, wanted->config);
+    struct driver_create_in *wanted = make_create(r, target);
+    bool same = r->current.adopted || streq_null(r->current.config, wanted->config);
     free_create(wanted);
     return same;
+}
+
+void replica_note_drift(struct replica *r)
+{
+    const struct record_revision *target =
+        record_find_revision(r->instance->record, replica_target_revision(r));
+    const struct app_deploy *deploy = target ? target->manifest->app->deploy : NULL;
+    if (!target || r->current.revision != target->revision || !made_as_ordered(r, target))
+        return;
+    r->drift_mended = now_monotonic_usec();
+    r->mended_cpu = deploy ? deploy->cpu_limit : 0;
+    r->mended_memory = deploy ? deploy->memory_limit : 0;
+}
+
+/* An order with other limits under the same number is none of the runtime's doing. */
+static bool mended_for_others(const struct replica *r, const struct record_revision *target)
+{
+    const struct app_deploy *deploy = target->manifest->app->deploy;
+    return deploy && (deploy->cpu_limit != r->mended_cpu || deploy->memory_limit != r->mended_memory);
 }
 
 static bool drifted(struct replica *r, const struct record_revision *target)
@@ -149,9 +166,8 @@ static bool drifted(struct replica *r, const struct record_revision *target)
     if (!r->drifting)
         return false;
     /* A runtime that does not keep what it is told must not make us recreate for ever. */
-    if (r->drift_mended && now_monotonic_usec() - r->drift_mended < DRIFT_PAUSE_USEC)
-        return false;
-    return true;
+    return !r->drift_mended || now_monotonic_usec() - r->drift_mended >= DRIFT_PAUSE_USEC ||
+           mended_for_others(r, target);
 }
 
 static enum step next_step(struct replica *r)

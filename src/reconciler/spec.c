@@ -91,8 +91,9 @@ void free_create(struct driver_create_in *create)
 }
 
 /* FNV-1a of the packed request, less what may change without a new container and less the name by which the image is
- * addressed now (the revision stands for the image, unless 'image' is given). Equality among our own containers is all it is
- * for. */
+ * addressed now (the revision stands for the image, unless 'image' is given, as of a zone's instance: the limits may then
+ * change under the revision, and it is replica_drifted() that tells whether by enough). Equality among our own containers is
+ * all it is for. */
 char *create_config(const struct driver_create_in *create, const char *image)
 {
     struct driver_create_in copy = *create;
@@ -100,6 +101,8 @@ char *create_config(const struct driver_create_in *create, const char *image)
     copy.config = (char *)"";
     copy.vpc_cidr = NULL; /* the address counts */
     copy.image = (char *)(image ?: "");
+    if (image)
+        copy.cpu_limit = copy.memory_limit = 0;
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
     uint64_t hash = UINT64_C(0xcbf29ce484222325);

@@ -166,8 +166,7 @@ void step_start(struct replica *r, enum step step)
         break;
     case STEP_PUT_ASIDE:
         r->turn_taken = true;
-        if (c->revision == replica_target_revision(r) && replica_made_as_ordered(r))
-            r->drift_mended = now_monotonic_usec();
+        replica_note_drift(r);
         rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
         break;
     case STEP_QUOTA:

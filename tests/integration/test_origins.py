@@ -116,6 +116,24 @@ def test_image_limits_and_ports_recreate_under_an_equal_number_too(app, change):
     assert container(app)["image"] == change.get("image", "app:1")
 
 
+def test_limits_that_differ_by_less_than_a_percent_recreate_nothing(app):
+    app.put(5)
+    app.running()
+    before = container(app)["id"]
+    assert app.put(5, deploy={"memory_limit": (64 << 20) + 300000})["changed"]
+    ground.wait_until(lambda: app.replica_file()["app"]["deploy"]["memory_limit"] == (64 << 20) + 300000, 10, "the file has it")
+    app.running()
+    assert container(app)["id"] == before
+    app.put(5, deploy={"memory_limit": (64 << 20) + 900000})
+    ground.wait_until(lambda: (container(app) or {"id": before})["id"] != before, 20, "another container")
+    app.running()
+    second = container(app)["id"]
+    app.put(5, deploy={"memory_limit": 128 << 20})
+    ground.wait_until(lambda: (container(app) or {"id": second})["id"] != second, 20, "another one at once")
+    app.running()
+    assert container(app)["memory_limit"] == 128 << 20
+
+
 def test_a_lower_number_clears_stages_and_recreates_nothing(app):
     app.put(5)
     app.running()
