@@ -12,12 +12,20 @@
 
 #include "config.h"
 
+/* What runs here, the most particular first. Zones match both exactly: what is for all must be asked for. */
+static const struct platform {
+    const char *os, *arch;
+} platforms[] = {{"linux", HOSTLET_ARCH}, {"linux", "src"}, {"all", HOSTLET_ARCH}, {"all", "src"}};
+
 /* A call of Resolve that waits. */
 struct resolve {
     struct manager *manager;
     struct resolve *next;
     struct varlink_call *call;
     struct lookup *lookup;
+    char *name, *version; /* NULL where the call names its platform */
+    size_t platform;      /* the one that is looked for */
+    struct error first;   /* why there is none for the first */
 };
 
 static void resolve_end(struct resolve *v)
@@ -28,6 +36,8 @@ static void resolve_end(struct resolve *v)
             break;
         }
     lookup_cancel(v->lookup);
+    free(v->name);
+    free(v->version);
     free(v);
 }
 
@@ -42,6 +52,18 @@ static void on_resolved(const struct package_reference *package, const struct er
     struct resolve *v = userdata;
     const struct fetcher_resolve_out out = {.package = (struct package_reference *)package};
     v->lookup = NULL;
+    if (!package && e->class == ERROR_NOT_FOUND && v->name) {
+        if (v->platform == 0)
+            v->first = *e;
+        if (++v->platform < ARRAY_SIZE(platforms)) {
+            const struct platform *p = &platforms[v->platform];
+            const struct lookup_for what = {
+                .name = v->name, .version = v->version, .os = p->os, .arch = p->arch};
+            v->lookup = lookup_start(v->manager->repositories, &what, on_resolved, v);
+            return;
+        }
+        e = &v->first;
+    }
     if (package)
         varlink_reply(v->call, &out);
     else
@@ -62,8 +84,8 @@ int manager_resolve(struct manager *m, struct varlink_call *call, const struct f
 {
     const struct lookup_for what = {.name = in->name,
                                     .version = in->version ?: "",
-                                    .os = in->os ?: "linux",
-                                    .arch = in->arch ?: HOSTLET_ARCH};
+                                    .os = in->os ?: platforms[0].os,
+                                    .arch = in->arch ?: platforms[0].arch};
     int r = package_name_check(what.name, e);
     if (r >= 0)
         r = version_rule_check(what.version, e);
@@ -77,6 +99,10 @@ int manager_resolve(struct manager *m, struct varlink_call *call, const struct f
         return r;
     struct resolve *v = xcalloc(1, sizeof *v);
     *v = (struct resolve){.manager = m, .next = m->resolves, .call = call};
+    if (!in->os && !in->arch) {
+        v->name = xstrdup(what.name);
+        v->version = xstrdup(what.version);
+    }
     m->resolves = v;
     varlink_call_on_gone(call, on_resolve_gone, v);
     v->lookup = lookup_start(m->repositories, &what, on_resolved, v);

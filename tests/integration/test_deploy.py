@@ -246,8 +246,10 @@ def test_first_deploy_that_fails_is_tried_again_until_its_cause_is_mended(make_t
     app.apply(manifest(script=server("at last", port), packages=["late"], ports={"http": port}))
     seen = app.wait(lambda i: i.get("next_retry") and "late" in i.get("message", ""), "a retry is announced")
     assert seen["failed"] and not seen["settled"]
-    repository.add("late", "1.0.0", files={"file": b"here\n"})
+    data, header = packages.ipk("late", "1.0.0", files={"file": b"here\n"}, release={"os": "all", "arch": "src"})
+    repository.add_bytes("late_1.0.0_all_src.ipk", data, header)
     app.running()
     answers(port, "at last")
+    assert (tree.prefix / "var/ipk_install/late/late_1.0.0_all_src/file").read_bytes() == b"here\n"
     stages = {stage["name"]: stage for stage in app.replica()["stages"]}
     assert stages["pkg_download"]["state"] == "success" and stages["pkg_download"].get("attempt", 0) >= 1

@@ -112,6 +112,18 @@ def test_bad_names_are_refused(make_fetcher, repository, parameters):
     assert caught.value.name == "io.hostlet.Refused"
 
 
+def test_what_is_for_all_is_found_too(make_fetcher, server):
+    repository = packages.Repository(server.root)
+    data, header = packages.ipk("demo", "2.0.0", files={"a": b"all"}, release={"os": "all", "arch": "src"})
+    repository.add_bytes("demo.ipk", data, header)
+    fetcher = make_fetcher({"repositories": f"{server.url}/"}).start()
+    package = fetcher.resolve("demo")
+    assert package["id"] == "demo_2.0.0_all_src"
+    assert_stored(fetcher, package, server.root / "demo.ipk", fetcher.fetch(package))
+    with pytest.raises(VarlinkError, match=f"for linux/{packages.ARCH}"):
+        fetcher.resolve("demo", arch=packages.ARCH)
+
+
 def test_first_repository_with_a_match_wins(make_fetcher, place, server):
     first = packages.Repository(place / "first")
     first.add("demo", "1.0.0", files={"a": b"first"})

@@ -99,6 +99,21 @@ def test_package_comes_by_chunks(fetcher, make_leader):
         "demo", "1.0", "linux", packages.ARCH, True)
 
 
+@pytest.mark.parametrize("os, arch", [("linux", "src"), ("all", packages.ARCH), ("all", "src")])
+def test_what_is_for_all_is_found_too(fetcher, make_leader, os, arch):
+    leader = make_leader()
+    whole, header = packages.ipk("demo", "2.0.0", files={"data": DATA}, how="none", release={"os": os, "arch": arch})
+    leader.add_package(whole, header, CHUNK)
+    fetcher.join(leader).start()
+    found = fetcher.resolve("demo")
+    assert (found["id"], found["os"], found["arch"]) == (f"demo_2.0.0_{os}_{arch}", os, arch)
+    assert content(fetcher.fetch(found)) == whole
+    with pytest.raises(VarlinkError, match=f"for linux/{packages.ARCH}"):
+        fetcher.resolve("demo", "3")
+    put(leader)
+    assert fetcher.resolve("demo")["id"] == packages.package_id("demo", "1.0.0"), "what is for this machine comes first"
+
+
 def test_real_packages(fetcher, make_leader):
     """Those that the original builder made, in chunks as the zone has them, and in small ones."""
     leader = make_leader()

@@ -28,7 +28,8 @@ const struct schema_struct package_reference_schema = {
 #define T struct fetcher_resolve_in
 STRUCT(fetcher_resolve_in_schema, NULL, T, NULL, S_STRING(T, name, NULL),
        S_STRING_OPT(T, version, "One or two parts match as a prefix, three exactly; absent is the newest."),
-       S_STRING_OPT(T, os, "Absent is linux."), S_STRING_OPT(T, arch, "Absent is this machine's."));
+       S_STRING_OPT(T, os, "Absent is linux; without arch, all as well."),
+       S_STRING_OPT(T, arch, "Absent is this machine's; without os, src as well."));
 #undef T
 #define T struct fetcher_resolve_out
 STRUCT(fetcher_resolve_out_schema, NULL, T, NULL,
