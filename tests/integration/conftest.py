@@ -13,6 +13,7 @@ from lib.dockerd import Dockerd  # noqa: E402
 from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
 from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
 from lib.lxcfs import Lxcfs  # noqa: E402
+from lib.namespace import Namespace  # noqa: E402
 from lib.nginx import Nginx  # noqa: E402
 from lib.registry import Registry  # noqa: E402
 from lib.services import Services  # noqa: E402
@@ -178,3 +179,10 @@ def lxcfs(place):
         pytest.skip(f"lxcfs cannot run here: {problem}")
     yield server
     server.stop()
+
+
+@pytest.fixture
+def namespace():
+    made = Namespace("hostlet-test")
+    yield made
+    made.remove()

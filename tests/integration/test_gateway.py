@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import subprocess
 import time
 from pathlib import Path
 
@@ -79,35 +78,6 @@ def test_by_hand_and_not_enabled(place):
 
 
 # The machine's address
-
-class Namespace:
-    """A network namespace with a device "uplink", whose other end is a second namespace's."""
-
-    def __init__(self, name):
-        self.name = f"{name}-{os.getpid()}"
-        for end in ("", "-far"):
-            self.ip("netns", "add", self.name + end)
-        self.inside("link", "add", "uplink", "type", "veth", "peer", "name", "far", "netns", self.name + "-far")
-        self.inside("link", "set", "lo", "up")
-
-    @staticmethod
-    def ip(*words):
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-
-    def inside(self, *words):
-        self.ip("-n", self.name, *words)
-
-    def remove(self):
-        for end in ("", "-far"):
-            subprocess.run(["ip", "netns", "delete", self.name + end], capture_output=True, check=False)
-
-
-@pytest.fixture
-def namespace():
-    made = Namespace("hostlet-test")
-    yield made
-    made.remove()
-
 
 @pytest.fixture
 def gateway_inside(place, namespace):

@@ -67,6 +67,7 @@ class Tree:
         self.prefix = Path(prefix)
         self.settings = settings or {}
         self.environment = environment or {}
+        self.wrapper = []  # a command that runs it elsewhere: in a network namespace
         self.process = None
         self.log_path = self.prefix.parent / f"{self.prefix.name}.log"
         self.once = self.prefix.parent / f"{self.prefix.name}.once"
@@ -96,7 +97,7 @@ class Tree:
         reading, writing = os.pipe()
         try:
             self.process = ground.start(
-                [program("hostletd"), "--prefix", self.prefix, "--services", SOURCE / "svc", "--libexec", BUILD,
+                [*self.wrapper, program("hostletd"), "--prefix", self.prefix, "--services", SOURCE / "svc", "--libexec", BUILD,
                  "--notification-fd", writing, *arguments],
                 self.log_path, environment=environment, pass_fds=[writing])
             os.close(writing)
