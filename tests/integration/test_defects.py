@@ -167,8 +167,10 @@ while True:
     connection, _ = listener.accept()
     with connection:
         data = b""
-        while not data.endswith(b"\\0"):
-            data += connection.recv(65536)
+        while not data.endswith(b"\\0") and (more := connection.recv(65536)):
+            data += more
+        if not data.endswith(b"\\0"):
+            continue  # its caller was killed
         call = json.loads(data[:-1])
         asked = call.get("parameters") or {}
         record(call["method"] + " " + str(asked.get("hard", 0)))
