@@ -11,6 +11,8 @@
 #include "provisioner/removal.h"
 
 #define THREADS_MAX 4
+/* At once: one that a disk holds up does not stop the others, and more would be in each other's way. */
+#define DELETIONS_MAX 2
 
 /* Housekeeping that no caller waits for: the log is told. */
 struct chore {
@@ -134,6 +136,8 @@ int manager_start(struct service_context *context, struct error *e)
     context->userdata = m;
     int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
     if (r >= 0)
+        r = jobs_new_background(context->event, DELETIONS_MAX, &m->deletions, e);
+    if (r >= 0)
         r = lock(m, e);
     return r >= 0 ? clean(m, e) : r;
 }
@@ -141,13 +145,14 @@ int manager_start(struct service_context *context, struct error *e)
 bool manager_busy(void *userdata)
 {
     struct manager *m = userdata;
-    return jobs_busy(m->jobs);
+    return jobs_busy(m->jobs) || jobs_busy(m->deletions);
 }
 
 void manager_stop(void *userdata)
 {
     struct manager *m = userdata;
     jobs_free(m->jobs);
+    jobs_free(m->deletions);
     close_fd(m->lock_fd);
     free(m->apps); /* jobs have copies */
     free(m);

@@ -10,7 +10,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/apps/apps.h"
@@ -266,12 +268,81 @@ static void test_jobs(void **state)
     sd_event_unref(event);
 }
 
+/* A job that notes the priorities of its thread, and waits until it is told to go on. */
+struct slow_job {
+    struct job job;
+    int go_on; /* read end of a pipe; −1: does not wait */
+    int nice, io;
+    int *done; /* how many are */
+};
+
+static void slow_work(struct job *job)
+{
+    struct slow_job *j = (struct slow_job *)job;
+    char byte;
+    j->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+    j->io = (int)syscall(SYS_ioprio_get, 1, 0);
+    if (j->go_on >= 0)
+        (void)!read(j->go_on, &byte, 1);
+}
+
+static void slow_done(struct job *job)
+{
+    struct slow_job *j = (struct slow_job *)job;
+    ++*j->done;
+}
+
+static void run_until(sd_event *event, const int *done, int n)
+{
+    uint64_t deadline = now_monotonic_usec() + 10 * USEC_PER_SEC;
+    while (*done < n && now_monotonic_usec() < deadline)
+        assert_true(sd_event_run(event, USEC_PER_SEC) >= 0);
+    assert_int_equal(*done, n);
+}
+
+/* What waits in the background keeps nobody waiting, and gives way. */
+static void test_background_jobs(void **state)
+{
+    (void)state;
+    struct jobs *jobs = NULL, *background = NULL;
+    struct error e = ERROR_INIT;
+    sd_event *event = NULL;
+    int slow_done_now = 0, quick_done_now = 0, go_on[2];
+    assert_int_equal(pipe(go_on), 0);
+    assert_true(sd_event_new(&event) >= 0);
+    assert_int_equal(jobs_new(event, 2, &jobs, &e), 0);
+    assert_int_equal(jobs_new_background(event, 1, &background, &e), 0);
+    struct slow_job slow[3], quick = {.go_on = -1, .done = &quick_done_now};
+    for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+        slow[i] = (struct slow_job){.go_on = go_on[0], .done = &slow_done_now};
+        slow[i].job = (struct job){.key = "a", .work = slow_work, .done = slow_done};
+        jobs_add(background, &slow[i].job);
+    }
+    quick.job = (struct job){.key = "a", .work = slow_work, .done = slow_done};
+    jobs_add(jobs, &quick.job);
+    run_until(event, &quick_done_now, 1);
+    assert_true(slow_done_now == 0 && jobs_busy(background) && !jobs_busy(jobs));
+    assert_int_equal(quick.nice, getpriority(PRIO_PROCESS, 0));
+    assert_int_equal(write(go_on[1], "xxx", 3), 3);
+    run_until(event, &slow_done_now, ARRAY_SIZE(slow));
+    assert_false(jobs_busy(background));
+    assert_int_equal(slow[0].nice, 19);
+    assert_int_equal(slow[0].io >> 13, 3);
+    assert_int_not_equal(getpriority(PRIO_PROCESS, 0), 19);
+    jobs_free(background);
+    jobs_free(jobs);
+    sd_event_unref(event);
+    close(go_on[0]);
+    close(go_on[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept_names),      cmocka_unit_test(test_other_names),
         cmocka_unit_test(test_container_names), cmocka_unit_test(test_list_is_sorted),
         cmocka_unit_test(test_mount_points),    cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_background_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

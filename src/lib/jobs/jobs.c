@@ -6,10 +6,18 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/util.h"
+
+#define RETRY_USEC USEC_PER_SEC /* until a thread that could not be had is asked for again */
+
+/* <linux/ioprio.h> of the oldest kernel headers that we build with lacks them. */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_IDLE        (3 << 13)
 
 struct list {
     struct job *first, *last;
@@ -17,7 +25,9 @@ struct list {
 
 struct jobs {
     unsigned threads_max;
-    sd_event_source *source;
+    bool background;
+    sd_event *event;
+    sd_event_source *source, *retry;
     int event_fd;
     size_t outstanding; /* of the loop alone */
 
@@ -91,8 +101,18 @@ static void work_until_empty(struct jobs *jobs)
     pthread_mutex_unlock(&jobs->mutex);
 }
 
-static void *thread_main(void *jobs)
+/* Of this thread alone. Where it is not allowed the work goes on at the usual priority. */
+static void give_way(void)
 {
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
+}
+
+static void *thread_main(void *userdata)
+{
+    struct jobs *jobs = userdata;
+    if (jobs->background)
+        give_way();
     work_until_empty(jobs);
     return NULL;
 }
@@ -116,10 +136,12 @@ static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *
     return 0;
 }
 
-int jobs_new(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e)
+static int new (sd_event *event, unsigned threads_max, bool background, struct jobs **ret, struct error *e)
 {
     struct jobs *jobs = xcalloc(1, sizeof *jobs);
     jobs->threads_max = threads_max;
+    jobs->background = background;
+    jobs->event = sd_event_ref(event);
     jobs->running = xcalloc(threads_max, sizeof(struct job *));
     pthread_mutex_init(&jobs->mutex, NULL);
     jobs->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -134,6 +156,16 @@ int jobs_new(sd_event *event, unsigned threads_max, struct jobs **ret, struct er
     return 0;
 }
 
+int jobs_new(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e)
+{
+    return new (event, threads_max, false, ret, e);
+}
+
+int jobs_new_background(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e)
+{
+    return new (event, threads_max, true, ret, e);
+}
+
 static bool start_thread(struct jobs *jobs)
 {
     pthread_attr_t attributes;
@@ -145,24 +177,51 @@ static bool start_thread(struct jobs *jobs)
     return r == 0;
 }
 
-void jobs_add(struct jobs *jobs, struct job *job)
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* No thread can be had. Those that are there take the job; where there is none, slow is better than never. */
+static void go_on_without(struct jobs *jobs, bool none)
 {
-    jobs->outstanding++;
-    pthread_mutex_lock(&jobs->mutex);
-    append(&jobs->waiting, job);
-    bool another = jobs->threads < jobs->threads_max, none = jobs->threads == 0;
-    if (another)
-        jobs->threads++;
-    pthread_mutex_unlock(&jobs->mutex);
-    if (!another || start_thread(jobs))
-        return;
-    if (none) { /* no thread can be had: slow is better than never */
+    if (none && !jobs->background) {
         work_until_empty(jobs);
         return;
     }
     pthread_mutex_lock(&jobs->mutex);
     jobs->threads--;
     pthread_mutex_unlock(&jobs->mutex);
+    if (none && !jobs->retry &&
+        sd_event_add_time_relative(jobs->event, &jobs->retry, CLOCK_MONOTONIC, RETRY_USEC, 0, on_retry,
+                                   jobs) < 0)
+        abort();
+}
+
+static void add_thread(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    bool another = jobs->threads < jobs->threads_max, none = jobs->threads == 0;
+    if (another)
+        jobs->threads++;
+    pthread_mutex_unlock(&jobs->mutex);
+    if (another && !start_thread(jobs))
+        go_on_without(jobs, none);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct jobs *jobs = userdata;
+    jobs->retry = sd_event_source_disable_unref(jobs->retry);
+    add_thread(jobs);
+    return 0;
+}
+
+void jobs_add(struct jobs *jobs, struct job *job)
+{
+    jobs->outstanding++;
+    pthread_mutex_lock(&jobs->mutex);
+    append(&jobs->waiting, job);
+    pthread_mutex_unlock(&jobs->mutex);
+    add_thread(jobs);
 }
 
 bool jobs_busy(const struct jobs *jobs)
@@ -174,8 +233,9 @@ void jobs_free(struct jobs *jobs)
 {
     if (!jobs)
         return;
-    sd_event_source_disable_unref(jobs->source);
-    jobs->source = NULL;
+    jobs->source = sd_event_source_disable_unref(jobs->source);
+    jobs->retry = sd_event_source_disable_unref(jobs->retry);
+    jobs->event = sd_event_unref(jobs->event);
     pthread_mutex_lock(&jobs->mutex);
     bool working = jobs->threads > 0;
     jobs->waiting = (struct list){NULL, NULL};
