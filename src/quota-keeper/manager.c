@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
@@ -48,6 +49,12 @@ static char *ledger_path(const struct tree *tree)
     return xasprintf("%s/hostlet_vol_quota.json", tree->prefix ? tree->etc : state);
 }
 
+/* Without root the machine's lock cannot be had, and no project either: what is left to be done concerns this tree alone. */
+static char *lock_path(const struct tree *tree)
+{
+    return geteuid() == 0 ? xstrdup(REGISTRY_LOCK) : xasprintf("%s/quota.lock", tree->run);
+}
+
 int manager_start(struct service_context *context, struct error *e)
 {
     struct manager *m = xcalloc(1, sizeof *m);
@@ -58,10 +65,12 @@ int manager_start(struct service_context *context, struct error *e)
     m->event = context->event;
     m->apps = xstrdup(context->tree.apps);
     m->ledger_path = ledger_path(&context->tree);
+    m->lock_path = lock_path(&context->tree);
     m->check_usec = config_duration(context->config, "quota", "check_interval");
     registry_init(&m->registry, &kernel_linux, id_min, id_max);
     m->registry.apps = m->apps;
     m->registry.ledger_path = m->ledger_path;
+    m->registry.lock_path = m->lock_path;
     m->registry.threshold = config_number(context->config, "quota", "threshold");
     int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
     if (r >= 0)
@@ -94,5 +103,6 @@ void manager_stop(void *userdata)
     registry_done(&m->registry);
     free(m->apps);
     free(m->ledger_path);
+    free(m->lock_path);
     free(m);
 }

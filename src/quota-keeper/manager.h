@@ -21,7 +21,7 @@ struct watcher {
 struct manager {
     sd_event *event;
     struct registry registry;
-    char *apps, *ledger_path;
+    char *apps, *ledger_path, *lock_path;
     struct jobs *jobs;
     bool recovered;           /* until then everything but Info waits */
     struct request *requests; /* in the order in which they came */

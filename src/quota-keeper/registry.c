@@ -8,18 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "quota-keeper/exchange.h"
+#include "quota-keeper/machine_lock.h"
 #include "quota-keeper/projects.h"
 
 #define LEDGER_MAX ((size_t)64 << 20) /* bytes */
 #define LOCK_WAIT  (10 * USEC_PER_SEC)
-#define LOCK_PAUSE (10 * USEC_PER_MSEC)
 
 void notes_add(struct notes *notes, char *text)
 {
@@ -115,7 +114,7 @@ bool registry_note_level(struct registry *r, const char *container, int level, b
 void registry_init(struct registry *r, const struct kernel *kernel, int64_t id_min, int64_t id_max)
 {
     *r = (struct registry){
-        .kernel = kernel, .etc = "/etc", .lock_path = "/run/lock/hostlet-quota.lock", .threshold = 90};
+        .kernel = kernel, .etc = "/etc", .lock_path = REGISTRY_LOCK, .lock_wait = LOCK_WAIT, .threshold = 90};
     pthread_mutex_init(&r->mutex, NULL);
     ledger_init(&r->ledger, id_min, id_max);
 }
@@ -196,19 +195,6 @@ static int save_ledger(struct registry *r, struct error *e)
 }
 
 /* --- the machine --- */
-
-static int lock_machine(const struct registry *r, struct error *e)
-{
-    uint64_t end = now_monotonic_usec() + LOCK_WAIT;
-    for (;;) {
-        int fd = lock_file(r->lock_path, 0600, e);
-        if (fd != -EWOULDBLOCK)
-            return fd;
-        if (now_monotonic_usec() > end)
-            return error_retry(e, EAGAIN, "another process holds '%s' all the time", r->lock_path);
-        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE * 1000}, NULL);
-    }
-}
 
 void registry_see(struct registry *r, const struct places *places)
 {
@@ -464,7 +450,7 @@ void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *n
 {
     struct error e = ERROR_INIT;
     _cleanup_free_ struct change *changes = xcalloc(n + 1, sizeof *changes);
-    _cleanup_close_ int lock = lock_machine(r, &e);
+    _cleanup_close_ int lock = machine_lock(r->lock_path, r->lock_wait, &e);
     for (size_t i = 0; lock < 0 && i < n; i++) {
         ops[i]->result = lock;
         ops[i]->e = e;

@@ -10,6 +10,9 @@
 #include "quota-keeper/ledger.h"
 #include "quota-keeper/place.h"
 
+/* Where all trees of the machine find the lock. Only root can make a file in /run. */
+#define REGISTRY_LOCK "/run/hostlet-quota.lock"
+
 /* Sentences for the log, from threads, which do not write it themselves. */
 struct notes {
     char **items;
@@ -24,6 +27,7 @@ struct registry {
     const char *ledger_path;
     const char *etc;       /* where projects and projid lie */
     const char *lock_path; /* of the machine: held while ids are given out */
+    uint64_t lock_wait;    /* how long another process may hold it, microseconds */
     int64_t threshold;     /* percent */
 
     pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */

@@ -1,10 +1,13 @@
 """quota-keeper in a real kernel, on XFS and ext4: its calls against what others' tools say."""
 
 import errno
+import fcntl
 import os
 import shutil
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from filesystems import run
@@ -183,6 +186,51 @@ def test_two_trees_on_one_file_system_never_share_an_id(xfs, make_tree):
     assert len(ids) == len(set(ids)) == 80
     for keeper, other in zip(keepers, reversed(ledgers)):
         agree(keeper, xfs.point, foreign={item["id"] for item in other.values()})
+
+
+# The machine's lock
+
+LOCK, WRITABLE_BY_ALL = Path("/run/hostlet-quota.lock"), ("/run/lock", "/tmp", "/var/tmp", "/dev/shm")
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+
+
+def test_no_local_user_keeps_ids_from_being_given_out(xfs, make_tree):
+    """Before anything of ours was there, a user makes lock files wherever he can, and holds them."""
+    names = [f"{directory}/{name}" for directory in WRITABLE_BY_ALL for name in ("hostlet-quota.lock", "hostlet-quota")]
+    held = []
+    try:
+        for name in names:
+            process = subprocess.Popen([*NOBODY, "flock", "--verbose", name, "sh", "-c", "echo held; exec sleep 600"], text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            held.append(process)
+            assert any("held" in line for line in iter(process.stdout.readline, ""))
+        keeper = start(make_tree, xfs)
+        keeper.make("i8k_web_0")
+        assert keeper.ensure("i8k_web_0", hard=10 * MIB)["hard"] == 10 * MIB
+        status = LOCK.stat()
+        assert (status.st_uid, status.st_mode & 0o777) == (0, 0o600)
+        assert run(*NOBODY, "flock", "--nonblock", LOCK, "true", check=False).returncode != 0
+        assert run(*NOBODY, "flock", "--nonblock", "--shared", LOCK, "true", check=False).returncode != 0
+    finally:
+        for process in held:
+            process.kill()
+            process.wait()
+        for name in names:
+            Path(name).unlink(missing_ok=True)
+
+
+def test_whoever_holds_the_lock_is_named_and_waited_for(xfs, make_tree):
+    keeper = start(make_tree, xfs)
+    keeper.make("i8k_web_0")
+    keeper.ensure("i8k_web_0", hard=10 * MIB)
+    with open(LOCK, "rb+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(VarlinkError, match=f"process {os.getpid()} .*hostlet-quota.lock") as refused:
+            with keeper.tree.connect("quota-keeper", 60) as connection:
+                connection.call("io.hostlet.Quota.Ensure", container="i8k_web_0", hard=20 * MIB)
+        assert refused.value.name == "io.hostlet.RetryLater"
+        assert keeper.get("i8k_web_0")["hard"] == 10 * MIB, "what only looks needs no lock"
+    assert keeper.ensure("i8k_web_0", hard=20 * MIB)["hard"] == 20 * MIB
 
 
 # Others

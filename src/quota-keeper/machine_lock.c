@@ -1,0 +1,84 @@
+/* The machine's lock; see machine_lock.h. */
+#include "quota-keeper/machine_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+
+#define PAUSE    (10 * USEC_PER_MSEC)
+#define COMM_MAX 64
+
+static int open_lock(const char *path, struct stat *ret, struct error *e)
+{
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return error_os(e, errno, "cannot open the lock of project ids '%s'", path);
+    if (fstat(fd, ret) < 0)
+        return error_os(e, errno, "cannot look at '%s'", path);
+    if (!S_ISREG(ret->st_mode) || ret->st_uid != geteuid())
+        return error_fail(
+            e, EPERM,
+            "'%s' is no regular file of user %u (mode %o, of user %u): it cannot be the lock of "
+            "project ids; remove it, and it is made anew",
+            path, geteuid(), ret->st_mode, ret->st_uid);
+    /* Made by hand, perhaps. Whoever has it open already may hold it once: he is named. */
+    if (ret->st_mode & 0077 && fchmod(fd, 0600) < 0)
+        return error_os(e, errno, "cannot close '%s' to others", path);
+    return TAKE_FD(fd);
+}
+
+/* The process id that /proc/locks gives for a file; 0 when it says nothing. */
+static int64_t holder_of(const struct stat *st)
+{
+    _cleanup_fclose_ FILE *f = fopen("/proc/locks", "re");
+    char line[256];
+    while (f && fgets(line, sizeof line, f)) {
+        unsigned dev_major, dev_minor;
+        uint64_t ino;
+        int64_t pid;
+        if (sscanf(line, "%*u: FLOCK %*s %*s %" SCNd64 " %x:%x:%" SCNu64, &pid, &dev_major, &dev_minor,
+                   &ino) == 4 &&
+            dev_major == major(st->st_dev) && dev_minor == minor(st->st_dev) && ino == st->st_ino)
+            return pid;
+    }
+    return 0;
+}
+
+static int say_who(const char *path, const struct stat *st, uint64_t wait_usec, struct error *e)
+{
+    int64_t pid = holder_of(st);
+    _cleanup_free_ char *name = NULL, *comm = xasprintf("/proc/%" PRId64 "/comm", pid);
+    char who[COMM_MAX + 64] = "another process";
+    if (pid > 0 && read_file_at(AT_FDCWD, comm, COMM_MAX, &name, NULL, NULL) >= 0)
+        snprintf(who, sizeof who, "process %" PRId64 " (%.*s)", pid, (int)strcspn(name, "\n"), name);
+    else if (pid > 0)
+        snprintf(who, sizeof who, "process %" PRId64, pid);
+    return error_retry(e, EAGAIN, "%s has held the lock of project ids '%s' for %" PRIu64 " s", who, path,
+                       wait_usec / USEC_PER_SEC);
+}
+
+int machine_lock(const char *path, uint64_t wait_usec, struct error *e)
+{
+    struct stat st;
+    uint64_t end = now_monotonic_usec() + wait_usec;
+    _cleanup_close_ int fd = open_lock(path, &st, e);
+    if (fd < 0)
+        return fd;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return error_os(e, errno, "cannot lock '%s'", path);
+        if (now_monotonic_usec() >= end)
+            return say_who(path, &st, wait_usec, e);
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000}, NULL);
+    }
+    return TAKE_FD(fd);
+}
