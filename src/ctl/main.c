@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "ctl/ctl.h"
+#include "lib/basic/fs.h"
 
 static void print_usage(void)
 {
@@ -100,6 +101,8 @@ int main(int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     struct ctl ctl = {.json = false};
     const char *prefix = NULL;
+    if (fill_standard_descriptors() < 0)
+        return EXIT_FAILED;
     log_open("hostletctl", LOG_FORMAT_PLAIN, LOG_LEVEL_INFO);
     argv[0] = (char *)"hostletctl";
     for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;)

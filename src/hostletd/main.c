@@ -24,6 +24,7 @@
 #include "hostletd/setup.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
 static const char *const failpoints[] = {"setup.before_lock", "setup.before_id", "boot.before_services",
@@ -219,6 +220,8 @@ int main(int argc, char **argv)
     struct topology topology = {.services = NULL};
     struct manager m = {.supervisor_fd = -1, .notification_fd = -1};
     struct error e = ERROR_INIT;
+    if (fill_standard_descriptors() < 0)
+        return EXIT_FAILED;
     failpoint_table(failpoints);
     log_open("hostletd", LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
     parse_arguments(argc, argv, &a);

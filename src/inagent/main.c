@@ -7,6 +7,7 @@
 #include "inagent/daemon.h"
 #include "inagent/home.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
 static const char usage[] = "Usage: inagent [--prefix DIR] COMMAND\n"
@@ -52,6 +53,8 @@ int main(int argc, char *argv[])
                                             {"version", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
+    if (fill_standard_descriptors() < 0)
+        return EXIT_FAILED;
     log_open("inagent", LOG_FORMAT_PLAIN, LOG_LEVEL_INFO);
     const char *prefix = "/home/action";
     opterr = 0;

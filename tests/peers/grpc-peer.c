@@ -19,6 +19,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/grpc/client.h"
 #include "lib/grpc/health.h"
@@ -377,6 +378,8 @@ int main(int argc, char **argv)
     struct grpc_tls_settings *tls = NULL;
     struct error e = ERROR_INIT;
     sigset_t blocked;
+    if (fill_standard_descriptors() < 0)
+        return EXIT_FAILED;
     if (argc < 3)
         fatal(EXIT_USAGE, "usage: grpc-peer serve|call [OPTION=VALUE…] ADDRESS");
     bool server = streq(argv[1], "serve");

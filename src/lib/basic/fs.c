@@ -12,6 +12,25 @@
 
 #include "lib/basic/cleanup.h"
 
+int fill_standard_descriptors(void)
+{
+    for (int wanted = STDIN_FILENO; wanted <= STDERR_FILENO; wanted++) {
+        int ends[2];
+        if (fcntl(wanted, F_GETFD) >= 0)
+            continue;
+        /* The lowest free number is the wanted one, since those below are taken. */
+        int fd = open("/dev/null", O_RDWR | O_NOCTTY);
+        if (fd < 0 && pipe(ends) == 0) {
+            /* An image without a /dev: reading is at its end, writing fails. */
+            close(ends[1]);
+            fd = ends[0];
+        }
+        if (fd != wanted)
+            return fd < 0 ? -errno : -EBADF;
+    }
+    return 0;
+}
+
 int write_all(int fd, const void *data, size_t size)
 {
     const char *at = data;

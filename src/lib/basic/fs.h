@@ -5,6 +5,11 @@
 
 #include "lib/basic/error.h"
 
+/* Opens /dev/null as each of the descriptors 0, 1 and 2 that the process was started without: whatever it opened next
+ * would get that number, and what is printed would be written into it. The first act of every main, which ends when
+ * this fails (there is no descriptor to say it on). 0 or a negative errno. */
+int fill_standard_descriptors(void);
+
 /* Reads a regular file of at most 'max' bytes, relative to 'dirfd' (or AT_FDCWD). *ret has a final NUL beyond *ret_size;
  * the caller frees. A larger file is −EFBIG, refused. Never blocks on a fifo and never follows a final symlink. */
 int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/service/jail.h"
 #include "lib/varlink/client.h"
@@ -278,7 +279,8 @@ static int serve(struct running *r, struct error *e)
     if (r->notification_fd >= 0) {
         if (write(r->notification_fd, "\n", 1) < 0)
             log_debug("nobody waits for readiness");
-        r->notification_fd = close_fd(r->notification_fd);
+        /* A standard descriptor stays: its number would go to the next connection, and our lines with it. */
+        r->notification_fd = r->notification_fd > STDERR_FILENO ? close_fd(r->notification_fd) : -1;
     }
     return 0;
 }
@@ -334,6 +336,8 @@ int service_main(const struct service *service, int argc, char **argv)
     struct arguments a;
     struct error e = ERROR_INIT;
     static struct running process;
+    if (fill_standard_descriptors() < 0)
+        return EXIT_FAILED;
     process = (struct running){.context = {.service = service}, .listen_fd = -1};
     the_process = &process;
     failpoint_table(service->failpoints);
