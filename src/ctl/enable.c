@@ -2,6 +2,7 @@
 #include "ctl/enable.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "lib/basic/fs.h"
@@ -34,6 +35,20 @@ int zone_is_enabled(const struct ctl *ctl, bool *ret, struct error *e)
     config_free(config);
     tree_done(&tree);
     return r;
+}
+
+void warn_without_tls(const struct ctl *ctl)
+{
+    struct tree tree = {.prefix = NULL};
+    struct config *config = NULL;
+    struct error e = ERROR_INIT;
+    if (load(ctl, &tree, &config, &e) >= 0 && !*config_string(config, "zone", "tls_certificate"))
+        fputs("hostletctl: warning: gRPC with the zone is not encrypted: who is on the network's path can "
+              "read and "
+              "change it; where the zone speaks TLS, set [zone] tls_certificate, tls_key and tls_ca\n",
+              stderr);
+    config_free(config);
+    tree_done(&tree);
 }
 
 int configured_app_path(const struct ctl *ctl, char **ret, struct error *e)

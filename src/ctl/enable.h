@@ -9,6 +9,9 @@ int write_config_part(const struct ctl *ctl, const char *name, const char *text,
 /* Whether hostlet.conf says yes to [zone] enable. */
 int zone_is_enabled(const struct ctl *ctl, bool *ret, struct error *e);
 
+/* One line on standard error where no certificate for gRPC is configured. */
+void warn_without_tls(const struct ctl *ctl);
+
 /* Where hostlet.conf has the applications; the caller frees. */
 int configured_app_path(const struct ctl *ctl, char **ret, struct error *e);
 

@@ -416,6 +416,8 @@ static int carry_out(const struct import *import, struct error *e)
     if (r >= 0)
         r = join(import, e);
     if (r >= 0)
+        warn_without_tls(import->ctl);
+    if (r >= 0)
         r = wait_for_facts(import, e);
     return r < 0 ? r : tell_instances(import, e);
 }

@@ -66,6 +66,7 @@ int command_zone_init(struct ctl *ctl)
     struct gateway_init_in in = {.host_id = id, .hosts = ctl->arguments, .n_hosts = (size_t)ctl->n_arguments};
     if (call_gateway(ctl, "ZoneInit", &in, &out, &e) < 0)
         return ctl_fail(&e);
+    warn_without_tls(ctl);
     int code = print_join(ctl, "ZoneInit", &out);
     ctl_done(&ctl_gateway, "ZoneInit", &out);
     return code;

@@ -25,6 +25,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/runtime.c src/rpc-gateway/runtime.h \
 	src/rpc-gateway/stage_reports.c src/rpc-gateway/stage_reports.h \
 	src/rpc-gateway/stage_stats.c src/rpc-gateway/stage_stats.h \
+	src/rpc-gateway/token_guard.c src/rpc-gateway/token_guard.h \
 	src/rpc-gateway/web.c src/rpc-gateway/web.h \
 	src/rpc-gateway/zone_answer.c src/rpc-gateway/zone_answer.h \
 	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h \

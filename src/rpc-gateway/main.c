@@ -11,10 +11,12 @@
 #include "rpc-gateway/methods.h"
 
 static const char *const failpoints[] = {
-    "report.received",  /* an agent's report was read, and not passed on yet */
-    "report.judged",    /* the reconciler has it, and the agent does not know */
-    "zone.before_save", /* zone.json is to be replaced */
-    "zone.saved",       /* it is */
+    "report.received",   /* an agent's report was read, and not passed on yet */
+    "report.judged",     /* the reconciler has it, and the agent does not know */
+    "zone.before_save",  /* zone.json is to be replaced */
+    "zone.saved",        /* it is */
+    "token.before_keep", /* a zone's token is good, and not written down as taken */
+    "token.kept",        /* it is; nothing of the call was done */
     NULL,
 };
 

@@ -13,20 +13,23 @@
 #include "lib/inapi/zone.pb-c.h"
 #include "rpc-gateway/host_message.h"
 #include "rpc-gateway/peer.h"
+#include "rpc-gateway/token_guard.h"
 
-#define PEER_RATE       20 /* connections that one address may make in a second */
-#define PEER_BURST      64 /* and at once */
-#define DRAIN_USEC      (2 * USEC_PER_SEC)
-#define CLOCK_NEWS_MSEC (10 * 60 * 1000) /* how long it is news that a call's token was too old */
+#define PEER_RATE  20 /* connections that one address may make in a second */
+#define PEER_BURST 64 /* and at once */
+#define DRAIN_USEC (2 * USEC_PER_SEC)
+#define NEWS_MSEC                                                                                            \
+    (10 * 60 * 1000) /* how long it is news that a call's token was too old, or sent again by somebody */
 
 struct zone_server {
     struct zone_server_parts parts;
     struct grpc_server *grpc;
     struct grpc_health *health;
     struct grpc_reflection *reflection;
+    struct token_guard *guard;
     struct peer_rate rate;
-    char *clock;      /* what a call said of clocks */
-    int64_t clock_at; /* unix milliseconds */
+    char *clock;                 /* what a call said of clocks */
+    int64_t clock_at, replay_at; /* unix milliseconds */
 };
 
 /* Tokens */
@@ -46,7 +49,7 @@ static void look_at_clock(struct zone_server *s, const struct access_key *key, c
                           const char *peer)
 {
     int64_t now = now_realtime_msec() / 1000, made = token_made_at(token);
-    if (made < 0 || !token_verify(key, 1, token, made, NULL))
+    if (made < 0 || !token_verify(key, 1, token, made, NULL) || token_guard_is_replay(s->guard, key, token))
         return;
     free(s->clock);
     s->clock = xasprintf("a call of %s was refused: its token was made %lld s ago by its own clock, and they "
@@ -58,7 +61,30 @@ static void look_at_clock(struct zone_server *s, const struct access_key *key, c
 
 const char *zone_server_clock(const struct zone_server *s)
 {
-    return s->clock && now_realtime_msec() - s->clock_at < CLOCK_NEWS_MSEC ? s->clock : NULL;
+    return s->clock && now_realtime_msec() - s->clock_at < NEWS_MSEC ? s->clock : NULL;
+}
+
+/* Somebody reads what we and the zone say. */
+static void warn_of_replay(struct zone_server *s, const char *peer)
+{
+    if (s->replay_at && now_realtime_msec() - s->replay_at < NEWS_MSEC)
+        return;
+    s->replay_at = now_realtime_msec();
+    log_warning("zone: a call of %s was refused: its token was read from the network and sent again%s", peer,
+                s->parts.tls ? "" : "; TLS ([zone] tls_certificate) keeps tokens from being read");
+}
+
+/* A token with a right signature, once. */
+static int take_token(struct zone_server *s, const struct access_key *key, const char *token,
+                      const char *peer, int *ret_status, struct error *e)
+{
+    bool again = token_guard_is_replay(s->guard, key, token);
+    int r = token_guard_take(s->guard, key, token, now_realtime_msec() / 1000, e);
+    if (again)
+        warn_of_replay(s, peer);
+    if (r < 0 && e->class == ERROR_RETRY)
+        *ret_status = GRPC_UNAVAILABLE;
+    return r;
 }
 
 static int check_scope(const struct zone_server *s, const struct access_key *key, int *ret_status,
@@ -71,6 +97,7 @@ static int check_scope(const struct zone_server *s, const struct access_key *key
     return error_refuse(e, EACCES, "auth fail: caller not authorized for host ID");
 }
 
+/* Of every method that wants a token. */
 static int authorise(struct grpc_call *call, const struct grpc_method *method, void *userdata,
                      int *ret_status, struct error *e)
 {
@@ -81,6 +108,8 @@ static int authorise(struct grpc_call *call, const struct grpc_method *method, v
     bool known = own_key(s, &own);
     const struct access_key *key = token_verify(&own, known ? 1 : 0, token, now_realtime_msec() / 1000, e);
     int r = key ? check_scope(s, key, ret_status, e) : -EACCES;
+    if (r >= 0)
+        r = take_token(s, key, token, grpc_call_peer(call), ret_status, e);
     if (!key && known && token)
         look_at_clock(s, &own, token, grpc_call_peer(call));
     if (r < 0)
@@ -155,6 +184,7 @@ int zone_server_new(const struct zone_server_parts *parts, struct zone_server **
 {
     struct zone_server *s = xcalloc(1, sizeof *s);
     s->parts = *parts;
+    s->guard = token_guard_new(parts->membership->tree);
     peer_rate_init(&s->rate, PEER_RATE, PEER_BURST);
     const struct grpc_server_options options = {
         .message_max = (size_t)1 << 20, /* HostInit is the largest that anyone has to say */
@@ -196,6 +226,7 @@ void zone_server_free(struct zone_server *s)
     grpc_server_free(s->grpc);
     grpc_health_free(s->health);
     grpc_reflection_free(s->reflection);
+    token_guard_free(s->guard);
     free(s->clock);
     free(s);
 }

@@ -352,6 +352,8 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
     with pytest.raises(VarlinkError, match="not enabled"):
         tree.call("rpc-gateway", "ZoneStatus")
     first = tree.ctl_json("zone", "init")
+    warnings = tree.ctl("--json", "zone", "init").stderr.splitlines()
+    assert len(warnings) == 1 and "not encrypted" in warnings[0] and "tls_certificate" in warnings[0]
     assert first["access_key"].startswith(f"ak_{first['host_id']}_") and first["peer_addr"].startswith("127.0.0.1:")
     assert first["host_id"] == tree.call("reconciler", "Info")["host_id"]
     assert tree.ctl_json("zone", "init", "10.0.0.1:9533") == first

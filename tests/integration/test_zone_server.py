@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import time
+import uuid
 
 import grpc
 import pytest
@@ -210,6 +211,169 @@ def test_tokens_that_are_not_right(made):
     assert "hosts" not in g.file()
     g.call("ZoneLeave")
     assert g.host_init("127.0.0.1:1") == ("UNAUTHENTICATED", f"{DENIED}access-key({KEY[0]}) not found")
+
+
+def auth_denied(answer, words):
+    return answer[0] == "UNAUTHENTICATED" and answer[1].startswith(f"{DENIED}auth-denied : ") and words in answer[1]
+
+
+def test_a_token_is_taken_once(made):
+    """Somebody reads the network and sends again what a leader sent, with zone hosts of his own; also to the next life."""
+    g = made()
+    g.init()
+    sent = token()
+    assert g.host_init("10.0.0.1:9533", with_token=sent)[0] == "OK"
+    assert auth_denied(g.host_init("10.9.9.9:9533", with_token=sent), "used before")
+    empty = token()
+    assert g.host_init(with_token=empty)[0] == "OK"
+    g.worker.stop()
+    g.worker.start()
+    for again in (sent, empty):
+        assert auth_denied(g.host_init("10.9.9.9:9533", with_token=again), "used before")
+    assert g.host_init("10.0.0.2:9533")[0] == "OK" and g.file()["hosts"] == ["10.0.0.2:9533"]
+    assert "sent again" in g.worker.log() and "tls_certificate" in g.worker.log()
+    kept = g.worker.prefix / "var/hostlet/zone/tokens.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_calls_with_one_token_at_the_same_time(made):
+    g = made()
+    g.init()
+    headers = [*request_headers(INIT_PATH), ("x-inauth2", token())]
+    with contextlib.closing(Connection.to(g.port).settle()) as raw:
+        raw.send(*(frame(HEADERS, END_HEADERS, stream, hpack(headers)) for stream in (1, 3)))
+        body = message(g.messages.zone.HostInitRequest(zone_name="evil", zone_hosts=["10.9.9.9:9533"]).SerializeToString())
+        raw.send(frame(DATA, END_STREAM, 3, body))
+        assert raw.wait_for(HEADERS, 3)[1] & END_STREAM, "an error alone"
+    assert "hosts" not in g.file()
+
+
+def test_our_own_token_sent_back(made, messages):
+    """By who reads our updates; the fetcher's tokens, which another process makes with the same key, are in test_zone_tree.py."""
+    g, leader = made(interval="200ms"), Leader(messages)
+    g.init()
+    assert g.host_init(leader.address)[0] == "OK"
+    leader.wait_called("HostStatusUpdate", 3)
+    with leader.lock:
+        ours = [metadata["x-inauth2"] for _, _, metadata in leader.calls]
+    assert len(set(ours)) == len(ours)
+    for one in ours:
+        claims = zone_proto.token_parts(one)[1]
+        assert set(claims) == {"iat", "exp", "state"} and claims["exp"] == claims["iat"] + 60 and uuid.UUID(claims["state"]).version == 4
+        assert auth_denied(g.host_init("10.9.9.9:9533", with_token=one), "host's own")
+    g.worker.stop()
+    g.worker.start()
+    assert auth_denied(g.host_init("10.9.9.9:9533", with_token=ours[-1]), "host's own")
+    assert g.file()["hosts"] == [leader.address]
+    leader.stop()
+
+
+def test_a_replay_says_nothing_of_clocks(made):
+    g = made()
+    g.init()
+    now = int(time.time())
+    # Good for two seconds more: taken once, and sent again when it has expired.
+    sent = token(claims={"iat": now, "exp": now + 2, "state": str(uuid.uuid4())})
+    assert g.host_init(with_token=sent)[0] == "OK"
+    wait_until(lambda: "access-token expired" in str(g.host_init("10.9.9.9:9533", with_token=sent)), 10, "it has expired")
+    assert "clock" not in g.call("ZoneStatus")
+
+
+def test_times_of_tokens(made):
+    g = made()
+    g.init()
+    wait_until(lambda: g.host_init()[0] == "OK", 10, "it is there")
+
+    def ask(iat, exp):
+        return g.host_init("10.9.9.9:9533", with_token=token(claims={"iat": iat, "exp": exp, "state": str(uuid.uuid4())}))
+    now = int(time.time())
+    assert auth_denied(ask(1, 9999999999), "from iat to exp")
+    assert auth_denied(ask(now, now + 121), "from iat to exp")
+    assert auth_denied(ask(-(1 << 63), (1 << 63) - 1), "from iat to exp")
+    assert auth_denied(ask(now + 3600, now + 3660), "in the future")
+    assert auth_denied(ask((1 << 63) - 61, (1 << 63) - 1), "in the future")
+    assert auth_denied(ask(now - 59, now + 1 + 59), "before the host's start")
+    assert "hosts" not in g.file()
+    assert ask(now + 30, now + 90)[0] == "OK"  # a clock that is ahead
+    assert ask(int(time.time()), int(time.time()) + 120)[0] == "OK"
+
+
+def test_a_token_older_than_this_life(made):
+    """It may have been used in the life before, which wrote nothing down: say, because a copy of the disk was put back."""
+    g = made()
+    g.init()
+    older = token(now=time.time() - 20)
+    g.worker.stop()
+    (g.worker.prefix / "var/hostlet/zone/tokens.json").unlink(missing_ok=True)
+    g.worker.start()
+    assert auth_denied(g.host_init("10.9.9.9:9533", with_token=older), "make a new token")
+    assert g.host_init("10.0.0.1:9533")[0] == "OK"
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 99, "tokens": []}', '{"format": 1, "tokens": [{"signature": "x"}]}', "x" * (1 << 20)],
+                         ids=["broken", "newer", "incomplete", "large"])
+def test_what_was_taken_cannot_be_read(made, text):
+    """Then it is not known, and what an earlier life may have taken is refused; nothing else is."""
+    g = made()
+    g.init()
+    assert g.host_init("10.0.0.1:9533")[0] == "OK"
+    g.worker.stop()
+    (g.worker.prefix / "var/hostlet/zone/tokens.json").write_text(text)
+    g.worker.start()
+    assert "tokens.json" in g.worker.log()
+    assert auth_denied(g.host_init("10.9.9.9:9533"), "before the host's start")
+    assert g.call("ZoneStatus")["hosts"] == ["10.0.0.1:9533"] and g.ping()[0] == "OK"
+
+
+def test_more_tokens_than_are_kept(made):
+    """Each is one of who has the key; those that have expired make room, and as long as none has, nothing is forgotten."""
+    g = made()
+    g.init()
+    g.call("ZoneStatus")
+    first = token()
+    with grpc.insecure_channel(g.address) as channel:
+        zone = g.messages.zone
+        call = channel.unary_unary(INIT_PATH, zone.HostInitRequest.SerializeToString, zone.HostInitResponse.FromString)
+
+        def ask(one):
+            try:
+                call(zone.HostInitRequest(), timeout=10, metadata=[("x-inauth2", one)])
+                return "OK"
+            except grpc.RpcError as error:
+                return error.code().name
+        assert ask(first) == "OK"
+        found = [ask(token()) for _ in range(516)]
+        assert found == ["OK"] * 511 + ["UNAVAILABLE"] * 5
+        assert ask(first) == "UNAUTHENTICATED"
+
+
+@pytest.mark.failpoints
+@pytest.mark.parametrize("point, used", [("token.before_keep", False), ("token.kept", True), ("zone.before_save", True), ("zone.saved", True)])
+def test_killed_while_a_token_is_taken(made, point, used):
+    """Once it is written down it is taken, whatever became of the call; the zone makes a new one."""
+    g = made()
+    g.init()
+    g.worker.stop()
+    g.worker.start(failpoint=f"{point}:kill")
+    sent = token()
+    assert g.host_init("10.0.0.1:9533", with_token=sent)[0] == "UNAVAILABLE"
+    assert g.worker.process.wait(10) != 0
+    g.worker.start()
+    if used:
+        assert auth_denied(g.host_init("10.9.9.9:9533", with_token=sent), "used before")
+    assert g.host_init("10.0.0.2:9533")[0] == "OK" and g.file()["hosts"] == ["10.0.0.2:9533"]
+
+
+@pytest.mark.failpoints
+def test_a_token_that_cannot_be_written_down(made):
+    g = made()
+    g.init()
+    g.worker.stop()
+    g.worker.start(failpoint="token.before_keep:error")
+    sent = token()
+    assert g.host_init("10.0.0.1:9533", with_token=sent)[0] == "UNAVAILABLE" and "hosts" not in g.file()
+    assert auth_denied(g.host_init("10.0.0.1:9533", with_token=sent), "used before")
+    assert g.host_init("10.0.0.1:9533")[0] == "UNAVAILABLE"
 
 
 def test_a_token_from_a_clock_that_is_off(made):

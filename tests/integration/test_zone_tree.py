@@ -7,6 +7,7 @@ import pytest
 from gateway_helpers import zone_settings
 from lib import ground, zone_proto
 from lib.apps import driver_containers
+from lib.varlink import VarlinkError
 from lib.zone import instance
 from zone_helpers import MemberLeader
 
@@ -71,6 +72,24 @@ def zone(make_tree, messages):
     made = Zone(make_tree, messages)
     yield made
     made.leader.stop()
+
+
+def test_tokens_of_every_process_of_ours_open_nothing(zone):
+    """The fetcher signs with the same key, and the gateway does not see what it made."""
+    zone.join()
+    with pytest.raises(VarlinkError, match="nowhere"):
+        zone.tree.call("fetcher", "Resolve", name="nowhere")
+    with zone.leader.lock:
+        ours = {name: metadata["x-inauth2"] for name, _, metadata in zone.leader.calls}
+    assert {"PackageList", "HostStatusUpdate"} <= set(ours)
+    messages = zone.messages.zone
+    for one in ours.values():
+        with grpc.insecure_channel(zone.address) as channel, pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary("/inapi.HostInternalService/HostInit", messages.HostInitRequest.SerializeToString,
+                                messages.HostInitResponse.FromString)(
+                messages.HostInitRequest(zone_name="evil", zone_hosts=["10.9.9.9:9533"]), timeout=10, metadata=[("x-inauth2", one)])
+        assert caught.value.code().name == "UNAUTHENTICATED" and "host's own" in caught.value.details()
+    assert zone.tree.ctl_json("zone", "status")["hosts"] == [zone.leader.address]
 
 
 def test_from_assignment_to_removal(zone):

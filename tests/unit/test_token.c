@@ -114,6 +114,44 @@ static void test_app_key(void **state)
     access_key_done(&k);
 }
 
+/* Our own tokens are known again by whoever has the key, and look like others to the rest. */
+static void test_own(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct access_key k = key(), other = key();
+    struct token_claims claims, again;
+    char uuid[UUID_SIZE];
+    other.secret[0] = 'T';
+    for (int i = 0; i < 1000; i++) {
+        _cleanup_free_ char *token = token_sign_own(&k, NOW);
+        assert_ptr_equal(token_verify(&k, 1, token, NOW, &e), &k);
+        assert_true(token_claims(&k, token, &claims));
+        assert_true(claims.own && claims.iat == NOW && claims.exp == NOW + 60);
+        assert_string_equal(claims.signature, strrchr(token, '.') + 1);
+        assert_true(token_claims(&other, token, &again) && !again.own);
+        random_uuid(uuid);
+        _cleanup_free_ char *foreign = token_sign(&k, NOW, uuid);
+        assert_true(token_claims(&k, foreign, &claims) && !claims.own);
+    }
+    static const char *const states[] = {"",
+                                         "x",
+                                         "11111111-2222-3333-4444-555555555555",
+                                         "11111111-2222-4333-8444-55555555555",
+                                         "                                    ",
+                                         "0x0x0x0x-0x0x-0x0x-0x0x-0x0x0x0x0x0x"};
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        _cleanup_free_ char *foreign = token_sign(&k, NOW, states[i]);
+        assert_true(token_claims(&k, foreign, &claims) && !claims.own);
+    }
+    assert_false(token_claims(&k, "x", &claims));
+    k.app = true; /* "jti" then */
+    _cleanup_free_ char *token = token_sign_own(&k, NOW);
+    assert_true(token_claims(&k, token, &claims) && claims.own);
+    access_key_done(&k);
+    access_key_done(&other);
+}
+
 static void test_keys_and_scopes(void **state)
 {
     (void)state;
@@ -171,7 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vector),  cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_app_key), cmocka_unit_test(test_keys_and_scopes),
-        cmocka_unit_test(test_made),
+        cmocka_unit_test(test_made),    cmocka_unit_test(test_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,10 +149,15 @@ void random_hex(char *ret, size_t n)
 void random_uuid(char ret[UUID_SIZE])
 {
     uint8_t bytes[16];
-    char hex[33];
     random_bytes(bytes, sizeof bytes);
     bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
-    bytes_to_hex(bytes, sizeof bytes, hex);
+    uuid_format(bytes, ret);
+}
+
+void uuid_format(const uint8_t bytes[16], char ret[UUID_SIZE])
+{
+    char hex[33];
+    bytes_to_hex(bytes, 16, hex);
     snprintf(ret, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }

@@ -52,4 +52,6 @@ void random_hex(char *ret, size_t n);
 /* A UUID of version 4 (RFC 9562: 122 random bits), in 'ret'. */
 #define UUID_SIZE 37
 void random_uuid(char ret[UUID_SIZE]);
+/* 16 bytes in a UUID's form. */
+void uuid_format(const uint8_t bytes[16], char ret[UUID_SIZE]);
 void bytes_to_hex(const uint8_t *bytes, size_t n, char *ret);

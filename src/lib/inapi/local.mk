@@ -7,7 +7,8 @@ EXTRA_DIST += $(PROTO_FILES) proto/embed
 libhostlet_a_SOURCES += \
 	src/lib/inapi/convert.c src/lib/inapi/convert.h \
 	src/lib/inapi/descriptors.h \
-	src/lib/inapi/token.c src/lib/inapi/token.h
+	src/lib/inapi/token.c src/lib/inapi/token.h \
+	src/lib/inapi/token_mark.c src/lib/inapi/token_mark.h
 nodist_libhostlet_a_SOURCES = \
 	src/lib/inapi/common.pb-c.c src/lib/inapi/host.pb-c.c src/lib/inapi/app.pb-c.c src/lib/inapi/package.pb-c.c \
 	src/lib/inapi/zone.pb-c.c src/lib/inapi/descriptors.c src/lib/grpc/health.pb-c.c src/lib/grpc/reflection.pb-c.c

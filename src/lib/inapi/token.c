@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/inapi/token_mark.h"
 
 #define TOKEN_MAX 4096
 static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -233,8 +234,7 @@ static bool take_apart(const char *token, struct token *t)
     return false;
 }
 
-static int denied(struct error *e, const char *fmt, ...) _printf_(2, 3);
-static int denied(struct error *e, const char *fmt, ...)
+int token_denied(struct error *e, const char *fmt, ...)
 {
     char what[160];
     va_list ap;
@@ -249,17 +249,17 @@ static int check(const struct token *t, const char *text, const struct access_ke
                  struct error *e)
 {
     if (key->disabled)
-        return denied(e, "access-key(%s) is disabled", key->id);
+        return token_denied(e, "access-key(%s) is disabled", key->id);
     if (t->exp <= now)
-        return denied(e, "access-token expired");
+        return token_denied(e, "access-token expired");
     if (key->app && (t->iat < now - INAPI_TOKEN_LIFE || t->iat > now + INAPI_TOKEN_LIFE))
-        return denied(e, "auth-denied : iat expired");
+        return token_denied(e, "auth-denied : iat expired");
     _cleanup_free_ char *right = sign(t->algorithm, key->secret, text, t->signed_size);
     if (!right)
-        return denied(e, "none signer");
+        return token_denied(e, "none signer");
     size_t n = strlen(right);
     if (strlen(t->signature) != n || CRYPTO_memcmp(right, t->signature, n) != 0)
-        return denied(e, "verify denied");
+        return token_denied(e, "verify denied");
     return 0;
 }
 
@@ -269,19 +269,37 @@ const struct access_key *token_verify(const struct access_key *keys, size_t n, c
     struct token t;
     const struct access_key *key = NULL;
     if (!token || !*token) {
-        denied(e, "authorization token is missing");
+        token_denied(e, "authorization token is missing");
         return NULL;
     }
     if (!take_apart(token, &t)) {
-        denied(e, "invalid access_token");
+        token_denied(e, "invalid access_token");
         return NULL;
     }
     for (size_t i = 0; i < n && !key; i++)
         if (streq(keys[i].id, t.key_id))
             key = &keys[i];
-    int r = key ? check(&t, token, key, now, e) : denied(e, "access-key(%s) not found", t.key_id);
+    int r = key ? check(&t, token, key, now, e) : token_denied(e, "access-key(%s) not found", t.key_id);
     token_done(&t);
     return r < 0 ? NULL : key;
+}
+
+char *token_sign_own(const struct access_key *key, int64_t now)
+{
+    char state[UUID_SIZE];
+    token_mark_make(key, state);
+    return token_sign(key, now, state);
+}
+
+bool token_claims(const struct access_key *key, const char *token, struct token_claims *ret)
+{
+    struct token t;
+    if (!take_apart(token, &t))
+        return false;
+    const char *state = json_string_value(json_object_get(t.claims, key->app ? "jti" : "state"));
+    *ret = (struct token_claims){t.iat, t.exp, token_mark_is(key, state), t.signature};
+    token_done(&t);
+    return true;
 }
 
 int64_t token_made_at(const char *token)

@@ -211,11 +211,8 @@ struct zone_request *zone_call(struct zone_client *c, const struct zone_ask *ask
         r->next->at = &r->next;
     c->requests = r;
     _cleanup_free_ char *token = NULL;
-    if (c->has_key) {
-        char state[UUID_SIZE];
-        random_uuid(state);
-        token = token_sign(&c->key, now_realtime_msec() / 1000, state);
-    }
+    if (c->has_key)
+        token = token_sign_own(&c->key, now_realtime_msec() / 1000);
     const struct grpc_header header = {INAPI_TOKEN_METADATA, token};
     const struct grpc_ask call = {.path = ask->path,
                                   .message = ask->message,
