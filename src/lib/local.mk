@@ -20,6 +20,7 @@ libhostlet_a_SOURCES = \
 	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
 	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
+	src/lib/peer/peer.c src/lib/peer/peer.h src/lib/peer/places.c src/lib/peer/places.h \
 	src/lib/topology/listen.c src/lib/topology/topology.c src/lib/topology/topology.h \
 	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \

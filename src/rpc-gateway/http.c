@@ -7,8 +7,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "rpc-gateway/http_internal.h"
+
+#define ACCEPTS_AT_ONCE 8  /* then others have their turn */
+#define ENDING_MAX      32 /* connections that the library has yet to close, beyond those that have a place */
 
 static int on_run_timer(sd_event_source *source, uint64_t usec, void *userdata);
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
@@ -53,73 +57,144 @@ static int on_run_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void set_deadline_timer(struct http_server *s)
+/* Time. The library knows a time without traffic alone, which whoever sends a byte now and then never reaches. */
+
+static struct http_connection *of_place(struct peer_place *place)
 {
-    for (struct http_connection *c = s->oldest; c; c = c->next)
-        if (!c->overdue) {
-            set_timer(s, &s->deadline_timer, c->deadline, on_deadline);
-            return;
-        }
-    (void)sd_event_source_set_enabled(s->deadline_timer, SD_EVENT_OFF);
+    return (struct http_connection *)place;
 }
 
-/* The library knows a time without traffic alone, which whoever sends a byte now and then never reaches. */
+static void set_deadline_timer(struct http_server *s)
+{
+    uint64_t at = UINT64_MAX;
+    for (struct peer_place *p = s->places.oldest; p; p = p->next)
+        if (of_place(p)->deadline < at)
+            at = of_place(p)->deadline;
+    if (at < UINT64_MAX)
+        set_timer(s, &s->deadline_timer, at, on_deadline);
+    else
+        (void)sd_event_source_set_enabled(s->deadline_timer, SD_EVENT_OFF);
+}
+
+void http_connection_begun(struct http_connection *c)
+{
+    if (!c->ended)
+        c->deadline = c->created + HTTP_DEADLINE_USEC; /* the timer rings too early once, which is cheaper */
+}
+
+/* Gives its place back at once; the library closes it when it is run next. Not from within one of its callbacks. */
+static void end(struct http_connection *c)
+{
+    if (c->ended)
+        return;
+    c->ended = true;
+    c->deadline = UINT64_MAX;
+    peer_places_remove(&c->server->places, &c->place);
+    if (c->request)
+        http_request_abandon(c->request);
+    (void)shutdown(c->fd, SHUT_RDWR);
+}
+
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;
     struct http_server *s = userdata;
     uint64_t now = now_monotonic_usec();
-    for (struct http_connection *c = s->oldest; c && c->deadline <= now; c = c->next)
-        if (!c->overdue) {
-            c->overdue = true;
-            s->counts.overdue++;
-            (void)shutdown(c->fd, SHUT_RDWR);
-        }
+    for (struct peer_place *p = s->places.oldest, *next; p; p = next) {
+        next = p->next;
+        if (of_place(p)->deadline > now)
+            continue;
+        s->counts.overdue++;
+        end(of_place(p));
+    }
     run(s);
     set_deadline_timer(s);
     return 0;
 }
 
-/* At accept, before anything is read. */
-static enum MHD_Result on_accept(void *userdata, const struct sockaddr *address, socklen_t size)
+/* Connections */
+
+/* Whether a newcomer may have a place, before anything is read. */
+static bool make_place(struct http_server *s, const struct peer *peer)
 {
-    (void)size;
-    struct http_server *s = userdata;
+    unsigned n = peer_places_of(&s->places, peer);
+    struct peer_place *gives_way = NULL;
+    if (!peer_rate_take(&s->rate, peer, now_monotonic_usec())) {
+        s->counts.refused_rate++;
+        return false;
+    }
+    bool full = s->places.n >= HTTP_CONNECTIONS_MAX;
+    if (full)
+        gives_way = peer_places_least_welcome(&s->places, n);
+    if (n >= HTTP_CONNECTIONS_OF_PEER || (full && !gives_way)) {
+        s->counts.refused_places++;
+        return false;
+    }
+    if (gives_way) {
+        s->counts.refused_places++;
+        end(of_place(gives_way));
+        run(s);
+    }
+    return true;
+}
+
+static void take(struct http_server *s, int fd, const struct sockaddr *address, socklen_t size)
+{
     struct peer peer;
     peer_from_socket(address, &peer);
-    if (!peer_rate_take(&s->rate, &peer, now_monotonic_usec())) {
-        s->counts.refused_rate++;
-        return MHD_NO;
+    if (!make_place(s, &peer)) {
+        close_fd(fd);
+        return;
     }
     s->counts.accepted++;
-    return MHD_YES;
+    if (MHD_add_connection(s->daemon, fd, address, size) == MHD_YES) /* it closes 'fd' in any case */
+        run(s);
+}
+
+static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source, (void)revents;
+    struct http_server *s = userdata;
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof address;
+        int client = accept4(fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (client >= 0) {
+            take(s, client, (struct sockaddr *)&address, size);
+            continue;
+        }
+        struct peer_place *place = peer_places_least_welcome(&s->places, 0);
+        if ((errno == EMFILE || errno == ENFILE) && place) {
+            end(of_place(place));
+            run(s);
+        }
+        return 0;
+    }
+    return 0;
 }
 
 static void connection_opened(struct http_server *s, struct MHD_Connection *connection, void **context)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct http_connection *c = xcalloc(1, sizeof *c);
-    *c = (struct http_connection){.server = s,
-                                  .previous = s->newest,
-                                  .deadline = now_monotonic_usec() + HTTP_DEADLINE_USEC,
-                                  .fd = info->connect_fd};
-    *(s->newest ? &s->newest->next : &s->oldest) = c;
-    s->newest = c;
+    struct peer peer;
+    peer_from_socket(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+                     &peer);
+    c->server = s;
+    c->created = now_monotonic_usec();
+    c->deadline = c->created + HTTP_HEADERS_USEC;
+    c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    peer_places_add(&s->places, &c->place, &peer);
     s->counts.connections++;
     *context = c;
-    if (s->oldest == c)
-        set_deadline_timer(s);
+    set_deadline_timer(s);
 }
 
 static void connection_closed(struct http_server *s, struct http_connection *c)
 {
-    *(c->previous ? &c->previous->next : &s->oldest) = c->next;
-    *(c->next ? &c->next->previous : &s->newest) = c->previous;
+    if (!c->ended)
+        peer_places_remove(&s->places, &c->place);
     s->counts.connections--;
     free(c);
-    if (!s->oldest)
-        set_deadline_timer(s);
 }
 
 static void on_connection(void *userdata, struct MHD_Connection *connection, void **context,
@@ -153,15 +228,16 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
     s->event = sd_event_ref(event);
     peer_rate_init(&s->rate, HTTP_RATE, HTTP_BURST);
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, on_accept, s, http_on_request, s,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)HTTP_CONNECTIONS_OF_PEER, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADERS_MAX,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
+        NULL, http_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(HTTP_CONNECTIONS_MAX + ENDING_MAX), MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_HEADERS_MAX,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
         MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, s, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         s->daemon ? MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     int r = info ? sd_event_add_io(event, &s->io, info->epoll_fd, EPOLLIN, on_io, s) : -EIO;
+    if (r >= 0)
+        r = sd_event_add_io(event, &s->listener, options->listen_fd, EPOLLIN, on_listen, s);
     if (r < 0) {
         http_server_free(s);
         return error_os(e, -r, "cannot start the HTTP server");
@@ -174,9 +250,10 @@ void http_server_free(struct http_server *s)
 {
     if (!s)
         return;
+    sd_event_source_disable_unref(s->listener);
     if (s->daemon) {
-        (void)MHD_quiesce_daemon(s->daemon); /* the listening socket stays ours */
-        http_requests_abandon(s);
+        for (struct http_request *r = s->requests; r; r = r->next)
+            http_request_abandon(r);
         MHD_run(s->daemon);
         MHD_stop_daemon(s->daemon);
     }

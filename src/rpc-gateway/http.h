@@ -1,13 +1,15 @@
-/* The HTTP server: libmicrohttpd on the event loop. A connection carries one request and has ten seconds for all of it, so that
- * whoever is slow, on purpose or not, holds a place for that long; an address has few of these places. */
+/* The HTTP server: libmicrohttpd on the event loop. A connection carries one request and has ten seconds for all of it, half of them for its
+ * headers, so that whoever is slow, on purpose or not, holds a place for that long. An origin (an IPv4 address, an IPv6 /64) has few of these
+ * places, and when all are taken those that have most give way to those that have fewer: see lib/peer/places.h. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "lib/basic/error.h"
-#include "rpc-gateway/peer.h"
+#include "lib/peer/peer.h"
 
 #define HTTP_DEADLINE_USEC       (10 * USEC_PER_SEC) /* from accept to the end of the answer */
+#define HTTP_HEADERS_USEC        (5 * USEC_PER_SEC)  /* from accept to the end of the headers */
 #define HTTP_CONNECTIONS_MAX     128
 #define HTTP_CONNECTIONS_OF_PEER 16
 #define HTTP_HEADERS_MAX         ((size_t)16 << 10) /* with the request line; more is answered with 431 */
@@ -45,7 +47,7 @@ void http_server_free(struct http_server *server);
 
 struct http_counts {
     unsigned connections; /* open now */
-    uint64_t accepted, refused_rate, overdue;
+    uint64_t accepted, refused_rate, refused_places, overdue;
 };
 const struct http_counts *http_server_counts(const struct http_server *server);
 

@@ -3,23 +3,25 @@
 
 #include <microhttpd.h>
 
+#include "lib/peer/places.h"
 #include "rpc-gateway/http.h"
 
 /* From accept to close. */
 struct http_connection {
+    struct peer_place place; /* first: a place is its connection */
     struct http_server *server;
-    struct http_connection *next, *previous; /* oldest first: all have the same time */
-    uint64_t deadline;
+    struct http_request *request; /* NULL: its headers are not all here, or it is over */
+    uint64_t created, deadline;
     int fd;
-    bool overdue;
+    bool ended; /* by us: the library is about to notice */
 };
 
 struct http_server {
     struct http_options options;
     sd_event *event;
     struct MHD_Daemon *daemon;
-    sd_event_source *io, *run_timer, *deadline_timer;
-    struct http_connection *oldest, *newest;
+    sd_event_source *listener, *io, *run_timer, *deadline_timer;
+    struct peer_places places;
     struct http_request *requests;
     struct peer_rate rate;
     struct http_counts counts;
@@ -29,6 +31,7 @@ struct http_request {
     struct http_server *server;
     struct http_request *next, *previous;
     struct MHD_Connection *connection;
+    struct http_connection *place;
     const struct http_route *route; /* NULL: none fits */
     uint64_t started;
     struct peer peer;
@@ -51,5 +54,8 @@ void http_on_completed(void *server, struct MHD_Connection *connection, void **r
 /* With an external loop nothing wakes the library for a connection that was resumed: we do, but not from within a callback of its. */
 void http_run_soon(struct http_server *server);
 
-/* Tells those who still work on requests that nobody waits, and lets the requests end. */
-void http_requests_abandon(struct http_server *server);
+/* The headers of a connection's request are here: it has the rest of its time. */
+void http_connection_begun(struct http_connection *connection);
+
+/* Tells those who still work on a request that nobody waits, and lets it end. */
+void http_request_abandon(struct http_request *request);

@@ -24,14 +24,18 @@ static struct http_request *request_new(struct http_server *s, struct MHD_Connec
                                         const char *url, const char *method)
 {
     struct http_request *r = xcalloc(1, sizeof *r);
-    *r = (struct http_request){.server = s,
-                               .next = s->requests,
-                               .connection = connection,
-                               .started = now_monotonic_usec(),
-                               .post = streq(method, "POST")};
+    *r = (struct http_request){
+        .server = s,
+        .place = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context,
+        .next = s->requests,
+        .connection = connection,
+        .started = now_monotonic_usec(),
+        .post = streq(method, "POST")};
     if (s->requests)
         s->requests->previous = r;
     s->requests = r;
+    r->place->request = r;
+    http_connection_begun(r->place);
     peer_from_socket(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                      &r->peer);
     for (const struct http_route *route = s->options.routes; route->path; route++)
@@ -49,6 +53,8 @@ static bool take_body(struct http_request *r, const char *data, size_t size)
     if (r->method_fits && r->route->post) {
         if (r->size + size + 1 > r->room) {
             r->room = 2 * (r->size + size) + 1;
+            if (r->room > body_max(r) + 1)
+                r->room = body_max(r) + 1;
             r->body = xrealloc(r->body, r->room, 1);
         }
         memcpy(r->body + r->size, data, size);
@@ -90,7 +96,7 @@ static void refuse(struct http_request *r, unsigned status, const char *text)
 
 static enum MHD_Result dispatch(struct http_request *r)
 {
-    r->dispatched = true;
+    r->dispatched = r->place->place.busy = true;
     if (!r->route)
         refuse(r, MHD_HTTP_NOT_FOUND, "not found");
     else if (!r->method_fits)
@@ -146,24 +152,23 @@ void http_on_completed(void *userdata, struct MHD_Connection *connection, void *
     *(r->previous ? &r->previous->next : &s->requests) = r->next;
     if (r->next)
         r->next->previous = r->previous;
+    r->place->request = NULL;
     if (r->answer)
         MHD_destroy_response(r->answer);
     free(r->body);
     free(r);
 }
 
-void http_requests_abandon(struct http_server *s)
+void http_request_abandon(struct http_request *r)
 {
-    for (struct http_request *r = s->requests; r; r = r->next) {
-        if (!r->suspended)
-            continue;
-        if (r->on_gone)
-            r->on_gone(r->pending);
-        r->on_gone = NULL;
-        refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "not available");
-        r->suspended = false;
-        MHD_resume_connection(r->connection);
-    }
+    if (!r->suspended)
+        return;
+    if (r->on_gone)
+        r->on_gone(r->pending);
+    r->on_gone = NULL;
+    refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "not available");
+    r->suspended = false;
+    MHD_resume_connection(r->connection);
 }
 
 const char *http_request_body(const struct http_request *r, size_t *ret_size)

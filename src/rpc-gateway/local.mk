@@ -20,7 +20,6 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/metrics.c src/rpc-gateway/metrics.h \
 	src/rpc-gateway/metrics_text.c src/rpc-gateway/metrics_text.h \
 	src/rpc-gateway/openmetrics.c src/rpc-gateway/openmetrics.h \
-	src/rpc-gateway/peer.c src/rpc-gateway/peer.h \
 	src/rpc-gateway/problems.c src/rpc-gateway/problems.h \
 	src/rpc-gateway/runtime.c src/rpc-gateway/runtime.h \
 	src/rpc-gateway/stage_reports.c src/rpc-gateway/stage_reports.h \

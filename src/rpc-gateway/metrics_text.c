@@ -119,8 +119,10 @@ static void put_http(struct openmetrics *m, const struct http_counts *http)
     openmetrics_sample(m, "_total", (double)http->accepted, NULL);
     openmetrics_family(
         m, "hostlet_http_refused", "counter", NULL,
-        "HTTP connections that were closed: an address came too often, or a request took too long.");
+        "HTTP connections that were closed: an address came too often, or had too many places, or a "
+        "request took too long.");
     openmetrics_sample(m, "_total", (double)http->refused_rate, "reason", "rate", NULL);
+    openmetrics_sample(m, "_total", (double)http->refused_places, "reason", "places", NULL);
     openmetrics_sample(m, "_total", (double)http->overdue, "reason", "overdue", NULL);
 }
 

@@ -11,8 +11,8 @@
 #include "lib/inapi/descriptors.h"
 #include "lib/inapi/token.h"
 #include "lib/inapi/zone.pb-c.h"
+#include "lib/peer/peer.h"
 #include "rpc-gateway/host_message.h"
-#include "rpc-gateway/peer.h"
 #include "rpc-gateway/token_guard.h"
 
 #define PEER_RATE  20 /* connections that one address may make in a second */

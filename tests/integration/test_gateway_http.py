@@ -406,6 +406,85 @@ def test_connections_of_many_addresses(alone):
     unharmed(alone, pid)
 
 
+def silent(alone, stack, sources, each=16):
+    """Connections that say nothing."""
+    return [stack.enter_context(Connection(alone.port, source=source, timeout=30)) for source in sources for _ in range(each)]
+
+
+def test_a_newcomer_takes_a_place_of_those_who_have_most(alone):
+    """Eight addresses hold all places; others are served at once, one after the other, whatever those eight do."""
+    pid = alone.process.pid
+    with contextlib.ExitStack() as stack:
+        held = silent(alone, stack, [f"127.0.1.{n}" for n in range(1, 9)])
+        ground.wait_until(lambda: value(metrics(alone.port), "hostlet_http_connections") == 128, 5, "all places are taken")
+        for n in range(1, 9):
+            assert get(alone.port, "/healthz", source=f"127.0.2.{n}")[0] == 200
+        assert post(alone.port, REPORT, source="127.0.2.9")[0] == 200
+        open_now = still_open(held)
+        assert len(open_now) >= 118, "the others kept theirs: they did not only run out of time"
+        assert value(metrics(alone.port), "hostlet_http_refused_total", reason="places") >= 1
+        # Each place that became free again is taken again: it stays so.
+        held += silent(alone, stack, [f"127.0.1.{n}" for n in range(1, 9)], each=2)
+        assert get(alone.port, "/healthz", source="127.0.2.1")[0] == 200
+    unharmed(alone, pid)
+
+
+def test_as_many_addresses_as_places(alone):
+    """Each has one place, so nobody has most: a newcomer is served all the same, and who has sent a request is not the one to go."""
+    with contextlib.ExitStack() as stack:
+        waiting = []
+        alone.reconciler.on_report = lambda _: (waiting.append(1), ground.wait_until(lambda: len(waiting) > 1, 20))
+        first = stack.enter_context(Connection(alone.port, source="127.0.3.1"))
+        first.send(f'POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: 23\r\n\r\n{{"instance_name":"web"}}')
+        ground.wait_until(lambda: waiting, 5, "the report reaches the reconciler")
+        held = silent(alone, stack, [f"127.0.1.{n}" for n in range(1, 201)], each=1)
+        assert get(alone.port, "/healthz", source="127.0.2.1")[0] == 200
+        assert len(still_open(held)) >= 100
+        waiting.append(1)
+        assert short(first.answer()) == OK
+
+
+def test_the_silent_have_less_time(alone):
+    """Who has not sent its headers goes before who has."""
+    body = 23
+    with contextlib.ExitStack() as stack:
+        held = silent(alone, stack, ["127.0.1.1"], each=4)
+        begun = stack.enter_context(Connection(alone.port, source="127.0.1.1"))
+        begun.send(f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {body}\r\n\r\n")
+        ground.wait_until(lambda: not still_open(held), 20, "the silent ones are gone")
+        assert still_open([begun])
+        begun.send('{"instance_name":"web"}')
+        assert short(begun.answer()) == OK
+
+
+def test_one_network_of_ipv6_counts_as_one_address(place, namespace):
+    """A /64 has as many places as an address, and a site of many /64s keeps nobody out."""
+    worker = gateway(place, listen="::")
+    worker.wrapper = ["nsenter", f"--net=/run/netns/{namespace.name}"]
+    for address in (*(f"fd00:1::{n}" for n in range(1, 41)), *(f"fd00:2:0:{n}::1" for n in range(1, 131)), "fd00:3::1"):
+        namespace.inside("addr", "add", f"{address}/64", "dev", "lo", "nodad")
+    with contextlib.ExitStack() as stack:
+        def connect(address):
+            return stack.enter_context(socket.create_connection(("fd00:1::1", worker.port), 15, (address, 0)))
+
+        def healthy(address):
+            with connect(address) as one:
+                one.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+                return one.recv(100)[9:12] == b"200"
+
+        def open_of(sockets):
+            return [s for s in sockets if not select.select([s], [], [], 0)[0]]
+        worker.start()
+        stack.callback(worker.stop)
+        stack.enter_context(namespace.entered())
+        held = [connect(f"fd00:1::{n}") for n in range(1, 41)]
+        assert healthy("fd00:3::1")
+        assert len(open_of(held)) == 16
+        held += [connect(f"fd00:2:0:{n}::1") for n in range(1, 131)]
+        assert healthy("fd00:3::1")
+        assert len(open_of(held)) >= 100
+
+
 def test_big_bodies_from_many(alone):
     pid = alone.process.pid
     before = memory(pid)

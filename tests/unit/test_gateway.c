@@ -11,10 +11,10 @@
 #include <errno.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/peer/places.h"
 #include "rpc-gateway/agent_report.h"
 #include "rpc-gateway/metrics_text.h"
 #include "rpc-gateway/openmetrics.h"
-#include "rpc-gateway/peer.h"
 
 /* Reports */
 
@@ -196,6 +196,91 @@ static void test_rates_of_many_addresses(void **state)
     assert_true(passed <= 1);
 }
 
+/* A site that has many /64s has no more than sixteen of them would. */
+static void test_rates_of_a_site(void **state)
+{
+    (void)state;
+    static struct peer_rate rate;
+    unsigned passed = 0;
+    peer_rate_init(&rate, 1, 4);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct peer one = peer_of("fd00:1:2::1");
+        one.address.s6_addr[6] = (uint8_t)(i >> 8);
+        one.address.s6_addr[7] = (uint8_t)i;
+        passed += peer_rate_take(&rate, &one, USEC_PER_SEC + i);
+    }
+    assert_int_equal(passed, 4 * PEER_RATE_WIDER);
+    const struct peer other = peer_of("fd00:1:3::1"), four = peer_of("10.0.0.1");
+    assert_true(peer_rate_take(&rate, &other, USEC_PER_SEC + 1000));
+    assert_false(peer_rate_spend(&rate, &four, 5, USEC_PER_SEC));
+    assert_true(peer_rate_spend(&rate, &four, 4, USEC_PER_SEC));
+    assert_false(peer_rate_take(&rate, &four, USEC_PER_SEC));
+}
+
+/* Places */
+
+static void test_whom_an_address_counts_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same, same_site;
+    } table[] = {
+        {"10.0.0.1", "10.0.0.1", true, true},
+        {"10.0.0.1", "10.0.0.2", false, false},
+        {"10.0.0.1", "::ffff:10.0.0.1", true, true},
+        {"::ffff:10.0.0.1", "::ffff:10.0.0.2", false, false},
+        {"fd00:1::1", "fd00:1::ffff:1", true, true},
+        {"fd00:1:0:1::1", "fd00:1:0:2::1", false, true},
+        {"fd00:1:0:1::1", "fd00:1:1:1::1", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        const struct peer a = peer_of(table[i].a), b = peer_of(table[i].b);
+        const struct peer x = peer_origin(&a), y = peer_origin(&b), wx = peer_wider_origin(&a),
+                          wy = peer_wider_origin(&b);
+        if (peer_equal(&x, &y) != table[i].same || peer_equal(&wx, &wy) != table[i].same_site)
+            fail_msg("%s and %s", table[i].a, table[i].b);
+    }
+}
+
+static void test_who_gives_way(void **state)
+{
+    (void)state;
+    const struct peer a = peer_of("10.0.0.1"), b = peer_of("10.0.0.2"), c = peer_of("fd00:1:0:1::1"),
+                      d = peer_of("fd00:1:0:2::1");
+    struct peer_places places = {.n = 0};
+    struct peer_place p[6];
+    const struct peer *const who[] = {&a, &b, &b, &b, &c, &d};
+    for (size_t i = 0; i < ARRAY_SIZE(p); i++)
+        peer_places_add(&places, &p[i], who[i]);
+    assert_int_equal(places.n, 6);
+    assert_int_equal(peer_places_of(&places, &b), 3);
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[1]); /* the oldest of who has most */
+    assert_ptr_equal(peer_places_least_welcome(&places, 2), &p[1]);
+    assert_null(peer_places_least_welcome(&places, 3));
+    p[1].busy = true;
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[2]);
+    assert_ptr_equal(peer_places_silent_of(&places, &b), &p[2]);
+    peer_places_make_safe(&places, &p[2]);
+    assert_int_equal(peer_places_of(&places, &b), 3);
+    assert_int_equal(peer_places_unsafe_of(&places, &b), 2);
+    assert_ptr_equal(peer_places_least_welcome(&places, 1), &p[3]);
+    peer_places_remove(&places, &p[3]);
+    peer_places_remove(&places, &p[2]);
+    /* All have one: of a site, where that has more. */
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[4]);
+    assert_null(peer_places_least_welcome(&places, 1));
+    peer_places_remove(&places, &p[4]);
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[0]);
+    peer_places_remove(&places, &p[0]);
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[5]);
+    peer_places_remove(&places, &p[5]);
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[1]); /* busy, but there is no other */
+    peer_places_remove(&places, &p[1]);
+    assert_null(places.oldest);
+    assert_null(places.newest);
+}
+
 /* Counters */
 
 static void test_histogram(void **state)
@@ -352,6 +437,9 @@ int main(void)
         cmocka_unit_test(test_text_of_addresses),
         cmocka_unit_test(test_rate_of_an_address),
         cmocka_unit_test(test_rates_of_many_addresses),
+        cmocka_unit_test(test_rates_of_a_site),
+        cmocka_unit_test(test_whom_an_address_counts_for),
+        cmocka_unit_test(test_who_gives_way),
         cmocka_unit_test(test_histogram),
         cmocka_unit_test(test_calls_are_bounded),
         cmocka_unit_test(test_ends_of_stages),

@@ -1,7 +1,11 @@
 """A network of the test's own."""
 
+import contextlib
+import ctypes
 import os
 import subprocess
+
+CLONE_NEWNET = 0x40000000
 
 
 class Namespace:
@@ -20,6 +24,26 @@ class Namespace:
 
     def inside(self, *words):
         return self.ip("-n", self.name, *words)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """Sockets that this thread makes meanwhile are of the namespace."""
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def enter(path):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if libc.setns(fd, CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), f"setns {path}")
+            finally:
+                os.close(fd)
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            enter(f"/run/netns/{self.name}")
+            yield
+        finally:
+            enter(f"/proc/self/fd/{home}")
+            os.close(home)
 
     def bridge(self, *words):
         return subprocess.run(["bridge", "-n", self.name, *words], check=True, capture_output=True, text=True).stdout

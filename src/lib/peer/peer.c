@@ -1,5 +1,5 @@
 /* The addresses of those who connect; see peer.h. */
-#include "rpc-gateway/peer.h"
+#include "lib/peer/peer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,13 +99,27 @@ void peer_rate_init(struct peer_rate *rate, double per_second, double burst)
     random_bytes(&rate->seed, sizeof rate->seed);
 }
 
-/* Whoever has an IPv6 network has 2^64 addresses. */
-static struct peer who_counts(const struct peer *peer)
+struct peer peer_origin(const struct peer *peer)
 {
     struct peer p = *peer;
     if (!IN6_IS_ADDR_V4MAPPED(&p.address))
         memset(&p.address.s6_addr[8], 0, 8);
     return p;
+}
+
+struct peer peer_wider_origin(const struct peer *peer)
+{
+    struct peer p = *peer;
+    if (IN6_IS_ADDR_V4MAPPED(&p.address))
+        return p;
+    memset(&p.address.s6_addr[6], 0, 10);
+    p.address.s6_addr[15] = 48; /* no /64 has this */
+    return p;
+}
+
+bool peer_equal(const struct peer *a, const struct peer *b)
+{
+    return memcmp(&a->address, &b->address, sizeof a->address) == 0;
 }
 
 static uint64_t hash(const struct peer *peer, uint64_t seed)
@@ -120,28 +134,46 @@ static uint64_t hash(const struct peer *peer, uint64_t seed)
     return h ^ h >> 32;
 }
 
-bool peer_rate_take(struct peer_rate *rate, const struct peer *peer, uint64_t usec)
+/* The slot of an origin, with the tokens that it has now; an origin without one gets that of whoever came longest ago. */
+static struct peer_rate_slot *look_up(struct peer_rate *rate, const struct peer *origin, double more,
+                                      uint64_t usec)
 {
-    const struct peer who = who_counts(peer);
-    size_t first = (size_t)(hash(&who, rate->seed) % (PEER_RATE_SLOTS / WAYS)) * WAYS, at = first;
-    for (size_t i = first; i < first + WAYS; i++) {
-        if (rate->slots[i].usec > 0 && memcmp(&rate->slots[i].peer, &who, sizeof who) == 0) {
-            at = i;
+    struct peer_rate_slot *first =
+        &rate->slots[(size_t)(hash(origin, rate->seed) % (PEER_RATE_SLOTS / WAYS)) * WAYS];
+    struct peer_rate_slot *slot = first;
+    for (struct peer_rate_slot *s = first; s < first + WAYS; s++) {
+        if (s->usec > 0 && peer_equal(&s->origin, origin)) {
+            slot = s;
             break;
         }
-        if (rate->slots[i].usec < rate->slots[at].usec)
-            at = i; /* the one that came longest ago gives way */
+        if (s->usec < slot->usec)
+            slot = s;
     }
-    if (rate->slots[at].usec == 0 || memcmp(&rate->slots[at].peer, &who, sizeof who) != 0) {
-        rate->slots[at].peer = who;
-        rate->slots[at].usec = usec;
-        rate->slots[at].tokens = rate->burst;
+    if (slot->usec == 0 || !peer_equal(&slot->origin, origin))
+        *slot = (struct peer_rate_slot){*origin, usec, more * rate->burst};
+    slot->tokens += (double)(usec - slot->usec) / USEC_PER_SEC * more * rate->per_second;
+    if (slot->tokens > more * rate->burst)
+        slot->tokens = more * rate->burst;
+    slot->usec = usec;
+    return slot;
+}
+
+bool peer_rate_spend(struct peer_rate *rate, const struct peer *peer, double cost, uint64_t usec)
+{
+    const struct peer origin = peer_origin(peer), wider = peer_wider_origin(peer);
+    if (look_up(rate, &origin, 1, usec)->tokens < cost)
+        return false;
+    if (!peer_equal(&origin, &wider)) {
+        struct peer_rate_slot *site = look_up(rate, &wider, PEER_RATE_WIDER, usec);
+        if (site->tokens < cost)
+            return false;
+        site->tokens -= cost;
     }
-    double tokens =
-        rate->slots[at].tokens + (double)(usec - rate->slots[at].usec) / USEC_PER_SEC * rate->per_second;
-    tokens = tokens > rate->burst ? rate->burst : tokens;
-    bool may = tokens >= 1;
-    rate->slots[at].tokens = may ? tokens - 1 : tokens;
-    rate->slots[at].usec = usec;
-    return may;
+    look_up(rate, &origin, 1, usec)->tokens -= cost; /* anew: the site may have taken the slot */
+    return true;
+}
+
+bool peer_rate_take(struct peer_rate *rate, const struct peer *peer, uint64_t usec)
+{
+    return peer_rate_spend(rate, peer, 1, usec);
 }

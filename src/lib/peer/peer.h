@@ -28,14 +28,21 @@ int peer_networks_parse(const char *text, struct peer_networks *ret, struct erro
 void peer_networks_done(struct peer_networks *networks);
 bool peer_is_in(const struct peer *peer, const struct peer_networks *networks);
 
-/* How often one address may come: 'burst' at once, and then 'per_second'. All addresses of one IPv6 /64 are one. The table has a
- * fixed size; an address that is not in it has not come lately. */
+/* Whom an address counts for wherever something is counted: an IPv4 address for itself, an IPv6 address for its /64, since whoever has one
+ * has 2^64 addresses. The wider origin is the /48 that a site has, of IPv4 the address again. The two never compare equal for IPv6. */
+struct peer peer_origin(const struct peer *peer);
+struct peer peer_wider_origin(const struct peer *peer);
+bool peer_equal(const struct peer *a, const struct peer *b);
+
+/* How often one origin may come, or how much it may cost: 'burst' at once, and then 'per_second'. A wider origin has sixteen times as much. The
+ * table has a fixed size; an origin that is not in it has not come lately. */
 #define PEER_RATE_SLOTS 1024
+#define PEER_RATE_WIDER 16
 struct peer_rate {
     double per_second, burst;
     uint64_t seed; /* so that nobody can choose who shares a place with whom */
-    struct {
-        struct peer peer;
+    struct peer_rate_slot {
+        struct peer origin;
         uint64_t usec; /* when 'tokens' was right; 0: free */
         double tokens;
     } slots[PEER_RATE_SLOTS];
@@ -43,3 +50,5 @@ struct peer_rate {
 void peer_rate_init(struct peer_rate *rate, double per_second, double burst);
 /* Whether 'peer' may come now (monotonic microseconds), which then counts. */
 bool peer_rate_take(struct peer_rate *rate, const struct peer *peer, uint64_t usec);
+/* The same for what costs more than one coming. What is refused costs nothing. */
+bool peer_rate_spend(struct peer_rate *rate, const struct peer *peer, double cost, uint64_t usec);
