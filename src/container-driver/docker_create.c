@@ -73,6 +73,16 @@ static json_t *port_bindings(const struct spec *s)
     return object;
 }
 
+/* The log lies outside of the replica's quota, so it is bounded here. */
+static json_t *log_config(const struct settings *settings)
+{
+    json_t *options = json_pack("{s:o, s:o}", "max-size", number_text(settings->log_max_size), "max-file",
+                                number_text(settings->log_max_file));
+    if (streq(settings->log_driver, "local"))
+        json_object_set_new(options, "compress", json_string("false")); /* refused with a single file */
+    return json_pack("{s:s, s:o}", "Type", settings->log_driver, "Config", options);
+}
+
 static json_t *host_config(const struct spec *s, const struct settings *settings, int64_t layer_size)
 {
     json_t *h = json_pack("{s:{s:s}, s:I, s:[{s:s, s:i, s:i}], s:o, s:o}", /* */
@@ -88,11 +98,7 @@ static json_t *host_config(const struct spec *s, const struct settings *settings
         json_object_set_new(h, "MemorySwap", json_integer(s->memory_limit)); /* the sum: no swap */
         json_object_set_new(h, "ShmSize", json_integer(s->memory_limit / 2));
     }
-    /* The log lies outside of the replica's quota, so it is bounded here. */
-    json_object_set_new(h, "LogConfig",
-                        json_pack("{s:s, s:{s:o, s:o}}", "Type", "json-file", "Config", "max-size",
-                                  number_text(settings->log_max_size), "max-file",
-                                  number_text(settings->log_max_file)));
+    json_object_set_new(h, "LogConfig", log_config(settings));
     if (layer_size > 0)
         json_object_set_new(h, "StorageOpt", json_pack("{s:o}", "size", number_text(layer_size)));
     if (settings->n_dns > 0)

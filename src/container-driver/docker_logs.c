@@ -1,9 +1,13 @@
-/* A container's output from Docker, in frames: checked when they come as frames, made when the container has a terminal. */
+/* A container's output from Docker, in frames: checked when they come as frames, made when the container has a terminal. What
+ * Docker's log driver "local" loses of long lines is put back. */
 #include <errno.h>
 
 #include "container-driver/docker.h"
 #include "container-driver/reading.h"
 #include "lib/logs/frames.h"
+
+/* Docker keeps longer lines in parts of this size. */
+#define LINE_PART ((size_t)16 << 10)
 
 struct logs {
     struct runtime_job job;
@@ -13,11 +17,14 @@ struct logs {
     void *userdata;
     struct runtime_log_options options;
     char *id;
-    bool terminal, paused;
+    bool terminal, paused, local;
     struct docker_call *call; /* the inspection, then the stream */
     struct docker_call *ping;
     sd_event_source *ping_timer;
     struct log_frames frames;
+    const char *at;  /* of what came at last, what was not handed on */
+    size_t n_frame;  /* bytes that came of the frame at hand */
+    bool in_line[2]; /* of each stream: its last frame was a part of a line, and not the last one */
 };
 
 static void logs_free(struct logs *l)
@@ -53,19 +60,51 @@ static void logs_end(struct logs *l, const struct error *e)
     logs_free(l);
 }
 
-static int hand_on(struct logs *l, const void *data, size_t size)
+static int put_frame(struct logs *l, int stream, const void *data, size_t size)
 {
-    if (!l->terminal) {
-        struct error e = ERROR_INIT;
-        int r = log_frames_feed(&l->frames, data, size, NULL, NULL, &e);
-        if (r < 0)
-            return docker_call_fail(l->call, &e);
-        return l->on_data(data, size, l->userdata);
-    }
     uint8_t header[LOG_FRAME_HEADER];
-    log_frame_header(LOG_STREAM_OUT, (uint32_t)size, header);
+    log_frame_header(stream, (uint32_t)size, header);
     int r = l->on_data(header, sizeof header, l->userdata);
     return r < 0 ? r : l->on_data(data, size, l->userdata);
+}
+
+/* Hands on what came until 'end'. */
+static int put_until(struct logs *l, const char *end)
+{
+    size_t size = (size_t)(end - l->at);
+    int r = size > 0 ? l->on_data(l->at, size, l->userdata) : 0;
+    l->at = end;
+    return r;
+}
+
+/* The log driver "local" keeps the parts of a long line, and not the newline behind the last part, which is known by being
+ * shorter (met with Docker 20.10). A line that is a whole multiple of the size has no such part: its newline stays lost. */
+static int on_local_piece(int stream, const void *data, size_t size, void *userdata)
+{
+    struct logs *l = userdata;
+    const char *end = (const char *)data + size;
+    bool *in_line = &l->in_line[stream - LOG_STREAM_OUT];
+    l->n_frame += size;
+    if (size < l->frames.left)
+        return 0;
+    bool is_part = end[-1] != '\n' && l->n_frame == LINE_PART;
+    bool is_last = end[-1] != '\n' && l->n_frame < LINE_PART && *in_line;
+    *in_line = is_part;
+    l->n_frame = 0;
+    int r = is_last ? put_until(l, end) : 0;
+    return r < 0 || !is_last ? r : put_frame(l, stream, "\n", 1);
+}
+
+static int hand_on(struct logs *l, const void *data, size_t size)
+{
+    if (l->terminal)
+        return put_frame(l, LOG_STREAM_OUT, data, size);
+    struct error e = ERROR_INIT;
+    l->at = data;
+    int r = log_frames_feed(&l->frames, data, size, l->local ? on_local_piece : NULL, l, &e);
+    if (r < 0)
+        return e.errnum ? docker_call_fail(l->call, &e) : r;
+    return put_until(l, (const char *)data + size);
 }
 
 static int on_data(struct docker_call *call, const void *data, size_t size, void *userdata)
@@ -145,8 +184,10 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
     struct error own = ERROR_INIT;
     struct reading r = {.what = "Docker's description of a container", .error = &own};
     l->call = NULL;
-    if (!e)
+    if (!e) {
         l->terminal = read_bool(&r, body, "Config/Tty");
+        l->local = streq_null(read_string(&r, body, "HostConfig/LogConfig/Type"), "local");
+    }
     if (e || r.r < 0)
         logs_end(l, e ?: &own);
     else

@@ -18,6 +18,7 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .docker_config = xstrdup(config_string(config, "driver", "docker_config")),
         .request_timeout_usec = config_duration(config, "driver", "request_timeout"),
         .pull_timeout_usec = config_duration(config, "driver", "pull_timeout"),
+        .log_driver = xstrdup(config_string(config, "driver", "log_driver")),
         .log_max_size = config_number(config, "driver", "log_max_size"),
         .log_max_file = config_number(config, "driver", "log_max_file"),
         .layer_size = config_number(config, "driver", "layer_size"),
@@ -46,6 +47,7 @@ void settings_done(struct settings *s)
     free(s->ipk_install);
     free(s->docker_socket);
     free(s->docker_config);
+    free(s->log_driver);
     for (size_t i = 0; i < s->n_dns; i++)
         free(s->dns[i]);
     free(s->dns);

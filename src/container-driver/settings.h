@@ -10,6 +10,7 @@ struct settings {
     char *ipk_install; /* the packages' install directories lie in it */
     char *docker_socket, *docker_config;
     uint64_t request_timeout_usec, pull_timeout_usec;
+    char *log_driver;
     int64_t log_max_size, log_max_file;
     int64_t layer_size; /* bytes; 0: writable layers are not limited */
     char **dns;

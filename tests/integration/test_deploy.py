@@ -4,11 +4,12 @@ inside."""
 import json
 import shutil
 import stat
+import subprocess
 
 import pytest
 from lib import ground, packages
 from lib.apps import App, answers, driver_containers, get, manifest, names_below, server
-from lib.tree import SOURCE
+from lib.tree import SOURCE, program
 
 SERVE = b'#!/bin/sh\nexec httpd -f -p "$1" -h "$(dirname "$0")/www"\n'
 
@@ -100,6 +101,21 @@ def test_ordinary_image_takes_a_command_in_place_of_its_own(tree, engine, entry_
     ground.wait_until(lambda: engine.logs("i8k_web_0") == "65534\n", 10, "the image's own user runs the command")
 
 
+def test_logs_come_byte_by_byte(tree, engine, busybox_image):
+    """Through Docker, the driver and hostletctl, into a pipe: what is no UTF-8, NUL, and lines longer than Docker's own pieces."""
+    script = ("printf 'a\\377b\\302\\233c\\000\\033[1m\\r\\n'; head -c 40000 /dev/zero | tr '\\000' '\\351'; printf '\\342\\n'; "
+              "printf 'e\\200\\n' >&2; exec sleep 1000")
+    App(tree).deploy(manifest(image=busybox_image, init="image", command=["/bin/sh", "-c", script]))
+    out, error = b"a\377b\302\233c\0\033[1m\r\n" + b"\351" * 40000 + b"\342\n", b"e\200\n"
+
+    def logs():
+        result = subprocess.run([program("hostletctl"), "--prefix", tree.prefix, "logs", "web/0"], capture_output=True, check=True,
+                                timeout=30)
+        return result.stdout, result.stderr
+    ground.wait_until(lambda: len(logs()[0]) >= len(out) and logs()[1], 10, "all of it is kept")
+    assert logs() == (out, error)
+
+
 def test_container_is_made_as_the_contract_says(make_tree, docker_settings, engine, repository, busybox_image):
     add_site(repository)
     first, second = ground.free_port(), ground.free_port()
@@ -127,7 +143,8 @@ def test_container_is_made_as_the_contract_says(make_tree, docker_settings, engi
     assert host["PidsLimit"] == 100
     assert host["Ulimits"] == [{"Name": "nofile", "Hard": 10000, "Soft": 10000}]
     assert host["RestartPolicy"]["Name"] == "always"
-    assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-size": str(64 << 10), "max-file": "2"}}
+    assert host["LogConfig"] == {"Type": "local", "Config": {"max-size": str(64 << 10), "max-file": "2",
+                                                                   "compress": "false"}}
     assert host["PortBindings"] == {f"{first}/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(first)}],
                                     "81/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(second)}]}
     assert not host["Privileged"] and not host["CapAdd"] and host["PidMode"] == "" and host["IpcMode"] != "host"

@@ -160,6 +160,7 @@ static void credentials_are_found(void **state)
 static const struct settings settings = {.tree_id = (char *)TREE,
                                          .apps = (char *)"/srv/apps",
                                          .ipk_install = (char *)"/srv/ipk",
+                                         .log_driver = (char *)"local",
                                          .log_max_size = 1000000,
                                          .log_max_file = 2};
 
@@ -240,8 +241,8 @@ static void create_with_inagent(void **state)
               "\"ReadOnly\": false},"
               "     {\"Type\": \"bind\", \"Source\": \"/srv/ipk/demo/demo_1.0.0_linux_amd64\","
               "      \"Target\": \"/usr/innerstack/demo\", \"ReadOnly\": true}],"
-              "   \"LogConfig\": {\"Type\": \"json-file\", \"Config\": {\"max-size\": \"1000000\", "
-              "\"max-file\": \"2\"}},"
+              "   \"LogConfig\": {\"Type\": \"local\", \"Config\": {\"max-size\": \"1000000\", "
+              "\"max-file\": \"2\", \"compress\": \"false\"}},"
               "   \"StorageOpt\": {\"size\": \"10737418240\"}}}");
 }
 

@@ -80,6 +80,8 @@ const struct config_key config_keys[] = {
     {"driver", "request_timeout", CONFIG_DURATION, "30s", 1000, 10 * MIN, NULL,
      "For one request to the engine."},
     {"driver", "pull_timeout", CONFIG_DURATION, "5min", SEC, DAY, NULL, "For a pull that makes no progress."},
+    {"driver", "log_driver", CONFIG_CHOICE, "local", 0, 0, "local|json-file",
+     "What keeps a new container's log: local keeps every byte, json-file replaces what is no UTF-8."},
     {"driver", "log_max_size", CONFIG_SIZE, "10M", 4096, (int64_t)1 << 40, NULL,
      "Size of one log file of a container."},
     {"driver", "log_max_file", CONFIG_NUMBER, "3", 1, 1000, NULL, "Log files kept for a container."},
