@@ -13,7 +13,9 @@ static char *message_of(const char *body, size_t size)
     const char *message = json_string_value(json_object_get(j, "message"));
     if (message && *message)
         return clean_text(message, MESSAGE_MAX);
-    return size > 0 ? clean_text(body, 200) : xstrdup("no reason given");
+    /* Foreign bytes where it is no JSON. */
+    _cleanup_json_ json_t *probe = json_stringn(body, size);
+    return !probe ? xstrdup("(not UTF-8)") : size > 0 ? clean_text(body, 200) : xstrdup("no reason given");
 }
 
 /* Refusals with status 500 that speak of Docker's own helpers (containerd, the shim) or of time: they may not come again. */
@@ -57,10 +59,7 @@ int docker_refusal(const char *what, unsigned status, const char *body, size_t s
         class = ERROR_RETRY;
         errnum = EAGAIN;
     }
-    /* The body is foreign bytes where it is no JSON: an answer of ours must be UTF-8. */
-    _cleanup_json_ json_t *probe = json_string(message);
-    return error_set(e, class, errnum, "cannot %s: Docker says: %s (status %u)", what,
-                     probe ? message : "(not UTF-8)", status);
+    return error_set(e, class, errnum, "cannot %s: Docker says: %s (status %u)", what, message, status);
 }
 
 void docker_pull_classify(struct error *e)

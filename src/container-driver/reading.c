@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "lib/basic/cleanup.h"
+#include "lib/basic/printable.h"
 #include "lib/schema/schema.h"
 
 static const char *type_name(const json_t *j)
@@ -157,9 +159,9 @@ char *clean_text(const char *text, size_t max)
             ;
     while (n > 0 && strchr(" \r\n\t", text[n - 1]))
         n--;
-    char *s = xasprintf("%.*s%s", (int)n, text, cut ? "…" : "");
+    _cleanup_free_ char *s = xasprintf("%.*s%s", (int)n, text, cut ? "…" : "");
     for (char *c = s; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = ' ';
-    return s;
+    return printable(s);
 }

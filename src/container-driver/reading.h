@@ -31,7 +31,8 @@ const char *need_string(struct reading *r, json_t *from, const char *path);
 /* Text of an answer as JSON. NUL in strings is let through: a container's output is in some of them. */
 int parse_answer(const char *what, const char *text, size_t size, json_t **ret, struct error *e);
 
-/* A copy of foreign text for a message: control characters become blanks, cut at 'max' bytes. The caller frees. */
+/* A copy of foreign text for a message: control characters of ASCII become blanks, what else is not
+ * printable '?', cut at 'max' bytes. The caller frees. */
 char *clean_text(const char *text, size_t max);
 
 DEFINE_CLEANUP(json_t *, json_decref);

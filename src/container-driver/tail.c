@@ -4,41 +4,16 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/printable.h"
 
-/* Length of the well-formed UTF-8 sequence at 's', 0 when there is none (RFC 3629). */
-static size_t sequence(const unsigned char *s, size_t left)
+/* Control characters of ASCII are mostly those of colours and tabulators: they become spaces, which read better. */
+static char *readable(char *text, size_t size)
 {
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-               : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-               : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                             : 0;
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
-static char *readable(const char *text, size_t size)
-{
-    char *out = xcalloc(size + 1, 1), *at = out;
-    const unsigned char *s = (const unsigned char *)text;
-    while (size > 0) {
-        size_t n = sequence(s, size);
-        if (n <= 1)
-            *at++ = n == 0 ? '?' : *s < ' ' || *s == 127 ? ' ' : (char)*s;
-        else
-            at = mempcpy(at, s, n);
-        n = n ?: 1;
-        s += n;
-        size -= n;
-    }
-    return out;
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 127)
+            text[i] = ' ';
+    _cleanup_free_ char *line = xstrndup(text, size);
+    return printable(line);
 }
 
 static void add_line(struct tail *t, struct tail_partial *p)

@@ -211,8 +211,9 @@ static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *resu
     }
     for (size_t i = 0; !ctl->json && i < out.n_refusals; i++) {
         _cleanup_free_ char *why = format_safe(out.refusals[i]);
-        printf("%s: %srefused%s: %s\n", out.name, output_colour(stdout, RED), output_colour(stdout, PLAIN),
-               why);
+        printf("%s: ", out.name);
+        print_coloured(RED, "refused");
+        printf(": %s\n", why);
     }
     json_array_append_new(results, pack_answer("Plan", &out));
     int code = out.n_refusals > 0 ? EXIT_FAILED : EXIT_OK;

@@ -155,8 +155,10 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
                         *next = next_try(i->next_retry);
     _cleanup_free_ char *memory = format_size(deploy ? deploy->memory_limit : 0),
                         *volume = format_size(deploy ? deploy->volume_limit : 0);
-    printf("%s%s%s  %s%s%s\n", output_colour(stdout, BOLD), i->name, output_colour(stdout, PLAIN),
-           output_colour(stdout, instance_colour(i)), instance_summary(i), output_colour(stdout, PLAIN));
+    print_coloured(BOLD, i->name);
+    fputs("  ", stdout);
+    print_coloured(instance_colour(i), instance_summary(i));
+    putchar('\n');
     print_field("message", i->message);
     print_field("problem", i->problem ?: "");
     print_field("on hold", i->hold ?: "");

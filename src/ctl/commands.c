@@ -20,6 +20,7 @@ static const struct ctl_option logs_options[] = {
     {"follow", 'f', NULL, "go on with what is written from now on, until Ctrl-C"},
     {"tail", 'n', "N", "only the last N lines"},
     {"since", 0, "D", "only what is younger than this, such as 10min"},
+    {"raw", 0, NULL, "on a terminal, pass on what controls it, too"},
     END};
 static const struct ctl_option build_options[] = {
     {"name", 0, "NAME", "the package's name (required)"},

@@ -11,9 +11,16 @@
 
 #define LINE_MAX_BYTES 65536 /* a longer one is broken */
 
-static void put(int stream, const char *data, size_t size)
+/* A terminal obeys what it is sent; anybody else gets the bytes as they are. 'end': no character goes on after this. */
+static void put(struct log_source *s, int stream, const char *data, size_t size, bool end)
 {
-    if (write_all(stream == LOG_STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO, data, size) < 0)
+    int fd = stream == LOG_STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO;
+    _cleanup_free_ char *shown = NULL;
+    if (!s->raw && isatty(fd)) {
+        size = printable_feed(&s->characters[stream - LOG_STREAM_OUT], data, size, end, &shown);
+        data = shown;
+    }
+    if (write_all(fd, data, size) < 0)
         exit(EXIT_FAILED); /* nobody reads us any more */
 }
 
@@ -26,7 +33,7 @@ static void flush_line(struct log_source *s, int stream)
     memcpy(whole, prefix, n);
     memcpy(whole + n, line->text, line->size);
     whole[n + line->size] = '\n';
-    put(stream, whole, n + line->size + 1);
+    put(s, stream, whole, n + line->size + 1, true);
     line->size = 0;
 }
 
@@ -55,7 +62,7 @@ static int on_piece(int stream, const void *data, size_t size, void *userdata)
     if (s->prefixed)
         put_lines(s, stream, data, size);
     else
-        put(stream, data, size);
+        put(s, stream, data, size, false);
     return 0;
 }
 
@@ -67,10 +74,13 @@ static void close_source(struct log_source *s)
     for (int stream = LOG_STREAM_OUT; stream <= LOG_STREAM_ERROR; stream++)
         if (s->lines[stream - LOG_STREAM_OUT].size > 0)
             flush_line(s, stream);
+        else
+            put(s, stream, "", 0, true);
 }
 
 int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance, struct error *e)
 {
+    s->raw = ctl_option(ctl, "raw") != NULL;
     uint64_t since = ctl_option_duration(ctl, "since", 0);
     const struct driver_logs_in in = {
         .instance = (char *)instance,

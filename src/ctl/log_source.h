@@ -1,7 +1,9 @@
-/* One replica's output, as the driver's Logs sends it: opened, read, and written to our own standard output and error. */
+/* One replica's output, as the driver's Logs sends it: opened, read, and written to our own standard output and error:
+ * byte by byte, but for a terminal, to which what is not printable (lib/basic/printable.h) is shown as \u001b or \x9b. */
 #pragma once
 
 #include "ctl/ctl.h"
+#include "lib/basic/printable.h"
 #include "lib/logs/frames.h"
 
 /* What waits for its end of line, per stream, where several replicas share the screen. */
@@ -16,6 +18,8 @@ struct log_source {
     struct log_frames frames;
     bool prefixed; /* several replicas share the screen: each line says whose it is */
     struct log_line lines[2];
+    bool raw; /* as it is, on a terminal as well */
+    struct printable_stream characters[2];
     int64_t ended; /* unix milliseconds of the last end; 0: it was never open */
 };
 

@@ -10,6 +10,7 @@
 
 #include "config.h"
 #include "ctl/ctl.h"
+#include "ctl/output.h"
 #include "lib/basic/fs.h"
 
 static void print_usage(void)
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
     const char *prefix = NULL;
     if (fill_standard_descriptors() < 0)
         return EXIT_FAILED;
+    output_open();
     log_open("hostletctl", LOG_FORMAT_PLAIN, LOG_LEVEL_INFO);
     argv[0] = (char *)"hostletctl";
     for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;)

@@ -7,18 +7,68 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+#include "lib/basic/printable.h"
 
-bool output_is_live(FILE *out)
+/* What stands before the descriptors 1 and 2. */
+struct shown {
+    int fd;
+    struct printable_stream characters;
+};
+
+static ssize_t on_write(void *cookie, const char *data, size_t size)
 {
-    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
-    return isatty(fileno(out)) && !(none && *none) && term && !streq(term, "dumb");
+    struct shown *s = cookie;
+    _cleanup_free_ char *text = NULL;
+    size_t n = printable_feed(&s->characters, data, size, false, &text);
+    return write_all(s->fd, text, n) < 0 ? 0 : (ssize_t)size;
 }
 
-const char *output_colour(FILE *out, enum colour colour)
+static FILE *stream_open(struct shown *s, int buffering)
+{
+    FILE *stream = fopencookie(s, "w", (cookie_io_functions_t){.write = on_write});
+    if (!stream)
+        fatal(EXIT_FAILED, "out of memory");
+    setvbuf(stream, NULL, buffering, BUFSIZ);
+    return stream;
+}
+
+void output_open(void)
+{
+    static struct shown out = {.fd = STDOUT_FILENO}, error = {.fd = STDERR_FILENO};
+    stdout = stream_open(&out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF);
+    stderr = stream_open(&error, _IONBF);
+}
+
+bool output_is_live(void)
+{
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(none && *none) && term && !streq(term, "dumb");
+}
+
+void output_control(const char *sequence)
+{
+    if (!output_is_live())
+        return;
+    fflush(stdout);
+    (void)write_all(STDOUT_FILENO, sequence, strlen(sequence));
+}
+
+void output_colour(enum colour colour)
 {
     static const char *const sequences[] = {"\033[0m",  "\033[1m",  "\033[2m",
                                             "\033[32m", "\033[33m", "\033[31m"};
-    return output_is_live(out) ? sequences[colour] : "";
+    output_control(sequences[colour]);
+}
+
+void print_coloured(enum colour colour, const char *text)
+{
+    if (colour != PLAIN)
+        output_colour(colour);
+    fputs(text, stdout);
+    if (colour != PLAIN)
+        output_colour(PLAIN);
 }
 
 char *format_size(int64_t bytes)
@@ -59,15 +109,7 @@ char *format_time(int64_t unix_msec)
 
 char *format_safe(const char *text)
 {
-    char *copy = xstrdup(text ?: "");
-    for (unsigned char *c = (unsigned char *)copy; *c; c++) {
-        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* control characters beyond ASCII, in UTF-8 */
-        if (*c < 0x20 || *c == 0x7f)
-            *c = '?';
-        else if (c1)
-            c[0] = c[1] = '?';
-    }
-    return copy;
+    return printable(text ?: "");
 }
 
 char *format_first_line(const char *text)

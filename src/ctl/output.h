@@ -1,5 +1,8 @@
-/* Text for people and JSON for programs. Colours and bars go to terminals only; what services say is never passed on as
- * control sequences. */
+/* Text for people and JSON for programs. Colours and bars go to terminals only.
+ *
+ * Much of what is printed was written by others: tenants, repositories, the zone's leader. So standard output and standard error
+ * themselves let nothing through but printable characters, newlines and tabs (lib/basic/printable.h), whatever is printed and by whom;
+ * control sequences of our own go by output_control(). Within a line, format_safe() keeps a text of others from beginning another one. */
 #pragma once
 
 #include <jansson.h>
@@ -9,13 +12,20 @@
 
 enum colour { PLAIN, BOLD, DIM, GREEN, YELLOW, RED };
 
-/* Whether 'out' is a terminal that understands colours (NO_COLOR unset, TERM not "dumb"). */
-bool output_is_live(FILE *out);
-/* The sequence that begins a colour, or ends all of them (PLAIN); "" where 'out' is not live. */
-const char *output_colour(FILE *out, enum colour colour);
+/* Puts the filter before stdout and stderr: before anything is printed. */
+void output_open(void);
+
+/* Whether standard output is a terminal that understands colours (NO_COLOR unset, TERM not "dumb"). */
+bool output_is_live(void);
+/* Sends a control sequence of ours behind what was printed; nothing where standard output is not live. */
+void output_control(const char *sequence);
+/* Begins a colour, or ends all of them (PLAIN). */
+void output_colour(enum colour colour);
+/* Prints the text in that colour. */
+void print_coloured(enum colour colour, const char *text);
 
 /* Each allocates. "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and time of unix milliseconds, "-" for 0;
- * a copy in which control characters became '?'. */
+ * a copy in which what is not printable became '?'. */
 char *format_size(int64_t bytes);
 char *format_duration(int64_t msec);
 char *format_time(int64_t unix_msec);

@@ -221,7 +221,8 @@ static void on_progress(const void *answer, void *userdata)
         return;
     _cleanup_free_ char *done = format_size(out->done), *total = format_size(out->total),
                         *message = format_safe(out->message);
-    printf("\r\033[2K%s of %s  %.60s", done, total, message);
+    output_control("\r\033[2K");
+    printf("%s of %s  %.60s", done, total, message);
     fflush(stdout);
     f->shown = true;
 }
@@ -230,14 +231,14 @@ static void on_progress(const void *answer, void *userdata)
 static int fetch(struct ctl *ctl, struct package_reference *package, char **ret_path, struct error *e)
 {
     const struct fetcher_fetch_in in = {.package = package};
-    struct fetching f = {.live = !ctl->json && output_is_live(stdout)};
+    struct fetching f = {.live = !ctl->json && output_is_live()};
     uint64_t deadline = now_monotonic_usec() + CTL_TIMEOUT_USEC;
     int r;
     do
         r = ctl_stream(ctl, &ctl_fetcher, "Fetch", &in, on_progress, &f, e);
     while (r == -ECONNRESET && now_monotonic_usec() < deadline);
     if (f.shown)
-        printf("\r\033[2K");
+        output_control("\r\033[2K");
     *ret_path = f.path;
     return r;
 }

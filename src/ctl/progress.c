@@ -31,7 +31,7 @@ struct progress *progress_new(int64_t revision, int64_t begun_msec)
     struct progress *p = xcalloc(1, sizeof *p);
     p->revision = revision;
     p->begun_msec = begun_msec;
-    p->live = output_is_live(stdout);
+    p->live = output_is_live();
     return p;
 }
 
@@ -61,9 +61,10 @@ static void print_end(const char *instance, int64_t replica, const struct app_st
     bool failed = streq(stage->state, "failed");
     _cleanup_free_ char *took = format_duration(stage->finished - stage->created),
                         *message = format_first_line(stage->message), *name = format_safe(stage->name);
-    printf("  %s/%" PRId64 "  %-18s %s%s%s%s%s", instance, replica, name,
-           output_colour(stdout, failed ? RED : GREEN), stage->state, output_colour(stdout, PLAIN),
-           stage->finished > stage->created ? "  " : "", stage->finished > stage->created ? took : "");
+    printf("  %s/%" PRId64 "  %-18s ", instance, replica, name);
+    print_coloured(failed ? RED : GREEN, failed ? "failed" : "success");
+    if (stage->finished > stage->created)
+        printf("  %s", took);
     if (stage->attempt > 0)
         printf("  attempt %" PRId64, stage->attempt + 1);
     printf("%s%s\n", *message ? "  " : "", message);
@@ -89,14 +90,17 @@ static void print_bar(const struct progress *p, const char *instance, const stru
     _cleanup_free_ char *what = format_safe(r->step ?: schema_enum_name(&replica_state_enum, r->state)),
                         *message = format_first_line(running ? running->message : NULL);
     /* Cut, so that a bar never takes two lines of the screen. */
-    printf("\033[2K  %s/%" PRId64 "  [%s] %.30s%s%.40s\n", instance, r->id, bar, what, *message ? ": " : "",
+    output_control("\033[2K");
+    printf("  %s/%" PRId64 "  [%s] %.30s%s%.40s\n", instance, r->id, bar, what, *message ? ": " : "",
            message);
 }
 
 void progress_clear(struct progress *p)
 {
-    if (p->bars > 0)
-        printf("\033[%zuA\033[J", p->bars);
+    if (p->bars > 0) {
+        _cleanup_free_ char *up = xasprintf("\033[%zuA\033[J", p->bars);
+        output_control(up);
+    }
     p->bars = 0;
     fflush(stdout);
 }

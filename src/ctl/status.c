@@ -43,7 +43,9 @@ static void status_done(struct status *s)
 static void print_part(const char *name, enum colour colour, const char *text)
 {
     _cleanup_free_ char *safe = format_safe(text);
-    printf("%-10s %s%s%s\n", name, output_colour(stdout, colour), safe, output_colour(stdout, PLAIN));
+    printf("%-10s ", name);
+    print_coloured(colour, safe);
+    putchar('\n');
 }
 
 static bool is_good(const struct supervisor_service *s)

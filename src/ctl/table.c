@@ -56,9 +56,8 @@ static void print_row(const struct table *t, size_t row, const size_t *widths)
         const struct cell *c = &t->cells[row * t->columns + i];
         bool last = i + 1 == t->columns;
         int padding = last ? 0 : (int)(widths[i] - text_width(c->text)) + 2;
-        bool painted = c->colour != PLAIN;
-        printf("%s%s%s%*s", painted ? output_colour(stdout, c->colour) : "", c->text,
-               painted ? output_colour(stdout, PLAIN) : "", padding, "");
+        print_coloured(c->colour, c->text);
+        printf("%*s", padding, "");
     }
     putchar('\n');
 }

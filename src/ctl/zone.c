@@ -99,9 +99,9 @@ static void print_status(const struct gateway_zone_out *z)
                                           [GATEWAY_ZONE_JOINED] = GREEN,
                                           [GATEWAY_ZONE_LOST] = RED};
     _cleanup_free_ char *reason = format_safe(z->reason ?: "");
-    printf("%-14s %s%s%s%s%s\n", "zone", output_colour(stdout, colours[z->state]),
-           schema_enum_name(&gateway_zone_state_enum, z->state), output_colour(stdout, PLAIN),
-           *reason ? ": " : "", reason);
+    printf("%-14s ", "zone");
+    print_coloured(colours[z->state], schema_enum_name(&gateway_zone_state_enum, z->state));
+    printf("%s%s\n", *reason ? ": " : "", reason);
     print_row("name", z->zone_name);
     print_row("host id", z->host_id);
     print_row("address", z->peer_addr);

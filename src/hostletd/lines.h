@@ -13,8 +13,8 @@ struct line_splitter {
 
 typedef void (*line_fn)(const char *line, void *userdata);
 
-/* Calls 'on_line' for each whole line in what was fed, without its newline; control characters become '?', so that a
- * child cannot speak to the administrator's terminal. Empty lines are left out. */
+/* Calls 'on_line' for each whole line in what was fed, without its newline; control characters of ASCII
+ * become '?' (NUL would end the line); printable_line() does the rest. Empty lines are left out. */
 void lines_feed(struct line_splitter *s, const char *data, size_t n, line_fn on_line, void *userdata);
 /* What stands without a newline is a line too: its writer is gone. */
 void lines_flush(struct line_splitter *s, line_fn on_line, void *userdata);

@@ -15,6 +15,7 @@
 
 #include "hostletd/lines.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/printable.h"
 
 #define QUEUE_BYTES       ((size_t)256 << 10)
 #define CLOSE_WAIT_MSEC   200
@@ -157,7 +158,8 @@ static void on_line(const char *line, void *userdata)
 {
     struct child_log *log = userdata;
     enum log_level level;
-    const char *text = line_parse(line, log->name, &level);
+    _cleanup_free_ char *shown = printable_line(line_parse(line, log->name, &level));
+    const char *text = shown;
     snprintf(log->last, sizeof log->last, "%s", text);
     /* JSON may make a line six times as long; a write stays within PIPE_BUF. */
     size_t left = strlen(text), n = left;
@@ -166,6 +168,8 @@ static void on_line(const char *line, void *userdata)
         size_t size = strlen(whole);
         if (size > PIPE_BUF && n > 1) {
             n /= 2;
+            while (n > 1 && (text[n] & 0xc0) == 0x80)
+                n--; /* no cut inside of a character */
             continue;
         }
         logs_write(whole, size);

@@ -30,6 +30,7 @@ INAGENT_SHARED = \
 	src/lib/basic/error.c src/lib/basic/error.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
+	src/lib/basic/printable.c src/lib/basic/printable.h \
 	src/lib/basic/util.c src/lib/basic/util.h
 
 INAGENT_FILES = $(INAGENT_PURE) $(INAGENT_OWN) $(INAGENT_SHARED)

@@ -7,6 +7,7 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/failpoint.c src/lib/basic/failpoint.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
+	src/lib/basic/printable.c src/lib/basic/printable.h \
 	src/lib/basic/remove_tree.c \
 	src/lib/basic/util.c src/lib/basic/util.h \
 	src/lib/schema/object.c src/lib/schema/pack.c src/lib/schema/parse.c src/lib/schema/schema.h \
@@ -45,6 +46,10 @@ check_PROGRAMS += tests/unit/test_filter
 TESTS += tests/unit/test_filter
 tests_unit_test_filter_SOURCES = tests/unit/test_filter.c
 tests_unit_test_filter_LDADD = $(UNIT_LIBS) $(SECCOMP_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_printable
+TESTS += tests/unit/test_printable
+tests_unit_test_printable_SOURCES = tests/unit/test_printable.c
+tests_unit_test_printable_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_remove_tree
 TESTS += tests/unit/test_remove_tree
 tests_unit_test_remove_tree_SOURCES = tests/unit/test_remove_tree.c

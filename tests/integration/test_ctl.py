@@ -48,8 +48,8 @@ class Ctl:
     def json(self, *words, **options):
         return json.loads(self(*words, "--json", **options).stdout)
 
-    def terminal(self, *words, environment=None, timeout=30):
-        """Runs it on a terminal of its own: exit code and all that it wrote there."""
+    def terminal(self, *words, environment=None, timeout=30, encoding="utf-8"):
+        """Runs it on a terminal of its own: exit code and all that it wrote there (bytes without an encoding)."""
         pid, master = pty.fork()
         if pid == 0:
             os.environ.update({"TERM": "xterm", **(environment or {})})
@@ -69,7 +69,7 @@ class Ctl:
         else:
             os.kill(pid, signal.SIGKILL)
         os.close(master)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode()
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode(encoding) if encoding else text
 
     def fake(self, name, **handlers):
         service = FakeService(self.prefix, name, handlers)
@@ -724,6 +724,87 @@ def test_followed_log_goes_on_in_the_next_container(ctl):
     first, *others = fake.called("Logs")
     assert first["tail"] == 3 and "since" not in first
     assert all(abs(call["since"] - now()) < 20000 and "tail" not in call for call in others)
+
+
+# What a terminal would obey, and how it is shown: C0, C1 in both forms, an overlong ESC, directions, no UTF-8.
+CONTROLS = {b"\x1b[31m": b"\\u001b[31m", b"\xc2\x9b31m": b"\\u009b31m", b"\x9b31m": b"\\x9b31m", b"\xc0\x9b": b"\\xc0\\x9b",
+            b"\x7f\x07\r": b"\\u007f\\u0007\\u000d", b"\xe2\x80\xae": b"\\u202e", b"\xe2\x81\xa6": b"\\u2066",
+            b"\xe2\x80\xa8": b"\\u2028", b"\xff": b"\\xff"}
+HOSTILE = b"".join(b"<%s>" % key for key in CONTROLS)
+SHOWN = b"".join(b"<%s>" % value for value in CONTROLS.values()).decode()
+
+
+def split(stream, data):
+    """A frame for each byte: every character comes in pieces."""
+    return b"".join(frame(stream, bytes([byte])) for byte in data)
+
+
+@pytest.mark.parametrize("follow", [[], ["-f"]])
+@pytest.mark.parametrize("cut", [frame, split])
+def test_logs_on_a_terminal_are_shown_not_obeyed(ctl, cut, follow):
+    ctl.fake("reconciler", Watch=lambda _: [{"instance": instance([replica(0, "stopped")], action="stop")}],
+             Get=lambda _: {"instance": instance([replica(0), replica(4)]), "manifest": {"app": {}}})
+    ctl.fake("container-driver", Logs=lambda p: cut(1, b"tab\there\r\n" + HOSTILE) + cut(2, HOSTILE + "ä€\n".encode()))
+    code, text = ctl.terminal("logs", *follow, "web/0")
+    assert code == OK and text == f"tab\there\r\r\n{SHOWN}{SHOWN}ä€\r\n"
+    code, text = ctl.terminal("logs", "web")
+    assert code == OK
+    for number in (0, 4):
+        assert f"{number} | {SHOWN}\r\n" in text and f"{number} | {SHOWN}ä€\r\n" in text
+
+
+def test_logs_raw_and_not_on_a_terminal_are_as_they_were(ctl):
+    ctl.fake("container-driver", Logs=lambda _: split(1, HOSTILE) + split(2, HOSTILE))
+    result = subprocess.run([program("hostletctl"), "--prefix", ctl.prefix, "logs", "web/0"], capture_output=True, timeout=30)
+    assert (result.stdout, result.stderr) == (HOSTILE, HOSTILE)
+    code, data = ctl.terminal("logs", "--raw", "web/0", encoding=None)
+    assert code == OK and data == HOSTILE + HOSTILE
+    # Each stream for itself: a terminal for errors does not filter the file beside it.
+    with open(ctl.prefix / "out", "wb") as out:
+        master, slave = pty.openpty()
+        subprocess.run([program("hostletctl"), "--prefix", ctl.prefix, "logs", "web/0"], stdout=out, stderr=slave, check=True,
+                       timeout=30)
+        os.close(slave)
+    assert (ctl.prefix / "out").read_bytes() == HOSTILE
+    assert os.read(master, 65536).decode() == SHOWN
+    os.close(master)
+
+
+def test_half_a_character_at_the_end_of_a_log(ctl):
+    ctl.fake("container-driver", Logs=lambda _: frame(1, b"end\xe2\x80"))
+    assert ctl.terminal("logs", "web/0") == (OK, "end\\xe2\\x80")
+
+
+def test_nothing_that_services_say_controls_a_terminal(ctl, manifest):
+    """Every command that prints what others wrote: no control character but our own colours and bars reaches the terminal."""
+    bad = "\u009b31m\x1b]0;x\x07\x7f\u202e\u2066\u2028|"
+    failed = [replica(0, "crash_looping", message=f"{bad}\n{bad}", step=bad, quota=bad,
+                      stages=[stage("container_running", "failed", message=f"{bad}\n{bad}"), stage(bad, "success")],
+                      ports=[{"name": bad, "port": 1, "host_port": 2}])]
+    shown = instance(failed, failed=True, message=f"{bad}\n{bad}", problem=bad, hold=bad, spec=bad, version=bad, image=bad,
+                     packages=[{"name": bad, "version": bad}])
+    plan = {"name": bad, "revision": 2, "changed": True, "changes": [{"subject": bad, "action": bad, "reason": bad}],
+            "refusals": [bad]}
+    reconciler(ctl, [shown], answer=applied(name="web", changes=plan["changes"]), List=lambda _: [{"instance": shown}],
+               Get=lambda _: {"instance": shown, "manifest": {"app": {}}}, Plan=lambda _: plan,
+               Stop=lambda _: (_ for _ in ()).throw(Refusal("Refused", bad)))
+    ctl.fake("container-driver", Info=lambda _: {"state": "down", "runtime": bad, "reason": bad})
+    ctl.fake("supervisor", List=lambda _: [{"service": {"name": bad, "state": "failed", "reason": bad, "restarts": 1}}])
+    ctl.fake("quota-keeper", Info=lambda _: {"enforced": False, "reason": bad, "remedy": bad, "mount_point": bad},
+             List=lambda _: [], Report=lambda _: [])
+    ctl.fake("fetcher", Resolve=lambda _: (_ for _ in ()).throw(Refusal("NotFound", bad)))
+    ctl.fake("rpc-gateway", ZoneStatus=lambda _: {"state": "lost", "reason": bad, "leader": bad, "zone_name": bad,
+                                                  "hosts": [bad], "problems": [bad]})
+    ours = re.compile(r"\x1b\[(0|1|2|31|32|33)m|\x1b\[2K|\x1b\[\d+A\x1b\[J|\r\n")
+    for words in (["apps"], ["app", "web"], ["plan", manifest], ["apply", manifest], ["stop", "web"], ["status"], ["services"],
+                  ["zone", "status"], ["package", "fetch", bad.replace("\x1b", "")], ["describe", bad], [bad]):
+        for more in ([], ["--json"]):
+            _, text = ctl.terminal(*words, *more)
+            rest = ours.sub("", text).replace("\n", "")
+            assert "|" in rest, f"{words}: {text!r}"
+            assert all(c.isprintable() or c == "\t" for c in rest), f"{words} {more}: {rest!r}"
+    # As JSON nothing is lost by it.
+    assert ctl.json("app", "web")["instance"]["problem"] == bad
 
 
 def test_logs_that_are_broken(ctl):

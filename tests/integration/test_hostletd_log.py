@@ -52,6 +52,23 @@ def test_log_formats(make_tree, services):
     assert all(line[0] == "<" for line in journal.log().splitlines())
 
 
+def test_no_line_controls_a_terminal(make_tree, services):
+    """C1 in both forms, an overlong ESC, directions and separators, and what is no UTF-8: in a child's line, in its last line as
+    'services' shows it, and as JSON that is JSON."""
+    services.add("talks", "for part in (b'a\\xc2\\x9b31m\\x9b31m\\xc0\\x9b|', b'\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xff\\xc3\\xa4z\\n'):\n"
+                 "    os.write(2, part)\nsys.exit(100)\n")
+    for form in ("plain", "json"):
+        tree = make_tree(name=form)
+        tree.start(arguments=[*services.arguments, "--log-format", form])
+        wait_for(tree, "talks", "failed")
+        assert "a?31m?31m??|???äz" in json.dumps(status(tree, "talks"), ensure_ascii=False)
+        tree.stop()
+        data = tree.log_path.read_bytes()
+        assert not any(bad in data for bad in (b"\xc2\x9b", b"\x9b3", b"\xc0", b"\xe2\x80", b"\xff", b"\x1b"))
+        lines = data.decode().splitlines()
+        assert any("a?31m?31m??|???äz" in (json.loads(line)["message"] if form == "json" else line) for line in lines)
+
+
 def test_nothing_blocks_on_a_log_that_nobody_reads(make_tree, services):
     services.add("floods", "ready()\nfor _ in range(20000):\n    os.write(2, b'x' * 100 + b'\\n')\nrecord('flooded')\n"
                  "while True:\n    os.write(2, b'x' * 100 + b'\\n')\n")

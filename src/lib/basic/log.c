@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/printable.h"
 
 static struct {
     const char *name;
@@ -81,15 +82,15 @@ int log_level_from_string(const char *s, enum log_level *ret)
     return -EINVAL;
 }
 
-/* The text as the inside of a JSON string; control characters and invalid bytes above 0x7f stay readable. */
+/* Printable text, as the inside of a JSON string. */
 static void json_escape(FILE *f, const char *s)
 {
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         if (c == '"' || c == '\\')
             fprintf(f, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(f, "\\u%04x", c);
+        else if (c == '\t')
+            fputs("\\t", f);
         else
             fputc(c, f);
     }
@@ -97,6 +98,7 @@ static void json_escape(FILE *f, const char *s)
 
 char *log_line(const char *name, enum log_level level, const char *text)
 {
+    _cleanup_free_ char *shown = printable_line(text);
     char *line = NULL;
     size_t n = 0;
     FILE *f = open_memstream(&line, &n);
@@ -104,7 +106,7 @@ char *log_line(const char *name, enum log_level level, const char *text)
         abort();
     switch (state.format) {
     case LOG_FORMAT_JOURNAL:
-        fprintf(f, "<%d>%s: %s\n", level, name, text);
+        fprintf(f, "<%d>%s: %s\n", level, name, shown);
         break;
     case LOG_FORMAT_JSON: {
         struct timespec ts;
@@ -117,7 +119,7 @@ char *log_line(const char *name, enum log_level level, const char *text)
                 level_names[level]);
         json_escape(f, name);
         fputs("\",\"message\":\"", f);
-        json_escape(f, text);
+        json_escape(f, shown);
         fputs("\"}\n", f);
         break;
     }
@@ -127,7 +129,7 @@ char *log_line(const char *name, enum log_level level, const char *text)
                 : level == LOG_LEVEL_WARNING ? "warning: "
                 : level == LOG_LEVEL_DEBUG   ? "debug: "
                                              : "",
-                text);
+                shown);
     }
     fclose(f);
     return line;

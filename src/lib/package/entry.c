@@ -5,24 +5,29 @@
 #include <stdio.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/printable.h"
 
-#define PRINTABLE_MAX 200
+#define NAME_SHOWN_MAX 200
 
 char *entry_printable(const char *name)
 {
-    const size_t room = PRINTABLE_MAX + 8;
+    const size_t room = NAME_SHOWN_MAX + 16; /* the bytes of one more character, and "..." */
     char *text = xcalloc(1, room);
-    size_t n = 0;
-    for (const char *c = name; *c; c++) {
-        unsigned char u = (unsigned char)*c;
-        if (n > PRINTABLE_MAX - 4) {
+    size_t n = 0, left = strlen(name), size;
+    for (const char *c = name; left > 0; c += size, left -= size) {
+        bool good;
+        size = printable_character(c, left, true, &good);
+        if (n > NAME_SHOWN_MAX - 4) {
             memcpy(text + n, "...", 4);
             break;
         }
-        if (u < 0x20 || u == 0x7f || u == '\'' || u == '\\')
-            n += (size_t)snprintf(text + n, room - n, "\\x%02x", u);
-        else
-            text[n++] = *c;
+        if (good && *c != '\'' && *c != '\\') {
+            memcpy(text + n, c, size);
+            n += size;
+            continue;
+        }
+        for (size_t i = 0; i < size; i++)
+            n += (size_t)snprintf(text + n, room - n, "\\x%02x", (unsigned char)c[i]);
     }
     return text;
 }

@@ -11,5 +11,5 @@
  * Absolute names, "..", empty and overlong names are refused, naming the entry. The caller frees *ret. */
 int entry_name_normalise(const char *raw, const struct package_limits *limits, char **ret, struct error *e);
 
-/* A name for a message: control characters and quotes as \xNN, and not more than 200 bytes of it. The caller frees. */
+/* A name for a message: what is not printable, quotes and backslashes as \xNN, and not more than 200 bytes of it. The caller frees. */
 char *entry_printable(const char *name);
