@@ -17,6 +17,7 @@
 #include "lib/basic/log.h"
 #include "lib/package/header.h"
 #include "lib/package/id.h"
+#include "lib/service/lock.h"
 
 #define PARTIAL_DIRECTORY ".partial"
 /* Nobody asked for it for so long: it is not resumed any more. */
@@ -75,7 +76,7 @@ int store_open(struct store *store, const struct tree *tree, struct error *e)
     store->state_fd = open_dir_at(AT_FDCWD, state, e);
     if (store->state_fd < 0)
         return store->state_fd;
-    store->lock_fd = lock_file(lock, 0600, e);
+    store->lock_fd = service_lock(lock, e);
     if (store->lock_fd < 0)
         return error_prefix(e, "another fetcher works on this tree");
     store->fd = open_dir_at(AT_FDCWD, store->path, e);

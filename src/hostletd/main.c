@@ -203,7 +203,7 @@ static int run(struct manager *m, const struct arguments *a, struct topology *to
     if (failpoint("setup.before_lock") < 0)
         return error_fail(e, EIO, "failpoint");
     r = setup_lock(&m->tree, &lock, e);
-    if (r == -EWOULDBLOCK && a->mode == MODE_SETUP)
+    if (r == -EAGAIN && a->mode == MODE_SETUP)
         return 0; /* it runs: everything is there */
     if (r < 0)
         return r;

@@ -12,6 +12,7 @@
 #include "hostletd/places.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/lock.h"
 #include "lib/basic/log.h"
 
 int setup_find_group(gid_t *ret, struct error *e)
@@ -111,24 +112,13 @@ int setup_tree_id(const struct tree *tree, struct error *e)
     return replace_file(path, uuid, strlen(uuid), 0644, e);
 }
 
-static pid_t read_pid(const char *path)
-{
-    _cleanup_free_ char *text = NULL;
-    int64_t pid;
-    if (read_file_at(AT_FDCWD, path, 64, &text, NULL, NULL) < 0)
-        return 0;
-    text[strcspn(text, "\n")] = '\0';
-    return parse_int64(text, 1, INT32_MAX, &pid) < 0 ? 0 : (pid_t)pid;
-}
-
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e)
 {
-    _cleanup_free_ char *lock = xasprintf("%s/hostletd.lock", tree->run);
+    _cleanup_free_ char *lock = tree_state(tree, "hostletd.lock");
     _cleanup_free_ char *pid_file = xasprintf("%s/hostletd.pid", tree->run);
-    _cleanup_close_ int fd = lock_file(lock, 0644, e);
-    if (fd == -EWOULDBLOCK)
-        return error_refuse(e, EWOULDBLOCK, "this tree (%s) runs already: hostletd has process id %d",
-                            tree->prefix ? tree->prefix : "the system's", read_pid(pid_file));
+    _cleanup_close_ int fd = lock_file(lock, 0, e);
+    if (fd == -EAGAIN)
+        return error_prefix(e, "this tree (%s) runs already", tree->prefix ? tree->prefix : "the system's");
     if (fd < 0)
         return fd;
     _cleanup_free_ char *text = xasprintf("%d\n", getpid());

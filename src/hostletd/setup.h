@@ -15,8 +15,9 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
 /* VAR/hostlet/tree.id: written once, never changed. */
 int setup_tree_id(const struct tree *tree, struct error *e);
 
-/* RUN/hostletd.lock, held for as long as the returned descriptor is open, and RUN/hostletd.pid. −EWOULDBLOCK, naming the
- * process, when this tree runs already. */
+/* VAR/hostlet/hostletd.lock, held for as long as the returned descriptor is open, and RUN/hostletd.pid. −EAGAIN, naming the
+ * process, when this tree runs already: an error that may pass, since the other one may be on its way out. The lock does not lie in
+ * RUN, which may be emptied while the tree runs. */
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e);
 /* Removes the pid file; the lock ends with its descriptor. */
 void setup_unlock(const struct tree *tree);

@@ -6,6 +6,7 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/error.c src/lib/basic/error.h \
 	src/lib/basic/failpoint.c src/lib/basic/failpoint.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
+	src/lib/basic/lock.c src/lib/basic/lock.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
 	src/lib/basic/printable.c src/lib/basic/printable.h \
 	src/lib/basic/remove_tree.c \
@@ -24,6 +25,7 @@ libhostlet_a_SOURCES = \
 	src/lib/peer/peer.c src/lib/peer/peer.h src/lib/peer/places.c src/lib/peer/places.h \
 	src/lib/topology/listen.c src/lib/topology/topology.c src/lib/topology/topology.h \
 	src/lib/service/filter.c src/lib/service/filter.h \
+	src/lib/service/lock.c src/lib/service/lock.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
 	src/lib/api/app.c src/lib/api/app.h src/lib/api/driver.c src/lib/api/driver.h \
 	src/lib/api/gateway.c src/lib/api/gateway.h \
@@ -50,6 +52,10 @@ check_PROGRAMS += tests/unit/test_printable
 TESTS += tests/unit/test_printable
 tests_unit_test_printable_SOURCES = tests/unit/test_printable.c
 tests_unit_test_printable_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_lock
+TESTS += tests/unit/test_lock
+tests_unit_test_lock_SOURCES = tests/unit/test_lock.c
+tests_unit_test_lock_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_remove_tree
 TESTS += tests/unit/test_remove_tree
 tests_unit_test_remove_tree_SOURCES = tests/unit/test_remove_tree.c

@@ -2,12 +2,16 @@
 #include "provisioner/manager.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
-#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/service/lock.h"
 #include "provisioner/removal.h"
 
 #define THREADS_MAX 4
@@ -112,16 +116,31 @@ static int clean(struct manager *m, struct error *e)
     return r;
 }
 
+/* One lock for each app path of the machine, whatever it is called in the trees that share it. Not in it, where administrators and
+ * tools look, nor on it, which everybody may open and so lock. Without root there is no place but the tree's own. */
+static int make_lock_path(struct manager *m, int apps, struct error *e)
+{
+    struct stat st;
+    if (fstat(apps, &st) < 0)
+        return error_os(e, errno, "cannot look at the app path '%s'", m->apps);
+    m->lock_path = geteuid() == 0 ? xasprintf("/run/hostlet-apps-%u.%u-%" PRIu64 ".lock", major(st.st_dev),
+                                              minor(st.st_dev), (uint64_t)st.st_ino)
+                                  : xasprintf("%s/provisioner.lock", m->tree->run);
+    return 0;
+}
+
 static int lock(struct manager *m, struct error *e)
 {
-    m->lock_fd = apps_open(m->apps, e);
-    if (m->lock_fd < 0)
-        return m->lock_fd;
-    if (flock(m->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK
-                   ? error_retry(e, EBUSY, "another provisioner works in the app path '%s'", m->apps)
-                   : error_os(e, errno, "cannot lock the app path '%s'", m->apps);
-    return 0;
+    _cleanup_close_ int apps = apps_open(m->apps, e); /* makes it, and refuses one that others can write in */
+    if (apps < 0)
+        return apps;
+    int r = make_lock_path(m, apps, e);
+    if (r < 0)
+        return r;
+    m->lock_fd = service_lock(m->lock_path, e);
+    if (m->lock_fd == -EAGAIN)
+        return error_prefix(e, "another provisioner works in the app path '%s'", m->apps);
+    return m->lock_fd < 0 ? m->lock_fd : 0;
 }
 
 int manager_start(struct service_context *context, struct error *e)
@@ -153,7 +172,10 @@ void manager_stop(void *userdata)
     struct manager *m = userdata;
     jobs_free(m->jobs);
     jobs_free(m->deletions);
+    if (m->lock_fd >= 0)
+        unlink(m->lock_path); /* who waits for it notices that it has no name any more */
     close_fd(m->lock_fd);
+    free(m->lock_path);
     free(m->apps); /* jobs have copies */
     free(m);
 }

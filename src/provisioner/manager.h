@@ -8,7 +8,8 @@ struct manager {
     const struct tree *tree; /* the context's; of the loop alone */
     char *apps;              /* the app path; for the threads too */
     uint64_t keep_removed_usec;
-    int lock_fd;            /* on the app path: one provisioner per app path */
+    char *lock_path;
+    int lock_fd;            /* one provisioner per app path */
     struct jobs *jobs;      /* what callers wait for; by container */
     struct jobs *deletions; /* of trees that nobody finds any more: nothing waits behind them */
 };

@@ -8,7 +8,6 @@ libquota_a_SOURCES = \
 	src/quota-keeper/kernel.c src/quota-keeper/kernel.h \
 	src/quota-keeper/ledger.c src/quota-keeper/ledger.h \
 	src/quota-keeper/level.c src/quota-keeper/level.h \
-	src/quota-keeper/machine_lock.c src/quota-keeper/machine_lock.h \
 	src/quota-keeper/place.c src/quota-keeper/place.h \
 	src/quota-keeper/projects.c src/quota-keeper/projects.h \
 	src/quota-keeper/recovery.c src/quota-keeper/recovery.h \

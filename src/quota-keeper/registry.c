@@ -13,8 +13,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/lock.h"
 #include "quota-keeper/exchange.h"
-#include "quota-keeper/machine_lock.h"
 #include "quota-keeper/projects.h"
 
 #define LEDGER_MAX ((size_t)64 << 20) /* bytes */
@@ -450,7 +450,7 @@ void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *n
 {
     struct error e = ERROR_INIT;
     _cleanup_free_ struct change *changes = xcalloc(n + 1, sizeof *changes);
-    _cleanup_close_ int lock = machine_lock(r->lock_path, r->lock_wait, &e);
+    _cleanup_close_ int lock = lock_file(r->lock_path, r->lock_wait, &e);
     for (size_t i = 0; lock < 0 && i < n; i++) {
         ops[i]->result = lock;
         ops[i]->e = e;

@@ -79,8 +79,8 @@ def test_second_tree_on_the_same_prefix_is_refused(start, services):
     services.add("one")
     tree = start()
     second = run_hostletd("--prefix", tree.prefix, *services.arguments)
-    assert second.returncode == 100
-    assert f"({tree.prefix}) runs already: hostletd has process id {tree.process.pid}" in second.stderr
+    assert second.returncode == 1
+    assert f"({tree.prefix}) runs already: process {tree.process.pid} (hostletd) holds the lock" in second.stderr
     assert "parameters" in Call(tree, "one").answer()
     tree.stop()
     assert not (tree.prefix / "run/hostletd.pid").exists()
@@ -148,7 +148,7 @@ def test_directories_and_id(place):
         found[str(path.relative_to(prefix))] = (pwd.getpwuid(information.st_uid).pw_name, oct(information.st_mode & 0o7777))
     assert found == {
         "apps": ("root", "0o755"), "bin": ("root", "0o755"), "etc": ("root", "0o755"), "etc/hostlet.conf.d": ("root", "0o755"),
-        "run": ("root", "0o755"), "run/hostletd.lock": ("root", "0o644"), "var": ("root", "0o755"),
+        "run": ("root", "0o755"), "var/hostlet/hostletd.lock": ("root", "0o600"), "var": ("root", "0o755"),
         "var/hostlet": ("root", "0o755"), "var/hostlet/tree.id": ("root", "0o644"),
         "var/hostlet/reconciler": ("hostlet-reconciler", "0o700"), "var/hostlet/driver": ("hostlet-driver", "0o700"),
         "var/hostlet/fetcher": ("hostlet-fetcher", "0o700"), "var/hostlet/unpacker": ("hostlet-unpacker", "0o700"),

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -161,14 +160,4 @@ int make_dirs(const char *path, mode_t mode, struct error *e)
         if (!kept)
             return 0;
     }
-}
-
-int lock_file(const char *path, mode_t mode, struct error *e)
-{
-    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0)
-        return error_os(e, errno, "cannot open lock file '%s'", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return error_os(e, errno, "cannot lock '%s'", path);
-    return TAKE_FD(fd);
 }

@@ -40,7 +40,3 @@ int write_all(int fd, const void *data, size_t size);
  * chmod them. A failure does not keep it from removing the rest; the first one is reported, with the path where the
  * entry lies by then, since directories are moved up while they wait. */
 int remove_tree_at(int dirfd, const char *name, struct error *e);
-
-/* An open file description lock on the whole file, not waiting: −EWOULDBLOCK when someone else holds it. The lock lives
- * as long as the descriptor returned. */
-int lock_file(const char *path, mode_t mode, struct error *e);

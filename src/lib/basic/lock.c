@@ -1,5 +1,5 @@
-/* The machine's lock; see machine_lock.h. */
-#include "quota-keeper/machine_lock.h"
+/* Locks between processes; see lock.h. */
+#include "lib/basic/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,18 +21,14 @@ static int open_lock(const char *path, struct stat *ret, struct error *e)
 {
     _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0)
-        return error_os(e, errno, "cannot open the lock of project ids '%s'", path);
+        return error_os(e, errno, "cannot open the lock file '%s'", path);
     if (fstat(fd, ret) < 0)
         return error_os(e, errno, "cannot look at '%s'", path);
     if (!S_ISREG(ret->st_mode) || ret->st_uid != geteuid())
-        return error_fail(
-            e, EPERM,
-            "'%s' is no regular file of user %u (mode %o, of user %u): it cannot be the lock of "
-            "project ids; remove it, and it is made anew",
-            path, geteuid(), ret->st_mode, ret->st_uid);
-    /* Made by hand, perhaps. Whoever has it open already may hold it once: he is named. */
-    if (ret->st_mode & 0077 && fchmod(fd, 0600) < 0)
-        return error_os(e, errno, "cannot close '%s' to others", path);
+        return error_fail(e, EPERM,
+                          "'%s' is no regular file of user %u (mode %o, of user %u): it cannot be a lock; "
+                          "remove it, and it is made anew",
+                          path, geteuid(), ret->st_mode, ret->st_uid);
     return TAKE_FD(fd);
 }
 
@@ -53,7 +49,7 @@ static int64_t holder_of(const struct stat *st)
     return 0;
 }
 
-static int say_who(const char *path, const struct stat *st, uint64_t wait_usec, struct error *e)
+static int say_who(const char *path, const struct stat *st, struct error *e)
 {
     int64_t pid = holder_of(st);
     _cleanup_free_ char *name = NULL, *comm = xasprintf("/proc/%" PRId64 "/comm", pid);
@@ -62,23 +58,49 @@ static int say_who(const char *path, const struct stat *st, uint64_t wait_usec, 
         snprintf(who, sizeof who, "process %" PRId64 " (%.*s)", pid, (int)strcspn(name, "\n"), name);
     else if (pid > 0)
         snprintf(who, sizeof who, "process %" PRId64, pid);
-    return error_retry(e, EAGAIN, "%s has held the lock of project ids '%s' for %" PRIu64 " s", who, path,
-                       wait_usec / USEC_PER_SEC);
+    return error_retry(e, EAGAIN, "%s holds the lock '%s'", who, path);
 }
 
-int machine_lock(const char *path, uint64_t wait_usec, struct error *e)
+static int wait_for(int fd, const char *path, const struct stat *st, uint64_t end, struct error *e)
 {
-    struct stat st;
-    uint64_t end = now_monotonic_usec() + wait_usec;
-    _cleanup_close_ int fd = open_lock(path, &st, e);
-    if (fd < 0)
-        return fd;
     while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return error_os(e, errno, "cannot lock '%s'", path);
         if (now_monotonic_usec() >= end)
-            return say_who(path, &st, wait_usec, e);
+            return say_who(path, st, e);
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000}, NULL);
     }
+    return 0;
+}
+
+/* A mode that is taken away takes no open descriptor away: somebody who has one would get the lock after us, and keep it. We hold
+ * the lock of the old file, so nobody else does this at the same time. */
+static int replace_lock(const char *path, struct error *e)
+{
+    char suffix[13];
+    random_hex(suffix, 6);
+    _cleanup_free_ char *fresh = xasprintf("%s.%s", path, suffix);
+    _cleanup_close_ int fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(fresh, path) < 0) {
+        int errnum = errno;
+        unlink(fresh);
+        return error_os(e, errnum, "cannot replace '%s', which others could open", path);
+    }
     return TAKE_FD(fd);
+}
+
+int lock_file(const char *path, uint64_t wait_usec, struct error *e)
+{
+    uint64_t end = now_monotonic_usec() + wait_usec;
+    for (;;) {
+        struct stat st, now;
+        _cleanup_close_ int fd = open_lock(path, &st, e);
+        int r = fd < 0 ? fd : wait_for(fd, path, &st, end, e);
+        if (r < 0)
+            return r;
+        /* While we waited, whoever held it may have put another file in its place. */
+        if (lstat(path, &now) < 0 || now.st_dev != st.st_dev || now.st_ino != st.st_ino)
+            continue;
+        return st.st_mode & 0077 ? replace_lock(path, e) : TAKE_FD(fd);
+    }
 }
