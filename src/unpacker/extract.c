@@ -15,8 +15,9 @@
 #include "unpacker/staging.h"
 #include "unpacker/tree.h"
 
-/* How many bytes are written between two looks at the free space. */
-#define SPACE_INTERVAL (UINT64_C(16) << 20)
+/* How many bytes are written between two looks at the free space, and how many entries. */
+#define SPACE_INTERVAL   (UINT64_C(16) << 20)
+#define ENTRIES_INTERVAL 256
 /* Packages of at least this many bytes begin to be synced when four fifths of them were read. */
 #define EARLY_SYNC_FROM (UINT64_C(4) << 20)
 
@@ -54,6 +55,14 @@ static int check_space(struct extraction *x, uint64_t more, struct error *e)
             e, ENOSPC,
             "the filesystem has %llu MiB left, of which %llu are to stay free: package '%s' does not fit",
             (unsigned long long)(unused >> 20), (unsigned long long)(keep >> 20), x->request->id);
+    /* Filesystems that make inodes as they need them (btrfs) count none. */
+    keep = x->request->limits.free_files;
+    if (fs.f_files > 0 && fs.f_favail < keep)
+        return error_retry(
+            e, ENOSPC,
+            "the filesystem has room for %llu more files (inodes), and %llu are to stay free: package "
+            "'%s' does not fit",
+            (unsigned long long)fs.f_favail, (unsigned long long)keep, x->request->id);
     return 0;
 }
 
@@ -155,6 +164,8 @@ static int write_entries(struct extraction *x, struct error *e)
             return r;
         x->entries++;
         tell_progress(x);
+        if (x->entries % ENTRIES_INTERVAL == 0 && (r = check_space(x, 0, e)) < 0)
+            return r;
         if (atomic_load_explicit(&x->progress->cancel, memory_order_relaxed))
             return error_retry(e, ECANCELED, "cancelled");
         r = fail_at("unpack.entry", e);

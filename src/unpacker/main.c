@@ -50,6 +50,7 @@ static int start(struct service_context *c, struct error *e)
     options.limits.path = (uint64_t)config_number(c->config, "unpacker", "max_path");
     options.limits.ratio = (uint64_t)config_number(c->config, "unpacker", "max_ratio");
     options.limits.free_space = (uint64_t)config_number(c->config, "unpacker", "keep_free");
+    options.limits.free_files = (uint64_t)config_number(c->config, "unpacker", "keep_free_inodes");
     struct manager *m = NULL;
     int r = manager_new(c->event, &options, &m, e);
     if (r < 0)

@@ -6,6 +6,8 @@ import pwd
 import random
 import signal
 import stat
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,42 @@ def test_no_room_is_retry_later(unpacker):
         process.call(UNPACK, name="demo", id=identity)
     assert refusal.value.name == "io.hostlet.RetryLater"
     assert process.left() == []
+
+
+@pytest.mark.parametrize("inodes, keep, words, most", [
+    (4000, {}, "room for [0-9]+ more files .inodes., and 4096 are to stay free", 4000),     # before the first entry
+    (6000, {}, "room for [0-9]+ more files .inodes., and 4096 are to stay free", 4096 - 256),  # on the way
+    (2000, {"keep_free_inodes": 0}, "No space left on device", 0)])
+def test_no_inodes_is_retry_later(unpacker, inodes, keep, words, most):
+    """A package of many small files never takes the last inodes of the filesystem, and gives back what it took."""
+    process = unpacker(keep_free=0, **keep)
+    process.installs.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={inodes}", "none", process.installs], check=True)
+    try:
+        process.start()
+        left = []
+        stop = threading.Event()
+
+        def watch():
+            while not stop.wait(0.0005):
+                left.append(os.statvfs(process.installs).f_favail)
+        before = os.statvfs(process.installs).f_favail
+        watching = threading.Thread(target=watch)
+        watching.start()
+        identity = process.add("demo", files={f"d/{n}": b"" for n in range(3000)}, how="none")
+        with pytest.raises(VarlinkError, match=words) as refusal:
+            process.call(UNPACK, name="demo", id=identity)
+        stop.set()
+        watching.join()
+        assert refusal.value.name == "io.hostlet.RetryLater"
+        assert min(left) >= min(most, before) - 4 and process.left() == []
+        assert os.statvfs(process.installs).f_favail >= before - 2
+        small = process.add("small", files={"a": b"a"})
+        if inodes != 4000:
+            assert process.call(UNPACK, name="small", id=small)["path"]
+    finally:
+        process.stop()
+        ground.unmount_below(process.installs)
 
 
 def test_requests_share_one_extraction(unpacker):

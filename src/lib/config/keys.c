@@ -60,6 +60,8 @@ const struct config_key config_keys[] = {
      "Unpacked bytes per packed byte, beyond the first 64 MiB."},
     {"unpacker", "keep_free", CONFIG_SIZE, "64M", 0, (int64_t)1 << 50, NULL,
      "Bytes that must stay free on the filesystem of the install directory."},
+    {"unpacker", "keep_free_inodes", CONFIG_NUMBER, "4096", 0, INT32_MAX, NULL,
+     "Files (inodes) that must stay free there, where the filesystem has a fixed number of them."},
     {"unpacker", "threads", CONFIG_NUMBER, "2", 1, 64, NULL, "For decompressing xz."},
 
     {"provisioner", "keep_removed", CONFIG_DURATION, "0", 0, 3650 * DAY, NULL,

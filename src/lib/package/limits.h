@@ -10,7 +10,8 @@ struct package_limits {
     uint64_t depth;      /* directories within each other */
     uint64_t ratio;      /* unpacked bytes per packed byte … */
     uint64_t ratio_from; /* … once more than this many are unpacked */
-    uint64_t free_space; /* bytes that must stay free on the filesystem */
+    uint64_t free_space; /* bytes that must stay free on the filesystem … */
+    uint64_t free_files; /* … and files (inodes), where it has a fixed number of them */
 };
 
 #define PACKAGE_LIMITS_DEFAULT                                                                               \
@@ -22,4 +23,5 @@ struct package_limits {
         .ratio = 200,                                                                                        \
         .ratio_from = UINT64_C(64) << 20,                                                                    \
         .free_space = UINT64_C(256) << 20,                                                                   \
+        .free_files = 4096,                                                                                  \
     })
