@@ -1,5 +1,4 @@
 /* The locks between processes: who can hold them, who is named, and that nobody who could open an earlier file keeps one. */
-#include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -11,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
