@@ -27,6 +27,9 @@ static void on_info(struct docker_call *call, json_t *body, const struct error *
     struct error own = ERROR_INIT;
     if (!e && docker_read_info(body, &info, &own) < 0)
         docker_set_state(d, DRIVER_RUNTIME_DOWN, &own);
+    else if (!e)
+        docker_learn_info(d, body);
+    docker_tell_seccomp(d, &info);
     if (!e && !own.errnum && d->layer_limit == LAYER_LIMIT_UNKNOWN && !info.layer_limit)
         d->layer_limit = LAYER_LIMIT_NO; /* known without trying */
     info.layer_limit = info.layer_limit && d->layer_limit != LAYER_LIMIT_NO;
@@ -82,6 +85,7 @@ static void docker_free(struct runtime *rt)
     sd_event_unref(d->event);
     free(d->reason);
     free(d->api);
+    free(d->seccomp_said);
     free(d);
 }
 

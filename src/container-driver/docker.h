@@ -31,6 +31,10 @@ struct docker {
     bool freeing;    /* nothing is sent any more */
 
     enum layer_limit layer_limit;
+    bool engine_known;  /* /info was read since it came up */
+    bool is_podman;     /* takes the path of a seccomp profile, and no profile */
+    bool lacks_seccomp; /* says that it cannot filter system calls */
+    char *seccomp_said; /* what was logged last about the profile */
     struct docker_events *events;
 };
 
@@ -84,6 +88,15 @@ void docker_rename(struct runtime *rt, const char *id, const char *name, runtime
 void docker_remove(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
 void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
                         void *userdata);
+
+/* docker_seccomp.c: what the answers to /version and /info say of seccomp; what it means for containers is logged when it changes. */
+void docker_learn_version(struct docker *d, json_t *version);
+void docker_learn_info(struct docker *d, json_t *info);
+void docker_forget_engine(struct docker *d);
+/* Whether containers get the profile of the settings. If not, *ret_why says why, or is NULL: they are not to. */
+bool docker_takes_profile(const struct docker *d, const char **ret_why);
+/* Fills the members of the answer that say so. */
+void docker_tell_seccomp(const struct docker *d, struct driver_info_out *info);
 
 /* docker_creation.c */
 void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata);

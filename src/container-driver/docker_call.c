@@ -285,6 +285,7 @@ static void on_version(struct docker_call *call, json_t *body, const struct erro
     }
     free(d->api);
     d->api = api;
+    docker_learn_version(d, body);
     log_debug("Docker's API %s is spoken (the daemon's newest: %s)", d->api, newest);
 }
 
@@ -354,8 +355,9 @@ void docker_set_state(struct docker *d, enum driver_runtime_state state, const s
     d->reason = xstrdup_null(why);
     if (state != DRIVER_RUNTIME_DOWN)
         return;
-    free(d->api); /* another version may come back */
+    free(d->api); /* another version, or another engine, may come back */
     d->api = NULL;
+    docker_forget_engine(d);
     fail_waiting(d, reason);
     docker_events_break(d->events, why);
 }

@@ -7,7 +7,8 @@
 #include "container-driver/docker_network.h"
 #include "container-driver/reading.h"
 
-#define NOFILE 10000 /* the contract's */
+#define NOFILE         10000 /* the contract's */
+#define SECCOMP_OPTION "seccomp="
 
 static json_t *strings(char *const *items, size_t n)
 {
@@ -83,6 +84,22 @@ static json_t *log_config(const struct settings *settings)
     return json_pack("{s:s, s:o}", "Type", settings->log_driver, "Config", options);
 }
 
+static json_t *security_options(const struct settings *settings)
+{
+    json_t *array = json_array();
+    if (settings->seccomp_profile)
+        json_array_append_new(array, json_sprintf(SECCOMP_OPTION "%s", settings->seccomp_profile));
+    return array;
+}
+
+void docker_create_without_profile(json_t *body)
+{
+    json_t *options = json_object_get(json_object_get(body, "HostConfig"), "SecurityOpt");
+    for (size_t i = json_array_size(options); i-- > 0;)
+        if (after_prefix(json_string_value(json_array_get(options, i)), SECCOMP_OPTION))
+            json_array_remove(options, i);
+}
+
 static json_t *host_config(const struct spec *s, const struct settings *settings, int64_t layer_size)
 {
     json_t *h = json_pack("{s:{s:s}, s:I, s:[{s:s, s:i, s:i}], s:o, s:o}", /* */
@@ -101,6 +118,8 @@ static json_t *host_config(const struct spec *s, const struct settings *settings
     json_object_set_new(h, "LogConfig", log_config(settings));
     if (layer_size > 0)
         json_object_set_new(h, "StorageOpt", json_pack("{s:o}", "size", number_text(layer_size)));
+    if (settings->seccomp_profile)
+        json_object_set_new(h, "SecurityOpt", security_options(settings));
     if (settings->n_dns > 0)
         json_object_set_new(h, "Dns", strings(settings->dns, settings->n_dns));
     return h;

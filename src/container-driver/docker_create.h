@@ -9,3 +9,6 @@
  * UTF-8, naming where. */
 int docker_create_body(const struct spec *spec, const struct settings *settings, int64_t layer_size,
                        json_t **ret, struct error *e);
+
+/* Takes the seccomp profile out of it again, for an engine that does not take one. */
+void docker_create_without_profile(json_t *body);

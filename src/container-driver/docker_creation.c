@@ -78,8 +78,19 @@ static void creation_send(struct creation *job)
     docker_call(job->head.d, &ask, on_created, job);
 }
 
+/* Asked once for each time that the engine comes up, since a creation that is refused for it leaves an event "destroy" under our
+ * name. */
+static bool must_ask(const struct creation *job)
+{
+    const struct docker *d = job->head.d;
+    return (job->limited && d->layer_limit == LAYER_LIMIT_UNKNOWN) || !d->engine_known;
+}
+
 static void creation_begin(struct creation *job)
 {
+    const char *why;
+    if (!docker_takes_profile(job->head.d, &why))
+        docker_create_without_profile(job->body);
     if (job->limited && job->head.d->layer_limit == LAYER_LIMIT_NO) {
         job->limited = false;
         json_object_del(json_object_get(job->body, "HostConfig"), "StorageOpt");
@@ -87,7 +98,7 @@ static void creation_begin(struct creation *job)
     creation_send(job);
 }
 
-static void creation_limit(struct creation *job);
+static void creation_learn(struct creation *job);
 
 static void on_network(struct runtime_result *result, const struct error *e, void *userdata)
 {
@@ -97,7 +108,7 @@ static void on_network(struct runtime_result *result, const struct error *e, voi
     if (e)
         creation_end(job, &none, e);
     else
-        creation_limit(job);
+        creation_learn(job);
 }
 
 static void on_info(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
@@ -105,20 +116,22 @@ static void on_info(struct docker_call *call, json_t *body, const struct error *
     (void)call;
     struct creation *job = userdata;
     struct driver_info_out info = {0};
-    if (!e && docker_read_info(body, &info, NULL) >= 0 && !info.layer_limit)
-        job->head.d->layer_limit = LAYER_LIMIT_NO;
+    if (!e && docker_read_info(body, &info, NULL) >= 0) {
+        docker_learn_info(job->head.d, body);
+        if (!info.layer_limit)
+            job->head.d->layer_limit = LAYER_LIMIT_NO;
+    }
     driver_info_done(&info);
     creation_begin(job); /* the creation itself says what is wrong with Docker */
 }
 
-static void creation_limit(struct creation *job)
+static void creation_learn(struct creation *job)
 {
     struct docker *d = job->head.d;
-    if (!job->limited || d->layer_limit != LAYER_LIMIT_UNKNOWN) {
+    if (!must_ask(job)) {
         creation_begin(job);
         return;
     }
-    /* Asked once, since a creation that is refused for it leaves an event "destroy" under our name. */
     struct docker_ask ask = {.what = "ask Docker about itself", .path = "/info", .json = true};
     docker_call(d, &ask, on_info, job);
 }
@@ -137,6 +150,6 @@ void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t
     } else if (spec->vpc_ipv4) {
         docker_network_ensure(d, spec->vpc_cidr, spec->name, on_network, job);
     } else {
-        creation_limit(job);
+        creation_learn(job);
     }
 }

@@ -189,6 +189,33 @@ static bool may_limit_layers(struct reading *r, json_t *answer, const char *driv
     return false;
 }
 
+bool docker_read_podman(json_t *version)
+{
+    size_t i;
+    json_t *component;
+    json_array_foreach(json_object_get(version, "Components"), i, component)
+    {
+        const char *name = json_string_value(json_object_get(component, "Name"));
+        if (name && strcasestr(name, "podman"))
+            return true;
+    }
+    return false;
+}
+
+bool docker_read_seccomp(json_t *info)
+{
+    size_t i;
+    json_t *option;
+    json_array_foreach(json_object_get(info, "SecurityOptions"), i, option)
+    {
+        const char *text = json_string_value(option), *name = text ? after_prefix(text, "name=") ?: text : "";
+        const char *rest = after_prefix(name, "seccomp");
+        if (rest && (!*rest || *rest == ','))
+            return true;
+    }
+    return false;
+}
+
 int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e)
 {
     struct reading r = {.what = "Docker's answer to GET /info", .error = e};

@@ -18,4 +18,8 @@ void container_complete(const struct settings *settings, struct driver_container
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e);
 
 /* From GET /info; adds to 'info'. */
+/* Of the answer to GET /version: whether it is podman that speaks Docker's language. */
+bool docker_read_podman(json_t *version);
+/* Of the answer to GET /info: whether the engine filters system calls. */
+bool docker_read_seccomp(json_t *info);
 int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e);

@@ -18,6 +18,8 @@ libdriver_a_SOURCES = \
 	src/container-driver/reading.c src/container-driver/reading.h \
 	src/container-driver/reference.c src/container-driver/reference.h \
 	src/container-driver/runtime.c src/container-driver/runtime.h \
+	src/container-driver/seccomp_file.c \
+	src/container-driver/seccomp_profile.c src/container-driver/seccomp_profile.h \
 	src/container-driver/settings.c src/container-driver/settings.h \
 	src/container-driver/spec.c src/container-driver/spec.h \
 	src/container-driver/tail.c src/container-driver/tail.h
@@ -33,6 +35,7 @@ container_driver_SOURCES = \
 	src/container-driver/docker_logs.c \
 	src/container-driver/docker_network.c src/container-driver/docker_network.h \
 	src/container-driver/docker_pull.c \
+	src/container-driver/docker_seccomp.c \
 	src/container-driver/docker_simple.c src/container-driver/docker_simple.h \
 	src/container-driver/main.c \
 	src/container-driver/manager.h \
@@ -54,4 +57,8 @@ check_PROGRAMS += tests/unit/test_driver
 TESTS += tests/unit/test_driver
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c
 tests_unit_test_driver_LDADD = libdriver.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_seccomp_profile
+TESTS += tests/unit/test_seccomp_profile
+tests_unit_test_seccomp_profile_SOURCES = tests/unit/test_seccomp_profile.c
+tests_unit_test_seccomp_profile_LDADD = libdriver.a $(UNIT_LIBS)
 endif

@@ -1,8 +1,19 @@
 /* The driver's settings; see settings.h. */
 #include "container-driver/settings.h"
 
+#include "container-driver/seccomp_profile.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/schema.h"
+
+/* Built or read once: it goes into every creation. */
+static int read_seccomp(struct settings *s, struct error *e)
+{
+    if (streq(s->seccomp, "hostlet"))
+        s->seccomp_profile = seccomp_profile_text();
+    else if (!streq(s->seccomp, "runtime"))
+        return seccomp_profile_read(s->seccomp, &s->seccomp_profile, e);
+    return 0;
+}
 
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret, struct error *e)
 {
@@ -24,9 +35,12 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .layer_size = config_number(config, "driver", "layer_size"),
         .lxcfs = config_bool(config, "driver", "lxcfs"),
         .lxcfs_path = xstrdup(config_string(config, "driver", "lxcfs_path")),
+        .seccomp = xstrdup(config_string(config, "driver", "seccomp")),
     };
     _cleanup_free_ char *state = tree_state(tree, "driver"), *ledger = xasprintf("%s/adopted.json", state);
     r = adopted_load(ledger, &ret->adopted, e);
+    if (r >= 0)
+        r = read_seccomp(ret, e);
     if (r < 0) {
         settings_done(ret);
         return r;
@@ -52,5 +66,7 @@ void settings_done(struct settings *s)
         free(s->dns[i]);
     free(s->dns);
     free(s->lxcfs_path);
+    free(s->seccomp);
+    free(s->seccomp_profile);
     *s = (struct settings){0};
 }

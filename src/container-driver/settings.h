@@ -17,11 +17,13 @@ struct settings {
     size_t n_dns;
     bool lxcfs; /* wanted, where it runs */
     char *lxcfs_path;
+    char *seccomp;         /* hostlet, runtime, or the path of the profile that containers get */
+    char *seccomp_profile; /* its text, compact JSON; NULL: the runtime's own */
     struct adopted *adopted;
     bool was_root; /* at the start: the next start can take another group of the socket */
 };
 
-/* Copies what it keeps, and reads the adoption ledger. Fails when the tree has no id yet. */
+/* Copies what it keeps, and reads the adoption ledger and the seccomp profile. Fails when the tree has no id yet. */
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret,
                   struct error *e);
 void settings_done(struct settings *s);

@@ -80,6 +80,26 @@ static void print_services(const struct status *s)
     }
 }
 
+/* What filters the system calls of containers that are made from now on. */
+static void print_seccomp(const struct driver_info_out *i)
+{
+    if (i->state != DRIVER_RUNTIME_UP || !i->seccomp)
+        return;
+    _cleanup_free_ char *text = NULL;
+    if (streq(i->seccomp, "none"))
+        text = xasprintf("  seccomp: new containers have no filter of system calls: %s",
+                         i->seccomp_reason ?: "");
+    else if (streq(i->seccomp, "runtime"))
+        text = xasprintf(
+            "  seccomp: new containers get the engine's own profile%s%s; disk quotas hold accidents alone",
+            i->seccomp_reason ? ": " : "", i->seccomp_reason ?: "");
+    else
+        text = xasprintf("  seccomp: new containers get %s%s",
+                         streq(i->seccomp, "hostlet") ? "hostlet's profile" : "the profile ",
+                         streq(i->seccomp, "hostlet") ? "" : i->seccomp);
+    print_part("", streq(i->seccomp, "none") || streq(i->seccomp, "runtime") ? YELLOW : PLAIN, text);
+}
+
 static void print_runtime(const struct status *s)
 {
     const struct driver_info_out *i = &s->runtime;
@@ -97,6 +117,7 @@ static void print_runtime(const struct status *s)
     print_part("runtime", i->state == DRIVER_RUNTIME_DOWN ? RED : GREEN, text);
     if (i->state == DRIVER_RUNTIME_UP && !i->live_restore && streq_null(i->runtime, "docker"))
         print_part("", YELLOW, "  live-restore is off: containers are replaced when dockerd restarts");
+    print_seccomp(i);
 }
 
 static void print_quota(const struct status *s)

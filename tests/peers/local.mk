@@ -3,3 +3,11 @@ noinst_PROGRAMS += grpc-peer
 grpc_peer_SOURCES = tests/peers/grpc-peer.c
 grpc_peer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/src/lib
 grpc_peer_LDADD = $(BASE_LIBS) $(GRPC_LIBS)
+
+# What a tenant tries inside of a container: static, so that it runs in any image.
+TENANT_PROBE = tenant-probe
+$(TENANT_PROBE): tests/peers/tenant-probe.c config.status
+	$(AM_V_CCLD)$(MUSL_CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -O1 -static -o $@.tmp $(srcdir)/tests/peers/tenant-probe.c && mv $@.tmp $@
+noinst_SCRIPTS += $(TENANT_PROBE)
+CLEANFILES += $(TENANT_PROBE) $(TENANT_PROBE).tmp
+EXTRA_DIST += tests/peers/tenant-probe.c

@@ -1,11 +1,15 @@
 """Quotas of applications: limits from the manifest to the kernel, in real containers, and of many replicas."""
 
+import errno
+import shutil
 import time
 
 import pytest
+from filesystems import run
 from lib import ground, images
 from lib.apps import App, manifest
 from lib.dockerd import Dockerd
+from lib.tree import program
 from quotas import MIB, Keeper, agree, forget_projects, kernel
 
 LIMIT = 120 * MIB  # the contract's least is 100
@@ -125,6 +129,43 @@ def test_a_container_cannot_write_past_its_limit(filesystem, engine, make_tree):
     app.destroy(purge=True)
     app.gone()
     assert keeper.list() == {} and not any(any(row.values()) for project, row in kernel(filesystem.point).items() if project)
+
+
+def project_of(path):
+    return int(run("lsattr", "-p", path).stdout.split()[0])
+
+
+@pytest.mark.limit(400)
+def test_a_tenant_cannot_move_his_files_to_another_project(filesystem, engine, make_tree):
+    """Root in his container owns his files, which is all that the kernel asks for."""
+    apps = filesystem.point / "apps"
+    apps.mkdir()
+    tree = make_tree({"hostlet": {"app_path": apps}}).start()
+    app = App(tree)
+    opt = apps / "i8k_web_0/opt"
+
+    def try_it(file):
+        shutil.copy(program("tenant-probe"), opt / "probe")
+        code, output = engine.execute("i8k_web_0", "/opt/probe", "", f"/opt/{file}")
+        assert code == 0, output
+        lines = [line.split() for line in output.replace("\r", "").splitlines()]
+        return {line[0]: int(line[1]) for line in lines if len(line) == 2}
+
+    app.deploy(wanted(script="while :; do sleep 1000; done"))
+    project = Keeper(tree).get("i8k_web_0")["project"]
+    found = try_it("mine")
+    setting = {name for name in found if ".ioctl." in name and "set" in name and "x32" not in name}
+    assert {"64.ioctl.fssetxattr", "32.ioctl.setflags32.bit32"} <= setting
+    assert {name: found[name] for name in setting} == {name: errno.EPERM for name in setting}
+    assert project_of(opt / "mine") == project
+    # The same with the engine's own profile: so it was ours that held him.
+    tree.write_config({**tree.settings, "driver": {"seccomp": "runtime"}})
+    tree.restart()
+    app.deploy(wanted(script="while :; do sleep 1001; done"))
+    assert try_it("stolen")["64.ioctl.fssetxattr"] == 0
+    assert project_of(opt / "stolen") == 4711
+    app.destroy(purge=True)
+    app.gone()
 
 
 @pytest.fixture

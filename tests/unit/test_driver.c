@@ -283,6 +283,28 @@ static void create_with_the_images_own_init(void **state)
     assert_null(json_object_get(own, "User"));
 }
 
+/* The whole profile goes into the creation, and out of it for an engine that takes none. */
+static void create_with_a_seccomp_profile(void **state)
+{
+    (void)state;
+    struct driver_create_in in = example();
+    struct settings with = settings;
+    struct error e = ERROR_INIT;
+    struct spec spec;
+    json_t *body = NULL;
+    with.seccomp_profile = (char *)"{\"defaultAction\":\"SCMP_ACT_ERRNO\"}";
+    assert_int_equal(spec_make(&in, &with, &spec, &e), 0);
+    assert_int_equal(docker_create_body(&spec, &with, 0, &body, &e), 0);
+    spec_done(&spec);
+    json_t *host = json_object_get(body, "HostConfig");
+    assert_json(json_object_get(host, "SecurityOpt"),
+                "[\"seccomp={\\\"defaultAction\\\":\\\"SCMP_ACT_ERRNO\\\"}\"]");
+    docker_create_without_profile(body);
+    assert_json(json_object_get(host, "SecurityOpt"), "[]");
+    docker_create_without_profile(body);
+    json_decref(body);
+}
+
 static void create_refuses(void **state)
 {
     (void)state;
@@ -815,6 +837,7 @@ int main(void)
         cmocka_unit_test(credentials_are_found),
         cmocka_unit_test(create_with_inagent),
         cmocka_unit_test(create_with_the_images_own_init),
+        cmocka_unit_test(create_with_a_seccomp_profile),
         cmocka_unit_test(create_refuses),
         cmocka_unit_test(create_in_the_zones_network),
         cmocka_unit_test(inspect_is_read),

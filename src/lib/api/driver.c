@@ -39,7 +39,12 @@ EXPORTED(driver_info_schema, "RuntimeInfo", T, "A container runtime.",
          S_INT_OPT(T, memory, "Bytes."), S_INT_OPT(T, containers, "All that the runtime has."),
          S_INT_OPT(T, images, "All that the runtime has."),
          S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
-         S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."));
+         S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."),
+         S_STRING_OPT(T, seccomp,
+                      "The profile of new containers: hostlet, the path of a file, runtime (the engine's "
+                      "own) or none; absent: "
+                      "not known."),
+         S_STRING_OPT(T, seccomp_reason, "Why it is not the configured one."));
 #undef T
 #define T struct driver_image_in
 STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "Name, name:tag, name@digest or id."));

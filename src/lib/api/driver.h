@@ -38,6 +38,8 @@ struct driver_info_out {
     int64_t cpus, memory;                                /* bytes */
     int64_t containers, images;                          /* how many the runtime has, whosever */
     bool live_restore, layer_limit;                      /* whether writable layers can be limited */
+    char *seccomp; /* of new containers: hostlet, a path, runtime or none; NULL: not known, or nothing runs */
+    char *seccomp_reason; /* why it is not the configured one */
 };
 
 struct driver_image_in {

@@ -64,7 +64,7 @@ static const char *expected_form(const struct config_key *key)
                                         [CONFIG_LIST] = "words",
                                         [CONFIG_RANGE] = "a range such as 20000-29999",
                                         [CONFIG_ADDRESS] = "an IPv4 address"};
-    return key->type == CONFIG_CHOICE ? key->choices : forms[key->type];
+    return key->type == CONFIG_CHOICE || key->type == CONFIG_CHOICE_OR_PATH ? key->choices : forms[key->type];
 }
 
 static int parse_one(const struct config_key *key, const char *text, struct value *v)
@@ -82,6 +82,8 @@ static int parse_one(const struct config_key *key, const char *text, struct valu
         return !*text || inet_pton(AF_INET, text, &address) == 1 ? 0 : -EINVAL;
     case CONFIG_CHOICE:
         return in_choices(text, key->choices);
+    case CONFIG_CHOICE_OR_PATH:
+        return text[0] == '/' ? 0 : in_choices(text, key->choices);
     case CONFIG_BOOL:
         v->number = streq(text, "yes") || streq(text, "true");
         return v->number || streq(text, "no") || streq(text, "false") ? 0 : -EINVAL;
@@ -119,9 +121,10 @@ static int set_value(const char *section, const char *name, const char *text, un
             return error_refuse(e, EINVAL, "%s:%u: '%s' is given twice", config->path, line, name);
         int r = parse_one(key, text, v);
         if (r < 0)
-            return error_refuse(e, EINVAL, "%s:%u: %s = %s: %s%s", config->path, line, name, text,
-                                r == -ERANGE ? "out of range" : "expected ",
-                                r == -ERANGE ? "" : expected_form(key));
+            return error_refuse(
+                e, EINVAL, "%s:%u: %s = %s: %s%s%s", config->path, line, name, text,
+                r == -ERANGE ? "out of range" : "expected ", r == -ERANGE ? "" : expected_form(key),
+                r != -ERANGE && key->type == CONFIG_CHOICE_OR_PATH ? " or an absolute path" : "");
         /* A list may be given in several lines, since a line is short. */
         char *whole = again ? xasprintf("%s %s", v->text, text) : xstrdup(text);
         free(v->text);

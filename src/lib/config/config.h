@@ -8,13 +8,14 @@ enum config_type {
     CONFIG_STRING,
     CONFIG_PATH, /* absolute */
     CONFIG_NUMBER,
-    CONFIG_SIZE,     /* bytes; suffixes K M G T (and KiB…), powers of 1024 */
-    CONFIG_DURATION, /* microseconds inside; "500ms", "5 s", "2min", "1h"; a bare number is seconds */
-    CONFIG_BOOL,     /* yes, no, true, false */
-    CONFIG_CHOICE,   /* one word of 'choices' */
-    CONFIG_LIST,     /* words separated by white space; the key may be repeated */
-    CONFIG_RANGE,    /* "20000-29999" */
-    CONFIG_ADDRESS,  /* IPv4, "192.168.1.10"; or empty */
+    CONFIG_SIZE,           /* bytes; suffixes K M G T (and KiB…), powers of 1024 */
+    CONFIG_DURATION,       /* microseconds inside; "500ms", "5 s", "2min", "1h"; a bare number is seconds */
+    CONFIG_BOOL,           /* yes, no, true, false */
+    CONFIG_CHOICE,         /* one word of 'choices' */
+    CONFIG_CHOICE_OR_PATH, /* the same, or an absolute path */
+    CONFIG_LIST,           /* words separated by white space; the key may be repeated */
+    CONFIG_RANGE,          /* "20000-29999" */
+    CONFIG_ADDRESS,        /* IPv4, "192.168.1.10"; or empty */
 };
 
 struct config_key {

@@ -94,6 +94,9 @@ const struct config_key config_keys[] = {
     {"driver", "lxcfs", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: where lxcfs runs, containers see their own limits in /proc instead of the machine's."},
     {"driver", "lxcfs_path", CONFIG_PATH, "/var/lib/lxcfs", 0, 0, NULL, "Where lxcfs is mounted."},
+    {"driver", "seccomp", CONFIG_CHOICE_OR_PATH, "hostlet", 0, 0, "hostlet|runtime",
+     "Which system calls containers may make. hostlet: a profile of ours. runtime: the engine's own. FILE: "
+     "an absolute path."},
 
     {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: this machine's faces to the network are served: the zone's calls, the applications' reports, "

@@ -14,13 +14,15 @@ def answer(body=b"", status=200, headers=()):
 class HostileDaemon:
     """Answers GET /version well, and everything else with 'reply': bytes, which are sent as they are, or a function of
     (request line, connection) that returns bytes, or None after having done its worst itself. 'hang' sends nothing at
-    all, to /version neither."""
+    all, to /version neither. 'bodies' are those of the requests, in order."""
 
-    def __init__(self, path, reply=b"", hang=False):
+    def __init__(self, path, reply=b"", hang=False, version=None):
         self.path = path
+        self.version = version
         self.reply = reply
         self.hang = hang
         self.requests = []
+        self.bodies = []
         self.open = []
         self.done = threading.Event()
         self.listener = socket.socket(socket.AF_UNIX)
@@ -50,6 +52,7 @@ class HostileDaemon:
             if line.lower().startswith(b"content-length:"):
                 while len(body) < int(line.split(b":")[1]):
                     body += connection.recv(65536)
+        self.bodies.append(body)
         return head.split(b"\r\n")[0].decode().rpartition(" ")[0]
 
     def _serve(self, connection):
@@ -58,7 +61,7 @@ class HostileDaemon:
                 self.requests.append(line)
                 if self.hang:
                     continue
-                reply = answer(VERSION) if line == "GET /version" else self.reply
+                reply = answer(self.version or VERSION) if line == "GET /version" else self.reply
                 if callable(reply):
                     reply = reply(line, connection)
                 if reply is None:
