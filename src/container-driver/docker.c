@@ -7,6 +7,7 @@
 
 #include "container-driver/docker_inspect.h"
 #include "container-driver/reading.h"
+#include "container-driver/socket_group.h"
 #include "lib/basic/log.h"
 
 /* Info is what an administrator waits for: it says soon that Docker hangs. */
@@ -59,16 +60,18 @@ void docker_check_group(struct docker *d)
     struct stat st;
     gid_t groups[64];
     int n = getgroups(ARRAY_SIZE(groups), groups);
-    if (!d->settings->was_root || n < 0 || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP))
+    gid_t gid;
+    if (!d->settings->was_root || n < 0 || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) ||
+        socket_group(path, &gid, NULL) < 0)
         return;
-    bool ours = st.st_gid == getegid();
+    bool ours = gid == getegid();
     for (int i = 0; i < n; i++)
-        ours |= groups[i] == st.st_gid;
+        ours |= groups[i] == gid;
     if (ours)
         return;
     log_warning(
         "'%s' belongs to group %u, which this process was not started with: ending, to be started with it",
-        path, (unsigned)st.st_gid);
+        path, gid);
     sd_event_exit(d->event, EXIT_FAILED);
 }
 

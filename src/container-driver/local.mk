@@ -21,6 +21,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/seccomp_file.c \
 	src/container-driver/seccomp_profile.c src/container-driver/seccomp_profile.h \
 	src/container-driver/settings.c src/container-driver/settings.h \
+	src/container-driver/socket_group.c src/container-driver/socket_group.h \
 	src/container-driver/spec.c src/container-driver/spec.h \
 	src/container-driver/tail.c src/container-driver/tail.h
 

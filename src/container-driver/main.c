@@ -14,6 +14,7 @@
 #include "container-driver/docker.h"
 #include "container-driver/manager.h"
 #include "container-driver/null.h"
+#include "container-driver/socket_group.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
@@ -72,10 +73,14 @@ static char *null_directory(const struct service_context *c)
 static void take_docker_group(struct service_context *c)
 {
     const char *path = config_string(c->config, "driver", "docker_socket");
-    struct stat st;
+    struct error e = ERROR_INIT;
     struct group *group;
-    if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        c->extra_groups[c->n_extra_groups++] = st.st_gid;
+    gid_t gid;
+    int r = socket_group(path, &gid, &e);
+    if (r >= 0) {
+        c->extra_groups[c->n_extra_groups++] = gid;
+    } else if (r == -EPERM) {
+        log_warning("%s: its group is not taken", e.message);
     } else if ((group = getgrnam("docker"))) {
         c->extra_groups[c->n_extra_groups++] = group->gr_gid;
     } else {
@@ -90,12 +95,7 @@ static int before_jail(struct service_context *c, struct error *e)
         take_docker_group(c);
         return 0;
     }
-    _cleanup_free_ char *directory = null_directory(c);
-    int r = make_dirs(directory, 0755, e);
-    if (r >= 0 &&
-        (chmod(directory, 0700) < 0 || (geteuid() == 0 && chown(directory, c->conf->uid, c->conf->gid) < 0)))
-        r = error_os(e, errno, "cannot give '%s' to its owner", directory);
-    return r;
+    return give_dir_below(c->tree.var, "hostlet/driver/null", service_uid(c), service_gid(c), 0700, e);
 }
 
 static void stop(void *userdata)

@@ -23,30 +23,10 @@
 /* Nobody asked for it for so long: it is not resumed any more. */
 #define PARTIAL_AGE_MAX (7 * 24 * 60 * 60)
 
-static int give_directory(const char *path, mode_t mode, uid_t uid, gid_t gid, struct error *e)
-{
-    int r = make_dirs(path, 0755, e);
-    if (r < 0)
-        return r;
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return error_os(e, errno, "cannot open directory '%s'", path);
-#ifndef ENABLE_SANITIZERS /* that build has no jail: it goes on as it was started */
-    if (geteuid() == 0 && fchown(fd, uid, gid) < 0)
-        return error_os(e, errno, "cannot give directory '%s' to the service's user", path);
-#else
-    (void)uid, (void)gid;
-#endif
-    if (fchmod(fd, mode) < 0)
-        return error_os(e, errno, "cannot change the mode of '%s'", path);
-    return 0;
-}
-
 int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
 {
-    _cleanup_free_ char *ipk = tree_ipk(tree), *state = tree_state(tree, "fetcher");
-    int r = give_directory(ipk, 0755, uid, gid, e);
-    return r < 0 ? r : give_directory(state, 0700, uid, gid, e);
+    int r = give_dir_below(tree->var, "ipk", uid, gid, 0755, e);
+    return r < 0 ? r : give_dir_below(tree->var, "hostlet/fetcher", uid, gid, 0700, e);
 }
 
 /* What a process that was killed left between creating a temporary file and renaming it, and parts that nobody wants. */

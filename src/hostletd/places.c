@@ -23,13 +23,18 @@ const struct place places[] = {
     {.name = NULL},
 };
 
-char *place_path(const struct tree *tree, const struct place *place)
+const char *place_base(const struct tree *tree, const struct place *place)
 {
     const char *const bases[] = {[BASE_PREFIX] = tree->prefix,
                                  [BASE_ETC] = tree->etc,
                                  [BASE_VAR] = tree->var,
                                  [BASE_RUN] = tree->run,
                                  [BASE_APPS] = tree->apps};
-    const char *base = bases[place->base];
+    return bases[place->base];
+}
+
+char *place_path(const struct tree *tree, const struct place *place)
+{
+    const char *base = place_base(tree, place);
     return *place->name ? xasprintf("%s/%s", base, place->name) : xstrdup(base);
 }

@@ -27,5 +27,6 @@ struct place {
 
 extern const struct place places[]; /* parents before children; ends with a name of NULL */
 
-/* The caller frees. */
+/* Where its base lies, borrowed from the tree; and the whole path, which the caller frees. */
+const char *place_base(const struct tree *tree, const struct place *place);
 char *place_path(const struct tree *tree, const struct place *place);

@@ -52,12 +52,11 @@ static int mend(int fd, const char *path, const struct place *place, uid_t uid, 
     return 0;
 }
 
-/* Makes or mends one directory; what lies above it is in order already. */
-static int make_place(const char *path, const struct place *place, uid_t uid, gid_t gid, struct error *e)
+/* A root of the tree may lie anywhere; its parents are the administrator's. */
+static int open_base(const char *path, mode_t mode, bool *ret_made, struct error *e)
 {
-    bool made = mkdir(path, place->mode) == 0;
-    if (!made && errno == ENOENT && place->flags & PLACE_BASE) {
-        /* The tree's own roots may lie anywhere; their parents are the administrator's. */
+    bool made = mkdir(path, mode) == 0;
+    if (!made && errno == ENOENT) {
         int r = make_dirs(path, 0755, e);
         if (r < 0)
             return r;
@@ -65,12 +64,27 @@ static int make_place(const char *path, const struct place *place, uid_t uid, gi
     } else if (!made && errno != EEXIST) {
         return error_os(e, errno, "cannot make directory '%s'", path);
     }
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
         return error_refuse(e, ENOTDIR, "'%s' is not a directory (a symbolic link is not followed here)",
                             path);
     if (fd < 0)
         return error_os(e, errno, "cannot open directory '%s'", path);
+    *ret_made = made;
+    return fd;
+}
+
+/* Makes or mends one directory; what lies above it is in order already. */
+static int make_place(const struct tree *tree, const struct place *place, uid_t uid, gid_t gid,
+                      struct error *e)
+{
+    _cleanup_free_ char *path = place_path(tree, place);
+    bool made = false;
+    _cleanup_close_ int fd = *place->name
+                                 ? make_dir_below(place_base(tree, place), place->name, place->mode, &made, e)
+                                 : open_base(path, place->mode, &made, e);
+    if (fd < 0)
+        return fd;
     if (!made)
         return mend(fd, path, place, uid, gid, e);
     if (fchown(fd, uid, gid) < 0)
@@ -87,14 +101,13 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
         const struct service_conf *owner = p->service ? topology_find(topology, p->service) : NULL;
         if ((p->service && !owner) || (p->flags & PLACE_PREFIX_ONLY && !tree->prefix))
             continue;
-        _cleanup_free_ char *path = place_path(tree, p);
         const struct service_conf *reader =
             p->flags & PLACE_GROUP_FETCHER ? topology_find(topology, "fetcher") : NULL;
         gid_t gid = p->flags & PLACE_GROUP_HOSTLET ? group
                     : reader                       ? reader->gid
                     : owner                        ? owner->gid
                                                    : (gid_t)-1;
-        int r = make_place(path, p, owner ? owner->uid : 0, gid, e);
+        int r = make_place(tree, p, owner ? owner->uid : 0, gid, e);
         if (r < 0)
             return r;
     }

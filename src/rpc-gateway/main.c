@@ -22,7 +22,7 @@ static const char *const failpoints[] = {
 
 static int before_jail(struct service_context *context, struct error *e)
 {
-    return membership_prepare(&context->tree, context->conf->uid, context->conf->gid, e);
+    return membership_prepare(&context->tree, service_uid(context), service_gid(context), e);
 }
 
 static int start(struct service_context *context, struct error *e)

@@ -20,15 +20,10 @@
 
 int membership_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
 {
-    _cleanup_free_ char *directory = tree_state(tree, "zone");
-    int r = make_dirs(directory, 0755, e);
-    if (r < 0 || geteuid() != 0)
-        return r;
     const struct group *readers = getgrnam(READERS_GROUP);
     /* Set-group-id: what is written in it is the group's that may read it. */
-    if (chown(directory, uid, readers ? readers->gr_gid : gid) < 0 || chmod(directory, 02750) < 0)
-        return error_os(e, errno, "cannot give '%s' to its user", directory);
-    return 0;
+    return give_dir_below(tree->var, "hostlet/zone", uid, readers && uid != (uid_t)-1 ? readers->gr_gid : gid,
+                          02750, e);
 }
 
 int membership_load(struct membership *m, struct error *e)

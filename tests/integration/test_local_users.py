@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import pwd
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 from lib import ground
 from lib.services import run_hostletd
-from lib.tree import SOURCE
+from lib.tree import SOURCE, VARIANT
 from lib.worker import Worker
 
 
@@ -109,3 +111,88 @@ def test_a_worker_waits_for_its_last_life(place, name):
             thread.join()
             worker.stop()
     assert f"process {os.getpid()} (" in worker.log() and str(lock) in worker.log()
+
+
+# Planted links
+
+PLACES = {"container-driver": ["hostlet/driver/null", "hostlet/driver"], "fetcher": ["ipk", "hostlet/fetcher"],
+          "rpc-gateway": ["hostlet/zone"]}
+FOR_HOSTLETD = ["hostlet", "hostlet/reconciler", "hostlet/driver", "hostlet/fetcher", "hostlet/unpacker", "hostlet/provisioner",
+                "hostlet/quota-keeper", "hostlet/rpc-gateway", "hostlet/zone", "ipk", "ipk_install"]
+
+
+@pytest.fixture
+def precious(place):
+    directory = place / "precious"
+    directory.mkdir(mode=0o711)
+    (directory / "file").touch(mode=0o604)
+    before = {path: path.lstat() for path in (directory, directory / "file")}
+    yield directory
+    for path, was in before.items():
+        now = path.lstat()
+        assert (now.st_uid, now.st_gid, now.st_mode) == (was.st_uid, was.st_gid, was.st_mode), path
+    assert sorted(entry.name for entry in directory.iterdir()) == ["file"]
+
+
+@pytest.fixture
+def ground_of(place):
+    prefix = place / "tree"
+    (prefix / "etc").mkdir(parents=True)
+    assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
+    return prefix
+
+
+def plant(link, target):
+    """By the user whose directory it is, as a worker could whose process is somebody else's."""
+    if link.is_dir():
+        link.rename(link.with_name("aside"))
+    owner = link.parent.stat()
+    subprocess.run(["ln", "-s", target, link], check=True, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
+
+
+@pytest.mark.parametrize("name, path", [(name, path) for name, paths in PLACES.items() for path in paths])
+def test_no_worker_follows_a_planted_link_as_root(ground_of, precious, name, path):
+    link = ground_of / "var" / path
+    plant(link, precious)
+    worker = Worker(name, ground_of, {"driver": {"runtime": "null"}, "zone": {
+        "enable": True, "peer_port": ground.free_port(), "http_port": ground.free_port()}})
+    with pytest.raises(AssertionError, match="is not ready"):
+        worker.start()
+    assert worker.process.wait(10) == 100
+    assert worker.log().count(str(link)) == 1, worker.log()
+    link.unlink()
+    worker.start()
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("path", FOR_HOSTLETD)
+def test_hostletd_follows_no_planted_link(ground_of, precious, path):
+    link = ground_of / "var" / path
+    plant(link, precious)
+    result = run_hostletd("--prefix", ground_of, "--services", SOURCE / "svc", "--setup")
+    assert result.returncode == 100 and f"'{link}' is not a directory" in result.stderr
+    link.unlink()
+    assert run_hostletd("--prefix", ground_of, "--services", SOURCE / "svc", "--setup").returncode == 0
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail, and takes no group")
+@pytest.mark.parametrize("owner, taken", [("root", True), ("hostlet-driver", False)])
+def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, place, owner, taken):
+    """The name of the socket leads to any socket of the machine, whose group root would give to the driver."""
+    target, link = place / "other.sock", ground_of / "var/hostlet/driver/docker.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(target))
+        os.chown(target, 0, 54321)
+        link.parent.chmod(0o755)
+        os.chown(link.parent, 0, 0)
+        link.symlink_to(target)
+        os.chown(link, pwd.getpwnam(owner).pw_uid, 0, follow_symlinks=False)
+        worker = Worker("container-driver", ground_of, {"driver": {"runtime": "docker", "docker_socket": str(link)}})
+        worker.start()
+        try:
+            status = Path(f"/proc/{worker.process.pid}/status").read_text()
+            groups = next(line for line in status.splitlines() if line.startswith("Groups:")).split()[1:]
+            assert ("54321" in groups) == taken
+            assert ("its group is not taken" in worker.log()) == (not taken)
+        finally:
+            worker.stop()

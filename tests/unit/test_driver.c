@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -20,8 +22,10 @@
 #include "container-driver/reading.h"
 #include "container-driver/reference.h"
 #include "container-driver/runtime.h"
+#include "container-driver/socket_group.h"
 #include "container-driver/spec.h"
 #include "container-driver/tail.h"
+#include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
 #define TREE "6f1f6a3e-0000-4000-8000-000000000001"
@@ -829,9 +833,82 @@ static void null_images_behave_by_name(void **state)
     assert_false(b.exits || b.missing || b.pulled || b.start_fails || b.slow_usec);
 }
 
+/* --- the group of Docker's socket --- */
+
+static int group_at(const char *dir, const char *name, gid_t *ret)
+{
+    _cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+    struct error e = ERROR_INIT;
+    int r = socket_group(path, ret, &e);
+    assert_true(r == 0 || strstr(e.message, path));
+    return r;
+}
+
+static void make_socket(int dir, const char *name, uid_t uid, gid_t gid)
+{
+    assert_int_equal(mknodat(dir, name, S_IFSOCK | 0660, 0), 0);
+    assert_int_equal(fchownat(dir, name, uid, gid, 0), 0);
+}
+
+static void make_link(int dir, const char *target, const char *name, uid_t uid)
+{
+    assert_int_equal(symlinkat(target, dir, name), 0);
+    assert_int_equal(fchownat(dir, name, uid, uid, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+static void test_the_group_of_the_socket(void **state)
+{
+    (void)state;
+    char base[] = "/tmp/hostlet-test-socket-XXXXXX";
+    gid_t gid = 0;
+    if (geteuid() != 0) {
+        print_message("skip test_the_group_of_the_socket: needs root\n");
+        skip();
+    }
+    assert_non_null(mkdtemp(base));
+    _cleanup_close_ int dir = open(base, O_RDONLY | O_DIRECTORY);
+    make_socket(dir, "root", 0, 1234);
+    make_socket(dir, "user", 1001, 1001);
+    assert_int_equal(mkdirat(dir, "theirs", 0755), 0);
+    make_socket(dir, "theirs/own", 1001, 1001);
+    make_socket(dir, "theirs/root", 0, 1234);
+    assert_int_equal(fchownat(dir, "theirs", 1001, 1001, 0), 0);
+    make_link(dir, "root", "by-root", 0);
+    make_link(dir, "root", "by-user", 1001);
+    make_link(dir, "user", "to-own", 1001);
+    make_link(dir, "theirs", "way", 0);
+    make_link(dir, "../theirs/../root", "theirs/up", 0);
+    make_link(dir, "loop", "loop", 0);
+    _cleanup_free_ char *whole = xasprintf("%s/root", base);
+    make_link(dir, whole, "absolute", 0);
+    make_link(dir, whole, "absolute-by-user", 1001);
+
+    assert_int_equal(group_at(base, "root", &gid), 0);
+    assert_int_equal(gid, 1234);
+    assert_int_equal(group_at(base, "by-root", &gid), 0);
+    assert_int_equal(group_at(base, "absolute", &gid), 0);
+    assert_int_equal(gid, 1234);
+    assert_int_equal(group_at(base, "to-own", &gid), 0);
+    assert_int_equal(group_at(base, "way/own", &gid), 0);
+    assert_int_equal(group_at(base, ".//theirs/own", &gid), 0);
+    assert_int_equal(gid, 1001);
+    static const char *const refused[] = {"by-user",  "absolute-by-user", "theirs/root",
+                                          "way/root", "theirs/up",        "theirs/../root"};
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+        assert_int_equal(group_at(base, refused[i], &gid), -EPERM);
+    assert_int_equal(group_at(base, "missing", &gid), -ENOENT);
+    assert_int_equal(group_at(base, "missing/x", &gid), -ENOENT);
+    assert_int_equal(group_at(base, "root/x", &gid), -ENOTDIR);
+    assert_int_equal(group_at(base, "loop", &gid), -ELOOP);
+    assert_int_equal(group_at(base, "theirs", &gid), -ENOTSOCK);
+    assert_int_equal(gid, 1001);
+    assert_int_equal(remove_tree_at(AT_FDCWD, base, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_group_of_the_socket),
         cmocka_unit_test(names),
         cmocka_unit_test(references),
         cmocka_unit_test(credentials_are_found),

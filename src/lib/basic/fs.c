@@ -161,3 +161,55 @@ int make_dirs(const char *path, mode_t mode, struct error *e)
             return 0;
     }
 }
+
+/* One level down: 'name' of 'parent', called 'path' in messages. */
+static int enter(int parent, const char *name, const char *path, mode_t mode, bool *ret_made, struct error *e)
+{
+    *ret_made = mkdirat(parent, name, mode) == 0;
+    if (!*ret_made && errno != EEXIST)
+        return error_os(e, errno, "cannot make directory '%s'", path);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return error_refuse(
+            e, ENOTDIR, "'%s' is not a directory (a symbolic link is not followed here): remove it", path);
+    return fd < 0 ? error_os(e, errno, "cannot open directory '%s'", path) : fd;
+}
+
+int make_dir_below(const char *base, const char *below, mode_t mode, bool *ret_made, struct error *e)
+{
+    int r = make_dirs(base, 0755, e);
+    if (r < 0)
+        return r;
+    _cleanup_close_ int at = open_dir_at(AT_FDCWD, base, e);
+    _cleanup_free_ char *copy = xstrdup(below), *path = xstrdup(base);
+    bool made = false;
+    char *rest = copy;
+    for (char *name; at >= 0 && (name = strsep(&rest, "/"));) {
+        _cleanup_free_ char *above = path;
+        _cleanup_close_ int parent = at;
+        path = xasprintf("%s/%s", above, name);
+        at = enter(parent, name, path, rest ? 0755 : mode, &made, e);
+    }
+    if (at < 0)
+        return at;
+    if (ret_made)
+        *ret_made = made;
+    return TAKE_FD(at);
+}
+
+int give_dir_below(const char *base, const char *below, uid_t uid, gid_t gid, mode_t mode, struct error *e)
+{
+    _cleanup_close_ int fd = make_dir_below(base, below, 0700, NULL, e);
+    struct stat st;
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return error_os(e, errno, "cannot look at '%s/%s'", base, below);
+    if (((uid != (uid_t)-1 && st.st_uid != uid) || (gid != (gid_t)-1 && st.st_gid != gid)) &&
+        fchown(fd, uid, gid) < 0)
+        return error_os(e, errno, "cannot give '%s/%s' to its user", base, below);
+    /* After the owner: a change of that takes the set-group-id bit away. */
+    if ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
+        return error_os(e, errno, "cannot change the mode of '%s/%s'", base, below);
+    return 0;
+}

@@ -32,6 +32,15 @@ int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err
 /* mkdir -p of an absolute path (trusted), each new component with 'mode'. */
 int make_dirs(const char *path, mode_t mode, struct error *e);
 
+/* Opens the directory 'below' (relative) of 'base', making what is missing: the last name with 'mode', those between with 0755.
+ * 'base' is trusted; of what lies below it any name may be written by a less trusted user, so each is opened by the descriptor
+ * of the one above and no symbolic link is followed: one is refused (−ENOTDIR). *ret_made: whether the last one was missing.
+ * fd or negative errno. */
+int make_dir_below(const char *base, const char *below, mode_t mode, bool *ret_made, struct error *e);
+
+/* The same, and gives it this owner and mode (−1: left), through its descriptor. This is how root makes a directory for a user. */
+int give_dir_below(const char *base, const char *below, uid_t uid, gid_t gid, mode_t mode, struct error *e);
+
 /* Writes all of it, through short writes and EINTR. */
 int write_all(int fd, const void *data, size_t size);
 

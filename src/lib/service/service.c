@@ -285,6 +285,25 @@ static int serve(struct running *r, struct error *e)
     return 0;
 }
 
+static bool has_jail(void)
+{
+#ifdef ENABLE_SANITIZERS
+    return false;
+#else
+    return geteuid() == 0;
+#endif
+}
+
+uid_t service_uid(const struct service_context *c)
+{
+    return has_jail() ? c->conf->uid : (uid_t)-1;
+}
+
+gid_t service_gid(const struct service_context *c)
+{
+    return has_jail() ? c->conf->gid : (gid_t)-1;
+}
+
 static int enter_jail(struct running *r, struct error *e)
 {
     struct service_context *c = &r->context;

@@ -52,6 +52,11 @@ struct service {
 /* The whole life of the process: its exit code. */
 int service_main(const struct service *service, int argc, char **argv);
 
+/* Whom the directories of the service are given to, by its before_jail: the user and group that it is going to be, or −1 where it
+ * stays what it is, not started by root or in a build without a jail. */
+uid_t service_uid(const struct service_context *context);
+gid_t service_gid(const struct service_context *context);
+
 /* Ends the loop with an exit code, from a handler of the service. */
 void service_exit(struct service_context *context, int code);
 
