@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "container-driver/docker_inspect.h"
+#include "container-driver/docker_network.h"
 #include "container-driver/reading.h"
 #include "container-driver/socket_group.h"
 #include "lib/basic/log.h"
@@ -101,6 +102,7 @@ static const struct runtime_ops docker_ops = {
     .image_pull = docker_image_pull,
     .list = docker_list,
     .inspect = docker_inspect,
+    .check_network = docker_network_check,
     .create = docker_create,
     .start = docker_start,
     .stop = docker_stop,

@@ -5,6 +5,7 @@
 
 #include "container-driver/docker_simple.h"
 #include "container-driver/reading.h"
+#include "container-driver/zone_network.h"
 #include "lib/basic/log.h"
 
 #define ROUNDS_MAX                                                                                           \
@@ -13,6 +14,7 @@
 struct network_job {
     struct simple_job head;
     char *subnet, *name;
+    bool look_only;
     unsigned rounds;
 };
 
@@ -71,13 +73,45 @@ static void network_remove(struct network_job *job, const char *subnet)
     docker_call(job->head.d, &ask, on_changed, job);
 }
 
+/* The device of Docker's bridge: its name is an option, or made of the network's id. */
+static void read_bridge(struct reading *r, json_t *network, char device[IF_NAMESIZE])
+{
+    const char *named = read_string(r, read_object(r, network, "Options"), "com.docker.network.bridge.name");
+    const char *id = read_string(r, network, "Id") ?: "";
+    if (named)
+        (void)snprintf(device, IF_NAMESIZE, "%.15s", named);
+    else
+        (void)snprintf(device, IF_NAMESIZE, "br-%.12s", id);
+}
+
+/* It is there as it should be. That somebody's network came into its range meanwhile is no reason to take it from those who use it. */
+static void network_is_there(struct network_job *job, const char *bridge)
+{
+    struct error e = ERROR_INIT;
+    if (!job->look_only && zone_network_check(job->name, job->subnet, bridge, &e) < 0)
+        log_warning("network " VPC_NETWORK " is there already, and stays: %s", e.message);
+    network_end(job, NULL);
+}
+
+/* Before anything is removed or made. False: it was answered. */
+static bool network_may_be_made(struct network_job *job, const char *bridge)
+{
+    struct error e = ERROR_INIT;
+    int r = zone_network_check(job->name, job->subnet, bridge, &e);
+    bool may = r >= 0 && !job->look_only;
+    if (!may)
+        network_end(job, r < 0 ? &e : NULL);
+    return may;
+}
+
 static void on_inspected(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     struct network_job *job = userdata;
     struct error own = ERROR_INIT;
     struct reading r = {.what = "Docker's description of a network", .error = &own};
     if (e && docker_call_status(call) == 404) {
-        network_create(job);
+        if (network_may_be_made(job, ""))
+            network_create(job);
         return;
     }
     if (e) {
@@ -88,9 +122,13 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
     const char *subnet = read_string(&r, json_array_get(config, 0), "Subnet") ?: "(none)";
     const char *driver = need_string(&r, body, "Driver");
     size_t used = json_object_size(read_object(&r, body, "Containers"));
+    char bridge[IF_NAMESIZE];
     _cleanup_free_ char *clean = clean_text(subnet, 60);
+    read_bridge(&r, body, bridge);
     if (r.r == 0 && streq(subnet, job->subnet) && streq(driver, "bridge"))
-        network_end(job, NULL);
+        network_is_there(job, bridge);
+    else if (r.r == 0 && !network_may_be_made(job, bridge))
+        return;
     else if (r.r == 0 && used == 0)
         network_remove(job, clean);
     else if (r.r == 0) {
@@ -118,5 +156,14 @@ void docker_network_ensure(struct docker *d, const char *subnet, const char *nam
     struct network_job *job = simple_job_new(&d->rt, sizeof *job, answer, userdata);
     job->subnet = xstrdup(subnet);
     job->name = xstrdup(name);
+    network_inspect(job);
+}
+
+void docker_network_check(struct runtime *rt, const char *subnet, runtime_answer_t answer, void *userdata)
+{
+    struct network_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
+    job->subnet = xstrdup(subnet);
+    job->name = xstrdup("network " VPC_NETWORK);
+    job->look_only = true;
     network_inspect(job);
 }

@@ -23,7 +23,8 @@ libdriver_a_SOURCES = \
 	src/container-driver/settings.c src/container-driver/settings.h \
 	src/container-driver/socket_group.c src/container-driver/socket_group.h \
 	src/container-driver/spec.c src/container-driver/spec.h \
-	src/container-driver/tail.c src/container-driver/tail.h
+	src/container-driver/tail.c src/container-driver/tail.h \
+	src/container-driver/used_ranges.c src/container-driver/zone_network.c src/container-driver/zone_network.h
 
 pkglibexec_PROGRAMS += container-driver
 container_driver_SOURCES = \

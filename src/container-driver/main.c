@@ -20,6 +20,7 @@
 
 static const struct varlink_handlers handlers[] = {
     {"Info", method_info},
+    {"CheckNetwork", method_check_network},
     {"ImageInspect", method_image_inspect},
     {"ImageList", method_image_list},
     {"ImagePull", method_image_pull},

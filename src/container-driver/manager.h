@@ -52,6 +52,7 @@ void task_answer(struct runtime_result *result, const struct error *e, void *use
 
 /* The methods, by file. */
 int method_info(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+int method_check_network(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_image_inspect(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_image_list(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_image_pull(struct varlink_call *call, const void *in, void *userdata, struct error *e);

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "container-driver/manager.h"
+#include "container-driver/zone_network.h"
 
 static void compare(struct task *task, struct driver_container *c)
 {
@@ -33,6 +34,34 @@ static void on_created(struct runtime_result *result, const struct error *e, voi
         struct driver_create_out out = {.id = result->id, .layer_unlimited = result->layer_unlimited};
         task_reply(task, &out);
     }
+}
+
+/* A refusal is the answer, and no error: whoever asks has to tell it from a runtime that is away. */
+static void on_checked(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    (void)result;
+    struct driver_check_network_out out = {.problem =
+                                               e && e->class == ERROR_REFUSED ? (char *)e->message : NULL};
+    if (e && !out.problem)
+        task_fail(userdata, e);
+    else
+        task_reply(userdata, &out);
+}
+
+int method_check_network(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)e;
+    struct manager *m = userdata;
+    const struct driver_check_network_in *wanted = in;
+    struct error own = ERROR_INIT;
+    uint32_t first;
+    unsigned bits;
+    struct task *task = task_new(m, call, "CheckNetwork", in);
+    if (zone_network_parse("the zone's network", wanted->cidr, &first, &bits, &own) < 0)
+        on_checked(NULL, &own, task);
+    else
+        m->runtime->ops->check_network(m->runtime, wanted->cidr, on_checked, task);
+    return 0;
 }
 
 int method_create(struct varlink_call *call, const void *in, void *userdata, struct error *e)

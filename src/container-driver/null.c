@@ -130,6 +130,13 @@ static int check_spec(struct null *n, const struct spec *spec, struct null_image
     return 0;
 }
 
+/* Nothing is made, so nothing is in the way. */
+static void null_check_network(struct runtime *rt, const char *cidr, runtime_answer_t answer, void *userdata)
+{
+    (void)rt, (void)cidr;
+    runtime_answer(answer, userdata, NULL);
+}
+
 static void null_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
 {
     struct null *n = (struct null *)rt;
@@ -250,6 +257,7 @@ static const struct runtime_ops null_ops = {
     .image_pull = null_image_pull,
     .list = null_list,
     .inspect = null_inspect,
+    .check_network = null_check_network,
     .create = null_create,
     .start = null_start,
     .stop = null_stop,

@@ -54,6 +54,8 @@ struct runtime_ops {
     void (*list)(struct runtime *rt, runtime_answer_t answer, void *userdata);
     /* container NULL: there is none. */
     void (*inspect)(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata);
+    /* Whether the zone's network could have this range, which was parsed: refused with the reason, or an answer without a result. */
+    void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_t answer, void *userdata);
     /* CONFLICT: the name is taken. */
     void (*create)(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata);
     /* These take an id. Where there is nothing to do, that is no error; a container that is not there is NOT_FOUND. */

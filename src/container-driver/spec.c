@@ -9,6 +9,7 @@
 #include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
 #include "container-driver/reference.h"
+#include "container-driver/zone_network.h"
 
 #define PIDS_LIMIT_INAGENT        100 /* the contract's */
 #define PIDS_LIMIT_IMAGE          1000
@@ -101,32 +102,24 @@ static void make_lxcfs_mounts(struct spec *s, const struct settings *settings)
     }
 }
 
-/* 10/8, 172.16/12 and 192.168/16; host byte order. */
-static bool is_private(uint32_t a)
-{
-    return a >> 24 == 10 || a >> 20 == (172 << 4 | 1) || a >> 16 == (192 << 8 | 168);
-}
-
 /* An address of the subnet, and the subnet itself as a network would be made of it. */
 static int check_vpc(const struct spec *s, const struct driver_create_in *in, struct error *e)
 {
-    struct in_addr address, network;
-    int64_t bits;
+    struct in_addr address;
+    uint32_t n;
+    unsigned bits;
     if (!in->vpc_ipv4)
         return 0;
     if (!in->vpc_cidr)
         return error_retry(e, EAGAIN,
                            "%s: it has the address %.40s in the zone's network, which is not known yet",
                            s->name, in->vpc_ipv4);
-    const char *slash = strchr(in->vpc_cidr, '/');
-    _cleanup_free_ char *base = slash ? xstrndup(in->vpc_cidr, (size_t)(slash - in->vpc_cidr)) : NULL;
-    if (!base || inet_pton(AF_INET, base, &network) != 1 || parse_int64(slash + 1, 8, 30, &bits) < 0)
-        return error_refuse(e, EINVAL, "%s: '%.40s' is no network", s->name, in->vpc_cidr);
+    int r = zone_network_parse(s->name, in->vpc_cidr, &n, &bits, e);
+    if (r < 0)
+        return r;
     if (inet_pton(AF_INET, in->vpc_ipv4, &address) != 1)
         return error_refuse(e, EINVAL, "%s: '%.40s' is no IPv4 address", s->name, in->vpc_ipv4);
-    uint32_t a = ntohl(address.s_addr), n = ntohl(network.s_addr), hosts = UINT32_MAX >> bits;
-    if (!is_private(n) || (n & hosts) != 0)
-        return error_refuse(e, EINVAL, "%s: '%s' is no private network", s->name, in->vpc_cidr);
+    uint32_t a = ntohl(address.s_addr), hosts = UINT32_MAX >> bits;
     /* The first is the bridge's own. */
     if ((a & ~hosts) != n || (a & hosts) < 2 || (a & hosts) == hosts)
         return error_refuse(e, ERANGE, "%s: %s is no address for a container in %s", s->name, in->vpc_ipv4,

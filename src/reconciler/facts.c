@@ -14,6 +14,7 @@
 
 #define FACTS_FORMAT 1
 #define FACTS_MAX    65536
+#define PROBLEM_MAX  1000
 
 struct facts_file {
     int64_t format;
@@ -97,6 +98,10 @@ static int check(const struct reconciler_zone_facts *facts, struct error *e)
         (r = check_cidr(facts->vpc_instance_cidr, e)) < 0 ||
         (r = check_text(facts->status_url, "status_url", 512, e)) < 0)
         return r;
+    for (const char *c = facts->vpc_problem; c && *c; c++)
+        if (!isprint((unsigned char)*c) || c - facts->vpc_problem >= PROBLEM_MAX)
+            return error_refuse(e, EINVAL, "/facts/vpc_problem: more than %d characters, or strange ones",
+                                PROBLEM_MAX);
     return check_text(facts->base_domain, "base_domain", 253, e);
 }
 
@@ -104,6 +109,7 @@ static int check(const struct reconciler_zone_facts *facts, struct error *e)
 static void facts_changed(struct manager *m)
 {
     for (struct instance *i = m->instances; i; i = i->next) {
+        prepare_redo(i, i->record->revision); /* perhaps another network */
         if (record_is_zone(i->record) &&
             zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id)) {
             instance_add_replicas(i);

@@ -32,6 +32,7 @@ struct prepare {
     enum prepare_state state;
     struct varlink_request *request;
     size_t package; /* the one that is being worked on */
+    char *network;  /* of the zone, that was looked at and can be made; NULL: none yet */
     char *image; /* what containers are created from: the reference, or the id where the reference moved on */
     unsigned quick, attempt; /* calls whose worker died, failures; in a row */
     uint64_t next_retry;     /* unix milliseconds */

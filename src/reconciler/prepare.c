@@ -36,6 +36,7 @@ void prepare_free(struct prepare *p)
     varlink_request_cancel(p->request);
     sd_event_source_disable_unref(p->timer);
     free(p->image);
+    free(p->network);
     free(p->failure);
     free(p);
 }
@@ -284,15 +285,79 @@ static void on_image(const void *out, bool continues, const struct error *e, voi
     pull_image(p);
 }
 
+/* --- the zone's network --- */
+
+/* The range that replicas of this revision have addresses in; NULL: none has one. */
+static const char *wanted_network(const struct prepare *p)
+{
+    const struct instance *instance = p->instance;
+    const struct reconciler_zone_facts *zone = instance->manager->zone;
+    const struct record_revision *revision = revision_of(p);
+    for (size_t i = 0; zone && i < instance->n_replicas; i++)
+        if (replica_want(instance->replicas[i]) == WANT_RUN &&
+            replica_vpc_ipv4(instance->replicas[i], revision))
+            return zone->vpc_instance_cidr;
+    return NULL;
+}
+
+/* Of replicas that run as well: their next container would not be made. While the order itself is not followed, the stage says why. */
+static void network_stage_set(struct instance *instance, const char *state, const char *message)
+{
+    for (size_t i = 0;
+         record_is_zone(instance->record) && !instance->record->problem && i < instance->n_replicas; i++)
+        if (replica_want(instance->replicas[i]) == WANT_RUN && !instance->replicas[i]->record->unassigned)
+            stage_set(instance->replicas[i], "host_recv", state, message);
+}
+
+static void network_refused(struct prepare *p, const char *problem)
+{
+    struct error why = ERROR_INIT;
+    set_string(&p->network, NULL);
+    network_stage_set(p->instance, "failed", problem);
+    error_refuse(&why, EADDRINUSE, "%s", problem);
+    prepare_failed(p, "host_recv", &why);
+}
+
+/* Other failures are left to the calls that follow: the network is looked at again before it is made. */
+static void on_network(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct prepare *p = userdata;
+    const char *problem = e ? NULL : ((const struct driver_check_network_out *)out)->problem;
+    p->request = NULL;
+    if (problem) {
+        network_refused(p, problem);
+        return;
+    }
+    network_stage_set(p->instance, "success", NULL);
+    prepare_next(p);
+}
+
+static void check_network(struct prepare *p, const char *cidr)
+{
+    struct manager *m = p->instance->manager;
+    struct driver_check_network_in in = {(char *)cidr};
+    if (m->zone->vpc_problem) {
+        network_refused(p, m->zone->vpc_problem);
+        return;
+    }
+    set_string(&p->network, cidr);
+    p->request = manager_call(m, m->driver_socket, &driver_interface, "CheckNetwork", &in, false,
+                              60 * USEC_PER_SEC, on_network, p);
+}
+
 /* --- the chain --- */
 
 static void prepare_next(struct prepare *p)
 {
     struct record_revision *revision = revision_of(p);
     const struct app_spec *spec = revision->manifest->app->spec;
+    const char *network = wanted_network(p);
     p->state = PREPARE_RUNNING;
     p->next_retry = 0;
-    if (revision->n_packages < spec->n_packages)
+    if (network && !streq_null(p->network, network))
+        check_network(p, network);
+    else if (revision->n_packages < spec->n_packages)
         resolve_package(p, spec->packages[revision->n_packages]);
     else if (!p->image && pull_policy(revision) == APP_PULL_ALWAYS && !revision->resolved)
         pull_image(p);
@@ -328,6 +393,7 @@ void prepare_redo(struct instance *instance, int64_t revision)
     p->state = PREPARE_NONE;
     p->package = 0;
     set_string(&p->image, NULL);
+    set_string(&p->network, NULL);
 }
 
 void prepare_forget_failure(struct instance *instance, int64_t revision)

@@ -30,6 +30,19 @@ bool zone_is_network(const char *text)
     return slash && zone_is_address(address) && parse_int64(slash + 1, 8, 30, &bits) == 0;
 }
 
+bool zone_network_holds(const char *network, const char *host)
+{
+    struct in_addr first, address;
+    int64_t bits;
+    const char *slash = strchr(network, '/');
+    _cleanup_free_ char *base = slash ? xstrndup(network, (size_t)(slash - network)) : NULL,
+                        *bare = xstrndup(host, strcspn(host, ":"));
+    if (!base || inet_pton(AF_INET, base, &first) != 1 || parse_int64(slash + 1, 1, 32, &bits) < 0 ||
+        inet_pton(AF_INET, bare, &address) != 1)
+        return false;
+    return (ntohl(first.s_addr) ^ ntohl(address.s_addr)) >> (32 - bits) == 0;
+}
+
 bool zone_is_domain(const char *text)
 {
     size_t n = strlen(text);

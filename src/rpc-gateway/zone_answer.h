@@ -17,6 +17,8 @@ struct zone_answer {
 bool zone_is_address(const char *text);
 bool zone_is_network(const char *text);
 bool zone_is_domain(const char *text);
+/* Whether a host, "ADDRESS:PORT" or bare, lies in a network such as "10.10.3.0/24"; false for names. */
+bool zone_network_holds(const char *network, const char *host);
 
 /* Of a HostStatusUpdateResponse. */
 void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret);

@@ -66,6 +66,18 @@ static void stop_rounds(struct zone_loop *z)
 
 /* --- what is told to the reconciler of ourselves --- */
 
+/* Why the range that the zone gave cannot be had: its hosts would not be reached any more. What else this machine uses, container-driver knows. */
+static char *network_problem(const struct zone_file *zone)
+{
+    for (size_t i = 0; zone->vpc_instance_cidr && i < zone->n_hosts; i++)
+        if (zone_network_holds(zone->vpc_instance_cidr, zone->hosts[i]))
+            return xasprintf(
+                "the zone's network %s is not made: the zone host %.64s is in it; the zone has to give "
+                "this machine another one",
+                zone->vpc_instance_cidr, zone->hosts[i]);
+    return NULL;
+}
+
 static void tell_facts(struct zone_loop *z)
 {
     const struct zone_file *zone = &z->parts.membership->zone;
@@ -73,13 +85,15 @@ static void tell_facts(struct zone_loop *z)
         return;
     _cleanup_free_ char *url = z->lan_addr ? xasprintf("http://%s:%lld/in/api/v2/hostlet/inagent/status",
                                                        z->lan_addr, (long long)z->parts.http_port)
-                                           : NULL;
+                                           : NULL,
+                        *problem = network_problem(zone);
     const struct reconciler_zone_facts facts = {.host_id = zone->host_id,
                                                 .lan_addr = z->lan_addr,
                                                 .status_url = url,
                                                 .base_domain = zone->network_domain,
                                                 .vpc_bridge_ip = zone->vpc_bridge_ip,
-                                                .vpc_instance_cidr = zone->vpc_instance_cidr};
+                                                .vpc_instance_cidr = zone->vpc_instance_cidr,
+                                                .vpc_problem = problem};
     deliver_facts(z->deliver, &facts);
 }
 
@@ -288,6 +302,9 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
     char *const *problems = deliver_problems(z->deliver, &n);
     for (size_t i = 0; i < n; i++)
         schema_append_string(&ret->problems, &ret->n_problems, problems[i]);
+    _cleanup_free_ char *network = network_problem(&m->zone);
+    if (network)
+        schema_append_string(&ret->problems, &ret->n_problems, network);
     ret->reports_due = (int64_t)stage_reports_due(z->parts.reports);
 }
 

@@ -152,6 +152,20 @@ def test_a_clock_that_is_behind(member):
     assert "verify denied" in reason and "clock" not in reason
 
 
+@pytest.mark.parametrize("network, is_there", [("10.200.3.0/24", True), ("10.200.3.128/25", False), ("10.200.0.0/16", True)])
+def test_a_zone_host_is_in_the_network_that_the_zone_gave(world, network, is_there):
+    """It would not be reached any more once the network is made; the reconciler is told, which tells the zone."""
+    leader = world.leader()
+    leader.vpc = ("192.168.10.3", network)
+    world.init(leader.address, "10.200.3.9:9533")
+    world.wait_state("joined")
+    facts = wait_until(lambda: next((f for f in reversed(world.reconciler.facts()) if "vpc_instance_cidr" in f), None), 10,
+                       "the network is told")
+    assert facts["vpc_instance_cidr"] == network
+    assert ("10.200.3.9:9533 is in it" in facts.get("vpc_problem", "")) == is_there
+    assert any("10.200.3.9:9533" in p for p in world.status().get("problems", [])) == is_there
+
+
 def test_what_the_leader_says_of_the_network_is_kept(member):
     leader = member.leaders[0]
     leader.vpc = ("192.168.10.3", "10.10.3.0/24")

@@ -25,6 +25,7 @@
 #include "container-driver/socket_group.h"
 #include "container-driver/spec.h"
 #include "container-driver/tail.h"
+#include "container-driver/zone_network.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
@@ -62,6 +63,69 @@ static void names(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
         if (container_name_parse(foreign[i], &instance, &id, &slot))
             fail_msg("'%s' was taken for a name of ours", foreign[i]);
+}
+
+/* Which range the zone may have, beside what this machine uses. */
+static void zone_networks(void **state)
+{
+    (void)state;
+#define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+    static const struct {
+        const char *cidr;
+        struct used_range range;
+        const char *said, *warned;
+    } cases[] = {
+        {"192.168.50.0/30", {USE_ADDRESS, IP(192, 168, 50, 7), 24, "eth0"}, "192.168.50.0/24 on eth0", NULL},
+        {"192.168.50.0/24", {USE_ADDRESS, IP(192, 168, 50, 7), 24, "eth0"}, "192.168.50.0/24 on eth0", NULL},
+        {"192.168.0.0/16", {USE_ADDRESS, IP(192, 168, 50, 7), 32, "lo"}, "192.168.50.7 on lo", NULL},
+        {"10.9.0.0/16", {USE_ADDRESS, IP(10, 1, 2, 3), 8, "eth0"}, "10.0.0.0/8 on eth0", NULL},
+        {"192.168.51.0/24", {USE_ADDRESS, IP(192, 168, 50, 7), 24, "eth0"}, NULL, NULL},
+        {"10.9.0.0/16",
+         {USE_ROUTE, IP(10, 9, 1, 0), 24, "eth0"},
+         "10.9.1.0/24 on eth0, to which this machine has a route",
+         NULL},
+        {"10.9.0.0/16", {USE_ROUTE, IP(10, 9, 0, 0), 16, ""}, "10.9.0.0/16, to which", NULL},
+        {"10.9.0.0/16", {USE_ROUTE, IP(10, 9, 255, 255), 32, "eth0"}, "10.9.255.255 on eth0", NULL},
+        {"10.9.0.0/16",
+         {USE_ROUTE, IP(10, 8, 0, 0), 15, "eth0"},
+         NULL,
+         "within 10.8.0.0/15, to which this machine has a route by eth0"},
+        {"10.9.0.0/16", {USE_ROUTE, 0, 1, "tun0"}, NULL, "within 0.0.0.0/1"},
+        {"10.9.0.0/16", {USE_ROUTE, 0, 0, "eth0"}, NULL, NULL},
+        {"10.9.0.0/16", {USE_ROUTE, IP(10, 10, 0, 0), 16, "eth0"}, NULL, NULL},
+        {"10.9.0.0/16", {USE_GATEWAY, IP(10, 9, 0, 1), 32, "eth0"}, "the gateway", NULL},
+        {"10.9.0.0/16", {USE_GATEWAY, IP(10, 8, 0, 1), 32, "eth0"}, NULL, NULL},
+        {"10.9.0.0/16", {USE_NAME_SERVER, IP(10, 9, 0, 53), 32, ""}, "10.9.0.53, a name server", NULL},
+        /* What is our own. */
+        {"10.9.0.0/16", {USE_ADDRESS, IP(10, 9, 0, 1), 24, "br-0123456789ab"}, NULL, NULL},
+        {"10.9.0.0/16", {USE_ROUTE, IP(10, 9, 3, 0), 24, "invpc2_vxlan.10"}, NULL, NULL},
+        {"10.9.0.0/16", {USE_GATEWAY, IP(10, 9, 3, 1), 32, "invpc2_vxlan.10"}, NULL, NULL},
+        {"10.9.0.0/16", {USE_ADDRESS, IP(10, 9, 0, 1), 24, "br-0123456789ac"}, "br-0123456789ac", NULL},
+        /* What is no network. */
+        {"10.9.0.0", {0}, "is no network", NULL},
+        {"10.9.0.0/31", {0}, "is no network", NULL},
+        {"10.9.0.1/16", {0}, "is no private network", NULL},
+        {"11.0.0.0/8", {0}, "is no private network", NULL},
+        {"172.0.0.0/8", {0}, "is no private network", NULL},
+        {"192.168.0.0/13", {0}, "is no private network", NULL},
+        {"192.168.0.0/16", {USE_ROUTE, 0, 0, ""}, NULL, NULL},
+        {"172.16.0.0/12", {USE_ROUTE, 0, 0, ""}, NULL, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        _cleanup_free_ char *warning = NULL;
+        int r = zone_network_judge(cases[i].cidr, &cases[i].range, 1, "br-0123456789ab", &warning, &e);
+        if ((r < 0) != (cases[i].said != NULL) || (r < 0 && !strstr(e.message, cases[i].said)))
+            fail_msg("case %zu, %s: '%s'", i, cases[i].cidr, e.message);
+        if ((warning != NULL) != (cases[i].warned != NULL) || (warning && !strstr(warning, cases[i].warned)))
+            fail_msg("case %zu, %s: warned '%s'", i, cases[i].cidr, warning ?: "");
+    }
+    /* This machine: loopback is always there. */
+    _cleanup_free_ struct used_range *ranges = NULL;
+    size_t n = 0;
+    struct error e = ERROR_INIT;
+    assert_int_equal(used_ranges_read(&ranges, &n, &e), 0);
+#undef IP
 }
 
 static void references(void **state)
@@ -910,6 +974,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_group_of_the_socket),
         cmocka_unit_test(names),
+        cmocka_unit_test(zone_networks),
         cmocka_unit_test(references),
         cmocka_unit_test(credentials_are_found),
         cmocka_unit_test(create_with_inagent),

@@ -88,6 +88,13 @@ EXPORTED(driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Ke
          S_STRING_OPT(T, vpc_cidr,
                       "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."));
 #undef T
+#define T struct driver_check_network_in
+STRUCT(check_network_in, NULL, T, NULL, S_STRING(T, cidr, "Such as 10.10.3.0/24."));
+#undef T
+#define T struct driver_check_network_out
+STRUCT(check_network_out, NULL, T, NULL,
+       S_STRING_OPT(T, problem, "Why it cannot: what of this machine's it would take the place of."));
+#undef T
 #define T struct driver_create_out
 STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
        S_BOOL_OPT(T, layer_unlimited, "The storage driver cannot limit the writable layer."));
@@ -162,6 +169,8 @@ static const struct varlink_method methods[] = {
     {"List", VARLINK_MORE, NULL, &inspect_out,
      "All containers whose names have hostlet's form, ours or not, one per answer."},
     {"Inspect", 0, &replica_in, &inspect_out, "One container."},
+    {"CheckNetwork", 0, &check_network_in, &check_network_out,
+     "Whether the zone's network can be made with this range, or is there with it; makes nothing."},
     {"Create", VARLINK_CHANGES, &driver_create_schema, &create_out,
      "Creates the container of a replica, restart policy no; fine if it is there from the same config. "
      "Conflict: the name is "

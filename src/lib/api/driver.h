@@ -93,6 +93,14 @@ struct driver_create_in {
     size_t n_packages;
     char *vpc_ipv4, *vpc_cidr; /* its address in the zone's network, and that network; NULL: none */
 };
+struct driver_check_network_in {
+    char *cidr;
+};
+
+struct driver_check_network_out {
+    char *problem;
+};
+
 struct driver_create_out {
     char *id;
     bool layer_unlimited; /* the storage driver cannot limit the writable layer */

@@ -117,7 +117,8 @@ STRUCT_EXPORTED(
     S_STRING_OPT(T, status_url, "Where inagent reports to; absent: it does not."),
     S_STRING_OPT(T, base_domain, "zone_base_domain of app_replica.json."),
     S_STRING_OPT(T, vpc_bridge_ip, "Bare IPv4 address."),
-    S_STRING_OPT(T, vpc_instance_cidr, "The containers' network, such as 10.10.3.0/24."));
+    S_STRING_OPT(T, vpc_instance_cidr, "The containers' network, such as 10.10.3.0/24."),
+    S_STRING_OPT(T, vpc_problem, "Why that cannot be had; absent: container-driver decides."));
 #undef T
 #define T struct reconciler_assignment
 STRUCT(assignment, "Assignment", T, "The names of all instances that the zone has on this machine.",

@@ -114,6 +114,7 @@ struct reconciler_zone_facts {
     char *base_domain;       /* zone_base_domain of app_replica.json */
     char *vpc_bridge_ip;     /* bare */
     char *vpc_instance_cidr; /* of the containers' network: 10.10.3.0/24 */
+    char *vpc_problem;       /* why it cannot be had; NULL: the driver decides */
 };
 extern const struct schema_struct reconciler_zone_facts_schema;
 struct reconciler_assignment {

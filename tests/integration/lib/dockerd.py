@@ -15,7 +15,8 @@ class Dockerd:
     """One daemon in the directory 'place'. It leaves the machine's packet filter alone: published ports are served by
     docker-proxy, which needs no rules, so it works where iptables is missing or broken."""
 
-    def __init__(self, place):
+    def __init__(self, place, wrapper=()):
+        self.wrapper = list(wrapper)  # a command that runs it elsewhere: in a network namespace
         self.place = Path(place)
         self.socket = self.place / "docker.sock"
         self.log = self.place / "dockerd.log"
@@ -30,13 +31,13 @@ class Dockerd:
         for _ in range(50):
             name = f"hl{random.randrange(16 ** 8):08x}"
             network = f"10.{random.randint(128, 250)}.{random.randint(0, 250)}"
-            routes = subprocess.run(["ip", "-4", "route", "show", f"{network}.0/24"], capture_output=True, text=True,
+            routes = subprocess.run([*self.wrapper, "ip", "-4", "route", "show", f"{network}.0/24"], capture_output=True, text=True,
                                     check=True).stdout
             if routes.strip():
                 continue
-            subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
-            subprocess.run(["ip", "address", "add", f"{network}.1/24", "dev", name], check=True)
-            subprocess.run(["ip", "link", "set", name, "up"], check=True)
+            subprocess.run([*self.wrapper, "ip", "link", "add", name, "type", "bridge"], check=True)
+            subprocess.run([*self.wrapper, "ip", "address", "add", f"{network}.1/24", "dev", name], check=True)
+            subprocess.run([*self.wrapper, "ip", "link", "set", name, "up"], check=True)
             self.bridge = name
             self.address = f"{network}.1"  # the machine's, as its containers reach it
             (self.place / "bridge").write_text(name)
@@ -44,7 +45,7 @@ class Dockerd:
         raise AssertionError("no free network for a bridge")
 
     def _command(self, driver):
-        return ["dockerd", "--live-restore", "--data-root", self.place / "data", "--exec-root", self.place / "exec",
+        return [*self.wrapper, "dockerd", "--live-restore", "--data-root", self.place / "data", "--exec-root", self.place / "exec",
                 "--pidfile", self.pid_file, "--host", f"unix://{self.socket}", "--bridge", self.bridge,
                 "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
                 "--storage-driver", driver, "--group", "root", "--shutdown-timeout", "3"]
@@ -118,5 +119,5 @@ class Dockerd:
         ground.kill_processes_naming(str(self.place / "exec"))
         ground.unmount_below(self.place)
         if self.bridge:
-            subprocess.run(["ip", "link", "delete", self.bridge], check=False)
+            subprocess.run([*self.wrapper, "ip", "link", "delete", self.bridge], check=False)
             self.bridge = None

@@ -48,6 +48,11 @@ class Namespace:
     def bridge(self, *words):
         return subprocess.run(["bridge", "-n", self.name, *words], check=True, capture_output=True, text=True).stdout
 
+    @property
+    def wrapper(self):
+        """A command that runs another in here. ('ip netns exec' mounts a /sys without the cgroups.)"""
+        return ["nsenter", f"--net=/run/netns/{self.name}"]
+
     def remove(self):
         for end in ("", "-far"):
             subprocess.run(["ip", "netns", "delete", self.name + end], capture_output=True, check=False)
