@@ -5,14 +5,18 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +25,21 @@
 
 static char base[] = "/tmp/hostlet-test-XXXXXX";
 static int at = -1;
+
+/* What renames answer in place of being done, and how many did: a tree whose directories are of many projects, a full
+ * disk. This definition is taken for libc's. */
+static int rename_errnum;
+static unsigned renames;
+
+int renameat(int old_dir, const char *old, int new_dir, const char *new)
+{
+    renames++;
+    if (rename_errnum) {
+        errno = rename_errnum;
+        return -1;
+    }
+    return (int)syscall(SYS_renameat2, old_dir, old, new_dir, new, 0);
+}
 
 static void file(const char *path)
 {
@@ -76,29 +95,117 @@ static void test_links_are_not_followed(void **state)
     remove_it("canary");
 }
 
-/* More levels than descriptors, than PATH_MAX has bytes, than the stack has frames. */
-static void test_deep(void **state)
+/* A chain of directories; each tenth has a second one beside it, with a file in it. */
+static void make_deep(const char *name, int levels)
 {
-    (void)state;
-    enum { LEVELS = 10000 };
-    assert_int_equal(mkdirat(at, "deep", 0700), 0);
-    int fd = openat(at, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; i < LEVELS; i++) {
-        assert_int_equal(mkdirat(fd, "d", 0700), 0);
+    static const char long_name[] =
+        "a name of two hundred bytes and more, so that no path leads to the bottom "
+        "...................................................................................................."
+        ".."
+        "..............................";
+    assert_int_equal(mkdirat(at, name, 0700), 0);
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < levels; i++) {
+        assert_int_equal(mkdirat(fd, long_name, 0700), 0);
         if (i % 1000 == 0)
             assert_int_equal(symlinkat("d", fd, "l"), 0);
-        int next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (i % 10 == 0) {
+            assert_int_equal(mkdirat(fd, "beside", 0700), 0);
+            assert_int_equal(mknodat(fd, "beside/file", S_IFREG | 0600, 0), 0);
+        }
+        int next = openat(fd, long_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(next >= 0);
         close(fd);
         fd = next;
     }
     close(fd);
-    struct rlimit old, few = {.rlim_cur = 16};
+}
+
+/* With so few descriptors that most of the tree cannot be held open. */
+static void remove_with_few(const char *name, rlim_t descriptors)
+{
+    struct rlimit old, few = {.rlim_cur = descriptors};
     getrlimit(RLIMIT_NOFILE, &old);
     few.rlim_max = old.rlim_max;
     setrlimit(RLIMIT_NOFILE, &few);
-    remove_it("deep");
+    remove_it(name);
     setrlimit(RLIMIT_NOFILE, &old);
+}
+
+/* More levels than descriptors, than PATH_MAX has bytes, than the stack has frames. */
+static void test_deep(void **state)
+{
+    (void)state;
+    make_deep("deep", 10000);
+    remove_with_few("deep", 16);
+    make_deep("deep", 1000);
+    remove_it("deep");
+}
+
+/* The other projects of a tenant, or a full disk, let nothing be moved: no part of the tree may stay for that. */
+static void test_without_renames(void **state)
+{
+    (void)state;
+    static const int errnums[] = {EXDEV, ENOSPC, EDQUOT, EMLINK, ENOKEY};
+    for (size_t i = 0; i < ARRAY_SIZE(errnums); i++) {
+        make_deep("deep", 300);
+        rename_errnum = errnums[i];
+        renames = 0;
+        remove_with_few("deep", i % 2 ? 256 : 16);
+        rename_errnum = 0;
+        assert_true(renames > 0);
+    }
+}
+
+/* Renames take a lock of the whole filesystem: an ordinary tree needs none. */
+static void test_ordinary_depth_needs_no_rename(void **state)
+{
+    (void)state;
+    make_deep("tree", 12);
+    renames = 0;
+    remove_it("tree");
+    assert_int_equal(renames, 0);
+}
+
+/* One that stays does not keep the rest, at whatever depth, and is tried no more than it takes. */
+static void test_what_cannot_go(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    make_deep("deep", 200);
+    int fd = openat(at, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < 200; i++) {
+        struct dirent *d;
+        DIR *dir = fdopendir(fd);
+        while ((d = readdir(dir)) &&
+               (streq(d->d_name, ".") || streq(d->d_name, "..") || strlen(d->d_name) < 20))
+            ;
+        assert_non_null(d);
+        fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        closedir(dir);
+    }
+    int flags = FS_IMMUTABLE_FL;
+    int file_fd = openat(fd, "stays", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    if (ioctl(file_fd, FS_IOC_SETFLAGS, &flags) < 0) {
+        close(file_fd);
+        remove_it("deep");
+        print_message("skip test_what_cannot_go: no file can be made immutable here\n");
+        skip();
+    }
+    for (int round = 0; round < 3; round++) {
+        rename_errnum = round == 1 ? EXDEV : 0;
+        assert_int_equal(remove_tree_at(at, "deep", &e), -EPERM);
+        rename_errnum = 0;
+        assert_int_equal(e.class, ERROR_FAILED);
+        assert_non_null(strstr(e.message, "/stays'"));
+        assert_non_null(strstr(e.message, "chattr -i"));
+        assert_true(exists("deep"));
+    }
+    flags = 0;
+    assert_int_equal(ioctl(file_fd, FS_IOC_SETFLAGS, &flags), 0);
+    close(file_fd);
+    remove_it("deep");
 }
 
 static void test_many_and_wide(void **state)
@@ -220,9 +327,15 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simple),        cmocka_unit_test(test_links_are_not_followed),
-        cmocka_unit_test(test_deep),          cmocka_unit_test(test_many_and_wide),
-        cmocka_unit_test(test_denied_modes),  cmocka_unit_test(test_mount_point_is_refused),
+        cmocka_unit_test(test_simple),
+        cmocka_unit_test(test_links_are_not_followed),
+        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_without_renames),
+        cmocka_unit_test(test_ordinary_depth_needs_no_rename),
+        cmocka_unit_test(test_what_cannot_go),
+        cmocka_unit_test(test_many_and_wide),
+        cmocka_unit_test(test_denied_modes),
+        cmocka_unit_test(test_mount_point_is_refused),
         cmocka_unit_test(test_absolute_path),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

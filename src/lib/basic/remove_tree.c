@@ -1,14 +1,19 @@
 /* Removing a whole tree that somebody else filled; see fs.h.
  *
- * Neither the stack nor the number of descriptors grows with the depth of the tree, which the other side
- * chooses: a directory that is not empty is moved up into the top one, under a number, and emptied there
- * later. So whatever is met lies one level below the top, and no path is ever walked. */
+ * The other side chooses depth, names, modes and projects, so neither stack nor descriptors nor memory may grow with
+ * the tree, and no rename may be needed. A walk holds the directories on its way open, LEVELS_MAX at most. What lies
+ * deeper is moved up into the top directory, under a number, and emptied there later. Where a filesystem refuses such a
+ * move (a full disk; a directory of another project, which may not be moved into one that hands its own project on), the
+ * walk goes on downwards, lets go of the directory that it has held longest, and is repeated from the top: each time the
+ * deepest directories are gone. No path is ever walked, and ".." is never taken. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,27 +22,74 @@
 
 /* A directory that still fills after so many passes has somebody who fills it. */
 #define PASSES_MAX 1000
+#define LEVELS_MAX 16
+#define PLACE_MAX  400 /* bytes of a path in an error */
+
+/* A directory that is being emptied. */
+struct level {
+    int parent; /* borrowed; −1: not known any more, and the directory is left to the next walk */
+    DIR *dir;
+    bool is_top;
+    char name[NAME_MAX + 1]; /* in the parent */
+    unsigned passes;
+    unsigned long gone; /* entries, in this pass */
+    int failure;        /* positive errno: the first one of this pass, and whose */
+    char failed_name[NAME_MAX + 1];
+};
 
 struct removal {
     int top;
     char prefix[32];      /* of the names that directories are lifted to */
     uint64_t first, next; /* numbers of those that were lifted and are not removed yet */
+    struct level levels[LEVELS_MAX];
+    size_t depth;          /* levels in use */
+    bool cut;              /* this walk let go of directories that are not empty */
+    unsigned long removed; /* entries, all in all */
     struct error *e;
     int result; /* the first failure; the rest is removed all the same */
 };
+
+static bool is_protected(int dirfd, const char *name)
+{
+    struct statx st;
+    return statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH), 0, &st) ==
+               0 &&
+           (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND));
+}
+
+/* The path of a directory. Of a long one the middle is left out: both ends say more, and an error holds no more. */
+static void place_of(const struct removal *r, int dirfd, char place[PLACE_MAX])
+{
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    if (n >= PLACE_MAX)
+        snprintf(place, PLACE_MAX, "%.*s[…]%s", PLACE_MAX / 2, path, path + n - PLACE_MAX / 3);
+    else if (n > 0 || dirfd == r->top)
+        snprintf(place, PLACE_MAX, "%.*s", PLACE_MAX - 1, path);
+    else { /* the kernel has no words for it either */
+        place_of(r, r->top, place);
+        snprintf(place + strlen(place), PLACE_MAX - strlen(place), "/[…]");
+    }
+}
 
 /* Records the first failure, naming the place where the entry lies now. */
 static int failed(struct removal *r, int dirfd, const char *name, int errnum)
 {
     if (r->result < 0)
         return -errnum;
-    char link[64], place[4096];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd);
-    ssize_t n = readlink(link, place, sizeof place - 1);
-    place[n > 0 ? n : 0] = '\0';
-    if (errnum == EBUSY || errnum == EXDEV) {
+    char place[PLACE_MAX];
+    place_of(r, dirfd, place);
+    if (errnum == EBUSY ||
+        errnum == EXDEV) { /* of removing or opening it; what a rename says does not come here */
         errnum = EXDEV;
         error_refuse(r->e, errnum, "'%s/%s' is a mount point: not removed", place, name);
+    } else if (errnum == EPERM && (is_protected(dirfd, name) || is_protected(dirfd, ""))) {
+        error_fail(r->e, errnum,
+                   "cannot remove '%s/%s': it, or its directory, is immutable or append-only, which only an "
+                   "administrator can have made it: 'chattr -i -a' takes that away",
+                   place, name);
     } else {
         error_os(r->e, errnum, "cannot remove '%s/%s'", place, name);
     }
@@ -69,7 +121,7 @@ static int open_directory(int dirfd, const char *name)
     return fd;
 }
 
-/* Removes an entry that is no directory, or an empty one. 0: gone; −ENOTEMPTY: a directory to be lifted. */
+/* Removes an entry that is no directory, or an empty one. 0: gone; −ENOTEMPTY: a directory to be emptied. */
 static int remove_simple(int dirfd, const char *name, unsigned char type)
 {
     int refused = 0;
@@ -87,6 +139,16 @@ static int remove_simple(int dirfd, const char *name, unsigned char type)
     return errno == EEXIST ? -ENOTEMPTY : -errno;
 }
 
+/* A directory that hands its project on takes none of another project in. Ours needs no project any more. */
+static bool stop_inheritance(int dir)
+{
+    struct fsxattr attributes;
+    if (ioctl(dir, FS_IOC_FSGETXATTR, &attributes) < 0 || !(attributes.fsx_xflags & FS_XFLAG_PROJINHERIT))
+        return false;
+    attributes.fsx_xflags &= ~(uint32_t)FS_XFLAG_PROJINHERIT;
+    return ioctl(dir, FS_IOC_FSSETXATTR, &attributes) == 0;
+}
+
 /* Moves a directory up into the top one. */
 static int lift(struct removal *r, int dirfd, const char *name)
 {
@@ -96,77 +158,187 @@ static int lift(struct removal *r, int dirfd, const char *name)
     /* Without privileges, moving a directory takes write access to it. */
     if (done < 0 && errno == EACCES && allow_us(dirfd, name) == 0)
         done = renameat(dirfd, name, r->top, lifted);
+    if (done < 0 && errno == EXDEV && stop_inheritance(r->top))
+        done = renameat(dirfd, name, r->top, lifted);
     if (done < 0)
         return errno == ENOENT ? 0 : -errno;
     r->next++;
     return 0;
 }
 
-/* One pass over a directory: how many entries went, by removal or, when 'lifting', upwards. */
-static unsigned long pass(struct removal *r, DIR *dir, bool lifting, int *ret_failure, char *ret_name)
+static int push(struct removal *r, int parent, const char *name, int fd)
 {
-    unsigned long gone = 0;
-    rewinddir(dir);
-    for (struct dirent *d; (d = readdir(dir));) {
-        const char *name = d->d_name;
-        if (streq(name, ".") || streq(name, "..") || (dirfd(dir) == r->top && after_prefix(name, r->prefix)))
-            continue;
-        int x = remove_simple(dirfd(dir), name, d->d_type);
-        if (x == -ENOTEMPTY && lifting)
-            x = lift(r, dirfd(dir), name);
-        if (x == 0) {
-            gone++;
-        } else if (*ret_failure == 0 || *ret_failure == -ENOTEMPTY) {
-            *ret_failure = x;
-            snprintf(ret_name, NAME_MAX + 1, "%s", name);
-        }
+    DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close_fd(fd);
+        return -ENOMEM;
     }
-    return gone;
+    struct level *l = &r->levels[r->depth++];
+    *l = (struct level){.parent = parent, .dir = dir};
+    snprintf(l->name, sizeof l->name, "%s", name);
+    return 0;
 }
 
-/* Empties a directory: files first, which makes room on a full disk for the renames. A pass that fails in
- * part is repeated as long as something goes. */
-static int empty(struct removal *r, DIR *dir)
+static void pop(struct removal *r)
 {
-    char name[NAME_MAX + 1] = "";
-    int failure = 0;
-    pass(r, dir, false, &failure, name);
-    for (int i = 0; i < PASSES_MAX; i++) {
-        failure = 0;
-        unsigned long gone = pass(r, dir, true, &failure, name);
-        if (gone == 0 && failure == 0)
+    closedir(r->levels[--r->depth].dir);
+}
+
+/* Lets go of the directory that was held longest, to hold another one. */
+static void let_go(struct removal *r)
+{
+    closedir(r->levels[0].dir);
+    memmove(&r->levels[0], &r->levels[1], --r->depth * sizeof r->levels[0]);
+    r->levels[0].parent = -1;
+    r->cut = true;
+}
+
+/* Goes on with a directory that is not empty, or lifts it. 1: it is the deepest level now; 0: it is gone from here. */
+static int enter(struct removal *r, int dirfd, const char *name)
+{
+    if (r->depth == LEVELS_MAX) {
+        if (lift(r, dirfd, name) == 0)
             return 0;
-        if (gone == 0)
-            return failed(r, dirfd(dir), name, -failure);
+        let_go(r);
     }
-    return failed(r, dirfd(dir), name, EAGAIN);
+    int fd = open_directory(dirfd, name);
+    if (fd == -EMFILE || fd == -ENFILE) {
+        if (lift(r, dirfd, name) == 0)
+            return 0;
+        if (r->depth > 1) {
+            let_go(r);
+            fd = open_directory(dirfd, name);
+        }
+    }
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    int x = push(r, dirfd, name, fd);
+    return x < 0 ? x : 1;
+}
+
+/* Removes the next entry of the deepest level, or enters it. False at the end of the directory. */
+static bool step(struct removal *r)
+{
+    struct level *l = &r->levels[r->depth - 1];
+    struct dirent *d = readdir(l->dir);
+    if (!d)
+        return false;
+    const char *name = d->d_name;
+    if (streq(name, ".") || streq(name, "..") || (l->is_top && after_prefix(name, r->prefix)))
+        return true;
+    int x = remove_simple(dirfd(l->dir), name, d->d_type);
+    if (x == 0)
+        r->removed++;
+    if (x == -ENOTEMPTY)
+        x = enter(r, dirfd(l->dir), name);
+    if (x > 0)
+        return true;
+    l = &r->levels[r->depth - 1]; /* it may have moved */
+    if (x == 0) {
+        l->gone++;
+    } else if (l->failure == 0) {
+        l->failure = -x;
+        snprintf(l->failed_name, sizeof l->failed_name, "%s", name);
+    }
+    return true;
+}
+
+/* Whether the deepest level, whose end was reached, is gone. Otherwise *ret_left says why not. */
+static bool remove_level(struct removal *r, const struct level *l, int *ret_left)
+{
+    if (l->is_top || l->parent < 0)
+        return false;
+    if (unlinkat(l->parent, l->name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+        *ret_left = errno == EEXIST ? ENOTEMPTY : errno;
+        return false;
+    }
+    r->removed++;
+    return true;
+}
+
+/* The end of the deepest level was reached. What fails in part, or fills meanwhile, is gone through again. */
+static void end(struct removal *r)
+{
+    struct level *l = &r->levels[r->depth - 1];
+    int left = 0;
+    if (remove_level(r, l, &left)) {
+        pop(r);
+        if (r->depth > 0)
+            r->levels[r->depth - 1].gone++;
+        return;
+    }
+    bool again = l->gone > 0 || (left == ENOTEMPTY && l->failure == 0 && r->result == 0);
+    if (again && ++l->passes < PASSES_MAX) {
+        rewinddir(l->dir);
+        l->gone = 0;
+        l->failure = 0;
+        return;
+    }
+    if (again)
+        failed(r, dirfd(l->dir), ".", EAGAIN);
+    else if (l->failure)
+        failed(r, dirfd(l->dir), l->failed_name, l->failure);
+    else if (left)
+        failed(r, l->parent, l->name, left);
+    pop(r);
+}
+
+/* Walks down from an open directory, which is given away, until nothing is left that can go. */
+static int walk(struct removal *r, int parent, const char *name, int fd)
+{
+    r->cut = false;
+    int x = push(r, parent, name, fd);
+    if (x < 0)
+        return failed(r, parent, name, -x);
+    r->levels[0].is_top = parent < 0;
+    rewinddir(r->levels[0].dir);
+    while (r->depth > 0)
+        if (!step(r))
+            end(r);
+    return 0;
+}
+
+static void empty_top(struct removal *r)
+{
+    unsigned long before;
+    do {
+        before = r->removed;
+        int fd = fcntl(r->top, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            failed(r, r->top, ".", errno);
+        else
+            walk(r, -1, ".", fd);
+    } while (r->cut && r->removed > before);
+}
+
+static void remove_lifted(struct removal *r, const char *name)
+{
+    unsigned long before;
+    do {
+        before = r->removed;
+        int fd = open_directory(r->top, name);
+        if (fd == -ENOENT)
+            return;
+        if (fd < 0)
+            failed(r, r->top, name, -fd);
+        else
+            walk(r, r->top, name, fd);
+    } while (r->cut && r->removed > before);
 }
 
 static int remove_directory(struct removal *r, int parent, const char *name)
 {
-    int fd = open_directory(parent, name);
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : failed(r, parent, name, -fd);
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    if (!dir) {
-        close_fd(fd);
-        return failed(r, parent, name, ENOMEM);
-    }
-    int x = empty(r, dir);
-    if (x < 0)
-        return x;
-    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return failed(r, parent, name, errno);
-    return 0;
-}
-
-static void remove_lifted(struct removal *r)
-{
+    empty_top(r);
     for (; r->first < r->next; r->first++) {
         char lifted[64];
         snprintf(lifted, sizeof lifted, "%s%" PRIu64, r->prefix, r->first);
-        remove_directory(r, r->top, lifted);
+        remove_lifted(r, lifted);
     }
+    if (r->result < 0)
+        return r->result;
+    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return failed(r, parent, name, errno);
+    return 0;
 }
 
 static int remove_top(int parent, const char *name, struct error *e)
@@ -181,22 +353,11 @@ static int remove_top(int parent, const char *name, struct error *e)
         return 0;
     if (x != -ENOTEMPTY)
         return failed(&r, parent, name, -x);
-    int fd = open_directory(parent, name);
-    if (fd < 0)
-        return fd == -ENOENT ? 0 : failed(&r, parent, name, -fd);
-    _cleanup_closedir_ DIR *dir = fdopendir(fd);
-    if (!dir) {
-        close_fd(fd);
-        return failed(&r, parent, name, ENOMEM);
-    }
-    r.top = dirfd(dir);
-    empty(&r, dir);
-    remove_lifted(&r);
-    if (r.result < 0)
-        return r.result;
-    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        return failed(&r, parent, name, errno);
-    return 0;
+    _cleanup_close_ int top = open_directory(parent, name);
+    if (top < 0)
+        return top == -ENOENT ? 0 : failed(&r, parent, name, -top);
+    r.top = top;
+    return remove_directory(&r, parent, name);
 }
 
 int remove_tree_at(int dirfd, const char *name, struct error *e)
