@@ -7,6 +7,7 @@ libprovisioner_a_SOURCES = \
 	src/provisioner/replica.c src/provisioner/replica.h \
 	src/provisioner/tenant.c src/provisioner/tenant.h
 provisioner_SOURCES = \
+	src/provisioner/deletion.c src/provisioner/deletion.h \
 	src/provisioner/main.c \
 	src/provisioner/manager.c src/provisioner/manager.h \
 	src/provisioner/methods.c src/provisioner/methods.h

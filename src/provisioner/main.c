@@ -21,6 +21,7 @@ static const char *const failpoints[] = {
     "provision.published", /* the directory has the container's name */
     "remove.kept",         /* the directory was renamed to be kept */
     "remove.hidden",       /* one more directory was renamed to be deleted */
+    "remove.deleting",     /* a thread begins with what is hidden */
     "remove.deleted",      /* one more directory was deleted */
     NULL,
 };

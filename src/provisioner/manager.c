@@ -12,55 +12,13 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/service/lock.h"
-#include "provisioner/removal.h"
+#include "provisioner/deletion.h"
 
 #define THREADS_MAX 4
 /* At once: one that a disk holds up does not stop the others, and more would be in each other's way. */
 #define DELETIONS_MAX 2
 
-/* Housekeeping that no caller waits for: the log is told. */
-struct chore {
-    struct job job;
-    char *apps, *name; /* of a hidden directory, or of a container whose kept data expired */
-    int64_t before;    /* unix seconds; 0: the hidden directory is finished */
-    unsigned deleted;
-    int result;
-    struct error e;
-};
-
-static void chore_work(struct job *job)
-{
-    struct chore *c = (struct chore *)job;
-    c->result = c->before ? removal_expire(c->apps, c->name, c->before, &c->deleted, &c->e)
-                          : removal_finish(c->apps, c->name, &c->e);
-}
-
-static void chore_done(struct job *job)
-{
-    struct chore *c = (struct chore *)job;
-    if (c->result < 0)
-        log_warning("%s; tried again at the next start", c->e.message);
-    else if (c->before)
-        log_info("%s: deleted what was kept of %u earlier removals", c->name, c->deleted);
-    else
-        log_info("finished the deletion of %s", c->name);
-    free(c->apps);
-    free(c->name);
-    free(c);
-}
-
-static void add_chore(struct manager *m, const char *name, int64_t before)
-{
-    struct chore *c = xcalloc(1, sizeof *c);
-    *c = (struct chore){.job = {.work = chore_work, .done = chore_done},
-                        .apps = xstrdup(m->apps),
-                        .name = xstrdup(name),
-                        .before = before};
-    c->job.key = c->name;
-    jobs_add(m->jobs, &c->job);
-}
-
-/* One chore for each container with kept data that is older than 'before'. */
+/* One deletion for each container with kept data that is older than 'before'. */
 static void expire(struct manager *m, const struct apps_entry *entries, size_t n, int64_t before)
 {
     const char *last = NULL;
@@ -69,19 +27,8 @@ static void expire(struct manager *m, const struct apps_entry *entries, size_t n
         if (!entry->removed || entry->removed_at >= before || streq_null(last, entry->container))
             continue;
         last = entry->container;
-        add_chore(m, entry->container, before);
+        deletion_expire(m, entry->container, before);
     }
-}
-
-static int list_here(struct manager *m, struct apps_entry **ret, size_t *ret_n, struct error *e)
-{
-    _cleanup_close_ int apps = apps_open(m->apps, e);
-    return apps < 0 ? apps : apps_list(apps, ret, ret_n, e);
-}
-
-static int64_t expiry(const struct manager *m)
-{
-    return (int64_t)((now_realtime_usec() - m->keep_removed_usec) / USEC_PER_SEC);
 }
 
 void manager_expire(struct manager *m)
@@ -91,29 +38,11 @@ void manager_expire(struct manager *m)
     size_t n = 0;
     if (m->keep_removed_usec == 0)
         return;
-    if (list_here(m, &entries, &n, &e) < 0)
+    _cleanup_close_ int apps = apps_open(m->apps, &e);
+    if (apps < 0 || apps_list(apps, &entries, &n, &e) < 0)
         log_warning("%s; kept data is looked at again after the next removal", e.message);
-    expire(m, entries, n, expiry(m));
+    expire(m, entries, n, (int64_t)((now_realtime_usec() - m->keep_removed_usec) / USEC_PER_SEC));
     apps_list_free(entries, n);
-}
-
-/* What a process that was killed left. Directories that never became complete are small, and a request for
- * them may come at once: they go before the socket is served. */
-static int clean(struct manager *m, struct error *e)
-{
-    struct apps_entry *entries = NULL;
-    size_t n = 0;
-    int r = list_here(m, &entries, &n, e);
-    for (size_t i = 0; i < n && r >= 0; i++) {
-        if (after_prefix(entries[i].name, APPS_MAKING))
-            r = removal_finish(m->apps, entries[i].name, e);
-        else if (after_prefix(entries[i].name, APPS_DELETING))
-            add_chore(m, entries[i].name, 0);
-    }
-    if (r >= 0 && m->keep_removed_usec > 0)
-        expire(m, entries, n, expiry(m));
-    apps_list_free(entries, n);
-    return r;
 }
 
 /* One lock for each app path of the machine, whatever it is called in the trees that share it. Not in it, where administrators and
@@ -147,6 +76,7 @@ int manager_start(struct service_context *context, struct error *e)
 {
     struct manager *m = xcalloc(1, sizeof *m);
     *m = (struct manager){
+        .event = context->event,
         .tree = &context->tree,
         .apps = xstrdup(context->tree.apps),
         .keep_removed_usec = config_duration(context->config, "provisioner", "keep_removed"),
@@ -158,18 +88,23 @@ int manager_start(struct service_context *context, struct error *e)
         r = jobs_new_background(context->event, DELETIONS_MAX, &m->deletions, e);
     if (r >= 0)
         r = lock(m, e);
-    return r >= 0 ? clean(m, e) : r;
+    if (r >= 0)
+        r = deletions_recover(m, e); /* what a process that was killed left */
+    if (r >= 0)
+        manager_expire(m);
+    return r;
 }
 
 bool manager_busy(void *userdata)
 {
     struct manager *m = userdata;
-    return jobs_busy(m->jobs) || jobs_busy(m->deletions);
+    return jobs_busy(m->jobs) || jobs_busy(m->deletions) || deletions_pending(m);
 }
 
 void manager_stop(void *userdata)
 {
     struct manager *m = userdata;
+    deletions_free(m);
     jobs_free(m->jobs);
     jobs_free(m->deletions);
     if (m->lock_fd >= 0)

@@ -4,14 +4,18 @@
 #include "lib/jobs/jobs.h"
 #include "lib/service/service.h"
 
+struct deletion;
+
 struct manager {
+    sd_event *event;
     const struct tree *tree; /* the context's; of the loop alone */
     char *apps;              /* the app path; for the threads too */
     uint64_t keep_removed_usec;
     char *lock_path;
-    int lock_fd;            /* one provisioner per app path */
-    struct jobs *jobs;      /* what callers wait for; by container */
-    struct jobs *deletions; /* of trees that nobody finds any more: nothing waits behind them */
+    int lock_fd;              /* one provisioner per app path */
+    struct jobs *jobs;        /* what callers wait for; by container */
+    struct jobs *deletions;   /* of trees that nobody finds any more: nothing waits behind them */
+    struct deletion *pending; /* deletion.h */
 };
 
 int manager_start(struct service_context *context, struct error *e);

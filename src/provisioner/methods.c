@@ -11,6 +11,7 @@
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "provisioner/deletion.h"
 #include "provisioner/manager.h"
 #include "provisioner/removal.h"
 #include "provisioner/replica.h"
@@ -22,6 +23,7 @@ struct operation {
     int (*work)(struct request *request);   /* in the thread */
     void (*reply)(struct request *request); /* in the loop, on success, while the caller is there */
     bool removes;                           /* kept data is looked at afterwards */
+    bool purges;                            /* what was hidden is to be gone before the answer */
 };
 
 struct request {
@@ -31,7 +33,7 @@ struct request {
     struct varlink_call *call; /* NULL: the caller has gone */
     char *apps, *container;
     char *json, *ininit, *inagent;
-    bool restored;
+    bool restored, hidden; /* kept data was taken back; something was hidden, and is to be deleted */
     char *kept;
     int result;
     struct error e;
@@ -55,14 +57,11 @@ static void request_work(struct job *job)
     q->result = q->operation->work(q);
 }
 
-static void request_done(struct job *job)
+static void request_answer(struct request *q)
 {
-    struct request *q = (struct request *)job;
     struct varlink_call *call = TAKE_PTR(q->call);
     if (call)
         varlink_call_on_gone(call, NULL, NULL);
-    if (q->result < 0)
-        log_warning("%s: %s", q->operation->name, q->e.message);
     if (call && q->result < 0) {
         varlink_error(call, &q->e);
     } else if (call) {
@@ -72,6 +71,29 @@ static void request_done(struct job *job)
     if (q->result >= 0 && q->operation->removes)
         manager_expire(q->manager);
     request_free(q);
+}
+
+static void on_deleted(int result, const struct error *e, void *userdata)
+{
+    struct request *q = userdata;
+    q->result = result;
+    if (result < 0) {
+        q->e = *e;
+        error_prefix(&q->e, "%s", q->container);
+    }
+    request_answer(q);
+}
+
+static void request_done(struct job *job)
+{
+    struct request *q = (struct request *)job;
+    bool purged = q->operation->purges && q->result >= 0;
+    if (q->hidden)
+        deletion_start(q->manager, q->container, purged ? on_deleted : NULL, q);
+    if (q->result < 0) /* what a deletion says is in the log by itself */
+        log_warning("%s: %s", q->operation->name, q->e.message);
+    if (!purged)
+        request_answer(q);
 }
 
 /* The work goes on: what was begun is finished or found by the next request. */
@@ -149,7 +171,11 @@ static int find_programs(struct request *q, const char *arch, struct error *e)
 static int provision_work(struct request *q)
 {
     struct replica_content content = {q->json, q->ininit, q->inagent};
-    return replica_provision(q->apps, q->container, &content, &q->restored, &q->e);
+    struct replica_result result = {.hidden = false};
+    int r = replica_provision(q->apps, q->container, &content, &result, &q->e);
+    q->restored = result.restored;
+    q->hidden = result.hidden;
+    return r;
 }
 
 static void provision_reply(struct request *q)
@@ -162,7 +188,7 @@ static void provision_reply(struct request *q)
 
 static int on_provision(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    static const struct operation operation = {"Provision", provision_work, provision_reply, false};
+    static const struct operation operation = {"Provision", provision_work, provision_reply, false, false};
     const struct provisioner_provision_in *i = in;
     _cleanup_(cleanup_request_free) struct request *q = NULL;
     int r = request_new(&operation, userdata, call, i->container, &q, e);
@@ -178,7 +204,10 @@ static int on_provision(struct varlink_call *call, const void *in, void *userdat
 static int update_work(struct request *q)
 {
     struct replica_content content = {.json = q->json};
-    return replica_update(q->apps, q->container, &content, &q->e);
+    struct replica_result result = {.hidden = false};
+    int r = replica_update(q->apps, q->container, &content, &result, &q->e);
+    q->hidden = result.hidden;
+    return r;
 }
 
 static void update_reply(struct request *q)
@@ -188,7 +217,7 @@ static void update_reply(struct request *q)
 
 static int on_update(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    static const struct operation operation = {"Update", update_work, update_reply, false};
+    static const struct operation operation = {"Update", update_work, update_reply, false, false};
     const struct provisioner_update_in *i = in;
     _cleanup_(cleanup_request_free) struct request *q = NULL;
     int r = request_new(&operation, userdata, call, i->container, &q, e);
@@ -201,12 +230,13 @@ static int on_update(struct varlink_call *call, const void *in, void *userdata, 
 
 static int keep_work(struct request *q)
 {
-    return removal_keep(q->apps, q->container, &q->kept, &q->e);
+    return removal_keep(q->apps, q->container, &q->kept, &q->hidden, &q->e);
 }
 
 static int purge_work(struct request *q)
 {
-    return removal_purge(q->apps, q->container, &q->e);
+    q->hidden = true; /* also when it fails: part of it may be */
+    return removal_hide(q->apps, q->container, &q->e);
 }
 
 static void remove_reply(struct request *q)
@@ -217,8 +247,8 @@ static void remove_reply(struct request *q)
 
 static int on_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    static const struct operation keep = {"Remove", keep_work, remove_reply, true};
-    static const struct operation purge = {"Remove", purge_work, remove_reply, true};
+    static const struct operation keep = {"Remove", keep_work, remove_reply, true, false};
+    static const struct operation purge = {"Remove", purge_work, remove_reply, true, true};
     const struct provisioner_remove_in *i = in;
     struct request *q = NULL;
     int r = request_new(i->purge ? &purge : &keep, userdata, call, i->container, &q, e);
@@ -253,8 +283,16 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
     return 0;
 }
 
-const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision},
-                                                        {"Update", on_update},
-                                                        {"Remove", on_remove},
-                                                        {"List", on_list},
-                                                        {NULL, NULL}};
+/* --- Deletions --- */
+
+static int on_deletions(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL, "the list comes as a stream: the call must set 'more'");
+    return deletions_list(call, userdata, e);
+}
+
+const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision}, {"Update", on_update},
+                                                        {"Remove", on_remove},       {"List", on_list},
+                                                        {"Deletions", on_deletions}, {NULL, NULL}};

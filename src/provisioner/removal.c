@@ -1,7 +1,7 @@
 /* Removing replicas; see removal.h.
  *
  * What is to be deleted is first renamed to a hidden name. From then on nobody takes it for a replica or for
- * kept data, and a process that is killed while it deletes leaves what the next one finishes. */
+ * kept data, nobody waits for it, and a process that is killed while it deletes leaves what the next one finishes. */
 #include "provisioner/removal.h"
 
 #include <errno.h>
@@ -15,22 +15,31 @@
 #include "lib/basic/fs.h"
 #include "provisioner/mounts.h"
 
-struct names {
-    char **items;
-    size_t n;
-};
+void names_add(struct names *names, char *name)
+{
+    names->items = xrealloc(names->items, names->n + 1, sizeof *names->items);
+    names->items[names->n++] = name;
+}
 
-static void names_clear(struct names *names)
+void names_clear(struct names *names)
 {
     for (size_t i = 0; i < names->n; i++)
         free(names->items[i]);
     free(names->items);
+    *names = (struct names){NULL, 0};
 }
 
-static void names_add(struct names *names, char *name)
+/* Why a directory of ours cannot get another name. */
+static int cannot_rename(const char *name, const char *to, int errnum, struct error *e)
 {
-    names->items = xrealloc(names->items, names->n + 1, sizeof *names->items);
-    names->items[names->n++] = name;
+    if (errnum == EBUSY)
+        return error_refuse(e, EBUSY, "'%s' is a mount point: unmount it first", name);
+    if (errnum == EXDEV) /* nothing that a tenant does reaches here: both names are in the app path */
+        return error_refuse(e, EXDEV,
+                            "'%s' cannot be renamed: the app path has a project of its own and hands it on; "
+                            "'chattr -P' on the app path ends that",
+                            name);
+    return error_os(e, errnum, "cannot rename '%s' to '%s'", name, to);
 }
 
 static int rename_to_kept(int apps, const char *container, char **ret_kept, struct error *e)
@@ -42,24 +51,35 @@ static int rename_to_kept(int apps, const char *container, char **ret_kept, stru
             *ret_kept = TAKE_PTR(kept);
             return 0;
         }
-        if (errno == EBUSY)
-            return error_refuse(e, EBUSY, "it is a mount point: unmount it first");
         if (errno != EEXIST)
-            return error_os(e, errno, "cannot rename to '%s'", kept);
+            return cannot_rename(container, kept, errno, e);
     }
 }
 
-static int drop_unfinished(int apps, const char *container, struct error *e)
+/* 'as' is what the hidden name says that it was. 0: there is no such thing; 1: it is hidden now. */
+static int hide(int apps, const char *name, const char *as, struct error *e)
 {
-    _cleanup_free_ char *making = xasprintf(APPS_MAKING "%s", container);
-    return remove_tree_at(apps, making, e);
+    _cleanup_free_ char *hidden = apps_deleting_name(as);
+    if (renameat2(apps, name, apps, hidden, RENAME_NOREPLACE) == 0) {
+        int r = apps_failpoint("remove.hidden", e);
+        return r < 0 ? r : 1;
+    }
+    return errno == ENOENT ? 0 : cannot_rename(name, hidden, errno, e);
 }
 
-static int keep(int apps, const char *container, char **ret_kept, struct error *e)
+static int hide_unfinished(int apps, const char *container, struct error *e)
 {
-    int r = drop_unfinished(apps, container, e);
-    if (r >= 0)
+    _cleanup_free_ char *making = xasprintf(APPS_MAKING "%s", container);
+    return hide(apps, making, container, e);
+}
+
+static int keep(int apps, const char *container, char **ret_kept, bool *ret_hidden, struct error *e)
+{
+    int r = hide_unfinished(apps, container, e);
+    if (r >= 0) {
+        *ret_hidden = r > 0;
         r = apps_exists(apps, container, e);
+    }
     if (r < 0)
         return r;
     if (r == 0)
@@ -72,30 +92,6 @@ static int keep(int apps, const char *container, char **ret_kept, struct error *
         r = apps_sync(apps, e);
     if (r >= 0)
         *ret_kept = TAKE_PTR(kept);
-    return r;
-}
-
-/* Hides and deletes the directories named. */
-static int delete_all(int apps, const struct names *names, struct error *e)
-{
-    _cleanup_(names_clear) struct names hidden = {NULL, 0};
-    for (size_t i = 0; i < names->n; i++) {
-        char random[17];
-        random_hex(random, 8);
-        _cleanup_free_ char *name = xasprintf(APPS_DELETING "%s-%s", names->items[i], random);
-        if (renameat2(apps, names->items[i], apps, name, RENAME_NOREPLACE) < 0)
-            return error_os(e, errno, "cannot rename '%s' for deletion", names->items[i]);
-        names_add(&hidden, TAKE_PTR(name));
-        int r = apps_failpoint("remove.hidden", e);
-        if (r < 0)
-            return r;
-    }
-    int r = apps_sync(apps, e);
-    for (size_t i = 0; i < hidden.n && r >= 0; i++) {
-        r = remove_tree_at(apps, hidden.items[i], e);
-        if (r >= 0)
-            r = apps_failpoint("remove.deleted", e);
-    }
     return r;
 }
 
@@ -117,24 +113,26 @@ static int find(int apps, const char *container, bool kept_only, int64_t before,
     return r;
 }
 
-static int delete_found(int apps, const struct names *names, struct error *e)
+/* All of them or, where something is mounted in one, none. */
+static int hide_all(int apps, const struct names *names, struct error *e)
 {
-    for (size_t i = 0; i < names->n; i++) {
-        int r = mounts_check_none(apps, names->items[i], e);
-        if (r < 0)
-            return r;
-    }
-    return delete_all(apps, names, e);
+    int r = 0;
+    for (size_t i = 0; i < names->n && r >= 0; i++)
+        r = mounts_check_none(apps, names->items[i], e);
+    for (size_t i = 0; i < names->n && r >= 0; i++)
+        r = hide(apps, names->items[i], names->items[i], e);
+    return r < 0 ? r : apps_sync(apps, e);
 }
 
-int removal_keep(const char *app_path, const char *container, char **ret_kept, struct error *e)
+int removal_keep(const char *app_path, const char *container, char **ret_kept, bool *ret_hidden,
+                 struct error *e)
 {
     _cleanup_close_ int apps = apps_open(app_path, e);
-    int r = apps < 0 ? apps : keep(apps, container, ret_kept, e);
+    int r = apps < 0 ? apps : keep(apps, container, ret_kept, ret_hidden, e);
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }
 
-int removal_purge(const char *app_path, const char *container, struct error *e)
+int removal_hide(const char *app_path, const char *container, struct error *e)
 {
     _cleanup_(names_clear) struct names names = {NULL, 0};
     _cleanup_close_ int apps = apps_open(app_path, e);
@@ -142,28 +140,71 @@ int removal_purge(const char *app_path, const char *container, struct error *e)
     if (r >= 0)
         r = find(apps, container, false, 0, &names, e);
     if (r >= 0)
-        r = delete_found(apps, &names, e);
+        r = hide_unfinished(apps, container, e);
     if (r >= 0)
-        r = drop_unfinished(apps, container, e);
+        r = hide_all(apps, &names, e);
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }
 
-int removal_expire(const char *app_path, const char *container, int64_t before, unsigned *ret_deleted,
+int removal_expire(const char *app_path, const char *container, int64_t before, unsigned *ret_hidden,
                    struct error *e)
 {
     _cleanup_(names_clear) struct names names = {NULL, 0};
     _cleanup_close_ int apps = apps_open(app_path, e);
     int r = apps < 0 ? apps : find(apps, container, true, before, &names, e);
     if (r >= 0)
-        r = delete_found(apps, &names, e);
+        r = hide_all(apps, &names, e);
     if (r < 0)
         return error_prefix(e, "%s", container);
-    *ret_deleted = (unsigned)names.n;
+    *ret_hidden = (unsigned)names.n;
     return 0;
 }
 
-int removal_finish(const char *app_path, const char *name, struct error *e)
+int removal_hide_unfinished(const char *app_path, const char *container, struct error *e)
 {
     _cleanup_close_ int apps = apps_open(app_path, e);
-    return apps < 0 ? apps : remove_tree_at(apps, name, e);
+    int r = apps < 0 ? apps : hide_unfinished(apps, container, e);
+    return r < 0 ? r : 0;
+}
+
+static int find_hidden(int apps, const char *of, struct names *ret, struct error *e)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    int r = apps_list(apps, &entries, &n, e);
+    for (size_t i = 0; i < n; i++)
+        if (after_prefix(entries[i].name, APPS_DELETING) &&
+            streq(entries[i].hidden_of ?: entries[i].name, of))
+            names_add(ret, xstrdup(entries[i].name));
+    apps_list_free(entries, n);
+    return r;
+}
+
+static int delete_names(int apps, const struct names *names, struct names *deleted, struct error *e)
+{
+    int result = 0;
+    for (size_t i = 0; i < names->n; i++) {
+        struct error *first = result < 0 ? NULL : e;
+        int r = remove_tree_at(apps, names->items[i], first);
+        if (r >= 0) {
+            names_add(deleted, xstrdup(names->items[i]));
+            r = apps_failpoint("remove.deleted", first);
+        }
+        result = result < 0 ? result : r;
+    }
+    return result;
+}
+
+int removal_delete(const char *app_path, const char *of, struct names *deleted, struct error *e)
+{
+    _cleanup_close_ int apps = apps_open(app_path, e);
+    int r = apps < 0 ? apps : apps_failpoint("remove.deleting", e);
+    for (bool any = true; r >= 0 && any;) {
+        _cleanup_(names_clear) struct names names = {NULL, 0};
+        r = find_hidden(apps, of, &names, e);
+        any = names.n > 0;
+        if (r >= 0)
+            r = delete_names(apps, &names, deleted, e);
+    }
+    return r < 0 ? r : apps_sync(apps, e);
 }

@@ -52,18 +52,18 @@ static void directories_clear(struct directories *d)
     close_fd(d->innerstack);
 }
 
-static int open_directories(int container, struct directories *d, struct error *e)
+static int open_directories(struct tenant *t, int container, struct directories *d, struct error *e)
 {
-    d->opt = tenant_directory(container, "opt", &opt_mode, &d->made, e);
+    d->opt = tenant_directory(t, container, "opt", &opt_mode, &d->made, e);
     if (d->opt < 0)
         return d->opt;
-    d->home = tenant_directory(container, "home", &home_mode, &d->made, e);
+    d->home = tenant_directory(t, container, "home", &home_mode, &d->made, e);
     if (d->home < 0)
         return d->home;
-    d->action = tenant_directory(d->home, "action", &action_mode, &d->made, e);
+    d->action = tenant_directory(t, d->home, "action", &action_mode, &d->made, e);
     if (d->action < 0)
         return d->action;
-    d->innerstack = tenant_directory(d->action, ".innerstack", &innerstack_mode, &d->made, e);
+    d->innerstack = tenant_directory(t, d->action, ".innerstack", &innerstack_mode, &d->made, e);
     return d->innerstack < 0 ? d->innerstack : 0;
 }
 
@@ -84,13 +84,14 @@ static int sync_directories(int container, const struct directories *d, bool fil
 }
 
 /* All files are written before the first gets its name: a full disk changes nothing. */
-static int write_files(int container, const struct directories *d, const struct file_source *sources,
-                       size_t n, struct tenant_file *files, struct error *e)
+static int write_files(struct tenant *t, int container, const struct directories *d,
+                       const struct file_source *sources, size_t n, struct tenant_file *files,
+                       struct error *e)
 {
     int r = 0;
     bool changed = false;
     for (size_t i = 0; i < n && r >= 0; i++) {
-        r = tenant_file_stage(d->innerstack, sources[i].name, sources[i].data, sources[i].size,
+        r = tenant_file_stage(t, d->innerstack, sources[i].name, sources[i].data, sources[i].size,
                               sources[i].mode, &files[i], e);
         changed |= files[i].fd >= 0;
     }
@@ -115,15 +116,16 @@ static int write_files(int container, const struct directories *d, const struct 
 }
 
 /* One attempt to make everything below the container's directory as it should be. */
-static int fill_once(int container, const struct file_source *sources, size_t n, struct error *e)
+static int fill_once(struct tenant *t, int container, const struct file_source *sources, size_t n,
+                     struct error *e)
 {
     struct tenant_file files[3] = {TENANT_FILE_INIT, TENANT_FILE_INIT, TENANT_FILE_INIT};
     _cleanup_(directories_clear) struct directories d = {-1, -1, -1, -1, false};
-    int r = open_directories(container, &d, e);
+    int r = open_directories(t, container, &d, e);
     if (r >= 0)
         r = apps_failpoint("directories.made", e);
     if (r >= 0)
-        r = write_files(container, &d, sources, n, files, e);
+        r = write_files(t, container, &d, sources, n, files, e);
     for (size_t i = 0; i < n; i++)
         tenant_file_clear(&files[i]);
     return r;
@@ -138,7 +140,7 @@ static int read_program(const char *path, char **ret, size_t *ret_size, struct e
     return read_file_at(AT_FDCWD, real, PROGRAM_MAX, ret, ret_size, e);
 }
 
-static int fill(int container, const struct replica_content *content, struct error *e)
+static int fill(struct tenant *t, int container, const struct replica_content *content, struct error *e)
 {
     _cleanup_free_ char *ininit = NULL, *inagent = NULL;
     struct file_source sources[3] = {
@@ -155,7 +157,7 @@ static int fill(int container, const struct replica_content *content, struct err
     if (r < 0)
         return r;
     for (int i = 0; i < ATTEMPTS; i++) {
-        r = fill_once(container, sources, n, e);
+        r = fill_once(t, container, sources, n, e);
         if (r != TENANT_SWAPPED)
             return r;
     }
@@ -163,76 +165,78 @@ static int fill(int container, const struct replica_content *content, struct err
 }
 
 /* Opens CONTAINER itself, or the directory that becomes it. */
-static int open_container(int apps, const char *name, struct error *e)
+static int open_container(struct tenant *t, const char *name, struct error *e)
 {
     bool made = false;
-    return tenant_directory(apps, name, &container_mode, &made, e);
+    return tenant_directory(t, t->apps, name, &container_mode, &made, e);
 }
 
 /* The directory gets the container's name only when it is complete: what a killed process leaves is never
  * taken for a replica's. */
-static int fill_and_publish(int apps, const char *name, const char *container,
-                            const struct replica_content *content, struct error *e)
+static int fill_and_publish(struct tenant *t, const char *name, const struct replica_content *content,
+                            struct error *e)
 {
-    _cleanup_close_ int fd = open_container(apps, name, e);
+    _cleanup_close_ int fd = open_container(t, name, e);
     if (fd < 0)
         return fd;
     int r = apps_failpoint("provision.opened", e);
     if (r >= 0)
-        r = fill(fd, content, e);
+        r = fill(t, fd, content, e);
     if (r >= 0)
         r = apps_failpoint("provision.filled", e);
-    if (r < 0 || streq(name, container))
+    if (r < 0 || streq(name, t->container))
         return r;
-    if (renameat2(apps, name, apps, container, RENAME_NOREPLACE) < 0)
-        return error_os(e, errno, "cannot rename '%s' to '%s'", name, container);
+    if (renameat2(t->apps, name, t->apps, t->container, RENAME_NOREPLACE) < 0)
+        return error_os(e, errno, "cannot rename '%s' to '%s'", name, t->container);
     r = apps_failpoint("provision.published", e);
-    return r < 0 ? r : apps_sync(apps, e);
+    return r < 0 ? r : apps_sync(t->apps, e);
 }
 
-static int provision(int apps, const char *container, const struct replica_content *content,
-                     bool *ret_restored, struct error *e)
+static int provision(struct tenant *t, const struct replica_content *content, bool *ret_restored,
+                     struct error *e)
 {
-    int r = apps_exists(apps, container, e);
+    int r = apps_exists(t->apps, t->container, e);
     if (r < 0)
         return r;
     if (r > 0) {
-        r = fill_and_publish(apps, container, container, content, e);
-        return r < 0 ? r : apps_sync(apps, e); /* whoever gave it its name may have been killed just then */
+        r = fill_and_publish(t, t->container, content, e);
+        return r < 0 ? r
+                     : apps_sync(t->apps, e); /* whoever gave it its name may have been killed just then */
     }
-    _cleanup_free_ char *kept = NULL, *making = xasprintf(APPS_MAKING "%s", container);
-    r = apps_newest_kept(apps, container, &kept, e);
+    _cleanup_free_ char *kept = NULL, *making = xasprintf(APPS_MAKING "%s", t->container);
+    r = apps_newest_kept(t->apps, t->container, &kept, e);
     if (r < 0)
         return r;
-    r = fill_and_publish(apps, kept ?: making, container, content, e);
+    r = fill_and_publish(t, kept ?: making, content, e);
     if (r < 0 && !kept)
-        (void)remove_tree_at(apps, making, NULL); /* it may fill a full disk; else at the next start */
+        (void)remove_tree_at(t->apps, making, NULL); /* it may fill a full disk; else at the next start */
     if (r >= 0)
         *ret_restored = kept != NULL;
     return r;
 }
 
 int replica_provision(const char *app_path, const char *container, const struct replica_content *content,
-                      bool *ret_restored, struct error *e)
+                      struct replica_result *ret, struct error *e)
 {
     bool restored = false;
     _cleanup_close_ int apps = apps_open(app_path, e);
-    int r = apps < 0 ? apps : provision(apps, container, content, &restored, e);
-    if (r < 0)
-        return error_prefix(e, "%s", container);
-    *ret_restored = restored;
-    return 0;
+    struct tenant tenant = {.apps = apps, .container = container};
+    int r = apps < 0 ? apps : provision(&tenant, content, &restored, e);
+    *ret = (struct replica_result){restored, tenant.hidden};
+    return r < 0 ? error_prefix(e, "%s", container) : 0;
 }
 
 int replica_update(const char *app_path, const char *container, const struct replica_content *content,
-                   struct error *e)
+                   struct replica_result *ret, struct error *e)
 {
     _cleanup_close_ int apps = apps_open(app_path, e);
+    struct tenant tenant = {.apps = apps, .container = container};
     int r = apps < 0 ? apps : apps_exists(apps, container, e);
     if (r == 0)
         r = error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no such replica");
-    _cleanup_close_ int fd = r < 0 ? r : open_container(apps, container, e);
+    _cleanup_close_ int fd = r < 0 ? r : open_container(&tenant, container, e);
     if (r >= 0)
-        r = fd < 0 ? fd : fill(fd, content, e);
+        r = fd < 0 ? fd : fill(&tenant, fd, content, e);
+    *ret = (struct replica_result){false, tenant.hidden};
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
@@ -20,10 +21,29 @@ static char *temporary_name(const char *name)
     return xasprintf("%s%s.new", name[0] == '.' ? "" : ".", name);
 }
 
-/* Removes whatever lies at a name that is to be ours. */
-static int clear_name(int parent, const char *name, struct error *e)
+/* Moves a directory out of the tenant's reach, among what is to be deleted. In there it lies in a directory of root's alone:
+ * setuid files in it are no more reachable for the host's users than before. */
+static int move_out(struct tenant *t, int parent, const char *name)
 {
-    return remove_tree_at(parent, name, e);
+    _cleanup_free_ char *hidden = apps_deleting_name(t->container), *moved = xasprintf("%s/moved", hidden);
+    if (mkdirat(t->apps, hidden, 0700) < 0)
+        return -errno;
+    int r = renameat(parent, name, t->apps, moved) < 0 ? -errno : 0;
+    if (r < 0)
+        (void)unlinkat(t->apps, hidden, AT_REMOVEDIR);
+    else
+        t->hidden = true;
+    return r;
+}
+
+/* Removes whatever lies at a name that is to be ours. A directory with something in it is only moved, since its size is the
+ * tenant's choice, and others wait for our thread. */
+static int clear_name(struct tenant *t, int parent, const char *name, struct error *e)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
+        move_out(t, parent, name) == 0)
+        return 0;
+    return remove_tree_at(parent, name, e); /* a full disk; or it says what is in the way */
 }
 
 static int give(int fd, const struct tenant_mode *mode, const char *name, struct error *e)
@@ -39,10 +59,11 @@ static int give(int fd, const struct tenant_mode *mode, const char *name, struct
 }
 
 /* Makes a directory that has its owner and mode from the first moment that it has its name. */
-static int make_directory(int parent, const char *name, const struct tenant_mode *mode, struct error *e)
+static int make_directory(struct tenant *t, int parent, const char *name, const struct tenant_mode *mode,
+                          struct error *e)
 {
     _cleanup_free_ char *temporary = temporary_name(name);
-    int r = clear_name(parent, temporary, e);
+    int r = clear_name(t, parent, temporary, e);
     if (r < 0)
         return r;
     if (mkdirat(parent, temporary, 0700) < 0)
@@ -78,13 +99,13 @@ static int open_existing(int parent, const char *name, const struct tenant_mode 
     return r < 0 ? r : TAKE_FD(fd);
 }
 
-int tenant_directory(int parent, const char *name, const struct tenant_mode *mode, bool *made,
-                     struct error *e)
+int tenant_directory(struct tenant *tenant, int parent, const char *name, const struct tenant_mode *mode,
+                     bool *made, struct error *e)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         int r = open_existing(parent, name, mode, e);
         if (r == -ENOENT) {
-            r = make_directory(parent, name, mode, e);
+            r = make_directory(tenant, parent, name, mode, e);
             if (r >= 0)
                 *made = true;
             else if (r != TENANT_SWAPPED)
@@ -130,15 +151,15 @@ static bool is_current(int dir, const char *name, const void *data, size_t size,
     return fd >= 0 && same_content(fd, data, size);
 }
 
-int tenant_file_stage(int dir, const char *name, const void *data, size_t size,
+int tenant_file_stage(struct tenant *tenant, int dir, const char *name, const void *data, size_t size,
                       const struct tenant_mode *mode, struct tenant_file *ret, struct error *e)
 {
     if (is_current(dir, name, data, size, mode)) {
-        *ret = (struct tenant_file){dir, name, -1};
+        *ret = (struct tenant_file){tenant, dir, name, -1};
         return 0;
     }
     _cleanup_free_ char *temporary = temporary_name(name);
-    int r = clear_name(dir, temporary, e);
+    int r = clear_name(tenant, dir, temporary, e);
     if (r < 0)
         return r;
     _cleanup_close_ int fd = open_beneath(dir, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600, e);
@@ -153,7 +174,7 @@ int tenant_file_stage(int dir, const char *name, const void *data, size_t size,
         (void)unlinkat(dir, temporary, 0);
         return r;
     }
-    *ret = (struct tenant_file){dir, name, TAKE_FD(fd)};
+    *ret = (struct tenant_file){tenant, dir, name, TAKE_FD(fd)};
     return 0;
 }
 
@@ -169,7 +190,7 @@ int tenant_file_publish(struct tenant_file *file, struct error *e)
     _cleanup_free_ char *temporary = temporary_name(file->name);
     int done = renameat(file->dir, temporary, file->dir, file->name);
     if (done < 0 && (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST)) {
-        int r = clear_name(file->dir, file->name, e);
+        int r = clear_name(file->tenant, file->dir, file->name, e);
         if (r < 0)
             return r;
         done = renameat(file->dir, temporary, file->dir, file->name);

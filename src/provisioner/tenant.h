@@ -15,6 +15,14 @@
 /* Something is no longer what it was a moment ago: begin again. The error is not filled. */
 #define TENANT_SWAPPED (-ESTALE)
 
+/* Whose place it is. */
+struct tenant {
+    int apps; /* the app path; borrowed */
+    const char *container;
+    bool
+        hidden; /* set where something was moved out of the way, to be deleted: it may be a tree of any size */
+};
+
 struct tenant_mode {
     uid_t uid;
     gid_t gid;
@@ -24,12 +32,13 @@ struct tenant_mode {
 };
 
 /* Opens the directory parent/name, making it where it is missing. *made is set to true if so. fd or negative errno. */
-int tenant_directory(int parent, const char *name, const struct tenant_mode *mode, bool *made,
-                     struct error *e);
+int tenant_directory(struct tenant *tenant, int parent, const char *name, const struct tenant_mode *mode,
+                     bool *made, struct error *e);
 
 /* A file on its way: written under a temporary name in 'dir', or unchanged. */
 struct tenant_file {
-    int dir; /* borrowed */
+    struct tenant *tenant; /* borrowed */
+    int dir;               /* borrowed */
     const char *name;
     int fd; /* −1 where nothing has to be written */
 };
@@ -39,7 +48,7 @@ struct tenant_file {
     }
 
 /* Writes 'data' under a temporary name, unless the file is there with this content, owner and mode. */
-int tenant_file_stage(int dir, const char *name, const void *data, size_t size,
+int tenant_file_stage(struct tenant *tenant, int dir, const char *name, const void *data, size_t size,
                       const struct tenant_mode *mode, struct tenant_file *ret, struct error *e);
 /* Its content on disk: before the name, so that the name never stands for less. */
 int tenant_file_sync(const struct tenant_file *file, struct error *e);

@@ -42,12 +42,14 @@ class Provisioner:
             (prefix / name).mkdir(parents=True, exist_ok=True)
         prefix.chmod(0o755)
 
-    def start(self, failpoint=None, umask=None):
+    def start(self, failpoint=None, umask=None, once=True):
         (self.prefix / "etc" / "hostlet.conf").write_text(ini(self.settings))
         environment = {**os.environ, "HOSTLET_DATA": str(SOURCE / "src/inagent")}
         if failpoint:
             self.once.mkdir(exist_ok=True)
-            environment |= {"HOSTLET_FAILPOINT": failpoint, "HOSTLET_FAILPOINT_ONCE": str(self.once)}
+            environment |= {"HOSTLET_FAILPOINT": failpoint}
+            if once:
+                environment |= {"HOSTLET_FAILPOINT_ONCE": str(self.once)}
         reading, writing = os.pipe()
         old = os.umask(umask) if umask is not None else None
         try:
@@ -95,6 +97,10 @@ class Provisioner:
     def list(self):
         with varlink.Varlink(self.socket) as connection:
             return [entry for entry in connection.stream(INTERFACE + "List") if entry]
+
+    def deletions(self):
+        with varlink.Varlink(self.socket) as connection:
+            return [entry for entry in connection.stream(INTERFACE + "Deletions") if entry]
 
     # Its directories
 

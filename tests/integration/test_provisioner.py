@@ -475,26 +475,141 @@ def test_an_interrupted_deletion_is_finished_at_the_next_start(make, tmpfs, numb
     ground.wait_until(lambda: "finished the deletion of .deleting-" in provisioner.log(), 10, "it says so")
 
 
-def test_what_cannot_be_deleted_is_said_and_does_not_keep_the_rest(provisioner):
+@pytest.fixture
+def immutable(place):
+    """immutable(path) makes one that nothing but chattr lets go; immutable.end(directory) ends that for all below."""
+    def begin(path):
+        if subprocess.run(["chattr", "+i", path], check=False, capture_output=True).returncode:
+            pytest.skip("this filesystem has no immutable files")
+    begin.end = lambda directory: subprocess.run(["chattr", "-R", "-f", "-i", directory], check=False)
+    yield begin
+    begin.end(place)
+
+
+def stuck_at(provisioner, path, immutable):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    immutable(path)
+
+
+def test_what_cannot_be_deleted_is_said_and_does_not_keep_the_rest(provisioner, immutable):
     provisioner.provision()
-    stuck = provisioner.action() / "sub/immutable"
-    stuck.parent.mkdir()
-    stuck.touch()
-    if subprocess.run(["chattr", "+i", stuck], check=False, capture_output=True).returncode:
-        pytest.skip("this filesystem has no immutable files")
+    stuck_at(provisioner, provisioner.action() / "sub/immutable", immutable)
     (provisioner.action() / "other").touch()
-    try:
-        refused("Failed", "immutable", provisioner.call, "Remove", container=CONTAINER, purge=True)
-        (hidden,) = provisioner.hidden()
-        left = [path for path in (provisioner.apps / hidden).rglob("*") if path.is_file()]
-        assert [path.name for path in left] == ["immutable"]
-        assert provisioner.provision() == {"path": str(provisioner.container())}
-    finally:
-        for path in provisioner.apps.rglob("immutable"):
-            subprocess.run(["chattr", "-i", path], check=True)
+    refused("Failed", "chattr -i", provisioner.call, "Remove", container=CONTAINER, purge=True)
+    (hidden,) = provisioner.hidden()
+    left = [path for path in (provisioner.apps / hidden).rglob("*") if path.is_file()]
+    assert [path.name for path in left] == ["immutable"]
+    assert provisioner.provision() == {"path": str(provisioner.container())}
+    immutable.end(provisioner.apps)
     provisioner.stop()
     provisioner.start()
     ground.wait_until(lambda: provisioner.hidden() == [], 10, "the next start finishes it")
+
+
+def test_a_purge_has_succeeded_only_when_nothing_is_left(provisioner, immutable):
+    provisioner.provision()
+    stuck_at(provisioner, provisioner.container() / "opt/stays", immutable)
+    provisioner.provision(container="i8k_web_10", replica=replica(number=10))  # another one's name begins alike
+    for _ in range(3):  # the later ones find no directory of the container any more
+        refused("Failed", "/stays'", provisioner.call, "Remove", container=CONTAINER, purge=True)
+    (deletion,) = provisioner.deletions()
+    (hidden,) = provisioner.hidden()
+    assert deletion["path"] == str(provisioner.apps / hidden) and deletion["container"] == CONTAINER
+    assert "/stays'" in deletion["message"] and "chattr -i" in deletion["message"]
+    assert deletion["attempts"] >= 3 and deletion["next_retry"] > 0
+    assert "is not deleted: cannot remove" in provisioner.log() and "tried again in" in provisioner.log()
+    assert provisioner.call("Remove", container="i8k_web_10", purge=True) == {}
+    assert provisioner.call("Remove", container=CONTAINER) == {}
+    immutable.end(provisioner.apps)
+    ground.wait_until(lambda: provisioner.hidden() == [], 60, "it is tried again by itself")
+    ground.wait_until(lambda: provisioner.deletions() == [], 10, "nothing is left to be shown")
+    assert provisioner.call("Remove", container=CONTAINER, purge=True) == {}
+
+
+def test_a_purge_takes_what_earlier_ones_and_killed_processes_left(make):
+    provisioner = make()
+    hidden = [f".deleting-{CONTAINER}-0123456789abcdef", f".deleting-{CONTAINER}.removed-20200101T000000-1-0123456789abcdef",
+              f".making-{CONTAINER}"]
+    provisioner.start()
+    for name in hidden:
+        (provisioner.apps / name / "opt/sub").mkdir(parents=True)
+    (provisioner.apps / ".deleting-i8k_web_01-0123456789abcdef").mkdir()  # no name of a container
+    (provisioner.apps / ".deleting-i8k_web_1-0123456789abcdef").mkdir()
+    assert provisioner.call("Remove", container=CONTAINER, purge=True) == {}
+    assert provisioner.hidden() == [".deleting-i8k_web_01-0123456789abcdef", ".deleting-i8k_web_1-0123456789abcdef"]
+    provisioner.stop()
+    provisioner.start()
+    ground.wait_until(lambda: provisioner.hidden() == [], 20, "the next start deletes all of them")
+
+
+def test_an_unfinished_directory_that_cannot_go_keeps_nobody_from_starting(make, immutable):
+    provisioner = make()
+    stuck = provisioner.apps / f".making-{CONTAINER}/opt/stays"
+    stuck_at(provisioner, stuck, immutable)
+    provisioner.start()
+    assert provisioner.provision(container="i8k_other_0", replica=replica(name="other"))
+    ground.wait_until(lambda: [d.get("message") for d in provisioner.deletions()] != [None], 20, "it is shown")
+    assert "/stays'" in provisioner.deletions()[0]["message"]
+    refused("Failed", "/stays'", provisioner.call, "Remove", container=CONTAINER, purge=True)
+
+
+def test_expired_data_that_cannot_be_deleted_is_shown_and_tried_again(make, place):
+    provisioner = make({"provisioner": {"keep_removed": "1d"}})
+    mount = provisioner.apps / f"{CONTAINER}.removed-20200101T000000/home"
+    mount.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mount], check=True)
+    try:
+        provisioner.start()
+        ground.wait_until(lambda: any("is a mount point" in d.get("message", "") for d in provisioner.deletions()), 20,
+                          "it is shown")
+        assert str(mount) in provisioner.deletions()[0]["message"]
+    finally:
+        subprocess.run(["umount", mount], check=True)
+    ground.wait_until(lambda: list(provisioner.apps.iterdir()) == [], 60, "it is tried again by itself")
+    assert provisioner.deletions() == []
+
+
+@pytest.mark.failpoints
+def test_nobody_waits_behind_deletions(make):
+    """All threads of deletions hang: everything else goes on, for the same container too."""
+    provisioner = make().start(failpoint="remove.deleting:hang", once=False)
+    names = [f"i8k_old_{i}" for i in range(6)]
+    for number, name in enumerate(names):
+        provisioner.provision(container=name, replica=replica(name="old", number=number))
+    waiting = [provisioner.send("Remove", container=name, purge=True) for name in names]
+    ground.wait_until(lambda: len(provisioner.hidden()) == len(names), 20, "all of them are hidden")
+    assert len(provisioner.deletions()) == len(names)
+    threads = list(os.scandir(f"/proc/{provisioner.process.pid}/task"))
+    assert len(threads) <= 1 + 4 + 2, "however many purges there are"
+    for number, name in enumerate(names):
+        assert provisioner.provision(container=name, replica=replica(name="old", number=number)).get("restored") is None
+        provisioner.call("Update", container=name, replica=replica(2, name="old", number=number))
+    kept = provisioner.call("Remove", container=names[0])["kept"]
+    assert os.path.isdir(kept)
+    # What a tenant puts in our way is its own choice in size.
+    inner = provisioner.innerstack(names[1])
+    (inner / ".app_replica.json.new/sub").mkdir(parents=True)
+    inner.with_name(".innerstack.new").mkdir()
+    (inner.with_name(".innerstack.new") / "file").touch()
+    provisioner.call("Update", container=names[1], replica=replica(3, name="old", number=1))
+    assert provisioner.json(names[1])["app"]["deploy"]["revision"] == 3
+    assert not select.select([connection.socket for connection in waiting], [], [], 0)[0]
+    for connection in waiting:
+        connection.close()
+    provisioner.kill()
+    provisioner.start()
+    ground.wait_until(lambda: provisioner.hidden() == [], 20, "the next start deletes all of it")
+    assert provisioner.container(names[1]).is_dir() and os.path.isdir(kept)
+
+
+@pytest.mark.failpoints
+def test_a_deletion_that_fails_is_tried_again_by_itself(make):
+    provisioner = make().start(failpoint="remove.deleting:error")
+    provisioner.provision()
+    refused("Failed", "failpoint", provisioner.call, "Remove", container=CONTAINER, purge=True)
+    ground.wait_until(lambda: provisioner.hidden() == [] and provisioner.deletions() == [], 30, "it is tried again")
+    assert "finished the deletion of .deleting-" in provisioner.log()
 
 
 def test_kept_data_expires(make):

@@ -80,6 +80,42 @@ static void test_other_names(void **state)
     }
 }
 
+/* Whose it was is said by the name, and by that of no other container whose name begins alike. */
+static void test_hidden_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *of;
+    } cases[] = {
+        {".making-i8k_web_0", "i8k_web_0"},
+        {".making-web", NULL},
+        {".deleting-i8k_web_1-0123456789abcdef", "i8k_web_1"},
+        {".deleting-i8k_web_10-0123456789abcdef", "i8k_web_10"},
+        {".deleting-i8k_web-1_0-0123456789abcdef", "i8k_web-1_0"},
+        {".deleting-i8k_web_0.removed-20261123T210640-0123456789abcdef", "i8k_web_0"},
+        {".deleting-i8k_web_0.removed-20261123T210640-3-0123456789abcdef", "i8k_web_0"},
+        {".deleting-i8k_web_0.removed-20261123-0123456789abcdef", NULL},
+        {".deleting-i8k_web_0-0011", NULL},
+        {".deleting-i8k_web_0-0123456789abcdeg", NULL},
+        {".deleting-i8k_web_0", NULL},
+        {".deleting-", NULL},
+        {".deleting-0123456789abcdef", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct apps_entry entry = {.name = NULL};
+        assert_true(apps_entry_parse(cases[i].name, &entry));
+        if (entry.container || !streq_null(entry.hidden_of, cases[i].of))
+            fail_msg("'%s' is said to be of '%s'", cases[i].name, entry.hidden_of ?: "nobody");
+        apps_entry_clear(&entry);
+    }
+    _cleanup_free_ char *name = apps_deleting_name("i8k_web_0"), *other = apps_deleting_name("i8k_web_0");
+    struct apps_entry entry = {.name = NULL};
+    assert_string_not_equal(name, other);
+    assert_true(apps_entry_parse(name, &entry));
+    assert_string_equal(entry.hidden_of, "i8k_web_0");
+    apps_entry_clear(&entry);
+}
+
 static void test_container_names(void **state)
 {
     (void)state;
@@ -339,10 +375,10 @@ static void test_background_jobs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_names),      cmocka_unit_test(test_other_names),
-        cmocka_unit_test(test_container_names), cmocka_unit_test(test_list_is_sorted),
-        cmocka_unit_test(test_mount_points),    cmocka_unit_test(test_jobs),
-        cmocka_unit_test(test_background_jobs),
+        cmocka_unit_test(test_kept_names),     cmocka_unit_test(test_other_names),
+        cmocka_unit_test(test_hidden_names),   cmocka_unit_test(test_container_names),
+        cmocka_unit_test(test_list_is_sorted), cmocka_unit_test(test_mount_points),
+        cmocka_unit_test(test_jobs),           cmocka_unit_test(test_background_jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

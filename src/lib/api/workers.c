@@ -120,13 +120,25 @@ STRUCT(provisioner_list_out_schema, NULL, T, NULL,
        S_BOOL_OPT(T, removed, "Kept data of a replica that was removed."),
        S_INT_OPT(T, removed_at, "Unix seconds."));
 #undef T
+#define T struct provisioner_deletions_out
+STRUCT(provisioner_deletions_out_schema, NULL, T, NULL,
+       S_STRING_OPT(T, path, "Absent in the answer that ends the list."),
+       S_STRING_OPT(T, container, "Whose it was; absent where its name does not say."),
+       S_BOOL_OPT(T, running, "It is being deleted just now."),
+       S_INT_OPT(T, attempts, "That failed in a row."), S_INT_OPT(T, next_retry, "Unix milliseconds."),
+       S_STRING_OPT(T, message, "Why the last attempt failed."));
+#undef T
 static const struct varlink_method provisioner_methods[] = {
     {"Provision", VARLINK_CHANGES, &provision_in_schema, &provision_out_schema,
      "Makes and fills the directory of a replica, taking kept data back."},
     {"Update", VARLINK_CHANGES, &update_in_schema, NULL, "Rewrites app_replica.json of a replica."},
     {"Remove", VARLINK_CHANGES, &remove_in_schema, &remove_out_schema,
-     "Removes the directory of a replica, keeping its data as NAME.removed-DATE unless purged."},
+     "Removes the directory of a replica, keeping its data as NAME.removed-DATE unless purged. A purge is "
+     "answered "
+     "when nothing is left."},
     {"List", VARLINK_MORE, NULL, &provisioner_list_out_schema, "The directories, one per answer."},
+    {"Deletions", VARLINK_MORE, NULL, &provisioner_deletions_out_schema,
+     "What was removed and is not gone yet, one per answer: it is tried again until nothing is left."},
     {.name = NULL},
 };
 const struct varlink_interface provisioner_interface = {
@@ -151,6 +163,7 @@ static const char *const quota_finding_names[] = {[QUOTA_ORPHAN_PROJECT] = "orph
                                                   [QUOTA_LIMITS_DIFFER] = "limits_differ",
                                                   [QUOTA_NOT_ENFORCED] = "not_enforced",
                                                   [QUOTA_DIRECTORY_UNKNOWN] = "directory_unknown",
+                                                  [QUOTA_NOT_DELETED] = "not_deleted",
                                                   NULL};
 const struct schema_enum quota_finding_enum = {
     "FindingKind",
@@ -160,7 +173,7 @@ const struct schema_enum quota_finding_enum = {
     "project. used_by_others: one of our ids is used by what is not ours. limits_differ: the kernel has "
     "other "
     "limits than the ledger. not_enforced: the filesystem enforces nothing. directory_unknown: a replica's "
-    "directory without an entry in the ledger.",
+    "directory without an entry in the ledger. not_deleted: what was removed, and is not gone yet.",
     quota_finding_names};
 
 #define T struct quota_ensure_in

@@ -84,6 +84,15 @@ struct provisioner_list_out { /* one per directory */
     int64_t removed_at; /* unix seconds */
 };
 
+struct provisioner_deletions_out { /* one per hidden directory that is not gone yet */
+    char *path;                    /* NULL: the end of the list */
+    char *container;               /* whose it was; NULL: its name does not say */
+    bool running;                  /* a thread is at it, or it waits for one */
+    int64_t attempts;              /* that failed in a row */
+    int64_t next_retry;            /* unix milliseconds; 0: now */
+    char *message;                 /* why the last attempt failed; NULL: none did */
+};
+
 /* io.hostlet.Quota */
 extern const struct varlink_interface quota_interface;
 
@@ -103,6 +112,7 @@ enum quota_finding_kind {
     QUOTA_LIMITS_DIFFER,     /* the kernel has other limits than the ledger */
     QUOTA_NOT_ENFORCED,      /* the filesystem enforces nothing (any more) */
     QUOTA_DIRECTORY_UNKNOWN, /* a replica's directory without an entry in the ledger */
+    QUOTA_NOT_DELETED,       /* what was removed, and is not gone yet */
 };
 extern const struct schema_enum quota_level_enum, quota_finding_enum;
 extern const struct schema_struct quota_values_schema;

@@ -20,6 +20,7 @@
 #define DATE_FORMAT "%Y%m%dT%H%M%S"
 #define DATE_LENGTH 15
 #define NUMBER_MAX  9999
+#define RANDOM      16 /* hex digits */
 
 static bool is_container(const char *name)
 {
@@ -67,21 +68,48 @@ static bool parse_removed(const char *name, const char *removed, struct apps_ent
     _cleanup_free_ char *again = apps_kept_name(container, at, number);
     if (!streq(again, name))
         return false;
-    *ret = (struct apps_entry){xstrdup(name), TAKE_PTR(container), true, at, number};
+    *ret = (struct apps_entry){xstrdup(name), TAKE_PTR(container), NULL, true, at, number};
     return true;
+}
+
+char *apps_deleting_name(const char *name)
+{
+    char random[RANDOM + 1];
+    random_hex(random, RANDOM / 2);
+    return xasprintf(APPS_DELETING "%s-%s", name, random);
+}
+
+/* The container that something hidden was of, from what follows the prefix; NULL: it does not say. */
+static char *deleting_of(const char *rest)
+{
+    size_t n = strlen(rest);
+    if (n < RANDOM + 2 || rest[n - RANDOM - 1] != '-' ||
+        strspn(rest + n - RANDOM, "0123456789abcdef") != RANDOM)
+        return NULL;
+    _cleanup_free_ char *name = xstrndup(rest, n - RANDOM - 1);
+    struct apps_entry entry = {.name = NULL};
+    const char *removed = strstr(name, REMOVED);
+    if (removed && !parse_removed(name, removed, &entry))
+        return NULL;
+    char *container = removed ? TAKE_PTR(entry.container) : is_container(name) ? xstrdup(name) : NULL;
+    apps_entry_clear(&entry);
+    return container;
 }
 
 bool apps_entry_parse(const char *name, struct apps_entry *ret)
 {
+    const char *making = after_prefix(name, APPS_MAKING), *deleting = after_prefix(name, APPS_DELETING);
+    if (making || deleting) {
+        char *of = deleting ? deleting_of(deleting) : is_container(making) ? xstrdup(making) : NULL;
+        *ret = (struct apps_entry){.name = xstrdup(name), .hidden_of = of};
+        return true;
+    }
     const char *removed = strstr(name, REMOVED);
     if (removed)
         return parse_removed(name, removed, ret);
-    if (is_container(name))
-        *ret = (struct apps_entry){.name = xstrdup(name), .container = xstrdup(name)};
-    else if (after_prefix(name, APPS_MAKING) || after_prefix(name, APPS_DELETING))
-        *ret = (struct apps_entry){.name = xstrdup(name)};
-    else
+    if (!is_container(name))
         return false;
+    *ret = (struct apps_entry){.name = xstrdup(name), .container = xstrdup(name)};
     return true;
 }
 
@@ -89,6 +117,7 @@ void apps_entry_clear(struct apps_entry *entry)
 {
     free(entry->name);
     free(entry->container);
+    free(entry->hidden_of);
     *entry = (struct apps_entry){.name = NULL};
 }
 

@@ -4,7 +4,7 @@
  * CONTAINER                       a replica's directory, complete since it has this name
  * CONTAINER.removed-DATE[-N]      kept data of a replica that was removed; DATE is UTC, YYYYMMDDTHHMMSS
  * .making-CONTAINER               a directory that is not complete yet
- * .deleting-…                     on its way out: nobody wants it any more */
+ * .deleting-NAME-RANDOM           on its way out: what was CONTAINER or kept data; nobody wants it any more */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -15,6 +15,7 @@
 struct apps_entry {
     char *name;      /* in the app path */
     char *container; /* NULL for what is on its way in or out */
+    char *hidden_of; /* whose that is, then; NULL where the name does not say */
     bool removed; /* kept data: then 'removed_at' in unix seconds, and its place among those of one second */
     int64_t removed_at, number;
 };
@@ -28,6 +29,9 @@ void apps_entry_clear(struct apps_entry *entry);
 
 /* Name for data removed at 'at' (unix seconds); 'number' 0 has no suffix. The caller frees. */
 char *apps_kept_name(const char *container, int64_t at, int64_t number);
+
+/* Name under which 'name', which may be deleted, is out of everybody's way. The caller frees. */
+char *apps_deleting_name(const char *name);
 
 /* Opens the app path (which may be reached by symlinks, an administrator's matter) and makes it when it is
  * missing. Refused when anybody but us may write in it. fd or negative errno. */

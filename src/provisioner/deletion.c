@@ -1,0 +1,284 @@
+/* Deletions in the background; see deletion.h. */
+#include "provisioner/deletion.h"
+
+#include <stdlib.h>
+
+#include "lib/api/workers.h"
+#include "lib/apps/apps.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "provisioner/removal.h"
+
+/* Between two tries of what cannot be deleted: doubling. Only an administrator, or the disk, is in the way. */
+#define PAUSE_MIN USEC_PER_SEC
+#define PAUSE_MAX (600 * USEC_PER_SEC)
+
+struct waiter {
+    struct waiter *next;
+    deletion_done_fn done;
+    void *userdata;
+};
+
+struct deletion {
+    struct job job;
+    struct manager *manager;
+    struct deletion *next;
+    char *apps, *of;
+    bool running, again; /* something was hidden, or asked for, since it began */
+    int64_t before;      /* kept data from before is to be hidden first (unix seconds); 0: none */
+    struct waiter *waiters;
+    unsigned attempts; /* that failed in a row */
+    sd_event_source *timer;
+    int64_t next_try;  /* unix milliseconds; 0: now */
+    struct error last; /* of the last attempt; errnum 0: none failed */
+
+    /* What the job leaves. */
+    struct names deleted;
+    unsigned expired;
+    int result;
+    struct error e;
+};
+
+static struct deletion *find(const struct manager *m, const char *of)
+{
+    for (struct deletion *d = m->pending; d; d = d->next)
+        if (streq(d->of, of))
+            return d;
+    return NULL;
+}
+
+static struct deletion *find_or_add(struct manager *m, const char *of)
+{
+    struct deletion *d = find(m, of);
+    if (d)
+        return d;
+    d = xcalloc(1, sizeof *d);
+    *d = (struct deletion){
+        .manager = m, .apps = xstrdup(m->apps), .of = xstrdup(of), .next = m->pending, .deleted = {NULL, 0}};
+    m->pending = d;
+    return d;
+}
+
+static void forget(struct deletion *d)
+{
+    for (struct deletion **at = &d->manager->pending; *at; at = &(*at)->next)
+        if (*at == d) {
+            *at = d->next;
+            break;
+        }
+    sd_event_source_disable_unref(d->timer);
+    names_clear(&d->deleted);
+    free(d->apps);
+    free(d->of);
+    free(d);
+}
+
+static void tell_waiters(struct deletion *d, int result, const struct error *e)
+{
+    for (struct waiter *w = TAKE_PTR(d->waiters), *next; w; w = next) {
+        next = w->next;
+        w->done(result, e, w->userdata);
+        free(w);
+    }
+}
+
+static void run(struct deletion *d);
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    run(userdata);
+    return 0;
+}
+
+static void try_again_later(struct deletion *d)
+{
+    uint64_t pause = PAUSE_MIN;
+    for (unsigned i = 0; i < d->attempts && pause < PAUSE_MAX; i++)
+        pause *= 2;
+    pause = pause < PAUSE_MAX ? pause : PAUSE_MAX;
+    d->attempts++;
+    d->last = d->e;
+    d->next_try = now_realtime_msec() + (int64_t)(pause / USEC_PER_MSEC);
+    log_warning("%s is not deleted: %s; tried again in %.3g s", d->of, d->e.message,
+                (double)pause / (double)USEC_PER_SEC);
+    if (sd_event_add_time_relative(d->manager->event, &d->timer, CLOCK_MONOTONIC, pause, USEC_PER_SEC / 10,
+                                   on_timer, d) < 0)
+        abort();
+}
+
+/* --- the jobs --- */
+
+static void delete_work(struct job *job)
+{
+    struct deletion *d = (struct deletion *)job;
+    d->result = removal_delete(d->apps, d->of, &d->deleted, &d->e);
+}
+
+static void expire_work(struct job *job)
+{
+    struct deletion *d = (struct deletion *)job;
+    d->result = removal_expire(d->apps, d->of, d->before, &d->expired, &d->e);
+}
+
+static void delete_done(struct job *job)
+{
+    struct deletion *d = (struct deletion *)job;
+    d->running = false;
+    for (size_t i = 0; i < d->deleted.n; i++)
+        log_info("finished the deletion of %s", d->deleted.items[i]);
+    names_clear(&d->deleted);
+    if (d->result >= 0 && d->again) {
+        run(d);
+        return;
+    }
+    if (d->result < 0)
+        try_again_later(d);
+    tell_waiters(d, d->result, &d->e);
+    if (d->result >= 0)
+        forget(d);
+}
+
+static void expire_done(struct job *job)
+{
+    struct deletion *d = (struct deletion *)job;
+    d->running = false;
+    if (d->result < 0) {
+        try_again_later(d);
+        tell_waiters(d, d->result, &d->e);
+        return;
+    }
+    if (d->expired > 0)
+        log_info("%s: what was kept of %u earlier removals is old enough to be deleted", d->of, d->expired);
+    d->before = 0;
+    run(d);
+}
+
+/* Expired data is hidden in the order of its container's requests, since it could be given back just now. */
+static void run(struct deletion *d)
+{
+    struct manager *m = d->manager;
+    bool expire = d->before > 0;
+    d->timer = sd_event_source_disable_unref(d->timer);
+    d->next_try = 0;
+    d->running = true;
+    d->again = false;
+    d->job = (struct job){.key = expire ? d->of : NULL,
+                          .work = expire ? expire_work : delete_work,
+                          .done = expire ? expire_done : delete_done};
+    jobs_add(expire ? m->jobs : m->deletions, &d->job);
+}
+
+static void run_or_again(struct deletion *d)
+{
+    d->again = true;
+    if (!d->running)
+        run(d);
+}
+
+/* --- what others call --- */
+
+void deletion_start(struct manager *m, const char *of, deletion_done_fn done, void *userdata)
+{
+    struct deletion *d = find_or_add(m, of);
+    if (done) {
+        struct waiter *w = xcalloc(1, sizeof *w);
+        *w = (struct waiter){d->waiters, done, userdata};
+        d->waiters = w;
+    }
+    run_or_again(d);
+}
+
+void deletion_expire(struct manager *m, const char *container, int64_t before)
+{
+    struct deletion *d = find_or_add(m, container);
+    if (d->running && d->before > 0)
+        return; /* the thread reads it */
+    d->before = before;
+    run_or_again(d);
+}
+
+static int list_here(const struct manager *m, struct apps_entry **ret, size_t *ret_n, struct error *e)
+{
+    _cleanup_close_ int apps = apps_open(m->apps, e);
+    return apps < 0 ? apps : apps_list(apps, ret, ret_n, e);
+}
+
+int deletions_recover(struct manager *m, struct error *e)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    int r = list_here(m, &entries, &n, e);
+    for (size_t i = 0; i < n; i++) {
+        struct error why = ERROR_INIT;
+        const char *making = after_prefix(entries[i].name, APPS_MAKING);
+        if (making && removal_hide_unfinished(m->apps, making, &why) < 0)
+            log_warning("%s; it is used again, or tried again at the next start", why.message);
+    }
+    apps_list_free(entries, n);
+    n = 0;
+    if (r >= 0)
+        r = list_here(m, &entries, &n, e);
+    for (size_t i = 0; i < n; i++)
+        if (after_prefix(entries[i].name, APPS_DELETING))
+            deletion_start(m, entries[i].hidden_of ?: entries[i].name, NULL, NULL);
+    if (n > 0)
+        apps_list_free(entries, n);
+    return r;
+}
+
+bool deletions_pending(const struct manager *m)
+{
+    return m->pending;
+}
+
+static void notify(struct varlink_call *call, const struct manager *m, const struct deletion *d,
+                   const char *of, const char *name)
+{
+    _cleanup_free_ char *path = xasprintf("%s%s%s", m->apps, name ? "/" : "", name ?: "");
+    struct provisioner_deletions_out out = {.path = path, .container = (char *)of};
+    if (d) {
+        out.running = d->running;
+        out.attempts = d->attempts;
+        out.next_retry = d->next_try;
+        out.message = d->last.errnum ? (char *)d->last.message : NULL;
+    }
+    varlink_notify(call, &out);
+}
+
+int deletions_list(struct varlink_call *call, struct manager *m, struct error *e)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    int r = list_here(m, &entries, &n, e);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        if (after_prefix(entries[i].name, APPS_DELETING)) {
+            const char *of = entries[i].hidden_of;
+            notify(call, m, find(m, of ?: entries[i].name), of, entries[i].name);
+        }
+    apps_list_free(entries, n);
+    for (const struct deletion *d = m->pending; d; d = d->next)
+        if (d->before > 0 && d->last.errnum) /* kept data that cannot be hidden */
+            notify(call, m, d, d->of, NULL);
+    varlink_reply(call, &(struct provisioner_deletions_out){.path = NULL});
+    return 0;
+}
+
+void deletions_free(struct manager *m)
+{
+    while (m->pending) {
+        struct deletion *d = m->pending;
+        for (struct waiter *w = TAKE_PTR(d->waiters), *next; w; w = next) {
+            next = w->next;
+            free(w); /* the end of the connection is their answer */
+        }
+        if (d->running) { /* its thread ends with the process */
+            m->pending = d->next;
+            sd_event_source_disable_unref(d->timer);
+        } else {
+            forget(d);
+        }
+    }
+}
