@@ -51,14 +51,17 @@ static int request(struct ctl *ctl, const char *method, const void *in, const ch
     int r = ctl_call(ctl, &ctl_reconciler, method, in, &out, CTL_TIMEOUT_USEC, &e), code = EXIT_OK;
     if (r < 0)
         return ctl_fail(&e);
-    if (!ctl->json && !out.changed)
+    bool destroys = streq(action, "destroy"); /* it is not done while there is an instance to ask for */
+    if (!ctl->json && !out.changed && destroys)
+        printf("%s: is being destroyed already\n", out.name);
+    else if (!ctl->json && !out.changed)
         printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
     if (!ctl->json && out.changed) {
         printf("%s: %s, revision %" PRId64 "\n", out.name, done_word(method), out.revision);
         print_changes(&out);
         fflush(stdout);
     }
-    if (out.changed && !no_wait) {
+    if ((out.changed || destroys) && !no_wait) {
         const struct wait_options options = {.name = out.name,
                                              .revision = out.revision,
                                              .action = action,

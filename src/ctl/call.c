@@ -17,6 +17,7 @@ const struct ctl_peer ctl_supervisor = {"supervisor", &supervisor_interface},
                       ctl_reconciler = {"reconciler", &reconciler_interface},
                       ctl_driver = {"container-driver", &driver_interface},
                       ctl_fetcher = {"fetcher", &fetcher_interface},
+                      ctl_provisioner = {"provisioner", &provisioner_interface},
                       ctl_quota = {"quota-keeper", &quota_interface},
                       ctl_gateway = {"rpc-gateway", &gateway_interface};
 

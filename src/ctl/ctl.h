@@ -56,7 +56,8 @@ struct ctl_peer {
     const char *socket; /* its name below RUN */
     const struct varlink_interface *interface;
 };
-extern const struct ctl_peer ctl_supervisor, ctl_reconciler, ctl_driver, ctl_fetcher, ctl_quota, ctl_gateway;
+extern const struct ctl_peer ctl_supervisor, ctl_reconciler, ctl_driver, ctl_fetcher, ctl_provisioner,
+    ctl_quota, ctl_gateway;
 
 #define CTL_TIMEOUT_USEC (60 * USEC_PER_SEC)
 

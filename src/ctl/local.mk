@@ -6,6 +6,7 @@ hostletctl_SOURCES = \
 	src/ctl/call.c \
 	src/ctl/commands.c src/ctl/commands.h \
 	src/ctl/ctl.h \
+	src/ctl/deletions.c src/ctl/deletions.h \
 	src/ctl/describe.c \
 	src/ctl/enable.c src/ctl/enable.h \
 	src/ctl/follow.c src/ctl/follow.h \

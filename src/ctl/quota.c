@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl/commands.h"
+#include "ctl/deletions.h"
 #include "ctl/output.h"
 #include "lib/api/workers.h"
 
@@ -13,6 +14,7 @@
 struct listing {
     struct table *table;
     json_t *array;
+    struct deletion_list deletions;
 };
 
 static enum colour level_colour(const struct quota_values *v)
@@ -72,32 +74,49 @@ int command_quota_list(struct ctl *ctl)
 {
     struct listing l = {table_new("CONTAINER", "PROJECT", "USED", "SOFT", "HARD", "FILES", "LIMIT", "STATE",
                                   "MOUNT POINT", NULL),
-                        json_array()};
+                        json_array(),
+                        {.n_items = 0}};
     return print_listing(ctl, &l, "List", add_listed, "no replica has a project");
+}
+
+/* What keeps a removed directory from being deleted is the provisioner's to say. */
+static char *finding_message(const struct listing *l, const struct quota_finding *f)
+{
+    const struct provisioner_deletions_out *d =
+        f->kind == QUOTA_NOT_DELETED ? deletion_list_find(&l->deletions, f->path) : NULL;
+    _cleanup_free_ char *why = d ? deletion_text(d) : NULL;
+    return why ? xasprintf("'%s' was removed and is not gone yet: %s", f->path, why) : xstrdup(f->message);
 }
 
 static void add_finding(const void *answer, void *userdata)
 {
     const struct quota_report_out *out = answer;
-    const struct quota_finding *f = out->finding;
     struct listing *l = userdata;
-    if (!f)
+    if (!out->finding)
         return;
-    table_cell(l->table, RED, "%s", schema_enum_name(&quota_finding_enum, f->kind));
-    if (f->project)
-        table_cell(l->table, PLAIN, "%" PRId64, f->project);
+    struct quota_finding f = *out->finding;
+    _cleanup_free_ char *message = finding_message(l, &f);
+    f.message = message;
+    table_cell(l->table, RED, "%s", schema_enum_name(&quota_finding_enum, f.kind));
+    if (f.project)
+        table_cell(l->table, PLAIN, "%" PRId64, f.project);
     else
         table_cell(l->table, PLAIN, "%s", "");
-    table_cell(l->table, PLAIN, "%s", f->container ?: "");
-    table_cell(l->table, PLAIN, "%s", f->message);
+    table_cell(l->table, PLAIN, "%s", f.container ?: "");
+    table_cell(l->table, PLAIN, "%s", f.message);
     json_array_append_new(
-        l->array, schema_pack(varlink_find_method(&quota_interface, "Report")->out->fields[0].structure, f));
+        l->array, schema_pack(varlink_find_method(&quota_interface, "Report")->out->fields[0].structure, &f));
 }
 
 int command_quota_report(struct ctl *ctl)
 {
-    struct listing l = {table_new("FINDING", "PROJECT", "CONTAINER", "WHAT", NULL), json_array()};
-    return print_listing(ctl, &l, "Report", add_finding, "ledger, kernel and directories agree");
+    struct listing l = {
+        table_new("FINDING", "PROJECT", "CONTAINER", "WHAT", NULL), json_array(), {.n_items = 0}};
+    struct error ignored = ERROR_INIT; /* the finding stands for itself */
+    (void)deletion_list_read(ctl, false, &l.deletions, &ignored);
+    int code = print_listing(ctl, &l, "Report", add_finding, "ledger, kernel and directories agree");
+    deletion_list_done(&l.deletions);
+    return code;
 }
 
 static void print_info(const struct quota_info_out *info)

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "ctl/apps.h"
 #include "ctl/commands.h"
+#include "ctl/deletions.h"
 #include "ctl/services.h"
 #include "lib/api/driver.h"
 #include "lib/api/workers.h"
@@ -18,9 +19,18 @@ struct status {
     struct driver_info_out runtime;
     struct quota_info_out quota;
     struct instance_list apps;
+    struct deletion_list deletions;
     /* Why a part is not there; errnum 0: it is. */
-    struct error services_error, runtime_error, quota_error, apps_error;
+    struct error services_error, runtime_error, quota_error, apps_error, deletions_error;
 };
+
+static bool is_running(const struct service_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->n_items; i++)
+        if (streq(list->items[i]->name, name))
+            return list->items[i]->state == SERVICE_READY;
+    return false;
+}
 
 static void read_status(struct ctl *ctl, struct status *s)
 {
@@ -28,6 +38,7 @@ static void read_status(struct ctl *ctl, struct status *s)
     ctl_call(ctl, &ctl_driver, "Info", NULL, &s->runtime, STATUS_TIMEOUT_USEC, &s->runtime_error);
     ctl_call(ctl, &ctl_quota, "Info", NULL, &s->quota, STATUS_TIMEOUT_USEC, &s->quota_error);
     instance_list_read(ctl, &s->apps, &s->apps_error);
+    deletion_list_read(ctl, is_running(&s->services, "provisioner"), &s->deletions, &s->deletions_error);
 }
 
 static void status_done(struct status *s)
@@ -38,6 +49,7 @@ static void status_done(struct status *s)
     if (!s->quota_error.errnum)
         ctl_done(&ctl_quota, "Info", &s->quota);
     instance_list_done(&s->apps);
+    deletion_list_done(&s->deletions);
 }
 
 static void print_part(const char *name, enum colour colour, const char *text)
@@ -164,6 +176,29 @@ static void print_apps(const struct status *s)
     }
 }
 
+/* Nothing is said where nothing is left of what was removed. */
+static void print_deletions(const struct status *s)
+{
+    const struct deletion_list *list = &s->deletions;
+    if (s->deletions_error.errnum) {
+        print_part("deletions", RED, s->deletions_error.message);
+        return;
+    }
+    size_t stuck = 0;
+    for (size_t i = 0; i < list->n_items; i++)
+        stuck += list->items[i]->message != NULL;
+    if (list->n_items == 0)
+        return;
+    _cleanup_free_ char *text =
+        xasprintf("%zu under way, %zu cannot be finished", list->n_items - stuck, stuck);
+    print_part("deletions", stuck ? RED : YELLOW, text);
+    for (size_t i = 0; i < list->n_items; i++) {
+        _cleanup_free_ char *why = deletion_text(list->items[i]),
+                            *line = xasprintf("  %s: %s", list->items[i]->path, why);
+        print_part("", list->items[i]->message ? RED : YELLOW, line);
+    }
+}
+
 static json_t *part_or_error(const struct error *e, json_t *part)
 {
     if (!e->errnum)
@@ -187,10 +222,11 @@ static json_t *pack_status(const struct ctl *ctl, const struct status *s)
     json_t *quota = s->quota_error.errnum
                         ? NULL
                         : schema_pack(varlink_find_method(&quota_interface, "Info")->out, &s->quota);
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "version", PACKAGE_VERSION, "prefix",
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "version", PACKAGE_VERSION, "prefix",
                      ctl->tree.prefix ?: "", "services", part_or_error(&s->services_error, services),
                      "runtime", part_or_error(&s->runtime_error, runtime), "quota",
-                     part_or_error(&s->quota_error, quota), "apps", part_or_error(&s->apps_error, apps));
+                     part_or_error(&s->quota_error, quota), "apps", part_or_error(&s->apps_error, apps),
+                     "deletions", part_or_error(&s->deletions_error, deletion_list_pack(&s->deletions)));
 }
 
 int command_status(struct ctl *ctl)
@@ -206,6 +242,7 @@ int command_status(struct ctl *ctl)
         print_runtime(&s);
         print_quota(&s);
         print_apps(&s);
+        print_deletions(&s);
     }
     bool down = s.services_error.errnum || s.apps_error.errnum;
     status_done(&s);

@@ -160,7 +160,8 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     if (!w->options->quiet)
         progress_show(w->progress, i);
     bool superseded = i->revision > w->options->revision || !streq(i->action, w->options->action);
-    bool failed = is_failed(w, i) || (streq(w->options->action, "start") && failed_stage(w, i, &r));
+    /* A stop ends some day; a deletion may need somebody. */
+    bool failed = is_failed(w, i) || (!streq(w->options->action, "stop") && failed_stage(w, i, &r));
     bool over = superseded || failed || i->settled, stuck = i->failed && i->message && !over;
     if (stuck != w->is_stuck) {
         _cleanup_free_ char *message = format_first_line(i->message);

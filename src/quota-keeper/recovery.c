@@ -106,13 +106,22 @@ static void look_at(struct recovery *v, const struct apps_entry *entry)
 /* What is on its way out counts as there until it is gone. */
 static bool is_there(const struct apps_entry *entries, size_t n, const char *container)
 {
-    _cleanup_free_ char *deleting = xasprintf(APPS_DELETING "%s", container),
-                        *making = xasprintf(APPS_MAKING "%s", container);
     for (size_t i = 0; i < n; i++)
-        if (streq_null(entries[i].container, container) || after_prefix(entries[i].name, deleting) ||
-            streq(entries[i].name, making))
+        if (streq_null(entries[i].container, container) || streq_null(entries[i].hidden_of, container))
             return true;
     return false;
+}
+
+bool recovery_is_on_its_way(struct registry *r, const char *container)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    _cleanup_close_ int apps = apps_open(r->apps, NULL);
+    bool found = apps < 0 || apps_list(apps, &entries, &n, NULL) < 0;
+    for (size_t i = 0; i < n && !found; i++)
+        found = streq_null(entries[i].hidden_of, container);
+    apps_list_free(entries, n);
+    return found;
 }
 
 static bool is_unused(struct registry *r, struct places *places, const struct ledger_item *item)

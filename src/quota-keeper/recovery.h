@@ -11,3 +11,6 @@ void recovery_run(struct registry *r, struct notes *notes);
 /* Items whose directory and kept data are gone, and of which the kernel knows no use: their names, which the caller frees. */
 char **recovery_find_gone(struct registry *r, size_t *ret_n);
 bool recovery_is_gone(struct registry *r, const struct ledger_item *item);
+/* Whether something that was removed of a container is not deleted yet, or a directory of it not complete: whoever gives its id
+ * back waits for that. True also when the app path cannot be read. */
+bool recovery_is_on_its_way(struct registry *r, const char *container);

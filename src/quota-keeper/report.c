@@ -162,6 +162,24 @@ static void check_item(struct report *p, const struct ledger_item *item)
 
 /* --- directories and kernel --- */
 
+/* What was removed and is not gone: the provisioner is at it, and knows what is in its way. */
+static void check_hidden(struct report *p, const struct apps_entry *entry)
+{
+    struct place place = PLACE_INIT;
+    struct kernel_tag tag = {.project = 0};
+    struct kernel_quota quota;
+    if (!after_prefix(entry->name, APPS_DELETING) || place_open(&p->places, entry->name, &place, NULL) < 0)
+        return;
+    const struct kernel *k = p->r->kernel;
+    bool tagged = k->read_tag(k, place.fd, &tag) == 0 && tag.project != 0;
+    struct quota_finding *f =
+        add(p, QUOTA_NOT_DELETED, entry->hidden_of, tag.project, &place,
+            "'%s' was removed and is not gone yet; 'hostletctl status' says why", place.path);
+    if (tagged && place.filesystem->state.accounted && k->get(k, place.fd, tag.project, &quota) == 0)
+        add_use(f, &quota);
+    place_clear(&place);
+}
+
 static int check_directories(struct report *p, struct error *e)
 {
     struct apps_entry *entries = NULL;
@@ -171,6 +189,7 @@ static int check_directories(struct report *p, struct error *e)
         struct place place = PLACE_INIT;
         struct kernel_tag tag;
         const char *container = entries[i].container;
+        check_hidden(p, &entries[i]);
         if (!container || place_open(&p->places, entries[i].name, &place, NULL) < 0)
             continue;
         bool readable = p->r->kernel->read_tag(p->r->kernel, place.fd, &tag) == 0;

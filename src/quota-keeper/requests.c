@@ -130,8 +130,11 @@ static void unregister_work(struct job *job)
     struct ledger_item item;
     if (!registry_get(r, q->container, &item))
         return;
-    if (q->kind == REQUEST_REMOVE_IF_GONE && !recovery_is_gone(r, &item))
-        q->result = -EBUSY; /* it came back meanwhile */
+    /* It came back meanwhile; or it is not deleted yet, and a check gives the id back when it is. */
+    bool is_used = q->kind == REQUEST_REMOVE_IF_GONE ? !recovery_is_gone(r, &item)
+                                                     : recovery_is_on_its_way(r, q->container);
+    if (is_used)
+        q->result = -EBUSY;
     else
         q->result = enforce_remove(r, &item, &q->e);
     registry_item_clear(&item);
@@ -141,7 +144,7 @@ static void unregister_done(struct job *job)
 {
     struct request *q = (struct request *)job;
     if (q->result < 0) {
-        if (q->kind == REQUEST_REMOVE_IF_GONE && q->result == -EBUSY)
+        if (q->result == -EBUSY && q->e.errnum == 0)
             q->result = 0;
         finish(q);
         return;

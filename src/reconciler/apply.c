@@ -178,7 +178,7 @@ int apply_action(struct instance *instance, const char *action, bool purge, stru
                             record->name, record->problem ?: "");
     if (!zone && streq(before, "destroy") && !streq(action, "destroy"))
         return error_refuse(e, EBUSY, "instance %s is being destroyed", record->name);
-    bool again = streq(action, "start") && has_failed(instance);
+    bool again = !streq(action, "stop") && has_failed(instance);
     if (streq(before, action) && !again && purged == purge)
         return 0;
     add_change(out, subject, again && streq(before, action) ? "retry" : action, NULL);

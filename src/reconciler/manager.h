@@ -51,6 +51,7 @@ struct replica {
     enum step last;                  /* what decide() said last */
     struct varlink_request *request; /* of the step, or of an inspection */
     bool quota_set, provisioned, restored, data_removed;
+    bool purging; /* the step that is being done deletes its data, and counts among the manager's purges */
     bool quota_missing;    /* it could not be set: asked again when quota-keeper has something new */
     int quota_level;       /* enum quota_level, as last told */
     char *quota_lost;      /* why limits that were set are not enforced any more */
@@ -100,6 +101,7 @@ struct manager {
     struct varlink_request *watch, *list, *quota_watch, *quota_list;
     sd_event_source *watch_timer, *quota_timer, *quota_retry_timer;
     unsigned watch_failures, quota_failures, quota_retries;
+    unsigned purges; /* under way */
     bool subscribed; /* the runtime's events flow and everything was listed */
     char *runtime_failure;
     struct driver_info_out *info; /* of the runtime; NULL: not known yet */
@@ -256,6 +258,12 @@ bool quota_raises(const struct replica *replica);
 void quota_write_failed(struct replica *replica); /* a file could not be written: perhaps for want of room */
 void quota_ensure(struct replica *replica);       /* the calls of its steps */
 void quota_remove_data(struct replica *replica);
+/* Whether its data may go now: so many purges are under way at most. It is asked again when one is over. */
+bool quota_may_remove_data(const struct replica *replica);
+void quota_purge_over(
+    struct replica *replica); /* where its step deleted data, that has ended, one way or another */
+/* It is wanted again while its old data is being deleted: what is hidden goes all the same, and is in nobody's way. */
+void quota_leave_purge(struct replica *replica);
 void quota_was_set(struct replica *replica, const struct quota_values *values);
 /* Whether the step goes on without: the reason is noted, to be shown. */
 bool quota_may_be_missing(struct replica *replica, const struct error *e);

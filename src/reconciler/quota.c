@@ -12,6 +12,7 @@
 #include "reconciler/manager.h"
 
 #define LEAST       ((int64_t)100 << 20) /* bytes: the contract's */
+#define PURGES_MAX  8                    /* calls at once: each holds a connection for as long as it takes */
 #define QUICK_TRIES 5
 #define QUICK_PAUSE (5 * USEC_PER_MSEC)
 
@@ -120,7 +121,9 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
     return true;
 }
 
-/* Only data that is kept needs its project. */
+/* --- the data of a replica that goes --- */
+
+/* Only data that is kept needs its project, and a purge is answered when nothing is left of it. */
 static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)continues;
@@ -134,27 +137,69 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
         r->request = call_quota(r->instance->manager, "Remove", &in, false, step_answer, r);
 }
 
+/* A purge takes as long as the tenant's files are many: the provisioner's end, or ours, ends the call. */
+static void remove_data(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct provisioner_remove_in in = {.container = name, .purge = r->purging};
+    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
+                              r->purging ? 0 : CALL_TIMEOUT, on_removed, r);
+}
+
 static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)out, (void)continues;
     struct replica *r = userdata;
-    struct manager *m = r->instance->manager;
-    if (e) {
+    if (e)
         step_request_done(r, NULL, e);
-        return;
-    }
-    _cleanup_free_ char *name = container_name(r);
-    struct provisioner_remove_in in = {.container = name, .purge = r->instance->record->purge};
-    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
-                              10 * CALL_TIMEOUT, on_removed, r);
+    else
+        remove_data(r);
 }
 
-/* The limits first: what is kept aside is not to be held to them. */
+bool quota_may_remove_data(const struct replica *r)
+{
+    return !r->instance->record->purge || r->instance->manager->purges < PURGES_MAX;
+}
+
+/* Of what is kept the limits go first, since it is not to be held to them. Of what is purged they go last: whatever cannot
+ * be deleted stays within them. */
 void quota_remove_data(struct replica *r)
 {
+    struct manager *m = r->instance->manager;
     _cleanup_free_ char *name = container_name(r);
     struct quota_container_in in = {name};
-    r->request = call_quota(r->instance->manager, "Release", &in, false, on_released, r);
+    r->purging = r->instance->record->purge;
+    m->purges += r->purging;
+    stage_set(r, "container_destroy", "running", NULL);
+    if (r->purging)
+        remove_data(r);
+    else
+        r->request = call_quota(m, "Release", &in, false, on_released, r);
+}
+
+void quota_purge_over(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    if (!r->purging)
+        return;
+    r->purging = false;
+    m->purges--;
+    for (struct instance *i = m->instances; i; i = i->next)
+        for (size_t k = 0; k < i->n_replicas; k++)
+            if (i->replicas[k]->last == STEP_WAIT && replica_want(i->replicas[k]) == WANT_GONE)
+                instance_kick_soon(i);
+}
+
+void quota_leave_purge(struct replica *r)
+{
+    if (!r->purging || replica_want(r) == WANT_GONE)
+        return;
+    varlink_request_cancel(r->request);
+    r->request = NULL;
+    r->step = STEP_SETTLED;
+    r->stale = true;
+    quota_purge_over(r);
 }
 
 /* --- what quota-keeper tells --- */

@@ -253,6 +253,7 @@ static void on_prepare(struct replica *r)
 void replica_kick(struct replica *r)
 {
     struct manager *m = r->instance->manager;
+    quota_leave_purge(r);
     if (r->request || !m->subscribed || !r->observed)
         return;
     if (r->next_retry > (uint64_t)now_realtime_msec())
@@ -262,6 +263,8 @@ void replica_kick(struct replica *r)
         return;
     }
     enum step step = next_step(r), before = r->last;
+    if (step == STEP_REMOVE_DATA && !quota_may_remove_data(r))
+        step = STEP_WAIT;
     r->last = step;
     if (before == STEP_CONFLICT && step != STEP_CONFLICT)
         r->attempt = 0;

@@ -65,7 +65,8 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->container = app_container_name(r->instance->record->name, r->record->id);
     to->state = (int)r->state;
     to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
-    to->step = xstrdup_null(words_of(r->step != STEP_SETTLED ? r->step : r->last));
+    to->step =
+        xstrdup_null(r->purging ? "deleting data" : words_of(r->step != STEP_SETTLED ? r->step : r->last));
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->attempt ?: r->record->attempt;
     to->next_retry = (int64_t)r->next_retry;

@@ -284,8 +284,9 @@ static void apply_effect(struct replica *r, const void *out)
         r->stale = true;
         break;
     case STEP_REMOVE_DATA:
-        r->data_removed = true;
-        if (r->instance->record->purge)
+        /* The order may have become a purge while the data was being kept. */
+        r->data_removed = r->purging || !r->instance->record->purge;
+        if (r->purging)
             secret_forget(r);
         break;
     default:
@@ -348,11 +349,13 @@ void step_request_done(struct replica *r, const void *out, const struct error *e
         return;
     }
     if (e && !(r->step == STEP_QUOTA && quota_may_be_missing(r, e))) {
+        quota_purge_over(r);
         step_failed(r, e);
         return;
     }
     if (!e)
         apply_effect(r, out);
+    quota_purge_over(r);
     if (after_names[r->step] && failpoint(after_names[r->step]) < 0)
         log_notice("failpoint: the answer is taken as lost");
     step_finish(r);

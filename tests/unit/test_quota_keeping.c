@@ -822,12 +822,16 @@ static void test_what_is_gone_is_given_back_once_nothing_is_charged(void **state
     struct notes notes = {.n = 0};
     make_directory(t, "i8k_web_0");
     ensured(t, "i8k_web_0", MIB);
-    _cleanup_free_ char *path = path_in(t, "i8k_web_0"), *deleting = path_in(t, ".deleting-i8k_web_0-0011");
+    _cleanup_free_ char *path = path_in(t, "i8k_web_0"),
+                        *deleting = path_in(t, ".deleting-i8k_web_0-0123456789abcdef");
     size_t n;
     assert_int_equal(rename(path, deleting), 0);
     free(recovery_find_gone(&t->r, &n));
     assert_int_equal(n, 0); /* on its way out */
+    assert_true(recovery_is_on_its_way(&t->r, "i8k_web_0"));
+    assert_false(recovery_is_on_its_way(&t->r, "i8k_web_01") || recovery_is_on_its_way(&t->r, "i8k_we_0"));
     assert_int_equal(rmdir(deleting), 0);
+    assert_false(recovery_is_on_its_way(&t->r, "i8k_web_0"));
     free(recovery_find_gone(&t->r, &n));
     assert_int_equal(n, 0); /* gone, and something is still charged */
     forget_files(t, 100);
@@ -878,6 +882,7 @@ static void test_report_finds_what_is_wrong(void **state)
     ensured(t, "i8k_gone_0", MIB);
     _cleanup_free_ char *gone = path_in(t, "i8k_gone_0");
     assert_int_equal(rmdir(gone), 0);
+    make_directory(t, ".deleting-i8k_old_0-0123456789abcdef");
     find_known(t->world, 500)->limits.hard = MIB;
     find_known(t->world, 100)->foreign_use = 1000 * 4096;
     find_known(t->world, 100)->limits.hard = 2 * MIB;
@@ -888,7 +893,9 @@ static void test_report_finds_what_is_wrong(void **state)
     assert_int_equal(finding(&f, QUOTA_LIMITS_DIFFER)->hard, 2 * MIB);
     assert_string_equal(finding(&f, QUOTA_DIRECTORY_UNKNOWN)->container, "i8k_new_0");
     assert_null(finding(&f, QUOTA_NOT_TAGGED));
-    assert_int_equal(f.n, 5);
+    assert_string_equal(finding(&f, QUOTA_NOT_DELETED)->container, "i8k_old_0");
+    assert_non_null(strstr(finding(&f, QUOTA_NOT_DELETED)->path, "/.deleting-i8k_old_0-"));
+    assert_int_equal(f.n, 6);
     findings_clear(&f);
     t->world->off = true;
     assert_int_equal(report_make(&t->r, &f, &e), 0);

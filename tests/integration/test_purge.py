@@ -1,0 +1,121 @@
+"""'destroy --purge' through the whole tree: it has succeeded when nothing is left, what is left is shown with its reason, and
+nobody waits behind it."""
+
+import os
+import subprocess
+
+import pytest
+from lib import ground
+from lib.apps import App, manifest
+
+NULL = {"driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "500ms"},
+        "hostlet": {"log_level": "debug"}}
+
+
+def app_manifest(name, replicas=1):
+    return manifest(name, "null/image:1", replicas=replicas, probation=1)
+
+
+def data(tree, name, number=0):
+    return tree.prefix / f"apps/i8k_{name}_{number}"
+
+
+def hidden(tree):
+    return sorted(path.name for path in (tree.prefix / "apps").iterdir() if path.name.startswith("."))
+
+
+@pytest.fixture
+def immutable(place):
+    def begin(path):
+        path.touch()
+        if subprocess.run(["chattr", "+i", path], check=False, capture_output=True).returncode:
+            pytest.skip("this filesystem has no immutable files")
+    begin.end = lambda: subprocess.run(["chattr", "-R", "-f", "-i", place], check=False)
+    yield begin
+    begin.end()
+
+
+def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable):
+    tree = make_tree(NULL).start()
+    tree.apply(app_manifest("web"))
+    tree.apply(app_manifest("other"))
+    immutable(data(tree, "web") / "opt/stays")
+    for _ in range(2):
+        failed = tree.ctl("destroy", "web", "--purge", check=False)
+        assert failed.returncode == 1, failed.stdout
+        assert "/stays'" in failed.stderr and "chattr -i" in failed.stderr and "tried again by itself" in failed.stderr
+    assert not data(tree, "web").exists()
+    (name,) = hidden(tree)
+    shown = tree.ctl_json("app", "web")["instance"]
+    assert shown["action"] == "destroy"
+    assert shown["replicas"][0]["state"] == "destroying" and "/stays'" in shown["replicas"][0]["message"]
+    assert "/stays'" in tree.ctl("app", "web").stdout and "/stays'" in tree.ctl("apps").stdout
+    status = tree.ctl("status").stdout
+    assert "1 cannot be finished" in status and name in status and "/stays'" in status
+    (deletion,) = tree.ctl_json("status")["deletions"]
+    assert deletion["container"] == "i8k_web_0" and deletion["path"].endswith(name)
+    report = tree.ctl("quota", "report").stdout
+    assert "not_deleted" in report and name in report and "/stays'" in report
+    assert f"cannot remove '{tree.prefix}/apps/{name}/opt/stays'" in tree.log()
+
+    tree.restart()  # the next life of everybody knows it too
+    assert App(tree, "web").get()["action"] == "destroy"
+    ground.wait_until(lambda: "/stays'" in (App(tree, "web").replica().get("message") or ""), 30, "it is said again")
+
+    immutable.end()
+    ground.wait_until(lambda: App(tree, "web").get() is None, 30, "it is tried again by itself")
+    assert hidden(tree) == [] and data(tree, "other").is_dir()
+    assert "deletions" not in tree.ctl("status").stdout
+    assert "not_deleted" not in tree.ctl("quota", "report").stdout
+    assert tree.ctl("destroy", "other", "--purge").stdout.endswith("other: destroyed\n")
+
+
+def test_status_starts_nobody_for_nothing(make_tree):
+    tree = make_tree(NULL).start()
+    assert "deletions" not in tree.ctl("status").stdout and tree.ctl_json("status")["deletions"] == []
+    assert "provisioner" not in tree.children()
+
+
+def test_a_purge_that_is_asked_for_while_data_is_kept(make_tree):
+    """The second order comes while the first is being carried out: it is the second that counts."""
+    tree = make_tree(NULL).start()
+    for i in range(10):
+        tree.apply(app_manifest("web"))
+        App(tree, "web").destroy()
+        App(tree, "web").destroy(purge=True)
+        ground.wait_until(lambda: App(tree, "web").get() is None, 30, "it is gone")
+        left = [path.name for path in (tree.prefix / "apps").iterdir() if path.name.startswith("i8k_web")]
+        if left == []:
+            return  # it came early enough to count
+    raise AssertionError(f"kept in spite of --purge: {left}")
+
+
+@pytest.mark.failpoints
+def test_many_purges_hold_nobody_up(make_tree):
+    """All threads that delete hang: other instances are deployed, changed and destroyed, and few connections are held."""
+    tree = make_tree(NULL, environment={"HOSTLET_FAILPOINT": "remove.deleting:hang"}).start()
+    tree.apply(app_manifest("old", replicas=30))
+    before = len(os.listdir(f"/proc/{tree.pid('provisioner')}/fd"))
+    App(tree, "old").destroy(purge=True)
+    ground.wait_until(lambda: len(hidden(tree)) >= 8, 30, "purges begin")
+    for i in range(3):
+        tree.apply(app_manifest("web"))
+        kept = tree.ctl("destroy", "web")
+        assert kept.stdout.endswith("web: destroyed\n")
+    assert len(os.listdir(f"/proc/{tree.pid('provisioner')}/fd")) < before + 20
+    states = {r.get("step") for r in App(tree, "old").get()["replicas"]}
+    assert states == {"deleting data", "waiting for its turn"}
+    pid = tree.pid("provisioner")
+    assert len(os.listdir(f"/proc/{pid}/task")) <= 1 + 4 + 2
+
+
+@pytest.mark.failpoints
+@pytest.mark.parametrize("point", ["remove.hidden", "remove.deleting", "remove.deleted"])
+@pytest.mark.parametrize("action", ["kill", "error"])
+def test_a_death_in_a_purge(make_tree, point, action):
+    tree = make_tree(NULL).start(failpoint=f"{point}:{action}")
+    tree.apply(app_manifest("web", replicas=3))
+    App(tree, "web").destroy(purge=True)
+    ground.wait_until(lambda: App(tree, "web").get() is None, 30, "it is gone")
+    assert tree.failpoint_taken(point)
+    assert list((tree.prefix / "apps").iterdir()) == []
