@@ -52,8 +52,10 @@ static int step(struct walk *w, struct stat *ret, struct error *e)
     }
     char *name = w->rest + strspn(w->rest, "/");
     size_t size = strcspn(name, "/");
-    _cleanup_free_ char *one = xstrndup(name, size), *before = w->rest;
-    w->rest = xstrdup(name + size + strspn(name + size, "/"));
+    _cleanup_free_ char *one = xstrndup(name, size);
+    char *rest = xstrdup(name + size + strspn(name + size, "/"));
+    free(w->rest);
+    w->rest = rest;
     _cleanup_close_ int fd = openat(w->at, size > 0 ? one : ".", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, ret) < 0)
         return error_os(e, errno, "cannot look at '%s'", w->path);
