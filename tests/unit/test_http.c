@@ -540,6 +540,27 @@ static void passwords_are_not_shown(void **state)
     assert_non_null(strstr(a.result.error.message, "http://127.0.0.1:1/x"));
 }
 
+/* libcurl's own rule, held here since it changed more than once: those of the ask, and not after a redirect elsewhere. */
+static void passwords_stay_with_the_first_server(void **state)
+{
+    struct ground *g = *state;
+    static const struct step last[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false, false}, {0}};
+    struct server other, s;
+    server_start(&other, last, NULL);
+    _cleanup_free_ char *reply =
+        xasprintf("HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", other.url);
+    const struct step first[] = {{reply, false, false}, {0}};
+    server_start(&s, first, NULL);
+    struct outcome a = {0};
+    struct http_ask ask = {.url = s.url, .max_redirects = 1, .user = "us:er", .password = "secret"};
+    run(g->client, g->event, &ask, &a);
+    assert_int_equal(a.result.status, 200);
+    assert_null(strstr(other.seen[0], "Authorization"));
+    assert_non_null(strstr(s.seen[0], "Authorization: Basic dXM6ZXI6c2VjcmV0\r\n"));
+    server_stop(&s);
+    server_stop(&other);
+}
+
 static void header_injection_is_refused(void **state)
 {
     struct ground *g = *state;
@@ -569,6 +590,7 @@ int main(void)
         CASE(headers_come_before_the_body),
         CASE(cancelled_requests_stay_silent),
         CASE(passwords_are_not_shown),
+        CASE(passwords_stay_with_the_first_server),
         CASE(header_injection_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,7 +57,11 @@ struct http_ask {
 
     const char *ca_file;    /* PEM; NULL: the system's */
     bool environment_proxy; /* http_proxy, https_proxy, no_proxy count; never with unix_socket */
-    unsigned max_redirects; /* 0: an answer 3xx is handed to the caller; from https only https is followed */
+    /* 0: an answer 3xx is handed to the caller. From https only https is followed, and to this machine's own addresses or its link
+     * (place.h) only where the first server is there, too: judged by the address that is connected to, not by its name. */
+    unsigned max_redirects;
+    const char *user,
+        *password; /* for the first server alone, never for one that a redirect names; NULL: none */
 
     size_t max_body;           /* bound of the buffered body; 0: 1 MiB. Not applied with on_data */
     http_headers_t on_headers; /* may be NULL */
@@ -93,6 +97,9 @@ unsigned http_request_status(const struct http_request *request);
 const char *http_request_header(const struct http_request *request, const char *name);
 /* The URL that answered in the end, without user and password. */
 const char *http_request_url(const struct http_request *request);
+
+/* Whether the host of a URL, as it is written, is another machine: neither "localhost" nor an address of this one's loopback. */
+bool http_url_is_far(const char *url);
 
 DEFINE_CLEANUP(struct http_client *, http_client_free);
 #define _cleanup_http_client_ _cleanup_(cleanup_http_client_free)

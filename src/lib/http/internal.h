@@ -47,7 +47,10 @@ struct http_request {
     unsigned status;
     struct http_header *headers;
     size_t n_headers, header_bytes;
-    bool follows; /* redirects */
+    bool follows;           /* redirects */
+    bool redirected;        /* what is connected to now is what a redirect named */
+    bool proxies;           /* those of the environment count */
+    unsigned origin_places; /* where the server that was asked first is (place.h) */
     bool headers_announced;
     char *body;
     size_t body_size, body_room, max_body;
@@ -62,6 +65,9 @@ int http_request_setup(struct http_request *q, const struct http_ask *ask, struc
 void http_request_destroy(struct http_request *q);
 /* Announces headers that had no body behind them, and fills the result of a finished transfer. */
 void http_request_finish(struct http_request *q, CURLcode code, struct http_result *ret);
+
+/* redirect.c */
+void http_guard_redirects(struct http_request *q, const struct http_ask *ask);
 
 /* client.c: the work that was put off is done at the next turn of the loop. */
 void http_client_defer(struct http_client *c);

@@ -3,11 +3,15 @@ libhostlet_a_SOURCES += \
 	src/lib/http/client.c src/lib/http/client.h \
 	src/lib/http/failure.c \
 	src/lib/http/internal.h \
+	src/lib/http/place.c src/lib/http/place.h \
+	src/lib/http/redirect.c \
 	src/lib/http/request.c
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_http
-TESTS += tests/unit/test_http
+check_PROGRAMS += tests/unit/test_http tests/unit/test_place
+TESTS += tests/unit/test_http tests/unit/test_place
+tests_unit_test_place_SOURCES = tests/unit/test_place.c
+tests_unit_test_place_LDADD = $(UNIT_LIBS) $(CURL_LIBS) -lpthread
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_LDADD = $(UNIT_LIBS) $(CURL_LIBS) -lpthread
 endif

@@ -96,13 +96,21 @@ static bool announce_headers(struct http_request *q)
     return !q->on_headers || !callback_failed(q, q->on_headers(q, q->status, q->userdata));
 }
 
-/* Whether libcurl will go on by itself behind these headers: "100 Continue", a redirect that is followed. */
-static bool more_headers_follow(const struct http_request *q)
+/* A redirect that is followed. */
+static bool is_redirect(const struct http_request *q)
 {
     long status = 0;
     curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
     bool redirect = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-    return status < 200 || (redirect && q->follows && http_request_header(q, "location"));
+    return redirect && q->follows && http_request_header(q, "location");
+}
+
+/* Whether libcurl will go on by itself behind these headers: "100 Continue", a redirect. */
+static bool more_headers_follow(const struct http_request *q)
+{
+    long status = 0;
+    curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status < 200 || is_redirect(q);
 }
 
 /* Called by libcurl for each header line, the status line included; each answer of a chain of redirects begins anew. The
@@ -125,6 +133,7 @@ static size_t header_function(char *line, size_t size, size_t count, void *userd
     bool end = n > 0 && (line[0] == '\r' || line[0] == '\n');
     if (end && !more_headers_follow(q) && (!announce_headers(q) || q->cancelled))
         return 0;
+    q->redirected |= end && is_redirect(q);
     return n;
 }
 
@@ -273,6 +282,13 @@ int http_request_setup(struct http_request *q, const struct http_ask *ask, struc
         curl_easy_setopt(h, CURLOPT_PROXY, ""); /* empty: none, whatever the environment says */
     if (ask->ca_file)
         curl_easy_setopt(h, CURLOPT_CAINFO, ask->ca_file);
+    if (ask->user) {
+        curl_easy_setopt(h, CURLOPT_USERNAME, ask->user);
+        curl_easy_setopt(h, CURLOPT_PASSWORD, ask->password ?: "");
+    }
+    curl_easy_setopt(h, CURLOPT_UNRESTRICTED_AUTH, 0L);
+    curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    http_guard_redirects(q, ask);
     set_protocols(h, ask);
     set_method(q, ask);
     set_limits(q, ask);
