@@ -7,6 +7,8 @@
 #include "container-driver/docker_progress.h"
 #include "container-driver/lines.h"
 #include "container-driver/reference.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
 
 #define LINE_MAX_BYTES      ((size_t)256 << 10)
 #define PROGRESS_EVERY_USEC (100 * USEC_PER_MSEC)
@@ -124,6 +126,10 @@ static int pull_start(struct pull *p, struct error *e)
         x = credentials_read(p->d->settings->docker_config, r->domain, &auth, e);
     if (x < 0)
         return x;
+    if (auth && readable_by_all(p->d->settings->docker_config))
+        log_warning("[driver] docker_config: all users may read the passwords in '%s': chmod 0640, with a "
+                    "group of hostlet-driver's",
+                    p->d->settings->docker_config);
     _cleanup_free_ char *repository = image_reference_repository(r), *escaped = docker_escape(repository);
     _cleanup_free_ char *tag = docker_escape(r->digest ?: r->tag);
     _cleanup_free_ char *path = xasprintf("/images/create?fromImage=%s&tag=%s", escaped, tag);

@@ -463,6 +463,7 @@ def test_docker_pull_with_credentials(make_driver, engine, docker_driver_setting
     config.write_text(json.dumps({"auths": {private_registry.host: {"auth": auth}}}))
     config.chmod(0o644)
     assert driver.stream(D + "ImagePull", reference=full)[-1]["id"].startswith("sha256:")
+    assert f"all users may read the passwords in '{config}'" in driver.log()
     engine.remove_image(full)
     config.write_text(json.dumps({"credHelpers": {private_registry.host: "pass"}}))
     name, reason = driver.refused(driver.stream, D + "ImagePull", reference=full)

@@ -428,6 +428,7 @@ def test_tls(made, place):
     made_ones = Certificates(place / "tls")
     g = made(**made_ones.settings)
     assert g.ping(credentials=made_ones.client())[1].message == "pong"
+    assert f"[zone] tls_key: all users may read '{made_ones.place / 'host.key'}'" in g.worker.log()
     assert g.ping(credentials=made_ones.client(shows_one=False))[0] == "UNAVAILABLE"
     assert g.ping()[0] == "UNAVAILABLE"
 

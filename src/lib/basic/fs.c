@@ -30,6 +30,12 @@ int fill_standard_descriptors(void)
     return 0;
 }
 
+bool readable_by_all(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && (st.st_mode & S_IROTH);
+}
+
 int write_all(int fd, const void *data, size_t size)
 {
     const char *at = data;

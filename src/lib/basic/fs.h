@@ -41,6 +41,9 @@ int make_dir_below(const char *base, const char *below, mode_t mode, bool *ret_m
 /* The same, and gives it this owner and mode (−1: left), through its descriptor. This is how root makes a directory for a user. */
 int give_dir_below(const char *base, const char *below, uid_t uid, gid_t gid, mode_t mode, struct error *e);
 
+/* Whether all users of the machine may read the file; false where it cannot be looked at. */
+bool readable_by_all(const char *path);
+
 /* Writes all of it, through short writes and EINTR. */
 int write_all(int fd, const void *data, size_t size);
 
