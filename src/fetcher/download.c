@@ -10,7 +10,8 @@
 #include "lib/basic/log.h"
 
 /* So much beyond what was reached before makes a failed try one that got on, and does not count: this part of the package, or
- * these bytes where that would be more. */
+ * these bytes where that would be more; and no less than this part in transfer_timeout, since a server that trickles would else
+ * be listened to for ever. */
 #define PROGRESS_PART  16
 #define PROGRESS_BYTES (UINT64_C(1) << 20)
 #define OVERS_MAX      3
@@ -58,6 +59,7 @@ static void end_try(struct download *d)
     http_request_cancel(TAKE_PTR(d->request));
     download_zone_stop(d);
     d->pause = sd_event_source_disable_unref(d->pause);
+    d->deadline = sd_event_source_disable_unref(d->deadline);
     d->paused = false;
 }
 
@@ -221,6 +223,17 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* Whether the try that ends at 'position' brought enough for the time that it took. */
+static bool got_on(const struct download *d, uint64_t position)
+{
+    const struct settings *s = &d->fetcher->settings;
+    uint64_t part = d->total / PROGRESS_PART;
+    double took = (double)(now_monotonic_usec() - d->begun_usec) / (double)s->transfer_timeout_usec;
+    double slowest = (double)(d->total > 0 ? d->total : s->size_max) / PROGRESS_PART * took;
+    return position > d->high_water + (part > 0 && part < PROGRESS_BYTES ? part : PROGRESS_BYTES) &&
+           (double)(position - d->high_water) >= slowest;
+}
+
 void download_try_failed(struct download *d, const struct error *e, unsigned at_least_seconds)
 {
     uint64_t position = d->sink ? sink_position(d->sink) : 0;
@@ -231,8 +244,7 @@ void download_try_failed(struct download *d, const struct error *e, unsigned at_
         locate(d);
         return;
     }
-    uint64_t part = d->total / PROGRESS_PART;
-    if (position > d->high_water + (part > 0 && part < PROGRESS_BYTES ? part : PROGRESS_BYTES))
+    if (got_on(d, position))
         d->backoff.tries = 0;
     if (position > d->high_water)
         d->high_water = position;
@@ -326,6 +338,22 @@ static int open_sink(struct download *d, struct error *e)
     return 0;
 }
 
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct download *d = userdata;
+    struct error e = ERROR_INIT;
+    d->deadline = sd_event_source_disable_unref(d->deadline);
+    if (d->state != DOWNLOAD_TRANSFERRING)
+        return 0;
+    error_retry(
+        &e, ETIMEDOUT, "%s: not done within %llu s ([fetcher] transfer_timeout); %llu bytes came so far",
+        d->repository->name, (unsigned long long)(d->fetcher->settings.transfer_timeout_usec / USEC_PER_SEC),
+        (unsigned long long)sink_position(d->sink));
+    download_try_failed(d, &e, 0);
+    return 0;
+}
+
 static int check_space(struct download *d, struct error *e)
 {
     uint64_t left, position = sink_position(d->sink);
@@ -353,6 +381,7 @@ void download_transfer(struct download *d)
         return;
     }
     download_set_state(d, DOWNLOAD_TRANSFERRING);
+    d->begun_usec = now_monotonic_usec();
     uint64_t position = sink_position(d->sink);
     if (d->total > 0 && position > d->total) {
         d->pieced = true;
@@ -365,9 +394,12 @@ void download_transfer(struct download *d)
         download_finish(d);
         return;
     }
-    if (d->repository->kind == REPOSITORY_FILE)
+    if (d->repository->kind == REPOSITORY_FILE) {
         download_start_file(d);
-    else if (d->repository->kind == REPOSITORY_ZONE)
+        return;
+    }
+    fetcher_after(d->fetcher, d->fetcher->settings.transfer_timeout_usec, on_deadline, d, &d->deadline);
+    if (d->repository->kind == REPOSITORY_ZONE)
         download_start_zone(d);
     else
         download_start_http(d);

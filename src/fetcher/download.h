@@ -47,16 +47,18 @@ struct download {
     struct http_request *request;
     struct zone_transfer *zone;
     sd_event_source *pause;
-    struct facts facts;   /* of what the sink has */
-    uint64_t total;       /* 0: not known yet */
-    uint64_t asked_from;  /* where the range of the request begins */
-    uint64_t written;     /* bytes of this try */
-    bool paused;          /* the request waits for room in the ring */
-    bool ask_whole;       /* the next request is for the whole file */
-    bool ask_again;       /* the request ended because of that */
-    bool complete;        /* the request ended because everything is there */
-    struct error refusal; /* why the answer was not taken */
-    unsigned retry_after; /* seconds, from the server */
+    sd_event_source *deadline; /* of a transfer from a server */
+    uint64_t begun_usec;       /* when the transfer began */
+    struct facts facts;        /* of what the sink has */
+    uint64_t total;            /* 0: not known yet */
+    uint64_t asked_from;       /* where the range of the request begins */
+    uint64_t written;          /* bytes of this try */
+    bool paused;               /* the request waits for room in the ring */
+    bool ask_whole;            /* the next request is for the whole file */
+    bool ask_again;            /* the request ended because of that */
+    bool complete;             /* the request ended because everything is there */
+    struct error refusal;      /* why the answer was not taken */
+    unsigned retry_after;      /* seconds, from the server */
 
     /* All tries */
     struct backoff backoff;

@@ -12,6 +12,7 @@ void settings_load(struct settings *s, const struct config *config)
     *s = (struct settings){
         .ca_file = *ca_file ? ca_file : NULL,
         .connect_timeout_usec = config_duration(config, "fetcher", "connect_timeout"),
+        .transfer_timeout_usec = config_duration(config, "fetcher", "transfer_timeout"),
         .low_speed_bytes = (unsigned)config_number(config, "fetcher", "low_speed_limit"),
         .low_speed_seconds = low_speed_seconds > 0 ? (unsigned)low_speed_seconds : 1,
         .tries_max = (unsigned)config_number(config, "fetcher", "attempts"),
@@ -46,6 +47,7 @@ void fetcher_ask(const struct fetcher *fetcher, const char *url, struct http_ask
         .environment_proxy = true,
         .max_redirects = REDIRECTS_MAX,
     };
+    (void)credentials_find(fetcher->credentials, url, &ret->user, &ret->password);
 }
 
 void fetcher_after(const struct fetcher *fetcher, uint64_t usec, sd_event_time_handler_t handler,

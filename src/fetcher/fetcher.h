@@ -4,13 +4,14 @@
 #include <systemd/sd-event.h>
 
 #include "fetcher/backoff.h"
+#include "fetcher/credentials.h"
 #include "fetcher/store.h"
 #include "lib/config/config.h"
 #include "lib/http/client.h"
 
 struct settings {
     const char *ca_file; /* NULL: the system's; borrowed from the configuration */
-    uint64_t connect_timeout_usec;
+    uint64_t connect_timeout_usec, transfer_timeout_usec;
     unsigned low_speed_bytes, low_speed_seconds;
     unsigned tries_max, parallel;
     uint64_t retry_min_usec;
@@ -25,6 +26,7 @@ struct fetcher {
     const struct tree *tree; /* borrowed */
     struct settings settings;
     struct store store;
+    struct credentials *credentials;    /* NULL: none */
     struct grpc_tls_settings *zone_tls; /* NULL: plaintext */
     struct fetcher_zone *zones;         /* today's first (zone.c) */
     sd_event_source *zone_sweep;

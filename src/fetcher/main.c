@@ -22,15 +22,19 @@ static const char *const failpoints[] = {
     NULL,
 };
 
+static struct credentials *credentials; /* read before the jail, since they may be root's */
+
 static int before_jail(struct service_context *context, struct error *e)
 {
-    return store_prepare(&context->tree, service_uid(context), service_gid(context), e);
+    const char *path = config_string(context->config, "fetcher", "credentials");
+    int r = *path ? credentials_read(path, context->conf->uid, &credentials, e) : 0;
+    return r < 0 ? r : store_prepare(&context->tree, service_uid(context), service_gid(context), e);
 }
 
 static int start(struct service_context *context, struct error *e)
 {
     struct manager *manager = NULL;
-    int r = manager_new(context->event, &context->tree, context->config, &manager, e);
+    int r = manager_new(context->event, &context->tree, context->config, &credentials, &manager, e);
     if (r >= 0)
         context->userdata = manager;
     return r;

@@ -2,10 +2,12 @@
 #include "fetcher/manager.h"
 
 #include <errno.h>
+#include <strings.h>
 
 #include "fetcher/index_cache.h"
 #include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"
 #include "lib/zone/tls.h"
@@ -196,13 +198,24 @@ void manager_reschedule(struct manager *m)
     sd_event_source_set_enabled(m->schedule, SD_EVENT_ONESHOT);
 }
 
-int manager_new(sd_event *event, const struct tree *tree, const struct config *config, struct manager **ret,
-                struct error *e)
+/* The administrator's choice, but one that should be known. */
+static void warn_of_plain_passwords(const struct manager *m)
+{
+    const char *user, *password;
+    for (const struct repository *r = m->repositories; r; r = r->next)
+        if (r->kind == REPOSITORY_HTTP && strncasecmp(r->url, "http:", 5) == 0 && http_url_is_far(r->url) &&
+            (!streq(r->url, r->name) || credentials_find(m->fetcher.credentials, r->url, &user, &password)))
+            log_warning("repository %s: user and password go there unencrypted: use https", r->name);
+}
+
+int manager_new(sd_event *event, const struct tree *tree, const struct config *config,
+                struct credentials **credentials, struct manager **ret, struct error *e)
 {
     struct manager *m = xcalloc(1, sizeof *m);
     m->fetcher.event = sd_event_ref(event);
     m->fetcher.tree = tree;
     m->fetcher.store = (struct store)STORE_INIT;
+    m->fetcher.credentials = TAKE_PTR(*credentials);
     settings_load(&m->fetcher.settings, config);
     int r = repositories_parse(&m->fetcher, config_string(config, "fetcher", "repositories"),
                                config_bool(config, "zone", "enable"), &m->repositories, e);
@@ -222,6 +235,7 @@ int manager_new(sd_event *event, const struct tree *tree, const struct config *c
         manager_free(m);
         return r;
     }
+    warn_of_plain_passwords(m);
     *ret = m;
     return 0;
 }
@@ -244,6 +258,7 @@ void manager_free(struct manager *m)
     grpc_tls_settings_free(m->fetcher.zone_tls);
     http_client_free(m->fetcher.http);
     store_close(&m->fetcher.store);
+    credentials_free(m->fetcher.credentials);
     sd_event_source_disable_unref(m->schedule);
     sd_event_unref(m->fetcher.event);
     free(m);

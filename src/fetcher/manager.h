@@ -11,8 +11,9 @@ struct manager {
     sd_event_source *schedule;
 };
 
-int manager_new(sd_event *event, const struct tree *tree, const struct config *config, struct manager **ret,
-                struct error *e);
+/* Takes *credentials (NULL where there are none). */
+int manager_new(sd_event *event, const struct tree *tree, const struct config *config,
+                struct credentials **credentials, struct manager **ret, struct error *e);
 void manager_free(struct manager *manager);
 
 /* Each answers the call later, or fails now. */

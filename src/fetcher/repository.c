@@ -37,7 +37,15 @@ static void repository_free(struct repository *r)
 }
 DEFINE_CLEANUP(struct repository *, repository_free);
 
-/* What may be shown of a URL that is not understood. */
+/* What may be shown of a URL that is not understood: a password may have a slash in it, which its writer did not escape. */
+static char *hidden(const char *url)
+{
+    const char *host = strstr(url, "://"), *at = strrchr(url, '@');
+    if (strncasecmp(url, "file:", 5) == 0 || !at)
+        return xstrdup(url);
+    return xasprintf("%.*s%s", host && host < at ? (int)(host + 3 - url) : 0, url, at + 1);
+}
+
 static char *without_password(const char *url)
 {
     const char *host = strstr(url, "://");
@@ -90,6 +98,11 @@ static int parse_http(struct repository *r, const char *url, const char *host, s
     const char *name = at ? at + 1 : host;
     if (!isalnum((unsigned char)*name) && *name != '[')
         return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' names no host", r->name);
+    const char *port = name + (*name == '[' ? strcspn(name, "]/") : strcspn(name, ":/"));
+    port += *port == ']';
+    if (*port == ':' && port[1 + strspn(port + 1, "0123456789")] != '\0' &&
+        port[1 + strspn(port + 1, "0123456789")] != '/')
+        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a port that is no number", r->name);
     r->url = has_suffix(url, "/") ? xstrdup(url) : xasprintf("%s/", url);
     return 0;
 }
@@ -98,7 +111,7 @@ static int parse_url(struct fetcher *fetcher, const char *url, struct repository
 {
     _cleanup_(cleanup_repository_free) struct repository *r = xcalloc(1, sizeof *r);
     r->fetcher = fetcher;
-    r->name = without_password(url);
+    r->name = hidden(url);
     if (strlen(url) > NAME_MAX_BYTES)
         return error_refuse(e, EINVAL, "[fetcher] repositories: a URL is longer than %d bytes",
                             NAME_MAX_BYTES);
@@ -127,11 +140,9 @@ static int parse_url(struct fetcher *fetcher, const char *url, struct repository
                      r->name);
     if (x < 0)
         return x;
-    if (!has_suffix(r->name, "/")) {
-        char *name = xasprintf("%s/", r->name);
-        free(r->name);
-        r->name = name;
-    }
+    _cleanup_free_ char *name = without_password(url);
+    free(r->name);
+    r->name = xasprintf("%s%s", name, has_suffix(name, "/") ? "" : "/");
     *ret = TAKE_PTR(r);
     return 0;
 }

@@ -197,7 +197,8 @@ static void try_now(struct repository *r)
     struct http_ask ask;
     fetcher_ask(r->fetcher, url, &ask);
     ask.headers = headers;
-    ask.total_timeout_usec = INDEX_TIMEOUT_USEC;
+    uint64_t timeout = r->fetcher->settings.transfer_timeout_usec;
+    ask.total_timeout_usec = timeout < INDEX_TIMEOUT_USEC ? timeout : INDEX_TIMEOUT_USEC;
     ask.max_body = PACKAGE_INDEX_MAX;
     ask.on_done = on_done;
     ask.userdata = r;

@@ -22,6 +22,8 @@ class Fetcher:
         self.settings = {"retry_min": "10ms", "attempts": 3, **settings}
         self.environment = environment or {}
         self.extra = {}  # other sections of hostlet.conf
+        self.config_mode = 0o600 if "@" in str(settings) else 0o644
+        self.command = []  # what runs it, such as nsenter
         self.process = None
         self.socket = prefix / "run" / "fetcher.sock"
         self.store = prefix / "var" / "ipk"
@@ -32,8 +34,9 @@ class Fetcher:
     def start(self, wait=True, failpoint=None):
         for name in ("etc", "run"):
             (self.prefix / name).mkdir(parents=True, exist_ok=True)
-        (self.prefix / "etc" / "hostlet.conf").write_text(
-            ini({"hostlet": {"log_level": "debug"}, "fetcher": self.settings, **self.extra}))
+        config = self.prefix / "etc" / "hostlet.conf"
+        config.write_text(ini({"hostlet": {"log_level": "debug"}, "fetcher": self.settings, **self.extra}))
+        config.chmod(self.config_mode)
         environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         environment |= self.environment
         if failpoint:
@@ -42,7 +45,7 @@ class Fetcher:
             environment |= {"HOSTLET_FAILPOINT": failpoint, "HOSTLET_FAILPOINT_ONCE": str(self.once)}
         reading, writing = os.pipe()
         self.process = ground.start(
-            [program("fetcher"), "--prefix", self.prefix, "--services", SOURCE / "svc", "--notification-fd", writing],
+            [*self.command, program("fetcher"), "--prefix", self.prefix, "--services", SOURCE / "svc", "--notification-fd", writing],
             self.log_path, environment=environment, pass_fds=[writing])
         os.close(writing)
         try:
@@ -123,11 +126,13 @@ def messages(answers):
 
 class Hostile:
     """An HTTP server on loopback whose every answer is made by 'answer(request)', a BaseHTTPRequestHandler. 'seen' has
-    (path, Range) of each request."""
+    (path, Range) of each request, 'headers' its headers, 'reached' our address in each connection."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, address="127.0.0.1"):
         self.answer = answer
         self.seen = []
+        self.headers = []
+        self.reached = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -135,6 +140,7 @@ class Hostile:
 
             def do_GET(self):
                 outer.seen.append((self.path, self.headers.get("Range")))
+                outer.headers.append(self.headers)
                 self.close_connection = True
                 with contextlib.suppress(OSError):
                     outer.answer(self)
@@ -144,11 +150,17 @@ class Hostile:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+            def get_request(self):
+                made = super().get_request()
+                outer.reached.append(made[0].getsockname()[0].removeprefix("::ffff:"))
+                return made
 
             def handle_error(self, *_):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((address, 0), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)

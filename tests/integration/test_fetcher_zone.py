@@ -399,3 +399,28 @@ def test_a_kill_costs_no_more_than_the_chunk_at_hand(fetcher, make_leader):
     assert content(fetcher.fetch(package)) == whole
     asked = [request.index for request in leader.called("PackageChunk")[before:]]
     assert min(asked) >= 8, f"asked again: {asked}"
+
+
+def test_zone_host_that_trickles_is_given_up_and_what_came_is_kept(place, make_leader):
+    """Each chunk comes in time; all of them would not."""
+    leader = make_leader()
+    whole = put(leader, chunk_size=4096)
+    over = threading.Event()
+
+    def hook(_request, _context):
+        over.wait(0.4)
+    leader.hooks["PackageChunk"] = hook
+    fetcher = ZoneFetcher(place / "tree", {"repositories": "zone", "transfer_timeout": "1s"}).join(leader).start()
+    try:
+        package = fetcher.resolve("demo")
+        with pytest.raises(VarlinkError, match="transfer_timeout.*tried 3 times.* bytes are kept") as caught:
+            fetcher.fetch(package)
+        assert caught.value.name == "io.hostlet.RetryLater"
+        kept, before = fetcher.partial_size(package), len(leader.called("PackageChunk"))
+        assert kept > 0
+        over.set()
+        assert content(fetcher.fetch(package)) == whole
+        assert min(request.index for request in leader.called("PackageChunk")[before:]) >= kept // 4096
+    finally:
+        over.set()
+        fetcher.stop()

@@ -50,7 +50,7 @@ def test_reload_follows_service_conf(start, services):
     assert not tree.socket("old").exists()
 
 
-@pytest.mark.parametrize("what", ["key", "service", "circle"])
+@pytest.mark.parametrize("what", ["key", "secret", "service", "circle"])
 def test_bad_file_changes_nothing_and_is_reported(start, services, what):
     services.add("reads", config_sections="fetcher")
     tree = start({"fetcher": {"attempts": 3}})
@@ -58,6 +58,9 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
     if what == "key":
         tree.write_config({"fetcher": {"attempts": 4, "atempts": 5}})
         expected = "etc/hostlet.conf:3: unknown key 'atempts' in [fetcher]"
+    elif what == "secret":  # the file is one that all may read
+        tree.write_config({"fetcher": {"attempts": 4, "repositories": "https://me:s3cr3t@h/x"}})
+        expected = "etc/hostlet.conf:3: [fetcher] repositories: a URL holds user or password, and others may read this file"
     elif what == "service":
         tree.write_config({"fetcher": {"attempts": 4}})
         services.write("reads", exec="/bin/true", start="sometimes")
@@ -69,7 +72,7 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
     ground.wait_until(lambda: "nothing changes: " in tree.log(), 5, "the mistake is reported")
     told = tree.ctl("reload", check=False)
     assert told.returncode == 1 and "nothing changes: " in told.stderr and expected in told.stderr
-    assert expected in tree.log()
+    assert expected in tree.log() and "s3cr3t" not in tree.log() + told.stderr
     assert status(tree, "reads")["pid"] == pid and status(tree, "reads")["state"] == "ready"
 
 
@@ -207,6 +210,14 @@ def test_check_reads_everything_and_does_nothing(place, services):
     result = run_hostletd(*check)
     assert result.returncode == 100
     assert f"{prefix}/etc/hostlet.conf:2: attempts = many: expected a number" in result.stderr
+    part = prefix / "etc/hostlet.conf.d/10-secret.conf"
+    (prefix / "etc/hostlet.conf").unlink()
+    part.parent.mkdir()
+    part.write_text("[fetcher]\nrepositories = https://me:s3cr3t@h/x\n")
+    result = run_hostletd(*check)
+    assert result.returncode == 100 and f"{part}:2: [fetcher] repositories" in result.stderr and "s3cr3t" not in result.stderr
+    part.chmod(0o600)
+    assert run_hostletd(*check).returncode == 0
 
 
 def test_bad_configuration_refuses_to_start(place, services):

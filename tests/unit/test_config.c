@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -122,9 +124,63 @@ static void test_forms(void **state)
     }
 }
 
+/* A URL with user or password in a file that others may read. */
+static void test_secrets(void **state)
+{
+    (void)state;
+    static const char secret[] =
+        "[fetcher]\n\nrepositories = file:///a\nrepositories = https://h/@x http://me:pw@h/x\n";
+    static const char token[] = "[fetcher]\nrepositories = https://T0KEN@h\n";
+    static const char open_text[] = "[fetcher]\nrepositories = https://h/@x/a@b file:///a@b\n";
+    static const struct {
+        const char *text;
+        mode_t mode;
+        gid_t gid;
+        bool extra; /* in hostlet.conf.d */
+        const char *where;
+    } cases[] = {
+        {secret, 0644, 0, false, "/etc/hostlet.conf:4: [fetcher] repositories: "},
+        {secret, 0604, 0, false, "/etc/hostlet.conf:4: "},
+        {secret, 0640, 12345, false, "/etc/hostlet.conf:4: "},
+        {secret, 0640, 0, false, NULL},
+        {secret, 0600, 12345, false, NULL},
+        {secret, 0644, 0, true, "/etc/hostlet.conf.d/10-more.conf:4: "},
+        {secret, 0400, 0, true, NULL},
+        {token, 0644, 0, false, "/etc/hostlet.conf:2: "},
+        {open_text, 0644, 0, false, NULL},
+    };
+    if (geteuid() != 0) {
+        print_message("skip test_secrets: only root can give files away\n");
+        skip();
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        struct config *config = NULL;
+        struct tree tree;
+        assert_true(load(cases[i].extra ? "" : "[driver]\n", "", &config, &e) >= 0);
+        config_free(TAKE_PTR(config));
+        assert_int_equal(tree_init(&tree, base, NULL, NULL, &e), 0);
+        _cleanup_free_ char *file = tree_config_file(&tree), *dir = tree_config_dir(&tree);
+        _cleanup_free_ char *path = cases[i].extra ? xasprintf("%s/10-more.conf", dir) : xstrdup(file);
+        assert_int_equal(replace_file(path, cases[i].text, strlen(cases[i].text), cases[i].mode, &e), 0);
+        assert_int_equal(chown(path, 0, cases[i].gid), 0);
+        int r = config_load(&tree, &config, &e);
+        tree_done(&tree);
+        assert_int_equal(r, cases[i].where ? -EPERM : 0);
+        if (r < 0) {
+            assert_int_equal(e.class, ERROR_REFUSED);
+            assert_non_null(strstr(after_prefix(e.message, base), cases[i].where));
+            assert_non_null(strstr(e.message, "0600"));
+            assert_null(strstr(e.message, "pw"));
+            assert_null(strstr(e.message, "T0KEN"));
+        }
+        config_free(config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_forms)};
+                                       cmocka_unit_test(test_forms), cmocka_unit_test(test_secrets)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

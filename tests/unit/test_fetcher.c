@@ -12,6 +12,7 @@
 
 #include "fetcher/answer.h"
 #include "fetcher/backoff.h"
+#include "fetcher/credentials.h"
 #include "fetcher/facts.h"
 #include "fetcher/repository.h"
 #include "lib/basic/cleanup.h"
@@ -275,6 +276,11 @@ static void test_repository_urls(void **state)
         {"file:///a%00", NULL, NULL, NULL},
         {"http://", NULL, NULL, NULL},
         {"http://u:p@/x", NULL, NULL, NULL},
+        {"http://u:p/q@h/x", NULL, NULL, NULL},
+        {"http://h:port/x", NULL, NULL, NULL},
+        {"http://[::1]:port/x", NULL, NULL, NULL},
+        {"http://x:u:p#q@h/x", NULL, NULL, NULL},
+        {"u:p@h/x", NULL, NULL, NULL},
         {"http://h/?q", NULL, NULL, NULL},
         {"http://h/#f", NULL, NULL, NULL},
         {"ftp://h/", NULL, NULL, NULL},
@@ -336,6 +342,72 @@ static void test_an_id_that_comes_twice(void **state)
     assert_non_null(strstr(e.message, "'b' twice"));
 }
 
+static void test_credentials(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "# of the repositories\n"
+        "machine a.example login me password one\n"
+        "machine A.example:8443\n  login \"my self\"\n\tpassword \"t\\\"w\\\\o #\" # not this\n"
+        "machine ::1 password v6 machine [::1]:81 login x password port\n";
+    static const struct {
+        const char *url, *user, *password; /* NULL: none */
+    } cases[] = {
+        {"https://a.example/x/", "me", "one"},
+        {"http://A.EXAMPLE", "me", "one"},
+        {"https://a.example:8443/", "my self", "t\"w\\o #"},
+        {"https://a.example:84430/", "me", "one"},
+        {"http://[::1]/x", "", "v6"},
+        {"http://[::1]:81/x", "x", "port"},
+        {"https://b.example/", NULL, NULL},
+        {"https://xa.example/", NULL, NULL},
+        {"https://a.example.org/", NULL, NULL},
+        {"https://b.example/a.example", NULL, NULL},
+        {"https://own:pw@a.example/", NULL, NULL},
+        {"https://a.example@b.example/", NULL, NULL},
+    };
+    struct credentials *c = NULL;
+    struct error e = ERROR_INIT;
+    assert_int_equal(credentials_parse(text, "/f", &c, &e), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *user = NULL, *password = NULL;
+        print_message("%s\n", cases[i].url);
+        assert_int_equal(credentials_find(c, cases[i].url, &user, &password), cases[i].user != NULL);
+        assert_true(streq_null(user, cases[i].user) && streq_null(password, cases[i].password));
+    }
+    credentials_free(c);
+    assert_false(credentials_find(NULL, "https://a.example/", NULL, NULL));
+}
+
+static void test_bad_credentials(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"machine h login u\n", "/f:1: the last machine has no password"},
+        {"\nmachine h\nmachine i password pw\n", "/f:3: the machine before has no password"},
+        {"default login u password pw\n", "/f:1: expected machine"},
+        {"machine h login u password pw\nmacdef init\n", "/f:2: expected machine"},
+        {"machine h account u password pw\n", "/f:1: expected machine"},
+        {"login u password pw\n", "/f:1: expected machine"},
+        {"machine h password\n", "/f:1: a value is missing behind 'password'"},
+        {"machine h password pw password pw\n", "/f:1: 'password' stands there twice"},
+        {"machine h password \"pw\n", "/f:1: a quote is not closed"},
+        {"pw\n", "/f:1: expected machine"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct credentials *c = NULL;
+        struct error e = ERROR_INIT;
+        assert_int_equal(credentials_parse(cases[i].text, "/f", &c, &e), -EINVAL);
+        assert_null(c);
+        assert_int_equal(e.class, ERROR_REFUSED);
+        assert_null(strstr(e.message, "pw"));
+        if (!strstr(e.message, cases[i].message))
+            fail_msg("'%s': %s", cases[i].text, e.message);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +421,8 @@ int main(void)
         cmocka_unit_test(test_repository_urls),
         cmocka_unit_test(test_files_of_a_repository),
         cmocka_unit_test(test_an_id_that_comes_twice),
+        cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_bad_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/config/ini.h"
@@ -22,6 +23,7 @@ struct config {
     struct value *values;
     const char *path; /* while reading */
     unsigned file;
+    bool shared; /* others than the owner and root may read the file at hand */
 };
 
 static size_t count_keys(void)
@@ -103,6 +105,30 @@ static int parse_one(const struct config_key *key, const char *text, struct valu
     return r < 0 ? r : v->number < key->min || v->number > key->max ? -ERANGE : 0;
 }
 
+/* Whether one of the words is a URL with something before its host: a password, or a token. */
+static bool has_credentials(const char *text)
+{
+    for (const char *host; (host = strstr(text, "://")); text = host) {
+        host += 3;
+        if (memchr(host, '@', strcspn(host, "/?# \t")))
+            return true;
+    }
+    return false;
+}
+
+/* 'e' never has the value. */
+static int check_secret(const struct config *config, const struct config_key *key, const char *text,
+                        unsigned line, struct error *e)
+{
+    if (!config->shared || !has_credentials(text))
+        return 0;
+    return error_refuse(
+        e, EPERM,
+        "%s:%u: [%s] %s: a URL holds user or password, and others may read this file: put them into a "
+        "file of mode 0600 and name it in [fetcher] credentials, or chmod 0600 '%s'",
+        config->path, line, key->section, key->name, config->path);
+}
+
 static int set_value(const char *section, const char *name, const char *text, unsigned line, void *userdata,
                      struct error *e)
 {
@@ -119,7 +145,10 @@ static int set_value(const char *section, const char *name, const char *text, un
         bool again = v->file == config->file;
         if (again && key->type != CONFIG_LIST)
             return error_refuse(e, EINVAL, "%s:%u: '%s' is given twice", config->path, line, name);
-        int r = parse_one(key, text, v);
+        int r = check_secret(config, key, text, line, e);
+        if (r < 0)
+            return r;
+        r = parse_one(key, text, v);
         if (r < 0)
             return error_refuse(
                 e, EINVAL, "%s:%u: %s = %s: %s%s%s", config->path, line, name, text,
@@ -139,8 +168,12 @@ static int set_value(const char *section, const char *name, const char *text, un
 
 static int read_one(struct config *config, const char *path, struct error *e)
 {
+    struct stat st;
     config->path = path;
     config->file++;
+    /* What cannot be looked at cannot be read either: ini_read() says so. */
+    config->shared =
+        stat(path, &st) < 0 || (st.st_mode & S_IROTH) || ((st.st_mode & S_IRGRP) && st.st_gid != 0);
     return ini_read(path, set_value, config, e);
 }
 

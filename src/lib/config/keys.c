@@ -38,11 +38,17 @@ const struct config_key config_keys[] = {
      "wins."},
     {"fetcher", "ca_file", CONFIG_PATH, "", 0, 0, NULL,
      "Certificates of the authorities that https repositories are checked against. Default: the system's."},
+    {"fetcher", "credentials", CONFIG_PATH, "", 0, 0, NULL,
+     "A file with users and passwords for repositories, in the form of netrc; of mode 0600, and root's or "
+     "hostlet-fetcher's."},
     {"fetcher", "connect_timeout", CONFIG_DURATION, "10s", 1000, 10 * MIN, NULL,
      "For a connection to a repository."},
     {"fetcher", "low_speed_time", CONFIG_DURATION, "30s", SEC, 60 * MIN, NULL,
      "A transfer slower than low_speed_limit for this long is given up and resumed."},
     {"fetcher", "low_speed_limit", CONFIG_SIZE, "1K", 1, GIB, NULL, "Bytes per second; see low_speed_time."},
+    {"fetcher", "transfer_timeout", CONFIG_DURATION, "1h", SEC, DAY, NULL,
+     "A transfer that takes longer is broken off and goes on later where it was; see low_speed_time for one "
+     "that stands still."},
     {"fetcher", "attempts", CONFIG_NUMBER, "5", 1, 1000, NULL,
      "How often a transfer is tried, with growing pauses, before the request fails with \"retry later\"."},
     {"fetcher", "retry_min", CONFIG_DURATION, "500ms", 1000, 10 * MIN, NULL,
