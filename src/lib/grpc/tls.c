@@ -9,6 +9,9 @@
 
 #include "lib/basic/cleanup.h"
 
+#define HANDSHAKE_MAX                                                                                        \
+    (32 * 1024) /* bytes of one message: a chain of certificates, of who has not shown yet who it is */
+
 struct grpc_tls_settings {
     gnutls_certificate_credentials_t credentials;
     gnutls_priority_t priority;
@@ -121,6 +124,8 @@ int grpc_tls_new(struct grpc_tls_settings *settings, int fd, bool server, const 
         grpc_tls_free(tls);
         return fail(e, r, "cannot begin");
     }
+    if (server)
+        gnutls_handshake_set_max_packet_length(tls->session, HANDSHAKE_MAX);
     if (server)
         gnutls_certificate_server_set_request(tls->session,
                                               settings->verifies ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
