@@ -24,6 +24,8 @@ struct http_server {
     struct peer_places places;
     struct http_request *requests;
     struct peer_rate rate;
+    double runs; /* that may follow at once */
+    uint64_t ran;
     struct http_counts counts;
 };
 

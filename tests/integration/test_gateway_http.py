@@ -1,6 +1,7 @@
 """HTTP of rpc-gateway: what agents in containers are answered, metrics and health, and those who mean no good."""
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -483,6 +484,19 @@ def test_one_network_of_ipv6_counts_as_one_address(place, namespace):
         held += [connect(f"fd00:2:0:{n}::1") for n in range(1, 131)]
         assert healthy("fd00:3::1")
         assert len(open_of(held)) >= 100
+
+
+def test_who_sends_byte_by_byte(alone):
+    """However small the pieces, nobody else waits for it, and a request in pieces is answered."""
+    body = json.dumps(REPORT)
+    text = f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {len(body) + 20_000}\r\n\r\n{' ' * 20_000}{body}".encode()
+    with Connection(alone.port, source="127.0.0.2") as slow:
+        slow.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(text) - 1):
+            slow.send(text[at:at + 1])
+        assert get(alone.port, "/healthz")[0] == 200
+        slow.send(text[-1:])
+        assert short(slow.answer()) == OK
 
 
 def test_big_bodies_from_many(alone):
