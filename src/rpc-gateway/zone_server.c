@@ -17,7 +17,13 @@
 
 #define PEER_RATE  20 /* connections that one address may make in a second */
 #define PEER_BURST 64 /* and at once */
-#define DRAIN_USEC (2 * USEC_PER_SEC)
+/* What an address that has shown no good token may cost, in the units of lib/grpc/tally.h: a call with its connection costs some eighty. */
+#define COST_RATE       1000  /* in a second */
+#define COST_BURST      20000 /* and at once */
+#define COST_CONNECTION 50
+#define KIB             ((size_t)1 << 10)
+#define MIB             ((size_t)1 << 20)
+#define DRAIN_USEC      (2 * USEC_PER_SEC)
 #define NEWS_MSEC                                                                                            \
     (10 * 60 * 1000) /* how long it is news that a call's token was too old, or sent again by somebody */
 
@@ -27,7 +33,7 @@ struct zone_server {
     struct grpc_health *health;
     struct grpc_reflection *reflection;
     struct token_guard *guard;
-    struct peer_rate rate;
+    struct peer_rate rate, costs;
     char *clock;                 /* what a call said of clocks */
     int64_t clock_at, replay_at; /* unix milliseconds */
 };
@@ -158,7 +164,7 @@ static int on_ping(struct grpc_call *call, const ProtobufCMessage *in, void *use
 }
 
 static const struct grpc_method zone_methods[] = {
-    {"Ping", 0, &inapi__ping_request__descriptor, on_ping},
+    {"Ping", GRPC_MESSAGE_KIB(4), &inapi__ping_request__descriptor, on_ping},
     {.name = NULL},
 };
 static const struct grpc_service zone_service = {"inapi.ZoneService", zone_methods, NULL};
@@ -168,7 +174,16 @@ static bool admit(const struct sockaddr *address, void *userdata)
     struct zone_server *s = userdata;
     struct peer peer;
     peer_from_socket(address, &peer);
-    return peer_rate_take(&s->rate, &peer, now_monotonic_usec());
+    return peer_rate_take(&s->rate, &peer, now_monotonic_usec()) &&
+           peer_rate_spend(&s->costs, &peer, COST_CONNECTION, now_monotonic_usec());
+}
+
+static bool spend(const struct sockaddr *address, unsigned cost, void *userdata)
+{
+    struct zone_server *s = userdata;
+    struct peer peer;
+    peer_from_socket(address, &peer);
+    return peer_rate_spend(&s->costs, &peer, cost, now_monotonic_usec());
 }
 
 /* Names become rows of the metrics: those that strangers choose do not. */
@@ -186,13 +201,17 @@ int zone_server_new(const struct zone_server_parts *parts, struct zone_server **
     s->parts = *parts;
     s->guard = token_guard_new(parts->membership->tree);
     peer_rate_init(&s->rate, PEER_RATE, PEER_BURST);
+    peer_rate_init(&s->costs, COST_RATE, COST_BURST);
     const struct grpc_server_options options = {
-        .message_max = (size_t)1 << 20, /* HostInit is the largest that anyone has to say */
-        .buffered_max = (size_t)8 << 20,
-        .memory_max = (size_t)8 << 20,
-        .unsent_max = (size_t)1 << 20,
+        .message_max = MIB,       /* HostInit is the largest that anyone has to say */
+        .buffered_max = 12 * MIB, /* more than all strangers together may hold */
+        .memory_max = 8 * MIB,
+        .unsent_max = MIB,
+        .strangers = {.connection = 512 * KIB, .origin = 2 * MIB, .all = 8 * MIB},
+        .trusted = {.connection = 4 * MIB, .origin = 8 * MIB, .all = 16 * MIB},
         .tls = parts->tls,
         .admit = admit,
+        .spend = spend,
         .observe = observe,
         .userdata = s,
     };

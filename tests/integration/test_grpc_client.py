@@ -339,6 +339,28 @@ def test_keepalive_notices_a_dead_server(lie):
 
 
 @pytest.mark.sanitized
+@pytest.mark.parametrize("flood", [frame(8, 0, 0, b"\0\0\0\1"), frame(0xF5, 0, 0, b"x"), frame(PING, 0, 0, b"x" * 8), frame(DATA, 0, 1)],
+                         ids=["window-update", "unknown", "ping", "empty-data"])
+def test_a_server_that_floods(lie, flood):
+    """It is left, and the next call makes a new connection."""
+    ended = []
+
+    def answer(connection, stream, count):
+        if count == 1:
+            with contextlib.suppress(OSError):
+                connection.send(at(stream, OK_HEADERS))
+                for _ in range(50_000):
+                    connection.send((at(stream, flood) if flood[3] == DATA else flood) * 100)
+            ended.append(count)
+            return
+        connection.send(*(at(stream, p) for p in GOOD))
+    client = lie(answer)
+    assert client.call("a", 30_000)[0] == "UNAVAILABLE"
+    ground.wait_until(lambda: ended, 20, "the server cannot go on")
+    assert client.call("b")[0] == "OK" and client.server.count == 2
+
+
+@pytest.mark.sanitized
 def test_nobody_listens(client_of):
     status, _, text = client_of(ground.free_port()).call("x")
     assert status == "UNAVAILABLE" and "cannot connect: Connection refused" in text

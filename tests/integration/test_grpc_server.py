@@ -12,7 +12,7 @@ import pytest
 from lib import grpc_peer, h2raw, zone_proto
 from lib.ground import wait_until
 from lib.h2raw import (ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS,
-                       Connection, frame, hpack, message, request_headers)
+                       WINDOW_UPDATE, Connection, frame, hpack, message, request_headers)
 
 PING_PATH, LIST_PATH, INIT_PATH = "/inapi.ZoneService/Ping", "/inapi.ZoneService/PackageList", "/inapi.HostInternalService/HostInit"
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -370,8 +370,11 @@ def floods_until_closed(raw, flood):
 
 @pytest.mark.sanitized
 @pytest.mark.parametrize("flood", [
-    frame(PING, 0, 0, b"x" * 8), frame(SETTINGS), frame(2, 0, 1, b"\0\0\0\0\1"), frame(DATA, 0, 1)],
-    ids=["ping", "settings", "priority", "empty-data"])
+    frame(PING, 0, 0, b"x" * 8), frame(SETTINGS), frame(2, 0, 1, b"\0\0\0\0\1"), frame(DATA, 0, 1), frame(DATA, 0, 1, b"\0"),
+    frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1"), frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\1"), frame(0xF5), frame(0xF5, 0, 0, b"x" * 16_000),
+    frame(RST_STREAM, 0, 1, b"\0\0\0\x08")],
+    ids=["ping", "settings", "priority", "empty-data", "small-data", "window-update", "window-of-a-stream", "unknown", "unknown-large",
+         "reset"])
 def test_floods_of_frames(serve, flood):
     server = serve()
     raw = Connection.to(server.port)

@@ -5,6 +5,7 @@ import json
 import socket
 import time
 import uuid
+from pathlib import Path
 
 import grpc
 import pytest
@@ -12,9 +13,10 @@ from gateway_helpers import Reconciler, gateway, get
 from lib import zone_proto
 from lib.certificates import Certificates
 from lib.ground import wait_until
-from lib.h2raw import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, Connection, frame, hpack, message,
-                       request_headers)
+from lib.h2raw import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, Connection,
+                       frame, hpack, message, request_headers)
 from lib.leader import Leader
+from lib.tree import VARIANT
 from lib.varlink import VarlinkError
 from lib.zone_proto import KEY, token
 
@@ -114,6 +116,7 @@ def test_an_operator_joins_the_machine(made, messages):
 
 
 INIT_PATH, WATCH_PATH = "/inapi.HostInternalService/HostInit", "/grpc.health.v1.Health/Watch"
+PING_PATH, REFLECTION_PATH = "/inapi.ZoneService/Ping", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
 
 def begin_host_init(g, raw):
@@ -178,6 +181,291 @@ def test_strangers_do_not_keep_out_a_leader(made):
         assert g.host_init("10.0.0.3:9533")[0] == "OK" and g.file()["hosts"] == ["10.0.0.3:9533"]
         leader.send(frame(PING, 0, 0, b"yet here"))
         assert leader.wait_for(PING)[3] == b"yet here"
+
+
+# What strangers can make us hold, and how much they can make us work
+
+STRANGERS_MIB, MARGIN_MIB = 8, 10  # what all strangers together may hold; what an allocator does with that, and figures of /proc
+
+
+def memory(pid):
+    """The most that it ever had, in MiB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def pieces(data, size=16000):
+    return [data[at:at + size] for at in range(0, len(data), size)]
+
+
+def unfinished(stream, path, body, **headers):
+    """A call whose end does not come."""
+    return frame(HEADERS, END_HEADERS, stream, hpack(request_headers(path, **headers))) + b"".join(
+        frame(DATA, 0, stream, piece) for piece in pieces(body))
+
+
+def watch_with_a_long_name(raw, stream):
+    name = b"n" * 60_000
+    raw.send(frame(HEADERS, END_HEADERS, stream, hpack(request_headers(WATCH_PATH))),
+             *(frame(DATA, 0, stream, piece) for piece in pieces(message(b"\x0a" + b"\xe0\xd4\x03" + name))), frame(DATA, END_STREAM, stream))
+
+
+def watch_with_a_name(raw, stream):
+    raw.send(frame(HEADERS, END_HEADERS, stream, hpack(request_headers(WATCH_PATH))),
+             frame(DATA, END_STREAM, stream, message(b"\x0a\xf4\x03" + b"n" * 500)))
+
+
+def ping_of_a_mebibyte(raw, stream):
+    raw.send(unfinished(stream, PING_PATH, message(b"u" * 60_000, size=1 << 20)))
+
+
+def ping_of_four_kibibytes(raw, stream):
+    raw.send(unfinished(stream, PING_PATH, message(b"u" * 4000, size=4096)))
+
+
+def reflection_that_is_not_read(raw, stream):
+    asked = message(b"\x22\x19inapi.HostInternalService")
+    raw.send(unfinished(stream, REFLECTION_PATH, asked * 40))
+
+
+def headers_without_a_body(raw, stream):
+    raw.send(unfinished(stream, PING_PATH, b"", **{f"x{n}": "v" * 150 for n in range(70)}))
+
+
+def many_small_headers(raw, stream):
+    raw.send(unfinished(stream, PING_PATH, b"", **{f"x{n}": "" for n in range(300)}))
+
+
+def half_a_header_block(raw, stream):
+    raw.send(frame(HEADERS, 0, stream, hpack([*request_headers(PING_PATH), *((f"x{n}", "v" * 150) for n in range(90))])[:15_000]))
+
+
+def answers_that_are_not_read(raw, stream):
+    raw.send(frame(HEADERS, END_HEADERS, stream, hpack(request_headers(PING_PATH))), frame(DATA, END_STREAM, stream, message(b"")))
+
+
+def streams_that_are_over(raw, stream):
+    raw.send(frame(HEADERS, END_HEADERS, stream, hpack(request_headers(PING_PATH))), frame(RST_STREAM, 0, stream, b"\0\0\0\x08"))
+
+
+def priorities_of_streams_to_come(raw, stream):
+    raw.send(*(frame(PRIORITY, 0, 2 * stream * 31 + 2 * n + 1, b"\0\0\0\0\1") for n in range(30)))
+
+
+def pings_whose_answers_are_not_read(raw, _):
+    raw.send(frame(PING, 0, 0, b"x" * 8) * 50)
+
+
+ATTACKS = [watch_with_a_long_name, watch_with_a_name, ping_of_a_mebibyte, ping_of_four_kibibytes, reflection_that_is_not_read,
+           headers_without_a_body, many_small_headers, half_a_header_block, answers_that_are_not_read, streams_that_are_over,
+           priorities_of_streams_to_come, pings_whose_answers_are_not_read]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_strangers_hold_little_and_block_nobody(made, attack):
+    """Eight addresses do one thing on all connections and streams that they get, with a window of nothing, and read no answer."""
+    g = made()
+    g.init()
+    pid, before = g.worker.process.pid, memory(g.worker.process.pid)
+    with contextlib.ExitStack() as held:
+        for source in [f"127.0.0.{n}" for n in range(2, 10)] * 8:
+            raw = held.enter_context(contextlib.closing(Connection.to(g.port, source=source, settings=b"\0\4\0\0\0\0")))
+            with contextlib.suppress(OSError):
+                for stream in range(1, 65, 2):
+                    attack(raw, stream)
+        assert g.ping()[0] == "OK", "and all that came before was read"
+        # A whole MiB, of which there are many: that is judged as a message, so it was taken.
+        status, text = g.host_init(*["10.0.0.1:1" * 20] * 4800)
+        assert status == "UNKNOWN" and text.startswith("bad request: "), (status, text)
+        assert g.host_init("10.0.0.2:9533")[0] == "OK"
+        grown = memory(pid) - before
+    assert VARIANT == "sanitized" or grown < STRANGERS_MIB + MARGIN_MIB
+    assert g.ping()[0] == "OK" and g.worker.process.pid == pid
+
+
+def test_unfinished_requests_do_not_fill_what_host_init_needs(made):
+    """Eight addresses send a MiB each for calls that need no token, and never the last byte."""
+    g = made()
+    g.init()
+    with contextlib.ExitStack() as held:
+        for n in range(2, 10):
+            raw = held.enter_context(contextlib.closing(Connection.to(g.port, source=f"127.0.0.{n}").settle()))
+            for stream in (1, 3, 5, 7):
+                with contextlib.suppress(OSError):
+                    raw.send(unfinished(stream, PING_PATH, message(b"u" * 250_000, size=1 << 20)))
+            raw.send(frame(PING, 0, 0, b"is it in"))
+            assert raw.wait_for(PING)[1] & ACK
+        assert g.host_init(*["10.0.0.1:1" * 20] * 4800)[1].startswith("bad request: ")
+        assert g.host_init("10.0.0.2:9533")[0] == "OK" and g.file()["hosts"] == ["10.0.0.2:9533"]
+
+
+@pytest.mark.parametrize("path, most", [(PING_PATH, 4096), ("/grpc.health.v1.Health/Check", 1024), (WATCH_PATH, 1024), (REFLECTION_PATH, 4096)])
+def test_a_method_says_how_long_its_requests_may_be(made, path, most):
+    """Refused at the length, before anything else of the message comes."""
+    g = made()
+    with contextlib.closing(Connection.to(g.port)) as raw:
+        raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(path))), frame(DATA, 0, 1, message(b"", size=most + 1)))
+        assert raw.wait_for(HEADERS, 1)[1] & END_STREAM
+        assert raw.wait_for(RST_STREAM, 1)[3] == b"\0\0\0\0"
+        raw.send(frame(HEADERS, END_HEADERS, 3, hpack(request_headers(path))), frame(DATA, 0, 3, message(b"", size=most)),
+                 frame(PING, 0, 0, b"is it in"))
+        while not (found := raw.read_frame())[0] == PING:
+            assert found[2] != 3, "it waits for the rest"
+
+
+def test_strangers_at_the_address_of_a_leader(made):
+    """They hold all that the address may have, and give way to it when they have been there for some seconds."""
+    g = made()
+    g.init()
+    with contextlib.ExitStack() as held:
+        for _ in range(8):
+            raw = held.enter_context(contextlib.closing(Connection.to(g.port)))
+            raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(WATCH_PATH))), frame(DATA, END_STREAM, 1, message(b"")))
+            assert raw.wait_for(DATA, 1)
+        wait_until(lambda: g.host_init("10.0.0.2:9533")[0] == "OK", 20, "the leader comes in", interval=0.5)
+    assert g.file()["hosts"] == ["10.0.0.2:9533"]
+
+
+def test_questions_cost_what_their_answers_do(made):
+    """Many questions fit into one frame: an address that asks too much is told so."""
+    g = made()
+    g.init()
+    asked, answers, refused = message(b"\x22\x19inapi.HostInternalService") * 400, 0, False
+    with contextlib.closing(Connection.to(g.port, source="127.0.0.2", settings=b"\0\4\x7f\xff\xff\xff")) as raw:
+        raw.send(frame(WINDOW_UPDATE, 0, 0, b"\x7f\0\0\0"))
+        for stream in range(1, 20, 2):
+            raw.send(frame(HEADERS, END_HEADERS, stream, hpack(request_headers(REFLECTION_PATH))), frame(DATA, END_STREAM, stream, asked))
+            body = b""
+            while (found := raw.read_frame()) and not (found[0] == HEADERS and found[1] & END_STREAM):
+                body += found[3] if found[0] == DATA else b""
+            refused = refused or len(body) < 400 * (5 + int.from_bytes(body[1:5], "big"))
+            answers += len(body)
+            if refused:
+                break
+    assert refused and answers > 1 << 20
+    assert g.ping()[0] == "OK"
+
+
+def test_watches_of_one_address_are_counted(made):
+    g = made()
+    with contextlib.ExitStack() as held:
+        def watch(source, streams):
+            raw = held.enter_context(contextlib.closing(Connection.to(g.port, source=source)))
+            for n in range(streams):
+                raw.send(frame(HEADERS, END_HEADERS, 2 * n + 1, hpack(request_headers(WATCH_PATH))),
+                         frame(DATA, END_STREAM, 2 * n + 1, message(b"\x0a\4nope")))
+            return raw, [raw.wait_for(HEADERS, 2 * n + 1)[1] & END_STREAM for n in range(streams)]
+        assert not any(watch("127.0.0.2", 8)[1])
+        second, ended = watch("127.0.0.2", 12)
+        assert ended == [0] * 8 + [END_STREAM] * 4
+        assert not any(watch("127.0.0.3", 1)[1])
+        second.send(frame(RST_STREAM, 0, 1, b"\0\0\0\x08"), frame(PING, 0, 0, b"is it in"))
+        assert second.wait_for(PING)[1] & ACK
+        assert watch("127.0.0.2", 2)[1] == [0, END_STREAM]
+
+
+def test_answers_are_taken_before_more_is_asked(made):
+    """A stream of questions whose answers are not taken waits; nothing of it is lost."""
+    g = made()
+    asked = message(b"\x22\x19inapi.HostInternalService")
+    with contextlib.closing(Connection.to(g.port, settings=b"\0\4\0\0\0\0")) as raw:
+        raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(REFLECTION_PATH))), frame(DATA, 0, 1, asked * 3 + asked[:9]),
+                 frame(PING, 0, 0, b"is it in"))
+        while not (found := raw.read_frame())[0] == PING or not found[1] & ACK:
+            assert found[0] != DATA
+        raw.send(frame(DATA, END_STREAM, 1, asked[9:]), frame(SETTINGS, payload=b"\0\4\0\x10\0\0"),
+                 frame(WINDOW_UPDATE, 0, 0, b"\0\x10\0\0"))
+        answers = b""
+        while found := raw.read_frame():
+            answers += found[3] if found[0] == DATA else b""
+            if found[0] == HEADERS and found[1] & END_STREAM:
+                break
+        size = int.from_bytes(answers[1:5], "big") + 5
+        assert answers == answers[:size] * 4 and b"HostInternalService" in answers[:size]
+
+
+FLOODS = {
+    "window-update": frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1"),
+    "unknown": frame(0xF5, 0, 0, b""),
+    "unknown-large": frame(0xF5, 0, 0, b"x" * 16_000),
+    "unknown-of-a-stream": frame(0xBB, 0xFF, 7, b"x"),
+    "altsvc": frame(0xA, 0, 0, b"\0\0"),
+    "priority": frame(PRIORITY, 0, 9, b"\0\0\0\0\1"),
+    "priority-update": frame(0x10, 0, 0, b"\0\0\0\1u=1"),
+    "settings": frame(SETTINGS),
+    "settings-ack": frame(SETTINGS, ACK),
+    "ping": frame(PING, 0, 0, b"x" * 8),
+    "ping-ack": frame(PING, ACK, 0, b"x" * 8),
+    "reset-of-what-is-over": frame(RST_STREAM, 0, 1, b"\0\0\0\x08"),
+    "window-of-what-is-over": frame(WINDOW_UPDATE, 0, 1, b"\0\0\0\1"),
+    "empty-data": frame(DATA, 0, 3),
+    "a-byte-of-data": frame(DATA, 0, 3, b"\0"),
+    "padding": frame(DATA, 8, 3, b"\5\0\0\0\0\0"),
+}
+
+
+FRAME_ERRORS = {"settings-ack", "reset-of-what-is-over"}  # nghttp2 may find what is wrong with them before they are too many
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_of_strangers_are_ended(made, name):
+    """Whatever the frames are, a connection that sends them for their own sake is told to be calm, and ended."""
+    g = made()
+    g.init()
+    sent, most, many = 0, 64 << 20, FLOODS[name] * 50
+    with contextlib.closing(Connection.to(g.port, source="127.0.0.2")) as raw:
+        raw.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, hpack(request_headers("/no/thing"))),
+                 frame(HEADERS, END_HEADERS, 3, hpack(request_headers(PING_PATH))))
+        with contextlib.suppress(OSError):
+            while sent < most:
+                raw.send(many)
+                sent += len(many)
+        assert sent < most, "it was ended: more than this fits into no socket"
+        while (found := raw.read_frame()) and found[0] != GOAWAY:
+            pass
+    assert found is None or found[3][4:8] == b"\0\0\0\x0b" or name in FRAME_ERRORS
+    assert g.ping()[0] == "OK" and g.host_init("10.0.0.2:9533")[0] == "OK"
+
+
+def test_calls_of_one_address_cost_it_something(made):
+    """Pings that are answered cost as well: an address has some thousand at once, then it has to wait, already at the door."""
+    g = made()
+    g.init()
+    block, answered = hpack(request_headers(PING_PATH)), 0
+
+    def pings(source, n):
+        done = 0
+        with contextlib.closing(Connection.to(g.port, source=source)) as raw, contextlib.suppress(OSError):
+            for stream in range(1, 2 * n, 2):
+                raw.send(frame(HEADERS, END_HEADERS, stream, block), frame(DATA, END_STREAM, stream, message(b"")))
+                if not raw.wait_for(DATA, stream):
+                    break
+                done += 1
+        return done
+    for _ in range(40):
+        answered += pings("127.0.0.2", 1000)
+    assert 500 <= answered < 20_000
+    assert wait_until(lambda: pings("127.0.0.2", 1) == 0, 10, "it is not let in")
+    assert pings("127.0.0.3", 10) == 10 and g.host_init("10.0.0.2:9533")[0] == "OK"
+    wait_until(lambda: pings("127.0.0.2", 1) == 1, 30, "it may come again")
+
+
+def test_who_has_a_token_is_not_counted(made):
+    """A connection that showed a good one may go on for as long as what it sends is for something."""
+    g = made()
+    g.init()
+    block = hpack(request_headers(PING_PATH))
+    with contextlib.closing(Connection.to(g.port, source="127.0.0.2")) as raw:
+        raw.send(begin_host_init(g, raw))
+        assert KEY[0].encode() in raw.wait_for(DATA, 1)[3]
+        raw.send(frame(WINDOW_UPDATE, 0, 0, b"\0\x10\0\0"))
+        for stream in range(3, 20_000, 2):
+            raw.send(frame(HEADERS, END_HEADERS, stream, block), frame(DATA, END_STREAM, stream, message(b"")))
+            assert raw.wait_for(DATA, stream)
+        with contextlib.suppress(OSError):
+            while True:
+                raw.send(FLOODS["window-update"] * 100)
+        assert raw.ends()
 
 
 def test_one_address_comes_too_often(made):

@@ -1,5 +1,5 @@
-/* Calls of the gRPC server: headers, routing, the request, the answer; see server.h. */
-#include <assert.h>
+/* Calls of the gRPC server: their life, what is held for them, their headers; see server.h. call_message.c has the request, call_answer.c the
+ * answer. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,16 +8,64 @@
 #include "lib/basic/log.h"
 #include "lib/grpc/server-internal.h"
 
+#define COST_CALL                                                                                            \
+    1024 /* of memory: what belongs to a call beside it: its timer, what a handler keeps of it */
+
+/* What is held for the caller */
+
+bool call_hold(struct grpc_call *call, size_t bytes)
+{
+    if (!server_has_room(call->connection, bytes))
+        return false;
+    grpc_account_add(&call->connection->account, bytes);
+    return true;
+}
+
+void call_give_back(struct grpc_call *call, size_t bytes)
+{
+    grpc_account_sub(&call->connection->account, bytes);
+}
+
+/* Of the message that is coming in. */
+static bool hold_message(void *owner, ssize_t bytes)
+{
+    struct grpc_call *call = owner;
+    if (bytes >= 0)
+        return call_hold(call, (size_t)bytes);
+    call_give_back(call, (size_t)-bytes);
+    return true;
+}
+
+void call_recount_output(struct grpc_call *call)
+{
+    grpc_account_add(&call->connection->account, call->output.room);
+    call_give_back(call, call->output_held);
+    call->output_held = call->output.room;
+}
+
+void call_forget_waiting(struct grpc_call *call)
+{
+    call_give_back(call, call->waiting_size);
+    call->waiting_size = 0;
+    free(TAKE_PTR(call->waiting));
+}
+
 /* Life */
 
-static void forget_request(struct grpc_call *call)
+void call_give_back_message(struct grpc_call *call, size_t room)
 {
-    call->server->budget.used -= call->request_room;
+    call->server->budget.used -= room;
+    call_give_back(call, room);
+}
+
+void call_forget_request(struct grpc_call *call)
+{
+    call_give_back_message(call, call->request_room);
     call->request_room = call->request_size = 0;
     free(TAKE_PTR(call->request));
 }
 
-static void observe(const struct grpc_call *call, int status)
+void call_observe(const struct grpc_call *call, int status)
 {
     const struct grpc_server_options *o = &call->server->options;
     if (o->observe && call->headers_done)
@@ -29,7 +77,7 @@ static void call_free(struct grpc_call *call)
     struct grpc_connection *c = call->connection;
     if (!call->answered) {
         call->answered = true;
-        observe(call, GRPC_CANCELLED);
+        call_observe(call, GRPC_CANCELLED);
         if (call->on_gone)
             call->on_gone(call, call->gone_userdata);
     }
@@ -40,9 +88,12 @@ static void call_free(struct grpc_call *call)
     if (call->next)
         call->next->previous = call->previous;
     sd_event_source_disable_unref(call->timer);
-    forget_request(call);
+    call_forget_request(call);
+    call_forget_waiting(call);
     grpc_frames_done(&call->frames);
     grpc_output_done(&call->output);
+    call_recount_output(call);
+    call_give_back(call, call->held);
     for (size_t i = 0; i < call->n_metadata; i++) {
         free(call->metadata[i].name);
         free(call->metadata[i].value);
@@ -67,7 +118,7 @@ void call_drop(struct grpc_call *call)
 
 /* Time */
 
-static void arm(struct grpc_call *call, uint64_t timeout_usec)
+void call_arm(struct grpc_call *call, uint64_t timeout_usec)
 {
     uint64_t at = timeout_usec ? now_monotonic_usec() + timeout_usec : UINT64_MAX;
     if (!call->answered && call->deadline < at)
@@ -106,115 +157,6 @@ void call_drain(struct grpc_call *call)
         leave(call, GRPC_UNAVAILABLE, "this server ends");
 }
 
-/* The answer */
-
-static ssize_t read_output(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
-                           uint32_t *flags, nghttp2_data_source *source, void *userdata)
-{
-    (void)userdata;
-    struct grpc_call *call = source->ptr;
-    ssize_t n = grpc_output_read(&call->output, to, size, flags);
-    if (n < 0 || !(*flags & NGHTTP2_DATA_FLAG_EOF))
-        return n;
-    char status[12];
-    _cleanup_free_ char *text = call->text ? grpc_message_encode(call->text) : NULL;
-    snprintf(status, sizeof status, "%d", call->status);
-    nghttp2_nv trailers[] = {
-        {(uint8_t *)"grpc-status", (uint8_t *)status, 11, strlen(status), NGHTTP2_NV_FLAG_NO_COPY_NAME},
-        {(uint8_t *)"grpc-message", (uint8_t *)text, 12, text ? strlen(text) : 0,
-         NGHTTP2_NV_FLAG_NO_COPY_NAME},
-    };
-    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    return nghttp2_submit_trailer(session, stream, trailers, text ? 2 : 1) == 0
-               ? n
-               : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-#define HEADER(n, v)                                                                                         \
-    {                                                                                                        \
-        (uint8_t *)(n), (uint8_t *)(v), strlen(n), strlen(v), NGHTTP2_NV_FLAG_NO_COPY_NAME                   \
-    }
-
-/* The headers that messages follow. */
-static void respond(struct grpc_call *call)
-{
-    const nghttp2_nv headers[] = {HEADER(":status", "200"), HEADER("content-type", "application/grpc")};
-    const nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_output};
-    call->responded = true;
-    nghttp2_submit_response(call->connection->session, call->stream, headers, ARRAY_SIZE(headers), &provider);
-}
-
-/* Headers that are the whole answer. */
-static void respond_trailers_only(struct grpc_call *call)
-{
-    char status[12];
-    _cleanup_free_ char *text = grpc_message_encode(call->text ?: "");
-    snprintf(status, sizeof status, "%d", call->status);
-    const nghttp2_nv headers[] = {HEADER(":status", "200"), HEADER("content-type", "application/grpc"),
-                                  HEADER("grpc-status", status), HEADER("grpc-message", text)};
-    call->responded = true;
-    nghttp2_submit_response(call->connection->session, call->stream, headers, ARRAY_SIZE(headers), NULL);
-}
-
-/* For what is no gRPC at all. */
-static void respond_http(struct grpc_call *call, const char *status)
-{
-    const nghttp2_nv headers[] = {HEADER(":status", status)};
-    call->answered = call->responded = true;
-    observe(call, GRPC_INTERNAL);
-    nghttp2_submit_response(call->connection->session, call->stream, headers, ARRAY_SIZE(headers), NULL);
-    arm(call, call->server->options.answer_timeout_usec);
-}
-
-void grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message)
-{
-    assert(!call->answered);
-    struct grpc_connection *c = call->connection;
-    if (grpc_output_pending(&call->output) > call->server->options.unsent_max) {
-        log_debug("%s: does not take its answers, cut off", c->peer);
-        nghttp2_submit_rst_stream(c->session, 0, call->stream, NGHTTP2_ENHANCE_YOUR_CALM);
-    } else {
-        grpc_output_add(&call->output, message);
-        if (call->responded)
-            nghttp2_session_resume_data(c->session, call->stream);
-        else
-            respond(call);
-    }
-    grpc_connection_kick(c);
-}
-
-void grpc_call_finish(struct grpc_call *call, int status, const char *text)
-{
-    assert(!call->answered);
-    call->answered = true;
-    call->on_gone = NULL;
-    call->status = status;
-    call->text = xstrdup_null(text);
-    call->output.last = true;
-    if (call->responded)
-        nghttp2_session_resume_data(call->connection->session, call->stream);
-    else
-        respond_trailers_only(call);
-    observe(call, status);
-    forget_request(call);
-    arm(call, call->server->options.answer_timeout_usec);
-    grpc_connection_kick(call->connection);
-}
-
-void grpc_call_reply(struct grpc_call *call, const ProtobufCMessage *message)
-{
-    grpc_call_send(call, message);
-    grpc_call_finish(call, GRPC_OK, NULL);
-}
-
-/* A caller that has not finished need not. RST_STREAM queued together with the headers would drop them, so it comes after. */
-void call_sent_end(void *stream)
-{
-    struct grpc_call *call = stream;
-    if (!call->ended)
-        nghttp2_submit_rst_stream(call->connection->session, 0, call->stream, NGHTTP2_NO_ERROR);
-}
-
 size_t grpc_call_pending(const struct grpc_call *call)
 {
     return grpc_output_pending(&call->output);
@@ -245,6 +187,10 @@ const char *grpc_call_peer(const struct grpc_call *call)
 void call_begin(struct grpc_connection *c, int32_t stream)
 {
     struct grpc_server *s = c->owner;
+    if (!server_has_room(c, sizeof(struct grpc_call) + COST_CALL)) {
+        nghttp2_submit_rst_stream(c->session, 0, stream, NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+    }
     struct grpc_call *call = xcalloc(1, sizeof *call);
     if (sd_event_add_time(s->event, &call->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer, call) < 0) {
         free(call);
@@ -256,15 +202,18 @@ void call_begin(struct grpc_connection *c, int32_t stream)
     call->stream = stream;
     call->began = now_monotonic_usec();
     call->deadline = UINT64_MAX;
-    call->frames.message_max = s->options.message_max;
     call->frames.budget = &s->budget;
+    call->frames.hold = hold_message;
+    call->frames.owner = call;
+    call->held = sizeof *call + COST_CALL;
+    grpc_account_add(&c->account, call->held);
     call->next = c->first_stream;
     if (call->next)
         call->next->previous = call;
     c->first_stream = call;
     grpc_connection_opened(c);
     nghttp2_session_set_stream_user_data(c->session, stream, call);
-    arm(call, s->options.request_timeout_usec);
+    call_arm(call, s->options.request_timeout_usec);
 }
 
 static bool is(const char *text, size_t size, const char *wanted)
@@ -276,14 +225,17 @@ int call_header(void *stream, const char *name, size_t name_size, const char *va
 {
     struct grpc_call *call = stream;
     uint64_t timeout;
-    call->header_bytes += name_size + value_size + 32;
-    if (call->header_bytes > HEADERS_MAX)
+    size_t bytes = name_size + value_size + 32;
+    call->header_bytes += bytes;
+    if (call->header_bytes > HEADERS_MAX || !call_hold(call, 2 * bytes))
         return -EMSGSIZE;
-    if (call->headers_done) /* trailers of a caller say nothing that we know */
+    call->held += 2 * bytes; /* as they are kept, and once more for the allocator and the array */
+    if (call->headers_done)  /* trailers of a caller say nothing that we know */
         return 0;
-    if (is(name, name_size, ":path"))
+    if (is(name, name_size, ":path")) {
+        free(call->path);
         call->path = xstrndup(value, value_size);
-    else if (is(name, name_size, ":method"))
+    } else if (is(name, name_size, ":method"))
         call->post = is(value, value_size, "POST");
     else if (is(name, name_size, "content-type"))
         call->right_type = value_size >= 16 && memcmp(value, "application/grpc", 16) == 0 &&
@@ -328,6 +280,14 @@ static bool route(struct grpc_call *call)
     return false;
 }
 
+static void trust(struct grpc_connection *c)
+{
+    struct grpc_server *s = c->owner;
+    c->trusted = true;
+    peer_places_make_safe(&s->places, &c->place);
+    grpc_account_trust(&c->account);
+}
+
 static void authorise(struct grpc_call *call)
 {
     struct error e = ERROR_INIT;
@@ -338,7 +298,18 @@ static void authorise(struct grpc_call *call)
     if (service->authorise(call, call->method, call->service->userdata, &status, &e) < 0)
         grpc_call_finish(call, status, e.message);
     else
-        call->connection->trusted = true;
+        trust(call->connection);
+}
+
+/* Its method says what the call may take of us. */
+static void set_bounds(struct grpc_call *call)
+{
+    const struct grpc_method *m = call->method;
+    size_t max = call->server->options.message_max, own = (size_t)(m->flags >> 8 & 0xfff) << 10;
+    unsigned at_once = m->flags >> 24;
+    call->frames.message_max = own > 0 && own < max ? own : max;
+    if (at_once > 0 && server_calls_at_once(call->connection, m) > at_once)
+        grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, "too many of these calls at once");
 }
 
 void call_headers(void *stream, bool end)
@@ -349,85 +320,18 @@ void call_headers(void *stream, bool end)
         return;
     call->headers_done = true;
     if (!call->post || !call->path)
-        respond_http(call, "405");
+        call_respond_http(call, "405");
     else if (!call->right_type)
-        respond_http(call, "415");
+        call_respond_http(call, "415");
     else if (call->bad_timeout)
         grpc_call_finish(call, GRPC_INTERNAL, "malformed grpc-timeout");
     else if (route(call)) {
         authorise(call);
         if (!call->answered)
-            arm(call, call->server->options.request_timeout_usec);
+            set_bounds(call);
+        if (!call->answered)
+            call_arm(call, call->server->options.request_timeout_usec);
         if (call->server->draining)
             call_drain(call);
-    }
-}
-
-static void hand_over(struct grpc_call *call, const ProtobufCMessage *in)
-{
-    struct error e = ERROR_INIT;
-    if (call->method->handler(call, in, call->service->userdata, &e) < 0 && !call->answered)
-        grpc_call_finish(call, GRPC_UNKNOWN, e.message);
-}
-
-static void unpack_and_hand_over(struct grpc_call *call, const uint8_t *data, size_t size)
-{
-    struct error e = ERROR_INIT;
-    _cleanup_message_ ProtobufCMessage *in = NULL;
-    int r = grpc_message_unpack(call->method->in, data, size, call->server->options.memory_max, &in, &e);
-    if (r < 0)
-        grpc_call_finish(call, r == -EMSGSIZE ? GRPC_RESOURCE_EXHAUSTED : GRPC_INTERNAL, e.message);
-    else
-        hand_over(call, in);
-}
-
-static int on_message(uint8_t *data, size_t size, size_t room, void *userdata)
-{
-    struct grpc_call *call = userdata;
-    if (call->method->flags & GRPC_STREAMS_BOTH) {
-        unpack_and_hand_over(call, data, size);
-        if (!call->answered)
-            arm(call, call->server->options.request_timeout_usec);
-    } else if (call->request) {
-        grpc_call_finish(call, GRPC_INTERNAL, "more than one message for a method that takes one");
-    } else {
-        call->request = data;
-        call->request_size = size;
-        call->request_room = room;
-        return 0;
-    }
-    call->server->budget.used -= room;
-    free(data);
-    return call->answered ? -ECANCELED : 0;
-}
-
-int call_data(void *stream, const uint8_t *data, size_t size)
-{
-    struct grpc_call *call = stream;
-    struct error e = ERROR_INIT;
-    if (call->answered) /* refused already: what is still under way is let go by */
-        return 0;
-    int r = grpc_frames_feed(&call->frames, data, size, on_message, call, &e);
-    if (r < 0 && !call->answered)
-        grpc_call_finish(call, r == -EMSGSIZE ? GRPC_RESOURCE_EXHAUSTED : GRPC_UNIMPLEMENTED, e.message);
-    return 0;
-}
-
-void call_end(void *stream)
-{
-    struct grpc_call *call = stream;
-    call->ended = true;
-    if (call->answered)
-        return;
-    arm(call, 0);
-    if (!grpc_frames_at_boundary(&call->frames))
-        grpc_call_finish(call, GRPC_INTERNAL, "the request is cut off");
-    else if (call->method->flags & GRPC_STREAMS_BOTH)
-        hand_over(call, NULL);
-    else if (!call->request)
-        grpc_call_finish(call, GRPC_INTERNAL, "the request has no message");
-    else {
-        unpack_and_hand_over(call, call->request, call->request_size);
-        forget_request(call);
     }
 }

@@ -52,7 +52,7 @@ struct grpc_request {
 /* request.c; the hooks of a client's connections that concern streams. */
 int request_header(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
 void request_headers(void *stream, bool end);
-int request_data(void *stream, const uint8_t *data, size_t size);
+ssize_t request_data(void *stream, const uint8_t *data, size_t size);
 void request_end(void *stream);
 void request_sent_end(void *stream);
 void request_closed(void *stream, uint32_t code);

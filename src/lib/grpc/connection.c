@@ -20,6 +20,15 @@
 #define SEND_SIZE       (64 * 1024)
 #define SMALL_SIZE      4096
 #define TCP_PATIENCE_MS 20000
+#define TCP_UNSENT_MAX  (256 * 1024)      /* what the kernel holds of ours that it could not send yet */
+#define HELD_MAX        ((size_t)4 << 20) /* of a connection whose owner keeps no accounts */
+#define COST_CONNECTION 4096              /* of memory: itself, and what belongs to it in the event loop */
+#define COST_TLS        (96 * 1024)
+
+/* Frames that bring nothing: so many more than were worth it, in so long a time, are nobody's need. */
+#define FRAMES_MAX   2000
+#define FRAMES_WORTH 8 /* what is forgiven for a message that came to its place */
+#define FRAMES_TIME  (10 * USEC_PER_SEC)
 
 void grpc_address_text(const struct sockaddr *address, char *ret, size_t size)
 {
@@ -56,6 +65,33 @@ void grpc_connection_kick(struct grpc_connection *c)
 {
     if (c->work)
         sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
+}
+
+void grpc_connection_banish(struct grpc_connection *c, const char *why)
+{
+    if (c->dead || c->banished)
+        return;
+    log_debug("%s: %s, sent away", c->peer, why);
+    c->banished = true;
+    nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
+    grpc_connection_kick(c);
+}
+
+void grpc_connection_wake(struct grpc_connection *c)
+{
+    c->woken = true;
+    grpc_connection_kick(c);
+}
+
+void grpc_connection_consumed(struct grpc_connection *c, int32_t stream, size_t bytes)
+{
+    nghttp2_session_consume_stream(c->session, stream, bytes);
+    grpc_connection_kick(c);
+}
+
+void grpc_connection_useful(struct grpc_connection *c)
+{
+    c->frames -= c->frames < FRAMES_WORTH ? c->frames : FRAMES_WORTH;
 }
 
 void grpc_connection_opened(struct grpc_connection *c)
@@ -96,10 +132,33 @@ static ssize_t read_some(struct grpc_connection *c, void *data, size_t size, str
     return n < 0 ? error_fail(e, errno, "%s", strerror(errno)) : n;
 }
 
+/* Whether the peer's bytes may be parsed: what they cost is known before. */
+static bool pays_for(struct grpc_connection *c, const uint8_t *data, size_t size)
+{
+    struct grpc_toll toll = grpc_tally(&c->tally, data, size);
+    if (c->last_read > c->frames_since + FRAMES_TIME) {
+        c->frames_since = c->last_read;
+        c->frames = 0;
+    }
+    c->frames += toll.frames;
+    if (c->frames >= FRAMES_MAX)
+        grpc_connection_banish(c, "floods");
+    else if (c->hooks->toll && !c->hooks->toll(c, toll.cost))
+        grpc_connection_banish(c, "costs too much");
+    return !c->banished;
+}
+
+/* What nghttp2 keeps for the peer is only known afterwards. */
+static void check_room(struct grpc_connection *c)
+{
+    if (!c->dead && !(c->hooks->room ? c->hooks->room(c) : c->account.held <= HELD_MAX))
+        grpc_connection_fail(c, ENOBUFS, "makes us hold too much");
+}
+
 static void receive(struct grpc_connection *c)
 {
     uint8_t buffer[READ_SIZE];
-    for (int i = 0; i < READS_AT_ONCE && !c->dead; i++) {
+    for (int i = 0; i < READS_AT_ONCE && !c->dead && !c->banished; i++) {
         struct error e = ERROR_INIT;
         ssize_t n = read_some(c, buffer, sizeof buffer, &e);
         if (n == -EAGAIN || n == -EINTR)
@@ -114,11 +173,14 @@ static void receive(struct grpc_connection *c)
         }
         c->last_read = now_monotonic_usec();
         c->pinged = 0;
+        if (!pays_for(c, buffer, (size_t)n))
+            return;
         ssize_t used = nghttp2_session_mem_recv(c->session, buffer, (size_t)n);
         if (used < 0) {
             grpc_connection_fail(c, EPROTO, "speaks no proper HTTP/2: %s", nghttp2_strerror((int)used));
             return;
         }
+        check_room(c);
     }
 }
 
@@ -154,14 +216,14 @@ static bool send_unsent(struct grpc_connection *c)
     }
     free(c->unsent);
     c->unsent = NULL;
-    c->unsent_at = c->unsent_size = 0;
+    grpc_account_sub(&c->account, c->unsent_room);
+    c->unsent_at = c->unsent_size = c->unsent_room = 0;
     return true;
 }
 
 /* Frames of the session until about SEND_SIZE bytes are there: one write for many small ones. */
 static void collect(struct grpc_connection *c)
 {
-    size_t room = 0;
     while (c->unsent_size < SEND_SIZE) {
         const uint8_t *data = NULL;
         ssize_t n = nghttp2_session_mem_send(c->session, &data);
@@ -171,9 +233,11 @@ static void collect(struct grpc_connection *c)
         }
         if (n == 0)
             return;
-        if (c->unsent_size + (size_t)n > room) {
-            room = c->unsent_size + (size_t)n <= SMALL_SIZE ? SMALL_SIZE : SEND_SIZE + (size_t)n;
+        if (c->unsent_size + (size_t)n > c->unsent_room) {
+            size_t room = c->unsent_size + (size_t)n <= SMALL_SIZE ? SMALL_SIZE : SEND_SIZE + (size_t)n;
             c->unsent = xrealloc(c->unsent, room, 1);
+            grpc_account_add(&c->account, room - c->unsent_room);
+            c->unsent_room = room;
         }
         memcpy(c->unsent + c->unsent_size, data, (size_t)n);
         c->unsent_size += (size_t)n;
@@ -259,7 +323,14 @@ static void watch_time(struct grpc_connection *c, uint64_t now)
 /* The end of each turn: what there is to send is sent, and the end is told. Afterwards 'c' may be gone. */
 static void conclude(struct grpc_connection *c)
 {
+    if (c->woken && !c->dead && !c->banished) {
+        c->woken = false;
+        c->hooks->wake(c);
+    }
     flush(c);
+    check_room(c);
+    if (c->banished && !c->dead)
+        grpc_connection_fail(c, EPROTO, "sent away");
     if (!c->dead && !c->connecting && !c->farewell && c->unsent_size == 0 &&
         !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
         grpc_connection_fail(c, ECONNRESET, "ended the connection");
@@ -322,7 +393,7 @@ static int add_sources(struct grpc_connection *c)
 int grpc_connection_new(sd_event *event, int fd, const struct grpc_connection_options *o,
                         struct grpc_connection **ret, struct error *e)
 {
-    static const int yes = 1, patience = TCP_PATIENCE_MS;
+    static const int yes = 1, patience = TCP_PATIENCE_MS, unsent = TCP_UNSENT_MAX;
     struct grpc_connection *c = xcalloc(1, sizeof *c);
     c->event = sd_event_ref(event);
     c->fd = fd;
@@ -339,6 +410,9 @@ int grpc_connection_new(sd_event *event, int fd, const struct grpc_connection_op
         grpc_address_text((struct sockaddr *)&c->address, c->peer, sizeof c->peer);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience, sizeof patience);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+    c->tally.preface = o->server ? GRPC_PREFACE_SIZE : 0;
+    grpc_account_add(&c->account, COST_CONNECTION + (c->tls ? COST_TLS : 0));
     int r = add_sources(c);
     if (r >= 0)
         r = session_new(c, o);
@@ -355,6 +429,7 @@ void grpc_connection_free(struct grpc_connection *c)
     if (!c)
         return;
     c->dead = true;
+    grpc_account_close(&c->account);
     session_free(c);
     grpc_tls_free(c->tls);
     sd_event_source_disable_unref(c->io);

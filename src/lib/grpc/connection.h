@@ -10,6 +10,9 @@
 #include <systemd/sd-event.h>
 
 #include "lib/basic/error.h"
+#include "lib/grpc/account.h"
+#include "lib/grpc/tally.h"
+#include "lib/peer/places.h"
 
 struct grpc_connection;
 
@@ -19,13 +22,21 @@ struct grpc_connection_hooks {
     /* The rest are for streams that have an object. A header, of the block that ends with 'headers'. Negative resets the stream. */
     int (*header)(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
     void (*headers)(void *stream, bool end);
-    int (*data)(void *stream, const uint8_t *data, size_t size);
+    /* How many of the bytes are done with, for which the peer may send others: for the rest grpc_connection_consumed() says it later. Negative
+     * resets the stream. */
+    ssize_t (*data)(void *stream, const uint8_t *data, size_t size);
     /* The peer sends nothing more. Comes after 'headers' or 'data'. */
     void (*end)(void *stream);
     /* A frame of ours went out that ends the stream on our side. */
     void (*sent_end)(void *stream);
     /* 'code' is nghttp2's; the object is the hook's to free. */
     void (*closed)(void *stream, uint32_t code);
+    /* Bytes were read that cost so much (grpc_tally), and are not parsed yet: false sends the peer away. May be NULL. */
+    bool (*toll)(struct grpc_connection *c, unsigned cost);
+    /* Whether the connection may hold what it holds; false ends it. NULL: up to a bound of all connections. */
+    bool (*room)(struct grpc_connection *c);
+    /* What grpc_connection_wake() asked for, outside of nghttp2. */
+    void (*wake)(struct grpc_connection *c);
     /* The peer will not take further streams. */
     void (*goaway)(struct grpc_connection *c);
     /* Once, at the end, from the loop: the owner ends the streams that are left and calls grpc_connection_free(). */
@@ -44,6 +55,8 @@ struct grpc_connection_limits { /* µs; 0: not watched */
 struct grpc_tls;
 
 struct grpc_connection {
+    struct peer_place place; /* servers; first: a place is its connection */
+    struct grpc_account account;
     sd_event *event;
     void *owner;
     const struct grpc_connection_hooks *hooks;
@@ -59,15 +72,18 @@ struct grpc_connection {
     bool draining; /* takes no new streams */
     bool farewell; /* said that it will, and waits for the peer to have heard it */
     bool trusted;  /* servers: a call of it was authorised */
+    bool banished; /* it was told to go: nothing of it is read any more */
+    bool woken;
     bool dead;     /* over; 'gone' was called or will be */
     char peer[80]; /* "192.0.2.1:9533" */
     struct sockaddr_storage address;
     unsigned streams;
     uint8_t *unsent;
-    size_t unsent_at, unsent_size;
+    size_t unsent_at, unsent_size, unsent_room;
     uint64_t created, last_read, idle_since, stalled_since, pinged, timer_at;
-    unsigned control_frames; /* since control_since */
-    uint64_t control_since;
+    struct grpc_tally tally;
+    unsigned frames; /* since frames_since, beyond those that were worth it */
+    uint64_t frames_since;
     struct error error; /* why it is dead */
 };
 
@@ -94,6 +110,14 @@ void grpc_connection_free(struct grpc_connection *c);
 void grpc_connection_kick(struct grpc_connection *c);
 /* It is over: 'gone' comes from the loop. The first reason counts. */
 void grpc_connection_fail(struct grpc_connection *c, int errnum, const char *fmt, ...) _printf_(3, 4);
+/* Ends it after telling the peer that it asks too much. Not from within a hook. */
+void grpc_connection_banish(struct grpc_connection *c, const char *why);
+/* 'wake' is called from the loop. */
+void grpc_connection_wake(struct grpc_connection *c);
+/* Bytes of a stream are done with that were not when they came. */
+void grpc_connection_consumed(struct grpc_connection *c, int32_t stream, size_t bytes);
+/* The peer's frames were for something: a message was handed to whom it is for. */
+void grpc_connection_useful(struct grpc_connection *c);
 /* Owners say when a stream of theirs begins and ends. */
 void grpc_connection_opened(struct grpc_connection *c);
 void grpc_connection_closed(struct grpc_connection *c);

@@ -31,6 +31,8 @@ static int grow(struct grpc_frames *f, size_t more, struct error *e)
         return 0;
     if (f->budget && f->budget->used - f->room + room > f->budget->max)
         return error_refuse(e, EMSGSIZE, "all calls together hold too much: try again later");
+    if (f->hold && !f->hold(f->owner, (ssize_t)(room - f->room)))
+        return error_refuse(e, EMSGSIZE, "callers hold too much: try again later");
     if (f->budget)
         f->budget->used += room - f->room;
     f->data = xrealloc(f->data, room, 1);
@@ -51,7 +53,8 @@ int grpc_frames_feed(struct grpc_frames *f, const uint8_t *data, size_t size, gr
                      void *userdata, struct error *e)
 {
     int r = 0;
-    for (size_t at = 0; r >= 0 && at < size;) {
+    size_t at = 0;
+    while (r == 0 && at < size) {
         if (f->header_size < sizeof f->header) {
             f->header[f->header_size++] = data[at++];
             if (f->header_size < sizeof f->header)
@@ -70,6 +73,7 @@ int grpc_frames_feed(struct grpc_frames *f, const uint8_t *data, size_t size, gr
         if (f->have == f->size)
             r = deliver(f, on_message, userdata);
     }
+    f->taken = at;
     return r;
 }
 
@@ -82,6 +86,8 @@ void grpc_frames_done(struct grpc_frames *f)
 {
     if (f->budget)
         f->budget->used -= f->room;
+    if (f->hold)
+        f->hold(f->owner, -(ssize_t)f->room);
     free(f->data);
     f->data = NULL;
     f->header_size = f->size = f->have = f->room = 0;

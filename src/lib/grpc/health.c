@@ -18,6 +18,8 @@ enum {
     SERVICE_UNKNOWN = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN,
 };
 
+#define REQUEST_MAX GRPC_MESSAGE_KIB(1) /* the name of a service */
+
 struct known {
     struct known *next;
     char *name;
@@ -28,7 +30,7 @@ struct watch {
     struct watch *next;
     struct grpc_health *health;
     struct grpc_call *call;
-    char *service;
+    const struct known *known; /* NULL: none that we know, whatever its name was */
 };
 
 struct grpc_health {
@@ -64,7 +66,6 @@ static void watch_end(struct watch *w)
             *at = w->next;
             break;
         }
-    free(w->service);
     free(w);
 }
 
@@ -76,8 +77,7 @@ static void on_watcher_gone(struct grpc_call *call, void *userdata)
 
 static void tell(struct watch *w)
 {
-    const struct known *k = find(w->health, w->service);
-    response answer = RESPONSE(k ? k->status : SERVICE_UNKNOWN);
+    response answer = RESPONSE(w->known ? w->known->status : SERVICE_UNKNOWN);
     grpc_call_send(w->call, &answer.base);
 }
 
@@ -87,7 +87,7 @@ static int on_watch(struct grpc_call *call, const ProtobufCMessage *in, void *us
     struct grpc_health *h = userdata;
     struct watch *w = xcalloc(1, sizeof *w);
     *w = (struct watch){
-        .next = h->watches, .health = h, .call = call, .service = xstrdup(((const request *)in)->service)};
+        .next = h->watches, .health = h, .call = call, .known = find(h, ((const request *)in)->service)};
     h->watches = w;
     grpc_call_on_gone(call, on_watcher_gone, w);
     tell(w);
@@ -95,8 +95,9 @@ static int on_watch(struct grpc_call *call, const ProtobufCMessage *in, void *us
 }
 
 static const struct grpc_method methods[] = {
-    {"Check", 0, &grpc__health__v1__health_check_request__descriptor, on_check},
-    {"Watch", GRPC_STREAMS_OUT, &grpc__health__v1__health_check_request__descriptor, on_watch},
+    {"Check", REQUEST_MAX, &grpc__health__v1__health_check_request__descriptor, on_check},
+    {"Watch", GRPC_STREAMS_OUT | REQUEST_MAX | GRPC_AT_ONCE(16),
+     &grpc__health__v1__health_check_request__descriptor, on_watch},
     {.name = NULL},
 };
 static const struct grpc_service service = {"grpc.health.v1.Health", methods, NULL};
@@ -114,7 +115,7 @@ void grpc_health_set(struct grpc_health *h, const char *name, bool serving)
         return;
     k->status = status;
     for (struct watch *w = h->watches; w; w = w->next)
-        if (streq(w->service, name))
+        if (w->known == k)
             tell(w);
 }
 

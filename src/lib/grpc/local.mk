@@ -1,6 +1,7 @@
 # src/lib/grpc: gRPC on nghttp2 and the event loop (a program that uses it links with $(GRPC_LIBS))
 libhostlet_a_SOURCES += \
-	src/lib/grpc/call.c \
+	src/lib/grpc/account.c src/lib/grpc/account.h \
+	src/lib/grpc/call.c src/lib/grpc/call_answer.c src/lib/grpc/call_message.c \
 	src/lib/grpc/client.c src/lib/grpc/client.h src/lib/grpc/client-internal.h \
 	src/lib/grpc/connection.c src/lib/grpc/connection.h \
 	src/lib/grpc/frames.c src/lib/grpc/frames.h \
@@ -12,12 +13,15 @@ libhostlet_a_SOURCES += \
 	src/lib/grpc/resolve.c src/lib/grpc/resolve.h \
 	src/lib/grpc/server.c src/lib/grpc/server.h src/lib/grpc/server-internal.h \
 	src/lib/grpc/session.c src/lib/grpc/session.h \
+	src/lib/grpc/tally.c src/lib/grpc/tally.h \
 	src/lib/grpc/tls.c src/lib/grpc/tls.h \
 	src/lib/grpc/wire.c src/lib/grpc/wire.h
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_grpc_message
-TESTS += tests/unit/test_grpc_message
+check_PROGRAMS += tests/unit/test_grpc_bounds tests/unit/test_grpc_message
+TESTS += tests/unit/test_grpc_bounds tests/unit/test_grpc_message
+tests_unit_test_grpc_bounds_SOURCES = tests/unit/test_grpc_bounds.c
+tests_unit_test_grpc_bounds_LDADD = $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_grpc_message_SOURCES = tests/unit/test_grpc_message.c
 tests_unit_test_grpc_message_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/src/lib
 tests_unit_test_grpc_message_LDADD = $(UNIT_LIBS) $(GRPC_LIBS)

@@ -29,6 +29,8 @@ enum {
     MESSAGE_ENUM = 4,
 };
 
+#define REQUEST_MAX GRPC_MESSAGE_KIB(4) /* the name of a file or symbol */
+
 struct grpc_reflection {
     struct grpc_server *server;
     const uint8_t *descriptors;
@@ -226,7 +228,7 @@ static int on_info(struct grpc_call *call, const ProtobufCMessage *in, void *use
 }
 
 static const struct grpc_method methods[] = {
-    {"ServerReflectionInfo", GRPC_STREAMS_BOTH,
+    {"ServerReflectionInfo", GRPC_STREAMS_BOTH | REQUEST_MAX,
      &grpc__reflection__v1alpha__server_reflection_request__descriptor, on_info},
     {.name = NULL},
 };

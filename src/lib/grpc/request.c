@@ -78,6 +78,8 @@ static int errno_of(int status)
 static void finish(struct grpc_request *q, bool answered, int status, const char *text)
 {
     struct grpc_result result = {.status = status, .text = text ?: "", .answered = answered};
+    if (answered && q->connection)
+        grpc_connection_useful(q->connection);
     detach(q);
     if (status != GRPC_OK)
         error_set(&result.error, class_of(status), errno_of(status), "%s: %s%s%s", q->client->address,
@@ -250,6 +252,8 @@ static int on_message(uint8_t *data, size_t size, size_t room, void *userdata)
     (void)room;
     struct grpc_request *q = userdata;
     int r = 0;
+    if (q->connection)
+        grpc_connection_useful(q->connection);
     if (q->on_data) {
         q->delivering = true;
         r = q->on_data(q, data, size, q->userdata);
@@ -266,14 +270,16 @@ static int on_message(uint8_t *data, size_t size, size_t room, void *userdata)
     return r;
 }
 
-int request_data(void *stream, const uint8_t *data, size_t size)
+ssize_t request_data(void *stream, const uint8_t *data, size_t size)
 {
     struct grpc_request *q = stream;
     struct error e = ERROR_INIT;
     if (q->failure.errnum || q->http_status != 200 || !q->right_type)
-        return 0;
+        return (ssize_t)size;
     int r = grpc_frames_feed(&q->frames, data, size, on_message, q, &e);
-    return r < 0 && !q->failure.errnum ? give_up(q, ERROR_FAILED, -r, "answers with %s", e.message) : r;
+    if (r < 0 && !q->failure.errnum)
+        r = give_up(q, ERROR_FAILED, -r, "answers with %s", e.message);
+    return r < 0 ? r : (ssize_t)size;
 }
 
 void request_end(void *stream)

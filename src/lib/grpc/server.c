@@ -12,8 +12,14 @@
 #include "lib/grpc/tls.h"
 
 #define MIB        ((size_t)1 << 20)
-#define WINDOW     (256 * 1024)
 #define WINDOW_ALL (1024 * 1024)
+/* A connection that has shown no good token for so long gives its place to another of its address. */
+#define STRANGER_USEC (5 * USEC_PER_SEC)
+
+static void set_share(size_t *share, size_t mib)
+{
+    *share = *share ?: mib * MIB;
+}
 
 static void set_defaults(struct grpc_server_options *o)
 {
@@ -24,6 +30,12 @@ static void set_defaults(struct grpc_server_options *o)
     o->buffered_max = o->buffered_max ?: 48 * MIB;
     o->memory_max = o->memory_max ?: 64 * MIB;
     o->unsent_max = o->unsent_max ?: 32 * MIB;
+    set_share(&o->strangers.connection, 32);
+    set_share(&o->strangers.origin, 48);
+    set_share(&o->strangers.all, 64);
+    set_share(&o->trusted.connection, 64);
+    set_share(&o->trusted.origin, 96);
+    set_share(&o->trusted.all, 128);
     o->request_timeout_usec = o->request_timeout_usec ?: 20 * USEC_PER_SEC;
     o->answer_timeout_usec = o->answer_timeout_usec ?: 60 * USEC_PER_SEC;
     o->handshake_timeout_usec = o->handshake_timeout_usec ?: 10 * USEC_PER_SEC;
@@ -38,6 +50,8 @@ int grpc_server_new(sd_event *event, const struct grpc_server_options *options, 
     s->options = *options;
     set_defaults(&s->options);
     s->budget.max = s->options.buffered_max;
+    s->accounts.max[GRPC_STRANGERS] = s->options.strangers;
+    s->accounts.max[GRPC_TRUSTED] = s->options.trusted;
     *ret = s;
     return 0;
 }
@@ -140,6 +154,7 @@ static void connection_end(struct grpc_connection *c)
         s->connections = c->next;
     if (c->next)
         c->next->previous = c->previous;
+    peer_places_remove(&s->places, &c->place);
     grpc_connection_free(c);
     s->n_connections--;
     if (s->paused && !is_full(s))
@@ -155,6 +170,48 @@ static void on_gone(struct grpc_connection *c, const struct error *e)
     tell_drained(s);
 }
 
+/* What connections hold and cost */
+
+bool server_has_room(struct grpc_connection *c, size_t more)
+{
+    struct grpc_account *heaviest;
+    enum grpc_account_verdict verdict;
+    while ((verdict = grpc_account_judge(&c->account, more)) == GRPC_ACCOUNT_FULL &&
+           (heaviest = grpc_account_heaviest(&c->account, more))) {
+        grpc_account_leave(heaviest);
+        grpc_connection_fail(heaviest->owner, ENOBUFS, "holds most, and gives way to others");
+    }
+    return verdict == GRPC_ACCOUNT_FITS;
+}
+
+static bool has_room(struct grpc_connection *c)
+{
+    return server_has_room(c, 0);
+}
+
+bool server_pays(struct grpc_connection *c, unsigned cost)
+{
+    const struct grpc_server_options *o = &((struct grpc_server *)c->owner)->options;
+    return c->trusted || !o->spend || o->spend((const struct sockaddr *)&c->address, cost, o->userdata);
+}
+
+unsigned server_calls_at_once(const struct grpc_connection *c, const struct grpc_method *method)
+{
+    const struct grpc_server *s = c->owner;
+    unsigned n = 0;
+    for (const struct grpc_connection *other = s->connections; other; other = other->next)
+        if (peer_equal(&other->place.origin, &c->place.origin))
+            for (const struct grpc_call *call = other->first_stream; call; call = call->next)
+                n += call->method == method && !call->answered;
+    return n;
+}
+
+static void wake(struct grpc_connection *c)
+{
+    for (struct grpc_call *call = c->first_stream; call; call = call->next)
+        call_wake(call);
+}
+
 static const struct grpc_connection_hooks hooks = {
     .begin = call_begin,
     .header = call_header,
@@ -163,55 +220,47 @@ static const struct grpc_connection_hooks hooks = {
     .end = call_end,
     .sent_end = call_sent_end,
     .closed = call_closed,
+    .toll = server_pays,
+    .room = has_room,
+    .wake = wake,
     .gone = on_gone,
 };
 
-/* Whether two callers count as one: the same IPv4 address, or the same IPv6 /64. */
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+static struct grpc_connection *of_place(struct peer_place *place)
 {
-    if (a->ss_family != b->ss_family)
-        return false;
-    if (a->ss_family == AF_INET)
-        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
-               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
-    if (a->ss_family != AF_INET6)
-        return true;
-    const struct in6_addr *x = &((const struct sockaddr_in6 *)a)->sin6_addr,
-                          *y = &((const struct sockaddr_in6 *)b)->sin6_addr;
-    return memcmp(x, y, IN6_IS_ADDR_V4MAPPED(x) ? 16 : 8) == 0;
+    return (struct grpc_connection *)place;
 }
 
-/* With 'strangers', only those that had no call authorised. */
-static unsigned connections_of(const struct grpc_server *s, const struct sockaddr_storage *address,
-                               bool strangers)
+/* The oldest connection of an address that has shown no good token for so long that it will hardly do so. */
+static struct grpc_connection *overdue_of(const struct grpc_server *s, const struct peer *peer)
 {
-    unsigned n = 0;
-    for (const struct grpc_connection *c = s->connections; c; c = c->next)
-        n += same_address(&c->address, address) && !(strangers && c->trusted);
-    return n;
+    struct peer_place *place = peer_places_silent_of(&s->places, peer);
+    return place && now_monotonic_usec() >= of_place(place)->created + STRANGER_USEC ? of_place(place) : NULL;
 }
 
 /* Who gives way when there are too many: strangers must not keep out whoever has a token, however many addresses they have. */
 static struct grpc_connection *least_welcome(const struct grpc_server *s)
 {
-    struct grpc_connection *found = NULL;
-    unsigned most = 0;
-    for (struct grpc_connection *c = s->connections; c; c = c->next) {
-        unsigned n = c->trusted ? 0 : connections_of(s, &c->address, true);
-        if (n > 0 && n >= most) { /* the newest come first */
-            most = n;
-            found = c;
-        }
-    }
-    return found;
+    struct peer_place *place = peer_places_least_welcome(&s->places, 0);
+    return place ? of_place(place) : NULL;
 }
 
-static bool may_connect(const struct grpc_server *s, const struct sockaddr_storage *address)
+static bool make_place(struct grpc_server *s, const struct peer *peer, const struct sockaddr *address)
 {
     const struct grpc_server_options *o = &s->options;
-    return !s->draining && (!o->admit || o->admit((const struct sockaddr *)address, o->userdata)) &&
-           connections_of(s, address, false) < o->connections_per_address_max &&
-           (!is_full(s) || least_welcome(s));
+    struct grpc_connection *gives_way = NULL;
+    if (s->draining || (o->admit && !o->admit(address, o->userdata)))
+        return false;
+    bool crowd = peer_places_of(&s->places, peer) >= o->connections_per_address_max;
+    if (crowd)
+        gives_way = overdue_of(s, peer);
+    else if (is_full(s))
+        gives_way = least_welcome(s);
+    if (!gives_way)
+        return !crowd && !is_full(s);
+    log_debug("too many connections: one of %s gives way", gives_way->peer);
+    connection_end(gives_way);
+    return true;
 }
 
 void grpc_server_take(struct grpc_server *s, int fd)
@@ -221,7 +270,13 @@ void grpc_server_take(struct grpc_server *s, int fd)
     struct error e = ERROR_INIT;
     struct grpc_connection *c = NULL;
     struct grpc_tls *tls = NULL;
-    if (getpeername(fd, (struct sockaddr *)&address, &size) < 0 || !may_connect(s, &address)) {
+    struct peer peer;
+    if (getpeername(fd, (struct sockaddr *)&address, &size) < 0) {
+        close_fd(fd);
+        return;
+    }
+    peer_from_socket((struct sockaddr *)&address, &peer);
+    if (!make_place(s, &peer, (struct sockaddr *)&address)) {
         close_fd(fd);
         return;
     }
@@ -241,7 +296,7 @@ void grpc_server_take(struct grpc_server *s, int fd)
         .server = true,
         .tls = tls,
         .streams_max = s->options.streams_max,
-        .window = WINDOW,
+        .window = WINDOW_FIRST,
         .window_all = WINDOW_ALL,
         .header_list_max = HEADERS_MAX,
     };
@@ -249,10 +304,8 @@ void grpc_server_take(struct grpc_server *s, int fd)
         log_debug("%s", e.message);
         return;
     }
-    if (is_full(s)) {
-        log_debug("too many connections: one of %s gives way", least_welcome(s)->peer);
-        connection_end(least_welcome(s));
-    }
+    peer_places_add(&s->places, &c->place, &peer);
+    grpc_account_open(&s->accounts, &c->account, &peer, c);
     c->next = s->connections;
     if (c->next)
         c->next->previous = c;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include "lib/grpc/account.h"
 #include "lib/grpc/message.h"
 #include "lib/grpc/wire.h"
 
@@ -17,9 +18,15 @@ struct grpc_tls_settings;
 
 enum {
     GRPC_STREAMS_OUT = 1, /* the server may send any number of messages */
-    GRPC_STREAMS_BOTH =
-        2, /* the caller too: the handler is called for each, and with NULL when no more come */
+    /* The caller too: the handler is called for each, and with NULL when no more come. What a caller sends waits, and fills its window, until
+     * it has taken the answers to what it sent before. */
+    GRPC_STREAMS_BOTH = 2,
 };
+
+/* Beside these, what a method takes of us at most, in its flags too. A request's KiB (1 to 4095; without it, the server's bound): more is refused
+ * at its length, before it comes. And calls at once of one origin (an IPv4 address, an IPv6 /64; 1 to 255; without it, as many as it has streams). */
+#define GRPC_MESSAGE_KIB(n) ((unsigned)(n) << 8)
+#define GRPC_AT_ONCE(n)     ((unsigned)(n) << 24)
 
 /* Returns 0 when it answered or will, or a negative errno with 'e' filled: that is sent as status UNKNOWN with the sentence, as the zone's
  * own servers do. Other statuses: grpc_call_finish(). 'in' is borrowed. */
@@ -46,13 +53,18 @@ struct grpc_server_options { /* 0: what stands in brackets */
     /* [64] A further one ends one that had no call authorised: of the address that has most of them, the oldest. When all had, it waits
      * in the backlog. */
     unsigned connections_max;
-    unsigned
-        connections_per_address_max; /* further ones are closed at once [8]; an IPv6 /64 counts as one address */
-    unsigned streams_max;            /* calls at a time of one connection [32] */
-    size_t message_max;              /* [16 MiB] */
-    size_t buffered_max;             /* requests that are coming in, of all calls together [48 MiB] */
-    size_t memory_max;               /* of one unpacked request [64 MiB] */
-    size_t unsent_max;               /* of one call's answers that the caller does not take [32 MiB] */
+    /* [8] Of one address, an IPv6 /64 counting as one. A further one ends the oldest that had no call authorised within five seconds, or is
+     * closed at once. */
+    unsigned connections_per_address_max;
+    unsigned streams_max; /* calls at a time of one connection [32] */
+    size_t message_max;   /* [16 MiB] */
+    size_t buffered_max;  /* requests that are coming in, of all calls together [48 MiB] */
+    size_t memory_max;    /* of one unpacked request [64 MiB] */
+    size_t unsent_max;    /* of one call's answers that the caller does not take [32 MiB] */
+    /* All that connections make the server hold: what comes in, answers, headers, calls, and what HTTP/2 and TLS need for them. Of connections that
+     * have shown no good token [32, 48, 64 MiB], and of those that have [64, 96, 128 MiB]. What is beyond is refused with RESOURCE_EXHAUSTED, or its
+     * stream or connection ended; where all strangers together hold too much, the connection that holds most gives way. */
+    struct grpc_shares strangers, trusted;
     uint64_t request_timeout_usec;   /* until a request is here whole [20 s] */
     uint64_t answer_timeout_usec;    /* until an answer is taken [60 s] */
     uint64_t handshake_timeout_usec; /* [10 s] */
@@ -61,9 +73,13 @@ struct grpc_server_options { /* 0: what stands in brackets */
     struct grpc_tls_settings *tls;   /* borrowed; NULL: plaintext */
     /* Whether an address may connect now, asked before anything is read; one that may not is closed. NULL: it may. */
     bool (*admit)(const struct sockaddr *address, void *userdata);
+    /* Whether an address may make the server work so much more (lib/grpc/tally.h), which counts then. Asked of connections that have shown no
+     * good token, before their bytes are parsed (one that may not is sent away), and before a handler gets a message (the call is refused). NULL: it
+     * may. */
+    bool (*spend)(const struct sockaddr *address, unsigned cost, void *userdata);
     /* Each call at its end, for counting; 'path' is what was asked for. May be NULL. */
     void (*observe)(const char *path, bool known, int status, uint64_t usec, void *userdata);
-    void *userdata; /* of admit and observe */
+    void *userdata; /* of admit, spend and observe */
 };
 
 int grpc_server_new(sd_event *event, const struct grpc_server_options *options, struct grpc_server **ret);

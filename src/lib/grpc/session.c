@@ -1,13 +1,10 @@
-/* nghttp2's callbacks: frames become hooks, and a peer that sends frames for their own sake is sent away. */
+/* nghttp2's callbacks: frames become hooks; and its memory, of which every byte is counted. */
 #include "lib/grpc/session.h"
 
 #include <errno.h>
 
-#include "lib/basic/log.h"
-
-/* Frames that make us work and bring nothing: so many in so long a time are nobody's need. */
-#define CONTROL_FRAMES_MAX  2000
-#define CONTROL_FRAMES_TIME (10 * USEC_PER_SEC)
+#include <malloc.h>
+#include <stdlib.h>
 
 static void *object_of(struct grpc_connection *c, int32_t stream)
 {
@@ -37,27 +34,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
                : 0;
 }
 
-static void count_control(struct grpc_connection *c, const nghttp2_frame *frame)
-{
-    bool empty_data = frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 &&
-                      !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
-    if (!empty_data && frame->hd.type != NGHTTP2_PING && frame->hd.type != NGHTTP2_SETTINGS &&
-        frame->hd.type != NGHTTP2_PRIORITY && frame->hd.type != NGHTTP2_RST_STREAM)
-        return;
-    if (c->last_read > c->control_since + CONTROL_FRAMES_TIME) {
-        c->control_since = c->last_read;
-        c->control_frames = 0;
-    }
-    if (++c->control_frames != CONTROL_FRAMES_MAX)
-        return;
-    log_debug("%s: floods, sent away", c->peer);
-    nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *userdata)
 {
     struct grpc_connection *c = userdata;
-    count_control(c, frame);
     switch (frame->hd.type) {
     case NGHTTP2_SETTINGS:
         c->settled = true;
@@ -96,8 +75,13 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     (void)session, (void)flags;
     struct grpc_connection *c = userdata;
     void *stream = object_of(c, stream_id);
-    if (stream && c->hooks->data(stream, data, size) < 0)
+    ssize_t done = stream ? c->hooks->data(stream, data, size) : (ssize_t)size;
+    if (done < 0)
         nghttp2_submit_rst_stream(c->session, 0, stream_id, NGHTTP2_CANCEL);
+    /* One stream that waits does not hold up the others. */
+    nghttp2_session_consume_connection(c->session, size);
+    if (done > 0)
+        nghttp2_session_consume_stream(c->session, stream_id, (size_t)done);
     return 0;
 }
 
@@ -138,6 +122,48 @@ static nghttp2_session_callbacks *make_callbacks(void)
     return callbacks;
 }
 
+/* Memory: what a peer can make nghttp2 keep (streams, also those that are over, header tables, frames to be sent) is the peer's. */
+
+static void *counted(struct grpc_connection *c, void *p)
+{
+    if (p)
+        grpc_account_add(&c->account, malloc_usable_size(p));
+    return p;
+}
+
+static void uncount(struct grpc_connection *c, void *p)
+{
+    if (p)
+        grpc_account_sub(&c->account, malloc_usable_size(p));
+}
+
+static void *mem_malloc(size_t size, void *userdata)
+{
+    return counted(userdata, malloc(size));
+}
+
+static void mem_free(void *p, void *userdata)
+{
+    uncount(userdata, p);
+    free(p);
+}
+
+static void *mem_calloc(size_t n, size_t size, void *userdata)
+{
+    return counted(userdata, calloc(n, size));
+}
+
+static void *mem_realloc(void *p, size_t size, void *userdata)
+{
+    size_t before = p ? malloc_usable_size(p) : 0;
+    void *moved = realloc(p, size);
+    if (!moved)
+        return NULL;
+    struct grpc_connection *c = userdata;
+    grpc_account_sub(&c->account, before);
+    return counted(c, moved);
+}
+
 static int say_settings(struct grpc_connection *c, const struct grpc_connection_options *o)
 {
     nghttp2_settings_entry all[] = {
@@ -160,8 +186,10 @@ int session_new(struct grpc_connection *c, const struct grpc_connection_options 
     if (nghttp2_option_new(&option) != 0)
         abort();
     nghttp2_option_set_max_settings(option, 32);
-    int r = o->server ? nghttp2_session_server_new2(&c->session, callbacks, c, option)
-                      : nghttp2_session_client_new2(&c->session, callbacks, c, option);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_mem memory = {c, mem_malloc, mem_free, mem_calloc, mem_realloc};
+    int r = o->server ? nghttp2_session_server_new3(&c->session, callbacks, c, option, &memory)
+                      : nghttp2_session_client_new3(&c->session, callbacks, c, option, &memory);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     if (r == 0)

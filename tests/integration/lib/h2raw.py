@@ -50,10 +50,10 @@ class Connection:
         self.buffer = b""
 
     @classmethod
-    def to(cls, port, preface=True, source="127.0.0.1"):
+    def to(cls, port, preface=True, source="127.0.0.1", settings=b""):
         connection = cls(socket.create_connection(("127.0.0.1", port), 10, (source, 0)))
         if preface:
-            connection.send(PREFACE, frame(SETTINGS))
+            connection.send(PREFACE, frame(SETTINGS, payload=settings))
         return connection
 
     def settle(self):
