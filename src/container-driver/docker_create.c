@@ -84,12 +84,38 @@ static json_t *log_config(const struct settings *settings)
     return json_pack("{s:s, s:o}", "Type", settings->log_driver, "Config", options);
 }
 
-static json_t *security_options(const struct settings *settings)
+static json_t *security_options(const struct spec *s, const struct settings *settings)
 {
     json_t *array = json_array();
     if (settings->seccomp_profile)
         json_array_append_new(array, json_sprintf(SECCOMP_OPTION "%s", settings->seccomp_profile));
+    if (s->no_new_privileges)
+        json_array_append_new(array, json_string("no-new-privileges:true"));
     return array;
+}
+
+/* Memory of the container: it counts against its limit. */
+static json_t *memory_file_system(const struct spec *s, const char *options)
+{
+    return s->memory_limit > 0 ? json_sprintf("%s,size=%lld", options, (long long)s->memory_limit / 2)
+                               : json_string(options);
+}
+
+/* All are dropped and each is named, so that another engine's default set changes nothing. */
+static void set_capabilities(json_t *h, const struct spec *s)
+{
+    json_object_set_new(h, "CapDrop", json_pack("[s]", "ALL"));
+    json_object_set_new(h, "CapAdd", strings((char *const *)s->capabilities, s->n_capabilities));
+}
+
+/* What programs write outside of their data (temporary files, process ids, sockets) goes into memory. */
+static void set_read_only(json_t *h, const struct spec *s)
+{
+    json_object_set_new(h, "ReadonlyRootfs", json_true());
+    json_object_set_new(h, "Tmpfs",
+                        json_pack("{s:o, s:o}", "/tmp",
+                                  memory_file_system(s, "rw,nosuid,nodev,exec,mode=1777"), "/run",
+                                  memory_file_system(s, "rw,nosuid,nodev,noexec,mode=755")));
 }
 
 void docker_create_without_profile(json_t *body)
@@ -118,8 +144,11 @@ static json_t *host_config(const struct spec *s, const struct settings *settings
     json_object_set_new(h, "LogConfig", log_config(settings));
     if (layer_size > 0)
         json_object_set_new(h, "StorageOpt", json_pack("{s:o}", "size", number_text(layer_size)));
-    if (settings->seccomp_profile)
-        json_object_set_new(h, "SecurityOpt", security_options(settings));
+    if (settings->seccomp_profile || s->no_new_privileges)
+        json_object_set_new(h, "SecurityOpt", security_options(s, settings));
+    set_capabilities(h, s);
+    if (s->read_only)
+        set_read_only(h, s);
     if (settings->n_dns > 0)
         json_object_set_new(h, "Dns", strings(settings->dns, settings->n_dns));
     return h;

@@ -194,6 +194,44 @@ static int check_limits(const struct spec *s, const struct driver_create_in *in,
     return 0;
 }
 
+/* What the root of an ordinary image needs to install, to become other users and to serve. Not among them, of Docker's default
+ * set: NET_RAW, with which a container answers for its gateway and reads its neighbours' secrets; MKNOD; and AUDIT_WRITE,
+ * with which it writes into the machine's audit log. */
+static bool has_by_itself(const char *capability)
+{
+    static const char *const standard[] = {
+        "CHOWN",   "DAC_OVERRIDE", "FSETID",           "FOWNER",     "SETGID", "SETUID",
+        "SETFCAP", "SETPCAP",      "NET_BIND_SERVICE", "SYS_CHROOT", "KILL"};
+    for (size_t i = 0; i < ARRAY_SIZE(standard); i++)
+        if (streq(standard[i], capability))
+            return true;
+    return false;
+}
+
+static bool asks_for(const struct driver_create_in *in, const char *capability)
+{
+    for (size_t i = 0; i < in->n_capabilities; i++)
+        if (streq(in->capabilities[i], capability))
+            return true;
+    return false;
+}
+
+static int make_capabilities(struct spec *s, const struct driver_create_in *in, struct error *e)
+{
+    for (const char *const *name = app_capability_names; *name; name++)
+        if (has_by_itself(*name) || asks_for(in, *name))
+            s->capabilities[s->n_capabilities++] = *name;
+    for (size_t i = 0; i < in->n_capabilities; i++) {
+        const char *const *name = app_capability_names;
+        while (*name && !streq(*name, in->capabilities[i]))
+            name++;
+        if (!*name)
+            return error_refuse(e, EPERM, "%s: the capability '%.64s' is given to no container", s->name,
+                                in->capabilities[i]);
+    }
+    return 0;
+}
+
 static int fill(struct spec *s, const struct driver_create_in *in, const struct settings *settings,
                 struct error *e)
 {
@@ -230,8 +268,12 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
     s->n_ports = in->n_ports;
     s->vpc_ipv4 = in->vpc_ipv4;
     s->vpc_cidr = in->vpc_ipv4 ? in->vpc_cidr : NULL;
+    s->read_only = in->read_only;
+    s->no_new_privileges = in->no_new_privileges;
     make_labels(s, in, settings);
-    r = make_env(s, in, inagent, e);
+    r = make_capabilities(s, in, e);
+    if (r >= 0)
+        r = make_env(s, in, inagent, e);
     if (r >= 0)
         r = make_mounts(s, in, settings, inagent, e);
     if (r >= 0)

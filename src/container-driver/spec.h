@@ -13,6 +13,8 @@
 #define LABEL_NAME     "app_name"
 #define LABEL_REPLICA  "app_rep_id"
 
+#define SPEC_CAPABILITIES_MAX 16
+
 struct spec_mount {
     char *source, *target;
     bool read_only;
@@ -36,6 +38,9 @@ struct spec {
     const struct driver_port *const *ports; /* of the request, borrowed */
     size_t n_ports;
     const char *vpc_ipv4, *vpc_cidr; /* of the request, borrowed; NULL: the runtime's own network */
+    const char *capabilities[SPEC_CAPABILITIES_MAX]; /* all that it has, without "CAP_" */
+    size_t n_capabilities;
+    bool read_only, no_new_privileges;
 };
 
 /* Refused: whatever is not well-formed, naming it. RETRY: the zone's network is not known yet. 'in' must outlive the spec. */

@@ -26,6 +26,16 @@ static void print_changes(const struct reconciler_apply_out *out)
     }
 }
 
+static void print_grants(const struct reconciler_apply_out *out)
+{
+    for (size_t i = 0; i < out->n_grants; i++) {
+        _cleanup_free_ char *grant = format_safe(out->grants[i]);
+        printf("  ");
+        print_coloured(YELLOW, "gives");
+        printf(": %s\n", grant);
+    }
+}
+
 static json_t *pack_answer(const char *method, const struct reconciler_apply_out *out)
 {
     return schema_pack(varlink_find_method(&reconciler_interface, method)->out, out);
@@ -59,6 +69,7 @@ static int request(struct ctl *ctl, const char *method, const void *in, const ch
     if (!ctl->json && out.changed) {
         printf("%s: %s, revision %" PRId64 "\n", out.name, done_word(method), out.revision);
         print_changes(&out);
+        print_grants(&out);
         fflush(stdout);
     }
     if ((out.changed || destroys) && !no_wait) {
@@ -212,6 +223,8 @@ static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *resu
         printf("%s: would be revision %" PRId64 "\n", out.name, out.revision);
         print_changes(&out);
     }
+    if (!ctl->json)
+        print_grants(&out);
     for (size_t i = 0; !ctl->json && i < out.n_refusals; i++) {
         _cleanup_free_ char *why = format_safe(out.refusals[i]);
         printf("%s: ", out.name);

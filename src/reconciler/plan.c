@@ -153,6 +153,28 @@ static void plan_replica(struct manager *m, const struct app_manifest *manifest,
         add_change(out, subject, record->applied_revision ? "recreate" : "create", reason);
 }
 
+/* Said whether it changes or not: nobody should have to look for it in a manifest. */
+static void tell_grants(const struct app_manifest *manifest, struct reconciler_apply_out *out)
+{
+    static const struct {
+        const char *capability, *means;
+    } meanings[] = {
+        {"AUDIT_WRITE", "writes into the machine's audit log"},
+        {"MKNOD", "makes device files"},
+        {"NET_RAW",
+         "reads and forges packets in its network: it can answer for its gateway and its neighbours"},
+    };
+    const struct app_options *options = manifest->hostlet;
+    for (size_t i = 0; options && i < options->n_capabilities; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(meanings); k++)
+            if (streq(options->capabilities[i], meanings[k].capability)) {
+                _cleanup_free_ char *text =
+                    xasprintf("capability %s, which other containers do not have: it %s",
+                              meanings[k].capability, meanings[k].means);
+                schema_append_string(&out->grants, &out->n_grants, text);
+            }
+}
+
 static const char *action_of(const struct app_manifest *manifest)
 {
     const char *action = manifest->app->deploy->action;
@@ -173,6 +195,7 @@ void plan_make(struct manager *m, const struct app_manifest *manifest,
     out->name = xstrdup(name);
     out->revision = !target ? 1 : same ? target->revision : target->revision + 1;
     check_machine(m, manifest, out);
+    tell_grants(manifest, out);
     if (instance && record_is_zone(instance->record))
         refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
     else if (instance && streq(instance->record->action, "destroy"))

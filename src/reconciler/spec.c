@@ -66,6 +66,10 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     c->pids_limit = o->pids_limit ?: c->init == APP_INIT_IMAGE ? 1000 : 100;
     c->stop_timeout_msec = stop_timeout_msec(replica);
     c->probation_msec = (int64_t)replica_probation_msec(replica);
+    for (size_t i = 0; i < o->n_capabilities; i++)
+        schema_append_string(&c->capabilities, &c->n_capabilities, o->capabilities[i]);
+    c->read_only = o->read_only;
+    c->no_new_privileges = o->no_new_privileges;
     struct port_list ports = replica_ports(replica, revision->revision);
     for (size_t i = 0; i < ports.n_items; i++) {
         struct driver_port *port = schema_append(&c->ports, &c->n_ports, sizeof *port);

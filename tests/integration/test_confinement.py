@@ -1,5 +1,6 @@
 """What holds a tenant who is root in his container: the seccomp profile, on a real Docker daemon, tried from inside."""
 
+import contextlib
 import errno
 import json
 import os
@@ -9,9 +10,11 @@ import pytest
 
 from driver_helpers import D, Driver
 from lib import ground, images
-from lib.apps import App, manifest
+from lib.apps import App, driver_containers, manifest
 from lib.hostile import HostileDaemon, answer
 from lib.tree import program
+from lib.varlink import VarlinkError
+from lib.zone import ZoneApp, join
 
 PROBE_IMAGE = "hostlet-test/probe:1"
 SLEEP = ["/bin/busybox", "sleep", "1000"]
@@ -146,6 +149,197 @@ def test_tools_of_a_debian_image_work(docker_driver, engine, debian_image):
              "chroot / /bin/true; nice -n 5 true; stat /; sync; echo fine"
     code, output = engine.execute(container, "/bin/bash", "-c", script)
     assert code == 0 and output.rstrip().endswith("fine"), output
+
+
+# Capabilities
+
+ALWAYS = {"CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT",
+          "KILL"}
+NUMBERS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
+           "NET_BIND_SERVICE": 10, "NET_RAW": 13, "SYS_CHROOT": 18, "MKNOD": 27, "AUDIT_WRITE": 29, "SETFCAP": 31}
+# Every way to a packet of one's own making.
+RAW = ("socket.packet-raw", "socket.packet-datagram", "socket.inet-packet", "socket.raw-icmp", "socket.raw-icmpv6",
+       "32.socketcall-packet", "32.socketcall-raw")
+
+
+def bounding_set(engine, container, pid=1):
+    status = engine.execute(container, "/bin/sh", "-c", f"while read k v; do case $k in CapBnd:|NoNewPrivs:) echo $k$v;; esac; done "
+                                                        f"</proc/{pid}/status")[1]
+    said = dict(line.split(":") for line in status.replace("\r", "").split())
+    mask = int(said["CapBnd"], 16)
+    names = {name for name, number in NUMBERS.items() if mask >> number & 1}
+    assert mask == sum(1 << NUMBERS[name] for name in names), f"unknown capabilities in {mask:x}"
+    return names, said["NoNewPrivs"] == "1"
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["ours", "with-net-raw"])
+def test_a_container_cannot_answer_for_its_gateway(docker_driver, dockerd, engine, probe_image, raw):
+    """The attack itself: an ARP reply that says that the gateway is here, after which the neighbour's reports and their
+    X-Secret-Key come here. With NET_RAW, as Docker gives it, it works."""
+    driver = docker_driver()
+    victim = run(driver, probe_image)
+    driver.create("evil", image=probe_image, command=SLEEP, **({"capabilities": ["NET_RAW"]} if raw else {}))
+    driver.on("Start", "evil")
+    attacker = "i8k_evil_0"
+
+    def neighbour(address=dockerd.address):
+        """Where the victim thinks that an address is, its gateway's unless said otherwise."""
+        return next((line.split()[3] for line in engine.execute(victim, "cat", "/proc/net/arp")[1].splitlines()
+                     if line.startswith(address + " ") and "00:00:00:00:00:00" not in line), None)
+
+    def meet(address):
+        """Nobody listens there; but the victim has to find out where it is."""
+        engine.execute(victim, "nc", "-w", "2", address, "9")
+        return ground.wait_until(lambda: neighbour(address), 10, f"{address} is known")
+
+    gateway = meet(dockerd.address)
+    own = engine.inspect(attacker)["NetworkSettings"]["MacAddress"]
+    assert gateway != own
+    sent = tries(engine.execute(attacker, "/bin/tenant-probe", "forge-arp", dockerd.address)[1])["forge-arp"]
+    if raw:
+        assert sent == 0
+        ground.wait_until(lambda: neighbour() == own, 10, "the victim believes it")
+        return
+    assert sent == errno.EPERM
+    # The attacker's own answers come through, and would come behind a forged one.
+    assert meet(engine.inspect(attacker)["NetworkSettings"]["IPAddress"]) == own
+    assert neighbour() == gateway
+
+
+def test_containers_have_no_more_capabilities_than_ordinary_images_need(docker_driver, engine, probe_image):
+    container = run(docker_driver(), probe_image)
+    assert bounding_set(engine, container) == (ALWAYS, False)
+    found = tries(engine.execute(container, "/bin/tenant-probe")[1])
+    names = [name for name in RAW if platform.machine() == "x86_64" or not name.startswith("32")]
+    assert {name: found[name] for name in names} == {name: errno.EPERM for name in names}
+    assert found["mknod.device"] == errno.EPERM and found["mknod.fifo"] == 0
+    assert found["socket.icmp-datagram"] == 0, "pings that use it need no capability (ping_group_range)"
+
+
+def test_capabilities_that_are_asked_back_are_given(docker_driver, engine, probe_image):
+    container = run(docker_driver(), probe_image, capabilities=["NET_RAW", "MKNOD", "AUDIT_WRITE", "CHOWN"])
+    assert bounding_set(engine, container)[0] == ALWAYS | {"NET_RAW", "MKNOD", "AUDIT_WRITE"}
+    found = tries(engine.execute(container, "/bin/tenant-probe")[1])
+    assert {found[name] for name in RAW if name in found} == {0}
+    assert found["mknod.device"] == 0
+
+
+@pytest.mark.parametrize("capability", ["SYS_ADMIN", "NET_ADMIN", "ALL", "CAP_NET_RAW", "DAC_READ_SEARCH", ""])
+def test_the_driver_gives_no_other_capability_to_whoever_asks(make_driver, capability):
+    driver = make_driver({"runtime": "null"}).start()
+    name, said = driver.refused(driver.create, capabilities=["NET_RAW", capability])
+    assert name == "Refused" and f"'{capability}' is given to no container" in said
+    assert driver.list() == {}
+
+
+def test_manifest_asks_back_by_name_and_plan_says_so(tree, engine, probe_image):
+    app = App(tree)
+    plain = manifest(image=probe_image, init="image", command=SLEEP)
+    assert "grants" not in app.plan(plain)
+    app.deploy(plain)
+    wanted = manifest(image=probe_image, init="image", command=SLEEP, capabilities=["NET_RAW", "NET_RAW", "KILL"])
+    said = app.plan(wanted)
+    assert said["changed"] and len(said["grants"]) == 1 and "capability NET_RAW" in said["grants"][0]
+    assert any("NET_RAW" in change.get("reason", "") for change in said["changes"])
+    path = tree.prefix / "web.json"
+    path.write_text(json.dumps(wanted))
+    assert "gives: capability NET_RAW" in tree.ctl("plan", path).stdout
+    assert app.deploy(wanted)["revision"] == 2, "another container, hence another revision"
+    assert bounding_set(engine, app.container())[0] == ALWAYS | {"NET_RAW"}
+    # Said whether it changes or not; and it is the same manifest in another order.
+    again = manifest(image=probe_image, init="image", command=SLEEP, capabilities=["KILL", "NET_RAW"])
+    said = app.plan(again)
+    assert not said["changed"] and len(said["grants"]) == 1
+    app.deploy(plain)
+    assert bounding_set(engine, app.container())[0] == ALWAYS
+
+
+def test_manifest_is_refused_what_docker_does_not_give(null_tree):
+    app = App(null_tree)
+    for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "cap_net_raw"):
+        with pytest.raises(VarlinkError) as caught:
+            app.apply(manifest(image="app:1", init="image", capabilities=[name]))
+        assert caught.value.name == "io.hostlet.Refused"
+        assert f"'{name}' is none of CHOWN, " in str(caught.value) and "NET_RAW" in str(caught.value)
+
+
+def test_a_zones_instance_has_no_word_for_it(make_tree, docker_settings, vpc, engine, probe_image):
+    tree = make_tree(docker_settings).start()
+    join(tree, vpc_instance_cidr=vpc.cidr)
+    app = ZoneApp(tree)
+    spec = {"tasks": [{"name": "main", "on_startup": True, "script": "exec sleep 1000"}]}
+    for where in ("spec", "deploy", "replica"):
+        options = {"spec": spec, "replica": {"vpc_ipv4": vpc(17)}}
+        options[where] = {**options.get(where, {}), "capabilities": ["NET_RAW"], "hostlet": {"capabilities": ["NET_RAW"]}}
+        with contextlib.suppress(VarlinkError):
+            app.put(1, "start", probe_image, **options)
+    app.put(2, "start", probe_image, spec=spec, replica={"vpc_ipv4": vpc(17)})
+    app.running()
+    assert bounding_set(engine, app.container()) == (ALWAYS, False)
+
+
+# read_only, no_new_privileges
+
+def test_read_only_root_with_inagent(tree, engine, probe_image):
+    """/tmp and /run are in memory, the data is where it was, the image stays as it is."""
+    app = App(tree)
+    app.deploy(manifest(image=probe_image, read_only=True, resources={"memory_limit": "64Mi"}, script="""
+        set -e
+        echo a > /tmp/a; echo b > /home/action/b; echo c > /opt/c
+        cp /bin/busybox /tmp/true && /tmp/true
+        ! echo d 2>/dev/null > /etc/d || exit 3
+        exec sleep 1000"""))
+    host = engine.inspect(app.container())["HostConfig"]
+    assert host["ReadonlyRootfs"] is True and set(host["Tmpfs"]) == {"/tmp", "/run"}
+    sh = lambda script: engine.execute(app.container(), "sh", "-c", script)  # noqa: E731
+    assert sh("echo x > /run/x && cat /tmp/a /home/action/b /opt/c")[0] == 0
+    for place in ("/etc/x", "/x", "/usr/innerstack/x", "/var/x", "/bin/busybox"):
+        assert "Read-only file system" in sh(f"echo x > {place}")[1] or "nonexistent" in sh(f"echo x > {place}")[1], place
+    sizes = {line.split()[5]: int(line.split()[1]) for line in sh("df -k /tmp /run")[1].splitlines()[1:]}
+    assert sizes == {"/tmp": 32 << 10, "/run": 32 << 10}
+    options = sh("grep -E ' /(tmp|run) ' /proc/mounts")[1]
+    assert all("nosuid" in line and "nodev" in line for line in options.splitlines())
+
+
+def test_read_only_root_of_an_ordinary_image(tree, engine, entry_image, shell_image):
+    """With its own user; and one without the directories that are mounted over."""
+    app = App(tree)
+    app.deploy(manifest(image=entry_image, init="image", read_only=True))
+    assert engine.execute(app.container(), "sh", "-c", "id -u; echo x > /tmp/x && cat /tmp/x")[0] == 0
+    assert engine.execute(app.container(), "touch", "/www/x", user="0")[0] != 0
+    other = App(tree, "bare")
+    other.deploy(manifest("bare", image=shell_image, init="image", read_only=True,
+                          command=["/bin/sh", "-c", "echo x > /tmp/x && echo y > /run/y && while :; do read x </tmp/x; kill -STOP $$; done"]))
+
+
+def test_no_new_privileges(tree, engine, probe_image):
+    """inagent still becomes another user, since that takes no program with set-user-id."""
+    app = App(tree)
+    app.deploy(manifest(image=probe_image, no_new_privileges=True, script="id -u > /opt/user; exec sleep 1000"))
+    assert bounding_set(engine, app.container()) == (ALWAYS, True)
+    user = app.directory() / "opt/user"
+    ground.wait_until(lambda: user.exists() and user.read_text() == "2048\n", 20, "the task runs as action")
+    assert engine.execute(app.container(), "/bin/tenant-probe", "64.ioctl.fssetxattr")[0] == 0
+    options = engine.inspect(app.container())["HostConfig"]["SecurityOpt"]
+    assert "no-new-privileges:true" in options and any(o.startswith("seccomp={") for o in options)
+
+
+def test_a_container_that_uses_none_of_it_has_the_label_that_it_had(null_tree):
+    """Else every container of an earlier version would be recreated. The text is what earlier versions made the label of."""
+    app = App(null_tree)
+    app.deploy(manifest(image="app:1", init="image", command=["a", "b"], probation=0))
+    container = driver_containers(null_tree)["i8k_web_0"]
+    host = null_tree.prefix / "var/hostlet/reconciler/host_id"
+    text = '{"command":["a","b"],"config":"","host_id":"%s","image":"","init":"image","instance":"web","pids_limit":1000,' \
+           '"replica_id":0,"revision":1}' % host.read_text().strip()
+    number = 0xcbf29ce484222325
+    for byte in text.encode():
+        number = (number ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    assert container["config"] == f"{number:016x}"
+    for options in ({"capabilities": ["MKNOD"]}, {"read_only": True}, {"no_new_privileges": True}):
+        before = driver_containers(null_tree)["i8k_web_0"]["config"]
+        app.deploy(manifest(image="app:1", init="image", command=["a", "b"], probation=0, **options))
+        assert driver_containers(null_tree)["i8k_web_0"]["config"] != before
 
 
 # Against Docker's own

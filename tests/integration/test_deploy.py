@@ -147,7 +147,8 @@ def test_container_is_made_as_the_contract_says(make_tree, docker_settings, engi
                                                                    "compress": "false"}}
     assert host["PortBindings"] == {f"{first}/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(first)}],
                                     "81/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(second)}]}
-    assert not host["Privileged"] and not host["CapAdd"] and host["PidMode"] == "" and host["IpcMode"] != "host"
+    assert not host["Privileged"] and host["PidMode"] == "" and host["IpcMode"] != "host"
+    assert host["CapDrop"] == ["ALL"] and not {"ALL", "NET_RAW", "MKNOD", "AUDIT_WRITE"} & set(host["CapAdd"])
     base = tree.prefix / "apps/i8k_web-1_3"
     install = tree.prefix / "var/ipk_install/site" / packages.package_id("site", "1.0.0")
     assert {(m["Destination"], m["Source"], m["RW"]) for m in made["Mounts"]} == {

@@ -1,12 +1,19 @@
 /* What a tenant tries from inside of his container, and what must not be tried anywhere else: system calls as a 64-bit program, as a 32-bit one (int 0x80) and as one of the
  * x32 ABI, with odd bits where the kernel does not look. Static, so that it runs in any image. Prints "NAME ERRNO" for each try,
- * ERRNO 0 where it worked; what the answers must be is the tests' to say. An argument names the tries wanted by their beginning. */
+ * ERRNO 0 where it worked; what the answers must be is the tests' to say. An argument names the tries wanted by their beginning.
+ * "forge-arp ADDRESS" claims an address of the network for this container. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/if_ether.h>
+#include <netpacket/packet.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -252,8 +259,36 @@ static void try_calls(void)
     TRY("mknod.fifo", make_fifo());
 }
 
+/* Tells everybody on the network of eth0 that this container is at somebody else's address: what CAP_NET_RAW is good for. */
+static int forge_arp(const char *address)
+{
+    struct ether_arp arp = {.arp_hrd = htons(ARPHRD_ETHER),
+                            .arp_pro = htons(ETH_P_IP),
+                            .arp_hln = 6,
+                            .arp_pln = 4,
+                            .arp_op = htons(ARPOP_REPLY)};
+    struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_halen = 6};
+    struct ifreq device = {.ifr_name = "eth0"};
+    int fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_ARP));
+    if (fd < 0 || ioctl(fd, SIOCGIFINDEX, &device) < 0)
+        return errno;
+    to.sll_ifindex = device.ifr_ifindex;
+    memset(to.sll_addr, 0xff, 6);
+    if (ioctl(fd, SIOCGIFHWADDR, &device) < 0)
+        return errno;
+    memcpy(arp.arp_sha, device.ifr_hwaddr.sa_data, 6);
+    memcpy(arp.arp_tha, arp.arp_sha, 6); /* else an entry that is young is not overwritten */
+    inet_pton(AF_INET, address, arp.arp_spa);
+    inet_pton(AF_INET, address, arp.arp_tpa);
+    return sendto(fd, &arp, sizeof arp, 0, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "forge-arp") == 0) {
+        printf("forge-arp %d\nend\n", forge_arp(argv[2]));
+        return 0;
+    }
     char path[] = "/tmp/probe-XXXXXX";
     if (argc > 1)
         wanted = argv[1];

@@ -285,6 +285,13 @@ static void checks(void **state)
         {"/hostlet/env", "{'_ok':''}", NULL},
         {"/hostlet/pids_limit", "-1", "/hostlet/pids_limit: -1"},
         {"/hostlet/pids_limit", "4194305", "/hostlet/pids_limit: 4194305"},
+        {"/hostlet/capabilities", "['NET_RAW','SYS_ADMIN']",
+         "/hostlet/capabilities/1: 'SYS_ADMIN' is none of CHOWN, DAC_OVERRIDE, FSETID, FOWNER, MKNOD, "
+         "NET_RAW, SETGID, SETUID, "
+         "SETFCAP, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, KILL, AUDIT_WRITE: no container is given more"},
+        {"/hostlet/capabilities", "['ALL']", "/hostlet/capabilities/0: 'ALL' is none of"},
+        {"/hostlet/capabilities", "['CAP_NET_RAW']", "/hostlet/capabilities/0: 'CAP_NET_RAW' is none of"},
+        {"/hostlet/capabilities", "['']", "/hostlet/capabilities/0: '' is none of"},
         {"/hostlet/stop_timeout_msec", "86400001", "/hostlet/stop_timeout_msec: 86400001"},
         {"/hostlet/probation_msec", "-2", "/hostlet/probation_msec: -2"},
         {"/hostlet/parallel", "129", "/hostlet/parallel: 129"},
@@ -410,6 +417,17 @@ static void normal_form_forgets(void **state)
     }
 }
 
+/* In whatever order and however often they are named. */
+static void capabilities_have_one_form(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *one = normal_text("/hostlet/capabilities", "['MKNOD','NET_RAW']", NULL),
+                        *other = normal_text("/hostlet/capabilities", "['NET_RAW','MKNOD','NET_RAW','MKNOD']",
+                                             NULL);
+    assert_string_equal(one, other);
+    assert_non_null(strstr(one, "NET_RAW"));
+}
+
 static void revisions(void **state)
 {
     (void)state;
@@ -443,6 +461,12 @@ static void revisions(void **state)
         {"/app/deploy/replicas/0/service_ports", "[{'name':'http','host_port':81}]", false},
         {"/hostlet/env", "{'A':'1'}", false},
         {"/hostlet/pids_limit", "200", false},
+        {"/hostlet/capabilities", "[]", true},
+        {"/hostlet/read_only", "false", true},
+        {"/hostlet/no_new_privileges", "false", true},
+        {"/hostlet/capabilities", "['NET_RAW']", false},
+        {"/hostlet/read_only", "true", false},
+        {"/hostlet/no_new_privileges", "true", false},
         {"/hostlet/pull", "'always'", false},
         {"/app/meta/name", "'other'", false},
     };
@@ -550,6 +574,7 @@ int main(void)
         cmocka_unit_test(normal_form),
         cmocka_unit_test(normal_form_defaults),
         cmocka_unit_test(normal_form_forgets),
+        cmocka_unit_test(capabilities_have_one_form),
         cmocka_unit_test(revisions),
         cmocka_unit_test(zone_form),
         cmocka_unit_test(zone_checks),

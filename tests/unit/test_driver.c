@@ -283,6 +283,11 @@ static void assert_json(json_t *found, const char *expected_text)
     json_decref(expected);
 }
 
+#define CAPABILITIES                                                                                         \
+    "[\"CHOWN\", \"DAC_OVERRIDE\", \"FSETID\", \"FOWNER\", \"SETGID\", \"SETUID\", \"SETFCAP\", "            \
+    "\"SETPCAP\","                                                                                           \
+    " \"NET_BIND_SERVICE\", \"SYS_CHROOT\", \"KILL\"]"
+
 static void create_with_inagent(void **state)
 {
     (void)state;
@@ -309,6 +314,7 @@ static void create_with_inagent(void **state)
               "\"ReadOnly\": false},"
               "     {\"Type\": \"bind\", \"Source\": \"/srv/ipk/demo/demo_1.0.0_linux_amd64\","
               "      \"Target\": \"/usr/innerstack/demo\", \"ReadOnly\": true}],"
+              "   \"CapDrop\": [\"ALL\"], \"CapAdd\": " CAPABILITIES ","
               "   \"LogConfig\": {\"Type\": \"local\", \"Config\": {\"max-size\": \"1000000\", "
               "\"max-file\": \"2\", \"compress\": \"false\"}},"
               "   \"StorageOpt\": {\"size\": \"10737418240\"}}}");
@@ -337,11 +343,15 @@ static void create_with_the_images_own_init(void **state)
     assert_null(json_object_get(host, "StorageOpt"));
     assert_null(json_object_get(host, "Memory"));
     /* What must never be asked for, by whatever way. */
-    static const char *const never[] = {"Privileged",   "CapAdd",      "PidMode",    "IpcMode",
-                                        "UTSMode",      "UsernsMode",  "Devices",    "Binds",
-                                        "CgroupParent", "SecurityOpt", "NetworkMode"};
+    static const char *const never[] = {"Privileged",  "PidMode",    "IpcMode", "UTSMode",
+                                        "UsernsMode",  "Devices",    "Binds",   "CgroupParent",
+                                        "SecurityOpt", "NetworkMode"};
     for (size_t i = 0; i < ARRAY_SIZE(never); i++)
         assert_null(json_object_get(host, never[i]));
+    assert_json(json_object_get(host, "CapDrop"), "[\"ALL\"]");
+    assert_json(json_object_get(host, "CapAdd"), CAPABILITIES);
+    assert_null(json_object_get(host, "ReadonlyRootfs"));
+    assert_null(json_object_get(host, "Tmpfs"));
     char *command[] = {(char *)"/bin/app", (char *)"-v"};
     in.command = command;
     in.n_command = 2;
@@ -349,6 +359,48 @@ static void create_with_the_images_own_init(void **state)
     assert_json(json_object_get(own, "Entrypoint"), "[]");
     assert_json(json_object_get(own, "Cmd"), "[\"/bin/app\", \"-v\"]");
     assert_null(json_object_get(own, "User"));
+}
+
+/* What a manifest may ask for: no more than Docker gives by itself. */
+static void create_with_other_privileges(void **state)
+{
+    (void)state;
+    struct driver_create_in in = example();
+    char *capabilities[] = {(char *)"NET_RAW", (char *)"AUDIT_WRITE", (char *)"CHOWN", (char *)"NET_RAW"};
+    in.capabilities = capabilities;
+    in.n_capabilities = ARRAY_SIZE(capabilities);
+    in.read_only = in.no_new_privileges = true;
+    _cleanup_json_ json_t *body = body_of(&in, 0);
+    json_t *host = json_object_get(body, "HostConfig");
+    assert_json(json_object_get(host, "CapDrop"), "[\"ALL\"]");
+    assert_json(json_object_get(host, "CapAdd"),
+                "[\"CHOWN\", \"DAC_OVERRIDE\", \"FSETID\", \"FOWNER\", \"NET_RAW\", \"SETGID\", \"SETUID\", "
+                "\"SETFCAP\","
+                " \"SETPCAP\", \"NET_BIND_SERVICE\", \"SYS_CHROOT\", \"KILL\", \"AUDIT_WRITE\"]");
+    assert_json(json_object_get(host, "SecurityOpt"), "[\"no-new-privileges:true\"]");
+    assert_json(json_object_get(host, "ReadonlyRootfs"), "true");
+    assert_json(json_object_get(host, "Tmpfs"),
+                "{\"/tmp\": \"rw,nosuid,nodev,exec,mode=1777,size=33554432\","
+                " \"/run\": \"rw,nosuid,nodev,noexec,mode=755,size=33554432\"}");
+    /* An engine that takes no profile takes this. */
+    docker_create_without_profile(body);
+    assert_json(json_object_get(host, "SecurityOpt"), "[\"no-new-privileges:true\"]");
+    in.memory_limit = 0;
+    _cleanup_json_ json_t *unlimited = body_of(&in, 0);
+    assert_json(
+        json_object_get(json_object_get(unlimited, "HostConfig"), "Tmpfs"),
+        "{\"/tmp\": \"rw,nosuid,nodev,exec,mode=1777\", \"/run\": \"rw,nosuid,nodev,noexec,mode=755\"}");
+    static const char *const never[] = {"SYS_ADMIN", "NET_ADMIN", "ALL",        "CAP_NET_RAW",
+                                        "net_raw",   "",          "SYS_PTRACE", "DAC_READ_SEARCH"};
+    for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
+        struct error e = ERROR_INIT;
+        struct spec spec;
+        char *one[] = {(char *)"NET_RAW", (char *)never[i]};
+        in.capabilities = one;
+        in.n_capabilities = 2;
+        assert_int_equal(spec_make(&in, &settings, &spec, &e), -EPERM);
+        assert_int_equal(e.class, ERROR_REFUSED);
+    }
 }
 
 /* The whole profile goes into the creation, and out of it for an engine that takes none. */
@@ -979,6 +1031,7 @@ int main(void)
         cmocka_unit_test(credentials_are_found),
         cmocka_unit_test(create_with_inagent),
         cmocka_unit_test(create_with_the_images_own_init),
+        cmocka_unit_test(create_with_other_privileges),
         cmocka_unit_test(create_with_a_seccomp_profile),
         cmocka_unit_test(create_refuses),
         cmocka_unit_test(create_in_the_zones_network),

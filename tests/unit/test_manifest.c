@@ -65,6 +65,9 @@ static void hostlet_table(void **state)
                                     "pids_limit = 7\n"
                                     "probation = 0\n"
                                     "parallel = 2\n"
+                                    "capabilities = [\"NET_RAW\", \"MKNOD\"]\n"
+                                    "read_only = true\n"
+                                    "no_new_privileges = true\n"
                                     "env = {A = \"1\", B = \"\"}\n"
                                     "[hostlet.configs]\n"
                                     "\"cfg/b\" = 5\n"
@@ -92,6 +95,10 @@ static void hostlet_table(void **state)
     assert_int_equal(o->probation_msec, 0);
     assert_int_equal(o->parallel, 2);
     assert_int_equal(o->pids_limit, 7);
+    assert_int_equal(o->n_capabilities, 2);
+    assert_string_equal(o->capabilities[0], "MKNOD");
+    assert_string_equal(o->capabilities[1], "NET_RAW");
+    assert_true(o->read_only && o->no_new_privileges);
     assert_string_equal(schema_map_get(o->env, o->n_env, "A"), "1");
     assert_string_equal(schema_map_get(o->env, o->n_env, "B"), "");
     assert_int_equal(deploy->n_configs, 3);
@@ -227,6 +234,14 @@ static void mistakes(void **state)
         {"x.toml", SPEC "probation = 9223372036854775807\n", "x.toml:6: hostlet.probation: is not from"},
         {"x.toml", SPEC "pids_limit = 0\n", "x.toml:6: hostlet.pids_limit: 0 is not from 1"},
         {"x.toml", SPEC "parallel = 1.5\n", "x.toml:6: hostlet.parallel: expected an integer"},
+        {"x.toml", SPEC "capabilities = \"NET_RAW\"\n",
+         "x.toml:6: hostlet.capabilities: expected a list of strings"},
+        {"x.toml", SPEC "capabilities = [1]\n", "x.toml:6: hostlet.capabilities[0]: expected a string"},
+        {"x.toml", SPEC "capabilities = [\n \"SYS_ADMIN\"]\n",
+         "x.toml:7: hostlet.capabilities[0]: 'SYS_ADMIN' is none of CHOWN,"},
+        {"x.toml", SPEC "read_only = 1\n", "x.toml:6: hostlet.read_only: expected true or false"},
+        {"x.toml", SPEC "no_new_privileges = \"yes\"\n",
+         "x.toml:6: hostlet.no_new_privileges: expected true or false"},
         {"x.toml", SPEC "configs = 1\n", "x.toml:6: hostlet.configs: expected a table"},
         {"x.toml", SPEC "[hostlet.configs]\nb = \"1\"\n",
          "x.toml:7: hostlet.configs.b: the spec has no setting"},

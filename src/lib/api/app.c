@@ -155,6 +155,10 @@ const struct schema_enum app_init_enum = {
 static const char *const pull_names[] = {NULL, "missing", "always", "never", NULL};
 const struct schema_enum app_pull_enum = {"Pull", "When the image is pulled.", pull_names};
 
+const char *const app_capability_names[] = {
+    "CHOWN",   "DAC_OVERRIDE", "FSETID",           "FOWNER",     "MKNOD", "NET_RAW",     "SETGID", "SETUID",
+    "SETFCAP", "SETPCAP",      "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",  "AUDIT_WRITE", NULL};
+
 #define T struct app_options
 STRUCT(app_options_schema, "Options", T, "What the table [hostlet] of a manifest adds.",
        S_ENUM_OPT(T, init, &app_init_enum, "Absent is inagent."),
@@ -165,7 +169,11 @@ STRUCT(app_options_schema, "Options", T, "What the table [hostlet] of a manifest
        S_INT_OPT(T, stop_timeout_msec, "Absent: the configured one."),
        S_BOOL_OPT(T, probation_given, "probation_msec counts, 0 included."),
        S_INT_OPT(T, probation_msec, NULL),
-       S_INT_OPT(T, parallel, "Replicas that are updated at once; absent: the configured number."));
+       S_INT_OPT(T, parallel, "Replicas that are updated at once; absent: the configured number."),
+       S_STRINGS(T, capabilities,
+                 "Of Docker's default set, such as NET_RAW, beside those that every container has."),
+       S_BOOL_OPT(T, read_only, "The image's files cannot be changed; /tmp and /run are empty, in memory."),
+       S_BOOL_OPT(T, no_new_privileges, "set-user-id programs and file capabilities give nothing."));
 #undef T
 #define T struct app_manifest
 STRUCT(app_manifest_schema, "Manifest", T, "What is to be on this machine.",

@@ -150,8 +150,14 @@ struct app_options {
     int64_t stop_timeout_msec; /* 0: the configured one */
     bool probation_given;      /* since 0 is a value of its own */
     int64_t probation_msec;
-    int64_t parallel; /* 0: the configured one */
+    int64_t parallel;    /* 0: the configured one */
+    char **capabilities; /* beside those of every container; of app_capability_names */
+    size_t n_capabilities;
+    bool read_only, no_new_privileges;
 };
+
+/* What a container may be given: the capabilities of Docker's default set, without "CAP_"; ends with NULL. */
+extern const char *const app_capability_names[];
 
 /* What "apply" hands over: the instance as the contract has it, and our options. */
 struct app_manifest {

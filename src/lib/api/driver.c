@@ -86,7 +86,11 @@ EXPORTED(driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Ke
          S_STRING_OPT(T, vpc_ipv4,
                       "Its fixed address in the zone's network; absent: the runtime's own network."),
          S_STRING_OPT(T, vpc_cidr,
-                      "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."));
+                      "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."),
+         S_STRINGS(T, capabilities,
+                   "Of Docker's default set, such as NET_RAW, beside those that every container has."),
+         S_BOOL_OPT(T, read_only, "Its root is read-only; /tmp and /run are empty, in memory."),
+         S_BOOL_OPT(T, no_new_privileges, NULL));
 #undef T
 #define T struct driver_check_network_in
 STRUCT(check_network_in, NULL, T, NULL, S_STRING(T, cidr, "Such as 10.10.3.0/24."));

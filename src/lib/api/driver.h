@@ -92,6 +92,9 @@ struct driver_create_in {
     struct driver_package **packages;
     size_t n_packages;
     char *vpc_ipv4, *vpc_cidr; /* its address in the zone's network, and that network; NULL: none */
+    char **capabilities;       /* beside those of every container; of app_capability_names */
+    size_t n_capabilities;
+    bool read_only, no_new_privileges;
 };
 struct driver_check_network_in {
     char *cidr;

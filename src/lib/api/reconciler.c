@@ -83,7 +83,9 @@ STRUCT(change, "Change", T, "What would be, or is being, changed.",
 #define T struct reconciler_apply_out
 STRUCT(apply_out, NULL, T, NULL, S_STRING(T, name, NULL), S_INT(T, revision, NULL), S_BOOL(T, changed, NULL),
        S_STRUCTS(T, changes, struct reconciler_change, &change, NULL),
-       S_STRINGS(T, refusals, "Of Plan: why Apply would be refused."));
+       S_STRINGS(T, refusals, "Of Plan: why Apply would be refused."),
+       S_STRINGS(T, grants,
+                 "What the manifest gives its containers that others do not have, changed or not."));
 #undef T
 #define T struct reconciler_name_in
 STRUCT(name_in, NULL, T, NULL, S_STRING(T, name, NULL));

@@ -86,6 +86,8 @@ struct reconciler_apply_out { /* Apply and Plan */
     size_t n_changes;
     char **refusals; /* of Plan: why Apply would be refused */
     size_t n_refusals;
+    char **grants; /* what the manifest gives its containers that others do not have, changed or not */
+    size_t n_grants;
 };
 struct reconciler_name_in {
     char *name;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "lib/app/check.h"
 #include "lib/basic/cleanup.h"
@@ -140,6 +141,24 @@ static int check_environment(const struct app_options *options, struct error *e)
     return 0;
 }
 
+static int check_capabilities(const struct app_options *options, struct error *e)
+{
+    for (size_t i = 0; i < options->n_capabilities; i++) {
+        const char *const *known = app_capability_names;
+        while (*known && !streq(*known, options->capabilities[i]))
+            known++;
+        if (*known)
+            continue;
+        char all[256] = "";
+        for (size_t k = 0, n = 0; app_capability_names[k] && n < sizeof all; k++)
+            n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", k ? ", " : "", app_capability_names[k]);
+        return error_refuse(e, EINVAL,
+                            "/hostlet/capabilities/%zu: '%.64s' is none of %s: no container is given more", i,
+                            options->capabilities[i], all);
+    }
+    return 0;
+}
+
 int check_options(const struct app_options *options, struct error *e)
 {
     int r;
@@ -151,7 +170,7 @@ int check_options(const struct app_options *options, struct error *e)
             "/hostlet/command: is allowed with init = image alone; with inagent, tasks say what runs");
     if (options->n_command > 0 && !*options->command[0])
         return error_refuse(e, EINVAL, "/hostlet/command/0: is empty");
-    if ((r = check_environment(options, e)) < 0 ||
+    if ((r = check_environment(options, e)) < 0 || (r = check_capabilities(options, e)) < 0 ||
         (r = check_range(options->pids_limit, 1, APP_PIDS_LIMIT_MAX, "/hostlet/pids_limit", e)) < 0 ||
         (r = check_range(options->stop_timeout_msec, 1, APP_STOP_TIMEOUT_MAX, "/hostlet/stop_timeout_msec",
                          e)) < 0 ||

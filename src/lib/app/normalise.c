@@ -168,6 +168,26 @@ static void drop_foreign(struct app_instance *app)
     app->revision = 0;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In one order, each once. */
+static void normalise_capabilities(struct app_options *options)
+{
+    char **names = options->capabilities;
+    size_t n = 0;
+    if (options->n_capabilities > 0)
+        qsort(names, options->n_capabilities, sizeof *names, by_name);
+    for (size_t i = 0; i < options->n_capabilities; i++)
+        if (n > 0 && streq(names[n - 1], names[i]))
+            free(names[i]);
+        else
+            names[n++] = names[i];
+    options->n_capabilities = n;
+}
+
 void app_default_options(struct app_manifest *manifest)
 {
     if (!manifest->hostlet)
@@ -199,6 +219,7 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     normalise_replicas(app->spec, app->deploy);
     default_values(app->spec->configs, app->spec->n_configs, &app->deploy->configs, &app->deploy->n_configs);
     app_default_options(manifest);
+    normalise_capabilities(manifest->hostlet);
     return 0;
 }
 

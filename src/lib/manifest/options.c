@@ -75,9 +75,8 @@ static int set_pull(json_t *value, const char *where, struct app_manifest *manif
     return set_enum(value, where, &app_pull_enum, &manifest->hostlet->pull, e);
 }
 
-static int set_command(json_t *value, const char *where, struct app_manifest *manifest, struct error *e)
+static int set_words(json_t *value, const char *where, char ***ret, size_t *ret_n, struct error *e)
 {
-    struct app_options *options = manifest->hostlet;
     if (!json_is_array(value))
         return expected(e, where, "a list of strings");
     size_t i;
@@ -86,9 +85,15 @@ static int set_command(json_t *value, const char *where, struct app_manifest *ma
     {
         if (!json_is_string(word))
             return error_refuse(e, EINVAL, "%s/%zu: expected a string", where, i);
-        schema_append_string(&options->command, &options->n_command, json_string_value(word));
+        schema_append_string(ret, ret_n, json_string_value(word));
     }
     return 0;
+}
+
+static int set_command(json_t *value, const char *where, struct app_manifest *manifest, struct error *e)
+{
+    struct app_options *options = manifest->hostlet;
+    return set_words(value, where, &options->command, &options->n_command, e);
 }
 
 static int set_env(json_t *value, const char *where, struct app_manifest *manifest, struct error *e)
@@ -266,6 +271,31 @@ static int set_parallel(json_t *value, const char *where, struct app_manifest *m
     return set_number(value, where, APP_REPLICA_ID_MAX + 1, &manifest->hostlet->parallel, e);
 }
 
+static int set_capabilities(json_t *value, const char *where, struct app_manifest *manifest, struct error *e)
+{
+    struct app_options *options = manifest->hostlet;
+    return set_words(value, where, &options->capabilities, &options->n_capabilities, e);
+}
+
+static int set_bool(json_t *value, const char *where, bool *ret, struct error *e)
+{
+    if (!json_is_boolean(value))
+        return expected(e, where, "true or false");
+    *ret = json_is_true(value);
+    return 0;
+}
+
+static int set_read_only(json_t *value, const char *where, struct app_manifest *manifest, struct error *e)
+{
+    return set_bool(value, where, &manifest->hostlet->read_only, e);
+}
+
+static int set_no_new_privileges(json_t *value, const char *where, struct app_manifest *manifest,
+                                 struct error *e)
+{
+    return set_bool(value, where, &manifest->hostlet->no_new_privileges, e);
+}
+
 /* In the order in which they are set: host_ports asks for the replicas. */
 static const struct key keys[] = {
     {"instance", true, set_instance},
@@ -280,6 +310,9 @@ static const struct key keys[] = {
     {"stop_timeout", false, set_stop_timeout},
     {"probation", false, set_probation},
     {"parallel", false, set_parallel},
+    {"capabilities", false, set_capabilities},
+    {"read_only", false, set_read_only},
+    {"no_new_privileges", false, set_no_new_privileges},
 };
 
 static const struct key *find_key(const char *name)
