@@ -85,8 +85,9 @@ static void parse_arguments(const struct service *service, int argc, char **argv
             a->notification_fd = (int)number;
             break;
         case DESCRIBE: {
-            _cleanup_free_ char *text = varlink_describe(service->interface);
+            char *text = varlink_describe(service->interface);
             fputs(text, stdout);
+            free(text); /* exit() cleans nothing up */
             exit(EXIT_OK);
         }
         case FAILPOINTS:
