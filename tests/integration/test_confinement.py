@@ -402,6 +402,14 @@ def test_info_and_log_say_which_profile_is_given(docker_driver):
     assert "the engine's own seccomp profile (seccomp = runtime)" in driver.log()
 
 
+@pytest.mark.parametrize("seccomp, said", [
+    ("hostlet", "seccomp: new containers get hostlet's profile"),
+    ("runtime", "seccomp: new containers get the engine's own profile; disk quotas hold accidents alone")])
+def test_status_shows_which_profile_is_given(make_tree, docker_settings, engine, seccomp, said):
+    tree = make_tree({"driver": {**docker_settings["driver"], "seccomp": seccomp}}).start()
+    assert said in ground.wait_until(lambda: (text := tree.ctl("status").stdout) and "seccomp:" in text and text, 20, "status")
+
+
 GOOD = json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]})
 
 
