@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/api/workers.h"
+#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "quota-keeper/manager.h"
@@ -19,13 +20,28 @@ static void watcher_gone(struct varlink_call *call, void *userdata)
     free(w);
 }
 
+/* The provisioner starts on demand, and this is whether there is any: a machine may have gone down while it deleted. */
+static bool any_hidden(const struct manager *m)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    bool found = false;
+    _cleanup_close_ int apps = apps_open(m->apps, NULL);
+    if (apps < 0 || apps_list(apps, &entries, &n, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        found |= after_prefix(entries[i].name, APPS_DELETING) != NULL;
+    apps_list_free(entries, n);
+    return found;
+}
+
 void watch_begin(struct manager *m, struct varlink_call *call)
 {
     struct watcher *w = xcalloc(1, sizeof *w);
     *w = (struct watcher){.next = m->watchers, .manager = m, .call = call};
     m->watchers = w;
     varlink_call_on_gone(call, watcher_gone, w);
-    varlink_notify(call, &(struct quota_watch_out){.quota = NULL});
+    varlink_notify(call, &(struct quota_watch_out){.not_deleted = any_hidden(m)});
 }
 
 static void log_level_of(const struct quota_values *v, int before)

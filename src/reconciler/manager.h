@@ -98,7 +98,7 @@ struct manager {
     struct reconciler_zone_facts *zone; /* NULL: we belong to none */
     struct instance *instances;
     struct watcher *watchers;
-    struct varlink_request *watch, *list, *quota_watch, *quota_list;
+    struct varlink_request *watch, *list, *quota_watch, *quota_list, *deletions;
     sd_event_source *watch_timer, *quota_timer, *quota_retry_timer;
     unsigned watch_failures, quota_failures, quota_retries;
     unsigned purges; /* under way */

@@ -233,6 +233,22 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
         see(m, item->quota);
 }
 
+static void on_deletion(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)e;
+    struct manager *m = userdata;
+    if (!continues)
+        m->deletions = NULL;
+}
+
+/* What was removed and is not gone: asked for, the provisioner is there, and deletes until nothing is left. */
+static void finish_deletions(struct manager *m)
+{
+    if (!m->deletions)
+        m->deletions = manager_call(m, m->provisioner_socket, &provisioner_interface, "Deletions", NULL, true,
+                                    CALL_TIMEOUT, on_deletion, m);
+}
+
 static void start_watch(struct manager *m);
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -253,6 +269,8 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
         varlink_request_cancel(m->quota_list);
         m->quota_list = call_quota(m, "List", NULL, true, on_listed, m);
         ask_again(m);
+        if (event->not_deleted)
+            finish_deletions(m);
     }
     if (continues)
         return;
@@ -279,6 +297,7 @@ void quota_stop(struct manager *m)
 {
     varlink_request_cancel(m->quota_watch);
     varlink_request_cancel(m->quota_list);
+    varlink_request_cancel(m->deletions);
     sd_event_source_disable_unref(m->quota_timer);
     sd_event_source_disable_unref(m->quota_retry_timer);
 }

@@ -71,6 +71,15 @@ def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable)
     assert tree.ctl("destroy", "other", "--purge").stdout.endswith("other: destroyed\n")
 
 
+def test_what_an_earlier_boot_left_is_deleted_without_being_asked_for(make_tree):
+    tree = make_tree(NULL)
+    left = tree.prefix / "apps/.deleting-i8k_old_0-0123456789abcdef/opt"
+    left.mkdir(parents=True)
+    tree.prefix.chmod(0o755)
+    tree.start()
+    ground.wait_until(lambda: hidden(tree) == [], 30, "it is deleted")
+
+
 def test_status_starts_nobody_for_nothing(make_tree):
     tree = make_tree(NULL).start()
     assert "deletions" not in tree.ctl("status").stdout and tree.ctl_json("status")["deletions"] == []

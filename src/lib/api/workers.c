@@ -230,7 +230,10 @@ STRUCT(quota_report_out_schema, NULL, T, NULL,
 STRUCT(quota_watch_out_schema, NULL, T, NULL,
        S_STRUCT_OPT(T, quota, struct quota_values, &quota_values_schema,
                     "As it is now; absent in the first answer, which says that the watch stands."),
-       S_ENUM_OPT(T, before, &quota_level_enum, "The level before; absent is below."));
+       S_ENUM_OPT(T, before, &quota_level_enum, "The level before; absent is below."),
+       S_BOOL_OPT(T, not_deleted,
+                  "In the first answer: something that was removed is not gone yet, and the provisioner is "
+                  "to be asked for it."));
 #undef T
 #define T struct quota_mount
 STRUCT(quota_mount_schema, "Mount", T, "One mount point with directories of replicas.",

@@ -152,6 +152,7 @@ struct quota_report_out {
 struct quota_watch_out {
     struct quota_values *quota; /* as it is now; NULL in the first answer, which says that the watch stands */
     int before;                 /* enum quota_level */
+    bool not_deleted;           /* in the first answer: something that was removed is not gone yet */
 };
 struct quota_mount {
     char *mount_point, *source, *filesystem;
