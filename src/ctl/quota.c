@@ -72,8 +72,8 @@ static int print_listing(struct ctl *ctl, struct listing *l, const char *method,
 
 int command_quota_list(struct ctl *ctl)
 {
-    struct listing l = {table_new("CONTAINER", "PROJECT", "USED", "SOFT", "HARD", "FILES", "LIMIT", "STATE",
-                                  "MOUNT POINT", NULL),
+    struct listing l = {table_new("CONTAINER", "PROJECT", "USED", "SOFT", "HARD", "INODES", "MAXIMUM",
+                                  "STATE", "MOUNT POINT", NULL),
                         json_array(),
                         {.n_items = 0}};
     return print_listing(ctl, &l, "List", add_listed, "no replica has a project");

@@ -99,8 +99,10 @@ static int read_back(const struct registry *r, const struct place *place, const 
     if (!kernel_limits_match(&limits, &ret->limits))
         return error_retry(e, EAGAIN,
                            "project %" PRId64 " was given the limits %" PRId64 " and %" PRId64
-                           " bytes, and has %" PRId64 " and %" PRId64,
-                           item->id, limits.soft, limits.hard, ret->limits.soft, ret->limits.hard);
+                           " bytes, %" PRId64 " inodes, and has %" PRId64 " and %" PRId64 ", %" PRId64
+                           " inodes",
+                           item->id, limits.soft, limits.hard, limits.inodes, ret->limits.soft,
+                           ret->limits.hard, ret->limits.inodes);
     return 0;
 }
 

@@ -29,6 +29,7 @@ static const struct schema_field item_fields[] = {
     S_INT_OPT(T, inodes_soft, NULL),
     S_INT_OPT(T, inodes, NULL),
     S_BOOL_OPT(T, released, NULL),
+    S_BOOL_OPT(T, inodes_derived, NULL),
     S_END,
 };
 static const struct schema_struct item_schema = {"Item", sizeof(T), NULL, item_fields};

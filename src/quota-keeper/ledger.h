@@ -17,6 +17,7 @@ struct ledger_item {
     int64_t soft, hard, inodes_soft, inodes; /* wanted: bytes, and inodes; 0: none */
     int64_t used;                            /* bytes, when it was last written */
     bool released;                           /* limits are lifted, data may be kept */
+    bool inodes_derived;                     /* 'inodes' follows from the bytes, and not from who asked */
     /* Not in the file. */
     int level;         /* enum quota_level, as last told */
     bool not_enforced; /* the same */

@@ -72,6 +72,8 @@ int manager_start(struct service_context *context, struct error *e)
     m->registry.ledger_path = m->ledger_path;
     m->registry.lock_path = m->lock_path;
     m->registry.threshold = config_number(context->config, "quota", "threshold");
+    m->registry.bytes_per_inode = config_number(context->config, "quota", "bytes_per_inode");
+    m->registry.inodes_min = config_number(context->config, "quota", "inodes_min");
     int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
     if (r >= 0)
         r = registry_load(&m->registry, &notes, e);

@@ -82,9 +82,29 @@ static void set_limits(struct recovery *v, const struct ledger_item *item, const
         notes_add(v->notes, xasprintf("%s: cannot set the limits of project %" PRId64 ": %s", item->name,
                                       item->id, strerror(-result)));
     else
-        notes_add(v->notes, xasprintf("%s: the kernel had other limits (%" PRId64
-                                      " bytes) than the ledger (%" PRId64 "): it has the ledger's now",
-                                      item->name, quota.limits.hard, item->hard));
+        notes_add(v->notes,
+                  xasprintf("%s: the kernel had other limits (%" PRId64 " bytes, %" PRId64
+                            " inodes) than the ledger (%" PRId64 ", %" PRId64 "): it has the ledger's now",
+                            item->name, quota.limits.hard, quota.limits.inodes, item->hard, item->inodes));
+}
+
+/* Inodes that nobody asked for by number follow from the limit, the configuration and what is there now; ledgers of earlier versions
+ * have none. */
+static void derive_inodes(struct recovery *v, struct ledger_item *item, const struct place *place)
+{
+    struct registry *r = v->r;
+    struct kernel_quota quota;
+    if (item->released || (!item->inodes_derived && (item->inodes || item->inodes_soft)) ||
+        r->kernel->get(r->kernel, place->fd, (uint32_t)item->id, &quota) < 0)
+        return;
+    int64_t inodes = registry_inodes_for(r, item->soft, item->hard, quota.used_inodes);
+    if (inodes == item->inodes && item->inodes_derived == (inodes > 0))
+        return;
+    pthread_mutex_lock(&r->mutex);
+    item->inodes = inodes;
+    item->inodes_derived = inodes > 0;
+    pthread_mutex_unlock(&r->mutex);
+    v->changed = true;
 }
 
 static void look_at(struct recovery *v, const struct apps_entry *entry)
@@ -94,11 +114,13 @@ static void look_at(struct recovery *v, const struct apps_entry *entry)
     struct registry *r = v->r;
     if (place_open(&v->places, entry->name, &place, NULL) >= 0 && place.filesystem->state.accounted &&
         r->kernel->read_tag(r->kernel, place.fd, &tag) == 0) {
-        const struct ledger_item *item = ledger_find(&r->ledger, entry->container);
+        struct ledger_item *item = ledger_find(&r->ledger, entry->container);
         if (!item && registry_may_adopt(r, &v->places, tag.project, &v->others))
             adopt(v, entry, &place, tag.project);
-        else if (item && item->id == tag.project)
+        if (item && item->id == tag.project) {
+            derive_inodes(v, item, &place);
             set_limits(v, item, &place);
+        }
     }
     place_clear(&place);
 }

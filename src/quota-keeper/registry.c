@@ -313,11 +313,40 @@ struct change {
     bool changed;
 };
 
+int64_t registry_inodes_for(const struct registry *r, int64_t soft, int64_t hard, int64_t used_inodes)
+{
+    int64_t bytes = hard ?: soft;
+    if (bytes == 0 || r->bytes_per_inode == 0)
+        return 0;
+    int64_t inodes = bytes / r->bytes_per_inode;
+    if (inodes < r->inodes_min)
+        inodes = r->inodes_min;
+    return inodes > used_inodes ? inodes : used_inodes;
+}
+
+/* The limits that an Ensure asks for, with inodes where it names none. */
+static int complete_limits(const struct registry *r, const struct place *place, int64_t project,
+                           struct kernel_limits *limits, bool *ret_derived, struct error *e)
+{
+    struct kernel_quota quota;
+    *ret_derived = false;
+    if (limits->inodes || limits->inodes_soft || registry_inodes_for(r, limits->soft, limits->hard, 0) == 0)
+        return 0;
+    int result = r->kernel->get(r->kernel, place->fd, (uint32_t)project, &quota);
+    if (result < 0)
+        return error_os(e, -result, "cannot read project %" PRId64, project);
+    limits->inodes = registry_inodes_for(r, limits->soft, limits->hard, quota.used_inodes);
+    *ret_derived = true;
+    return 0;
+}
+
 static int ensure(struct registry *r, struct op *op, struct places *places, struct id_set *others,
                   struct change *change)
 {
     struct place place = PLACE_INIT;
+    struct kernel_limits limits = op->limits, *l = &limits;
     int64_t id = 0;
+    bool derived = false;
     int result = place_open(places, op->container, &place, &op->e);
     if (result >= 0)
         result = place_check_enforced(&place, &op->e);
@@ -327,6 +356,8 @@ static int ensure(struct registry *r, struct op *op, struct places *places, stru
         struct allocation a = {r, &place, others};
         result = choose_id(&a, places, &id, &op->e);
     }
+    if (result >= 0)
+        result = complete_limits(r, &place, item ? item->id : id, l, &derived, &op->e);
     if (result < 0) {
         place_clear(&place);
         return result;
@@ -336,11 +367,11 @@ static int ensure(struct registry *r, struct op *op, struct places *places, stru
         change->before = copy_item(item);
     else
         item = ledger_add(&r->ledger, op->container, id);
-    const struct kernel_limits *l = &op->limits;
     change->changed = !change->before.name || item->released || item->soft != l->soft ||
                       item->hard != l->hard || item->inodes_soft != l->inodes_soft ||
-                      item->inodes != l->inodes;
+                      item->inodes != l->inodes || item->inodes_derived != derived;
     item->released = false;
+    item->inodes_derived = derived;
     item->soft = l->soft;
     item->hard = l->hard;
     item->inodes_soft = l->inodes_soft;
@@ -369,6 +400,7 @@ static void let_go(struct registry *r, struct op *op, struct change *change)
     }
     pthread_mutex_lock(&r->mutex);
     item->released = true;
+    item->inodes_derived = false;
     item->soft = item->hard = item->inodes_soft = item->inodes = 0;
     pthread_mutex_unlock(&r->mutex);
 }
@@ -387,6 +419,7 @@ static void take_back(struct registry *r, const struct op *op, const struct chan
         if (!item)
             item = ledger_add(&r->ledger, before->name, before->id);
         item->released = before->released;
+        item->inodes_derived = before->inodes_derived;
         item->soft = before->soft;
         item->hard = before->hard;
         item->inodes_soft = before->inodes_soft;

@@ -29,6 +29,8 @@ struct registry {
     const char *lock_path; /* of the machine: held while ids are given out */
     uint64_t lock_wait;    /* how long another process may hold it, microseconds */
     int64_t threshold;     /* percent */
+    /* Where nobody said how many inodes a replica may have: one for so many bytes of its limit, and so many at least. 0: none. */
+    int64_t bytes_per_inode, inodes_min;
 
     pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */
     struct ledger ledger;
@@ -82,6 +84,9 @@ void registry_items_free(struct ledger_item *items, size_t n);
 
 /* Adds the ids that others have by name, in the two files. Those of our own directories are not among them. */
 void registry_read_others(const struct registry *r, struct id_set *others);
+
+/* How many inodes go with limits that name none; 0: no limit. Never fewer than it has. */
+int64_t registry_inodes_for(const struct registry *r, int64_t soft, int64_t hard, int64_t used_inodes);
 
 /* What was last told of a container's level; returns whether it changed, and what it was. */
 bool registry_note_level(struct registry *r, const char *container, int level, bool not_enforced,

@@ -89,9 +89,9 @@ static void check_limits(struct report *p, const struct ledger_item *item, const
     const struct kernel_limits wanted = {item->soft, item->hard, item->inodes_soft, item->inodes};
     if (!kernel_limits_match(&wanted, &quota->limits))
         add_use(add(p, QUOTA_LIMITS_DIFFER, item->name, item->id, place,
-                    "the ledger wants %" PRId64 " bytes, the kernel has %" PRId64
-                    "; the next start of quota-keeper, or of the application, sets them",
-                    item->hard, quota->limits.hard),
+                    "the ledger wants %" PRId64 " bytes and %" PRId64 " inodes, the kernel has %" PRId64
+                    " and %" PRId64 "; the next start of quota-keeper, or of the application, sets them",
+                    item->hard, item->inodes, quota->limits.hard, quota->limits.inodes),
                 quota);
 }
 

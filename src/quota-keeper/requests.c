@@ -28,6 +28,7 @@ struct request {
     struct varlink_call *call; /* NULL: nobody waits (any more) */
     char *container;
     struct op op;
+    bool followed; /* the limit of inodes was made to follow what is there */
     struct quota_values values;
     int result;
     struct error e;
@@ -110,9 +111,26 @@ static void enforce_work(struct job *job)
     }
 }
 
+/* What was not counted before it got the project is more than the limit that was derived without it. */
+static bool has_more_inodes(const struct request *q)
+{
+    return q->kind == REQUEST_ENSURE && q->result >= 0 && !q->followed && q->op.item.inodes_derived &&
+           q->values.used_inodes > q->op.item.inodes;
+}
+
 static void enforce_done(struct job *job)
 {
-    finish((struct request *)job);
+    struct request *q = (struct request *)job;
+    if (!has_more_inodes(q)) {
+        finish(q);
+        return;
+    }
+    q->followed = true;
+    op_clear(&q->op);
+    schema_done(&quota_values_schema, &q->values);
+    q->values = (struct quota_values){.skipped = 0};
+    q->phase = PHASE_TO_REGISTER;
+    requests_run(q->manager);
 }
 
 static void enforce(struct request *q)

@@ -10,6 +10,7 @@ As a program, of the installed hostlet with the app path APPS, for the tests out
 
 import contextlib
 import json
+import os
 import random
 import shutil
 import sys
@@ -181,6 +182,16 @@ def fill(path, size):
         except OSError as error:
             return error.errno
     return None
+
+
+def as_tenant(directory, script):
+    """A shell of user 2048, without capabilities, in a directory of its own."""
+    home = directory / "home"
+    home.mkdir(exist_ok=True)
+    os.chown(home, 2048, 2048)
+    directory.chmod(0o711)
+    return run("setpriv", "--reuid", "2048", "--regid", "2048", "--clear-groups", "--bounding-set=-all",
+               "sh", "-c", f"cd {home} && {script}", check=False)
 
 
 def forget_projects():

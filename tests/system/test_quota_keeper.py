@@ -13,7 +13,7 @@ import pytest
 from filesystems import run
 from lib import ground
 from lib.varlink import VarlinkError
-from quotas import MIB, PROJECTS, PROJID, Keeper, agree, carries, fill, forget_projects, kernel, lines, names_of_projects
+from quotas import MIB, PROJECTS, PROJID, Keeper, agree, as_tenant, carries, fill, forget_projects, kernel, lines, names_of_projects
 
 NULL = {"driver": {"runtime": "null"}, "quota": {"check_interval": "0"}}
 
@@ -53,16 +53,6 @@ def test_limits_are_the_kernels_and_are_read_back(keeper, filesystem):
                                                  "used_inodes": 2, "inodes_soft": 15, "inodes": 20}
     assert 3 * MIB <= keeper.get("i8k_web_0")["used"] < 4 * MIB
     agree(keeper, filesystem.point)
-
-
-def as_tenant(directory, script):
-    """A shell of user 2048, without capabilities, in a directory of its own."""
-    home = directory / "home"
-    home.mkdir(exist_ok=True)
-    os.chown(home, 2048, 2048)
-    directory.chmod(0o711)
-    return run("setpriv", "--reuid", "2048", "--regid", "2048", "--clear-groups", "--bounding-set=-all",
-               "sh", "-c", f"cd {home} && {script}", check=False)
 
 
 def test_a_tenant_cannot_write_past_the_limit(keeper, filesystem):

@@ -149,6 +149,7 @@ struct tree_of_test {
     char path[64], apps[96], ledger[96], etc[96], lock[96];
     struct world *world;
     struct registry r;
+    bool starts_with_inodes; /* the next lives derive limits of inodes */
 };
 
 static void registry_begin(struct tree_of_test *t, int64_t id_max)
@@ -158,6 +159,8 @@ static void registry_begin(struct tree_of_test *t, int64_t id_max)
     t->r.ledger_path = t->ledger;
     t->r.etc = t->etc;
     t->r.lock_path = t->lock;
+    t->r.bytes_per_inode = t->starts_with_inodes ? 16384 : 0;
+    t->r.inodes_min = 16384;
 }
 
 static void tree_paths(struct tree_of_test *t, const char *base, const char *sub)
@@ -457,6 +460,103 @@ static void test_many_at_once_are_one_write(void **state)
     }
     assert_int_equal(registry_count(&t->r), 128);
     assert_int_equal(notes.n, 0);
+}
+
+/* --- inodes --- */
+
+static void use_inodes(struct tree_of_test *t, uint32_t project, int64_t inodes)
+{
+    find_known(t->world, project)->foreign_use = inodes * 4096;
+}
+
+static struct ledger_item item_of(struct tree_of_test *t, const char *container)
+{
+    struct ledger_item item;
+    assert_true(registry_get(&t->r, container, &item));
+    struct ledger_item copy = item;
+    registry_item_clear(&item);
+    copy.name = copy.mnt = NULL;
+    return copy;
+}
+
+static void test_inodes_follow_from_the_bytes(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    t->r.bytes_per_inode = 16384;
+    t->r.inodes_min = 16384;
+    make_directory(t, "i8k_web_0");
+    assert_int_equal(ensure(t, "i8k_web_0", 100 * MIB, &v, &e), 0);
+    assert_int_equal(v.inodes, 16384); /* at least */
+    schema_done(&quota_values_schema, &v);
+    ensured(t, "i8k_web_0", 10240 * MIB);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 655360); /* one for 16 KiB */
+    use_inodes(t, 100, 700000);
+    ensured(t, "i8k_web_0", 10240 * MIB);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 700001); /* what is there, the top included */
+    use_inodes(t, 100, 690000);
+    ensured(t, "i8k_web_0", 100 * MIB);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 690001); /* it follows down */
+    use_inodes(t, 100, 0);
+    ensured(t, "i8k_web_0", 100 * MIB);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 16384);
+    assert_true(item_of(t, "i8k_web_0").inodes_derived);
+    /* No limit of bytes, no limit of inodes; and a number that is asked for is that. */
+    ensured(t, "i8k_web_0", 0);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 0);
+    struct op op = {.kind = OP_ENSURE, .container = "i8k_web_0", .limits = {MIB, MIB, 0, 7}}, *ops[] = {&op};
+    struct notes notes = {.n = 0};
+    registry_run(&t->r, ops, 1, &notes);
+    assert_int_equal(op.item.inodes, 7);
+    assert_false(op.item.inodes_derived);
+    op_clear(&op);
+    t->r.bytes_per_inode = 0;
+    ensured(t, "i8k_web_0", 100 * MIB);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 0);
+}
+
+static void test_a_start_gives_inodes_to_those_that_have_none(void **state)
+{
+    struct tree_of_test *t = *state;
+    struct notes notes = {.n = 0};
+    make_directory(t, "i8k_web_0");
+    make_directory(t, "i8k_web_1");
+    make_directory(t, "i8k_own_0");
+    ensured(t, "i8k_web_0", 1024 * MIB); /* as an earlier version left it: none */
+    ensured(t, "i8k_web_1", 100 * MIB);
+    struct op op = {.kind = OP_ENSURE, .container = "i8k_own_0", .limits = {MIB, MIB, 0, 7}}, *ops[] = {&op};
+    registry_run(&t->r, ops, 1, &notes);
+    struct quota_values v;
+    struct error e = ERROR_INIT;
+    assert_int_equal(enforce_item(&t->r, &op.item, false, &v, &e), 0);
+    schema_done(&quota_values_schema, &v);
+    op_clear(&op);
+    op = run_op(t, OP_RELEASE, "i8k_web_1", 0);
+    assert_int_equal(enforce_lift(&t->r, &op.item, &e), 0);
+    op_clear(&op);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 0);
+    use_inodes(t, 100, 70000);
+    t->starts_with_inodes = true;
+    start_again(t, &notes);
+    notes_clear(&notes);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 70001);
+    assert_int_equal(find_known(t->world, 101)->limits.inodes, 0); /* released */
+    assert_int_equal(find_known(t->world, 102)->limits.inodes, 7); /* asked for */
+    assert_int_equal(item_of(t, "i8k_web_0").inodes, 70001);
+    _cleanup_free_ char *ledger = content(t->path, "ledger.json");
+    assert_non_null(strstr(ledger, "\"inodes_derived\": true"));
+    /* Killed before the kernel heard of it, or after: the next start says the same. It follows what is there. */
+    find_known(t->world, 100)->limits.inodes = 0;
+    use_inodes(t, 100, 10);
+    start_again(t, &notes);
+    notes_clear(&notes);
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 65536);
+    struct findings found;
+    assert_int_equal(report_make(&t->r, &found, &e), 0);
+    for (size_t i = 0; i < found.n; i++)
+        assert_int_not_equal(found.items[i]->kind, QUOTA_LIMITS_DIFFER);
+    findings_clear(&found);
 }
 
 /* --- what a tenant puts in the way --- */
@@ -936,6 +1036,8 @@ int main(void)
         QUOTA_TEST(test_two_trees_never_share_an_id),
         QUOTA_TEST(test_a_ledger_that_cannot_be_written_changes_nothing),
         QUOTA_TEST(test_many_at_once_are_one_write),
+        QUOTA_TEST(test_inodes_follow_from_the_bytes),
+        QUOTA_TEST(test_a_start_gives_inodes_to_those_that_have_none),
         QUOTA_TEST(test_files_that_would_block_or_lead_away),
         QUOTA_TEST(test_depth_beyond_any_path),
         QUOTA_TEST(test_wide_directories),

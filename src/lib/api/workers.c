@@ -181,7 +181,9 @@ STRUCT(quota_ensure_in_schema, NULL, T, NULL,
        S_STRING(T, container, "i8k_INSTANCE_ID; its directory must be there."),
        S_INT_OPT(T, soft, "Bytes; absent is no limit."), S_INT_OPT(T, hard, "Bytes; absent is no limit."),
        S_INT_OPT(T, inodes_soft, "Absent is no limit."),
-       S_INT_OPT(T, inodes, "The hard limit; absent is none."));
+       S_INT_OPT(T, inodes,
+                 "The hard limit. Where both are absent it follows from the bytes, bytes_per_inode and "
+                 "inodes_min in section [quota] of hostlet.conf."));
 #undef T
 #define T struct quota_values
 static const struct schema_field quota_values_fields[] = {

@@ -120,7 +120,7 @@ extern const struct schema_struct quota_values_schema;
 struct quota_ensure_in {
     char *container;
     int64_t soft, hard;          /* bytes; 0: none */
-    int64_t inodes_soft, inodes; /* 0: none; 'inodes' is the hard one */
+    int64_t inodes_soft, inodes; /* 'inodes' is the hard one; both 0: it follows from the bytes */
 };
 struct quota_values {
     char *container;

@@ -75,6 +75,10 @@ const struct config_key config_keys[] = {
 
     {"quota", "ids", CONFIG_RANGE, "100-110000", 1, 110000, NULL,
      "Project ids that replicas' directories are given."},
+    {"quota", "bytes_per_inode", CONFIG_SIZE, "16K", 0, (int64_t)1 << 40, NULL,
+     "A replica may have one inode for so many bytes of its volume_limit; 0: as many as there are."},
+    {"quota", "inodes_min", CONFIG_NUMBER, "16384", 1, (int64_t)1 << 40, NULL,
+     "Inodes that a replica may have at least."},
     {"quota", "threshold", CONFIG_NUMBER, "90", 1, 100, NULL,
      "Percent of a limit from which its use is logged and told to those who watch."},
     {"quota", "check_interval", CONFIG_DURATION, "5min", 0, DAY, NULL,
