@@ -78,13 +78,19 @@ static void on_answer(const void *out, bool continues, const struct error *e, vo
 int ctl_stream(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
                ctl_item_fn on_item, void *userdata, struct error *e)
 {
+    return ctl_stream_within(ctl, peer, method, in, on_item, userdata, CTL_TIMEOUT_USEC, e);
+}
+
+int ctl_stream_within(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
+                      ctl_item_fn on_item, void *userdata, uint64_t timeout_usec, struct error *e)
+{
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, peer->socket);
     const struct varlink_call_options options = {.socket = socket,
                                                  .interface = peer->interface,
                                                  .method = method,
                                                  .in = in,
                                                  .more = true,
-                                                 .timeout_usec = CTL_TIMEOUT_USEC};
+                                                 .timeout_usec = timeout_usec};
     struct streaming s = {.on_item = on_item, .userdata = userdata, .e = e};
     sd_event *event = NULL;
     int r = sd_event_new(&event);

@@ -91,8 +91,11 @@ const struct command ctl_commands[] = {
      NULL, NULL, command_quota_report},
     {"quota info", "", 0, 0, "show what the filesystems enforce, and what would make them", NULL, NULL,
      command_quota_info},
-    {"quota recheck", "CONTAINER", 1, 1, "give every file of a replica its project again", NULL, NULL,
-     command_quota_recheck},
+    {"quota recheck", "[CONTAINER]", 0, 1, "give every file of a replica, or of all, its project again",
+     "Tenants can charge their files to others' projects, and hold project ids with them. What carried "
+     "another\n"
+     "project is named, and the ids that only such files held are free.",
+     NULL, command_quota_recheck},
     {"import", "DIR", 1, 1, "take this machine over from the original agent of InnerStack v2",
      "DIR is the original's prefix. It must be stopped; not one container is restarted. Host id, access key, "
      "quota ids,\n"

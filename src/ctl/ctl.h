@@ -72,6 +72,9 @@ void ctl_done(const struct ctl_peer *peer, const char *method, void *out);
 typedef void (*ctl_item_fn)(const void *out, void *userdata);
 int ctl_stream(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
                ctl_item_fn on_item, void *userdata, struct error *e);
+/* The same with another time until the next answer than CTL_TIMEOUT_USEC. */
+int ctl_stream_within(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
+                      ctl_item_fn on_item, void *userdata, uint64_t timeout_usec, struct error *e);
 
 /* Says what went wrong; returns the exit code for it. */
 int ctl_fail(const struct error *e);

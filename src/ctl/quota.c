@@ -60,7 +60,7 @@ static int print_listing(struct ctl *ctl, struct listing *l, const char *method,
                          const char *none)
 {
     struct error e = ERROR_INIT;
-    int r = ctl_stream(ctl, &ctl_quota, method, NULL, add, l, &e);
+    int r = ctl_stream_within(ctl, &ctl_quota, method, NULL, add, l, WALK_TIMEOUT_USEC, &e);
     if (r >= 0 && ctl->json)
         print_json(json_incref(l->array));
     else if (r >= 0 && table_rows(l->table) == 0)
@@ -154,8 +154,54 @@ int command_quota_info(struct ctl *ctl)
     return EXIT_OK;
 }
 
+/* A tenant's name may stand in a sentence of the list, made safe by quota-keeper. */
+static void print_rechecked(const struct quota_values *v)
+{
+    for (size_t i = 0; i < v->n_put_back; i++)
+        puts(v->put_back[i]->message);
+    if (v->skipped)
+        printf("%s: %" PRId64 " files could not be given project %" PRId64 "\n", v->container, v->skipped,
+               v->project);
+    else
+        printf("%s: all files carry project %" PRId64 "\n", v->container, v->project);
+}
+
+struct recheck {
+    json_t *array; /* NULL: it is printed */
+    bool failed;
+};
+
+static void add_rechecked(const void *answer, void *userdata)
+{
+    const struct quota_recheck_out *out = answer;
+    struct recheck *l = userdata;
+    if (!out->container)
+        return;
+    l->failed |= !out->quota;
+    if (l->array)
+        json_array_append_new(l->array,
+                              schema_pack(varlink_find_method(&quota_interface, "RecheckAll")->out, out));
+    else if (out->quota)
+        print_rechecked(out->quota);
+    else
+        printf("%s: %s\n", out->container, out->problem ?: "it could not be looked at");
+}
+
+static int recheck_all(struct ctl *ctl)
+{
+    struct recheck l = {.array = ctl->json ? json_array() : NULL};
+    struct error e = ERROR_INIT;
+    int r = ctl_stream_within(ctl, &ctl_quota, "RecheckAll", NULL, add_rechecked, &l, WALK_TIMEOUT_USEC, &e);
+    if (r >= 0 && l.array)
+        print_json(json_incref(l.array));
+    json_decref(l.array);
+    return r < 0 ? ctl_fail(&e) : l.failed ? EXIT_FAILED : EXIT_OK;
+}
+
 int command_quota_recheck(struct ctl *ctl)
 {
+    if (ctl->n_arguments == 0)
+        return recheck_all(ctl);
     const struct quota_container_in in = {.container = ctl->arguments[0]};
     struct quota_values values = {.skipped = 0};
     struct error e = ERROR_INIT;
@@ -163,11 +209,8 @@ int command_quota_recheck(struct ctl *ctl)
         return ctl_fail(&e);
     if (ctl->json)
         print_json(schema_pack(&quota_values_schema, &values));
-    else if (values.skipped)
-        printf("%s: %" PRId64 " files could not be given project %" PRId64 "\n", in.container, values.skipped,
-               values.project);
     else
-        printf("%s: all files carry project %" PRId64 "\n", in.container, values.project);
+        print_rechecked(&values);
     ctl_done(&ctl_quota, "Recheck", &values);
     return EXIT_OK;
 }

@@ -59,29 +59,6 @@ static void fill_values(const struct registry *r, const struct ledger_item *item
     };
 }
 
-/* The project for all that is there. What is there may be more than the limits allow, and ext4 then refuses it to whoever lacks
- * CAP_SYS_RESOURCE: so they are lifted for the time being. */
-static int tag_all(const struct registry *r, const struct place *place, const struct ledger_item *item,
-                   struct tag_result *ret, struct error *e)
-{
-    struct error why = ERROR_INIT;
-    struct kernel_limits limits = limits_of(item);
-    int result = tag_tree(r->kernel, place->fd, (uint32_t)item->id, ret, &why);
-    if (result == -EDQUOT || result == -ENOSPC) {
-        int64_t changed = ret->changed;
-        result = set_limits(r, place->fd, item->id, &no_limits, e);
-        if (result >= 0)
-            result = tag_tree(r->kernel, place->fd, (uint32_t)item->id, ret, &why);
-        int again = set_limits(r, place->fd, item->id, &limits, e);
-        ret->changed += changed;
-        if (result >= 0 && again < 0)
-            return again;
-    }
-    if (result < 0 && why.errnum && e)
-        *e = why;
-    return result < 0 ? result : failpoint_here("tag.done", e);
-}
-
 /* What it says must have been read, not believed. */
 static int read_back(const struct registry *r, const struct place *place, const struct ledger_item *item,
                      struct kernel_quota *ret, struct error *e)
@@ -107,11 +84,12 @@ static int read_back(const struct registry *r, const struct place *place, const 
 }
 
 static int enforce_here(struct registry *r, const struct place *place, const struct ledger_item *item,
-                        bool recheck, struct quota_values *ret, struct error *e)
+                        const struct enforce_options *options, struct quota_values *ret, struct error *e)
 {
     struct kernel_tag tag;
     struct kernel_quota quota;
     struct kernel_limits limits = limits_of(item);
+    const struct tag_options how = {options->strays, &limits, options->entries_max};
     struct tag_result tagged = {.changed = 0};
     int result = place_check_enforced(place, e);
     if (result >= 0)
@@ -120,8 +98,10 @@ static int enforce_here(struct registry *r, const struct place *place, const str
         return result;
     bool whole =
         r->kernel->read_tag(r->kernel, place->fd, &tag) == 0 && tag.project == item->id && tag.inherit;
-    if (!whole || recheck)
-        result = tag_all(r, place, item, &tagged, e);
+    if (!whole || options->recheck)
+        result = tag_tree(r->kernel, place->fd, (uint32_t)item->id, &how, &tagged, e);
+    if (result >= 0)
+        result = failpoint_here("tag.done", e);
     if (result >= 0)
         result = read_back(r, place, item, &quota, e);
     if (result < 0)
@@ -131,8 +111,8 @@ static int enforce_here(struct registry *r, const struct place *place, const str
     return 0;
 }
 
-int enforce_item(struct registry *r, const struct ledger_item *item, bool recheck, struct quota_values *ret,
-                 struct error *e)
+int enforce_item(struct registry *r, const struct ledger_item *item, const struct enforce_options *options,
+                 struct quota_values *ret, struct error *e)
 {
     struct places places;
     struct place place = PLACE_INIT;
@@ -141,7 +121,7 @@ int enforce_item(struct registry *r, const struct ledger_item *item, bool rechec
         return result;
     result = place_open(&places, item->name, &place, e);
     if (result >= 0)
-        result = enforce_here(r, &place, item, recheck, ret, e);
+        result = enforce_here(r, &place, item, options, ret, e);
     place_clear(&place);
     places_close(&places);
     return result < 0 ? error_prefix(e, "%s", item->name) : 0;
@@ -171,8 +151,9 @@ int enforce_lift(struct registry *r, const struct ledger_item *item, struct erro
 
 /* The top first: a directory that carries the project carries it whole. */
 static int untag(const struct registry *r, struct places *places, const char *name,
-                 const struct ledger_item *item, struct error *e)
+                 const struct ledger_item *item, int64_t entries_max, struct error *e)
 {
+    const struct tag_options how = {.entries_max = entries_max};
     struct place place = PLACE_INIT;
     struct kernel_tag tag, none = {.project = 0};
     struct tag_result tagged;
@@ -184,7 +165,7 @@ static int untag(const struct registry *r, struct places *places, const char *na
         int written = tag.project ? r->kernel->write_tag(r->kernel, place.fd, &none) : 0;
         result = written < 0 ? error_os(e, -written, "cannot take project %" PRId64 " from '%s'", item->id,
                                         place.path)
-                             : tag_tree(r->kernel, place.fd, 0, &tagged, e);
+                             : tag_tree(r->kernel, place.fd, 0, &how, &tagged, e);
         /* The limits and the directory's own project are gone for good before the ledger forgets them: after a power cut they
          * would be nobody's. What lies deeper may keep the project even so: Report tells, and its id is not given out again. */
         if (result >= 0 && fsync(place.fd) < 0)
@@ -195,19 +176,19 @@ static int untag(const struct registry *r, struct places *places, const char *na
 }
 
 static int untag_all(const struct registry *r, struct places *places, const struct ledger_item *item,
-                     struct error *e)
+                     int64_t entries_max, struct error *e)
 {
     struct apps_entry *entries = NULL;
     size_t n = 0;
     int result = apps_list(places->apps_fd, &entries, &n, e);
     for (size_t i = 0; i < n && result >= 0; i++)
         if (entries[i].container && streq(entries[i].container, item->name))
-            result = untag(r, places, entries[i].name, item, e);
+            result = untag(r, places, entries[i].name, item, entries_max, e);
     apps_list_free(entries, n);
     return result;
 }
 
-int enforce_remove(struct registry *r, const struct ledger_item *item, struct error *e)
+int enforce_remove(struct registry *r, const struct ledger_item *item, int64_t entries_max, struct error *e)
 {
     struct places places;
     int result = places_open(&places, r->kernel, r->apps, e);
@@ -217,7 +198,7 @@ int enforce_remove(struct registry *r, const struct ledger_item *item, struct er
     if (result >= 0)
         result = failpoint_here("remove.lifted", e);
     if (result >= 0)
-        result = untag_all(r, &places, item, e);
+        result = untag_all(r, &places, item, entries_max, e);
     if (result >= 0)
         result = failpoint_here("remove.untagged", e);
     places_close(&places);

@@ -28,9 +28,10 @@ static const char *const failpoints[] = {
 };
 
 /* Beside what every process needs. Neither exec nor connect is among them. */
-static const char *const calls[] = {"quotactl", "quotactl_fd", "ioctl",  "getdents64", "flock",     "fsync",
-                                    "fchmod",   "fchown",      "rename", "renameat",   "renameat2", "unlink",
-                                    "unlinkat", "mkdir",       "lstat",  "stat",       NULL};
+static const char *const calls[] = {"quotactl",  "quotactl_fd", "ioctl",      "getdents64", "flock",
+                                    "fsync",     "fchmod",      "fchown",     "rename",     "renameat",
+                                    "renameat2", "unlink",      "unlinkat",   "mkdir",      "lstat",
+                                    "stat",      "setpriority", "ioprio_set", NULL};
 
 static const struct service service = {
     .name = "quota-keeper",

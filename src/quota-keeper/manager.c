@@ -10,6 +10,7 @@
 #include "quota-keeper/recovery.h"
 
 #define THREADS_MAX 4
+#define WALKS_MAX   2
 
 struct recovery_job {
     struct job job;
@@ -76,6 +77,10 @@ int manager_start(struct service_context *context, struct error *e)
     m->registry.inodes_min = config_number(context->config, "quota", "inodes_min");
     int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
     if (r >= 0)
+        r = jobs_new(context->event, WALKS_MAX, &m->walks, e);
+    if (r >= 0)
+        r = jobs_new_background(context->event, 1, &m->background, e);
+    if (r >= 0)
         r = registry_load(&m->registry, &notes, e);
     manager_tell(&notes);
     if (r < 0)
@@ -89,19 +94,22 @@ int manager_start(struct service_context *context, struct error *e)
 bool manager_busy(void *userdata)
 {
     struct manager *m = userdata;
-    return jobs_busy(m->jobs);
+    return jobs_busy(m->jobs) || jobs_busy(m->walks) || jobs_busy(m->background);
 }
 
 /* Threads that still work end with the process: what they do survives a kill at any time. So what they use stays. */
 void manager_stop(void *userdata)
 {
     struct manager *m = userdata;
-    bool busy = m->jobs && jobs_busy(m->jobs);
+    bool busy = m->background && manager_busy(m);
     watch_free(m);
     requests_free(m);
     jobs_free(m->jobs);
+    jobs_free(m->walks);
+    jobs_free(m->background);
     if (busy)
         return;
+    sweeps_free(m);
     registry_done(&m->registry);
     free(m->apps);
     free(m->ledger_path);

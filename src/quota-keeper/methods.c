@@ -41,6 +41,22 @@ static int on_recheck(struct varlink_call *call, const void *in, void *userdata,
     return r;
 }
 
+static int check_stream(const struct varlink_call *call, struct error *e)
+{
+    if (varlink_call_wants_more(call))
+        return 0;
+    return error_refuse(e, EINVAL, "the answer comes as a stream: the call must set 'more'");
+}
+
+static int on_recheck_all(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    int r = check_stream(call, e);
+    if (r >= 0)
+        sweep_begin(userdata, call);
+    return r;
+}
+
 static int on_release(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct quota_container_in *i = in;
@@ -66,13 +82,6 @@ static int on_get(struct varlink_call *call, const void *in, void *userdata, str
     if (r >= 0)
         question_ask(userdata, QUESTION_GET, call, i->container);
     return r;
-}
-
-static int check_stream(const struct varlink_call *call, struct error *e)
-{
-    if (varlink_call_wants_more(call))
-        return 0;
-    return error_refuse(e, EINVAL, "the answer comes as a stream: the call must set 'more'");
 }
 
 static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
@@ -109,8 +118,14 @@ static int on_info(struct varlink_call *call, const void *in, void *userdata, st
     return 0;
 }
 
-const struct varlink_handlers quota_handlers[] = {{"Ensure", on_ensure},   {"Recheck", on_recheck},
-                                                  {"Release", on_release}, {"Remove", on_remove},
-                                                  {"Get", on_get},         {"List", on_list},
-                                                  {"Report", on_report},   {"Watch", on_watch},
-                                                  {"Info", on_info},       {NULL, NULL}};
+const struct varlink_handlers quota_handlers[] = {{"Ensure", on_ensure},
+                                                  {"Recheck", on_recheck},
+                                                  {"RecheckAll", on_recheck_all},
+                                                  {"Release", on_release},
+                                                  {"Remove", on_remove},
+                                                  {"Get", on_get},
+                                                  {"List", on_list},
+                                                  {"Report", on_report},
+                                                  {"Watch", on_watch},
+                                                  {"Info", on_info},
+                                                  {NULL, NULL}};

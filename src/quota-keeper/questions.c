@@ -171,7 +171,7 @@ void questions_run(struct manager *m)
 {
     for (struct question *q = TAKE_PTR(m->waiting), *next; q; q = next) {
         next = q->next;
-        jobs_add(m->jobs, &q->job);
+        jobs_add(q->kind == QUESTION_REPORT ? m->background : m->jobs, &q->job);
     }
 }
 
@@ -193,5 +193,5 @@ void question_ask(struct manager *m, enum question_kind kind, struct varlink_cal
         m->waiting = q;
         return;
     }
-    jobs_add(m->jobs, &q->job);
+    jobs_add(kind == QUESTION_REPORT ? m->background : m->jobs, &q->job);
 }

@@ -17,8 +17,9 @@
 #include "quota-keeper/exchange.h"
 #include "quota-keeper/projects.h"
 
-#define LEDGER_MAX ((size_t)64 << 20) /* bytes */
-#define LOCK_WAIT  (10 * USEC_PER_SEC)
+#define LEDGER_MAX   ((size_t)64 << 20) /* bytes */
+#define LOCK_WAIT    (10 * USEC_PER_SEC)
+#define FREED_LATELY (5 * USEC_PER_SEC)
 
 void notes_add(struct notes *notes, char *text)
 {
@@ -69,6 +70,53 @@ size_t registry_count(struct registry *r)
     size_t n = r->ledger.n;
     pthread_mutex_unlock(&r->mutex);
     return n;
+}
+
+char *registry_owner_of(struct registry *r, int64_t id)
+{
+    pthread_mutex_lock(&r->mutex);
+    const struct ledger_item *item = ledger_find_id(&r->ledger, id);
+    char *name = item ? xstrdup(item->name) : NULL;
+    pthread_mutex_unlock(&r->mutex);
+    return name;
+}
+
+void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n)
+{
+    if (n == 0)
+        return;
+    pthread_mutex_lock(&r->mutex);
+    r->n_freed = n < ARRAY_SIZE(r->freed) ? n : ARRAY_SIZE(r->freed);
+    memcpy(r->freed, ids, r->n_freed * sizeof ids[0]);
+    r->freed_usec = now_monotonic_usec();
+    pthread_mutex_unlock(&r->mutex);
+}
+
+/* Under the mutex. */
+static void forget_old_freed(struct registry *r)
+{
+    if (now_monotonic_usec() - r->freed_usec > FREED_LATELY)
+        r->n_freed = 0;
+}
+
+bool registry_has_freed(struct registry *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    forget_old_freed(r);
+    bool has = r->n_freed > 0;
+    pthread_mutex_unlock(&r->mutex);
+    return has;
+}
+
+static bool take_freed(struct registry *r, int64_t *ret)
+{
+    pthread_mutex_lock(&r->mutex);
+    forget_old_freed(r);
+    bool has = r->n_freed > 0;
+    if (has)
+        *ret = r->freed[--r->n_freed];
+    pthread_mutex_unlock(&r->mutex);
+    return has;
 }
 
 bool registry_get(struct registry *r, const char *container, struct ledger_item *ret)
@@ -280,11 +328,39 @@ struct allocation {
 static bool is_others(int64_t id, void *userdata)
 {
     const struct allocation *a = userdata;
+    return id_set_has(a->others, id) || project_is_known(a->registry->kernel, a->place->fd, (uint32_t)id);
+}
+
+/* A tenant who gives his files such ids over and over has the next one in use again at once. Nobody else used it a moment ago, so that is
+ * no reason to be without a limit: those files are charged to the new owner until they are put back again. */
+static bool may_give_freed(const struct allocation *a, int64_t id)
+{
+    const struct registry *r = a->registry;
     struct kernel_quota quota;
-    if (id_set_has(a->others, id))
-        return true;
-    return a->registry->kernel->get(a->registry->kernel, a->place->fd, (uint32_t)id, &quota) < 0 ||
-           kernel_quota_known(&quota);
+    if (id < r->ledger.id_min || id > r->ledger.id_max || ledger_find_id(&r->ledger, id) ||
+        id_set_has(a->others, id) || r->kernel->get(r->kernel, a->place->fd, (uint32_t)id, &quota) < 0)
+        return false;
+    quota.used = quota.used_inodes = 0;
+    return !quota_is_known(r->kernel, a->place->fd, &quota);
+}
+
+/* Who has the ids, when none is left. */
+static int say_who_has_them(const struct allocation *a, struct error *e)
+{
+    const struct ledger *l = &a->registry->ledger;
+    int64_t named = 0, ours = 0;
+    for (int64_t id = l->id_min; id <= l->id_max; id++) {
+        bool own = ledger_find_id(l, id) != NULL;
+        ours += own;
+        named += !own && id_set_has(a->others, id);
+    }
+    return error_fail(e, ENOSPC,
+                      "no project id is free between %" PRId64 " and %" PRId64 ": replicas have %" PRId64
+                      ", %" PRId64 " are named in %s/projects or %s/projid, and %" PRId64
+                      " have use or limits that no files of replicas explain ('hostletctl quota report' "
+                      "lists them); 'ids' in section [quota] of hostlet.conf is the range",
+                      l->id_min, l->id_max, ours, named, a->registry->etc, a->registry->etc,
+                      l->id_max - l->id_min + 1 - ours - named);
 }
 
 bool registry_may_adopt(struct registry *r, const struct places *places, uint32_t project,
@@ -305,7 +381,13 @@ static int choose_id(struct allocation *a, const struct places *places, int64_t 
         *ret = tag.project;
         return 0;
     }
-    return ledger_allocate(&r->ledger, is_others, a, ret, e);
+    for (int64_t id; take_freed(r, &id);)
+        if (may_give_freed(a, id)) {
+            *ret = id;
+            return 0;
+        }
+    int result = ledger_allocate(&r->ledger, is_others, a, ret, e);
+    return result == -ENOSPC ? say_who_has_them(a, e) : result;
 }
 
 struct change {
@@ -355,6 +437,7 @@ static int ensure(struct registry *r, struct op *op, struct places *places, stru
     if (result >= 0 && !item) {
         struct allocation a = {r, &place, others};
         result = choose_id(&a, places, &id, &op->e);
+        op->no_ids = result == -ENOSPC;
     }
     if (result >= 0)
         result = complete_limits(r, &place, item ? item->id : id, l, &derived, &op->e);
@@ -443,11 +526,6 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
         struct op *op = ops[i];
         if (op->kind == OP_REFRESH) {
             changed = ids_changed = true;
-        } else if (op->kind == OP_KEEP) {
-            op->found = registry_get(r, op->container, &op->item);
-            op->result = op->found
-                             ? 0
-                             : error_set(&op->e, ERROR_NOT_FOUND, ENOENT, "%s has no project", op->container);
         } else if (op->kind != OP_ENSURE) {
             let_go(r, op, &changes[i]);
         } else if (opened < 0) {

@@ -9,6 +9,7 @@
 
 #include "quota-keeper/ledger.h"
 #include "quota-keeper/place.h"
+#include "quota-keeper/strays.h"
 
 /* Where all trees of the machine find the lock. Only root can make a file in /run. */
 #define REGISTRY_LOCK "/run/hostlet-quota.lock"
@@ -34,14 +35,16 @@ struct registry {
 
     pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */
     struct ledger ledger;
-    bool unusable;      /* what was on disk: it is being made anew */
-    struct id_set gone; /* ids that left the ledger since the files in /etc were last written */
+    uint32_t freed[STRAYS_FREED]; /* ids that nobody used when strangers' files were put back; of the mutex */
+    size_t n_freed;
+    uint64_t freed_usec; /* when, monotonic */
+    bool unusable;       /* what was on disk: it is being made anew */
+    struct id_set gone;  /* ids that left the ledger since the files in /etc were last written */
     bool has_quotas; /* some filesystem counts by project: only then the files in /etc have lines of ours */
 };
 
 enum op_kind {
     OP_ENSURE,
-    OP_KEEP,    /* as it is: only looks it up */
     OP_RELEASE, /* limits to 0; the id stays with the data */
     OP_REMOVE,
     OP_REFRESH, /* writes the ledger and the files as they are */
@@ -52,6 +55,7 @@ struct op {
     struct kernel_limits limits; /* of OP_ENSURE */
     /* What came out. */
     bool found;              /* it has, or had, an item */
+    bool no_ids;             /* failed for want of one: strangers' files may hold some */
     struct ledger_item item; /* a copy: strings are the op's */
     int result;
     struct error e;
@@ -72,8 +76,15 @@ void registry_drop(struct registry *r, struct ledger_item *item);
 void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);
 
 size_t registry_count(struct registry *r);
+/* Ids that nobody used a moment ago, when strangers' files were put back: they are tried first when one is given out. */
+void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n);
+bool registry_has_freed(struct registry *r);
+
 /* Looks at the filesystems that a piece of work has seen. */
 void registry_see(struct registry *r, const struct places *places);
+
+/* The container that an id is given to, or NULL; the caller frees. */
+char *registry_owner_of(struct registry *r, int64_t id);
 
 /* A copy of an item (strings are the caller's: registry_item_clear), or false. */
 bool registry_get(struct registry *r, const char *container, struct ledger_item *ret);

@@ -3,42 +3,41 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "quota-keeper/projects.h"
+#include "quota-keeper/recheck.h"
 #include "quota-keeper/tag.h"
 
 #define OPEN_AND_DELETED 16 /* files of a running application that no name leads to: not worth a word */
+
+#define ORPHANS_MAX 100 /* ids that nobody owns, which are said one by one */
+
+/* What the directories of an item hold. */
+struct seen {
+    struct tag_result files;
+    bool incomplete; /* not all of it could be looked at */
+};
 
 struct report {
     struct registry *r;
     struct places places;
     struct id_set others;
     struct ledger_item *items;
+    struct seen *seen; /* of each item */
     size_t n_items;
+    double *elsewhere; /* of each id: files of others' directories that carry it */
     struct findings found;
 };
 
-static struct quota_finding *add(struct report *p, enum quota_finding_kind kind, const char *container,
-                                 int64_t project, const struct place *place, const char *fmt, ...)
-    _printf_(6, 7);
-static struct quota_finding *add(struct report *p, enum quota_finding_kind kind, const char *container,
-                                 int64_t project, const struct place *place, const char *fmt, ...)
+#define add(p, kind, container, project, place, ...)                                                         \
+    placed(findings_add(&(p)->found, kind, container, project, __VA_ARGS__), place)
+
+static struct quota_finding *placed(struct quota_finding *f, const struct place *place)
 {
-    struct quota_finding *f = schema_append(&p->found.items, &p->found.n, sizeof *f);
-    va_list ap;
-    va_start(ap, fmt);
-    if (vasprintf(&f->message, fmt, ap) < 0)
-        abort();
-    va_end(ap);
-    f->kind = (int)kind;
-    f->project = project;
-    f->container = xstrdup_null(container);
     f->path = place ? xstrdup(place->path) : NULL;
     f->mount_point = place ? xstrdup(place->filesystem->mount.mount_point) : NULL;
     return f;
@@ -49,20 +48,6 @@ static void add_use(struct quota_finding *f, const struct kernel_quota *quota)
     f->used = quota->used;
     f->used_inodes = quota->used_inodes;
     f->hard = quota->limits.hard;
-}
-
-void findings_clear(struct findings *findings)
-{
-    for (size_t i = 0; i < findings->n; i++) {
-        struct quota_finding *f = findings->items[i];
-        free(f->container);
-        free(f->path);
-        free(f->mount_point);
-        free(f->message);
-        free(f);
-    }
-    free(findings->items);
-    *findings = (struct findings){.n = 0};
 }
 
 static const struct ledger_item *find_item(const struct report *p, const char *container)
@@ -81,7 +66,7 @@ static const struct ledger_item *find_id(const struct report *p, int64_t id)
     return NULL;
 }
 
-/* --- one item --- */
+/* --- what an item should be --- */
 
 static void check_limits(struct report *p, const struct ledger_item *item, const struct place *place,
                          const struct kernel_quota *quota)
@@ -98,35 +83,87 @@ static void check_limits(struct report *p, const struct ledger_item *item, const
 static void check_files(struct report *p, const struct ledger_item *item, const struct place *place,
                         const struct kernel_quota *quota)
 {
-    struct tag_result seen;
-    struct error e = ERROR_INIT;
+    const struct tag_result *seen = &p->seen[item - p->items].files;
     struct kernel_quota now;
     const struct kernel *k = p->r->kernel;
-    if (tag_count(k, place->fd, (uint32_t)item->id, &seen, &e) < 0) {
-        add_use(add(p, QUOTA_NOT_TAGGED, item->name, item->id, place, "%s", e.message), quota);
-        return;
-    }
-    if (seen.skipped > 0)
+    if (seen->skipped > 0)
         add_use(add(p, QUOTA_NOT_TAGGED, item->name, item->id, place,
                     "%" PRId64
                     " files do not carry the project, and are not counted: 'hostletctl quota recheck %s' "
                     "gives it to them",
-                    seen.skipped, item->name),
+                    seen->skipped, item->name),
                 quota);
     /* Files come and go while we look: what was there before and is still there counts. */
     int64_t most = quota->used_inodes;
     if (k->get(k, place->fd, (uint32_t)item->id, &now) == 0 && now.used_inodes < most)
         most = now.used_inodes;
-    int64_t elsewhere = most - seen.entries - seen.unseen - seen.skipped;
-    if (elsewhere > OPEN_AND_DELETED)
+    int64_t found = item->id <= ID_MAX ? (int64_t)(p->elsewhere[item->id] + 0.5) : 0;
+    int64_t elsewhere = most - seen->entries - seen->unseen - seen->skipped - found;
+    if (elsewhere > OPEN_AND_DELETED && !p->seen[item - p->items].incomplete)
         add_use(add(p, QUOTA_USED_BY_OTHERS, item->name, item->id, place,
                     "%" PRId64 " files of project %" PRId64
-                    " are not in its directory: somebody else uses the id (Docker hands out its own from 1 "
-                    "up where its "
-                    "storage lies on the same filesystem), or they were deleted and are still open",
+                    " are in no replica's directory: somebody else uses the id (Docker hands out its own "
+                    "from 1 up where its storage lies on the same filesystem), or they were deleted and are "
+                    "still open, or they are symbolic links, fifos or devices, which have no descriptor to "
+                    "ask by",
                     elsewhere, item->id),
                 quota);
 }
+
+/* --- every file --- */
+
+/* Of an item: what all its directories hold that stand for its project. */
+static void add_seen(struct report *p, const struct ledger_item *item, uint32_t project,
+                     const struct tag_result *seen, bool whole)
+{
+    if (!item || item->id != project)
+        return;
+    struct tag_result *sum = &p->seen[item - p->items].files;
+    p->seen[item - p->items].incomplete |= !whole;
+    sum->entries += seen->entries;
+    sum->skipped += seen->skipped;
+    sum->unseen += seen->unseen;
+}
+
+static void walk_directory(struct report *p, const struct apps_entry *entry, struct strays *strays)
+{
+    struct place place = PLACE_INIT;
+    struct error e = ERROR_INIT;
+    struct tag_result seen = {.entries = 0};
+    const struct tag_options how = {.strays = strays};
+    const struct ledger_item *item = entry->container ? find_item(p, entry->container) : NULL;
+    uint32_t project;
+    if (place_open(&p->places, entry->name, &place, NULL) < 0)
+        return;
+    if (recheck_project(p->r, &place, entry, item, &project) >= 0) {
+        int r = tag_count(p->r->kernel, place.fd, project, &how, &seen, &e);
+        if (r < 0)
+            add(p, QUOTA_NOT_TAGGED, entry->container, project, &place, "'%s': %s", entry->name, e.message);
+        add_seen(p, item, project, &seen, r >= 0);
+        findings_add_strays(&p->found, p->r, entry->name, entry->container, strays, false);
+        for (size_t id = 0; id <= ID_MAX; id++)
+            p->elsewhere[id] += strays->by_id[id];
+        strays_clear(strays);
+    }
+    place_clear(&place);
+}
+
+static int walk_directories(struct report *p, struct error *e)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    struct strays *strays = xcalloc(1, sizeof *strays);
+    strays->by_id = xcalloc(ID_MAX + 1, sizeof *strays->by_id);
+    int r = apps_list(p->places.apps_fd, &entries, &n, e);
+    for (size_t i = 0; i < n; i++)
+        walk_directory(p, &entries[i], strays);
+    apps_list_free(entries, n);
+    free(strays->by_id);
+    free(strays);
+    return r;
+}
+
+/* --- one item --- */
 
 static void check_item(struct report *p, const struct ledger_item *item)
 {
@@ -208,25 +245,43 @@ static int check_directories(struct report *p, struct error *e)
     return r;
 }
 
-/* Ids of our range with use or limits, on one filesystem, that no item has. Others' by name are theirs. */
+static void say_orphan(struct report *p, const struct filesystem *f, uint32_t project,
+                       const struct kernel_quota *quota)
+{
+    struct quota_finding *finding =
+        add(p, QUOTA_ORPHAN_PROJECT, NULL, project, NULL,
+            "the kernel knows project %u on '%s', and nobody owns it: no new replica gets this id; "
+            "'xfs_quota -x -c \"limit -p bsoft=0 bhard=0 isoft=0 ihard=0 %u\" %s' lifts its limits",
+            project, f->mount.mount_point, project, f->mount.mount_point);
+    add_use(finding, quota);
+    finding->mount_point = xstrdup(f->mount.mount_point);
+}
+
+/* Ids of our range with use or limits, on one filesystem, that no item has. Others' by name are theirs; what files of replicas
+ * explain was said of these, and is no reason not to give the id out. */
 static void check_kernel(struct report *p, const struct filesystem *f, int fd)
 {
     const struct kernel *k = p->r->kernel;
-    uint32_t project = (uint32_t)p->r->ledger.id_min;
+    uint32_t project = (uint32_t)p->r->ledger.id_min, last = 0;
+    int64_t orphans = 0;
     struct kernel_quota quota;
     while (k->next(k, fd, project, &project, &quota) == 0 && project <= p->r->ledger.id_max) {
-        if (kernel_quota_known(&quota) && !find_id(p, project) && !id_set_has(&p->others, project)) {
-            struct quota_finding *finding =
-                add(p, QUOTA_ORPHAN_PROJECT, NULL, project, NULL,
-                    "the kernel knows project %u on '%s', and nobody owns it: no new replica gets this id; "
-                    "'xfs_quota -x -c \"limit -p bsoft=0 bhard=0 isoft=0 ihard=0 %u\" %s' lifts its limits",
-                    project, f->mount.mount_point, project, f->mount.mount_point);
-            add_use(finding, &quota);
-            finding->mount_point = xstrdup(f->mount.mount_point);
+        struct kernel_quota rest = quota;
+        if (quota.used_inodes <= (int64_t)(p->elsewhere[project] + 0.5))
+            rest.used = rest.used_inodes = 0;
+        if (quota_is_known(k, fd, &rest) && !find_id(p, project) && !id_set_has(&p->others, project)) {
+            if (orphans++ < ORPHANS_MAX)
+                say_orphan(p, f, project, &quota);
+            last = project;
         }
         if (project++ == UINT32_MAX)
             break;
     }
+    if (orphans > ORPHANS_MAX)
+        add(p, QUOTA_ORPHAN_PROJECT, NULL, last, NULL,
+            "%" PRId64 " further ids up to %u are like these on '%s'", orphans - ORPHANS_MAX, last,
+            f->mount.mount_point)
+            ->mount_point = xstrdup(f->mount.mount_point);
 }
 
 /* Each filesystem once, by the first directory on it. */
@@ -266,11 +321,17 @@ int report_make(struct registry *r, struct findings *ret, struct error *e)
     }
     registry_read_others(r, &p->others);
     p->items = registry_items(r, &p->n_items);
+    p->seen = xcalloc(p->n_items + 1, sizeof *p->seen);
+    p->elsewhere = xcalloc(ID_MAX + 1, sizeof *p->elsewhere);
+    result = walk_directories(p, e);
     check_filesystems(p);
     for (size_t i = 0; i < p->n_items; i++)
         check_item(p, &p->items[i]);
-    result = check_directories(p, e);
+    if (result >= 0)
+        result = check_directories(p, e);
     registry_items_free(p->items, p->n_items);
+    free(p->seen);
+    free(p->elsewhere);
     places_close(&p->places);
     if (result < 0)
         findings_clear(&p->found);

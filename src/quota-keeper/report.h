@@ -2,16 +2,10 @@
 #pragma once
 
 #include "lib/api/workers.h"
-#include "quota-keeper/registry.h"
-
-struct findings {
-    struct quota_finding **items;
-    size_t n;
-};
+#include "quota-keeper/findings.h"
 
 /* Looks at every file of every replica: in a thread. Changes nothing. */
 int report_make(struct registry *r, struct findings *ret, struct error *e);
-void findings_clear(struct findings *findings);
 
 /* What the filesystems of the app path and of all replicas' directories enforce. */
 int report_info(struct registry *r, struct quota_info_out *ret, struct error *e);

@@ -9,14 +9,20 @@
 #include "lib/basic/log.h"
 #include "quota-keeper/enforce.h"
 #include "quota-keeper/manager.h"
+#include "quota-keeper/recheck.h"
 #include "quota-keeper/recovery.h"
+
+#define QUICK_ENTRIES 2000 /* files that are looked at before a request goes to the long walks */
+#define RECLAIMS_MAX  3
+#define RECLAIM_PAUSE (60 * USEC_PER_SEC) /* after one in vain */
 
 enum phase {
     PHASE_WAITING,     /* for the recovery, or for an earlier request of its container */
     PHASE_UNREGISTER,  /* of a removal: before the registry, in a job */
     PHASE_TO_REGISTER, /* for the next batch */
     PHASE_REGISTERING,
-    PHASE_ENFORCING, /* in a job */
+    PHASE_RECLAIMING, /* there is no free id: strangers' files are put back */
+    PHASE_ENFORCING,  /* in a job */
 };
 
 struct request {
@@ -28,7 +34,12 @@ struct request {
     struct varlink_call *call; /* NULL: nobody waits (any more) */
     char *container;
     struct op op;
-    bool followed; /* the limit of inodes was made to follow what is there */
+    bool followed;         /* the limit of inodes was made to follow what is there */
+    bool long_walk;        /* there are many files to look at */
+    unsigned reclaims;     /* how often ids were reclaimed for it */
+    struct sweep *sweep;   /* a part of it; NULL: of none */
+    struct strays *strays; /* of a recheck */
+    struct findings findings;
     struct quota_values values;
     int result;
     struct error e;
@@ -57,6 +68,8 @@ static void request_free(struct request *q)
 {
     op_clear(&q->op);
     schema_done(&quota_values_schema, &q->values);
+    findings_clear(&q->findings);
+    free(q->strays);
     free(q->container);
     free(q);
 }
@@ -86,7 +99,15 @@ static void finish(struct request *q)
         }
     if (q->result >= 0 && has_values(q) && q->phase == PHASE_ENFORCING)
         watch_see(m, &q->values);
-    reply(q);
+    for (size_t i = 0; i < q->findings.n; i++)
+        log_warning("%s", q->findings.items[i]->message);
+    q->values.put_back = TAKE_PTR(q->findings.items);
+    q->values.n_put_back = q->findings.n;
+    q->findings.n = 0;
+    if (q->sweep)
+        sweep_one_done(q->sweep, q->container, &q->values, q->result, &q->e);
+    else
+        reply(q);
     request_free(q);
     watch_arm(m);
     requests_run(m);
@@ -98,10 +119,13 @@ static void enforce_work(struct job *job)
 {
     struct request *q = (struct request *)job;
     struct registry *r = &q->manager->registry;
+    const struct enforce_options options = {.entries_max = q->long_walk ? 0 : QUICK_ENTRIES};
     switch (q->kind) {
     case REQUEST_ENSURE:
+        q->result = enforce_item(r, &q->op.item, &options, &q->values, &q->e);
+        break;
     case REQUEST_RECHECK:
-        q->result = enforce_item(r, &q->op.item, q->kind == REQUEST_RECHECK, &q->values, &q->e);
+        q->result = recheck_run(r, q->container, q->strays, &q->findings, &q->values, &q->e);
         break;
     case REQUEST_RELEASE:
         q->result = q->op.found ? enforce_lift(r, &q->op.item, &q->e) : 0;
@@ -118,9 +142,16 @@ static bool has_more_inodes(const struct request *q)
            q->values.used_inodes > q->op.item.inodes;
 }
 
+static void enforce(struct request *q);
+
 static void enforce_done(struct job *job)
 {
     struct request *q = (struct request *)job;
+    if (q->result == -E2BIG && !q->long_walk) {
+        q->long_walk = true;
+        enforce(q);
+        return;
+    }
     if (!has_more_inodes(q)) {
         finish(q);
         return;
@@ -135,9 +166,20 @@ static void enforce_done(struct job *job)
 
 static void enforce(struct request *q)
 {
+    struct manager *m = q->manager;
+    struct jobs *jobs = q->long_walk ? m->walks : m->jobs;
     q->phase = PHASE_ENFORCING;
     q->job = (struct job){.key = q->container, .work = enforce_work, .done = enforce_done};
-    jobs_add(q->manager->jobs, &q->job);
+    if (q->kind == REQUEST_RECHECK) {
+        bool for_ids = q->sweep && sweep_is_for_ids(q->sweep); /* somebody waits for them */
+        q->strays = xcalloc(1, sizeof *q->strays);
+        if (for_ids)
+            *q->strays = (struct strays){.kernel = m->registry.kernel,
+                                         .id_min = m->registry.ledger.id_min,
+                                         .id_max = m->registry.ledger.id_max};
+        jobs = for_ids ? m->walks : m->background;
+    }
+    jobs_add(jobs, &q->job);
 }
 
 /* A removal begins with the kernel: the ledger lets go last, so that whoever is killed, the next one goes on. */
@@ -154,13 +196,21 @@ static void unregister_work(struct job *job)
     if (is_used)
         q->result = -EBUSY;
     else
-        q->result = enforce_remove(r, &item, &q->e);
+        q->result = enforce_remove(r, &item, q->long_walk ? 0 : QUICK_ENTRIES, &q->e);
     registry_item_clear(&item);
 }
+
+static void unregister(struct request *q);
 
 static void unregister_done(struct job *job)
 {
     struct request *q = (struct request *)job;
+    if (q->result == -E2BIG && !q->long_walk) {
+        q->long_walk = true;
+        q->result = 0;
+        unregister(q);
+        return;
+    }
     if (q->result < 0) {
         if (q->result == -EBUSY && q->e.errnum == 0)
             q->result = 0;
@@ -175,7 +225,7 @@ static void unregister(struct request *q)
 {
     q->phase = PHASE_UNREGISTER;
     q->job = (struct job){.key = q->container, .work = unregister_work, .done = unregister_done};
-    jobs_add(q->manager->jobs, &q->job);
+    jobs_add(q->long_walk ? q->manager->walks : q->manager->jobs, &q->job);
 }
 
 /* --- the registry --- */
@@ -186,10 +236,27 @@ static void batch_work(struct job *job)
     registry_run(&b->manager->registry, b->ops, b->n, &b->notes);
 }
 
+/* Ids that tenants' files hold are no reason to be without a limit: those are put back first. Not over and over, where it did not
+ * help: each time all files of all replicas are looked at. */
+static bool may_reclaim(const struct request *q)
+{
+    uint64_t in_vain = q->manager->reclaimed_in_vain;
+    return q->op.no_ids && q->reclaims < RECLAIMS_MAX &&
+           (in_vain == 0 || now_monotonic_usec() - in_vain > RECLAIM_PAUSE);
+}
+
+static bool reclaim_for(struct request *q)
+{
+    q->phase = PHASE_RECLAIMING;
+    q->reclaims++;
+    return true;
+}
+
 static void batch_done(struct job *job)
 {
     struct batch *b = (struct batch *)job;
     struct manager *m = b->manager;
+    bool reclaim = false;
     manager_tell(&b->notes);
     m->registering = false;
     for (size_t i = 0; i < b->n; i++) {
@@ -198,12 +265,34 @@ static void batch_done(struct job *job)
         q->e = q->op.e;
         if (q->result >= 0 && !is_removal(q))
             enforce(q);
+        else if (may_reclaim(q))
+            reclaim = reclaim_for(q);
         else
             finish(q);
     }
     free(b->ops);
     free(b->requests);
     free(b);
+    if (reclaim)
+        sweep_reclaim(m);
+    requests_run(m);
+}
+
+void requests_reclaimed(struct manager *m, bool again)
+{
+    for (struct request *q = m->requests, *next; q; q = next) {
+        next = q->next;
+        if (q->phase != PHASE_RECLAIMING)
+            continue;
+        if (again) {
+            q->phase = PHASE_TO_REGISTER;
+            q->op.result = 0;
+            q->op.no_ids = false;
+        } else {
+            finish(q);
+            next = m->requests; /* finishing one may have ended others */
+        }
+    }
     requests_run(m);
 }
 
@@ -230,10 +319,12 @@ static void register_all(struct manager *m)
 
 /* --- the order --- */
 
+/* What waits for ids is not in the way of the sweep that looks for them, and goes on between two steps of it. */
 static bool has_earlier(const struct manager *m, const struct request *q)
 {
+    bool for_ids = q->sweep && sweep_is_for_ids(q->sweep);
     for (const struct request *x = m->requests; x != q; x = x->next)
-        if (streq(x->container, q->container))
+        if (streq(x->container, q->container) && !(x->phase == PHASE_RECLAIMING && for_ids))
             return true;
     return false;
 }
@@ -247,7 +338,9 @@ void requests_run(struct manager *m)
         if (q->phase != PHASE_WAITING || has_earlier(m, q))
             continue;
 
-        if (!is_removal(q))
+        if (q->kind == REQUEST_RECHECK)
+            enforce(q);
+        else if (!is_removal(q))
             q->phase = PHASE_TO_REGISTER;
         else
             unregister(q);
@@ -273,10 +366,11 @@ static int on_begun(sd_event_source *source, void *userdata)
     return 0;
 }
 
-void request_begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
-                   const char *container, const struct kernel_limits *limits)
+static struct request *begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
+                             const char *container, const struct kernel_limits *limits)
 {
-    static const enum op_kind ops[] = {OP_ENSURE, OP_KEEP, OP_RELEASE, OP_REMOVE, OP_REMOVE};
+    /* A recheck asks the registry for nothing. */
+    static const enum op_kind ops[] = {OP_ENSURE, OP_REFRESH, OP_RELEASE, OP_REMOVE, OP_REMOVE};
     struct request *q = xcalloc(1, sizeof *q), **last = &m->requests;
     *q = (struct request){
         .manager = m, .kind = kind, .call = call, .container = xstrdup(container), .op = {.kind = ops[kind]}};
@@ -295,13 +389,25 @@ void request_begin(struct manager *m, enum request_kind kind, struct varlink_cal
     sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE);
     sd_event_source_set_floating(source, true);
     sd_event_source_unref(source);
+    return q;
+}
+
+void request_begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
+                   const char *container, const struct kernel_limits *limits)
+{
+    begin(m, kind, call, container, limits);
+}
+
+void request_begin_recheck(struct manager *m, const char *name, struct sweep *sweep)
+{
+    begin(m, REQUEST_RECHECK, NULL, name, NULL)->sweep = sweep;
 }
 
 void requests_free(struct manager *m)
 {
     for (struct request *q = m->requests, *next; q; q = next) {
         next = q->next;
-        if (q->phase == PHASE_WAITING || q->phase == PHASE_TO_REGISTER)
+        if (q->phase == PHASE_WAITING || q->phase == PHASE_TO_REGISTER || q->phase == PHASE_RECLAIMING)
             request_free(q);
     }
 }

@@ -1,77 +1,75 @@
 /* Giving a project to everything in a directory; see tag.h. */
 #include "quota-keeper/tag.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
-#include "lib/basic/fs.h"
+#include "quota-keeper/walk.h"
 
-#define ROUNDS     10
-#define BUFFER     8192 /* bytes: what is read again after each directory below */
-#define REOPEN     (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-#define BEGIN_ANEW (-ESTALE) /* a directory is no longer where it was */
+#define ROUNDS 10
 
-/* A directory on the way down: where to go on when we are back in it. */
-struct level {
-    dev_t dev;
-    ino_t ino;
-    off_t position;
-};
-
-struct walk {
+struct tagging {
     const struct kernel *kernel;
+    const struct tag_options *options;
     uint32_t project;
     bool look_only;
-    int fd; /* of the directory that we are in */
-    struct level *levels;
-    size_t depth, room;
+    int64_t visited;
     struct tag_result result;
-    char buffer[BUFFER] __attribute__((aligned(8)));
 };
 
-/* As getdents64(2) writes it. */
-struct entry {
-    uint64_t ino;
-    int64_t position; /* of the entry behind it */
-    unsigned short size;
-    unsigned char type;
-    char name[];
-};
-
-static struct kernel_tag wanted(const struct walk *w, bool directory)
+static struct kernel_tag wanted(const struct tagging *t, bool directory)
 {
-    return (struct kernel_tag){w->project, directory && w->project != 0};
+    return (struct kernel_tag){t->project, directory && t->project != 0};
 }
 
-static int tag_one(struct walk *w, int fd, bool directory)
+/* The tenant may be writing: the limits are gone for no longer than this one file needs. */
+static int write_tag(struct tagging *t, int fd, const struct kernel_tag *tag)
 {
-    struct kernel_tag is, shall = wanted(w, directory);
-    int r = w->kernel->read_tag(w->kernel, fd, &is);
+    const struct kernel *k = t->kernel;
+    const struct kernel_limits none = {0, 0, 0, 0};
+    int r = k->write_tag(k, fd, tag);
+    if ((r != -EDQUOT && r != -ENOSPC) || !t->options->limits)
+        return r;
+    r = k->set(k, fd, t->project, &none);
+    if (r < 0)
+        return r;
+    r = k->write_tag(k, fd, tag);
+    int again = k->set(k, fd, t->project, t->options->limits);
+    return r < 0 ? r : again;
+}
+
+/* Whether a file carries the project of somebody else. */
+static bool is_stray(const struct tagging *t, const struct kernel_tag *is)
+{
+    return t->options->strays && is->project != 0 && is->project != t->project;
+}
+
+static int tag_one(struct tagging *t, int fd, bool directory, const struct stat *st)
+{
+    struct kernel_tag is, shall = wanted(t, directory);
+    int r = t->kernel->read_tag(t->kernel, fd, &is);
     if (r < 0)
         return r;
     bool right = is.project == shall.project && (!directory || is.inherit == shall.inherit);
-    if (!right && w->look_only) {
-        w->result.skipped++;
-        w->result.entries += is.project == shall.project;
+    if (!right && t->look_only) {
+        if (is_stray(t, &is))
+            strays_add(t->options->strays, is.project, fd, st);
+        else
+            t->result.skipped++;
+        t->result.entries += is.project == shall.project;
         return 0;
     }
     if (!right) {
-        r = w->kernel->write_tag(w->kernel, fd, &shall);
+        r = write_tag(t, fd, &shall);
         if (r < 0)
             return r;
-        w->result.changed++;
+        t->result.changed++;
         if (failpoint("tag.entry") < 0)
             return -EIO;
+        if (is_stray(t, &is))
+            strays_add(t->options->strays, is.project, fd, st);
     }
-    w->result.entries++;
+    t->result.entries++;
     return 0;
 }
 
@@ -79,161 +77,72 @@ static int tag_one(struct walk *w, int fd, bool directory)
 static bool is_theirs(int r)
 {
     return r == -ENOENT || r == -ELOOP || r == -EAGAIN || r == -ETXTBSY || r == -EPERM || r == -EACCES ||
-           r == -ENXIO || r == -EINTR;
+           r == -ENXIO || r == -EINTR || r == WALK_ANOTHER_FS;
 }
 
-/* Opens an entry: a descriptor that can be asked for its project, −ENOTSUP for what is neither file nor directory. */
-static int open_entry(int dir, const char *name, struct stat *ret)
+static int visit(void *userdata, int fd, const struct stat *st)
 {
-    struct stat st;
-    char link[64];
-    _cleanup_close_ int path = open_beneath(dir, name, O_PATH, 0, NULL);
-    if (path < 0)
-        return path;
-    if (fstat(path, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-        return -ENOTSUP;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", path);
-    int fd = open(link, REOPEN | O_NOATIME);
-    if (fd < 0 && errno == EPERM)
-        fd = open(link, REOPEN);
-    *ret = st;
-    return fd < 0 ? -errno : fd;
-}
-
-/* Into the directory 'fd' (taken), whose place in the present one is remembered. */
-static int go_down(struct walk *w, int fd, off_t position)
-{
-    struct stat st;
-    if (fstat(w->fd, &st) < 0) {
-        close_fd(fd);
-        return -errno;
-    }
-    if (w->depth == w->room) {
-        w->room = w->room ? w->room * 2 : 32;
-        w->levels = xrealloc(w->levels, w->room, sizeof *w->levels);
-    }
-    w->levels[w->depth++] = (struct level){st.st_dev, st.st_ino, position};
-    close_fd(w->fd);
-    w->fd = fd;
-    return 0;
-}
-
-static int go_up(struct walk *w)
-{
-    struct level *level = &w->levels[--w->depth];
-    struct stat st;
-    _cleanup_close_ int up = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (up < 0 || fstat(up, &st) < 0)
-        return errno == ENOENT ? BEGIN_ANEW : -errno;
-    if (st.st_dev != level->dev || st.st_ino != level->ino)
-        return BEGIN_ANEW;
-    if (lseek(up, level->position, SEEK_SET) < 0)
-        return -errno;
-    close_fd(w->fd);
-    w->fd = TAKE_FD(up);
-    return 0;
-}
-
-/* One entry. 1: we are in another directory now. */
-static int visit(struct walk *w, const struct entry *entry)
-{
-    struct stat st = {0};
-    if (streq(entry->name, ".") || streq(entry->name, ".."))
-        return 0;
-    _cleanup_close_ int fd = open_entry(w->fd, entry->name, &st);
-    bool directory = S_ISDIR(st.st_mode);
-    int64_t before = w->result.entries;
+    struct tagging *t = userdata;
+    int64_t before = t->result.entries;
+    bool directory = S_ISDIR(st->st_mode);
+    if (t->options->entries_max && ++t->visited > t->options->entries_max)
+        return -E2BIG;
     if (fd == -ENOTSUP) {
-        w->result.unseen++;
+        t->result.unseen++;
         return 0;
     }
-    int r = fd < 0 ? fd : tag_one(w, fd, directory);
-    if (r == -EXDEV || is_theirs(r)) {
-        w->result.skipped += r != -ENOENT;
-        if (fd < 0 || !directory)
-            return 0;
-    } else if (r < 0) {
+    int r = fd < 0 ? fd : tag_one(t, fd, directory, st);
+    if (is_theirs(r))
+        t->result.skipped += r != -ENOENT;
+    else if (r < 0)
         return r;
+    else if (!directory && st->st_nlink > 1) { /* we shall meet it again */
+        t->result.unseen += t->result.entries - before;
+        t->result.entries = before;
     }
-    if (!directory) {
-        if (st.st_nlink > 1) { /* we shall meet it again */
-            w->result.unseen += w->result.entries - before;
-            w->result.entries = before;
-        }
-        return 0;
-    }
-    r = go_down(w, TAKE_FD(fd), (off_t)entry->position);
-    return r < 0 ? r : 1;
+    return t->options->strays && t->options->strays->enough ? -ECANCELED : 0;
 }
 
-/* Everything below the directory that we are in, which comes back to it. */
-static int walk_all(struct walk *w)
+static int walk_once(struct tagging *t, int top)
 {
-    for (;;) {
-        long n = syscall(SYS_getdents64, w->fd, w->buffer, sizeof w->buffer);
-        if (n < 0 && errno != ENOENT) /* ENOENT: it was removed under our feet */
-            return -errno;
-        if (n <= 0) {
-            if (w->depth == 0)
-                return 0;
-            int r = go_up(w);
-            if (r < 0)
-                return r;
-            continue;
-        }
-        int r = 0;
-        for (long at = 0; at < n && r == 0;) {
-            const struct entry *entry = (const struct entry *)(w->buffer + at);
-            at += entry->size;
-            r = visit(w, entry);
-        }
-        if (r < 0)
-            return r;
-    }
-}
-
-static int walk_once(struct walk *w, int top)
-{
-    w->result = (struct tag_result){0};
-    w->depth = 0;
-    w->fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = w->fd < 0 ? -errno : walk_all(w);
-    w->fd = close_fd(w->fd);
+    t->result = (struct tag_result){0};
+    if (t->options->strays && t->look_only)
+        strays_clear(t->options->strays); /* they are met again */
+    int r = walk_below(top, WALK_WINDOW, visit, t);
     if (r >= 0 && failpoint("tag.contents") < 0)
         r = -EIO;
-    return r < 0 ? r : tag_one(w, top, true);
+    return r < 0 ? r : tag_one(t, top, true, NULL);
 }
 
-static int run(const struct kernel *kernel, int fd, uint32_t project, bool look_only, struct tag_result *ret,
-               struct error *e)
+static int run(struct tagging *t, int fd, struct tag_result *ret, struct error *e)
 {
-    struct walk *w = xcalloc(1, sizeof *w);
-    *w = (struct walk){.kernel = kernel, .project = project, .look_only = look_only, .fd = -1};
+    static const struct tag_options plain = {.strays = NULL};
     int64_t changed = 0;
-    int r = BEGIN_ANEW;
-    for (int i = 0; i < ROUNDS && r == BEGIN_ANEW; i++) {
-        r = walk_once(w, fd);
-        changed += w->result.changed;
+    int r = WALK_MOVED;
+    t->options = t->options ?: &plain;
+    for (int i = 0; i < ROUNDS && r == WALK_MOVED; i++) {
+        r = walk_once(t, fd);
+        changed += t->result.changed;
     }
     if (r >= 0) {
-        *ret = w->result;
+        *ret = t->result;
         ret->changed = changed;
     }
-    free(w->levels);
-    free(w);
-    if (r == BEGIN_ANEW)
+    if (r == WALK_MOVED)
         return error_retry(e, EAGAIN, "its directories are moved by the application all the time");
-    return r < 0 ? error_os(e, -r, "cannot give its files project %u", project) : 0;
+    return r < 0 ? error_os(e, -r, "cannot give its files project %u", t->project) : 0;
 }
 
-int tag_tree(const struct kernel *kernel, int fd, uint32_t project, struct tag_result *ret, struct error *e)
+int tag_tree(const struct kernel *kernel, int fd, uint32_t project, const struct tag_options *options,
+             struct tag_result *ret, struct error *e)
 {
-    return run(kernel, fd, project, false, ret, e);
+    struct tagging t = {.kernel = kernel, .project = project, .options = options};
+    return run(&t, fd, ret, e);
 }
 
-int tag_count(const struct kernel *kernel, int fd, uint32_t project, struct tag_result *ret, struct error *e)
+int tag_count(const struct kernel *kernel, int fd, uint32_t project, const struct tag_options *options,
+              struct tag_result *ret, struct error *e)
 {
-    return run(kernel, fd, project, true, ret, e);
+    struct tagging t = {.kernel = kernel, .project = project, .options = options, .look_only = true};
+    return run(&t, fd, ret, e);
 }

@@ -114,7 +114,7 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
     if (runs_on(r))
         log_warning("%s/%lld: its limit of disk space is not enforced: %s", r->instance->record->name,
                     (long long)r->record->id, e->message);
-    if (retry)
+    if (retry || e->class == ERROR_FAILED) /* such as that no project id is free now */
         ask_again_later(m);
     r->quota_set = r->quota_missing = true;
     store_save_soon(r->instance);

@@ -1,309 +1,6 @@
 /* quota-keeper at work on real directories, with a kernel in memory: what a tenant puts in the way, what is made true and read
  * back, what a start finds. The real kernel's part is tested in the virtual machine. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
-#include "lib/basic/cleanup.h"
-#include "lib/basic/fs.h"
-#include "quota-keeper/enforce.h"
-#include "quota-keeper/recovery.h"
-#include "quota-keeper/report.h"
-#include "quota-keeper/tag.h"
-
-#define MIB ((int64_t)1 << 20)
-
-/* --- the kernel in memory: every file that was given a project counts 4096 bytes --- */
-
-struct tagged {
-    dev_t dev;
-    ino_t ino;
-    struct kernel_tag tag;
-};
-struct known {
-    uint32_t project;
-    struct kernel_limits limits;
-    int64_t foreign_use; /* bytes of files that are nowhere */
-};
-struct world {
-    struct kernel kernel;
-    struct tagged *files;
-    size_t n_files;
-    struct known known[512];
-    size_t n_known;
-    bool off;            /* no quotas on this filesystem */
-    bool strict;         /* a project may not grow over its limit, as on ext4 without CAP_SYS_RESOURCE */
-    bool forgets_limits; /* says yes, and does nothing */
-    unsigned sets;
-};
-
-static struct world *world_of(const struct kernel *k)
-{
-    return k->userdata;
-}
-
-static struct tagged *find_file(struct world *w, int fd)
-{
-    struct stat st;
-    assert_int_equal(fstat(fd, &st), 0);
-    for (size_t i = 0; i < w->n_files; i++)
-        if (w->files[i].dev == st.st_dev && w->files[i].ino == st.st_ino)
-            return &w->files[i];
-    w->files = xrealloc(w->files, w->n_files + 1, sizeof *w->files);
-    w->files[w->n_files] = (struct tagged){st.st_dev, st.st_ino, {0, false}};
-    return &w->files[w->n_files++];
-}
-
-static struct known *find_known(struct world *w, uint32_t project)
-{
-    for (size_t i = 0; i < w->n_known; i++)
-        if (w->known[i].project == project)
-            return &w->known[i];
-    assert_true(w->n_known < ARRAY_SIZE(w->known));
-    w->known[w->n_known] = (struct known){.project = project};
-    return &w->known[w->n_known++];
-}
-
-static void fill_quota(struct world *w, uint32_t project, struct kernel_quota *ret)
-{
-    struct known *known = find_known(w, project);
-    *ret = (struct kernel_quota){.limits = known->limits, .used = known->foreign_use};
-    ret->used_inodes = known->foreign_use / 4096;
-    for (size_t i = 0; i < w->n_files; i++)
-        if (w->files[i].tag.project == project) {
-            ret->used += 4096;
-            ret->used_inodes++;
-        }
-}
-
-static int world_state(const struct kernel *k, int fd, struct kernel_state *ret)
-{
-    (void)fd;
-    *ret = (struct kernel_state){!world_of(k)->off, !world_of(k)->off};
-    return world_of(k)->off ? -ENOSYS : 0;
-}
-
-static int world_get(const struct kernel *k, int fd, uint32_t project, struct kernel_quota *ret)
-{
-    (void)fd;
-    fill_quota(world_of(k), project, ret);
-    return 0;
-}
-
-static int world_next(const struct kernel *k, int fd, uint32_t project, uint32_t *ret_project,
-                      struct kernel_quota *ret)
-{
-    (void)fd;
-    struct world *w = world_of(k);
-    uint32_t best = UINT32_MAX;
-    for (size_t i = 0; i < w->n_known; i++)
-        if (w->known[i].project >= project && w->known[i].project < best)
-            best = w->known[i].project;
-    if (best == UINT32_MAX)
-        return -ENOENT;
-    *ret_project = best;
-    fill_quota(w, best, ret);
-    return 0;
-}
-
-static int world_set(const struct kernel *k, int fd, uint32_t project, const struct kernel_limits *limits)
-{
-    (void)fd;
-    struct world *w = world_of(k);
-    w->sets++;
-    if (!w->forgets_limits)
-        find_known(w, project)->limits = *limits;
-    return 0;
-}
-
-static int world_read_tag(const struct kernel *k, int fd, struct kernel_tag *ret)
-{
-    *ret = find_file(world_of(k), fd)->tag;
-    return 0;
-}
-
-static int world_write_tag(const struct kernel *k, int fd, const struct kernel_tag *tag)
-{
-    struct world *w = world_of(k);
-    struct kernel_quota quota;
-    fill_quota(w, tag->project, &quota);
-    if (w->strict && quota.limits.hard && quota.used + 4096 > quota.limits.hard)
-        return -EDQUOT;
-    find_file(w, fd)->tag = *tag;
-    return 0;
-}
-
-/* --- a tree --- */
-
-struct tree_of_test {
-    char path[64], apps[96], ledger[96], etc[96], lock[96];
-    struct world *world;
-    struct registry r;
-    bool starts_with_inodes; /* the next lives derive limits of inodes */
-};
-
-static void registry_begin(struct tree_of_test *t, int64_t id_max)
-{
-    registry_init(&t->r, &t->world->kernel, 100, id_max);
-    t->r.apps = t->apps;
-    t->r.ledger_path = t->ledger;
-    t->r.etc = t->etc;
-    t->r.lock_path = t->lock;
-    t->r.bytes_per_inode = t->starts_with_inodes ? 16384 : 0;
-    t->r.inodes_min = 16384;
-}
-
-static void tree_paths(struct tree_of_test *t, const char *base, const char *sub)
-{
-    snprintf(t->apps, sizeof t->apps, "%s/apps%s", base, sub);
-    snprintf(t->ledger, sizeof t->ledger, "%s/ledger%s.json", base, sub);
-    snprintf(t->etc, sizeof t->etc, "%s/etc", base);
-    snprintf(t->lock, sizeof t->lock, "%s/lock", base);
-    assert_int_equal(make_dirs(t->apps, 0755, NULL), 0);
-    assert_int_equal(make_dirs(t->etc, 0755, NULL), 0);
-}
-
-static struct world *world_new(void)
-{
-    struct world *w = xcalloc(1, sizeof *w);
-    w->kernel = (struct kernel){.state = world_state,
-                                .get = world_get,
-                                .next = world_next,
-                                .set = world_set,
-                                .read_tag = world_read_tag,
-                                .write_tag = world_write_tag,
-                                .userdata = w};
-    return w;
-}
-
-static int setup(void **state)
-{
-    struct tree_of_test *t = xcalloc(1, sizeof *t);
-    umask(0022);
-    snprintf(t->path, sizeof t->path, "/tmp/hostlet-test-quota-XXXXXX");
-    assert_non_null(mkdtemp(t->path));
-    tree_paths(t, t->path, "");
-    t->world = world_new();
-    registry_begin(t, 110000);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct tree_of_test *t = *state;
-    registry_done(&t->r);
-    assert_int_equal(remove_tree_at(AT_FDCWD, t->path, NULL), 0);
-    free(t->world->files);
-    free(t->world);
-    free(t);
-    return 0;
-}
-
-static char *path_in(const struct tree_of_test *t, const char *name)
-{
-    return xasprintf("%s/%s", t->apps, name);
-}
-
-static void make_directory(const struct tree_of_test *t, const char *name)
-{
-    _cleanup_free_ char *path = path_in(t, name);
-    assert_int_equal(make_dirs(path, 0755, NULL), 0);
-}
-
-static void make_file(const struct tree_of_test *t, const char *name)
-{
-    _cleanup_free_ char *path = path_in(t, name);
-    int fd = open(path, O_WRONLY | O_CREAT, 0644);
-    assert_true(fd >= 0);
-    close(fd);
-}
-
-static struct kernel_tag tag_of(const struct tree_of_test *t, const char *name)
-{
-    _cleanup_free_ char *path = path_in(t, name);
-    struct kernel_tag tag;
-    int fd = open(path, O_RDONLY | O_NONBLOCK);
-    assert_true(fd >= 0);
-    world_read_tag(&t->world->kernel, fd, &tag);
-    close(fd);
-    return tag;
-}
-
-static void assert_tag(const struct tree_of_test *t, const char *name, uint32_t project)
-{
-    struct kernel_tag tag = tag_of(t, name);
-    if (tag.project != project)
-        fail_msg("%s carries %u, not %u", name, tag.project, project);
-}
-
-static struct op run_op(struct tree_of_test *t, enum op_kind kind, const char *container, int64_t hard)
-{
-    struct op op = {.kind = kind, .container = container, .limits = {hard, hard, 0, 0}}, *ops[] = {&op};
-    struct notes notes = {.n = 0};
-    registry_run(&t->r, ops, 1, &notes);
-    notes_clear(&notes);
-    return op;
-}
-
-/* Both halves of an Ensure: its result; *ret is released by the caller. */
-static int ensure(struct tree_of_test *t, const char *container, int64_t hard, struct quota_values *ret,
-                  struct error *e)
-{
-    struct op op = run_op(t, OP_ENSURE, container, hard);
-    int r = op.result;
-    if (r < 0)
-        *e = op.e;
-    else
-        r = enforce_item(&t->r, &op.item, false, ret, e);
-    op_clear(&op);
-    return r;
-}
-
-static int64_t ensured(struct tree_of_test *t, const char *container, int64_t hard)
-{
-    struct quota_values values;
-    struct error e = ERROR_INIT;
-    if (ensure(t, container, hard, &values, &e) < 0)
-        fail_msg("%s", e.message);
-    int64_t project = values.project;
-    schema_done(&quota_values_schema, &values);
-    return project;
-}
-
-static void start_again(struct tree_of_test *t, struct notes *notes)
-{
-    struct error e = ERROR_INIT;
-    registry_done(&t->r);
-    registry_begin(t, 110000);
-    assert_int_equal(registry_load(&t->r, notes, &e), 0);
-    recovery_run(&t->r, notes);
-}
-
-static bool has_note(const struct notes *notes, const char *part)
-{
-    for (size_t i = 0; i < notes->n; i++)
-        if (strstr(notes->items[i], part))
-            return true;
-    return false;
-}
-
-static char *content(const char *dir, const char *name)
-{
-    _cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
-    char *text = NULL;
-    return read_file_at(AT_FDCWD, path, 1 << 20, &text, NULL, NULL) < 0 ? NULL : text;
-}
+#include "quota_world.h"
 
 /* --- Ensure --- */
 
@@ -529,7 +226,7 @@ static void test_a_start_gives_inodes_to_those_that_have_none(void **state)
     registry_run(&t->r, ops, 1, &notes);
     struct quota_values v;
     struct error e = ERROR_INIT;
-    assert_int_equal(enforce_item(&t->r, &op.item, false, &v, &e), 0);
+    assert_int_equal(enforce_item(&t->r, &op.item, &plain, &v, &e), 0);
     schema_done(&quota_values_schema, &v);
     op_clear(&op);
     op = run_op(t, OP_RELEASE, "i8k_web_1", 0);
@@ -622,7 +319,7 @@ static void test_wide_directories(void **state)
     assert_int_equal(ensured(t, "i8k_web_0", 100 * MIB), 100);
     _cleanup_free_ char *top = path_in(t, "i8k_web_0");
     int fd = open(top, O_RDONLY | O_DIRECTORY);
-    assert_int_equal(tag_count(&t->world->kernel, fd, 100, &seen, &e), 0);
+    assert_int_equal(tag_count(&t->world->kernel, fd, 100, NULL, &seen, &e), 0);
     close(fd);
     assert_int_equal(seen.entries, 801);
     assert_int_equal(seen.skipped, 0);
@@ -674,7 +371,7 @@ static void test_directories_that_move_while_we_walk(void **state)
                       .left = 1};
     m.kernel.userdata = &m;
     int fd = open(top, O_RDONLY | O_DIRECTORY);
-    assert_int_equal(tag_tree(&m.kernel, fd, 100, &seen, &e), 0);
+    assert_int_equal(tag_tree(&m.kernel, fd, 100, NULL, &seen, &e), 0);
     close(fd);
     assert_int_equal(m.left, 0);
     assert_int_equal(seen.entries, 6);
@@ -721,7 +418,7 @@ static void test_recheck_brings_back_what_was_taken_out(void **state)
     assert_int_equal(found.items[0]->kind, QUOTA_NOT_TAGGED);
     findings_clear(&found);
     assert_true(registry_get(&t->r, "i8k_web_0", &item));
-    assert_int_equal(enforce_item(&t->r, &item, true, &v, &e), 0);
+    assert_int_equal(enforce_item(&t->r, &item, &recheck, &v, &e), 0);
     registry_item_clear(&item);
     schema_done(&quota_values_schema, &v);
     assert_tag(t, "i8k_web_0/opt/big", 100);
@@ -770,7 +467,7 @@ static void test_remove_gives_the_id_back(void **state)
     make_directory(t, "i8k_web_0.removed-20261123T210640/opt");
     ensured(t, "i8k_web_0", MIB);
     assert_true(registry_get(&t->r, "i8k_web_0", &item));
-    assert_int_equal(enforce_remove(&t->r, &item, &e), 0);
+    assert_int_equal(enforce_remove(&t->r, &item, 0, &e), 0);
     registry_item_clear(&item);
     struct op op = run_op(t, OP_REMOVE, "i8k_web_0", 0);
     assert_int_equal(op.result, 0);

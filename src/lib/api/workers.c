@@ -164,6 +164,7 @@ static const char *const quota_finding_names[] = {[QUOTA_ORPHAN_PROJECT] = "orph
                                                   [QUOTA_NOT_ENFORCED] = "not_enforced",
                                                   [QUOTA_DIRECTORY_UNKNOWN] = "directory_unknown",
                                                   [QUOTA_NOT_DELETED] = "not_deleted",
+                                                  [QUOTA_CHARGES_OTHERS] = "charges_others",
                                                   NULL};
 const struct schema_enum quota_finding_enum = {
     "FindingKind",
@@ -173,7 +174,9 @@ const struct schema_enum quota_finding_enum = {
     "project. used_by_others: one of our ids is used by what is not ours. limits_differ: the kernel has "
     "other "
     "limits than the ledger. not_enforced: the filesystem enforces nothing. directory_unknown: a replica's "
-    "directory without an entry in the ledger. not_deleted: what was removed, and is not gone yet.",
+    "directory without an entry in the ledger. not_deleted: what was removed, and is not gone yet. "
+    "charges_others: files in a replica's directory carry the project of somebody else, who is charged for "
+    "them.",
     quota_finding_names};
 
 #define T struct quota_ensure_in
@@ -184,6 +187,17 @@ STRUCT(quota_ensure_in_schema, NULL, T, NULL,
        S_INT_OPT(T, inodes,
                  "The hard limit. Where both are absent it follows from the bytes, bytes_per_inode and "
                  "inodes_min in section [quota] of hostlet.conf."));
+#undef T
+#define T struct quota_finding
+STRUCT(quota_finding_schema, "Finding", T, "Something that is not as it should be.",
+       S_ENUM(T, kind, &quota_finding_enum, NULL), S_INT_OPT(T, project, NULL),
+       S_STRING_OPT(T, container, NULL), S_STRING_OPT(T, path, NULL), S_STRING_OPT(T, mount_point, NULL),
+       S_STRING_OPT(T, charged,
+                    "Of charges_others: the container whose project the files of 'container' carry; "
+                    "absent: no replica's."),
+       S_INT_OPT(T, used, "Bytes, of the kernel; of charges_others: of these files."),
+       S_INT_OPT(T, used_inodes, NULL), S_INT_OPT(T, hard, "Bytes, of the kernel."),
+       S_STRING(T, message, "One sentence for a human: what it is, and what mends it."));
 #undef T
 #define T struct quota_values
 static const struct schema_field quota_values_fields[] = {
@@ -202,6 +216,8 @@ static const struct schema_field quota_values_fields[] = {
     S_STRING_OPT(T, filesystem, NULL),
     S_STRING_OPT(T, not_enforced, "Why the kernel does not hold it to the limits; absent: it does."),
     S_INT_OPT(T, skipped, "Of Ensure and Recheck: files that could not be given the project."),
+    S_STRUCTS(T, put_back, struct quota_finding, &quota_finding_schema,
+              "Of Recheck: files that carried another project and were put back, by who was charged."),
     S_END,
 };
 const struct schema_struct quota_values_schema = {"QuotaValues", sizeof(T), "Limits and use of one replica.",
@@ -215,13 +231,11 @@ STRUCT(quota_list_out_schema, NULL, T, NULL,
 #define T struct quota_container_in
 STRUCT(quota_container_in_schema, NULL, T, NULL, S_STRING(T, container, NULL));
 #undef T
-#define T struct quota_finding
-STRUCT(quota_finding_schema, "Finding", T, "Something that is not as it should be.",
-       S_ENUM(T, kind, &quota_finding_enum, NULL), S_INT_OPT(T, project, NULL),
-       S_STRING_OPT(T, container, NULL), S_STRING_OPT(T, path, NULL), S_STRING_OPT(T, mount_point, NULL),
-       S_INT_OPT(T, used, "Bytes, of the kernel."), S_INT_OPT(T, used_inodes, NULL),
-       S_INT_OPT(T, hard, "Bytes, of the kernel."),
-       S_STRING(T, message, "One sentence for a human: what it is, and what mends it."));
+#define T struct quota_recheck_out
+STRUCT(quota_recheck_out_schema, NULL, T, NULL,
+       S_STRING_OPT(T, container, "What was looked at; absent in the answer that ends the list."),
+       S_STRUCT_OPT(T, quota, struct quota_values, &quota_values_schema, "Absent: it could not be."),
+       S_STRING_OPT(T, problem, "Why not."));
 #undef T
 #define T struct quota_report_out
 STRUCT(quota_report_out_schema, NULL, T, NULL,
@@ -269,9 +283,12 @@ static const struct varlink_method quota_methods[] = {
      "there "
      "is none."},
     {"Recheck", VARLINK_CHANGES, &quota_container_in_schema, &quota_values_schema,
-     "Looks at every file of a replica that has a project, and gives it to those that do not carry it: the "
-     "kernel lets the owner of a file "
-     "take it out. NotFound: it has none."},
+     "Looks at every file of a replica, its kept data included, and gives the project of its directory to "
+     "those that do not carry it: the kernel lets the owner of a file "
+     "take it out, and charge another's. NotFound: there is neither a project nor a directory."},
+    {"RecheckAll", VARLINK_CHANGES | VARLINK_MORE, NULL, &quota_recheck_out_schema,
+     "The same for everything in the app path, one answer for each replica. Ids that only such files held "
+     "are free afterwards."},
     {"Get", 0, &quota_container_in_schema, &quota_values_schema,
      "Limits and use of one replica, from the kernel. NotFound: it has no project."},
     {"List", VARLINK_MORE, NULL, &quota_list_out_schema,

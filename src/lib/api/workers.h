@@ -113,6 +113,7 @@ enum quota_finding_kind {
     QUOTA_NOT_ENFORCED,      /* the filesystem enforces nothing (any more) */
     QUOTA_DIRECTORY_UNKNOWN, /* a replica's directory without an entry in the ledger */
     QUOTA_NOT_DELETED,       /* what was removed, and is not gone yet */
+    QUOTA_CHARGES_OTHERS,    /* files of a replica carry the project of somebody else */
 };
 extern const struct schema_enum quota_level_enum, quota_finding_enum;
 extern const struct schema_struct quota_values_schema;
@@ -122,6 +123,14 @@ struct quota_ensure_in {
     int64_t soft, hard;          /* bytes; 0: none */
     int64_t inodes_soft, inodes; /* 'inodes' is the hard one; both 0: it follows from the bytes */
 };
+struct quota_finding {
+    int kind; /* enum quota_finding_kind */
+    int64_t project;
+    char *container, *path, *mount_point;
+    char *charged; /* of charges_others: the container whose project it is; NULL: no replica's */
+    int64_t used, used_inodes, hard; /* of the kernel; of charges_others: of these files */
+    char *message;                   /* one sentence: what it is, and what mends it */
+};
 struct quota_values {
     char *container;
     int64_t project;
@@ -130,8 +139,10 @@ struct quota_values {
     bool released;                           /* limits are lifted, the data is kept */
     int level;                               /* enum quota_level */
     char *directory, *mount_point, *filesystem;
-    char *not_enforced; /* why the kernel does not hold it to the limits; NULL: it does */
-    int64_t skipped;    /* of Ensure and Recheck: files that could not be given the project */
+    char *not_enforced;              /* why the kernel does not hold it to the limits; NULL: it does */
+    int64_t skipped;                 /* of Ensure and Recheck: files that could not be given the project */
+    struct quota_finding **put_back; /* of Recheck: who was charged for its files */
+    size_t n_put_back;
 };
 struct quota_list_out {
     struct quota_values *quota; /* NULL: the end of the list */
@@ -139,12 +150,10 @@ struct quota_list_out {
 struct quota_container_in {
     char *container;
 };
-struct quota_finding {
-    int kind; /* enum quota_finding_kind */
-    int64_t project;
-    char *container, *path, *mount_point;
-    int64_t used, used_inodes, hard; /* of the kernel */
-    char *message;                   /* one sentence: what it is, and what mends it */
+struct quota_recheck_out {
+    char *container;            /* what was looked at; NULL: the end of the list */
+    struct quota_values *quota; /* NULL: it could not be */
+    char *problem;              /* why not */
 };
 struct quota_report_out {
     struct quota_finding *finding; /* NULL: the end of the list */
