@@ -9,6 +9,7 @@
 #include "lib/logs/frames.h"
 
 #define TAIL_DEFAULT 20
+#define RELAYS_MAX   256 /* of one user */
 #define DRIVER_WORDS 3 /* the stream of what the driver itself has to say: Docker's own use of that number */
 
 static int negative(const char *name, int64_t value, struct error *e)
@@ -34,6 +35,7 @@ static struct runtime_log_options options_of(const struct task *task)
 struct relay {
     struct relay *next;
     struct manager *manager;
+    uid_t uid;               /* whose it is */
     struct runtime_job *job; /* NULL: the end came, the rest is being sent */
     int fd;
     sd_event_source *io;
@@ -134,13 +136,29 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *use
     return 0;
 }
 
+/* The connections of logs are no longer the server's, which counts the others. */
+static int check_relays(const struct manager *m, uid_t uid, struct error *e)
+{
+    unsigned n = 0;
+    for (const struct relay *r = m->relays; r; r = r->next)
+        n += r->uid == uid;
+    return n < RELAYS_MAX ? 0 : error_retry(e, EBUSY, "this user reads %u logs already", n);
+}
+
 static void relay_log(struct task *task, struct driver_container *c)
 {
     struct manager *m = task->manager;
     struct error e = ERROR_INIT;
+    uid_t uid = (uid_t)-1;
     int fd = -1;
     if (!c) {
         fail_missing(task);
+        return;
+    }
+    if (task->call)
+        varlink_call_peer(task->call, &uid, NULL, NULL);
+    if (task->call && check_relays(m, uid, &e) < 0) {
+        task_fail(task, &e);
         return;
     }
     if (!task->call || varlink_upgrade(task->call, NULL, &fd, &e) < 0) {
@@ -150,7 +168,7 @@ static void relay_log(struct task *task, struct driver_container *c)
     }
     task->call = NULL;
     struct relay *r = xcalloc(1, sizeof *r);
-    *r = (struct relay){.next = m->relays, .manager = m, .fd = fd};
+    *r = (struct relay){.next = m->relays, .manager = m, .uid = uid, .fd = fd};
     m->relays = r;
     struct runtime_log_options options = options_of(task);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

@@ -222,6 +222,7 @@ int main(int argc, char **argv)
     struct error e = ERROR_INIT;
     if (fill_standard_descriptors() < 0)
         return EXIT_FAILED;
+    allow_many_descriptors();
     failpoint_table(failpoints);
     log_open("hostletd", LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
     parse_arguments(argc, argv, &a);

@@ -81,7 +81,10 @@ static void remove_gone(struct manager *m)
         else
             m->services[kept++] = s;
     }
-    m->n_services = kept;
+    if (kept < m->n_services) {
+        m->n_services = kept;
+        methods_admit(m);
+    }
 }
 
 static void tell_ready(struct manager *m)

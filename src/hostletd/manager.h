@@ -17,7 +17,8 @@ struct manager {
     struct service **services; /* needs before those that need them */
     size_t n_services;
     struct spawner *spawner;
-    gid_t group; /* of those who may open the sockets */
+    gid_t group; /* of those who may open the sockets where there are no access lists */
+    bool told_by_group;
     struct varlink_server *server;
     int supervisor_fd;
     struct waiter *waiters;   /* calls that wait for a state (methods.c) */

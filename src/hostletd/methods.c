@@ -11,6 +11,7 @@
 #include "hostletd/service.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/log.h"
 #include "lib/varlink/client.h"
 
 /* A call that is answered when its service is there, or down, or will not be for now. */
@@ -292,6 +293,19 @@ int methods_check(const struct topology *topology, struct error *e)
     return 0;
 }
 
+void methods_admit(struct manager *m)
+{
+    _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
+    _cleanup_free_ uid_t *users = xcalloc(m->n_services, sizeof *users);
+    struct error e = ERROR_INIT;
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_services; i++)
+        if (m->services[i]->conf->n_supervisor > 0)
+            users[n++] = m->services[i]->conf->uid;
+    if (m->supervisor_fd >= 0 && sockets_admit(m, path, users, n, &e) < 0)
+        log_warning("%s; callers are judged when they call", e.message);
+}
+
 int methods_serve(struct manager *m, struct error *e)
 {
     struct varlink_server_options options = {.interface = &supervisor_interface,
@@ -300,9 +314,10 @@ int methods_serve(struct manager *m, struct error *e)
                                              .peer_allowed = peer_allowed,
                                              .method_allowed = method_allowed};
     _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
-    m->supervisor_fd = unix_listen(path, 0660, m->group, e);
+    m->supervisor_fd = unix_listen(path, 0600, (gid_t)-1, e);
     if (m->supervisor_fd < 0)
         return m->supervisor_fd;
+    methods_admit(m);
     int r = varlink_server_new(m->event, &options, &m->server);
     return r < 0 ? error_os(e, -r, "cannot serve '%s'", path)
                  : varlink_server_listen(m->server, m->supervisor_fd, e);

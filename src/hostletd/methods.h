@@ -10,6 +10,8 @@ int methods_check(const struct topology *topology, struct error *e);
 
 int methods_serve(struct manager *m, struct error *e);
 void methods_done(struct manager *m);
+/* Lets those open its socket who may call: again whenever the set of services changed. */
+void methods_admit(struct manager *m);
 
 /* A service is in another state: answers those who waited for it, and tells those who watch. */
 void methods_state_changed(struct service *s);

@@ -124,6 +124,7 @@ static void apply(struct manager *m, struct fresh *f)
     reorder(m, changes, n);
     for (size_t i = 0; i < n; i++)
         carry_out(&changes[i]);
+    methods_admit(m);
     manager_settle_later(m);
     log_info("configuration read anew: %zu services changed, %zu new, %zu gone, %zu left alone",
              seen[RELOAD_CHANGE], seen[RELOAD_ADD], before - seen[RELOAD_CHANGE] - seen[RELOAD_KEEP],

@@ -214,6 +214,8 @@ static void swap_conf(struct service *s)
     free(s->fingerprint);
     s->conf = TAKE_PTR(s->next_conf);
     s->fingerprint = TAKE_PTR(s->next_fingerprint);
+    service_admit(s);
+    methods_admit(s->manager);
     service_unbind_tcp_unless_same(s);
 }
 

@@ -66,6 +66,10 @@ bool service_is_enabled(const struct service *s);
  * freed, they are others, or it is not enabled any more. */
 int service_bind(struct service *s, struct error *e);
 void service_unbind(struct service *s);
+/* Lets those open its socket, when it has one, whom its service.conf names now. */
+void service_admit(struct service *s);
+/* The same for any socket of hostletd. */
+int sockets_admit(struct manager *m, const char *path, const uid_t *users, size_t n_users, struct error *e);
 void service_unbind_tcp_unless_same(struct service *s);
 struct spawn_sockets service_sockets(const struct service *s,
                                      char **ret_names); /* the caller frees the names */

@@ -7,6 +7,7 @@
 
 #include "hostletd/service.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
 #include "lib/varlink/client.h"
 
 static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -17,15 +18,50 @@ static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
+/* Those who may call, and nobody else, can open it. */
+static int admit(const struct service *s, const char *path, struct error *e)
+{
+    return sockets_admit(s->manager, path, s->conf->peer_ids, s->conf->n_peers, e);
+}
+
+int sockets_admit(struct manager *m, const char *path, const uid_t *users, size_t n_users, struct error *e)
+{
+    bool by_group;
+    int r = unix_admit(path, users, n_users, m->group, &by_group, e);
+    if (r >= 0 && by_group && !m->told_by_group) {
+        m->told_by_group = true;
+        log_notice(
+            "the file system of '%s' has no access lists: the group hostlet can open sockets, and every "
+            "caller is judged when he does",
+            m->tree.run);
+    }
+    return r;
+}
+
+void service_admit(struct service *s)
+{
+    struct error e = ERROR_INIT;
+    if (s->listen_fd < 0)
+        return;
+    _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
+    if (admit(s, path, &e) < 0)
+        log_warning("%s: %s; callers are judged when they call", s->name, e.message);
+}
+
 static int bind_unix(struct service *s, struct error *e)
 {
     if (!s->conf->socket || s->listen_fd >= 0)
         return 0;
     _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
-    int fd = unix_listen(path, 0660, s->manager->group, e);
+    int fd = unix_listen(path, 0600, (gid_t)-1, e);
     if (fd < 0)
         return fd;
-    int r = sd_event_add_io(s->manager->event, &s->caller, fd, EPOLLIN, on_caller, s);
+    int r = admit(s, path, e);
+    if (r < 0) {
+        close_fd(fd);
+        return r;
+    }
+    r = sd_event_add_io(s->manager->event, &s->caller, fd, EPOLLIN, on_caller, s);
     if (r >= 0)
         r = sd_event_source_set_enabled(s->caller, SD_EVENT_OFF);
     if (r < 0) {

@@ -1,6 +1,7 @@
 """What a user of this machine who has no rights can do to a tree, and what a worker can whose process is somebody else's by now."""
 
 import fcntl
+import grp
 import os
 import pwd
 import select
@@ -8,12 +9,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from lib import ground
-from lib.services import run_hostletd
-from lib.tree import SOURCE, VARIANT
+from lib.services import reload, run_hostletd
+from lib.tree import SOURCE, VARIANT, program
 from lib.worker import Worker
 
 
@@ -196,3 +198,205 @@ def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, plac
             assert ("its group is not taken" in worker.log()) == (not taken)
         finally:
             worker.stop()
+
+
+# Sockets: who can open them, and what he can hold
+
+WORKERS = {"hostlet-reconciler", "hostlet-fetcher", "hostlet-unpacker", "hostlet-driver", "hostlet-rpc"}
+CONNECT = """
+import socket, sys
+for path in sys.argv[1:]:
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+        print("yes", flush=True)
+    except PermissionError:
+        print("no", flush=True)
+"""
+
+
+def topology():
+    """Who may open which socket, as the files in svc say: {socket: users}."""
+    allowed, askers = {}, set()
+    for path in (SOURCE / "svc").glob("*/service.conf"):
+        conf = dict(line.split(" = ", 1) for line in path.read_text().splitlines() if " = " in line)
+        allowed[conf["socket"]] = {peer.partition(":")[0] for peer in conf.get("peers", "").split()}
+        if "supervisor" in conf:
+            askers.add(conf["user"])
+    return {**allowed, "supervisor": askers}
+
+
+def who_can_open(prefix, users):
+    sockets = sorted(path.stem for path in (prefix / "run").glob("*.sock"))
+    can = {name: set() for name in sockets}
+    for user in users:
+        with run_as(user, CONNECT, *(prefix / f"run/{name}.sock" for name in sockets)) as process:
+            for name in sockets:
+                answer = said(process)
+                assert answer in ("yes", "no"), answer
+                if answer == "yes":
+                    can[name].add(user)
+    return can
+
+
+def test_each_socket_opens_for_those_of_the_topology_alone(make_tree):
+    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    assert who_can_open(tree.prefix, [*WORKERS, "nobody"]) == topology()
+
+
+def test_a_socket_that_a_worker_binds_itself(ground_of):
+    worker = Worker("reconciler", ground_of)
+    worker.start()
+    try:
+        assert who_can_open(ground_of, [*WORKERS, "nobody"]) == {"reconciler": {"hostlet-rpc"}}
+    finally:
+        worker.stop()
+
+
+def test_a_reload_opens_and_closes_sockets(start, services):
+    services.add("one", peers="nobody")
+    services.add("two", user="hostlet-rpc", supervisor="List")
+    tree = start()
+    users = [*WORKERS, "nobody"]
+    assert who_can_open(tree.prefix, users) == {"one": {"nobody"}, "two": set(), "supervisor": {"hostlet-rpc"}}
+    services.write("one", exec=services.programs / "one", socket="one", peers="hostlet-fetcher hostlet-driver:Ping")
+    services.write("two", exec=services.programs / "two", socket="two", peers="nobody")
+    reload(tree, "2 services changed")
+    after = {"one": {"hostlet-fetcher", "hostlet-driver"}, "two": {"nobody"}, "supervisor": set()}
+    ground.wait_until(lambda: who_can_open(tree.prefix, users) == after, 10, "the sockets follow")
+
+
+def test_without_access_lists_the_group_can_open_and_each_is_judged(make_tree):
+    tree = make_tree({"driver": {"runtime": "null"}})
+    (tree.prefix / "run").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "ramfs", "none", tree.prefix / "run"], check=True)
+    try:
+        tree.start()
+        assert tree.log().count("has no access lists") == 1
+        for path in (tree.prefix / "run").glob("*.sock"):
+            information = path.stat()
+            some = bool(topology()[path.stem])
+            assert information.st_mode & 0o777 == (0o660 if some else 0o600), path
+            assert not some or information.st_gid == grp.getgrnam("hostlet").gr_gid
+        tree.apply({"name": "web", "image": "demo:1"})  # workers reach each other
+    finally:
+        tree.stop()
+        subprocess.run(["umount", tree.prefix / "run"], check=True)
+
+
+UNFINISHED = """
+import os, select, socket, sys, time
+path, size = sys.argv[1], int(sys.argv[2])
+data = b'{"method":"' + b"x" * size
+left, end = {}, time.monotonic() + 5
+for _ in range(128):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(path)
+    connection.setblocking(False)
+    left[connection] = memoryview(data)
+sent = 0
+while left and time.monotonic() < end:
+    _, ready, _ = select.select([], list(left), [], 0.5)
+    if not ready:
+        break  # nobody reads on
+    for connection in ready:
+        try:
+            n = connection.send(left[connection])
+        except OSError:
+            del left[connection]
+            continue
+        sent += n
+        left[connection] = left[connection][n:]
+        if not left[connection]:
+            del left[connection]
+print(sent, flush=True)
+sys.stdin.read()
+"""
+
+
+def resident(pid):
+    """Bytes of memory that a process ever had resident at once."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    raise AssertionError(f"process {pid} has no memory")
+
+
+@pytest.mark.parametrize("user, service", [("nobody", "hostletd"), ("nobody", "reconciler"), ("hostlet-rpc", "hostletd"),
+                                           ("hostlet-rpc", "reconciler"), ("hostlet-rpc", "quota-keeper")])
+def test_unfinished_messages_hold_little(make_tree, user, service):
+    """128 of 15 MiB each: by somebody with no rights for whom the file is open nevertheless, and by a worker with few."""
+    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    pid = tree.process.pid if service == "hostletd" else tree.pid(service)
+    before = resident(pid)
+    if user == "nobody":
+        tree.socket(service).chmod(0o666)
+    with run_as(user, UNFINISHED, tree.socket(service), 15 << 20) as sender:
+        said(sender, 60)
+        assert resident(pid) - before < (8 << 20 if user == "nobody" else 64 << 20)
+        assert tree.ctl("services").returncode == 0
+        tree.apply({"name": "web", "image": "demo:1"})
+        sender.stdin.close()
+
+
+IDLE = """
+import socket, sys
+held = []
+for _ in range(int(sys.argv[2])):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(sys.argv[1])
+    held.append(connection)
+print("connected", flush=True)
+sys.stdin.readline()
+# What asks for nothing gives way to what does.
+last = socket.socket(socket.AF_UNIX)
+last.settimeout(20)
+last.connect(sys.argv[1])
+last.sendall(b'{"method":"org.varlink.service.GetInfo"}\\0')
+print("answered" if last.recv(65536) else "sent away", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("user, service", [("hostlet-rpc", "reconciler"), ("hostlet-rpc", "hostletd"), ("hostlet-rpc", "quota-keeper"),
+                                           ("hostlet-reconciler", "container-driver")])
+def test_idle_connections_of_a_worker_shut_nobody_out(make_tree, user, service):
+    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    with run_as(user, IDLE, tree.socket(service), 600) as holder:
+        assert said(holder) == "connected"
+        assert tree.ctl("services").returncode == 0
+        tree.apply({"name": "web", "image": "demo:1"})
+        assert tree.call(service, "org.varlink.service.GetInfo")["product"]
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert said(holder) == "answered"
+        holder.stdin.close()
+
+
+@pytest.mark.limit(120)
+def test_a_message_that_was_begun_has_to_end(null_tree):
+    """However slowly it comes: a byte now and then does not begin its time anew."""
+    with null_tree.connect("hostletd") as connection:
+        begun = time.monotonic()
+        while time.monotonic() - begun < 60:
+            try:
+                connection.send_raw(b" ")
+            except (BrokenPipeError, ConnectionResetError):
+                break
+            if select.select([connection.socket], [], [], 2)[0] and connection.at_end():
+                break
+        assert 25 < time.monotonic() - begun < 45
+
+
+def test_hostletctl_says_who_may(make_tree):
+    tree = make_tree({"driver": {"runtime": "null"}}).start()
+
+    def ask():
+        return subprocess.run([program("hostletctl"), "--prefix", tree.prefix, "services"], text=True, capture_output=True, user="nobody",
+                              group="nogroup", extra_groups=[], timeout=30)
+    closed = ask()
+    assert closed.returncode == 1 and "this user may not open" in closed.stderr and "peers" in closed.stderr
+    tree.socket("hostletd").chmod(0o666)
+    sent_away = ask()
+    assert sent_away.returncode == 1 and "this user may not call this service" in sent_away.stderr

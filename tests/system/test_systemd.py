@@ -24,9 +24,10 @@ def settled(services):
 # Installed
 
 def test_installation_made_users_and_a_sound_unit():
-    for name in ("reconciler", "fetcher", "unpacker", "driver"):
+    callers = {"reconciler", "rpc"}  # the others call nobody
+    for name in ("reconciler", "fetcher", "unpacker", "driver", "rpc"):
         user = pwd.getpwnam(f"hostlet-{name}")
-        assert user.pw_uid < 1000 and user.pw_name in grp.getgrnam("hostlet").gr_mem
+        assert user.pw_uid < 1000 and (user.pw_name in grp.getgrnam("hostlet").gr_mem) == (name in callers)
     verified = run("systemd-analyze", "verify", "--man=no", "/usr/local/lib/systemd/system/hostlet.service")
     assert verified.stdout + verified.stderr == ""
 

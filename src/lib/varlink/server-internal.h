@@ -14,12 +14,26 @@ struct varlink_call {
     void *on_gone_userdata;
 };
 
+/* Accepted ones of a user who has as many as he may; further ones are sent away. */
+#define WAITING_MAX 512
+
+/* What one user holds of the server. */
+struct varlink_user {
+    struct varlink_user *next;
+    uid_t uid;
+    unsigned n_connections;   /* served */
+    int waiting[WAITING_MAX]; /* not served yet, nor read: in the order in which they came, in a ring */
+    size_t first_waiting, n_waiting;
+    struct stream_account account;
+};
+
 struct connection {
     struct varlink_server *server;
+    struct varlink_user *user;
     struct connection *next, *previous;
     struct stream *stream;
     struct ucred peer;
-    bool allowed;
+    uint64_t idle_since;       /* monotonic: accepted, or answered last */
     struct varlink_call *call; /* the one that is not answered yet */
 };
 
@@ -29,8 +43,11 @@ struct varlink_server {
     sd_event_source *listeners[4];
     size_t n_listeners;
     struct connection *connections;
-    unsigned n_connections;
-    bool paused, freeing;
+    unsigned n_connections; /* served, of all users */
+    struct varlink_user *users;
+    sd_event_source *serve_later;  /* those who wait, once a place is free */
+    sd_event_source *accept_later; /* after a shortage of descriptors; made when it is needed */
+    bool freeing;
 };
 
 int connection_message(struct stream *stream, json_t *message, void *userdata);

@@ -3,6 +3,7 @@
 #include "lib/varlink/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -12,6 +13,14 @@
 #include "lib/varlink/server-internal.h"
 
 #define LISTENERS_MAX 4
+/* Accepted at once, before those who are connected have their turn. */
+#define ACCEPT_BATCH 64
+/* A connection that is younger may have its call on the way still. */
+#define IDLE_GRACE   USEC_PER_SEC
+#define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
+/* Bytes of answers that wait for one user; root and its tools look at everything. */
+#define UNSENT_MAX      VARLINK_OUTPUT_MAX
+#define UNSENT_MAX_ROOT (2 * VARLINK_OUTPUT_MAX)
 
 int varlink_server_new(sd_event *event, const struct varlink_server_options *options,
                        struct varlink_server **ret)
@@ -25,9 +34,70 @@ int varlink_server_new(sd_event *event, const struct varlink_server_options *opt
     return 0;
 }
 
+/* Timers are made when they are needed for the first time: hardly ever. */
+static int set_timer(struct varlink_server *server, sd_event_source **timer, uint64_t usec,
+                     sd_event_time_handler_t on_time)
+{
+    if (!*timer)
+        return sd_event_add_time_relative(server->event, timer, CLOCK_MONOTONIC, usec, USEC_PER_MSEC, on_time,
+                                          server);
+    int r = sd_event_source_set_time_relative(*timer, usec);
+    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+}
+
+/* --- what each user holds --- */
+
+static struct varlink_user *get_user(struct varlink_server *server, uid_t uid)
+{
+    for (struct varlink_user *u = server->users; u; u = u->next)
+        if (u->uid == uid)
+            return u;
+    struct varlink_user *user = xcalloc(1, sizeof *user);
+    *user = (struct varlink_user){
+        .next = server->users, .uid = uid, .account.unsent_max = uid == 0 ? UNSENT_MAX_ROOT : UNSENT_MAX};
+    server->users = user;
+    return user;
+}
+
+static int take_waiting(struct varlink_user *user)
+{
+    int fd = user->waiting[user->first_waiting];
+    user->first_waiting = (user->first_waiting + 1) % WAITING_MAX;
+    user->n_waiting--;
+    return fd;
+}
+
+static void put_waiting(struct varlink_user *user, int fd)
+{
+    user->waiting[(user->first_waiting + user->n_waiting++) % WAITING_MAX] = fd;
+}
+
+static void free_user_if_gone(struct varlink_server *server, struct varlink_user *user)
+{
+    if (user->n_connections > 0 || user->n_waiting > 0)
+        return;
+    struct varlink_user **at = &server->users;
+    while (*at != user)
+        at = &(*at)->next;
+    *at = user->next;
+    free(user);
+}
+
+/* --- connections --- */
+
+static int on_serve_later(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void serve_later(struct varlink_server *server, uint64_t usec)
+{
+    int r = set_timer(server, &server->serve_later, usec, on_serve_later);
+    if (r < 0)
+        log_error("those who wait for a place wait on: %s", strerrordesc_np(-r));
+}
+
 static void connection_free(struct connection *c)
 {
     struct varlink_server *server = c->server;
+    struct varlink_user *user = c->user;
     struct varlink_call *call = TAKE_PTR(c->call);
     if (call) {
         if (call->on_gone)
@@ -43,11 +113,11 @@ static void connection_free(struct connection *c)
         c->next->previous = c->previous;
     free(c);
     server->n_connections--;
-    if (server->paused && server->n_connections < server->options.connections_max) {
-        server->paused = false;
-        for (size_t i = 0; i < server->n_listeners; i++)
-            sd_event_source_set_enabled(server->listeners[i], SD_EVENT_ON);
-    }
+    user->n_connections--;
+    if (user->n_waiting > 0)
+        serve_later(server, 0);
+    else
+        free_user_if_gone(server, user);
     if (server->n_connections == 0 && server->options.on_idle && !server->freeing)
         server->options.on_idle(server->options.userdata);
 }
@@ -61,44 +131,137 @@ static void on_closed(struct stream *stream, const struct error *e, void *userda
     connection_free(c);
 }
 
-static void accept_connection(struct varlink_server *server, int fd)
+static struct ucred peer_of(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        peer = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
+    return peer;
+}
+
+static void serve(struct varlink_server *server, struct varlink_user *user, int fd)
 {
     struct connection *c = xcalloc(1, sizeof *c);
     c->server = server;
-    socklen_t size = sizeof c->peer;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &size) < 0)
-        c->peer = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
-    c->allowed =
-        !server->options.peer_allowed ||
-        server->options.peer_allowed(c->peer.uid, c->peer.gid, c->peer.pid, server->options.userdata);
+    c->user = user;
+    c->peer = peer_of(fd);
+    c->idle_since = now_monotonic_usec();
     if (stream_new(server->event, fd, connection_message, on_closed, c, &c->stream) < 0) {
         free(c);
         return;
     }
+    stream_set_account(c->stream, &user->account);
     c->next = server->connections;
     if (c->next)
         c->next->previous = c;
     server->connections = c;
     server->n_connections++;
+    user->n_connections++;
+}
+
+/* Ends the one of a user's connections that has been idle for longest. */
+static bool end_idle(struct varlink_server *server, const struct varlink_user *user)
+{
+    struct connection *oldest = NULL;
+    uint64_t latest = now_monotonic_usec() - IDLE_GRACE;
+    for (struct connection *c = server->connections; c; c = c->next)
+        if (c->user == user && !c->call && c->idle_since <= (oldest ? oldest->idle_since : latest) &&
+            stream_idle(c->stream))
+            oldest = c;
+    if (oldest)
+        connection_free(oldest);
+    return oldest;
+}
+
+static void serve_waiting(struct varlink_server *server, struct varlink_user *user)
+{
+    while (user->n_waiting > 0 &&
+           (user->n_connections < server->options.connections_max || end_idle(server, user)))
+        serve(server, user, take_waiting(user));
+    if (user->n_waiting > 0) /* until one ends, or has been idle for long enough */
+        serve_later(server, IDLE_GRACE);
+    free_user_if_gone(server, user);
+}
+
+static int on_serve_later(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct varlink_server *server = userdata;
+    for (struct varlink_user *user = server->users, *next; user; user = next) {
+        next = user->next;
+        serve_waiting(server, user);
+    }
+    return 0;
+}
+
+/* --- accepting --- */
+
+/* Says why at once, reads nothing, and holds nothing: a caller finds the answer before the end. */
+static void send_away(int fd, const char *error, const char *reason)
+{
+    json_t *message = json_pack("{s:s,s:{s:s}}", "error", error, "parameters", "reason", reason);
+    char *text = json_dumps(message, JSON_COMPACT);
+    if (text && send(fd, text, strlen(text) + 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_debug("a caller that was sent away was not told why: %s", strerrordesc_np(errno));
+    free(text);
+    json_decref(message);
+    close_fd(fd);
+}
+
+static void admit(struct varlink_server *server, int fd)
+{
+    const struct varlink_server_options *o = &server->options;
+    struct ucred peer = peer_of(fd);
+    if (o->peer_allowed && !o->peer_allowed(peer.uid, peer.gid, peer.pid, o->userdata)) {
+        log_debug("pid %d, uid %u may not call, and was sent away", peer.pid, peer.uid);
+        send_away(fd, "org.varlink.service.PermissionDenied", "this user may not call this service");
+        return;
+    }
+    struct varlink_user *user = get_user(server, peer.uid);
+    if (user->n_waiting == WAITING_MAX) {
+        send_away(fd, varlink_error_name(ERROR_RETRY), "this user has too many connections");
+        return;
+    }
+    put_waiting(user, fd);
+    serve_waiting(server, user);
+}
+
+static void set_accepting(struct varlink_server *server, int enabled)
+{
+    for (size_t i = 0; i < server->n_listeners; i++)
+        sd_event_source_set_enabled(server->listeners[i], enabled);
+}
+
+static int on_accept_later(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    set_accepting(userdata, SD_EVENT_ON);
+    return 0;
+}
+
+/* No descriptor is left: the loop would turn for nothing until one is. */
+static void pause_accepting(struct varlink_server *server, int errnum)
+{
+    log_warning("a connection waits: %s", strerrordesc_np(errnum));
+    if (set_timer(server, &server->accept_later, ACCEPT_PAUSE, on_accept_later) >= 0)
+        set_accepting(server, SD_EVENT_OFF);
 }
 
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     (void)source, (void)revents;
     struct varlink_server *server = userdata;
-    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-            log_warning("too many open files: a connection waits");
-        return 0;
-    }
-    accept_connection(server, client);
-    if (server->n_connections >= server->options.connections_max) {
-        /* The next ones wait in the backlog until one of these ends. */
-        log_debug("%u connections: no more are accepted for now", server->n_connections);
-        server->paused = true;
-        for (size_t i = 0; i < server->n_listeners; i++)
-            sd_event_source_set_enabled(server->listeners[i], SD_EVENT_OFF);
+    /* The socket is shared with other processes, and so is this flag: without it we would wait here. */
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (client >= 0)
+            admit(server, client);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(server, errno);
+        if (client < 0)
+            break;
     }
     return 0;
 }
@@ -127,8 +290,16 @@ void varlink_server_free(struct varlink_server *server)
         return;
     server->freeing = true;
     varlink_server_unlisten(server);
+    for (struct varlink_user *user = server->users, *next; user; user = next) {
+        next = user->next;
+        while (user->n_waiting > 0)
+            close_fd(take_waiting(user));
+        free_user_if_gone(server, user);
+    }
     while (server->connections)
         connection_free(server->connections);
+    sd_event_source_disable_unref(server->serve_later);
+    sd_event_source_disable_unref(server->accept_later);
     sd_event_unref(server->event);
     free(server);
 }
@@ -148,6 +319,7 @@ static void call_finish(struct varlink_call *call)
 {
     struct connection *c = call->connection;
     c->call = NULL;
+    c->idle_since = now_monotonic_usec();
     free(call);
     stream_resume(c->stream);
 }
@@ -185,7 +357,8 @@ int varlink_upgrade(struct varlink_call *call, const void *out, int *ret_fd, str
     char *early = NULL;
     size_t early_size = 0;
     call_send(call, json_pack("{s:o}", "parameters", parameters_of(call->method->out, out)));
-    int fd = stream_detach(c->stream, 5 * USEC_PER_SEC, &early, &early_size);
+    /* Whoever has not read what it asked for before does not make everybody wait. */
+    int fd = stream_detach(c->stream, 0, &early, &early_size);
     free(early); /* none of our upgraded streams reads from the client */
     call->on_gone = NULL;
     stream_close_when_sent(c->stream);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,6 +28,12 @@ struct stream {
     struct buffer in, out;
     size_t scanned; /* bytes of 'in' known to hold no NUL */
     bool paused, closing, in_callback, freed, broken;
+    bool timed;                     /* the time for the message that has begun runs */
+    bool deaf;                      /* the peer takes nothing more; what it sent before is read still */
+    struct stream_account *account; /* NULL: none */
+    struct stream *next, *previous; /* in the account */
+    size_t unsent;                  /* as the account has it */
+    bool waits;                     /* for the end of another one's large message */
     struct error failure;
     stream_message_fn on_message;
     stream_closed_fn on_closed;
@@ -53,22 +60,41 @@ static void buffer_append(struct buffer *b, const void *data, size_t n)
     b->end += n;
 }
 
-/* An empty buffer that once held much gives its memory back. */
+/* A buffer that once held much, and holds little now, gives its memory back. */
 static void buffer_settle(struct buffer *b)
 {
-    if (b->start == b->end) {
+    size_t n = b->end - b->start;
+    if (b->room > 65536 && n <= b->room / 4) {
+        struct buffer small = {.data = NULL};
+        if (n > 0)
+            buffer_append(&small, b->data + b->start, n);
+        free(b->data);
+        *b = small;
+    } else if (n == 0) {
         b->start = b->end = 0;
-        if (b->room > 65536) {
-            free(b->data);
-            *b = (struct buffer){.data = NULL};
-        }
     }
+}
+
+/* The account follows what waits to be sent. */
+static void count_unsent(struct stream *s)
+{
+    size_t unsent = s->out.end - s->out.start;
+    if (s->account)
+        s->account->unsent += unsent - s->unsent;
+    s->unsent = unsent;
+}
+
+static void drop_output(struct stream *s)
+{
+    s->out.start = s->out.end;
+    buffer_settle(&s->out);
+    count_unsent(s);
 }
 
 static void update_events(struct stream *s)
 {
     uint32_t events = EPOLLRDHUP;
-    if (!s->paused && !s->closing)
+    if (!s->paused && !s->closing && !s->waits)
         events |= EPOLLIN;
     if (s->out.end > s->out.start)
         events |= EPOLLOUT;
@@ -79,6 +105,40 @@ static void update_events(struct stream *s)
         sd_event_source_set_io_events(s->io, events);
 }
 
+/* Others of the account may go on with their large messages: the oldest first. */
+static void release_large(struct stream *s)
+{
+    if (!s->account || s->account->large != s)
+        return;
+    struct stream *oldest = NULL;
+    s->account->large = NULL;
+    for (struct stream *other = s->account->streams; other; other = other->next)
+        if (other->waits)
+            oldest = other;
+    if (oldest) {
+        oldest->waits = false;
+        update_events(oldest);
+    }
+}
+
+/* How much may be read now; 0: nothing until another one's large message is whole. */
+static size_t readable(struct stream *s, size_t most)
+{
+    size_t held = s->in.end - s->in.start;
+    struct stream_account *a = s->account;
+    if (!a || a->large == s)
+        return most;
+    if (held < VARLINK_SMALL)
+        return most < VARLINK_SMALL - held ? most : VARLINK_SMALL - held;
+    if (a->large) {
+        s->waits = true;
+        update_events(s);
+        return 0;
+    }
+    a->large = s;
+    return most;
+}
+
 /* The end is told from the loop, never from within a call of the owner. */
 static void stream_break(struct stream *s, int errnum, const char *why)
 {
@@ -87,6 +147,8 @@ static void stream_break(struct stream *s, int errnum, const char *why)
     s->broken = true;
     if (errnum)
         error_retry(&s->failure, errnum, "%s", why);
+    drop_output(s);
+    release_large(s);
     if (s->io)
         sd_event_source_set_enabled(s->io, SD_EVENT_OFF);
     sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
@@ -102,21 +164,40 @@ static void flush_output(struct stream *s)
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0) {
-            stream_break(s, ECONNRESET, "the peer closed the connection");
-            return;
+            /* A server may have said why before it closed: reading tells that, and then the end. */
+            s->deaf = true;
+            s->out.start = s->out.end;
+            if (s->account || s->paused || s->closing)
+                stream_break(s, ECONNRESET, "the peer closed the connection");
+            break;
         }
         s->out.start += (size_t)n;
     }
     buffer_settle(&s->out);
+    count_unsent(s);
+    if (s->broken)
+        return;
     if (s->closing && s->out.end == s->out.start)
         stream_break(s, 0, NULL);
     else
         update_events(s);
 }
 
+/* Whoever reads least of all of the user's connections gives way. */
+static void bound_account(struct stream_account *a)
+{
+    while (a->unsent > a->unsent_max) {
+        struct stream *most = a->streams;
+        for (struct stream *s = most->next; s; s = s->next)
+            if (s->unsent > most->unsent)
+                most = s;
+        stream_break(most, ENOBUFS, "the peer does not read its answers, nor do its other connections");
+    }
+}
+
 void stream_send(struct stream *s, json_t *message)
 {
-    if (s->broken)
+    if (s->broken || s->deaf)
         return;
     char *text = json_dumps(message, JSON_COMPACT);
     if (!text)
@@ -126,6 +207,39 @@ void stream_send(struct stream *s, json_t *message)
     flush_output(s);
     if (!s->broken && stream_pending(s) > VARLINK_OUTPUT_MAX)
         stream_break(s, ENOBUFS, "the peer does not read its answers");
+    if (s->account)
+        bound_account(s->account);
+}
+
+void stream_set_account(struct stream *s, struct stream_account *account)
+{
+    s->account = account;
+    s->next = account->streams;
+    if (s->next)
+        s->next->previous = s;
+    account->streams = s;
+}
+
+static void leave_account(struct stream *s)
+{
+    if (!s->account)
+        return;
+    drop_output(s);
+    release_large(s);
+    if (s->previous)
+        s->previous->next = s->next;
+    else
+        s->account->streams = s->next;
+    if (s->next)
+        s->next->previous = s->previous;
+    s->account = NULL;
+}
+
+bool stream_idle(struct stream *s)
+{
+    int waiting;
+    return !s->broken && s->in.end == s->in.start && s->out.end == s->out.start &&
+           (ioctl(s->fd, FIONREAD, &waiting) < 0 || waiting == 0);
 }
 
 size_t stream_pending(struct stream *s)
@@ -146,10 +260,32 @@ void stream_close_when_sent(struct stream *s)
         flush_output(s);
 }
 
+/* Whether a message, which need not be JSON, has no more than VARLINK_VALUES_MAX values. */
+static bool values_bounded(const char *text, size_t n)
+{
+    size_t values = 0;
+    bool quoted = false;
+    if (n <= VARLINK_VALUES_MAX)
+        return true;
+    for (size_t i = 0; i < n; i++) {
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            values += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    }
+    return values <= VARLINK_VALUES_MAX;
+}
+
 /* Hands one message to the owner. 0 go on, 1 stop (paused or broken), −1 freed. */
 static int handle_message(struct stream *s, const char *text, size_t n)
 {
     json_error_t je;
+    if (!values_bounded(text, n)) {
+        stream_break(s, E2BIG, "the peer sent a message of too many values");
+        return 1;
+    }
     json_t *message = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!message || !json_is_object(message)) {
         json_decref(message);
@@ -170,6 +306,16 @@ static int handle_message(struct stream *s, const char *text, size_t n)
     return s->broken || r > 0;
 }
 
+/* The time of a message begins with its first byte, and does not begin anew with each further one. */
+static void time_message(struct stream *s)
+{
+    bool partial = s->in.end > s->in.start && !s->paused && !s->broken;
+    if (partial && s->timed)
+        return;
+    s->timed = partial && sd_event_source_set_time_relative(s->timer, MESSAGE_TIMEOUT_USEC) >= 0;
+    sd_event_source_set_enabled(s->timer, s->timed ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
 /* All whole messages that were read. −1 when the stream is gone. */
 static int handle_input(struct stream *s)
 {
@@ -185,6 +331,7 @@ static int handle_input(struct stream *s)
         }
         size_t size = (size_t)(nul - from);
         s->scanned = 0;
+        s->timed = false;
         s->in.start += size + 1;
         if (size > VARLINK_MESSAGE_MAX) {
             stream_break(s, EMSGSIZE, "the peer sent a message that is too large");
@@ -194,11 +341,9 @@ static int handle_input(struct stream *s)
             return -1;
     }
     buffer_settle(&s->in);
-    bool partial = s->in.end > s->in.start && !s->paused && !s->broken;
-    if (partial && sd_event_source_set_time_relative(s->timer, MESSAGE_TIMEOUT_USEC) >= 0)
-        sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
-    else
-        sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+    if (s->in.end - s->in.start < VARLINK_SMALL)
+        release_large(s);
+    time_message(s);
     if (!s->broken)
         update_events(s);
     return 0;
@@ -214,7 +359,10 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
     if (revents & EPOLLIN) {
         static char chunk[65536];
-        ssize_t n = recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
+        size_t most = readable(s, sizeof chunk);
+        if (most == 0)
+            return 0;
+        ssize_t n = recv(fd, chunk, most, MSG_DONTWAIT);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;
         if (n <= 0) {
@@ -292,6 +440,7 @@ void stream_free(struct stream *s)
 {
     if (!s)
         return;
+    leave_account(s);     /* which need not live longer than this call */
     if (s->in_callback) { /* the frame above us still uses it */
         s->freed = s->broken = true;
         return;

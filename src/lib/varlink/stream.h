@@ -20,6 +20,22 @@ int stream_new(sd_event *event, int fd, stream_message_fn on_message, stream_clo
                void *userdata, struct stream **ret);
 void stream_free(struct stream *s);
 
+/* What the connections of one user hold together. Of an unfinished message each may hold VARLINK_SMALL; one of them at a time may
+ * receive a larger one, and the others are not read on until that is whole. When more than 'unsent_max' bytes of answers wait, the
+ * connection with most of them is cut off. All zero but for 'unsent_max'. */
+#define VARLINK_SMALL ((size_t)32 << 10)
+struct stream_account {
+    size_t unsent, unsent_max;
+    struct stream *large;   /* receives a larger message */
+    struct stream *streams; /* that belong to it, the newest first */
+};
+
+/* Counts a stream in an account, which lives until stream_free(). */
+void stream_set_account(struct stream *s, struct stream_account *account);
+
+/* Whether nothing was begun: no byte of a message was read or waits in the socket, and no answer waits. */
+bool stream_idle(struct stream *s);
+
 /* Queues a message and sends what the socket takes at once. A peer that does not read is cut off (on_closed,
  * from the loop) once VARLINK_OUTPUT_MAX waits. */
 void stream_send(struct stream *s, json_t *message);

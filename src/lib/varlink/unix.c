@@ -1,11 +1,16 @@
 /* Unix sockets whose path may be longer than sun_path: the directory is opened, and the name reached through
  * /proc/self/fd. */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
@@ -46,6 +51,10 @@ int unix_connect(const char *path, struct error *e)
         if (errno == ENOENT || errno == ECONNREFUSED)
             return error_set(e, ERROR_SERVICE_DOWN, errno, "nothing listens on '%s': is the tree running?",
                              path);
+        if (errno == EACCES)
+            return error_refuse(
+                e, EACCES,
+                "this user may not open '%s': root may, and who stands in 'peers' of its service.conf", path);
         return error_os(e, errno, "cannot connect to '%s'", path);
     }
     return TAKE_FD(fd);
@@ -73,4 +82,46 @@ int unix_listen(const char *path, mode_t mode, gid_t gid, struct error *e)
     if (listen(fd, 1024) < 0)
         return error_os(e, errno, "cannot listen on '%s'", path);
     return TAKE_FD(fd);
+}
+
+static int admit_group(const char *path, gid_t group, bool anybody, struct error *e)
+{
+    if (anybody && group != (gid_t)-1 && lchown(path, (uid_t)-1, group) < 0)
+        return error_os(e, errno, "cannot change the group of '%s'", path);
+    if (chmod(path, anybody ? 0660 : 0600) < 0)
+        return error_os(e, errno, "cannot change the mode of '%s'", path);
+    return 0;
+}
+
+static void put_entry(struct posix_acl_xattr_entry *entry, unsigned tag, unsigned permissions, uid_t id)
+{
+    *entry =
+        (struct posix_acl_xattr_entry){htole16((uint16_t)tag), htole16((uint16_t)permissions), htole32(id)};
+}
+
+int unix_admit(const char *path, const uid_t *users, size_t n_users, gid_t group, bool *ret_by_group,
+               struct error *e)
+{
+    const unsigned may_connect = ACL_READ | ACL_WRITE;
+    size_t size =
+               sizeof(struct posix_acl_xattr_header) + (n_users + 4) * sizeof(struct posix_acl_xattr_entry),
+           n = 0;
+    _cleanup_free_ struct posix_acl_xattr_header *list = xcalloc(1, size);
+    struct posix_acl_xattr_entry *entries = (struct posix_acl_xattr_entry *)(list + 1);
+    list->a_version = htole32(POSIX_ACL_XATTR_VERSION);
+    put_entry(&entries[n++], ACL_USER_OBJ, may_connect, (uid_t)ACL_UNDEFINED_ID);
+    for (size_t i = 0; i < n_users; i++)
+        put_entry(&entries[n++], ACL_USER, may_connect, users[i]);
+    put_entry(&entries[n++], ACL_GROUP_OBJ, 0, (uid_t)ACL_UNDEFINED_ID);
+    if (n_users > 0) /* bounds what the users above may do */
+        put_entry(&entries[n++], ACL_MASK, may_connect, (uid_t)ACL_UNDEFINED_ID);
+    put_entry(&entries[n++], ACL_OTHER, 0, (uid_t)ACL_UNDEFINED_ID);
+    size = sizeof *list + n * sizeof *entries;
+    *ret_by_group = false;
+    if (lsetxattr(path, "system.posix_acl_access", list, size, 0) == 0)
+        return 0;
+    if (errno != EOPNOTSUPP && errno != ENOSYS)
+        return error_os(e, errno, "cannot set the access list of '%s'", path);
+    *ret_by_group = n_users > 0;
+    return admit_group(path, group, n_users > 0, e);
 }

@@ -1,0 +1,333 @@
+/* What callers can make a Varlink server hold: judged when they connect, bounded for each user. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/api/driver.h"
+#include "lib/api/workers.h"
+#include "lib/basic/cleanup.h"
+#include "lib/varlink/client.h"
+#include "lib/varlink/server.h"
+#include "lib/varlink/stream.h"
+
+#define MEBIBYTE ((size_t)1 << 20)
+
+static sd_event *event;
+static struct varlink_server *server;
+static char *path;
+static int listener = -1;
+static bool allowed;
+static unsigned calls;
+
+/* Answers with the name that it got. */
+static int on_resolve(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)userdata, (void)e;
+    const struct fetcher_resolve_in *resolve = in;
+    struct package_reference p = {.id = (char *)"x",
+                                  .name = resolve->name,
+                                  .version = (char *)"1",
+                                  .os = (char *)"linux",
+                                  .arch = (char *)"all"};
+    calls++;
+    varlink_reply(call, &(struct fetcher_resolve_out){&p});
+    return 0;
+}
+
+static const struct varlink_handlers handlers[] = {{"Resolve", on_resolve}, {NULL, NULL}};
+
+static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
+{
+    (void)gid, (void)userdata;
+    assert_int_equal(uid, geteuid());
+    assert_true(pid > 0);
+    return allowed;
+}
+
+static void begin(unsigned connections_max)
+{
+    struct error e = ERROR_INIT;
+    struct varlink_server_options o = {.interface = &fetcher_interface,
+                                       .handlers = handlers,
+                                       .peer_allowed = peer_allowed,
+                                       .connections_max = connections_max};
+    allowed = true;
+    calls = 0;
+    path = xasprintf("/tmp/hostlet-test-%d.sock", getpid());
+    listener = unix_listen(path, 0600, (gid_t)-1, &e);
+    assert_true(listener >= 0);
+    assert_true(sd_event_new(&event) >= 0 && varlink_server_new(event, &o, &server) >= 0 &&
+                varlink_server_listen(server, listener, &e) >= 0);
+}
+
+static void end(void)
+{
+    varlink_server_free(server);
+    sd_event_unref(event);
+    close(listener);
+    unlink(path);
+    free(path);
+}
+
+/* The server does what it can do now. */
+static void turn(void)
+{
+    while (sd_event_run(event, 0) > 0)
+        ;
+}
+
+static int connect_one(void)
+{
+    int fd = unix_connect(path, NULL);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* Sends all of it while the server turns, or what it takes. */
+static size_t send_while(int fd, const char *data, size_t size)
+{
+    size_t sent = 0;
+    for (unsigned idle = 0; sent < size && idle < 3;) {
+        ssize_t n = send(fd, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        idle = n > 0 ? 0 : idle + 1;
+        sent += n > 0 ? (size_t)n : 0;
+        turn();
+    }
+    return sent;
+}
+
+/* What came, up to the end, which must be there: a reset where bytes of ours were not read. The caller frees. */
+static char *read_to_end(int fd)
+{
+    char *text = xcalloc(65536, 1);
+    ssize_t got;
+    for (size_t n = 0; (got = recv(fd, text + n, 65535 - n, MSG_DONTWAIT)) > 0; n += (size_t)got)
+        ;
+    assert_true(got == 0 || errno == ECONNRESET);
+    return text;
+}
+
+static bool at_end(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+    return poll(&p, 1, 0) > 0;
+}
+
+static bool answered(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+static const char info[] = "{\"method\":\"org.varlink.service.GetInfo\"}";
+
+struct seen {
+    bool done;
+    struct error e;
+};
+
+static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct seen *seen = userdata;
+    seen->done = true;
+    if (e)
+        seen->e = *e;
+}
+
+static void test_denied_at_accept(void **state)
+{
+    (void)state;
+    begin(0);
+    allowed = false;
+    _cleanup_close_ int silent = connect_one(), sender = connect_one();
+    assert_true(send(sender, info, 20, MSG_NOSIGNAL) == 20); /* the beginning of a message */
+    turn();
+    assert_int_equal(varlink_server_connections(server), 0);
+    _cleanup_free_ char *one = read_to_end(silent), *two = read_to_end(sender);
+    assert_non_null(strstr(one, "org.varlink.service.PermissionDenied"));
+    assert_string_equal(one, two);
+
+    /* Our own clients read the reason, though what they sent is not taken any more. */
+    struct varlink_call_options o = {path, &fetcher_interface, "List", NULL, true, 5 * USEC_PER_SEC};
+    struct seen seen = {.done = false};
+    varlink_call_start(event, &o, on_answer, &seen);
+    while (!seen.done)
+        sd_event_run(event, 100000);
+    assert_int_equal(seen.e.class, ERROR_REFUSED);
+    assert_non_null(strstr(seen.e.message, "may not call this service"));
+    pid_t child = fork();
+    if (child == 0) {
+        struct varlink_call_options logs = {path, &driver_interface, "Logs", NULL, false, 5 * USEC_PER_SEC};
+        struct error e = ERROR_INIT;
+        int fd, r = varlink_call_upgrade(&logs, NULL, &fd, &e);
+        _exit(r < 0 && e.class == ERROR_REFUSED && strstr(e.message, "may not call") ? 0 : 1);
+    }
+    int status;
+    while (waitpid(child, &status, WNOHANG) == 0)
+        sd_event_run(event, 10000);
+    assert_int_equal(status, 0);
+    end();
+}
+
+static void test_a_user_has_so_many_connections(void **state)
+{
+    (void)state;
+    int fds[7];
+    begin(4);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = connect_one();
+    turn();
+    assert_int_equal(varlink_server_connections(server), 4);
+    assert_true(send(fds[4], info, sizeof info, MSG_NOSIGNAL) > 0);
+    turn();
+    assert_false(answered(fds[4])); /* its turn has not come */
+    close(fds[1]);
+    turn();
+    assert_true(answered(fds[4]));
+    assert_int_equal(varlink_server_connections(server), 4);
+    /* Those that ask for nothing give way to those that wait. */
+    assert_true(send(fds[6], info, sizeof info, MSG_NOSIGNAL) > 0);
+    uint64_t deadline = now_monotonic_usec() + 10 * USEC_PER_SEC;
+    while (!answered(fds[6])) {
+        assert_true(now_monotonic_usec() < deadline);
+        sd_event_run(event, 10000);
+    }
+    assert_true(at_end(fds[0]));
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        if (i != 1)
+            close(fds[i]);
+    turn();
+    assert_int_equal(varlink_server_connections(server), 0);
+    end();
+}
+
+static void test_more_than_can_wait_are_sent_away(void **state)
+{
+    (void)state;
+    int fds[600];
+    begin(4);
+    size_t told = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = connect_one();
+        turn();
+        told += at_end(fds[i]);
+    }
+    assert_int_equal(told, 600 - 512 - 4);
+    _cleanup_free_ char *text = read_to_end(fds[599]);
+    assert_non_null(strstr(text, "io.hostlet.RetryLater"));
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        close(fds[i]);
+    end();
+}
+
+/* Many unfinished messages: one of a user is read on, of the others no more than a little. */
+static void test_one_large_message_at_a_time(void **state)
+{
+    (void)state;
+    int fds[32];
+    const size_t size = 2 * MEBIBYTE;
+    _cleanup_free_ char *data = xcalloc(1, size);
+    memset(data, ' ', size);
+    begin(0);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = connect_one();
+        size_t sent = send_while(fds[i], data, size);
+        assert_true(i == 0 ? sent == size : sent < size / 2); /* what the socket keeps */
+    }
+    /* When the first one is whole, another one's turn comes. */
+    char last[] = "{}";
+    assert_int_equal(send_while(fds[0], last, sizeof last), sizeof last);
+    assert_int_equal(send_while(fds[1], data, size), size);
+    assert_true(send_while(fds[2], data, size) < size / 2);
+    /* A small message goes on all the while. */
+    _cleanup_close_ int small = connect_one();
+    assert_true(send(small, info, sizeof info, MSG_NOSIGNAL) > 0);
+    turn();
+    assert_true(answered(small));
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        close(fds[i]);
+    end();
+}
+
+static char *resolve_call(size_t size)
+{
+    char *name = xcalloc(size + 1, 1);
+    memset(name, 'x', size);
+    char *text =
+        xasprintf("{\"method\":\"io.hostlet.Fetcher.Resolve\",\"parameters\":{\"name\":\"%s\"}}", name);
+    free(name);
+    return text;
+}
+
+/* Nobody reads: the user holds no more than he may, and connections that are cut off give it back. */
+static void test_unread_answers_are_bounded_for_a_user(void **state)
+{
+    (void)state;
+    int fds[160];
+    _cleanup_free_ char *text = resolve_call(MEBIBYTE);
+    begin(0);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = connect_one();
+        assert_int_equal(send_while(fds[i], text, strlen(text) + 1), strlen(text) + 1);
+    }
+    assert_int_equal(calls, ARRAY_SIZE(fds));
+    size_t cut = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        cut += at_end(fds[i]);
+    size_t most = (geteuid() == 0 ? 2 : 1) * VARLINK_OUTPUT_MAX / (MEBIBYTE / 2);
+    assert_true(cut > 0 && ARRAY_SIZE(fds) - cut <= most);
+    assert_int_equal(varlink_server_connections(server), ARRAY_SIZE(fds) - cut);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        close(fds[i]);
+    end();
+}
+
+static void test_too_many_values(void **state)
+{
+    (void)state;
+    begin(0);
+    size_t n = VARLINK_VALUES_MAX;
+    _cleanup_free_ char *many = xcalloc(1, 3 * n + 64);
+    char *at = stpcpy(many, "{\"method\":\"io.hostlet.Fetcher.Resolve\",\"parameters\":{\"name\":[");
+    for (size_t i = 0; i < n; i++)
+        at = stpcpy(at, "[],");
+    memcpy(at - 1, "]}}", 4);
+    _cleanup_close_ int one = connect_one(), two = connect_one();
+    send_while(one, many, strlen(many) + 1);
+    assert_true(at_end(one));
+    assert_false(answered(one) && recv(one, many, 1, MSG_DONTWAIT) > 0);
+    /* In a string they are no values. */
+    _cleanup_free_ char *commas = xcalloc(1, 2 * n);
+    memset(commas, ',', 2 * n - 1);
+    memcpy(commas, "\\\"", 2);
+    _cleanup_free_ char *text =
+        xasprintf("{\"method\":\"io.hostlet.Fetcher.Resolve\",\"parameters\":{\"name\":\"%s\"}}", commas);
+    assert_int_equal(send_while(two, text, strlen(text) + 1), strlen(text) + 1);
+    assert_int_equal(calls, 1);
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_denied_at_accept),
+        cmocka_unit_test(test_a_user_has_so_many_connections),
+        cmocka_unit_test(test_more_than_can_wait_are_sent_away),
+        cmocka_unit_test(test_one_large_message_at_a_time),
+        cmocka_unit_test(test_unread_answers_are_bounded_for_a_user),
+        cmocka_unit_test(test_too_many_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
