@@ -123,3 +123,25 @@ int package_id_check(const char *name, const char *id, struct error *e)
     package_id_clear(&parsed);
     return same ? 0 : error_refuse(e, EINVAL, "'%.200s' is not an id of the package '%s'", id, name);
 }
+
+char *package_key(const char *name, const char *id)
+{
+    return xasprintf("%s%s", name, id + strlen(name));
+}
+
+int package_key_parse(const char *key, char **ret_name, char **ret_id, struct error *e)
+{
+    _cleanup_free_ char *id = xstrdup(key);
+    struct package_id parsed;
+    lower_case(id);
+    int r = package_id_parse(id, &parsed, e);
+    if (r < 0)
+        return r;
+    size_t n = strlen(parsed.name);
+    package_id_clear(&parsed);
+    if (!streq(key + n, id + n))
+        return error_refuse(e, EINVAL, "'%.200s' names no package", key);
+    *ret_name = xstrndup(key, n);
+    *ret_id = TAKE_PTR(id);
+    return 0;
+}

@@ -37,4 +37,11 @@ int package_file_name_parse(const char *file, struct package_id *ret, struct err
  */
 int package_id_check(const char *name, const char *id, struct error *e);
 
+/* One name of a file for both: the id in the name's own case, since packages "Demo" and "demo" have the same ids. Both are checked by the
+ * caller, who frees the result. */
+char *package_key(const char *name, const char *id);
+
+/* Takes a key apart: 0 or −EINVAL, refused. The caller frees both. */
+int package_key_parse(const char *key, char **ret_name, char **ret_id, struct error *e);
+
 void package_id_clear(struct package_id *id);
