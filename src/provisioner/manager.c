@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,10 +14,14 @@
 #include "lib/basic/log.h"
 #include "lib/service/lock.h"
 #include "provisioner/deletion.h"
+#include "provisioner/publisher.h"
 
 #define THREADS_MAX 4
 /* At once: one that a disk holds up does not stop the others, and more would be in each other's way. */
 #define DELETIONS_MAX 2
+
+/* A package may leave out the directories above its entries: a tree has more entries than the package, but not so many times. */
+#define DIRECTORIES_LEFT_OUT 16
 
 /* One deletion for each container with kept data that is older than 'before'. */
 static void expire(struct manager *m, const struct apps_entry *entries, size_t n, int64_t before)
@@ -79,6 +84,9 @@ int manager_start(struct service_context *context, struct error *e)
         .event = context->event,
         .tree = &context->tree,
         .apps = xstrdup(context->tree.apps),
+        .packages = tree_ipk_install(&context->tree),
+        .package_entries_max =
+            DIRECTORIES_LEFT_OUT * (uint64_t)config_number(context->config, "unpacker", "max_entries"),
         .keep_removed_usec = config_duration(context->config, "provisioner", "keep_removed"),
         .lock_fd = -1,
     };
@@ -90,9 +98,13 @@ int manager_start(struct service_context *context, struct error *e)
         r = lock(m, e);
     if (r >= 0)
         r = deletions_recover(m, e); /* what a process that was killed left */
-    if (r >= 0)
-        manager_expire(m);
-    return r;
+    if (r < 0)
+        return r;
+    manager_expire(m);
+    /* A lease of ours that somebody breaks (take.h) is told by this signal. */
+    signal(SIGIO, SIG_IGN);
+    publisher_start(m);
+    return 0;
 }
 
 bool manager_busy(void *userdata)
@@ -112,5 +124,6 @@ void manager_stop(void *userdata)
     close_fd(m->lock_fd);
     free(m->lock_path);
     free(m->apps); /* jobs have copies */
+    free(m->packages);
     free(m);
 }

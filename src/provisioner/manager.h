@@ -10,6 +10,8 @@ struct manager {
     sd_event *event;
     const struct tree *tree; /* the context's; of the loop alone */
     char *apps;              /* the app path; for the threads too */
+    char *packages;          /* VAR/ipk_install; for the threads too */
+    uint64_t package_entries_max;
     uint64_t keep_removed_usec;
     char *lock_path;
     int lock_fd;              /* one provisioner per app path */

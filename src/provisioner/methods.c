@@ -13,6 +13,7 @@
 #include "lib/basic/log.h"
 #include "provisioner/deletion.h"
 #include "provisioner/manager.h"
+#include "provisioner/publisher.h"
 #include "provisioner/removal.h"
 #include "provisioner/replica.h"
 
@@ -293,6 +294,11 @@ static int on_deletions(struct varlink_call *call, const void *in, void *userdat
     return deletions_list(call, userdata, e);
 }
 
-const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision}, {"Update", on_update},
-                                                        {"Remove", on_remove},       {"List", on_list},
-                                                        {"Deletions", on_deletions}, {NULL, NULL}};
+const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision},
+                                                        {"Update", on_update},
+                                                        {"Remove", on_remove},
+                                                        {"List", on_list},
+                                                        {"Deletions", on_deletions},
+                                                        {"Publish", publisher_publish},
+                                                        {"Unpublish", publisher_unpublish},
+                                                        {NULL, NULL}};

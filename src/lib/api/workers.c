@@ -69,11 +69,18 @@ const struct varlink_interface fetcher_interface = {
     "io.hostlet.Fetcher", "Brings packages from repositories into the package store.", fetcher_methods, NULL};
 
 /* --- unpacker --- */
+#define T struct unpacker_unpack_in
+STRUCT(
+    unpacker_unpack_in_schema, NULL, T, NULL, S_STRING(T, name, "The package's name."), S_STRING(T, id, NULL),
+    S_STRING_OPT(T, checksum,
+                 "Of the data block, \"sha256:…\": a file with another one is refused. Absent: the one that "
+                 "the file's own header names."));
+#undef T
 #define T struct unpacker_unpack_out
 STRUCT(unpacker_unpack_out_schema, NULL, T, NULL, S_INT(T, done, "Bytes of the package that were read."),
        S_INT(T, total, "Bytes of the package."), S_INT_OPT(T, entries, "Unpacked so far."),
        S_INT_OPT(T, size, "Bytes unpacked so far."),
-       S_STRING_OPT(T, path, "Of the complete install directory: the final answer."));
+       S_STRING_OPT(T, path, "Of the complete content, staged or published: the final answer."));
 #undef T
 #define T struct unpacker_list_out
 STRUCT(unpacker_list_out_schema, NULL, T, NULL,
@@ -81,16 +88,19 @@ STRUCT(unpacker_list_out_schema, NULL, T, NULL,
        S_STRING_OPT(T, path, NULL));
 #undef T
 static const struct varlink_method unpacker_methods[] = {
-    {"Unpack", VARLINK_MORE | VARLINK_CHANGES, &package_name_in_schema, &unpacker_unpack_out_schema,
-     "Unpacks a package of the store into its install directory, which exists only when it is complete. "
-     "Streams progress."},
-    {"List", VARLINK_MORE, NULL, &unpacker_list_out_schema, "The install directories, one per answer."},
+    {"Unpack", VARLINK_MORE | VARLINK_CHANGES, &unpacker_unpack_in_schema, &unpacker_unpack_out_schema,
+     "Unpacks a package of the store into staging, where it waits for io.hostlet.Provisioner.Publish; what "
+     "is "
+     "published already is success. Streams progress."},
+    {"List", VARLINK_MORE, NULL, &unpacker_list_out_schema,
+     "The install directories of published packages, one per answer."},
     {"Remove", VARLINK_CHANGES, &package_name_in_schema, NULL,
-     "Removes an install directory; fine if it is not there."},
+     "Removes a package from staging; fine if it is not there. (io.hostlet.Provisioner.Unpublish removes a "
+     "published one.)"},
     {.name = NULL},
 };
-const struct varlink_interface unpacker_interface = {
-    "io.hostlet.Unpacker", "Unpacks verified packages into install directories.", unpacker_methods, NULL};
+const struct varlink_interface unpacker_interface = {"io.hostlet.Unpacker", "Unpacks verified packages.",
+                                                     unpacker_methods, NULL};
 
 /* --- provisioner --- */
 #define T struct provisioner_provision_in
@@ -128,6 +138,9 @@ STRUCT(provisioner_deletions_out_schema, NULL, T, NULL,
        S_INT_OPT(T, attempts, "That failed in a row."), S_INT_OPT(T, next_retry, "Unix milliseconds."),
        S_STRING_OPT(T, message, "Why the last attempt failed."));
 #undef T
+#define T struct provisioner_publish_out
+STRUCT(publish_out_schema, NULL, T, NULL, S_STRING(T, path, "The install directory."));
+#undef T
 static const struct varlink_method provisioner_methods[] = {
     {"Provision", VARLINK_CHANGES, &provision_in_schema, &provision_out_schema,
      "Makes and fills the directory of a replica, taking kept data back."},
@@ -139,11 +152,19 @@ static const struct varlink_method provisioner_methods[] = {
     {"List", VARLINK_MORE, NULL, &provisioner_list_out_schema, "The directories, one per answer."},
     {"Deletions", VARLINK_MORE, NULL, &provisioner_deletions_out_schema,
      "What was removed and is not gone yet, one per answer: it is tried again until nothing is left."},
+    {"Publish", VARLINK_CHANGES, &package_name_in_schema, &publish_out_schema,
+     "Makes what the unpacker staged root's, all of it, and gives it its name as an install directory, which "
+     "exists only when it is complete. What is published already is success."},
+    {"Unpublish", VARLINK_CHANGES, &package_name_in_schema, NULL,
+     "Removes an install directory, and what is staged of the package; fine if there is none. Its content "
+     "goes "
+     "afterwards."},
     {.name = NULL},
 };
 const struct varlink_interface provisioner_interface = {
-    "io.hostlet.Provisioner", "Makes, fills and removes the directories of replicas.", provisioner_methods,
-    NULL};
+    "io.hostlet.Provisioner",
+    "Makes, fills and removes the directories of replicas, and publishes and removes unpacked packages.",
+    provisioner_methods, NULL};
 
 /* --- quota-keeper --- */
 static const char *const quota_level_names[] = {

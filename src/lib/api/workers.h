@@ -46,6 +46,10 @@ struct package_name_in {
 /* io.hostlet.Unpacker */
 extern const struct varlink_interface unpacker_interface;
 
+struct unpacker_unpack_in {
+    char *name, *id;
+    char *checksum; /* "sha256:…" that the data block must have; NULL: the one of the file's header */
+};
 struct unpacker_unpack_out { /* progress, and the final answer with path */
     int64_t done, total;     /* bytes of the package that were read */
     int64_t entries, size;   /* unpacked so far */
@@ -91,6 +95,10 @@ struct provisioner_deletions_out { /* one per hidden directory that is not gone 
     int64_t attempts;              /* that failed in a row */
     int64_t next_retry;            /* unix milliseconds; 0: now */
     char *message;                 /* why the last attempt failed; NULL: none did */
+};
+
+struct provisioner_publish_out {
+    char *path; /* of the install directory */
 };
 
 /* io.hostlet.Quota */

@@ -4,6 +4,10 @@
 
 #include "lib/basic/error.h"
 
+/* In VAR/ipk_install, beside the packages: */
+#define IPK_STAGING    ".staging"    /* the unpacker's: {id} is a package that waits to be published */
+#define IPK_PUBLISHING ".publishing" /* root's alone: packages on their way in or out */
+
 struct tree {
     char *prefix;   /* NULL without one */
     char *etc;      /* DIR/etc            /etc/hostlet */
@@ -29,7 +33,7 @@ char *tree_socket(const struct tree *tree, const char *name); /* RUN/NAME.sock *
 char *tree_state(const struct tree *tree,
                  const char *name);      /* VAR/hostlet/NAME: one folder per process that keeps state */
 char *tree_ipk(const struct tree *tree); /* VAR/ipk: fetcher's */
-char *tree_ipk_install(const struct tree *tree); /* VAR/ipk_install: unpacker's */
+char *tree_ipk_install(const struct tree *tree); /* VAR/ipk_install: provisioner's, but for IPK_STAGING */
 char *tree_program(const struct tree *tree,
                    const char *name); /* DIR/bin/NAME if executable, else LIBEXEC/NAME */
 
