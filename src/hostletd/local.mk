@@ -10,6 +10,7 @@ hostletd_SOURCES = $(HOSTLETD_PURE) \
 	src/hostletd/main.c \
 	src/hostletd/manager.c src/hostletd/manager.h \
 	src/hostletd/methods.c src/hostletd/methods.h \
+	src/hostletd/packages.c src/hostletd/packages.h \
 	src/hostletd/places.c src/hostletd/places.h \
 	src/hostletd/reload.c src/hostletd/reload.h \
 	src/hostletd/service.c src/hostletd/service.h \

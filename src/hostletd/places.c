@@ -18,7 +18,8 @@ const struct place places[] = {
     {"hostlet/rpc-gateway", BASE_VAR, "rpc-gateway", 0700, 0},
     {"hostlet/zone", BASE_VAR, "rpc-gateway", 02750, PLACE_GROUP_FETCHER},
     {"ipk", BASE_VAR, "fetcher", 0755, PLACE_FOR_ALL},
-    {"ipk_install", BASE_VAR, "unpacker", 0755, PLACE_FOR_ALL},
+    {"ipk_install", BASE_VAR, NULL, 0755, PLACE_FOR_ALL | PLACE_PACKAGES},
+    {"ipk_install/.staging", BASE_VAR, "unpacker", 0700, 0},
     {"", BASE_APPS, NULL, 0755, PLACE_BASE | PLACE_ADMINS},
     {.name = NULL},
 };

@@ -15,6 +15,7 @@ enum {
     PLACE_ADMINS = 32,         /* may be a place of many uses: refused where it is unsafe, not mended */
     PLACE_GROUP_FETCHER = 64, /* belongs to the group of the fetcher, which reads what the owner puts there */
     PLACE_FOR_ALL = 16,       /* every service user must be able to enter it */
+    PLACE_PACKAGES = 128,     /* directories of packages are in it, whose names must be root's too */
 };
 
 struct place {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hostletd/packages.h"
 #include "hostletd/places.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -85,8 +86,10 @@ static int make_place(const struct tree *tree, const struct place *place, uid_t 
                                  : open_base(path, place->mode, &made, e);
     if (fd < 0)
         return fd;
-    if (!made)
-        return mend(fd, path, place, uid, gid, e);
+    if (!made) {
+        int r = mend(fd, path, place, uid, gid, e);
+        return r >= 0 && place->flags & PLACE_PACKAGES ? packages_take(fd, path, e) : r;
+    }
     if (fchown(fd, uid, gid) < 0)
         return error_os(e, errno, "cannot change the owner of '%s'", path);
     /* mkdir takes no set-group-id bit. */

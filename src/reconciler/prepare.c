@@ -1,5 +1,5 @@
 /* Preparing a revision while the old one runs, touching nothing it can see: packages resolved once and for all, the image
- * present, every package fetched, verified and unpacked. One chain of calls; a failure is tried again with backoff. */
+ * present, every package fetched, verified, unpacked and published. One chain of calls; a failure is tried again with backoff. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -107,12 +107,10 @@ static int save(struct prepare *p, const char *stage)
 
 /* --- packages --- */
 
-static void on_unpacked(const void *out, bool continues, const struct error *e, void *userdata)
+static void on_published(const void *out, bool continues, const struct error *e, void *userdata)
 {
-    (void)out;
+    (void)out, (void)continues;
     struct prepare *p = userdata;
-    if (continues)
-        return;
     p->request = NULL;
     if (e) {
         prepare_failed(p, "pkg_download", e);
@@ -120,6 +118,25 @@ static void on_unpacked(const void *out, bool continues, const struct error *e, 
     }
     p->package++;
     prepare_next(p);
+}
+
+/* What the unpacker made is no container's until root has taken it. */
+static void on_unpacked(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out;
+    struct prepare *p = userdata;
+    struct manager *m = p->instance->manager;
+    if (continues)
+        return;
+    p->request = NULL;
+    if (e) {
+        prepare_failed(p, "pkg_download", e);
+        return;
+    }
+    const struct package_reference *package = revision_of(p)->packages[p->package];
+    struct package_name_in in = {package->name, package->id};
+    p->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Publish", &in, false,
+                              600 * USEC_PER_SEC, on_published, p);
 }
 
 static void on_fetched(const void *out, bool continues, const struct error *e, void *userdata)
@@ -139,7 +156,7 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
         prepare_failed(p, "pkg_download", e);
         return;
     }
-    struct package_name_in in = {package->name, package->id};
+    struct unpacker_unpack_in in = {package->name, package->id, package->checksum};
     p->request = manager_call(m, m->unpacker_socket, &unpacker_interface, "Unpack", &in, true,
                               600 * USEC_PER_SEC, on_unpacked, p);
 }

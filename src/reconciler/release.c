@@ -12,6 +12,7 @@ struct removal {
     struct instance *waiting; /* is forgotten only when this is over; NULL: nobody waits */
     const char *socket;       /* the manager's */
     const struct varlink_interface *interface;
+    const char *method;
     char *name, *id;
     unsigned tries;
 };
@@ -50,12 +51,13 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
 static void start_removal(struct removal *removal)
 {
     struct package_name_in in = {removal->name, removal->id};
-    manager_call(removal->manager, removal->socket, removal->interface, "Remove", &in, false,
+    manager_call(removal->manager, removal->socket, removal->interface, removal->method, &in, false,
                  60 * USEC_PER_SEC, on_removed, removal);
 }
 
 static void remove_package(struct manager *m, struct instance *waiting, const char *socket,
-                           const struct varlink_interface *interface, const struct package_reference *package)
+                           const struct varlink_interface *interface, const char *method,
+                           const struct package_reference *package)
 {
     struct removal *removal = xcalloc(1, sizeof *removal);
     if (waiting)
@@ -64,6 +66,7 @@ static void remove_package(struct manager *m, struct instance *waiting, const ch
                                 .waiting = waiting,
                                 .socket = socket,
                                 .interface = interface,
+                                .method = method,
                                 .name = xstrdup(package->name),
                                 .id = xstrdup(package->id)};
     start_removal(removal);
@@ -77,8 +80,8 @@ static void remove_packages(struct manager *m, struct instance *waiting,
         const struct package_reference *package = revision->packages[i];
         if (package_used(m, waiting, package->id))
             continue;
-        remove_package(m, waiting, m->unpacker_socket, &unpacker_interface, package);
-        remove_package(m, waiting, m->fetcher_socket, &fetcher_interface, package);
+        remove_package(m, waiting, m->provisioner_socket, &provisioner_interface, "Unpublish", package);
+        remove_package(m, waiting, m->fetcher_socket, &fetcher_interface, "Remove", package);
     }
 }
 

@@ -1,4 +1,4 @@
-/* From a package file to an install directory; see extract.h. */
+/* From a package file to its content in staging; see extract.h. */
 #include "unpacker/extract.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/package/entry.h"
+#include "lib/package/id.h"
 #include "lib/package/reader.h"
 #include "unpacker/early_sync.h"
 #include "unpacker/staging.h"
@@ -22,8 +23,8 @@
 #define EARLY_SYNC_FROM (UINT64_C(4) << 20)
 
 const char *const unpacker_failpoints[] = {
-    "unpack.staged",        "unpack.entry",   "unpack.extracted", "unpack.synced",
-    "unpack.before_rename", "unpack.renamed", "remove.renamed",   NULL,
+    "unpack.staged",  "unpack.entry", "unpack.extracted", "unpack.synced", "unpack.before_rename",
+    "unpack.renamed", NULL,
 };
 
 struct extraction {
@@ -197,11 +198,12 @@ static int fill(struct extraction *x, struct error *e)
     return fail_at("unpack.synced", e);
 }
 
-static int publish(struct extraction *x, struct extract_result *ret, struct error *e)
+static int finish(struct extraction *x, struct extract_result *ret, struct error *e)
 {
+    _cleanup_free_ char *key = package_key(x->request->name, x->request->id);
     int r = fail_at("unpack.before_rename", e);
     if (r >= 0)
-        r = staging_publish(&x->staging, x->request->id, e);
+        r = staging_finish(&x->staging, key, e);
     if (r == -EEXIST && x->staging.name) { /* somebody else was faster; what counts is that it is there */
         *ret = (struct extract_result){.existed = true};
         return 0;
@@ -216,32 +218,49 @@ static int publish(struct extraction *x, struct extract_result *ret, struct erro
 static int check_identity(const struct extraction *x, struct error *e)
 {
     const struct package *p = package_reader_package(x->reader);
-    if (streq(p->id, x->request->id) && streq(p->name, x->request->name))
-        return 0;
-    return error_refuse(e, EBADMSG, "the file holds package '%s' of '%s', not '%s' of '%s'", p->id, p->name,
-                        x->request->id, x->request->name);
+    if (!streq(p->id, x->request->id) || !streq(p->name, x->request->name))
+        return error_refuse(e, EBADMSG, "the file holds package '%s' of '%s', not '%s' of '%s'", p->id,
+                            p->name, x->request->id, x->request->name);
+    /* The header's is what the reader holds the data against while it goes by. */
+    const char *wanted = x->request->checksum ? after_prefix(x->request->checksum, "sha256:") : p->sha256;
+    if (!wanted || !streq(wanted, p->sha256))
+        return error_refuse(e, EBADMSG, "the file's data block has the checksum sha256:%s, not %.80s",
+                            p->sha256, x->request->checksum);
+    return 0;
 }
 
 static int extract(struct extraction *x, struct extract_result *ret, struct error *e)
 {
     int r = check_identity(x, e);
     if (r >= 0)
-        r = staging_create(x->request->store, x->request->name, x->request->id, &x->staging, e);
+        r = staging_create(x->request->staging, x->request->id, &x->staging, e);
     if (r < 0)
         return r;
     x->tree = tree_new(x->staging.root);
     r = fill(x, e);
-    return r < 0 ? r : publish(x, ret, e);
+    return r < 0 ? r : finish(x, ret, e);
+}
+
+int extract_exists(const struct extract_request *request, bool *ret_published, struct error *e)
+{
+    _cleanup_free_ char *path = xasprintf("%s/%s", request->name, request->id);
+    _cleanup_free_ char *key = package_key(request->name, request->id);
+    int published = staging_exists(request->store, path, e);
+    int r = published != 0 ? published : staging_exists(request->staging, key, e);
+    if (r > 0)
+        *ret_published = published > 0;
+    return r;
 }
 
 int extract_package(const struct extract_request *request, struct extract_progress *progress,
                     struct extract_result *ret, struct error *e)
 {
-    int r = install_exists(request->store, request->name, request->id, e);
+    bool published;
+    int r = extract_exists(request, &published, e);
     if (r < 0)
         return r;
     if (r > 0) {
-        *ret = (struct extract_result){.existed = true};
+        *ret = (struct extract_result){.existed = true, .published = published};
         return 0;
     }
     _cleanup_free_ char *what = xasprintf("package '%s'", request->id);

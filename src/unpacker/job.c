@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/package/id.h"
 #include "unpacker/staging.h"
 
 struct job {
@@ -32,13 +33,15 @@ static void *job_main(void *userdata)
     struct job *j = userdata;
     const struct job_request *q = j->request;
     if (q->kind == JOB_UNPACK) {
-        struct extract_request request = {q->package_fd, q->store, q->name, q->id, q->limits, q->threads};
+        struct extract_request request = {q->package_fd, q->store,    q->staging, q->name,
+                                          q->id,         q->checksum, q->limits,  q->threads};
         j->result = extract_package(&request, &j->progress, &j->extracted, &j->error);
     } else if (q->kind == JOB_REMOVE) {
         bool removed;
-        j->result = install_remove(q->store, q->name, q->id, &removed, &j->error);
+        _cleanup_free_ char *key = package_key(q->name, q->id);
+        j->result = staging_remove(q->staging, key, &removed, &j->error);
     } else {
-        j->result = staging_clean(q->store, &j->removed, &j->error);
+        j->result = staging_clean(q->staging, &j->removed, &j->error);
     }
     uint64_t one = 1;
     while (write(j->done_fd, &one, sizeof one) < 0 && errno == EINTR)

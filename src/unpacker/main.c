@@ -1,13 +1,10 @@
-/* unpacker: from verified package files to install directories.
+/* unpacker: from verified package files to their content in staging.
  *
- * Job: reads VAR/ipk/{name}/{id}.ipk (the fetcher's), checks its SHA-256, unpacks it into hidden staging and publishes it by
- *   rename as VAR/ipk_install/{name}/{id}, which therefore exists only when it is complete.
- * Privileges: own user, no capability, no network; writes below VAR/ipk_install alone. Called by the reconciler.
+ * Job: reads VAR/ipk/{name}/{id}.ipk (the fetcher's), checks its SHA-256, unpacks it and leaves it as VAR/ipk_install/.staging/{id},
+ *   which therefore exists only when it is complete. The provisioner takes it from there: nothing that a container is given is ours.
+ * Privileges: own user, no capability, no network; writes below VAR/ipk_install/.staging alone. Called by the reconciler.
  * Failures: a bad package is refused, naming the entry, and leaves nothing. Killed at any instant it leaves hidden staging, which
- *   the next start removes. A full disk is "retry later". Requests are idempotent: what is installed is success at once. */
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
+ *   the next start removes. A full disk is "retry later". Requests are idempotent: what is there is success at once. */
 #include <unistd.h>
 
 #include "lib/api/workers.h"
@@ -18,22 +15,13 @@
 #include "unpacker/manager.h"
 #include "unpacker/methods.h"
 
-/* The store must be the unpacker's own, and lies in a directory that is not: made here, as root. */
-static int make_store(struct service_context *c, struct error *e)
+/* Our own directory lies in one that is root's: made here, as root. */
+static int make_staging(struct service_context *c, struct error *e)
 {
-    _cleanup_free_ char *path = tree_ipk_install(&c->tree);
-    int r = make_dirs(path, 0755, e);
-    if (r < 0)
-        return r;
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return error_os(e, errno, "cannot open '%s'", path);
-#ifndef ENABLE_SANITIZERS /* that build has no jail: it goes on as it was started */
-    if (geteuid() == 0 && st.st_uid != c->conf->uid && fchown(fd, c->conf->uid, c->conf->gid) < 0)
-        return error_os(e, errno, "cannot change the owner of '%s'", path);
-#endif
-    return 0;
+    int r = give_dir_below(c->tree.var, "ipk_install", geteuid(), getegid(), 0755, e);
+    return r < 0 ? r
+                 : give_dir_below(c->tree.var, "ipk_install/" IPK_STAGING, service_uid(c), service_gid(c),
+                                  0700, e);
 }
 
 static int start(struct service_context *c, struct error *e)
@@ -74,7 +62,7 @@ static const struct service service = {
     .interface = &unpacker_interface,
     .handlers = unpacker_handlers,
     .failpoints = unpacker_failpoints,
-    .before_jail = make_store,
+    .before_jail = make_staging,
     .start = start,
     .busy = busy,
     .stop = stop,

@@ -12,6 +12,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/package/id.h"
+#include "lib/paths/tree.h"
 #include "unpacker/job.h"
 #include "unpacker/staging.h"
 
@@ -42,7 +43,7 @@ struct manager {
     sd_event *event;
     sd_event_source *progress_timer;
     char *packages, *store_path;
-    int store;
+    int store, staging;
     struct package_limits limits;
     unsigned threads;
     struct task *tasks; /* in the order in which they came */
@@ -76,6 +77,7 @@ static void task_free(struct task *t)
     close_fd(t->request.package_fd);
     free(t->request.name);
     free(t->request.id);
+    free(t->request.checksum);
     free(t);
 }
 
@@ -91,6 +93,12 @@ static struct unpacker_unpack_out progress_of(const struct task *t)
     return out;
 }
 
+static char *path_of(const struct manager *m, const char *name, const char *id, bool published)
+{
+    _cleanup_free_ char *key = package_key(name, id);
+    return xasprintf("%s/%s/%s", m->store_path, published ? name : IPK_STAGING, published ? id : key);
+}
+
 static void answer_one(struct task *t, struct varlink_call *call, int result, const struct error *why)
 {
     if (result < 0) {
@@ -103,7 +111,7 @@ static void answer_one(struct task *t, struct varlink_call *call, int result, co
     }
     struct unpacker_unpack_out out = progress_of(t);
     const struct extract_result *r = job_extracted(t->job);
-    _cleanup_free_ char *path = xasprintf("%s/%s/%s", t->manager->store_path, t->request.name, t->request.id);
+    _cleanup_free_ char *path = path_of(t->manager, t->request.name, t->request.id, r->published);
     out.done = out.total;
     out.entries = (int64_t)r->entries;
     out.size = (int64_t)r->size;
@@ -252,6 +260,7 @@ static struct task *add_task(struct manager *m, enum job_kind kind, const char *
     t->manager = m;
     t->request = (struct job_request){.kind = kind,
                                       .store = m->store,
+                                      .staging = m->staging,
                                       .package_fd = -1,
                                       .name = xstrdup_null(name),
                                       .id = xstrdup_null(id),
@@ -263,10 +272,10 @@ static struct task *add_task(struct manager *m, enum job_kind kind, const char *
     return t;
 }
 
-static struct task *find_task(const struct manager *m, const char *id)
+static struct task *find_task(const struct manager *m, const char *name, const char *id)
 {
     for (struct task *t = m->tasks; t; t = t->next)
-        if (streq_null(t->request.id, id))
+        if (streq_null(t->request.name, name) && streq_null(t->request.id, id))
             return t;
     return NULL;
 }
@@ -281,14 +290,18 @@ static int open_package(const struct manager *m, const char *name, const char *i
     if (fd == -ENOENT)
         return error_set(e, ERROR_NOT_FOUND, ENOENT,
                          "package '%s' is not in the store: '%s/%s' does not exist", id, m->packages, file);
-    return fd;
+    _cleanup_close_ int package = fd;
+    struct stat st;
+    if (package >= 0 && fstat(package, &st) == 0 && !S_ISREG(st.st_mode))
+        return error_refuse(e, EINVAL, "package '%s': '%s/%s' is not a regular file", id, m->packages, file);
+    return TAKE_FD(package);
 }
 
 /* The task for a request, which the call waits for from now on. */
 static int join_task(struct manager *m, enum job_kind kind, const char *name, const char *id,
-                     struct varlink_call *call, struct error *e)
+                     const char *checksum, struct varlink_call *call, struct error *e)
 {
-    struct task *t = find_task(m, id);
+    struct task *t = find_task(m, name, id);
     if (t && t->request.kind != kind)
         return error_retry(e, EBUSY, "package '%s' is being %s", id, doing[t->request.kind]);
     if (!t) {
@@ -297,33 +310,40 @@ static int join_task(struct manager *m, enum job_kind kind, const char *name, co
             return fd;
         t = add_task(m, kind, name, id);
         t->request.package_fd = TAKE_FD(fd);
+        t->request.checksum = xstrdup_null(checksum);
+    } else if (checksum && !streq_null(t->request.checksum, checksum)) {
+        return error_retry(e, EBUSY,
+                           "package '%s' is being unpacked for somebody who expects another checksum", id);
     }
     wait_for(t, call);
     start_waiting(m);
     return 0;
 }
 
-int manager_unpack(struct manager *m, const char *name, const char *id, struct varlink_call *call,
+int manager_unpack(struct manager *m, const struct unpacker_unpack_in *in, struct varlink_call *call,
                    struct error *e)
 {
-    int r = package_id_check(name, id, e);
+    struct extract_request request = {
+        .store = m->store, .staging = m->staging, .name = in->name, .id = in->id};
+    bool published = false;
+    int r = package_id_check(in->name, in->id, e);
     if (r >= 0)
-        r = install_exists(m->store, name, id, e);
+        r = extract_exists(&request, &published, e);
     if (r < 0)
         return r;
-    if (r > 0 && !find_task(m, id)) {
-        _cleanup_free_ char *path = xasprintf("%s/%s/%s", m->store_path, name, id);
+    if (r > 0 && !find_task(m, in->name, in->id)) {
+        _cleanup_free_ char *path = path_of(m, in->name, in->id, published);
         varlink_reply(call, &(struct unpacker_unpack_out){.path = path});
         return 0;
     }
-    return join_task(m, JOB_UNPACK, name, id, call, e);
+    return join_task(m, JOB_UNPACK, in->name, in->id, in->checksum, call, e);
 }
 
 int manager_remove(struct manager *m, const char *name, const char *id, struct varlink_call *call,
                    struct error *e)
 {
     int r = package_id_check(name, id, e);
-    return r < 0 ? r : join_task(m, JOB_REMOVE, name, id, call, e);
+    return r < 0 ? r : join_task(m, JOB_REMOVE, name, id, NULL, call, e);
 }
 
 static void list_package(const struct manager *m, const char *name, struct varlink_call *call)
@@ -380,6 +400,7 @@ void manager_free(struct manager *m)
     sd_event_source_disable_unref(m->progress_timer);
     sd_event_unref(m->event);
     close_fd(m->store);
+    close_fd(m->staging);
     free(m->packages);
     free(m->store_path);
     free(m);
@@ -387,18 +408,24 @@ void manager_free(struct manager *m)
 
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret, struct error *e)
 {
-    int store = open_dir_at(AT_FDCWD, options->store, e);
+    _cleanup_close_ int store = open_dir_at(AT_FDCWD, options->store, e);
     if (store < 0)
         return store;
+    _cleanup_close_ int staging = open_beneath(store, IPK_STAGING, O_RDONLY | O_DIRECTORY, 0, e);
+    /* What waits there was left by an earlier process: nobody shall be told that it is there while it goes. */
+    int r = staging < 0 ? staging : staging_forget(staging, e);
+    if (r < 0)
+        return error_prefix(e, "%s", options->store);
     struct manager *m = xcalloc(1, sizeof *m);
     m->event = sd_event_ref(event);
     m->packages = xstrdup(options->packages);
     m->store_path = xstrdup(options->store);
-    m->store = store;
+    m->store = TAKE_FD(store);
+    m->staging = TAKE_FD(staging);
     m->limits = options->limits;
     m->threads = options->threads;
-    int r = sd_event_add_time_relative(event, &m->progress_timer, CLOCK_MONOTONIC, PROGRESS_INTERVAL, 1,
-                                       on_progress, m);
+    r = sd_event_add_time_relative(event, &m->progress_timer, CLOCK_MONOTONIC, PROGRESS_INTERVAL, 1,
+                                   on_progress, m);
     if (r < 0) {
         manager_free(m);
         return error_os(e, -r, "cannot make a timer");

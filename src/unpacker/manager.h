@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "lib/api/workers.h"
 #include "lib/package/limits.h"
 #include "lib/varlink/server.h"
 
@@ -12,12 +13,13 @@ struct manager;
 
 struct manager_options {
     const char *packages; /* directory with {name}/{id}.ipk, the fetcher's */
-    const char *store;    /* directory of installs, ours */
+    const char *
+        store; /* directory of installs, root's; what is unpacked goes into IPK_STAGING in it, which is ours */
     struct package_limits limits;
     unsigned threads; /* for decoding one xz package */
 };
 
-/* Opens the store, and begins to remove what crashed predecessors left in it. */
+/* Opens them, and begins to remove what crashed predecessors left in it. */
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret,
                 struct error *e);
 
@@ -29,7 +31,7 @@ bool manager_busy(const struct manager *m);
 
 /* Both answer the call when the work is done, or return a negative errno with 'e' filled. Name and id are checked here. When the last
  * client that waits for an extraction leaves, it is cancelled. */
-int manager_unpack(struct manager *m, const char *name, const char *id, struct varlink_call *call,
+int manager_unpack(struct manager *m, const struct unpacker_unpack_in *in, struct varlink_call *call,
                    struct error *e);
 int manager_remove(struct manager *m, const char *name, const char *id, struct varlink_call *call,
                    struct error *e);

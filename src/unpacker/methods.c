@@ -6,8 +6,7 @@
 
 static int method_unpack(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    const struct package_name_in *q = in;
-    return manager_unpack(userdata, q->name, q->id, call, e);
+    return manager_unpack(userdata, in, call, e);
 }
 
 static int method_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)

@@ -1,7 +1,10 @@
-/* The install store: {store}/{name}/{id}, where a directory exists only when it is complete.
+/* The unpacker's own directory, {store}/.staging: what it makes, and what waits there to be published.
  *
- * What is being made, or being removed, is a hidden directory beside it, ".staging-…", locked (flock) by its process for as long as
- * it is in use. A crash leaves one behind that nobody locks: it is removed at the next start. */
+ * .making-…   is being made or removed; locked (flock) by its process for as long as it is in use. A crash leaves one behind
+ *             that nobody locks.
+ * {key}       is whole, and waits for the provisioner, which takes it away; package_key() makes the key.
+ *
+ * Nothing in it outlives a start of the process: what was whole may have been damaged since by a power cut. */
 #pragma once
 
 #include <sys/types.h>
@@ -10,9 +13,9 @@
 #include "lib/basic/error.h"
 
 struct staging {
-    int parent; /* {store}/{name} */
+    int dir;    /* {store}/.staging; borrowed */
     int root;   /* the hidden directory, locked */
-    char *name; /* its name; NULL once published or removed */
+    char *name; /* its name; NULL once finished or removed */
 };
 
 #define STAGING_INIT                                                                                         \
@@ -20,13 +23,13 @@ struct staging {
         -1, -1, NULL                                                                                         \
     }
 
-/* Makes {store}/{package} when missing, and an empty staging directory in it. Released with staging_clear(). */
-int staging_create(int store, const char *package, const char *id, struct staging *ret, struct error *e);
+/* Makes an empty hidden directory in 'dir'. Released with staging_clear(). */
+int staging_create(int dir, const char *id, struct staging *ret, struct error *e);
 
-/* Renames it to its final place, durably. −EEXIST when there is one already. */
-int staging_publish(struct staging *s, const char *id, struct error *e);
+/* Gives it the name by which it is known to be whole. −EEXIST when there is one already. */
+int staging_finish(struct staging *s, const char *key, struct error *e);
 
-/* Removes what was not published, and closes. */
+/* Removes what was not finished, and closes. */
 void staging_clear(struct staging *s);
 
 static inline void cleanup_staging(struct staging *s)
@@ -34,13 +37,16 @@ static inline void cleanup_staging(struct staging *s)
     staging_clear(s);
 }
 
-/* Whether {store}/{package}/{id} is there: 1, 0 or a negative errno. */
-int install_exists(int store, const char *package, const char *id, struct error *e);
+/* Whether {dir}/{name} is there, a directory: 1, 0 or a negative errno. Of a package: {name}/{id} in the store, or {key} in the
+ * directory of what is staged. */
+int staging_exists(int dir, const char *name, struct error *e);
 
-/* Removes {store}/{package}/{id}: it is gone at once by a rename, its content afterwards. What is not there is fine. *ret_removed
- * says whether there was one. */
-int install_remove(int store, const char *package, const char *id, bool *ret_removed, struct error *e);
+/* Removes what waits as {key}; what is not there is fine. *ret_removed says whether there was one. */
+int staging_remove(int dir, const char *key, bool *ret_removed, struct error *e);
 
-/* Removes staging directories that nobody has locked. *ret_removed counts them. One that cannot be removed does not keep the others from
- * being removed; the first error is returned. */
-int staging_clean(int store, unsigned *ret_removed, struct error *e);
+/* Takes the names of all that waits, before anybody asks: an earlier process left it. Quick; staging_clean() removes it. */
+int staging_forget(int dir, struct error *e);
+
+/* Removes hidden directories that nobody has locked. *ret_removed counts them. One that cannot be removed does not keep the others
+ * from being removed; the first error is returned. */
+int staging_clean(int dir, unsigned *ret_removed, struct error *e);

@@ -163,7 +163,7 @@ def test_truncated_everywhere(process):
 
 def test_special_bits_are_dropped(process):
     identity = process.add("good", "1.0.0", entries=[directory(".", 0o7777), entry("su", b"x", mode=0o6755), directory("t", 0o1777)])
-    path = process.installs / "good" / identity
+    path = process.staging / identity
     assert process.call(UNPACK, name="good", id=identity)["path"] == str(path)
     assert path.stat().st_mode & 0o7777 == 0o777
     assert (path / "su").stat().st_mode & 0o7777 == 0o755
@@ -172,7 +172,7 @@ def test_special_bits_are_dropped(process):
 
 def test_links_are_stored_as_they_are(process):
     identity = process.add("good", "1.0.0", entries=[link("up", "../../../../etc/passwd"), link("abs", "/nowhere"), link("self", "self")])
-    path = process.installs / "good" / identity
+    path = process.staging / identity
     process.call(UNPACK, name="good", id=identity)
     assert {name.name: str(name.readlink()) for name in path.iterdir()} == {
         "up": "../../../../etc/passwd", "abs": "/nowhere", "self": "self"}

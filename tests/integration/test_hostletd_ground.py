@@ -157,7 +157,8 @@ def test_directories_and_id(place):
         "var/hostlet/fetcher": ("hostlet-fetcher", "0o700"), "var/hostlet/unpacker": ("hostlet-unpacker", "0o700"),
         "var/hostlet/provisioner": ("root", "0o700"), "var/hostlet/quota-keeper": ("root", "0o700"),
         "var/hostlet/rpc-gateway": ("hostlet-rpc", "0o700"), "var/hostlet/zone": ("hostlet-rpc", "0o2750"),
-        "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("hostlet-unpacker", "0o755")}
+        "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("root", "0o755"),
+        "var/ipk_install/.staging": ("hostlet-unpacker", "0o700")}
     assert grp.getgrgid((prefix / "run").stat().st_gid).gr_name == "hostlet"
     identifier = (prefix / "var/hostlet/tree.id").read_text()
     assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0

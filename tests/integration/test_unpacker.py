@@ -5,6 +5,7 @@ import os
 import pwd
 import random
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -31,6 +32,7 @@ class Unpacker(Worker):
         super().__init__("unpacker", prefix, {"unpacker": settings or {}})
         self.packages = self.prefix / "var/ipk"
         self.installs = self.prefix / "var/ipk_install"
+        self.staging = self.installs / ".staging"
         self.packages.mkdir()
 
     def add(self, name="demo", version="1.0.0", data=None, **options):
@@ -44,8 +46,8 @@ class Unpacker(Worker):
         return identity
 
     def left(self):
-        """Everything in the store of installs, hidden directories included: name/entry."""
-        return sorted(f"{path.parent.name}/{path.name}" for path in self.installs.glob("*/*"))
+        """Everything in staging, hidden directories included."""
+        return sorted(path.name for path in self.staging.glob("*"))
 
 
 @pytest.fixture
@@ -66,12 +68,12 @@ def big_files(megabytes=48):
     return {f"data/{n}": source.randbytes(2 ** 20) for n in range(megabytes)}
 
 
-def test_unpacks_lists_and_removes(unpacker):
+def test_unpacks_and_removes(unpacker):
     process = unpacker().start()
     identity = process.add("Demo", "1.0.1-r1", how="xz", files={"bin/demo": b"#!/bin/sh\n", "share/a": b"a" * 100000})
     answer = process.call(UNPACK, name="Demo", id=identity)
     path = Path(answer["path"])
-    assert path == process.installs / "Demo" / identity
+    assert path == process.staging / identity.replace("demo", "Demo")  # "demo" would have the same id
     assert (path / "bin/demo").read_bytes() == b"#!/bin/sh\n"
     assert stat.S_IMODE((path / "bin/demo").stat().st_mode) == 0o755
     assert (path / "share/a").stat().st_size == 100000
@@ -79,12 +81,60 @@ def test_unpacks_lists_and_removes(unpacker):
     if VARIANT != "sanitized":
         assert (path / "bin/demo").stat().st_uid == pwd.getpwnam("hostlet-unpacker").pw_uid
     assert process.call(UNPACK, name="Demo", id=identity)["path"] == str(path)
-    listed = process.stream(LIST)
-    assert listed == [{"id": identity, "name": "Demo", "path": str(path)}, {}]
+    assert process.stream(LIST) == [{}]  # of what is published
     process.call(REMOVE, name="Demo", id=identity)
     process.call(REMOVE, name="Demo", id=identity)
     assert process.left() == []
-    assert process.stream(LIST) == [{}]
+
+
+def test_what_is_published_is_found_and_listed(unpacker):
+    process = unpacker().start()
+    identity = process.add(files={"a": b"a"})
+    path = process.installs / "demo" / identity
+    path.mkdir(parents=True)
+    assert process.call(UNPACK, name="demo", id=identity)["path"] == str(path)
+    assert process.stream(LIST) == [{"id": identity, "name": "demo", "path": str(path)}, {}]
+    process.call(REMOVE, name="demo", id=identity)  # is not its to remove
+    assert path.is_dir() and process.left() == []
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="that build has no jail")
+def test_writes_to_staging_alone(unpacker):
+    """The directory that holds the packages' names is root's, also where another version left it to the unpacker."""
+    process = unpacker()
+    process.installs.mkdir()
+    user = pwd.getpwnam("hostlet-unpacker")
+    os.chown(process.installs, user.pw_uid, user.pw_gid)
+    process.start()
+    for path, uid, mode in ((process.installs, 0, 0o755), (process.staging, user.pw_uid, 0o700)):
+        found = path.stat()
+        assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (uid, mode), path
+
+
+def test_another_checksum_is_refused(unpacker):
+    """The fetcher's user may replace its file by another package of the same name and id: it is held against what was resolved."""
+    process = unpacker().start()
+    data, header = packages.ipk("demo", "1.0.0", files={"a": b"a"})
+    other, _ = packages.ipk("demo", "1.0.0", files={"a": b"other"})
+    identity = process.add(data=other)
+    with pytest.raises(VarlinkError, match="checksum") as refusal:
+        process.call(UNPACK, name="demo", id=identity, checksum=header["release"]["checksum"])
+    assert refusal.value.name == "io.hostlet.Refused" and process.left() == []
+    process.add(data=data)
+    assert process.call(UNPACK, name="demo", id=identity, checksum=header["release"]["checksum"])["path"]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "socket"])
+def test_package_file_that_is_no_file(unpacker, kind):
+    process = unpacker().start()
+    identity = process.add(files={"a": b"a"})
+    file = process.packages / "demo" / f"{identity}.ipk"
+    file.unlink()
+    with socket.socket(socket.AF_UNIX) as listener:
+        {"fifo": lambda: os.mkfifo(file), "directory": file.mkdir, "socket": lambda: listener.bind(str(file))}[kind]()
+        with pytest.raises(VarlinkError):  # and it does not wait
+            process.call(UNPACK, name="demo", id=identity)
+    assert process.left() == []
 
 
 @pytest.mark.parametrize("how", ["xz", "gzip", "zstd", "none"])
@@ -108,7 +158,7 @@ def test_every_sample_package(unpacker):
         else:
             answer = process.call(UNPACK, name="tiny", id=sample.stem)
             assert (Path(answer["path"]) / "bin/tiny").stat().st_size == 20
-    assert process.left() == ["tiny/tiny_1.0.0_linux_amd64", "tiny/tiny_1.0.1-r1_linux_amd64", "tiny/tiny_1.0.1_linux_amd64"]
+    assert process.left() == ["tiny_1.0.0_linux_amd64", "tiny_1.0.1-r1_linux_amd64", "tiny_1.0.1_linux_amd64"]
 
 
 def test_refuses_names_that_lead_elsewhere(unpacker):
@@ -204,7 +254,7 @@ def test_requests_share_one_extraction(unpacker):
     for connection in connections:
         connection.send({"method": UNPACK, "parameters": {"name": "demo", "id": identity}})
     paths = {connection.receive()["parameters"]["path"] for connection in connections}
-    assert paths == {str(process.installs / "demo" / identity)}
+    assert paths == {str(process.staging / identity)}
     assert process.log().count("unpacked") == 1
     for connection in connections:
         connection.close()
@@ -241,7 +291,7 @@ def test_left_and_asked_again(unpacker):
             with contextlib.suppress(AssertionError):
                 ground.wait_until(lambda: process.left(), 1, "it began")
     assert process.call(UNPACK, name="demo", id=identity)["path"]
-    assert process.left() == [f"demo/{identity}"]
+    assert process.left() == [identity]
 
 
 def test_progress_is_streamed(unpacker):
@@ -263,7 +313,7 @@ def test_killed_while_it_works(unpacker):
         process.kill()
         with pytest.raises(Closed):
             connection.receive()
-    assert f"demo/{identity}" not in process.left()
+    assert identity not in process.left()
     process.start()
     ground.wait_until(lambda: process.left() == [], 10, "the leftovers are removed")
     answer = process.call(UNPACK, name="demo", id=identity)
@@ -278,7 +328,7 @@ def test_terminated_while_it_works(unpacker):
         ground.wait_until(lambda: process.left(), 10, "staging is there")
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(20) == 0
-    assert process.left() in ([], [f"demo/{identity}"])
+    assert process.left() in ([], [identity])
 
 
 STEPS = ["unpack.staged", "unpack.entry", "unpack.extracted", "unpack.synced", "unpack.before_rename", "unpack.renamed"]
@@ -292,11 +342,11 @@ def test_killed_at_each_step(unpacker, step):
     with pytest.raises(Closed):
         process.call(UNPACK, name="demo", id=identity)
     assert process.process.wait(10) == -signal.SIGKILL
-    installed = f"demo/{identity}"
+    installed = identity
     assert (installed in process.left()) == (step == "unpack.renamed")
     process.start()
     assert process.call(UNPACK, name="demo", id=identity)["path"]
-    ground.wait_until(lambda: process.left() == [installed], 10, "only the install is left")
+    ground.wait_until(lambda: process.left() == [installed], 10, "only what was asked for is left")
 
 
 @pytest.mark.failpoints
@@ -306,21 +356,8 @@ def test_error_at_each_step(unpacker, step):
     identity = process.add(files={"a": b"a"})
     with pytest.raises(VarlinkError, match=step):
         process.call(UNPACK, name="demo", id=identity)
-    assert process.left() == ([f"demo/{identity}"] if step == "unpack.renamed" else [])
+    assert process.left() == ([identity] if step == "unpack.renamed" else [])
     assert process.call(UNPACK, name="demo", id=identity)["path"]
-
-
-@pytest.mark.failpoints
-def test_removal_killed(unpacker):
-    process = unpacker().start("remove.renamed:kill")
-    identity = process.add(files={"a": b"a"})
-    process.call(UNPACK, name="demo", id=identity)
-    with pytest.raises(Closed):
-        process.call(REMOVE, name="demo", id=identity)
-    process.process.wait(10)
-    assert f"demo/{identity}" not in process.left()
-    process.start()
-    ground.wait_until(lambda: process.left() == [], 10, "the leftovers are removed")
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="that build has no jail")

@@ -22,6 +22,8 @@
 #define NAME "tiny"
 #define ID   "tiny_1.0.0_linux_amd64"
 
+#define STAGING ".staging"
+
 static struct package_limits limits_for_tests(void)
 {
     struct package_limits l = PACKAGE_LIMITS_DEFAULT;
@@ -31,19 +33,23 @@ static struct package_limits limits_for_tests(void)
 
 struct fixture {
     char *path; /* the store */
-    int store;
+    int store, staging;
 };
 
 static struct fixture fixture_make(void)
 {
-    struct fixture f = {scratch_make(), -1};
+    struct fixture f = {scratch_make(), -1, -1};
     f.store = open(f.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(f.store >= 0);
+    assert_int_equal(mkdirat(f.store, STAGING, 0700), 0);
+    f.staging = openat(f.store, STAGING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(f.staging >= 0);
     return f;
 }
 
 static void fixture_remove(struct fixture *f)
 {
+    close(f->staging);
     close(f->store);
     scratch_remove(f->path);
 }
@@ -52,13 +58,13 @@ static int unpack(const struct fixture *f, int fd, const char *id, const struct 
                   struct extract_result *result, struct error *e)
 {
     struct extract_progress progress = {0};
-    struct extract_request request = {fd, f->store, NAME, id, *limits, 0};
+    struct extract_request request = {fd, f->store, f->staging, NAME, id, NULL, *limits, 0};
     return extract_package(&request, &progress, result, e);
 }
 
 static void assert_store_is_empty(const struct fixture *f, const char *what)
 {
-    _cleanup_free_ char *path = xasprintf("%s/" NAME, f->path);
+    _cleanup_free_ char *path = xasprintf("%s/" STAGING, f->path);
     if (count_names(path) > 0)
         fail_msg("%s: something was left in the store", what);
 }
@@ -424,7 +430,7 @@ static void limits(void **state)
 static struct stat stat_of(const struct fixture *f, const char *name)
 {
     struct stat st;
-    _cleanup_free_ char *path = xasprintf(NAME "/" ID "/%s", name);
+    _cleanup_free_ char *path = xasprintf(STAGING "/" ID "/%s", name);
     if (fstatat(f->store, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
         fail_msg("%s: %s", path, strerror(errno));
     return st;
@@ -477,11 +483,17 @@ static void whole_package(void **state)
         assert_true(S_ISLNK(stat_of(&f, "absolute").st_mode));
         assert_int_equal(stat_of(&f, "\xc3\xa4/\xe6\x97\xa5").st_size, 0);
         assert_int_equal(stat_of(&f, (char *)long_name.data).st_size, 4);
-        _cleanup_free_ char *names = xasprintf("%s/" NAME, f.path);
+        _cleanup_free_ char *names = xasprintf("%s/" STAGING, f.path);
         assert_int_equal(count_names(names), 1);
         /* Again: it is there. */
         assert_int_equal(unpack(&f, fd, ID, &l, &result, &e), 0);
         assert_true(result.existed);
+        assert_false(result.published);
+        /* And when it was published. */
+        assert_int_equal(mkdirat(f.store, NAME, 0755), 0);
+        assert_int_equal(renameat(f.staging, ID, f.store, NAME "/" ID), 0);
+        assert_int_equal(unpack(&f, fd, ID, &l, &result, &e), 0);
+        assert_true(result.existed && result.published);
         bytes_clear(&block);
         fixture_remove(&f);
     }
@@ -504,7 +516,7 @@ static void sample_packages(void **state)
         if (unpack(&f, fd, good[i], &l, &result, &e) < 0)
             fail_msg("%s", e.message);
         assert_int_equal(result.entries, 8);
-        _cleanup_free_ char *tiny = xasprintf("%s/tiny/%s/bin/tiny", f.path, good[i]);
+        _cleanup_free_ char *tiny = xasprintf("%s/" STAGING "/%s/bin/tiny", f.path, good[i]);
         struct stat st;
         assert_int_equal(stat(tiny, &st), 0);
         assert_int_equal(st.st_mode, S_IFREG | 0755);
@@ -518,7 +530,7 @@ static void sample_packages(void **state)
     assert_int_equal(unpack(&f, fd, "tiny_1.0.2_linux_amd64", &l, &result, &e), -EBADMSG);
     assert_non_null(strstr(e.message, "entry 'bin/link' is a symbolic link with an empty target"));
     assert_int_equal(e.class, ERROR_REFUSED);
-    _cleanup_free_ char *names = xasprintf("%s/tiny", f.path);
+    _cleanup_free_ char *names = xasprintf("%s/" STAGING, f.path);
     assert_int_equal(count_names(names), 3);
     fixture_remove(&f);
 }
@@ -567,7 +579,7 @@ static void cancelled(void **state)
     tar_end(&tar);
     _cleanup_close_ int fd = make_package(COMPRESSION_NONE, &tar);
     struct extract_progress progress = {.cancel = true};
-    struct extract_request request = {fd, f.store, NAME, ID, limits_for_tests(), 0};
+    struct extract_request request = {fd, f.store, f.staging, NAME, ID, NULL, limits_for_tests(), 0};
     struct extract_result result;
     struct error e = ERROR_INIT;
     assert_int_equal(extract_package(&request, &progress, &result, &e), -ECANCELED);
@@ -590,7 +602,7 @@ static void *race(void *userdata)
     struct error e = ERROR_INIT;
     unsigned removed;
     r->result = unpack(r->fixture, r->fd, ID, &l, &result, &e);
-    (void)staging_clean(r->fixture->store, &removed, NULL); /* must not touch what the others use */
+    (void)staging_clean(r->fixture->staging, &removed, NULL); /* must not touch what the others use */
     return NULL;
 }
 
@@ -616,7 +628,8 @@ static void several_at_once(void **state)
         assert_int_equal(racers[i].result, 0);
         close(racers[i].fd);
     }
-    _cleanup_free_ char *names = xasprintf("%s/" NAME, f.path), *files = xasprintf("%s/" NAME "/" ID, f.path);
+    _cleanup_free_ char *names = xasprintf("%s/" STAGING, f.path),
+                        *files = xasprintf("%s/" STAGING "/" ID, f.path);
     assert_int_equal(count_names(names), 1);
     assert_int_equal(count_names(files), 200);
     bytes_clear(&tar);
@@ -629,24 +642,57 @@ static void leftovers_and_removal(void **state)
     struct fixture f = fixture_make();
     struct staging used = STAGING_INIT;
     struct error e = ERROR_INIT;
-    assert_int_equal(staging_create(f.store, NAME, ID, &used, &e), 0);
-    assert_int_equal(mkdirat(f.store, NAME "/.staging-left", 0700), 0);
-    assert_int_equal(mkdirat(f.store, NAME "/.staging-left/closed", 0), 0);
-    assert_int_equal(mkdirat(f.store, NAME "/" ID, 0755), 0);
-    assert_int_equal(mkdirat(f.store, NAME "/" ID "/bin", 0755), 0);
+    assert_int_equal(staging_create(f.staging, ID, &used, &e), 0);
+    assert_int_equal(mkdirat(f.staging, ".making-left", 0700), 0);
+    assert_int_equal(mkdirat(f.staging, ".making-left/closed", 0), 0);
+    assert_int_equal(mkdirat(f.staging, ID, 0755), 0);
+    assert_int_equal(mkdirat(f.staging, ID "/bin", 0755), 0);
     unsigned removed = 0;
-    assert_int_equal(staging_clean(f.store, &removed, &e), 0);
+    assert_int_equal(staging_clean(f.staging, &removed, &e), 0);
     assert_int_equal(removed, 1);
-    _cleanup_free_ char *names = xasprintf("%s/" NAME, f.path);
+    _cleanup_free_ char *names = xasprintf("%s/" STAGING, f.path);
     assert_int_equal(count_names(names), 2);
     staging_clear(&used);
     assert_int_equal(count_names(names), 1);
     bool was_there;
-    assert_int_equal(install_remove(f.store, NAME, ID, &was_there, &e), 0);
+    assert_int_equal(staging_remove(f.staging, ID, &was_there, &e), 0);
     assert_true(was_there);
-    assert_int_equal(install_remove(f.store, NAME, ID, &was_there, &e), 0);
+    assert_int_equal(staging_remove(f.staging, ID, &was_there, &e), 0);
     assert_false(was_there);
     assert_int_equal(count_names(names), 0);
+    /* What an earlier process left is forgotten at once, and removed with the rest: a link as well. */
+    assert_int_equal(mkdirat(f.staging, ID, 0755), 0);
+    assert_int_equal(symlinkat("/", f.staging, "other_1.0.0_linux_amd64"), 0);
+    assert_int_equal(staging_forget(f.staging, &e), 0);
+    assert_int_equal(staging_exists(f.staging, ID, &e), 0);
+    assert_int_equal(staging_clean(f.staging, &removed, &e), 0);
+    assert_int_equal(removed, 2);
+    assert_int_equal(count_names(names), 0);
+    fixture_remove(&f);
+}
+
+/* A file that is the package, but not the one that was resolved: nothing but the caller's checksum tells. */
+static void another_checksum(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_make();
+    struct bytes tar = {0};
+    one_file(&tar);
+    tar_end(&tar);
+    _cleanup_close_ int fd = make_package(COMPRESSION_NONE, &tar);
+    static const char *const wrong[] = {
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000", "md5:0", ""};
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        struct extract_progress progress = {0};
+        struct extract_request request = {fd, f.store, f.staging, NAME, ID, wrong[i], limits_for_tests(), 0};
+        struct extract_result result;
+        struct error e = ERROR_INIT;
+        assert_int_equal(extract_package(&request, &progress, &result, &e), -EBADMSG);
+        assert_int_equal(e.class, ERROR_REFUSED);
+        assert_non_null(strstr(e.message, "checksum"));
+        assert_store_is_empty(&f, "another checksum");
+    }
+    bytes_clear(&tar);
     fixture_remove(&f);
 }
 
@@ -670,7 +716,7 @@ static void killed_at_each_step(void **state)
             _cleanup_free_ char *action = xasprintf("%s:kill", point);
             setenv("HOSTLET_FAILPOINT", action, 1);
             (void)unpack(&f, fd, ID, &l, &result, NULL);
-            (void)install_remove(f.store, NAME, ID, &was_there, NULL);
+            (void)staging_remove(f.staging, ID, &was_there, NULL);
             _exit(0);
         }
         int status;
@@ -679,10 +725,10 @@ static void killed_at_each_step(void **state)
             fail_msg("%s was not reached", point);
         bool published = streq(point, "unpack.renamed");
         unsigned removed = 0;
-        _cleanup_free_ char *names = xasprintf("%s/" NAME, f.path);
+        _cleanup_free_ char *names = xasprintf("%s/" STAGING, f.path);
         assert_int_equal(count_names(names), 1);
-        assert_int_equal(install_exists(f.store, NAME, ID, NULL), published);
-        assert_int_equal(staging_clean(f.store, &removed, NULL), 0);
+        assert_int_equal(staging_exists(f.staging, ID, NULL), published);
+        assert_int_equal(staging_clean(f.staging, &removed, NULL), 0);
         assert_int_equal(removed, published ? 0 : 1);
         assert_int_equal(unpack(&f, fd, ID, &l, &result, NULL), 0);
         assert_int_equal(result.existed, published);
@@ -709,6 +755,7 @@ int main(void)
         cmocka_unit_test(cancelled),
         cmocka_unit_test(several_at_once),
         cmocka_unit_test(leftovers_and_removal),
+        cmocka_unit_test(another_checksum),
         cmocka_unit_test(killed_at_each_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

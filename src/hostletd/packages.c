@@ -1,0 +1,66 @@
+/* The install directories of packages; see packages.h. */
+#include "hostletd/packages.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
+#include "lib/paths/tree.h"
+
+/* An entry that is none of root's: what lies in the way is removed, a directory is taken. 1: taken. Its name is root's already, so it
+ * stays what it is. */
+static int take(int dir, const char *path, const char *name, bool directories, int *ret, struct error *e)
+{
+    struct stat st;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : error_os(e, errno, "cannot stat '%s/%s'", path, name);
+    if (st.st_uid == 0 && !(S_ISDIR(st.st_mode) && st.st_mode & 0022))
+        return 0;
+    if (!S_ISDIR(st.st_mode)) {
+        log_warning("'%s/%s' of user %u is not a directory: removed", path, name, st.st_uid);
+        if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+            return error_os(e, errno, "cannot remove '%s/%s'", path, name);
+        return 0;
+    }
+    if (!directories)
+        return 0;
+    _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchown(fd, 0, 0) < 0 || fchmod(fd, 0755) < 0)
+        return error_os(e, errno, "cannot give '%s/%s' to root", path, name);
+    log_notice("'%s/%s' belonged to user %u, now to root", path, name, st.st_uid);
+    *ret = TAKE_FD(fd);
+    return 1;
+}
+
+/* The entries of a directory that is root's. 'directories': those are taken, and what is in them is looked at. Takes 'fd'. */
+static int take_all(int fd, const char *path, bool directories, struct error *e)
+{
+    _cleanup_closedir_ DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close_fd(fd);
+        return error_os(e, ENOMEM, "cannot read '%s'", path);
+    }
+    struct dirent *d;
+    while ((d = readdir(dir))) {
+        if (streq(d->d_name, ".") || streq(d->d_name, "..") || streq(d->d_name, IPK_STAGING))
+            continue;
+        int child = -1, r = take(fd, path, d->d_name, directories, &child, e);
+        if (r > 0) {
+            _cleanup_free_ char *below = xasprintf("%s/%s", path, d->d_name);
+            r = take_all(child, below, false, e);
+        }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int packages_take(int fd, const char *path, struct error *e)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return copy < 0 ? error_os(e, errno, "cannot open '%s'", path) : take_all(copy, path, true, e);
+}
