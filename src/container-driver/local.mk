@@ -11,6 +11,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/docker_inspect.c src/container-driver/docker_inspect.h \
 	src/container-driver/docker_progress.c src/container-driver/docker_progress.h \
 	src/container-driver/docker_version.c src/container-driver/docker_version.h \
+	src/container-driver/installs.c src/container-driver/installs.h \
 	src/container-driver/lxcfs.c src/container-driver/lxcfs.h \
 	src/container-driver/lines.c src/container-driver/lines.h \
 	src/container-driver/null_behaviour.c src/container-driver/null_behaviour.h \

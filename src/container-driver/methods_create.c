@@ -1,6 +1,7 @@
 /* Create: makes the container of a replica, or finds that it is there already from the same configuration. */
 #include <errno.h>
 
+#include "container-driver/installs.h"
 #include "container-driver/manager.h"
 #include "container-driver/zone_network.h"
 
@@ -71,6 +72,11 @@ int method_create(struct varlink_call *call, const void *in, void *userdata, str
     int r = spec_make(in, &m->settings, &spec, e);
     if (r < 0)
         return r;
+    r = installs_check(&m->settings, in, e);
+    if (r < 0) {
+        spec_done(&spec);
+        return r;
+    }
     struct task *task = task_new(m, call, "Create", in);
     if (!task_failpoint(task, "driver.before_create"))
         m->runtime->ops->create(m->runtime, &spec, on_created, task);
