@@ -26,6 +26,7 @@ struct ledger {
 
 struct adopted {
     char *path;
+    bool unreadable;
     struct ledger ledger;
 };
 
@@ -62,6 +63,15 @@ int adopted_load(const char *path, struct adopted **ret, struct error *e)
     a->ledger.format = FORMAT;
     *ret = a;
     return 0;
+}
+
+struct adopted *adopted_new_beside(const char *path)
+{
+    struct adopted *a = xcalloc(1, sizeof *a);
+    a->path = xstrdup(path);
+    a->unreadable = true;
+    a->ledger.format = FORMAT;
+    return a;
 }
 
 void adopted_free(struct adopted *a)
@@ -102,12 +112,17 @@ void adopted_claim(const struct adopted *a, struct driver_container *c)
     c->owner = NULL;
 }
 
-static int save(const struct adopted *a, struct error *e)
+static int save(struct adopted *a, struct error *e)
 {
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&ledger_schema, &a->ledger, &size);
-    int r = failpoint("adopted.before_save") < 0 ? error_fail(e, EIO, "failpoint")
-                                                 : replace_file(a->path, text, size, 0600, e);
+    int r = a->unreadable ? keep_aside(a->path, e) : 0;
+    if (r >= 0)
+        r = failpoint("adopted.before_save") < 0
+                ? error_fail(e, EIO, "failpoint")
+                : replace_file_within(a->path, FILE_MAX, text, size, 0600, e);
+    if (r >= 0)
+        a->unreadable = false;
     return r >= 0 && failpoint("adopted.saved") < 0 ? error_fail(e, EIO, "failpoint") : r;
 }
 

@@ -19,10 +19,13 @@ static int save(const char *directory, const char *name, json_t *content, struct
 {
     _cleanup_free_ char *text = json_dumps(content, JSON_INDENT(2) | JSON_SORT_KEYS);
     _cleanup_free_ char *path = xasprintf("%s/%s", directory, name), *temporary = xasprintf("%s.tmp", path);
+    int r = file_fits(path, strlen(text), FILE_MAX, e);
+    if (r < 0)
+        return r;
     _cleanup_close_ int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_os(e, errno, "cannot create '%s'", temporary);
-    int r = write_all(fd, text, strlen(text));
+    r = write_all(fd, text, strlen(text));
     if (r < 0)
         return error_os(e, -r, "cannot write '%s'", temporary);
     return rename(temporary, path) < 0 ? error_os(e, errno, "cannot rename to '%s'", path) : 0;

@@ -34,7 +34,7 @@ static char *known_host_id(const struct ctl *ctl)
     struct error e = ERROR_INIT;
     if (ctl_call(ctl, &ctl_reconciler, "Info", NULL, &info, CTL_TIMEOUT_USEC, &e) < 0)
         return NULL;
-    char *id = xstrdup_null(info.host_id);
+    char *id = info.host_id && *info.host_id ? xstrdup(info.host_id) : NULL; /* "": it cannot be read */
     ctl_done(&ctl_reconciler, "Info", &info);
     return id;
 }

@@ -56,7 +56,8 @@ char *facts_text(const struct facts *facts)
 int facts_write(int partial_fd, const char *id, const char *text, struct error *e)
 {
     _cleanup_free_ char *name = xasprintf("%s.json", id);
-    return replace_file_at(partial_fd, name, text, strlen(text), 0600, (uid_t)-1, (gid_t)-1, e);
+    int r = file_fits(name, strlen(text), FACTS_MAX, e);
+    return r < 0 ? r : replace_file_at(partial_fd, name, text, strlen(text), 0600, (uid_t)-1, (gid_t)-1, e);
 }
 
 void facts_remove(int partial_fd, const char *id)

@@ -85,6 +85,11 @@ int index_cache_write(int state_fd, const char *name, const char *url, const cha
     size_t n;
     _cleanup_free_ char *line = schema_pack_text(&head_schema, &head, &n);
     _cleanup_free_ char *whole = xcalloc(n + 1 + size, 1);
+    int r = n < LINE_MAX_BYTES ? 0 : error_refuse(e, EFBIG, "'%s' says too much of itself to be kept", url);
+    if (r >= 0)
+        r = file_fits(name, size, PACKAGE_INDEX_MAX, e);
+    if (r < 0)
+        return r;
     memcpy(whole, line, n);
     whole[n] = '\n';
     memcpy(whole + n + 1, text, size);

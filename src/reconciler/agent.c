@@ -9,6 +9,8 @@
 #define STAGES_MAX  32
 #define NAME_MAX_   64
 #define MESSAGE_MAX 2048
+/* Bytes of an instance's messages in JSON: all of its stages go into one record and one answer. */
+#define INSTANCE_MESSAGES_MAX ((size_t)2 << 20)
 
 /* "task_run"; and none of hostlet's own, which a reader that looks at names alone would take for ours. */
 static bool is_stage_name(const char *name)
@@ -27,8 +29,29 @@ static bool is_state(const char *state)
     return false;
 }
 
+/* How much of a text fits into '*room' bytes of JSON, which it takes: most characters are one there, some six. */
+static size_t take_room(const char *text, size_t n, size_t *room)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        size_t cost = c < ' ' ? 6 : c == '"' || c == '\\' ? 2 : 1;
+        if (cost > *room)
+            return i;
+        *room -= cost;
+    }
+    return n;
+}
+
+/* Not in the midst of a character: what follows must be text still. */
+static size_t whole_characters(const char *text, size_t n)
+{
+    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
 /* The part of it that is kept, or NULL: another's, of another revision, or nonsense. */
-static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision)
+static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision, size_t *room)
 {
     if (!streq_null(from->owner, "inagent") || from->revision != revision || !is_stage_name(from->name) ||
         !is_state(from->state) || from->attempt < 0 || from->created < 0 || from->finished < 0)
@@ -42,12 +65,8 @@ static struct app_stage *accept_stage(const struct app_stage *from, int64_t revi
                                 .created = from->created,
                                 .finished = from->finished};
     if (from->message && *from->message) {
-        /* Cut between characters: what follows must be text still. */
-        size_t n = strnlen(from->message, MESSAGE_MAX + 1);
-        for (n = n > MESSAGE_MAX ? MESSAGE_MAX : n;
-             n > 0 && n == MESSAGE_MAX && ((unsigned char)from->message[n] & 0xc0) == 0x80;)
-            n--;
-        stage->message = xstrndup(from->message, n);
+        size_t n = take_room(from->message, strnlen(from->message, MESSAGE_MAX), room);
+        stage->message = xstrndup(from->message, whole_characters(from->message, n));
     }
     return stage;
 }
@@ -61,9 +80,9 @@ int method_agent_report(struct varlink_call *call, const void *in, void *userdat
     if (!secret_fits(m, r, report->secret))
         return error_set(e, ERROR_UNAUTHORIZED, EACCES, "no such replica, or not its secret");
     struct app_stage *kept[STAGES_MAX];
-    size_t n = 0;
+    size_t n = 0, room = INSTANCE_MESSAGES_MAX / (instance->n_replicas ?: 1);
     for (size_t i = 0; i < report->n_stages && n < STAGES_MAX; i++) {
-        struct app_stage *stage = accept_stage(report->stages[i], instance_revision(instance));
+        struct app_stage *stage = accept_stage(report->stages[i], instance_revision(instance), &room);
         bool known = false;
         for (size_t k = 0; stage && k < n; k++)
             known |= streq(kept[k]->name, stage->name);

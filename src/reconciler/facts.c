@@ -35,25 +35,6 @@ static char *file_of(const struct manager *m)
     return xasprintf("%s/zone.json", m->state_dir);
 }
 
-int facts_load(struct manager *m, struct error *e)
-{
-    _cleanup_free_ char *path = file_of(m), *text = NULL;
-    struct facts_file file = {.zone = NULL};
-    size_t size;
-    int r = read_file_at(AT_FDCWD, path, FACTS_MAX, &text, &size, e);
-    if (r == -ENOENT)
-        return 0;
-    if (r >= 0)
-        r = schema_parse_text(&file_schema, text, size, 0, path, &file, e);
-    if (r >= 0 && file.format > FACTS_FORMAT)
-        r = error_refuse(e, EPROTONOSUPPORT, "'%s' has format %lld, this version knows %d", path,
-                         (long long)file.format, FACTS_FORMAT);
-    if (r >= 0)
-        m->zone = TAKE_PTR(file.zone);
-    schema_done(&file_schema, &file);
-    return r;
-}
-
 /* Text that goes into files which others read: printable, and not without end. */
 static int check_text(const char *text, const char *name, size_t max, struct error *e)
 {
@@ -105,6 +86,34 @@ static int check(const struct reconciler_zone_facts *facts, struct error *e)
     return check_text(facts->base_domain, "base_domain", 253, e);
 }
 
+int facts_load(struct manager *m, struct error *e)
+{
+    _cleanup_free_ char *path = file_of(m), *text = NULL;
+    struct facts_file file = {.zone = NULL};
+    size_t size;
+    int r = read_file_at(AT_FDCWD, path, FACTS_MAX, &text, &size, e);
+    if (r == -ENOENT)
+        return 0;
+    if (r >= 0)
+        r = schema_parse_text(&file_schema, text, size, 0, path, &file, e);
+    if (r >= 0 && file.format > FACTS_FORMAT)
+        r = error_refuse(e, EPROTONOSUPPORT, "'%s' has format %lld, this version knows %d", path,
+                         (long long)file.format, FACTS_FORMAT);
+    if (r >= 0 && (r = check(file.zone, e)) < 0)
+        error_prefix(e, "%s", path);
+    if (r >= 0)
+        m->zone = TAKE_PTR(file.zone);
+    schema_done(&file_schema, &file);
+    if (r < 0) {
+        m->facts_problem = xasprintf(
+            "%s: nothing of the zone's instances is touched until rpc-gateway tells what is in it again",
+            e->message);
+        log_error("%s", m->facts_problem);
+        *e = (struct error)ERROR_INIT;
+    }
+    return 0;
+}
+
 /* What containers read of it is written anew; replicas of a host id that is ours no more are no longer assigned. */
 static void facts_changed(struct manager *m)
 {
@@ -130,8 +139,10 @@ int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool
     struct facts_file file = {FACTS_FORMAT, (struct reconciler_zone_facts *)facts};
     size_t size;
     _cleanup_free_ char *path = file_of(m), *text = schema_pack_text(&file_schema, &file, &size);
-    r = failpoint("facts.before_save") < 0 ? error_retry(e, EIO, "cannot save '%s'", path)
-                                           : replace_file(path, text, size, 0600, e);
+    r = m->facts_problem ? keep_aside(path, e) : 0;
+    if (r >= 0)
+        r = failpoint("facts.before_save") < 0 ? error_retry(e, EIO, "cannot save '%s'", path)
+                                               : replace_file_within(path, FACTS_MAX, text, size, 0600, e);
     if (r >= 0 && failpoint("facts.saved") < 0)
         r = error_retry(e, EIO, "failpoint");
     if (r < 0)
@@ -142,6 +153,7 @@ int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool
         schema_free(&reconciler_zone_facts_schema, m->zone);
     m->zone = xcalloc(1, sizeof *m->zone);
     schema_copy(&reconciler_zone_facts_schema, facts, m->zone);
+    set_string(&m->facts_problem, NULL);
     *changed = true;
     facts_changed(m);
     return 0;

@@ -7,6 +7,8 @@
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
+#define LAST_WORDS_MAX ((size_t)8 << 10) /* bytes of output in a reason */
+
 /* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried again. */
 static bool save_or_retry(struct replica *r)
 {
@@ -68,6 +70,15 @@ void journal_begin_undo(struct replica *r, const char *reason, const char *stage
         step_finish(r);
 }
 
+/* The last words are kept in the record, twice, of up to 128 replicas. */
+static size_t first_line(const struct driver_tail_out *tail)
+{
+    size_t room = LAST_WORDS_MAX, i = tail ? tail->n_lines : 0;
+    while (i > 0 && strlen(tail->lines[i - 1]) < room)
+        room -= strlen(tail->lines[--i]) + 1;
+    return i;
+}
+
 void journal_fail(struct replica *r, const struct driver_tail_out *tail)
 {
     const struct driver_container *c = &r->current;
@@ -79,8 +90,8 @@ void journal_fail(struct replica *r, const struct driver_tail_out *tail)
     else
         reason = xasprintf("exited with code %lld before its probation was over%s%s", (long long)c->exit_code,
                            c->error && *c->error ? ": " : "", c->error ?: "");
-    for (size_t i = 0; tail && i < tail->n_lines; i++) {
-        char *longer = xasprintf("%s%s%s", reason, i ? "\n" : ":\n", tail->lines[i]);
+    for (size_t i = first_line(tail), first = i; tail && i < tail->n_lines; i++) {
+        char *longer = xasprintf("%s%s%s", reason, i > first ? "\n" : ":\n", tail->lines[i]);
         free(reason);
         reason = longer;
     }

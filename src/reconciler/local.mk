@@ -7,7 +7,7 @@ reconciler_SOURCES = \
 	src/reconciler/quota.c \
 	src/reconciler/prepare.c src/reconciler/record.c src/reconciler/record.h src/reconciler/release.c \
 	src/reconciler/replica.c src/reconciler/report.c src/reconciler/rollout.c src/reconciler/spec.c src/reconciler/stages.c \
-	src/reconciler/steps.c src/reconciler/store.c
+	src/reconciler/steps.c src/reconciler/store.c src/reconciler/unreadable.c
 reconciler_LDADD = $(BASE_LIBS)
 
 if UNIT_TESTS

@@ -181,12 +181,22 @@ static int load_host_id(struct manager *m, struct error *e)
         text[strcspn(text, "\n")] = '\0';
         size_t n = strspn(text, "0123456789abcdef");
         if (text[n] || n < 12 || n > 16)
-            return error_refuse(e, EINVAL, "'%s' does not hold a host id", path);
+            r = error_refuse(e, EINVAL, "'%s' does not hold a host id", path);
+    }
+    if (r >= 0) {
         m->host_id = TAKE_PTR(text);
         return 0;
     }
-    if (r != -ENOENT)
-        return r;
+    if (r != -ENOENT) {
+        /* Another id would be another container for each of this machine's own instances. */
+        m->host_id_problem = xasprintf("%s: nothing of this machine's own instances is touched until it is "
+                                       "repaired, or removed, and the "
+                                       "reconciler restarted; a new id would recreate their containers",
+                                       e->message);
+        log_error("%s", m->host_id_problem);
+        *e = (struct error)ERROR_INIT;
+        return 0;
+    }
     char now[17], noise[9];
     snprintf(now, sizeof now, "%08llx", (unsigned long long)time(NULL));
     random_hex(noise, 4);
@@ -257,6 +267,9 @@ void manager_free(struct manager *m)
     free(m->provisioner_socket);
     free(m->quota_socket);
     free(m->host_id);
+    free(m->host_id_problem);
+    free(m->facts_problem);
+    unreadable_free_all(m);
     sd_event_unref(m->event);
     free(m);
 }

@@ -8,7 +8,7 @@
  *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown
  *   release.c  revisions let go        zone.c     what the zone wants        zone_order.c  an order of it, into the record
  *   facts.c    what it says of us      secret.c   the replicas' secrets     agent.c    what agents report
- *   quota.c    limits of disk space */
+ *   quota.c    limits of disk space       unreadable.c records that cannot be read */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -83,6 +83,17 @@ struct instance {
     struct instance *next;
 };
 
+/* An instance whose record cannot be read. */
+struct unreadable {
+    struct unreadable *next;
+    char *name, *path, *reason;
+    int64_t *ports; /* host ports of its containers, as far as they were seen */
+    size_t n_ports;
+    struct app_instance
+        *order; /* of the zone for this name, which waits; NULL: none. Not durable: it is told again */
+    int64_t order_since; /* unix milliseconds */
+};
+
 struct watcher {
     struct watcher *next;
     struct manager *manager;
@@ -94,9 +105,11 @@ struct manager {
     struct service_context *context;
     sd_event *event;
     char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
-    char *host_id;                      /* our own, made once */
-    struct reconciler_zone_facts *zone; /* NULL: we belong to none */
+    char *host_id;                         /* our own, made once; NULL: it cannot be read */
+    struct reconciler_zone_facts *zone;    /* NULL: we belong to none, or it cannot be read */
+    char *host_id_problem, *facts_problem; /* why not; NULL: they can be read, or are not there */
     struct instance *instances;
+    struct unreadable *unreadable;
     struct watcher *watchers;
     struct varlink_request *watch, *list, *quota_watch, *quota_list, *deletions;
     sd_event_source *watch_timer, *quota_timer, *quota_retry_timer;
@@ -131,6 +144,22 @@ uint64_t backoff_msec(struct manager *m, unsigned attempt);
 void manager_set_info(struct manager *m, const struct driver_info_out *info); /* copies */
 void set_string(char **to, const char *value);
 
+/* unreadable.c */
+void unreadable_add(struct manager *m, const char *file, const char *reason); /* 'file' ends in ".json" */
+void unreadable_free_all(struct manager *m);
+struct unreadable *unreadable_find(const struct manager *m, const char *name);
+char *unreadable_problem(const struct unreadable *u); /* the caller frees */
+int unreadable_refuse(const struct unreadable *u, struct error *e);
+void unreadable_saw(struct manager *m, const struct driver_container *c); /* one that the runtime lists */
+const struct unreadable *unreadable_owner(const struct manager *m, int64_t port);
+struct reconciler_instance *unreadable_report(const struct manager *m, const struct unreadable *u);
+int unreadable_put_order(struct manager *m, struct unreadable *u, const struct app_instance *wanted,
+                         struct reconciler_zone_out *out, struct error *e);
+/* The file is kept aside, and what the name has on this machine goes. 'u' is gone where it succeeds. */
+int unreadable_destroy(struct manager *m, struct unreadable *u, bool purge, struct error *e);
+/* Why nothing at all is done for the instance: something that it is made from cannot be read. NULL: it may go on. */
+const char *instance_blocked(const struct instance *instance);
+
 /* zone.c */
 /* What is wanted: the order, or what a hold or the configuration makes of it: start, stop, destroy, none. Borrowed. */
 const char *instance_action(const struct instance *instance);
@@ -149,9 +178,10 @@ int method_put_zone_state(struct varlink_call *call, const void *in, void *userd
 int method_hold(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_release(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
-/* zone_order.c: 'instance' is NULL for one that is not known yet. The name has been checked, and the facts are there. */
-int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted, bool *changed,
-               struct error *e);
+/* zone_order.c: 'instance' is NULL for one that is not known yet. The name has been checked, and the facts are there. 'refused': why it is not followed,
+ * whatever it says; NULL: it is looked at. */
+int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted,
+               const char *refused, bool *changed, struct error *e);
 /* Which replicas of the manifest are this host's: new ones come, others are marked. True when that changed. */
 bool zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id);
 
@@ -316,6 +346,10 @@ int ports_resolve(struct manager *m, const struct record *record, const struct a
 
 /* report.c */
 struct reconciler_instance *report_instance(const struct instance *instance);
+/* Adds to 'to' that an order of the zone, which waits since then, has failed on this host (NULL: of no zone), for 'to->problem'. */
+void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
+                  struct reconciler_instance *to);
+void unreadable_changed(struct manager *m, const struct unreadable *u); /* tells the watchers */
 void instance_changed(struct instance *instance); /* tells the watchers, once per turn of the loop */
 void watchers_gone(struct instance *instance);    /* tells the watchers that it is no more */
 

@@ -113,6 +113,8 @@ static int plan(struct varlink_call *call, const void *in, struct manager *m, bo
     p->apply = apply;
     schema_copy(&app_manifest_schema, wanted->manifest, &p->manifest);
     r = app_normalise(&p->manifest, e);
+    if (r >= 0)
+        r = app_check_extent(&p->manifest, "/app", e); /* it may have grown */
     if (r < 0) {
         planning_free(p);
         return r;
@@ -139,7 +141,10 @@ static int on_plan(struct varlink_call *call, const void *in, void *userdata, st
 static struct instance *find(struct manager *m, const char *name, struct error *e)
 {
     struct instance *instance = manager_find(m, name);
-    if (!instance)
+    const struct unreadable *u = instance ? NULL : unreadable_find(m, name);
+    if (u)
+        unreadable_refuse(u, e);
+    else if (!instance)
         error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no instance '%s'", name);
     return instance;
 }
@@ -148,9 +153,21 @@ static int order(struct varlink_call *call, struct manager *m, const char *name,
                  bool purge, struct error *e)
 {
     struct reconciler_apply_out out = {.name = NULL};
+    struct unreadable *u = streq(action, "destroy") ? unreadable_find(m, name) : NULL;
+    if (u) {
+        out.name = xstrdup(name);
+        _cleanup_free_ char *subject = xasprintf("instance %s", name),
+                            *path = xasprintf("'%s' is kept aside", u->path);
+        add_change(&out, subject, action, path);
+        int r = unreadable_destroy(m, u, purge, e);
+        if (r >= 0)
+            varlink_reply(call, &out);
+        apply_out_done(&out);
+        return r;
+    }
     struct instance *instance = find(m, name, e);
     if (!instance)
-        return -ENOENT;
+        return -e->errnum;
     int r = apply_action(instance, action, purge, &out, e);
     if (r >= 0)
         varlink_reply(call, &out);
@@ -185,15 +202,31 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
         schema_free(&reconciler_instance_schema, out.instance);
         out.instance = NULL;
     }
+    for (struct unreadable *u = m->unreadable; u && varlink_call_wants_more(call); u = u->next) {
+        out.instance = unreadable_report(m, u);
+        varlink_notify(call, &out);
+        schema_free(&reconciler_instance_schema, out.instance);
+        out.instance = NULL;
+    }
     varlink_reply(call, &out);
     return 0;
 }
 
 static int on_get(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    struct instance *instance = find(userdata, ((const struct reconciler_name_in *)in)->name, e);
-    if (!instance)
-        return -ENOENT;
+    struct manager *m = userdata;
+    const char *name = ((const struct reconciler_name_in *)in)->name;
+    const struct unreadable *u = unreadable_find(m, name);
+    struct instance *instance = u ? NULL : find(m, name, e);
+    if (!instance && !u)
+        return -e->errnum;
+    if (u) {
+        struct app_manifest nothing = {.app = &(struct app_instance){.meta = NULL}}; /* nobody knows */
+        struct reconciler_get_out shown = {unreadable_report(m, u), &nothing};
+        varlink_reply(call, &shown);
+        schema_free(&reconciler_instance_schema, shown.instance);
+        return 0;
+    }
     struct reconciler_get_out out = {report_instance(instance), instance_target(instance)->manifest};
     varlink_reply(call, &out);
     schema_free(&reconciler_instance_schema, out.instance);
@@ -219,8 +252,8 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     const char *name = ((const struct reconciler_name_in *)in)->name;
     if (!varlink_call_wants_more(call))
         return error_refuse(e, EINVAL, "Watch is a stream: call it with 'more'");
-    if (name && !find(m, name, e))
-        return -ENOENT;
+    if (name && !unreadable_find(m, name) && !find(m, name, e))
+        return -e->errnum;
     struct watcher *w = xcalloc(1, sizeof *w);
     w->manager = m;
     w->call = call;
@@ -234,6 +267,12 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
             varlink_notify(call, &out);
             schema_free(&reconciler_instance_schema, out.instance);
         }
+    for (struct unreadable *u = m->unreadable; u; u = u->next)
+        if (!name || streq(u->name, name)) {
+            struct reconciler_watch_out out = {.instance = unreadable_report(m, u)};
+            varlink_notify(call, &out);
+            schema_free(&reconciler_instance_schema, out.instance);
+        }
     return 0;
 }
 
@@ -241,12 +280,14 @@ static int on_info_call(struct varlink_call *call, const void *in, void *userdat
 {
     (void)in, (void)e;
     struct manager *m = userdata;
-    struct reconciler_info_out out = {.host_id = m->zone ? m->zone->host_id : m->host_id,
+    struct reconciler_info_out out = {.host_id = m->zone ? m->zone->host_id : m->host_id ?: (char *)"",
                                       .zone = m->zone,
                                       .runtime_failure = m->runtime_failure,
                                       .runtime = m->info};
     observe_runtime(m);
     for (const struct instance *i = m->instances; i; i = i->next)
+        out.instances++;
+    for (const struct unreadable *u = m->unreadable; u; u = u->next)
         out.instances++;
     varlink_reply(call, &out);
     return 0;

@@ -51,6 +51,8 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
     struct replica *r = c ? find_replica(m, c->instance, c->replica_id) : NULL;
     if (r)
         see(c->slot == DRIVER_SLOT_OLD ? &r->old : &r->current, c);
+    else if (c && c->ours && unreadable_find(m, c->instance))
+        unreadable_saw(m, c);
     else if (c && c->ours)
         log_warning("container '%s' is of this tree, but no instance wants it: left alone", c->name);
     if (continues)
@@ -69,6 +71,8 @@ static void start_listing(struct manager *m)
     varlink_request_cancel(m->list);
     m->subscribed = false;
     forget_all(m);
+    for (struct unreadable *u = m->unreadable; u; u = u->next)
+        u->n_ports = 0;
     m->list = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 60 * USEC_PER_SEC,
                            on_listed, m);
 }

@@ -114,7 +114,11 @@ static void check_ports(struct manager *m, const struct app_manifest *manifest,
         /* Ports move freely among the replicas of one instance. */
         for (size_t k = 0; self && k < containers->n_items; k++)
             own |= streq(containers->items[k]->instance, name) && holds_port(containers->items[k], port);
-        if (owner && owner != self)
+        const struct unreadable *unknown = unreadable_owner(m, port);
+        if (unknown)
+            refuse(out, xasprintf("host port %lld is taken by instance %s, whose record cannot be read",
+                                  (long long)port, unknown->name));
+        else if (owner && owner != self)
             refuse(out, xasprintf("host port %lld is taken by instance %s, replica %lld", (long long)port,
                                   owner->record->name, (long long)other));
         else if (!own && port_is_listened_on(port))
@@ -196,6 +200,13 @@ void plan_make(struct manager *m, const struct app_manifest *manifest,
     out->revision = !target ? 1 : same ? target->revision : target->revision + 1;
     check_machine(m, manifest, out);
     tell_grants(manifest, out);
+    const struct unreadable *unreadable = unreadable_find(m, name);
+    if (unreadable) {
+        _cleanup_free_ char *problem = unreadable_problem(unreadable);
+        refuse(out, xasprintf("instance %s: %s", name, problem));
+    }
+    if (m->host_id_problem)
+        refuse(out, xstrdup(m->host_id_problem));
     if (instance && record_is_zone(instance->record))
         refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
     else if (instance && streq(instance->record->action, "destroy"))

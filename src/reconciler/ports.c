@@ -59,7 +59,7 @@ static int allocate(struct manager *m, const struct record *record, const struct
         for (size_t i = 0; i < replica->n_ports; i++)
             own |= replica->ports[i]->host_port == port;
         if (!own && !taken_in(record, port) && !port_owner(m, port, NULL, &other) &&
-            !port_is_listened_on(port)) {
+            !unreadable_owner(m, port) && !port_is_listened_on(port)) {
             *ret = port;
             return 0;
         }

@@ -17,8 +17,11 @@ struct removal {
     unsigned tries;
 };
 
+/* An instance whose record cannot be read may use any. */
 static bool package_used(const struct manager *m, const struct instance *except, const char *id)
 {
+    if (m->unreadable)
+        return true;
     for (const struct instance *i = m->instances; i; i = i->next)
         for (size_t k = 0; i != except && k < i->record->n_revisions; k++)
             for (size_t n = 0; n < i->record->revisions[k]->n_packages; n++)

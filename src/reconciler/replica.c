@@ -254,7 +254,7 @@ void replica_kick(struct replica *r)
 {
     struct manager *m = r->instance->manager;
     quota_leave_purge(r);
-    if (r->request || !m->subscribed || !r->observed)
+    if (r->request || !m->subscribed || !r->observed || instance_blocked(r->instance))
         return;
     if (r->next_retry > (uint64_t)now_realtime_msec())
         return;

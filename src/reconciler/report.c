@@ -93,11 +93,10 @@ static void report_packages(const struct record_revision *target, struct reconci
 }
 
 /* The zone wants an instance whose name a local one has: its replicas here have failed before they began. */
-static void report_clash(const struct instance *instance, struct reconciler_instance *to)
+void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
+                  struct reconciler_instance *to)
 {
-    const struct record *record = instance->record;
-    const struct app_deploy *deploy = record->next->deploy;
-    const char *host_id = instance->manager->zone ? instance->manager->zone->host_id : NULL;
+    const struct app_deploy *deploy = order->deploy;
     for (size_t i = 0; deploy && i < deploy->n_replicas; i++) {
         if (!host_id || !streq_null(deploy->replicas[i]->host_id, host_id))
             continue;
@@ -109,14 +108,16 @@ static void report_clash(const struct instance *instance, struct reconciler_inst
                                     .revision = deploy->revision,
                                     .state = xstrdup("failed"),
                                     .message = xstrdup_null(to->problem),
-                                    .created = record->next_since,
-                                    .finished = record->next_since};
+                                    .created = since,
+                                    .finished = since};
     }
 }
 
 static char *message_of(const struct instance *instance, const struct prepare *p)
 {
     const struct manager *m = instance->manager;
+    if (instance_blocked(instance))
+        return xstrdup(instance_blocked(instance));
     if (m->runtime_failure)
         return xasprintf("the container runtime is not reachable: %s", m->runtime_failure);
     if (!streq(instance_action(instance), "start"))
@@ -144,7 +145,8 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     to->hold = xstrdup_null(record->hold);
     to->problem = instance_problem(instance);
     if (!record_is_zone(record) && record->next)
-        report_clash(instance, to);
+        report_clash(record->next, record->next_since,
+                     instance->manager->zone ? instance->manager->zone->host_id : NULL, to);
     to->spec = xstrdup_null(spec->name);
     to->version = xstrdup_null(spec->version);
     to->image = xstrdup_null(spec->image);
@@ -153,7 +155,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     to->settled =
         instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
     bool starting = streq(to->action, "start");
-    to->failed = instance->manager->runtime_failure || record->problem ||
+    to->failed = instance->manager->runtime_failure || record->problem || instance_blocked(instance) ||
                  (starting && ((p && p->failure) || rollout_stopped(instance)));
     to->message = message_of(instance, p);
     to->next_retry = p ? (int64_t)p->next_retry : 0;
@@ -197,6 +199,17 @@ static void tell_watchers(struct instance *instance, bool gone)
     }
     if (out.instance)
         schema_free(&reconciler_instance_schema, out.instance);
+}
+
+void unreadable_changed(struct manager *m, const struct unreadable *u)
+{
+    struct reconciler_watch_out out = {.instance = unreadable_report(m, u)};
+    for (struct watcher *w = m->watchers, *next; w; w = next) {
+        next = w->next;
+        if (!w->name || streq(w->name, u->name))
+            varlink_notify(w->call, &out);
+    }
+    schema_free(&reconciler_instance_schema, out.instance);
 }
 
 void watchers_gone(struct instance *instance)

@@ -1,4 +1,5 @@
 /* The reconciler's files: one per instance, one writer, replaced atomically. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -6,13 +7,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
-#define RECORD_MAX ((size_t)16 << 20)
+/* Two revisions and an order that waits (APP_SIZE_MAX each), ports, packages, and what is said of 128 replicas: 27 MiB at most. */
+#define RECORD_MAX ((size_t)32 << 20)
+static_assert(RECORD_MAX >= 3 * APP_SIZE_MAX + ((size_t)16 << 20),
+              "a record of the largest instances is read again");
 
 static char *file_of(const struct manager *m, const char *name)
 {
@@ -28,7 +33,7 @@ int store_save(struct instance *instance, struct error *e)
     int r = failpoint("store.before_save");
     if (r < 0)
         return error_os(e, -r, "cannot save '%s'", path);
-    r = replace_file(path, text, size, 0600, e);
+    r = replace_file_within(path, RECORD_MAX, text, size, 0600, e);
     if (r < 0)
         return r;
     instance->dirty = false;
@@ -73,6 +78,36 @@ void store_remove(struct instance *instance)
         log_warning("cannot sync '%s': %m", dir);
 }
 
+/* What the rest of the reconciler takes for granted. */
+static int check_record(const struct manager *m, const struct record *record, const char *file,
+                        struct error *e)
+{
+    size_t n = strlen(file) - strlen(".json");
+    if (strlen(record->name) != n || strncmp(record->name, file, n) != 0)
+        return error_refuse(e, EINVAL, "%s is the record of '%.63s'", file, record->name);
+    int r = app_check_instance_name(record->name, file, e);
+    if (r < 0)
+        return r;
+    if (record->format > RECORD_FORMAT)
+        return error_refuse(e, EPROTONOSUPPORT, "%s has format %lld, this version knows %d", file,
+                            (long long)record->format, RECORD_FORMAT);
+    if (!record_find_revision(record, record->revision))
+        return error_refuse(e, EINVAL, "%s: its revision %lld is missing", file, (long long)record->revision);
+    for (size_t i = 0; i < record->n_revisions; i++) {
+        const struct app_instance *app = record->revisions[i]->manifest->app;
+        if (!app || !app->spec || !app->deploy)
+            return error_refuse(e, EINVAL, "%s: a revision without spec or deploy", file);
+    }
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (record->replicas[i]->id < 0 || record->replicas[i]->id > APP_REPLICA_ID_MAX ||
+            record_find_replica(record, record->replicas[i]->id) != record->replicas[i])
+            return error_refuse(e, EINVAL, "%s: replica %lld is none, or there twice", file,
+                                (long long)record->replicas[i]->id);
+    return manager_find((struct manager *)m, record->name)
+               ? error_refuse(e, EEXIST, "%s: a second record of '%s'", file, record->name)
+               : 0;
+}
+
 static int load_one(struct manager *m, int dirfd, const char *file, struct error *e)
 {
     _cleanup_free_ char *text = NULL;
@@ -82,11 +117,8 @@ static int load_one(struct manager *m, int dirfd, const char *file, struct error
         return r;
     struct record *record = xcalloc(1, sizeof *record);
     r = schema_parse_text(&record_schema, text, size, 0, file, record, e);
-    if (r >= 0 && record->format > RECORD_FORMAT)
-        r = error_refuse(e, EPROTONOSUPPORT, "%s has format %lld, this version knows %d", file,
-                         (long long)record->format, RECORD_FORMAT);
-    if (r >= 0 && !record_find_revision(record, record->revision))
-        r = error_refuse(e, EINVAL, "%s: its revision %lld is missing", file, (long long)record->revision);
+    if (r >= 0)
+        r = check_record(m, record, file, e);
     if (r < 0) {
         schema_free(&record_schema, record);
         return r;
@@ -114,9 +146,9 @@ int store_load(struct manager *m, struct error *e)
         }
         if (d->d_name[0] == '.' || !has_suffix(d->d_name, ".json"))
             continue;
-        int r = load_one(m, fd, d->d_name, e);
-        if (r < 0)
-            return error_prefix(e, "%s", path);
+        struct error why = ERROR_INIT;
+        if (load_one(m, fd, d->d_name, &why) < 0)
+            unreadable_add(m, d->d_name, why.message);
     }
     return 0;
 }

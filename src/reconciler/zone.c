@@ -84,6 +84,9 @@ static int keep_for_later(struct instance *instance, const struct app_instance *
     struct record *record = instance->record;
     if (record->next && schema_equal(&app_instance_schema, record->next, wanted) && !record->unassigned)
         return 0;
+    struct app_manifest whole = {.app = (struct app_instance *)wanted};
+    if (app_check_extent(&whole, "", e) < 0)
+        return -E2BIG;
     const struct record before = *record;
     record->next = NULL;
     record_set_next(record, wanted);
@@ -104,7 +107,7 @@ void zone_take_over(struct manager *m, struct app_instance *next)
 {
     struct error e = ERROR_INIT;
     bool changed;
-    if (next && m->zone && zone_order(m, NULL, next, &changed, &e) < 0)
+    if (next && m->zone && zone_order(m, NULL, next, NULL, &changed, &e) < 0)
         log_warning("instance %s: the zone's order cannot be taken: %s", next->meta->name, e.message);
     if (next)
         schema_free(&app_instance_schema, next);
@@ -162,8 +165,8 @@ char *instance_problem(const struct instance *instance)
     return xstrdup_null(record->problem);
 }
 
-static int put_instance(struct manager *m, const struct app_instance *wanted, struct reconciler_zone_out *out,
-                        struct error *e)
+static int put_instance(struct manager *m, const struct app_instance *wanted, const char *refused,
+                        struct reconciler_zone_out *out, struct error *e)
 {
     if (!wanted->meta || !wanted->meta->name)
         return error_refuse(e, EINVAL, "/instance/meta/name: is missing");
@@ -173,13 +176,17 @@ static int put_instance(struct manager *m, const struct app_instance *wanted, st
     if (!m->zone)
         return error_refuse(e, EINVAL, "the zone's facts are not known yet: they come before instances");
     struct instance *instance = manager_find(m, wanted->meta->name);
+    struct unreadable *unreadable = unreadable_find(m, wanted->meta->name);
     out->managed = is_ours(m, wanted);
+    if (unreadable)
+        return out->managed ? unreadable_put_order(m, unreadable, wanted, out, e) : 0;
     if (!out->managed)
         return instance ? set_unassigned(instance, true, &out->changed, e) : 0;
     if (instance && (!record_is_zone(instance->record) || instance->record->hold))
-        r = keep_for_later(instance, wanted, &out->changed, e);
+        r = refused ? error_refuse(e, E2BIG, "instance %s: %s", wanted->meta->name, refused)
+                    : keep_for_later(instance, wanted, &out->changed, e);
     else
-        r = zone_order(m, instance, wanted, &out->changed, e);
+        r = zone_order(m, instance, wanted, refused, &out->changed, e);
     instance = manager_find(m, wanted->meta->name);
     if (r >= 0 && instance)
         out->problem = instance_problem(instance);
@@ -208,6 +215,11 @@ static int put_assigned(struct manager *m, const struct reconciler_assignment *a
             known[name - names] = record_is_zone(i->record) || i->record->next;
         r = set_unassigned(i, !name, &out->changed, e);
     }
+    for (const struct unreadable *u = m->unreadable; u; u = u->next) {
+        char **name = bsearch(&u->name, names, n, sizeof *names, by_name);
+        if (name && u->order)
+            known[name - names] = true;
+    }
     for (size_t i = 0; i < n; i++) {
         bool again = i + 1 < n && streq(names[i], names[i + 1]);
         if (again)
@@ -227,7 +239,7 @@ int method_put_zone_state(struct varlink_call *call, const void *in, void *userd
     if (wanted->facts)
         r = facts_put(m, wanted->facts, &out.changed, e);
     if (r >= 0 && wanted->instance)
-        r = put_instance(m, wanted->instance, &out, e);
+        r = put_instance(m, wanted->instance, wanted->refused, &out, e);
     if (r >= 0 && wanted->assigned)
         r = put_assigned(m, wanted->assigned, &out, e);
     if (r >= 0)
@@ -254,6 +266,9 @@ static int reply_changed(struct varlink_call *call, struct instance *instance, c
 static int find_of_zone(struct manager *m, const char *name, struct instance **ret, struct error *e)
 {
     struct instance *instance = manager_find(m, name);
+    const struct unreadable *u = unreadable_find(m, name);
+    if (u)
+        return unreadable_refuse(u, e);
     if (!instance)
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no instance '%s'", name);
     if (!record_is_zone(instance->record))
@@ -302,7 +317,7 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
     struct app_instance *next = record->next;
     if (next) {
         record->next = NULL;
-        r = zone_order(m, instance, next, &changed, e);
+        r = zone_order(m, instance, next, NULL, &changed, e);
     }
     if (r >= 0 && !changed)
         r = store_save(instance, e);

@@ -108,18 +108,20 @@ static bool set_revision(struct record *record, int64_t order, const struct app_
     return !same;
 }
 
-/* Stands for an instance that cannot be followed: its name and replicas, so that the reason can be shown and reported. */
+/* Stands for an instance that cannot be followed: its name and replicas, so that the reason can be shown and reported. It is small, whatever that one is. */
 static struct app_manifest *make_stub(const struct app_manifest *manifest, const char *host_id)
 {
     struct app_manifest *stub = xcalloc(1, sizeof *stub);
-    struct app_instance app = {.meta = manifest->app->meta};
     stub->app = xcalloc(1, sizeof *stub->app);
-    schema_copy(&app_instance_schema, &app, stub->app);
+    stub->app->meta = xcalloc(1, sizeof *stub->app->meta);
+    stub->app->meta->name = xstrdup(manifest->app->meta->name);
     stub->app->spec = xcalloc(1, sizeof *stub->app->spec);
     stub->app->deploy = xcalloc(1, sizeof *stub->app->deploy);
     const struct app_deploy *deploy = manifest->app->deploy;
     for (size_t i = 0; deploy && i < deploy->n_replicas; i++)
-        if (streq_null(deploy->replicas[i]->host_id, host_id)) {
+        if (streq_null(deploy->replicas[i]->host_id, host_id) && deploy->replicas[i]->id >= 0 &&
+            deploy->replicas[i]->id <= APP_REPLICA_ID_MAX &&
+            !app_find_replica(stub, deploy->replicas[i]->id)) {
             struct app_replica *r =
                 schema_append(&stub->app->deploy->replicas, &stub->app->deploy->n_replicas, sizeof *r);
             r->id = deploy->replicas[i]->id;
@@ -129,17 +131,17 @@ static struct app_manifest *make_stub(const struct app_manifest *manifest, const
     return stub;
 }
 
-/* The order is kept, and what is there goes on as before. */
+/* The order is kept, unless it is too large for that (NULL), and what is there goes on as before. */
 static void set_problem(struct manager *m, struct record *record, const struct app_manifest *manifest,
-                        const struct app_instance *wanted, const char *problem, bool well_formed)
+                        const struct app_instance *kept, const char *problem, bool well_formed)
 {
     set_string(&record->problem, problem);
-    record_set_next(record, wanted);
+    record_set_next(record, kept);
     if (record->n_revisions > 0)
         return;
     struct app_manifest *stub = make_stub(manifest, m->zone->host_id);
     const struct app_manifest *shown = well_formed ? manifest : stub;
-    int64_t order = order_of(wanted);
+    int64_t order = record->order;
     record_add_revision(record, order > 0 ? order : 1, shown);
     zone_assign_replicas(record, shown, m->zone->host_id);
     schema_free(&app_manifest_schema, stub);
@@ -174,7 +176,7 @@ static bool is_known(const struct instance *instance, const struct app_manifest 
                      const struct app_instance *wanted)
 {
     const struct record *record = instance->record;
-    if (record->unassigned || record->order != order_of(wanted))
+    if (record->unassigned || record->order != order_of(wanted) || (record->problem && !record->next))
         return false;
     if (record->next)
         return schema_equal(&app_instance_schema, record->next, wanted);
@@ -201,18 +203,33 @@ static void follow(struct instance *instance, bool new_order, bool other_bits)
     instance_kick(instance);
 }
 
-int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted, bool *changed,
-               struct error *e)
+/* There is no room for it in the record, beside what is there: that is kept, and the zone is told. */
+static int refuse_for_size(struct manager *m, struct instance **instance, const struct app_manifest *manifest,
+                           const struct app_instance *wanted, struct error *e)
+{
+    struct record *record = new_record(*instance, wanted->meta->name);
+    record->order = order_of(wanted);
+    record->unassigned = false;
+    set_problem(m, record, manifest, NULL, e->message, false);
+    stages_received(record);
+    *e = (struct error)ERROR_INIT;
+    return apply_record(m, instance, record, e);
+}
+
+int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted,
+               const char *refused, bool *changed, struct error *e)
 {
     struct app_manifest *manifest = app_zone_manifest(wanted);
-    if (instance && is_known(instance, manifest, wanted)) {
+    if (instance && !refused && is_known(instance, manifest, wanted)) {
         schema_free(&app_manifest_schema, manifest);
         return 0;
     }
     struct record *record = new_record(instance, wanted->meta->name);
     struct record_revision old = {.revision = 0};
     struct error why = ERROR_INIT;
-    bool well_formed = app_check_zone(manifest->app, m->zone->host_id, &why) >= 0, other_bits = false;
+    bool fits =
+             (refused ? error_refuse(&why, E2BIG, "%s", refused) : app_check_extent(manifest, "", &why)) >= 0,
+         well_formed = fits && app_check_zone(manifest->app, m->zone->host_id, &why) >= 0, other_bits = false;
     const char *action = well_formed ? known_action(wanted) : NULL;
     if (well_formed && !action)
         error_refuse(&why, EINVAL, "action '%.64s' is not known: nothing is done", wanted->deploy->action);
@@ -231,11 +248,16 @@ int zone_order(struct manager *m, struct instance *instance, const struct app_in
         record->purge = false;
         new_order |= zone_assign_replicas(record, manifest, m->zone->host_id);
     } else {
-        set_problem(m, record, manifest, wanted, why.message, well_formed);
+        set_problem(m, record, manifest, fits ? wanted : NULL, why.message, well_formed);
     }
-    schema_free(&app_manifest_schema, manifest);
     stages_received(record);
     int r = apply_record(m, &instance, record, e);
+    if (r == -EFBIG) {
+        r = refuse_for_size(m, &instance, manifest, wanted, e);
+        other_bits = false;
+        schema_done(&record_revision_schema, &old);
+    }
+    schema_free(&app_manifest_schema, manifest);
     if (r >= 0) {
         *changed = true;
         release_packages(m, &old);

@@ -19,6 +19,7 @@
 #define PAUSE_MAX         (5 * USEC_PER_SEC)
 #define INSTANCE_TEXT_MAX ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
 #define NAME_MAX_SIZE     63
+#define REPLICAS_MAX      4096 /* of an instance of which no more is told than that it is refused */
 #define LARGE_ANSWER      ((size_t)1 << 20)
 
 /* Of HostStatusUpdateResponse, AppInstance and Metadata. */
@@ -268,7 +269,35 @@ static void refuse_here(struct deliver *d, const char *name, const struct delive
     see(d, k);
 }
 
-/* One that is too large already as it comes is not unpacked: of it, the name alone is read. */
+/* The zone hears why from the reconciler, which is told of the instance's name, order and replicas alone. False: none of them is ours, or it cannot be unpacked. */
+static bool put_refused(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw)
+{
+    struct app_instance app = {.meta = NULL};
+    bool ours = false;
+    if (!d->facts || zone_answer_instance(raw_bytes.data, raw_bytes.size, &app, NULL) < 0)
+        return false;
+    for (size_t i = 0; app.deploy && i < app.deploy->n_replicas; i++)
+        ours |= streq_null(app.deploy->replicas[i]->host_id, d->facts->host_id);
+    struct known *k = known_by_name(&d->known, app.meta->name);
+    bool begun = ours && !(k && k->answer == d->count) && strlen(app.meta->name) <= NAME_MAX_SIZE &&
+                 app.deploy->n_replicas <= REPLICAS_MAX;
+    if (begun) {
+        struct app_deploy deploy = {.revision = app.deploy->revision,
+                                    .replicas = app.deploy->replicas,
+                                    .n_replicas = app.deploy->n_replicas};
+        struct app_metadata meta = {.name = app.meta->name};
+        struct app_instance stub = {.meta = &meta, .deploy = &deploy};
+        _cleanup_free_ char *why = xasprintf("has more than %zu MiB: not taken", INSTANCE_TEXT_MAX >> 20);
+        d->put_raw = d->put_clean = *raw;
+        free(d->put_name);
+        d->put_name = xstrdup(meta.name);
+        put(d, &(struct reconciler_zone_in){.instance = &stub, .refused = why}, on_instance);
+    }
+    schema_done(&app_instance_schema, &app);
+    return begun;
+}
+
+/* One that is too large already as it comes: of it, the name alone is read. */
 static void refuse_unseen(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw)
 {
     const uint8_t *meta = NULL, *name = NULL;
@@ -300,6 +329,8 @@ static bool put_changed(struct deliver *d, struct answer raw_bytes, const struct
         k->raw = *raw;
         see(d, k);
     } else if (size > INSTANCE_TEXT_MAX) {
+        if (put_refused(d, raw_bytes, raw))
+            return true;
         refuse_here(d, name, raw, &clean);
     } else if (streq_null(d->failed_name, name) && !d->postponed.data) {
         d->postponed = raw_bytes;
@@ -324,6 +355,8 @@ static bool put_instance(struct deliver *d, struct answer raw_bytes)
         return false;
     }
     if (raw_bytes.size > INSTANCE_TEXT_MAX) {
+        if (put_refused(d, raw_bytes, &raw))
+            return true;
         refuse_unseen(d, raw_bytes, &raw);
         return false;
     }

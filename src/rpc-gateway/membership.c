@@ -16,6 +16,7 @@
 
 #define HOSTS_MAX     1024
 #define HOST_TEXT_MAX 255
+#define ZONE_NAME_MAX 253               /* bytes */
 #define READERS_GROUP "hostlet-fetcher" /* the fetcher asks the zone for packages, with the same key */
 
 int membership_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
@@ -104,6 +105,16 @@ static int check_hosts(char *const *hosts, size_t n, struct error *e)
     return 0;
 }
 
+static int check_zone_name(const char *name, struct error *e)
+{
+    bool good = !name || strlen(name) <= ZONE_NAME_MAX;
+    for (const char *c = name; c && *c && good; c++)
+        good = (unsigned char)*c >= ' ' && *c != 127;
+    return good ? 0
+                : error_refuse(e, EINVAL, "zone name '%.40s…' has more than %d bytes, or control characters",
+                               name, ZONE_NAME_MAX);
+}
+
 /* The reconciler would refuse all that it is told of this machine for one bad value. */
 static int check_network(const struct gateway_init_in *in, struct error *e)
 {
@@ -152,6 +163,8 @@ int membership_init(struct membership *m, const struct gateway_init_in *in, stru
 {
     int r = check_hosts(in->hosts, in->n_hosts, e);
     if (r >= 0)
+        r = check_zone_name(in->zone_name, e);
+    if (r >= 0)
         r = check_network(in, e);
     if (r < 0)
         return r;
@@ -191,6 +204,8 @@ int membership_set_hosts(struct membership *m, const char *zone_name, char *cons
     if (n == 0)
         return 0;
     int r = check_hosts(hosts, n, e);
+    if (r >= 0)
+        r = check_zone_name(zone_name, e);
     if (r < 0)
         return r;
     struct zone_file zone = copy_of(m);

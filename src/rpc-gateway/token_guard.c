@@ -136,7 +136,7 @@ static int keep(struct token_guard *g, const struct token_claims *t, int64_t now
     g->seen.format = FORMAT;
     _cleanup_free_ char *text = schema_pack_text(&file_schema, &g->seen, &size);
     int r = failpoint("token.before_keep") < 0 ? error_fail(e, EIO, "failpoint")
-                                               : replace_file(g->path, text, size, 0600, e);
+                                               : replace_file_within(g->path, FILE_MAX, text, size, 0600, e);
     if (r >= 0 && failpoint("token.kept") < 0)
         r = error_fail(e, EIO, "failpoint");
     if (r < 0)

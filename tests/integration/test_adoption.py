@@ -87,6 +87,20 @@ def test_what_cannot_be_adopted(driver, engine, busybox_image):  # noqa: F811
     assert driver.refused(adopt, driver, -1, 2)[0] == "Refused"
 
 
+def test_a_ledger_that_cannot_be_read(driver):  # noqa: F811
+    """It costs what it names: those containers are not ours. It is kept aside when the next one is written."""
+    driver.stop()
+    path = driver.prefix / "var/hostlet/driver/adopted.json"
+    for text in ("{", "[]", "x" * (5 << 20), '{"format": 1, "containers": [{"id": 1}]}'):
+        path.write_text(text)
+        driver.start(timeout=10)
+        assert "adopted.json" in driver.log() and driver.call("io.hostlet.Driver.Info")
+        driver.stop()
+        assert path.read_text() == text
+    path.unlink()
+    driver.start()
+
+
 def test_newer_ledger_is_refused(driver):  # noqa: F811
     driver.stop()
     path = driver.prefix / "var/hostlet/driver/adopted.json"

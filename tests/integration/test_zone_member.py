@@ -264,6 +264,22 @@ def test_answers_of_24_mib(member):
     member.wait_state("joined", timeout=40)
 
 
+def test_an_instance_of_ours_that_is_too_large(member):
+    """The reconciler hears of it all the same, so that the zone hears why it is not there."""
+    leader, reconciler = member.leaders[0], member.reconciler
+    one = instance("large", 7, spec={"description": "x" * (9 << 20)})
+    for replica in one["deploy"]["replicas"]:
+        replica["host_id"] = KEY[0]
+    leader.order(one)
+    wait_until(lambda: ["large"] in reconciler.lists(), 60, "it is listed")
+    told = [p for p in reconciler.called("PutZoneState") if "instance" in p]
+    assert len(told) == 1 and "more than 8 MiB" in told[0]["refused"]
+    assert told[0]["instance"]["meta"] == {"name": "large"} and told[0]["instance"]["deploy"]["revision"] == 7
+    assert "spec" not in told[0]["instance"] and len(str(told[0])) < 10000
+    leader.wait_updates(3)
+    assert reconciler.put_names() == ["large"]
+
+
 @pytest.mark.limit(240)
 def test_5000_instances(member):
     leader, reconciler = member.leaders[0], member.reconciler

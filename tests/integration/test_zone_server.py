@@ -685,6 +685,25 @@ def test_a_zone_file_that_is_none_of_ours(place):
         assert worker.process.wait(10) == 100 and "zone.json" in worker.log()
 
 
+def test_what_a_zone_calls_itself_has_bounds(made, messages):
+    """Whatever comes, zone.json is read by the next life."""
+    g = made()
+    g.init()
+    zone = messages.zone
+    for name in ("x" * 300_000, "\1" * 300_000, "x" * 254, "a\nb"):
+        status, text = g.ask(INIT_PATH, zone.HostInitRequest(zone_name=name, zone_hosts=["10.0.0.1:9533"]), zone.HostInitResponse,
+                             [("x-inauth2", token())])
+        assert status == "UNKNOWN" and text.startswith("bad request: zone name") and len(text) < 300
+        with pytest.raises(VarlinkError, match="zone name"):
+            g.call("ZoneInit", zone_name=name)
+    hosts = [f"{n:04}{'a' * 250}" for n in range(1024)]
+    assert g.ask(INIT_PATH, zone.HostInitRequest(zone_name="ü" * 126, zone_hosts=hosts), zone.HostInitResponse,
+                 [("x-inauth2", token())])[0] == "OK"
+    g.worker.stop()
+    g.worker.start()
+    assert g.call("ZoneStatus")["zone_name"] == "ü" * 126 and len(g.file()["hosts"]) == 1024
+
+
 def test_health_and_reflection(made, messages):
     g = made()
     health, reflection = messages.health, messages.reflection

@@ -127,13 +127,16 @@ STRUCT(assignment, "Assignment", T, "The names of all instances that the zone ha
        S_STRINGS(T, names, NULL));
 #undef T
 #define T struct reconciler_zone_in
-STRUCT(zone_in, NULL, T, NULL,
-       S_STRUCT_OPT(T, facts, struct reconciler_zone_facts, &reconciler_zone_facts_schema,
-                    "Absent: as before."),
-       S_STRUCT_OPT(T, instance, struct app_instance, &app_instance_schema,
-                    "As the leader answered it; deploy.stages and status are dropped."),
-       S_STRUCT_OPT(T, assigned, struct reconciler_assignment, &assignment,
-                    "The complete list: others of the zone's are no longer assigned. Absent: as before."));
+STRUCT(
+    zone_in, NULL, T, NULL,
+    S_STRUCT_OPT(T, facts, struct reconciler_zone_facts, &reconciler_zone_facts_schema, "Absent: as before."),
+    S_STRUCT_OPT(T, instance, struct app_instance, &app_instance_schema,
+                 "As the leader answered it; deploy.stages and status are dropped."),
+    S_STRING_OPT(
+        T, refused,
+        "Why the instance is not followed whatever it says; of it then are name, order number and replicas."),
+    S_STRUCT_OPT(T, assigned, struct reconciler_assignment, &assignment,
+                 "The complete list: others of the zone's are no longer assigned. Absent: as before."));
 #undef T
 #define T struct reconciler_zone_out
 STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),

@@ -124,8 +124,9 @@ struct reconciler_assignment {
     size_t n_names;
 };
 struct reconciler_zone_in {
-    struct reconciler_zone_facts *facts;    /* NULL: as before */
-    struct app_instance *instance;          /* NULL: none */
+    struct reconciler_zone_facts *facts; /* NULL: as before */
+    struct app_instance *instance;       /* NULL: none */
+    char *refused; /* why that is not followed, whatever it says; NULL: the reconciler decides */
     struct reconciler_assignment *assigned; /* the complete list of names; NULL: as before */
 };
 struct reconciler_zone_out {

@@ -7,14 +7,22 @@
 
 #include "lib/api/app.h"
 
-#define APP_REPLICA_ID_MAX    127
-#define APP_CPU_LIMIT_MIN     INT64_C(10)               /* millicores: what Docker accepts */
-#define APP_CPU_LIMIT_MAX     INT64_C(1000000)          /* millicores */
-#define APP_MEMORY_LIMIT_MIN  (INT64_C(6) << 20)        /* bytes: what Docker accepts */
-#define APP_BYTES_MAX         (INT64_C(1) << 60)        /* bytes: of memory and volumes */
-#define APP_PIDS_LIMIT_MAX    INT64_C(4194304)          /* the kernel's */
-#define APP_STOP_TIMEOUT_MAX  INT64_C(24 * 3600 * 1000) /* milliseconds */
-#define APP_PROBATION_MAX     INT64_C(3600 * 1000)      /* milliseconds */
+#define APP_REPLICA_ID_MAX   127
+#define APP_CPU_LIMIT_MIN    INT64_C(10)               /* millicores: what Docker accepts */
+#define APP_CPU_LIMIT_MAX    INT64_C(1000000)          /* millicores */
+#define APP_MEMORY_LIMIT_MIN (INT64_C(6) << 20)        /* bytes: what Docker accepts */
+#define APP_BYTES_MAX        (INT64_C(1) << 60)        /* bytes: of memory and volumes */
+#define APP_PIDS_LIMIT_MAX   INT64_C(4194304)          /* the kernel's */
+#define APP_STOP_TIMEOUT_MAX INT64_C(24 * 3600 * 1000) /* milliseconds */
+#define APP_PROBATION_MAX    INT64_C(3600 * 1000)      /* milliseconds */
+/* What an instance may be: everything that is written or told of it then fits into what reads it (reconciler/store.c, messages, inagent). */
+#define APP_SIZE_MAX          ((size_t)4 << 20) /* bytes of a manifest as JSON */
+#define APP_DEPTH_MAX         64                /* of JSON */
+#define APP_PACKAGES_MAX      1000
+#define APP_PORTS_MAX         100
+#define APP_TASKS_MAX         1000
+#define APP_CONFIGS_MAX       5000 /* settings in one list */
+#define APP_NAME_MAX          100  /* bytes: of the spec and of ports; a version as well */
 #define APP_PIDS_WITH_INAGENT INT64_C(100)
 #define APP_PIDS_WITH_IMAGE   INT64_C(1000)
 
@@ -40,6 +48,10 @@ const char *app_instance_name(const struct app_manifest *manifest);
 
 /* Whether this machine can take the manifest as its own desired state (not a zone's). 0, or −EINVAL, refused. Changes nothing. */
 int app_check(const struct app_manifest *manifest, struct error *e);
+
+/* Whether a manifest, a zone's too, is small enough for this machine, before anything looks at its parts: 0, or −E2BIG, refused. 'root' is "/app" where messages
+ * point into a manifest, or "". */
+int app_check_extent(const struct app_manifest *manifest, const char *root, struct error *e);
 
 /* Brings a checked manifest into the one form that is stored and compared: name, limits from spec.resources
  * where deploy has none, one replica 0 where there is none (replicas sorted by id), configs from the spec's

@@ -31,6 +31,14 @@ int check_word(const char *name, const char *where, struct error *e)
                         where, name);
 }
 
+int check_length(const char *text, const char *where, struct error *e)
+{
+    return !text || strlen(text) <= APP_NAME_MAX
+               ? 0
+               : error_refuse(e, E2BIG, "%s: '%.40s…' has %zu bytes, and at most %d are taken", where, text,
+                              strlen(text), APP_NAME_MAX);
+}
+
 /* The image's reference, as far as one can tell without the rules of the runtime. */
 int check_image(const struct app_spec *spec, struct error *e)
 {
@@ -157,7 +165,8 @@ static int check_configs(struct app_config_field *const *items, size_t n, const 
 static int check_spec(const struct app_spec *spec, struct error *e)
 {
     int r;
-    if ((r = check_word(spec->name, "/app/spec/name", e)) < 0 || (r = check_image(spec, e)) < 0 ||
+    if ((r = check_word(spec->name, "/app/spec/name", e)) < 0 ||
+        (r = check_length(spec->version, "/app/spec/version", e)) < 0 || (r = check_image(spec, e)) < 0 ||
         (r = check_resources(spec->resources, e)) < 0 || (r = check_depends(spec, e)) < 0 ||
         (r = check_packages(spec, e)) < 0 || (r = check_ports(spec, e)) < 0 ||
         (r = check_configs(spec->configs, spec->n_configs, "/app/spec/configs", 1, e)) < 0)
@@ -187,8 +196,9 @@ int app_check(const struct app_manifest *manifest, struct error *e)
     if (!spec)
         return error_refuse(e, EINVAL, "/app/spec: is missing");
     int r;
-    if ((r = check_spec(spec, e)) < 0 || (r = check_name(manifest, e)) < 0 ||
-        (r = check_deploy(spec, manifest->app->deploy, e)) < 0 || (r = check_options(options, e)) < 0)
+    if ((r = app_check_extent(manifest, "/app", e)) < 0 || (r = check_spec(spec, e)) < 0 ||
+        (r = check_name(manifest, e)) < 0 || (r = check_deploy(spec, manifest->app->deploy, e)) < 0 ||
+        (r = check_options(options, e)) < 0)
         return r;
     if (options && options->init == APP_INIT_IMAGE && spec->n_tasks > 0)
         return error_refuse(

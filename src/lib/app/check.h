@@ -12,5 +12,6 @@ int check_options(const struct app_options *options, struct error *e);
 int check_word(const char *name, const char *where, struct error *e);
 
 /* Of check.c, for zone.c as well. */
+int check_length(const char *text, const char *where, struct error *e); /* NULL is fine */
 int check_image(const struct app_spec *spec, struct error *e);
 int check_packages(const struct app_spec *spec, struct error *e);

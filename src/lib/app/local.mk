@@ -4,6 +4,7 @@ libhostlet_a_SOURCES += \
 	src/lib/app/check.c src/lib/app/check.h \
 	src/lib/app/check_deploy.c \
 	src/lib/app/check_tasks.c \
+	src/lib/app/extent.c \
 	src/lib/app/name.c \
 	src/lib/app/normalise.c \
 	src/lib/app/quantity.c \

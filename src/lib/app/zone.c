@@ -66,6 +66,9 @@ static int check_own_replica(const struct app_deploy *deploy, size_t at, struct 
     if (vpc && *vpc && inet_pton(AF_INET, vpc, &address) != 1)
         return error_refuse(e, EINVAL, "/deploy/replicas/%zu/vpc_ipv4: '%.40s' is no IPv4 address", at, vpc);
     for (size_t i = 0; i < replica->n_service_ports; i++)
+        if (check_length(replica->service_ports[i]->name, "/deploy/replicas/service_ports/name", e) < 0)
+            return -E2BIG;
+    for (size_t i = 0; i < replica->n_service_ports; i++)
         if (check_number(replica->service_ports[i]->port, 65535, "deploy/replicas/service_ports/port", e) <
                 0 ||
             check_number(replica->service_ports[i]->host_port, 65535,
@@ -83,12 +86,17 @@ int app_check_zone(const struct app_instance *instance, const char *host_id, str
         return error_refuse(e, EINVAL, "/spec%s: is missing", spec ? "/resources" : "");
     if (!deploy)
         return error_refuse(e, EINVAL, "/deploy: is missing");
-    if ((r = check_image(spec, e)) < 0 || (r = check_packages(spec, e)) < 0 ||
+    if ((r = check_length(spec->name, "/spec/name", e)) < 0 ||
+        (r = check_length(spec->version, "/spec/version", e)) < 0 || (r = check_image(spec, e)) < 0 ||
+        (r = check_packages(spec, e)) < 0 ||
         (r = check_number(deploy->revision, INT64_MAX, "deploy/revision", e)) < 0 ||
         (r = check_number(deploy->cpu_limit, APP_CPU_LIMIT_MAX, "deploy/cpu_limit", e)) < 0 ||
         (r = check_number(deploy->memory_limit, APP_BYTES_MAX, "deploy/memory_limit", e)) < 0 ||
         (r = check_number(deploy->volume_limit, APP_BYTES_MAX, "deploy/volume_limit", e)) < 0)
         return r;
+    for (size_t i = 0; i < spec->n_service_ports; i++)
+        if ((r = check_length(spec->service_ports[i]->name, "/spec/service_ports/name", e)) < 0)
+            return r;
     for (size_t i = 0; i < spec->n_service_ports; i++)
         if (spec->service_ports[i]->port < 1 || spec->service_ports[i]->port > 65535)
             return error_refuse(e, EINVAL, "/spec/service_ports/%zu/port: %" PRId64 " is not from 1 to 65535",

@@ -144,6 +144,33 @@ int replace_file(const char *path, const void *data, size_t size, mode_t mode, s
     return r < 0 ? error_prefix(e, "%s", dir) : 0;
 }
 
+int file_fits(const char *path, size_t size, size_t max, struct error *e)
+{
+    return size <= max
+               ? 0
+               : error_refuse(e, EFBIG,
+                              "'%s' would have %zu bytes, and at most %zu are read again: not written", path,
+                              size, max);
+}
+
+int replace_file_within(const char *path, size_t max, const void *data, size_t size, mode_t mode,
+                        struct error *e)
+{
+    int r = file_fits(path, size, max, e);
+    return r < 0 ? r : replace_file(path, data, size, mode, e);
+}
+
+int keep_aside(const char *path, struct error *e)
+{
+    _cleanup_free_ char *aside = xasprintf("%s.unreadable", path);
+    if (unlink(aside) < 0 && errno != ENOENT)
+        return error_os(e, errno, "cannot remove '%s'", aside);
+    /* Of a file that is another user's there may be no second name. */
+    if (link(path, aside) < 0 && (errno == ENOENT || rename(path, aside) < 0))
+        return error_os(e, errno, "cannot keep '%s' aside", path);
+    return 0;
+}
+
 int open_dir_at(int dirfd, const char *path, struct error *e)
 {
     int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -26,6 +26,15 @@ int replace_file_at(int dirfd, const char *name, const void *data, size_t size, 
 /* The same for a path: opens its directory first. */
 int replace_file(const char *path, const void *data, size_t size, mode_t mode, struct error *e);
 
+/* Refuses (−EFBIG) what has more bytes than its reader takes, so that nobody writes what nobody can read: 'max' is the one constant that both name. */
+int file_fits(const char *path, size_t size, size_t max, struct error *e);
+/* replace_file() of what fits. */
+int replace_file_within(const char *path, size_t max, const void *data, size_t size, mode_t mode,
+                        struct error *e);
+/* Keeps a file that cannot be read as PATH.unreadable, in the place of an older such one. It stays under its own name too where the kernel allows
+ * a second one, so that a kill before it is replaced changes nothing. */
+int keep_aside(const char *path, struct error *e);
+
 /* open of a directory, O_DIRECTORY | O_CLOEXEC; fd or negative errno. */
 int open_dir_at(int dirfd, const char *path, struct error *e);
 

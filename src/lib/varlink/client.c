@@ -145,7 +145,10 @@ static int on_connect(sd_event_source *source, uint64_t usec, void *userdata)
         request_finish(q, NULL, &e);
         return 0;
     }
-    stream_send(q->stream, q->message);
+    if (stream_send(q->stream, q->message) == -EMSGSIZE) {
+        error_refuse(&e, EMSGSIZE, "%s: the request is larger than %zu bytes", q->name, VARLINK_MESSAGE_MAX);
+        request_finish(q, NULL, &e);
+    }
     return 0;
 }
 

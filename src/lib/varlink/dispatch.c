@@ -14,7 +14,8 @@ static void send_error(struct connection *c, bool oneway, const char *name, cons
         return;
     json_t *message = json_pack("{s:s,s:{s:s?}}", "error", name, "parameters", key, value);
     if (message) {
-        stream_send(c->stream, message);
+        if (stream_send(c->stream, message) == -EMSGSIZE) /* it quotes what the peer sent */
+            send_error(c, oneway, name, key, NULL);
         json_decref(message);
     }
 }

@@ -326,8 +326,12 @@ static void call_finish(struct varlink_call *call)
 
 static void call_send(struct varlink_call *call, json_t *message)
 {
-    if (!call->oneway)
-        stream_send(call->connection->stream, message);
+    if (!call->oneway && stream_send(call->connection->stream, message) == -EMSGSIZE) {
+        json_t *instead = json_pack("{s:s,s:{s:s}}", "error", varlink_error_name(ERROR_FAILED), "parameters",
+                                    "reason", "the answer is larger than a message may be");
+        (void)stream_send(call->connection->stream, instead);
+        json_decref(instead);
+    }
     json_decref(message);
 }
 

@@ -195,20 +195,25 @@ static void bound_account(struct stream_account *a)
     }
 }
 
-void stream_send(struct stream *s, json_t *message)
+int stream_send(struct stream *s, json_t *message)
 {
     if (s->broken || s->deaf)
-        return;
+        return 0;
     char *text = json_dumps(message, JSON_COMPACT);
     if (!text)
         abort();
-    buffer_append(&s->out, text, strlen(text) + 1);
+    size_t size = strlen(text);
+    if (size <= VARLINK_MESSAGE_MAX)
+        buffer_append(&s->out, text, size + 1);
     free(text);
+    if (size > VARLINK_MESSAGE_MAX)
+        return -EMSGSIZE;
     flush_output(s);
     if (!s->broken && stream_pending(s) > VARLINK_OUTPUT_MAX)
         stream_break(s, ENOBUFS, "the peer does not read its answers");
     if (s->account)
         bound_account(s->account);
+    return 0;
 }
 
 void stream_set_account(struct stream *s, struct stream_account *account)

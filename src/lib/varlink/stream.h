@@ -37,8 +37,8 @@ void stream_set_account(struct stream *s, struct stream_account *account);
 bool stream_idle(struct stream *s);
 
 /* Queues a message and sends what the socket takes at once. A peer that does not read is cut off (on_closed,
- * from the loop) once VARLINK_OUTPUT_MAX waits. */
-void stream_send(struct stream *s, json_t *message);
+ * from the loop) once VARLINK_OUTPUT_MAX waits. −EMSGSIZE: it is larger than what a peer reads, and was not sent. */
+int stream_send(struct stream *s, json_t *message);
 
 /* Goes on after on_message returned 1: messages read already are handled from the loop. */
 void stream_resume(struct stream *s);

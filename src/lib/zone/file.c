@@ -63,7 +63,7 @@ int zone_file_write(const struct tree *tree, const struct zone_file *zone, struc
     copy.format = FORMAT;
     _cleanup_free_ char *path = zone_file_path(tree),
                         *text = schema_pack_text(&zone_file_schema, &copy, &size);
-    return replace_file(path, text, size, 0640, e);
+    return replace_file_within(path, FILE_MAX, text, size, 0640, e);
 }
 
 int zone_file_remove(const struct tree *tree, struct error *e)
