@@ -35,9 +35,10 @@ static const char *const before_names[_STEP_MAX];
 static const char *const after_names[_STEP_MAX];
 #endif
 const char *const reconciler_failpoints[] = {
-    "store.before_save", "store.saved",      "prepare.resolved",
-    "facts.before_save", "facts.saved",      "let_go.before",
-    "forget.before",     "unreadable.aside", CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
+    "store.before_save", "store.saved",
+    "prepare.resolved",  "facts.before_save",
+    "facts.saved",       "let_go.before",
+    "forget.before",     CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
 
 void step_answer(const void *out, bool continues, const struct error *e, void *userdata)
 {

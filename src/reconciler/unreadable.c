@@ -9,7 +9,6 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
@@ -155,8 +154,6 @@ int unreadable_destroy(struct manager *m, struct unreadable *u, bool purge, stru
     struct instance *instance = NULL;
     bool ours = app_check_instance_name(u->name, "/name", NULL) >= 0;
     int r = access(u->path, F_OK) < 0 ? 0 : keep_aside(u->path, e);
-    if (r >= 0 && failpoint("unreadable.aside") < 0)
-        r = error_retry(e, EIO, "failpoint");
     if (r >= 0 && ours)
         r = apply_record(m, &instance, make_destroyer(u, purge), e);
     else if (r >= 0 && unlink(u->path) < 0 && errno != ENOENT)
