@@ -99,6 +99,13 @@ static void forget_old_freed(struct registry *r)
         r->n_freed = 0;
 }
 
+static void forget_freed(struct registry *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->n_freed = 0;
+    pthread_mutex_unlock(&r->mutex);
+}
+
 bool registry_has_freed(struct registry *r)
 {
     pthread_mutex_lock(&r->mutex);
@@ -538,6 +545,7 @@ static void run_locked(struct registry *r, struct op **ops, struct change *chang
         ids_changed |= changes[i].changed &&
                        (!changes[i].before.name || op->kind != OP_ENSURE || changes[i].before.released);
     }
+    forget_freed(r);
     if (opened >= 0) {
         registry_see(r, &places);
         places_close(&places);

@@ -76,7 +76,8 @@ void registry_drop(struct registry *r, struct ledger_item *item);
 void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);
 
 size_t registry_count(struct registry *r);
-/* Ids that nobody used a moment ago, when strangers' files were put back: they are tried first when one is given out. */
+/* Ids that nobody used a moment ago, when strangers' files were put back: they are tried first by the next registry_run(), and by none
+ * after it. */
 void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n);
 bool registry_has_freed(struct registry *r);
 
