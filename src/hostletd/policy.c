@@ -24,8 +24,10 @@ static const enum service_action actions[_SERVICE_STATE_MAX][_EVENT_MAX] = {
                          [EVENT_UP] = ACTION_BEGIN,
                          [EVENT_RENEW] = ACTION_BEGIN,
                          [EVENT_DOWN] = ACTION_RELEASE},
-    [SERVICE_FAILED] =
-        {[EVENT_UP] = ACTION_BEGIN, [EVENT_RENEW] = ACTION_BEGIN, [EVENT_DOWN] = ACTION_RELEASE},
+    [SERVICE_FAILED] = {[EVENT_UP] = ACTION_BEGIN,
+                        [EVENT_RENEW] = ACTION_BEGIN,
+                        [EVENT_TIMER] = ACTION_BIND,
+                        [EVENT_DOWN] = ACTION_RELEASE},
 };
 
 enum service_action policy_action(enum service_state state, enum service_event event)

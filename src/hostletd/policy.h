@@ -19,6 +19,7 @@ enum service_event {
 enum service_action {
     ACTION_NONE,
     ACTION_BEGIN,    /* bind the socket; then listen, or wait for what it needs */
+    ACTION_BIND,     /* the same, after a socket could not be bound */
     ACTION_WAIT,     /* for what it needs, then launch */
     ACTION_LAUNCH,   /* run the program */
     ACTION_READY,    /* note that it is */

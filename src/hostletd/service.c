@@ -25,8 +25,10 @@ static enum log_level level_of(enum service_state state, const char *reason)
 /* Takes 'reason', which may be NULL. The socket follows the state: someone always stands behind it. */
 static void service_set_state(struct service *s, enum service_state state, char *reason)
 {
-    log_write(level_of(state, reason), "%s: %s → %s%s%s", s->name, service_state_enum.values[s->state],
-              service_state_enum.values[state], reason ? ": " : "", reason ? reason : "");
+    bool is_news = state != s->state || !streq_null(reason, s->reason);
+    log_write(is_news ? level_of(state, reason) : LOG_LEVEL_DEBUG, "%s: %s → %s%s%s", s->name,
+              service_state_enum.values[s->state], service_state_enum.values[state], reason ? ": " : "",
+              reason ? reason : "");
     s->state = state;
     free(s->reason);
     s->reason = reason;
@@ -145,17 +147,38 @@ bool service_is_enabled(const struct service *s)
     return service_conf_enabled(s->conf, s->manager->config);
 }
 
-static void begin(struct service *s)
+/* Whoever has the port may let it go, and any local user can have taken it: nobody shall have to notice. */
+static void cannot_bind(struct service *s, const struct error *e)
+{
+    uint32_t random;
+    if (e->class == ERROR_REFUSED) {
+        service_set_state(s, SERVICE_FAILED, xstrdup(e->message));
+        return;
+    }
+    random_bytes(&random, sizeof random);
+    set_timer(s, policy_pause(s->failures++, random));
+    service_set_state(s, SERVICE_FAILED, xasprintf("%s; it is tried again, within a minute", e->message));
+}
+
+static void bring_up(struct service *s)
 {
     struct error e = ERROR_INIT;
-    stop_timer(s);
+    if (service_bind(s, &e) < 0) {
+        cannot_bind(s, &e);
+        return;
+    }
     s->failures = 0;
-    if (service_bind(s, &e) < 0)
-        service_set_state(s, SERVICE_FAILED, xstrdup(e.message));
-    else if (!service_is_enabled(s))
+    if (!service_is_enabled(s))
         service_set_state(s, SERVICE_DOWN, xasprintf("not enabled (%s)", s->conf->enabled));
     else
         listen_or_wait(s, NULL);
+}
+
+static void begin(struct service *s)
+{
+    stop_timer(s);
+    s->failures = 0;
+    bring_up(s);
 }
 
 /* Why a run ended, for a human: our own verdict, or how it ended and its last words. */
@@ -256,6 +279,9 @@ static void act(struct service *s, enum service_event event, const siginfo_t *in
         break;
     case ACTION_BEGIN:
         begin(s);
+        break;
+    case ACTION_BIND:
+        bring_up(s);
         break;
     case ACTION_WAIT:
         if (event == EVENT_CALLER)

@@ -115,8 +115,20 @@ def test_port_that_is_taken_fails_the_service_and_not_the_tree(start, services, 
         assert found["state"] == "failed"
         assert f"cannot listen on '127.0.0.1:{ports[1]}' (zone.http_port): Address already in use" in found["reason"]
         assert status(tree, "other")["state"] == "ready" and refused(ports[0])
-    supervise(tree, "Start", "faces")
+    wait_for(tree, "faces", "ready")
     assert ask(ports[1])[1] == "5"
+
+
+def test_port_that_is_taken_is_tried_again_at_once_by_start(start, services, ports):
+    services.add("faces", ANSWERS, **CONF)
+    with socket.create_server(("127.0.0.1", ports[1])):
+        tree = start(zone(ports))
+        assert Call(tree, "faces").answer()["error"] == "io.hostlet.ServiceDown"
+        ground.wait_until(lambda: "tried again" in status(tree, "faces")["reason"], 10, "the reason says what follows")
+        supervise(tree, "Stop", "faces")
+        assert status(tree, "faces")["state"] == "down"
+    supervise(tree, "Start", "faces")
+    wait_for(tree, "faces", "ready")
 
 
 def test_bad_address_is_said(start, services, ports):

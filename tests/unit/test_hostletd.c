@@ -24,8 +24,8 @@ static void test_table_knows_processes(void **state)
             enum service_action action = policy_action((enum service_state)s, (enum service_event)event);
             bool needs_process = action == ACTION_READY || action == ACTION_STOP || action == ACTION_KILL ||
                                  action == ACTION_TOO_SLOW || action == ACTION_DIED || action == ACTION_ENDED;
-            bool needs_none = action == ACTION_BEGIN || action == ACTION_WAIT || action == ACTION_LAUNCH ||
-                              action == ACTION_RELEASE;
+            bool needs_none = action == ACTION_BEGIN || action == ACTION_BIND || action == ACTION_WAIT ||
+                              action == ACTION_LAUNCH || action == ACTION_RELEASE;
             assert_false(needs_process && !has_process((enum service_state)s));
             assert_false(needs_none && has_process((enum service_state)s));
         }

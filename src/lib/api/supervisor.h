@@ -13,7 +13,7 @@ enum service_state {
     SERVICE_READY,
     SERVICE_STOPPING,
     SERVICE_BACKOFF, /* died; started again after a pause */
-    SERVICE_FAILED,  /* given up: exit 100, or its socket cannot be bound */
+    SERVICE_FAILED,  /* given up: exit 100, or its socket cannot be bound (tried again) */
     _SERVICE_STATE_MAX
 };
 extern const struct schema_enum service_state_enum;
