@@ -243,7 +243,7 @@ static int save_ledger(struct registry *r, struct error *e)
     pthread_mutex_unlock(&r->mutex);
     if (failpoint("ledger.before_save") < 0)
         return error_fail(e, EIO, "failpoint ledger.before_save");
-    int result = replace_file(r->ledger_path, text, strlen(text), 0644, e);
+    int result = replace_file_within(r->ledger_path, LEDGER_MAX, text, strlen(text), 0644, e);
     if (result >= 0 && failpoint("ledger.saved") < 0)
         result = error_fail(e, EIO, "failpoint ledger.saved");
     return result;
