@@ -148,7 +148,7 @@ static char *next_try(int64_t next_retry)
 static void print_head(const struct reconciler_instance *i, const struct app_manifest *manifest)
 {
     const struct app_deploy *deploy = manifest->app ? manifest->app->deploy : NULL;
-    _cleanup_free_ char *spec = xasprintf("%s %s", i->spec ?: "", i->version ?: ""),
+    _cleanup_free_ char *spec = i->spec ? xasprintf("%s %s", i->spec, i->version ?: "") : xstrdup(""),
                         *revision = xasprintf("%" PRId64 " (%s, %s)", i->revision, i->origin, i->action),
                         *image = xasprintf("%s%s%s%s", i->image ?: "", i->image_id ? " (" : "",
                                            i->image_id ?: "", i->image_id ? ")" : ""),
@@ -160,13 +160,15 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
     print_coloured(instance_colour(i), instance_summary(i));
     putchar('\n');
     print_field("message", i->message);
-    print_field("problem", i->problem ?: "");
+    if (!streq_null(i->problem, i->message))
+        print_field("problem", i->problem ?: "");
     print_field("on hold", i->hold ?: "");
     if (i->unassigned)
         print_field("zone", "no longer assigned");
     print_field("next try", next);
     print_field("spec", spec);
-    print_field("revision", revision);
+    if (!streq(i->origin, "unknown")) /* its record cannot be read */
+        print_field("revision", revision);
     print_field("image", image);
     if (deploy && deploy->cpu_limit + deploy->memory_limit + deploy->volume_limit > 0) {
         _cleanup_free_ char *cpu = deploy->cpu_limit ? xasprintf("%.3g CPU", (double)deploy->cpu_limit / 1000)

@@ -29,7 +29,14 @@ static int find_replicas(struct ctl *ctl, const char *instance, struct log_sourc
     struct error e = ERROR_INIT;
     if (ctl_call(ctl, &ctl_reconciler, "Get", &in, &out, CTL_TIMEOUT_USEC, &e) < 0)
         return ctl_fail(&e);
-    *ret_n = out.instance->n_replicas;
+    const struct reconciler_instance *found = out.instance;
+    if (found->n_replicas == 0) {
+        log_error("logs: no replica of '%s' is known%s%s", instance, found->message ? ": " : "",
+                  found->message ?: "");
+        ctl_done(&ctl_reconciler, "Get", &out);
+        return EXIT_FAILED;
+    }
+    *ret_n = found->n_replicas;
     *ret = xcalloc(*ret_n, sizeof **ret);
     for (size_t i = 0; i < *ret_n; i++)
         (*ret)[i] =

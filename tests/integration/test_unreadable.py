@@ -107,6 +107,18 @@ def test_it_is_repaired(tree):
     is_managed(other, "app:2")
 
 
+@pytest.mark.parametrize("options", [[], ["--purge"]])
+def test_destroying_it_is_waited_for(tree, options):
+    web, _ = with_neighbour(tree)
+    spoil(tree, "{")
+    shown = tree.ctl("app", "web").stdout
+    assert shown.count("cannot be read") == 1 and "revision" not in shown and "spec " not in shown
+    lost = tree.ctl("logs", "web", check=False)
+    assert lost.returncode == 1 and "no replica of 'web' is known" in lost.stderr and "cannot be read" in lost.stderr
+    assert "web: destroyed" in tree.ctl("destroy", *options, "web").stdout
+    assert web.get() is None and path_of(tree).with_name("web.json.unreadable").exists()
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="another user's file")
 def test_a_record_of_another_user(tree):
     web, other = with_neighbour(tree)
