@@ -70,13 +70,30 @@ static int print_listing(struct ctl *ctl, struct listing *l, const char *method,
     return r < 0 ? ctl_fail(&e) : EXIT_OK;
 }
 
+/* Why the kernel holds no replica to its limits, and what would help: "; …" or "". */
+static char *why_not_enforced(const struct ctl *ctl)
+{
+    struct quota_info_out info = {.n_mounts = 0};
+    struct error ignored = ERROR_INIT; /* the answer stands for itself */
+    if (ctl_call(ctl, &ctl_quota, "Info", NULL, &info, CTL_TIMEOUT_USEC, &ignored) < 0)
+        return xstrdup("");
+    char *text = info.enforced
+                     ? xstrdup("")
+                     : xasprintf("; disk quotas are not enforced: %s%s%s", info.reason ?: "no reason given",
+                                 info.remedy ? "; " : "", info.remedy ?: "");
+    ctl_done(&ctl_quota, "Info", &info);
+    return text;
+}
+
 int command_quota_list(struct ctl *ctl)
 {
     struct listing l = {table_new("CONTAINER", "PROJECT", "USED", "SOFT", "HARD", "INODES", "MAXIMUM",
                                   "STATE", "MOUNT POINT", NULL),
                         json_array(),
                         {.n_items = 0}};
-    return print_listing(ctl, &l, "List", add_listed, "no replica has a project");
+    _cleanup_free_ char *why = ctl->json ? xstrdup("") : why_not_enforced(ctl),
+                        *none = xasprintf("no replica has a project%s", why);
+    return print_listing(ctl, &l, "List", add_listed, none);
 }
 
 /* What keeps a removed directory from being deleted is the provisioner's to say. */
@@ -114,7 +131,9 @@ int command_quota_report(struct ctl *ctl)
         table_new("FINDING", "PROJECT", "CONTAINER", "WHAT", NULL), json_array(), {.n_items = 0}};
     struct error ignored = ERROR_INIT; /* the finding stands for itself */
     (void)deletion_list_read(ctl, false, &l.deletions, &ignored);
-    int code = print_listing(ctl, &l, "Report", add_finding, "ledger, kernel and directories agree");
+    _cleanup_free_ char *why = ctl->json ? xstrdup("") : why_not_enforced(ctl),
+                        *none = xasprintf("ledger, kernel and directories agree%s", why);
+    int code = print_listing(ctl, &l, "Report", add_finding, none);
     deletion_list_done(&l.deletions);
     return code;
 }
@@ -155,19 +174,22 @@ int command_quota_info(struct ctl *ctl)
 }
 
 /* A tenant's name may stand in a sentence of the list, made safe by quota-keeper. */
-static void print_rechecked(const struct quota_values *v)
+static void print_rechecked(const struct quota_values *v, const char *why)
 {
     for (size_t i = 0; i < v->n_put_back; i++)
         puts(v->put_back[i]->message);
     if (v->skipped)
         printf("%s: %" PRId64 " files could not be given project %" PRId64 "\n", v->container, v->skipped,
                v->project);
-    else
+    else if (v->project)
         printf("%s: all files carry project %" PRId64 "\n", v->container, v->project);
+    else
+        printf("%s: it has no project%s\n", v->container, why);
 }
 
 struct recheck {
     json_t *array; /* NULL: it is printed */
+    char *why;     /* nothing is enforced; "" */
     bool failed;
 };
 
@@ -182,19 +204,20 @@ static void add_rechecked(const void *answer, void *userdata)
         json_array_append_new(l->array,
                               schema_pack(varlink_find_method(&quota_interface, "RecheckAll")->out, out));
     else if (out->quota)
-        print_rechecked(out->quota);
+        print_rechecked(out->quota, l->why);
     else
         printf("%s: %s\n", out->container, out->problem ?: "it could not be looked at");
 }
 
 static int recheck_all(struct ctl *ctl)
 {
-    struct recheck l = {.array = ctl->json ? json_array() : NULL};
+    struct recheck l = {.array = ctl->json ? json_array() : NULL, .why = why_not_enforced(ctl)};
     struct error e = ERROR_INIT;
     int r = ctl_stream_within(ctl, &ctl_quota, "RecheckAll", NULL, add_rechecked, &l, WALK_TIMEOUT_USEC, &e);
     if (r >= 0 && l.array)
         print_json(json_incref(l.array));
     json_decref(l.array);
+    free(l.why);
     return r < 0 ? ctl_fail(&e) : l.failed ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -209,8 +232,10 @@ int command_quota_recheck(struct ctl *ctl)
         return ctl_fail(&e);
     if (ctl->json)
         print_json(schema_pack(&quota_values_schema, &values));
-    else
-        print_rechecked(&values);
+    else {
+        _cleanup_free_ char *why = why_not_enforced(ctl);
+        print_rechecked(&values, why);
+    }
     ctl_done(&ctl_quota, "Recheck", &values);
     return EXIT_OK;
 }

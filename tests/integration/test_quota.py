@@ -72,9 +72,16 @@ def test_what_is_not_there_is_fine_to_let_go(kept):
     for method in ("Get", "Recheck"):
         with pytest.raises(VarlinkError, match="io.hostlet.NotFound"):
             kept.call("quota-keeper", method, container="i8k_none_0")
-    assert kept.ctl("quota", "list").stdout == "no replica has a project\n"
-    assert kept.ctl("quota", "report").stdout == "ledger, kernel and directories agree\n"
+    for command, words in (("list", "no replica has a project"), ("report", "ledger, kernel and directories agree")):
+        said = kept.ctl("quota", command).stdout
+        assert said.startswith(f"{words}; disk quotas are not enforced: ") and said.count("\n") == 1, said
     assert json.loads(kept.ctl("--json", "quota", "list").stdout) == []
+
+
+def test_a_recheck_says_why_there_is_no_project(kept):
+    (kept.prefix / "apps/i8k_web_0/opt").mkdir(parents=True)
+    for name in ([], ["i8k_web_0"]):
+        assert kept.ctl("quota", "recheck", *name).stdout.startswith("i8k_web_0: it has no project; disk quotas are not enforced: ")
 
 
 def test_the_watch_begins_with_a_word(kept):
