@@ -136,9 +136,10 @@ static void print_quota(const struct status *s)
 {
     const struct quota_info_out *q = &s->quota;
     if (s->quota_error.errnum) {
-        bool down = s->quota_error.class == ERROR_SERVICE_DOWN;
-        _cleanup_free_ char *text = xasprintf("%s%s", down ? "" : "not enforced: ", s->quota_error.message);
-        print_part("quota", down ? RED : YELLOW, text);
+        bool unsupported = s->quota_error.class == ERROR_NOT_SUPPORTED;
+        _cleanup_free_ char *text =
+            xasprintf("%s%s", unsupported ? "not enforced: " : "", s->quota_error.message);
+        print_part("quota", unsupported ? YELLOW : RED, text);
         return;
     }
     _cleanup_free_ char *text =
@@ -229,6 +230,19 @@ static json_t *pack_status(const struct ctl *ctl, const struct status *s)
                      "deletions", part_or_error(&s->deletions_error, deletion_list_pack(&s->deletions)));
 }
 
+/* A tree that does not run is another thing than a caller who may not ask it. */
+static int status_code(const struct status *s)
+{
+    const struct error *parts[] = {&s->services_error, &s->apps_error};
+    int code = EXIT_OK;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        if (parts[i]->class == ERROR_SERVICE_DOWN)
+            return EXIT_DOWN;
+        else if (parts[i]->errnum)
+            code = EXIT_FAILED;
+    return code;
+}
+
 int command_status(struct ctl *ctl)
 {
     struct status s = {.services = {.n_items = 0}};
@@ -244,9 +258,9 @@ int command_status(struct ctl *ctl)
         print_apps(&s);
         print_deletions(&s);
     }
-    bool down = s.services_error.errnum || s.apps_error.errnum;
+    int code = status_code(&s);
     status_done(&s);
-    return down ? EXIT_DOWN : EXIT_OK;
+    return code;
 }
 
 int command_version(struct ctl *ctl)

@@ -392,11 +392,13 @@ def test_a_message_that_was_begun_has_to_end(null_tree):
 def test_hostletctl_says_who_may(make_tree):
     tree = make_tree({"driver": {"runtime": "null"}}).start()
 
-    def ask():
-        return subprocess.run([program("hostletctl"), "--prefix", tree.prefix, "services"], text=True, capture_output=True, user="nobody",
+    def ask(command="services"):
+        return subprocess.run([program("hostletctl"), "--prefix", tree.prefix, command], text=True, capture_output=True, user="nobody",
                               group="nogroup", extra_groups=[], timeout=30)
     closed = ask()
     assert closed.returncode == 1 and "this user may not open" in closed.stderr and "peers" in closed.stderr
+    status = ask("status")
+    assert status.returncode == 1 and status.stdout.count("this user may not open") >= 4 and "not enforced" not in status.stdout
     tree.socket("hostletd").chmod(0o666)
     sent_away = ask()
     assert sent_away.returncode == 1 and "this user may not call this service" in sent_away.stderr
