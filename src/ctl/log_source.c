@@ -20,8 +20,12 @@ static void put(struct log_source *s, int stream, const char *data, size_t size,
         size = printable_feed(&s->characters[stream - LOG_STREAM_OUT], data, size, end, &shown);
         data = shown;
     }
-    if (write_all(fd, data, size) < 0)
-        exit(EXIT_FAILED); /* nobody reads us any more */
+    int r = write_all(fd, data, size);
+    if (r < 0 && r != -EPIPE) /* a reader who has gone away knows it */
+        log_error("logs: cannot write to standard %s: %s", fd == STDOUT_FILENO ? "output" : "error",
+                  strerror(-r));
+    if (r < 0)
+        exit(EXIT_FAILED);
 }
 
 static void flush_line(struct log_source *s, int stream)

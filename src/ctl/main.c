@@ -60,7 +60,8 @@ static const struct command *find_command(int argc, char **argv, int *ret_words)
     for (const struct command *c = ctl_commands; c->name; c++) {
         const char *rest = after_prefix(c->name, argv[0]);
         if (rest && *rest == ' ')
-            fprintf(out, "Usage: hostletctl %s %s\n           %s\n", c->name, c->arguments, c->summary);
+            fprintf(out, "Usage: hostletctl %s%s%s\n           %s\n", c->name, *c->arguments ? " " : "",
+                    c->arguments, c->summary);
     }
     if (help)
         exit(EXIT_OK);

@@ -50,8 +50,25 @@ static int enable(const struct ctl *ctl, struct error *e)
     return r < 0 ? r : ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
 }
 
+/* Before anything is made: a host that cannot be called is found out by a machine that never joins. */
+static bool is_zone_host(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t port;
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    bool bracketed = n > 2 && text[0] == '[' && colon[-1] == ']';
+    return n > 0 && (bracketed || !memchr(text, ':', n)) && !text[strcspn(text, " \t\n/@,")] &&
+           parse_int64(colon + 1, 1, 65535, &port) >= 0;
+}
+
 int command_zone_init(struct ctl *ctl)
 {
+    for (int i = 0; i < ctl->n_arguments; i++)
+        if (!is_zone_host(ctl->arguments[i])) {
+            log_error("zone init: '%s' is no ADDRESS:PORT of a zone's host, such as 192.168.1.10:9533",
+                      ctl->arguments[i]);
+            return EXIT_USAGE;
+        }
     struct error e = ERROR_INIT;
     struct gateway_join_out out = {.host_id = NULL};
     struct gateway_zone_out before = {.state = 0};
@@ -72,12 +89,24 @@ int command_zone_init(struct ctl *ctl)
     return code;
 }
 
+/* What helps where the gateway is not there because nobody asked for it. */
+static int zone_fail(const struct ctl *ctl, const struct error *e)
+{
+    struct error ignored = ERROR_INIT;
+    bool enabled = true;
+    int code = ctl_fail(e);
+    if (e->class == ERROR_SERVICE_DOWN && zone_is_enabled(ctl, &enabled, &ignored) >= 0 && !enabled)
+        log_error(
+            "  'hostletctl zone init' sets [zone] enable = yes, and makes this machine ready for a zone");
+    return code;
+}
+
 int command_zone_join_info(struct ctl *ctl)
 {
     struct error e = ERROR_INIT;
     struct gateway_join_out out = {.host_id = NULL};
     if (ctl_call(ctl, &ctl_gateway, "ZoneJoinInfo", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
-        return ctl_fail(&e);
+        return zone_fail(ctl, &e);
     int code = print_join(ctl, "ZoneJoinInfo", &out);
     ctl_done(&ctl_gateway, "ZoneJoinInfo", &out);
     return code;
@@ -134,7 +163,7 @@ int command_zone_status(struct ctl *ctl)
     struct error e = ERROR_INIT;
     struct gateway_zone_out out = {.state = 0};
     if (ctl_call(ctl, &ctl_gateway, "ZoneStatus", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
-        return ctl_fail(&e);
+        return zone_fail(ctl, &e);
     if (ctl->json)
         print_json(schema_pack(varlink_find_method(&gateway_interface, "ZoneStatus")->out, &out));
     else
@@ -147,7 +176,7 @@ int command_zone_leave(struct ctl *ctl)
 {
     struct error e = ERROR_INIT;
     if (ctl_call(ctl, &ctl_gateway, "ZoneLeave", NULL, NULL, CTL_TIMEOUT_USEC, &e) < 0)
-        return ctl_fail(&e);
+        return zone_fail(ctl, &e);
     if (ctl->json)
         print_json(json_pack("{s:b}", "left", true));
     else

@@ -139,6 +139,11 @@ COMMANDS = ["apply", "plan", "convert", "apps", "app", "start", "stop", "destroy
             "package list", "package fetch", "describe", "version"]
 
 
+def test_help_of_a_group(ctl):
+    text = ctl("quota", "--help").stdout
+    assert "Usage: hostletctl quota list\n" in text and "Usage: hostletctl quota recheck [CONTAINER]\n" in text
+
+
 def test_help_lists_all_commands(ctl):
     text = ctl("--help").stdout
     for command in COMMANDS:
@@ -173,6 +178,10 @@ def test_man_page_names_each_command(command):
     (["logs", "web/x"], "'x' is no id of a replica"),
     (["logs", "web/128"], "'128' is no id of a replica"),
     (["logs", "web", "--json"], "no JSON form"),
+    (["zone", "init", "nonsense"], "'nonsense' is no ADDRESS:PORT"),
+    (["zone", "init", "10.0.0.1:9533", "10.0.0.2:99999"], "'10.0.0.2:99999' is no ADDRESS:PORT"),
+    (["zone", "init", "fd00::1:9533"], "'fd00::1:9533' is no ADDRESS:PORT"),
+    (["zone", "init", ":9533"], "':9533' is no ADDRESS:PORT"),
     (["package", "build", "/tmp"], "--name is missing"),
     (["package", "build", "/tmp", "--name", "a"], "--version is missing"),
     (["package", "build", "/tmp", "--name", "a", "--version", "1", "--compress", "rar"], "'rar' is none of"),
@@ -812,6 +821,14 @@ def test_logs_that_are_broken(ctl):
     ctl.fake("container-driver", Logs=lambda _: next(answers))
     assert "what came is no log" in ctl("logs", "web/0", expect=FAILED).stderr
     assert "the log broke off" in ctl("logs", "web/0", expect=FAILED).stderr
+
+
+def test_logs_into_a_full_disk(ctl):
+    ctl.fake("container-driver", Logs=lambda _: frame(1, b"out\n"))
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([program("hostletctl"), "--prefix", ctl.prefix, "logs", "web/0"], stdout=full, stderr=subprocess.PIPE,
+                                timeout=30)
+    assert result.returncode == FAILED and b"cannot write to standard output: No space left on device" in result.stderr
 
 
 def test_logs_without_container(ctl):

@@ -351,6 +351,8 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
                                                               "peer_port": ground.free_port(), "http_port": ground.free_port()}}).start()
     with pytest.raises(VarlinkError, match="not enabled"):
         tree.call("rpc-gateway", "ZoneStatus")
+    away = tree.ctl("zone", "status", check=False)
+    assert away.returncode == 3 and "'hostletctl zone init' sets [zone] enable = yes" in away.stderr
     first = tree.ctl_json("zone", "init")
     warnings = tree.ctl("--json", "zone", "init").stderr.splitlines()
     assert len(warnings) == 1 and "not encrypted" in warnings[0] and "tls_certificate" in warnings[0]
