@@ -68,7 +68,12 @@ static void test_mistakes(void **state)
          "/etc/hostlet.conf:2: probation = -1: expected a duration such as 5s"},
         {"[reconciler]\nhost_ports = 9-1\n",
          "/etc/hostlet.conf:2: host_ports = 9-1: expected a range such as 20000-29999"},
-        {"[reconciler]\nparallel_first = 900\n", "/etc/hostlet.conf:2: parallel_first = 900: out of range"},
+        {"[reconciler]\nparallel_first = 900\n",
+         "/etc/hostlet.conf:2: parallel_first = 900: out of range: from 1 to 128"},
+        {"[fetcher]\nconnect_timeout = 999d\n",
+         "/etc/hostlet.conf:2: connect_timeout = 999d: out of range: from 1ms to 10min"},
+        {"[driver]\nlog_max_size = 1\n",
+         "/etc/hostlet.conf:2: log_max_size = 1: out of range: from 4K to 1T"},
         {"[driver]\nruntime = null\n  more\n", "/etc/hostlet.conf:3: a line must not begin with a space"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

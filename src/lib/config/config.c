@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -67,6 +68,35 @@ static const char *expected_form(const struct config_key *key)
                                         [CONFIG_RANGE] = "a range such as 20000-29999",
                                         [CONFIG_ADDRESS] = "an IPv4 address"};
     return key->type == CONFIG_CHOICE || key->type == CONFIG_CHOICE_OR_PATH ? key->choices : forms[key->type];
+}
+
+/* A bound as the administrator would write it. */
+static char *form_of(const struct config_key *key, int64_t n)
+{
+    static const struct {
+        const char *unit;
+        int64_t size;
+    } durations[] = {{"d", 86400000000}, {"h", 3600000000}, {"min", 60000000},
+                     {"s", 1000000},     {"ms", 1000},      {"us", 1}},
+      sizes[] = {{"T", INT64_C(1) << 40}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}};
+    bool duration = key->type == CONFIG_DURATION;
+    size_t n_units = duration ? ARRAY_SIZE(durations) : key->type == CONFIG_SIZE ? ARRAY_SIZE(sizes) : 0;
+    for (size_t i = 0; n > 0 && i < n_units; i++) {
+        int64_t size = duration ? durations[i].size : sizes[i].size;
+        if (n % size == 0)
+            return xasprintf("%" PRId64 "%s", n / size, duration ? durations[i].unit : sizes[i].unit);
+    }
+    return xasprintf("%" PRId64, n);
+}
+
+/* What is wrong with a value. The caller frees. */
+static char *mistake(const struct config_key *key, int r)
+{
+    if (r != -ERANGE)
+        return xasprintf("expected %s%s", expected_form(key),
+                         key->type == CONFIG_CHOICE_OR_PATH ? " or an absolute path" : "");
+    _cleanup_free_ char *min = form_of(key, key->min), *max = form_of(key, key->max);
+    return xasprintf("out of range: from %s to %s", min, max);
 }
 
 static int parse_one(const struct config_key *key, const char *text, struct value *v)
@@ -149,11 +179,10 @@ static int set_value(const char *section, const char *name, const char *text, un
         if (r < 0)
             return r;
         r = parse_one(key, text, v);
-        if (r < 0)
-            return error_refuse(
-                e, EINVAL, "%s:%u: %s = %s: %s%s%s", config->path, line, name, text,
-                r == -ERANGE ? "out of range" : "expected ", r == -ERANGE ? "" : expected_form(key),
-                r != -ERANGE && key->type == CONFIG_CHOICE_OR_PATH ? " or an absolute path" : "");
+        if (r < 0) {
+            _cleanup_free_ char *what = mistake(key, r);
+            return error_refuse(e, EINVAL, "%s:%u: %s = %s: %s", config->path, line, name, text, what);
+        }
         /* A list may be given in several lines, since a line is short. */
         char *whole = again ? xasprintf("%s %s", v->text, text) : xstrdup(text);
         free(v->text);
