@@ -36,8 +36,13 @@ static int check_word(json_t *value, const char *const *words, const char *name,
     if (is_one_of(word, words))
         return 0;
     _cleanup_free_ char *clean = clean_text(word ?: "(no text)", 60);
-    return error_refuse(e, EINVAL, "%s: %s: '%s' is nothing that a profile may say there", name, where,
-                        clean);
+    _cleanup_free_ char *all = xstrdup("");
+    for (size_t i = 0; words[i]; i++) {
+        char *longer = xasprintf("%s%s%s", all, i ? ", " : "", words[i]);
+        free(all);
+        all = longer;
+    }
+    return error_refuse(e, EINVAL, "%s: %s: '%s' is none of %s", name, where, clean, all);
 }
 
 static int check_argument(json_t *argument, const char *name, const char *where, struct error *e)
@@ -113,17 +118,19 @@ static int check_owner(int fd, const char *path, struct error *e)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
-        return error_os(e, errno, "cannot look at '%s'", path);
+        return error_os(e, errno, "cannot look at the seccomp profile '%s'", path);
     if (!S_ISREG(st.st_mode))
-        return error_refuse(e, EINVAL, "'%s' is not a regular file", path);
+        return error_refuse(e, EINVAL, "the seccomp profile '%s' is not a regular file", path);
     if (st.st_uid != 0 && st.st_uid != geteuid())
         return error_refuse(e, EPERM,
-                            "'%s' belongs to user %u: a seccomp profile must be root's (chown root)", path,
-                            (unsigned)st.st_uid);
+                            "the seccomp profile '%s' belongs to user %u: it must be root's (chown root)",
+                            path, (unsigned)st.st_uid);
     if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return error_refuse(e, EPERM, "'%s' can be written by others than its owner (chmod go-w)", path);
+        return error_refuse(
+            e, EPERM, "the seccomp profile '%s' can be written by others than its owner (chmod go-w)", path);
     if (st.st_size > FILE_MAX)
-        return error_refuse(e, EFBIG, "'%s' is larger than %lld bytes", path, (long long)FILE_MAX);
+        return error_refuse(e, EFBIG, "the seccomp profile '%s' is larger than %lld bytes", path,
+                            (long long)FILE_MAX);
     return 0;
 }
 
@@ -132,14 +139,17 @@ int seccomp_profile_read(const char *path, char **ret, struct error *e)
     json_error_t where;
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return error_refuse(e, errno, "the seccomp profile '%s' cannot be opened: %s", path, strerror(errno));
+        return error_refuse(e, errno, "the seccomp profile '%s' cannot be opened: %s%s", path,
+                            strerror(errno),
+                            errno == EACCES ? ": the driver's user must be able to read it" : "");
     int r = check_owner(fd, path, e);
     if (r < 0)
         return r;
     _cleanup_json_ json_t *profile = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);
     if (!profile)
-        return error_refuse(e, EINVAL, "'%s', line %d: %s", path, where.line, where.text);
-    r = seccomp_profile_check(profile, path, e);
+        return error_refuse(e, EINVAL, "the seccomp profile '%s', line %d: %s", path, where.line, where.text);
+    _cleanup_free_ char *name = xasprintf("the seccomp profile '%s'", path);
+    r = seccomp_profile_check(profile, name, e);
     if (r >= 0)
         *ret = json_dumps(profile, JSON_COMPACT);
     return r;

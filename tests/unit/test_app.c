@@ -288,7 +288,9 @@ static void checks(void **state)
         {"/hostlet/capabilities", "['NET_RAW','SYS_ADMIN']",
          "/hostlet/capabilities/1: 'SYS_ADMIN' is none of CHOWN, DAC_OVERRIDE, FSETID, FOWNER, MKNOD, "
          "NET_RAW, SETGID, SETUID, "
-         "SETFCAP, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, KILL, AUDIT_WRITE: no container is given more"},
+         "SETFCAP, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, KILL, AUDIT_WRITE (in capitals, without 'CAP_'): "
+         "no container "
+         "is given more"},
         {"/hostlet/capabilities", "['ALL']", "/hostlet/capabilities/0: 'ALL' is none of"},
         {"/hostlet/capabilities", "['CAP_NET_RAW']", "/hostlet/capabilities/0: 'CAP_NET_RAW' is none of"},
         {"/hostlet/capabilities", "['']", "/hostlet/capabilities/0: '' is none of"},

@@ -152,9 +152,11 @@ static int check_capabilities(const struct app_options *options, struct error *e
         char all[256] = "";
         for (size_t k = 0, n = 0; app_capability_names[k] && n < sizeof all; k++)
             n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", k ? ", " : "", app_capability_names[k]);
-        return error_refuse(e, EINVAL,
-                            "/hostlet/capabilities/%zu: '%.64s' is none of %s: no container is given more", i,
-                            options->capabilities[i], all);
+        return error_refuse(
+            e, EINVAL,
+            "/hostlet/capabilities/%zu: '%.64s' is none of %s (in capitals, without 'CAP_'): no "
+            "container is given more",
+            i, options->capabilities[i], all);
     }
     return 0;
 }

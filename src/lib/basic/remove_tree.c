@@ -87,8 +87,8 @@ static int failed(struct removal *r, int dirfd, const char *name, int errnum)
         error_refuse(r->e, errnum, "'%s/%s' is a mount point: not removed", place, name);
     } else if (errnum == EPERM && (is_protected(dirfd, name) || is_protected(dirfd, ""))) {
         error_fail(r->e, errnum,
-                   "cannot remove '%s/%s': it, or its directory, is immutable or append-only, which only an "
-                   "administrator can have made it: 'chattr -i -a' takes that away",
+                   "cannot remove '%s/%s': it, or its directory, is immutable or append-only; only an "
+                   "administrator can have set that, and 'chattr -i -a' takes it away",
                    place, name);
     } else {
         error_os(r->e, errnum, "cannot remove '%s/%s'", place, name);
