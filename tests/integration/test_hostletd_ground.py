@@ -67,7 +67,7 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
         expected = "reads/service.conf:3: unknown key or bad value: start = sometimes"
     else:
         services.add("reads", needs="reads")
-        expected = "service 'reads': its needs do not exist or form a circle"
+        expected = "service 'reads': its need 'reads' leads into a circle of needs"
     tree.process.send_signal(signal.SIGHUP)
     ground.wait_until(lambda: "nothing changes: " in tree.log(), 5, "the mistake is reported")
     told = tree.ctl("reload", check=False)
@@ -225,7 +225,7 @@ def test_bad_configuration_refuses_to_start(place, services):
     services.add("one", needs="nobody")
     result = run_hostletd("--prefix", place / "tree", *services.arguments)
     assert result.returncode == 100
-    assert "service 'one': its needs do not exist or form a circle" in result.stderr
+    assert "service 'one': it needs 'nobody', and there is no service of that name" in result.stderr
 
 
 def test_only_root_may_start_it(place):

@@ -136,7 +136,8 @@ static int find_user(const char *path, const char *name, uid_t *uid, gid_t *gid,
 {
     struct passwd *pw = getpwnam(name);
     if (!pw)
-        return error_refuse(e, ESRCH, "%s: the user '%s' does not exist (sysusers.d/hostlet.conf makes it)",
+        return error_refuse(e, ESRCH,
+                            "%s: the user '%s' does not exist (sysusers.d/hostlet.conf makes hostlet's)",
                             path, name);
     *uid = pw->pw_uid;
     if (gid)
@@ -148,7 +149,8 @@ static int find_group(const char *path, const char *name, gid_t *gid, struct err
 {
     struct group *gr = getgrnam(name);
     if (!gr)
-        return error_refuse(e, ESRCH, "%s: the group '%s' does not exist (sysusers.d/hostlet.conf makes it)",
+        return error_refuse(e, ESRCH,
+                            "%s: the group '%s' does not exist (sysusers.d/hostlet.conf makes hostlet's)",
                             path, name);
     *gid = gr->gr_gid;
     return 0;
@@ -346,7 +348,8 @@ static int read_folder(const struct tree *tree, const char *folder, bool must_ex
     if (n < 0)
         return errno == ENOENT && !must_exist
                    ? 0
-                   : error_os(e, errno, "cannot read the services in '%s'", folder);
+                   : error_os(e, errno, "cannot read the services in '%s' (--services names another place)",
+                              folder);
     for (int i = 0; i < n; i++) {
         struct stat st;
         _cleanup_free_ char *path = xasprintf("%s/%s", folder, names[i]->d_name);
@@ -363,28 +366,41 @@ static int read_folder(const struct tree *tree, const char *folder, bool must_ex
     return r;
 }
 
-/* Whether all needs of a service are among the first n. */
-static bool needs_met(const struct service_conf *c, struct service_conf **placed, size_t n)
+/* The first need of a service that is not among the first n; NULL: all are. Borrowed. */
+static const char *missing_need(const struct service_conf *c, struct service_conf **placed, size_t n)
 {
     for (size_t i = 0; i < c->n_needs; i++) {
         size_t k = 0;
         while (k < n && !streq(placed[k]->name, c->needs[i]))
             k++;
         if (k == n)
-            return false;
+            return c->needs[i];
     }
-    return true;
+    return NULL;
+}
+
+/* None of those from 'placed' on can be next. A need that nobody can meet is named before a circle, which may be waiting for it. */
+static int refuse_needs(const struct topology *t, size_t placed, struct error *e)
+{
+    for (size_t i = placed; i < t->n_services; i++) {
+        const char *need = missing_need(t->services[i], t->services, t->n_services);
+        if (need)
+            return error_refuse(e, EINVAL,
+                                "service '%s': it needs '%s', and there is no service of that name",
+                                t->services[i]->name, need);
+    }
+    return error_refuse(e, EINVAL, "service '%s': its need '%s' leads into a circle of needs",
+                        t->services[placed]->name, missing_need(t->services[placed], t->services, placed));
 }
 
 static int sort_by_needs(struct topology *t, struct error *e)
 {
     for (size_t placed = 0; placed < t->n_services; placed++) {
         size_t i = placed;
-        while (i < t->n_services && !needs_met(t->services[i], t->services, placed))
+        while (i < t->n_services && missing_need(t->services[i], t->services, placed))
             i++;
         if (i == t->n_services)
-            return error_refuse(e, EINVAL, "service '%s': its needs do not exist or form a circle",
-                                t->services[placed]->name);
+            return refuse_needs(t, placed, e);
         struct service_conf *next = t->services[i];
         memmove(&t->services[placed + 1], &t->services[placed], (i - placed) * sizeof(struct service_conf *));
         t->services[placed] = next;
