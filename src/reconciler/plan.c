@@ -163,17 +163,17 @@ static void tell_grants(const struct app_manifest *manifest, struct reconciler_a
     static const struct {
         const char *capability, *means;
     } meanings[] = {
-        {"AUDIT_WRITE", "writes into the machine's audit log"},
-        {"MKNOD", "makes device files"},
+        {"AUDIT_WRITE", "write into the machine's audit log"},
+        {"MKNOD", "make device files"},
         {"NET_RAW",
-         "reads and forges packets in its network: it can answer for its gateway and its neighbours"},
+         "read and forge packets in its network, and so answer for its gateway and its neighbours"},
     };
     const struct app_options *options = manifest->hostlet;
     for (size_t i = 0; options && i < options->n_capabilities; i++)
         for (size_t k = 0; k < ARRAY_SIZE(meanings); k++)
             if (streq(options->capabilities[i], meanings[k].capability)) {
                 _cleanup_free_ char *text =
-                    xasprintf("capability %s, which other containers do not have: it %s",
+                    xasprintf("capability %s, which other containers do not have; with it a container can %s",
                               meanings[k].capability, meanings[k].means);
                 schema_append_string(&out->grants, &out->n_grants, text);
             }
