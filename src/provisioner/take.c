@@ -157,7 +157,7 @@ static int take_mode(const struct walk *w, int fd, const char *name, mode_t add)
 }
 
 /* A change of the owner takes no descriptor and no mapping away. The kernel gives a lease for reading only on a file that nobody has
- * open for writing, and from here on nobody opens it so. */
+ * open for writing. That nobody opens it so from here on is for owner, mode and access list to say, which are ours by now. */
 static int check_unwritten(const struct walk *w, int fd, const char *name)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
@@ -175,6 +175,13 @@ static int check_unwritten(const struct walk *w, int fd, const char *name)
     return fcntl(fd, F_SETLEASE, F_UNLCK) < 0 ? failed(w, name, errno) : 0;
 }
 
+/* Its owner, and whoever may write to it, can give it another name by a descriptor. */
+static int check_links(const struct walk *w, int fd, const char *name)
+{
+    struct stat st;
+    return fstat(fd, &st) < 0 ? failed(w, name, errno) : check_owner(w, &st, name);
+}
+
 static int take_file(struct walk *w, int dir, const char *name)
 {
     struct stat st;
@@ -188,11 +195,14 @@ static int take_file(struct walk *w, int dir, const char *name)
     if (r >= 0 && fchown(fd, w->uid, w->gid) < 0)
         r = failed(w, name, errno);
     if (r >= 0)
-        r = check_unwritten(w, fd, name);
-    if (r >= 0)
         r = take_mode(w, fd, name, 0);
     if (r >= 0)
         r = drop_attributes(w, fd, name);
+    /* A descriptor that only reads can be opened again for writing, by /proc, until mode and access list deny it. So these come last. */
+    if (r >= 0)
+        r = check_unwritten(w, fd, name);
+    if (r >= 0)
+        r = check_links(w, fd, name);
     return r < 0 ? r : check_project(w, fd, name, false);
 }
 

@@ -523,6 +523,14 @@ struct acl {
     } entries[5];
 };
 
+/* Whoever the mode is for: the unpacker's user may write. */
+static const struct acl acl = {2,
+                               {{0x01, 7, UINT32_MAX},
+                                {0x02, 7, UNPACKER},
+                                {0x04, 5, UINT32_MAX},
+                                {0x10, 7, UINT32_MAX},
+                                {0x20, 5, UINT32_MAX}}};
+
 static void access_lists(void **state)
 {
     (void)state;
@@ -531,12 +539,6 @@ static void access_lists(void **state)
     struct fixture f = fixture_make();
     struct error e;
     struct hands h;
-    const struct acl acl = {2,
-                            {{0x01, 7, UINT32_MAX},
-                             {0x02, 7, UNPACKER},
-                             {0x04, 5, UINT32_MAX},
-                             {0x10, 7, UINT32_MAX},
-                             {0x20, 5, UINT32_MAX}}};
     grasp(&f, &h);
     if (fsetxattr(h.tool, "system.posix_acl_access", &acl, sizeof acl, 0) < 0) {
         print_message("skip access_lists: this filesystem has none: %s\n", strerror(errno));
@@ -586,6 +588,27 @@ static void rage(const struct fixture *f, const struct hands *h, int begun)
         if (turn == 0 && write(begun, "", 1) != 1)
             _exit(1);
     }
+}
+
+/* Whoever holds a file for reading can open it for writing as long as its mode, or an access list, lets all do so. So the file must be
+ * closed to all before it is asked who has it open: that one is refused because of a writer shows what was done before. */
+static void closed_before_it_is_judged(void **state)
+{
+    (void)state;
+    if (needs_root("closed_before_it_is_judged"))
+        skip();
+    struct fixture f = fixture_make();
+    struct error e;
+    struct stat st;
+    assert_int_equal(fchmodat(f.tree, "bin/tool", 0666, 0), 0);
+    assert_true(with_writer(&f));
+    bool lists = fsetxattr(f.held, "system.posix_acl_access", &acl, sizeof acl, 0) == 0;
+    assert_int_equal(publish(&f, &e), -ETXTBSY);
+    assert_int_equal(fstat(f.held, &st), 0);
+    assert_int_equal(st.st_uid, 0);
+    assert_int_equal(st.st_mode & 0022, 0);
+    assert_int_equal(lists ? flistxattr(f.held, NULL, 0) : 0, 0);
+    fixture_remove(&f);
 }
 
 static void racing_attacker(void **state)
@@ -752,6 +775,7 @@ int main(void)
         cmocka_unit_test(not_a_directory),
         cmocka_unit_test(held_descriptors),
         cmocka_unit_test(access_lists),
+        cmocka_unit_test(closed_before_it_is_judged),
         cmocka_unit_test(racing_attacker),
         cmocka_unit_test(left_to_the_unpacker),
         cmocka_unit_test(unsafe_store),
