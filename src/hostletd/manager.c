@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hostletd/methods.h"
+#include "hostletd/packages.h"
 #include "hostletd/reload.h"
 #include "hostletd/service.h"
 #include "lib/basic/cleanup.h"
@@ -190,6 +191,15 @@ static int watch_signals(struct manager *m)
     return r;
 }
 
+/* What containers are given is root's from the boot on, not from the next deploy on. */
+static void call_for_packages(struct manager *m)
+{
+    struct service *provisioner = manager_find(m, "provisioner");
+    _cleanup_free_ char *path = tree_ipk_install(&m->tree);
+    if (provisioner)
+        provisioner->uncalled = packages_left(path);
+}
+
 int manager_boot(struct manager *m, struct topology *topology, struct error *e)
 {
     int r = watch_signals(m);
@@ -206,6 +216,7 @@ int manager_boot(struct manager *m, struct topology *topology, struct error *e)
     r = methods_serve(m, e);
     if (r < 0)
         return r;
+    call_for_packages(m);
     for (size_t i = 0; i < m->n_services; i++)
         service_event(m->services[i], EVENT_UP);
     return 0;

@@ -64,3 +64,38 @@ int packages_take(int fd, const char *path, struct error *e)
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return copy < 0 ? error_os(e, errno, "cannot open '%s'", path) : take_all(copy, path, true, e);
 }
+
+static bool is_left(int dir, const char *name)
+{
+    struct stat st;
+    if (after_prefix(name, IPK_UNFINISHED))
+        return true;
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (st.st_uid != geteuid() || (S_ISDIR(st.st_mode) && st.st_mode & 0022));
+}
+
+/* Whether something is left in {store}/{name}; all that is in IPK_PUBLISHING is. */
+static bool left_in(int store, const char *name)
+{
+    bool all = streq(name, IPK_PUBLISHING), found = false;
+    int fd = openat(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_closedir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *d;
+    if (!dir) {
+        close_fd(fd);
+        return false;
+    }
+    while (!found && (d = readdir(dir)))
+        found = !streq(d->d_name, ".") && !streq(d->d_name, "..") && (all || is_left(fd, d->d_name));
+    return found;
+}
+
+bool packages_left(const char *path)
+{
+    _cleanup_closedir_ DIR *dir = opendir(path);
+    bool found = false;
+    struct dirent *d;
+    while (!found && dir && (d = readdir(dir)))
+        found = (d->d_name[0] != '.' || streq(d->d_name, IPK_PUBLISHING)) && left_in(dirfd(dir), d->d_name);
+    return found;
+}

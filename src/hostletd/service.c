@@ -136,7 +136,7 @@ static void wait_for_needs(struct service *s, char *reason)
 
 static void listen_or_wait(struct service *s, char *reason)
 {
-    if (s->conf->start == START_DEMAND)
+    if (s->conf->start == START_DEMAND && !s->uncalled)
         service_set_state(s, SERVICE_LISTENING, reason);
     else
         wait_for_needs(s, reason);
@@ -202,6 +202,8 @@ static void died(struct service *s, const siginfo_t *info)
                           .caller_waits = service_caller_waits(s)};
     enum run_verdict verdict = policy_after_end(&end);
     bool idle = end.on_demand && end.exited && end.code == EXIT_OK && verdict == VERDICT_LISTEN;
+    if (idle)
+        s->uncalled = false;
     if (!idle && verdict != VERDICT_DOWN)
         s->restarts++;
     if (verdict == VERDICT_AGAIN || verdict == VERDICT_LISTEN)
@@ -215,7 +217,7 @@ static void died(struct service *s, const siginfo_t *info)
         service_set_state(s, SERVICE_FAILED, TAKE_PTR(why));
         break;
     case VERDICT_LISTEN:
-        service_set_state(s, SERVICE_LISTENING, idle ? NULL : TAKE_PTR(why));
+        listen_or_wait(s, idle ? NULL : TAKE_PTR(why));
         break;
     case VERDICT_AGAIN:
         wait_for_needs(s, TAKE_PTR(why));

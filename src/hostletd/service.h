@@ -20,6 +20,7 @@ struct service {
     enum service_state state; /* written by service_set_state() alone */
     char *reason;             /* of the state, or NULL */
     bool wanted;
+    bool uncalled; /* is to run once without a caller, until it has ended by itself */
 
     pid_t pid;                         /* 0: none */
     uint64_t started_usec, ready_usec; /* of this run; ready_usec 0: not ready yet */

@@ -352,7 +352,8 @@ static int find_interrupted(const struct store *s, struct packages_left *ret, bo
     return r;
 }
 
-static int find_others(const struct store *s, const char *name, struct packages_left *ret, struct error *e)
+static int find_others(const struct store *s, const char *name, struct packages_left *ret, bool *ret_hidden,
+                       struct error *e)
 {
     _cleanup_close_ int package = -1;
     _cleanup_closedir_ DIR *dir = NULL;
@@ -362,6 +363,8 @@ static int find_others(const struct store *s, const char *name, struct packages_
     struct dirent *d;
     while (dir && r >= 0 && (d = readdir(dir))) {
         enum entry entry;
+        if (after_prefix(d->d_name, IPK_UNFINISHED))
+            (void)hide(s, package, d->d_name, ret_hidden, NULL); /* or at the next start */
         if (package_id_check(name, d->d_name, NULL) < 0)
             continue;
         r = look(package, d->d_name, &entry, e);
@@ -388,7 +391,7 @@ int packages_find_left(const char *store, struct packages_left *ret, bool *ret_h
     struct dirent *d;
     while (r >= 0 && (d = readdir(dir)))
         if (package_name_check(d->d_name, NULL) >= 0) {
-            r = find_others(&s, d->d_name, ret, e);
+            r = find_others(&s, d->d_name, ret, ret_hidden, e);
             if (r == -ENOTDIR)
                 r = 0;
         }

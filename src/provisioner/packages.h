@@ -23,8 +23,8 @@ int packages_unpublish(const char *store, const char *name, const char *id, bool
 int packages_delete(const char *store, unsigned *ret_deleted, struct error *e);
 
 /* What is to be done after a start, as names and ids: of packages whose publication was interrupted, and of those that are still another
- * user's. Entries of {store}/{name} that another user made, and that are no directories, are removed. *ret_hidden: there is something to
- * be deleted. Nothing at all when there is no store. */
+ * user's. Entries of {store}/{name} that another user made, and that are no directories, are removed; what an unpacker that worked there
+ * did not finish is hidden. *ret_hidden: there is something to be deleted. Nothing at all when there is no store. */
 struct packages_left {
     struct {
         char *name, *id;

@@ -190,15 +190,44 @@ def test_what_an_earlier_version_left_to_the_unpacker_is_taken(site):
     subprocess.run(["rm", "-r", store / ".publishing", store / ".staging"], check=True)
     as_unpacker('ln -s / "$1/etc" && ln -s / "$1/site/site_2.0.0_linux_amd64" && ln -s /etc "$1/.publishing" && mkdir "$1/mine" && chmod 777 "$1/mine"',
                 store, check=True)
+    (store / "site/.staging-site_2.0.0_linux_amd64-0123/deep").mkdir(parents=True)
     site.start()
     assert store.stat().st_uid == (store / "site").stat().st_uid == (store / "mine").stat().st_uid == 0
     assert stat.S_IMODE((store / "mine").stat().st_mode) == 0o755
     assert not os.path.lexists(store / "etc") and not os.path.lexists(store / "site/site_2.0.0_linux_amd64")
-    with site.connect("provisioner") as provisioner:  # it is started by its first caller
-        list(provisioner.stream("io.hostlet.Provisioner.List"))
-    ground.wait_until(lambda: (store / "site" / ID).exists() and is_taken(site), 10, "all of it is root's")
+    # Nobody calls the provisioner, and applications run on.
+    ground.wait_until(lambda: (store / "site" / ID).exists() and is_taken(site), 20, "all of it is root's")
     assert (store / "site" / ID).stat().st_ino == before, "containers have it mounted"
+    ground.wait_until(lambda: names_below(store / "site") == [ID] and names_below(store / ".publishing") == [], 60, "the rest is gone")
     App(site).running(1)
+
+
+@jailed
+@pytest.mark.failpoints
+@pytest.mark.parametrize("point", ["publish.moved", "publish.directory", "publish.taken", "publish.named"])
+def test_an_update_takes_packages_whoever_dies_meanwhile(make_tree, repository, point):
+    """The provisioner is not called by anybody, and is started again for what it has left."""
+    add_site(repository)
+    tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+    App(tree).deploy(manifest(image="one:1", packages=["site"]))
+    store = tree.prefix / "var/ipk_install"
+    tree.stop()
+    subprocess.run(["chown", "-Rh", f"{USER}:{USER}", store / "site"], check=True)
+    tree.start(failpoint=f"{point}:kill")
+    ground.wait_until(lambda: tree.failpoint_taken(point), 20, "it died")
+    ground.wait_until(lambda: (store / "site" / ID).exists() and is_taken(tree) and names_below(store / ".publishing") == [], 20,
+                      "all of it is root's")
+    App(tree).running(1)
+
+
+def test_what_a_boot_left_of_a_removed_package_is_deleted_by_the_next(make_tree, repository):
+    tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+    tree.stop()
+    left = tree.prefix / "var/ipk_install/.publishing/.deleting-0123456789abcdef/deep"
+    left.parent.parent.mkdir(mode=0o700, exist_ok=True)
+    left.mkdir(parents=True)
+    tree.start()
+    ground.wait_until(lambda: names_below(tree.prefix / "var/ipk_install/.publishing") == [], 60, "it is deleted")
 
 
 @pytest.mark.sanitized

@@ -679,11 +679,14 @@ static void left_to_the_unpacker(void **state)
     assert_int_equal(symlinkat("/", f.store, NAME "/demo_2.0.0_linux_amd64"), 0);
     assert_int_equal(
         fchownat(f.store, NAME "/demo_2.0.0_linux_amd64", UNPACKER, UNPACKER, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(mkdirat(f.store, NAME "/.staging-" ID "-0123", 0755), 0);
     assert_int_equal(fchownat(f.store, NAME, UNPACKER, UNPACKER, 0), 0);
     ino_t before = stat_of(&f, NAME "/" ID).st_ino;
     if (packages_find_left(f.path, &left, &hidden, &e) < 0)
         fail_msg("%s", e.message);
     assert_int_equal(left.n, 1);
+    assert_true(hidden);
+    assert_int_equal(faccessat(f.store, NAME "/.staging-" ID "-0123", F_OK, 0), -1);
     assert_string_equal(left.items[0].name, NAME);
     assert_string_equal(left.items[0].id, ID);
     packages_left_clear(&left);
@@ -695,6 +698,7 @@ static void left_to_the_unpacker(void **state)
     assert_int_equal(stat_of(&f, NAME "/" ID).st_ino, before); /* containers have it mounted */
     assert_int_equal(packages_find_left(f.path, &left, &hidden, &e), 0);
     assert_int_equal(left.n, 0);
+    delete_all(&f);
     fixture_remove(&f);
 }
 

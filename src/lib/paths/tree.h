@@ -6,6 +6,7 @@
 
 /* In VAR/ipk_install, beside the packages: */
 #define IPK_STAGING    ".staging"    /* the unpacker's: {id} is a package that waits to be published */
+#define IPK_UNFINISHED ".staging-"   /* in {name}: what the unpacker of an earlier version began; a prefix */
 #define IPK_PUBLISHING ".publishing" /* root's alone: packages on their way in or out */
 
 struct tree {
