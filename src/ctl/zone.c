@@ -1,4 +1,5 @@
 /* Commands about the zone: zone init, join-info, status, leave. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,11 +51,15 @@ static int enable(const struct ctl *ctl, struct error *e)
     return r < 0 ? r : ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
 }
 
-/* Before anything is made: a host that cannot be called is found out by a machine that never joins. */
+/* Before anything is made: a host that cannot be called is found out by a machine that never joins. An address without a port has the
+ * zone's, [zone] peer_port; one word alone is no name of a host but a mistake. */
 static bool is_zone_host(const char *text)
 {
     const char *colon = strrchr(text, ':');
+    struct in_addr address;
     int64_t port;
+    if (inet_pton(AF_INET, text, &address) == 1)
+        return true;
     size_t n = colon ? (size_t)(colon - text) : 0;
     bool bracketed = n > 2 && text[0] == '[' && colon[-1] == ']';
     return n > 0 && (bracketed || !memchr(text, ':', n)) && !text[strcspn(text, " \t\n/@,")] &&

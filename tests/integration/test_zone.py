@@ -360,6 +360,8 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
     assert first["host_id"] == tree.call("reconciler", "Info")["host_id"]
     assert tree.ctl_json("zone", "init", "10.0.0.1:9533") == first
     assert tree.call("rpc-gateway", "ZoneStatus")["hosts"] == ["10.0.0.1:9533"]
+    assert tree.ctl_json("zone", "init", "10.0.0.1", "[fd00::1]:9533", "host.example:9533") == first
+    assert tree.call("rpc-gateway", "ZoneStatus")["hosts"] == ["10.0.0.1", "[fd00::1]:9533", "host.example:9533"]
     assert tree.ctl_json("zone", "join-info") == first
     shown = tree.ctl("zone", "join-info").stdout
     assert first["access_key"] in shown and "host-join" in shown
