@@ -67,7 +67,13 @@ int answer_status_error(unsigned status, struct error *e)
         return 0;
     if (status == 404 || status == 410)
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "it is not there (status %u)", status);
-    if (status == 401 || status == 403 || status == 407)
+    if (status == 401)
+        return error_fail(
+            e, EACCES,
+            "access is denied (status %u): user and password for it stand in the file that [fetcher] "
+            "credentials names",
+            status);
+    if (status == 403 || status == 407)
         return error_fail(e, EACCES, "access is denied (status %u)", status);
     if (status >= 500 || status == 408 || status == 425 || status == 429)
         return error_retry(e, EBUSY, "the server is in trouble (status %u)", status);

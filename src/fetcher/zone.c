@@ -247,6 +247,8 @@ static void try_now(struct zone_search *s)
 {
     struct error e = ERROR_INIT;
     if (!s->client && fetcher_zone_take(s->fetcher, &s->client, &e) < 0) {
+        error_prefix(&e, "the zone cannot be asked for package '%s'%s%s", s->name, *s->version ? " " : "",
+                     s->version);
         fail_or_retry(s, &e);
         return;
     }
