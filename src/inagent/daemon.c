@@ -97,7 +97,8 @@ static void reload(struct daemon *d, uint64_t now)
         log_error("spec_load failed: %s; waiting for another " SPEC_NAME, e.message);
         return;
     }
-    log_info("specification of '%s', revision %.0f: %zu tasks", spec.instance, spec.revision, spec.n_tasks);
+    log_info("specification of '%s', revision %.0f: %zu task%s", spec.instance, spec.revision, spec.n_tasks,
+             spec.n_tasks == 1 ? "" : "s");
     plan_update(&d->plan, spec.tasks, spec.n_tasks);
     spec_clear(&spec);
     announce(d, now);

@@ -59,8 +59,8 @@ static void add_user(void)
         log_notice("cannot make /etc: %s", strerrordesc_np(errno));
     _cleanup_close_ int etc = open_dir_at(AT_FDCWD, "/etc", &e);
     if (etc < 0 || add_line(etc, "group", group, &e) < 0 || add_line(etc, "passwd", passwd, &e) < 0)
-        log_notice("user '" ACTION_NAME "' is not added (%s): it goes by its number, %d", e.message,
-                   ACTION_ID);
+        log_notice("user '" ACTION_NAME "' is not added (%s): in this container it has a number alone, %d",
+                   e.message, ACTION_ID);
 }
 
 /* Opens an entry of 'dir' without leaving its mount; −EXDEV when it is another one. A kernel or a sandbox
