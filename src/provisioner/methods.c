@@ -36,6 +36,7 @@ struct request {
     char *json, *ininit, *inagent;
     bool restored, hidden; /* kept data was taken back; something was hidden, and is to be deleted */
     char *kept;
+    struct names others;
     int result;
     struct error e;
 };
@@ -48,6 +49,7 @@ static void request_free(struct request *q)
     free(q->ininit);
     free(q->inagent);
     free(q->kept);
+    names_clear(&q->others);
     free(q);
 }
 DEFINE_CLEANUP(struct request *, request_free);
@@ -237,13 +239,14 @@ static int keep_work(struct request *q)
 static int purge_work(struct request *q)
 {
     q->hidden = true; /* also when it fails: part of it may be */
-    return removal_hide(q->apps, q->container, &q->e);
+    int r = removal_hide(q->apps, q->container, &q->e);
+    return r < 0 ? r : removal_kept_others(q->apps, q->container, &q->others, &q->e);
 }
 
 static void remove_reply(struct request *q)
 {
     _cleanup_free_ char *kept = q->kept ? xasprintf("%s/%s", q->apps, q->kept) : NULL;
-    varlink_reply(q->call, &(struct provisioner_remove_out){.kept = kept});
+    varlink_reply(q->call, &(struct provisioner_remove_out){kept, q->others.items, q->others.n});
 }
 
 static int on_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)

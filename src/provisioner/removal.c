@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/app/app.h"
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -144,6 +145,33 @@ int removal_hide(const char *app_path, const char *container, struct error *e)
     if (r >= 0)
         r = hide_all(apps, &names, e);
     return r < 0 ? error_prefix(e, "%s", container) : 0;
+}
+
+static bool same_instance(const char *container, const char *other)
+{
+    _cleanup_free_ char *one = NULL, *two = NULL;
+    int64_t id, other_id;
+    return app_container_name_parse(container, &one, &id) >= 0 &&
+           app_container_name_parse(other, &two, &other_id) >= 0 && id != other_id && streq(one, two);
+}
+
+int removal_kept_others(const char *app_path, const char *container, struct names *ret, struct error *e)
+{
+    struct apps_entry *entries = NULL;
+    size_t n = 0;
+    _cleanup_close_ int apps = apps_open(app_path, e);
+    int r = apps < 0 ? apps : apps_list(apps, &entries, &n, e);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        const char *other = entries[i].container;
+        if (!other || !entries[i].removed || !same_instance(container, other) ||
+            (ret->n > 0 && streq(ret->items[ret->n - 1], other)))
+            continue;
+        r = apps_exists(apps, other, e);
+        if (r == 0)
+            names_add(ret, xstrdup(other));
+    }
+    apps_list_free(entries, n);
+    return r < 0 ? r : 0;
 }
 
 int removal_expire(const char *app_path, const char *container, int64_t before, unsigned *ret_hidden,

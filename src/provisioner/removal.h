@@ -22,6 +22,9 @@ int removal_keep(const char *app_path, const char *container, char **ret_kept, b
 /* Hides the data, and all that was kept earlier. A mount point inside is refused, before anything is done. */
 int removal_hide(const char *app_path, const char *container, struct error *e);
 
+/* Adds to *ret the other containers of the same instance of which nothing but kept data is there, each once. */
+int removal_kept_others(const char *app_path, const char *container, struct names *ret, struct error *e);
+
 /* Hides the kept data of a container that was removed before 'before' (unix seconds); counts it. */
 int removal_expire(const char *app_path, const char *container, int64_t before, unsigned *ret_hidden,
                    struct error *e);

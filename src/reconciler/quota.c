@@ -123,6 +123,23 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
 
 /* --- the data of a replica that goes --- */
 
+/* Replicas that went earlier, when the instance was made smaller, left their data: it goes with the instance's. */
+static void purge_others(struct replica *r, char *const *containers, size_t n)
+{
+    struct record *record = r->instance->record;
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *name = NULL;
+        int64_t id;
+        if (app_container_name_parse(containers[i], &name, &id) >= 0 && streq(name, record->name) &&
+            !record_find_replica(record, id)) {
+            struct replica *other = instance_add_replica(r->instance, record_add_replica(record, id));
+            other->observed = other->stale = true; /* look before acting */
+        }
+    }
+    store_save_soon(r->instance);
+    instance_kick_soon(r->instance);
+}
+
 /* Only data that is kept needs its project, and a purge is answered when nothing is left of it. */
 static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
 {
@@ -131,6 +148,8 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
     const struct provisioner_remove_out *removed = out;
     _cleanup_free_ char *name = container_name(r);
     struct quota_container_in in = {name};
+    if (!e && r->purging && !record_is_zone(r->instance->record) && removed->n_others > 0)
+        purge_others(r, removed->others, removed->n_others);
     if (e || removed->kept)
         step_request_done(r, out, e);
     else

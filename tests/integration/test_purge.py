@@ -71,6 +71,21 @@ def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable)
     assert tree.ctl("destroy", "other", "--purge").stdout.endswith("other: destroyed\n")
 
 
+def test_data_of_replicas_that_went_earlier_is_purged(make_tree):
+    tree = make_tree(NULL).start()
+    for replicas in (3, 1):
+        tree.apply(app_manifest("web", replicas))
+    tree.apply(app_manifest("web-1", 2))
+    for _ in range(2):
+        tree.apply(app_manifest("web-1"))
+    left = sorted(path.name for path in (tree.prefix / "apps").iterdir() if ".removed-" in path.name)
+    assert [name.split(".")[0] for name in left] == ["i8k_web-1_1", "i8k_web_1", "i8k_web_2"]
+    tree.ctl("destroy", "web", "--purge")
+    assert not hidden(tree)
+    assert sorted(path.name.split(".")[0] for path in (tree.prefix / "apps").iterdir()) == ["i8k_web-1_0", "i8k_web-1_1"]
+    assert "web" not in [item["name"] for item in tree.ctl_json("apps")]
+
+
 def test_what_an_earlier_boot_left_is_deleted_without_being_asked_for(make_tree):
     tree = make_tree(NULL)
     left = tree.prefix / "apps/.deleting-i8k_old_0-0123456789abcdef/opt"

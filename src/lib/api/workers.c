@@ -122,7 +122,9 @@ STRUCT(remove_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
        S_BOOL_OPT(T, purge, "Delete the data, that of earlier removals included, instead of keeping it."));
 #undef T
 #define T struct provisioner_remove_out
-STRUCT(remove_out_schema, NULL, T, NULL, S_STRING_OPT(T, kept, "Where the data is kept."));
+STRUCT(remove_out_schema, NULL, T, NULL, S_STRING_OPT(T, kept, "Where the data is kept."),
+       S_STRINGS(T, others,
+                 "Of a purge: containers of the same instance of which nothing but kept data is there."));
 #undef T
 #define T struct provisioner_list_out
 STRUCT(provisioner_list_out_schema, NULL, T, NULL,

@@ -80,7 +80,9 @@ struct provisioner_remove_in {
     bool purge; /* the data too, kept data of earlier removals included */
 };
 struct provisioner_remove_out {
-    char *kept; /* path where the data is kept; NULL: there was none, or it was purged */
+    char *kept;    /* path where the data is kept; NULL: there was none, or it was purged */
+    char **others; /* of a purge: containers of the same instance of which nothing but kept data is there */
+    size_t n_others;
 };
 struct provisioner_list_out { /* one per directory */
     char *container, *path;
