@@ -2,6 +2,7 @@
 
 import fcntl
 import grp
+import json
 import os
 import pwd
 import select
@@ -376,9 +377,12 @@ def test_idle_connections_of_a_worker_shut_nobody_out(make_tree, user, service):
 
 @pytest.mark.limit(120)
 def test_a_message_that_was_begun_has_to_end(null_tree):
-    """However slowly it comes: a byte now and then does not begin its time anew."""
-    with null_tree.connect("hostletd") as connection:
+    """However slowly it comes: a byte now and then does not begin its time anew. Whoever waits for its end loses no time by that."""
+    with null_tree.connect("hostletd") as connection, null_tree.connect("hostletd", 60) as other:
         begun = time.monotonic()
+        connection.send_raw(b" " * 50000)
+        whole = json.dumps({"method": "org.varlink.service.GetInfo", "parameters": {"x": "x" * 60000}}).encode() + b"\0"
+        other.send_raw(whole)
         while time.monotonic() - begun < 60:
             try:
                 connection.send_raw(b" ")
@@ -387,6 +391,7 @@ def test_a_message_that_was_begun_has_to_end(null_tree):
             if select.select([connection.socket], [], [], 2)[0] and connection.at_end():
                 break
         assert 25 < time.monotonic() - begun < 45
+        assert other.socket.recv(65536).startswith(b'{"parameters":')
 
 
 def test_hostletctl_says_who_may(make_tree):

@@ -271,6 +271,30 @@ static char *resolve_call(size_t size)
     return text;
 }
 
+/* A thousand calls that came at once do not come before the next one of another connection. */
+static void test_a_call_of_each_at_a_time(void **state)
+{
+    (void)state;
+    begin(0);
+    _cleanup_free_ char *text = resolve_call(1);
+    size_t size = strlen(text) + 1, n = 500;
+    _cleanup_free_ char *many = xcalloc(n, size);
+    for (size_t i = 0; i < n; i++)
+        memcpy(many + i * size, text, size);
+    _cleanup_close_ int greedy = connect_one(), other = connect_one();
+    turn();
+    assert_int_equal(send(greedy, many, n * size, MSG_NOSIGNAL), n * size);
+    while (calls == 0)
+        sd_event_run(event, 0);
+    assert_true(send(other, info, sizeof info, MSG_NOSIGNAL) > 0);
+    while (!answered(other))
+        assert_true(sd_event_run(event, 0) > 0);
+    assert_in_range(calls, 1, 10);
+    turn();
+    assert_int_equal(calls, n); /* none is lost */
+    end();
+}
+
 /* Nobody reads: the user holds no more than he may, and connections that are cut off give it back. */
 static void test_unread_answers_are_bounded_for_a_user(void **state)
 {
@@ -326,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_a_user_has_so_many_connections),
         cmocka_unit_test(test_more_than_can_wait_are_sent_away),
         cmocka_unit_test(test_one_large_message_at_a_time),
+        cmocka_unit_test(test_a_call_of_each_at_a_time),
         cmocka_unit_test(test_unread_answers_are_bounded_for_a_user),
         cmocka_unit_test(test_too_many_values),
     };

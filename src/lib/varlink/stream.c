@@ -34,6 +34,7 @@ struct stream {
     struct stream *next, *previous; /* in the account */
     size_t unsent;                  /* as the account has it */
     bool waits;                     /* for the end of another one's large message */
+    bool behind;                    /* what was read already is handled first, at the next turn of the loop */
     struct error failure;
     stream_message_fn on_message;
     stream_closed_fn on_closed;
@@ -94,7 +95,7 @@ static void drop_output(struct stream *s)
 static void update_events(struct stream *s)
 {
     uint32_t events = EPOLLRDHUP;
-    if (!s->paused && !s->closing && !s->waits)
+    if (!s->paused && !s->closing && !s->waits && !s->behind)
         events |= EPOLLIN;
     if (s->out.end > s->out.start)
         events |= EPOLLOUT;
@@ -105,18 +106,31 @@ static void update_events(struct stream *s)
         sd_event_source_set_io_events(s->io, events);
 }
 
-/* Others of the account may go on with their large messages: the oldest first. */
+/* The time of a message begins with its first byte, and does not begin anew with each further one; it stands still, and begins anew,
+ * where it is we who do not read. */
+static void time_message(struct stream *s)
+{
+    bool partial = s->in.end > s->in.start && !s->paused && !s->broken && !s->behind && !s->waits;
+    if (partial && s->timed)
+        return;
+    s->timed = partial && sd_event_source_set_time_relative(s->timer, MESSAGE_TIMEOUT_USEC) >= 0;
+    sd_event_source_set_enabled(s->timer, s->timed ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+/* Another one of the account may go on with its large message: the one that waits longest has its turn from now on, so that its end
+ * is the next one's turn, whether it says anything more or not. */
 static void release_large(struct stream *s)
 {
     if (!s->account || s->account->large != s)
         return;
     struct stream *oldest = NULL;
-    s->account->large = NULL;
     for (struct stream *other = s->account->streams; other; other = other->next)
-        if (other->waits)
+        if (other->waits && !other->broken)
             oldest = other;
+    s->account->large = oldest;
     if (oldest) {
         oldest->waits = false;
+        time_message(oldest);
         update_events(oldest);
     }
 }
@@ -132,6 +146,7 @@ static size_t readable(struct stream *s, size_t most)
         return most < VARLINK_SMALL - held ? most : VARLINK_SMALL - held;
     if (a->large) {
         s->waits = true;
+        time_message(s);
         update_events(s);
         return 0;
     }
@@ -311,20 +326,27 @@ static int handle_message(struct stream *s, const char *text, size_t n)
     return s->broken || r > 0;
 }
 
-/* The time of a message begins with its first byte, and does not begin anew with each further one. */
-static void time_message(struct stream *s)
+static int on_again(sd_event_source *source, void *userdata);
+
+/* What was read already is handled before more is read, once all others had their turn: a source that is enabled again would keep its
+ * old place, before what came meanwhile, so a new one takes its place. */
+static void come_back(struct stream *s)
 {
-    bool partial = s->in.end > s->in.start && !s->paused && !s->broken;
-    if (partial && s->timed)
-        return;
-    s->timed = partial && sd_event_source_set_time_relative(s->timer, MESSAGE_TIMEOUT_USEC) >= 0;
-    sd_event_source_set_enabled(s->timer, s->timed ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    sd_event_source *last;
+    s->behind = true;
+    if (sd_event_add_defer(s->event, &last, on_again, s) >= 0) {
+        sd_event_source_disable_unref(s->again);
+        s->again = last;
+    }
+    sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
 }
 
-/* All whole messages that were read. −1 when the stream is gone. */
+/* All whole messages that were read; of a user whom a server counts one a turn of the loop, so that a thousand of his do not come
+ * before the next one of another. −1 when the stream is gone. */
 static int handle_input(struct stream *s)
 {
-    while (!s->paused && !s->broken && !s->closing) {
+    s->behind = false;
+    while (!s->paused && !s->broken && !s->closing && !s->behind) {
         char *from = s->in.data + s->in.start;
         size_t n = s->in.end - s->in.start;
         char *nul = n > s->scanned ? memchr(from + s->scanned, 0, n - s->scanned) : NULL;
@@ -342,8 +364,11 @@ static int handle_input(struct stream *s)
             stream_break(s, EMSGSIZE, "the peer sent a message that is too large");
             break;
         }
-        if (handle_message(s, from, size) < 0)
+        int r = handle_message(s, from, size);
+        if (r < 0)
             return -1;
+        if (r == 0 && s->account && s->in.end > s->in.start)
+            come_back(s);
     }
     buffer_settle(&s->in);
     if (s->in.end - s->in.start < VARLINK_SMALL)
@@ -408,7 +433,7 @@ void stream_resume(struct stream *s)
     if (s->broken || s->in_callback)
         return;
     if (s->in.end > s->in.start)
-        sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
+        come_back(s);
     update_events(s);
 }
 
