@@ -5,10 +5,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
@@ -183,9 +187,48 @@ static void test_secrets(void **state)
     }
 }
 
+/* One user more may read it, by an access list: the mode alone says 0640 then, of a file that is root's in both. */
+static void test_secret_and_access_list(void **state)
+{
+    (void)state;
+    static const char secret[] = "[fetcher]\nrepositories = https://me:pw@h/\n";
+    const struct {
+        struct posix_acl_xattr_header header;
+        struct posix_acl_xattr_entry entries[5];
+    } list = {{htole32(POSIX_ACL_XATTR_VERSION)},
+              {{htole16(ACL_USER_OBJ), htole16(ACL_READ), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_USER), htole16(ACL_READ), htole32(65534)},
+               {htole16(ACL_GROUP_OBJ), 0, htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_MASK), htole16(ACL_READ), htole32((uint32_t)ACL_UNDEFINED_ID)},
+               {htole16(ACL_OTHER), 0, htole32((uint32_t)ACL_UNDEFINED_ID)}}};
+    struct error e = ERROR_INIT;
+    struct config *config = NULL;
+    struct tree tree;
+    if (geteuid() != 0) {
+        print_message(
+            "skip test_secret_and_access_list: a file of another group is refused without a list\n");
+        skip();
+    }
+    assert_true(load("[driver]\n", "", &config, &e) >= 0);
+    config_free(TAKE_PTR(config));
+    assert_int_equal(tree_init(&tree, base, NULL, NULL, &e), 0);
+    _cleanup_free_ char *file = tree_config_file(&tree);
+    assert_int_equal(replace_file(file, secret, strlen(secret), 0600, &e), 0);
+    assert_int_equal(config_load(&tree, &config, &e), 0);
+    config_free(TAKE_PTR(config));
+    if (setxattr(file, "system.posix_acl_access", &list, sizeof list, 0) < 0) {
+        tree_done(&tree);
+        print_message("skip test_secret_and_access_list: no access lists in /tmp\n");
+        skip();
+    }
+    assert_int_equal(config_load(&tree, &config, &e), -EPERM);
+    tree_done(&tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_forms), cmocka_unit_test(test_secrets)};
+                                       cmocka_unit_test(test_forms), cmocka_unit_test(test_secrets),
+                                       cmocka_unit_test(test_secret_and_access_list)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

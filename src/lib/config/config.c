@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/config/ini.h"
@@ -195,14 +196,22 @@ static int set_value(const char *section, const char *name, const char *text, un
     return error_refuse(e, EINVAL, "%s:%u: unknown key '%s' in [%s]", config->path, line, name, section);
 }
 
-static int read_one(struct config *config, const char *path, struct error *e)
+/* What cannot be looked at cannot be read either: ini_read() says so. With an access list, the group's bits are those of everybody whom
+ * the list names. */
+static bool is_shared(const char *path)
 {
     struct stat st;
+    if (stat(path, &st) < 0 || (st.st_mode & S_IROTH))
+        return true;
+    return (st.st_mode & S_IRGRP) &&
+           (st.st_gid != 0 || getxattr(path, "system.posix_acl_access", NULL, 0) > 0);
+}
+
+static int read_one(struct config *config, const char *path, struct error *e)
+{
     config->path = path;
     config->file++;
-    /* What cannot be looked at cannot be read either: ini_read() says so. */
-    config->shared =
-        stat(path, &st) < 0 || (st.st_mode & S_IROTH) || ((st.st_mode & S_IRGRP) && st.st_gid != 0);
+    config->shared = is_shared(path);
     return ini_read(path, set_value, config, e);
 }
 
