@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -561,9 +562,12 @@ static void access_lists(void **state)
 }
 
 /* An attacker who changes everything, all the time, by what he holds, and asks for what he may not have after each publication. */
-static void rage(const struct fixture *f, const struct hands *h, int begun)
+static void rage(const struct fixture *f, const struct hands *h, int begun, pid_t test)
 {
     if (setresgid(UNPACKER, UNPACKER, UNPACKER) < 0 || setresuid(UNPACKER, UNPACKER, UNPACKER) < 0)
+        _exit(1);
+    /* He goes on until he is killed: by a test that died as well. A change of user takes the signal back, so it is asked for here. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != test)
         _exit(1);
     for (unsigned turn = 0;; turn++) {
         char name[32];
@@ -627,10 +631,11 @@ static void racing_attacker(void **state)
         pid_t attackers[2];
         int begun[2];
         char byte;
+        pid_t test = getpid();
         assert_int_equal(pipe(begun), 0);
         for (size_t i = 0; i < ARRAY_SIZE(attackers); i++)
             if ((attackers[i] = fork()) == 0)
-                rage(&f, &h, begun[1]);
+                rage(&f, &h, begun[1], test);
         for (size_t i = 0; i < ARRAY_SIZE(attackers); i++)
             assert_int_equal(read(begun[0], &byte, 1), 1);
         int r = publish(&f, &e);

@@ -16,9 +16,11 @@ def session_place():
 
 @pytest.fixture
 def place():
-    """A directory of one test, which service users may enter, removed afterwards."""
+    """A directory of one test, which service users may enter, removed afterwards. Whatever runs in it still is ended: the children of
+    a hostletd that was killed, or of a test that failed between two starts."""
     directory = ground.make_place("case")
     yield directory
+    ground.kill_processes_naming(str(directory))
     ground.remove(directory)
 
 
