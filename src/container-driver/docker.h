@@ -32,7 +32,7 @@ struct docker {
 
     enum layer_limit layer_limit;
     bool engine_known;  /* /info was read since it came up */
-    bool is_podman;     /* takes the path of a seccomp profile, and no profile */
+    bool is_podman;     /* takes the path of a seccomp profile, and no profile; has no log driver "local" */
     bool lacks_seccomp; /* says that it cannot filter system calls */
     char *seccomp_said; /* what was logged last about the profile */
     struct docker_events *events;

@@ -126,6 +126,13 @@ void docker_create_without_profile(json_t *body)
             json_array_remove(options, i);
 }
 
+void docker_create_with_json_file(json_t *body)
+{
+    json_t *log = json_object_get(json_object_get(body, "HostConfig"), "LogConfig");
+    json_object_set_new(log, "Type", json_string("json-file"));
+    json_object_del(json_object_get(log, "Config"), "compress");
+}
+
 static json_t *host_config(const struct spec *s, const struct settings *settings, int64_t layer_size)
 {
     json_t *h = json_pack("{s:{s:s}, s:I, s:[{s:s, s:i, s:i}], s:o, s:o}", /* */

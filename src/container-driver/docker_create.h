@@ -12,3 +12,6 @@ int docker_create_body(const struct spec *spec, const struct settings *settings,
 
 /* Takes the seccomp profile out of it again, for an engine that does not take one. */
 void docker_create_without_profile(json_t *body);
+
+/* Has the log kept by "json-file", for an engine that does not know "local": podman. */
+void docker_create_with_json_file(json_t *body);

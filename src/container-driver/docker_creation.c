@@ -91,6 +91,8 @@ static void creation_begin(struct creation *job)
     const char *why;
     if (!docker_takes_profile(job->head.d, &why))
         docker_create_without_profile(job->body);
+    if (job->head.d->is_podman)
+        docker_create_with_json_file(job->body);
     if (job->limited && job->head.d->layer_limit == LAYER_LIMIT_NO) {
         job->limited = false;
         json_object_del(json_object_get(job->body, "HostConfig"), "StorageOpt");

@@ -520,6 +520,8 @@ def test_where_the_engine_takes_no_profile_none_is_sent_and_it_is_shown(make_dri
     assert len(sent) == (1 if seccomp == "hostlet" else 0)
     if sent:
         assert json.loads(sent[0].removeprefix("seccomp="))["defaultAction"] == "SCMP_ACT_ERRNO"
+    log = engine.created[-1]["HostConfig"]["LogConfig"]
+    assert (log["Type"], "compress" in log["Config"]) == (("json-file", False) if components == PODMAN else ("local", True))
     info = driver.call(D + "Info")
     assert info["seccomp"] == seccomp and info.get("seccomp_reason") == why
     if why:
