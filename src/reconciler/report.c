@@ -44,6 +44,14 @@ static const char *words_of(enum step step)
     }
 }
 
+/* Between two tries of a purge nothing is under way, and it is a purge all the same. */
+static const char *doing(const struct replica *r)
+{
+    enum step step = r->step != STEP_SETTLED ? r->step : r->last;
+    bool waiting = step == STEP_REMOVE_DATA && !r->request && r->instance->record->purge;
+    return r->purging || waiting ? "deleting data" : words_of(step);
+}
+
 static bool replica_settled(const struct replica *r)
 {
     if (r->request || r->stale || r->next_retry > (uint64_t)now_realtime_msec())
@@ -65,8 +73,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->container = app_container_name(r->instance->record->name, r->record->id);
     to->state = (int)r->state;
     to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
-    to->step =
-        xstrdup_null(r->purging ? "deleting data" : words_of(r->step != STEP_SETTLED ? r->step : r->last));
+    to->step = xstrdup_null(doing(r));
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->attempt ?: r->record->attempt;
     to->next_retry = (int64_t)r->next_retry;

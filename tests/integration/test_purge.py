@@ -50,6 +50,7 @@ def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable)
     shown = tree.ctl_json("app", "web")["instance"]
     assert shown["action"] == "destroy"
     assert shown["replicas"][0]["state"] == "destroying" and "/stays'" in shown["replicas"][0]["message"]
+    assert shown["replicas"][0]["step"] == "deleting data"
     assert "/stays'" in tree.ctl("app", "web").stdout and "/stays'" in tree.ctl("apps").stdout
     status = tree.ctl("status").stdout
     assert "1 cannot be finished" in status and name in status and "/stays'" in status
