@@ -754,6 +754,14 @@ def test_tls_by_halves_is_refused(place):
     assert worker.process.wait(10) == 100 and "all of them, or none" in worker.log()
 
 
+@pytest.mark.parametrize("key", ["tls_certificate", "tls_key", "tls_ca"])
+def test_a_file_for_tls_that_is_not_there_is_named(place, key):
+    worker = gateway(place, lan_addr=LAN, **{**Certificates(place / "tls").settings, key: place / "nothing.pem"})
+    with pytest.raises(AssertionError):
+        worker.start()
+    assert worker.process.wait(10) == 100 and f"cannot read '{place}/nothing.pem': No such file or directory" in worker.log()
+
+
 def test_strangers_may_not_ask_for_the_key(made):
     g = made()
     with pytest.raises(VarlinkError) as caught:

@@ -6,6 +6,8 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 
@@ -32,6 +34,14 @@ static int fail(struct error *e, int code, const char *what)
 
 /* Settings */
 
+/* The library says "error while reading file" of whatever it is. */
+static int check_readable(const char *path, struct error *e)
+{
+    return !path || access(path, R_OK) == 0
+               ? 0
+               : error_refuse(e, errno, "TLS: cannot read '%s': %s", path, strerrordesc_np(errno));
+}
+
 static int load(struct grpc_tls_settings *s, bool server, const char *certificate, const char *key,
                 const char *ca, struct error *e)
 {
@@ -40,6 +50,8 @@ static int load(struct grpc_tls_settings *s, bool server, const char *certificat
                             server ? "server needs a certificate and a key" : "client needs a CA");
     if (!certificate != !key)
         return error_refuse(e, EINVAL, "TLS: certificate and key go together");
+    if (check_readable(certificate, e) < 0 || check_readable(key, e) < 0 || check_readable(ca, e) < 0)
+        return -e->errnum;
     int r = certificate
                 ? gnutls_certificate_set_x509_key_file(s->credentials, certificate, key, GNUTLS_X509_FMT_PEM)
                 : 0;
