@@ -26,7 +26,7 @@ struct ledger {
 
 struct adopted {
     char *path;
-    bool unreadable;
+    char *problem; /* why the file's ledger is not this one; NULL: it is */
     struct ledger ledger;
 };
 
@@ -65,13 +65,18 @@ int adopted_load(const char *path, struct adopted **ret, struct error *e)
     return 0;
 }
 
-struct adopted *adopted_new_beside(const char *path)
+struct adopted *adopted_new_beside(const char *path, const char *problem)
 {
     struct adopted *a = xcalloc(1, sizeof *a);
     a->path = xstrdup(path);
-    a->unreadable = true;
+    a->problem = xstrdup(problem);
     a->ledger.format = FORMAT;
     return a;
+}
+
+const char *adopted_problem(const struct adopted *a)
+{
+    return a->problem;
 }
 
 void adopted_free(struct adopted *a)
@@ -79,6 +84,7 @@ void adopted_free(struct adopted *a)
     if (!a)
         return;
     schema_done(&ledger_schema, &a->ledger);
+    free(a->problem);
     free(a->path);
     free(a);
 }
@@ -116,13 +122,15 @@ static int save(struct adopted *a, struct error *e)
 {
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&ledger_schema, &a->ledger, &size);
-    int r = a->unreadable ? keep_aside(a->path, e) : 0;
+    int r = a->problem ? keep_aside(a->path, e) : 0;
     if (r >= 0)
         r = failpoint("adopted.before_save") < 0
                 ? error_fail(e, EIO, "failpoint")
                 : replace_file_within(a->path, FILE_MAX, text, size, 0600, e);
-    if (r >= 0)
-        a->unreadable = false;
+    if (r >= 0) {
+        free(a->problem);
+        a->problem = NULL;
+    }
     return r >= 0 && failpoint("adopted.saved") < 0 ? error_fail(e, EIO, "failpoint") : r;
 }
 

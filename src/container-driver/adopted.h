@@ -8,11 +8,12 @@
 
 struct adopted;
 
-/* Reads the ledger 'path'; one that is not there is empty. A newer format is refused. */
+/* Reads the ledger 'path'; one that is not there is empty. A newer format cannot be read. */
 int adopted_load(const char *path, struct adopted **ret, struct error *e);
-/* An empty one in the place of a ledger that cannot be read: that one is kept aside when this one is first written. */
-struct adopted *adopted_new_beside(const char *path);
-void adopted_free(struct adopted *a); /* NULL is fine */
+/* An empty one in the place of a ledger that cannot be read, for the reason 'problem': that one is kept aside when this one is first written. */
+struct adopted *adopted_new_beside(const char *path, const char *problem);
+const char *adopted_problem(const struct adopted *a); /* NULL: none, or no longer */
+void adopted_free(struct adopted *a);                 /* NULL is fine */
 
 bool adopted_is_empty(const struct adopted *a);
 bool adopted_has(const struct adopted *a, const char *id);

@@ -5,10 +5,14 @@
 
 static void on_info(struct runtime_result *result, const struct error *e, void *userdata)
 {
-    if (e)
-        task_fail(userdata, e);
-    else
-        task_reply(userdata, result->info);
+    struct task *task = userdata;
+    if (e) {
+        task_fail(task, e);
+        return;
+    }
+    struct driver_info_out info = *result->info;
+    info.adopted_reason = (char *)adopted_problem(task->manager->settings.adopted);
+    task_reply(task, &info);
 }
 
 int method_info(struct varlink_call *call, const void *in, void *userdata, struct error *e)

@@ -1,8 +1,6 @@
 /* The driver's settings; see settings.h. */
 #include "container-driver/settings.h"
 
-#include <errno.h>
-
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
@@ -42,18 +40,15 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
     };
     _cleanup_free_ char *state = tree_state(tree, "driver"), *ledger = xasprintf("%s/adopted.json", state);
     r = adopted_load(ledger, &ret->adopted, e);
-    if (r == -ENOTSUP) { /* of a newer version: whose containers are ours is not for this one to say */
-        settings_done(ret);
-        return r;
-    }
     if (r < 0) {
         /* What it names is not known as ours, so nobody touches it; all other containers are managed. */
-        log_warning("%s; containers of the agent before hostlet are left alone until it is repaired and this "
-                    "service restarted, or they "
-                    "are imported again",
-                    e->message);
+        _cleanup_free_ char *problem =
+            xasprintf("%s: containers of the agent before hostlet are left alone until it is repaired and "
+                      "container-driver restarted, or they are imported again",
+                      e->message);
+        log_warning("%s", problem);
         *e = (struct error)ERROR_INIT;
-        ret->adopted = adopted_new_beside(ledger);
+        ret->adopted = adopted_new_beside(ledger, problem);
     }
     r = read_seccomp(ret, e);
     if (r < 0) {

@@ -130,6 +130,9 @@ static void print_runtime(const struct status *s)
     if (i->state == DRIVER_RUNTIME_UP && !i->live_restore && streq_null(i->runtime, "docker"))
         print_part("", YELLOW, "  live-restore is off: containers are replaced when dockerd restarts");
     print_seccomp(i);
+    _cleanup_free_ char *adopted = i->adopted_reason ? xasprintf("  %s", i->adopted_reason) : NULL;
+    if (adopted)
+        print_part("", RED, adopted);
 }
 
 static void print_quota(const struct status *s)

@@ -44,7 +44,8 @@ EXPORTED(driver_info_schema, "RuntimeInfo", T, "A container runtime.",
                       "The profile of new containers: hostlet, the path of a file, runtime (the engine's "
                       "own) or none; absent: "
                       "not known."),
-         S_STRING_OPT(T, seccomp_reason, "Why it is not the configured one."));
+         S_STRING_OPT(T, seccomp_reason, "Why it is not the configured one."),
+         S_STRING_OPT(T, adopted_reason, "Why containers of the agent before hostlet are left alone."));
 #undef T
 #define T struct driver_image_in
 STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "Name, name:tag, name@digest or id."));

@@ -40,6 +40,7 @@ struct driver_info_out {
     bool live_restore, layer_limit;                      /* whether writable layers can be limited */
     char *seccomp; /* of new containers: hostlet, a path, runtime or none; NULL: not known, or nothing runs */
     char *seccomp_reason; /* why it is not the configured one */
+    char *adopted_reason; /* why adopted containers are left alone; NULL: they are managed */
 };
 
 struct driver_image_in {
