@@ -33,6 +33,7 @@ struct token_guard {
     char *path;
     uint64_t began_usec; /* CLOCK_BOOTTIME, which no correction of the clock moves */
     bool forgetful;      /* what earlier lives took is not known */
+    bool unreadable; /* there is a file that cannot be read, and that may be no file: it makes room first */
     struct seen_file seen;
 };
 
@@ -85,7 +86,7 @@ struct token_guard *token_guard_new(const struct tree *tree)
     _cleanup_free_ char *state = tree_state(tree, "zone");
     g->path = xasprintf("%s/tokens.json", state);
     g->began_usec = now_boottime_usec();
-    g->forgetful = load(g, &e) < 0;
+    g->forgetful = g->unreadable = load(g, &e) < 0;
     if (g->forgetful)
         log_warning(
             "%s; for %d s after the start, calls of a zone are refused, since they may be repeated ones",
@@ -135,8 +136,12 @@ static int keep(struct token_guard *g, const struct token_claims *t, int64_t now
     *seen = (struct seen){xstrdup(t->signature), t->exp};
     g->seen.format = FORMAT;
     _cleanup_free_ char *text = schema_pack_text(&file_schema, &g->seen, &size);
-    int r = failpoint("token.before_keep") < 0 ? error_fail(e, EIO, "failpoint")
+    int r = g->unreadable ? keep_aside(g->path, e) : 0;
+    if (r >= 0)
+        r = failpoint("token.before_keep") < 0 ? error_fail(e, EIO, "failpoint")
                                                : replace_file_within(g->path, FILE_MAX, text, size, 0600, e);
+    if (r >= 0)
+        g->unreadable = false;
     if (r >= 0 && failpoint("token.kept") < 0)
         r = error_fail(e, EIO, "failpoint");
     if (r < 0)

@@ -613,6 +613,18 @@ def test_what_was_taken_cannot_be_read(made, text):
     assert g.call("ZoneStatus")["hosts"] == ["10.0.0.1:9533"] and g.ping()[0] == "OK"
 
 
+def test_no_file_where_tokens_are_kept(made):
+    """It makes room: refused is what an earlier life may have taken, and not everything for ever."""
+    g = made()
+    g.init()
+    g.worker.stop()
+    (g.worker.prefix / "var/hostlet/zone/tokens.json/below").mkdir(parents=True)
+    g.worker.start()
+    ahead = lambda: token(now=time.time() + 59)
+    wait_until(lambda: g.host_init("10.0.0.1:9533", with_token=ahead())[0] == "OK", 10, "a token of this life is taken")
+    assert (g.worker.prefix / "var/hostlet/zone/tokens.json").is_file()
+
+
 def test_more_tokens_than_are_kept(made):
     """Each is one of who has the key; those that have expired make room, and as long as none has, nothing is forgotten."""
     g = made()

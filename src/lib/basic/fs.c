@@ -163,8 +163,14 @@ int replace_file_within(const char *path, size_t max, const void *data, size_t s
 int keep_aside(const char *path, struct error *e)
 {
     _cleanup_free_ char *aside = xasprintf("%s.unreadable", path);
-    if (unlink(aside) < 0 && errno != ENOENT)
-        return error_os(e, errno, "cannot remove '%s'", aside);
+    if (unlink(aside) < 0 && errno != ENOENT) {
+        /* A directory that was kept so may hold anything: it makes room, and stays. */
+        char suffix[9];
+        random_hex(suffix, 4);
+        _cleanup_free_ char *older = xasprintf("%s.%s", aside, suffix);
+        if (rename(aside, older) < 0)
+            return error_os(e, errno, "cannot remove '%s'", aside);
+    }
     /* Of a file that is another user's there may be no second name. */
     if (link(path, aside) < 0 && (errno == ENOENT || rename(path, aside) < 0))
         return error_os(e, errno, "cannot keep '%s' aside", path);
