@@ -75,10 +75,12 @@ struct instance {
     size_t n_replicas;
     struct prepare **prepares;
     size_t n_prepares;
-    bool dirty;        /* the file is older than the record */
-    bool kick;         /* its replicas are to be asked again at the end of this turn of the loop */
-    bool letting_go;   /* nothing is left of it but its packages, which are being removed */
-    unsigned removals; /* of those that are under way */
+    bool dirty;            /* the file is older than the record */
+    uint64_t save_at;      /* CLOCK_MONOTONIC: until then, while it is dirty */
+    uint64_t tenant_saves; /* of what tenants say: up to when their share of saves is used up */
+    bool kick;             /* its replicas are to be asked again at the end of this turn of the loop */
+    bool letting_go;       /* nothing is left of it but its packages, which are being removed */
+    unsigned removals;     /* of those that are under way */
     sd_event_source *save_timer, *changed_source;
     struct instance *next;
 };
@@ -318,6 +320,8 @@ void instance_stage_set(struct instance *instance, const char *name, const char 
 int store_load(struct manager *m, struct error *e);
 int store_save(struct instance *instance, struct error *e); /* durable when it returns 0 */
 void store_save_soon(struct instance *instance);            /* within a second; for what may be lost */
+/* The same for what a tenant may change as often as he likes: soon at first, and then seldom. Any other save has it too. */
+void store_save_sparingly(struct instance *instance);
 void store_remove(struct instance *instance);
 
 /* apply.c */

@@ -104,12 +104,16 @@ void report_clash(const struct app_instance *order, int64_t since, const char *h
                   struct reconciler_instance *to)
 {
     const struct app_deploy *deploy = order->deploy;
+    bool told[APP_REPLICA_ID_MAX + 1] = {false};
     for (size_t i = 0; deploy && i < deploy->n_replicas; i++) {
-        if (!host_id || !streq_null(deploy->replicas[i]->host_id, host_id))
+        int64_t id = deploy->replicas[i]->id;
+        if (!host_id || !streq_null(deploy->replicas[i]->host_id, host_id) || id < 0 ||
+            id > APP_REPLICA_ID_MAX || told[id])
             continue;
+        told[id] = true;
         struct reconciler_stage_report *report = schema_append(&to->clash, &to->n_clash, sizeof *report);
         struct app_stage *stage = schema_append(&report->stages, &report->n_stages, sizeof *stage);
-        report->replica_id = deploy->replicas[i]->id;
+        report->replica_id = id;
         *stage = (struct app_stage){.name = xstrdup("host_recv"),
                                     .owner = xstrdup("hostlet"),
                                     .revision = deploy->revision,

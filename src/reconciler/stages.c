@@ -137,5 +137,6 @@ void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t 
     for (size_t i = 0; i < n; i++)
         r->stages[kept++] = stages[i];
     r->n_stages = kept;
-    changed(replica);
+    store_save_sparingly(replica->instance);
+    instance_changed(replica->instance);
 }

@@ -19,6 +19,10 @@
 static_assert(RECORD_MAX >= 3 * APP_SIZE_MAX + ((size_t)16 << 20),
               "a record of the largest instances is read again");
 
+/* What tenants say is written so often at once, and then once in so long a time. */
+#define TENANT_SAVES_AT_ONCE 5
+#define TENANT_SAVE_USEC     (10 * USEC_PER_SEC)
+
 static char *file_of(const struct manager *m, const char *name)
 {
     return xasprintf("%s/instances/%s.json", m->state_dir, name);
@@ -53,17 +57,36 @@ static int on_save_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-void store_save_soon(struct instance *instance)
+static void save_by(struct instance *instance, uint64_t at)
 {
-    if (instance->dirty)
+    if (instance->dirty && instance->save_at <= at)
         return;
     instance->dirty = true;
+    instance->save_at = at;
     if (instance->save_timer) {
-        sd_event_source_set_time_relative(instance->save_timer, USEC_PER_SEC);
+        sd_event_source_set_time(instance->save_timer, at);
         sd_event_source_set_enabled(instance->save_timer, SD_EVENT_ONESHOT);
-    } else if (sd_event_add_time_relative(instance->manager->event, &instance->save_timer, CLOCK_MONOTONIC,
-                                          USEC_PER_SEC, USEC_PER_SEC, on_save_timer, instance) < 0)
+    } else if (sd_event_add_time(instance->manager->event, &instance->save_timer, CLOCK_MONOTONIC, at,
+                                 USEC_PER_SEC, on_save_timer, instance) < 0)
         abort();
+}
+
+void store_save_soon(struct instance *instance)
+{
+    save_by(instance, now_monotonic_usec() + USEC_PER_SEC);
+}
+
+void store_save_sparingly(struct instance *instance)
+{
+    uint64_t at = now_monotonic_usec() + USEC_PER_SEC;
+    if (instance->dirty)
+        return;
+    if (instance->tenant_saves < at)
+        instance->tenant_saves = at;
+    if (instance->tenant_saves > at + TENANT_SAVES_AT_ONCE * TENANT_SAVE_USEC)
+        at = instance->tenant_saves - TENANT_SAVES_AT_ONCE * TENANT_SAVE_USEC;
+    instance->tenant_saves += TENANT_SAVE_USEC;
+    save_by(instance, at);
 }
 
 void store_remove(struct instance *instance)
@@ -76,6 +99,67 @@ void store_remove(struct instance *instance)
     _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 && fsync(fd) < 0)
         log_warning("cannot sync '%s': %m", dir);
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && !streq(word, *words))
+        words++;
+    return *words != NULL;
+}
+
+static int check_words(const struct record *record, const char *file, struct error *e)
+{
+    static const char *const origins[] = {"local", "zone", NULL}, *const actions[] = {"start", "stop",
+                                                                                      "destroy", "none",
+                                                                                      NULL};
+    if (!is_one_of(record->origin, origins))
+        return error_refuse(e, EINVAL, "%s: origin '%.40s' is not known", file, record->origin);
+    if (!is_one_of(record->action, actions) ||
+        (record->hold_action && !is_one_of(record->hold_action, actions)))
+        return error_refuse(e, EINVAL, "%s: action '%.40s' is not known", file,
+                            record->hold_action ?: record->action);
+    const struct app_metadata *next = record->next ? record->next->meta : NULL;
+    if (record->next && (!next || !streq_null(next->name, record->name)))
+        return error_refuse(e, EINVAL, "%s: the order that waits is another instance's", file);
+    return 0;
+}
+
+/* What stands for an instance that is destroyed, or had no order that could be followed, has no image: nothing runs by it. */
+static bool runs_by(const struct record *record, int64_t revision)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (record->replicas[i]->applied_revision == revision)
+            return true;
+    return record->revision == revision && !streq(record->action, "destroy") &&
+           !streq(record->action, "none");
+}
+
+static int check_revision(const struct record *record, const struct record_revision *revision,
+                          const char *file, struct error *e)
+{
+    const struct app_instance *app = revision->manifest->app;
+    if (!app->spec || !app->deploy)
+        return error_refuse(e, EINVAL, "%s: a revision without spec or deploy", file);
+    if (!app->spec->image && runs_by(record, revision->revision))
+        return error_refuse(e, EINVAL, "%s: a revision without an image", file);
+    for (size_t i = 0; i < app->spec->n_packages; i++)
+        if (!app->spec->packages[i]->name)
+            return error_refuse(e, EINVAL, "%s: a package without a name", file);
+    return 0;
+}
+
+static int check_replica(const struct record *record, const struct record_replica *replica, const char *file,
+                         struct error *e)
+{
+    if (replica->id < 0 || replica->id > APP_REPLICA_ID_MAX ||
+        record_find_replica(record, replica->id) != replica)
+        return error_refuse(e, EINVAL, "%s: replica %lld is none, or there twice", file,
+                            (long long)replica->id);
+    for (size_t i = 0; i < replica->n_stages; i++)
+        if (!replica->stages[i]->name)
+            return error_refuse(e, EINVAL, "%s: a stage without a name", file);
+    return 0;
 }
 
 /* What the rest of the reconciler takes for granted. */
@@ -91,18 +175,17 @@ static int check_record(const struct manager *m, const struct record *record, co
     if (record->format > RECORD_FORMAT)
         return error_refuse(e, EPROTONOSUPPORT, "%s has format %lld, this version knows %d", file,
                             (long long)record->format, RECORD_FORMAT);
+    r = check_words(record, file, e);
+    if (r < 0)
+        return r;
     if (!record_find_revision(record, record->revision))
         return error_refuse(e, EINVAL, "%s: its revision %lld is missing", file, (long long)record->revision);
-    for (size_t i = 0; i < record->n_revisions; i++) {
-        const struct app_instance *app = record->revisions[i]->manifest->app;
-        if (!app || !app->spec || !app->deploy)
-            return error_refuse(e, EINVAL, "%s: a revision without spec or deploy", file);
-    }
-    for (size_t i = 0; i < record->n_replicas; i++)
-        if (record->replicas[i]->id < 0 || record->replicas[i]->id > APP_REPLICA_ID_MAX ||
-            record_find_replica(record, record->replicas[i]->id) != record->replicas[i])
-            return error_refuse(e, EINVAL, "%s: replica %lld is none, or there twice", file,
-                                (long long)record->replicas[i]->id);
+    for (size_t i = 0; r >= 0 && i < record->n_revisions; i++)
+        r = check_revision(record, record->revisions[i], file, e);
+    for (size_t i = 0; r >= 0 && i < record->n_replicas; i++)
+        r = check_replica(record, record->replicas[i], file, e);
+    if (r < 0)
+        return r;
     return manager_find((struct manager *)m, record->name)
                ? error_refuse(e, EEXIST, "%s: a second record of '%s'", file, record->name)
                : 0;

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import time
 
 import pytest
 from lib import ground, packages
@@ -50,6 +52,10 @@ SPOILED = {
     "no text": b'{"format": 1, "name": "\xff"}', "large": "x" * (33 * MIB), "newer": changed(format=99), "another's": changed(name="other"),
     "no action": without("action"), "no revision": changed(revision=7), "no manifest": lambda r: r["revisions"][0].update(manifest={}),
     "no spec": lambda r: r["revisions"][0]["manifest"]["app"].pop("spec") and None,
+    "no image": lambda r: r["revisions"][0]["manifest"]["app"]["spec"].pop("image") and None,
+    "a package without a name": lambda r: r["revisions"][0]["manifest"]["app"]["spec"].update(packages=[{}]),
+    "a stage without a name": lambda r: r["replicas"][0]["stages"][0].pop("name") and None,
+    "no known origin": changed(origin="elsewhere"), "no known action": changed(action="started"), "no known order": changed(next={}),
     "replica 999": lambda r: r["replicas"][0].update(id=999), "replica twice": lambda r: r["replicas"].append(r["replicas"][0]),
 }
 
@@ -93,6 +99,51 @@ def test_one_record_costs_one_instance(tree, how):
     ground.wait_until(lambda: web.get() is None, 30, "it is destroyed")
     assert "i8k_web_0" not in driver_containers(tree) and (tree.prefix / INSTANCES / "web.json.unreadable").exists()
     web.deploy(manifest(image="app:3", ports={"http": 20080}))
+
+
+def put_in_place(path, what):
+    """Something that is no file, in the place of one."""
+    path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+    if what == "directory":
+        (path / "below").mkdir(parents=True)
+    elif what == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(what)
+
+
+NO_FILES = ["directory", "fifo", "/etc/passwd", "/nonexistent"]
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_no_file_at_all(tree, what):
+    """Twice: the first one that was kept aside makes room."""
+    web, other = with_neighbour(tree)
+    for image in ("app:2", "app:3"):
+        tree.stop()
+        put_in_place(path_of(tree), what)
+        tree.start()
+        is_managed(other, image)
+        assert web.get()["failed"] and "cannot be read" in tree.ctl("status", check=False).stdout
+        web.destroy()
+        ground.wait_until(lambda: web.get() is None, 30, "it is destroyed")
+        web.deploy(manifest(image="app:1", ports={"http": 20080}))
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_no_file_of_what_the_zone_said(tree, what):
+    join(tree)
+    zone, other = ZoneApp(tree), App(tree, "other")
+    zone.put(1)
+    zone.running(1)
+    other.deploy(manifest(name="other", image="app:1"))
+    for image in ("app:2", "app:3"):
+        tree.stop()
+        put_in_place(tree.prefix / "var/hostlet/reconciler/zone.json", what)
+        tree.start()
+        is_managed(other, image)
+        ground.wait_until(lambda: join(tree), 10, "it is told again")
+        zone.running(1)
 
 
 def test_it_is_repaired(tree):
@@ -319,6 +370,21 @@ def test_orders_with_too_much_of_something(tree, spec, words):
     too_large(app, words)
 
 
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_a_clash_of_very_many_replicas(tree, unreadable):
+    """What is told of it fits into an answer."""
+    web, other = with_neighbour(tree)
+    if unreadable:
+        spoil(tree, "{")
+    join(tree)
+    one = instance("web", 3)
+    one["deploy"]["replicas"] = [{"host_id": facts()["host_id"], "id": n % 1000} for n in range(80_000)]
+    assert tree.call("reconciler", "PutZoneState", instance=one)["problem"]
+    assert [c.get("replica_id", 0) for c in web.get()["clash"]] == list(range(128))
+    assert tree.ctl("apps").returncode == 0
+    is_managed(other, "app:2")
+
+
 def nested(depth):
     item = {"name": "x"}
     for _ in range(depth):
@@ -385,3 +451,24 @@ def test_killed_while_a_record_is_put_aside(make_tree, point):
     ground.wait_until(lambda: web.get() is None, 30, "it is destroyed")
     assert tree.failpoint_taken(point) and "i8k_web_0" not in driver_containers(tree)
     assert (tree.prefix / INSTANCES / "web.json.unreadable").read_text() == "{"
+
+
+def test_what_agents_say_is_written_seldom(tree):
+    """They may say something else fifty times a second, for as long as they live: the whole record is not written as often."""
+    join(tree)
+    app = ZoneApp(tree)
+    app.put(1)
+    app.running(1)
+    secret, seen, number = app.secret(), set(), 0
+    end = time.monotonic() + 12
+    while time.monotonic() < end:
+        number += 1
+        app.report(secret, [{"name": "task", "owner": "inagent", "revision": 1, "state": "running", "message": str(number)}])
+        seen.add(path_of(tree).stat().st_mtime_ns)
+    assert 2 <= len(seen) <= 8, f"{number} reports, {len(seen)} records"
+    # Something of our own takes it along, and so does the end.
+    app.hold()
+    assert f'"{number}"' in path_of(tree).read_text()
+    app.report(secret, [{"name": "task", "owner": "inagent", "revision": 1, "state": "running", "message": "last words"}])
+    tree.stop()
+    assert '"last words"' in path_of(tree).read_text()
