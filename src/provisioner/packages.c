@@ -211,6 +211,15 @@ static int complete(const struct store *s, const char *name, const char *id, con
     return r;
 }
 
+/* Containers that run may have what another user owns: it is not moved for a judgement that nobody can give. */
+static int can_take(const struct store *s, struct error *e)
+{
+    char random[17];
+    random_hex(random, 8);
+    _cleanup_free_ char *probe = xasprintf(DELETING "%s", random);
+    return take_possible(s->publishing, probe, e);
+}
+
 static int publish(const struct store *s, const char *name, const char *id, uint64_t entries_max,
                    bool *ret_hidden, struct error *e)
 {
@@ -227,6 +236,8 @@ static int publish(const struct store *s, const char *name, const char *id, uint
         r = hide(s, s->staging, key, ret_hidden, e); /* unpacked once more for another caller */
         return r < 0 ? r : 0;
     }
+    if (entry == ENTRY_OTHERS && (r = can_take(s, e)) < 0)
+        return r;
     r = entry == ENTRY_OTHERS ? fetch(s, package, id, key, ret_hidden, e)
                               : fetch(s, s->staging, key, key, ret_hidden, e);
     if (r >= 0)

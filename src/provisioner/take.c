@@ -156,6 +156,26 @@ static int take_mode(const struct walk *w, int fd, const char *name, mode_t add)
     return 0;
 }
 
+static int no_leases(const char *what, struct error *e)
+{
+    return error_set(e, ERROR_NOT_SUPPORTED, EINVAL,
+                     "it cannot be told whether %s is open for writing: the filesystem gives no "
+                     "leases, or the sysctl fs.leases-enable is 0 (set it to 1)",
+                     what);
+}
+
+int take_possible(int dir, const char *probe, struct error *e)
+{
+    _cleanup_close_ int fd = open_beneath(dir, probe, O_RDONLY | O_CREAT | O_EXCL, 0600, e);
+    if (fd < 0)
+        return fd;
+    int r = 0;
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+        r = errno == EINVAL ? no_leases("what is in it", e) : error_os(e, errno, "no lease can be taken");
+    (void)unlinkat(dir, probe, 0);
+    return r;
+}
+
 /* A change of the owner takes no descriptor and no mapping away. The kernel gives a lease for reading only on a file that nobody has
  * open for writing. That nobody opens it so from here on is for owner, mode and access list to say, which are ours by now. */
 static int check_unwritten(const struct walk *w, int fd, const char *name)
@@ -163,14 +183,10 @@ static int check_unwritten(const struct walk *w, int fd, const char *name)
     if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
         if (errno == EAGAIN)
             return refuse(w, name, ETXTBSY, "is open for writing");
-        _cleanup_free_ char *place = place_of(w, name);
-        if (errno == EINVAL)
-            return error_set(
-                w->e, ERROR_NOT_SUPPORTED, EINVAL,
-                "it cannot be told whether entry '%s' is open for writing: the filesystem gives no "
-                "leases, or the sysctl fs.leases-enable is 0 (set it to 1)",
-                place);
-        return error_os(w->e, errno, "it cannot be told whether entry '%s' is open for writing", place);
+        int why = errno;
+        _cleanup_free_ char *place = place_of(w, name), *what = xasprintf("entry '%s'", place);
+        return why == EINVAL ? no_leases(what, w->e)
+                             : error_os(w->e, why, "it cannot be told whether %s is open for writing", what);
     }
     return fcntl(fd, F_SETLEASE, F_UNLCK) < 0 ? failed(w, name, errno) : 0;
 }

@@ -23,3 +23,7 @@ struct take_options {
  * than 'like' gives, on a mount point, or too long a path; too many entries. What was taken before the refusal stays taken.
  * May be repeated after a death at any point. Blocks: for a thread. */
 int take_tree(int parent, const char *name, const struct take_options *options, struct error *e);
+
+/* Whether trees can be taken on the filesystem of 'dir', which nobody else may be able to enter: makes, leases and removes the file 'probe'.
+ * NOT_SUPPORTED: there are no leases, and the message says what to do. */
+int take_possible(int dir, const char *probe, struct error *e);

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -16,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -707,6 +711,51 @@ static void left_to_the_unpacker(void **state)
     fixture_remove(&f);
 }
 
+/* From here on this process gets no lease, as on a filesystem that gives none. */
+static bool deny_leases(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETLEASE, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {ARRAY_SIZE(code), code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Running containers have it mounted: where it cannot be judged, it stays as it is. */
+static void left_where_there_are_no_leases(void **state)
+{
+    (void)state;
+    if (needs_root("left_where_there_are_no_leases"))
+        skip();
+    struct fixture f = fixture_make();
+    struct error e;
+    assert_int_equal(mkdirat(f.store, NAME, 0755), 0);
+    assert_int_equal(renameat(f.staging, KEY, f.store, NAME "/" ID), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (!deny_leases())
+            _exit(1);
+        int r = publish(&f, &e);
+        _exit(r == -EINVAL && e.class == ERROR_NOT_SUPPORTED && strstr(e.message, "leases-enable") ? 0 : 2);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(stat_of(&f, NAME "/" ID).st_uid, UNPACKER);
+    assert_int_equal(stat_of(&f, NAME "/" ID "/bin/tool").st_uid, UNPACKER);
+    if (publish(&f, &e) < 0)
+        fail_msg("%s", e.message);
+    assert_published(&f);
+    delete_all(&f);
+    fixture_remove(&f);
+}
+
 /* A store that others can write to is not used. */
 static void unsafe_store(void **state)
 {
@@ -787,6 +836,7 @@ int main(void)
         cmocka_unit_test(closed_before_it_is_judged),
         cmocka_unit_test(racing_attacker),
         cmocka_unit_test(left_to_the_unpacker),
+        cmocka_unit_test(left_where_there_are_no_leases),
         cmocka_unit_test(unsafe_store),
 
     };
