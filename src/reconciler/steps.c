@@ -314,6 +314,16 @@ static const char *stage_of(const struct replica *r, enum step step)
     }
 }
 
+/* What was prepared may be gone. A container that is there is started without a look at that, so for one it is done at once. */
+static void prepare_again(struct replica *r, enum step step)
+{
+    int64_t revision = replica_target_revision(r);
+    const struct record_revision *target = record_find_revision(r->instance->record, revision);
+    prepare_redo(r->instance, revision);
+    if (step == STEP_START && target && target->n_packages > 0)
+        prepare_start(r->instance, revision);
+}
+
 static void step_failed(struct replica *r, const struct error *e)
 {
     enum step step = r->step;
@@ -324,8 +334,8 @@ static void step_failed(struct replica *r, const struct error *e)
     bool patient = e->class == ERROR_RETRY && r->attempt < SWITCH_ATTEMPTS_MAX;
     if (step == STEP_PROVISION || step == STEP_UPDATE_FILES)
         quota_write_failed(r);
-    if (step == STEP_CREATE)
-        prepare_redo(r->instance, replica_target_revision(r));
+    if (step == STEP_CREATE || step == STEP_START)
+        prepare_again(r, step);
     if (step == STEP_CREATE && e->class == ERROR_CONFLICT)
         r->stale = true; /* an inspection shows whose it is */
     else if (bringing_up && !committed && !patient && !r->record->rolling_back) {

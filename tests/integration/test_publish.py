@@ -202,6 +202,30 @@ def test_what_an_earlier_version_left_to_the_unpacker_is_taken(site):
     App(site).running(1)
 
 
+def as_an_earlier_version_left_it(tree):
+    tree.stop()
+    subprocess.run(["chown", "-Rh", f"{USER}:{USER}", tree.prefix / "var/ipk_install/site"], check=True)
+
+
+@jailed
+def test_an_application_whose_package_is_refused_by_an_update_gets_it_again(tree, engine, repository, busybox_image):
+    """Its container is there and needs no creation, but what it is to have mounted is gone."""
+    add_site(repository)
+    app = App(tree)
+    app.deploy(manifest(script="exec sleep 1000", packages=["site"]))
+    install = tree.prefix / "var/ipk_install/site" / ID
+    as_an_earlier_version_left_it(tree)
+    as_unpacker('ln "$1/bin/tool" "$1/second"', install, check=True)
+    tree.start()
+    ground.wait_until(lambda: not install.exists(), 20, "it is refused")
+    app.stop()
+    app.stopped()
+    app.start()
+    app.running(1)
+    assert is_taken(tree)
+    assert engine.execute("i8k_web_0", "ls", "/usr/innerstack/site")[1].split() == ["bin", "link", "share"]
+
+
 @jailed
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["publish.moved", "publish.directory", "publish.taken", "publish.named"])
@@ -211,8 +235,7 @@ def test_an_update_takes_packages_whoever_dies_meanwhile(make_tree, repository, 
     tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     App(tree).deploy(manifest(image="one:1", packages=["site"]))
     store = tree.prefix / "var/ipk_install"
-    tree.stop()
-    subprocess.run(["chown", "-Rh", f"{USER}:{USER}", store / "site"], check=True)
+    as_an_earlier_version_left_it(tree)
     tree.start(failpoint=f"{point}:kill")
     ground.wait_until(lambda: tree.failpoint_taken(point), 20, "it died")
     ground.wait_until(lambda: (store / "site" / ID).exists() and is_taken(tree) and names_below(store / ".publishing") == [], 20,
