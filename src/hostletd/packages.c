@@ -11,27 +11,26 @@
 #include "lib/basic/log.h"
 #include "lib/paths/tree.h"
 
-/* An entry that is none of root's: what lies in the way is removed, a directory is taken. 1: taken. Its name is root's already, so it
- * stays what it is. */
+/* An entry: what lies in the way and is none of root's is removed, a directory is taken. 1: it is to be looked into, also when it was
+ * taken before: the process that did so may have died over it. Its name is root's already, so it stays what it is. */
 static int take(int dir, const char *path, const char *name, bool directories, int *ret, struct error *e)
 {
     struct stat st;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : error_os(e, errno, "cannot stat '%s/%s'", path, name);
-    if (st.st_uid == 0 && !(S_ISDIR(st.st_mode) && st.st_mode & 0022))
-        return 0;
-    if (!S_ISDIR(st.st_mode)) {
+    if (!S_ISDIR(st.st_mode) && st.st_uid != 0) {
         log_warning("'%s/%s' of user %u is not a directory: removed", path, name, st.st_uid);
         if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
             return error_os(e, errno, "cannot remove '%s/%s'", path, name);
-        return 0;
     }
-    if (!directories)
+    if (!S_ISDIR(st.st_mode) || !directories)
         return 0;
     _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fchown(fd, 0, 0) < 0 || fchmod(fd, 0755) < 0)
+    bool good = st.st_uid == 0 && !(st.st_mode & 0022);
+    if (fd < 0 || (!good && (fchown(fd, 0, 0) < 0 || fchmod(fd, 0755) < 0)))
         return error_os(e, errno, "cannot give '%s/%s' to root", path, name);
-    log_notice("'%s/%s' belonged to user %u, now to root", path, name, st.st_uid);
+    if (!good)
+        log_notice("'%s/%s' belonged to user %u, now to root", path, name, st.st_uid);
     *ret = TAKE_FD(fd);
     return 1;
 }

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 from lib import ground, packages
 from lib.apps import App, driver_containers, manifest, names_below
-from lib.tree import VARIANT
+from lib.tree import BUILD, SOURCE, VARIANT, program
 from lib.varlink import Closed, VarlinkError
 
 USER = "hostlet-unpacker"
@@ -205,6 +205,18 @@ def test_what_an_earlier_version_left_to_the_unpacker_is_taken(site):
 def as_an_earlier_version_left_it(tree):
     tree.stop()
     subprocess.run(["chown", "-Rh", f"{USER}:{USER}", tree.prefix / "var/ipk_install/site"], check=True)
+
+
+@jailed
+def test_setup_that_died_before_it_was_through_is_made_up_for(site):
+    """The directory was taken, and what the unpacker's user had planted in it not removed yet."""
+    site.stop()
+    store = site.prefix / "var/ipk_install"
+    planted = store / "site/site_2.0.0_linux_amd64"
+    planted.symlink_to("/")
+    os.lchown(planted, pwd.getpwnam(USER).pw_uid, 0)
+    subprocess.run([program("hostletd"), "--prefix", site.prefix, "--services", SOURCE / "svc", "--libexec", BUILD, "--setup"], check=True, timeout=30)
+    assert names_below(store / "site") == [ID]
 
 
 @jailed
