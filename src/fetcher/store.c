@@ -57,8 +57,10 @@ int store_open(struct store *store, const struct tree *tree, struct error *e)
     if (store->state_fd < 0)
         return store->state_fd;
     store->lock_fd = service_lock(lock, e);
-    if (store->lock_fd < 0)
+    if (store->lock_fd == -EAGAIN)
         return error_prefix(e, "another fetcher works on this tree");
+    if (store->lock_fd < 0)
+        return store->lock_fd;
     store->fd = open_dir_at(AT_FDCWD, store->path, e);
     if (store->fd < 0)
         return store->fd;

@@ -116,6 +116,18 @@ def test_a_worker_waits_for_its_last_life(place, name):
     assert f"process {os.getpid()} (" in worker.log() and str(lock) in worker.log()
 
 
+def test_what_cannot_be_a_lock_is_nobody_elses(ground_of):
+    """Planted where the lock of the fetcher lies: the message says what is there, and not that another fetcher runs."""
+    lock = ground_of / "var/hostlet/fetcher/lock"
+    owner = lock.parent.stat()
+    subprocess.run(["mkfifo", lock], check=True, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
+    worker = Worker("fetcher", ground_of)
+    with pytest.raises(AssertionError, match="is not ready"):
+        worker.start()
+    assert worker.process.wait(10) == 1
+    assert f"'{lock}' is no regular file" in worker.log() and "another fetcher" not in worker.log()
+
+
 # Planted links
 
 PLACES = {"container-driver": ["hostlet/driver/null", "hostlet/driver"], "fetcher": ["ipk", "hostlet/fetcher"],
