@@ -189,10 +189,12 @@ int credentials_read(const char *path, uid_t uid, struct credentials **ret, stru
         return r;
     char *text = xcalloc(FILE_MAX + 2, 1);
     size_t size = 0;
-    ssize_t n;
+    ssize_t n = 0;
     while (size <= FILE_MAX && (n = read(fd, text + size, FILE_MAX + 1 - size)) > 0)
         size += (size_t)n;
-    if (size > FILE_MAX)
+    if (n < 0)
+        r = error_os(e, errno, "[fetcher] credentials: cannot read '%s'", path);
+    else if (size > FILE_MAX)
         r = refuse_file(path, "is larger than 64 KiB", e);
     else if (strlen(text) != size)
         r = refuse_file(path, "contains a NUL byte", e);

@@ -342,6 +342,18 @@ static void test_an_id_that_comes_twice(void **state)
     assert_non_null(strstr(e.message, "'b' twice"));
 }
 
+/* What cannot be read is no empty file: nothing would be authenticated, and nobody told why. */
+static void test_unreadable_credentials(void **state)
+{
+    (void)state;
+    struct credentials *c = NULL;
+    struct error e = ERROR_INIT;
+    /* A regular file of mode 0600 whose first byte nobody can read. */
+    assert_int_equal(credentials_read("/proc/self/mem", geteuid(), &c, &e), -EIO);
+    assert_non_null(strstr(e.message, "cannot read '/proc/self/mem'"));
+    assert_null(c);
+}
+
 static void test_credentials(void **state)
 {
     (void)state;
@@ -422,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_files_of_a_repository),
         cmocka_unit_test(test_an_id_that_comes_twice),
         cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_unreadable_credentials),
         cmocka_unit_test(test_bad_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
