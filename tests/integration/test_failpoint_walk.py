@@ -135,9 +135,9 @@ def null_scenario(walk):
     walk.tidy(app, [], kept=2)
     app.deploy(manifest(image="one:1", **good))
     walk.tidy(app, [0], kept=1, site="1.0.0")
-    app.destroy(purge=True)
+    app.destroy(purge=True)  # of the replica that went earlier, too
     app.gone()
-    walk.tidy(app, [], kept=1)
+    walk.tidy(app, [])
 
 
 def zone_scenario(walk):
@@ -151,7 +151,7 @@ def zone_scenario(walk):
     app.put(1, **packages_)
     app.running(1)
     assert app.replica_file()["zone_base_domain"] == "other.test"
-    walk.tidy(app, [0], kept=1, site="1.0.0")
+    walk.tidy(app, [0], site="1.0.0")
     app.put(2, image="null/exit-3", **packages_)
     app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 1, "it is back")
     walk.arm()
@@ -162,14 +162,14 @@ def zone_scenario(walk):
     app.put(4, **packages_)
     app.running(4)
     assert {s["state"] for s in app.stages().values()} == {"success"}
-    walk.tidy(app, [0], kept=1, site="1.0.0")
+    walk.tidy(app, [0], site="1.0.0")
     app.put(5, "destroy", **packages_)
     app.destroyed()
     assert app.stages()["container_destroy"]["state"] == "success"
     walk.arm()
     app._insist("PutZoneState", assigned={"names": []})
     app.gone()
-    walk.tidy(app, [], kept=2)
+    walk.tidy(app, [], kept=1)
 
 
 @pytest.mark.parametrize("point", failpoints(*WORKERS))
