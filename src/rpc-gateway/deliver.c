@@ -14,13 +14,15 @@
 #include "rpc-gateway/problems.h"
 #include "rpc-gateway/zone_answer.h"
 
-#define PUT_TIMEOUT_USEC  (30 * USEC_PER_SEC)
-#define PAUSE_MIN         (50 * USEC_PER_MSEC)
-#define PAUSE_MAX         (5 * USEC_PER_SEC)
-#define INSTANCE_TEXT_MAX ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
-#define NAME_MAX_SIZE     63
-#define REPLICAS_MAX      4096 /* of an instance of which no more is told than that it is refused */
-#define LARGE_ANSWER      ((size_t)1 << 20)
+#define PUT_TIMEOUT_USEC    (30 * USEC_PER_SEC)
+#define PAUSE_MIN           (50 * USEC_PER_MSEC)
+#define PAUSE_MAX           (5 * USEC_PER_SEC)
+#define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
+#define INSTANCE_VALUES_MAX ((size_t)100000)  /* and 262144 values */
+#define TOO_LARGE           "has more than 8 MiB or 100000 values: not taken"
+#define NAME_MAX_SIZE       63
+#define REPLICAS_MAX        4096 /* of an instance of which no more is told than that it is refused */
+#define LARGE_ANSWER        ((size_t)1 << 20)
 
 /* Of HostStatusUpdateResponse, AppInstance and Metadata. */
 enum { FIELD_APP_INSTANCES = 2, FIELD_META = 1, FIELD_NAME = 2 };
@@ -264,7 +266,7 @@ static void refuse_here(struct deliver *d, const char *name, const struct delive
     k->clean = *clean;
     k->refused = k->managed = true;
     free(k->problem);
-    k->problem = xasprintf("has more than %zu MiB: not taken", INSTANCE_TEXT_MAX >> 20);
+    k->problem = xstrdup(TOO_LARGE);
     d->assigned_told = false;
     see(d, k);
 }
@@ -287,11 +289,10 @@ static bool put_refused(struct deliver *d, struct answer raw_bytes, const struct
                                     .n_replicas = app.deploy->n_replicas};
         struct app_metadata meta = {.name = app.meta->name};
         struct app_instance stub = {.meta = &meta, .deploy = &deploy};
-        _cleanup_free_ char *why = xasprintf("has more than %zu MiB: not taken", INSTANCE_TEXT_MAX >> 20);
         d->put_raw = d->put_clean = *raw;
         free(d->put_name);
         d->put_name = xstrdup(meta.name);
-        put(d, &(struct reconciler_zone_in){.instance = &stub, .refused = why}, on_instance);
+        put(d, &(struct reconciler_zone_in){.instance = &stub, .refused = (char *)TOO_LARGE}, on_instance);
     }
     schema_done(&app_instance_schema, &app);
     return begun;
@@ -328,7 +329,7 @@ static bool put_changed(struct deliver *d, struct answer raw_bytes, const struct
     } else if (k && deliver_hash_same(&k->clean, &clean)) {
         k->raw = *raw;
         see(d, k);
-    } else if (size > INSTANCE_TEXT_MAX) {
+    } else if (size > INSTANCE_TEXT_MAX || varlink_values(text, size) > INSTANCE_VALUES_MAX) {
         if (put_refused(d, raw_bytes, raw))
             return true;
         refuse_here(d, name, raw, &clean);

@@ -784,7 +784,7 @@ def test_two_fetchers_on_one_tree(make_fetcher, repository, place):
 
 def test_runs_in_its_jail(make_fetcher, repository):
     fetcher = make_fetcher({"repositories": repository.url}).start()
-    status = dict(line.rstrip().split(":\t", 1) for line in open(f"/proc/{fetcher.process.pid}/status") if ":\t" in line)
+    status = dict(line.rstrip("\n").split(":\t", 1) for line in open(f"/proc/{fetcher.process.pid}/status") if ":\t" in line)
     uid = str(pwd.getpwnam("hostlet-fetcher").pw_uid)
     assert status["Uid"].split() == [uid] * 4 and status["NoNewPrivs"] == "1"
     assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}

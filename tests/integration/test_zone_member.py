@@ -257,17 +257,20 @@ def test_answers_of_24_mib(member):
     leader.behave("huge")
     wait_until(lambda: ["web", "huge"] in reconciler.lists(), 60, "it is delivered")
     assert reconciler.put_names() == ["web"] and member.status()["state"] == "joined"
-    assert member.status()["problems"] == ["instance huge: has more than 8 MiB: not taken"]
+    assert member.status()["problems"] == ["instance huge: has more than 8 MiB or 100000 values: not taken"]
     leader.behave("too_huge")
     assert "at most 25165824 are taken" in member.wait_state("lost", timeout=30)["reason"]
     leader.behave("normal")
     member.wait_state("joined", timeout=40)
 
 
-def test_an_instance_of_ours_that_is_too_large(member):
+@pytest.mark.parametrize("spec", [
+    {"description": "x" * (9 << 20)}, {"service_ports": [{"name": f"p{n}", "port": n % 60000 + 1} for n in range(100_000)]},
+], ids=["bytes", "values"])
+def test_an_instance_of_ours_that_is_too_large(member, spec):
     """The reconciler hears of it all the same, so that the zone hears why it is not there."""
     leader, reconciler = member.leaders[0], member.reconciler
-    one = instance("large", 7, spec={"description": "x" * (9 << 20)})
+    one = instance("large", 7, spec=spec)
     for replica in one["deploy"]["replicas"]:
         replica["host_id"] = KEY[0]
     leader.order(one)

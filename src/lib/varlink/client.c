@@ -146,7 +146,8 @@ static int on_connect(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
     }
     if (stream_send(q->stream, q->message) == -EMSGSIZE) {
-        error_refuse(&e, EMSGSIZE, "%s: the request is larger than %zu bytes", q->name, VARLINK_MESSAGE_MAX);
+        error_refuse(&e, EMSGSIZE, "%s: the request has more than %zu bytes or %zu values", q->name,
+                     VARLINK_MESSAGE_MAX, VARLINK_VALUES_MAX);
         request_finish(q, NULL, &e);
     }
     return 0;

@@ -60,6 +60,23 @@ enum error_class varlink_error_class(const char *name)
     return after_prefix(name, "org.varlink.service.") ? ERROR_REFUSED : ERROR_FAILED;
 }
 
+size_t varlink_values(const char *text, size_t size)
+{
+    size_t values = 0;
+    bool quoted = false;
+    if (size <= VARLINK_VALUES_MAX)
+        return 0;
+    for (size_t i = 0; i < size; i++) {
+        if (quoted && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            values += text[i] == ',' || text[i] == '[' || text[i] == '{';
+    }
+    return values;
+}
+
 const struct varlink_method *varlink_find_method(const struct varlink_interface *interface, const char *name)
 {
     for (const struct varlink_method *m = interface->methods; m && m->name; m++)

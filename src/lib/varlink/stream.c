@@ -218,10 +218,11 @@ int stream_send(struct stream *s, json_t *message)
     if (!text)
         abort();
     size_t size = strlen(text);
-    if (size <= VARLINK_MESSAGE_MAX)
+    bool fits = size <= VARLINK_MESSAGE_MAX && varlink_values(text, size) <= VARLINK_VALUES_MAX;
+    if (fits)
         buffer_append(&s->out, text, size + 1);
     free(text);
-    if (size > VARLINK_MESSAGE_MAX)
+    if (!fits)
         return -EMSGSIZE;
     flush_output(s);
     if (!s->broken && stream_pending(s) > VARLINK_OUTPUT_MAX)
@@ -280,29 +281,11 @@ void stream_close_when_sent(struct stream *s)
         flush_output(s);
 }
 
-/* Whether a message, which need not be JSON, has no more than VARLINK_VALUES_MAX values. */
-static bool values_bounded(const char *text, size_t n)
-{
-    size_t values = 0;
-    bool quoted = false;
-    if (n <= VARLINK_VALUES_MAX)
-        return true;
-    for (size_t i = 0; i < n; i++) {
-        if (quoted && text[i] == '\\')
-            i++;
-        else if (text[i] == '"')
-            quoted = !quoted;
-        else if (!quoted)
-            values += text[i] == ',' || text[i] == '[' || text[i] == '{';
-    }
-    return values <= VARLINK_VALUES_MAX;
-}
-
 /* Hands one message to the owner. 0 go on, 1 stop (paused or broken), −1 freed. */
 static int handle_message(struct stream *s, const char *text, size_t n)
 {
     json_error_t je;
-    if (!values_bounded(text, n)) {
+    if (varlink_values(text, n) > VARLINK_VALUES_MAX) {
         stream_break(s, E2BIG, "the peer sent a message of too many values");
         return 1;
     }

@@ -238,7 +238,10 @@ class Chaos:
                             for n in range(wish.replicas)}
         names = set(self.containers())
         assert wanted <= names <= allowed, f"containers {sorted(names)}, wanted {sorted(wanted)}"
-        left = [str(path) for path in Path(self.tree.prefix / "var").rglob(".*") if path.name not in (".partial",)]
+        var = Path(self.tree.prefix / "var")
+        passages = [var / "ipk_install/.staging", var / "ipk_install/.publishing"]
+        left = [str(path) for path in var.rglob(".*") if path.name != ".partial" and path not in passages]
+        left += [str(path) for passage in passages if passage.exists() for path in passage.iterdir()]
         assert not left, f"left over: {left}"
         self.check_quiet()
         return took
