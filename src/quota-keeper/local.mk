@@ -14,6 +14,7 @@ libquota_a_SOURCES = \
 	src/quota-keeper/recheck.c src/quota-keeper/recheck.h \
 	src/quota-keeper/recovery.c src/quota-keeper/recovery.h \
 	src/quota-keeper/registry.c src/quota-keeper/registry.h \
+	src/quota-keeper/registry_run.c \
 	src/quota-keeper/report.c src/quota-keeper/report.h \
 	src/quota-keeper/strays.c src/quota-keeper/strays.h \
 	src/quota-keeper/tag.c src/quota-keeper/tag.h \

@@ -69,6 +69,10 @@ void registry_done(struct registry *r);
  * format. */
 int registry_load(struct registry *r, struct notes *notes, struct error *e);
 
+/* Writes the ledger; and our lines in /etc/projects and /etc/projid. Of the thread that runs the registry. */
+int registry_save(struct registry *r, struct error *e);
+int registry_write_files(struct registry *r, struct error *e);
+
 /* Takes an item out of the ledger; of the thread that runs the registry. */
 void registry_drop(struct registry *r, struct ledger_item *item);
 
@@ -80,6 +84,9 @@ size_t registry_count(struct registry *r);
  * after it. */
 void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n);
 bool registry_has_freed(struct registry *r);
+/* The next of them, while there is one; and none of them any more. */
+bool registry_take_freed(struct registry *r, int64_t *ret);
+void registry_forget_freed(struct registry *r);
 
 /* Looks at the filesystems that a piece of work has seen. */
 void registry_see(struct registry *r, const struct places *places);
@@ -91,6 +98,7 @@ char *registry_owner_of(struct registry *r, int64_t id);
 bool registry_get(struct registry *r, const char *container, struct ledger_item *ret);
 /* Copies of all, in the order of their names. */
 struct ledger_item *registry_items(struct registry *r, size_t *ret_n);
+struct ledger_item registry_item_copy(const struct ledger_item *item);
 void registry_item_clear(struct ledger_item *item);
 void registry_items_free(struct ledger_item *items, size_t n);
 
