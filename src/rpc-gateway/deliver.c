@@ -8,8 +8,6 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/grpc/message.h"
-#include "lib/grpc/wire.h"
 #include "rpc-gateway/deliver_known.h"
 #include "rpc-gateway/problems.h"
 #include "rpc-gateway/zone_answer.h"
@@ -23,9 +21,6 @@
 #define NAME_MAX_SIZE       63
 #define REPLICAS_MAX        4096 /* of an instance of which no more is told than that it is refused */
 #define LARGE_ANSWER        ((size_t)1 << 20)
-
-/* Of HostStatusUpdateResponse, AppInstance and Metadata. */
-enum { FIELD_APP_INSTANCES = 2, FIELD_META = 1, FIELD_NAME = 2 };
 
 struct answer {
     uint8_t *data; /* NULL: none */
@@ -112,15 +107,6 @@ static void run_soon(struct deliver *d)
         run_after(d, 0);
 }
 
-static size_t count_instances(const struct answer *a)
-{
-    const uint8_t *data;
-    size_t size, at = 0, n = 0;
-    while (a->data && grpc_message_next(a->data, a->size, FIELD_APP_INSTANCES, &at, &data, &size))
-        n++;
-    return n;
-}
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;
@@ -133,7 +119,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     d->running = true;
     d->count++;
     d->at = d->n_seen = 0;
-    d->n_instances = count_instances(&d->now);
+    d->n_instances = zone_answer_count(d->now.data, d->now.size);
     d->not_understood = d->postponed_done = false;
     d->postponed = (struct answer){NULL, 0};
     problems_done(&d->problems);
@@ -301,17 +287,12 @@ static bool put_refused(struct deliver *d, struct answer raw_bytes, const struct
 /* One that is too large already as it comes: of it, the name alone is read. */
 static void refuse_unseen(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw)
 {
-    const uint8_t *meta = NULL, *name = NULL;
-    size_t meta_size = 0, size = 0, at = 0;
-    bool named = grpc_message_next(raw_bytes.data, raw_bytes.size, FIELD_META, &at, &meta, &meta_size);
-    at = 0;
-    named = named && grpc_message_next(meta, meta_size, FIELD_NAME, &at, &name, &size);
-    if (!named || size == 0 || size > NAME_MAX_SIZE || !utf8_check((uint8_t *)name, size, false)) {
+    _cleanup_free_ char *text = zone_answer_name(raw_bytes.data, raw_bytes.size, NAME_MAX_SIZE);
+    if (!text) {
         problem(d, "an instance is not taken: it is too large, and has no proper name");
         d->not_understood = true;
         return;
     }
-    _cleanup_free_ char *text = xstrndup((const char *)name, size);
     refuse_here(d, text, raw, raw);
 }
 
@@ -373,8 +354,7 @@ static bool put_instances(struct deliver *d)
 {
     const uint8_t *data;
     size_t size;
-    while (d->now.data &&
-           grpc_message_next(d->now.data, d->now.size, FIELD_APP_INSTANCES, &d->at, &data, &size)) {
+    while (zone_answer_next(d->now.data, d->now.size, &d->at, &data, &size)) {
         d->n_seen++;
         if (put_instance(d, (struct answer){(uint8_t *)data, size}))
             return true;
@@ -477,7 +457,7 @@ void deliver_forget(struct deliver *d)
 
 size_t deliver_waiting(const struct deliver *d)
 {
-    size_t waiting = count_instances(&d->waiting);
+    size_t waiting = zone_answer_count(d->waiting.data, d->waiting.size);
     return d->waiting.data ? waiting
            : d->running    ? d->n_instances - d->n_seen
            : d->now.data   ? d->n_instances

@@ -7,6 +7,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/grpc/message.h"
+#include "lib/grpc/wire.h"
 #include "lib/inapi/app.pb-c.h"
 #include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
@@ -15,6 +16,7 @@
 #define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
 
 enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
+enum { FIELD_META = 1, FIELD_NAME = 2 }; /* of AppInstance and Metadata */
 
 bool zone_is_address(const char *text)
 {
@@ -90,9 +92,8 @@ void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret)
     *ret = (struct zone_answer){
         .vpc_bridge_ip = text_field(data, size, FIELD_VPC_BRIDGE_IP, zone_is_address),
         .vpc_instance_cidr = text_field(data, size, FIELD_VPC_INSTANCE_CIDR, zone_is_network),
+        .n_instances = zone_answer_count(data, size),
     };
-    for (size_t at = 0; grpc_message_next(data, size, FIELD_INSTANCES, &at, &value, &n);)
-        ret->n_instances++;
     for (size_t at = 0; grpc_message_next(data, size, FIELD_MAP, &at, &value, &n);)
         read_map(value, n, ret);
 }
@@ -120,4 +121,30 @@ int zone_answer_instance(const uint8_t *data, size_t size, struct app_instance *
     }
     inapi_drop_echo(ret);
     return 0;
+}
+
+bool zone_answer_next(const uint8_t *data, size_t size, size_t *at, const uint8_t **ret, size_t *ret_size)
+{
+    return data && grpc_message_next(data, size, FIELD_INSTANCES, at, ret, ret_size);
+}
+
+size_t zone_answer_count(const uint8_t *data, size_t size)
+{
+    const uint8_t *one;
+    size_t one_size, at = 0, n = 0;
+    while (zone_answer_next(data, size, &at, &one, &one_size))
+        n++;
+    return n;
+}
+
+char *zone_answer_name(const uint8_t *data, size_t size, size_t max)
+{
+    const uint8_t *meta = NULL, *name = NULL;
+    size_t meta_size = 0, name_size = 0, at = 0;
+    bool named = grpc_message_next(data, size, FIELD_META, &at, &meta, &meta_size);
+    at = 0;
+    named = named && grpc_message_next(meta, meta_size, FIELD_NAME, &at, &name, &name_size);
+    if (!named || name_size == 0 || name_size > max || !utf8_check((uint8_t *)name, name_size, false))
+        return NULL;
+    return xstrndup((const char *)name, name_size);
 }
