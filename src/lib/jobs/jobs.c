@@ -136,7 +136,7 @@ static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *
     return 0;
 }
 
-static int new (sd_event *event, unsigned threads_max, bool background, struct jobs **ret, struct error *e)
+static int make(sd_event *event, unsigned threads_max, bool background, struct jobs **ret, struct error *e)
 {
     struct jobs *jobs = xcalloc(1, sizeof *jobs);
     jobs->threads_max = threads_max;
@@ -158,12 +158,12 @@ static int new (sd_event *event, unsigned threads_max, bool background, struct j
 
 int jobs_new(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e)
 {
-    return new (event, threads_max, false, ret, e);
+    return make(event, threads_max, false, ret, e);
 }
 
 int jobs_new_background(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e)
 {
-    return new (event, threads_max, true, ret, e);
+    return make(event, threads_max, true, ret, e);
 }
 
 static bool start_thread(struct jobs *jobs)
