@@ -1,10 +1,10 @@
 /* The adoption ledger: containers that the agent before us made. They carry no label of ours, and no container can be given one;
  * so that they are taken over as they run, an administrator's import writes them down here.
  *
- * VAR/hostlet/driver/adopted.json, whose one writer is the driver. */
+ * VAR/hostlet/container-driver/adopted.json, whose one writer is the driver. */
 #pragma once
 
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 
 struct adopted;
 

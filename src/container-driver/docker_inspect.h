@@ -4,7 +4,7 @@
 #include <jansson.h>
 
 #include "container-driver/settings.h"
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 
 /* An inspection of a container. NULL (with 0) when its name is not of our form. 'tree_id' says which are ours. The caller frees
  * with driver_container_free(). */

@@ -127,9 +127,10 @@ static int pull_start(struct pull *p, struct error *e)
     if (x < 0)
         return x;
     if (auth && readable_by_all(p->d->settings->docker_config))
-        log_warning("[driver] docker_config: all users may read the passwords in '%s': chmod 0640, with a "
-                    "group of hostlet-driver's",
-                    p->d->settings->docker_config);
+        log_warning(
+            "[container-driver] docker_config: all users may read the passwords in '%s': chmod 0640, with a "
+            "group of hostlet-container-driver's",
+            p->d->settings->docker_config);
     _cleanup_free_ char *repository = image_reference_repository(r), *escaped = docker_escape(repository);
     _cleanup_free_ char *tag = docker_escape(r->digest ?: r->tag);
     _cleanup_free_ char *path = xasprintf("/images/create?fromImage=%s&tag=%s", escaped, tag);

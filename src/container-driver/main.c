@@ -1,6 +1,6 @@
 /* container-driver: containers by replica, on one container runtime.
  *
- * Job: io.hostlet.Driver, by Docker's Engine API over its Unix socket, or by the null runtime, which runs nothing.
+ * Job: io.hostlet.ContainerDriver, by Docker's Engine API over its Unix socket, or by the null runtime, which runs nothing.
  * Privileges: its own user, and the group of Docker's socket (which is as good as root: hence callers name replicas, never
  * paths or settings); no capability; the network, because Docker's socket may be anywhere a Unix socket can be.
  * Failures: Docker gone, hanging or talking nonsense: requests fail with "retry later" within a bounded time, Info says why, the
@@ -61,19 +61,19 @@ static bool was_root;
 
 static bool null_is_configured(const struct service_context *c)
 {
-    return streq(config_string(c->config, "driver", "runtime"), "null");
+    return streq(config_string(c->config, "container-driver", "runtime"), "null");
 }
 
 static char *null_directory(const struct service_context *c)
 {
-    _cleanup_free_ char *state = tree_state(&c->tree, "driver");
+    _cleanup_free_ char *state = tree_state(&c->tree, "container-driver");
     return xasprintf("%s/null", state);
 }
 
 /* Docker's socket says by its group who may talk to Docker; before Docker ever ran, the group's usual name does. */
 static void take_docker_group(struct service_context *c)
 {
-    const char *path = config_string(c->config, "driver", "docker_socket");
+    const char *path = config_string(c->config, "container-driver", "docker_socket");
     struct error e = ERROR_INIT;
     struct group *group;
     gid_t gid;
@@ -96,7 +96,8 @@ static int before_jail(struct service_context *c, struct error *e)
         take_docker_group(c);
         return 0;
     }
-    return give_dir_below(c->tree.var, "hostlet/driver/null", service_uid(c), service_gid(c), 0700, e);
+    return give_dir_below(c->tree.var, "hostlet/container-driver/null", service_uid(c), service_gid(c), 0700,
+                          e);
 }
 
 static void stop(void *userdata)
@@ -134,7 +135,7 @@ int main(int argc, char **argv)
 {
     static const struct service service = {
         .name = "container-driver",
-        .interface = &driver_interface,
+        .interface = &container_driver_interface,
         .handlers = handlers,
         .failpoints = failpoints,
         .before_jail = before_jail,

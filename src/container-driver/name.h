@@ -1,7 +1,7 @@
 /* Names of containers: i8k_INSTANCE_ID, and i8k_INSTANCE_ID.old for the one that a switch put aside. */
 #pragma once
 
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 
 #define CONTAINER_NAME_PREFIX "i8k_"
 

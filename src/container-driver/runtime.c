@@ -35,10 +35,10 @@ void driver_image_free(struct driver_image *i)
 
 void driver_info_done(struct driver_info_out *info)
 {
-    schema_done(varlink_find_method(&driver_interface, "Info")->out, info);
+    schema_done(varlink_find_method(&container_driver_interface, "Info")->out, info);
 }
 
 void driver_watch_done(struct driver_watch_out *out)
 {
-    schema_done(varlink_find_method(&driver_interface, "Watch")->out, out);
+    schema_done(varlink_find_method(&container_driver_interface, "Watch")->out, out);
 }

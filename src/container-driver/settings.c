@@ -26,19 +26,20 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .tree_id = id,
         .apps = xstrdup(tree->apps),
         .ipk_install = tree_ipk_install(tree),
-        .docker_socket = xstrdup(config_string(config, "driver", "docker_socket")),
-        .docker_config = xstrdup(config_string(config, "driver", "docker_config")),
-        .request_timeout_usec = config_duration(config, "driver", "request_timeout"),
-        .pull_timeout_usec = config_duration(config, "driver", "pull_timeout"),
-        .log_driver = xstrdup(config_string(config, "driver", "log_driver")),
-        .log_max_size = config_number(config, "driver", "log_max_size"),
-        .log_max_file = config_number(config, "driver", "log_max_file"),
-        .layer_size = config_number(config, "driver", "layer_size"),
-        .lxcfs = config_bool(config, "driver", "lxcfs"),
-        .lxcfs_path = xstrdup(config_string(config, "driver", "lxcfs_path")),
-        .seccomp = xstrdup(config_string(config, "driver", "seccomp")),
+        .docker_socket = xstrdup(config_string(config, "container-driver", "docker_socket")),
+        .docker_config = xstrdup(config_string(config, "container-driver", "docker_config")),
+        .request_timeout_usec = config_duration(config, "container-driver", "request_timeout"),
+        .pull_timeout_usec = config_duration(config, "container-driver", "pull_timeout"),
+        .log_driver = xstrdup(config_string(config, "container-driver", "log_driver")),
+        .log_max_size = config_number(config, "container-driver", "log_max_size"),
+        .log_max_file = config_number(config, "container-driver", "log_max_file"),
+        .layer_size = config_number(config, "container-driver", "layer_size"),
+        .lxcfs = config_bool(config, "container-driver", "lxcfs"),
+        .lxcfs_path = xstrdup(config_string(config, "container-driver", "lxcfs_path")),
+        .seccomp = xstrdup(config_string(config, "container-driver", "seccomp")),
     };
-    _cleanup_free_ char *state = tree_state(tree, "driver"), *ledger = xasprintf("%s/adopted.json", state);
+    _cleanup_free_ char *state = tree_state(tree, "container-driver"),
+                        *ledger = xasprintf("%s/adopted.json", state);
     r = adopted_load(ledger, &ret->adopted, e);
     if (r < 0) {
         /* What it names is not known as ours, so nobody touches it; all other containers are managed. */
@@ -55,7 +56,7 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         settings_done(ret);
         return r;
     }
-    _cleanup_free_ char *servers = xstrdup(config_string(config, "driver", "dns_servers"));
+    _cleanup_free_ char *servers = xstrdup(config_string(config, "container-driver", "dns_servers"));
     char *rest = servers;
     for (char *word; (word = strsep(&rest, " \t\n"));)
         if (*word)

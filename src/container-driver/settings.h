@@ -1,4 +1,4 @@
-/* What the driver was configured with: section [driver] of hostlet.conf, and the places of the tree. */
+/* What the driver was configured with: section [container-driver] of hostlet.conf, and the places of the tree. */
 #pragma once
 
 #include "container-driver/adopted.h"

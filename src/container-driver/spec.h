@@ -5,7 +5,7 @@
 #pragma once
 
 #include "container-driver/settings.h"
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 
 #define LABEL_TREE     "io.hostlet.tree"
 #define LABEL_REVISION "io.hostlet.revision"

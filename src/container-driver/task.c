@@ -24,7 +24,7 @@ struct task *task_new(struct manager *manager, struct varlink_call *call, const 
     struct task *task = xcalloc(1, sizeof *task);
     task->manager = manager;
     task->call = call;
-    task->method = varlink_find_method(&driver_interface, method);
+    task->method = varlink_find_method(&container_driver_interface, method);
     if (in) {
         task->in = xcalloc(1, task->method->in->size);
         schema_copy(task->method->in, in, task->in);

@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "ctl/ctl.h"
-#include "lib/api/driver.h"
-#include "lib/api/gateway.h"
+#include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
+#include "lib/api/rpc_gateway.h"
 #include "lib/api/supervisor.h"
 #include "lib/api/workers.h"
 
@@ -15,11 +15,11 @@
 
 const struct ctl_peer ctl_supervisor = {"supervisor", &supervisor_interface},
                       ctl_reconciler = {"reconciler", &reconciler_interface},
-                      ctl_driver = {"container-driver", &driver_interface},
+                      ctl_driver = {"container-driver", &container_driver_interface},
                       ctl_fetcher = {"fetcher", &fetcher_interface},
                       ctl_provisioner = {"provisioner", &provisioner_interface},
-                      ctl_quota = {"quota-keeper", &quota_interface},
-                      ctl_gateway = {"rpc-gateway", &gateway_interface};
+                      ctl_quota = {"quota-keeper", &quota_keeper_interface},
+                      ctl_gateway = {"rpc-gateway", &rpc_gateway_interface};
 
 /* Whether the worker died before it answered: it is being restarted, and gets the request again. */
 static bool worker_died(const struct error *e)

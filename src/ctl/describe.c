@@ -4,16 +4,16 @@
 #include <stdlib.h>
 
 #include "ctl/commands.h"
-#include "lib/api/driver.h"
-#include "lib/api/gateway.h"
+#include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
+#include "lib/api/rpc_gateway.h"
 #include "lib/api/supervisor.h"
 #include "lib/api/workers.h"
 
 static const struct varlink_interface *const interfaces[] = {
-    &varlink_common_interface, &supervisor_interface, &reconciler_interface,
-    &fetcher_interface,        &unpacker_interface,   &provisioner_interface,
-    &quota_interface,          &driver_interface,     &gateway_interface,
+    &varlink_common_interface, &supervisor_interface,       &reconciler_interface,
+    &fetcher_interface,        &unpacker_interface,         &provisioner_interface,
+    &quota_keeper_interface,   &container_driver_interface, &rpc_gateway_interface,
 };
 
 /* Types met so far, each described once. */

@@ -17,9 +17,9 @@
 #include "ctl/original.h"
 #include "ctl/output.h"
 #include "ctl/services.h"
-#include "lib/api/driver.h"
-#include "lib/api/gateway.h"
+#include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
+#include "lib/api/rpc_gateway.h"
 #include "lib/app/app.h"
 #include "lib/basic/fs.h"
 #include "lib/zone/file.h"
@@ -92,7 +92,7 @@ static char *make_settings(const struct import *import)
     if (h->lan_addr && *h->lan_addr)
         fprintf(file, "lan_addr = %s\n", h->lan_addr);
     if (h->n_dns_servers > 0 || h->lxc_fs_enable)
-        fprintf(file, "\n[driver]\n");
+        fprintf(file, "\n[container-driver]\n");
     if (h->n_dns_servers > 0) {
         fputs("dns_servers =", file);
         for (size_t i = 0; i < h->n_dns_servers; i++)

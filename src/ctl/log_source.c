@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 #include "lib/basic/fs.h"
 
 #define LINE_MAX_BYTES 65536 /* a longer one is broken */
@@ -98,7 +98,7 @@ int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance,
     };
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_driver.socket);
     const struct varlink_call_options options = {.socket = socket,
-                                                 .interface = &driver_interface,
+                                                 .interface = &container_driver_interface,
                                                  .method = "Logs",
                                                  .in = &in,
                                                  .timeout_usec = CTL_TIMEOUT_USEC};

@@ -122,7 +122,8 @@ static void add_finding(const void *answer, void *userdata)
     table_cell(l->table, PLAIN, "%s", f.container ?: "");
     table_cell(l->table, PLAIN, "%s", f.message);
     json_array_append_new(
-        l->array, schema_pack(varlink_find_method(&quota_interface, "Report")->out->fields[0].structure, &f));
+        l->array,
+        schema_pack(varlink_find_method(&quota_keeper_interface, "Report")->out->fields[0].structure, &f));
 }
 
 int command_quota_report(struct ctl *ctl)
@@ -166,7 +167,7 @@ int command_quota_info(struct ctl *ctl)
     if (ctl_call(ctl, &ctl_quota, "Info", NULL, &info, CTL_TIMEOUT_USEC, &e) < 0)
         return ctl_fail(&e);
     if (ctl->json)
-        print_json(schema_pack(varlink_find_method(&quota_interface, "Info")->out, &info));
+        print_json(schema_pack(varlink_find_method(&quota_keeper_interface, "Info")->out, &info));
     else
         print_info(&info);
     ctl_done(&ctl_quota, "Info", &info);
@@ -201,8 +202,8 @@ static void add_rechecked(const void *answer, void *userdata)
         return;
     l->failed |= !out->quota;
     if (l->array)
-        json_array_append_new(l->array,
-                              schema_pack(varlink_find_method(&quota_interface, "RecheckAll")->out, out));
+        json_array_append_new(
+            l->array, schema_pack(varlink_find_method(&quota_keeper_interface, "RecheckAll")->out, out));
     else if (out->quota)
         print_rechecked(out->quota, l->why);
     else

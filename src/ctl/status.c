@@ -8,7 +8,7 @@
 #include "ctl/commands.h"
 #include "ctl/deletions.h"
 #include "ctl/services.h"
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 #include "lib/api/workers.h"
 
 /* A runtime that hangs must not keep the page from being shown. */
@@ -220,12 +220,13 @@ static json_t *pack_status(const struct ctl *ctl, const struct status *s)
         json_array_append_new(services, schema_pack(service, s->services.items[i]));
     for (size_t i = 0; i < s->apps.n_items; i++)
         json_array_append_new(apps, schema_pack(&reconciler_instance_schema, s->apps.items[i]));
-    json_t *runtime = s->runtime_error.errnum
-                          ? NULL
-                          : schema_pack(varlink_find_method(&driver_interface, "Info")->out, &s->runtime);
+    json_t *runtime =
+        s->runtime_error.errnum
+            ? NULL
+            : schema_pack(varlink_find_method(&container_driver_interface, "Info")->out, &s->runtime);
     json_t *quota = s->quota_error.errnum
                         ? NULL
-                        : schema_pack(varlink_find_method(&quota_interface, "Info")->out, &s->quota);
+                        : schema_pack(varlink_find_method(&quota_keeper_interface, "Info")->out, &s->quota);
     return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "version", PACKAGE_VERSION, "prefix",
                      ctl->tree.prefix ?: "", "services", part_or_error(&s->services_error, services),
                      "runtime", part_or_error(&s->runtime_error, runtime), "quota",

@@ -7,15 +7,15 @@
 #include "ctl/commands.h"
 #include "ctl/enable.h"
 #include "ctl/output.h"
-#include "lib/api/gateway.h"
 #include "lib/api/reconciler.h"
+#include "lib/api/rpc_gateway.h"
 
 #define CONFIG_NAME "50-zone.conf"
 
 static int print_join(const struct ctl *ctl, const char *method, const struct gateway_join_out *out)
 {
     if (ctl->json) {
-        print_json(schema_pack(varlink_find_method(&gateway_interface, method)->out, out));
+        print_json(schema_pack(varlink_find_method(&rpc_gateway_interface, method)->out, out));
         return EXIT_OK;
     }
     printf("host id     %s\naddress     %s\naccess key  %s\n", out->host_id,
@@ -170,7 +170,7 @@ int command_zone_status(struct ctl *ctl)
     if (ctl_call(ctl, &ctl_gateway, "ZoneStatus", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
         return zone_fail(ctl, &e);
     if (ctl->json)
-        print_json(schema_pack(varlink_find_method(&gateway_interface, "ZoneStatus")->out, &out));
+        print_json(schema_pack(varlink_find_method(&rpc_gateway_interface, "ZoneStatus")->out, &out));
     else
         print_status(&out);
     ctl_done(&ctl_gateway, "ZoneStatus", &out);

@@ -10,7 +10,7 @@ const struct place places[] = {
     {"", BASE_VAR, NULL, 0755, PLACE_BASE | PLACE_FOR_ALL},
     {"hostlet", BASE_VAR, NULL, 0755, PLACE_FOR_ALL},
     {"hostlet/reconciler", BASE_VAR, "reconciler", 0700, 0},
-    {"hostlet/driver", BASE_VAR, "container-driver", 0700, 0},
+    {"hostlet/container-driver", BASE_VAR, "container-driver", 0700, 0},
     {"hostlet/fetcher", BASE_VAR, "fetcher", 0700, 0},
     {"hostlet/unpacker", BASE_VAR, "unpacker", 0700, 0},
     {"hostlet/provisioner", BASE_VAR, "provisioner", 0700, 0},

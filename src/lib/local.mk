@@ -27,8 +27,8 @@ libhostlet_a_SOURCES = \
 	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/lock.c src/lib/service/lock.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
-	src/lib/api/app.c src/lib/api/app.h src/lib/api/driver.c src/lib/api/driver.h \
-	src/lib/api/gateway.c src/lib/api/gateway.h \
+	src/lib/api/app.c src/lib/api/app.h src/lib/api/container_driver.c src/lib/api/container_driver.h \
+	src/lib/api/rpc_gateway.c src/lib/api/rpc_gateway.h \
 	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
 	src/lib/api/workers.c src/lib/api/workers.h
 libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS) \

@@ -144,7 +144,7 @@ int ledger_allocate(struct ledger *ledger, bool (*is_foreign)(int64_t id, void *
         if (id < 0)
             return error_fail(e, ENOSPC,
                               "no project id is free between %" PRId64 " and %" PRId64
-                              ": 'ids' in section [quota] of hostlet.conf is their range",
+                              ": 'ids' in section [quota-keeper] of hostlet.conf is their range",
                               ledger->id_min, ledger->id_max);
         if (!is_foreign(id, userdata)) {
             *ret_id = id;

@@ -35,7 +35,7 @@ static const char *const calls[] = {"quotactl",  "quotactl_fd", "ioctl",      "g
 
 static const struct service service = {
     .name = "quota-keeper",
-    .interface = &quota_interface,
+    .interface = &quota_keeper_interface,
     .handlers = quota_handlers,
     .failpoints = failpoints,
     .filter = SERVICE_FILTER(calls),

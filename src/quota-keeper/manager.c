@@ -61,20 +61,20 @@ int manager_start(struct service_context *context, struct error *e)
     struct manager *m = xcalloc(1, sizeof *m);
     struct notes notes = {.n = 0};
     int64_t id_min, id_max;
-    config_range(context->config, "quota", "ids", &id_min, &id_max);
+    config_range(context->config, "quota-keeper", "ids", &id_min, &id_max);
     context->userdata = m;
     m->event = context->event;
     m->apps = xstrdup(context->tree.apps);
     m->ledger_path = ledger_path(&context->tree);
     m->lock_path = lock_path(&context->tree);
-    m->check_usec = config_duration(context->config, "quota", "check_interval");
+    m->check_usec = config_duration(context->config, "quota-keeper", "check_interval");
     registry_init(&m->registry, &kernel_linux, id_min, id_max);
     m->registry.apps = m->apps;
     m->registry.ledger_path = m->ledger_path;
     m->registry.lock_path = m->lock_path;
-    m->registry.threshold = config_number(context->config, "quota", "threshold");
-    m->registry.bytes_per_inode = config_number(context->config, "quota", "bytes_per_inode");
-    m->registry.inodes_min = config_number(context->config, "quota", "inodes_min");
+    m->registry.threshold = config_number(context->config, "quota-keeper", "threshold");
+    m->registry.bytes_per_inode = config_number(context->config, "quota-keeper", "bytes_per_inode");
+    m->registry.inodes_min = config_number(context->config, "quota-keeper", "inodes_min");
     int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
     if (r >= 0)
         r = jobs_new(context->event, WALKS_MAX, &m->walks, e);

@@ -34,7 +34,7 @@ static void question_free(struct question *q)
         schema_free(&quota_values_schema, q->values[i]);
     free(q->values);
     findings_clear(&q->findings);
-    schema_done(varlink_find_method(&quota_interface, "Info")->out, &q->info);
+    schema_done(varlink_find_method(&quota_keeper_interface, "Info")->out, &q->info);
     for (size_t i = 0; i < q->n_gone; i++)
         free(q->gone[i]);
     free(q->gone);

@@ -12,7 +12,7 @@
 #include "quota-keeper/strays.h"
 
 /* Where all trees of the machine find the lock. Only root can make a file in /run. */
-#define REGISTRY_LOCK "/run/hostlet-quota.lock"
+#define REGISTRY_LOCK "/run/hostlet-quota-keeper.lock"
 
 /* Sentences for the log, from threads, which do not write it themselves. */
 struct notes {

@@ -48,7 +48,7 @@ static int say_who_has_them(const struct allocation *a, struct error *e)
                       "no project id is free between %" PRId64 " and %" PRId64 ": replicas have %" PRId64
                       ", %" PRId64 " are named in %s/projects or %s/projid, and %" PRId64
                       " have use or limits that no files of replicas explain ('hostletctl quota report' "
-                      "lists them); 'ids' in section [quota] of hostlet.conf is the range",
+                      "lists them); 'ids' in section [quota-keeper] of hostlet.conf is the range",
                       l->id_min, l->id_max, ours, named, a->registry->etc, a->registry->etc,
                       l->id_max - l->id_min + 1 - ours - named);
 }

@@ -75,7 +75,8 @@ void crash_note_exit(struct replica *replica, int64_t exit_code)
     *q = (struct question){m, xstrdup(replica->instance->record->name), replica->record->id, exit_code};
     struct driver_logs_in in = {
         .instance = replica->instance->record->name, .replica_id = replica->record->id, .tail = 20};
-    manager_call(m, m->driver_socket, &driver_interface, "Tail", &in, false, 10 * USEC_PER_SEC, on_tail, q);
+    manager_call(m, m->driver_socket, &container_driver_interface, "Tail", &in, false, 10 * USEC_PER_SEC,
+                 on_tail, q);
     uint64_t calm = (WINDOW_MSEC + 1000) * USEC_PER_MSEC;
     if (replica->crash_timer) {
         sd_event_source_set_time_relative(replica->crash_timer, calm);

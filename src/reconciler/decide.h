@@ -4,7 +4,7 @@
  * that any process may die between any two of them. */
 #pragma once
 
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 
 enum want { WANT_RUN, WANT_STOP, WANT_GONE, WANT_NOTHING /* as it is, whatever it is */ };
 

@@ -13,7 +13,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
 #include "lib/app/app.h"
 #include "lib/service/service.h"

@@ -87,8 +87,8 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
 static void list_containers(struct planning *p)
 {
     struct manager *m = p->manager;
-    p->request = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 10 * USEC_PER_SEC,
-                              on_listed, p);
+    p->request = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true,
+                              10 * USEC_PER_SEC, on_listed, p);
 }
 
 /* A tree that just started does not know its machine yet: limits are held against it all the same. */
@@ -123,7 +123,7 @@ static int plan(struct varlink_call *call, const void *in, struct manager *m, bo
     if (m->info)
         list_containers(p);
     else
-        p->request = manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false,
+        p->request = manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false,
                                   10 * USEC_PER_SEC, on_info, p);
     return 0;
 }

@@ -73,8 +73,8 @@ static void start_listing(struct manager *m)
     forget_all(m);
     for (struct unreadable *u = m->unreadable; u; u = u->next)
         u->n_ports = 0;
-    m->list = manager_call(m, m->driver_socket, &driver_interface, "List", NULL, true, 60 * USEC_PER_SEC,
-                           on_listed, m);
+    m->list = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true,
+                           60 * USEC_PER_SEC, on_listed, m);
 }
 
 static void on_info(const void *out, bool continues, const struct error *e, void *userdata)
@@ -88,7 +88,8 @@ static void on_info(const void *out, bool continues, const struct error *e, void
 static void ask_info(struct manager *m)
 {
     m->info_asked = now_monotonic_usec();
-    manager_call(m, m->driver_socket, &driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC, on_info, m);
+    manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC,
+                 on_info, m);
 }
 
 void observe_runtime(struct manager *m)
@@ -161,7 +162,8 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
 
 static void start_watch(struct manager *m)
 {
-    m->watch = manager_call(m, m->driver_socket, &driver_interface, "Watch", NULL, true, 0, on_watch, m);
+    m->watch =
+        manager_call(m, m->driver_socket, &container_driver_interface, "Watch", NULL, true, 0, on_watch, m);
 }
 
 static int on_watch_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -225,7 +227,7 @@ static void on_inspected(const void *out, bool continues, const struct error *e,
     }
     see(&r->current, ((const struct driver_inspect_out *)out)->container);
     struct driver_replica_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_OLD};
-    r->request = manager_call(m, m->driver_socket, &driver_interface, "Inspect", &in, false,
+    r->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
                               60 * USEC_PER_SEC, on_inspected_old, r);
 }
 
@@ -234,7 +236,7 @@ void observe_replica(struct replica *replica)
     struct manager *m = replica->instance->manager;
     struct driver_replica_in in = {replica->instance->record->name, replica->record->id, DRIVER_SLOT_CURRENT};
     replica->stale = false;
-    replica->request = manager_call(m, m->driver_socket, &driver_interface, "Inspect", &in, false,
+    replica->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
                                     60 * USEC_PER_SEC, on_inspected, replica);
 }
 

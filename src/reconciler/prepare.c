@@ -202,7 +202,7 @@ static void inspect_image(struct prepare *p, const char *reference, varlink_answ
 {
     struct manager *m = p->instance->manager;
     struct driver_image_in in = {(char *)reference};
-    p->request = manager_call(m, m->driver_socket, &driver_interface, "ImageInspect", &in, false,
+    p->request = manager_call(m, m->driver_socket, &container_driver_interface, "ImageInspect", &in, false,
                               60 * USEC_PER_SEC, on_answer, p);
 }
 
@@ -264,7 +264,7 @@ static void pull_image(struct prepare *p)
     struct manager *m = p->instance->manager;
     struct driver_image_in in = {revision_of(p)->manifest->app->spec->image};
     instance_stage_set(p->instance, "image_pull", "running", NULL);
-    p->request = manager_call(m, m->driver_socket, &driver_interface, "ImagePull", &in, true,
+    p->request = manager_call(m, m->driver_socket, &container_driver_interface, "ImagePull", &in, true,
                               900 * USEC_PER_SEC, on_pulled, p);
 }
 
@@ -359,7 +359,7 @@ static void check_network(struct prepare *p, const char *cidr)
         return;
     }
     set_string(&p->network, cidr);
-    p->request = manager_call(m, m->driver_socket, &driver_interface, "CheckNetwork", &in, false,
+    p->request = manager_call(m, m->driver_socket, &container_driver_interface, "CheckNetwork", &in, false,
                               60 * USEC_PER_SEC, on_network, p);
 }
 

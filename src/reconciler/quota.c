@@ -19,8 +19,8 @@
 static struct varlink_request *call_quota(struct manager *m, const char *method, const void *in, bool more,
                                           varlink_answer_fn on_answer, void *userdata)
 {
-    return manager_call(m, m->quota_socket, &quota_interface, method, in, more, more ? 0 : CALL_TIMEOUT,
-                        on_answer, userdata);
+    return manager_call(m, m->quota_socket, &quota_keeper_interface, method, in, more,
+                        more ? 0 : CALL_TIMEOUT, on_answer, userdata);
 }
 
 /* --- the steps --- */

@@ -49,8 +49,8 @@ void step_answer(const void *out, bool continues, const struct error *e, void *u
 static void call_driver(struct replica *r, const char *method, const void *in, uint64_t timeout)
 {
     struct manager *m = r->instance->manager;
-    r->request =
-        manager_call(m, m->driver_socket, &driver_interface, method, in, false, timeout, step_answer, r);
+    r->request = manager_call(m, m->driver_socket, &container_driver_interface, method, in, false, timeout,
+                              step_answer, r);
 }
 
 static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)

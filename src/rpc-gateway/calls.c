@@ -10,7 +10,7 @@
 
 const struct call_peer call_supervisor = {"hostletd", "supervisor", &supervisor_interface},
                        call_reconciler = {"reconciler", "reconciler", &reconciler_interface},
-                       call_quota = {"quota-keeper", "quota-keeper", &quota_interface};
+                       call_quota = {"quota-keeper", "quota-keeper", &quota_keeper_interface};
 
 struct call {
     struct varlink_request *request;

@@ -46,7 +46,7 @@ static void stop(void *userdata)
 
 static const struct service service = {
     .name = "rpc-gateway",
-    .interface = &gateway_interface,
+    .interface = &rpc_gateway_interface,
     .handlers = gateway_handlers,
     .failpoints = failpoints,
     .before_jail = before_jail,

@@ -164,9 +164,10 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
         r = zone_tls_load(context->config, false, &m->tls_client, e);
     const char *key = config_string(context->config, "zone", "tls_key");
     if (r >= 0 && readable_by_all(key))
-        log_warning("[zone] tls_key: all users may read '%s': give it to a group of hostlet-rpc's and "
-                    "hostlet-fetcher's, and chmod 0640",
-                    key);
+        log_warning(
+            "[zone] tls_key: all users may read '%s': give it to a group of hostlet-rpc-gateway's and "
+            "hostlet-fetcher's, and chmod 0640",
+            key);
     if (r >= 0)
         r = start_zone(m, e);
     if (r >= 0)

@@ -1,7 +1,7 @@
 /* What the gateway holds: the parts that serve its ports. */
 #pragma once
 
-#include "lib/api/gateway.h"
+#include "lib/api/rpc_gateway.h"
 #include "lib/service/service.h"
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"

@@ -1,7 +1,7 @@
 /* To which zone this machine belongs: the one writer of zone.json (lib/zone/file.h). */
 #pragma once
 
-#include "lib/api/gateway.h"
+#include "lib/api/rpc_gateway.h"
 #include "lib/zone/file.h"
 
 struct membership {

@@ -1,4 +1,4 @@
-/* The methods of io.hostlet.Gateway. */
+/* The methods of io.hostlet.RpcGateway. */
 #include "rpc-gateway/methods.h"
 
 #include "rpc-gateway/manager.h"
@@ -9,7 +9,7 @@ static int info(struct varlink_call *call, const void *in, void *userdata, struc
     struct gateway_info_out out;
     manager_info(userdata, &out);
     varlink_reply(call, &out);
-    schema_done(varlink_find_method(&gateway_interface, "Info")->out, &out);
+    schema_done(varlink_find_method(&rpc_gateway_interface, "Info")->out, &out);
     return 0;
 }
 
@@ -21,7 +21,7 @@ static int reply_join_info(struct varlink_call *call, const struct manager *m, c
     if (r < 0)
         return r;
     varlink_reply(call, &out);
-    schema_done(varlink_find_method(&gateway_interface, method)->out, &out);
+    schema_done(varlink_find_method(&rpc_gateway_interface, method)->out, &out);
     return 0;
 }
 
@@ -45,7 +45,7 @@ static int zone_status(struct varlink_call *call, const void *in, void *userdata
     struct gateway_zone_out out;
     manager_zone(m, &out);
     varlink_reply(call, &out);
-    schema_done(varlink_find_method(&gateway_interface, "ZoneStatus")->out, &out);
+    schema_done(varlink_find_method(&rpc_gateway_interface, "ZoneStatus")->out, &out);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* The handlers of io.hostlet.Gateway; their userdata is the manager. */
+/* The handlers of io.hostlet.RpcGateway; their userdata is the manager. */
 #pragma once
 
 #include "lib/varlink/server.h"

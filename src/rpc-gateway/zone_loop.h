@@ -2,7 +2,7 @@
  * the end of the round before; a leader that is slow, dead or wrong delays and changes nothing that runs here. */
 #pragma once
 
-#include "lib/api/gateway.h"
+#include "lib/api/rpc_gateway.h"
 #include "lib/grpc/tls.h"
 #include "rpc-gateway/calls.h"
 #include "rpc-gateway/host_status.h"

@@ -23,7 +23,7 @@ def measure(place, results, runs):
     daemon.start()
     repository = Repository(place / "repository")
     repository.add("bench", "1.0.0", files={"a": b"1"})
-    tree = Tree(place / "tree", {"driver": {"runtime": "docker", "docker_socket": str(daemon.socket)},
+    tree = Tree(place / "tree", {"container-driver": {"runtime": "docker", "docker_socket": str(daemon.socket)},
                                  "fetcher": {"repositories": f"file://{repository.directory}"}})
     try:
         images.load_busybox(daemon.engine)

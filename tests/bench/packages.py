@@ -59,7 +59,7 @@ def measure(place, results, runs):
     source, nginx = place / "source", Nginx(place / "nginx")
     make_files(source)
     nginx.start()
-    tree = Tree(place / "tree", {"driver": {"runtime": "null"}, "fetcher": {"repositories": nginx.url}})
+    tree = Tree(place / "tree", {"container-driver": {"runtime": "null"}, "fetcher": {"repositories": nginx.url}})
     try:
         for kind, (suffix, packer) in KINDS.items():
             subprocess.run([program("hostletctl"), "package", "build", source, "--name", f"bench-{kind}", "--version", "1.0.0",

@@ -50,7 +50,7 @@ def ensure_at_once(tree):
     clients = [varlink.Varlink(tree.socket("quota-keeper"), 120) for _ in CONTAINERS]
     begun = time.perf_counter()
     for client, container in zip(clients, CONTAINERS):
-        client.send({"method": "io.hostlet.Quota.Ensure", "parameters": {"container": container, "soft": LIMIT, "hard": LIMIT}})
+        client.send({"method": "io.hostlet.QuotaKeeper.Ensure", "parameters": {"container": container, "soft": LIMIT, "hard": LIMIT}})
     for client in clients:
         assert client.receive()["parameters"]["hard"] == LIMIT
     seconds = time.perf_counter() - begun
@@ -63,14 +63,14 @@ def ensure_in_a_row(tree):
     begun = time.perf_counter()
     for container in CONTAINERS:
         with varlink.Varlink(tree.socket("quota-keeper"), 120) as client:
-            client.call("io.hostlet.Quota.Ensure", container=container, soft=LIMIT, hard=LIMIT)
+            client.call("io.hostlet.QuotaKeeper.Ensure", container=container, soft=LIMIT, hard=LIMIT)
     return (time.perf_counter() - begun) * 1000
 
 
 def list_all(tree):
     begun = time.perf_counter()
     with varlink.Varlink(tree.socket("quota-keeper"), 120) as client:
-        found = [a["quota"] for a in client.stream("io.hostlet.Quota.List") if a.get("quota")]
+        found = [a["quota"] for a in client.stream("io.hostlet.QuotaKeeper.List") if a.get("quota")]
     assert len(found) == PROJECTS and all(q["hard"] == LIMIT for q in found)
     return (time.perf_counter() - begun) * 1000
 
@@ -78,7 +78,7 @@ def list_all(tree):
 def remove_all(tree):
     for container in CONTAINERS:
         with varlink.Varlink(tree.socket("quota-keeper"), 120) as client:
-            client.call("io.hostlet.Quota.Remove", container=container)
+            client.call("io.hostlet.QuotaKeeper.Remove", container=container)
 
 
 def run(*words):
@@ -134,7 +134,7 @@ def measure(place, results, runs):
         return
     base = Path(point) / f"bench-{os.getpid()}"
     base.mkdir()
-    tree = Tree(base / "tree", {"driver": {"runtime": "null"}}).start()
+    tree = Tree(base / "tree", {"container-driver": {"runtime": "null"}}).start()
     try:
         apps = base / "tree/apps"
         once = make_directories(base / "original")

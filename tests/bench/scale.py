@@ -45,7 +45,7 @@ def change(tree, n, revision, note, replicas):
 
 
 def measure(place, results, runs):
-    tree = Tree(place / "tree", {"driver": {"runtime": "null"}, "reconciler": {"probation": "0s"}}).start()
+    tree = Tree(place / "tree", {"container-driver": {"runtime": "null"}, "reconciler": {"probation": "0s"}}).start()
     try:
         begun = time.perf_counter()
         with varlink.Varlink(tree.socket("reconciler"), 60) as client:

@@ -147,7 +147,7 @@ class Runit(Peer):
 
 
 def measure(place, results, runs):
-    tree = Tree(place / "tree", {"driver": {"runtime": "null"}}).start()
+    tree = Tree(place / "tree", {"container-driver": {"runtime": "null"}}).start()
     peers = []
     try:
         # Alone: beside twelve more processes of ours the shared pages would be counted to them.

@@ -40,7 +40,7 @@ def peak(pid):
 
 
 def member(place, name, leader, **zone):
-    tree = Tree(place / name, {"driver": {"runtime": "null"}, "reconciler": {"probation": "0s"},
+    tree = Tree(place / name, {"container-driver": {"runtime": "null"}, "reconciler": {"probation": "0s"},
                                "zone": {"enable": True, "listen": "127.0.0.1", "lan_addr": "127.0.0.1", "peer_port": ground.free_port(),
                                         "http_port": ground.free_port(), **zone}}).start()
     tree.call("rpc-gateway", "ZoneInit", host_id=KEY[0], access_key="ak_{}_{}".format(*KEY), hosts=[leader.address])

@@ -34,13 +34,13 @@ def main():
     place = ground.make_place("chaos")
     daemon = leader = None
     try:
-        settings, image = {"driver": {"runtime": "null"}, "reconciler": FAST}, "null/image:1"
+        settings, image = {"container-driver": {"runtime": "null"}, "reconciler": FAST}, "null/image:1"
         if arguments.runtime == "docker":
             daemon = Dockerd(place / "docker")
             daemon.place.mkdir()
             daemon.start()
             images.load_busybox(daemon.engine)
-            settings["driver"] = {"runtime": "docker", "docker_socket": str(daemon.socket)}
+            settings["container-driver"] = {"runtime": "docker", "docker_socket": str(daemon.socket)}
             image = images.BUSYBOX
         if arguments.zone:
             messages = Messages(place / "messages")

@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     write_file(config_path, data, size);
     if (config_load(&tree, &config, &e) == 0)
-        free(config_section_text(config, "driver"));
+        free(config_section_text(config, "container-driver"));
     else
         check_message(config_path, &e);
     config_free(config);

@@ -124,7 +124,7 @@ def repository(place):
 @pytest.fixture
 def docker_settings(dockerd):
     """Settings of a tree on the private daemon. What a test adds goes into a copy of its own."""
-    return {"driver": {"runtime": "docker", "docker_socket": str(dockerd.socket)}}
+    return {"container-driver": {"runtime": "docker", "docker_socket": str(dockerd.socket)}}
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def tree(make_tree, docker_settings, engine, repository):
 @pytest.fixture
 def null_tree(make_tree, repository):
     """A started tree whose containers are made up (runtime = null): for what needs no Docker."""
-    return make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+    return make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
 
 
 # Trees of made services

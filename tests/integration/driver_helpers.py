@@ -9,19 +9,19 @@ from lib import ground
 from lib.varlink import VarlinkError
 from lib.worker import Worker
 
-D = "io.hostlet.Driver."
+D = "io.hostlet.ContainerDriver."
 HOST = "0123456789ab"
 
 
 class Driver(Worker):
     def __init__(self, prefix, settings):
-        super().__init__("container-driver", prefix, {"driver": settings})
+        super().__init__("container-driver", prefix, {"container-driver": settings})
         self.tree_id = str(uuid.uuid4())
         (self.prefix / "var/hostlet").mkdir(exist_ok=True)
         (self.prefix / "var/hostlet/tree.id").write_text(self.tree_id + "\n")
         (self.prefix / "apps").mkdir(exist_ok=True)
-        (self.prefix / "var/hostlet/driver").mkdir(exist_ok=True)
-        shutil.chown(self.prefix / "var/hostlet/driver", "hostlet-driver", "hostlet-driver")
+        (self.prefix / "var/hostlet/container-driver").mkdir(exist_ok=True)
+        shutil.chown(self.prefix / "var/hostlet/container-driver", "hostlet-container-driver", "hostlet-container-driver")
 
     def create(self, instance="web", replica_id=0, image="app:1", **more):
         more = {"revision": 1, "config": "c1", "host_id": HOST, "init": "image", **more}

@@ -17,7 +17,7 @@ SECRET = "0123456789abcdef0123456789abcdef01"
 def zone_settings(**more):
     return {"zone": {"enable": True, "listen": "0.0.0.0", "peer_port": ground.free_port(), "http_port": ground.free_port(),
                      **more},
-            "driver": {"runtime": "null"}}
+            "container-driver": {"runtime": "null"}}
 
 
 class Connection:

@@ -39,7 +39,7 @@ def test_foreign_container_is_not_touched_until_it_is_adopted(driver, foreign, e
     assert driver.inspect(slot="old")["adopted"] and driver.list()["i8k_web_0.old"]["ours"]
     driver.on("Remove", slot="old")
     assert not engine.containers()
-    ledger = json.loads((driver.prefix / "var/hostlet/driver/adopted.json").read_text())
+    ledger = json.loads((driver.prefix / "var/hostlet/container-driver/adopted.json").read_text())
     assert ledger == {"format": 1}, "what is gone is forgotten"
 
 
@@ -90,11 +90,11 @@ def test_what_cannot_be_adopted(driver, engine, busybox_image):  # noqa: F811
 def test_a_ledger_that_cannot_be_read(driver):  # noqa: F811
     """It costs what it names: those containers are not ours. It is kept aside when the next one is written."""
     driver.stop()
-    path = driver.prefix / "var/hostlet/driver/adopted.json"
+    path = driver.prefix / "var/hostlet/container-driver/adopted.json"
     for text in ("{", "[]", "x" * (5 << 20), '{"format": 1, "containers": [{"id": 1}]}', '{"format": 2, "containers": []}'):
         path.write_text(text)
         driver.start(timeout=10)
-        assert "adopted.json" in driver.log() and "adopted.json" in driver.call("io.hostlet.Driver.Info")["adopted_reason"]
+        assert "adopted.json" in driver.log() and "adopted.json" in driver.call("io.hostlet.ContainerDriver.Info")["adopted_reason"]
         driver.stop()
         assert path.read_text() == text
     path.unlink()

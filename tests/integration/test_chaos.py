@@ -19,7 +19,7 @@ def survive(chaos, seconds, said):
 
 @pytest.mark.limit(240)
 def test_random_kills_lose_nothing(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": FAST}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST}).start()
     said = []
     wishes = [Wish(tree, f"chaos{n}", "null/image:1") for n in range(4)]
     survive(Chaos(tree, wishes, 20261125, say=said.append), 8, said)
@@ -30,7 +30,7 @@ def test_random_kills_lose_no_order_of_a_zone_and_no_stage(make_tree, place):
     messages = Messages(place / "messages")
     leader = ZoneChaosLeader(messages)
     try:
-        tree = make_tree({"driver": {"runtime": "null"}, "reconciler": FAST,
+        tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST,
                           "zone": {"enable": True, "listen": "127.0.0.1", "lan_addr": "127.0.0.1", "peer_port": ground.free_port(),
                                    "http_port": ground.free_port()}}).start()
         tree.call("rpc-gateway", "ZoneInit", host_id=KEY[0], access_key="ak_{}_{}".format(*KEY), hosts=[leader.address])

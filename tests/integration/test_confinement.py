@@ -72,7 +72,7 @@ def make_driver(place):
 
 @pytest.fixture
 def docker_driver(make_driver, engine, dockerd):
-    """Makes a started driver on the private daemon, with further settings of [driver]."""
+    """Makes a started driver on the private daemon, with further settings of [container-driver]."""
     def make(**settings):
         return make_driver({"runtime": "docker", "docker_socket": dockerd.socket, **settings}).start()
     return make
@@ -406,7 +406,7 @@ def test_info_and_log_say_which_profile_is_given(docker_driver):
     ("hostlet", "seccomp: new containers get hostlet's profile"),
     ("runtime", "seccomp: new containers get the engine's own profile; disk quotas hold accidents alone")])
 def test_status_shows_which_profile_is_given(make_tree, docker_settings, engine, seccomp, said):
-    tree = make_tree({"driver": {**docker_settings["driver"], "seccomp": seccomp}}).start()
+    tree = make_tree({"container-driver": {**docker_settings["container-driver"], "seccomp": seccomp}}).start()
     assert said in ground.wait_until(lambda: (text := tree.ctl("status").stdout) and "seccomp:" in text and text, 20, "status")
 
 
@@ -451,13 +451,13 @@ def test_a_word_that_is_neither_a_choice_nor_a_path_is_refused(make_driver):
 
 def test_no_container_is_recreated_for_a_change_of_the_profile(make_tree, docker_settings, engine, probe_image):
     """Those made before run on as they are; the next revision gets it."""
-    settings = {"driver": {**docker_settings["driver"], "seccomp": "runtime"}}
+    settings = {"container-driver": {**docker_settings["container-driver"], "seccomp": "runtime"}}
     tree = make_tree(settings).start()
     app = App(tree)
     wanted = manifest(image=probe_image, init="image", command=SLEEP)
     app.deploy(wanted)
     before = engine.inspect(app.container())
-    tree.write_config({"driver": docker_settings["driver"]})
+    tree.write_config({"container-driver": docker_settings["container-driver"]})
     tree.restart()
     app.running(1)
     assert app.apply(wanted)["changed"] is False

@@ -898,6 +898,6 @@ def test_describe(ctl):
     text = ctl("describe", "io.hostlet.Reconciler").stdout
     assert text == (SOURCE / "proto" / "io.hostlet.Reconciler.varlink").read_text()
     assert "interface io.hostlet.Supervisor" in ctl("describe").stdout
-    assert ctl.json("describe", "io.hostlet.Quota").keys() == {"io.hostlet.Quota"}
+    assert ctl.json("describe", "io.hostlet.QuotaKeeper").keys() == {"io.hostlet.QuotaKeeper"}
     assert "there is no interface 'io.hostlet.None'" in ctl("describe", "io.hostlet.None", expect=FAILED).stderr
     assert ctl("describe", "--reference").stdout == (SOURCE / "proto" / "REFERENCE.md").read_text()

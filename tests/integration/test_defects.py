@@ -80,7 +80,7 @@ FAST = {"probation": "100ms", "retry_min": "50ms", "retry_max": "200ms"}
 
 @pytest.fixture
 def zone_tree(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": FAST}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST}).start()
     join(tree)
     return tree
 
@@ -185,7 +185,7 @@ def quota_tree(start, services):
     for service in ("container-driver", "provisioner", "fetcher", "unpacker", "reconciler"):
         services.take(service)
     services.add("quota-keeper", COUNTING_QUOTA, peers="hostlet-reconciler")
-    tree = start({"driver": {"runtime": "null"}, "reconciler": FAST})
+    tree = start({"container-driver": {"runtime": "null"}, "reconciler": FAST})
     join(tree)
     return tree
 
@@ -194,7 +194,7 @@ def asked_for(services):
     """{method: limits} of what quota-keeper was asked for."""
     asked = {}
     for line in services.events("quota-keeper"):
-        if "io.hostlet.Quota" in line:
+        if "io.hostlet.QuotaKeeper" in line:
             _, method, limit = line.split()
             asked.setdefault(method.rpartition(".")[2], set()).add(int(limit))
     return asked
@@ -225,7 +225,7 @@ def test_nothing_is_lifted_by_a_stop(quota_tree, services):
 
 
 def test_a_failed_first_look_recreates_nothing(make_tree, dockerd, docker_settings, engine, busybox_image):
-    settings = {"driver": {**docker_settings["driver"], "request_timeout": "1s"}, "reconciler": FAST}
+    settings = {"container-driver": {**docker_settings["container-driver"], "request_timeout": "1s"}, "reconciler": FAST}
     tree = make_tree(settings).start()
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
@@ -275,7 +275,7 @@ def test_the_vxlan_device_stays_as_it_is(make_tree, namespace):
         return (link["ifindex"], link["address"], link["flags"], link["linkinfo"], namespace.inside("-4", "addr", "show", "dev", device),
                 namespace.inside("route", "show", "dev", device), namespace.bridge("fdb", "show", "dev", device))
     before = device_now()
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": FAST,
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST,
                       "zone": {"enable": True, "lan_addr": "192.168.7.1", "peer_port": ground.free_port(), "http_port": ground.free_port()}})
     tree.wrapper = ["ip", "netns", "exec", namespace.name]
     tree.start()

@@ -119,7 +119,7 @@ def test_logs_come_byte_by_byte(tree, engine, busybox_image):
 def test_container_is_made_as_the_contract_says(make_tree, docker_settings, engine, repository, busybox_image):
     add_site(repository)
     first, second = ground.free_port(), ground.free_port()
-    settings = {"driver": {**docker_settings["driver"], "log_max_size": "64K", "log_max_file": 2},
+    settings = {"container-driver": {**docker_settings["container-driver"], "log_max_size": "64K", "log_max_file": 2},
                 "fetcher": {"repositories": repository.url}}
     tree = make_tree(settings).start()
     app = App(tree, "web-1")
@@ -202,7 +202,7 @@ def test_image_is_pulled_with_credentials(make_tree, docker_settings, engine, pr
     config = place / "docker-config.json"
     config.write_text(json.dumps({"auths": {private_registry.host: {"auth": "dGVzdGVyOnNlY3JldA=="}}}))
     config.chmod(0o644)
-    tree = make_tree({"driver": {**docker_settings["driver"], "docker_config": str(config)}}).start()
+    tree = make_tree({"container-driver": {**docker_settings["container-driver"], "docker_config": str(config)}}).start()
     App(tree).deploy(manifest(image=image, init="image", pull="missing"))
     assert engine.inspect("i8k_web_0")["Config"]["Image"] == image
     assert "secret" not in tree.log() and "dGVzdGVyOnNlY3JldA" not in tree.log()

@@ -44,7 +44,7 @@ def prefix(place):
     prefix = place / "tree"
     (prefix / "etc").mkdir(parents=True)
     prefix.chmod(0o755)
-    (prefix / "etc/hostlet.conf").write_text(ini({"driver": {"runtime": "null"}, "zone": {
+    (prefix / "etc/hostlet.conf").write_text(ini({"container-driver": {"runtime": "null"}, "zone": {
         "enable": True, "peer_port": ground.free_port(), "http_port": ground.free_port()}}))
     subprocess.run([program("hostletd"), "--prefix", prefix, "--services", SOURCE / "svc", "--setup"], check=True)
     return prefix

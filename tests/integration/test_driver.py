@@ -194,7 +194,7 @@ def test_null_images_behave_as_they_are_named(null):
 def test_null_refuses_what_is_not_ours(null):
     null.create()
     null.stop()
-    directory = null.prefix / "var/hostlet/driver/null"
+    directory = null.prefix / "var/hostlet/container-driver/null"
     file = next(path for path in directory.glob("*.json") if path.name != "images.json")
     content = json.loads(file.read_text())
     content["tree"] = "another-tree"
@@ -696,7 +696,7 @@ def test_those_who_watch_are_told_once_that_docker_is_away_from_the_start(make_d
     assert "none.sock" in lost["reason"]
     with socket.socket(socket.AF_UNIX) as listener:  # tried again meanwhile, several times, and not told again
         listener.bind(str(place / "none.sock"))
-        shutil.chown(place / "none.sock", "hostlet-driver")
+        shutil.chown(place / "none.sock", "hostlet-container-driver")
         listener.listen()
         for _ in range(3):
             listener.settimeout(20)

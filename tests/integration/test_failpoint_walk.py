@@ -175,7 +175,7 @@ def zone_scenario(walk):
 @pytest.mark.parametrize("point", failpoints(*WORKERS))
 def test_deploys_complete_when_killed_at(make_tree, web, point):
     service, name = point.split(":")
-    tree = make_tree({**SETTINGS, "driver": {"runtime": "null"}, "fetcher": {**SETTINGS["fetcher"], "repositories": web.url}})
+    tree = make_tree({**SETTINGS, "container-driver": {"runtime": "null"}, "fetcher": {**SETTINGS["fetcher"], "repositories": web.url}})
     walk = Walk(tree, service, name)
     null_scenario(walk)
     if service == "reconciler":
@@ -196,7 +196,7 @@ def hang(tree, app, step, order):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_switch_completes_when_hostletd_is_killed_before(make_tree, step):
-    tree = make_tree({**SETTINGS, "driver": {"runtime": "null"}})
+    tree = make_tree({**SETTINGS, "container-driver": {"runtime": "null"}})
     app = App(tree)
     tree.start()
     app.deploy(manifest(image="one:1", probation=0))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sanitized
 
 
 def test_a_machine_that_is_alone_has_no_gateway(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     gateway = status(tree, "rpc-gateway")
     assert gateway["state"] == "down" and gateway["disabled"] and "not enabled" in gateway["reason"]
 
@@ -33,7 +33,7 @@ def test_it_says_where_it_is_reached(make_tree):
 def test_it_is_jailed(make_tree):
     tree = make_tree(zone_settings()).start()
     fields, _ = identity(wait_for(tree, "rpc-gateway", "ready")["pid"])
-    assert fields["Uid"].split() == [str(pwd.getpwnam("hostlet-rpc").pw_uid)] * 4
+    assert fields["Uid"].split() == [str(pwd.getpwnam("hostlet-rpc-gateway").pw_uid)] * 4
     assert fields["CapPrm"] == fields["CapEff"] == fields["CapBnd"] == "0" * 16 and fields["NoNewPrivs"] == "1"
 
 
@@ -95,7 +95,7 @@ def gateway_inside(place, namespace):
 
 
 def address_of(worker):
-    return worker.call("io.hostlet.Gateway.Info").get("lan_addr")
+    return worker.call("io.hostlet.RpcGateway.Info").get("lan_addr")
 
 
 def test_an_address_that_comes_late_is_waited_for(gateway_inside, namespace):

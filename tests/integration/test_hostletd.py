@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sanitized
 # Boot, order, end
 
 def test_the_products_services_are_listed(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     listed = all_services(tree)
     assert set(listed) == {"container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "rpc-gateway",
                            "unpacker"}

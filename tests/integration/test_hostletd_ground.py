@@ -153,10 +153,10 @@ def test_directories_and_id(place):
         "apps": ("root", "0o755"), "bin": ("root", "0o755"), "etc": ("root", "0o755"), "etc/hostlet.conf.d": ("root", "0o755"),
         "run": ("root", "0o755"), "var/hostlet/hostletd.lock": ("root", "0o600"), "var": ("root", "0o755"),
         "var/hostlet": ("root", "0o755"), "var/hostlet/tree.id": ("root", "0o644"),
-        "var/hostlet/reconciler": ("hostlet-reconciler", "0o700"), "var/hostlet/driver": ("hostlet-driver", "0o700"),
+        "var/hostlet/reconciler": ("hostlet-reconciler", "0o700"), "var/hostlet/container-driver": ("hostlet-container-driver", "0o700"),
         "var/hostlet/fetcher": ("hostlet-fetcher", "0o700"), "var/hostlet/unpacker": ("hostlet-unpacker", "0o700"),
         "var/hostlet/provisioner": ("root", "0o700"), "var/hostlet/quota-keeper": ("root", "0o700"),
-        "var/hostlet/rpc-gateway": ("hostlet-rpc", "0o700"), "var/hostlet/zone": ("hostlet-rpc", "0o2750"),
+        "var/hostlet/rpc-gateway": ("hostlet-rpc-gateway", "0o700"), "var/hostlet/zone": ("hostlet-rpc-gateway", "0o2750"),
         "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("root", "0o755"),
         "var/ipk_install/.staging": ("hostlet-unpacker", "0o700")}
     assert grp.getgrgid((prefix / "run").stat().st_gid).gr_name == "hostlet"

@@ -47,12 +47,12 @@ def test_only_the_peers_of_the_table_may_call(start, services):
     tree = start()
     for service in ("quota-keeper", "hostletd", "broken"):
         for user, groups in (("hostlet-fetcher", []), ("hostlet-fetcher", ["hostlet"]), ("nobody", [])):
-            assert call_as(user, groups, tree, service, "io.hostlet.Quota.Info")["error"] == "not opened", service
+            assert call_as(user, groups, tree, service, "io.hostlet.QuotaKeeper.Info")["error"] == "not opened", service
         # And where the file lets him.
         tree.socket(service).chmod(0o666)
-        answer = call_as("hostlet-fetcher", [], tree, service, "io.hostlet.Quota.Info")
+        answer = call_as("hostlet-fetcher", [], tree, service, "io.hostlet.QuotaKeeper.Info")
         assert answer["error"] == "org.varlink.service.PermissionDenied", service
-    assert call_as("hostlet-reconciler", ["hostlet"], tree, "quota-keeper", "io.hostlet.Quota.Info")["parameters"]["ledger"]
+    assert call_as("hostlet-reconciler", ["hostlet"], tree, "quota-keeper", "io.hostlet.QuotaKeeper.Info")["parameters"]["ledger"]
     assert call_as("hostlet-reconciler", ["hostlet"], tree, "broken", "x.Y")["error"] == "io.hostlet.ServiceDown"
 
 
@@ -62,42 +62,42 @@ def test_a_peer_may_be_given_some_methods_alone(start, services):
 
     def error(user, method):
         return call_as(user, ["hostlet"], tree, "quota-keeper", method).get("error")
-    assert error("hostlet-fetcher", "io.hostlet.Quota.Info") is None
-    assert error("hostlet-fetcher", "io.hostlet.Quota.Release") == "org.varlink.service.PermissionDenied"
-    assert error("hostlet-reconciler", "io.hostlet.Quota.Release") == "org.varlink.service.InvalidParameter"
+    assert error("hostlet-fetcher", "io.hostlet.QuotaKeeper.Info") is None
+    assert error("hostlet-fetcher", "io.hostlet.QuotaKeeper.Release") == "org.varlink.service.PermissionDenied"
+    assert error("hostlet-reconciler", "io.hostlet.QuotaKeeper.Release") == "org.varlink.service.InvalidParameter"
     assert "parameters" in call_as("hostlet-fetcher", ["hostlet"], tree, "quota-keeper", "org.varlink.service.GetInfo")
     # A right to what does not exist is a mistake: the service is given up, and says it.
     services.take("quota-keeper", peers="hostlet-fetcher:Inform")
     os.kill(tree.process.pid, signal.SIGHUP)
     wait_for(tree, "quota-keeper", "failed")
-    assert "io.hostlet.Quota has no method 'Inform'" in tree.log()
+    assert "io.hostlet.QuotaKeeper has no method 'Inform'" in tree.log()
 
 
 def test_who_parses_what_strangers_send_may_not_order(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     for method in ("Apply", "Plan", "Get", "Start", "Stop", "Destroy", "Hold", "Release", "ImportSecret"):
-        answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
+        answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
         assert answer["error"] == "org.varlink.service.PermissionDenied", method
-    answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.AgentReport")
+    answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.AgentReport")
     assert answer["error"] != "org.varlink.service.PermissionDenied"
     for method in ("List", "Info"):
-        answer = call_as("hostlet-rpc", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
+        answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
         assert "error" not in answer, method
     for method in ("Ensure", "Release", "Remove", "Get", "Info"):
-        answer = call_as("hostlet-rpc", ["hostlet"], tree, "quota-keeper", f"io.hostlet.Quota.{method}")
+        answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "quota-keeper", f"io.hostlet.QuotaKeeper.{method}")
         assert answer["error"] == "org.varlink.service.PermissionDenied", method
     for service in ("container-driver", "provisioner", "unpacker", "fetcher"):
-        assert call_as("hostlet-rpc", ["hostlet"], tree, service, "x.Y")["error"] == "not opened", service
+        assert call_as("hostlet-rpc-gateway", ["hostlet"], tree, service, "x.Y")["error"] == "not opened", service
 
 
 def test_a_service_may_ask_hostletd_what_its_conf_says(start, services):
-    services.add("looker", user="hostlet-rpc", groups="hostlet", supervisor="List")
+    services.add("looker", user="hostlet-rpc-gateway", groups="hostlet", supervisor="List")
     services.add("other", user="hostlet-fetcher", groups="hostlet")
     tree = start()
     denied = "org.varlink.service.PermissionDenied"
-    assert call_as("hostlet-rpc", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List").get("error") != denied
+    assert call_as("hostlet-rpc-gateway", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List").get("error") != denied
     for method in ("Watch", "Restart", "Stop"):
-        assert call_as("hostlet-rpc", ["hostlet"], tree, "hostletd", f"io.hostlet.Supervisor.{method}")["error"] == denied, method
+        assert call_as("hostlet-rpc-gateway", ["hostlet"], tree, "hostletd", f"io.hostlet.Supervisor.{method}")["error"] == denied, method
     assert call_as("hostlet-fetcher", ["hostlet"], tree, "hostletd", "io.hostlet.Supervisor.List")["error"] == "not opened"
 
 

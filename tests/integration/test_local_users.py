@@ -51,10 +51,10 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("user", ["nobody", "hostlet-rpc"])
+@pytest.mark.parametrize("user", ["nobody", "hostlet-rpc-gateway"])
 def test_whoever_locks_all_that_he_can_open_stops_nothing(make_tree, repository, user):
     repository.add("tiny", "1.0.0", files={"bin/tiny": b"x"})
-    tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     tree.apply({"name": "first", "image": "demo:1", "packages": [{"name": "tiny"}]})
     tree.stop()
     # What an earlier version left.
@@ -130,9 +130,9 @@ def test_what_cannot_be_a_lock_is_nobody_elses(ground_of):
 
 # Planted links
 
-PLACES = {"container-driver": ["hostlet/driver/null", "hostlet/driver"], "fetcher": ["ipk", "hostlet/fetcher"],
+PLACES = {"container-driver": ["hostlet/container-driver/null", "hostlet/container-driver"], "fetcher": ["ipk", "hostlet/fetcher"],
           "rpc-gateway": ["hostlet/zone"]}
-FOR_HOSTLETD = ["hostlet", "hostlet/reconciler", "hostlet/driver", "hostlet/fetcher", "hostlet/unpacker", "hostlet/provisioner",
+FOR_HOSTLETD = ["hostlet", "hostlet/reconciler", "hostlet/container-driver", "hostlet/fetcher", "hostlet/unpacker", "hostlet/provisioner",
                 "hostlet/quota-keeper", "hostlet/rpc-gateway", "hostlet/zone", "ipk", "ipk_install"]
 
 
@@ -169,7 +169,7 @@ def plant(link, target):
 def test_no_worker_follows_a_planted_link_as_root(ground_of, precious, name, path):
     link = ground_of / "var" / path
     plant(link, precious)
-    worker = Worker(name, ground_of, {"driver": {"runtime": "null"}, "zone": {
+    worker = Worker(name, ground_of, {"container-driver": {"runtime": "null"}, "zone": {
         "enable": True, "peer_port": ground.free_port(), "http_port": ground.free_port()}})
     with pytest.raises(AssertionError, match="is not ready"):
         worker.start()
@@ -191,10 +191,10 @@ def test_hostletd_follows_no_planted_link(ground_of, precious, path):
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail, and takes no group")
-@pytest.mark.parametrize("owner, taken", [("root", True), ("hostlet-driver", False)])
+@pytest.mark.parametrize("owner, taken", [("root", True), ("hostlet-container-driver", False)])
 def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, place, owner, taken):
     """The name of the socket leads to any socket of the machine, whose group root would give to the driver."""
-    target, link = place / "other.sock", ground_of / "var/hostlet/driver/docker.sock"
+    target, link = place / "other.sock", ground_of / "var/hostlet/container-driver/docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(target))
         os.chown(target, 0, 54321)
@@ -202,7 +202,7 @@ def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, plac
         os.chown(link.parent, 0, 0)
         link.symlink_to(target)
         os.chown(link, pwd.getpwnam(owner).pw_uid, 0, follow_symlinks=False)
-        worker = Worker("container-driver", ground_of, {"driver": {"runtime": "docker", "docker_socket": str(link)}})
+        worker = Worker("container-driver", ground_of, {"container-driver": {"runtime": "docker", "docker_socket": str(link)}})
         worker.start()
         try:
             status = Path(f"/proc/{worker.process.pid}/status").read_text()
@@ -215,7 +215,7 @@ def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, plac
 
 # Sockets: who can open them, and what he can hold
 
-WORKERS = {"hostlet-reconciler", "hostlet-fetcher", "hostlet-unpacker", "hostlet-driver", "hostlet-rpc"}
+WORKERS = {"hostlet-reconciler", "hostlet-fetcher", "hostlet-unpacker", "hostlet-container-driver", "hostlet-rpc-gateway"}
 CONNECT = """
 import socket, sys
 for path in sys.argv[1:]:
@@ -253,7 +253,7 @@ def who_can_open(prefix, users):
 
 
 def test_each_socket_opens_for_those_of_the_topology_alone(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     assert who_can_open(tree.prefix, [*WORKERS, "nobody"]) == topology()
 
 
@@ -261,26 +261,26 @@ def test_a_socket_that_a_worker_binds_itself(ground_of):
     worker = Worker("reconciler", ground_of)
     worker.start()
     try:
-        assert who_can_open(ground_of, [*WORKERS, "nobody"]) == {"reconciler": {"hostlet-rpc"}}
+        assert who_can_open(ground_of, [*WORKERS, "nobody"]) == {"reconciler": {"hostlet-rpc-gateway"}}
     finally:
         worker.stop()
 
 
 def test_a_reload_opens_and_closes_sockets(start, services):
     services.add("one", peers="nobody")
-    services.add("two", user="hostlet-rpc", supervisor="List")
+    services.add("two", user="hostlet-rpc-gateway", supervisor="List")
     tree = start()
     users = [*WORKERS, "nobody"]
-    assert who_can_open(tree.prefix, users) == {"one": {"nobody"}, "two": set(), "supervisor": {"hostlet-rpc"}}
-    services.write("one", exec=services.programs / "one", socket="one", peers="hostlet-fetcher hostlet-driver:Ping")
+    assert who_can_open(tree.prefix, users) == {"one": {"nobody"}, "two": set(), "supervisor": {"hostlet-rpc-gateway"}}
+    services.write("one", exec=services.programs / "one", socket="one", peers="hostlet-fetcher hostlet-container-driver:Ping")
     services.write("two", exec=services.programs / "two", socket="two", peers="nobody")
     reload(tree, "2 services changed")
-    after = {"one": {"hostlet-fetcher", "hostlet-driver"}, "two": {"nobody"}, "supervisor": set()}
+    after = {"one": {"hostlet-fetcher", "hostlet-container-driver"}, "two": {"nobody"}, "supervisor": set()}
     ground.wait_until(lambda: who_can_open(tree.prefix, users) == after, 10, "the sockets follow")
 
 
 def test_without_access_lists_the_group_can_open_and_each_is_judged(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}})
+    tree = make_tree({"container-driver": {"runtime": "null"}})
     (tree.prefix / "run").mkdir(parents=True)
     subprocess.run(["mount", "-t", "ramfs", "none", tree.prefix / "run"], check=True)
     try:
@@ -335,11 +335,11 @@ def resident(pid):
     raise AssertionError(f"process {pid} has no memory")
 
 
-@pytest.mark.parametrize("user, service", [("nobody", "hostletd"), ("nobody", "reconciler"), ("hostlet-rpc", "hostletd"),
-                                           ("hostlet-rpc", "reconciler"), ("hostlet-rpc", "quota-keeper")])
+@pytest.mark.parametrize("user, service", [("nobody", "hostletd"), ("nobody", "reconciler"), ("hostlet-rpc-gateway", "hostletd"),
+                                           ("hostlet-rpc-gateway", "reconciler"), ("hostlet-rpc-gateway", "quota-keeper")])
 def test_unfinished_messages_hold_little(make_tree, user, service):
     """128 of 15 MiB each: by somebody with no rights for whom the file is open nevertheless, and by a worker with few."""
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     pid = tree.process.pid if service == "hostletd" else tree.pid(service)
     before = resident(pid)
     if user == "nobody":
@@ -372,10 +372,10 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("user, service", [("hostlet-rpc", "reconciler"), ("hostlet-rpc", "hostletd"), ("hostlet-rpc", "quota-keeper"),
+@pytest.mark.parametrize("user, service", [("hostlet-rpc-gateway", "reconciler"), ("hostlet-rpc-gateway", "hostletd"), ("hostlet-rpc-gateway", "quota-keeper"),
                                            ("hostlet-reconciler", "container-driver")])
 def test_idle_connections_of_a_worker_shut_nobody_out(make_tree, user, service):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     with run_as(user, IDLE, tree.socket(service), 600) as holder:
         assert said(holder) == "connected"
         assert tree.ctl("services").returncode == 0
@@ -407,7 +407,7 @@ def test_a_message_that_was_begun_has_to_end(null_tree):
 
 
 def test_hostletctl_says_who_may(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
 
     def ask(command="services"):
         return subprocess.run([program("hostletctl"), "--prefix", tree.prefix, command], text=True, capture_output=True, user="nobody",

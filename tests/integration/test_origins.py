@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sanitized
 def zone_tree(make_tree):
     """A tree on made-up containers that belongs to a zone."""
     def make(**reconciler):
-        tree = make_tree({"driver": {"runtime": "null"},
+        tree = make_tree({"container-driver": {"runtime": "null"},
                           "reconciler": {"probation": "100ms", "retry_min": "50ms", "retry_max": "200ms", **reconciler}}).start()
         join(tree)
         return tree

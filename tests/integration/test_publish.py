@@ -244,7 +244,7 @@ def test_an_application_whose_package_is_refused_by_an_update_gets_it_again(tree
 def test_an_update_takes_packages_whoever_dies_meanwhile(make_tree, repository, point):
     """The provisioner is not called by anybody, and is started again for what it has left."""
     add_site(repository)
-    tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     App(tree).deploy(manifest(image="one:1", packages=["site"]))
     store = tree.prefix / "var/ipk_install"
     as_an_earlier_version_left_it(tree)
@@ -256,7 +256,7 @@ def test_an_update_takes_packages_whoever_dies_meanwhile(make_tree, repository, 
 
 
 def test_what_a_boot_left_of_a_removed_package_is_deleted_by_the_next(make_tree, repository):
-    tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     tree.stop()
     left = tree.prefix / "var/ipk_install/.publishing/.deleting-0123456789abcdef/deep"
     left.parent.parent.mkdir(mode=0o700, exist_ok=True)
@@ -319,7 +319,7 @@ def test_removal_follows_no_link_and_leaves_nothing(site, place):
 
 @jailed
 def test_only_the_reconciler_and_root_may_publish(staged):
-    for user in (USER, "hostlet-fetcher", "hostlet-rpc", "hostlet-driver"):
+    for user in (USER, "hostlet-fetcher", "hostlet-rpc-gateway", "hostlet-container-driver"):
         said = subprocess.run(["setpriv", f"--reuid={user}", "--regid=hostlet", "--clear-groups", "/usr/bin/python3", "-c",
                                "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(sys.argv[2].encode() + b'\\0');"
                                "print(s.recv(65536))", str(staged.tree.socket("provisioner")),
@@ -335,7 +335,7 @@ def test_only_the_reconciler_and_root_may_publish(staged):
 def test_killed_in_the_midst(make_tree, repository, service):
     """Wherever it is in its work: what is published is complete, and nothing else is left."""
     repository.add("large", "1.0.0", files={f"d{n % 40}/f{n}": b"x" * 200 for n in range(2000)}, how="zstd")
-    tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url},
+    tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url},
                       "reconciler": {"retry_min": "20ms", "retry_max": "100ms"}}).start()
     app, store = App(tree), tree.prefix / "var/ipk_install"
     install = store / "large" / packages.package_id("large", "1.0.0")

@@ -9,7 +9,7 @@ import pytest
 from lib import ground
 from lib.apps import App, manifest
 
-NULL = {"driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "500ms"},
+NULL = {"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "500ms"},
         "hostlet": {"log_level": "debug"}}
 
 

@@ -12,7 +12,7 @@ from lib.tree import VARIANT, full_method
 from lib.varlink import VarlinkError
 
 LEDGER = "etc/hostlet_vol_quota.json"
-NULL = {"driver": {"runtime": "null"}, "reconciler": {"retry_min": "20ms", "retry_max": "100ms"}}
+NULL = {"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "20ms", "retry_max": "100ms"}}
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_recheck_says_why_there_is_no_project(kept):
 
 def test_the_watch_begins_with_a_word(kept):
     with kept.connect("quota-keeper") as client:
-        client.send({"method": "io.hostlet.Quota.Watch", "more": True})
+        client.send({"method": "io.hostlet.QuotaKeeper.Watch", "more": True})
         assert client.receive() == {"parameters": {}, "continues": True}
 
 

@@ -9,7 +9,7 @@ from lib.apps import App, answers, driver_containers, manifest, server
 
 
 def null_settings(**reconciler):
-    return {"driver": {"runtime": "null"}, "reconciler": reconciler}
+    return {"container-driver": {"runtime": "null"}, "reconciler": reconciler}
 
 
 def ports(app):

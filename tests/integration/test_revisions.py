@@ -161,7 +161,7 @@ def test_failed_update_back_to_the_old_manifest(null_tree, app):
 
 @pytest.mark.parametrize("image", ["null/exit-3", "null/start-fails"])
 def test_first_deploy_is_repeated_with_growing_pauses(make_tree, image):
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "200ms"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "200ms"}}).start()
     app = App(tree)
     app.apply(manifest(image=image, probation=100))
     seen = app.wait(lambda i: i["replicas"][0].get("attempt", 0) >= 3, "three attempts")
@@ -172,7 +172,7 @@ def test_first_deploy_is_repeated_with_growing_pauses(make_tree, image):
 
 
 def test_image_that_no_registry_has_is_tried_again_with_backoff(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "200ms"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "200ms"}}).start()
     app = App(tree)
     app.deploy(manifest(image="one:1"))
     before = ids(tree)
@@ -191,7 +191,7 @@ def test_pull_never_does_not_pull(null_tree, app):
 
 
 def test_crash_loop_is_a_state_of_its_own(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     app = App(tree)
     app.apply(manifest(image="null/exit-5-after-150", probation=50))
     seen = app.wait(lambda i: i["replicas"][0]["state"] == "crash_looping" and i["replicas"][0].get("message"),
@@ -269,7 +269,7 @@ def test_name_that_is_no_label_is_refused(app, name):
 
 
 def test_quota_required_refuses_with_the_reason(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": {"quota": "required", "retry_min": "50ms"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"quota": "required", "retry_min": "50ms"}}).start()
     app = App(tree)
     app.apply(manifest(image="one:1"))
     seen = app.wait(lambda i: i["replicas"] and i["replicas"][0].get("message"), "the reason is shown")

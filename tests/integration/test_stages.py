@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sanitized
 @pytest.fixture
 def zone_tree(make_tree, repository):
     def make(**reconciler):
-        tree = make_tree({"driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url},
+        tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url},
                           "reconciler": {"probation": "100ms", "retry_min": "50ms", "retry_max": "200ms", **reconciler}}).start()
         join(tree)
         return tree
@@ -103,7 +103,7 @@ def test_a_step_that_may_work_later_is_not_failed(start, services):
     for service in ("container-driver", "quota-keeper", "fetcher", "unpacker", "reconciler"):
         services.take(service)
     services.add("provisioner", BUSY_PROVISIONER, peers="hostlet-reconciler")
-    tree = start({"driver": {"runtime": "null"},
+    tree = start({"container-driver": {"runtime": "null"},
                   "reconciler": {"probation": "100ms", "retry_min": "100ms", "retry_max": "100ms"}})
     join(tree)
     app = ZoneApp(tree)
@@ -144,7 +144,7 @@ def test_stages_survive_any_death(app):
 
 
 def test_a_life_that_ended_between_a_step_and_its_stage_leaves_none_behind(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": {"probation": "1s"}}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"probation": "1s"}}).start()
     join(tree)
     app = ZoneApp(tree)
     app.put(1, image="null/slow:500")

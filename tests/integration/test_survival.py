@@ -91,7 +91,7 @@ def test_deploy_begun_while_dockerd_is_down_is_done_when_it_is_back(tree, docker
 
 
 def test_dockerd_that_hangs_is_survived(make_tree, docker_settings, dockerd, engine, busybox_image):
-    tree = make_tree({"driver": {**docker_settings["driver"], "request_timeout": "500ms"},
+    tree = make_tree({"container-driver": {**docker_settings["container-driver"], "request_timeout": "500ms"},
                       "reconciler": {"retry_min": "100ms", "retry_max": "500ms"}}).start()
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))

@@ -18,7 +18,7 @@ FAST = {"probation": "50ms", "retry_min": "20ms", "retry_max": "100ms"}
 
 @pytest.fixture
 def tree(make_tree, repository):
-    made = make_tree({"driver": {"runtime": "null"}, "reconciler": FAST, "fetcher": {"repositories": repository.url}})
+    made = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST, "fetcher": {"repositories": repository.url}})
     made.repository = repository
     return made.start()
 
@@ -441,7 +441,7 @@ def test_what_agents_say_has_bounds(tree):
 @pytest.mark.parametrize("point", ["store.before_save", "store.saved"])
 def test_killed_while_a_record_is_put_aside(make_tree, point):
     """The file has its second name by then, and the new record is not written, or is."""
-    tree = make_tree({"driver": {"runtime": "null"}, "reconciler": FAST}).start()
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST}).start()
     web = App(tree)
     web.deploy(manifest(image="app:1"))
     tree.stop()

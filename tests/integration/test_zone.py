@@ -45,7 +45,7 @@ class Member:
         self.messages = messages
         self.ports = (ground.free_port(), ground.free_port())
         fast = {"probation": "50ms", "retry_min": "50ms", "retry_max": "500ms"}
-        self.tree = make_tree({"driver": {"runtime": "null"}, "reconciler": fast,
+        self.tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": fast,
                                "zone": {"enable": True, "listen": "127.0.0.1", "lan_addr": "127.0.0.1",
                                         "peer_port": self.ports[0], "http_port": self.ports[1]}, **(settings or {})}, name)
         self.tree.start()
@@ -347,7 +347,7 @@ def test_5000_instances_and_24_MiB(make_tree, messages, make_leader):
 # Membership
 
 def test_init_is_idempotent_and_refuses_another_identity(make_tree):
-    tree = make_tree({"driver": {"runtime": "null"}, "zone": {"lan_addr": "127.0.0.1", "listen": "127.0.0.1",
+    tree = make_tree({"container-driver": {"runtime": "null"}, "zone": {"lan_addr": "127.0.0.1", "listen": "127.0.0.1",
                                                               "peer_port": ground.free_port(), "http_port": ground.free_port()}}).start()
     with pytest.raises(VarlinkError, match="not enabled"):
         tree.call("rpc-gateway", "ZoneStatus")
@@ -369,7 +369,7 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
         tree.call("rpc-gateway", "ZoneInit", host_id="0123456789ab")
     path = tree.prefix / "var/hostlet/zone/zone.json"
     assert path.stat().st_mode & 0o777 == 0o640 and path.parent.stat().st_mode & 0o7777 == 0o2750
-    assert path.group() == "hostlet-fetcher" and path.owner() == ("root" if VARIANT == "sanitized" else "hostlet-rpc")
+    assert path.group() == "hostlet-fetcher" and path.owner() == ("root" if VARIANT == "sanitized" else "hostlet-rpc-gateway")
     tree.ctl("zone", "leave")
     assert not path.exists() and tree.call("rpc-gateway", "ZoneStatus")["state"] == "none"
     assert tree.ctl("zone", "join-info", check=False).returncode != 0
@@ -383,7 +383,7 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
     ({"network_domain": "a b"}, "network_domain: 'a b' is none"),
 ])
 def test_init_with_what_makes_no_sense(make_tree, parameters, words):
-    tree = make_tree({"driver": {"runtime": "null"}, "zone": {"enable": True, "lan_addr": "127.0.0.1", "listen": "127.0.0.1",
+    tree = make_tree({"container-driver": {"runtime": "null"}, "zone": {"enable": True, "lan_addr": "127.0.0.1", "listen": "127.0.0.1",
                                                               "peer_port": ground.free_port(), "http_port": ground.free_port()}}).start()
     with pytest.raises(VarlinkError) as caught:
         tree.call("rpc-gateway", "ZoneInit", **parameters)

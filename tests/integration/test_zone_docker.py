@@ -15,7 +15,7 @@ TASK = {"tasks": [{"name": "main", "on_startup": True, "script": "exec sleep 100
 def zone_tree(make_tree, docker_settings, vpc):
     def make(settings=None, **reconciler):
         tree = make_tree({**docker_settings, "reconciler": {**PROBATION, **reconciler}})
-        tree.settings["driver"] = {**tree.settings["driver"], **(settings or {})}
+        tree.settings["container-driver"] = {**tree.settings["container-driver"], **(settings or {})}
         tree.start()
         join(tree, vpc_instance_cidr=vpc.cidr)
         return tree
@@ -153,7 +153,7 @@ def test_lxcfs_shows_a_container_its_own_limits(zone_tree, engine, lxcfs):
     # Not wanted any more: the other way round is a difference too.
     before = engine.inspect("i8k_web_0")["Id"]
     tree.stop()
-    tree.settings["driver"]["lxcfs"] = "no"
+    tree.settings["container-driver"]["lxcfs"] = "no"
     tree.start()
     ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "it is made anew")
     app.running()
@@ -192,9 +192,9 @@ class Original:
         home.mkdir(parents=True)
         (home / "app_replica.json").write_text(json.dumps({"app": wanted, "replica": wanted["deploy"]["replicas"][0]}))
         (tree.prefix / "apps/i8k_web_0/opt").mkdir()
-        ledger = tree.prefix / "var/hostlet/driver/adopted.json"
+        ledger = tree.prefix / "var/hostlet/container-driver/adopted.json"
         ledger.write_text(json.dumps({"format": 1, "containers": [{"id": self.id, "name": "i8k_web_0", "revision": revision}]}))
-        shutil.chown(ledger, "hostlet-driver")
+        shutil.chown(ledger, "hostlet-container-driver")
         self.write("instances/web.json", {
             "format": 2, "name": "web", "origin": "zone", "action": "start", "revision": revision, "order": revision,
             "revisions": [{"revision": revision, "manifest": {"app": wanted}}],

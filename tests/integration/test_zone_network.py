@@ -46,7 +46,7 @@ def kept(machine, *words):
 
 @pytest.fixture
 def zone_tree(make_tree, machine, request):
-    tree = make_tree({"driver": {"runtime": "docker", "docker_socket": str(machine.docker.socket)},
+    tree = make_tree({"container-driver": {"runtime": "docker", "docker_socket": str(machine.docker.socket)},
                       "reconciler": {"probation": "100ms", "retry_min": "100ms", "retry_max": "200ms"}})
     tree.wrapper = machine.wrapper
     tree.start()

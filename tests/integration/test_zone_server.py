@@ -43,7 +43,7 @@ class Gateway:
         self.worker.start()
 
     def call(self, method, **parameters):
-        return self.worker.call(f"io.hostlet.Gateway.{method}", **parameters)
+        return self.worker.call(f"io.hostlet.RpcGateway.{method}", **parameters)
 
     def init(self):
         return self.call("ZoneInit", host_id=KEY[0], access_key="ak_{}_{}".format(*KEY))

@@ -184,7 +184,7 @@ class World:
         self.worker.start()
 
     def call(self, method, **parameters):
-        return self.worker.call(f"io.hostlet.Gateway.{method}", **parameters)
+        return self.worker.call(f"io.hostlet.RpcGateway.{method}", **parameters)
 
     def leader(self, behaviour="normal", **options):
         self.leaders.append(MemberLeader(self.messages, **options))

@@ -56,7 +56,7 @@ class Keeper:
     def call(self, method, **parameters):
         def attempt():
             with self.tree.connect("quota-keeper", PATIENCE) as connection:
-                return connection.call(f"io.hostlet.Quota.{method}", **parameters)
+                return connection.call(f"io.hostlet.QuotaKeeper.{method}", **parameters)
         return self._insist(attempt)
 
     def ensure(self, container, **limits):
@@ -68,7 +68,7 @@ class Keeper:
     def _stream(self, method, member):
         def attempt():
             with self.tree.connect("quota-keeper", PATIENCE) as connection:
-                return [item[member] for item in connection.stream(f"io.hostlet.Quota.{method}") if item.get(member)]
+                return [item[member] for item in connection.stream(f"io.hostlet.QuotaKeeper.{method}") if item.get(member)]
         return self._insist(attempt)
 
     def list(self):

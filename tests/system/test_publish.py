@@ -29,7 +29,7 @@ def project(path, number, inherited=False):
 @pytest.fixture
 def store(filesystem, make_tree):
     """A tree whose packages lie on a filesystem of their own."""
-    tree = make_tree({"driver": {"runtime": "null"}})
+    tree = make_tree({"container-driver": {"runtime": "null"}})
     store = tree.prefix / "var/ipk_install"
     store.mkdir(parents=True)
     subprocess.run(["mount", "--bind", filesystem.point, store], check=True)

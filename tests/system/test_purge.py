@@ -30,7 +30,7 @@ def no_projects():
 def keeper(filesystem, make_tree):
     apps = filesystem.point / "apps"
     apps.mkdir()
-    yield Keeper(make_tree({"driver": {"runtime": "null"}, "hostlet": {"app_path": apps},
+    yield Keeper(make_tree({"container-driver": {"runtime": "null"}, "hostlet": {"app_path": apps},
                             "reconciler": {"retry_min": "50ms", "retry_max": "500ms"}}).start())
     subprocess.run(["chattr", "-R", "-f", "-i", apps], check=False)
 

@@ -27,7 +27,7 @@ def keeper(filesystem, make_tree):
     """The quota-keeper of a tree without containers, with its app path on the file system."""
     apps = filesystem.point / "apps"
     apps.mkdir()
-    return Keeper(make_tree({"driver": {"runtime": "null"}, "hostlet": {"app_path": apps}}).start())
+    return Keeper(make_tree({"container-driver": {"runtime": "null"}, "hostlet": {"app_path": apps}}).start())
 
 
 def wanted(limit=LIMIT, **options):
@@ -44,7 +44,7 @@ def shown(app, number=0):
 def test_250_replicas_have_their_limits(xfs, make_tree):
     apps = xfs.point / "apps"
     apps.mkdir()
-    keeper = Keeper(make_tree({"driver": {"runtime": "null"}, "hostlet": {"app_path": apps},
+    keeper = Keeper(make_tree({"container-driver": {"runtime": "null"}, "hostlet": {"app_path": apps},
                                "reconciler": {"parallel_first": 8}}).start())
     instances = [App(keeper.tree, f"app{number}") for number in range(10)]
     started = time.monotonic()
@@ -159,7 +159,7 @@ def test_a_tenant_cannot_move_his_files_to_another_project(filesystem, engine, m
     assert {name: found[name] for name in setting} == {name: errno.EPERM for name in setting}
     assert project_of(opt / "mine") == project
     # The same with the engine's own profile: so it was ours that held him.
-    tree.write_config({**tree.settings, "driver": {"seccomp": "runtime"}})
+    tree.write_config({**tree.settings, "container-driver": {"seccomp": "runtime"}})
     tree.restart()
     app.deploy(wanted(script="while :; do sleep 1001; done"))
     assert try_it("stolen")["64.ioctl.fssetxattr"] == 0
@@ -186,7 +186,7 @@ def docker_on_xfs(xfs):
 def test_the_writable_layer_is_limited_where_docker_can(docker_on_xfs, make_tree, xfs):
     apps = xfs.point / "apps"
     apps.mkdir()
-    tree = make_tree({"hostlet": {"app_path": apps}, "driver": {"docker_socket": docker_on_xfs.socket, "layer_size": "20M"}}).start()
+    tree = make_tree({"hostlet": {"app_path": apps}, "container-driver": {"docker_socket": docker_on_xfs.socket, "layer_size": "20M"}}).start()
     app = App(tree)
     app.deploy(wanted(script="while :; do sleep 1000; done"))
     assert shown(app) == f"{LIMIT} bytes"

@@ -12,7 +12,7 @@ from lib.apps import App, manifest
 from lib.varlink import VarlinkError
 from quotas import MIB, Keeper, agree, as_tenant, carries, forget_projects, kernel
 
-BASE = {"driver": {"runtime": "null"}}
+BASE = {"container-driver": {"runtime": "null"}}
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def no_projects():
 def make_keeper(make_tree, filesystem, reconciler=None, **quota):
     apps = filesystem.point / "apps"
     apps.mkdir(mode=0o755)
-    settings = {**BASE, "quota": {"check_interval": "0", **quota}, "hostlet": {"app_path": apps}, "reconciler": reconciler or {}}
+    settings = {**BASE, "quota-keeper": {"check_interval": "0", **quota}, "hostlet": {"app_path": apps}, "reconciler": reconciler or {}}
     return Keeper(make_tree(settings).start())
 
 
@@ -85,7 +85,7 @@ def test_a_ledger_without_limits_of_inodes_gets_them_with_the_next_start(filesys
     before = path.read_text()
     assert "inodes" not in before
     keeper.tree.stop()
-    keeper.tree.write_config({**keeper.tree.settings, "quota": {"check_interval": "0"}})  # the default
+    keeper.tree.write_config({**keeper.tree.settings, "quota-keeper": {"check_interval": "0"}})  # the default
     keeper.tree.start()
     wanted = {f"i8k_web_{number}": (number + 1) * 65536 for number in range(3)}
     assert {name: values["inodes"] for name, values in keeper.list().items()} == wanted

@@ -15,7 +15,7 @@ from lib import ground
 from lib.varlink import VarlinkError
 from quotas import MIB, PROJECTS, PROJID, Keeper, agree, as_tenant, carries, fill, forget_projects, kernel, lines, names_of_projects
 
-NULL = {"driver": {"runtime": "null"}, "quota": {"check_interval": "0"}}
+NULL = {"container-driver": {"runtime": "null"}, "quota-keeper": {"check_interval": "0"}}
 
 
 @pytest.fixture(autouse=True)
@@ -180,13 +180,13 @@ def test_two_trees_on_one_file_system_never_share_an_id(xfs, make_tree):
 
 # The machine's lock
 
-LOCK, WRITABLE_BY_ALL = Path("/run/hostlet-quota.lock"), ("/run/lock", "/tmp", "/var/tmp", "/dev/shm")
+LOCK, WRITABLE_BY_ALL = Path("/run/hostlet-quota-keeper.lock"), ("/run/lock", "/tmp", "/var/tmp", "/dev/shm")
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 
 
 def test_no_local_user_keeps_ids_from_being_given_out(xfs, make_tree):
     """Before anything of ours was there, a user makes lock files wherever he can, and holds them."""
-    names = [f"{directory}/{name}" for directory in WRITABLE_BY_ALL for name in ("hostlet-quota.lock", "hostlet-quota")]
+    names = [f"{directory}/{name}" for directory in WRITABLE_BY_ALL for name in ("hostlet-quota-keeper.lock", "hostlet-quota-keeper")]
     held = []
     try:
         for name in names:
@@ -215,9 +215,9 @@ def test_whoever_holds_the_lock_is_named_and_waited_for(xfs, make_tree):
     keeper.ensure("i8k_web_0", hard=10 * MIB)
     with open(LOCK, "rb+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(VarlinkError, match=f"process {os.getpid()} .*hostlet-quota.lock") as refused:
+        with pytest.raises(VarlinkError, match=f"process {os.getpid()} .*hostlet-quota-keeper.lock") as refused:
             with keeper.tree.connect("quota-keeper", 60) as connection:
-                connection.call("io.hostlet.Quota.Ensure", container="i8k_web_0", hard=20 * MIB)
+                connection.call("io.hostlet.QuotaKeeper.Ensure", container="i8k_web_0", hard=20 * MIB)
         assert refused.value.name == "io.hostlet.RetryLater"
         assert keeper.get("i8k_web_0")["hard"] == 10 * MIB, "what only looks needs no lock"
     assert keeper.ensure("i8k_web_0", hard=20 * MIB)["hard"] == 20 * MIB

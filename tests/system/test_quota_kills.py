@@ -14,7 +14,7 @@ from lib import ground, tree
 from lib.varlink import Closed, VarlinkError
 from quotas import MIB, PROJECTS, PROJID, Keeper, agree, forget_projects, kernel, lines, step
 
-NULL = {"driver": {"runtime": "null"}, "quota": {"check_interval": "0"}}
+NULL = {"container-driver": {"runtime": "null"}, "quota-keeper": {"check_interval": "0"}}
 FOREIGN = "1:/srv/theirs\n"
 
 
@@ -142,5 +142,5 @@ def test_torn_empty_and_older_ledgers_are_made_anew(make_keeper, xfs):
     keeper.tree.start()
     with pytest.raises(VarlinkError, match="ServiceDown.*format 99"):
         with keeper.tree.connect("quota-keeper") as connection:
-            connection.call("io.hostlet.Quota.Info")
+            connection.call("io.hostlet.QuotaKeeper.Info")
     assert path.read_text() == newer

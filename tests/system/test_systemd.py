@@ -13,7 +13,7 @@ from filesystems import run
 from installed import PATIENCE, dies, messages
 from lib import ground
 
-NULL = {"driver": {"runtime": "null"}}
+NULL = {"container-driver": {"runtime": "null"}}
 
 
 def settled(services):
@@ -25,7 +25,7 @@ def settled(services):
 
 def test_installation_made_users_and_a_sound_unit():
     callers = {"reconciler", "rpc"}  # the others call nobody
-    for name in ("reconciler", "fetcher", "unpacker", "driver", "rpc"):
+    for name in ("reconciler", "fetcher", "unpacker", "container-driver", "rpc-gateway"):
         user = pwd.getpwnam(f"hostlet-{name}")
         assert user.pw_uid < 1000 and (user.pw_name in grp.getgrnam("hostlet").gr_mem) == (name in callers)
     verified = run("systemd-analyze", "verify", "--man=no", "/usr/local/lib/systemd/system/hostlet.service")

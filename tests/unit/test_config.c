@@ -41,11 +41,12 @@ static void test_values(void **state)
     struct error e = ERROR_INIT;
     struct config *config = NULL;
     int64_t low, high;
-    assert_int_equal(load("# a comment\n[driver]\nruntime = null\n[fetcher]\nrepositories = file:///a\n"
-                          "repositories = http://b\n[reconciler]\nhost_ports = 100-200\nprobation = 200ms\n",
-                          "[reconciler]\nprobation = 1.5 s\n[unpacker]\nmax_size = 2G\n", &config, &e),
-                     0);
-    assert_string_equal(config_string(config, "driver", "runtime"), "null");
+    assert_int_equal(
+        load("# a comment\n[container-driver]\nruntime = null\n[fetcher]\nrepositories = file:///a\n"
+             "repositories = http://b\n[reconciler]\nhost_ports = 100-200\nprobation = 200ms\n",
+             "[reconciler]\nprobation = 1.5 s\n[unpacker]\nmax_size = 2G\n", &config, &e),
+        0);
+    assert_string_equal(config_string(config, "container-driver", "runtime"), "null");
     assert_string_equal(config_string(config, "fetcher", "repositories"), "file:///a http://b");
     assert_int_equal(config_duration(config, "reconciler", "probation"), 1500000);
     assert_int_equal(config_number(config, "unpacker", "max_size"), (int64_t)2 << 30);
@@ -61,13 +62,17 @@ static void test_mistakes(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"[driver]\nruntim = null\n", "/etc/hostlet.conf:2: unknown key 'runtim' in [driver]"},
-        {"[driver]\n\nruntime = podman\n", "/etc/hostlet.conf:3: runtime = podman: expected docker|null"},
-        {"[driver]\nruntime = docke\n", "/etc/hostlet.conf:2: runtime = docke: expected docker|null"},
+        {"[container-driver]\nruntim = null\n",
+         "/etc/hostlet.conf:2: unknown key 'runtim' in [container-driver]"},
+        {"[container-driver]\n\nruntime = podman\n",
+         "/etc/hostlet.conf:3: runtime = podman: expected docker|null"},
+        {"[container-driver]\nruntime = docke\n",
+         "/etc/hostlet.conf:2: runtime = docke: expected docker|null"},
         {"[drive]\nruntime = null\n", "/etc/hostlet.conf:2: unknown section [drive]"},
         {"runtime = null\n", "/etc/hostlet.conf:1: 'runtime' stands in no section"},
-        {"[driver]\nruntime = null\nruntime = docker\n", "/etc/hostlet.conf:3: 'runtime' is given twice"},
-        {"[driver]\nwhat\n", "/etc/hostlet.conf:2: expected [section] or key = value"},
+        {"[container-driver]\nruntime = null\nruntime = docker\n",
+         "/etc/hostlet.conf:3: 'runtime' is given twice"},
+        {"[container-driver]\nwhat\n", "/etc/hostlet.conf:2: expected [section] or key = value"},
         {"[reconciler]\nprobation = -1\n",
          "/etc/hostlet.conf:2: probation = -1: expected a duration such as 5s"},
         {"[reconciler]\nhost_ports = 9-1\n",
@@ -76,9 +81,10 @@ static void test_mistakes(void **state)
          "/etc/hostlet.conf:2: parallel_first = 900: out of range: from 1 to 128"},
         {"[fetcher]\nconnect_timeout = 999d\n",
          "/etc/hostlet.conf:2: connect_timeout = 999d: out of range: from 1ms to 10min"},
-        {"[driver]\nlog_max_size = 1\n",
+        {"[container-driver]\nlog_max_size = 1\n",
          "/etc/hostlet.conf:2: log_max_size = 1: out of range: from 4K to 1T"},
-        {"[driver]\nruntime = null\n  more\n", "/etc/hostlet.conf:3: a line must not begin with a space"},
+        {"[container-driver]\nruntime = null\n  more\n",
+         "/etc/hostlet.conf:3: a line must not begin with a space"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct error e = ERROR_INIT;
@@ -166,7 +172,7 @@ static void test_secrets(void **state)
         struct error e = ERROR_INIT;
         struct config *config = NULL;
         struct tree tree;
-        assert_true(load(cases[i].extra ? "" : "[driver]\n", "", &config, &e) >= 0);
+        assert_true(load(cases[i].extra ? "" : "[container-driver]\n", "", &config, &e) >= 0);
         config_free(TAKE_PTR(config));
         assert_int_equal(tree_init(&tree, base, NULL, NULL, &e), 0);
         _cleanup_free_ char *file = tree_config_file(&tree), *dir = tree_config_dir(&tree);
@@ -209,7 +215,7 @@ static void test_secret_and_access_list(void **state)
             "skip test_secret_and_access_list: a file of another group is refused without a list\n");
         skip();
     }
-    assert_true(load("[driver]\n", "", &config, &e) >= 0);
+    assert_true(load("[container-driver]\n", "", &config, &e) >= 0);
     config_free(TAKE_PTR(config));
     assert_int_equal(tree_init(&tree, base, NULL, NULL, &e), 0);
     _cleanup_free_ char *file = tree_config_file(&tree);

@@ -712,13 +712,13 @@ static void test_info(void **state)
     assert_int_equal(info.n_mounts, 1);
     assert_int_equal(info.mounts[0]->projects, 1);
     assert_int_equal(info.id_min, 100);
-    schema_done(varlink_find_method(&quota_interface, "Info")->out, &info);
+    schema_done(varlink_find_method(&quota_keeper_interface, "Info")->out, &info);
     t->world->off = true;
     assert_int_equal(report_info(&t->r, &info, &e), 0);
     assert_false(info.enforced);
     assert_non_null(info.reason);
     assert_non_null(info.remedy);
-    schema_done(varlink_find_method(&quota_interface, "Info")->out, &info);
+    schema_done(varlink_find_method(&quota_keeper_interface, "Info")->out, &info);
 }
 
 #define QUOTA_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

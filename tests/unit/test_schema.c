@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "lib/api/app.h"
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 #include "lib/basic/cleanup.h"
 
 static int parse(const char *text, struct app_manifest *m, struct error *e)
@@ -76,7 +76,7 @@ static void test_bytes_that_are_no_text(void **state)
 {
     (void)state;
     struct driver_info_out out = {.runtime = (char *)"x\xff", .state = DRIVER_RUNTIME_UP};
-    for (const struct varlink_method *m = driver_interface.methods; m->name; m++)
+    for (const struct varlink_method *m = container_driver_interface.methods; m->name; m++)
         if (streq(m->name, "Info")) {
             _cleanup_free_ char *text = schema_pack_text(m->out, &out, NULL);
             assert_string_equal(text, "{\"runtime\":\"x?\",\"state\":\"up\"}");

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 #include "lib/api/workers.h"
 #include "lib/basic/cleanup.h"
 #include "lib/varlink/client.h"
@@ -169,7 +169,8 @@ static void test_denied_at_accept(void **state)
     assert_non_null(strstr(seen.e.message, "may not call this service"));
     pid_t child = fork();
     if (child == 0) {
-        struct varlink_call_options logs = {path, &driver_interface, "Logs", NULL, false, 5 * USEC_PER_SEC};
+        struct varlink_call_options logs = {
+            path, &container_driver_interface, "Logs", NULL, false, 5 * USEC_PER_SEC};
         struct error e = ERROR_INIT;
         int fd, r = varlink_call_upgrade(&logs, NULL, &fd, &e);
         _exit(r < 0 && e.class == ERROR_REFUSED && strstr(e.message, "may not call") ? 0 : 1);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lib/api/app.h"
-#include "lib/api/driver.h"
+#include "lib/api/container_driver.h"
 #include "lib/varlink/interface.h"
 
 extern const struct varlink_interface reconciler_interface;

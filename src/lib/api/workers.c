@@ -209,7 +209,7 @@ STRUCT(quota_ensure_in_schema, NULL, T, NULL,
        S_INT_OPT(T, inodes_soft, "Absent is no limit."),
        S_INT_OPT(T, inodes,
                  "The hard limit. Where both are absent it follows from the bytes, bytes_per_inode and "
-                 "inodes_min in section [quota] of hostlet.conf."));
+                 "inodes_min in section [quota-keeper] of hostlet.conf."));
 #undef T
 #define T struct quota_finding
 STRUCT(quota_finding_schema, "Finding", T, "Something that is not as it should be.",
@@ -328,5 +328,5 @@ static const struct varlink_method quota_methods[] = {
      "What the filesystems of the replicas' directories enforce, and what would make them."},
     {.name = NULL},
 };
-const struct varlink_interface quota_interface = {"io.hostlet.Quota", "Project quotas in the kernel.",
-                                                  quota_methods, NULL};
+const struct varlink_interface quota_keeper_interface = {
+    "io.hostlet.QuotaKeeper", "Project quotas in the kernel.", quota_methods, NULL};

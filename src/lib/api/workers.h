@@ -103,8 +103,8 @@ struct provisioner_publish_out {
     char *path; /* of the install directory */
 };
 
-/* io.hostlet.Quota */
-extern const struct varlink_interface quota_interface;
+/* io.hostlet.QuotaKeeper */
+extern const struct varlink_interface quota_keeper_interface;
 
 /* How much of its limits a replica uses, blocks or inodes, whichever is the worse. */
 enum quota_level {

@@ -193,7 +193,7 @@ class App:
 def driver_containers(tree):
     """What container-driver lists: {name: container}."""
     with tree.connect("container-driver", 30) as connection:
-        items = [item.get("container") for item in connection.stream("io.hostlet.Driver.List")]
+        items = [item.get("container") for item in connection.stream("io.hostlet.ContainerDriver.List")]
     return {item["name"]: item for item in items if item}
 
 

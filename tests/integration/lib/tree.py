@@ -47,7 +47,7 @@ def ini(sections):
 
 
 INTERFACES = {"hostletd": "Supervisor", "reconciler": "Reconciler", "fetcher": "Fetcher", "unpacker": "Unpacker",
-              "provisioner": "Provisioner", "quota-keeper": "Quota", "container-driver": "Driver", "rpc-gateway": "Gateway"}
+              "provisioner": "Provisioner", "quota-keeper": "QuotaKeeper", "container-driver": "ContainerDriver", "rpc-gateway": "RpcGateway"}
 
 
 def full_method(service, method):

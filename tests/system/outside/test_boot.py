@@ -70,7 +70,7 @@ def cut_and_look(machine, point, number):
 
 
 def storms(machine, kind, cuts):
-    configure(machine, f"[hostlet]\napp_path = /srv/{kind}/apps\n[driver]\nruntime = null\n[quota]\ncheck_interval = 0\n")
+    configure(machine, f"[hostlet]\napp_path = /srv/{kind}/apps\n[container-driver]\nruntime = null\n[quota-keeper]\ncheck_interval = 0\n")
     machine.run("systemctl start hostlet.service")
     number = 0
     for _ in range(cuts):

@@ -3,7 +3,7 @@
 
 #include "lib/varlink/interface.h"
 
-extern const struct varlink_interface gateway_interface;
+extern const struct varlink_interface rpc_gateway_interface;
 
 struct gateway_info_out {
     char *listen; /* the address of both ports */

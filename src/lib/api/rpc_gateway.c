@@ -1,5 +1,5 @@
-/* Declaration of io.hostlet.Gateway; see gateway.h. */
-#include "lib/api/gateway.h"
+/* Declaration of io.hostlet.RpcGateway; see gateway.h. */
+#include "lib/api/rpc_gateway.h"
 
 #define T struct gateway_info_out
 static const struct schema_field info_fields[] = {
@@ -86,5 +86,5 @@ static const struct varlink_method methods[] = {
      "Forgets the zone, host id and access key; its instances are no longer assigned."},
     {.name = NULL},
 };
-const struct varlink_interface gateway_interface = {
-    "io.hostlet.Gateway", "The machine's face towards its zone and its containers.", methods, NULL};
+const struct varlink_interface rpc_gateway_interface = {
+    "io.hostlet.RpcGateway", "The machine's face towards its zone and its containers.", methods, NULL};

@@ -4,7 +4,7 @@
 #include "lib/api/app.h"
 #include "lib/varlink/interface.h"
 
-extern const struct varlink_interface driver_interface;
+extern const struct varlink_interface container_driver_interface;
 extern const struct schema_struct driver_info_schema, driver_create_schema, driver_container_schema,
     driver_image_schema;
 

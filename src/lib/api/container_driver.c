@@ -1,5 +1,5 @@
-/* Declaration of io.hostlet.Driver; see driver.h. */
-#include "lib/api/driver.h"
+/* Declaration of io.hostlet.ContainerDriver; see driver.h. */
+#include "lib/api/container_driver.h"
 
 #define EXPORTED(var, type_name, ctype, text, ...)                                                           \
     static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
@@ -196,8 +196,8 @@ static const struct varlink_method methods[] = {
      "Events of our containers; the first answer says that they flow."},
     {.name = NULL},
 };
-const struct varlink_interface driver_interface = {
-    "io.hostlet.Driver",
+const struct varlink_interface container_driver_interface = {
+    "io.hostlet.ContainerDriver",
     "Containers by replica, on one container runtime. Containers that neither carry the label of this "
     "tree nor were adopted are never touched.",
     methods, NULL};
