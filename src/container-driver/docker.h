@@ -1,4 +1,5 @@
-/* The Docker runtime: what its files share. One file each: the requests (docker_call.c), containers, images, logs, events. */
+/* The Docker runtime: what its files share. One file each: the requests (docker_call.c), containers, images,
+ * logs, events. */
 #pragma once
 
 #include <jansson.h>
@@ -51,7 +52,8 @@ struct docker_ask {
     bool json;             /* the answer has a JSON body, which is wanted */
     uint64_t timeout_usec; /* 0: the configured one */
     size_t max_body;       /* 0: 4 MiB */
-    /* Streams have no limit of time or size, but must begin within the timeout. Their data, of a good status alone: */
+    /* Streams have no limit of time or size, but must begin within the timeout. Their data, of a good status
+     * alone: */
     int (*on_data)(struct docker_call *call, const void *data, size_t size, void *userdata);
     void (*on_begin)(struct docker_call *call, void *userdata); /* the headers are there; may be NULL */
     unsigned quiet_seconds; /* a stream that says nothing for so long is given up; 0: it may be quiet */
@@ -67,11 +69,12 @@ void docker_call_resume(struct docker_call *call);
 /* For on_data: a failure that ends the stream with this error. */
 int docker_call_fail(struct docker_call *call, const struct error *e);
 
-/* What a request found. Everything that waits fails with the same reason when Docker is down; the event stream begins anew. */
+/* What a request found. Everything that waits fails with the same reason when Docker is down; the event
+ * stream begins anew. */
 void docker_set_state(struct docker *d, enum driver_runtime_state state, const struct error *reason);
 
-/* Permission was denied: when the socket has a group now that we were not started with (Docker came later than we, or was installed
- * anew), ends the process, since its next start takes that group. */
+/* Permission was denied: when the socket has a group now that we were not started with (Docker came later
+ * than we, or was installed anew), ends the process, since its next start takes that group. */
 void docker_check_group(struct docker *d);
 
 /* Text for a URL's query. The caller frees. */
@@ -89,11 +92,13 @@ void docker_remove(struct runtime *rt, const char *id, runtime_answer_t answer, 
 void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
                         void *userdata);
 
-/* docker_seccomp.c: what the answers to /version and /info say of seccomp; what it means for containers is logged when it changes. */
+/* docker_seccomp.c: what the answers to /version and /info say of seccomp; what it means for containers is
+ * logged when it changes. */
 void docker_learn_version(struct docker *d, json_t *version);
 void docker_learn_info(struct docker *d, json_t *info);
 void docker_forget_engine(struct docker *d);
-/* Whether containers get the profile of the settings. If not, *ret_why says why, or is NULL: they are not to. */
+/* Whether containers get the profile of the settings. If not, *ret_why says why, or is NULL: they are not to.
+ */
 bool docker_takes_profile(const struct docker *d, const char **ret_why);
 /* Fills the members of the answer that say so. */
 void docker_tell_seccomp(const struct docker *d, struct driver_info_out *info);

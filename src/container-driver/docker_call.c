@@ -1,5 +1,5 @@
-/* One request to Docker: the version agreed upon first, a bound on how many run at once, a bound on each wait, refusals as
- * errors, and what its end says about the daemon. */
+/* One request to Docker: the version agreed upon first, a bound on how many run at once, a bound on each
+ * wait, refusals as errors, and what its end says about the daemon. */
 #include <errno.h>
 
 #include "container-driver/docker.h"
@@ -8,7 +8,8 @@
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 
-/* Ordinary requests at the same time; the others wait here, not in libcurl, where their timeouts would not count. */
+/* Ordinary requests at the same time; the others wait here, not in libcurl, where their timeouts would not
+ * count. */
 #define ACTIVE_MAX       16
 #define DEFAULT_MAX_BODY ((size_t)4 << 20)
 #define REFUSAL_MAX      4096
@@ -130,7 +131,8 @@ static void call_fail_later(struct docker_call *call, const struct error *e)
     sd_event_add_defer(call->d->event, &call->failed_later, on_failed_later, call);
 }
 
-/* No answer, or half of one: Docker is down. But not when a pull is quiet for too long, which may be the registry's fault. */
+/* No answer, or half of one: Docker is down. But not when a pull is quiet for too long, which may be the
+ * registry's fault. */
 static void call_found_down(struct docker_call *call, const struct error *e)
 {
     if (call->ask.quiet_seconds == 0 || e->errnum != ETIMEDOUT)

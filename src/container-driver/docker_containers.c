@@ -156,16 +156,17 @@ static void on_lost_removed(struct runtime_result *result, const struct error *e
     start_end(job, &job->lost);
 }
 
-/* A Docker that ended while it started a container finds the task in containerd, and neither takes it nor lets it go: no start of
- * that container works ever again (20.10 to this day). It goes, and a new one is made with the next try. */
+/* A Docker that ended while it started a container finds the task in containerd, and neither takes it nor
+ * lets it go: no start of that container works ever again (20.10 to this day). It goes, and a new one is made
+ * with the next try. */
 static bool has_lost_task(const struct error *e, unsigned status, const char *id)
 {
     _cleanup_free_ char *words = xasprintf("task %s: already exists", id);
     return status == 500 && strstr(e->message, words);
 }
 
-/* A start is refused in many ways (400: no such program, 404: no such device, 500: the port is taken), all of which mean that it
- * failed; a container that is gone, or going, is told apart. */
+/* A start is refused in many ways (400: no such program, 404: no such device, 500: the port is taken), all of
+ * which mean that it failed; a container that is gone, or going, is told apart. */
 static void on_started(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)body;

@@ -180,7 +180,8 @@ int docker_create_body(const struct spec *s, const struct settings *settings, in
     if (!body)
         return error_retry(e, ENOMEM, "%s: out of memory", s->name);
     if (s->n_command > 0) {
-        /* An empty list, not an absent one: else the image's entrypoint would run with our command as its arguments. */
+        /* An empty list, not an absent one: else the image's entrypoint would run with our command as its
+         * arguments. */
         json_object_set_new(body, "Entrypoint", json_array());
         json_object_set_new(body, "Cmd", strings(s->command, s->n_command));
     }

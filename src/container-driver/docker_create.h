@@ -5,8 +5,8 @@
 
 #include "container-driver/spec.h"
 
-/* 'layer_size' in bytes, 0 for a writable layer without a limit. The caller releases the object. Refused: text that is not
- * UTF-8, naming where. */
+/* 'layer_size' in bytes, 0 for a writable layer without a limit. The caller releases the object. Refused:
+ * text that is not UTF-8, naming where. */
 int docker_create_body(const struct spec *spec, const struct settings *settings, int64_t layer_size,
                        json_t **ret, struct error *e);
 

@@ -1,4 +1,5 @@
-/* Creation of a container on Docker: with a limit of its writable layer where that is possible, else without. */
+/* Creation of a container on Docker: with a limit of its writable layer where that is possible, else without.
+ */
 #include <errno.h>
 
 #include "container-driver/docker_create.h"
@@ -78,8 +79,8 @@ static void creation_send(struct creation *job)
     docker_call(job->head.d, &ask, on_created, job);
 }
 
-/* Asked once for each time that the engine comes up, since a creation that is refused for it leaves an event "destroy" under our
- * name. */
+/* Asked once for each time that the engine comes up, since a creation that is refused for it leaves an event
+ * "destroy" under our name. */
 static bool must_ask(const struct creation *job)
 {
     const struct docker *d = job->head.d;

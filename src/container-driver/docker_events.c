@@ -1,5 +1,6 @@
-/* Docker's event stream: one subscription for all watchers, begun anew whenever it breaks. Nothing is asked while it is quiet: that
- * Docker hangs is noticed by the next request, which breaks it (docker_events_break). */
+/* Docker's event stream: one subscription for all watchers, begun anew whenever it breaks. Nothing is asked
+ * while it is quiet: that Docker hangs is noticed by the next request, which breaks it (docker_events_break).
+ */
 #include <errno.h>
 
 #include "container-driver/docker.h"
@@ -101,7 +102,8 @@ static void on_ended(struct docker_call *call, json_t *body, const struct error 
 static void events_begin(struct docker_events *s)
 {
     s->retry = sd_event_source_disable_unref(s->retry);
-    /* An adopted container has no label: with one in the ledger all containers' events come, and are sorted here. */
+    /* An adopted container has no label: with one in the ledger all containers' events come, and are sorted
+     * here. */
     _cleanup_free_ char *label =
         adopted_is_empty(s->d->settings->adopted)
             ? xasprintf(",\"label\":[\"" LABEL_TREE "=%s\"]", s->d->settings->tree_id)

@@ -18,7 +18,8 @@ static char *message_of(const char *body, size_t size)
     return !probe ? xstrdup("(not UTF-8)") : size > 0 ? clean_text(body, 200) : xstrdup("no reason given");
 }
 
-/* Refusals with status 500 that speak of Docker's own helpers (containerd, the shim) or of time: they may not come again. */
+/* Refusals with status 500 that speak of Docker's own helpers (containerd, the shim) or of time: they may not
+ * come again. */
 static bool is_passing(const char *message)
 {
     static const char *const words[] = {"deadline exceeded", "transport is closing", "containerd.sock",

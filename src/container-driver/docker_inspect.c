@@ -171,8 +171,8 @@ static char *architecture(const char *machine)
     return xstrdup(streq(machine, "aarch64") ? "arm64" : machine);
 }
 
-/* Whether writable layers can be limited, as far as it can be told: overlay2 needs xfs below (and its mount option pquota, which is
- * not told). */
+/* Whether writable layers can be limited, as far as it can be told: overlay2 needs xfs below (and its mount
+ * option pquota, which is not told). */
 static bool may_limit_layers(struct reading *r, json_t *answer, const char *driver)
 {
     size_t i;

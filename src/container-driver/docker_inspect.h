@@ -1,4 +1,5 @@
-/* Docker's answers about containers, images and itself, as the driver's own structs. Pure: text in, struct out. */
+/* Docker's answers about containers, images and itself, as the driver's own structs. Pure: text in, struct
+ * out. */
 #pragma once
 
 #include <jansson.h>
@@ -6,15 +7,16 @@
 #include "container-driver/settings.h"
 #include "lib/api/container_driver.h"
 
-/* An inspection of a container. NULL (with 0) when its name is not of our form. 'tree_id' says which are ours. The caller frees
- * with driver_container_free(). */
+/* An inspection of a container. NULL (with 0) when its name is not of our form. 'tree_id' says which are
+ * ours. The caller frees with driver_container_free(). */
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret,
                           struct error *e);
 
 /* What else there is to say of it, by what this machine knows. */
 void container_complete(const struct settings *settings, struct driver_container *c);
 
-/* An inspection of an image, or one item of the list of images (of which user, entrypoint and command are empty). */
+/* An inspection of an image, or one item of the list of images (of which user, entrypoint and command are
+ * empty). */
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e);
 
 /* From GET /info; adds to 'info'. */

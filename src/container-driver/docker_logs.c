@@ -1,5 +1,5 @@
-/* A container's output from Docker, in frames: checked when they come as frames, made when the container has a terminal. What
- * Docker's log driver "local" loses of long lines is put back. */
+/* A container's output from Docker, in frames: checked when they come as frames, made when the container has
+ * a terminal. What Docker's log driver "local" loses of long lines is put back. */
 #include <errno.h>
 
 #include "container-driver/docker.h"
@@ -77,8 +77,9 @@ static int put_until(struct logs *l, const char *end)
     return r;
 }
 
-/* The log driver "local" keeps the parts of a long line, and not the newline behind the last part, which is known by being
- * shorter (met with Docker 20.10). A line that is a whole multiple of the size has no such part: its newline stays lost. */
+/* The log driver "local" keeps the parts of a long line, and not the newline behind the last part, which is
+ * known by being shorter (met with Docker 20.10). A line that is a whole multiple of the size has no such
+ * part: its newline stays lost. */
 static int on_local_piece(int stream, const void *data, size_t size, void *userdata)
 {
     struct logs *l = userdata;

@@ -84,7 +84,8 @@ static void read_bridge(struct reading *r, json_t *network, char device[IF_NAMES
         (void)snprintf(device, IF_NAMESIZE, "br-%.12s", id);
 }
 
-/* It is there as it should be. That somebody's network came into its range meanwhile is no reason to take it from those who use it. */
+/* It is there as it should be. That somebody's network came into its range meanwhile is no reason to take it
+ * from those who use it. */
 static void network_is_there(struct network_job *job, const char *bridge)
 {
     struct error e = ERROR_INIT;

@@ -18,8 +18,8 @@ struct progress {
     char *status; /* the last words, for a human */
 };
 
-/* One line. Fails for good, or to be tried again (a registry that does not answer), when the line says that the pull failed:
- * Docker says so within an answer of status 200. */
+/* One line. Fails for good, or to be tried again (a registry that does not answer), when the line says that
+ * the pull failed: Docker says so within an answer of status 200. */
 int progress_line(struct progress *p, const char *line, size_t size, struct error *e);
 /* Bytes over all layers known so far. */
 void progress_sum(const struct progress *p, int64_t *ret_done, int64_t *ret_total);

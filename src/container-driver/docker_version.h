@@ -7,6 +7,6 @@
 #define DOCKER_API_MIN "1.40"
 #define DOCKER_API_MAX "1.51"
 
-/* The newest version that both sides speak, from the daemon's "ApiVersion" and "MinAPIVersion" (may be NULL); the caller frees.
- * NOT_SUPPORTED when there is none. */
+/* The newest version that both sides speak, from the daemon's "ApiVersion" and "MinAPIVersion" (may be NULL);
+ * the caller frees. NOT_SUPPORTED when there is none. */
 int docker_choose_version(const char *newest, const char *oldest, char **ret, struct error *e);

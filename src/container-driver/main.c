@@ -1,11 +1,12 @@
 /* container-driver: containers by replica, on one container runtime.
  *
- * Job: io.hostlet.ContainerDriver, by Docker's Engine API over its Unix socket, or by the null runtime, which runs nothing.
- * Privileges: its own user, and the group of Docker's socket (which is as good as root: hence callers name replicas, never
- * paths or settings); no capability; the network, because Docker's socket may be anywhere a Unix socket can be.
- * Failures: Docker gone, hanging or talking nonsense: requests fail with "retry later" within a bounded time, Info says why, the
- * event stream begins anew. Killed: nothing is lost, since nothing is kept but the adoption ledger; callers repeat what was not answered.
- * Manual: container-driver(8). */
+ * Job: io.hostlet.ContainerDriver, by Docker's Engine API over its Unix socket, or by the null runtime, which
+ * runs nothing. Privileges: its own user, and the group of Docker's socket (which is as good as root: hence
+ * callers name replicas, never paths or settings); no capability; the network, because Docker's socket may be
+ * anywhere a Unix socket can be. Failures: Docker gone, hanging or talking nonsense: requests fail with
+ * "retry later" within a bounded time, Info says why, the event stream begins anew. Killed: nothing is lost,
+ * since nothing is kept but the adoption ledger; callers repeat what was not answered. Manual:
+ * container-driver(8). */
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
@@ -70,7 +71,8 @@ static char *null_directory(const struct service_context *c)
     return xasprintf("%s/null", state);
 }
 
-/* Docker's socket says by its group who may talk to Docker; before Docker ever ran, the group's usual name does. */
+/* Docker's socket says by its group who may talk to Docker; before Docker ever ran, the group's usual name
+ * does. */
 static void take_docker_group(struct service_context *c)
 {
     const char *path = config_string(c->config, "container-driver", "docker_socket");

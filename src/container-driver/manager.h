@@ -16,7 +16,8 @@ struct manager {
     struct relay *relays; /* logs on their way to clients */
 };
 
-/* A call that waits for the runtime. When its client leaves, it is finished all the same, and nobody is told. */
+/* A call that waits for the runtime. When its client leaves, it is finished all the same, and nobody is told.
+ */
 struct task {
     struct manager *manager;
     struct varlink_call *call; /* NULL: the client left */
@@ -35,10 +36,12 @@ void task_fail(struct task *task, const struct error *e);
 /* One answer of several, where the caller wants more than one; else nothing. */
 void task_notify(struct task *task, const void *out);
 
-/* Calls 'then' with the container in a slot of a replica, NULL when there is none. The container is borrowed. */
+/* Calls 'then' with the container in a slot of a replica, NULL when there is none. The container is borrowed.
+ */
 void task_with_container(struct task *task, const char *instance, int64_t replica_id, int slot,
                          void (*then)(struct task *task, struct driver_container *container));
-/* The same for calls that change something or read what is private: a container that is not ours ends the task with CONFLICT. */
+/* The same for calls that change something or read what is private: a container that is not ours ends the
+ * task with CONFLICT. */
 void task_with_own_container(struct task *task, const char *instance, int64_t replica_id, int slot,
                              void (*then)(struct task *task, struct driver_container *container));
 /* The error for a container that is not ours. */
@@ -69,7 +72,8 @@ int method_logs(struct varlink_call *call, const void *in, void *userdata, struc
 int method_tail(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
-/* methods_watch.c: subscribes anew, after which watchers list anew; and what the runtime's events are handed to. */
+/* methods_watch.c: subscribes anew, after which watchers list anew; and what the runtime's events are handed
+ * to. */
 void watch_renew(struct manager *manager);
 void watch_event(const struct driver_watch_out *event, void *userdata);
 /* methods_logs.c, at the end: closes what is open. */

@@ -1,4 +1,5 @@
-/* Logs: a container's output relayed to a client's raw connection, no faster than it reads. Tail: its last lines. */
+/* Logs: a container's output relayed to a client's raw connection, no faster than it reads. Tail: its last
+ * lines. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -10,7 +11,8 @@
 
 #define TAIL_DEFAULT 20
 #define RELAYS_MAX   256 /* of one user */
-#define DRIVER_WORDS 3 /* the stream of what the driver itself has to say: Docker's own use of that number */
+/* The stream of the driver's own messages: Docker uses that number in the same way. */
+#define DRIVER_WORDS 3
 
 static int negative(const char *name, int64_t value, struct error *e)
 {

@@ -1,4 +1,5 @@
-/* Watch: the runtime's events, handed to everyone who watches. The runtime is subscribed to while someone does. */
+/* Watch: the runtime's events, handed to everyone who watches. The runtime is subscribed to while someone
+ * does. */
 #include <errno.h>
 
 #include "container-driver/manager.h"

@@ -1,7 +1,9 @@
-/* The null runtime: containers that are only written down. For tests, and for many replicas on a small machine.
+/* The null runtime: containers that are only written down. For tests, and for many replicas on a small
+ * machine.
  *
- * One file per container in its state directory, so that it survives a restart of the driver as a real runtime would:
- * kill tests mean something. What a container does is told by its image's name (null_behaviour.h). */
+ * One file per container in its state directory, so that it survives a restart of the driver as a real
+ * runtime would: kill tests mean something. What a container does is told by its image's name
+ * (null_behaviour.h). */
 #pragma once
 
 #include <systemd/sd-event.h>

@@ -1,7 +1,8 @@
-/* Reading JSON that others wrote (Docker's answers): members by path, types checked, absence allowed, one error kept.
+/* Reading JSON that others wrote (Docker's answers): members by path, types checked, absence allowed, one
+ * error kept.
  *
- * A reader asks for all that it wants and looks at the error once, at the end: after a wrong type every further value is
- * empty. */
+ * A reader asks for all that it wants and looks at the error once, at the end: after a wrong type every
+ * further value is empty. */
 #pragma once
 
 #include <jansson.h>
@@ -15,7 +16,8 @@ struct reading {
     int r; /* negative errno once something was wrong */
 };
 
-/* 'path' is "State/ExitCode". Absent and null are NULL, 0, false; another type is an error. Strings and values are borrowed. */
+/* 'path' is "State/ExitCode". Absent and null are NULL, 0, false; another type is an error. Strings and
+ * values are borrowed. */
 const char *read_string(struct reading *r, json_t *from, const char *path);
 int64_t read_integer(struct reading *r, json_t *from, const char *path);
 bool read_bool(struct reading *r, json_t *from, const char *path);

@@ -1,4 +1,5 @@
-/* References to images; see reference.h. Grammar and defaults are those of the distribution project's "reference" package. */
+/* References to images; see reference.h. Grammar and defaults are those of the distribution project's
+ * "reference" package. */
 #include "container-driver/reference.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* References to images: name, name:tag, name@digest, or an id, read as the field reads them, so that "nginx" and
- * "docker.io/library/nginx:latest" are known to be one image. */
+/* References to images: name, name:tag, name@digest, or an id, read as the field reads them, so that "nginx"
+ * and "docker.io/library/nginx:latest" are known to be one image. */
 #pragma once
 
 #include "lib/basic/cleanup.h"

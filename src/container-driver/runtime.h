@@ -1,8 +1,8 @@
-/* What a container runtime has to offer to the driver: a table of functions, of which there are two: Docker (docker.c) and
- * one that runs nothing (null.c).
+/* What a container runtime has to offer to the driver: a table of functions, of which there are two: Docker
+ * (docker.c) and one that runs nothing (null.c).
  *
- * A runtime works on names and ids and does as it is told. Whose a container is, and whether it may be touched, is decided
- * before (container.c). Names are those of name.h. */
+ * A runtime works on names and ids and does as it is told. Whose a container is, and whether it may be
+ * touched, is decided before (container.c). Names are those of name.h. */
 #pragma once
 
 #include "container-driver/spec.h"
@@ -11,7 +11,8 @@
 struct runtime;
 struct runtime_job;
 
-/* What an operation found; what is no part of it is NULL. Borrowed, but the pointers may be taken (and set to NULL). */
+/* What an operation found; what is no part of it is NULL. Borrowed, but the pointers may be taken (and set to
+ * NULL). */
 struct runtime_result {
     struct driver_info_out *info;
     struct driver_image *image;
@@ -22,8 +23,8 @@ struct runtime_result {
     bool more;            /* this was one of several answers */
 };
 
-/* The answer: 'e' is NULL when it worked. Called once, but for streams, whose last answer has more = false. May be called
- * from within the operation, so call operations last. */
+/* The answer: 'e' is NULL when it worked. Called once, but for streams, whose last answer has more = false.
+ * May be called from within the operation, so call operations last. */
 typedef void (*runtime_answer_t)(struct runtime_result *result, const struct error *e, void *userdata);
 
 struct runtime_log_options {
@@ -54,11 +55,13 @@ struct runtime_ops {
     void (*list)(struct runtime *rt, runtime_answer_t answer, void *userdata);
     /* container NULL: there is none. */
     void (*inspect)(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata);
-    /* Whether the zone's network could have this range, which was parsed: refused with the reason, or an answer without a result. */
+    /* Whether the zone's network could have this range, which was parsed: refused with the reason, or an
+     * answer without a result. */
     void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_t answer, void *userdata);
     /* CONFLICT: the name is taken. */
     void (*create)(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata);
-    /* These take an id. Where there is nothing to do, that is no error; a container that is not there is NOT_FOUND. */
+    /* These take an id. Where there is nothing to do, that is no error; a container that is not there is
+     * NOT_FOUND. */
     void (*start)(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
     void (*stop)(struct runtime *rt, const char *id, int64_t timeout_msec /* −1: its own */,
                  runtime_answer_t answer, void *userdata);

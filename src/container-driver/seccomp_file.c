@@ -1,5 +1,5 @@
-/* A seccomp profile of the administrator's: read and checked when the driver starts, since Docker looks at a profile only when a
- * container starts, and a mistake would be an outage then; see seccomp_profile.h. */
+/* A seccomp profile of the administrator's: read and checked when the driver starts, since Docker looks at a
+ * profile only when a container starts, and a mistake would be an outage then; see seccomp_profile.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

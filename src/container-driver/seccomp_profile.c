@@ -1,18 +1,19 @@
 /* The seccomp profile of ours, as data; see seccomp_profile.h.
  *
- * It is an allow-list: what Docker 20.10 allows by default, less some of it. A call that is not named here fails with EPERM (or
- * ENOSYS, where its number is beyond all that the profile names: runc's way to let programs fall back). Beyond Docker's default it
- * refuses
- * - the ways to give a file another project, or to take it out of one: two ioctls with their 32-bit forms (below), and
- *   file_setattr(2), which is not named. The owner of a file may do so in the initial user namespace, and project ids are what disk
- *   quotas are charged to;
+ * It is an allow-list: what Docker 20.10 allows by default, less some of it. A call that is not named here
+ * fails with EPERM (or ENOSYS, where its number is beyond all that the profile names: runc's way to let
+ * programs fall back). Beyond Docker's default it refuses
+ * - the ways to give a file another project, or to take it out of one: two ioctls with their 32-bit forms
+ * (below), and file_setattr(2), which is not named. The owner of a file may do so in the initial user
+ * namespace, and project ids are what disk quotas are charged to;
  * - io_uring, which makes calls that no filter sees;
  * - sockets of families that ordinary programs do not use.
  *
- * What is refused must be refused in every form in which the kernel would take it: in calls of 64-bit programs, of 32-bit ones (which
- * a 64-bit program may make by int 0x80) and of x32; and with whatever stands in bits of an argument that the kernel does not look at.
- * Hence no rule says "not equal", which compares 64 bits and is passed by one more bit: rules say what is allowed.
- * libseccomp takes several rules of one call as "or", and several conditions of one rule on the same argument as well. */
+ * What is refused must be refused in every form in which the kernel would take it: in calls of 64-bit
+ * programs, of 32-bit ones (which a 64-bit program may make by int 0x80) and of x32; and with whatever stands
+ * in bits of an argument that the kernel does not look at. Hence no rule says "not equal", which compares 64
+ * bits and is passed by one more bit: rules say what is allowed. libseccomp takes several rules of one call
+ * as "or", and several conditions of one rule on the same argument as well. */
 #include "container-driver/seccomp_profile.h"
 
 #include <errno.h>
@@ -23,11 +24,13 @@
 
 #define ENOSYS_EVERYWHERE 38 /* the number is the same on all architectures of the profile */
 
-/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. In clone(2), bit 7 (NEWTIME) belongs to the signal. */
+/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. In clone(2), bit 7 (NEWTIME) belongs to
+ * the signal. */
 #define CLONE_NEW_NAMESPACES 0x7e020000
 
-/* FS_IOC_FSSETXATTR (0x401c5820), FS_IOC_SETFLAGS (0x40086602) and FS_IOC32_SETFLAGS (0x40046602) by their low 16 bits, type and
- * number: the two others differ in the size alone, and the rest of the argument is not looked at by the kernel above bit 31. */
+/* FS_IOC_FSSETXATTR (0x401c5820), FS_IOC_SETFLAGS (0x40086602) and FS_IOC32_SETFLAGS (0x40046602) by their
+ * low 16 bits, type and number: the two others differ in the size alone, and the rest of the argument is not
+ * looked at by the kernel above bit 31. */
 static const uint16_t refused_ioctls[] = {0x5820, 0x6602};
 
 /* Allowed without a condition, on every architecture that has them. */
@@ -326,8 +329,9 @@ static const char *const synchronising[] = {
     "shmget",
     NULL,
 };
-/* socketcall is how 32-bit programs of older C libraries make all of these: its arguments lie in memory, where no filter looks, so
- * for it the families below hold nothing back. The kernel's own checks (CAP_NET_RAW) do. */
+/* socketcall is how 32-bit programs of older C libraries make all of these: its arguments lie in memory,
+ * where no filter looks, so for it the families below hold nothing back. The kernel's own checks
+ * (CAP_NET_RAW) do. */
 static const char *const network[] = {
     "accept",   "accept4", "bind",     "connect",    "getpeername",     "getsockname", "getsockopt",
     "listen",   "recv",    "recvfrom", "recvmmsg",   "recvmmsg_time64", "recvmsg",     "send",
@@ -420,8 +424,8 @@ static void include_capability(json_t *rule, const char *capability)
         json_object_set_new(rule, "includes", json_pack("{s:[s]}", "caps", capability));
 }
 
-/* Allows every ioctl but the refused ones, by its low 16 bits: walks down from bit 15 beside the refused values, and allows what
- * leaves their path by the other value of a bit. */
+/* Allows every ioctl but the refused ones, by its low 16 bits: walks down from bit 15 beside the refused
+ * values, and allows what leaves their path by the other value of a bit. */
 static void add_ioctls(json_t *rules, unsigned bit, uint16_t prefix)
 {
     uint16_t mask = (uint16_t)(0xffffu << bit);

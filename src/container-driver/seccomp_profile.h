@@ -1,4 +1,5 @@
-/* The seccomp profile that containers of ours get, in the form that Docker takes in SecurityOpt (that of its own default.json). */
+/* The seccomp profile that containers of ours get, in the form that Docker takes in SecurityOpt (that of its
+ * own default.json). */
 #pragma once
 
 #include <jansson.h>
@@ -8,9 +9,10 @@
 /* Ours, as compact JSON; the caller frees. It is built anew at each call, so build it once. */
 char *seccomp_profile_text(void);
 
-/* Reads a profile of the administrator's: absolute path; a regular file of root's (or of who runs this process) that nobody else may
- * write, and a profile as far as that can be told: Docker looks at it only when a container starts. *ret is compact JSON, the caller
- * frees. Refused: what is wrong with it, naming the file. */
+/* Reads a profile of the administrator's: absolute path; a regular file of root's (or of who runs this
+ * process) that nobody else may write, and a profile as far as that can be told: Docker looks at it only when
+ * a container starts. *ret is compact JSON, the caller frees. Refused: what is wrong with it, naming the
+ * file. */
 int seccomp_profile_read(const char *path, char **ret, struct error *e);
 
 /* The same check of a text that is there; 'name' begins the message. */

@@ -1,4 +1,5 @@
-/* What the driver was configured with: section [container-driver] of hostlet.conf, and the places of the tree. */
+/* What the driver was configured with: section [container-driver] of hostlet.conf, and the places of the
+ * tree. */
 #pragma once
 
 #include "container-driver/adopted.h"
@@ -23,7 +24,8 @@ struct settings {
     bool was_root; /* at the start: the next start can take another group of the socket */
 };
 
-/* Copies what it keeps, and reads the adoption ledger and the seccomp profile. Fails when the tree has no id yet. */
+/* Copies what it keeps, and reads the adoption ledger and the seccomp profile. Fails when the tree has no id
+ * yet. */
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret,
                   struct error *e);
 void settings_done(struct settings *s);

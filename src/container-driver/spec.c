@@ -194,9 +194,9 @@ static int check_limits(const struct spec *s, const struct driver_create_in *in,
     return 0;
 }
 
-/* What the root of an ordinary image needs to install, to become other users and to serve. Not among them, of Docker's default
- * set: NET_RAW, with which a container answers for its gateway and reads its neighbours' secrets; MKNOD; and AUDIT_WRITE,
- * with which it writes into the machine's audit log. */
+/* What the root of an ordinary image needs to install, to become other users and to serve. Not among them, of
+ * Docker's default set: NET_RAW, with which a container answers for its gateway and reads its neighbours'
+ * secrets; MKNOD; and AUDIT_WRITE, with which it writes into the machine's audit log. */
 static bool has_by_itself(const char *capability)
 {
     static const char *const standard[] = {
@@ -252,7 +252,8 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
     if (inagent && in->n_command > 0)
         return error_refuse(e, EINVAL, "%s: a command goes with init = image alone", s->name);
     if (inagent) {
-        /* Through sh, since the file may lie on a filesystem mounted noexec. As root from /, whatever the image says. */
+        /* Through sh, since the file may lie on a filesystem mounted noexec. As root from /, whatever the
+         * image says. */
         schema_append_string(&s->command, &s->n_command, "/bin/sh");
         schema_append_string(&s->command, &s->n_command, "/home/action/.innerstack/ininit");
         s->user = "0";

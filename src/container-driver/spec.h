@@ -1,7 +1,7 @@
 /* A container as it is to be made, in full: what the contract (InnerStack v2, section 5) makes of a replica.
  *
- * The only place where a caller's words become mounts, users and limits. A caller names an instance, packages and an image;
- * there is no way for it to name a path, a privilege or a namespace. */
+ * The only place where a caller's words become mounts, users and limits. A caller names an instance, packages
+ * and an image; there is no way for it to name a path, a privilege or a namespace. */
 #pragma once
 
 #include "container-driver/settings.h"
@@ -43,7 +43,8 @@ struct spec {
     bool read_only, no_new_privileges;
 };
 
-/* Refused: whatever is not well-formed, naming it. RETRY: the zone's network is not known yet. 'in' must outlive the spec. */
+/* Refused: whatever is not well-formed, naming it. RETRY: the zone's network is not known yet. 'in' must
+ * outlive the spec. */
 int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,
               struct error *e);
 void spec_done(struct spec *s);

@@ -6,7 +6,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/printable.h"
 
-/* Control characters of ASCII are mostly those of colours and tabulators: they become spaces, which read better. */
+/* Control characters of ASCII are mostly those of colours and tabulators: they become spaces, which read
+ * better. */
 static char *readable(char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)

@@ -22,7 +22,7 @@ struct tail {
 
 /* A piece of stream 1 or 2 (a log_piece_t). */
 int tail_piece(int stream, const void *data, size_t size, void *tail);
-/* All lines, oldest first, also those that had no end: an array of strings that the caller owns; always valid UTF-8, and
- * printable (lib/basic/printable.h). */
+/* All lines, oldest first, also those that had no end: an array of strings that the caller owns; always valid
+ * UTF-8, and printable (lib/basic/printable.h). */
 void tail_take(struct tail *t, char ***ret, size_t *ret_n);
 void tail_done(struct tail *t);

@@ -1,4 +1,5 @@
-/* One method call that asks the runtime before it answers, and whose containers it may touch; see manager.h. */
+/* One method call that asks the runtime before it answers, and whose containers it may touch; see manager.h.
+ */
 #include <errno.h>
 
 #include "container-driver/manager.h"

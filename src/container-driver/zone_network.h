@@ -1,5 +1,6 @@
-/* Whether the zone's network may be made on this machine. Whatever lies in its range goes to Docker's bridge from then on: addresses of the LAN, the
- * gateway, another Docker network. So a range that something else has is refused before anything is made. */
+/* Whether the zone's network may be made on this machine. Whatever lies in its range goes to Docker's bridge
+ * from then on: addresses of the LAN, the gateway, another Docker network. So a range that something else has
+ * is refused before anything is made. */
 #pragma once
 
 #include <net/if.h>
@@ -8,9 +9,10 @@
 
 /* What the machine uses of the IPv4 addresses. */
 enum address_use {
-    USE_ADDRESS, /* an address of a device, with the network that it connects; also ranges that are local by a route */
-    USE_ROUTE,       /* of any table, except default routes */
-    USE_GATEWAY,     /* the next hop of a route */
+    USE_ADDRESS, /* an address of a device, with the network that it connects; also ranges that are local by a
+                    route */
+    USE_ROUTE,   /* of any table, except default routes */
+    USE_GATEWAY, /* the next hop of a route */
     USE_NAME_SERVER, /* of resolv.conf */
 };
 
@@ -21,18 +23,21 @@ struct used_range {
     char device[IF_NAMESIZE]; /* ""; none */
 };
 
-/* "10.10.3.0/24" of private addresses alone, as a network is written. Refused, with 'name' before the reason: anything else. */
+/* "10.10.3.0/24" of private addresses alone, as a network is written. Refused, with 'name' before the reason:
+ * anything else. */
 int zone_network_parse(const char *name, const char *cidr, uint32_t *ret_first, unsigned *ret_bits,
                        struct error *e);
 
-/* Refused where a range of this machine is in the way: one that a device is connected to or that holds such a one, a route at least as specific, a next hop or
- * a name server within. What is on device 'own' (the network's bridge of before; may be "") or on the VXLAN device of the agent before us is ours. A route
- * that is broader fills '*ret_warning', which the caller frees: what it leads to is not reached any more. */
+/* Refused where a range of this machine is in the way: one that a device is connected to or that holds such a
+ * one, a route at least as specific, a next hop or a name server within. What is on device 'own' (the
+ * network's bridge of before; may be "") or on the VXLAN device of the agent before us is ours. A route that
+ * is broader fills '*ret_warning', which the caller frees: what it leads to is not reached any more. */
 int zone_network_judge(const char *cidr, const struct used_range *ranges, size_t n, const char *own,
                        char **ret_warning, struct error *e);
 
-/* What this machine uses now, by netlink: all addresses and the routes of all tables, those of VRFs and policies included. Not looked at: IPv6, which the zone's
- * network has none of; rules; tunnels' far ends. The caller frees. */
+/* What this machine uses now, by netlink: all addresses and the routes of all tables, those of VRFs and
+ * policies included. Not looked at: IPv6, which the zone's network has none of; rules; tunnels' far ends. The
+ * caller frees. */
 int used_ranges_read(struct used_range **ret, size_t *ret_n, struct error *e);
 
 /* The three in one; what is broader is logged. */

@@ -152,8 +152,8 @@ static int manifests_add_directory(struct manifests *m, const char *path, struct
     return r;
 }
 
-/* A file, a directory of them, or "-". All are read before anything is asked for: a mistake in the last shall not leave half of
- * them applied. */
+/* A file, a directory of them, or "-". All are read before anything is asked for: a mistake in the last shall
+ * not leave half of them applied. */
 static int manifests_read(const char *path, struct manifests *ret, struct error *e)
 {
     struct stat st;

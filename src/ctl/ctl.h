@@ -1,4 +1,5 @@
-/* hostletctl: what its files share. A command is an entry in the table of commands.c; main.c parses its options and calls it. */
+/* hostletctl: what its files share. A command is an entry in the table of commands.c; main.c parses its
+ * options and calls it. */
 #pragma once
 
 #include "lib/basic/cleanup.h"
@@ -40,7 +41,8 @@ extern const struct command ctl_commands[]; /* ends with a name of NULL */
 
 /* The value of an option of this command, "" for a flag; NULL when it was not given. */
 const char *ctl_option(const struct ctl *ctl, const char *name);
-/* A duration in microseconds, or a number; 'standard' when not given. What is malformed ends the program with EXIT_USAGE. */
+/* A duration in microseconds, or a number; 'standard' when not given. What is malformed ends the program with
+ * EXIT_USAGE. */
 uint64_t ctl_option_duration(const struct ctl *ctl, const char *name, uint64_t standard);
 int64_t ctl_option_number(const struct ctl *ctl, const char *name, int64_t min, int64_t max,
                           int64_t standard);
@@ -61,8 +63,8 @@ extern const struct ctl_peer ctl_supervisor, ctl_reconciler, ctl_driver, ctl_fet
 
 #define CTL_TIMEOUT_USEC (60 * USEC_PER_SEC)
 
-/* One call and its answer, repeated for a while where the worker died on the way: every request may be repeated. 'out' is the zeroed
- * struct (release with ctl_done), or NULL. */
+/* One call and its answer, repeated for a while where the worker died on the way: every request may be
+ * repeated. 'out' is the zeroed struct (release with ctl_done), or NULL. */
 int ctl_call(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
              void *out, uint64_t timeout_usec, struct error *e);
 /* Releases what ctl_call filled. */

@@ -9,8 +9,8 @@ struct deletion_list {
     size_t n_items;
 };
 
-/* Asks the provisioner, which this starts, where there is anything to ask for: something hidden lies in the app path, or
- * 'running' says that it is at work. */
+/* Asks the provisioner, which this starts, where there is anything to ask for: something hidden lies in the
+ * app path, or 'running' says that it is at work. */
 int deletion_list_read(const struct ctl *ctl, bool running, struct deletion_list *ret, struct error *e);
 void deletion_list_done(struct deletion_list *list);
 

@@ -1,5 +1,5 @@
-/* The command describe: the interfaces in Varlink's own language, and all of them as one page in Markdown. The files of proto/ are
- * made by it. */
+/* The command describe: the interfaces in Varlink's own language, and all of them as one page in Markdown.
+ * The files of proto/ are made by it. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Following logs; see follow.h.
  *
- * A container's log ends with the container, an application's does not: io.hostlet.Reconciler.Watch says when its replica has
- * another one, and whether there will be another one. */
+ * A container's log ends with the container, an application's does not: io.hostlet.Reconciler.Watch says when
+ * its replica has another one, and whether there will be another one. */
 #include "ctl/follow.h"
 
 #include <errno.h>

@@ -1,7 +1,9 @@
-/* The command import: takes a machine over from the original agent of InnerStack v2, without restarting one container.
+/* The command import: takes a machine over from the original agent of InnerStack v2, without restarting one
+ * container.
  *
- * What it does is in the order in which a half-done import harms nobody: hostlet is told last which applications the machine has, when
- * it knows their containers for its own. Each step may be repeated, so an import that was interrupted is simply made again. */
+ * What it does is in the order in which a half-done import harms nobody: hostlet is told last which
+ * applications the machine has, when it knows their containers for its own. Each step may be repeated, so an
+ * import that was interrupted is simply made again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -124,7 +126,8 @@ static int check_place(struct import *import, struct error *e)
     return r;
 }
 
-/* The process of hostletd, which holds the ports of the tree whether or not rpc-gateway runs; 0: it does not run. */
+/* The process of hostletd, which holds the ports of the tree whether or not rpc-gateway runs; 0: it does not
+ * run. */
 static pid_t find_supervisor(const struct ctl *ctl)
 {
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_supervisor.socket);
@@ -272,8 +275,9 @@ static int compare_projects(const struct original *o, const char *path, size_t *
     return 0;
 }
 
-/* In a tree with the original's own prefix the ledger is where it always was. Elsewhere it is copied, while its writer is stopped,
- * unless hostlet has projects of its own already. The writer is to be started when it can find the directories. */
+/* In a tree with the original's own prefix the ledger is where it always was. Elsewhere it is copied, while
+ * its writer is stopped, unless hostlet has projects of its own already. The writer is to be started when it
+ * can find the directories. */
 static int take_ledger(const struct import *import, struct error *e)
 {
     const struct tree *tree = &import->ctl->tree;
@@ -380,8 +384,8 @@ static bool is_known(const struct instance_list *list, const char *name)
     return false;
 }
 
-/* As the zone would: so that the machine does the right thing from now on, with no leader in reach too. What the zone has told
- * meanwhile is newer. */
+/* As the zone would: so that the machine does the right thing from now on, with no leader in reach too. What
+ * the zone has told meanwhile is newer. */
 static int tell_instances(const struct import *import, struct error *e)
 {
     const struct original *o = &import->original;

@@ -11,7 +11,8 @@
 
 #define LINE_MAX_BYTES 65536 /* a longer one is broken */
 
-/* A terminal obeys what it is sent; anybody else gets the bytes as they are. 'end': no character goes on after this. */
+/* A terminal obeys what it is sent; anybody else gets the bytes as they are. 'end': no character goes on
+ * after this. */
 static void put(struct log_source *s, int stream, const char *data, size_t size, bool end)
 {
     int fd = stream == LOG_STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO;

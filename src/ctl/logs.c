@@ -1,4 +1,5 @@
-/* The command logs: which replicas, and how their output is shown; log_source.c reads it, follow.c goes on reading. */
+/* The command logs: which replicas, and how their output is shown; log_source.c reads it, follow.c goes on
+ * reading. */
 #include <inttypes.h>
 #include <stdlib.h>
 

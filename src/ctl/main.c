@@ -2,8 +2,8 @@
  *
  * Job: turns command lines into calls of the tree's services, and answers into text for people or JSON.
  * Privileges: those of its caller; the sockets say what that one may do (the right to apply equals root).
- * Failures: one message on standard error that names the thing, and an exit code: hostletctl(8) lists them. Nothing that was asked for
- *   is undone when it is interrupted: the tree goes on. */
+ * Failures: one message on standard error that names the thing, and an exit code: hostletctl(8) lists them.
+ * Nothing that was asked for is undone when it is interrupted: the tree goes on. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -254,7 +254,8 @@ int original_check_stopped(const struct original *o, pid_t ours, struct error *e
 
 /* --- what it knows of a container --- */
 
-/* The file that it gave the container says it too; the tenant may have changed it, and gains nothing by that. */
+/* The file that it gave the container says it too; the tenant may have changed it, and gains nothing by that.
+ */
 static int64_t revision_of_file(const struct original *o, const char *container)
 {
     struct app_replica_instance replica = {.app = NULL};

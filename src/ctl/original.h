@@ -1,5 +1,5 @@
-/* What the original agent of InnerStack v2 leaves on a machine: its configuration and state, read for an import (contract sections 8 and
- * 11). Nothing of it is changed. */
+/* What the original agent of InnerStack v2 leaves on a machine: its configuration and state, read for an
+ * import (contract sections 8 and 11). Nothing of it is changed. */
 #pragma once
 
 #include <sys/types.h>
@@ -39,13 +39,13 @@ struct original {
     size_t n_quotas;
 };
 
-/* Reads DIR/etc/innerstack.toml, hostlet_active.json and hostlet_vol_quota.json into the zeroed '*ret'; the latter two may be absent. Refused,
- * naming file and place, when they are not understood. */
+/* Reads DIR/etc/innerstack.toml, hostlet_active.json and hostlet_vol_quota.json into the zeroed '*ret'; the
+ * latter two may be absent. Refused, naming file and place, when they are not understood. */
 int original_read(const char *dir, struct original *ret, struct error *e);
 void original_done(struct original *original);
 
-/* Refused while it runs: naming the process, or the port that someone listens on. 'ours' is the process that holds the ports of our
- * own tree, which an import before this one may have opened; 0: none. */
+/* Refused while it runs: naming the process, or the port that someone listens on. 'ours' is the process that
+ * holds the ports of our own tree, which an import before this one may have opened; 0: none. */
 int original_check_stopped(const struct original *original, pid_t ours, struct error *e);
 
 /* The revision that it last applied to a container; −1: it is not known. */

@@ -1,8 +1,9 @@
 /* Text for people and JSON for programs. Colours and bars go to terminals only.
  *
- * Much of what is printed was written by others: tenants, repositories, the zone's leader. So standard output and standard error
- * themselves let nothing through but printable characters, newlines and tabs (lib/basic/printable.h), whatever is printed and by whom;
- * control sequences of our own go by output_control(). Within a line, format_safe() keeps a text of others from beginning another one. */
+ * Much of what is printed was written by others: tenants, repositories, the zone's leader. So standard output
+ * and standard error themselves let nothing through but printable characters, newlines and tabs
+ * (lib/basic/printable.h), whatever is printed and by whom; control sequences of our own go by
+ * output_control(). Within a line, format_safe() keeps a text of others from beginning another one. */
 #pragma once
 
 #include <jansson.h>
@@ -24,8 +25,8 @@ void output_colour(enum colour colour);
 /* Prints the text in that colour. */
 void print_coloured(enum colour colour, const char *text);
 
-/* Each allocates. "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and time of unix milliseconds, "-" for 0;
- * a copy in which what is not printable became '?'. */
+/* Each allocates. "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and time of unix
+ * milliseconds, "-" for 0; a copy in which what is not printable became '?'. */
 char *format_size(int64_t bytes);
 char *format_duration(int64_t msec);
 char *format_time(int64_t unix_msec);

@@ -1,4 +1,5 @@
-/* How a deploy goes on, for people: a line for each stage that ended, and on a terminal a bar for each replica below them. */
+/* How a deploy goes on, for people: a line for each stage that ended, and on a terminal a bar for each
+ * replica below them. */
 #pragma once
 
 #include "lib/api/reconciler.h"

@@ -13,7 +13,8 @@ struct wait_options {
     bool quiet; /* no lines and bars */
 };
 
-/* Follows the instance and says how it ends. Returns the exit code; *ret_last is the last state seen (the caller frees it with
- * schema_free), NULL when there was none or it is gone. Ctrl-C ends the waiting alone. */
+/* Follows the instance and says how it ends. Returns the exit code; *ret_last is the last state seen (the
+ * caller frees it with schema_free), NULL when there was none or it is gone. Ctrl-C ends the waiting alone.
+ */
 int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
                       struct reconciler_instance **ret_last);

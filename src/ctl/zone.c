@@ -51,8 +51,9 @@ static int enable(const struct ctl *ctl, struct error *e)
     return r < 0 ? r : ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
 }
 
-/* Before anything is made: a host that cannot be called is found out by a machine that never joins. An address without a port has the
- * zone's, [zone] peer_port; one word alone is no name of a host but a mistake. */
+/* Before anything is made: a host that cannot be called is found out by a machine that never joins. An
+ * address without a port has the zone's, [zone] peer_port; one word alone is no name of a host but a mistake.
+ */
 static bool is_zone_host(const char *text)
 {
     const char *colon = strrchr(text, ':');

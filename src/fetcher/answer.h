@@ -1,5 +1,5 @@
-/* What an HTTP answer to a download means: pure decisions, apart from the transfer, so that they can be tested whole.
- * (RFC 9110, sections 13.1.5, 14 and 15.) */
+/* What an HTTP answer to a download means: pure decisions, apart from the transfer, so that they can be
+ * tested whole. (RFC 9110, sections 13.1.5, 14 and 15.) */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -33,8 +33,8 @@ enum answer_meaning {
     ANSWER_ERROR,     /* 'e' says what */
 };
 
-/* 'ret_size' is the size of the whole file, 0 where the answer does not say; 'e' is filled for ANSWER_ERROR and (as the reason)
- * for ANSWER_AGAIN. */
+/* 'ret_size' is the size of the whole file, 0 where the answer does not say; 'e' is filled for ANSWER_ERROR
+ * and (as the reason) for ANSWER_AGAIN. */
 enum answer_meaning answer_meaning(const struct question *q, const struct answer *a, uint64_t *ret_size,
                                    struct error *e);
 

@@ -9,9 +9,9 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
-/* So much beyond what was reached before makes a failed try one that got on, and does not count: this part of the package, or
- * these bytes where that would be more; and no less than this part in transfer_timeout, since a server that trickles would else
- * be listened to for ever. */
+/* So much beyond what was reached before makes a failed try one that got on, and does not count: this part of
+ * the package, or these bytes where that would be more; and no less than this part in transfer_timeout, since
+ * a server that trickles would else be listened to for ever. */
 #define PROGRESS_PART  16
 #define PROGRESS_BYTES (UINT64_C(1) << 20)
 #define OVERS_MAX      3

@@ -4,7 +4,8 @@
  *                  ▲             │  ▲
  *                  └── pausing ◀─┘  └ (the same try begins again from 0)
  *
- * It lives in the manager's list. When nobody waits any more it stops, and what came stays for the next time. */
+ * It lives in the manager's list. When nobody waits any more it stops, and what came stays for the next time.
+ */
 #pragma once
 
 #include "fetcher/facts.h"

@@ -1,7 +1,8 @@
 /* A download from the zone: several chunks at a time over one connection, written in their order.
  *
- * What a partial file is a part of is told by the package's checksum and the size of its chunks: any zone host may bring the next one.
- * Memory is bounded by the chunks that are under way, whatever the size of the package. */
+ * What a partial file is a part of is told by the package's checksum and the size of its chunks: any zone
+ * host may bring the next one. Memory is bounded by the chunks that are under way, whatever the size of the
+ * package. */
 #include <errno.h>
 #include <stdlib.h>
 

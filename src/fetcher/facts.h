@@ -1,5 +1,5 @@
-/* What a partial file is a part of: kept as JSON beside it, written before its first byte, so that a download that was
- * interrupted anywhere goes on only where the server still has the same file. */
+/* What a partial file is a part of: kept as JSON beside it, written before its first byte, so that a download
+ * that was interrupted anywhere goes on only where the server still has the same file. */
 #pragma once
 
 #include "lib/api/workers.h"
@@ -27,7 +27,8 @@ bool facts_match(const struct facts *facts, const char *url, const struct packag
 /* The validator for If-Range: the ETag when there is one, else the date; NULL without either. */
 const char *facts_validator(const struct facts *facts);
 
-/* A copy of an ETag that may be used for ranges: NULL for a weak one ("W/…"), an overlong or a malformed one. */
+/* A copy of an ETag that may be used for ranges: NULL for a weak one ("W/…"), an overlong or a malformed one.
+ */
 char *strong_etag(const char *etag);
 /* A copy of a date that may be sent back, or NULL. */
 char *plain_date(const char *date);

@@ -1,6 +1,7 @@
-/* The last index of each http repository, kept on disk so that a process that was just started on demand need not have it
- * sent again: one line of JSON (url, etag, last_modified), then the index as it came. It is only used when the server says
- * that it is still the same, and removed when the repository is no longer configured. */
+/* The last index of each http repository, kept on disk so that a process that was just started on demand need
+ * not have it sent again: one line of JSON (url, etag, last_modified), then the index as it came. It is only
+ * used when the server says that it is still the same, and removed when the repository is no longer
+ * configured. */
 #pragma once
 
 #include "fetcher/repository.h"

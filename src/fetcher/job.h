@@ -7,8 +7,8 @@
 
 struct job;
 
-/* 'work' runs in a thread; then 'done' runs on the loop, unless the job was abandoned; then 'release' frees 'data' (on the
- * loop, in every case). */
+/* 'work' runs in a thread; then 'done' runs on the loop, unless the job was abandoned; then 'release' frees
+ * 'data' (on the loop, in every case). */
 struct job_calls {
     void (*work)(void *data);
     void (*done)(void *data, void *userdata);
@@ -19,7 +19,8 @@ struct job_calls {
 int job_start(sd_event *event, const struct job_calls *calls, void *data, void *userdata, struct job **ret,
               struct error *e);
 
-/* The loop is no longer interested: 'done' is not called. The thread finishes in its own time. NULL is fine. */
+/* The loop is no longer interested: 'done' is not called. The thread finishes in its own time. NULL is fine.
+ */
 void job_abandon(struct job *job);
 /* At the end of the process: waits for the thread. NULL is fine. */
 void job_wait(struct job *job);

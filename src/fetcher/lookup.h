@@ -1,6 +1,6 @@
-/* Looking for a package in the repositories, in their order: the first that has a match wins. A repository that cannot be
- * asked ends the search with its error: a later one must not step in silently, since it may have another package of the
- * name. */
+/* Looking for a package in the repositories, in their order: the first that has a match wins. A repository
+ * that cannot be asked ends the search with its error: a later one must not step in silently, since it may
+ * have another package of the name. */
 #pragma once
 
 #include "fetcher/repository.h"

@@ -1,10 +1,11 @@
 /* fetcher: brings packages from repositories into the package store.
  *
- * Job: finds the best package for a name and a version rule in the configured repositories, and downloads it into
- *   VAR/ipk/NAME/ID.ipk: resumed after whatever interrupts it, verified, moved into place whole. Started on demand.
- * Privileges: own user, no capability; the network. It owns VAR/ipk and VAR/hostlet/fetcher and writes nothing else.
- * Failures: it may be killed at any instant: what came is kept with what it is a part of, and the next request goes on from
- *   there. A server in trouble is asked again, with growing pauses, until the request fails with "retry later". */
+ * Job: finds the best package for a name and a version rule in the configured repositories, and downloads it
+ * into VAR/ipk/NAME/ID.ipk: resumed after whatever interrupts it, verified, moved into place whole. Started
+ * on demand. Privileges: own user, no capability; the network. It owns VAR/ipk and VAR/hostlet/fetcher and
+ * writes nothing else. Failures: it may be killed at any instant: what came is kept with what it is a part
+ * of, and the next request goes on from there. A server in trouble is asked again, with growing pauses, until
+ * the request fails with "retry later". */
 #include "fetcher/manager.h"
 #include "fetcher/methods.h"
 #include "lib/service/service.h"

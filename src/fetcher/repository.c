@@ -37,7 +37,8 @@ static void repository_free(struct repository *r)
 }
 DEFINE_CLEANUP(struct repository *, repository_free);
 
-/* What may be shown of a URL that is not understood: a password may have a slash in it, which its writer did not escape. */
+/* What may be shown of a URL that is not understood: a password may have a slash in it, which its writer did
+ * not escape. */
 static char *hidden(const char *url)
 {
     const char *host = strstr(url, "://"), *at = strrchr(url, '@');

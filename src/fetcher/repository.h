@@ -1,12 +1,12 @@
 /* A repository of packages: where it is, and its index.
  *
  *   file:///directory     index.json there, or else the headers of the packages in it
- *   http(s)://…/          index.json there; asked for with what we know of the last one, so that it comes again only when
- *                         it has changed
- *   zone                  the zone that the machine belongs to, which has no index: it is searched (zone.h)
+ *   http(s)://…/          index.json there; asked for with what we know of the last one, so that it comes
+ * again only when it has changed zone                  the zone that the machine belongs to, which has no
+ * index: it is searched (zone.h)
  *
- * Loads that are asked for while one is under way share it. An index is only ever used when the repository was asked just
- * now: no answer is made from an old one. */
+ * Loads that are asked for while one is under way share it. An index is only ever used when the repository
+ * was asked just now: no answer is made from an old one. */
 #pragma once
 
 #include "fetcher/fetcher.h"
@@ -44,8 +44,8 @@ struct repository_wait;
 /* The index is borrowed for the call; NULL with 'e' when it could not be had. */
 typedef void (*repository_loaded_t)(const struct package_index *index, const struct error *e, void *userdata);
 
-/* Parses the configured URLs, separated by white space, into a list; refused naming the bad one. 'with_zone' adds the zone behind
- * them, where it is not among them. */
+/* Parses the configured URLs, separated by white space, into a list; refused naming the bad one. 'with_zone'
+ * adds the zone behind them, where it is not among them. */
 int repositories_parse(struct fetcher *fetcher, const char *urls, bool with_zone, struct repository **ret,
                        struct error *e);
 void repositories_free(struct repository *list);
@@ -56,7 +56,8 @@ struct repository_wait *repository_load(struct repository *repository, repositor
                                         void *userdata);
 void repository_wait_cancel(struct repository_wait *wait); /* NULL is fine */
 
-/* The URL (with user and password), or the path, of a file of the repository, for opening, and the one for people. */
+/* The URL (with user and password), or the path, of a file of the repository, for opening, and the one for
+ * people. */
 char *repository_file_url(const struct repository *repository, const char *file);
 char *repository_file_name(const struct repository *repository, const char *file);
 
@@ -68,5 +69,6 @@ void repository_load_file(struct repository *repository);
 void repository_load_http(struct repository *repository);
 /* The end of a load: takes 'index' (NULL: it failed with 'e'), tells everyone who waits. */
 void repository_loaded(struct repository *repository, struct package_index *index, const struct error *e);
-/* Whether the items of an index are different packages: 0, or failed naming the one that comes twice. Takes time. */
+/* Whether the items of an index are different packages: 0, or failed naming the one that comes twice. Takes
+ * time. */
 int index_check(const struct package_index *index, struct error *e);

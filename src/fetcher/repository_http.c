@@ -1,4 +1,5 @@
-/* Repositories on a web server: the index by a conditional request, tried again while the server is in trouble. */
+/* Repositories on a web server: the index by a conditional request, tried again while the server is in
+ * trouble. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>

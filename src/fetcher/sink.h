@@ -1,7 +1,9 @@
-/* The writing end of a download: a thread that hashes and writes what comes into the partial file, and, when all is there,
- * verifies it and moves it into the store. The loop hands bytes over through a ring and never waits for the disk.
+/* The writing end of a download: a thread that hashes and writes what comes into the partial file, and, when
+ * all is there, verifies it and moves it into the store. The loop hands bytes over through a ring and never
+ * waits for the disk.
  *
- * A sink lives through several tries of one download. Its thread first hashes what an earlier process left. */
+ * A sink lives through several tries of one download. Its thread first hashes what an earlier process left.
+ */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -40,13 +42,14 @@ void sink_copy(struct sink *s, int fd);
 /* Everything was handed over: verify and publish. */
 void sink_end(struct sink *s);
 
-/* 1: the package is in its place. 0: not yet. Otherwise what went wrong; −EBADMSG where the bytes are not the package's. */
+/* 1: the package is in its place. 0: not yet. Otherwise what went wrong; −EBADMSG where the bytes are not the
+ * package's. */
 int sink_result(struct sink *s, struct error *e);
 /* Whether all bytes are written and it is verifying and syncing. */
 bool sink_is_verifying(struct sink *s);
 
-/* Stops the thread, which may take as long as the disk does; on_stopped comes from the loop and frees the sink after it. No
- * other callback is called any more. */
+/* Stops the thread, which may take as long as the disk does; on_stopped comes from the loop and frees the
+ * sink after it. No other callback is called any more. */
 void sink_stop(struct sink *s, void (*on_stopped)(void *userdata), void *userdata);
 
 /* At the end of the process: stops and waits. NULL is fine. */

@@ -11,7 +11,8 @@
 #define SINK_RING_SIZE  ((size_t)1024 * 1024)
 #define SINK_CHUNK_SIZE ((size_t)256 * 1024)
 
-/* The hashes of a package as its bytes go by: of the whole file, and of the data block alone. The thread's own. */
+/* The hashes of a package as its bytes go by: of the whole file, and of the data block alone. The thread's
+ * own. */
 struct digest {
     EVP_MD_CTX *whole, *block;
     uint64_t position;     /* bytes so far */

@@ -118,8 +118,8 @@ static int hash_prefix(struct sink *s, uint64_t end, struct error *e)
     return digest_add(&s->digest, s->buffer, (size_t)n, id_of(s), e);
 }
 
-/* Copies another piece of a local file: 0 at its end. Where both lie on a filesystem that can share blocks, that is done
- * first, and only hashed here. */
+/* Copies another piece of a local file: 0 at its end. Where both lie on a filesystem that can share blocks,
+ * that is done first, and only hashed here. */
 static int copy_some(struct sink *s, int from, struct error *e)
 {
     if (s->digest.position == 0 && ioctl(s->fd, FICLONE, from) == 0) {
@@ -160,8 +160,8 @@ static int verify_and_publish(struct sink *s, struct error *e)
     return r < 0 ? error_os(e, -r, "failpoint") : store_publish(s->options.store, p->name, p->id, e);
 }
 
-/* One piece from the ring, copied, since a restart gives the ring to new bytes at once. Locked when called and when it
- * returns. */
+/* One piece from the ring, copied, since a restart gives the ring to new bytes at once. Locked when called
+ * and when it returns. */
 static int take_from_ring(struct sink *s, struct error *e)
 {
     size_t n = SINK_RING_SIZE - s->first < s->filled ? SINK_RING_SIZE - s->first : s->filled;
@@ -179,7 +179,8 @@ static int take_from_ring(struct sink *s, struct error *e)
     return r;
 }
 
-/* The next step. Locked when called and when it returns: 1 when everything is done, 0 to go on, or what went wrong. */
+/* The next step. Locked when called and when it returns: 1 when everything is done, 0 to go on, or what went
+ * wrong. */
 static int step(struct sink *s, struct error *e)
 {
     int r;

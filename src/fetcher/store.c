@@ -29,7 +29,8 @@ int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e
     return r < 0 ? r : give_dir_below(tree->var, "hostlet/fetcher", uid, gid, 0700, e);
 }
 
-/* What a process that was killed left between creating a temporary file and renaming it, and parts that nobody wants. */
+/* What a process that was killed left between creating a temporary file and renaming it, and parts that
+ * nobody wants. */
 static void clean_directory(int dirfd, bool old_parts)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -33,12 +33,13 @@ void store_close(struct store *store);
 /* Whether a reference is well formed (it becomes paths and promises): 0, or refused naming the member. */
 int reference_check(const struct package_reference *reference, struct error *e);
 
-/* Whether two references to one id promise the same bits, as far as both say: 0, or a conflict naming the difference. */
+/* Whether two references to one id promise the same bits, as far as both say: 0, or a conflict naming the
+ * difference. */
 int reference_same(const struct package_reference *a, const struct package_reference *b, const char *where_b,
                    struct error *e);
 
-/* Looks for the package: 1 and its path (the caller frees) when it is there, 0 when not. One that is damaged is removed
- * first (0). One with the same id and other contents is a conflict: never overwritten. */
+/* Looks for the package: 1 and its path (the caller frees) when it is there, 0 when not. One that is damaged
+ * is removed first (0). One with the same id and other contents is a conflict: never overwritten. */
 int store_find(const struct store *store, const struct package_reference *reference, char **ret_path,
                uint64_t *ret_size, struct error *e);
 
@@ -52,7 +53,8 @@ int store_remove(const struct store *store, const char *name, const char *id, st
 /* Removes partial file and facts. */
 void store_drop_partial(const struct store *store, const char *id);
 
-/* Calls 'each' for every package, and then for every partial file (complete = false). The strings are borrowed. */
+/* Calls 'each' for every package, and then for every partial file (complete = false). The strings are
+ * borrowed. */
 int store_list(const struct store *store,
                void (*each)(const struct fetcher_list_out *package, void *userdata), void *userdata,
                struct error *e);

@@ -1,5 +1,6 @@
-/* Whether what was received is the package that was asked for: its size, the hash of the file, what its header says, and
- * the checksum of its data block. Computed while the bytes go by, so that nothing is read twice. */
+/* Whether what was received is the package that was asked for: its size, the hash of the file, what its
+ * header says, and the checksum of its data block. Computed while the bytes go by, so that nothing is read
+ * twice. */
 #include <endian.h>
 #include <errno.h>
 
@@ -28,8 +29,8 @@ void digest_done(struct digest *d)
     *d = (struct digest){0};
 }
 
-/* The magic and the header's length tell where the data block begins; what is no package at all is seen here, not after
- * gigabytes. */
+/* The magic and the header's length tell where the data block begins; what is no package at all is seen here,
+ * not after gigabytes. */
 static int read_prefix(struct digest *d, const char *id, struct error *e)
 {
     uint32_t header;

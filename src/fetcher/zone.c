@@ -40,8 +40,8 @@ static bool is_same(const struct zone_file *a, const struct zone_file *b)
     return same;
 }
 
-/* Frees what nobody uses: all but the first, and the first too where 'all'. From the loop alone, since it may be a client's own callback
- * that made it of no use. */
+/* Frees what nobody uses: all but the first, and the first too where 'all'. From the loop alone, since it may
+ * be a client's own callback that made it of no use. */
 static void sweep(struct fetcher *fetcher, bool all)
 {
     for (struct fetcher_zone **at = &fetcher->zones; *at;) {
@@ -183,7 +183,8 @@ static void fail_or_retry(struct zone_search *s, struct error *e)
     finish(s, NULL, e);
 }
 
-/* What the zone offers, checked: it becomes names of files. 'ret' borrows from 'p', but for the id, which the caller frees. */
+/* What the zone offers, checked: it becomes names of files. 'ret' borrows from 'p', but for the id, which the
+ * caller frees. */
 static int check_offer(const struct zone_search *s, const Inapi__Package *p, char **ret_id,
                        struct package_reference *ret, struct error *e)
 {

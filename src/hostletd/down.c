@@ -1,4 +1,5 @@
-/* Answers in place of a service that is down or given up, so that its callers learn it at once instead of waiting. */
+/* Answers in place of a service that is down or given up, so that its callers learn it at once instead of
+ * waiting. */
 #include <errno.h>
 
 #include "hostletd/service.h"

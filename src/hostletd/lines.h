@@ -19,5 +19,6 @@ void lines_feed(struct line_splitter *s, const char *data, size_t n, line_fn on_
 /* What stands without a newline is a line too: its writer is gone. */
 void lines_flush(struct line_splitter *s, line_fn on_line, void *userdata);
 
-/* The text of a line behind "<N>name: ", and *ret_level from it; a line without is not one of our own log: notice. */
+/* The text of a line behind "<N>name: ", and *ret_level from it; a line without is not one of our own log:
+ * notice. */
 const char *line_parse(const char *line, const char *name, enum log_level *ret_level);

@@ -119,7 +119,8 @@ int logs_open(sd_event *event, struct error *e)
     output.is_socket = S_ISSOCK(st.st_mode);
     output.is_file = S_ISREG(st.st_mode);
     if (!output.is_socket && !output.is_file) {
-        /* The description behind descriptor 2 is shared with whoever gave it to us: we open one of our own. */
+        /* The description behind descriptor 2 is shared with whoever gave it to us: we open one of our own.
+         */
         output.fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (output.fd < 0)
             return error_os(e, errno, "cannot open standard error a second time");

@@ -1,12 +1,13 @@
-/* The log: lines of the supervisor and of its children, onto standard error, without ever waiting for its reader. */
+/* The log: lines of the supervisor and of its children, onto standard error, without ever waiting for its
+ * reader. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "lib/basic/error.h"
 
-/* From here on everything that is logged goes through a bounded queue; what does not fit is counted, and said when
- * there is room again. */
+/* From here on everything that is logged goes through a bounded queue; what does not fit is counted, and said
+ * when there is room again. */
 int logs_open(sd_event *event, struct error *e);
 /* Gives the queue a moment to empty itself. */
 void logs_close(void);

@@ -1,12 +1,11 @@
 /* hostletd: the supervisor of the tree.
  *
- * Job: holds the listening sockets of all services, starts their processes in the order of their needs or at the first
- *   call, waits for their readiness, starts them again when they end, stops them in reverse order, reaps everything, and
- *   writes their lines to its standard error.
- * Privileges: root, never jailed. It parses nothing from outside: its configuration is the administrator's, its callers
- *   are root.
- * Failures: when it dies its children end with it (lifeline and parent-death signal), containers run on, and the next
- *   start recovers everything; there is no state but the lock, the pid file and the tree's id. */
+ * Job: holds the listening sockets of all services, starts their processes in the order of their needs or at
+ * the first call, waits for their readiness, starts them again when they end, stops them in reverse order,
+ * reaps everything, and writes their lines to its standard error. Privileges: root, never jailed. It parses
+ * nothing from outside: its configuration is the administrator's, its callers are root. Failures: when it
+ * dies its children end with it (lifeline and parent-death signal), containers run on, and the next start
+ * recovers everything; there is no state but the lock, the pid file and the tree's id. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -124,12 +123,14 @@ static void parse_arguments(int argc, char **argv, struct arguments *a)
         fatal(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
 }
 
-/* What our starter left behind must not matter: descriptors that are open would be where our children expect theirs. */
+/* What our starter left behind must not matter: descriptors that are open would be where our children expect
+ * theirs. */
 static int start_clean(struct manager *m, const struct arguments *a, struct error *e)
 {
     sigset_t blocked;
     umask(0022);
-    /* What our starter ignored would be ignored by us and by every service; a child's end would not even be told. */
+    /* What our starter ignored would be ignored by us and by every service; a child's end would not even be
+     * told. */
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
@@ -179,7 +180,8 @@ static int boot_and_loop(struct manager *m, struct topology *topology, struct er
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return error_os(e, errno, "cannot adopt the orphans of services");
     r = sd_event_default(&m->event);
-    /* Where systemd wants signs of life (WATCHDOG_USEC), the loop itself gives them: only one that turns does. */
+    /* Where systemd wants signs of life (WATCHDOG_USEC), the loop itself gives them: only one that turns
+     * does. */
     if (r >= 0)
         r = sd_event_set_watchdog(m->event, true);
     if (r < 0)

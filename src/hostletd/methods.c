@@ -254,7 +254,8 @@ void methods_service_gone(struct service *s)
     }
 }
 
-/* Restarting a process of the tree is the administrator's. A service may look, as far as its service.conf says. */
+/* Restarting a process of the tree is the administrator's. A service may look, as far as its service.conf
+ * says. */
 static bool method_allowed(uid_t uid, const char *method, void *userdata)
 {
     const struct manager *m = userdata;

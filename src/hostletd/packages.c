@@ -11,8 +11,9 @@
 #include "lib/basic/log.h"
 #include "lib/paths/tree.h"
 
-/* An entry: what lies in the way and is none of root's is removed, a directory is taken. 1: it is to be looked into, also when it was
- * taken before: the process that did so may have died over it. Its name is root's already, so it stays what it is. */
+/* An entry: what lies in the way and is none of root's is removed, a directory is taken. 1: it is to be
+ * looked into, also when it was taken before: the process that did so may have died over it. Its name is
+ * root's already, so it stays what it is. */
 static int take(int dir, const char *path, const char *name, bool directories, int *ret, struct error *e)
 {
     struct stat st;
@@ -35,7 +36,8 @@ static int take(int dir, const char *path, const char *name, bool directories, i
     return 1;
 }
 
-/* The entries of a directory that is root's. 'directories': those are taken, and what is in them is looked at. Takes 'fd'. */
+/* The entries of a directory that is root's. 'directories': those are taken, and what is in them is looked
+ * at. Takes 'fd'. */
 static int take_all(int fd, const char *path, bool directories, struct error *e)
 {
     _cleanup_closedir_ DIR *dir = fdopendir(fd);

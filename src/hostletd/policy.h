@@ -1,5 +1,5 @@
-/* What happens to a service when something happens to it: decided here, without doing anything, so that the rules can
- * be read and tested by themselves. */
+/* What happens to a service when something happens to it: decided here, without doing anything, so that the
+ * rules can be read and tested by themselves. */
 #pragma once
 
 #include "lib/api/supervisor.h"
@@ -54,11 +54,12 @@ enum run_verdict {
 
 enum run_verdict policy_after_end(const struct run_end *end);
 
-/* The pause before the next try, in microseconds: 100 ms, doubling with each of 'failures' (from 0) to 60 s, and up to
- * 20 % more or less of it by 'random', so that what died together does not come back together. */
+/* The pause before the next try, in microseconds: 100 ms, doubling with each of 'failures' (from 0) to 60 s,
+ * and up to 20 % more or less of it by 'random', so that what died together does not come back together. */
 uint64_t policy_pause(unsigned failures, uint32_t random);
 
-/* Whether a service in this state no longer holds up those that need it: it is served, or will not be for now. */
+/* Whether a service in this state no longer holds up those that need it: it is served, or will not be for
+ * now. */
 bool state_is_settled(enum service_state state);
 
 /* What a reload does with a service: NULL for a text means that it is not there. */

@@ -1,4 +1,5 @@
-/* The listening sockets: hostletd holds them, so that callers wait in the backlog while a service is started again. */
+/* The listening sockets: hostletd holds them, so that callers wait in the backlog while a service is started
+ * again. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -168,8 +168,8 @@ static void make_environment(struct spawner *s)
         s->environment[s->n_environment++] = xasprintf("HOSTLET_NETNS_FD=%d", CHILD_NETNS);
 }
 
-/* One empty network namespace for all children without a network: joining it takes a fraction of the time of making
- * one. −1 where that is not possible; then each makes its own. */
+/* One empty network namespace for all children without a network: joining it takes a fraction of the time of
+ * making one. −1 where that is not possible; then each makes its own. */
 static int make_empty_netns(void)
 {
     _cleanup_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), empty = -1;

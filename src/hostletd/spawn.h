@@ -24,9 +24,9 @@ struct spawn_sockets {
 int spawner_new(const struct tree *tree, struct spawner **ret, struct error *e);
 void spawner_free(struct spawner *spawner);
 
-/* Runs the program of a service as root, in a process group of its own; the service goes into its jail by itself.
- * 'sockets' may be empty. *ret_ready_fd becomes readable when it is ready. From the main thread only: the child's
- * parent-death signal comes when the thread that forked it ends. */
+/* Runs the program of a service as root, in a process group of its own; the service goes into its jail by
+ * itself. 'sockets' may be empty. *ret_ready_fd becomes readable when it is ready. From the main thread only:
+ * the child's parent-death signal comes when the thread that forked it ends. */
 int spawner_start(const struct spawner *spawner, const struct service_conf *conf,
                   const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
                   struct error *e);

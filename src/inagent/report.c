@@ -84,7 +84,8 @@ void report_round(struct report *report, const struct plan *plan, uint64_t now)
 {
     if (!has_endpoint(report))
         return;
-    /* A specification that cannot be used leaves the tasks of the last one running; those of another revision are not ours to tell. */
+    /* A specification that cannot be used leaves the tasks of the last one running; those of another revision
+     * are not ours to tell. */
     const struct stage *stage = report->stages.stages;
     if (stage[STAGE_LOAD].state == STAGE_SUCCESS || stage[STAGE_TASKS].state != STAGE_NONE)
         stages_set_tasks(&report->stages, plan, now_realtime_msec());

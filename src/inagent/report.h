@@ -20,11 +20,12 @@ struct report {
         .stages = STAGES_INIT, .post = POST_INIT                                                             \
     }
 
-/* A specification was read ('problem' NULL), or could not be used: what of it is known, and why not. 'envelope' is emptied. */
+/* A specification was read ('problem' NULL), or could not be used: what of it is known, and why not.
+ * 'envelope' is emptied. */
 void report_loaded(struct report *report, struct envelope *envelope, const char *problem);
 
-/* Takes the states of the tasks, and goes on with sending: when something changed, when 30 s have passed since the last success,
- * and 10 s after a failure. Without an endpoint it does nothing. */
+/* Takes the states of the tasks, and goes on with sending: when something changed, when 30 s have passed
+ * since the last success, and 10 s after a failure. Without an endpoint it does nothing. */
 void report_round(struct report *report, const struct plan *plan, uint64_t now);
 
 /* For poll(): the descriptor (−1: none) with its events, and when report_round() is due at the latest. */

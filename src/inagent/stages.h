@@ -1,6 +1,8 @@
-/* What hostlet is told of this container: the stages of the contract, section 6, as far as they are inagent's.
+/* What hostlet is told of this container: the stages of the contract, section 6, as far as they are
+ * inagent's.
  *
- * Pure: it is told what happened and when (unix milliseconds), and knows whether there is something to say. */
+ * Pure: it is told what happened and when (unix milliseconds), and knows whether there is something to say.
+ */
 #pragma once
 
 #include "inagent/plan.h"
@@ -32,8 +34,8 @@ void stages_set_revision(struct stages *stages, double revision, int64_t now);
 void stages_set(struct stages *stages, enum stage_name name, enum stage_state state, const char *message,
                 int64_t now);
 
-/* task_run, of all startup tasks together. A task that failed and is tried again counts as failed, unless its max_attempts leaves
- * it a try. */
+/* task_run, of all startup tasks together. A task that failed and is tried again counts as failed, unless its
+ * max_attempts leaves it a try. */
 void stages_set_tasks(struct stages *stages, const struct plan *plan, int64_t now);
 
 /* The report as JSON, InagentStatusReport; the caller frees. */

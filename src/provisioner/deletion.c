@@ -9,7 +9,8 @@
 #include "lib/basic/log.h"
 #include "provisioner/removal.h"
 
-/* Between two tries of what cannot be deleted: doubling. Only an administrator, or the disk, is in the way. */
+/* Between two tries of what cannot be deleted: doubling. Only an administrator, or the disk, is in the way.
+ */
 #define PAUSE_MIN USEC_PER_SEC
 #define PAUSE_MAX (600 * USEC_PER_SEC)
 

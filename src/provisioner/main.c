@@ -1,14 +1,13 @@
 /* provisioner: the directories of replicas, and what they are given of packages.
  *
  * Job: makes, fills, updates and removes {app_path}/{container} with what a container finds under /home and
- *   /opt, and keeps, gives back or deletes the data of removed replicas. Takes what the unpacker staged, makes
- *   it root's and publishes it as VAR/ipk_install/{name}/{id}; removes it.
- * Privileges: root with CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER; no network. Called by the reconciler, with
- *   names of containers: it builds every path itself.
- * Failures: what tenants put into their directories is hostile (tenant.h), and so is what the unpacker's user
- *   staged (take.h). It may be killed at any time: a
- *   request is repeated, a directory has its final name only when it is complete, deletions are finished at
- *   the next start. A full disk is one error, and the old app_replica.json stays. */
+ *   /opt, and keeps, gives back or deletes the data of removed replicas. Takes what the unpacker staged,
+ * makes it root's and publishes it as VAR/ipk_install/{name}/{id}; removes it. Privileges: root with
+ * CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER; no network. Called by the reconciler, with names of containers: it
+ * builds every path itself. Failures: what tenants put into their directories is hostile (tenant.h), and so
+ * is what the unpacker's user staged (take.h). It may be killed at any time: a request is repeated, a
+ * directory has its final name only when it is complete, deletions are finished at the next start. A full
+ * disk is one error, and the old app_replica.json stays. */
 #include "lib/api/workers.h"
 #include "lib/service/service.h"
 #include "provisioner/manager.h"

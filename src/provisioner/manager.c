@@ -20,7 +20,8 @@
 /* At once: one that a disk holds up does not stop the others, and more would be in each other's way. */
 #define DELETIONS_MAX 2
 
-/* A package may leave out the directories above its entries: a tree has more entries than the package, but not so many times. */
+/* A package may leave out the directories above its entries: a tree has more entries than the package, but
+ * not so many times. */
 #define DIRECTORIES_LEFT_OUT 16
 
 /* One deletion for each container with kept data that is older than 'before'. */
@@ -50,8 +51,9 @@ void manager_expire(struct manager *m)
     apps_list_free(entries, n);
 }
 
-/* One lock for each app path of the machine, whatever it is called in the trees that share it. Not in it, where administrators and
- * tools look, nor on it, which everybody may open and so lock. Without root there is no place but the tree's own. */
+/* One lock for each app path of the machine, whatever it is called in the trees that share it. Not in it,
+ * where administrators and tools look, nor on it, which everybody may open and so lock. Without root there is
+ * no place but the tree's own. */
 static int make_lock_path(struct manager *m, int apps, struct error *e)
 {
     struct stat st;

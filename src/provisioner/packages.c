@@ -1,7 +1,7 @@
 /* The install directories of packages; see packages.h.
  *
- * Every step can be the last one: what lies in .publishing is taken again from the beginning, what is hidden is deleted later, and the
- * final name is given last. */
+ * Every step can be the last one: what lies in .publishing is taken again from the beginning, what is hidden
+ * is deleted later, and the final name is given last. */
 #include "provisioner/packages.h"
 
 #include <dirent.h>
@@ -160,7 +160,8 @@ static int hide(const struct store *s, int dir, const char *name, bool *ret_hidd
         return error_refuse(e, EBUSY, "'%s' is a mount point: unmount it first", name);
     if (errno != EXDEV)
         return error_os(e, errno, "cannot rename '%s' for deletion", name);
-    /* Of another disk project than ours: it cannot be renamed into a directory that hands its project down. */
+    /* Of another disk project than ours: it cannot be renamed into a directory that hands its project down.
+     */
     int r = remove_tree_at(dir, name, e);
     return r < 0 ? r : 1;
 }
@@ -211,7 +212,8 @@ static int complete(const struct store *s, const char *name, const char *id, con
     return r;
 }
 
-/* Containers that run may have what another user owns: it is not moved for a judgement that nobody can give. */
+/* Containers that run may have what another user owns: it is not moved for a judgement that nobody can give.
+ */
 static int can_take(const struct store *s, struct error *e)
 {
     char random[17];

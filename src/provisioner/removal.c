@@ -1,7 +1,8 @@
 /* Removing replicas; see removal.h.
  *
  * What is to be deleted is first renamed to a hidden name. From then on nobody takes it for a replica or for
- * kept data, nobody waits for it, and a process that is killed while it deletes leaves what the next one finishes. */
+ * kept data, nobody waits for it, and a process that is killed while it deletes leaves what the next one
+ * finishes. */
 #include "provisioner/removal.h"
 
 #include <errno.h>

@@ -118,7 +118,8 @@ static int check_link_project(const struct walk *w, int dir, const char *name)
     return project_is(w, name, attributes.project, false, false);
 }
 
-/* Access lists let others write whatever the mode says; of the rest nothing is a package's. What the system labels files with stays. */
+/* Access lists let others write whatever the mode says; of the rest nothing is a package's. What the system
+ * labels files with stays. */
 static int drop_attributes(const struct walk *w, int fd, const char *name)
 {
     ssize_t size = flistxattr(fd, NULL, 0);
@@ -176,8 +177,9 @@ int take_possible(int dir, const char *probe, struct error *e)
     return r;
 }
 
-/* A change of the owner takes no descriptor and no mapping away. The kernel gives a lease for reading only on a file that nobody has
- * open for writing. That nobody opens it so from here on is for owner, mode and access list to say, which are ours by now. */
+/* A change of the owner takes no descriptor and no mapping away. The kernel gives a lease for reading only on
+ * a file that nobody has open for writing. That nobody opens it so from here on is for owner, mode and access
+ * list to say, which are ours by now. */
 static int check_unwritten(const struct walk *w, int fd, const char *name)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
@@ -214,7 +216,8 @@ static int take_file(struct walk *w, int dir, const char *name)
         r = take_mode(w, fd, name, 0);
     if (r >= 0)
         r = drop_attributes(w, fd, name);
-    /* A descriptor that only reads can be opened again for writing, by /proc, until mode and access list deny it. So these come last. */
+    /* A descriptor that only reads can be opened again for writing, by /proc, until mode and access list deny
+     * it. So these come last. */
     if (r >= 0)
         r = check_unwritten(w, fd, name);
     if (r >= 0)
@@ -279,8 +282,8 @@ static int take_entries(struct walk *w, DIR *dir)
     }
 }
 
-/* Takes 'fd', a directory whose parents are ours: first itself, then what is in it. The top lets everybody in, as the unpacker makes
- * it. */
+/* Takes 'fd', a directory whose parents are ours: first itself, then what is in it. The top lets everybody
+ * in, as the unpacker makes it. */
 static int take_directory(struct walk *w, int fd, mode_t add)
 {
     struct stat st;

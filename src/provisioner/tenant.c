@@ -21,8 +21,8 @@ static char *temporary_name(const char *name)
     return xasprintf("%s%s.new", name[0] == '.' ? "" : ".", name);
 }
 
-/* Moves a directory out of the tenant's reach, among what is to be deleted. In there it lies in a directory of root's alone:
- * setuid files in it are no more reachable for the host's users than before. */
+/* Moves a directory out of the tenant's reach, among what is to be deleted. In there it lies in a directory
+ * of root's alone: setuid files in it are no more reachable for the host's users than before. */
 static int move_out(struct tenant *t, int parent, const char *name)
 {
     _cleanup_free_ char *hidden = apps_deleting_name(t->container), *moved = xasprintf("%s/moved", hidden);
@@ -36,8 +36,8 @@ static int move_out(struct tenant *t, int parent, const char *name)
     return r;
 }
 
-/* Removes whatever lies at a name that is to be ours. A directory with something in it is only moved, since its size is the
- * tenant's choice, and others wait for our thread. */
+/* Removes whatever lies at a name that is to be ours. A directory with something in it is only moved, since
+ * its size is the tenant's choice, and others wait for our thread. */
 static int clear_name(struct tenant *t, int parent, const char *name, struct error *e)
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || unlinkat(parent, name, AT_REMOVEDIR) == 0 ||

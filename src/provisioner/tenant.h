@@ -19,8 +19,8 @@
 struct tenant {
     int apps; /* the app path; borrowed */
     const char *container;
-    bool
-        hidden; /* set where something was moved out of the way, to be deleted: it may be a tree of any size */
+    bool hidden; /* set where something was moved out of the way, to be deleted: it may be a tree of any size
+                  */
 };
 
 struct tenant_mode {
@@ -31,7 +31,8 @@ struct tenant_mode {
     bool replace; /* what is there and is no directory is removed; otherwise it is a conflict */
 };
 
-/* Opens the directory parent/name, making it where it is missing. *made is set to true if so. fd or negative errno. */
+/* Opens the directory parent/name, making it where it is missing. *made is set to true if so. fd or negative
+ * errno. */
 int tenant_directory(struct tenant *tenant, int parent, const char *name, const struct tenant_mode *mode,
                      bool *made, struct error *e);
 
@@ -52,7 +53,8 @@ int tenant_file_stage(struct tenant *tenant, int dir, const char *name, const vo
                       const struct tenant_mode *mode, struct tenant_file *ret, struct error *e);
 /* Its content on disk: before the name, so that the name never stands for less. */
 int tenant_file_sync(const struct tenant_file *file, struct error *e);
-/* Gives it its name; the caller syncs the directory. TENANT_SWAPPED: somebody took the temporary file away. */
+/* Gives it its name; the caller syncs the directory. TENANT_SWAPPED: somebody took the temporary file away.
+ */
 int tenant_file_publish(struct tenant_file *file, struct error *e);
 /* Whether the name leads to what was published. */
 bool tenant_file_in_place(const struct tenant_file *file);

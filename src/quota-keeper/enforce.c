@@ -166,8 +166,9 @@ static int untag(const struct registry *r, struct places *places, const char *na
         result = written < 0 ? error_os(e, -written, "cannot take project %" PRId64 " from '%s'", item->id,
                                         place.path)
                              : tag_tree(r->kernel, place.fd, 0, &how, &tagged, e);
-        /* The limits and the directory's own project are gone for good before the ledger forgets them: after a power cut they
-         * would be nobody's. What lies deeper may keep the project even so: Report tells, and its id is not given out again. */
+        /* The limits and the directory's own project are gone for good before the ledger forgets them: after
+         * a power cut they would be nobody's. What lies deeper may keep the project even so: Report tells,
+         * and its id is not given out again. */
         if (result >= 0 && fsync(place.fd) < 0)
             result = error_os(e, errno, "cannot sync '%s'", place.path);
     }

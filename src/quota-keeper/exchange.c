@@ -108,7 +108,8 @@ static bool parse_staged(const char *entry, const char *name, uint64_t *ret_read
            !rest[end];
 }
 
-/* What a killed life left: an edit that came out of the exchange and is not in the file again is given back in *pending. */
+/* What a killed life left: an edit that came out of the exchange and is not in the file again is given back
+ * in *pending. */
 static int look_at_staged(int dir, const char *name, const char *entry, const struct text *file,
                           struct text *pending, struct error *e)
 {
@@ -155,7 +156,8 @@ static int for_staged(int dir, const char *name, bool remove, const struct text 
     return r;
 }
 
-/* One exchange. 1: it is done, 0: somebody else wrote; then *base is what has to be merged next, and *in_file what is there. */
+/* One exchange. 1: it is done, 0: somebody else wrote; then *base is what has to be merged next, and *in_file
+ * what is there. */
 static int exchange_once(int dir, const char *name, struct text *in_file, struct text *base, struct text *new,
                          struct error *e)
 {
@@ -231,7 +233,8 @@ int exchange_file(int dir, const char *name, exchange_merge merge, void *userdat
             r = failpoint("projects.merged") < 0 ? error_fail(e, EIO, "failpoint projects.merged") : 0;
             if (r >= 0)
                 r = for_staged(dir, name, true, NULL, NULL, e);
-            /* Nothing may have had to be written in this life, and a life before may have died while it wrote. */
+            /* Nothing may have had to be written in this life, and a life before may have died while it
+             * wrote. */
             return r < 0 ? r : remove_writing(dir, name, e);
         }
     }

@@ -1,4 +1,5 @@
-/* Findings of Report and Recheck: a list that grows, and the sentences about files that are charged to somebody else. */
+/* Findings of Report and Recheck: a list that grows, and the sentences about files that are charged to
+ * somebody else. */
 #pragma once
 
 #include "lib/api/workers.h"
@@ -16,8 +17,9 @@ struct quota_finding *findings_add(struct findings *findings, enum quota_finding
     _printf_(5, 6);
 void findings_clear(struct findings *findings);
 
-/* Who is charged for the strays in the directory 'name' of the app path, which is the container's (NULL: on its way in or out): one
- * finding for each replica, the CHARGED_MAX with most files, and one for all other ids. 'put_back': they were. */
+/* Who is charged for the strays in the directory 'name' of the app path, which is the container's (NULL: on
+ * its way in or out): one finding for each replica, the CHARGED_MAX with most files, and one for all other
+ * ids. 'put_back': they were. */
 #define CHARGED_MAX 16
 void findings_add_strays(struct findings *findings, struct registry *r, const char *name,
                          const char *container, const struct strays *strays, bool put_back);

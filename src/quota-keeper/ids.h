@@ -1,5 +1,5 @@
-/* A set of project ids that finds its first gap in three steps, however many are taken: one bit per id, and above each
- * level one bit per word of it that is full. */
+/* A set of project ids that finds its first gap in three steps, however many are taken: one bit per id, and
+ * above each level one bit per word of it that is full. */
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* Project quotas of XFS and ext4 by system calls; see kernel.h.
  *
- * Both filesystems take the Q_X commands, which count in blocks of 512 bytes (linux/dqblk_xfs.h), and keep a file's
- * project in struct fsxattr (linux/fs.h). quotactl_fd(2) is of Linux 5.14; before it the block device is named. */
+ * Both filesystems take the Q_X commands, which count in blocks of 512 bytes (linux/dqblk_xfs.h), and keep a
+ * file's project in struct fsxattr (linux/fs.h). quotactl_fd(2) is of Linux 5.14; before it the block device
+ * is named. */
 #include "quota-keeper/kernel.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
-/* The kernel's part of project quotas, as a table: the real one calls XFS and ext4 by ioctl and quotactl, the one of
- * the unit tests lives in memory. Every call takes a descriptor of any file on the filesystem that is meant, so that
- * no path and no device has to be guessed.
+/* The kernel's part of project quotas, as a table: the real one calls XFS and ext4 by ioctl and quotactl, the
+ * one of the unit tests lives in memory. Every call takes a descriptor of any file on the filesystem that is
+ * meant, so that no path and no device has to be guessed.
  *
- * Limits and use are in bytes and inodes; a limit of 0 is none. Filesystems round limits up to their blocks. */
+ * Limits and use are in bytes and inodes; a limit of 0 is none. Filesystems round limits up to their blocks.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -34,8 +35,8 @@ struct kernel {
     int (*next)(const struct kernel *k, int fd, uint32_t project, uint32_t *ret_project,
                 struct kernel_quota *ret);
     int (*set)(const struct kernel *k, int fd, uint32_t project, const struct kernel_limits *limits);
-    /* The project of one file or directory. Writing keeps its other attributes. −EOPNOTSUPP, −ENOTTY where the
-     * filesystem has no place for it. */
+    /* The project of one file or directory. Writing keeps its other attributes. −EOPNOTSUPP, −ENOTTY where
+     * the filesystem has no place for it. */
     int (*read_tag)(const struct kernel *k, int fd, struct kernel_tag *ret);
     int (*write_tag)(const struct kernel *k, int fd, const struct kernel_tag *tag);
     const char *const

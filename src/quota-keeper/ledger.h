@@ -1,7 +1,9 @@
-/* The ledger of project ids: hostlet_vol_quota.json of the InnerStack contract, section 8, with members of our own.
+/* The ledger of project ids: hostlet_vol_quota.json of the InnerStack contract, section 8, with members of
+ * our own.
  *
- * One item per container, found by name or id in O(log n), ids given out with gaps reused. It says what is wanted;
- * what is enforced is always read from the kernel. It can be made anew from the kernel and the directories. */
+ * One item per container, found by name or id in O(log n), ids given out with gaps reused. It says what is
+ * wanted; what is enforced is always read from the kernel. It can be made anew from the kernel and the
+ * directories. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -41,8 +43,8 @@ struct ledger_item *ledger_find_id(const struct ledger *ledger, int64_t id);
 struct ledger_item *ledger_add(struct ledger *ledger, const char *name, int64_t id);
 void ledger_remove(struct ledger *ledger, struct ledger_item *item);
 
-/* The lowest id of the range that is neither in the ledger nor, as 'is_foreign' says, known to anyone else; −ENOSPC when there
- * is none. What is foreign is remembered, so that it is asked about once. */
+/* The lowest id of the range that is neither in the ledger nor, as 'is_foreign' says, known to anyone else;
+ * −ENOSPC when there is none. What is foreign is remembered, so that it is asked about once. */
 int ledger_allocate(struct ledger *ledger, bool (*is_foreign)(int64_t id, void *userdata), void *userdata,
                     int64_t *ret_id, struct error *e);
 
@@ -52,8 +54,8 @@ struct ledger_item **ledger_items(const struct ledger *ledger, size_t *ret_n);
 /* The text of the file; the caller frees. */
 char *ledger_pack(const struct ledger *ledger);
 
-/* Adds what the text holds to an empty ledger. Items that cannot be ours (no name of a container, an id that is 0 or given
- * twice) are left out and counted. −EBADMSG: torn, empty or no ledger at all; nothing was added. Refused (−ENOTSUP): a newer
- * format than is known. */
+/* Adds what the text holds to an empty ledger. Items that cannot be ours (no name of a container, an id that
+ * is 0 or given twice) are left out and counted. −EBADMSG: torn, empty or no ledger at all; nothing was
+ * added. Refused (−ENOTSUP): a newer format than is known. */
 int ledger_parse(struct ledger *ledger, const char *text, size_t size, const char *source,
                  size_t *ret_left_out, struct error *e);

@@ -4,5 +4,6 @@
 #include "lib/api/workers.h"
 #include "quota-keeper/kernel.h"
 
-/* The worse of bytes and inodes. 'threshold' is in percent of the hard limit, or of the soft one where that is all. */
+/* The worse of bytes and inodes. 'threshold' is in percent of the hard limit, or of the soft one where that
+ * is all. */
 enum quota_level quota_level(const struct kernel_quota *quota, int64_t threshold);

@@ -1,12 +1,13 @@
 /* quota-keeper: project quotas of the replicas' directories.
  *
- * Job: gives each replica's directory a project in the kernel with its limits, keeps the ledger of project ids, and says
- *   what is used, what is enforced, and what is not as it should be. What it says is enforced was read back.
- * Privileges: root with CAP_SYS_ADMIN, CAP_FOWNER, CAP_DAC_READ_SEARCH; no network; only the system calls it makes.
- *   Called by the reconciler, with names of containers: it builds every path itself.
- * Failures: what tenants put into their directories is hostile (tag.h). It may be killed at any time: a request is
- *   repeated, and the next start makes ledger, kernel and directories agree (recovery.h). A ledger that is torn or lost is
- *   made anew from the two others. Where the filesystem cannot, the answer is NotSupported, with what would help. */
+ * Job: gives each replica's directory a project in the kernel with its limits, keeps the ledger of project
+ * ids, and says what is used, what is enforced, and what is not as it should be. What it says is enforced was
+ * read back. Privileges: root with CAP_SYS_ADMIN, CAP_FOWNER, CAP_DAC_READ_SEARCH; no network; only the
+ * system calls it makes. Called by the reconciler, with names of containers: it builds every path itself.
+ * Failures: what tenants put into their directories is hostile (tag.h). It may be killed at any time: a
+ * request is repeated, and the next start makes ledger, kernel and directories agree (recovery.h). A ledger
+ * that is torn or lost is made anew from the two others. Where the filesystem cannot, the answer is
+ * NotSupported, with what would help. */
 #include "lib/api/workers.h"
 #include "lib/service/service.h"
 #include "quota-keeper/manager.h"

@@ -50,7 +50,8 @@ static char *ledger_path(const struct tree *tree)
     return xasprintf("%s/hostlet_vol_quota.json", tree->prefix ? tree->etc : state);
 }
 
-/* Without root the machine's lock cannot be had, and no project either: what is left to be done concerns this tree alone. */
+/* Without root the machine's lock cannot be had, and no project either: what is left to be done concerns this
+ * tree alone. */
 static char *lock_path(const struct tree *tree)
 {
     return geteuid() == 0 ? xstrdup(REGISTRY_LOCK) : xasprintf("%s/quota.lock", tree->run);
@@ -97,7 +98,8 @@ bool manager_busy(void *userdata)
     return jobs_busy(m->jobs) || jobs_busy(m->walks) || jobs_busy(m->background);
 }
 
-/* Threads that still work end with the process: what they do survives a kill at any time. So what they use stays. */
+/* Threads that still work end with the process: what they do survives a kill at any time. So what they use
+ * stays. */
 void manager_stop(void *userdata)
 {
     struct manager *m = userdata;

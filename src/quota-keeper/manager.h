@@ -1,12 +1,13 @@
 /* The process's state: the registry, the work that goes on, who watches.
  *
- * manager.c starts and ends it, requests.c does what changes something, sweep.c rechecks everything, questions.c only looks,
- * watch.c tells of levels. All work is done in threads; the loop puts it in order: one request of a container at a time, and the
- * changes of the registry in batches, so that two hundred replicas cost a few writes and not hundreds.
+ * manager.c starts and ends it, requests.c does what changes something, sweep.c rechecks everything,
+ * questions.c only looks, watch.c tells of levels. All work is done in threads; the loop puts it in order:
+ * one request of a container at a time, and the changes of the registry in batches, so that two hundred
+ * replicas cost a few writes and not hundreds.
  *
- * How many files there are to walk over is the tenant's choice, so nobody waits behind a walk who need not: the threads of 'jobs'
- * do what is short, those of 'walks' what turned out to be long and is waited for, the one of 'background' what an administrator
- * asks about all of it. */
+ * How many files there are to walk over is the tenant's choice, so nobody waits behind a walk who need not:
+ * the threads of 'jobs' do what is short, those of 'walks' what turned out to be long and is waited for, the
+ * one of 'background' what an administrator asks about all of it. */
 #pragma once
 
 #include "lib/jobs/jobs.h"

@@ -1,6 +1,6 @@
-/* Where replicas' directories lie: their descriptors, their mount points, and what the filesystems there can enforce. All of it
- * is found from the directories themselves. Nothing is kept open or remembered longer than one piece of work takes: a
- * filesystem can be unmounted, and come back without quotas. */
+/* Where replicas' directories lie: their descriptors, their mount points, and what the filesystems there can
+ * enforce. All of it is found from the directories themselves. Nothing is kept open or remembered longer than
+ * one piece of work takes: a filesystem can be unmounted, and come back without quotas. */
 #pragma once
 
 #include "lib/mounts/mountinfo.h"
@@ -34,9 +34,11 @@ struct place {
         .fd = -1                                                                                             \
     }
 
-/* The directory APPS/NAME, or the app path itself (NULL). −ENOENT (class NotFound) when there is no such directory. */
+/* The directory APPS/NAME, or the app path itself (NULL). −ENOENT (class NotFound) when there is no such
+ * directory. */
 int place_open(struct places *places, const char *name, struct place *ret, struct error *e);
-/* The same, or the newest kept data of the container, or at least the app path, which says nothing of its files: *ret_gone. */
+/* The same, or the newest kept data of the container, or at least the app path, which says nothing of its
+ * files: *ret_gone. */
 int place_open_any(struct places *places, const char *container, struct place *ret, bool *ret_gone,
                    struct error *e);
 void place_clear(struct place *place);
@@ -44,8 +46,9 @@ void place_clear(struct place *place);
 /* NotSupported with reason and remedy where limits are not enforced. */
 int place_check_enforced(const struct place *place, struct error *e);
 
-/* Why a filesystem does not enforce limits, and what would make it: both allocated, or both NULL where it does. 'state_result' is
- * what reading the state said (0 or negative errno), 'tag_result' the same for a directory's project. */
+/* Why a filesystem does not enforce limits, and what would make it: both allocated, or both NULL where it
+ * does. 'state_result' is what reading the state said (0 or negative errno), 'tag_result' the same for a
+ * directory's project. */
 void filesystem_explain(const struct kernel *kernel, const struct mount *mount, int state_result,
                         const struct kernel_state *state, int tag_result, char **ret_reason,
                         char **ret_remedy);

@@ -1,8 +1,9 @@
-/* The texts of /etc/projects (ID:DIRECTORY) and /etc/projid (NAME:ID), which give projects their names in xfs_quota(8) and
- * repquota(8), and which are where two trees of one machine see each other's ids.
+/* The texts of /etc/projects (ID:DIRECTORY) and /etc/projid (NAME:ID), which give projects their names in
+ * xfs_quota(8) and repquota(8), and which are where two trees of one machine see each other's ids.
  *
- * A line of /etc/projects is ours when its directory is that of a container right below our app path. A line of /etc/projid is
- * ours when it names a container and its id is one of ours. Every other line is kept, byte for byte, in its place. */
+ * A line of /etc/projects is ours when its directory is that of a container right below our app path. A line
+ * of /etc/projid is ours when it names a container and its id is one of ours. Every other line is kept, byte
+ * for byte, in its place. */
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* What only looks: Get, List, Report, Info, and the check that the timer asks for. Each is a job; see manager.h. */
+/* What only looks: Get, List, Report, Info, and the check that the timer asks for. Each is a job; see
+ * manager.h. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -27,8 +27,8 @@ static bool tagged_with(struct recovery *v, const char *name, int64_t project)
     return is;
 }
 
-/* The ledger gives the directory's project to another container. Directories tell the truth: if that one does not carry it, the
- * ledger is out of date. */
+/* The ledger gives the directory's project to another container. Directories tell the truth: if that one does
+ * not carry it, the ledger is out of date. */
 static bool take_from(struct recovery *v, struct ledger_item *owner)
 {
     if (tagged_with(v, owner->name, owner->id))
@@ -88,8 +88,8 @@ static void set_limits(struct recovery *v, const struct ledger_item *item, const
                             item->name, quota.limits.hard, quota.limits.inodes, item->hard, item->inodes));
 }
 
-/* Inodes that nobody asked for by number follow from the limit, the configuration and what is there now; ledgers of earlier versions
- * have none. */
+/* Inodes that nobody asked for by number follow from the limit, the configuration and what is there now;
+ * ledgers of earlier versions have none. */
 static void derive_inodes(struct recovery *v, struct ledger_item *item, const struct place *place)
 {
     struct registry *r = v->r;

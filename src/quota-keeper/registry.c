@@ -278,8 +278,8 @@ static char *merge_projid(const char *text, size_t size, void *userdata, size_t 
     return projid_merge(userdata, text, size, ret_size);
 }
 
-/* Lines that come: first where they lie, then their names. Lines that go: the other way round. So a name without a place is never
- * left, which nobody could tell from another tree's. */
+/* Lines that come: first where they lie, then their names. Lines that go: the other way round. So a name
+ * without a place is never left, which nobody could tell from another tree's. */
 static int update_files(struct registry *r, int etc, struct projects *p, struct error *e)
 {
     _cleanup_free_ char *text = NULL, *path = xasprintf("%s/projects", r->etc);

@@ -1,8 +1,9 @@
-/* Whose project an id is: the ledger, and the two files in /etc where every tree of the machine sees the others' ids.
+/* Whose project an id is: the ledger, and the two files in /etc where every tree of the machine sees the
+ * others' ids.
  *
- * All changes go through registry_run(), many at once, in one thread at a time and under the machine's lock, in an order that
- * survives a kill between any two steps: the id is chosen, /etc/projects shows it (from then on no other tree takes it), the
- * ledger has it; only then does the kernel hear of it. */
+ * All changes go through registry_run(), many at once, in one thread at a time and under the machine's lock,
+ * in an order that survives a kill between any two steps: the id is chosen, /etc/projects shows it (from then
+ * on no other tree takes it), the ledger has it; only then does the kernel hear of it. */
 #pragma once
 
 #include <pthread.h>
@@ -30,7 +31,8 @@ struct registry {
     const char *lock_path; /* of the machine: held while ids are given out */
     uint64_t lock_wait;    /* how long another process may hold it, microseconds */
     int64_t threshold;     /* percent */
-    /* Where nobody said how many inodes a replica may have: one for so many bytes of its limit, and so many at least. 0: none. */
+    /* Where nobody said how many inodes a replica may have: one for so many bytes of its limit, and so many
+     * at least. 0: none. */
     int64_t bytes_per_inode, inodes_min;
 
     pthread_mutex_t mutex; /* of the ledger: held for moments, never during a system call that can wait */
@@ -65,8 +67,8 @@ void op_clear(struct op *op);
 void registry_init(struct registry *r, const struct kernel *kernel, int64_t id_min, int64_t id_max);
 void registry_done(struct registry *r);
 
-/* Reads the ledger. A file that is torn, empty or not root's alone to write is said in a note and set aside. Refused: a newer
- * format. */
+/* Reads the ledger. A file that is torn, empty or not root's alone to write is said in a note and set aside.
+ * Refused: a newer format. */
 int registry_load(struct registry *r, struct notes *notes, struct error *e);
 
 /* Writes the ledger; and our lines in /etc/projects and /etc/projid. Of the thread that runs the registry. */
@@ -76,12 +78,13 @@ int registry_write_files(struct registry *r, struct error *e);
 /* Takes an item out of the ledger; of the thread that runs the registry. */
 void registry_drop(struct registry *r, struct ledger_item *item);
 
-/* Each op's result is its own; a ledger that cannot be written fails all that would change it, and nothing is changed. */
+/* Each op's result is its own; a ledger that cannot be written fails all that would change it, and nothing is
+ * changed. */
 void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);
 
 size_t registry_count(struct registry *r);
-/* Ids that nobody used a moment ago, when strangers' files were put back: they are tried first by the next registry_run(), and by none
- * after it. */
+/* Ids that nobody used a moment ago, when strangers' files were put back: they are tried first by the next
+ * registry_run(), and by none after it. */
 void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n);
 bool registry_has_freed(struct registry *r);
 /* The next of them, while there is one; and none of them any more. */
@@ -102,7 +105,8 @@ struct ledger_item registry_item_copy(const struct ledger_item *item);
 void registry_item_clear(struct ledger_item *item);
 void registry_items_free(struct ledger_item *items, size_t n);
 
-/* Adds the ids that others have by name, in the two files. Those of our own directories are not among them. */
+/* Adds the ids that others have by name, in the two files. Those of our own directories are not among them.
+ */
 void registry_read_others(const struct registry *r, struct id_set *others);
 
 /* How many inodes go with limits that name none; 0: no limit. Never fewer than it has. */
@@ -112,6 +116,7 @@ int64_t registry_inodes_for(const struct registry *r, int64_t soft, int64_t hard
 bool registry_note_level(struct registry *r, const char *container, int level, bool not_enforced,
                          int *ret_before);
 
-/* Whether a directory's project can be taken for ours: an id that nobody else has, which it did not get from the app path. */
+/* Whether a directory's project can be taken for ours: an id that nobody else has, which it did not get from
+ * the app path. */
 bool registry_may_adopt(struct registry *r, const struct places *places, uint32_t project,
                         const struct id_set *others);

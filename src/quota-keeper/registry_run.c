@@ -1,4 +1,5 @@
-/* What is done to the ledger under the machine's lock: ids are chosen, limits set, and what cannot be written is taken back. See registry.h. */
+/* What is done to the ledger under the machine's lock: ids are chosen, limits set, and what cannot be written
+ * is taken back. See registry.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,8 +22,9 @@ static bool is_others(int64_t id, void *userdata)
     return id_set_has(a->others, id) || project_is_known(a->registry->kernel, a->place->fd, (uint32_t)id);
 }
 
-/* A tenant who gives his files such ids over and over has the next one in use again at once. Nobody else used it a moment ago, so that is
- * no reason to be without a limit: those files are charged to the new owner until they are put back again. */
+/* A tenant who gives his files such ids over and over has the next one in use again at once. Nobody else used
+ * it a moment ago, so that is no reason to be without a limit: those files are charged to the new owner until
+ * they are put back again. */
 static bool may_give_freed(const struct allocation *a, int64_t id)
 {
     const struct registry *r = a->registry;

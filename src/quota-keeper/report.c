@@ -257,8 +257,8 @@ static void say_orphan(struct report *p, const struct filesystem *f, uint32_t pr
     finding->mount_point = xstrdup(f->mount.mount_point);
 }
 
-/* Ids of our range with use or limits, on one filesystem, that no item has. Others' by name are theirs; what files of replicas
- * explain was said of these, and is no reason not to give the id out. */
+/* Ids of our range with use or limits, on one filesystem, that no item has. Others' by name are theirs; what
+ * files of replicas explain was said of these, and is no reason not to give the id out. */
 static void check_kernel(struct report *p, const struct filesystem *f, int fd)
 {
     const struct kernel *k = p->r->kernel;

@@ -1,5 +1,5 @@
-/* What changes something: Ensure, Release, Remove. Each request goes through the registry, by batches, and through the kernel, in a
- * job of its own; see manager.h. */
+/* What changes something: Ensure, Release, Remove. Each request goes through the registry, by batches, and
+ * through the kernel, in a job of its own; see manager.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -182,7 +182,8 @@ static void enforce(struct request *q)
     jobs_add(jobs, &q->job);
 }
 
-/* A removal begins with the kernel: the ledger lets go last, so that whoever is killed, the next one goes on. */
+/* A removal begins with the kernel: the ledger lets go last, so that whoever is killed, the next one goes on.
+ */
 static void unregister_work(struct job *job)
 {
     struct request *q = (struct request *)job;
@@ -236,8 +237,8 @@ static void batch_work(struct job *job)
     registry_run(&b->manager->registry, b->ops, b->n, &b->notes);
 }
 
-/* Ids that tenants' files hold are no reason to be without a limit: those are put back first. Not over and over, where it did not
- * help: each time all files of all replicas are looked at. */
+/* Ids that tenants' files hold are no reason to be without a limit: those are put back first. Not over and
+ * over, where it did not help: each time all files of all replicas are looked at. */
 static bool may_reclaim(const struct request *q)
 {
     uint64_t in_vain = q->manager->reclaimed_in_vain;
@@ -319,7 +320,8 @@ static void register_all(struct manager *m)
 
 /* --- the order --- */
 
-/* What waits for ids is not in the way of the sweep that looks for them, and goes on between two steps of it. */
+/* What waits for ids is not in the way of the sweep that looks for them, and goes on between two steps of it.
+ */
 static bool has_earlier(const struct manager *m, const struct request *q)
 {
     bool for_ids = q->sweep && sweep_is_for_ids(q->sweep);

@@ -1,7 +1,7 @@
 /* Files in one replica's directory that carry the project of somebody else, and so are charged to them.
  *
- * The kernel lets the owner of a file give it any project. What is remembered is bounded whatever he does: how many files and bytes for
- * each id of our range, and for some ids the path of the first file. */
+ * The kernel lets the owner of a file give it any project. What is remembered is bounded whatever he does:
+ * how many files and bytes for each id of our range, and for some ids the path of the first file. */
 #pragma once
 
 #include <sys/stat.h>
@@ -40,7 +40,7 @@ void strays_clear(struct strays *strays);
 /* Files and bytes of all ids. */
 int64_t strays_files(const struct strays *strays);
 
-/* Whether an id has use, or limits that it does not have by itself: XFS gives each project, when it is first used, the limits of project
- * 0. What cannot be read is known, too. */
+/* Whether an id has use, or limits that it does not have by itself: XFS gives each project, when it is first
+ * used, the limits of project 0. What cannot be read is known, too. */
 bool project_is_known(const struct kernel *kernel, int fd, uint32_t project);
 bool quota_is_known(const struct kernel *kernel, int fd, const struct kernel_quota *quota);

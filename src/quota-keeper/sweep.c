@@ -1,5 +1,6 @@
-/* Rechecks of everything in the app path, one after the other: for an administrator who asks, and for a replica that needs a project id
- * while strangers' files hold all of them; see manager.h. Each recheck is a request of its container like any other. */
+/* Rechecks of everything in the app path, one after the other: for an administrator who asks, and for a
+ * replica that needs a project id while strangers' files hold all of them; see manager.h. Each recheck is a
+ * request of its container like any other. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -48,7 +48,8 @@ struct entry {
     char name[];
 };
 
-/* Opens an entry: a descriptor that can be asked for its project, −ENOTSUP for what is neither file nor directory. */
+/* Opens an entry: a descriptor that can be asked for its project, −ENOTSUP for what is neither file nor
+ * directory. */
 static int open_entry(int dir, const char *name, struct stat *ret)
 {
     struct stat st;
@@ -98,8 +99,8 @@ static int go_down(struct walk *w, int fd, off_t position)
     return 0;
 }
 
-/* The way up to what was forgotten: who our ancestors are, read from them. They are believed because their line ends at the top,
- * after as many steps as we came down. */
+/* The way up to what was forgotten: who our ancestors are, read from them. They are believed because their
+ * line ends at the top, after as many steps as we came down. */
 static int climb(struct walk *w)
 {
     size_t depth = w->forgotten, kept = depth < w->window / 2 ? depth : w->window / 2;
@@ -142,8 +143,9 @@ static int find_child(struct walk *w, int dir, const struct level *level)
     return -ENOENT;
 }
 
-/* Our way was moved: it is gone down again from the top, as far as it is still there, and the walk goes on where that ends. So
- * moving a directory hides no more than what is in it, and that is what another walk is for. The levels up to 'depth'. */
+/* Our way was moved: it is gone down again from the top, as far as it is still there, and the walk goes on
+ * where that ends. So moving a directory hides no more than what is in it, and that is what another walk is
+ * for. The levels up to 'depth'. */
 static int find_again(struct walk *w, size_t depth)
 {
     w->moved = true;

@@ -20,7 +20,8 @@ static void watcher_gone(struct varlink_call *call, void *userdata)
     free(w);
 }
 
-/* The provisioner starts on demand, and this is whether there is any: a machine may have gone down while it deleted. */
+/* The provisioner starts on demand, and this is whether there is any: a machine may have gone down while it
+ * deleted. */
 static bool any_hidden(const struct manager *m)
 {
     struct apps_entry *entries = NULL;

@@ -1,5 +1,5 @@
-/* What the agents in containers report (AgentReport): their own stages, and nothing else. The caller parses what a tenant sends;
- * what arrives here is no better. */
+/* What the agents in containers report (AgentReport): their own stages, and nothing else. The caller parses
+ * what a tenant sends; what arrives here is no better. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -29,7 +29,8 @@ static bool is_state(const char *state)
     return false;
 }
 
-/* How much of a text fits into '*room' bytes of JSON, which it takes: most characters are one there, some six. */
+/* How much of a text fits into '*room' bytes of JSON, which it takes: most characters are one there, some
+ * six. */
 static size_t take_room(const char *text, size_t n, size_t *room)
 {
     for (size_t i = 0; i < n; i++) {

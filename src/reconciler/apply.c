@@ -12,7 +12,8 @@ void apply_out_done(struct reconciler_apply_out *out)
     schema_done(varlink_find_method(&reconciler_interface, "Apply")->out, out);
 }
 
-/* The record's replicas follow the manifest: new ones come, absent ones are marked to go, each gets its ports. */
+/* The record's replicas follow the manifest: new ones come, absent ones are marked to go, each gets its
+ * ports. */
 static int update_replicas(struct manager *m, struct record *record, const struct app_manifest *manifest,
                            bool changed, struct error *e)
 {
@@ -31,7 +32,8 @@ static int update_replicas(struct manager *m, struct record *record, const struc
     return 0;
 }
 
-/* A copy of the record with the manifest worked in; the one in use stays as it is until the copy is on disk. */
+/* A copy of the record with the manifest worked in; the one in use stays as it is until the copy is on disk.
+ */
 static int make_record(struct manager *m, const struct instance *instance,
                        const struct app_manifest *manifest, struct record **ret, struct error *e)
 {

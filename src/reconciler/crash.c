@@ -1,5 +1,5 @@
-/* Exits in a row: three that nobody asked for within a minute are a crash loop, said as such, with the exit code and what the
- * application wrote last; a minute without one ends it. */
+/* Exits in a row: three that nobody asked for within a minute are a crash loop, said as such, with the exit
+ * code and what the application wrote last; a minute without one ends it. */
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"

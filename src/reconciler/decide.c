@@ -96,8 +96,8 @@ static enum step decide_stop(const struct decision_input *in)
 /* Everything that comes before a container is created or started. STEP_SETTLED when all of it is done. */
 static enum step make_ready(const struct decision_input *in)
 {
-    /* The directory first: it is what gets the project. Nothing runs in it before both are done. Where it is there
-     * already and full, a larger limit comes before the files. */
+    /* The directory first: it is what gets the project. Nothing runs in it before both are done. Where it is
+     * there already and full, a larger limit comes before the files. */
     if (in->has_data && in->quota_raises && !in->quota_set)
         return STEP_QUOTA;
     if (in->has_data && !in->provisioned)

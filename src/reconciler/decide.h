@@ -1,7 +1,8 @@
-/* What to do next with one replica: a pure function of what is wanted, what the journal says and what the runtime shows.
+/* What to do next with one replica: a pure function of what is wanted, what the journal says and what the
+ * runtime shows.
  *
- * It is asked again after every step and every event, also by a reconciler that just started: a step is never remembered, so
- * that any process may die between any two of them. */
+ * It is asked again after every step and every event, also by a reconciler that just started: a step is never
+ * remembered, so that any process may die between any two of them. */
 #pragma once
 
 #include "lib/api/container_driver.h"

@@ -1,5 +1,5 @@
-/* What the zone says of this machine, kept so that a reboot without a leader in reach changes nothing: who we are in it, where
- * inagent reports to, which networks are ours. */
+/* What the zone says of this machine, kept so that a reboot without a leader in reach changes nothing: who we
+ * are in it, where inagent reports to, which networks are ours. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -114,7 +114,8 @@ int facts_load(struct manager *m, struct error *e)
     return 0;
 }
 
-/* What containers read of it is written anew; replicas of a host id that is ours no more are no longer assigned. */
+/* What containers read of it is written anew; replicas of a host id that is ours no more are no longer
+ * assigned. */
 static void facts_changed(struct manager *m)
 {
     for (struct instance *i = m->instances; i; i = i->next) {

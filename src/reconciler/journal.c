@@ -1,5 +1,5 @@
-/* The journal of a switch: what must be on disk before the next step is taken, so that whoever is killed, the next life knows
- * that a revision proved itself, or that it failed and is being undone. */
+/* The journal of a switch: what must be on disk before the next step is taken, so that whoever is killed, the
+ * next life knows that a revision proved itself, or that it failed and is being undone. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -9,7 +9,8 @@
 
 #define LAST_WORDS_MAX ((size_t)8 << 10) /* bytes of output in a reason */
 
-/* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried again. */
+/* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried
+ * again. */
 static bool save_or_retry(struct replica *r)
 {
     struct error e = ERROR_INIT;

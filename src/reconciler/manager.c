@@ -172,7 +172,8 @@ uint64_t backoff_msec(struct manager *m, unsigned attempt)
     return pause - pause / 10 + pause * noise / 1275;
 }
 
-/* The id this machine has in the containers' environment: 4 hex digits of the time, 8 at random, made once. */
+/* The id this machine has in the containers' environment: 4 hex digits of the time, 8 at random, made once.
+ */
 static int load_host_id(struct manager *m, struct error *e)
 {
     _cleanup_free_ char *path = xasprintf("%s/host_id", m->state_dir), *text = NULL;

@@ -1,14 +1,14 @@
-/* The reconciler's state: instances, their replicas, what the runtime shows of them. manager.c starts it and owns the list of
- * instances; each of the other files does one thing to it:
+/* The reconciler's state: instances, their replicas, what the runtime shows of them. manager.c starts it and
+ * owns the list of instances; each of the other files does one thing to it:
  *
- *   methods.c  answers calls          apply.c    manifests into records     plan.c     what would change, and what forbids it
- *   rollout.c  whose turn it is       replica.c  the next step of a replica steps.c    carries a step out by one call
- *   prepare.c  image and packages     observe.c  events and inspections     crash.c    exits in a row
- *   journal.c  what must be written    stages.c   stages of the contract    store.c    files
+ *   methods.c  answers calls          apply.c    manifests into records     plan.c     what would change, and
+ * what forbids it rollout.c  whose turn it is       replica.c  the next step of a replica steps.c    carries
+ * a step out by one call prepare.c  image and packages     observe.c  events and inspections     crash.c
+ * exits in a row journal.c  what must be written    stages.c   stages of the contract    store.c    files
  *   spec.c     what workers are asked  ports.c    host ports                report.c   what callers are shown
- *   release.c  revisions let go        zone.c     what the zone wants        zone_order.c  an order of it, into the record
- *   facts.c    what it says of us      secret.c   the replicas' secrets     agent.c    what agents report
- *   quota.c    limits of disk space       unreadable.c records that cannot be read */
+ *   release.c  revisions let go        zone.c     what the zone wants        zone_order.c  an order of it,
+ * into the record facts.c    what it says of us      secret.c   the replicas' secrets     agent.c    what
+ * agents report quota.c    limits of disk space       unreadable.c records that cannot be read */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -24,7 +24,8 @@
 struct manager;
 struct instance;
 
-/* The image and packages of one revision being brought here. Nothing of it is durable but what was resolved. */
+/* The image and packages of one revision being brought here. Nothing of it is durable but what was resolved.
+ */
 enum prepare_state { PREPARE_NONE, PREPARE_RUNNING, PREPARE_DONE, PREPARE_WAITING /* failed, tried again */ };
 struct prepare {
     struct instance *instance;
@@ -159,11 +160,13 @@ int unreadable_put_order(struct manager *m, struct unreadable *u, const struct a
                          struct reconciler_zone_out *out, struct error *e);
 /* The file is kept aside, and what the name has on this machine goes. 'u' is gone where it succeeds. */
 int unreadable_destroy(struct manager *m, struct unreadable *u, bool purge, struct error *e);
-/* Why nothing at all is done for the instance: something that it is made from cannot be read. NULL: it may go on. */
+/* Why nothing at all is done for the instance: something that it is made from cannot be read. NULL: it may go
+ * on. */
 const char *instance_blocked(const struct instance *instance);
 
 /* zone.c */
-/* What is wanted: the order, or what a hold or the configuration makes of it: start, stop, destroy, none. Borrowed. */
+/* What is wanted: the order, or what a hold or the configuration makes of it: start, stop, destroy, none.
+ * Borrowed. */
 const char *instance_action(const struct instance *instance);
 const char *replica_action(const struct replica *replica);
 int64_t instance_revision(const struct instance *instance); /* the number that its stages carry */
@@ -180,18 +183,20 @@ int method_put_zone_state(struct varlink_call *call, const void *in, void *userd
 int method_hold(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_release(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
-/* zone_order.c: 'instance' is NULL for one that is not known yet. The name has been checked, and the facts are there. 'refused': why it is not followed,
- * whatever it says; NULL: it is looked at. */
+/* zone_order.c: 'instance' is NULL for one that is not known yet. The name has been checked, and the facts
+ * are there. 'refused': why it is not followed, whatever it says; NULL: it is looked at. */
 int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted,
                const char *refused, bool *changed, struct error *e);
-/* Which replicas of the manifest are this host's: new ones come, others are marked. True when that changed. */
+/* Which replicas of the manifest are this host's: new ones come, others are marked. True when that changed.
+ */
 bool zone_assign_replicas(struct record *record, const struct app_manifest *manifest, const char *host_id);
 
 int secrets_prepare(struct manager *m, struct error *e);
 /* secret.c: 34 hex digits per container, which survive its destruction. The caller frees. */
 char *replica_secret(
     const struct replica *replica); /* makes one where there is none; NULL: it cannot be kept now */
-/* Whether it is the replica's; takes the same time for every wrong one, and where there is no such replica (NULL). */
+/* Whether it is the replica's; takes the same time for every wrong one, and where there is no such replica
+ * (NULL). */
 bool secret_fits(struct manager *m, const struct replica *replica, const char *secret);
 int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 void secret_forget(const struct replica *replica); /* its data was deleted */
@@ -211,8 +216,8 @@ void replica_set_state(struct replica *replica, enum replica_state state);
 void replica_retry_later(struct replica *replica, const struct error *e);
 void replica_forget_failure(struct replica *replica);
 int64_t replica_target_revision(const struct replica *replica);
-/* Notes, where the current container is about to be replaced although it was made from what is wanted (or nobody knows from
- * what), that this is for drift. */
+/* Notes, where the current container is about to be replaced although it was made from what is wanted (or
+ * nobody knows from what), that this is for drift. */
 void replica_note_drift(struct replica *replica);
 uint64_t replica_probation_msec(const struct replica *replica);
 
@@ -270,8 +275,8 @@ void prepare_forget_failure(struct instance *instance, int64_t revision);
 /* release.c */
 /* Those of the revision that no instance uses any more; it is no part of a record by now. */
 void release_packages(struct manager *m, const struct record_revision *revision);
-/* Nothing is left of the instance: its packages go before its record does, so that whoever is killed, the next life knows of
- * them. True when they are gone. */
+/* Nothing is left of the instance: its packages go before its record does, so that whoever is killed, the
+ * next life knows of them. True when they are gone. */
 bool instance_let_go(struct instance *instance);
 void instance_release_revisions(
     struct instance *instance); /* those that no replica uses, and their packages */
@@ -294,7 +299,8 @@ void quota_remove_data(struct replica *replica);
 bool quota_may_remove_data(const struct replica *replica);
 void quota_purge_over(
     struct replica *replica); /* where its step deleted data, that has ended, one way or another */
-/* It is wanted again while its old data is being deleted: what is hidden goes all the same, and is in nobody's way. */
+/* It is wanted again while its old data is being deleted: what is hidden goes all the same, and is in
+ * nobody's way. */
 void quota_leave_purge(struct replica *replica);
 void quota_was_set(struct replica *replica, const struct quota_values *values);
 /* Whether the step goes on without: the reason is noted, to be shown. */
@@ -320,7 +326,8 @@ void instance_stage_set(struct instance *instance, const char *name, const char 
 int store_load(struct manager *m, struct error *e);
 int store_save(struct instance *instance, struct error *e); /* durable when it returns 0 */
 void store_save_soon(struct instance *instance);            /* within a second; for what may be lost */
-/* The same for what a tenant may change as often as he likes: soon at first, and then seldom. Any other save has it too. */
+/* The same for what a tenant may change as often as he likes: soon at first, and then seldom. Any other save
+ * has it too. */
 void store_save_sparingly(struct instance *instance);
 void store_remove(struct instance *instance);
 
@@ -337,7 +344,8 @@ void apply_out_done(struct reconciler_apply_out *out);
 void add_change(struct reconciler_apply_out *out, const char *subject, const char *action,
                 const char *reason);
 
-/* plan.c: fills changes and refusals; the manifest is checked and normalised. 'containers' is what the runtime lists. */
+/* plan.c: fills changes and refusals; the manifest is checked and normalised. 'containers' is what the
+ * runtime lists. */
 struct plan_containers {
     struct driver_container **items;
     size_t n_items;
@@ -350,7 +358,8 @@ int ports_resolve(struct manager *m, const struct record *record, const struct a
 
 /* report.c */
 struct reconciler_instance *report_instance(const struct instance *instance);
-/* Adds to 'to' that an order of the zone, which waits since then, has failed on this host (NULL: of no zone), for 'to->problem'. */
+/* Adds to 'to' that an order of the zone, which waits since then, has failed on this host (NULL: of no zone),
+ * for 'to->problem'. */
 void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
                   struct reconciler_instance *to);
 void unreadable_changed(struct manager *m, const struct unreadable *u); /* tells the watchers */

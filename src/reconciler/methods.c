@@ -160,7 +160,8 @@ static int order(struct varlink_call *call, struct manager *m, const char *name,
                             *path = xasprintf("'%s' is kept aside", u->path);
         add_change(&out, subject, action, path);
         int r = unreadable_destroy(m, u, purge, e);
-        /* Whoever waits for the end knows what he waits for by its revision. A bad name leaves no instance. */
+        /* Whoever waits for the end knows what he waits for by its revision. A bad name leaves no instance.
+         */
         const struct instance *made = r >= 0 ? manager_find(m, name) : NULL;
         out.revision = made ? instance_revision(made) : 0;
         if (r >= 0)

@@ -1,5 +1,5 @@
-/* What the runtime shows. Events are hints, inspection is truth: subscribe, wait until events flow, list, then act; list
- * again whenever the stream was lost. */
+/* What the runtime shows. Events are hints, inspection is truth: subscribe, wait until events flow, list,
+ * then act; list again whenever the stream was lost. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -210,7 +210,8 @@ static void on_inspected_old(const void *out, bool continues, const struct error
     }
     see(&r->old, ((const struct driver_inspect_out *)out)->container);
     replica_kick(r);
-    /* While it was looked at it did not count as settled: who waits for that is told, though the step may be the same. */
+    /* While it was looked at it did not count as settled: who waits for that is told, though the step may be
+     * the same. */
     instance_changed(r->instance);
 }
 
@@ -279,8 +280,8 @@ static bool has_other_address(const struct replica *replica, const struct record
     return !streq_null(c->vpc_ipv4, wanted);
 }
 
-/* Whether the container is not what its revision wants: someone changed its limits or ports, its address or lxcfs are others
- * now (contract, section 5: limits by more than 1 %, a binding that is missing). */
+/* Whether the container is not what its revision wants: someone changed its limits or ports, its address or
+ * lxcfs are others now (contract, section 5: limits by more than 1 %, a binding that is missing). */
 bool replica_drifted(const struct replica *replica, const struct record_revision *revision)
 {
     const struct driver_container *c = &replica->current;

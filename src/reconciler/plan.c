@@ -1,4 +1,5 @@
-/* What a manifest would change, and what forbids it. Nothing is done here; apply refuses what this refuses. */
+/* What a manifest would change, and what forbids it. Nothing is done here; apply refuses what this refuses.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -39,7 +39,8 @@ const struct instance *port_owner(const struct manager *m, int64_t port, const s
     return NULL;
 }
 
-/* Whether a replica of the record that is being made has the port: the manager does not know that record yet. */
+/* Whether a replica of the record that is being made has the port: the manager does not know that record yet.
+ */
 static bool taken_in(const struct record *record, int64_t port)
 {
     for (size_t i = 0; i < record->n_replicas; i++)
@@ -84,7 +85,8 @@ int64_t port_wished(const struct app_manifest *manifest, int64_t replica_id, int
     return p ? p->host_port : 0;
 }
 
-/* What the manifest says wins; else what the replica has already; else 1:1 for a single replica; else one of the range. */
+/* What the manifest says wins; else what the replica has already; else 1:1 for a single replica; else one of
+ * the range. */
 int ports_resolve(struct manager *m, const struct record *record, const struct app_manifest *manifest,
                   struct record_replica *replica, struct error *e)
 {

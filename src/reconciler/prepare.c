@@ -1,5 +1,6 @@
-/* Preparing a revision while the old one runs, touching nothing it can see: packages resolved once and for all, the image
- * present, every package fetched, verified, unpacked and published. One chain of calls; a failure is tried again with backoff. */
+/* Preparing a revision while the old one runs, touching nothing it can see: packages resolved once and for
+ * all, the image present, every package fetched, verified, unpacked and published. One chain of calls; a
+ * failure is tried again with backoff. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -221,7 +222,8 @@ static void image_is(struct prepare *p, const char *use, const char *id)
     prepare_next(p);
 }
 
-/* The tag points elsewhere than when this revision was resolved: the same bits, by their id, if they are still here. */
+/* The tag points elsewhere than when this revision was resolved: the same bits, by their id, if they are
+ * still here. */
 static void on_own_image(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)out, (void)continues;
@@ -317,7 +319,8 @@ static const char *wanted_network(const struct prepare *p)
     return NULL;
 }
 
-/* Of replicas that run as well: their next container would not be made. While the order itself is not followed, the stage says why. */
+/* Of replicas that run as well: their next container would not be made. While the order itself is not
+ * followed, the stage says why. */
 static void network_stage_set(struct instance *instance, const char *state, const char *message)
 {
     for (size_t i = 0;

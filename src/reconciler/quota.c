@@ -1,7 +1,8 @@
 /* Limits of disk space: the replicas' calls to quota-keeper, and what it tells by itself.
  *
- * A limit that cannot be enforced is said, and keeps a replica from starting only where the configuration wants it so. One that runs
- * is never taken down for it: it is asked for again when quota-keeper comes back, or after a pause. */
+ * A limit that cannot be enforced is said, and keeps a replica from starting only where the configuration
+ * wants it so. One that runs is never taken down for it: it is asked for again when quota-keeper comes back,
+ * or after a pause. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,7 +124,8 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
 
 /* --- the data of a replica that goes --- */
 
-/* Replicas that went earlier, when the instance was made smaller, left their data: it goes with the instance's. */
+/* Replicas that went earlier, when the instance was made smaller, left their data: it goes with the
+ * instance's. */
 static void purge_others(struct replica *r, char *const *containers, size_t n)
 {
     struct record *record = r->instance->record;
@@ -181,8 +183,8 @@ bool quota_may_remove_data(const struct replica *r)
     return !r->instance->record->purge || r->instance->manager->purges < PURGES_MAX;
 }
 
-/* Of what is kept the limits go first, since it is not to be held to them. Of what is purged they go last: whatever cannot
- * be deleted stays within them. */
+/* Of what is kept the limits go first, since it is not to be held to them. Of what is purged they go last:
+ * whatever cannot be deleted stays within them. */
 void quota_remove_data(struct replica *r)
 {
     struct manager *m = r->instance->manager;
@@ -260,7 +262,8 @@ static void on_deletion(const void *out, bool continues, const struct error *e, 
         m->deletions = NULL;
 }
 
-/* What was removed and is not gone: asked for, the provisioner is there, and deletes until nothing is left. */
+/* What was removed and is not gone: asked for, the provisioner is there, and deletes until nothing is left.
+ */
 static void finish_deletions(struct manager *m)
 {
     if (!m->deletions)

@@ -1,7 +1,8 @@
 /* What the reconciler keeps on disk, one file per instance: VAR/hostlet/reconciler/instances/NAME.json.
  *
- * It is the desired state, what was resolved for it, and of each replica what cannot be read back from the runtime: the
- * revision that proved itself, a switch that failed, host ports, stages. Everything else is inspected. */
+ * It is the desired state, what was resolved for it, and of each replica what cannot be read back from the
+ * runtime: the revision that proved itself, a switch that failed, host ports, stages. Everything else is
+ * inspected. */
 #pragma once
 
 #include "lib/api/app.h"
@@ -53,9 +54,9 @@ struct record {
     bool unassigned;   /* the zone's answers have it no more */
     char *hold;        /* why orders wait; NULL: they do not */
     char *hold_action; /* what was asked for here meanwhile; NULL: nothing */
-    int64_t next_since; /* unix milliseconds */
-    struct app_instance *
-        next; /* the order that waits, or is not followed; also of a local instance with a name of the zone's */
+    int64_t next_since;        /* unix milliseconds */
+    struct app_instance *next; /* the order that waits, or is not followed; also of a local instance with a
+                                  name of the zone's */
     struct record_revision **revisions;
     size_t n_revisions;
     struct record_replica **replicas;

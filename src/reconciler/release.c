@@ -117,7 +117,8 @@ static void release_revision(struct instance *instance, size_t at)
     store_save_soon(instance);
 }
 
-/* All of it was destroyed, but it stays known, since the zone is to hear of it: only its description stays. */
+/* All of it was destroyed, but it stays known, since the zone is to hear of it: only its description stays.
+ */
 static void release_bits(struct instance *instance)
 {
     struct record_revision *target = instance_target(instance), old = {.revision = target->revision};

@@ -60,8 +60,8 @@ int64_t replica_target_revision(const struct replica *replica)
 {
     int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
     bool keeps = replica->record->failed_revision == desired || replica->record->unassigned;
-    /* A switch that failed is not tried again by itself: the old revision is what shall run. So is it for a replica that the
-     * zone has elsewhere by now: what becomes of the others is not its own. */
+    /* A switch that failed is not tried again by itself: the old revision is what shall run. So is it for a
+     * replica that the zone has elsewhere by now: what becomes of the others is not its own. */
     if (keeps && applied != 0 && record_find_revision(replica->instance->record, applied))
         return applied;
     return desired;
@@ -278,7 +278,8 @@ void replica_kick(struct replica *r)
         break;
     case STEP_WAIT:
         break;
-    case STEP_GONE: /* dropped at the end of this turn of the loop, see report.c; the zone's stay, to be reported */
+    case STEP_GONE: /* dropped at the end of this turn of the loop, see report.c; the zone's stay, to be
+                       reported */
         stage_set(r, "container_destroy", "success", NULL);
         if (replica_stays_known(r))
             journal_gone(r);

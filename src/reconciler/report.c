@@ -228,7 +228,8 @@ void watchers_gone(struct instance *instance)
     tell_watchers(instance, true);
 }
 
-/* The end of a turn of the loop: what is gone is dropped, and the watchers are told once of all that changed. */
+/* The end of a turn of the loop: what is gone is dropped, and the watchers are told once of all that changed.
+ */
 static int on_changed(sd_event_source *source, void *userdata)
 {
     (void)source;

@@ -1,5 +1,5 @@
-/* The secrets by which the agents in containers show who they are: one per container, made once, kept when it is destroyed, so that
- * the same replica comes back as the same. VAR/hostlet/reconciler/secrets/CONTAINER. */
+/* The secrets by which the agents in containers show who they are: one per container, made once, kept when it
+ * is destroyed, so that the same replica comes back as the same. VAR/hostlet/reconciler/secrets/CONTAINER. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The deploy stages of the contract (section 6), kept per replica: what is shown, and what the zone is told.
  *
- * All stages of a list have the revision of the instance's last order: another one, lower too, clears the list. Ours are written by
- * stage_set() alone, those of the agent in the container by its reports alone. */
+ * All stages of a list have the revision of the instance's last order: another one, lower too, clears the
+ * list. Ours are written by stage_set() alone, those of the agent in the container by its reports alone. */
 #include <stdlib.h>
 
 #include "reconciler/manager.h"
@@ -85,7 +85,8 @@ void stage_set(struct replica *replica, const char *name, const char *state, con
         changed(replica);
 }
 
-/* The answer to what they waited for may have been lost with a life of ours; that it came to this says that they are over. */
+/* The answer to what they waited for may have been lost with a life of ours; that it came to this says that
+ * they are over. */
 void stages_proven(struct replica *replica)
 {
     struct record_replica *r = replica->record;

@@ -1,5 +1,5 @@
-/* Carrying out a step: one call to one worker, or one write of the journal; then what it changed is known, and decide() is
- * asked again. */
+/* Carrying out a step: one call to one worker, or one write of the journal; then what it changed is known,
+ * and decide() is asked again. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -314,7 +314,8 @@ static const char *stage_of(const struct replica *r, enum step step)
     }
 }
 
-/* What was prepared may be gone. A container that is there is started without a look at that, so for one it is done at once. */
+/* What was prepared may be gone. A container that is there is started without a look at that, so for one it
+ * is done at once. */
 static void prepare_again(struct replica *r, enum step step)
 {
     int64_t revision = replica_target_revision(r);

@@ -14,7 +14,8 @@
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"
 
-/* Two revisions and an order that waits (APP_SIZE_MAX each), ports, packages, and what is said of 128 replicas: 27 MiB at most. */
+/* Two revisions and an order that waits (APP_SIZE_MAX each), ports, packages, and what is said of 128
+ * replicas: 27 MiB at most. */
 #define RECORD_MAX ((size_t)32 << 20)
 static_assert(RECORD_MAX >= 3 * APP_SIZE_MAX + ((size_t)16 << 20),
               "a record of the largest instances is read again");
@@ -125,7 +126,8 @@ static int check_words(const struct record *record, const char *file, struct err
     return 0;
 }
 
-/* What stands for an instance that is destroyed, or had no order that could be followed, has no image: nothing runs by it. */
+/* What stands for an instance that is destroyed, or had no order that could be followed, has no image:
+ * nothing runs by it. */
 static bool runs_by(const struct record *record, int64_t revision)
 {
     for (size_t i = 0; i < record->n_replicas; i++)

@@ -1,6 +1,7 @@
-/* Records that cannot be read: each costs its own instance, and nothing else. Its containers are left as they are, its name is taken, its packages and ports
- * stay with it, and it is shown with the reason. It ends when an administrator repairs the file and restarts the reconciler, or has the instance
- * destroyed: then the file is kept aside, and a new record removes whatever the name has on this machine.
+/* Records that cannot be read: each costs its own instance, and nothing else. Its containers are left as they
+ * are, its name is taken, its packages and ports stay with it, and it is shown with the reason. It ends when
+ * an administrator repairs the file and restarts the reconciler, or has the instance destroyed: then the file
+ * is kept aside, and a new record removes whatever the name has on this machine.
  *
  * Also what blocks whole kinds of instances: the machine's own id, and what the zone said of it. */
 #include <errno.h>

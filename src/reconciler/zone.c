@@ -1,7 +1,8 @@
-/* What the zone wants of this machine (PutZoneState), and holds, by which its orders wait. Which instances are whose:
+/* What the zone wants of this machine (PutZoneState), and holds, by which its orders wait. Which instances
+ * are whose:
  *
- *   - a name belongs to the zone or to this machine, to who used it first; a clash is shown and reported, and ends when the
- *     other one goes
+ *   - a name belongs to the zone or to this machine, to who used it first; a clash is shown and reported, and
+ * ends when the other one goes
  *   - an instance that the zone's answers have no more is not destroyed for that: absence is no order */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* From an order of the zone into the record; durable before anything is done.
  *
- * An order is an instance as the leader answers it, with deploy.revision as its number. What runs is switched when the number is
- * higher than that of the revision that last proved itself; an equal or lower one changes files and action alone. */
+ * An order is an instance as the leader answers it, with deploy.revision as its number. What runs is switched
+ * when the number is higher than that of the revision that last proved itself; an equal or lower one changes
+ * files and action alone. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -60,7 +61,8 @@ bool zone_assign_replicas(struct record *record, const struct app_manifest *mani
         struct record_replica *r = record_find_replica(record, wish->id);
         if (!r) {
             r = record_add_replica(record, wish->id);
-            /* Its container may be there already: one that was adopted. Otherwise the files come before it. */
+            /* Its container may be there already: one that was adopted. Otherwise the files come before it.
+             */
             r->update_files = true;
             changed = true;
         }
@@ -81,8 +83,8 @@ static bool same_bits(const struct app_spec *a, const struct app_spec *b)
     return true;
 }
 
-/* Which revision is wanted now, and what it is. True: image or packages changed under a number that is known; 'old' takes those
- * it had. */
+/* Which revision is wanted now, and what it is. True: image or packages changed under a number that is known;
+ * 'old' takes those it had. */
 static bool set_revision(struct record *record, int64_t order, const struct app_manifest *manifest,
                          struct record_revision *old)
 {
@@ -108,7 +110,8 @@ static bool set_revision(struct record *record, int64_t order, const struct app_
     return !same;
 }
 
-/* Stands for an instance that cannot be followed: its name and replicas, so that the reason can be shown and reported. It is small, whatever that one is. */
+/* Stands for an instance that cannot be followed: its name and replicas, so that the reason can be shown and
+ * reported. It is small, whatever that one is. */
 static struct app_manifest *make_stub(const struct app_manifest *manifest, const char *host_id)
 {
     struct app_manifest *stub = xcalloc(1, sizeof *stub);

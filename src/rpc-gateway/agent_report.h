@@ -1,4 +1,5 @@
-/* What an agent in a container posts, InagentStatusReport of the contract. Pure: a hostile body in, a struct out. */
+/* What an agent in a container posts, InagentStatusReport of the contract. Pure: a hostile body in, a struct
+ * out. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -12,7 +13,7 @@ enum agent_report_verdict {
     AGENT_REPORT_NAMELESS /* without instance_name */
 };
 
-/* Into '*ret' (without the secret), to be released by agent_report_done(); only where it is OK. Unknown members are ignored; what
- * the zone would drop (attributes, stages within stages) is dropped here. */
+/* Into '*ret' (without the secret), to be released by agent_report_done(); only where it is OK. Unknown
+ * members are ignored; what the zone would drop (attributes, stages within stages) is dropped here. */
 enum agent_report_verdict agent_report_parse(const char *body, size_t size, struct reconciler_report_in *ret);
 void agent_report_done(struct reconciler_report_in *report);

@@ -20,7 +20,8 @@ struct call_stats {
     size_t n;
 };
 
-/* 'protocol' and 'service' as "varlink", "reconciler"; names come from us, never from a peer: each makes a row. */
+/* 'protocol' and 'service' as "varlink", "reconciler"; names come from us, never from a peer: each makes a
+ * row. */
 void call_stats_add(struct call_stats *stats, const char *protocol, const char *service, const char *method,
                     const char *outcome, uint64_t usec);
 void call_stats_done(struct call_stats *stats);

@@ -20,8 +20,8 @@ struct caller {
 
 struct call;
 
-/* As varlink_call_start(): 'on_answer' comes from the loop, and with the last answer the call is gone. A stream ('more') is timed
- * until its first answer. */
+/* As varlink_call_start(): 'on_answer' comes from the loop, and with the last answer the call is gone. A
+ * stream ('more') is timed until its first answer. */
 struct call *call_start(const struct caller *caller, const struct call_peer *peer, const char *method,
                         const void *in, bool more, uint64_t timeout_usec, varlink_answer_fn on_answer,
                         void *userdata);

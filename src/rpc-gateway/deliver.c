@@ -170,7 +170,8 @@ static bool is_refusal(const struct error *e)
                  e->class == ERROR_NOT_SUPPORTED);
 }
 
-/* What went wrong with this instance alone: the others have their turn, and the next answer is another try. */
+/* What went wrong with this instance alone: the others have their turn, and the next answer is another try.
+ */
 static bool is_own_failure(const struct error *e)
 {
     return e && (e->class == ERROR_FAILED || e->class == ERROR_UNAUTHORIZED);
@@ -257,7 +258,8 @@ static void refuse_here(struct deliver *d, const char *name, const struct delive
     see(d, k);
 }
 
-/* The zone hears why from the reconciler, which is told of the instance's name, order and replicas alone. False: none of them is ours, or it cannot be unpacked. */
+/* The zone hears why from the reconciler, which is told of the instance's name, order and replicas alone.
+ * False: none of them is ours, or it cannot be unpacked. */
 static bool put_refused(struct deliver *d, struct answer raw_bytes, const struct deliver_hash *raw)
 {
     struct app_instance app = {.meta = NULL};
@@ -402,7 +404,8 @@ static void put_assigned(struct deliver *d)
     free(assigned.names);
 }
 
-/* Goes on until a call is under way, or the end. Absence is no order, but it is told: of an answer that was understood as a whole. */
+/* Goes on until a call is under way, or the end. Absence is no order, but it is told: of an answer that was
+ * understood as a whole. */
 static void advance(struct deliver *d)
 {
     if (facts_due(d)) {

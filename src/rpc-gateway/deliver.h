@@ -1,6 +1,7 @@
-/* What a leader answered, on its way to the reconciler: first the facts of this machine, then each instance that is not what it was,
- * then the list of all names. One call at a time, one instance unpacked at a time: an answer may be large, and most of it is what the
- * last one was. A reconciler that is not there is waited for; an answer that comes meanwhile takes the place of the one that waits. */
+/* What a leader answered, on its way to the reconciler: first the facts of this machine, then each instance
+ * that is not what it was, then the list of all names. One call at a time, one instance unpacked at a time:
+ * an answer may be large, and most of it is what the last one was. A reconciler that is not there is waited
+ * for; an answer that comes meanwhile takes the place of the one that waits. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -13,8 +14,8 @@ void deliver_free(struct deliver *d); /* NULL is fine */
 
 /* Copied. */
 void deliver_facts(struct deliver *d, const struct reconciler_zone_facts *facts);
-/* The bytes of a HostStatusUpdateResponse, which are taken: a whole number of fields, of which nothing else is known. What cannot be taken
- * of it is a problem, and keeps nothing else from its turn. */
+/* The bytes of a HostStatusUpdateResponse, which are taken: a whole number of fields, of which nothing else
+ * is known. What cannot be taken of it is a problem, and keeps nothing else from its turn. */
 void deliver_answer(struct deliver *d, uint8_t *data, size_t size);
 /* The zone is left: nothing is assigned any more. */
 void deliver_nothing(struct deliver *d);

@@ -1,4 +1,5 @@
-/* The instances of the zone that the reconciler has, by which what changed in an answer is told from what did not. Pure. */
+/* The instances of the zone that the reconciler has, by which what changed in an answer is told from what did
+ * not. Pure. */
 #pragma once
 
 #include "lib/basic/util.h"
@@ -28,7 +29,8 @@ struct known_list {
 struct deliver_hash deliver_hash_of(const void *data, size_t size);
 bool deliver_hash_same(const struct deliver_hash *a, const struct deliver_hash *b);
 
-/* What is found by raw hash is what was there when known_index() was called last; pointers are valid until the list grows. */
+/* What is found by raw hash is what was there when known_index() was called last; pointers are valid until
+ * the list grows. */
 void known_index(struct known_list *l);
 struct known *known_by_raw(struct known_list *l, const struct deliver_hash *raw);
 struct known *known_by_name(struct known_list *l, const char *name);

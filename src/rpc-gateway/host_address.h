@@ -23,8 +23,8 @@ struct host_address {
 /* Private by RFC 1918. */
 bool host_address_is_private(struct in_addr address);
 
-/* The index of the best: private, of hardware (first that with the default route), else of a container's device with the default
- * route; the first of equals. −1: none. Pure. */
+/* The index of the best: private, of hardware (first that with the default route), else of a container's
+ * device with the default route; the first of equals. −1: none. Pure. */
 int host_address_choose(const struct host_address *addresses, size_t n);
 
 /* The kind of a device of this driver (as ethtool says it), by what lies below 'sys' ("/sys"). */
@@ -34,8 +34,8 @@ enum host_device_kind host_device_kind(const char *sys, const char *name, const 
 struct host_address_watch;
 typedef void (*host_address_fn)(const char *address, const char *device, void *userdata);
 
-/* 'configured' (borrowed until the end; "" or NULL: none) wins over what is found. 'on_change' is called from the loop when the
- * address is another one; with NULL when there is none any more. */
+/* 'configured' (borrowed until the end; "" or NULL: none) wins over what is found. 'on_change' is called from
+ * the loop when the address is another one; with NULL when there is none any more. */
 int host_address_watch_new(sd_event *event, const char *configured, host_address_fn on_change, void *userdata,
                            struct host_address_watch **ret, struct error *e);
 void host_address_watch_free(struct host_address_watch *watch);

@@ -23,13 +23,14 @@ typedef bool (*host_device_fn)(const char *name, void *userdata);
 void host_parse_stat(const char *text, long ticks, struct host_counters *c);
 /* /proc/net/dev: the sum of the devices that count. */
 void host_parse_net_dev(const char *text, host_device_fn counts, void *userdata, struct host_counters *c);
-/* /proc/diskstats: the device 'dev' where the kernel counts it, else (an anonymous one: btrfs, overlayfs, tmpfs) the sum of the
- * disks that count. */
+/* /proc/diskstats: the device 'dev' where the kernel counts it, else (an anonymous one: btrfs, overlayfs,
+ * tmpfs) the sum of the disks that count. */
 void host_parse_diskstats(const char *text, dev_t dev, host_device_fn counts, void *userdata,
                           struct host_counters *c);
 /* /proc/meminfo. */
 void host_parse_meminfo(const char *text, struct host_memory *ret);
-/* /proc/cpuinfo: the model, printable ASCII alone, as the first processor says it ("" where it does not), and how many there are. */
+/* /proc/cpuinfo: the model, printable ASCII alone, as the first processor says it ("" where it does not), and
+ * how many there are. */
 void host_parse_cpuinfo(const char *text, char *model, size_t size, int *ret_cores);
 /* /proc/net/route: the device of the default route with the lowest metric; false: there is none. */
 bool host_parse_route(const char *text, char *device, size_t size);

@@ -1,5 +1,5 @@
-/* The machine's own figures: HostStatus of the contract, sections 3 and 4. They are read when they are asked for; nothing is
- * sampled in between. */
+/* The machine's own figures: HostStatus of the contract, sections 3 and 4. They are read when they are asked
+ * for; nothing is sampled in between. */
 #pragma once
 
 #include "rpc-gateway/host_window.h"

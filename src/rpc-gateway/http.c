@@ -46,8 +46,8 @@ void http_run_soon(struct http_server *s)
     set_timer(s, &s->run_timer, now_monotonic_usec(), on_run_timer);
 }
 
-/* Whether the library may run now. Whoever sends a request byte by byte would have it run for each of them: when it has run very often, it waits
- * a moment, in which more comes together. */
+/* Whether the library may run now. Whoever sends a request byte by byte would have it run for each of them:
+ * when it has run very often, it waits a moment, in which more comes together. */
 static bool may_run(struct http_server *s)
 {
     uint64_t now = now_monotonic_usec();
@@ -83,7 +83,8 @@ static int on_run_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Time. The library knows a time without traffic alone, which whoever sends a byte now and then never reaches. */
+/* Time. The library knows a time without traffic alone, which whoever sends a byte now and then never
+ * reaches. */
 
 static struct http_connection *of_place(struct peer_place *place)
 {
@@ -108,7 +109,8 @@ void http_connection_begun(struct http_connection *c)
         c->deadline = c->created + HTTP_DEADLINE_USEC; /* the timer rings too early once, which is cheaper */
 }
 
-/* Gives its place back at once; the library closes it when it is run next. Not from within one of its callbacks. */
+/* Gives its place back at once; the library closes it when it is run next. Not from within one of its
+ * callbacks. */
 static void end(struct http_connection *c)
 {
     if (c->ended)

@@ -1,6 +1,7 @@
-/* The HTTP server: libmicrohttpd on the event loop. A connection carries one request and has ten seconds for all of it, half of them for its
- * headers, so that whoever is slow, on purpose or not, holds a place for that long. An origin (an IPv4 address, an IPv6 /64) has few of these
- * places, and when all are taken those that have most give way to those that have fewer: see lib/peer/places.h. */
+/* The HTTP server: libmicrohttpd on the event loop. A connection carries one request and has ten seconds for
+ * all of it, half of them for its headers, so that whoever is slow, on purpose or not, holds a place for that
+ * long. An origin (an IPv4 address, an IPv6 /64) has few of these places, and when all are taken those that
+ * have most give way to those that have fewer: see lib/peer/places.h. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -19,8 +20,8 @@
 struct http_server;
 struct http_request;
 
-/* Answers now or later, once, by http_answer(); or, when it cannot for longer than the deadline, is called off by the function that
- * it registered with http_request_on_gone(). */
+/* Answers now or later, once, by http_answer(); or, when it cannot for longer than the deadline, is called
+ * off by the function that it registered with http_request_on_gone(). */
 typedef void (*http_handler)(struct http_request *request, void *userdata);
 
 struct http_route {
@@ -56,7 +57,8 @@ const char *http_request_body(const struct http_request *request, size_t *ret_si
 const char *http_request_header(const struct http_request *request, const char *name); /* NULL: not there */
 const struct peer *http_request_peer(const struct http_request *request);
 
-/* 'on_gone' is called when the server ends before the answer: the request is invalid after it. NULL: nobody waits any more. */
+/* 'on_gone' is called when the server ends before the answer: the request is invalid after it. NULL: nobody
+ * waits any more. */
 void http_request_on_gone(struct http_request *request, void (*on_gone)(void *pending), void *pending);
 
 /* The answer; 'body' is copied. The request is invalid afterwards. */

@@ -53,7 +53,8 @@ enum MHD_Result http_on_request(void *server, struct MHD_Connection *connection,
 void http_on_completed(void *server, struct MHD_Connection *connection, void **request,
                        enum MHD_RequestTerminationCode how);
 
-/* With an external loop nothing wakes the library for a connection that was resumed: we do, but not from within a callback of its. */
+/* With an external loop nothing wakes the library for a connection that was resumed: we do, but not from
+ * within a callback of its. */
 void http_run_soon(struct http_server *server);
 
 /* The headers of a connection's request are here: it has the rest of its time. */

@@ -72,7 +72,8 @@ static void make_answer(struct http_request *r, unsigned status, const char *typ
     if (!r->answer)
         abort();
     MHD_add_response_header(r->answer, "Content-Type", type);
-    /* One request a connection: its time is bounded then, and the listening socket's rate is the requests'. */
+    /* One request a connection: its time is bounded then, and the listening socket's rate is the requests'.
+     */
     MHD_add_response_header(r->answer, "Connection", "close");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(r->answer, "Allow", r->route->post ? "POST" : "GET, HEAD");
@@ -110,7 +111,8 @@ static enum MHD_Result dispatch(struct http_request *r)
     return MHD_YES;
 }
 
-/* Called first with the headers, then for each part of the body, then at its end, and once more after a suspension. */
+/* Called first with the headers, then for each part of the body, then at its end, and once more after a
+ * suspension. */
 enum MHD_Result http_on_request(void *userdata, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *data, size_t *data_size,
                                 void **request)

@@ -1,5 +1,5 @@
-/* All instances of the machine as the reconciler sees them, kept current by its Watch: for the metrics, for readiness, and for what
- * the zone is told. */
+/* All instances of the machine as the reconciler sees them, kept current by its Watch: for the metrics, for
+ * readiness, and for what the zone is told. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -7,14 +7,16 @@
 
 struct instances;
 
-/* After an instance was told, and again when it changed ('before' is what it was; NULL: new); with 'now' of NULL when it is gone. */
+/* After an instance was told, and again when it changed ('before' is what it was; NULL: new); with 'now' of
+ * NULL when it is gone. */
 typedef void (*instances_fn)(const struct reconciler_instance *before, const struct reconciler_instance *now,
                              void *userdata);
 
 /* Each time when all were told, after a first or a lost connection. */
 typedef void (*instances_complete_fn)(void *userdata);
 
-/* Begins to watch; tries again, with growing pauses, for as long as the reconciler does not answer. 'caller' is copied. */
+/* Begins to watch; tries again, with growing pauses, for as long as the reconciler does not answer. 'caller'
+ * is copied. */
 int instances_new(const struct caller *caller, instances_fn on_change, instances_complete_fn on_complete,
                   void *userdata, struct instances **ret, struct error *e);
 void instances_free(struct instances *instances);

@@ -1,11 +1,11 @@
 /* rpc-gateway: the machine's face towards the network.
  *
- * Job: serves HTTP (reports of the containers' inagent, metrics, health) and gRPC on TCP, and speaks with the zone.
- * Privileges: own user, no capability; the network. It parses hostile bytes, so it may ask the other processes for
- *   little: their service.conf says what.
- * Failures: it may be killed at any instant. What it is told is passed on before it is acknowledged, and peers that
- *   come meanwhile wait in the backlog of the ports, which hostletd holds. Bytes that are no request end their
- *   connection and nothing else. Asked to end, it finishes the calls of the peer port first, for two seconds at most. */
+ * Job: serves HTTP (reports of the containers' inagent, metrics, health) and gRPC on TCP, and speaks with the
+ * zone. Privileges: own user, no capability; the network. It parses hostile bytes, so it may ask the other
+ * processes for little: their service.conf says what. Failures: it may be killed at any instant. What it is
+ * told is passed on before it is acknowledged, and peers that come meanwhile wait in the backlog of the
+ * ports, which hostletd holds. Bytes that are no request end their connection and nothing else. Asked to end,
+ * it finishes the calls of the peer port first, for two seconds at most. */
 #include "lib/service/service.h"
 #include "rpc-gateway/manager.h"
 #include "rpc-gateway/methods.h"

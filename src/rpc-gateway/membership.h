@@ -21,7 +21,8 @@ void membership_done(struct membership *m);
 
 /* Each is durable when it returns 0. */
 
-/* Host id and key, made where they are not given and not there; fails for others than those that are there. */
+/* Host id and key, made where they are not given and not there; fails for others than those that are there.
+ */
 int membership_init(struct membership *m, const struct gateway_init_in *in, struct error *e);
 /* HostInit: a leader tells the zone's hosts. Without any, nothing changes. */
 int membership_set_hosts(struct membership *m, const char *zone_name, char *const *hosts, size_t n,

@@ -11,7 +11,8 @@
 #define FRESH_USEC   (1 * USEC_PER_SEC)
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
 
-/* What another process lists: one item an answer, as the first member of it, and an answer without one as the end. */
+/* What another process lists: one item an answer, as the first member of it, and an answer without one as the
+ * end. */
 struct listing {
     struct metrics *metrics;
     const struct call_peer *peer;

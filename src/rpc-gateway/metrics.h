@@ -22,6 +22,6 @@ struct metrics_parts {
 struct metrics *metrics_new(const struct metrics_parts *parts);
 void metrics_free(struct metrics *metrics);
 
-/* Answers the request, now (from what is at most a second old) or when all was collected. What does not answer in time is left
- * out. */
+/* Answers the request, now (from what is at most a second old) or when all was collected. What does not
+ * answer in time is left out. */
 void metrics_answer(struct metrics *metrics, struct http_request *request);

@@ -12,13 +12,13 @@ struct openmetrics {
     const char *family; /* that the samples belong to */
 };
 
-/* Begins a family: 'type' is gauge, counter, histogram, stateset or info; the samples of a counter get "_total". 'unit' is the end of
- * the name ("seconds"), or NULL. */
+/* Begins a family: 'type' is gauge, counter, histogram, stateset or info; the samples of a counter get
+ * "_total". 'unit' is the end of the name ("seconds"), or NULL. */
 void openmetrics_family(struct openmetrics *m, const char *name, const char *type, const char *unit,
                         const char *help);
 
-/* A sample of the family: its suffix ("", "_total"), its value, and names and values of labels, ended with NULL. A label without
- * value (NULL) is left out. */
+/* A sample of the family: its suffix ("", "_total"), its value, and names and values of labels, ended with
+ * NULL. A label without value (NULL) is left out. */
 void openmetrics_sample(struct openmetrics *m, const char *suffix, double value, ...)
     __attribute__((sentinel));
 

@@ -17,5 +17,6 @@ struct runtime {
 
 void runtime_done(struct runtime *runtime);
 
-/* Adds what is known of it to a status, which borrows it; what is old is asked for, and known the next time. */
+/* Adds what is known of it to a status, which borrows it; what is old is asked for, and known the next time.
+ */
 void runtime_fill(struct runtime *runtime, Inapi__HostStatus *status);

@@ -111,7 +111,8 @@ static bool was_taken(const struct token_guard *g, const char *signature)
     return false;
 }
 
-/* Those that have expired are kept while there is room: a clock that is set back would make them good again. */
+/* Those that have expired are kept while there is room: a clock that is set back would make them good again.
+ */
 static void drop_expired(struct token_guard *g, int64_t now)
 {
     size_t kept = 0;

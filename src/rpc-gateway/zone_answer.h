@@ -24,14 +24,15 @@ bool zone_network_holds(const char *network, const char *host);
 void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret);
 void zone_answer_done(struct zone_answer *answer);
 
-/* One instance of it, without the echo of our own reports. Refused: what cannot be unpacked, has bad text or no name.
- * 'ret' is released with schema_done(&app_instance_schema, ret). */
+/* One instance of it, without the echo of our own reports. Refused: what cannot be unpacked, has bad text or
+ * no name. 'ret' is released with schema_done(&app_instance_schema, ret). */
 int zone_answer_instance(const uint8_t *data, size_t size, struct app_instance *ret, struct error *e);
 
-/* Goes through the instances' bytes, which are borrowed: *at begins at 0, false at the end. And how many there are. 'data' may be NULL. */
+/* Goes through the instances' bytes, which are borrowed: *at begins at 0, false at the end. And how many
+ * there are. 'data' may be NULL. */
 bool zone_answer_next(const uint8_t *data, size_t size, size_t *at, const uint8_t **ret, size_t *ret_size);
 size_t zone_answer_count(const uint8_t *data, size_t size);
 
-/* The name of one instance, read without unpacking it: for one that is too large for that. NULL: it has none, or no proper one of at
- * most 'max' bytes. The caller frees. */
+/* The name of one instance, read without unpacking it: for one that is too large for that. NULL: it has none,
+ * or no proper one of at most 'max' bytes. The caller frees. */
 char *zone_answer_name(const uint8_t *data, size_t size, size_t max);

@@ -66,7 +66,8 @@ static void stop_rounds(struct zone_loop *z)
 
 /* --- what is told to the reconciler of ourselves --- */
 
-/* Why the range that the zone gave cannot be had: its hosts would not be reached any more. What else this machine uses, container-driver knows. */
+/* Why the range that the zone gave cannot be had: its hosts would not be reached any more. What else this
+ * machine uses, container-driver knows. */
 static char *network_problem(const struct zone_file *zone)
 {
     for (size_t i = 0; zone->vpc_instance_cidr && i < zone->n_hosts; i++)
@@ -138,7 +139,8 @@ static void reports_taken(struct zone_loop *z)
     z->answered = xstrdup(host);
 }
 
-/* Another host at once where there is one that was not asked yet; then with growing pauses, each a bit different. */
+/* Another host at once where there is one that was not asked yet; then with growing pauses, each a bit
+ * different. */
 static uint64_t pause_after_failure(const struct zone_loop *z)
 {
     size_t n = z->parts.membership->zone.n_hosts;

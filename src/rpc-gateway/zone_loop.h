@@ -1,5 +1,6 @@
-/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3 s (or as configured), counted from
- * the end of the round before; a leader that is slow, dead or wrong delays and changes nothing that runs here. */
+/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3
+ * s (or as configured), counted from the end of the round before; a leader that is slow, dead or wrong delays
+ * and changes nothing that runs here. */
 #pragma once
 
 #include "lib/api/rpc_gateway.h"

@@ -17,7 +17,8 @@
 
 #define PEER_RATE  20 /* connections that one address may make in a second */
 #define PEER_BURST 64 /* and at once */
-/* What an address that has shown no good token may cost, in the units of lib/grpc/tally.h: a call with its connection costs some eighty. */
+/* What an address that has shown no good token may cost, in the units of lib/grpc/tally.h: a call with its
+ * connection costs some eighty. */
 #define COST_RATE       1000  /* in a second */
 #define COST_BURST      20000 /* and at once */
 #define COST_CONNECTION 50

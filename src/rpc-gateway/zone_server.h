@@ -1,4 +1,5 @@
-/* gRPC on the peer port: HostInit, by which an operator joins this machine to a zone; Ping, health, reflection. */
+/* gRPC on the peer port: HostInit, by which an operator joins this machine to a zone; Ping, health,
+ * reflection. */
 #pragma once
 
 #include "lib/grpc/tls.h"
@@ -22,7 +23,8 @@ struct zone_server_parts { /* borrowed */
 };
 
 int zone_server_new(const struct zone_server_parts *parts, struct zone_server **ret, struct error *e);
-/* Takes no more connections and finishes what is under way, for two seconds at most. 'on_drained' is called from the loop. */
+/* Takes no more connections and finishes what is under way, for two seconds at most. 'on_drained' is called
+ * from the loop. */
 void zone_server_drain(struct zone_server *server, void (*on_drained)(void *userdata), void *userdata);
 void zone_server_free(struct zone_server *server);
 

@@ -159,7 +159,8 @@ static int write_entries(struct extraction *x, struct error *e)
     struct package_entry entry;
     int r;
     while ((r = package_reader_next(x->reader, &entry, e)) > 0) {
-        /* What the writer refuses may be due to damage, too: but it names the entry, and nothing is published anyway. */
+        /* What the writer refuses may be due to damage, too: but it names the entry, and nothing is published
+         * anyway. */
         r = write_entry(x, &entry, e);
         if (r < 0)
             return r;
@@ -189,7 +190,8 @@ static int fill(struct extraction *x, struct error *e)
         r = fail_at("unpack.extracted", e);
     if (r < 0)
         return r;
-    /* One sync of the filesystem instead of one per file: thirty times faster for a package of thousands of files. */
+    /* One sync of the filesystem instead of one per file: thirty times faster for a package of thousands of
+     * files. */
     r = early_sync_finish(&x->early);
     if (syncfs(x->staging.root) < 0)
         r = -errno;

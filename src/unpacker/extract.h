@@ -1,6 +1,8 @@
-/* From a package file to its content in staging, where it waits to be published: read, verify, write, sync, rename.
+/* From a package file to its content in staging, where it waits to be published: read, verify, write, sync,
+ * rename.
  *
- * Pure work on descriptors, without event loop and configuration; blocks, and is therefore called in a thread. */
+ * Pure work on descriptors, without event loop and configuration; blocks, and is therefore called in a
+ * thread. */
 #pragma once
 
 #include <stdatomic.h>
@@ -34,8 +36,8 @@ struct extract_result {
     bool published; /* as an install directory */
 };
 
-/* Leaves the package as {staging}/{id}, or finds it there or published; what fails leaves nothing behind. Messages name the
- * package and the entry. */
+/* Leaves the package as {staging}/{id}, or finds it there or published; what fails leaves nothing behind.
+ * Messages name the package and the entry. */
 int extract_package(const struct extract_request *request, struct extract_progress *progress,
                     struct extract_result *ret, struct error *e);
 

@@ -7,7 +7,8 @@
 
 enum job_kind { JOB_UNPACK, JOB_REMOVE, JOB_CLEAN };
 
-/* Borrowed until the job is freed. Name and id are NULL for JOB_CLEAN, package_fd and checksum (or NULL) are for JOB_UNPACK alone. */
+/* Borrowed until the job is freed. Name and id are NULL for JOB_CLEAN, package_fd and checksum (or NULL) are
+ * for JOB_UNPACK alone. */
 struct job_request {
     enum job_kind kind;
     int store, staging, package_fd;

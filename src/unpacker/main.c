@@ -1,10 +1,11 @@
 /* unpacker: from verified package files to their content in staging.
  *
- * Job: reads VAR/ipk/{name}/{id}.ipk (the fetcher's), checks its SHA-256, unpacks it and leaves it as VAR/ipk_install/.staging/{id},
- *   which therefore exists only when it is complete. The provisioner takes it from there: nothing that a container is given is ours.
- * Privileges: own user, no capability, no network; writes below VAR/ipk_install/.staging alone. Called by the reconciler.
- * Failures: a bad package is refused, naming the entry, and leaves nothing. Killed at any instant it leaves hidden staging, which
- *   the next start removes. A full disk is "retry later". Requests are idempotent: what is there is success at once. */
+ * Job: reads VAR/ipk/{name}/{id}.ipk (the fetcher's), checks its SHA-256, unpacks it and leaves it as
+ * VAR/ipk_install/.staging/{id}, which therefore exists only when it is complete. The provisioner takes it
+ * from there: nothing that a container is given is ours. Privileges: own user, no capability, no network;
+ * writes below VAR/ipk_install/.staging alone. Called by the reconciler. Failures: a bad package is refused,
+ * naming the entry, and leaves nothing. Killed at any instant it leaves hidden staging, which the next start
+ * removes. A full disk is "retry later". Requests are idempotent: what is there is success at once. */
 #include <unistd.h>
 
 #include "lib/api/workers.h"

@@ -16,7 +16,8 @@
 #include "unpacker/job.h"
 #include "unpacker/staging.h"
 
-/* How many packages are unpacked at the same time; the others wait. Each takes two or three threads and up to 160 MiB. */
+/* How many packages are unpacked at the same time; the others wait. Each takes two or three threads and up to
+ * 160 MiB. */
 #define PARALLEL          2
 #define PROGRESS_INTERVAL (200 * USEC_PER_MSEC)
 /* A client that does not read its progress gets no more of it meanwhile. */
@@ -412,7 +413,8 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
     if (store < 0)
         return store;
     _cleanup_close_ int staging = open_beneath(store, IPK_STAGING, O_RDONLY | O_DIRECTORY, 0, e);
-    /* What waits there was left by an earlier process: nobody shall be told that it is there while it goes. */
+    /* What waits there was left by an earlier process: nobody shall be told that it is there while it goes.
+     */
     int r = staging < 0 ? staging : staging_forget(staging, e);
     if (r < 0)
         return error_prefix(e, "%s", options->store);

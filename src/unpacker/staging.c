@@ -20,7 +20,8 @@ static char *hidden_name(const char *id)
     return xasprintf(PREFIX "%s-%s", id, random);
 }
 
-/* A locked descriptor of the directory, or a negative errno; −ESTALE when it vanished before it was locked. */
+/* A locked descriptor of the directory, or a negative errno; −ESTALE when it vanished before it was locked.
+ */
 static int open_locked(int dir, const char *name)
 {
     _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

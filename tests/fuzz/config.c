@@ -1,5 +1,5 @@
-/* Fuzzes the administrator's files: hostlet.conf, and service.conf of a service. Both are written where they are read
- * from. */
+/* Fuzzes the administrator's files: hostlet.conf, and service.conf of a service. Both are written where they
+ * are read from. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-/* Fuzzes the gRPC server by what a caller may send behind the preface: frames, header blocks, messages, an end in the midst of one. */
+/* Fuzzes the gRPC server by what a caller may send behind the preface: frames, header blocks, messages, an
+ * end in the midst of one. */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>

@@ -1,4 +1,5 @@
-/* Fuzzes tokens: whatever comes, nothing passes that our key did not sign, and refusals have their words. The words of headers besides. */
+/* Fuzzes tokens: whatever comes, nothing passes that our key did not sign, and refusals have their words. The
+ * words of headers besides. */
 #include "lib/inapi/token.h"
 #include "fuzz.h"
 #include "lib/grpc/wire.h"

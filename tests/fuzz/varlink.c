@@ -1,5 +1,5 @@
-/* Fuzzes a Varlink server by what a client may send: framing, envelope, parameters, several messages, an end in the
- * midst of one. In the input a newline ends a message, so that seeds are text. */
+/* Fuzzes a Varlink server by what a client may send: framing, envelope, parameters, several messages, an end
+ * in the midst of one. In the input a newline ends a message, so that seeds are text. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>

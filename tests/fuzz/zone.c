@@ -1,5 +1,5 @@
-/* Fuzzes what is made of messages of the zone: frames in any pieces, the scan, unpacking, conversion, and back. The first byte
- * chooses the message. */
+/* Fuzzes what is made of messages of the zone: frames in any pieces, the scan, unpacking, conversion, and
+ * back. The first byte chooses the message. */
 #include "fuzz.h"
 #include "lib/grpc/frames.h"
 #include "lib/grpc/message.h"
@@ -105,7 +105,8 @@ static int feed(const uint8_t *data, size_t size, size_t step, struct messages *
     return r;
 }
 
-/* What is read without unpacking: never more instances than there are fields, and nothing that is not good. */
+/* What is read without unpacking: never more instances than there are fields, and nothing that is not good.
+ */
 static void look(const uint8_t *data, size_t size)
 {
     struct zone_answer answer;

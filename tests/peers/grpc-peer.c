@@ -1,12 +1,13 @@
 /* lib/grpc as a program, for tests against other implementations of gRPC.
  *
- *   grpc-peer serve [OPTION=VALUE…] ADDRESS    serves until SIGTERM, then drains; prints a line per call: PATH STATUS
- *   grpc-peer call [OPTION=VALUE…] ADDRESS     obeys lines on standard input, prints a line per event
+ *   grpc-peer serve [OPTION=VALUE…] ADDRESS    serves until SIGTERM, then drains; prints a line per call:
+ * PATH STATUS grpc-peer call [OPTION=VALUE…] ADDRESS     obeys lines on standard input, prints a line per
+ * event
  *
- * Served: inapi.ZoneService (Ping, PackageList), inapi.HostInternalService behind tokens of the key in HOSTLET_TEST_KEY, health,
- * reflection. PackageList does what the name of the asked package says: "big:BYTES" answers with that much, "sleep:MS" answers later,
- * "never" does not, "error:TEXT" fails, anything else comes back.
- * Lines: "list ID TIMEOUT_MS NAME", "watch ID SERVICE" (health), "cancel ID", "renew", "quit". */
+ * Served: inapi.ZoneService (Ping, PackageList), inapi.HostInternalService behind tokens of the key in
+ * HOSTLET_TEST_KEY, health, reflection. PackageList does what the name of the asked package says: "big:BYTES"
+ * answers with that much, "sleep:MS" answers later, "never" does not, "error:TEXT" fails, anything else comes
+ * back. Lines: "list ID TIMEOUT_MS NAME", "watch ID SERVICE" (health), "cancel ID", "renew", "quit". */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

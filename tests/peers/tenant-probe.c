@@ -1,6 +1,7 @@
-/* What a tenant tries from inside of his container, and what must not be tried anywhere else: system calls as a 64-bit program, as a 32-bit one (int 0x80) and as one of the
- * x32 ABI, with odd bits where the kernel does not look. Static, so that it runs in any image. Prints "NAME ERRNO" for each try,
- * ERRNO 0 where it worked; what the answers must be is the tests' to say. An argument names the tries wanted by their beginning.
+/* What a tenant tries from inside of his container, and what must not be tried anywhere else: system calls as
+ * a 64-bit program, as a 32-bit one (int 0x80) and as one of the x32 ABI, with odd bits where the kernel does
+ * not look. Static, so that it runs in any image. Prints "NAME ERRNO" for each try, ERRNO 0 where it worked;
+ * what the answers must be is the tests' to say. An argument names the tries wanted by their beginning.
  * "forge-arp ADDRESS" claims an address of the network for this container. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -259,7 +260,8 @@ static void try_calls(void)
     TRY("mknod.fifo", make_fifo());
 }
 
-/* Tells everybody on the network of eth0 that this container is at somebody else's address: what CAP_NET_RAW is good for. */
+/* Tells everybody on the network of eth0 that this container is at somebody else's address: what CAP_NET_RAW
+ * is good for. */
 static int forge_arp(const char *address)
 {
     struct ether_arp arp = {.arp_hrd = htons(ARPHRD_ETHER),

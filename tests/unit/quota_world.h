@@ -1,5 +1,5 @@
-/* A kernel in memory and a tree of replicas' directories, for the tests of quota-keeper. Every file that was given a project counts 4096
- * bytes. */
+/* A kernel in memory and a tree of replicas' directories, for the tests of quota-keeper. Every file that was
+ * given a project counts 4096 bytes. */
 #pragma once
 
 #include <setjmp.h>

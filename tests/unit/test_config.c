@@ -193,7 +193,8 @@ static void test_secrets(void **state)
     }
 }
 
-/* One user more may read it, by an access list: the mode alone says 0640 then, of a file that is root's in both. */
+/* One user more may read it, by an access list: the mode alone says 0640 then, of a file that is root's in
+ * both. */
 static void test_secret_and_access_list(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The container-driver's pure parts: names, references, credentials, what is asked of Docker and what it answers. */
+/* The container-driver's pure parts: names, references, credentials, what is asked of Docker and what it
+ * answers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

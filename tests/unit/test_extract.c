@@ -1,4 +1,5 @@
-/* Packages, hostile and damaged ones above all, through the unpacker's core: what is refused leaves nothing behind. */
+/* Packages, hostile and damaged ones above all, through the unpacker's core: what is refused leaves nothing
+ * behind. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -696,7 +697,8 @@ static void another_checksum(void **state)
     fixture_remove(&f);
 }
 
-/* Killed at each step: the install directory is there when the rename happened, and the next start leaves nothing else. */
+/* Killed at each step: the install directory is there when the rename happened, and the next start leaves
+ * nothing else. */
 static void killed_at_each_step(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The fetcher's pure parts: what an answer means, pauses, facts, references, repositories' URLs, duplicates in an index. */
+/* The fetcher's pure parts: what an answer means, pauses, facts, references, repositories' URLs, duplicates
+ * in an index. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

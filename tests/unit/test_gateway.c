@@ -1,4 +1,5 @@
-/* The gateway's pure parts: reports of agents, addresses and their rates, histograms, counters, stages, the text of the metrics. */
+/* The gateway's pure parts: reports of agents, addresses and their rates, histograms, counters, stages, the
+ * text of the metrics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

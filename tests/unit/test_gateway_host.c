@@ -1,4 +1,5 @@
-/* The machine's own figures: what /proc says, the window of 60 seconds, the address that a zone knows the machine by. */
+/* The machine's own figures: what /proc says, the window of 60 seconds, the address that a zone knows the
+ * machine by. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -186,7 +187,8 @@ static void test_window_of_many_samples(void **state)
     (void)state;
     struct host_window w = {.n = 0};
     struct host_counters delta = {0};
-    /* A hundred a second for two minutes: those that are too close are not kept, and the sum is right all the same. */
+    /* A hundred a second for two minutes: those that are too close are not kept, and the sum is right all the
+     * same. */
     for (int64_t i = 0; i <= 12000; i++) {
         struct host_counters now = user(i);
         host_window_add(&w, 1000 * USEC_PER_SEC + (uint64_t)i * 10000, &now, &delta);

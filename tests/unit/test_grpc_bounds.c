@@ -43,7 +43,8 @@ static void test_shares(void **state)
     grpc_account_add(&b, 10);
     assert_int_equal(grpc_account_judge(&c, 5), GRPC_ACCOUNT_FITS);
     assert_int_equal(grpc_account_judge(&c, 6), GRPC_ACCOUNT_FULL);
-    /* Of the origin that holds most, the connection that does; but nobody who holds less than the newcomer would. */
+    /* Of the origin that holds most, the connection that does; but nobody who holds less than the newcomer
+     * would. */
     assert_ptr_equal(grpc_account_heaviest(&c, 6), &a);
     assert_ptr_equal(grpc_account_heaviest(&b, 1), &a);
     assert_null(grpc_account_heaviest(&same, 1));

@@ -1,4 +1,5 @@
-/* The supervisor's rules: the table of states and events, what follows a death, pauses, reloads, lines of children. */
+/* The supervisor's rules: the table of states and events, what follows a death, pauses, reloads, lines of
+ * children. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The HTTP client against a server of ours that says exactly what the test wants, over TCP and a Unix socket. */
+/* The HTTP client against a server of ours that says exactly what the test wants, over TCP and a Unix socket.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -324,7 +325,8 @@ static void hanging_server_times_out(void **state)
     server_stop(&s);
 }
 
-/* Answers that make no sense, or end too soon: an error each time, never a half body taken for a whole one. */
+/* Answers that make no sense, or end too soon: an error each time, never a half body taken for a whole one.
+ */
 static void nonsense_is_an_error(void **state)
 {
     struct ground *g = *state;
@@ -540,7 +542,8 @@ static void passwords_are_not_shown(void **state)
     assert_non_null(strstr(a.result.error.message, "http://127.0.0.1:1/x"));
 }
 
-/* libcurl's own rule, held here since it changed more than once: those of the ask, and not after a redirect elsewhere. */
+/* libcurl's own rule, held here since it changed more than once: those of the ask, and not after a redirect
+ * elsewhere. */
 static void passwords_stay_with_the_first_server(void **state)
 {
     struct ground *g = *state;

@@ -1,4 +1,5 @@
-/* The contract's messages: the bytes of a real leader against its JSON, and our own structs against both descriptions. */
+/* The contract's messages: the bytes of a real leader against its JSON, and our own structs against both
+ * descriptions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -128,7 +129,8 @@ static void test_structs_agree(void **state)
     agree(&app_stage_schema, &inapi__app_deploy_stage__descriptor, 0);
 }
 
-/* The leader's instance through our struct and back is the same message, and our JSON of it is protobuf's but for numbers. */
+/* The leader's instance through our struct and back is the same message, and our JSON of it is protobuf's but
+ * for numbers. */
 static void test_instance_round_trip(void **state)
 {
     (void)state;

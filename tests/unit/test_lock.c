@@ -1,4 +1,5 @@
-/* The locks between processes: who can hold them, who is named, and that nobody who could open an earlier file keeps one. */
+/* The locks between processes: who can hold them, who is named, and that nobody who could open an earlier
+ * file keeps one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -94,7 +95,8 @@ static void test_who_holds_the_lock_is_named(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, dir, NULL), 0);
 }
 
-/* A mode that is mended takes no descriptor away: who has one of the earlier file must not hold the lock with it. */
+/* A mode that is mended takes no descriptor away: who has one of the earlier file must not hold the lock with
+ * it. */
 static void test_an_earlier_descriptor_holds_nothing(void **state)
 {
     (void)state;

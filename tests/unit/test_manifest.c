@@ -1,4 +1,5 @@
-/* Manifests as files: TOML and JSON, the table [hostlet], and the place that each mistake is said to be at. */
+/* Manifests as files: TOML and JSON, the table [hostlet], and the place that each mistake is said to be at.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

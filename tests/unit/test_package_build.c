@@ -1,4 +1,5 @@
-/* Building packages (reproducible, refusing what packages cannot hold), reading them back, and indexes of them. */
+/* Building packages (reproducible, refusing what packages cannot hold), reading them back, and indexes of
+ * them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

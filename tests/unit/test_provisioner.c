@@ -1,4 +1,5 @@
-/* provisioner's pure parts: names in the app path, mount points, jobs of one container one after the other. */
+/* provisioner's pure parts: names in the app path, mount points, jobs of one container one after the other.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,8 @@
-/* Publication of packages: a tree that an attacker made, and goes on changing, either becomes root's or is refused.
+/* Publication of packages: a tree that an attacker made, and goes on changing, either becomes root's or is
+ * refused.
  *
- * The attacker is the unpacker's user: it owns everything that is staged, and keeps what descriptors it likes. */
+ * The attacker is the unpacker's user: it owns everything that is staged, and keeps what descriptors it
+ * likes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -565,12 +567,14 @@ static void access_lists(void **state)
     fixture_remove(&f);
 }
 
-/* An attacker who changes everything, all the time, by what he holds, and asks for what he may not have after each publication. */
+/* An attacker who changes everything, all the time, by what he holds, and asks for what he may not have after
+ * each publication. */
 static void rage(const struct fixture *f, const struct hands *h, int begun, pid_t test)
 {
     if (setresgid(UNPACKER, UNPACKER, UNPACKER) < 0 || setresuid(UNPACKER, UNPACKER, UNPACKER) < 0)
         _exit(1);
-    /* He goes on until he is killed: by a test that died as well. A change of user takes the signal back, so it is asked for here. */
+    /* He goes on until he is killed: by a test that died as well. A change of user takes the signal back, so
+     * it is asked for here. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != test)
         _exit(1);
     for (unsigned turn = 0;; turn++) {
@@ -598,8 +602,9 @@ static void rage(const struct fixture *f, const struct hands *h, int begun, pid_
     }
 }
 
-/* Whoever holds a file for reading can open it for writing as long as its mode, or an access list, lets all do so. So the file must be
- * closed to all before it is asked who has it open: that one is refused because of a writer shows what was done before. */
+/* Whoever holds a file for reading can open it for writing as long as its mode, or an access list, lets all
+ * do so. So the file must be closed to all before it is asked who has it open: that one is refused because of
+ * a writer shows what was done before. */
 static void closed_before_it_is_judged(void **state)
 {
     (void)state;

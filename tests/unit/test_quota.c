@@ -1,5 +1,5 @@
-/* quota-keeper's pure parts: ids, ledger, the texts of /etc/projects and /etc/projid, levels, reasons; and the exchange of a file
- * that others write too. */
+/* quota-keeper's pure parts: ids, ledger, the texts of /etc/projects and /etc/projid, levels, reasons; and
+ * the exchange of a file that others write too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -354,7 +354,8 @@ static size_t count_entries(const char *path)
     return n - 2;
 }
 
-/* Merges like projects_merge, and lets somebody else write meanwhile: between our reading and our exchange. */
+/* Merges like projects_merge, and lets somebody else write meanwhile: between our reading and our exchange.
+ */
 struct meddler {
     struct projects p;
     int dir;

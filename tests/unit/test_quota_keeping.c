@@ -1,5 +1,5 @@
-/* quota-keeper at work on real directories, with a kernel in memory: what a tenant puts in the way, what is made true and read
- * back, what a start finds. The real kernel's part is tested in the virtual machine. */
+/* quota-keeper at work on real directories, with a kernel in memory: what a tenant puts in the way, what is
+ * made true and read back, what a start finds. The real kernel's part is tested in the virtual machine. */
 #include "quota_world.h"
 
 /* --- Ensure --- */
@@ -243,7 +243,8 @@ static void test_a_start_gives_inodes_to_those_that_have_none(void **state)
     assert_int_equal(item_of(t, "i8k_web_0").inodes, 70001);
     _cleanup_free_ char *ledger = content(t->path, "ledger.json");
     assert_non_null(strstr(ledger, "\"inodes_derived\": true"));
-    /* Killed before the kernel heard of it, or after: the next start says the same. It follows what is there. */
+    /* Killed before the kernel heard of it, or after: the next start says the same. It follows what is there.
+     */
     find_known(t->world, 100)->limits.inodes = 0;
     use_inodes(t, 100, 10);
     start_again(t, &notes);

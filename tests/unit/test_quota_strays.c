@@ -1,5 +1,5 @@
-/* What tenants do with others' projects, on a kernel in memory: who is charged is said, files come back to the project of their
- * directory, and ids that only such files hold are no reason to be without a limit. */
+/* What tenants do with others' projects, on a kernel in memory: who is charged is said, files come back to
+ * the project of their directory, and ids that only such files hold are no reason to be without a limit. */
 #include "quota_world.h"
 
 #include "quota-keeper/recheck.h"
@@ -226,8 +226,8 @@ static void test_a_full_project_takes_its_files_back(void **state)
     assert_int_equal(find_known(t->world, 101)->limits.hard, 4096);
 }
 
-/* Ids from 100 to 109: one for the tenant, one that somebody uses outside of the app path, one with a limit of somebody, one by name, all
- * others held by the tenant's files. */
+/* Ids from 100 to 109: one for the tenant, one that somebody uses outside of the app path, one with a limit
+ * of somebody, one by name, all others held by the tenant's files. */
 static void hold_all_ids(struct tree_of_test *t)
 {
     registry_done(&t->r);
@@ -280,8 +280,9 @@ static void test_ids_that_tenants_hold_are_reclaimed(void **state)
     assert_tag(t, EVIL "/opt/file109", 100);
 }
 
-/* What became free is in use again, by a tenant who does it over and over: it is given out all the same, to who waited for it. What
- * somebody limited or named meanwhile is not, and what became free earlier is looked at like any other. */
+/* What became free is in use again, by a tenant who does it over and over: it is given out all the same, to
+ * who waited for it. What somebody limited or named meanwhile is not, and what became free earlier is looked
+ * at like any other. */
 static void test_freed_ids_are_given_out_before_they_are_held_again(void **state)
 {
     struct tree_of_test *t = *state;

@@ -1,5 +1,5 @@
-/* The walk over what a tenant writes: everything is seen once, whatever the depth, with little memory, and nothing that lies
- * outside. */
+/* The walk over what a tenant writes: everything is seen once, whatever the depth, with little memory, and
+ * nothing that lies outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,7 +97,8 @@ static ino_t inode_of(const char *top, const char *name)
     return st.st_ino;
 }
 
-/* A chain of 'depth' directories with a file and another directory beside each; returns how many entries that are. */
+/* A chain of 'depth' directories with a file and another directory beside each; returns how many entries that
+ * are. */
 static size_t make_chain(const char *top, size_t depth, const char *name)
 {
     int fd = open_top(top);
@@ -202,7 +203,8 @@ static void test_a_directory_that_is_moved_hides_nothing_else(void **state)
 
 static void test_the_way_up_never_leads_out(void **state)
 {
-    /* 'in' is the top; while we are deep in it, that place is moved up, so that as many steps upward lead out. */
+    /* 'in' is the top; while we are deep in it, that place is moved up, so that as many steps upward lead
+     * out. */
     const char *base = *state;
     make(base, "outside/secret");
     make(base, "in/1/2/3/4/5/6/7/8/9");

@@ -1,4 +1,5 @@
-/* Removing trees that somebody else filled: deep, denied, full of links, with somebody else's mount inside. */
+/* Removing trees that somebody else filled: deep, denied, full of links, with somebody else's mount inside.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,8 +27,8 @@
 static char base[] = "/tmp/hostlet-test-XXXXXX";
 static int at = -1;
 
-/* What renames answer in place of being done, and how many did: a tree whose directories are of many projects, a full
- * disk. This definition is taken for libc's. */
+/* What renames answer in place of being done, and how many did: a tree whose directories are of many
+ * projects, a full disk. This definition is taken for libc's. */
 static int rename_errnum;
 static unsigned renames;
 
@@ -142,7 +143,8 @@ static void test_deep(void **state)
     remove_it("deep");
 }
 
-/* The other projects of a tenant, or a full disk, let nothing be moved: no part of the tree may stay for that. */
+/* The other projects of a tenant, or a full disk, let nothing be moved: no part of the tree may stay for
+ * that. */
 static void test_without_renames(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The seccomp profile of containers: what it lets through, evaluated as libseccomp would; and what is taken of an administrator's. */
+/* The seccomp profile of containers: what it lets through, evaluated as libseccomp would; and what is taken
+ * of an administrator's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -56,7 +57,8 @@ static bool allows(const char *name, const uint64_t *values)
     return false;
 }
 
-/* Every value of the low 16 bits, with odd bits above: exactly two of them are refused, whatever stands above. */
+/* Every value of the low 16 bits, with odd bits above: exactly two of them are refused, whatever stands
+ * above. */
 static void ioctls(void **state)
 {
     (void)state;

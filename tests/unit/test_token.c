@@ -80,7 +80,8 @@ static void test_refusals(void **state)
          "access-key(ffffffffffff) not found", NOW + 60},
         /* {"alg":256,"kid":"0123456789abcdef"} */
         {"eyJhbGciOjI1Niwia2lkIjoiMDEyMzQ1Njc4OWFiY2RlZiJ9." CLAIMS "." MAC, "invalid access_token", NOW},
-        /* {"iat":"1795468000","exp":1795468060}, {"iat":1795468000,"exp":1795468060.5}, {"iat":1795468000,"exp":true} */
+        /* {"iat":"1795468000","exp":1795468060}, {"iat":1795468000,"exp":1795468060.5},
+           {"iat":1795468000,"exp":true} */
         {HEADER ".eyJpYXQiOiIxNzk1NDY4MDAwIiwiZXhwIjoxNzk1NDY4MDYwfQ." MAC, "invalid access_token", NOW},
         {HEADER ".eyJpYXQiOjE3OTU0NjgwMDAsImV4cCI6MTc5NTQ2ODA2MC41fQ." MAC, "invalid access_token", NOW},
         {HEADER ".eyJpYXQiOjE3OTU0NjgwMDAsImV4cCI6dHJ1ZX0." MAC, "invalid access_token", NOW},

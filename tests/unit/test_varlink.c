@@ -1,4 +1,5 @@
-/* Server and client of the Varlink library on a real socket: answers, streams, errors, late answers, hostile input. */
+/* Server and client of the Varlink library on a real socket: answers, streams, errors, late answers, hostile
+ * input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

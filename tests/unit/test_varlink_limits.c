@@ -107,7 +107,8 @@ static size_t send_while(int fd, const char *data, size_t size)
     return sent;
 }
 
-/* What came, up to the end, which must be there: a reset where bytes of ours were not read. The caller frees. */
+/* What came, up to the end, which must be there: a reset where bytes of ours were not read. The caller frees.
+ */
 static char *read_to_end(int fd)
 {
     char *text = xcalloc(65536, 1);

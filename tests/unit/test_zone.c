@@ -1,4 +1,5 @@
-/* The zone's pure parts in rpc-gateway: which stages are due, what an answer says of us, and what is known of its instances. */
+/* The zone's pure parts in rpc-gateway: which stages are due, what an answer says of us, and what is known of
+ * its instances. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>

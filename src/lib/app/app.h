@@ -15,7 +15,8 @@
 #define APP_PIDS_LIMIT_MAX   INT64_C(4194304)          /* the kernel's */
 #define APP_STOP_TIMEOUT_MAX INT64_C(24 * 3600 * 1000) /* milliseconds */
 #define APP_PROBATION_MAX    INT64_C(3600 * 1000)      /* milliseconds */
-/* What an instance may be: everything that is written or told of it then fits into what reads it (reconciler/store.c, messages, inagent). */
+/* What an instance may be: everything that is written or told of it then fits into what reads it
+ * (reconciler/store.c, messages, inagent). */
 #define APP_SIZE_MAX          ((size_t)4 << 20) /* bytes of a manifest as JSON */
 #define APP_DEPTH_MAX         64                /* of JSON */
 #define APP_PACKAGES_MAX      1000
@@ -46,11 +47,12 @@ int app_container_name_parse(const char *name, char **ret_instance, int64_t *ret
 /* The instance's name: meta.name, else the spec's. NULL without either; borrowed. */
 const char *app_instance_name(const struct app_manifest *manifest);
 
-/* Whether this machine can take the manifest as its own desired state (not a zone's). 0, or −EINVAL, refused. Changes nothing. */
+/* Whether this machine can take the manifest as its own desired state (not a zone's). 0, or −EINVAL, refused.
+ * Changes nothing. */
 int app_check(const struct app_manifest *manifest, struct error *e);
 
-/* Whether a manifest, a zone's too, is small enough for this machine, before anything looks at its parts: 0, or −E2BIG, refused. 'root' is "/app" where messages
- * point into a manifest, or "". */
+/* Whether a manifest, a zone's too, is small enough for this machine, before anything looks at its parts: 0,
+ * or −E2BIG, refused. 'root' is "/app" where messages point into a manifest, or "". */
 int app_check_extent(const struct app_manifest *manifest, const char *root, struct error *e);
 
 /* Brings a checked manifest into the one form that is stored and compared: name, limits from spec.resources
@@ -59,9 +61,9 @@ int app_check_extent(const struct app_manifest *manifest, const char *root, stru
  * taken out (ids of hosts, addresses, states, stages, dependencies, revisions, times). Idempotent. */
 int app_normalise(struct app_manifest *manifest, struct error *e);
 
-/* Whether two normalised manifests need no new revision: equal apart from volume_limit, action, which replicas
- * there are, probation, stop_timeout, parallel and the spec's description. Host ports of replicas that both
- * have do count. */
+/* Whether two normalised manifests need no new revision: equal apart from volume_limit, action, which
+ * replicas there are, probation, stop_timeout, parallel and the spec's description. Host ports of replicas
+ * that both have do count. */
 bool app_same_revision(const struct app_manifest *a, const struct app_manifest *b);
 
 /* The replica with this id, borrowed, or NULL. */
@@ -70,12 +72,13 @@ struct app_replica *app_find_replica(const struct app_manifest *manifest, int64_
 /* The same where it is bound to this host as well: a zone's instance has replicas on many. */
 struct app_replica *app_find_replica_of(const struct app_manifest *manifest, int64_t id, const char *host_id);
 
-/* What is stored of an instance that a zone's leader sent: all of it, less the echo of our own reports (deploy.stages, status),
- * with limits from spec.resources where deploy has none, and our options at their defaults. The caller frees. */
+/* What is stored of an instance that a zone's leader sent: all of it, less the echo of our own reports
+ * (deploy.stages, status), with limits from spec.resources where deploy has none, and our options at their
+ * defaults. The caller frees. */
 struct app_manifest *app_zone_manifest(const struct app_instance *instance);
 
-/* Whether this machine can follow it, as far as its own replicas go: what only inagent reads is not looked at, since the leader
- * let it through. 0, or −EINVAL, refused. */
+/* Whether this machine can follow it, as far as its own replicas go: what only inagent reads is not looked
+ * at, since the leader let it through. 0, or −EINVAL, refused. */
 int app_check_zone(const struct app_instance *instance, const char *host_id, struct error *e);
 
 /* Makes all of our options explicit that have a default of their own. */

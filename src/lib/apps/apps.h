@@ -4,7 +4,8 @@
  * CONTAINER                       a replica's directory, complete since it has this name
  * CONTAINER.removed-DATE[-N]      kept data of a replica that was removed; DATE is UTC, YYYYMMDDTHHMMSS
  * .making-CONTAINER               a directory that is not complete yet
- * .deleting-NAME-RANDOM           on its way out: what was CONTAINER or kept data; nobody wants it any more */
+ * .deleting-NAME-RANDOM           on its way out: what was CONTAINER or kept data; nobody wants it any more
+ */
 #pragma once
 
 #include "lib/basic/error.h"

@@ -73,8 +73,8 @@ static int wait_for(int fd, const char *path, const struct stat *st, uint64_t en
     return 0;
 }
 
-/* A mode that is taken away takes no open descriptor away: somebody who has one would get the lock after us, and keep it. We hold
- * the lock of the old file, so nobody else does this at the same time. */
+/* A mode that is taken away takes no open descriptor away: somebody who has one would get the lock after us,
+ * and keep it. We hold the lock of the old file, so nobody else does this at the same time. */
 static int replace_lock(const char *path, struct error *e)
 {
     char suffix[13];

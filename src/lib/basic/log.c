@@ -22,8 +22,8 @@ static struct {
 static const char *const format_names[] = {"auto", "plain", "journal", "json"};
 static const char *const level_names[] = {NULL, NULL, NULL, "error", "warning", "notice", "info", "debug"};
 
-/* Whether standard error is the stream that JOURNAL_STREAM ("DEVICE:INODE") speaks of: the variable is inherited by
- * those too whose standard error is something else by now. */
+/* Whether standard error is the stream that JOURNAL_STREAM ("DEVICE:INODE") speaks of: the variable is
+ * inherited by those too whose standard error is something else by now. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");

@@ -26,11 +26,12 @@ int log_level_from_string(const char *s, enum log_level *ret);
 void log_write(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 
 /* Formats one line as the current format wants it, for the supervisor, which writes the lines of others: the
- * name, the level and the text, of which only what is printable (lib/basic/printable.h) is shown. The caller frees. */
+ * name, the level and the text, of which only what is printable (lib/basic/printable.h) is shown. The caller
+ * frees. */
 char *log_line(const char *name, enum log_level level, const char *text);
 
-/* Where our own finished lines go instead of standard error: for the supervisor, which must not block on it. NULL
- * puts standard error back. */
+/* Where our own finished lines go instead of standard error: for the supervisor, which must not block on it.
+ * NULL puts standard error back. */
 void log_set_writer(void (*writer)(const char *line, size_t size));
 
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -25,7 +25,8 @@ static const struct range refused[] = {
     {0xe0000, 0xe007f}, /* tags */
 };
 
-/* Decodes one character (RFC 3629: no overlong form, no surrogate). Its bytes; 0: more must come; −1: no UTF-8. */
+/* Decodes one character (RFC 3629: no overlong form, no surrogate). Its bytes; 0: more must come; −1: no
+ * UTF-8. */
 static int decode(const unsigned char *s, size_t size, uint32_t *ret)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -1,11 +1,12 @@
 /* Removing a whole tree that somebody else filled; see fs.h.
  *
- * The other side chooses depth, names, modes and projects, so neither stack nor descriptors nor memory may grow with
- * the tree, and no rename may be needed. A walk holds the directories on its way open, LEVELS_MAX at most. What lies
- * deeper is moved up into the top directory, under a number, and emptied there later. Where a filesystem refuses such a
- * move (a full disk; a directory of another project, which may not be moved into one that hands its own project on), the
- * walk goes on downwards, lets go of the directory that it has held longest, and is repeated from the top: each time the
- * deepest directories are gone. No path is ever walked, and ".." is never taken. */
+ * The other side chooses depth, names, modes and projects, so neither stack nor descriptors nor memory may
+ * grow with the tree, and no rename may be needed. A walk holds the directories on its way open, LEVELS_MAX
+ * at most. What lies deeper is moved up into the top directory, under a number, and emptied there later.
+ * Where a filesystem refuses such a move (a full disk; a directory of another project, which may not be moved
+ * into one that hands its own project on), the walk goes on downwards, lets go of the directory that it has
+ * held longest, and is repeated from the top: each time the deepest directories are gone. No path is ever
+ * walked, and ".." is never taken. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +58,8 @@ static bool is_protected(int dirfd, const char *name)
            (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND));
 }
 
-/* The path of a directory. Of a long one the middle is left out: both ends say more, and an error holds no more. */
+/* The path of a directory. Of a long one the middle is left out: both ends say more, and an error holds no
+ * more. */
 static void place_of(const struct removal *r, int dirfd, char place[PLACE_MAX])
 {
     char link[64], path[PATH_MAX];
@@ -193,7 +195,8 @@ static void let_go(struct removal *r)
     r->cut = true;
 }
 
-/* Goes on with a directory that is not empty, or lifts it. 1: it is the deepest level now; 0: it is gone from here. */
+/* Goes on with a directory that is not empty, or lifts it. 1: it is the deepest level now; 0: it is gone from
+ * here. */
 static int enter(struct removal *r, int dirfd, const char *name)
 {
     if (r->depth == LEVELS_MAX) {

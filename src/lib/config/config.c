@@ -196,8 +196,8 @@ static int set_value(const char *section, const char *name, const char *text, un
     return error_refuse(e, EINVAL, "%s:%u: unknown key '%s' in [%s]", config->path, line, name, section);
 }
 
-/* What cannot be looked at cannot be read either: ini_read() says so. With an access list, the group's bits are those of everybody whom
- * the list names. */
+/* What cannot be looked at cannot be read either: ini_read() says so. With an access list, the group's bits
+ * are those of everybody whom the list names. */
 static bool is_shared(const char *path)
 {
     struct stat st;

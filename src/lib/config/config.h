@@ -32,8 +32,9 @@ extern const struct config_key config_keys[]; /* ends with a section of NULL */
 struct config;
 
 /* Reads ETC/hostlet.conf (may be absent) and then ETC/hostlet.conf.d/ *.conf in the order of their names,
- * later ones winning; an unknown section or key, a key given twice in one file, a bad value, and a URL with user or
- * password in a file that others may read are refused, naming file and line. tree->apps is set to the configured app_path. */
+ * later ones winning; an unknown section or key, a key given twice in one file, a bad value, and a URL with
+ * user or password in a file that others may read are refused, naming file and line. tree->apps is set to the
+ * configured app_path. */
 int config_load(struct tree *tree, struct config **ret, struct error *e);
 void config_free(struct config *config);
 

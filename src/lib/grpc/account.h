@@ -1,7 +1,8 @@
-/* What peers make a server hold, in bytes, counted against their connection, its origin (an IPv4 address, an IPv6 /64) and all connections of
- * the same kind. Pure.
+/* What peers make a server hold, in bytes, counted against their connection, its origin (an IPv4 address, an
+ * IPv6 /64) and all connections of the same kind. Pure.
  *
- * Strangers, which have shown no good token yet, have a share of their own, so that whatever they do there is room for those that have. */
+ * Strangers, which have shown no good token yet, have a share of their own, so that whatever they do there is
+ * room for those that have. */
 #pragma once
 
 #include "lib/peer/peer.h"
@@ -49,6 +50,6 @@ enum grpc_account_verdict {
 };
 enum grpc_account_verdict grpc_account_judge(const struct grpc_account *account, size_t more);
 
-/* Who gives way to a stranger when all strangers hold too much: of the origin that holds most, and more than the stranger's would, the
- * connection that holds most. NULL: none, and trusted ones never do. */
+/* Who gives way to a stranger when all strangers hold too much: of the origin that holds most, and more than
+ * the stranger's would, the connection that holds most. NULL: none, and trusted ones never do. */
 struct grpc_account *grpc_account_heaviest(const struct grpc_account *stranger, size_t more);

@@ -1,5 +1,5 @@
-/* Calls of the gRPC server: their life, what is held for them, their headers; see server.h. call_message.c has the request, call_answer.c the
- * answer. */
+/* Calls of the gRPC server: their life, what is held for them, their headers; see server.h. call_message.c
+ * has the request, call_answer.c the answer. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -127,7 +127,8 @@ void grpc_call_reply(struct grpc_call *call, const ProtobufCMessage *message)
         grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, HOLDS_TOO_MUCH);
 }
 
-/* A caller that has not finished need not. RST_STREAM queued together with the headers would drop them, so it comes after. */
+/* A caller that has not finished need not. RST_STREAM queued together with the headers would drop them, so it
+ * comes after. */
 void call_sent_end(void *stream)
 {
     struct grpc_call *call = stream;

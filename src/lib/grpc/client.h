@@ -1,8 +1,10 @@
-/* A gRPC client on the event loop: one peer, calls multiplexed over a connection that is made when a call needs one.
+/* A gRPC client on the event loop: one peer, calls multiplexed over a connection that is made when a call
+ * needs one.
  *
- * Each call ends in exactly one on_done, called from the loop, unless it is cancelled. Callbacks may start and cancel any call; none is called from within grpc_call_start(). When the connection is lost its calls fail, and the next call
- * makes a new one: pauses between tries are the caller's. After a GOAWAY new calls take a new connection, and a call that the peer says
- * it has not begun is sent again on it, once. */
+ * Each call ends in exactly one on_done, called from the loop, unless it is cancelled. Callbacks may start
+ * and cancel any call; none is called from within grpc_call_start(). When the connection is lost its calls
+ * fail, and the next call makes a new one: pauses between tries are the caller's. After a GOAWAY new calls
+ * take a new connection, and a call that the peer says it has not begun is sent again on it, once. */
 #pragma once
 
 #include <systemd/sd-event.h>

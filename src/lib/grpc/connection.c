@@ -1,4 +1,5 @@
-/* HTTP/2 connections: their life, reading and sending; see connection.h. session.c holds nghttp2's callbacks. */
+/* HTTP/2 connections: their life, reading and sending; see connection.h. session.c holds nghttp2's callbacks.
+ */
 #include "lib/grpc/connection.h"
 
 #include <arpa/inet.h>

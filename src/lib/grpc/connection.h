@@ -1,8 +1,9 @@
-/* One HTTP/2 connection on the event loop, of a server or a client: socket, nghttp2's session, and the watch over a peer that is silent,
- * slow or floods. Streams are their owners', which learn of them by hooks.
+/* One HTTP/2 connection on the event loop, of a server or a client: socket, nghttp2's session, and the watch
+ * over a peer that is silent, slow or floods. Streams are their owners', which learn of them by hooks.
  *
- * nghttp2 must not be made to send from within its own callbacks. So nothing here sends when asked to: grpc_connection_kick() has it done
- * by the next turn of the loop, and hooks may call everything but grpc_connection_free(). */
+ * nghttp2 must not be made to send from within its own callbacks. So nothing here sends when asked to:
+ * grpc_connection_kick() has it done by the next turn of the loop, and hooks may call everything but
+ * grpc_connection_free(). */
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -17,13 +18,15 @@
 struct grpc_connection;
 
 struct grpc_connection_hooks {
-    /* A stream begins (servers); the hook sets its object by nghttp2_session_set_stream_user_data(), or resets it. */
+    /* A stream begins (servers); the hook sets its object by nghttp2_session_set_stream_user_data(), or
+     * resets it. */
     void (*begin)(struct grpc_connection *c, int32_t stream);
-    /* The rest are for streams that have an object. A header, of the block that ends with 'headers'. Negative resets the stream. */
+    /* The rest are for streams that have an object. A header, of the block that ends with 'headers'. Negative
+     * resets the stream. */
     int (*header)(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
     void (*headers)(void *stream, bool end);
-    /* How many of the bytes are done with, for which the peer may send others: for the rest grpc_connection_consumed() says it later. Negative
-     * resets the stream. */
+    /* How many of the bytes are done with, for which the peer may send others: for the rest
+     * grpc_connection_consumed() says it later. Negative resets the stream. */
     ssize_t (*data)(void *stream, const uint8_t *data, size_t size);
     /* The peer sends nothing more. Comes after 'headers' or 'data'. */
     void (*end)(void *stream);
@@ -31,15 +34,18 @@ struct grpc_connection_hooks {
     void (*sent_end)(void *stream);
     /* 'code' is nghttp2's; the object is the hook's to free. */
     void (*closed)(void *stream, uint32_t code);
-    /* Bytes were read that cost so much (grpc_tally), and are not parsed yet: false sends the peer away. May be NULL. */
+    /* Bytes were read that cost so much (grpc_tally), and are not parsed yet: false sends the peer away. May
+     * be NULL. */
     bool (*toll)(struct grpc_connection *c, unsigned cost);
-    /* Whether the connection may hold what it holds; false ends it. NULL: up to a bound of all connections. */
+    /* Whether the connection may hold what it holds; false ends it. NULL: up to a bound of all connections.
+     */
     bool (*room)(struct grpc_connection *c);
     /* What grpc_connection_wake() asked for, outside of nghttp2. */
     void (*wake)(struct grpc_connection *c);
     /* The peer will not take further streams. */
     void (*goaway)(struct grpc_connection *c);
-    /* Once, at the end, from the loop: the owner ends the streams that are left and calls grpc_connection_free(). */
+    /* Once, at the end, from the loop: the owner ends the streams that are left and calls
+     * grpc_connection_free(). */
     void (*gone)(struct grpc_connection *c, const struct error *e);
 };
 
@@ -121,7 +127,8 @@ void grpc_connection_useful(struct grpc_connection *c);
 /* Owners say when a stream of theirs begins and ends. */
 void grpc_connection_opened(struct grpc_connection *c);
 void grpc_connection_closed(struct grpc_connection *c);
-/* Says GOAWAY: streams that exist end as they would, new ones are refused, and without streams the connection ends. */
+/* Says GOAWAY: streams that exist end as they would, new ones are refused, and without streams the connection
+ * ends. */
 void grpc_connection_drain(struct grpc_connection *c);
 
 /* "192.0.2.1:9533", "[2001:db8::1]:9533". */

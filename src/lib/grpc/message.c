@@ -185,7 +185,8 @@ static int scan_message(struct scan *s, const ProtobufCMessageDescriptor *d, uin
         uint64_t bit = UINT64_C(1) << index % 64;
         bool again = seen[index / 64] & bit;
         seen[index / 64] |= bit;
-        /* To be merged, says the specification; nobody sends that, and the merging is code that nobody needs. */
+        /* To be merged, says the specification; nobody sends that, and the merging is code that nobody needs.
+         */
         if (again && f->type == PROTOBUF_C_TYPE_MESSAGE && f->label != PROTOBUF_C_LABEL_REPEATED)
             return refuse(s, d, f, "is given twice");
         if (!again && f->label == PROTOBUF_C_LABEL_REPEATED)

@@ -18,5 +18,6 @@ void grpc_output_add_bytes(struct grpc_output *o, const uint8_t *data, size_t si
 size_t grpc_output_pending(const struct grpc_output *o);
 void grpc_output_done(struct grpc_output *o);
 
-/* What nghttp2's read callback has to do: copies; defers while there is nothing yet; at the end sets NGHTTP2_DATA_FLAG_EOF. */
+/* What nghttp2's read callback has to do: copies; defers while there is nothing yet; at the end sets
+ * NGHTTP2_DATA_FLAG_EOF. */
 ssize_t grpc_output_read(struct grpc_output *o, uint8_t *to, size_t size, uint32_t *flags);

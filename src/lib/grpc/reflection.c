@@ -1,4 +1,5 @@
-/* Server reflection; see reflection.h. The descriptions are searched as they are: raw bytes of descriptor.proto. */
+/* Server reflection; see reflection.h. The descriptions are searched as they are: raw bytes of
+ * descriptor.proto. */
 #include "lib/grpc/reflection.h"
 
 #include <stdlib.h>
@@ -13,7 +14,8 @@ typedef Grpc__Reflection__V1alpha__FileDescriptorResponse file_response;
 typedef Grpc__Reflection__V1alpha__ListServiceResponse list_response;
 typedef Grpc__Reflection__V1alpha__ServiceResponse service_response;
 
-/* Numbers of descriptor.proto. A message's own fields (2) and a service's methods (2) have their name at 1 as well. */
+/* Numbers of descriptor.proto. A message's own fields (2) and a service's methods (2) have their name at 1 as
+ * well. */
 enum {
     SET_FILE = 1,
     FILE_NAME = 1,
@@ -55,7 +57,8 @@ static struct bytes first(struct bytes in, uint32_t field)
     return found;
 }
 
-/* What of 'symbol' is left behind this name and a dot, "" when it is the name itself; NULL when it is another one. */
+/* What of 'symbol' is left behind this name and a dot, "" when it is the name itself; NULL when it is another
+ * one. */
 static const char *behind(const char *symbol, struct bytes name)
 {
     if (strncmp(symbol, (const char *)name.data, name.size) != 0)

@@ -5,7 +5,8 @@
 
 struct grpc_reflection;
 
-/* Adds both services to 'server', which must be freed before grpc_reflection_free(). 'descriptors' (borrowed) is a FileDescriptorSet. */
+/* Adds both services to 'server', which must be freed before grpc_reflection_free(). 'descriptors' (borrowed)
+ * is a FileDescriptorSet. */
 struct grpc_reflection *grpc_reflection_new(struct grpc_server *server, const uint8_t *descriptors,
                                             size_t size);
 void grpc_reflection_free(struct grpc_reflection *reflection);

@@ -339,7 +339,8 @@ void request_closed(void *stream, uint32_t code)
         finish(q, true, GRPC_OK, NULL);
 }
 
-/* Time. A peer from which nothing at all came since the call began is not only slow: its connection is dropped. */
+/* Time. A peer from which nothing at all came since the call began is not only slow: its connection is
+ * dropped. */
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source, (void)usec;

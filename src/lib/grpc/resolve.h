@@ -20,5 +20,6 @@ void grpc_resolve_cancel(struct grpc_resolve *resolve);
 
 /* A numeric address without any of this: 0, or −EINVAL when it is a name. */
 int grpc_numeric_address(const char *host, uint16_t port, struct sockaddr_storage *ret, socklen_t *ret_size);
-/* "HOST:PORT" and "[HOST]:PORT" taken apart; the caller frees *ret_host. Refused when it has not that form. */
+/* "HOST:PORT" and "[HOST]:PORT" taken apart; the caller frees *ret_host. Refused when it has not that form.
+ */
 int grpc_split_address(const char *address, char **ret_host, uint16_t *ret_port, struct error *e);

@@ -76,7 +76,8 @@ struct grpc_call {
     void *gone_userdata;
 };
 
-/* server.c: whether a connection may hold so much more; others give way for it where that is fair. Nothing is counted. */
+/* server.c: whether a connection may hold so much more; others give way for it where that is fair. Nothing is
+ * counted. */
 bool server_has_room(struct grpc_connection *c, size_t more);
 /* Whether the peer of a connection may make us work so much more, which counts then. */
 bool server_pays(struct grpc_connection *c, unsigned cost);

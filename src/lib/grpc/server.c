@@ -238,7 +238,8 @@ static struct grpc_connection *overdue_of(const struct grpc_server *s, const str
     return place && now_monotonic_usec() >= of_place(place)->created + STRANGER_USEC ? of_place(place) : NULL;
 }
 
-/* Who gives way when there are too many: strangers must not keep out whoever has a token, however many addresses they have. */
+/* Who gives way when there are too many: strangers must not keep out whoever has a token, however many
+ * addresses they have. */
 static struct grpc_connection *least_welcome(const struct grpc_server *s)
 {
     struct peer_place *place = peer_places_least_welcome(&s->places, 0);

@@ -122,7 +122,8 @@ static nghttp2_session_callbacks *make_callbacks(void)
     return callbacks;
 }
 
-/* Memory: what a peer can make nghttp2 keep (streams, also those that are over, header tables, frames to be sent) is the peer's. */
+/* Memory: what a peer can make nghttp2 keep (streams, also those that are over, header tables, frames to be
+ * sent) is the peer's. */
 
 static void *counted(struct grpc_connection *c, void *p)
 {

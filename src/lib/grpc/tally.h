@@ -1,6 +1,7 @@
 /* What a peer's bytes cost, counted by the frames that are in them, before they are parsed. Pure.
  *
- * nghttp2 tells of the frames that it knows and wants: what it skips (unknown types, frames of streams that are over) costs as well. */
+ * nghttp2 tells of the frames that it knows and wants: what it skips (unknown types, frames of streams that
+ * are over) costs as well. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,8 +20,8 @@ struct grpc_tally {
     10 /* of a message that a handler gets, beside its frames; a KiB of the answer costs one */
 
 struct grpc_toll {
-    unsigned
-        cost; /* of all of it, about a microsecond each: a frame that asks for nothing costs one, and so does a KiB */
+    unsigned cost; /* of all of it, about a microsecond each: a frame that asks for nothing costs one, and so
+                      does a KiB */
     unsigned frames; /* without those that bring a good piece of a message */
 };
 

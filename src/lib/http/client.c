@@ -1,4 +1,5 @@
-/* The HTTP client on the event loop: libcurl's sockets and its one timer as event sources, the requests' lives. */
+/* The HTTP client on the event loop: libcurl's sockets and its one timer as event sources, the requests'
+ * lives. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +70,8 @@ static void collect_finished(struct http_client *c)
     }
 }
 
-/* Adds, resumes or drops the first request that waits for it. Each of these may change the list, hence one at a time. */
+/* Adds, resumes or drops the first request that waits for it. Each of these may change the list, hence one at
+ * a time. */
 static bool put_off_work(struct http_client *c)
 {
     for (struct http_request *q = c->requests; q; q = q->next) {
@@ -210,7 +212,8 @@ int http_client_new(sd_event *event, struct http_client **ret, struct error *e)
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, timer_function);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    /* Idle connections that are kept. No limit per host: a request that waits for one would ignore its timeout. */
+    /* Idle connections that are kept. No limit per host: a request that waits for one would ignore its
+     * timeout. */
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, 8L);
     *ret = TAKE_PTR(c);
     return 0;

@@ -1,11 +1,12 @@
-/* HTTP requests on an sd_event, by libcurl's multi interface: to Docker's Unix socket and to package repositories.
+/* HTTP requests on an sd_event, by libcurl's multi interface: to Docker's Unix socket and to package
+ * repositories.
  *
- * Nothing here blocks. A request ends in exactly one call of on_done, unless it is cancelled, after which none of its
- * callbacks is called any more. Callbacks may start, cancel and resume any request, their own included; none is called from
- * within http_request_start().
+ * Nothing here blocks. A request ends in exactly one call of on_done, unless it is cancelled, after which
+ * none of its callbacks is called any more. Callbacks may start, cancel and resume any request, their own
+ * included; none is called from within http_request_start().
  *
- * A request that is not GET or HEAD gets a connection of its own: libcurl re-sends a POST by itself when a reused connection
- * closes before the answer, and a container must not be created twice. */
+ * A request that is not GET or HEAD gets a connection of its own: libcurl re-sends a POST by itself when a
+ * reused connection closes before the answer, and a container must not be created twice. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -17,19 +18,21 @@ struct http_client;
 struct http_request;
 
 struct http_result {
-    int r; /* 0: a whole answer was received, whatever its status; else a negative errno, with 'error' filled */
+    int r; /* 0: a whole answer was received, whatever its status; else a negative errno, with 'error' filled
+            */
     unsigned status; /* of the last answer (after redirects); 0 when none came */
     const char
         *body; /* what was buffered (without on_data), with a NUL behind; never NULL; valid during on_done */
     size_t body_size;
-    uint64_t received; /* bytes of body received, handed to on_data or buffered */
-    struct error
-        error; /* classes: retry (the peer or the network), failed (what the peer says makes no sense to us, its
-                         * certificate, too large an answer), refused (the request itself); ETIMEDOUT after a timeout */
+    uint64_t received;  /* bytes of body received, handed to on_data or buffered */
+    struct error error; /* classes: retry (the peer or the network), failed (what the peer says makes no sense
+                         * to us, its certificate, too large an answer), refused (the request itself);
+                         * ETIMEDOUT after a timeout */
 };
 
-/* The answer's status line and headers are complete (the last one's when redirects are followed). A negative errno ends
- * the request with that error: on_done gets it, with the message set by http_request_fail() if there was one. */
+/* The answer's status line and headers are complete (the last one's when redirects are followed). A negative
+ * errno ends the request with that error: on_done gets it, with the message set by http_request_fail() if
+ * there was one. */
 typedef int (*http_headers_t)(struct http_request *request, unsigned status, void *userdata);
 /* Bytes of the body. A negative errno ends the request as above. */
 typedef int (*http_data_t)(struct http_request *request, const void *data, size_t size, void *userdata);
@@ -57,8 +60,9 @@ struct http_ask {
 
     const char *ca_file;    /* PEM; NULL: the system's */
     bool environment_proxy; /* http_proxy, https_proxy, no_proxy count; never with unix_socket */
-    /* 0: an answer 3xx is handed to the caller. From https only https is followed, and to this machine's own addresses or its link
-     * (place.h) only where the first server is there, too: judged by the address that is connected to, not by its name. */
+    /* 0: an answer 3xx is handed to the caller. From https only https is followed, and to this machine's own
+     * addresses or its link (place.h) only where the first server is there, too: judged by the address that
+     * is connected to, not by its name. */
     unsigned max_redirects;
     const char *user,
         *password; /* for the first server alone, never for one that a redirect names; NULL: none */
@@ -76,15 +80,16 @@ int http_client_new(sd_event *event, struct http_client **ret, struct error *e);
 /* Cancels what is under way. Never call it from within a callback. NULL is fine. */
 void http_client_free(struct http_client *c);
 
-/* Starts a request. It belongs to the client; *ret (may be NULL) is valid until on_done has returned or until it is
- * cancelled. Fails (refused) only for a URL or options that libcurl does not take. */
+/* Starts a request. It belongs to the client; *ret (may be NULL) is valid until on_done has returned or until
+ * it is cancelled. Fails (refused) only for a URL or options that libcurl does not take. */
 int http_request_start(struct http_client *c, const struct http_ask *ask, struct http_request **ret,
                        struct error *e);
 /* Ends it without on_done. NULL is fine. */
 void http_request_cancel(struct http_request *request);
 
-/* Backpressure, with on_data alone: at most one more buffer of libcurl's (16 KiB) is kept meanwhile, the peer waits. The total
- * timeout goes on, the low speed is not watched. Pause is for callbacks of the same request. */
+/* Backpressure, with on_data alone: at most one more buffer of libcurl's (16 KiB) is kept meanwhile, the peer
+ * waits. The total timeout goes on, the low speed is not watched. Pause is for callbacks of the same request.
+ */
 void http_request_pause(struct http_request *request);
 void http_request_resume(struct http_request *request);
 
@@ -93,12 +98,14 @@ int http_request_fail(struct http_request *request, enum error_class class, int 
     _printf_(4, 5);
 
 unsigned http_request_status(const struct http_request *request);
-/* Value of a header of the (last) answer, NULL when absent; the name in any case. The first one of several. */
+/* Value of a header of the (last) answer, NULL when absent; the name in any case. The first one of several.
+ */
 const char *http_request_header(const struct http_request *request, const char *name);
 /* The URL that answered in the end, without user and password. */
 const char *http_request_url(const struct http_request *request);
 
-/* Whether the host of a URL, as it is written, is another machine: neither "localhost" nor an address of this one's loopback. */
+/* Whether the host of a URL, as it is written, is another machine: neither "localhost" nor an address of this
+ * one's loopback. */
 bool http_url_is_far(const char *url);
 
 DEFINE_CLEANUP(struct http_client *, http_client_free);

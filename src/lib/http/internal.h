@@ -71,8 +71,8 @@ void http_guard_redirects(struct http_request *q, const struct http_ask *ask);
 
 /* client.c: the work that was put off is done at the next turn of the loop. */
 void http_client_defer(struct http_client *c);
-/* A path of at most 107 bytes for a Unix socket, through /proc/self/fd where needed, stable for the client's life (libcurl reuses
- * connections by it). The caller frees. */
+/* A path of at most 107 bytes for a Unix socket, through /proc/self/fd where needed, stable for the client's
+ * life (libcurl reuses connections by it). The caller frees. */
 int http_short_socket_path(struct http_client *c, const char *path, char **ret, struct error *e);
 
 /* failure.c: class, errno and words of a transfer that libcurl gave up. */

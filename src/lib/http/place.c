@@ -71,7 +71,8 @@ unsigned http_place_of_text(const char *address)
     return inet_pton(AF_INET6, begin, &in6) == 1 ? place_of_ipv6(&in6) : 0;
 }
 
-/* A part of a URL, made normal by libcurl (127.1 and 0x7f000001 are 127.0.0.1). The caller frees by curl_free(). */
+/* A part of a URL, made normal by libcurl (127.1 and 0x7f000001 are 127.0.0.1). The caller frees by
+ * curl_free(). */
 static char *url_part(const char *url, CURLUPart part, unsigned flags)
 {
     _cleanup_url_ CURLU *parsed = curl_url();

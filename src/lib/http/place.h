@@ -15,10 +15,12 @@ enum {
 unsigned http_place_of_address(const struct sockaddr *address);
 /* Of an address as text; 0 for what is none. */
 unsigned http_place_of_text(const char *address);
-/* Of the host as a URL names it: an address in any form that libcurl takes, or "localhost"; 0 for other names. */
+/* Of the host as a URL names it: an address in any form that libcurl takes, or "localhost"; 0 for other
+ * names. */
 unsigned http_place_of_url(const char *url);
 /* "this machine", for messages. */
 const char *http_place_name(unsigned place);
 
-/* Whether a connection to there is one to a proxy that the environment names (http_proxy, https_proxy, all_proxy). */
+/* Whether a connection to there is one to a proxy that the environment names (http_proxy, https_proxy,
+ * all_proxy). */
 bool http_is_proxy(const char *address, int port);

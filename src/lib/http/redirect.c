@@ -1,5 +1,6 @@
-/* Where a redirect may lead: to this machine itself, or to its link, only where the server that was asked first is there, too. A
- * name may resolve to anything, and to something else the next time: the address that is connected to is judged. */
+/* Where a redirect may lead: to this machine itself, or to its link, only where the server that was asked
+ * first is there, too. A name may resolve to anything, and to something else the next time: the address that
+ * is connected to is judged. */
 #include <arpa/inet.h>
 #include <errno.h>
 
@@ -25,7 +26,8 @@ static unsigned place_of(struct http_request *q, const char *address, int port)
     return url ? http_place_of_url(url) : 0;
 }
 
-/* Called by libcurl for each connection that is made: nothing is even sent to where a redirect may not lead. */
+/* Called by libcurl for each connection that is made: nothing is even sent to where a redirect may not lead.
+ */
 static curl_socket_t socket_function(void *userdata, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct http_request *q = userdata;
@@ -50,7 +52,8 @@ static curl_socket_t socket_function(void *userdata, curlsocktype purpose, struc
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* Called by libcurl before each request, the connection be new or one that was kept: the latter was made by nobody's redirect. */
+/* Called by libcurl before each request, the connection be new or one that was kept: the latter was made by
+ * nobody's redirect. */
 static int request_function(void *userdata, char *address, char *own, int port, int own_port)
 {
     (void)own, (void)own_port;

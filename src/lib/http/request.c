@@ -113,8 +113,8 @@ static bool more_headers_follow(const struct http_request *q)
     return status < 200 || is_redirect(q);
 }
 
-/* Called by libcurl for each header line, the status line included; each answer of a chain of redirects begins anew. The
- * empty line behind the headers announces them: a quiet stream has no body yet. */
+/* Called by libcurl for each header line, the status line included; each answer of a chain of redirects
+ * begins anew. The empty line behind the headers announces them: a quiet stream has no body yet. */
 static size_t header_function(char *line, size_t size, size_t count, void *userdata)
 {
     struct http_request *q = userdata;

@@ -1,4 +1,5 @@
-/* What is served, described: a FileDescriptorSet of all files in proto/, made by protoc at build time. For server reflection. */
+/* What is served, described: a FileDescriptorSet of all files in proto/, made by protoc at build time. For
+ * server reflection. */
 #pragma once
 
 #include <stddef.h>

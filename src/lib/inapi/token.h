@@ -1,4 +1,5 @@
-/* The zone's tokens: metadata "x-inauth2" of every call, signed with an access key by HMAC. InnerStack v2 contract, section 1. */
+/* The zone's tokens: metadata "x-inauth2" of every call, signed with an access key by HMAC. InnerStack v2
+ * contract, section 1. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -33,12 +34,12 @@ void access_secret_make(char ret[ACCESS_SECRET_SIZE]);
 
 /* A token made now (unix seconds); 'state' is a UUID. The caller frees. */
 char *token_sign(const struct access_key *key, int64_t now, const char *state);
-/* The same for a call that this machine makes itself: its state is marked, so that every process with the key knows it again (token_claims).
- * To everybody else the state is a UUID like others. */
+/* The same for a call that this machine makes itself: its state is marked, so that every process with the key
+ * knows it again (token_claims). To everybody else the state is a UUID like others. */
 char *token_sign_own(const struct access_key *key, int64_t now);
 
-/* The key that signed 'token' (NULL: none came), of 'n' keys, at unix second 'now'; else NULL and *e as a peer is told it, to the letter. Checks in
- * the contract's order: key, disabled, exp, iat, signature. */
+/* The key that signed 'token' (NULL: none came), of 'n' keys, at unix second 'now'; else NULL and *e as a
+ * peer is told it, to the letter. Checks in the contract's order: key, disabled, exp, iat, signature. */
 const struct access_key *token_verify(const struct access_key *keys, size_t n, const char *token, int64_t now,
                                       struct error *e);
 
@@ -53,5 +54,6 @@ bool token_claims(const struct access_key *key, const char *token, struct token_
 /* Fills *e with a refusal as a peer is told it; returns −EACCES. */
 int token_denied(struct error *e, const char *fmt, ...) _printf_(2, 3);
 
-/* The unix second at which a token was made, by its own word, unverified; −1 when it says nothing. To tell a clock that is off. */
+/* The unix second at which a token was made, by its own word, unverified; −1 when it says nothing. To tell a
+ * clock that is off. */
 int64_t token_made_at(const char *token);

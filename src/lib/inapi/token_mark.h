@@ -1,5 +1,6 @@
-/* The mark by which a token of this machine's own is known: a UUID whose second half is an HMAC of its first half under the machine's key. Whoever has
- * no key can neither make one nor tell it from another UUID. It works across processes and their lives, since nothing is remembered. */
+/* The mark by which a token of this machine's own is known: a UUID whose second half is an HMAC of its first
+ * half under the machine's key. Whoever has no key can neither make one nor tell it from another UUID. It
+ * works across processes and their lives, since nothing is remembered. */
 #pragma once
 
 #include "lib/inapi/token.h"

@@ -16,9 +16,10 @@ struct job {
 struct jobs;
 
 int jobs_new(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e);
-/* The same with threads that give way: the least share of the processor (nice 19), and the disk when nobody else wants
- * it. For work that nobody must wait behind and that may take long, such as deletions: a set of its own, beside the one
- * that answers callers. Its jobs never run in the loop: where no thread can be had, they wait for one. */
+/* The same with threads that give way: the least share of the processor (nice 19), and the disk when nobody
+ * else wants it. For work that nobody must wait behind and that may take long, such as deletions: a set of
+ * its own, beside the one that answers callers. Its jobs never run in the loop: where no thread can be had,
+ * they wait for one. */
 int jobs_new_background(sd_event *event, unsigned threads_max, struct jobs **ret, struct error *e);
 void jobs_add(struct jobs *jobs, struct job *job);
 /* Whether any job is not done. */

@@ -1,5 +1,5 @@
-/* A container's two output streams on one: Docker's frames of eight bytes (stream, three zeros, length big-endian) and data.
- * So the driver's Logs method sends them, whatever the runtime. */
+/* A container's two output streams on one: Docker's frames of eight bytes (stream, three zeros, length
+ * big-endian) and data. So the driver's Logs method sends them, whatever the runtime. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -20,8 +20,9 @@ struct log_frames {
 /* A piece of one stream's bytes; negative errno stops. */
 typedef int (*log_piece_t)(int stream, const void *data, size_t size, void *userdata);
 
-/* Takes frames apart, in pieces as they come. Fails (EPROTO) on what is no frame; 'on_piece' may be NULL to check alone.
- * Streams other than 1 and 2 are Docker's own words (0: input, 3: errors of the daemon) and are handed on as 2. */
+/* Takes frames apart, in pieces as they come. Fails (EPROTO) on what is no frame; 'on_piece' may be NULL to
+ * check alone. Streams other than 1 and 2 are Docker's own words (0: input, 3: errors of the daemon) and are
+ * handed on as 2. */
 int log_frames_feed(struct log_frames *f, const void *data, size_t size, log_piece_t on_piece, void *userdata,
                     struct error *e);
 

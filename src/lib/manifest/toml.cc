@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-/* toml++ asserts things that a mistaken document breaks ("[ = 1"), right before the code that reports them: without its
- * assertions a mistake is a message. (NDEBUG would turn them into promises to the compiler.) */
+/* toml++ asserts things that a mistaken document breaks ("[ = 1"), right before the code that reports them:
+ * without its assertions a mistake is a message. (NDEBUG would turn them into promises to the compiler.) */
 #undef NDEBUG
 #define TOML_ASSERT(expr) static_cast<void>(0)
 #include <toml++/toml.h>

@@ -43,8 +43,8 @@ static void note(const struct build *b, const char *message)
         b->options->note(b->options->userdata, message);
 }
 
-/* Never fails for libarchive, which would leak its buffers then: callers look at b->failure, and what comes after
- * the first failure is dropped. */
+/* Never fails for libarchive, which would leak its buffers then: callers look at b->failure, and what comes
+ * after the first failure is dropped. */
 static ssize_t write_block(struct archive *a, void *userdata, const void *data, size_t size)
 {
     (void)a;
@@ -286,7 +286,8 @@ static int write_archive(struct build *b, struct error *e)
     b->archive = archive_write_new();
     if (!b->archive)
         return error_os(e, ENOMEM, "cannot write archives");
-    /* ustar wherever it suffices, pax headers for long or non-ASCII names: both read by the original agent. */
+    /* ustar wherever it suffices, pax headers for long or non-ASCII names: both read by the original agent.
+     */
     int r = archive_write_set_format_pax_restricted(b->archive);
     if (r == ARCHIVE_OK)
         r = archive_write_set_bytes_per_block(b->archive, TAR_BLOCK_SIZE);

@@ -28,8 +28,8 @@ struct codec_buffers {
 
 struct decoder;
 
-/* 'threads' is for xz alone; 0: two. xz's own checksums are not looked at, since the whole data block has a better one (release.checksum),
- * which every reader holds against it. The caller frees with decoder_free. */
+/* 'threads' is for xz alone; 0: two. xz's own checksums are not looked at, since the whole data block has a
+ * better one (release.checksum), which every reader holds against it. The caller frees with decoder_free. */
 int decoder_new(enum compression c, unsigned threads, struct decoder **ret, struct error *e);
 struct decoder *decoder_free(struct decoder *d);
 DEFINE_CLEANUP(struct decoder *, decoder_free);

@@ -37,8 +37,8 @@ int package_file_name_parse(const char *file, struct package_id *ret, struct err
  */
 int package_id_check(const char *name, const char *id, struct error *e);
 
-/* One name of a file for both: the id in the name's own case, since packages "Demo" and "demo" have the same ids. Both are checked by the
- * caller, who frees the result. */
+/* One name of a file for both: the id in the name's own case, since packages "Demo" and "demo" have the same
+ * ids. Both are checked by the caller, who frees the result. */
 char *package_key(const char *name, const char *id);
 
 /* Takes a key apart: 0 or −EINVAL, refused. The caller frees both. */

@@ -1,7 +1,8 @@
 /* index.json of a package repository: {"format":1,"items":[{"file","size","sha256","package":{…}}]}.
  *
- * 'file' is relative to the index, 'size' and 'sha256' are of the whole .ipk, 'package' is its header. Items are sorted by name,
- * version (oldest first), system and architecture, so that the same packages give the same bytes. */
+ * 'file' is relative to the index, 'size' and 'sha256' are of the whole .ipk, 'package' is its header. Items
+ * are sorted by name, version (oldest first), system and architecture, so that the same packages give the
+ * same bytes. */
 #pragma once
 
 #include "lib/package/header.h"
@@ -25,8 +26,8 @@ struct package_index {
 struct package_index *package_index_free(struct package_index *index);
 DEFINE_CLEANUP(struct package_index *, package_index_free);
 
-/* Whether 'file' stays beneath the index and means the same in a URL: a relative path of plain characters, no part of which begins
- * with a dot, ending in .ipk. */
+/* Whether 'file' stays beneath the index and means the same in a URL: a relative path of plain characters, no
+ * part of which begins with a dot, ending in .ipk. */
 bool package_index_file_is_plain(const char *file);
 
 /* Reads an index; one bad item refuses all of it, naming the item and its member. The caller frees *ret. */
@@ -37,18 +38,22 @@ char *package_index_format(const struct package_index *index);
 
 enum package_scan {
     PACKAGE_SCAN_HEADERS, /* reads headers alone: 'sha256' stays "" */
-    PACKAGE_SCAN_VERIFY, /* reads every file whole: 'sha256' is known, and the data block's checksum is right */
+    PACKAGE_SCAN_VERIFY,  /* reads every file whole: 'sha256' is known, and the data block's checksum is right
+                           */
 };
 
-/* Makes an index of the .ipk files in a directory and in its direct subdirectories ("name/id.ipk"); hidden ones and symbolic links are
- * left out. A file that is no package is refused, naming it; with 'skipped', it is told to it instead and left out. */
+/* Makes an index of the .ipk files in a directory and in its direct subdirectories ("name/id.ipk"); hidden
+ * ones and symbolic links are left out. A file that is no package is refused, naming it; with 'skipped', it
+ * is told to it instead and left out. */
 int package_index_scan(int directory, enum package_scan scan,
                        void (*skipped)(void *userdata, const struct error *why), void *userdata,
                        struct package_index **ret, struct error *e);
 
-/* Scans with verification and replaces {directory}/index.json, mode 0644, atomically. *ret_items counts what is in it. */
+/* Scans with verification and replaces {directory}/index.json, mode 0644, atomically. *ret_items counts what
+ * is in it. */
 int package_index_write(const char *directory, size_t *ret_items, struct error *e);
 
-/* Index of the newest item that is the package 'name' for this system and architecture and satisfies the version rule, or −1. */
+/* Index of the newest item that is the package 'name' for this system and architecture and satisfies the
+ * version rule, or −1. */
 ssize_t package_index_find(const struct package_index *index, const char *name, const char *rule,
                            const char *os, const char *arch);

@@ -1,4 +1,5 @@
-/* What a package may ask of this machine; more is refused. Defaults in limits_default, configurable per process. */
+/* What a package may ask of this machine; more is refused. Defaults in limits_default, configurable per
+ * process. */
 #pragma once
 
 #include <stdint.h>

@@ -110,7 +110,8 @@ uint64_t package_reader_bytes_total(const struct package_reader *r)
     return r->size;
 }
 
-/* The archive must end with its end mark, and nothing but zeros may follow: libarchive takes less, and ignores the rest. */
+/* The archive must end with its end mark, and nothing but zeros may follow: libarchive takes less, and
+ * ignores the rest. */
 static int finish(struct package_reader *r, struct error *e)
 {
     uint64_t mark = (uint64_t)archive_read_header_position(r->archive);

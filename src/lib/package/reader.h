@@ -1,7 +1,9 @@
-/* A package file, entry by entry, with everything that is wrong with it refused: damage, truncation, trailing data, entries that
- * no package needs (hard links, devices, fifos), names that lead elsewhere, and more than the limits allow.
+/* A package file, entry by entry, with everything that is wrong with it refused: damage, truncation, trailing
+ * data, entries that no package needs (hard links, devices, fifos), names that lead elsewhere, and more than
+ * the limits allow.
  *
- * Nothing read before the end may be trusted: only when package_reader_next() has returned 0 is the checksum known to be right. */
+ * Nothing read before the end may be trusted: only when package_reader_next() has returned 0 is the checksum
+ * known to be right. */
 #pragma once
 
 #include <time.h>
@@ -22,7 +24,8 @@ struct package_entry {
 
 struct package_reader;
 
-/* Reads and checks the header of the package file 'fd' (borrowed, like 'options', until package_reader_close). */
+/* Reads and checks the header of the package file 'fd' (borrowed, like 'options', until
+ * package_reader_close). */
 int package_reader_open(int fd, const struct source_options *options, struct package_reader **ret,
                         struct error *e);
 
@@ -31,8 +34,8 @@ const struct package *package_reader_package(const struct package_reader *r);
 /* The next entry: 1, or 0 at the end of a package that is whole and right, or a negative errno. */
 int package_reader_next(struct package_reader *r, struct package_entry *ret, struct error *e);
 
-/* The next piece of the current file: 1 with a piece, which is valid until the next call and belongs at *ret_offset, or 0 at the
- * file's end, or a negative errno. */
+/* The next piece of the current file: 1 with a piece, which is valid until the next call and belongs at
+ * *ret_offset, or 0 at the file's end, or a negative errno. */
 int package_reader_data(struct package_reader *r, const void **ret, size_t *ret_size, uint64_t *ret_offset,
                         struct error *e);
 

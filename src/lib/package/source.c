@@ -117,7 +117,8 @@ static int check_amount(struct source *s, struct error *e)
     return 0;
 }
 
-/* Decodes what was read. 1 at the end of the compressed stream, 0 before it or when chunks are no longer wanted. */
+/* Decodes what was read. 1 at the end of the compressed stream, 0 before it or when chunks are no longer
+ * wanted. */
 static int decode_input(struct source *s, struct chunk **c, size_t *used, size_t n, bool last,
                         struct error *e)
 {
@@ -162,8 +163,8 @@ static int check_compression(const struct source *s, const uint8_t *input, size_
                         compression_to_string(said));
 }
 
-/* What is not compressed goes from the file into chunks without a copy between. NULL when chunks are no longer wanted, and for
- * everything that is decoded. */
+/* What is not compressed goes from the file into chunks without a copy between. NULL when chunks are no
+ * longer wanted, and for everything that is decoded. */
 static struct chunk *direct_chunk(struct source *s)
 {
     _Static_assert(INPUT_SIZE == CHUNK_SIZE, "what is read at once fits into a chunk");

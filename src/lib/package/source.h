@@ -1,8 +1,8 @@
 /* The data block of a package file as a stream of decompressed chunks, hashed on its way in.
  *
- * A thread reads the file, hashes what it read (SHA-256 of the compressed bytes, which is what release.checksum is of),
- * decompresses, and fills a small ring of buffers; the caller empties it. So hashing and decompressing overlap with whatever the
- * caller does, and nothing is ever held whole in memory. */
+ * A thread reads the file, hashes what it read (SHA-256 of the compressed bytes, which is what
+ * release.checksum is of), decompresses, and fills a small ring of buffers; the caller empties it. So hashing
+ * and decompressing overlap with whatever the caller does, and nothing is ever held whole in memory. */
 #pragma once
 
 #include <stdatomic.h>
@@ -12,7 +12,8 @@
 
 struct source;
 
-/* What all parts of one reading share; it outlives them. 'cancel' (may be NULL) makes everything end with −ECANCELED soon. */
+/* What all parts of one reading share; it outlives them. 'cancel' (may be NULL) makes everything end with
+ * −ECANCELED soon. */
 struct source_options {
     const char *what; /* names the file in messages */
     const struct package_limits *limits;
@@ -24,12 +25,12 @@ struct source_options {
 int source_start(int fd, uint64_t offset, uint64_t size, const struct package *p,
                  const struct source_options *options, struct source **ret, struct error *e);
 
-/* The next chunk, valid until the next call: 1, or 0 at the end, or a negative errno. The end is reported only when the compression
- * ended properly, nothing follows it, and the checksum is right. */
+/* The next chunk, valid until the next call: 1, or 0 at the end, or a negative errno. The end is reported
+ * only when the compression ended properly, nothing follows it, and the checksum is right. */
 int source_next(struct source *s, const void **ret, size_t *ret_size, struct error *e);
 
-/* For a caller that gives up for a reason of its own: reads and hashes the rest without decompressing it. If the checksum is wrong,
- * *e is replaced by that, which is the better explanation. */
+/* For a caller that gives up for a reason of its own: reads and hashes the rest without decompressing it. If
+ * the checksum is wrong, *e is replaced by that, which is the better explanation. */
 void source_explain(struct source *s, struct error *e);
 
 /* Bytes of the data block read, and decompressed, so far. */

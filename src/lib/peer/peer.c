@@ -134,7 +134,8 @@ static uint64_t hash(const struct peer *peer, uint64_t seed)
     return h ^ h >> 32;
 }
 
-/* The slot of an origin, with the tokens that it has now; an origin without one gets that of whoever came longest ago. */
+/* The slot of an origin, with the tokens that it has now; an origin without one gets that of whoever came
+ * longest ago. */
 static struct peer_rate_slot *look_up(struct peer_rate *rate, const struct peer *origin, double more,
                                       uint64_t usec)
 {

@@ -1,5 +1,5 @@
-/* The addresses of those who connect: one form for IPv4 and IPv6, networks that may do something, and how often one address may
- * come. Pure. */
+/* The addresses of those who connect: one form for IPv4 and IPv6, networks that may do something, and how
+ * often one address may come. Pure. */
 #pragma once
 
 #include <netinet/in.h>
@@ -28,14 +28,16 @@ int peer_networks_parse(const char *text, struct peer_networks *ret, struct erro
 void peer_networks_done(struct peer_networks *networks);
 bool peer_is_in(const struct peer *peer, const struct peer_networks *networks);
 
-/* Whom an address counts for wherever something is counted: an IPv4 address for itself, an IPv6 address for its /64, since whoever has one
- * has 2^64 addresses. The wider origin is the /48 that a site has, of IPv4 the address again. The two never compare equal for IPv6. */
+/* Whom an address counts for wherever something is counted: an IPv4 address for itself, an IPv6 address for
+ * its /64, since whoever has one has 2^64 addresses. The wider origin is the /48 that a site has, of IPv4 the
+ * address again. The two never compare equal for IPv6. */
 struct peer peer_origin(const struct peer *peer);
 struct peer peer_wider_origin(const struct peer *peer);
 bool peer_equal(const struct peer *a, const struct peer *b);
 
-/* How often one origin may come, or how much it may cost: 'burst' at once, and then 'per_second'. A wider origin has sixteen times as much. The
- * table has a fixed size; an origin that is not in it has not come lately. */
+/* How often one origin may come, or how much it may cost: 'burst' at once, and then 'per_second'. A wider
+ * origin has sixteen times as much. The table has a fixed size; an origin that is not in it has not come
+ * lately. */
 #define PEER_RATE_SLOTS 1024
 #define PEER_RATE_WIDER 16
 struct peer_rate {

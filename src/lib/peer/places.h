@@ -1,7 +1,7 @@
 /* The places that connections take on a port, and who gives way when there are no more. Pure.
  *
- * A newcomer gets a place as long as its origin has fewer than another one, so that no number of origins, and no number of connections of one of
- * them, keeps anybody out. */
+ * A newcomer gets a place as long as its origin has fewer than another one, so that no number of origins, and
+ * no number of connections of one of them, keeps anybody out. */
 #pragma once
 
 #include "lib/peer/peer.h"
@@ -31,6 +31,7 @@ unsigned peer_places_unsafe_of(const struct peer_places *places, const struct pe
 /* The oldest place of an origin that is neither safe nor busy; NULL: none. */
 struct peer_place *peer_places_silent_of(const struct peer_places *places, const struct peer *peer);
 
-/* Who gives way to a newcomer whose origin has 'n' places that are not safe: of the origins that have most, and more than 'n', the oldest place,
- * silent ones first; where several have as many, the one from the most crowded site. NULL: nobody has to. */
+/* Who gives way to a newcomer whose origin has 'n' places that are not safe: of the origins that have most,
+ * and more than 'n', the oldest place, silent ones first; where several have as many, the one from the most
+ * crowded site. NULL: nobody has to. */
 struct peer_place *peer_places_least_welcome(const struct peer_places *places, unsigned n);

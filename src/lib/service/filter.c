@@ -5,7 +5,8 @@
 #include <seccomp.h>
 #include <sys/socket.h>
 
-/* What the loop, the socket, the log, memory, threads and the end of a process need: calls of libc and sd-event. */
+/* What the loop, the socket, the log, memory, threads and the end of a process need: calls of libc and
+ * sd-event. */
 static const char *const everyone[] = {
     /* memory (qsort asks how much there is), threads, time */
     "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "clone", "clone3", "set_robust_list", "rseq",

@@ -382,7 +382,8 @@ int service_main(const struct service *service, int argc, char **argv)
     process.netns_fd = inherited_fd("HOSTLET_NETNS_FD");
 
     int r = run(&process, &a, &e);
-    /* The server first: what waits for clients hears that they are gone, while the state it belongs to still is there. */
+    /* The server first: what waits for clients hears that they are gone, while the state it belongs to still
+     * is there. */
     varlink_server_free(process.context.server);
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);

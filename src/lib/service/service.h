@@ -32,7 +32,8 @@ struct service {
     const struct varlink_interface *interface;
     const struct varlink_handlers *handlers; /* called with userdata = the context's userdata */
     const char *const *failpoints;           /* ends with NULL; may be NULL */
-    /* The system calls that it makes, from 'start' on: SERVICE_FILTER(list) of lib/service/filter.h. NULL: all of them. */
+    /* The system calls that it makes, from 'start' on: SERVICE_FILTER(list) of lib/service/filter.h. NULL:
+     * all of them. */
     const struct service_filter *filter;
     /* As root, before anything is given up: opens what only root can. May be NULL. */
     int (*before_jail)(struct service_context *context, struct error *e);
@@ -42,8 +43,8 @@ struct service {
     /* Whether work goes on that no connection shows: an idle service on demand does not end then. May be
      * NULL. */
     bool (*busy)(void *userdata);
-    /* Asked to end: finishes what is under way and calls service_exit(), soon; asked again, it ends at once. NULL: there is
-     * nothing to finish. */
+    /* Asked to end: finishes what is under way and calls service_exit(), soon; asked again, it ends at once.
+     * NULL: there is nothing to finish. */
     void (*finish)(void *userdata);
     /* At the end of the loop: releases userdata. May be NULL. */
     void (*stop)(void *userdata);
@@ -52,8 +53,8 @@ struct service {
 /* The whole life of the process: its exit code. */
 int service_main(const struct service *service, int argc, char **argv);
 
-/* Whom the directories of the service are given to, by its before_jail: the user and group that it is going to be, or −1 where it
- * stays what it is, not started by root or in a build without a jail. */
+/* Whom the directories of the service are given to, by its before_jail: the user and group that it is going
+ * to be, or −1 where it stays what it is, not started by root or in a build without a jail. */
 uid_t service_uid(const struct service_context *context);
 gid_t service_gid(const struct service_context *context);
 

@@ -1,5 +1,5 @@
-/* The TCP ports of services; see topology.h. Used by hostletd, which holds them, and by a service that is started by
- * something else. */
+/* The TCP ports of services; see topology.h. Used by hostletd, which holds them, and by a service that is
+ * started by something else. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -379,7 +379,8 @@ static const char *missing_need(const struct service_conf *c, struct service_con
     return NULL;
 }
 
-/* None of those from 'placed' on can be next. A need that nobody can meet is named before a circle, which may be waiting for it. */
+/* None of those from 'placed' on can be next. A need that nobody can meet is named before a circle, which may
+ * be waiting for it. */
 static int refuse_needs(const struct topology *t, size_t placed, struct error *e)
 {
     for (size_t i = placed; i < t->n_services; i++) {

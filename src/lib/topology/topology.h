@@ -38,9 +38,8 @@ struct service_conf {
     char **needs; /* services that are started before, and stopped after this one */
     size_t n_needs;
     enum start_mode start;
-    char **
-        config_sections; /* of hostlet.conf that it reads, beside [hostlet]: a change there restarts it; by default the
-                               one of its own name */
+    char **config_sections; /* of hostlet.conf that it reads, beside [hostlet]: a change there restarts it; by
+                               default the one of its own name */
     size_t n_config_sections;
     uint64_t idle_timeout_usec, stop_timeout_usec, ready_timeout_usec;
     char *text; /* normalised, to see whether something changed */
@@ -69,8 +68,8 @@ bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char
 /* Whether hostlet.conf lets it run. */
 bool service_conf_enabled(const struct service_conf *conf, const struct config *config);
 
-/* listen.c: where its n-th TCP port listens, "0.0.0.0:9533", the address being the key "listen" of the port's section.
- * The caller frees. */
+/* listen.c: where its n-th TCP port listens, "0.0.0.0:9533", the address being the key "listen" of the port's
+ * section. The caller frees. */
 char *service_conf_tcp_address(const struct service_conf *conf, const struct config *config, size_t n);
 /* Binds it: a descriptor, non-blocking and close-on-exec, or a negative errno. */
 int service_conf_tcp_listen(const struct service_conf *conf, const struct config *config, size_t n,

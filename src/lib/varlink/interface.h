@@ -55,7 +55,8 @@ const struct varlink_method *varlink_find_method(const struct varlink_interface 
 #define VARLINK_MESSAGE_MAX ((size_t)16 << 20)
 /* Values in one message: each costs a hundred bytes once it is parsed, whatever it took on the wire. */
 #define VARLINK_VALUES_MAX ((size_t)1 << 18)
-/* How many values a text has at most, which need not be JSON; 0 for one that is too short to have too many. */
+/* How many values a text has at most, which need not be JSON; 0 for one that is too short to have too many.
+ */
 size_t varlink_values(const char *text, size_t size);
 /* What waits unsent for a reader that does not read, before it is cut off. */
 #define VARLINK_OUTPUT_MAX ((size_t)32 << 20)

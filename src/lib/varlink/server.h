@@ -25,11 +25,11 @@ struct varlink_server_options {
     const struct varlink_interface *interface;
     const struct varlink_handlers *handlers; /* ends with a method of NULL */
     void *userdata;
-    /* Of one user, so that none takes another's place; 0: 256. When he has as many, his connection that has been idle for longest
-     * ends, or the new one waits. */
+    /* Of one user, so that none takes another's place; 0: 256. When he has as many, his connection that has
+     * been idle for longest ends, or the new one waits. */
     unsigned connections_max;
-    /* Whether this peer may call at all, asked when it connects: who may not is told so at once, and nothing is read from him.
-     * NULL: everyone who can open the socket. */
+    /* Whether this peer may call at all, asked when it connects: who may not is told so at once, and nothing
+     * is read from him. NULL: everyone who can open the socket. */
     bool (*peer_allowed)(uid_t uid, gid_t gid, pid_t pid, void *userdata);
     /* Whether it may call this method (without the interface's name); NULL: every one. */
     bool (*method_allowed)(uid_t uid, const char *method, void *userdata);

@@ -106,8 +106,8 @@ static void update_events(struct stream *s)
         sd_event_source_set_io_events(s->io, events);
 }
 
-/* The time of a message begins with its first byte, and does not begin anew with each further one; it stands still, and begins anew,
- * where it is we who do not read. */
+/* The time of a message begins with its first byte, and does not begin anew with each further one; it stands
+ * still, and begins anew, where it is we who do not read. */
 static void time_message(struct stream *s)
 {
     bool partial = s->in.end > s->in.start && !s->paused && !s->broken && !s->behind && !s->waits;
@@ -117,8 +117,8 @@ static void time_message(struct stream *s)
     sd_event_source_set_enabled(s->timer, s->timed ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-/* Another one of the account may go on with its large message: the one that waits longest has its turn from now on, so that its end
- * is the next one's turn, whether it says anything more or not. */
+/* Another one of the account may go on with its large message: the one that waits longest has its turn from
+ * now on, so that its end is the next one's turn, whether it says anything more or not. */
 static void release_large(struct stream *s)
 {
     if (!s->account || s->account->large != s)
@@ -311,8 +311,8 @@ static int handle_message(struct stream *s, const char *text, size_t n)
 
 static int on_again(sd_event_source *source, void *userdata);
 
-/* What was read already is handled before more is read, once all others had their turn: a source that is enabled again would keep its
- * old place, before what came meanwhile, so a new one takes its place. */
+/* What was read already is handled before more is read, once all others had their turn: a source that is
+ * enabled again would keep its old place, before what came meanwhile, so a new one takes its place. */
 static void come_back(struct stream *s)
 {
     sd_event_source *last;
@@ -324,8 +324,8 @@ static void come_back(struct stream *s)
     sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
 }
 
-/* All whole messages that were read; of a user whom a server counts one a turn of the loop, so that a thousand of his do not come
- * before the next one of another. −1 when the stream is gone. */
+/* All whole messages that were read; of a user whom a server counts one a turn of the loop, so that a
+ * thousand of his do not come before the next one of another. −1 when the stream is gone. */
 static int handle_input(struct stream *s)
 {
     s->behind = false;

@@ -20,9 +20,10 @@ int stream_new(sd_event *event, int fd, stream_message_fn on_message, stream_clo
                void *userdata, struct stream **ret);
 void stream_free(struct stream *s);
 
-/* What the connections of one user hold together. Of an unfinished message each may hold VARLINK_SMALL; one of them at a time may
- * receive a larger one, and the others are not read on until that is whole. When more than 'unsent_max' bytes of answers wait, the
- * connection with most of them is cut off. All zero but for 'unsent_max'. */
+/* What the connections of one user hold together. Of an unfinished message each may hold VARLINK_SMALL; one
+ * of them at a time may receive a larger one, and the others are not read on until that is whole. When more
+ * than 'unsent_max' bytes of answers wait, the connection with most of them is cut off. All zero but for
+ * 'unsent_max'. */
 #define VARLINK_SMALL ((size_t)32 << 10)
 struct stream_account {
     size_t unsent, unsent_max;
@@ -37,7 +38,8 @@ void stream_set_account(struct stream *s, struct stream_account *account);
 bool stream_idle(struct stream *s);
 
 /* Queues a message and sends what the socket takes at once. A peer that does not read is cut off (on_closed,
- * from the loop) once VARLINK_OUTPUT_MAX waits. −EMSGSIZE: it is larger than what a peer reads, and was not sent. */
+ * from the loop) once VARLINK_OUTPUT_MAX waits. −EMSGSIZE: it is larger than what a peer reads, and was not
+ * sent. */
 int stream_send(struct stream *s, json_t *message);
 
 /* Goes on after on_message returned 1: messages read already are handled from the loop. */

@@ -149,7 +149,8 @@ static void move_on(struct zone_client *c, const struct zone_request *r)
 static void explain(struct zone_request *r, const struct grpc_result *result, struct error *e)
 {
     struct zone_client *c = r->client;
-    /* Whatever a host says that is not known to be the zone's own word: it may be none of the zone's any more. */
+    /* Whatever a host says that is not known to be the zone's own word: it may be none of the zone's any
+     * more. */
     bool another = true;
     *e = result->error;
     for (size_t i = 0; result->answered && i < ARRAY_SIZE(sayings); i++)

@@ -1,7 +1,9 @@
-/* Calls to the zone: signed with the host's key, to the zone host that answered last, and to the next one when that one cannot serve.
+/* Calls to the zone: signed with the host's key, to the zone host that answered last, and to the next one
+ * when that one cannot serve.
  *
- * A follower says that it is not the leader; the next host is asked, and kept where it answers. Repeating a call is the caller's: each
- * call goes to one host, and its failure has moved the client on where another host may do better. */
+ * A follower says that it is not the leader; the next host is asked, and kept where it answers. Repeating a
+ * call is the caller's: each call goes to one host, and its failure has moved the client on where another
+ * host may do better. */
 #pragma once
 
 #include "lib/grpc/client.h"
@@ -24,7 +26,8 @@ int zone_client_new(sd_event *event, const struct zone_client_options *options, 
 /* Cancels what is under way. Never from within a callback. NULL is fine. */
 void zone_client_free(struct zone_client *client);
 
-/* Asks the next host from now on: this one answered, and its answer was wrong in a way that only a caller sees. */
+/* Asks the next host from now on: this one answered, and its answer was wrong in a way that only a caller
+ * sees. */
 void zone_client_move_on(struct zone_client *client);
 /* The host that is asked now. */
 const char *zone_client_host(const struct zone_client *client);

@@ -1,5 +1,6 @@
-/* zone.json: to which zone this machine belongs, and by which key. VAR/hostlet/zone/zone.json, whose one writer is rpc-gateway; fetcher
- * reads it too (the group of the fetcher, which the directory hands on). It holds the host's secret. */
+/* zone.json: to which zone this machine belongs, and by which key. VAR/hostlet/zone/zone.json, whose one
+ * writer is rpc-gateway; fetcher reads it too (the group of the fetcher, which the directory hands on). It
+ * holds the host's secret. */
 #pragma once
 
 #include "lib/paths/tree.h"
@@ -22,7 +23,8 @@ extern const struct schema_struct zone_file_schema;
 
 char *zone_file_path(const struct tree *tree); /* the caller frees */
 
-/* Into the zeroed '*ret', released by zone_file_done(). −ENOENT: this machine belongs to no zone. A newer format is refused. */
+/* Into the zeroed '*ret', released by zone_file_done(). −ENOENT: this machine belongs to no zone. A newer
+ * format is refused. */
 int zone_file_read(const struct tree *tree, struct zone_file *ret, struct error *e);
 /* Atomic and durable. */
 int zone_file_write(const struct tree *tree, const struct zone_file *zone, struct error *e);
