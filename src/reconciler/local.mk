@@ -1,18 +1,42 @@
 pkglibexec_PROGRAMS += reconciler
-reconciler_SOURCES = \
-	src/reconciler/agent.c src/reconciler/facts.c src/reconciler/secret.c src/reconciler/zone.c src/reconciler/zone_order.c \
-	src/reconciler/apply.c src/reconciler/crash.c src/reconciler/decide.c src/reconciler/decide.h \
-	src/reconciler/journal.c src/reconciler/main.c src/reconciler/manager.c src/reconciler/manager.h src/reconciler/methods.c \
-	src/reconciler/observe.c src/reconciler/plan.c src/reconciler/ports.c src/reconciler/ports.h \
-	src/reconciler/quota.c \
-	src/reconciler/prepare.c src/reconciler/record.c src/reconciler/record.h src/reconciler/release.c \
-	src/reconciler/replica.c src/reconciler/report.c src/reconciler/rollout.c src/reconciler/spec.c src/reconciler/stages.c \
-	src/reconciler/steps.c src/reconciler/store.c src/reconciler/unreadable.c
-reconciler_LDADD = $(BASE_LIBS)
+noinst_LIBRARIES += libreconciler.a
+libreconciler_a_SOURCES = \
+	src/reconciler/engine/journal.c \
+	src/reconciler/engine/observe.c \
+	src/reconciler/engine/prepare.c \
+	src/reconciler/engine/quota.c \
+	src/reconciler/engine/release.c \
+	src/reconciler/engine/replica.c \
+	src/reconciler/engine/steps.c \
+	src/reconciler/face/agent.c \
+	src/reconciler/face/apply.c \
+	src/reconciler/face/methods.c \
+	src/reconciler/face/report.c \
+	src/reconciler/face/stages.c \
+	src/reconciler/face/zone.c \
+	src/reconciler/manager.c \
+	src/reconciler/manager.h \
+	src/reconciler/model/facts.c \
+	src/reconciler/model/record.c \
+	src/reconciler/model/record.h \
+	src/reconciler/model/secret.c \
+	src/reconciler/model/spec.c \
+	src/reconciler/model/store.c \
+	src/reconciler/model/unreadable.c \
+	src/reconciler/rules/crash.c \
+	src/reconciler/rules/decide.c \
+	src/reconciler/rules/decide.h \
+	src/reconciler/rules/plan.c \
+	src/reconciler/rules/ports.c \
+	src/reconciler/rules/ports.h \
+	src/reconciler/rules/rollout.c \
+	src/reconciler/rules/zone_order.c
+reconciler_SOURCES = src/reconciler/main.c
+reconciler_LDADD = libreconciler.a $(BASE_LIBS)
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_decide
 TESTS += tests/unit/test_decide
-tests_unit_test_decide_SOURCES = tests/unit/test_decide.c src/reconciler/decide.c
-tests_unit_test_decide_LDADD = $(UNIT_LIBS)
+tests_unit_test_decide_SOURCES = tests/unit/test_decide.c
+tests_unit_test_decide_LDADD = libreconciler.a $(UNIT_LIBS)
 endif

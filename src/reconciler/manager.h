@@ -18,8 +18,8 @@
 #include "lib/app/app.h"
 #include "lib/service/service.h"
 #include "lib/varlink/client.h"
-#include "reconciler/decide.h"
-#include "reconciler/record.h"
+#include "reconciler/model/record.h"
+#include "reconciler/rules/decide.h"
 
 struct manager;
 struct instance;

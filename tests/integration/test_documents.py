@@ -114,7 +114,7 @@ def test_every_service_is_in_the_table_of_processes():
 
 
 def test_every_step_is_in_the_tables():
-    steps = re.findall(r'\[STEP_\w+\] = "(\w+)"', text_of("src/reconciler/decide.c"))
+    steps = re.findall(r'\[STEP_\w+\] = "(\w+)"', text_of("src/reconciler/rules/decide.c"))
     chapter = text_of("ARCHITECTURE.md").split("## 5.")[1].split("## 6.")[0]
     told_in_words = {"waiting": "wait", "preparing": "prepare", "conflict": "conflict", "remove_data": "data put aside",
                      "gone": "dropped from the record"}
@@ -123,7 +123,7 @@ def test_every_step_is_in_the_tables():
         assert told_in_words.get(step, f"| {step} |") in chapter, f"step {step} is not described"
 
 
-@pytest.mark.parametrize("source, states", [("src/reconciler/report.c", "replica_state"), ("src/lib/api/supervisor.c", "service_state")])
+@pytest.mark.parametrize("source, states", [("src/reconciler/face/report.c", "replica_state"), ("src/lib/api/supervisor.c", "service_state")])
 def test_every_state_is_described(source, states):
     text = text_of("src/lib/api/reconciler.c" if states == "replica_state" else source)
     names = re.search(r"state_names\[\] = \{(.*?)\};", text, re.S)[1]

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "../../src/reconciler/decide.h"
+#include "../../src/reconciler/rules/decide.h"
 
 static struct driver_container container(int state, int64_t revision, int restart)
 {

@@ -5,7 +5,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "reconciler/ports.h"
+#include "reconciler/rules/ports.h"
 
 #define DIFFERENCES_MAX 4
 

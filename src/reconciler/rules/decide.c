@@ -1,5 +1,5 @@
 /* The next step of a replica; see decide.h. */
-#include "reconciler/decide.h"
+#include "reconciler/rules/decide.h"
 
 #include <assert.h>
 

@@ -1,5 +1,5 @@
 /* Declarations of the reconciler's files; see record.h. */
-#include "reconciler/record.h"
+#include "reconciler/model/record.h"
 
 #include <stdlib.h>
 
