@@ -1,6 +1,6 @@
 # scripts
 EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/fresh scripts/quickstart \
-	scripts/bench scripts/bootstrap scripts/chaos scripts/vm scripts/vm-image .ci/run \
+	scripts/bench scripts/bootstrap scripts/chaos scripts/decisions scripts/vm scripts/vm-image .ci/run \
 	tests/run.py svc/sysusers.conf
 
 # The system users, where systemd-sysusers looks for them.
@@ -11,9 +11,11 @@ svc/hostlet.conf: svc/sysusers.conf
 	$(AM_V_GEN)$(MKDIR_P) svc && cp $< $@
 
 # With the unit tests, since it takes no tool and no time.
-check-local: lint-layers
+check-local: lint-layers lint-decisions
 lint-layers:
 	$(srcdir)/scripts/lint-layers
+lint-decisions:
+	$(srcdir)/scripts/decisions --check
 lint:
 	$(srcdir)/scripts/lint
-.PHONY: lint lint-layers
+.PHONY: lint lint-layers lint-decisions

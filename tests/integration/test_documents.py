@@ -8,7 +8,9 @@ from lib.tree import SOURCE
 
 MAN = SOURCE / "man"
 PAGES = {page.name.removesuffix(".scd"): page for page in sorted(MAN.glob("*.scd"))}
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "NEWS"]
+DECISIONS = SOURCE / "docs/decisions"
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "NEWS"] + sorted(
+    str(path.relative_to(SOURCE)) for folder in ("docs", "src") for path in (SOURCE / folder).rglob("*.md"))
 FORMATS = ["hostlet.conf.5", "service.conf.5", "hostlet-manifest.5", "hostlet-package.5"]
 # Exported by the original's package; hostlet-original(7) says where each is found.
 ORIGINAL = """EnsurePackages PackageDownload NewInternalServer Run TryRun PackagePaths IpkDir IpkFile IpkInstallDir IpkInstallPath
@@ -76,15 +78,23 @@ def test_references_of_a_document_lead_somewhere(name):
         assert f"{reference}.{section}" in PAGES, f"{reference}({section}) does not exist"
 
 
+def headings_of(text):
+    """The names that a text's headings have in links."""
+    return {re.sub(r"[^a-z0-9_ -]", "", h.lower()).strip().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.M)}
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_of_a_document_lead_somewhere(name):
     text = text_of(name)
-    headings = {re.sub(r"[^\w -]", "", h.lower()).strip().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.M)}
+    headings = headings_of(text)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if target.startswith("#"):
             assert target[1:] in headings, f"no heading for {target}"
         elif "://" not in target:
-            assert (SOURCE / target.split("#")[0]).exists(), f"{target} does not exist"
+            path, _, heading = target.partition("#")
+            linked = (SOURCE / name).parent / path
+            assert linked.exists(), f"{target} does not exist"
+            assert not heading or heading in headings_of(linked.read_text()), f"no heading for {target}"
     for path in re.findall(r"`((?:src|scripts|svc|proto|man|tests|\.ci)/[\w./*-]+)", text):
         if any(placeholder in path for placeholder in ("NAME", "TOPIC", "TARGET")):
             continue
@@ -207,6 +217,53 @@ def test_exit_codes_are_in_the_overview():
 def test_every_item_of_the_original_is_mapped():
     for item in ORIGINAL:
         assert f"*{item}*" in page("hostlet-original.7"), f"{item} is not mapped"
+
+
+def decisions():
+    """Each decision as (number, title, status, date, file)."""
+    found = []
+    for path in sorted(DECISIONS.glob("[a-z]*.md")):
+        for section in re.split(r"^## ", path.read_text(), flags=re.M)[1:]:
+            number, title = re.match(r"(\d+)\. (.*)\n", section).groups()
+            status = re.findall(r"^Status: (accepted|withdrawn|revised by [\d, ]+) · (20\d\d-\d\d-\d\d)$", section, re.M)
+            assert len(status) == 1, f"decision {number} in {path.name} needs one status with a date"
+            assert re.search(r"^Rejected: \S", section, re.M), f"decision {number} does not say what was rejected"
+            found.append((int(number), title, *status[0], path.name))
+    return found
+
+
+def test_every_decision_has_one_number_of_its_own():
+    numbers = [number for number, *_ in decisions()]
+    assert len(numbers) > 160
+    assert sorted(set(numbers)) == sorted(numbers), "a number is given twice"
+
+
+def test_the_index_has_every_decision():
+    index = (DECISIONS / "README.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| \[(.*)\]\((\S+)\.md#\S+\) \| (\S+) \| (.*) · (\S+) \|$", index, re.M)
+    assert all(file == subject for _, _, file, subject, _, _ in rows)
+    listed = [(int(number), title, status, date, f"{file}.md") for number, title, file, _, status, date in rows]
+    assert listed == sorted(decisions()), "run scripts/decisions"
+    unused = re.search(r"These numbers are unused: ([\d, ]+)\. The next free one is (\d+)\.", index)
+    numbers = {number for number, *_ in listed}
+    assert {int(n) for n in unused[1].split(", ")} == set(range(1, max(numbers))) - numbers
+    assert int(unused[2]) == max(numbers) + 1
+
+
+def test_decisions_that_are_named_exist():
+    numbers = {number for number, *_ in decisions()}
+    named = []
+    paths = [SOURCE / name for name in DOCUMENTS if name != "docs/decisions/README.md"]
+    paths += [path for folder in ("src", "svc", "man", "proto", "scripts", "tests") for path in (SOURCE / folder).rglob("*")
+              if path.is_file() and path.suffix in ("", ".c", ".h", ".cc", ".py", ".scd", ".conf", ".md", ".mk", ".proto", ".varlink")
+              and path.name != "test_documents.py" and "__pycache__" not in path.parts]
+    for path in paths:
+        text = path.read_text(errors="replace")
+        for listed in re.findall(r"\b(?:[Dd]ecisions? |revised by )(\d+(?:(?:, | and |, and )\d+)*)", text):
+            named += [(path, int(number)) for number in re.findall(r"\d+", listed)]
+    assert len(named) > 5, "the search finds nothing"
+    for path, number in named:
+        assert number in numbers, f"{path.relative_to(SOURCE)} names decision {number}, which does not exist"
 
 
 def test_documents_speak_of_hostlet_alone():
