@@ -4,17 +4,18 @@
 noinst_LIBRARIES += libdriver.a
 libdriver_a_SOURCES = \
 	src/container-driver/adopted.c src/container-driver/adopted.h \
+	src/container-driver/complete.c src/container-driver/complete.h \
 	src/container-driver/credentials.c src/container-driver/credentials.h \
-	src/container-driver/docker_create.c src/container-driver/docker_create.h \
-	src/container-driver/docker_event.c src/container-driver/docker_event.h \
-	src/container-driver/docker_failure.c src/container-driver/docker_failure.h \
-	src/container-driver/docker_inspect.c src/container-driver/docker_inspect.h \
-	src/container-driver/docker_progress.c src/container-driver/docker_progress.h \
-	src/container-driver/docker_version.c src/container-driver/docker_version.h \
+	src/container-driver/docker/create.c src/container-driver/docker/create.h \
+	src/container-driver/docker/event.c src/container-driver/docker/event.h \
+	src/container-driver/docker/failure.c src/container-driver/docker/failure.h \
+	src/container-driver/docker/inspect.c src/container-driver/docker/inspect.h \
+	src/container-driver/docker/progress.c src/container-driver/docker/progress.h \
+	src/container-driver/docker/version.c src/container-driver/docker/version.h \
 	src/container-driver/installs.c src/container-driver/installs.h \
 	src/container-driver/lxcfs.c src/container-driver/lxcfs.h \
 	src/container-driver/lines.c src/container-driver/lines.h \
-	src/container-driver/null_behaviour.c src/container-driver/null_behaviour.h \
+	src/container-driver/null/behaviour.c src/container-driver/null/behaviour.h \
 	src/container-driver/name.c src/container-driver/name.h \
 	src/container-driver/reading.c src/container-driver/reading.h \
 	src/container-driver/reference.c src/container-driver/reference.h \
@@ -29,17 +30,17 @@ libdriver_a_SOURCES = \
 
 pkglibexec_PROGRAMS += container-driver
 container_driver_SOURCES = \
-	src/container-driver/docker.c src/container-driver/docker.h \
-	src/container-driver/docker_call.c \
-	src/container-driver/docker_containers.c \
-	src/container-driver/docker_creation.c \
-	src/container-driver/docker_events.c \
-	src/container-driver/docker_images.c \
-	src/container-driver/docker_logs.c \
-	src/container-driver/docker_network.c src/container-driver/docker_network.h \
-	src/container-driver/docker_pull.c \
-	src/container-driver/docker_seccomp.c \
-	src/container-driver/docker_simple.c src/container-driver/docker_simple.h \
+	src/container-driver/docker/docker.c src/container-driver/docker/docker.h \
+	src/container-driver/docker/call.c \
+	src/container-driver/docker/containers.c \
+	src/container-driver/docker/creation.c \
+	src/container-driver/docker/events.c \
+	src/container-driver/docker/images.c \
+	src/container-driver/docker/logs.c \
+	src/container-driver/docker/network.c src/container-driver/docker/network.h \
+	src/container-driver/docker/pull.c \
+	src/container-driver/docker/seccomp.c \
+	src/container-driver/docker/simple.c src/container-driver/docker/simple.h \
 	src/container-driver/main.c \
 	src/container-driver/manager.h \
 	src/container-driver/methods_container.c \
@@ -47,11 +48,11 @@ container_driver_SOURCES = \
 	src/container-driver/methods_image.c \
 	src/container-driver/methods_logs.c \
 	src/container-driver/methods_watch.c \
-	src/container-driver/null.c src/container-driver/null.h \
-	src/container-driver/null_image.c \
-	src/container-driver/null_life.c \
-	src/container-driver/null_logs.c \
-	src/container-driver/null_store.c \
+	src/container-driver/null/null.c src/container-driver/null/null.h \
+	src/container-driver/null/image.c \
+	src/container-driver/null/life.c \
+	src/container-driver/null/logs.c \
+	src/container-driver/null/store.c \
 	src/container-driver/task.c
 container_driver_LDADD = libdriver.a $(BASE_LIBS) $(CURL_LIBS)
 

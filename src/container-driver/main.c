@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "container-driver/docker.h"
+#include "container-driver/docker/docker.h"
 #include "container-driver/manager.h"
-#include "container-driver/null.h"
+#include "container-driver/null/null.h"
 #include "container-driver/socket_group.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"

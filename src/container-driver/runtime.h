@@ -1,5 +1,5 @@
 /* What a container runtime has to offer to the driver: a table of functions, of which there are two: Docker
- * (docker.c) and one that runs nothing (null.c).
+ * (docker/docker.c) and one that runs nothing (null/null.c).
  *
  * A runtime works on names and ids and does as it is told. Whose a container is, and whether it may be
  * touched, is decided before (container.c). Names are those of name.h. */

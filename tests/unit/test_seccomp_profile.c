@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "container-driver/docker_inspect.h"
+#include "container-driver/docker/inspect.h"
 #include "container-driver/reading.h"
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/fs.h"

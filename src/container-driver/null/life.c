@@ -1,8 +1,8 @@
 /* The lives of containers that only exist on paper: started, stopped, exiting, restarted by their policy. */
 #include <errno.h>
 
-#include "container-driver/null.h"
-#include "container-driver/null_behaviour.h"
+#include "container-driver/null/behaviour.h"
+#include "container-driver/null/null.h"
 #include "lib/basic/log.h"
 
 /* Docker's: 100 ms, doubling, from the beginning again after 10 s of health. */

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "container-driver/null.h"
-#include "container-driver/null_behaviour.h"
+#include "container-driver/null/behaviour.h"
+#include "container-driver/null/null.h"
 #include "container-driver/reference.h"
 
 /* An id that is the same for the same reference, in any process. */

@@ -1,9 +1,9 @@
-/* The zone's network on Docker; see docker_network.h. */
-#include "container-driver/docker_network.h"
+/* The zone's network on Docker; see network.h. */
+#include "container-driver/docker/network.h"
 
 #include <errno.h>
 
-#include "container-driver/docker_simple.h"
+#include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
 #include "container-driver/zone_network.h"
 #include "lib/basic/log.h"

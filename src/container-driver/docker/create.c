@@ -1,10 +1,10 @@
-/* The body of Docker's "create a container"; see docker_create.h. */
-#include "container-driver/docker_create.h"
+/* The body of Docker's "create a container"; see create.h. */
+#include "container-driver/docker/create.h"
 
 #include <errno.h>
 #include <stdio.h>
 
-#include "container-driver/docker_network.h"
+#include "container-driver/docker/network.h"
 #include "container-driver/reading.h"
 
 #define NOFILE         10000 /* the contract's */

@@ -1,8 +1,8 @@
 /* Images on Docker: looked at. */
 #include <errno.h>
 
-#include "container-driver/docker_inspect.h"
-#include "container-driver/docker_simple.h"
+#include "container-driver/docker/inspect.h"
+#include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
 #include "container-driver/reference.h"
 

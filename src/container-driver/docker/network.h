@@ -1,7 +1,7 @@
 /* The zone's network on Docker: a bridge of one name, with the subnet that the zone gave to this machine. */
 #pragma once
 
-#include "container-driver/docker.h"
+#include "container-driver/docker/docker.h"
 
 #define VPC_NETWORK "invpc2_docker"
 

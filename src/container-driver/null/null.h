@@ -3,7 +3,7 @@
  *
  * One file per container in its state directory, so that it survives a restart of the driver as a real
  * runtime would: kill tests mean something. What a container does is told by its image's name
- * (null_behaviour.h). */
+ * (behaviour.h). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -43,14 +43,14 @@ struct null {
     bool watched;
 };
 
-/* null_store.c: files. Written without fsync: nothing here is worth a disk's time. */
+/* store.c: files. Written without fsync: nothing here is worth a disk's time. */
 int null_load(struct null *n, struct error *e);
 int null_save(const struct null_container *k, struct error *e);
 void null_forget(struct null_container *k); /* frees it, and removes its file */
 void null_container_free(struct null_container *k);
 int null_save_images(const struct null *n, struct error *e);
 
-/* null_image.c */
+/* image.c */
 struct null_image *null_find_image(struct null *n, const char *reference, struct error *e);
 /* The reference that stands behind an image given by name or id, for its behaviour. */
 const char *null_image_words(struct null *n, const char *image);
@@ -59,14 +59,14 @@ void null_image_list(struct runtime *rt, runtime_answer_t answer, void *userdata
 struct runtime_job *null_image_pull(struct runtime *rt, const char *reference, runtime_answer_t answer,
                                     void *userdata);
 
-/* null_life.c: start, stop, exits and restarts. */
+/* life.c: start, stop, exits and restarts. */
 void null_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
 void null_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_t answer,
                void *userdata);
 /* After the driver's own restart: what was running goes on. */
 void null_resume(struct null_container *k);
 
-/* null_logs.c */
+/* logs.c */
 struct runtime_job *null_logs(struct runtime *rt, const char *id, const struct runtime_log_options *options,
                               runtime_log_data_t on_data, runtime_log_end_t on_end, void *userdata);
 /* The container ended: those who follow it read so. */

@@ -1,5 +1,5 @@
-/* Docker's events; see docker_event.h. */
-#include "container-driver/docker_event.h"
+/* Docker's events; see event.h. */
+#include "container-driver/docker/event.h"
 
 #include <errno.h>
 

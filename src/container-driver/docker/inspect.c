@@ -1,9 +1,9 @@
-/* Docker's answers as the driver's structs; see docker_inspect.h. */
-#include "container-driver/docker_inspect.h"
+/* Docker's answers as the driver's structs; see inspect.h. */
+#include "container-driver/docker/inspect.h"
 
 #include <errno.h>
 
-#include "container-driver/docker_network.h"
+#include "container-driver/docker/network.h"
 #include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
 #include "container-driver/reading.h"
@@ -96,12 +96,6 @@ static void read_lxcfs(struct reading *r, json_t *answer, struct driver_containe
     json_t *mount;
     json_array_foreach(read_array(r, answer, "Mounts"), i, mount) c->lxcfs |=
         streq_null(read_string(r, mount, "Destination"), "/proc/meminfo");
-}
-
-void container_complete(const struct settings *settings, struct driver_container *c)
-{
-    adopted_claim(settings->adopted, c);
-    c->lxcfs_differs = c->lxcfs != lxcfs_available(settings);
 }
 
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret, struct error *e)

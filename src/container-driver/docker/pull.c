@@ -2,9 +2,9 @@
 #include <errno.h>
 
 #include "container-driver/credentials.h"
-#include "container-driver/docker.h"
-#include "container-driver/docker_failure.h"
-#include "container-driver/docker_progress.h"
+#include "container-driver/docker/docker.h"
+#include "container-driver/docker/failure.h"
+#include "container-driver/docker/progress.h"
 #include "container-driver/lines.h"
 #include "container-driver/reference.h"
 #include "lib/basic/fs.h"

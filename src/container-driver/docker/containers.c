@@ -1,8 +1,9 @@
 /* Containers on Docker: seen, listed, and moved through their lives. */
 #include <errno.h>
 
-#include "container-driver/docker_inspect.h"
-#include "container-driver/docker_simple.h"
+#include "container-driver/complete.h"
+#include "container-driver/docker/inspect.h"
+#include "container-driver/docker/simple.h"
 #include "container-driver/name.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"

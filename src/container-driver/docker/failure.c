@@ -1,5 +1,5 @@
-/* What Docker's refusals mean; see docker_failure.h. */
-#include "container-driver/docker_failure.h"
+/* What Docker's refusals mean; see failure.h. */
+#include "container-driver/docker/failure.h"
 
 #include <errno.h>
 

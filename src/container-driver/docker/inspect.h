@@ -12,16 +12,13 @@
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret,
                           struct error *e);
 
-/* What else there is to say of it, by what this machine knows. */
-void container_complete(const struct settings *settings, struct driver_container *c);
-
 /* An inspection of an image, or one item of the list of images (of which user, entrypoint and command are
  * empty). */
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e);
 
-/* From GET /info; adds to 'info'. */
 /* Of the answer to GET /version: whether it is podman that speaks Docker's language. */
 bool docker_read_podman(json_t *version);
 /* Of the answer to GET /info: whether the engine filters system calls. */
 bool docker_read_seccomp(json_t *info);
+/* From GET /info; adds to 'info'. */
 int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e);

@@ -2,10 +2,10 @@
  */
 #include <errno.h>
 
-#include "container-driver/docker_create.h"
-#include "container-driver/docker_inspect.h"
-#include "container-driver/docker_network.h"
-#include "container-driver/docker_simple.h"
+#include "container-driver/docker/create.h"
+#include "container-driver/docker/inspect.h"
+#include "container-driver/docker/network.h"
+#include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 

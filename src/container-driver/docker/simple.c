@@ -1,5 +1,5 @@
-/* Requests that either work or do not; see docker_simple.h. */
-#include "container-driver/docker_simple.h"
+/* Requests that either work or do not; see simple.h. */
+#include "container-driver/docker/simple.h"
 
 void *simple_job_new(struct runtime *rt, size_t size, runtime_answer_t answer, void *userdata)
 {

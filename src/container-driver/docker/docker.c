@@ -1,12 +1,12 @@
 /* The Docker runtime: its life, its table of operations, what it says of itself. */
-#include "container-driver/docker.h"
+#include "container-driver/docker/docker.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "container-driver/docker_inspect.h"
-#include "container-driver/docker_network.h"
+#include "container-driver/docker/inspect.h"
+#include "container-driver/docker/network.h"
 #include "container-driver/reading.h"
 #include "container-driver/socket_group.h"
 #include "lib/basic/log.h"

@@ -2,9 +2,9 @@
  * wait, refusals as errors, and what its end says about the daemon. */
 #include <errno.h>
 
-#include "container-driver/docker.h"
-#include "container-driver/docker_failure.h"
-#include "container-driver/docker_version.h"
+#include "container-driver/docker/docker.h"
+#include "container-driver/docker/failure.h"
+#include "container-driver/docker/version.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 

@@ -2,7 +2,7 @@
  * a terminal. What Docker's log driver "local" loses of long lines is put back. */
 #include <errno.h>
 
-#include "container-driver/docker.h"
+#include "container-driver/docker/docker.h"
 #include "container-driver/reading.h"
 #include "lib/logs/frames.h"
 

@@ -1,9 +1,9 @@
-/* The progress of a pull; see docker_progress.h. */
-#include "container-driver/docker_progress.h"
+/* The progress of a pull; see progress.h. */
+#include "container-driver/docker/progress.h"
 
 #include <errno.h>
 
-#include "container-driver/docker_failure.h"
+#include "container-driver/docker/failure.h"
 #include "container-driver/reading.h"
 
 static struct progress_layer *find_layer(struct progress *p, const char *id)

@@ -3,8 +3,8 @@
  */
 #include <errno.h>
 
-#include "container-driver/docker.h"
-#include "container-driver/docker_event.h"
+#include "container-driver/docker/docker.h"
+#include "container-driver/docker/event.h"
 #include "container-driver/lines.h"
 
 #define LINE_MAX_BYTES ((size_t)256 << 10)

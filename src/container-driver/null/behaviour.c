@@ -1,5 +1,5 @@
-/* What an image of the null runtime does; see null_behaviour.h. */
-#include "container-driver/null_behaviour.h"
+/* What an image of the null runtime does; see behaviour.h. */
+#include "container-driver/null/behaviour.h"
 
 #include <stdio.h>
 

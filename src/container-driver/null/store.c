@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "container-driver/name.h"
-#include "container-driver/null.h"
+#include "container-driver/null/null.h"
 #include "container-driver/reading.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"

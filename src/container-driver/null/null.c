@@ -1,10 +1,10 @@
 /* The null runtime; see null.h. */
-#include "container-driver/null.h"
+#include "container-driver/null/null.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-#include "container-driver/docker_inspect.h"
+#include "container-driver/complete.h"
 #include "container-driver/name.h"
 
 #include "config.h"

@@ -1,5 +1,5 @@
-/* Which version of Docker's API is spoken; see docker_version.h. */
-#include "container-driver/docker_version.h"
+/* Which version of Docker's API is spoken; see version.h. */
+#include "container-driver/docker/version.h"
 
 #include <errno.h>
 #include <stdio.h>

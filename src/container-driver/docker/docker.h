@@ -1,4 +1,4 @@
-/* The Docker runtime: what its files share. One file each: the requests (docker_call.c), containers, images,
+/* The Docker runtime: what its files share. One file each: the requests (call.c), containers, images,
  * logs, events. */
 #pragma once
 
@@ -80,7 +80,7 @@ void docker_check_group(struct docker *d);
 /* Text for a URL's query. The caller frees. */
 char *docker_escape(const char *text);
 
-/* docker_containers.c */
+/* containers.c */
 void docker_list(struct runtime *rt, runtime_answer_t answer, void *userdata);
 void docker_inspect(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata);
 void docker_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
@@ -92,7 +92,7 @@ void docker_remove(struct runtime *rt, const char *id, runtime_answer_t answer, 
 void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
                         void *userdata);
 
-/* docker_seccomp.c: what the answers to /version and /info say of seccomp; what it means for containers is
+/* seccomp.c: what the answers to /version and /info say of seccomp; what it means for containers is
  * logged when it changes. */
 void docker_learn_version(struct docker *d, json_t *version);
 void docker_learn_info(struct docker *d, json_t *info);
@@ -103,21 +103,21 @@ bool docker_takes_profile(const struct docker *d, const char **ret_why);
 /* Fills the members of the answer that say so. */
 void docker_tell_seccomp(const struct docker *d, struct driver_info_out *info);
 
-/* docker_creation.c */
+/* creation.c */
 void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata);
 
-/* docker_images.c */
+/* images.c */
 void docker_image_inspect(struct runtime *rt, const char *reference, runtime_answer_t answer, void *userdata);
 void docker_image_list(struct runtime *rt, runtime_answer_t answer, void *userdata);
-/* docker_pull.c */
+/* pull.c */
 struct runtime_job *docker_image_pull(struct runtime *rt, const char *reference, runtime_answer_t answer,
                                       void *userdata);
 
-/* docker_logs.c */
+/* logs.c */
 struct runtime_job *docker_logs(struct runtime *rt, const char *id, const struct runtime_log_options *options,
                                 runtime_log_data_t on_data, runtime_log_end_t on_end, void *userdata);
 
-/* docker_events.c */
+/* events.c */
 struct docker_events *docker_events_new(struct docker *d);
 void docker_events_free(struct docker_events *events);
 void docker_watch(struct runtime *rt);
