@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "../../src/reconciler/rules/decide.h"
+#include "reconciler/rules/decide.h"
 
 static struct driver_container container(int state, int64_t revision, int restart)
 {
@@ -115,6 +115,78 @@ static void test_cases(void **state)
     assert_int_equal(decide(&in), STEP_RESTORE);
     in.restored = true;
     assert_int_equal(decide(&in), STEP_REVIVE);
+}
+
+/* What is asked of decide() rarely: each row is a branch that the cases above do not take. */
+static void test_rare_situations(void **state)
+{
+    (void)state;
+    struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container kept2 = container(DRIVER_RUNNING, 2, DRIVER_RESTART_ALWAYS);
+    struct driver_container exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
+    struct driver_container fell1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container created2 = container(DRIVER_CREATED, 2, DRIVER_RESTART_NO);
+    struct driver_container going1 = container(DRIVER_REMOVING, 1, DRIVER_RESTART_NO);
+    struct driver_container going2 = container(DRIVER_REMOVING, 2, DRIVER_RESTART_NO);
+    struct driver_container other2 = kept2;
+    other2.config = (char *)"another";
+    struct driver_container stranger = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
+    stranger.ours = false;
+    const struct {
+        const char *what;
+        const struct driver_container *current, *old;
+        enum step step;
+        enum want want;
+        bool no_data, unprepared, no_turn, no_config, rolling_back, quota_raises, quota_set;
+    } rows[] = {
+        {"nothing is there, and nothing is prepared", &none, &none, STEP_PREPARE, .unprepared = true},
+        {"it waits for its turn", &none, &none, STEP_WAIT, .no_turn = true},
+        {"an outage does not wait for a turn", &none, &exited1, STEP_PROVISION, .no_turn = true},
+        {"without data a container is created at once", &none, &exited1, STEP_CREATE, .no_data = true},
+        {"without data a larger limit means nothing", &none, &none, STEP_CREATE, .no_data = true,
+         .quota_raises = true},
+        {"a created one gets its files before it starts", &created2, &exited1, STEP_PROVISION,
+         .want = WANT_RUN},
+        {"without data a created one starts", &created2, &exited1, STEP_START, .no_data = true},
+        {"the wanted one is being removed", &going2, &none, STEP_WAIT, .want = WANT_RUN},
+        {"the old one is being removed", &going1, &none, STEP_WAIT, .want = WANT_RUN},
+        {"the old one runs until its turn comes", &run1, &none, STEP_WAIT, .no_turn = true},
+        {"the old one fell before its turn", &fell1, &none, STEP_REVIVE, .no_turn = true},
+        {"the old one fell while the new one is prepared", &fell1, &none, STEP_REVIVE, .unprepared = true},
+        {"the old one was stopped before its turn", &exited1, &none, STEP_WAIT, .no_turn = true},
+        {"the old one was stopped, the new one is prepared", &exited1, &none, STEP_PREPARE,
+         .unprepared = true},
+        {"without data there are no files to restore", &exited1, &none, STEP_REVIVE, .no_data = true,
+         .rolling_back = true},
+        {"made from something else", &other2, &none, STEP_HOLD, .quota_set = true},
+        {"what it is to be made from is not known", &other2, &none, STEP_SETTLED, .no_config = true,
+         .quota_set = true},
+        {"a stranger does not go with the replica", &stranger, &none, STEP_REMOVE_DATA, .want = WANT_GONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct decision_input in = input(rows[i].current, rows[i].old);
+        in.want = rows[i].want;
+        in.has_data = !rows[i].no_data;
+        in.prepared = !rows[i].unprepared;
+        in.turn = !rows[i].no_turn;
+        in.rolling_back = rows[i].rolling_back;
+        in.quota_raises = rows[i].quota_raises;
+        in.quota_set = rows[i].quota_set;
+        in.applied_revision = rows[i].quota_set ? 2 : 1;
+        if (rows[i].no_config)
+            in.target_config = NULL;
+        enum step step = decide(&in);
+        if (step != rows[i].step)
+            fail_msg("%s: %s, not %s", rows[i].what, step_to_string(step), step_to_string(rows[i].step));
+    }
+}
+
+static void test_every_step_has_its_own_name(void **state)
+{
+    (void)state;
+    for (int a = 0; a < _STEP_MAX; a++)
+        for (int b = 0; b < a; b++)
+            assert_string_not_equal(step_to_string((enum step)a), step_to_string((enum step)b));
 }
 
 static void test_conflict(void **state)
@@ -298,7 +370,9 @@ static void test_every_situation_ends_well(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_conflict),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_rare_situations),
+                                       cmocka_unit_test(test_every_step_has_its_own_name),
+                                       cmocka_unit_test(test_conflict),
                                        cmocka_unit_test(test_every_situation_ends_well)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
