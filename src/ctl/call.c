@@ -5,10 +5,12 @@
 
 #include "ctl/ctl.h"
 #include "lib/api/container_driver.h"
+#include "lib/api/fetcher.h"
+#include "lib/api/provisioner.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
 #include "lib/api/supervisor.h"
-#include "lib/api/workers.h"
 
 #define REPEAT_FOR_USEC (15 * USEC_PER_SEC)
 #define REPEAT_PAUSE_NS 100000000

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ctl/ctl.h"
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
 
 struct deletion_list {
     struct provisioner_deletions_out **items;

@@ -5,10 +5,13 @@
 
 #include "ctl/commands.h"
 #include "lib/api/container_driver.h"
+#include "lib/api/fetcher.h"
+#include "lib/api/provisioner.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
 #include "lib/api/supervisor.h"
-#include "lib/api/workers.h"
+#include "lib/api/unpacker.h"
 
 static const struct varlink_interface *const interfaces[] = {
     &varlink_common_interface, &supervisor_interface,       &reconciler_interface,

@@ -9,7 +9,7 @@
 #include "config.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
-#include "lib/api/workers.h"
+#include "lib/api/fetcher.h"
 #include "lib/package/build.h"
 #include "lib/package/entry.h"
 #include "lib/package/index.h"

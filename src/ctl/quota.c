@@ -6,7 +6,8 @@
 #include "ctl/commands.h"
 #include "ctl/deletions.h"
 #include "ctl/output.h"
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
+#include "lib/api/quota_keeper.h"
 
 /* Every file of every replica is looked at. */
 #define WALK_TIMEOUT_USEC (3600 * USEC_PER_SEC)

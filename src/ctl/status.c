@@ -9,7 +9,7 @@
 #include "ctl/deletions.h"
 #include "ctl/services.h"
 #include "lib/api/container_driver.h"
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 
 /* A runtime that hangs must not keep the page from being shown. */
 #define STATUS_TIMEOUT_USEC (10 * USEC_PER_SEC)

@@ -2,7 +2,7 @@
  * that was interrupted anywhere goes on only where the server still has the same file. */
 #pragma once
 
-#include "lib/api/workers.h"
+#include "lib/api/package.h"
 
 struct facts {
     int64_t format;

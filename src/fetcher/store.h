@@ -7,7 +7,7 @@
  * A package gets into its place by rename alone, so what is there is whole. */
 #pragma once
 
-#include "lib/api/workers.h"
+#include "lib/api/fetcher.h"
 #include "lib/paths/tree.h"
 
 struct store {

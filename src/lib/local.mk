@@ -27,10 +27,17 @@ libhostlet_a_SOURCES = \
 	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/lock.c src/lib/service/lock.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
-	src/lib/api/app.c src/lib/api/app.h src/lib/api/container_driver.c src/lib/api/container_driver.h \
+	src/lib/api/app.c src/lib/api/app.h \
+	src/lib/api/container_driver.c src/lib/api/container_driver.h \
+	src/lib/api/declare.h \
+	src/lib/api/fetcher.c src/lib/api/fetcher.h \
+	src/lib/api/package.c src/lib/api/package.h \
+	src/lib/api/provisioner.c src/lib/api/provisioner.h \
+	src/lib/api/quota_keeper.c src/lib/api/quota_keeper.h \
+	src/lib/api/reconciler.c src/lib/api/reconciler.h \
 	src/lib/api/rpc_gateway.c src/lib/api/rpc_gateway.h \
-	src/lib/api/reconciler.c src/lib/api/reconciler.h src/lib/api/supervisor.c src/lib/api/supervisor.h \
-	src/lib/api/workers.c src/lib/api/workers.h
+	src/lib/api/supervisor.c src/lib/api/supervisor.h \
+	src/lib/api/unpacker.c src/lib/api/unpacker.h
 libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS) \
 	-I$(top_builddir)/src/lib $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
 

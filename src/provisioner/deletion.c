@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"

@@ -8,7 +8,7 @@
  * is what the unpacker's user staged (take.h). It may be killed at any time: a request is repeated, a
  * directory has its final name only when it is complete, deletions are finished at the next start. A full
  * disk is one error, and the old app_replica.json stays. */
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
 #include "lib/service/service.h"
 #include "provisioner/manager.h"
 #include "provisioner/methods.h"

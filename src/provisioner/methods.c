@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "config.h"
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
 #include "lib/app/app.h"
 #include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"

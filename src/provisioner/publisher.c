@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/package/id.h"

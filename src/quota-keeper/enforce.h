@@ -1,7 +1,7 @@
 /* What the ledger says, made true in the kernel, and read back from it. */
 #pragma once
 
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "quota-keeper/place.h"
 #include "quota-keeper/registry.h"
 

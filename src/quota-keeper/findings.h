@@ -2,7 +2,7 @@
  * somebody else. */
 #pragma once
 
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "quota-keeper/registry.h"
 #include "quota-keeper/strays.h"
 

@@ -1,7 +1,7 @@
 /* How much of its limits a project uses. */
 #pragma once
 
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "quota-keeper/kernel.h"
 
 /* The worse of bytes and inodes. 'threshold' is in percent of the hard limit, or of the soft one where that

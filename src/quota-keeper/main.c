@@ -8,7 +8,7 @@
  * request is repeated, and the next start makes ledger, kernel and directories agree (recovery.h). A ledger
  * that is torn or lost is made anew from the two others. Where the filesystem cannot, the answer is
  * NotSupported, with what would help. */
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/service/service.h"
 #include "quota-keeper/manager.h"
 

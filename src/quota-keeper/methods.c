@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/apps/apps.h"
 #include "quota-keeper/manager.h"
 

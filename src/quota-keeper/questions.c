@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "quota-keeper/enforce.h"

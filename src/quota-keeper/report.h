@@ -1,7 +1,7 @@
 /* What is not as it should be: ledger, kernel and directories compared. */
 #pragma once
 
-#include "lib/api/workers.h"
+#include "lib/api/quota_keeper.h"
 #include "quota-keeper/findings.h"
 
 /* Looks at every file of every replica: in a thread. Changes nothing. */

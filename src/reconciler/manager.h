@@ -14,6 +14,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/api/container_driver.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/app/app.h"
 #include "lib/service/service.h"

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
+#include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/supervisor.h"
-#include "lib/api/workers.h"
 #include "lib/basic/cleanup.h"
 
 const struct call_peer call_supervisor = {"hostletd", "supervisor", &supervisor_interface},

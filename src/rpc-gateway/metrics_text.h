@@ -1,9 +1,9 @@
 /* The metrics as text, from what was collected. Pure. */
 #pragma once
 
+#include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/supervisor.h"
-#include "lib/api/workers.h"
 #include "rpc-gateway/call_stats.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/http.h"

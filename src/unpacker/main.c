@@ -8,7 +8,7 @@
  * removes. A full disk is "retry later". Requests are idempotent: what is there is success at once. */
 #include <unistd.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/unpacker.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/service/service.h"

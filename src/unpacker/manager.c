@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/unpacker.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"

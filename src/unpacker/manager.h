@@ -6,7 +6,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/unpacker.h"
 #include "lib/package/limits.h"
 #include "lib/varlink/server.h"
 

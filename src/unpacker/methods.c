@@ -1,7 +1,7 @@
-/* The methods of io.hostlet.Unpacker; see lib/api/workers.c for what they promise. */
+/* The methods of io.hostlet.Unpacker; see lib/api/unpacker.c for what they promise. */
 #include "unpacker/methods.h"
 
-#include "lib/api/workers.h"
+#include "lib/api/package.h"
 #include "unpacker/manager.h"
 
 static int method_unpack(struct varlink_call *call, const void *in, void *userdata, struct error *e)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "lib/api/workers.h"
+#include "lib/api/provisioner.h"
 #include "lib/basic/fs.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"

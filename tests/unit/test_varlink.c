@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/api/workers.h"
+#include "lib/api/fetcher.h"
 #include "lib/basic/cleanup.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "lib/api/container_driver.h"
-#include "lib/api/workers.h"
+#include "lib/api/fetcher.h"
 #include "lib/basic/cleanup.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"

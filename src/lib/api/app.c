@@ -2,150 +2,126 @@
  * interfaces. */
 #include "lib/api/app.h"
 
-#define STRUCT(var, type_name, ctype, text, ...)                                                             \
-    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
-    const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
-#define LOCAL_STRUCT(var, type_name, ctype, text, ...)                                                       \
-    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
-    static const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
+#include "lib/api/declare.h"
 
 #define T struct app_metadata
-LOCAL_STRUCT(metadata_schema, "Metadata", T, "Identity of an object of the zone.", S_STRING_OPT(T, id, NULL),
-             S_STRING_OPT(T, name, "The instance's name."), S_STRING_OPT(T, user, NULL),
-             S_INT_OPT(T, created, NULL), S_INT_OPT(T, updated, NULL), S_INT_OPT(T, version, NULL));
+STRUCT(metadata_schema, "Metadata", T, "Identity of an object of the zone.", S_STRING_OPT(T, id, NULL),
+       S_STRING_OPT(T, name, "The instance's name."), S_STRING_OPT(T, user, NULL),
+       S_INT_OPT(T, created, NULL), S_INT_OPT(T, updated, NULL), S_INT_OPT(T, version, NULL));
 #undef T
 #define T struct app_resources
-LOCAL_STRUCT(resources_schema, "AppSpecResources", T, "Limits, as their author wrote them.",
-             S_STRING_OPT(T, cpu_limit, "Such as 500m."), S_STRING_OPT(T, memory_limit, "Such as 512Mi."),
-             S_STRING_OPT(T, volume_limit, "Such as 10Gi."));
+STRUCT(resources_schema, "AppSpecResources", T, "Limits, as their author wrote them.",
+       S_STRING_OPT(T, cpu_limit, "Such as 500m."), S_STRING_OPT(T, memory_limit, "Such as 512Mi."),
+       S_STRING_OPT(T, volume_limit, "Such as 10Gi."));
 #undef T
 #define T struct app_name_version
-LOCAL_STRUCT(name_version_schema, "AppSpecNameVersion", T,
-             "A package or another application, by name and version rule.", S_STRING_OPT(T, name, NULL),
-             S_STRING_OPT(T, version, "One or two parts match as a prefix."));
+STRUCT(name_version_schema, "AppSpecNameVersion", T,
+       "A package or another application, by name and version rule.", S_STRING_OPT(T, name, NULL),
+       S_STRING_OPT(T, version, "One or two parts match as a prefix."));
 #undef T
 #define T struct app_spec_port
-LOCAL_STRUCT(spec_port_schema, "AppSpecServicePort", T, "A port that the application listens on.",
-             S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "Inside of the container."));
+STRUCT(spec_port_schema, "AppSpecServicePort", T, "A port that the application listens on.",
+       S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "Inside of the container."));
 #undef T
 #define T struct app_task
-LOCAL_STRUCT(task_schema, "AppSpecTask", T, "What inagent runs in the container.",
-             S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, working_dir, NULL), S_STRING_OPT(T, run_user, NULL),
-             S_STRINGS(T, depends_on, "Tasks that must have succeeded."), S_BOOL_OPT(T, on_startup, NULL),
-             S_BOOL_OPT(T, on_shutdown, NULL), S_INT_OPT(T, interval_seconds, NULL),
-             S_STRING_OPT(T, cron, NULL), S_INT_OPT(T, max_attempts, NULL),
-             S_INT_OPT(T, retry_backoff_seconds, NULL), S_STRING_OPT(T, script, "Standard input of sh."));
+STRUCT(task_schema, "AppSpecTask", T, "What inagent runs in the container.", S_STRING_OPT(T, name, NULL),
+       S_STRING_OPT(T, working_dir, NULL), S_STRING_OPT(T, run_user, NULL),
+       S_STRINGS(T, depends_on, "Tasks that must have succeeded."), S_BOOL_OPT(T, on_startup, NULL),
+       S_BOOL_OPT(T, on_shutdown, NULL), S_INT_OPT(T, interval_seconds, NULL), S_STRING_OPT(T, cron, NULL),
+       S_INT_OPT(T, max_attempts, NULL), S_INT_OPT(T, retry_backoff_seconds, NULL),
+       S_STRING_OPT(T, script, "Standard input of sh."));
 #undef T
 
 #define T struct app_config_field
 static const struct schema_struct config_field_schema;
-static const struct schema_field config_field_fields[] = {
-    S_STRING_OPT(T, name, NULL),
-    S_STRING_OPT(T, title, NULL),
-    S_STRING_OPT(T, prompt, NULL),
-    S_STRING_OPT(T, type, NULL),
-    S_NAMED_STRING_OPT(T, standard, "default", NULL),
-    S_STRING_OPT(T, auto_fill, NULL),
-    S_STRING_OPT(T, description, NULL),
-    S_STRUCTS(T, items, struct app_config_field, &config_field_schema, NULL),
-    S_END,
-};
-static const struct schema_struct config_field_schema = {
-    "AppSpecConfigItem", sizeof(T), "A setting that the application knows.", config_field_fields};
+STRUCT(config_field_schema, "AppSpecConfigItem", T, "A setting that the application knows.",
+       S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, title, NULL), S_STRING_OPT(T, prompt, NULL),
+       S_STRING_OPT(T, type, NULL), S_NAMED_STRING_OPT(T, standard, "default", NULL),
+       S_STRING_OPT(T, auto_fill, NULL), S_STRING_OPT(T, description, NULL),
+       S_STRUCTS(T, items, struct app_config_field, &config_field_schema, NULL));
 #undef T
 
 #define T struct app_spec
-STRUCT(app_spec_schema, "AppSpec", T, "What its author says of an application.", S_STRING_OPT(T, name, NULL),
-       S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, description, NULL),
-       S_STRING_OPT(T, image, "Reference of the container's image."),
-       S_STRUCT_OPT(T, resources, struct app_resources, &resources_schema, NULL),
-       S_STRUCTS(T, depends, struct app_name_version, &name_version_schema, NULL),
-       S_STRUCTS(T, service_depends, struct app_name_version, &name_version_schema, NULL),
-       S_STRUCTS(T, service_ports, struct app_spec_port, &spec_port_schema, NULL),
-       S_STRUCTS(T, packages, struct app_name_version, &name_version_schema, NULL),
-       S_STRUCTS(T, configs, struct app_config_field, &config_field_schema, NULL),
-       S_STRUCTS(T, tasks, struct app_task, &task_schema, NULL));
+STRUCT_EXPORTED(app_spec_schema, "AppSpec", T, "What its author says of an application.",
+                S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, version, NULL),
+                S_STRING_OPT(T, description, NULL),
+                S_STRING_OPT(T, image, "Reference of the container's image."),
+                S_STRUCT_OPT(T, resources, struct app_resources, &resources_schema, NULL),
+                S_STRUCTS(T, depends, struct app_name_version, &name_version_schema, NULL),
+                S_STRUCTS(T, service_depends, struct app_name_version, &name_version_schema, NULL),
+                S_STRUCTS(T, service_ports, struct app_spec_port, &spec_port_schema, NULL),
+                S_STRUCTS(T, packages, struct app_name_version, &name_version_schema, NULL),
+                S_STRUCTS(T, configs, struct app_config_field, &config_field_schema, NULL),
+                S_STRUCTS(T, tasks, struct app_task, &task_schema, NULL));
 #undef T
 
 #define T struct app_config_value
-static const struct schema_field config_value_fields[] = {
-    S_STRING_OPT(T, name, NULL),
-    S_STRING_OPT(T, value, NULL),
-    S_STRING_OPT(T, type, NULL),
-    S_STRUCTS(T, items, struct app_config_value, &app_config_value_schema, NULL),
-    S_END,
-};
-const struct schema_struct app_config_value_schema = {"AppDeployConfigItem", sizeof(T),
-                                                      "The value of a setting.", config_value_fields};
+STRUCT_EXPORTED(app_config_value_schema, "AppDeployConfigItem", T, "The value of a setting.",
+                S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, value, NULL), S_STRING_OPT(T, type, NULL),
+                S_STRUCTS(T, items, struct app_config_value, &app_config_value_schema, NULL));
 #undef T
 #define T struct app_service_port
-STRUCT(app_service_port_schema, "AppDeployServicePort", T, "Where a port of a replica is reached.",
-       S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "Inside of the container."),
-       S_INT_OPT(T, host_port, NULL), S_STRING_OPT(T, lan_addr, NULL));
+STRUCT_EXPORTED(app_service_port_schema, "AppDeployServicePort", T, "Where a port of a replica is reached.",
+                S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "Inside of the container."),
+                S_INT_OPT(T, host_port, NULL), S_STRING_OPT(T, lan_addr, NULL));
 #undef T
 #define T struct app_replica
-STRUCT(app_replica_schema, "AppDeployReplica", T, "One replica of an instance.",
-       S_INT_OPT(T, id, "0 to 127."), S_STRING_OPT(T, host_id, NULL), S_STRING_OPT(T, state, NULL),
-       S_STRING_OPT(T, vpc_ipv4, NULL),
-       S_STRUCTS(T, service_ports, struct app_service_port, &app_service_port_schema, NULL),
-       S_STRING_OPT(T, host_ipv4, NULL));
+STRUCT_EXPORTED(app_replica_schema, "AppDeployReplica", T, "One replica of an instance.",
+                S_INT_OPT(T, id, "0 to 127."), S_STRING_OPT(T, host_id, NULL), S_STRING_OPT(T, state, NULL),
+                S_STRING_OPT(T, vpc_ipv4, NULL),
+                S_STRUCTS(T, service_ports, struct app_service_port, &app_service_port_schema, NULL),
+                S_STRING_OPT(T, host_ipv4, NULL));
 #undef T
 #define T struct app_depend
-LOCAL_STRUCT(depend_schema, "AppDeployDepend", T, "An instance that this one depends on.",
-             S_STRING_OPT(T, spec_name, NULL), S_STRING_OPT(T, instance_name, NULL),
-             S_STRUCTS(T, configs, struct app_config_value, &app_config_value_schema, NULL),
-             S_STRUCTS(T, replicas, struct app_replica, &app_replica_schema, NULL));
+STRUCT(depend_schema, "AppDeployDepend", T, "An instance that this one depends on.",
+       S_STRING_OPT(T, spec_name, NULL), S_STRING_OPT(T, instance_name, NULL),
+       S_STRUCTS(T, configs, struct app_config_value, &app_config_value_schema, NULL),
+       S_STRUCTS(T, replicas, struct app_replica, &app_replica_schema, NULL));
 #undef T
 
 #define T struct app_stage
-static const struct schema_field stage_fields[] = {
-    S_STRING_OPT(T, name, "image_pull, pkg_download, provision, container_create, …"),
-    S_STRING_OPT(T, owner, "hostlet or inagent."),
-    S_INT_OPT(T, revision, NULL),
-    S_STRING_OPT(T, state, "pending, running, success or failed."),
-    S_INT_OPT(T, attempt, "Counts from 0."),
-    S_STRING_MAP(T, attrs, NULL),
-    S_STRING_OPT(T, message, NULL),
-    S_INT_OPT(T, created, "Unix milliseconds."),
-    S_INT_OPT(T, finished, "Unix milliseconds; absent while not finished."),
-    S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL),
-    S_END,
-};
-const struct schema_struct app_stage_schema = {"AppDeployStage", sizeof(T), "One stage of a deploy.",
-                                               stage_fields};
+STRUCT_EXPORTED(app_stage_schema, "AppDeployStage", T, "One stage of a deploy.",
+                S_STRING_OPT(T, name, "image_pull, pkg_download, provision, container_create, …"),
+                S_STRING_OPT(T, owner, "hostlet or inagent."), S_INT_OPT(T, revision, NULL),
+                S_STRING_OPT(T, state, "pending, running, success or failed."),
+                S_INT_OPT(T, attempt, "Counts from 0."), S_STRING_MAP(T, attrs, NULL),
+                S_STRING_OPT(T, message, NULL), S_INT_OPT(T, created, "Unix milliseconds."),
+                S_INT_OPT(T, finished, "Unix milliseconds; absent while not finished."),
+                S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 
 #define T struct app_deploy
-STRUCT(app_deploy_schema, "AppDeploy", T, "How an instance is to run.",
-       S_STRING_OPT(T, action, "start, stop or destroy; absent means start."), S_INT_OPT(T, revision, NULL),
-       S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
-       S_INT_OPT(T, volume_limit, "Bytes."),
-       S_STRUCTS(T, configs, struct app_config_value, &app_config_value_schema, NULL),
-       S_INT_OPT(T, replica_cap, NULL), S_STRUCTS(T, replicas, struct app_replica, &app_replica_schema, NULL),
-       S_STRUCTS(T, depends, struct app_depend, &depend_schema, NULL),
-       S_STRUCT_OPT(T, stages, struct app_stage, &app_stage_schema, NULL));
+STRUCT_EXPORTED(app_deploy_schema, "AppDeploy", T, "How an instance is to run.",
+                S_STRING_OPT(T, action, "start, stop or destroy; absent means start."),
+                S_INT_OPT(T, revision, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
+                S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, volume_limit, "Bytes."),
+                S_STRUCTS(T, configs, struct app_config_value, &app_config_value_schema, NULL),
+                S_INT_OPT(T, replica_cap, NULL),
+                S_STRUCTS(T, replicas, struct app_replica, &app_replica_schema, NULL),
+                S_STRUCTS(T, depends, struct app_depend, &depend_schema, NULL),
+                S_STRUCT_OPT(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 #define T struct app_status
-STRUCT(app_status_schema, "AppStatus", T, NULL, S_STRING_OPT(T, id, NULL));
+STRUCT_EXPORTED(app_status_schema, "AppStatus", T, NULL, S_STRING_OPT(T, id, NULL));
 #undef T
 #define T struct app_instance
-STRUCT(app_instance_schema, "AppInstance", T, "An application as the InnerStack contract has it.",
-       S_STRUCT_OPT(T, meta, struct app_metadata, &metadata_schema, NULL),
-       S_STRUCT_OPT(T, spec, struct app_spec, &app_spec_schema, NULL),
-       S_STRUCT_OPT(T, deploy, struct app_deploy, &app_deploy_schema, NULL), S_INT_OPT(T, revision, NULL),
-       S_STRINGS(T, ref_by_instances, NULL),
-       S_STRUCT_OPT(T, status, struct app_status, &app_status_schema, NULL));
+STRUCT_EXPORTED(app_instance_schema, "AppInstance", T, "An application as the InnerStack contract has it.",
+                S_STRUCT_OPT(T, meta, struct app_metadata, &metadata_schema, NULL),
+                S_STRUCT_OPT(T, spec, struct app_spec, &app_spec_schema, NULL),
+                S_STRUCT_OPT(T, deploy, struct app_deploy, &app_deploy_schema, NULL),
+                S_INT_OPT(T, revision, NULL), S_STRINGS(T, ref_by_instances, NULL),
+                S_STRUCT_OPT(T, status, struct app_status, &app_status_schema, NULL));
 #undef T
 #define T struct app_status_endpoint
-LOCAL_STRUCT(endpoint_schema, "HostletStatusEndpoint", T, "Where inagent reports to.",
-             S_STRING_OPT(T, url, NULL), S_STRING_OPT(T, secret_key, NULL));
+STRUCT(endpoint_schema, "HostletStatusEndpoint", T, "Where inagent reports to.", S_STRING_OPT(T, url, NULL),
+       S_STRING_OPT(T, secret_key, NULL));
 #undef T
 #define T struct app_replica_instance
-STRUCT(app_replica_instance_schema, "AppReplicaInstance", T, "What app_replica.json holds.",
-       S_STRUCT_OPT(T, app, struct app_instance, &app_instance_schema, NULL),
-       S_STRUCT_OPT(T, replica, struct app_replica, &app_replica_schema, NULL),
-       S_STRING_OPT(T, zone_base_domain, NULL),
-       S_STRUCT_OPT(T, hostlet_endpoint, struct app_status_endpoint, &endpoint_schema, NULL));
+STRUCT_EXPORTED(app_replica_instance_schema, "AppReplicaInstance", T, "What app_replica.json holds.",
+                S_STRUCT_OPT(T, app, struct app_instance, &app_instance_schema, NULL),
+                S_STRUCT_OPT(T, replica, struct app_replica, &app_replica_schema, NULL),
+                S_STRING_OPT(T, zone_base_domain, NULL),
+                S_STRUCT_OPT(T, hostlet_endpoint, struct app_status_endpoint, &endpoint_schema, NULL));
 #undef T
 
 static const char *const init_names[] = {NULL, "inagent", "image", NULL};
@@ -160,25 +136,26 @@ const char *const app_capability_names[] = {
     "SETFCAP", "SETPCAP",      "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",  "AUDIT_WRITE", NULL};
 
 #define T struct app_options
-STRUCT(app_options_schema, "Options", T, "What the table [hostlet] of a manifest adds.",
-       S_ENUM_OPT(T, init, &app_init_enum, "Absent is inagent."),
-       S_STRINGS(T, command, "For init = image: in place of the image's own command."),
-       S_ENUM_OPT(T, pull, &app_pull_enum, "Absent is missing."),
-       S_STRING_MAP(T, env, "Environment of the container, beside what the contract gives."),
-       S_INT_OPT(T, pids_limit, "Absent: 100 with inagent, 1000 with image."),
-       S_INT_OPT(T, stop_timeout_msec, "Absent: the configured one."),
-       S_BOOL_OPT(T, probation_given, "probation_msec counts, 0 included."),
-       S_INT_OPT(T, probation_msec, NULL),
-       S_INT_OPT(T, parallel, "Replicas that are updated at once; absent: the configured number."),
-       S_STRINGS(T, capabilities,
-                 "Of Docker's default set, such as NET_RAW, beside those that every container has."),
-       S_BOOL_OPT(T, read_only, "The image's files cannot be changed; /tmp and /run are empty, in memory."),
-       S_BOOL_OPT(T, no_new_privileges, "set-user-id programs and file capabilities give nothing."));
+STRUCT_EXPORTED(app_options_schema, "Options", T, "What the table [hostlet] of a manifest adds.",
+                S_ENUM_OPT(T, init, &app_init_enum, "Absent is inagent."),
+                S_STRINGS(T, command, "For init = image: in place of the image's own command."),
+                S_ENUM_OPT(T, pull, &app_pull_enum, "Absent is missing."),
+                S_STRING_MAP(T, env, "Environment of the container, beside what the contract gives."),
+                S_INT_OPT(T, pids_limit, "Absent: 100 with inagent, 1000 with image."),
+                S_INT_OPT(T, stop_timeout_msec, "Absent: the configured one."),
+                S_BOOL_OPT(T, probation_given, "probation_msec counts, 0 included."),
+                S_INT_OPT(T, probation_msec, NULL),
+                S_INT_OPT(T, parallel, "Replicas that are updated at once; absent: the configured number."),
+                S_STRINGS(T, capabilities,
+                          "Of Docker's default set, such as NET_RAW, beside those that every container has."),
+                S_BOOL_OPT(T, read_only,
+                           "The image's files cannot be changed; /tmp and /run are empty, in memory."),
+                S_BOOL_OPT(T, no_new_privileges, "set-user-id programs and file capabilities give nothing."));
 #undef T
 #define T struct app_manifest
-STRUCT(app_manifest_schema, "Manifest", T, "What is to be on this machine.",
-       S_STRUCT(T, app, struct app_instance, &app_instance_schema,
-                "The instance; name, spec, limits, configs, action, replica ids "
-                "and host ports count."),
-       S_STRUCT_OPT(T, hostlet, struct app_options, &app_options_schema, NULL));
+STRUCT_EXPORTED(app_manifest_schema, "Manifest", T, "What is to be on this machine.",
+                S_STRUCT(T, app, struct app_instance, &app_instance_schema,
+                         "The instance; name, spec, limits, configs, action, replica ids "
+                         "and host ports count."),
+                S_STRUCT_OPT(T, hostlet, struct app_options, &app_options_schema, NULL));
 #undef T

@@ -1,12 +1,7 @@
-/* Declaration of io.hostlet.ContainerDriver; see driver.h. */
+/* Declares io.hostlet.ContainerDriver; see container_driver.h. */
 #include "lib/api/container_driver.h"
 
-#define EXPORTED(var, type_name, ctype, text, ...)                                                           \
-    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
-    const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
-#define STRUCT(var, type_name, ctype, text, ...)                                                             \
-    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
-    static const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
+#include "lib/api/declare.h"
 
 static const char *const slot_names[] = {"current", "old", NULL};
 const struct schema_enum driver_slot_enum = {
@@ -31,29 +26,29 @@ const struct schema_enum driver_event_enum = {"Event",
 #define REPLICA(T) S_STRING(T, instance, "Name of the instance."), S_INT(T, replica_id, "0 to 127.")
 
 #define T struct driver_info_out
-EXPORTED(driver_info_schema, "RuntimeInfo", T, "A container runtime.",
-         S_STRING(T, runtime, "docker or null."), S_ENUM(T, state, &driver_runtime_state_enum, NULL),
-         S_STRING_OPT(T, reason, "Why it is down."), S_STRING_OPT(T, version, NULL),
-         S_STRING_OPT(T, api_version, NULL), S_STRING_OPT(T, storage_driver, NULL),
-         S_STRING_OPT(T, arch, "Of containers: amd64, arm64."), S_INT_OPT(T, cpus, NULL),
-         S_INT_OPT(T, memory, "Bytes."), S_INT_OPT(T, containers, "All that the runtime has."),
-         S_INT_OPT(T, images, "All that the runtime has."),
-         S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
-         S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."),
-         S_STRING_OPT(T, seccomp,
-                      "The profile of new containers: hostlet, the path of a file, runtime (the engine's "
-                      "own) or none; absent: "
-                      "not known."),
-         S_STRING_OPT(T, seccomp_reason, "Why it is not the configured one."),
-         S_STRING_OPT(T, adopted_reason, "Why containers of the agent before hostlet are left alone."));
+STRUCT_EXPORTED(
+    driver_info_schema, "RuntimeInfo", T, "A container runtime.", S_STRING(T, runtime, "docker or null."),
+    S_ENUM(T, state, &driver_runtime_state_enum, NULL), S_STRING_OPT(T, reason, "Why it is down."),
+    S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, api_version, NULL), S_STRING_OPT(T, storage_driver, NULL),
+    S_STRING_OPT(T, arch, "Of containers: amd64, arm64."), S_INT_OPT(T, cpus, NULL),
+    S_INT_OPT(T, memory, "Bytes."), S_INT_OPT(T, containers, "All that the runtime has."),
+    S_INT_OPT(T, images, "All that the runtime has."),
+    S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
+    S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."),
+    S_STRING_OPT(T, seccomp,
+                 "The profile of new containers: hostlet, the path of a file, runtime (the engine's "
+                 "own) or none; absent: "
+                 "not known."),
+    S_STRING_OPT(T, seccomp_reason, "Why it is not the configured one."),
+    S_STRING_OPT(T, adopted_reason, "Why containers of the agent before hostlet are left alone."));
 #undef T
 #define T struct driver_image_in
 STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "Name, name:tag, name@digest or id."));
 #undef T
 #define T struct driver_image
-EXPORTED(driver_image_schema, "Image", T, "An image that is present.", S_STRING(T, id, NULL),
-         S_STRINGS(T, tags, NULL), S_STRINGS(T, digests, NULL), S_INT_OPT(T, size, "Bytes."),
-         S_STRING_OPT(T, user, NULL), S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL));
+STRUCT_EXPORTED(driver_image_schema, "Image", T, "An image that is present.", S_STRING(T, id, NULL),
+                S_STRINGS(T, tags, NULL), S_STRINGS(T, digests, NULL), S_INT_OPT(T, size, "Bytes."),
+                S_STRING_OPT(T, user, NULL), S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL));
 #undef T
 #define T struct driver_image_list_out
 STRUCT(image_out, NULL, T, NULL,
@@ -75,23 +70,22 @@ STRUCT(package, "Package", T, "A package's install directory, mounted read-only 
        S_STRING(T, name, NULL), S_STRING(T, id, NULL));
 #undef T
 #define T struct driver_create_in
-EXPORTED(driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Kept as a label."),
-         S_STRING(T, config, "Hash of what the container is made from; kept as a label."),
-         S_STRING(T, image, "Reference or id; must be present."), S_STRING(T, host_id, "For APP_HOST_ID."),
-         S_ENUM(T, init, &app_init_enum, NULL), S_STRINGS(T, command, "For init = image."),
-         S_STRING_MAP(T, env, "Beside what the contract gives."), S_INT_OPT(T, cpu_limit, "Millicores."),
-         S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
-         S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
-         S_STRUCTS(T, ports, struct driver_port, &port, NULL),
-         S_STRUCTS(T, packages, struct driver_package, &package, NULL),
-         S_STRING_OPT(T, vpc_ipv4,
-                      "Its fixed address in the zone's network; absent: the runtime's own network."),
-         S_STRING_OPT(T, vpc_cidr,
-                      "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."),
-         S_STRINGS(T, capabilities,
-                   "Of Docker's default set, such as NET_RAW, beside those that every container has."),
-         S_BOOL_OPT(T, read_only, "Its root is read-only; /tmp and /run are empty, in memory."),
-         S_BOOL_OPT(T, no_new_privileges, NULL));
+STRUCT_EXPORTED(
+    driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Kept as a label."),
+    S_STRING(T, config, "Hash of what the container is made from; kept as a label."),
+    S_STRING(T, image, "Reference or id; must be present."), S_STRING(T, host_id, "For APP_HOST_ID."),
+    S_ENUM(T, init, &app_init_enum, NULL), S_STRINGS(T, command, "For init = image."),
+    S_STRING_MAP(T, env, "Beside what the contract gives."), S_INT_OPT(T, cpu_limit, "Millicores."),
+    S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
+    S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
+    S_STRUCTS(T, ports, struct driver_port, &port, NULL),
+    S_STRUCTS(T, packages, struct driver_package, &package, NULL),
+    S_STRING_OPT(T, vpc_ipv4, "Its fixed address in the zone's network; absent: the runtime's own network."),
+    S_STRING_OPT(T, vpc_cidr, "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."),
+    S_STRINGS(T, capabilities,
+              "Of Docker's default set, such as NET_RAW, beside those that every container has."),
+    S_BOOL_OPT(T, read_only, "Its root is read-only; /tmp and /run are empty, in memory."),
+    S_BOOL_OPT(T, no_new_privileges, NULL));
 #undef T
 #define T struct driver_check_network_in
 STRUCT(check_network_in, NULL, T, NULL, S_STRING(T, cidr, "Such as 10.10.3.0/24."));
@@ -108,27 +102,29 @@ STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
 STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL));
 #undef T
 #define T struct driver_container
-EXPORTED(driver_container_schema, "Container", T,
-         "What the runtime says of a container with a name of hostlet's form.", S_STRING(T, id, NULL),
-         S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
-         S_ENUM(T, slot, &driver_slot_enum, NULL),
-         S_BOOL(T, ours, "Carries the label of this tree, or was adopted."),
-         S_BOOL_OPT(T, adopted, "Made by the agent before hostlet: what it is made of is not compared."),
-         S_STRING_OPT(T, owner, "Whose it is, where it is not ours, for a human."),
-         S_STRING_OPT(T, tree, "The id of another tree, whose label it carries."),
-         S_ENUM(T, state, &driver_state_enum, NULL), S_STRING_OPT(T, image, "As the creator named it."),
-         S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
-         S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
-         S_STRING_OPT(T, error, "Of the runtime: why it did not start."), S_BOOL_OPT(T, oom_killed, NULL),
-         S_INT_OPT(T, started_at, "Unix milliseconds."), S_INT_OPT(T, finished_at, "Unix milliseconds."),
-         S_INT_OPT(T, restart_count, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
-         S_INT_OPT(T, memory_limit, "Bytes."),
-         S_INT_OPT(T, layer_limit, "Bytes of its writable layer; absent: not limited."),
-         S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
-         S_STRUCTS(T, ports, struct driver_port, &port, "As bound."),
-         S_STRING_OPT(T, vpc_ipv4, "Its address in the zone's network, whether it runs or not."),
-         S_BOOL_OPT(T, lxcfs, "It has the files of lxcfs."),
-         S_BOOL_OPT(T, lxcfs_differs, "It should have them and has not, or the other way round."));
+STRUCT_EXPORTED(driver_container_schema, "Container", T,
+                "What the runtime says of a container with a name of hostlet's form.", S_STRING(T, id, NULL),
+                S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
+                S_ENUM(T, slot, &driver_slot_enum, NULL),
+                S_BOOL(T, ours, "Carries the label of this tree, or was adopted."),
+                S_BOOL_OPT(T, adopted,
+                           "Made by the agent before hostlet: what it is made of is not compared."),
+                S_STRING_OPT(T, owner, "Whose it is, where it is not ours, for a human."),
+                S_STRING_OPT(T, tree, "The id of another tree, whose label it carries."),
+                S_ENUM(T, state, &driver_state_enum, NULL),
+                S_STRING_OPT(T, image, "As the creator named it."), S_STRING_OPT(T, image_id, NULL),
+                S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
+                S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
+                S_STRING_OPT(T, error, "Of the runtime: why it did not start."),
+                S_BOOL_OPT(T, oom_killed, NULL), S_INT_OPT(T, started_at, "Unix milliseconds."),
+                S_INT_OPT(T, finished_at, "Unix milliseconds."), S_INT_OPT(T, restart_count, NULL),
+                S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
+                S_INT_OPT(T, layer_limit, "Bytes of its writable layer; absent: not limited."),
+                S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
+                S_STRUCTS(T, ports, struct driver_port, &port, "As bound."),
+                S_STRING_OPT(T, vpc_ipv4, "Its address in the zone's network, whether it runs or not."),
+                S_BOOL_OPT(T, lxcfs, "It has the files of lxcfs."),
+                S_BOOL_OPT(T, lxcfs_differs, "It should have them and has not, or the other way round."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,

@@ -1,4 +1,5 @@
-/* The interface of container-driver: containers by replica. */
+/* The interface of container-driver: containers by replica. Its names begin with driver_, which nothing else
+ * in this folder does. */
 #pragma once
 
 #include "lib/api/app.h"

@@ -1,12 +1,7 @@
-/* Declaration of io.hostlet.Reconciler; see reconciler.h. */
+/* Declares io.hostlet.Reconciler; see reconciler.h. */
 #include "lib/api/reconciler.h"
 
-#define STRUCT(var, type_name, ctype, text, ...)                                                             \
-    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
-    static const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
-#define STRUCT_EXPORTED(var, type_name, ctype, text, ...)                                                    \
-    static const struct schema_field var##_fields[] = {__VA_ARGS__, S_END};                                  \
-    const struct schema_struct var = {type_name, sizeof(ctype), text, var##_fields}
+#include "lib/api/declare.h"
 
 static const char *const state_names[] = {
     [REPLICA_NONE] = "none",
@@ -47,15 +42,13 @@ STRUCT(stage_report, "StageReport", T, "What the zone is told of one replica.", 
        S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 #define T struct reconciler_instance
-static const struct schema_field instance_fields[] = {
-    S_STRING(T, name, NULL),
+STRUCT_EXPORTED(
+    reconciler_instance_schema, "Instance", T, "An instance as it is.", S_STRING(T, name, NULL),
     S_STRING(T, origin, "local or zone."),
     S_STRING(T, action, "start, stop or destroy; none: nothing is done with it."),
     S_INT(T, revision, "The desired one; of a zone's instance that of the zone's last order."),
-    S_STRING_OPT(T, spec, "Name of the spec."),
-    S_STRING_OPT(T, version, "Of the spec."),
-    S_STRING_OPT(T, image, NULL),
-    S_STRING_OPT(T, image_id, "Resolved; absent while not."),
+    S_STRING_OPT(T, spec, "Name of the spec."), S_STRING_OPT(T, version, "Of the spec."),
+    S_STRING_OPT(T, image, NULL), S_STRING_OPT(T, image_id, "Resolved; absent while not."),
     S_STRUCTS(T, packages, struct reconciler_package, &package, NULL),
     S_BOOL(T, settled, "Nothing is being done, and nothing will be by itself."),
     S_BOOL(T, failed, "Something is not as desired, and the last attempt failed."),
@@ -66,11 +59,7 @@ static const struct schema_field instance_fields[] = {
     S_STRING_OPT(T, hold, "Why the zone's orders wait until Release."),
     S_STRING_OPT(T, problem, "Why the zone's last order is not followed."),
     S_STRUCTS(T, clash, struct reconciler_stage_report, &stage_report,
-              "Of a local instance whose name the zone uses too: what the zone is told of its replicas."),
-    S_END,
-};
-const struct schema_struct reconciler_instance_schema = {"Instance", sizeof(T), "An instance as it is.",
-                                                         instance_fields};
+              "Of a local instance whose name the zone uses too: what the zone is told of its replicas."));
 #undef T
 #define T struct reconciler_apply_in
 STRUCT(apply_in, NULL, T, NULL, S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL));

@@ -1,39 +1,25 @@
-/* Declaration of io.hostlet.RpcGateway; see gateway.h. */
+/* Declares io.hostlet.RpcGateway; see rpc_gateway.h. */
 #include "lib/api/rpc_gateway.h"
 
+#include "lib/api/declare.h"
+
 #define T struct gateway_info_out
-static const struct schema_field info_fields[] = {
-    S_STRING(T, listen, "The address of both ports."),
-    S_INT(T, peer_port, "The port for gRPC."),
-    S_INT(T, http_port, "The port for HTTP."),
-    S_STRING_OPT(T, lan_addr, "The machine's address in the zone; absent: none was found yet."),
-    S_INT(T, started, "Unix seconds."),
-    S_END,
-};
-static const struct schema_struct info_out = {NULL, sizeof(T), NULL, info_fields};
+STRUCT(info_out, NULL, T, NULL, S_STRING(T, listen, "The address of both ports."),
+       S_INT(T, peer_port, "The port for gRPC."), S_INT(T, http_port, "The port for HTTP."),
+       S_STRING_OPT(T, lan_addr, "The machine's address in the zone; absent: none was found yet."),
+       S_INT(T, started, "Unix seconds."));
 #undef T
 #define T struct gateway_init_in
-static const struct schema_field init_fields[] = {
-    S_STRING_OPT(T, host_id, "12 to 16 hex digits; absent: made."),
-    S_STRING_OPT(T, access_key, "ak_ID_SECRET; absent: made."),
-    S_STRING_OPT(T, zone_name, NULL),
-    S_STRINGS(T, hosts,
-              "ADDRESS:PORT of the zone's hosts; none: the leader tells them when it joins this machine."),
-    S_STRING_OPT(T, vpc_bridge_ip, "Of an import."),
-    S_STRING_OPT(T, vpc_instance_cidr, "Of an import."),
-    S_STRING_OPT(T, network_domain, "Of an import; what the zone has told stays."),
-    S_END,
-};
-static const struct schema_struct init_in = {NULL, sizeof(T), NULL, init_fields};
+STRUCT(init_in, NULL, T, NULL, S_STRING_OPT(T, host_id, "12 to 16 hex digits; absent: made."),
+       S_STRING_OPT(T, access_key, "ak_ID_SECRET; absent: made."), S_STRING_OPT(T, zone_name, NULL),
+       S_STRINGS(T, hosts,
+                 "ADDRESS:PORT of the zone's hosts; none: the leader tells them when it joins this machine."),
+       S_STRING_OPT(T, vpc_bridge_ip, "Of an import."), S_STRING_OPT(T, vpc_instance_cidr, "Of an import."),
+       S_STRING_OPT(T, network_domain, "Of an import; what the zone has told stays."));
 #undef T
 #define T struct gateway_join_out
-static const struct schema_field join_fields[] = {
-    S_STRING(T, host_id, NULL),
-    S_STRING(T, access_key, "A secret."),
-    S_STRING_OPT(T, peer_addr, "Where the leader reaches this machine; absent: it has no address yet."),
-    S_END,
-};
-static const struct schema_struct join_out = {NULL, sizeof(T), NULL, join_fields};
+STRUCT(join_out, NULL, T, NULL, S_STRING(T, host_id, NULL), S_STRING(T, access_key, "A secret."),
+       S_STRING_OPT(T, peer_addr, "Where the leader reaches this machine; absent: it has no address yet."));
 #undef T
 
 static const char *const state_names[] = {
@@ -48,29 +34,19 @@ const struct schema_enum gateway_zone_state_enum = {
     state_names};
 
 #define T struct gateway_zone_out
-static const struct schema_field zone_fields[] = {
-    S_ENUM(T, state, &gateway_zone_state_enum, NULL),
-    S_STRING_OPT(T, reason, "Of waiting, trying and lost."),
-    S_STRING_OPT(T, host_id, NULL),
-    S_STRING_OPT(T, zone_name, NULL),
-    S_STRING_OPT(T, peer_addr, NULL),
-    S_STRINGS(T, hosts, "Of the zone."),
-    S_STRING_OPT(T, leader, "The one that answered last."),
-    S_INT_OPT(T, last_success, "Unix milliseconds."),
-    S_INT_OPT(T, next_try, "Unix milliseconds."),
-    S_INT_OPT(T, round_trip_usec, "Of the last answer, from the call to its last byte."),
-    S_INT_OPT(T, failures, "In a row."),
-    S_INT_OPT(T, assigned, "Instances in the last answer."),
-    S_INT_OPT(T, waiting, "Of them, those that are on their way to the reconciler."),
-    S_STRING_OPT(T, vpc_bridge_ip, NULL),
-    S_STRING_OPT(T, vpc_instance_cidr, NULL),
-    S_STRING_OPT(T, network_domain, NULL),
-    S_INT_OPT(T, reports_due, "Replicas whose stages the leader has not got yet."),
-    S_STRINGS(T, problems, "What of the last answer could not be taken, and why."),
-    S_STRING_OPT(T, clock, "What is known of clocks that disagree."),
-    S_END,
-};
-static const struct schema_struct zone_out = {NULL, sizeof(T), NULL, zone_fields};
+STRUCT(zone_out, NULL, T, NULL, S_ENUM(T, state, &gateway_zone_state_enum, NULL),
+       S_STRING_OPT(T, reason, "Of waiting, trying and lost."), S_STRING_OPT(T, host_id, NULL),
+       S_STRING_OPT(T, zone_name, NULL), S_STRING_OPT(T, peer_addr, NULL),
+       S_STRINGS(T, hosts, "Of the zone."), S_STRING_OPT(T, leader, "The one that answered last."),
+       S_INT_OPT(T, last_success, "Unix milliseconds."), S_INT_OPT(T, next_try, "Unix milliseconds."),
+       S_INT_OPT(T, round_trip_usec, "Of the last answer, from the call to its last byte."),
+       S_INT_OPT(T, failures, "In a row."), S_INT_OPT(T, assigned, "Instances in the last answer."),
+       S_INT_OPT(T, waiting, "Of them, those that are on their way to the reconciler."),
+       S_STRING_OPT(T, vpc_bridge_ip, NULL), S_STRING_OPT(T, vpc_instance_cidr, NULL),
+       S_STRING_OPT(T, network_domain, NULL),
+       S_INT_OPT(T, reports_due, "Replicas whose stages the leader has not got yet."),
+       S_STRINGS(T, problems, "What of the last answer could not be taken, and why."),
+       S_STRING_OPT(T, clock, "What is known of clocks that disagree."));
 #undef T
 
 static const struct varlink_method methods[] = {

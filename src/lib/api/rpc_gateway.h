@@ -1,4 +1,5 @@
-/* The interface of rpc-gateway, the face turned to the network. */
+/* The interface of rpc-gateway, the face turned to the network. Its names begin with gateway_, which nothing
+ * else in this folder does. */
 #pragma once
 
 #include "lib/varlink/interface.h"

@@ -1,5 +1,7 @@
-/* Declaration of io.hostlet.Supervisor; see supervisor.h. */
+/* Declares io.hostlet.Supervisor; see supervisor.h. */
 #include "lib/api/supervisor.h"
+
+#include "lib/api/declare.h"
 
 static const char *const state_names[] = {
     [SERVICE_DOWN] = "down",         [SERVICE_LISTENING] = "listening", [SERVICE_WAITING] = "waiting",
@@ -13,34 +15,22 @@ const struct schema_enum service_state_enum = {
     state_names};
 
 #define T struct supervisor_service
-static const struct schema_field service_fields[] = {
-    S_STRING(T, name, NULL),
-    S_STRING_OPT(T, description, NULL),
-    S_ENUM(T, state, &service_state_enum, NULL),
-    S_STRING_OPT(T, reason, "Why it is in backoff or failed."),
-    S_INT_OPT(T, pid, NULL),
-    S_INT_OPT(T, uptime_msec, "Milliseconds since it was started."),
-    S_INT_OPT(T, restarts, "Deaths that nobody asked for."),
-    S_STRING_OPT(T, last_exit, "exit N or signal NAME."),
-    S_INT_OPT(T, memory, "Proportional set size in bytes."),
-    S_BOOL_OPT(T, on_demand, NULL),
-    S_BOOL_OPT(T, disabled, "hostlet.conf does not let it run."),
-    S_END,
-};
-const struct schema_struct supervisor_service_schema = {"Service", sizeof(T), "A service of the tree.",
-                                                        service_fields};
+STRUCT_EXPORTED(supervisor_service_schema, "Service", T, "A service of the tree.", S_STRING(T, name, NULL),
+                S_STRING_OPT(T, description, NULL), S_ENUM(T, state, &service_state_enum, NULL),
+                S_STRING_OPT(T, reason, "Why it is in backoff or failed."), S_INT_OPT(T, pid, NULL),
+                S_INT_OPT(T, uptime_msec, "Milliseconds since it was started."),
+                S_INT_OPT(T, restarts, "Deaths that nobody asked for."),
+                S_STRING_OPT(T, last_exit, "exit N or signal NAME."),
+                S_INT_OPT(T, memory, "Proportional set size in bytes."), S_BOOL_OPT(T, on_demand, NULL),
+                S_BOOL_OPT(T, disabled, "hostlet.conf does not let it run."));
 #undef T
 #define T struct supervisor_list_out
-static const struct schema_field list_fields[] = {
-    S_STRUCT_OPT(T, service, struct supervisor_service, &supervisor_service_schema,
-                 "Absent in the answer that ends a list."),
-    S_END,
-};
-static const struct schema_struct list_out = {NULL, sizeof(T), NULL, list_fields};
+STRUCT(list_out, NULL, T, NULL,
+       S_STRUCT_OPT(T, service, struct supervisor_service, &supervisor_service_schema,
+                    "Absent in the answer that ends a list."));
 #undef T
 #define T struct supervisor_name_in
-static const struct schema_field name_fields[] = {S_STRING(T, name, NULL), S_END};
-static const struct schema_struct name_in = {NULL, sizeof(T), NULL, name_fields};
+STRUCT(name_in, NULL, T, NULL, S_STRING(T, name, NULL));
 #undef T
 
 static const struct varlink_method methods[] = {

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/api/fetcher.h"
+#include "lib/api/provisioner.h"
+#include "lib/api/unpacker.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"

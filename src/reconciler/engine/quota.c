@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/api/provisioner.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"

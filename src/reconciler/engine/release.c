@@ -1,6 +1,8 @@
 /* Letting go of revisions that no replica uses any more, and of their packages. */
 #include <stdlib.h>
 
+#include "lib/api/fetcher.h"
+#include "lib/api/provisioner.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "reconciler/manager.h"

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "lib/api/app.h"
-#include "lib/api/workers.h"
+#include "lib/api/package.h"
 
 #define RECORD_FORMAT       2
 #define RECORD_FORMAT_LOCAL 1 /* of instances that an earlier version can take over */
