@@ -9,7 +9,7 @@ from lib.tree import SOURCE
 MAN = SOURCE / "man"
 PAGES = {page.name.removesuffix(".scd"): page for page in sorted(MAN.glob("*.scd"))}
 DECISIONS = SOURCE / "docs/decisions"
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "NEWS"] + sorted(
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "CONTRIBUTING.md", "NEWS"] + sorted(
     str(path.relative_to(SOURCE)) for folder in ("docs", "src") for path in (SOURCE / folder).rglob("*.md"))
 FORMATS = ["hostlet.conf.5", "service.conf.5", "hostlet-manifest.5", "hostlet-package.5"]
 # Exported by the original's package; hostlet-original(7) says where each is found.
@@ -264,6 +264,16 @@ def test_decisions_that_are_named_exist():
     assert len(named) > 5, "the search finds nothing"
     for path, number in named:
         assert number in numbers, f"{path.relative_to(SOURCE)} names decision {number}, which does not exist"
+
+
+def test_the_first_change_of_hacking_can_be_made():
+    """Its example changes what is there, and is not there yet."""
+    part = text_of("HACKING.md").split("## The first change")[1].split("## Build")[0]
+    for path, there, added in [("tests/unit/test_config.c", '{"2d", ', '{"2w", '), ("src/lib/config/value.c", '{"d", ', '{"w", ')]:
+        assert path in part and added in part
+        assert there in text_of(path) and added not in text_of(path), f"{path}: the example of HACKING.md needs another change"
+    assert "parse_duration()" in part and "parse_duration(" in text_of("src/lib/config/value.c")
+    assert "test_forms()" in part and "test_forms(" in text_of("tests/unit/test_config.c")
 
 
 def test_documents_speak_of_hostlet_alone():
