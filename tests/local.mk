@@ -2,6 +2,6 @@
 UNIT_LIBS = $(CMOCKA_LIBS) $(BASE_LIBS)
 if UNIT_TESTS
 endif
-EXTRA_DIST += tests/vectors tests/integration tests/bench tests/chaos tests/system
+EXTRA_DIST += tests/pytest.ini tests/lib tests/vectors tests/integration tests/bench tests/chaos tests/system
 include tests/peers/local.mk
 include tests/fuzz/local.mk

@@ -238,8 +238,8 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
     report = LOGS / f"{tier}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", "--durations=8",
-               f"--junitxml={report}", "-o", "junit_family=xunit2", "-W", "ignore::DeprecationWarning", "-m", marker]
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-rs", "--tb=short", "--durations=40", f"--junitxml={report}",
+               "-m", marker]
     paths = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
     command += arguments if paths else [str(SOURCE / folder), *arguments]
     environment = {

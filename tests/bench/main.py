@@ -5,20 +5,16 @@ import argparse
 import json
 import os
 import sys
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
+from lib import ground
+from results import Results
 
-from lib import ground  # noqa: E402
-from results import Results  # noqa: E402
-
-import deploys  # noqa: E402
-import packages  # noqa: E402
-import quota  # noqa: E402
-import scale  # noqa: E402
-import supervision  # noqa: E402
-import zone  # noqa: E402
+import deploys
+import packages
+import quota
+import scale
+import supervision
+import zone
 
 PARTS = {
     "supervision": (supervision.measure, "restarts, start on demand, memory and wake-ups, against s6 and runit"),

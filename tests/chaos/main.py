@@ -8,13 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration"))
-
-from lib import ground, images  # noqa: E402
-from lib.chaos import Chaos, Wish, ZoneChaosLeader, ZoneWish, zone_order  # noqa: E402
-from lib.dockerd import Dockerd  # noqa: E402
-from lib.tree import Tree  # noqa: E402
-from lib.zone_proto import KEY, Messages  # noqa: E402
+from lib import ground, images
+from lib.chaos import Chaos, Wish, ZoneChaosLeader, ZoneWish, zone_order
+from lib.dockerd import Dockerd
+from lib.tree import Tree
+from lib.zone_proto import KEY, Messages
 
 FAST = {"probation": "100ms", "retry_min": "50ms", "retry_max": "1s"}
 

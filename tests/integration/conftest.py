@@ -1,30 +1,21 @@
-"""The integration tests' ground: what every test can ask for. The real daemons stand in lib/."""
+"""The integration tests' ground: what every test can ask for. The real daemons are in tests/lib."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-from lib import images, packages  # noqa: E402
-from lib.dockerd import Dockerd  # noqa: E402
-from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
-from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
-from lib.lxcfs import Lxcfs  # noqa: E402
-from lib.namespace import Namespace  # noqa: E402
-from lib.nginx import Nginx  # noqa: E402
-from lib.registry import Registry  # noqa: E402
-from lib.services import Services  # noqa: E402
-from lib.zone import Vpc  # noqa: E402
+from lib import images, packages
+from lib.dockerd import Dockerd
+from lib.fixtures import make_tree, place, session_place  # noqa: F401
+from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: F401
+from lib.lxcfs import Lxcfs
+from lib.namespace import Namespace
+from lib.nginx import Nginx
+from lib.registry import Registry
+from lib.services import Services
+from lib.zone import Vpc
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "failpoints: needs a build with --enable-failpoints, and runs there alone")
-    config.addinivalue_line("markers", "sanitized: runs with the sanitized build as well")
-    config.addinivalue_line("markers", "quickstart: runs scripts/quickstart, in a tier of its own")
-    config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
+def pytest_configure():
     if os.geteuid() != 0:
         raise pytest.UsageError("the integration tests start dockerd and hostletd: run them as root")
 

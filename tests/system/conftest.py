@@ -1,24 +1,14 @@
 """The ground of the tests inside of the virtual machine (scripts/vm test). Outside of one they are only collected."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "integration")]
-
-from filesystems import Filesystem, run  # noqa: E402
-from installed import Installed, remove_containers  # noqa: E402
-from lib import images, tree  # noqa: E402
-from lib.engine import Engine  # noqa: E402
-from lib.fixtures import make_tree, place, session_place  # noqa: E402, F401
-from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: E402, F401
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "failpoints: its trees are of the build with --enable-failpoints")
-    config.addinivalue_line("markers", "by_hand: too long for every run; scripts/vm test -m by_hand")
-    config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
+from filesystems import Filesystem, run
+from installed import Installed, remove_containers
+from lib import images, tree
+from lib.engine import Engine
+from lib.fixtures import make_tree, place, session_place  # noqa: F401
+from lib.hooks import pytest_runtest_makereport, pytest_runtest_protocol  # noqa: F401
 
 
 def pytest_runtest_setup(item):

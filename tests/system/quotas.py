@@ -1,7 +1,7 @@
 """quota-keeper as its tests see it: its calls, and beside them the kernel, the files in /etc and the directories, each read by
 other means than the product's (xfs_quota, lsattr).
 
-As a program, of the installed hostlet with the app path APPS, for the tests outside of the machine:
+As a program (with tests in PYTHONPATH), of the installed hostlet with the app path APPS, for the tests outside of the machine:
   quotas.py APPS storm N     changes limits for ever, from number N on; a line for each change that was answered
   quotas.py APPS settle      asks for all limits again; then as 'agree'
   quotas.py APPS agree       what does not agree, a line each; exit 1 if there is any
@@ -16,9 +16,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "integration")]
 
 from filesystems import run
 from lib.varlink import Closed, VarlinkError

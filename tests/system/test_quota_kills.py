@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from lib import ground, tree
+from lib import ground
 from lib.varlink import Closed, VarlinkError
 from quotas import MIB, PROJECTS, PROJID, Keeper, agree, forget_projects, kernel, lines, step
 

@@ -8,7 +8,6 @@ import stat
 import subprocess
 from pathlib import Path
 
-import pytest
 from filesystems import run
 from installed import PATIENCE, dies, messages
 from lib import ground

@@ -1,22 +1,15 @@
 """The ground of the tests that run on the host and drive virtual machines (scripts/vm test)."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-SYSTEM = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(SYSTEM), str(SYSTEM.parent / "integration")]
-
-from lib import ground  # noqa: E402
-from lib.hooks import pytest_runtest_protocol  # noqa: E402, F401
-from vm.machine import CommandFailed, Machine, MachineError, end_on_signals  # noqa: E402
+from lib import ground
+from lib.hooks import pytest_runtest_protocol  # noqa: F401
+from vm.machine import CommandFailed, Machine, MachineError, end_on_signals
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "by_hand: too long for every run; scripts/vm test -m by_hand")
-    config.addinivalue_line("markers", "limit(seconds): may take longer than other tests")
+def pytest_configure():
     end_on_signals()
 
 

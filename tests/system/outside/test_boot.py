@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-QUOTAS = "/usr/bin/python3 -B /payload/source/tests/system/quotas.py"
+QUOTAS = "env PYTHONPATH=/payload/source/tests /usr/bin/python3 -B /payload/source/tests/system/quotas.py"
 MIB = 1 << 20
 LIMIT = 150 * MIB
 

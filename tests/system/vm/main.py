@@ -18,12 +18,11 @@ import time
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(SOURCE / "tests/system"), str(SOURCE / "tests/integration"), str(SOURCE / "tests")]
 
-import run as runner  # noqa: E402
-from lib import ground  # noqa: E402
-from vm import payload  # noqa: E402
-from vm.machine import CommandFailed, Machine, MachineError, end_on_signals  # noqa: E402
+import run as runner
+from lib import ground
+from vm import payload
+from vm.machine import CommandFailed, Machine, MachineError, end_on_signals
 
 VARIANTS = ("hardened", "failpoints")
 DISKS = {"xfs": 2048, "ext4": 2048}
@@ -85,8 +84,7 @@ def make_image():
 # test
 
 def pytest_command(report, words):
-    return ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short", "--durations=8",
-            f"--junitxml={report}", "-o", "junit_family=xunit2", "-W", "ignore::DeprecationWarning", *words]
+    return ["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-rs", "--tb=short", "--durations=40", f"--junitxml={report}", *words]
 
 
 def divide(words):

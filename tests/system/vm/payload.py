@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 
-SOURCES = ("tests/integration", "tests/system", "tests/bench", "tests/vectors", "svc", "proto", "src/inagent/ininit",
+SOURCES = ("tests/pytest.ini", "tests/lib", "tests/system", "tests/bench", "tests/vectors", "svc", "proto", "src/inagent/ininit",
            "scripts/users")
 
 

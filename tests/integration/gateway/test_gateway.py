@@ -1,0 +1,127 @@
+"""rpc-gateway as a process: enabled or not, its jail, its ports across deaths."""
+
+import pwd
+import time
+from pathlib import Path
+
+import pytest
+from lib.gateway import get, zone_settings
+from lib import ground
+from lib.services import identity, status, wait_for
+from lib.tree import SOURCE, VARIANT, program
+from lib.worker import Worker
+
+pytestmark = pytest.mark.sanitized
+
+
+def test_a_machine_that_is_alone_has_no_gateway(make_tree):
+    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
+    gateway = status(tree, "rpc-gateway")
+    assert gateway["state"] == "down" and gateway["disabled"] and "not enabled" in gateway["reason"]
+
+
+def test_it_says_where_it_is_reached(make_tree):
+    settings = zone_settings(lan_addr="192.168.77.7")
+    tree = make_tree(settings).start()
+    info = tree.call("rpc-gateway", "Info")
+    assert info["listen"] == "0.0.0.0" and info["started"] > 1_600_000_000
+    assert (info["peer_port"], info["http_port"]) == (settings["zone"]["peer_port"], settings["zone"]["http_port"])
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
+def test_it_is_jailed(make_tree):
+    tree = make_tree(zone_settings()).start()
+    fields, _ = identity(wait_for(tree, "rpc-gateway", "ready")["pid"])
+    assert fields["Uid"].split() == [str(pwd.getpwnam("hostlet-rpc-gateway").pw_uid)] * 4
+    assert fields["CapPrm"] == fields["CapEff"] == fields["CapBnd"] == "0" * 16 and fields["NoNewPrivs"] == "1"
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="a sanitized process is larger, and wakes up by itself")
+def test_at_rest_it_is_small_and_sleeps(make_tree):
+    settings = zone_settings()
+    tree = make_tree(settings).start()
+    port = settings["zone"]["http_port"]
+    ground.wait_until(lambda: get(port, "/readyz")[0] == 200, 5, "it is ready")
+    assert get(port, "/metrics")[0] == 200
+    pid = tree.pid("rpc-gateway")
+
+    def switches():
+        return [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "ctxt_switches" in line]
+    last = [None]
+
+    def quiet():
+        last[0], before = switches(), last[0]
+        return last[0] == before
+    ground.wait_until(quiet, 5, "it has settled", 0.2)
+    before = switches()
+    time.sleep(3)  # what is measured is that nothing happens in this time
+    assert switches() == before
+    assert status(tree, "rpc-gateway")["memory"] < 8 << 20
+
+
+def test_by_hand_it_binds_its_own_ports(place):
+    settings = zone_settings()
+    worker = Worker("rpc-gateway", place / "tree", settings)
+    worker.start()
+    try:
+        assert ground.connects(settings["zone"]["http_port"]) and ground.connects(settings["zone"]["peer_port"])
+    finally:
+        worker.stop()
+
+
+def test_by_hand_and_not_enabled(place):
+    worker = Worker("rpc-gateway", place / "tree", {"zone": {"listen": "127.0.0.1", "peer_port": ground.free_port(),
+                                                             "http_port": ground.free_port()}})
+    process = ground.start([program("rpc-gateway"), "--prefix", worker.prefix, "--services", SOURCE / "svc"], worker.log_path)
+    assert process.wait(20) == 100 and "not enabled" in worker.log()
+
+
+# The machine's address
+
+@pytest.fixture
+def gateway_inside(place, namespace):
+    """start(settings) runs rpc-gateway within the namespace."""
+    running = []
+
+    def start(**zone):
+        worker = Worker("rpc-gateway", place / "tree", zone_settings(**zone))
+        worker.wrapper = ["ip", "netns", "exec", namespace.name]  # with a /sys of its own
+        running.append(worker)
+        return worker.start()
+    yield start
+    for worker in running:
+        worker.stop()
+
+
+def address_of(worker):
+    return worker.call("io.hostlet.RpcGateway.Info").get("lan_addr")
+
+
+def test_an_address_that_comes_late_is_waited_for(gateway_inside, namespace):
+    # What Docker has is there before the network is.
+    namespace.inside("link", "add", "docker0", "type", "bridge")
+    namespace.inside("addr", "add", "172.17.0.1/16", "dev", "docker0")
+    namespace.inside("link", "set", "docker0", "up")
+    gateway = gateway_inside()
+    assert address_of(gateway) is None and "waiting for one" in gateway.log()
+    namespace.inside("addr", "add", "192.168.40.7/24", "dev", "uplink")
+    namespace.inside("link", "set", "uplink", "up")
+    namespace.ip("-n", f"{namespace.name}-far", "link", "set", "far", "up")
+    namespace.inside("route", "add", "default", "via", "192.168.40.1")
+    ground.wait_until(lambda: address_of(gateway) == "192.168.40.7", 5, "the address is found")
+    assert "address is 192.168.40.7 on uplink" in gateway.log()
+    # A second one on the same device changes nothing; without either it is gone again.
+    namespace.inside("addr", "add", "192.168.30.7/24", "dev", "uplink")
+    assert address_of(gateway) == "192.168.40.7"
+    namespace.inside("addr", "flush", "dev", "uplink")
+    ground.wait_until(lambda: address_of(gateway) is None, 5, "the address is gone")
+
+
+def test_a_configured_address_wins(gateway_inside, namespace):
+    gateway = gateway_inside(lan_addr="10.1.2.3")
+    assert address_of(gateway) == "10.1.2.3"
+
+
+def test_a_configured_address_that_no_leader_takes_is_told(gateway_inside):
+    gateway = gateway_inside(lan_addr="203.0.113.5")
+    assert address_of(gateway) == "203.0.113.5" and "no private address (RFC 1918)" in gateway.log()

@@ -1,0 +1,118 @@
+"""inagent in real Docker containers, started as the contract says: what Docker's own confinement allows it, and how
+hostlet's container-driver sees it end."""
+
+import json
+import os
+import shutil
+import time
+
+import pytest
+
+from lib.inagent import ACTION, HOST_ID, INAGENT, ININIT, specification, task
+from lib import ground
+
+pytestmark = pytest.mark.skipif(not INAGENT.exists(), reason=f"'{INAGENT}' is not built (HOSTLET_BUILD)")
+
+
+class Replica:
+    """A directory with home and opt, and the container over it."""
+
+    def __init__(self, place, engine):
+        self.home, self.opt = place / "home", place / "opt"
+        self.engine = engine
+        self.ours = self.home / "action/.innerstack"
+        self.ours.mkdir(parents=True)
+        self.opt.mkdir()
+        shutil.copy(INAGENT, self.ours / "inagent")
+        shutil.copy(ININIT, self.ours / "ininit")
+        self.container = None
+
+    def run(self, image, tasks, probation=0, host=None, **settings):
+        path = self.ours / "app_replica.json"
+        path.write_text(json.dumps(specification(tasks)))
+        path.chmod(0o640)
+        os.chown(path, 0, ACTION)
+        environment = ["APP_NAME=demo", "APP_REP_ID=1", f"APP_HOST_ID={HOST_ID}", f"HOSTLET_PROBATION={probation}"]
+        mounts = [{"Type": "bind", "Source": str(self.home), "Target": "/home"},
+                  {"Type": "bind", "Source": str(self.opt), "Target": "/opt"}]
+        self.container = self.engine.run(
+            image, ["/bin/sh", "/home/action/.innerstack/ininit"], Entrypoint=[], Env=environment,
+            host={"Mounts": mounts, "PidsLimit": 100, "NetworkMode": "none", **(host or {})}, **{"User": "0", **settings})
+        return self
+
+    def log(self):
+        return self.engine.logs(self.container)
+
+    def wait_log(self, text):
+        ground.wait_until(lambda: text in self.log(), 20, f"'{text}' in the log")
+
+
+@pytest.fixture
+def replica(place, engine):
+    return Replica(place, engine)
+
+
+@pytest.mark.parametrize("image", ["shell_image", "busybox_image", "debian_image"])
+def test_application_runs_as_action(replica, request, image):
+    replica.run(request.getfixturevalue(image), [task("app", """
+        while read key value rest; do
+            case $key in Uid:|Gid:) echo "$key $value" ;; esac
+        done < /proc/self/status
+        while IFS=: read name rest; do [ "$name" != action ] || echo "$name is known"; done < /etc/passwd
+        """)])
+    replica.wait_log("task 'app' succeeded")
+    replica.wait_log("action is known\n")
+    # inagent's own lines come on the other stream, in between.
+    said = [line for line in replica.log().splitlines() if not line.startswith("inagent:")]
+    assert said == ["Uid: 2048", "Gid: 2048", "action is known"]
+    assert os.stat(replica.opt).st_uid == ACTION
+    assert "warning" not in replica.log()
+
+
+def test_a_failure_on_probation_is_the_container_s_exit_code(replica, shell_image):
+    replica.run(shell_image, [task("app", "exit 23")], probation=30)
+    assert replica.engine.wait(replica.container) == 23
+
+
+def test_docker_stop_ends_it_well(replica, busybox_image):
+    replica.run(busybox_image, [task("app", "trap 'echo had-term; exit 0' TERM\necho up\nwhile :; do sleep 0.1; done"),
+                                {"name": "bye", "on_shutdown": True, "script": "echo had-bye"}])
+    replica.wait_log("\nup\n")
+    begun = time.monotonic()
+    replica.engine.request("POST", f"/containers/{replica.container}/stop", b"")
+    assert time.monotonic() - begun < 8
+    state = replica.engine.inspect(replica.container)["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 0)
+    log = replica.log()
+    assert log.index("had-bye") < log.index("had-term")
+
+
+def test_a_new_specification_is_noticed_through_the_bind_mount(replica, shell_image):
+    replica.run(shell_image, [task("app", "true")])
+    replica.wait_log("task 'app' succeeded")
+    new = replica.ours / "new"
+    new.write_text(json.dumps(specification([task("two", "true")])))
+    os.rename(new, replica.ours / "app_replica.json")
+    replica.wait_log("task 'two' succeeded")
+
+
+def test_read_only_root(replica, busybox_image):
+    replica.run(busybox_image, [task("app", "id -u")], host={"ReadonlyRootfs": True})
+    replica.wait_log("task 'app' succeeded")
+    ground.wait_until(lambda: "2048" in replica.log().splitlines(), 20, "the task's output")
+    assert "user 'action' is not added" in replica.log()
+
+
+def test_without_capabilities_it_says_what_it_cannot_do(replica, busybox_image):
+    replica.run(busybox_image, [task("app", "id -u"), task("of-root", "id -u", run_user="root")],
+                host={"CapDrop": ["ALL"]})
+    replica.wait_log("task 'of-root' succeeded")
+    replica.wait_log("task 'app' failed with exit code 1")
+    assert "could not be given to 'action'" in replica.log()
+
+
+def test_not_as_root_it_runs_everything_as_who_it_is(replica, busybox_image):
+    replica.run(busybox_image, [task("app", "id -u", working_dir="/tmp")], User=f"1234:{ACTION}")
+    replica.wait_log("task 'app' succeeded")
+    ground.wait_until(lambda: "1234" in replica.log().splitlines(), 20, "the task's output")
+    assert "every task runs as user 1234" in replica.log()
