@@ -20,6 +20,9 @@ libhostlet_a_SOURCES = \
 	src/lib/config/keys.c src/lib/config/value.c \
 	src/lib/apps/apps.c src/lib/apps/apps.h \
 	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
+	src/lib/loop/clock.c src/lib/loop/clock.h \
+	src/lib/loop/retry.c src/lib/loop/retry.h \
+	src/lib/loop/timer.c src/lib/loop/timer.h \
 	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
 	src/lib/peer/peer.c src/lib/peer/peer.h src/lib/peer/places.c src/lib/peer/places.h \
@@ -63,6 +66,10 @@ check_PROGRAMS += tests/unit/test_varlink_limits
 TESTS += tests/unit/test_varlink_limits
 tests_unit_test_varlink_limits_SOURCES = tests/unit/test_varlink_limits.c
 tests_unit_test_varlink_limits_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_loop
+TESTS += tests/unit/test_loop
+tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+tests_unit_test_loop_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_lock
 TESTS += tests/unit/test_lock
 tests_unit_test_lock_SOURCES = tests/unit/test_lock.c
