@@ -23,12 +23,6 @@ const struct ctl_peer ctl_supervisor = {"supervisor", &supervisor_interface},
                       ctl_quota = {"quota-keeper", &quota_keeper_interface},
                       ctl_gateway = {"rpc-gateway", &rpc_gateway_interface};
 
-/* Whether the worker died before it answered: it is being restarted, and gets the request again. */
-static bool worker_died(const struct error *e)
-{
-    return e->class == ERROR_RETRY && (e->errnum == ECONNRESET || e->errnum == EPIPE);
-}
-
 static void pause_before_repeating(void)
 {
     const struct timespec pause = {.tv_nsec = REPEAT_PAUSE_NS};
@@ -47,7 +41,7 @@ int ctl_call(const struct ctl *ctl, const struct ctl_peer *peer, const char *met
     uint64_t deadline = now_monotonic_usec() + REPEAT_FOR_USEC;
     for (;;) {
         int r = varlink_call_sync(&options, out, e);
-        if (r >= 0 || !worker_died(e) || now_monotonic_usec() > deadline)
+        if (r >= 0 || !error_worker_lost(e) || now_monotonic_usec() > deadline)
             return r;
         pause_before_repeating();
     }

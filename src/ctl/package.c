@@ -236,7 +236,7 @@ static int fetch(struct ctl *ctl, struct package_reference *package, char **ret_
     int r;
     do
         r = ctl_stream(ctl, &ctl_fetcher, "Fetch", &in, on_progress, &f, e);
-    while (r == -ECONNRESET && now_monotonic_usec() < deadline);
+    while (r < 0 && error_worker_lost(e) && now_monotonic_usec() < deadline);
     if (f.shown)
         output_control("\r\033[2K");
     *ret_path = f.path;

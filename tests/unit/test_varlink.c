@@ -31,6 +31,8 @@ static int on_resolve(struct varlink_call *call, const void *in, void *userdata,
         return 0;
     if (streq(resolve->name, "missing"))
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "no repository has '%s'", resolve->name);
+    if (streq(resolve->name, "unplugged"))
+        return error_retry(e, ECONNRESET, "the repository closed the connection");
     struct package_reference p = {.id = (char *)"x_1_linux_amd64",
                                   .name = resolve->name,
                                   .version = (char *)"1",
@@ -245,6 +247,40 @@ static void test_nobody_there(void **state)
     assert_int_equal(e.class, ERROR_SERVICE_DOWN);
 }
 
+/* A connection that ends without an answer is told from everything that a worker answers. */
+static void test_worker_is_lost(void **state)
+{
+    (void)state;
+    struct seen seen;
+    struct error e = ERROR_INIT;
+    call("Resolve", &(struct fetcher_resolve_in){.name = (char *)"unplugged"}, false, 0, &seen);
+    assert_int_equal(seen.e.class, ERROR_RETRY);
+    assert_false(error_worker_lost(&seen.e));
+
+    _cleanup_free_ char *other = xasprintf("%s.other", path);
+    int fd = unix_listen(other, 0600, (gid_t)-1, &e);
+    assert_true(fd >= 0);
+    struct varlink_call_options o = {
+        other, &fetcher_interface, "Resolve", &(struct fetcher_resolve_in){.name = (char *)"x"}, false, 0};
+    seen = (struct seen){.answers = 0};
+    varlink_call_start(event, &o, on_answer, &seen);
+    int connection;
+    while ((connection = accept4(fd, NULL, NULL, SOCK_NONBLOCK)) < 0)
+        sd_event_run(event, 100000);
+    close(connection);
+    run_until(&seen.done);
+    close(fd);
+    unlink(other);
+    assert_true(error_worker_lost(&seen.e));
+
+    error_os(&e, EPIPE, "cannot send");
+    assert_true(error_worker_lost(&e));
+    error_retry(&e, ETIMEDOUT, "no answer");
+    assert_false(error_worker_lost(&e));
+    error_fail(&e, ECONNRESET, "something else");
+    assert_false(error_worker_lost(&e));
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -287,7 +323,7 @@ int main(void)
         cmocka_unit_test(test_answers),       cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_hostile_input),
         cmocka_unit_test(test_flood),         cmocka_unit_test(test_introspection),
-        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_nobody_there),  cmocka_unit_test(test_worker_is_lost),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

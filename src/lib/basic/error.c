@@ -108,6 +108,13 @@ int error_os(struct error *e, int errnum, const char *fmt, ...)
     return r;
 }
 
+/* An answer that carries an error has EAGAIN for this class (lib/varlink/client.c): these come from the
+ * connection itself. */
+bool error_worker_lost(const struct error *e)
+{
+    return e->class == ERROR_RETRY && (e->errnum == ECONNRESET || e->errnum == EPIPE);
+}
+
 int error_prefix(struct error *e, const char *fmt, ...)
 {
     if (!e)

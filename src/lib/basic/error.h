@@ -45,4 +45,8 @@ int error_os(struct error *e, int errnum, const char *fmt, ...) _printf_(3, 4);
 /* Puts context before the message: "context: message". */
 int error_prefix(struct error *e, const char *fmt, ...) _printf_(2, 3);
 
+/* Tells whether a call failed since the process that was called died before it answered. Its supervisor
+ * starts it again, and the caller repeats the call. */
+bool error_worker_lost(const struct error *e);
+
 const char *error_class_to_string(enum error_class class);

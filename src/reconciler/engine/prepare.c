@@ -67,7 +67,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 static void prepare_failed(struct prepare *p, const char *stage, const struct error *e)
 {
     struct manager *m = p->instance->manager;
-    bool quick = e->class == ERROR_RETRY && e->errnum == ECONNRESET && p->quick++ < QUICK_TRIES;
+    bool quick = error_worker_lost(e) && p->quick++ < QUICK_TRIES;
     p->request = NULL;
     p->package = 0;
     if (!quick) {

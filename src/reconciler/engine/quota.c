@@ -105,7 +105,7 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
     bool required = streq(config_string(m->context->config, "reconciler", "quota"), "required");
-    bool retry = e->class == ERROR_RETRY, died = retry && e->errnum == ECONNRESET && r->quick < QUICK_TRIES;
+    bool retry = e->class == ERROR_RETRY, died = error_worker_lost(e) && r->quick < QUICK_TRIES;
     if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* it went: it is made first, then */
         r->record->quota_limit = 0;
         return true;

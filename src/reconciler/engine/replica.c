@@ -91,7 +91,7 @@ void replica_retry_later(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
     /* A worker that died is back within milliseconds: its callers repeat, and nobody need notice. */
-    bool quick = e->class == ERROR_RETRY && e->errnum == ECONNRESET && r->quick++ < QUICK_TRIES;
+    bool quick = error_worker_lost(e) && r->quick++ < QUICK_TRIES;
     uint64_t pause = quick ? 10 * r->quick : backoff_msec(m, ++r->attempt);
     if (!quick) {
         set_string(&r->message, e->message);

@@ -345,7 +345,7 @@ static void step_failed(struct replica *r, const struct error *e)
         return;
     }
     /* A failed stage ends the patience of who watches the deploy: what may yet work is not failed. */
-    if (stage && e->errnum != ECONNRESET)
+    if (stage && !error_worker_lost(e))
         stage_set(r, stage, patient ? "running" : "failed", e->message);
     r->step = STEP_SETTLED;
     /* Not knowing how far it came, look before the next try. */
