@@ -101,50 +101,155 @@ def test_links_of_a_document_lead_somewhere(name):
         assert list(SOURCE.glob(path.rstrip("/."))), f"{path} does not exist"
 
 
+def chapter(document, begin, end=None):
+    """From one heading to the next one that begins so."""
+    text = text_of(document).split(f"\n{begin}", 1)[1]
+    return text.split(f"\n{end}", 1)[0] if end else text
+
+
+def rows_of(text):
+    """The tables of a text: the cells of each row, but for the lines below the heads."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return [row for row in rows if not set(row[0]) <= set("-:")]
+
+
+def service_confs():
+    return {path.parent.name: dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", path.read_text(), re.M))
+            for path in sorted(SOURCE.glob("svc/*/service.conf"))}
+
+
+def folders_of_source():
+    """Every folder with sources, as paths from src."""
+    return sorted({str(path.parent.relative_to(SOURCE / "src")) for path in (SOURCE / "src").rglob("*.[ch]")
+                   if path.parent.name != "linux"})
+
+
+def test_architecture_is_short_enough_to_be_read():
+    assert len((SOURCE / "ARCHITECTURE.md").read_bytes()) <= 32 * 1024, "details belong beside what they describe"
+
+
 def test_every_folder_is_in_the_map():
-    table = text_of("ARCHITECTURE.md").split("## 2.")[0]
-    sources = [f for f in SOURCE.glob("src/*/") if f.is_dir() and f.name != "lib" and list(f.glob("*.*"))]
-    libraries = [f for f in SOURCE.glob("src/lib/*/") if f.is_dir() and list(f.glob("*.*"))]
-    for folder in sources + libraries + [SOURCE / f for f in ("svc", "proto", "man", "scripts", "tests")]:
-        assert f"| `{folder.relative_to(SOURCE)}` |" in table, f"{folder} is not in the map"
+    mapped = [row[0].strip("`") for row in rows_of(chapter("ARCHITECTURE.md", "## 1.", "## 2."))][1:]
+    sources = [f"src/{folder}" for folder in folders_of_source()]
+    assert sorted(mapped) == sorted(sources + ["svc", "proto", "man", "scripts", "tests", "docs"])
 
 
-def test_every_service_is_in_the_table_of_processes():
-    table = text_of("ARCHITECTURE.md").split("## 2.")[1].split("## 3.")[0]
-    for conf in SOURCE.glob("svc/*/service.conf"):
-        row = re.search(rf"^\| `{conf.parent.name}` \|.*$", table, re.M)
-        assert row, f"{conf.parent.name} is not in the table of processes"
-        settings = dict(re.findall(r"^(\w+)\s*=\s*(.*?)\s*$", conf.read_text(), re.M))
-        assert settings.get("user", "root") in row[0]
-        assert f"`{settings['socket']}.sock`" in row[0]
-        assert ("on demand" if settings["start"] == "demand" else "always") in row[0]
-        assert ("| none |" in row[0].split("`")[2]) or settings.get("network") != "no"
-        for capability in settings.get("capabilities", "").split():
-            assert capability in row[0]
+def who_may_call(users):
+    """'root, a; b: Method, Method', of the words of 'peers'."""
+    users = [user.removeprefix("hostlet-") for user in users.split()]
+    for_all = ["root"] + [user for user in users if ":" not in user]
+    return "; ".join([", ".join(for_all)] + [user.replace(",", ", ").replace(":", ": ") for user in users if ":" in user])
+
+
+def test_the_table_of_processes_is_that_of_service_conf():
+    rows = {row[0].strip("`"): row[1:] for row in rows_of(chapter("ARCHITECTURE.md", "## 2.", "## 3."))}
+    confs = service_confs()
+    assert set(rows) == set(confs) | {"process", "hostletd", "hostletctl", "inagent"}
+    for name, conf in confs.items():
+        user = "; ".join([conf.get("user", "root")] + [", ".join(conf["groups"].split())]) if "groups" in conf else conf.get("user", "root")
+        assert rows[name] == [
+            user, ", ".join(conf.get("capabilities", "").split()) or "none", "none" if conf.get("network") == "no" else "the machine's",
+            f"`{conf['socket']}.sock`", who_may_call(conf.get("peers", "")), ", ".join(conf.get("needs", "").split()),
+            "on demand" if conf["start"] == "demand" else "always"], f"the row of {name} is not what its service.conf says"
+    of_supervisor = " ".join(f"{name}:{','.join(conf['supervisor'].split())}" for name, conf in confs.items() if "supervisor" in conf)
+    assert rows["hostletd"][4] == who_may_call(of_supervisor)
+
+
+def test_users_of_service_conf_are_made():
+    made = re.findall(r"^u\s+(\S+)", text_of("svc/sysusers.conf"), re.M)
+    assert sorted(made) == sorted(conf["user"] for conf in service_confs().values() if conf.get("user", "root") != "root")
+
+
+@pytest.mark.parametrize("name", ["README.md", "man/hostlet.7.scd"])
+def test_every_service_is_in_the_lists_of_processes(name):
+    for service in service_confs():
+        assert re.search(rf"^\|\s+[`*]{service}[`*]", text_of(name), re.M), f"{service} is not in the table of processes"
+
+
+def test_the_table_of_folders_is_that_of_lint_layers():
+    script = text_of("scripts/lint-layers")
+    skeleton = re.search(r'^service="(.*)"', script, re.M)[1].split()
+    layers = {}
+    for line in re.search(r'^layers="(.*?)"', script, re.M | re.S)[1].splitlines():
+        folder, _, used = line.partition(":")
+        layers[folder] = sorted(set(used.replace("$service", " ".join(skeleton)).split()))
+    part = chapter("ARCHITECTURE.md", "## 8.", "## 9.")
+    assert re.search(r"\*service\* stands for[\s\S]*?\.", part)[0].count("`lib/") == len(skeleton)
+    table = {}
+    for folder, used, *_ in rows_of(part)[1:]:
+        table[folder.strip("`")] = sorted(set(re.findall(r"`([\w/-]+)`", used)) | set(skeleton if "*service*" in used else []))
+    assert sorted(table) == sorted(layers) == folders_of_source()
+    for folder, used in layers.items():
+        assert table[folder] == used, f"section 8 and scripts/lint-layers differ about {folder}"
 
 
 def test_every_step_is_in_the_tables():
     steps = re.findall(r'\[STEP_\w+\] = "(\w+)"', text_of("src/reconciler/rules/decide.c"))
-    chapter = text_of("ARCHITECTURE.md").split("## 5.")[1].split("## 6.")[0]
+    tables = text_of("src/reconciler/README.md")
     told_in_words = {"waiting": "wait", "preparing": "prepare", "conflict": "conflict", "remove_data": "data put aside",
                      "gone": "dropped from the record"}
     assert len(steps) > 20
     for step in steps:
-        assert told_in_words.get(step, f"| {step} |") in chapter, f"step {step} is not described"
+        assert told_in_words.get(step, f"| {step} |") in tables, f"step {step} is not described"
 
 
-@pytest.mark.parametrize("source, states", [("src/reconciler/face/report.c", "replica_state"), ("src/lib/api/supervisor.c", "service_state")])
-def test_every_state_is_described(source, states):
-    text = text_of("src/lib/api/reconciler.c" if states == "replica_state" else source)
-    names = re.search(r"state_names\[\] = \{(.*?)\};", text, re.S)[1]
-    chapter = text_of("ARCHITECTURE.md")
-    for name in re.findall(r'"(\w+)"', names):
-        assert f"`{name}`" in chapter, f"state {name} is not described"
+def test_every_state_of_a_replica_is_described():
+    names = re.search(r"state_names\[\] = \{(.*?)\};", text_of("src/lib/api/reconciler.c"), re.S)[1]
+    described = {state for row in rows_of(chapter("src/reconciler/README.md", "## States", "## Orders"))[1:]
+                 for state in re.findall(r"`(\w+)`", row[0])}
+    assert described == set(re.findall(r'"(\w+)"', names))
+
+
+def test_every_state_of_a_service_is_described():
+    """The table of policy.c, state by state: who is named by the events that do something."""
+    names = re.search(r"state_names\[\] = \{(.*?)\};", text_of("src/lib/api/supervisor.c"), re.S)[1]
+    rows = {row[0].strip("`"): row[2] for row in rows_of(chapter("src/hostletd/README.md", "## The states", "## Reload"))[1:]}
+    assert set(rows) == set(re.findall(r'"(\w+)"', names))
+    words = {"UP": "Start", "RENEW": "Start|Restart|again", "DOWN": "Stop", "CALLER": "a caller", "NEEDS": "each is `ready`", "READY": "ready →",
+             "END": "exit|end", "TIMER": "timeout|pause|`waiting`|starting, or stays"}
+    table = text_of("src/hostletd/policy.c").split("actions[_SERVICE_STATE_MAX]")[1].split("};")[0]
+    found = 0
+    for state, events in re.findall(r"\[SERVICE_(\w+)\] = \{(.*?)\},\n", table, re.S):
+        for event in re.findall(r"\[EVENT_(\w+)\]", events):
+            found += 1
+            means = {"stopping": rows["stopping"] + "stop_timeout", "failed": rows["failed"] + "pause"}.get(state.lower(), rows[state.lower()])
+            assert re.search(words[event], means), f"{state}: what {event} does is not described"
+    assert found > 20
 
 
 def test_every_error_is_described():
-    for name in re.findall(r'"(io\.hostlet\.\w+)"', text_of("src/lib/varlink/interface.c")):
-        assert f"`{name}`" in text_of("ARCHITECTURE.md"), f"{name} is not described"
+    classes = dict(re.findall(r'\[(ERROR_\w+)\] = "(io\.hostlet\.\w+)"', text_of("src/lib/varlink/interface.c")))
+    rows = {row[1]: row[0].strip("`") for row in rows_of(chapter("ARCHITECTURE.md", "## 5.", "## 6."))[1:]}
+    assert rows == classes
+
+
+def test_every_directory_of_a_tree_is_described():
+    bases = {"BASE_PREFIX": "DIR", "BASE_ETC": "ETC", "BASE_RUN": "RUN", "BASE_VAR": "VAR", "BASE_APPS": "APPS"}
+    groups = {"PLACE_GROUP_HOSTLET": "hostlet", "PLACE_GROUP_FETCHER": "hostlet-fetcher"}
+    expected = []
+    for name, base, service, mode, flags in re.findall(
+            r'^    \{"([^"]*)", (BASE_\w+), (NULL|"[\w-]+"), (0\d+), ([^}]*)\}', text_of("src/hostletd/places.c"), re.M):
+        owner = "root" if service == "NULL" else service_confs()[service.strip('"')].get("user", "root")
+        group = [words for flag, words in groups.items() if flag in flags]
+        path = "/".join([bases[base], *([name] if name else [])]) + "/"
+        expected.append([path, ":".join([owner] + group), mode if len(mode) == 4 else mode[1:]])
+    assert len(expected) > 15
+    assert rows_of(chapter("docs/files.md", "## Directories", "## Files"))[1:] == expected
+
+
+def test_every_document_is_in_the_tarball():
+    listed = "".join(path.read_text() for path in [SOURCE / "Makefile.am", *SOURCE.glob("*/local.mk"), *SOURCE.glob("src/**/local.mk")])
+    assert re.search(r"^EXTRA_DIST = .*\bdocs\b", listed, re.M)
+    for name in DOCUMENTS:
+        assert name.startswith("docs/") or name in listed, f"{name} is in no EXTRA_DIST"
+
+
+def test_every_metric_is_in_the_page_of_rpc_gateway():
+    text = visible(page("rpc-gateway.8"))
+    names = {name for path in SOURCE.glob("src/rpc-gateway/*.c") for name in re.findall(r'"(hostlet_[a-z_]+)', path.read_text())}
+    assert len(names) > 20
+    for name in names:
+        assert name in text or name.startswith("hostlet_host_") and "hostlet_host_…" in text, f"{name} is not described"
 
 
 def config_keys():
