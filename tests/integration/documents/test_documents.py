@@ -155,11 +155,6 @@ def test_the_table_of_processes_is_that_of_service_conf():
     assert rows["hostletd"][4] == who_may_call(of_supervisor)
 
 
-def test_users_of_service_conf_are_made():
-    made = re.findall(r"^u\s+(\S+)", text_of("svc/sysusers.conf"), re.M)
-    assert sorted(made) == sorted(conf["user"] for conf in service_confs().values() if conf.get("user", "root") != "root")
-
-
 @pytest.mark.parametrize("name", ["README.md", "man/hostlet.7.scd"])
 def test_every_service_is_in_the_lists_of_processes(name):
     for service in service_confs():
@@ -242,6 +237,32 @@ def test_every_document_is_in_the_tarball():
     assert re.search(r"^EXTRA_DIST = .*\bdocs\b", listed, re.M)
     for name in DOCUMENTS:
         assert name.startswith("docs/") or name in listed, f"{name} is in no EXTRA_DIST"
+
+
+def test_every_option_of_a_command_is_in_its_page():
+    options = re.findall(r'\{"([a-z-]+)", (?:0|\'\w\'),', text_of("src/ctl/commands.c").split("ctl_commands[]")[0])
+    assert len(options) > 20
+    for option in options:
+        assert f"--{option}" in visible(page("hostletctl.8")), f"--{option} is not described"
+
+
+def test_the_capabilities_of_containers_are_in_the_page():
+    given = re.findall(r'"([A-Z_]+)"', re.search(r"standard\[\] = \{(.*?)\};", text_of("src/container-driver/spec.c"), re.S)[1])
+    listed = re.search(r"All capabilities are dropped but these: (.*?)\.", visible(page("container-driver.8")), re.S)[1]
+    assert re.split(r",\s+|\s+and\s+", listed) == sorted(given)
+
+
+def test_what_images_of_the_null_runtime_do_is_in_the_page():
+    forms = re.findall(r"^ \*   ((?:null|missing|pull)/\S+)", text_of("src/container-driver/null/behaviour.h"), re.M)
+    assert len(forms) >= 6
+    for form in forms:
+        assert f"_{form}_" in page("container-driver.8"), f"{form} is not described"
+
+
+def test_the_time_outs_of_service_conf_are_in_its_page():
+    names = re.search(r"c->(\w+_usec = .*?) = (\d+) \* USEC_PER_SEC;", text_of("src/lib/topology/topology.c"))
+    for name in re.findall(r"(\w+_timeout)_usec", names[1]):
+        assert re.search(rf"^{name} =[^\n]*\n[^\n]* Default: {names[2]}s\.", visible(page("service.conf.5")), re.M), name
 
 
 def test_every_metric_is_in_the_page_of_rpc_gateway():
@@ -369,6 +390,26 @@ def test_decisions_that_are_named_exist():
     assert len(named) > 5, "the search finds nothing"
     for path, number in named:
         assert number in numbers, f"{path.relative_to(SOURCE)} names decision {number}, which does not exist"
+
+
+def test_hacking_names_every_option_of_configure():
+    for option in re.findall(r"--enable-[a-z-]+(?=\])", text_of("configure.ac")):
+        assert option in text_of("HACKING.md"), f"{option} is not described"
+
+
+def test_hacking_names_every_marker():
+    for marker in re.findall(r"^    (\w+)(?:\(\w+\))?:", text_of("tests/pytest.ini"), re.M):
+        assert re.search(rf"`(-m )?{marker}\b", text_of("HACKING.md")), f"marker {marker} is not described"
+
+
+def test_hacking_names_every_benchmark():
+    listed = re.search(r"scripts/bench \[([a-z|]+)\]", text_of("HACKING.md"))[1].split("|")
+    assert sorted(listed) == sorted(re.findall(r'^    "(\w+)": \(\w+\.measure,', text_of("tests/bench/main.py"), re.M))
+
+
+def test_the_map_names_every_script():
+    row = [row[1] for row in rows_of(chapter("ARCHITECTURE.md", "## 1.", "## 2.")) if row[0] == "`scripts`"][0]
+    assert sorted(row.split(", ")) == sorted(path.name for path in (SOURCE / "scripts").iterdir() if path.name != "local.mk")
 
 
 def test_the_first_change_of_hacking_can_be_made():
