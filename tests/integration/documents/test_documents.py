@@ -322,8 +322,8 @@ def test_every_command_is_in_its_page():
         assert command in visible(page("hostletctl.8")), f"{command} is not described"
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_calls_that_a_page_names_exist(name):
+def declared_methods():
+    """Of each interface in src/lib/api its methods."""
     declared = {}
     for file in SOURCE.glob("src/lib/api/*.c"):
         text = file.read_text()
@@ -331,8 +331,25 @@ def test_calls_that_a_page_names_exist(name):
         for interface, array in re.findall(r'"(io\.hostlet\.\w+)",[^;]*?\b(\w*methods)\b', text, re.S):
             declared[interface] = set(re.findall(r'\{"(\w+)",', arrays[array]))
     assert len(declared) >= 7
+    return declared
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_calls_that_a_page_names_exist(name):
+    declared = declared_methods()
     for interface, method in re.findall(r"(io\.hostlet\.[A-Z][A-Za-z]*)\.([A-Z][A-Za-z]*)", page(name)):
         assert method in declared.get(interface, set()), f"{interface}.{method} does not exist"
+
+
+def test_calls_in_the_way_of_a_request_exist():
+    """Its first diagram: which methods of which process."""
+    declared = declared_methods()
+    calls = re.findall(r"^   │ +((?:[A-Z]\w+)(?:, [A-Z]\w+)*) ─+▶ ([\w-]+)", chapter("ARCHITECTURE.md", "## 3.", "## 4."), re.M)
+    assert len(calls) > 8
+    for methods, process in calls:
+        interface = "io.hostlet." + "".join(word.capitalize() for word in process.split("-"))
+        for method in methods.split(", "):
+            assert method in declared[interface], f"{interface}.{method} does not exist"
 
 
 def test_exit_codes_are_in_the_overview():
