@@ -1,36 +1,64 @@
 pkglibexec_PROGRAMS += reconciler
 noinst_LIBRARIES += libreconciler.a
 libreconciler_a_SOURCES = \
+	src/reconciler/engine/call.c \
+	src/reconciler/engine/call.h \
+	src/reconciler/engine/files.c \
+	src/reconciler/engine/files.h \
 	src/reconciler/engine/journal.c \
+	src/reconciler/engine/journal.h \
 	src/reconciler/engine/observe.c \
+	src/reconciler/engine/observe.h \
 	src/reconciler/engine/prepare.c \
+	src/reconciler/engine/prepare.h \
 	src/reconciler/engine/quota.c \
+	src/reconciler/engine/quota.h \
 	src/reconciler/engine/release.c \
+	src/reconciler/engine/release.h \
 	src/reconciler/engine/replica.c \
+	src/reconciler/engine/replica.h \
 	src/reconciler/engine/steps.c \
+	src/reconciler/engine/steps.h \
 	src/reconciler/face/agent.c \
+	src/reconciler/face/agent.h \
 	src/reconciler/face/apply.c \
+	src/reconciler/face/apply.h \
 	src/reconciler/face/methods.c \
+	src/reconciler/face/methods.h \
 	src/reconciler/face/report.c \
-	src/reconciler/face/stages.c \
+	src/reconciler/face/report.h \
 	src/reconciler/face/zone.c \
+	src/reconciler/face/zone.h \
 	src/reconciler/manager.c \
 	src/reconciler/manager.h \
 	src/reconciler/model/facts.c \
+	src/reconciler/model/facts.h \
+	src/reconciler/model/instance.c \
+	src/reconciler/model/instance.h \
 	src/reconciler/model/record.c \
 	src/reconciler/model/record.h \
 	src/reconciler/model/secret.c \
-	src/reconciler/model/spec.c \
+	src/reconciler/model/secret.h \
+	src/reconciler/model/stages.c \
+	src/reconciler/model/stages.h \
 	src/reconciler/model/store.c \
+	src/reconciler/model/store.h \
 	src/reconciler/model/unreadable.c \
+	src/reconciler/model/unreadable.h \
+	src/reconciler/model/wish.c \
+	src/reconciler/model/wish.h \
 	src/reconciler/rules/crash.c \
+	src/reconciler/rules/crash.h \
 	src/reconciler/rules/decide.c \
 	src/reconciler/rules/decide.h \
 	src/reconciler/rules/plan.c \
+	src/reconciler/rules/plan.h \
 	src/reconciler/rules/ports.c \
 	src/reconciler/rules/ports.h \
 	src/reconciler/rules/rollout.c \
-	src/reconciler/rules/zone_order.c
+	src/reconciler/rules/rollout.h \
+	src/reconciler/rules/zone_order.c \
+	src/reconciler/rules/zone_order.h
 reconciler_SOURCES = src/reconciler/main.c
 reconciler_LDADD = libreconciler.a $(BASE_LIBS)
 

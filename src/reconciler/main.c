@@ -7,6 +7,8 @@
  *   cannot be read costs its own instance alone, which is shown until a human has looked (unreadable.h).
  * State: VAR/hostlet/reconciler/instances/NAME.json, one per instance; host_id. */
 #include "lib/service/service.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/face/methods.h"
 #include "reconciler/manager.h"
 
 static int start(struct service_context *context, struct error *e)

@@ -161,3 +161,10 @@ void uuid_format(const uint8_t bytes[16], char ret[UUID_SIZE])
     bytes_to_hex(bytes, 16, hex);
     snprintf(ret, UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
+
+void set_string(char **to, const char *value)
+{
+    char *copy = xstrdup_null(value);
+    free(*to);
+    *to = copy;
+}

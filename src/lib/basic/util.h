@@ -55,3 +55,5 @@ void random_uuid(char ret[UUID_SIZE]);
 /* 16 bytes in a UUID's form. */
 void uuid_format(const uint8_t bytes[16], char ret[UUID_SIZE]);
 void bytes_to_hex(const uint8_t *bytes, size_t n, char *ret);
+
+void set_string(char **to, const char *value); /* frees what it was, copies; NULL: none */

@@ -1,11 +1,17 @@
 /* The journal of a switch: what must be on disk before the next step is taken, so that whoever is killed, the
  * next life knows that a revision proved itself, or that it failed and is being undone. */
+#include "reconciler/engine/journal.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
 
 #define LAST_WORDS_MAX ((size_t)8 << 10) /* bytes of output in a reason */
 
@@ -18,13 +24,6 @@ static bool save_or_retry(struct replica *r)
         return true;
     replica_retry_later(r, &e);
     return false;
-}
-
-void step_finish(struct replica *r)
-{
-    r->step = STEP_SETTLED;
-    r->attempt = r->quick = 0;
-    replica_kick(r);
 }
 
 static void set_applied_ports(struct record_replica *record)

@@ -1,11 +1,18 @@
 /* What the runtime shows. Events are hints, inspection is truth: subscribe, wait until events flow, list,
  * then act; list again whenever the stream was lost. */
+#include "reconciler/engine/observe.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/unreadable.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/crash.h"
 
 /* Old enough to be asked for again, when somebody wants to know. */
 #define INFO_AGE (60 * USEC_PER_SEC)
@@ -75,6 +82,14 @@ static void start_listing(struct manager *m)
         u->n_ports = 0;
     m->list = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true,
                            60 * USEC_PER_SEC, on_listed, m);
+}
+
+void manager_set_info(struct manager *m, const struct driver_info_out *info)
+{
+    if (!m->info)
+        m->info = xcalloc(1, sizeof *m->info);
+    schema_done(&driver_info_schema, m->info);
+    schema_copy(&driver_info_schema, info, m->info);
 }
 
 static void on_info(const void *out, bool continues, const struct error *e, void *userdata)

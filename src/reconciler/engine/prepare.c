@@ -1,6 +1,8 @@
 /* Preparing a revision while the old one runs, touching nothing it can see: packages resolved once and for
  * all, the image present, every package fetched, verified, unpacked and published. One chain of calls; a
  * failure is tried again with backoff. */
+#include "reconciler/engine/prepare.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -10,7 +12,12 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
 
 #define QUICK_TRIES 5 /* of a call whose worker died under it, before that counts as a failure */
 
@@ -21,28 +28,10 @@ static struct record_revision *revision_of(const struct prepare *p)
     return record_find_revision(p->instance->record, p->revision);
 }
 
-struct prepare *prepare_find(struct instance *instance, int64_t revision)
-{
-    for (size_t i = 0; i < instance->n_prepares; i++)
-        if (instance->prepares[i]->revision == revision)
-            return instance->prepares[i];
-    return NULL;
-}
-
 bool prepare_is_done(struct instance *instance, int64_t revision)
 {
     const struct prepare *p = prepare_find(instance, revision);
     return p && p->state == PREPARE_DONE;
-}
-
-void prepare_free(struct prepare *p)
-{
-    varlink_request_cancel(p->request);
-    sd_event_source_disable_unref(p->timer);
-    free(p->image);
-    free(p->network);
-    free(p->failure);
-    free(p);
 }
 
 void prepare_drop(struct instance *instance, int64_t revision)

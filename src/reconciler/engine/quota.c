@@ -3,6 +3,8 @@
  * A limit that cannot be enforced is said, and keeps a replica from starting only where the configuration
  * wants it so. One that runs is never taken down for it: it is asked for again when quota-keeper comes back,
  * or after a pause. */
+#include "reconciler/engine/quota.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,13 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
 
 #define LEAST       ((int64_t)100 << 20) /* bytes: the contract's */
 #define PURGES_MAX  8                    /* calls at once: each holds a connection for as long as it takes */

@@ -1,11 +1,17 @@
 /* Letting go of revisions that no replica uses any more, and of their packages. */
+#include "reconciler/engine/release.h"
+
 #include <stdlib.h>
 
 #include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
 
 #define TRIES 5 /* of a removal whose worker died, or was busy */
 

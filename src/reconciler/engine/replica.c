@@ -1,10 +1,23 @@
 /* One replica: what decide() says next, its state, its failures. */
+#include "reconciler/engine/replica.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/journal.h"
+#include "reconciler/engine/observe.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/quota.h"
+#include "reconciler/engine/release.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/crash.h"
+#include "reconciler/rules/rollout.h"
 
 #define QUICK_TRIES      5
 #define DRIFT_PAUSE_USEC (600 * USEC_PER_SEC)
@@ -54,17 +67,6 @@ static enum replica_state state_of(const struct replica *r)
                    r->step == STEP_SETTLED && r->last != STEP_PROBATION
                ? REPLICA_NONE
                : REPLICA_STARTING;
-}
-
-int64_t replica_target_revision(const struct replica *replica)
-{
-    int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
-    bool keeps = replica->record->failed_revision == desired || replica->record->unassigned;
-    /* A switch that failed is not tried again by itself: the old revision is what shall run. So is it for a
-     * replica that the zone has elsewhere by now: what becomes of the others is not its own. */
-    if (keeps && applied != 0 && record_find_revision(replica->instance->record, applied))
-        return applied;
-    return desired;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)

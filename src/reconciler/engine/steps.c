@@ -1,5 +1,7 @@
 /* Carrying out a step: one call to one worker, or one write of the journal; then what it changed is known,
  * and decide() is asked again. */
+#include "reconciler/engine/steps.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +10,16 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/files.h"
+#include "reconciler/engine/journal.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/quota.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/model/secret.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
 
 #define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
 
@@ -57,16 +68,6 @@ static void call_driver(struct replica *r, const char *method, const void *in, u
 static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
 {
     return (struct driver_replica_in){r->instance->record->name, r->record->id, slot};
-}
-
-char *container_name(const struct replica *r)
-{
-    return xasprintf("i8k_%s_%lld", r->instance->record->name, (long long)r->record->id);
-}
-
-const struct record_revision *target_of(const struct replica *r)
-{
-    return record_find_revision(r->instance->record, replica_target_revision(r));
 }
 
 /* --- calls --- */
@@ -351,6 +352,13 @@ static void step_failed(struct replica *r, const struct error *e)
     /* Not knowing how far it came, look before the next try. */
     r->stale = true;
     replica_retry_later(r, e);
+}
+
+void step_finish(struct replica *r)
+{
+    r->step = STEP_SETTLED;
+    r->attempt = r->quick = 0;
+    replica_kick(r);
 }
 
 void step_request_done(struct replica *r, const void *out, const struct error *e)

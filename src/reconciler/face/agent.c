@@ -1,10 +1,14 @@
 /* What the agents in containers report (AgentReport): their own stages, and nothing else. The caller parses
  * what a tenant sends; what arrives here is no better. */
+#include "reconciler/face/agent.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "reconciler/manager.h"
+#include "reconciler/model/secret.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/wish.h"
 
 #define STAGES_MAX  32
 #define NAME_MAX_   64

@@ -1,11 +1,20 @@
 /* From a manifest, or an order, into the record; durable before anything is done. */
+#include "reconciler/face/apply.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/crash.h"
+#include "reconciler/rules/plan.h"
+#include "reconciler/rules/ports.h"
 
 void apply_out_done(struct reconciler_apply_out *out)
 {

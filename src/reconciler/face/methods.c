@@ -1,4 +1,6 @@
 /* The calls of io.hostlet.Reconciler. */
+#include "reconciler/face/methods.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,7 +8,16 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/observe.h"
+#include "reconciler/face/agent.h"
+#include "reconciler/face/apply.h"
+#include "reconciler/face/report.h"
+#include "reconciler/face/zone.h"
+#include "reconciler/model/secret.h"
+#include "reconciler/model/unreadable.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/plan.h"
 
 /* A Plan or Apply that waits until the runtime has listed its containers. */
 struct planning {

@@ -1,10 +1,19 @@
 /* What callers are shown of an instance, and telling those who watch. */
+#include "reconciler/face/report.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/quota.h"
+#include "reconciler/engine/release.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/zone.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/unreadable.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/rollout.h"
 
 static const char *words_of(enum step step)
 {

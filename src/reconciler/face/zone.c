@@ -4,66 +4,22 @@
  *   - a name belongs to the zone or to this machine, to who used it first; a clash is shown and reported, and
  * ends when the other one goes
  *   - an instance that the zone's answers have no more is not destroyed for that: absence is no order */
+#include "reconciler/face/zone.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
-
-/* --- whose it is, and what is wanted of it --- */
-
-/* What the configuration says of what is no longer assigned: keep, stop or destroy. */
-static const char *unassigned_action(const struct instance *instance)
-{
-    const char *policy = config_string(instance->manager->context->config, "reconciler", "unassigned");
-    const char *action = instance->record->action;
-    return streq(policy, "keep") || streq(action, "destroy") ? action : policy;
-}
-
-const char *instance_action(const struct instance *instance)
-{
-    const struct record *record = instance->record;
-    if (record->hold && record->hold_action)
-        return record->hold_action;
-    return record->unassigned && !record->hold ? unassigned_action(instance) : record->action;
-}
-
-const char *replica_action(const struct replica *replica)
-{
-    const struct instance *instance = replica->instance;
-    if (replica->record->removing)
-        return "destroy";
-    if (replica->record->unassigned && !instance->record->hold)
-        return unassigned_action(instance);
-    return instance_action(instance);
-}
-
-int64_t instance_revision(const struct instance *instance)
-{
-    return record_is_zone(instance->record) ? instance->record->order : instance->record->revision;
-}
-
-const char *instance_host_id(const struct instance *instance)
-{
-    const struct manager *m = instance->manager;
-    return record_is_zone(instance->record) && m->zone ? m->zone->host_id : m->host_id;
-}
-
-bool replica_stays_known(const struct replica *replica)
-{
-    const struct record *record = replica->instance->record;
-    return record_is_zone(record) && !record->unassigned && !replica->record->unassigned &&
-           !replica->record->removing;
-}
-
-bool instance_is_over(const struct instance *instance)
-{
-    const struct record *record = instance->record;
-    return instance->n_replicas == 0 && streq(instance_action(instance), "destroy") &&
-           (!record_is_zone(record) || record->unassigned);
-}
+#include "reconciler/face/apply.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/facts.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/unreadable.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/plan.h"
+#include "reconciler/rules/zone_order.h"
 
 /* --- orders that wait --- */
 

@@ -1,5 +1,7 @@
 /* What the zone says of this machine, kept so that a reboot without a leader in reach changes nothing: who we
  * are in it, where inagent reports to, which networks are ours. */
+#include "reconciler/model/facts.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +12,12 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/apply.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/zone_order.h"
 
 #define FACTS_FORMAT 1
 #define FACTS_MAX    65536

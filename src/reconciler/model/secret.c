@@ -1,15 +1,17 @@
 /* The secrets by which the agents in containers show who they are: one per container, made once, kept when it
  * is destroyed, so that the same replica comes back as the same. VAR/hostlet/reconciler/secrets/CONTAINER. */
+#include "reconciler/model/secret.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
 
 #define SECRET_BYTES  17
 #define SECRET_LENGTH (2 * SECRET_BYTES)

@@ -1,4 +1,6 @@
 /* The reconciler's files: one per instance, one writer, replaced atomically. */
+#include "reconciler/model/store.h"
+
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +14,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/model/unreadable.h"
 
 /* Two revisions and an order that waits (APP_SIZE_MAX each), ports, packages, and what is said of 128
  * replicas: 27 MiB at most. */

@@ -4,6 +4,8 @@
  * is kept aside, and a new record removes whatever the name has on this machine.
  *
  * Also what blocks whole kinds of instances: the machine's own id, and what the zone said of it. */
+#include "reconciler/model/unreadable.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +14,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/face/apply.h"
+#include "reconciler/face/report.h"
 
 void unreadable_add(struct manager *m, const char *file, const char *reason)
 {
@@ -168,12 +171,4 @@ int unreadable_destroy(struct manager *m, struct unreadable *u, bool purge, stru
     if (instance)
         apply_begin(instance);
     return 0;
-}
-
-const char *instance_blocked(const struct instance *instance)
-{
-    const struct manager *m = instance->manager;
-    if (record_is_zone(instance->record))
-        return m->zone ? NULL : m->facts_problem;
-    return m->host_id_problem;
 }

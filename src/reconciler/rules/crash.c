@@ -1,9 +1,14 @@
 /* Exits in a row: three that nobody asked for within a minute are a crash loop, said as such, with the exit
  * code and what the application wrote last; a minute without one ends it. */
+#include "reconciler/rules/crash.h"
+
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/stages.h"
 
 #define WINDOW_MSEC 60000
 

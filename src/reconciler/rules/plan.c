@@ -1,10 +1,14 @@
 /* What a manifest would change, and what forbids it. Nothing is done here; apply refuses what this refuses.
  */
+#include "reconciler/rules/plan.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
+#include "reconciler/model/unreadable.h"
+#include "reconciler/model/wish.h"
 #include "reconciler/rules/ports.h"
 
 #define DIFFERENCES_MAX 4

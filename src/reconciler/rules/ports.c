@@ -1,11 +1,13 @@
 /* Host ports: which one each port of a replica gets, and whether somebody listens there already. */
+#include "reconciler/rules/ports.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "reconciler/rules/ports.h"
+#include "reconciler/model/unreadable.h"
 
 bool port_is_listened_on(int64_t port)
 {

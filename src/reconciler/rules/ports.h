@@ -1,7 +1,7 @@
 /* Host ports of replicas. */
 #pragma once
 
-#include "reconciler/manager.h"
+#include "reconciler/model/instance.h"
 
 /* Whether some program of this machine listens on it (TCP, any address). */
 bool port_is_listened_on(int64_t port);
@@ -12,3 +12,6 @@ const struct instance *port_owner(const struct manager *m, int64_t port, const s
 
 /* The host port that the manifest itself asks for, or 0. */
 int64_t port_wished(const struct app_manifest *manifest, int64_t replica_id, int64_t port);
+
+int ports_resolve(struct manager *m, const struct record *record, const struct app_manifest *manifest,
+                  struct record_replica *replica, struct error *e);

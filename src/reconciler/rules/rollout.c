@@ -1,5 +1,7 @@
 /* Whose turn it is: how many replicas of an instance may be between two revisions at once. */
-#include "reconciler/manager.h"
+#include "reconciler/rules/rollout.h"
+
+#include "reconciler/model/wish.h"
 
 static bool is_first(const struct replica *r)
 {

@@ -3,13 +3,20 @@
  * An order is an instance as the leader answers it, with deploy.revision as its number. What runs is switched
  * when the number is higher than that of the revision that last proved itself; an equal or lower one changes
  * files and action alone. */
+#include "reconciler/rules/zone_order.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "reconciler/manager.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/release.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/apply.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/wish.h"
 
 static int64_t order_of(const struct app_instance *wanted)
 {

@@ -2,9 +2,13 @@
  *
  * All stages of a list have the revision of the instance's last order: another one, lower too, clears the
  * list. Ours are written by stage_set() alone, those of the agent in the container by its reports alone. */
+#include "reconciler/model/stages.h"
+
 #include <stdlib.h>
 
-#include "reconciler/manager.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
 
 #define OWN   "hostlet"
 #define AGENT "inagent"

@@ -1,8 +1,111 @@
-/* From a revision of an instance to what the workers are asked for: a container, and app_replica.json. */
+/* What is wanted of instances and their replicas: the action, the revision, the ports and the address, and
+ * the container that is made of them. Everything here is read from records, the configuration and the zone's
+ * facts. */
+#include "reconciler/model/wish.h"
+
 #include <stdlib.h>
 
+#include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "reconciler/manager.h"
+
+struct record_revision *instance_target(const struct instance *instance)
+{
+    return record_find_revision(instance->record, instance->record->revision);
+}
+
+bool has_data(const struct record_revision *revision)
+{
+    const struct app_options *o = revision ? revision->manifest->hostlet : NULL;
+    return !o || o->init != APP_INIT_IMAGE;
+}
+
+/* What the configuration says of what is no longer assigned: keep, stop or destroy. */
+static const char *unassigned_action(const struct instance *instance)
+{
+    const char *policy = config_string(instance->manager->context->config, "reconciler", "unassigned");
+    const char *action = instance->record->action;
+    return streq(policy, "keep") || streq(action, "destroy") ? action : policy;
+}
+
+const char *instance_action(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    if (record->hold && record->hold_action)
+        return record->hold_action;
+    return record->unassigned && !record->hold ? unassigned_action(instance) : record->action;
+}
+
+const char *replica_action(const struct replica *replica)
+{
+    const struct instance *instance = replica->instance;
+    if (replica->record->removing)
+        return "destroy";
+    if (replica->record->unassigned && !instance->record->hold)
+        return unassigned_action(instance);
+    return instance_action(instance);
+}
+
+int64_t instance_revision(const struct instance *instance)
+{
+    return record_is_zone(instance->record) ? instance->record->order : instance->record->revision;
+}
+
+const char *instance_host_id(const struct instance *instance)
+{
+    const struct manager *m = instance->manager;
+    return record_is_zone(instance->record) && m->zone ? m->zone->host_id : m->host_id;
+}
+
+bool replica_stays_known(const struct replica *replica)
+{
+    const struct record *record = replica->instance->record;
+    return record_is_zone(record) && !record->unassigned && !replica->record->unassigned &&
+           !replica->record->removing;
+}
+
+bool instance_is_over(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    return instance->n_replicas == 0 && streq(instance_action(instance), "destroy") &&
+           (!record_is_zone(record) || record->unassigned);
+}
+
+enum want replica_want(const struct replica *replica)
+{
+    const char *action = replica_action(replica);
+    if (streq(action, "destroy"))
+        return WANT_GONE;
+    return streq(action, "stop") ? WANT_STOP : streq(action, "none") ? WANT_NOTHING : WANT_RUN;
+}
+
+int64_t replica_target_revision(const struct replica *replica)
+{
+    int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
+    bool keeps = replica->record->failed_revision == desired || replica->record->unassigned;
+    /* A switch that failed is not tried again by itself: the old revision is what shall run. So is it for a
+     * replica that the zone has elsewhere by now: what becomes of the others is not its own. */
+    if (keeps && applied != 0 && record_find_revision(replica->instance->record, applied))
+        return applied;
+    return desired;
+}
+
+const struct record_revision *target_of(const struct replica *r)
+{
+    return record_find_revision(r->instance->record, replica_target_revision(r));
+}
+
+char *container_name(const struct replica *r)
+{
+    return xasprintf("i8k_%s_%lld", r->instance->record->name, (long long)r->record->id);
+}
+
+const char *instance_blocked(const struct instance *instance)
+{
+    const struct manager *m = instance->manager;
+    if (record_is_zone(instance->record))
+        return m->zone ? NULL : m->facts_problem;
+    return m->host_id_problem;
+}
 
 static const struct app_options *options_of(const struct record_revision *revision)
 {
@@ -113,69 +216,4 @@ char *create_config(const struct driver_create_in *create, const char *image)
     for (size_t i = 0; i < size; i++)
         hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
     return xasprintf("%016llx", (unsigned long long)hash);
-}
-
-static void fill_replica(struct app_replica *to, const struct replica *from, int64_t revision)
-{
-    struct port_list ports = replica_ports(from, revision);
-    set_string(&to->host_id, instance_host_id(from->instance));
-    for (size_t i = 0; i < to->n_service_ports; i++)
-        schema_free(&app_service_port_schema, to->service_ports[i]);
-    to->n_service_ports = 0;
-    for (size_t i = 0; i < ports.n_items; i++) {
-        struct app_service_port *port = schema_append(&to->service_ports, &to->n_service_ports, sizeof *port);
-        schema_copy(&app_service_port_schema, ports.items[i], port);
-    }
-}
-
-/* A manifest of our own: what a zone would say of its replicas. */
-static void fill_deploy(const struct instance *instance, struct app_deploy *deploy, int64_t revision)
-{
-    deploy->revision = revision;
-    deploy->replica_cap = (int64_t)deploy->n_replicas;
-    for (size_t i = 0; i < deploy->n_replicas; i++) {
-        const struct replica *other =
-            instance_find_replica((struct instance *)instance, deploy->replicas[i]->id);
-        if (other)
-            fill_replica(deploy->replicas[i], other, revision);
-    }
-}
-
-/* Where inagent reports to, with the replica's own secret. */
-static void fill_zone(const struct replica *replica, struct app_replica_instance *file)
-{
-    const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
-    if (!zone)
-        return;
-    file->zone_base_domain = xstrdup_null(zone->base_domain);
-    char *secret = zone->status_url ? replica_secret(replica) : NULL;
-    if (!secret)
-        return;
-    file->hostlet_endpoint = xcalloc(1, sizeof *file->hostlet_endpoint);
-    file->hostlet_endpoint->url = xstrdup(zone->status_url);
-    file->hostlet_endpoint->secret_key = secret;
-}
-
-struct app_replica_instance *make_replica_file(const struct replica *replica,
-                                               const struct record_revision *revision)
-{
-    const struct instance *instance = replica->instance;
-    bool zone = record_is_zone(instance->record);
-    const struct app_replica *own =
-        zone ? app_find_replica_of(revision->manifest, replica->record->id, instance_host_id(instance))
-             : NULL;
-    struct app_replica_instance *file = xcalloc(1, sizeof *file);
-    file->app = xcalloc(1, sizeof *file->app);
-    schema_copy(&app_instance_schema, revision->manifest->app, file->app);
-    if (!zone)
-        fill_deploy(instance, file->app->deploy, revision->revision);
-    file->replica = xcalloc(1, sizeof *file->replica);
-    if (own)
-        schema_copy(&app_replica_schema, own, file->replica);
-    file->replica->id = replica->record->id;
-    if (!own)
-        fill_replica(file->replica, replica, revision->revision);
-    set_string(&file->replica->state, "starting");
-    fill_zone(replica, file);
-    return file;
 }

@@ -1,0 +1,13 @@
+/* Calls to workers. */
+#pragma once
+
+#include "reconciler/model/instance.h"
+
+#define CALL_TIMEOUT (60 * USEC_PER_SEC)
+
+/* Starts a call to a worker; failures come through the callback. */
+struct varlink_request *manager_call(struct manager *m, const char *socket,
+                                     const struct varlink_interface *interface, const char *method,
+                                     const void *in, bool more, uint64_t timeout_usec,
+                                     varlink_answer_fn on_answer, void *userdata);
+uint64_t backoff_msec(struct manager *m, unsigned attempt);

@@ -1,0 +1,73 @@
+/* The files that a replica's container reads: app_replica.json. */
+#include "reconciler/engine/files.h"
+
+#include <stdlib.h>
+
+#include "lib/app/app.h"
+#include "reconciler/model/secret.h"
+#include "reconciler/model/wish.h"
+
+static void fill_replica(struct app_replica *to, const struct replica *from, int64_t revision)
+{
+    struct port_list ports = replica_ports(from, revision);
+    set_string(&to->host_id, instance_host_id(from->instance));
+    for (size_t i = 0; i < to->n_service_ports; i++)
+        schema_free(&app_service_port_schema, to->service_ports[i]);
+    to->n_service_ports = 0;
+    for (size_t i = 0; i < ports.n_items; i++) {
+        struct app_service_port *port = schema_append(&to->service_ports, &to->n_service_ports, sizeof *port);
+        schema_copy(&app_service_port_schema, ports.items[i], port);
+    }
+}
+
+/* A manifest of our own: what a zone would say of its replicas. */
+static void fill_deploy(const struct instance *instance, struct app_deploy *deploy, int64_t revision)
+{
+    deploy->revision = revision;
+    deploy->replica_cap = (int64_t)deploy->n_replicas;
+    for (size_t i = 0; i < deploy->n_replicas; i++) {
+        const struct replica *other =
+            instance_find_replica((struct instance *)instance, deploy->replicas[i]->id);
+        if (other)
+            fill_replica(deploy->replicas[i], other, revision);
+    }
+}
+
+/* Where inagent reports to, with the replica's own secret. */
+static void fill_zone(const struct replica *replica, struct app_replica_instance *file)
+{
+    const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
+    if (!zone)
+        return;
+    file->zone_base_domain = xstrdup_null(zone->base_domain);
+    char *secret = zone->status_url ? replica_secret(replica) : NULL;
+    if (!secret)
+        return;
+    file->hostlet_endpoint = xcalloc(1, sizeof *file->hostlet_endpoint);
+    file->hostlet_endpoint->url = xstrdup(zone->status_url);
+    file->hostlet_endpoint->secret_key = secret;
+}
+
+struct app_replica_instance *make_replica_file(const struct replica *replica,
+                                               const struct record_revision *revision)
+{
+    const struct instance *instance = replica->instance;
+    bool zone = record_is_zone(instance->record);
+    const struct app_replica *own =
+        zone ? app_find_replica_of(revision->manifest, replica->record->id, instance_host_id(instance))
+             : NULL;
+    struct app_replica_instance *file = xcalloc(1, sizeof *file);
+    file->app = xcalloc(1, sizeof *file->app);
+    schema_copy(&app_instance_schema, revision->manifest->app, file->app);
+    if (!zone)
+        fill_deploy(instance, file->app->deploy, revision->revision);
+    file->replica = xcalloc(1, sizeof *file->replica);
+    if (own)
+        schema_copy(&app_replica_schema, own, file->replica);
+    file->replica->id = replica->record->id;
+    if (!own)
+        fill_replica(file->replica, replica, revision->revision);
+    set_string(&file->replica->state, "starting");
+    fill_zone(replica, file);
+    return file;
+}

@@ -1,0 +1,14 @@
+/* From a manifest, or an order, into the record. */
+#pragma once
+
+#include "reconciler/model/instance.h"
+
+int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
+                   struct error *e);
+int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
+                 struct error *e);
+void instance_add_replicas(struct instance *instance); /* those that are in the record alone */
+/* Makes a record the instance's, durably, or a new instance of it. Takes the record, also on failure. */
+int apply_record(struct manager *m, struct instance **instance, struct record *record, struct error *e);
+void apply_begin(struct instance *instance); /* forgets pauses, and looks before acting */
+void apply_out_done(struct reconciler_apply_out *out);

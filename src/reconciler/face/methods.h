@@ -1,0 +1,6 @@
+/* The calls of io.hostlet.Reconciler. */
+#pragma once
+
+#include "lib/varlink/server.h"
+
+extern const struct varlink_handlers reconciler_handlers[];

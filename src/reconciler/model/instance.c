@@ -1,0 +1,122 @@
+/* The list of instances, their replicas and preparations; see instance.h. */
+#include "reconciler/model/instance.h"
+
+#include <stdlib.h>
+
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+#include "reconciler/model/store.h"
+
+struct instance *manager_find(struct manager *m, const char *name)
+{
+    for (struct instance *i = m->instances; i; i = i->next)
+        if (streq(i->record->name, name))
+            return i;
+    return NULL;
+}
+
+struct replica *instance_find_replica(struct instance *instance, int64_t id)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i]->record->id == id)
+            return instance->replicas[i];
+    return NULL;
+}
+
+struct replica *instance_add_replica(struct instance *instance, struct record_replica *record)
+{
+    struct replica *r = schema_append(&instance->replicas, &instance->n_replicas, sizeof *r);
+    r->instance = instance;
+    r->record = record;
+    set_string(&r->message, record->failure);
+    for (size_t i = instance->n_replicas - 1; i > 0 && instance->replicas[i - 1]->record->id > record->id;
+         i--) {
+        instance->replicas[i] = instance->replicas[i - 1];
+        instance->replicas[i - 1] = r;
+    }
+    return r;
+}
+
+struct prepare *prepare_find(struct instance *instance, int64_t revision)
+{
+    for (size_t i = 0; i < instance->n_prepares; i++)
+        if (instance->prepares[i]->revision == revision)
+            return instance->prepares[i];
+    return NULL;
+}
+
+void prepare_free(struct prepare *p)
+{
+    varlink_request_cancel(p->request);
+    sd_event_source_disable_unref(p->timer);
+    free(p->image);
+    free(p->network);
+    free(p->failure);
+    free(p);
+}
+
+static void replica_free(struct replica *r)
+{
+    varlink_request_cancel(r->request);
+    sd_event_source_disable_unref(r->timer);
+    sd_event_source_disable_unref(r->crash_timer);
+    schema_done(&driver_container_schema, &r->current);
+    schema_done(&driver_container_schema, &r->old);
+    free(r->message);
+    free(r->quota_lost);
+    free(r);
+}
+
+void instance_drop_replica(struct replica *replica)
+{
+    struct instance *instance = replica->instance;
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i] == replica) {
+            instance->n_replicas--;
+            memmove(&instance->replicas[i], &instance->replicas[i + 1],
+                    (instance->n_replicas - i) * sizeof *instance->replicas);
+            break;
+        }
+    record_remove_replica(instance->record, replica->record->id);
+    replica_free(replica);
+}
+
+struct instance *manager_add(struct manager *m, struct record *record)
+{
+    struct instance *instance = xcalloc(1, sizeof *instance);
+    instance->manager = m;
+    instance->record = record;
+    for (size_t i = 0; i < record->n_replicas; i++)
+        instance_add_replica(instance, record->replicas[i]);
+    instance->next = m->instances;
+    m->instances = instance;
+    return instance;
+}
+
+void instance_free(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        replica_free(instance->replicas[i]);
+    free(instance->replicas);
+    for (size_t i = 0; i < instance->n_prepares; i++)
+        prepare_free(instance->prepares[i]);
+    free(instance->prepares);
+    sd_event_source_disable_unref(instance->save_timer);
+    sd_event_source_disable_unref(instance->changed_source);
+    schema_free(&record_schema, instance->record);
+    free(instance);
+}
+
+void manager_forget(struct instance *instance)
+{
+    struct manager *m = instance->manager;
+    for (struct instance **at = &m->instances; *at; at = &(*at)->next)
+        if (*at == instance) {
+            *at = instance->next;
+            break;
+        }
+    if (failpoint("forget.before") < 0)
+        log_notice("failpoint: instance %s is forgotten all the same", instance->record->name);
+    store_remove(instance);
+    instance_free(instance);
+}

@@ -1,0 +1,109 @@
+/* What the reconciler knows: instances, their replicas and the preparation of their revisions, and the list
+ * of all of them. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "lib/api/container_driver.h"
+#include "lib/api/reconciler.h"
+#include "lib/service/service.h"
+#include "lib/varlink/client.h"
+#include "reconciler/model/record.h"
+#include "reconciler/rules/decide.h"
+
+struct manager;
+struct instance;
+struct unreadable;
+struct watcher;
+
+/* The image and packages of one revision being brought here. Nothing of it is durable but what was resolved.
+ */
+enum prepare_state { PREPARE_NONE, PREPARE_RUNNING, PREPARE_DONE, PREPARE_WAITING /* failed, tried again */ };
+struct prepare {
+    struct instance *instance;
+    int64_t revision;
+    enum prepare_state state;
+    struct varlink_request *request;
+    size_t package; /* the one that is being worked on */
+    char *network;  /* of the zone, that was looked at and can be made; NULL: none yet */
+    char *image; /* what containers are created from: the reference, or the id where the reference moved on */
+    unsigned quick, attempt; /* calls whose worker died, failures; in a row */
+    uint64_t next_retry;     /* unix milliseconds */
+    sd_event_source *timer;
+    char *failure;
+};
+
+struct replica {
+    struct instance *instance;
+    struct record_replica *record;
+    struct driver_container current, old; /* as last seen; state missing for none */
+    bool observed;                        /* they were read since the runtime was subscribed to */
+    bool stale;                           /* something happened: read them again */
+    enum replica_state state;
+    enum step step;                  /* the one being done; STEP_SETTLED while none */
+    enum step last;                  /* what decide() said last */
+    struct varlink_request *request; /* of the step, or of an inspection */
+    bool quota_set, provisioned, restored, data_removed;
+    bool purging; /* the step that is being done deletes its data, and counts among the manager's purges */
+    bool quota_missing;    /* it could not be set: asked again when quota-keeper has something new */
+    int quota_level;       /* enum quota_level, as last told */
+    char *quota_lost;      /* why limits that were set are not enforced any more */
+    uint64_t drift_mended; /* monotonic µs of the last recreation for drift */
+    int64_t mended_cpu, mended_memory; /* the limits it was made for */
+    unsigned quick, attempt;           /* of the present step in a row: calls whose worker died, failures */
+    uint64_t next_retry;               /* unix milliseconds; 0: none */
+    sd_event_source *timer;            /* retry or end of probation */
+    char *message;
+    int64_t exits[3]; /* unix milliseconds of the last exits that nobody asked for */
+    sd_event_source *crash_timer;
+    bool turn_taken; /* it began a switch that is not over */
+    bool drifting;   /* it was seen to have drifted: once it is stopped for that, its ports tell no more */
+    unsigned updates_due; /* events of changes that we made ourselves */
+};
+
+struct instance {
+    struct manager *manager;
+    struct record *record;
+    struct replica **replicas;
+    size_t n_replicas;
+    struct prepare **prepares;
+    size_t n_prepares;
+    bool dirty;            /* the file is older than the record */
+    uint64_t save_at;      /* CLOCK_MONOTONIC: until then, while it is dirty */
+    uint64_t tenant_saves; /* of what tenants say: up to when their share of saves is used up */
+    bool kick;             /* its replicas are to be asked again at the end of this turn of the loop */
+    bool letting_go;       /* nothing is left of it but its packages, which are being removed */
+    unsigned removals;     /* of those that are under way */
+    sd_event_source *save_timer, *changed_source;
+    struct instance *next;
+};
+
+struct manager {
+    struct service_context *context;
+    sd_event *event;
+    char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
+    char *host_id;                         /* our own, made once; NULL: it cannot be read */
+    struct reconciler_zone_facts *zone;    /* NULL: we belong to none, or it cannot be read */
+    char *host_id_problem, *facts_problem; /* why not; NULL: they can be read, or are not there */
+    struct instance *instances;
+    struct unreadable *unreadable;
+    struct watcher *watchers;
+    struct varlink_request *watch, *list, *quota_watch, *quota_list, *deletions;
+    sd_event_source *watch_timer, *quota_timer, *quota_retry_timer;
+    unsigned watch_failures, quota_failures, quota_retries;
+    unsigned purges; /* under way */
+    bool subscribed; /* the runtime's events flow and everything was listed */
+    char *runtime_failure;
+    struct driver_info_out *info; /* of the runtime; NULL: not known yet */
+    uint64_t info_asked;          /* monotonic µs */
+};
+
+struct instance *manager_find(struct manager *m, const char *name);
+struct instance *manager_add(struct manager *m, struct record *record); /* takes the record */
+void manager_forget(struct instance *instance);                         /* gone for good: file and all */
+void instance_free(struct instance *instance);
+struct replica *instance_find_replica(struct instance *instance, int64_t id);
+struct replica *instance_add_replica(struct instance *instance, struct record_replica *record);
+void instance_drop_replica(struct replica *replica); /* record entry too */
+struct prepare *prepare_find(struct instance *instance, int64_t revision);
+void prepare_free(struct prepare *p);

@@ -1,0 +1,14 @@
+/* The secrets by which the agents in containers show who they are. */
+#pragma once
+
+#include "reconciler/model/instance.h"
+
+int secrets_prepare(struct manager *m, struct error *e);
+/* 34 hex digits per container, which survive its destruction. The caller frees. */
+char *replica_secret(
+    const struct replica *replica); /* makes one where there is none; NULL: it cannot be kept now */
+/* Whether it is the replica's; takes the same time for every wrong one, and where there is no such replica
+ * (NULL). */
+bool secret_fits(struct manager *m, const struct replica *replica, const char *secret);
+int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+void secret_forget(const struct replica *replica); /* its data was deleted */
