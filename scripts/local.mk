@@ -1,7 +1,7 @@
 # scripts
 EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/fresh scripts/quickstart \
-	scripts/bench scripts/bootstrap scripts/chaos scripts/decisions scripts/vm scripts/vm-image .ci/run \
-	tests/run.py svc/sysusers.conf
+	scripts/bench scripts/bootstrap scripts/chaos scripts/coverage scripts/decisions scripts/vm scripts/vm-image .ci/run \
+	tests/run.py tests/coverage.py svc/sysusers.conf
 
 # The system users, where systemd-sysusers looks for them.
 sysusersdir = $(prefix)/lib/sysusers.d

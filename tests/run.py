@@ -25,6 +25,7 @@ VARIANTS = {
     "failpoints": ["--enable-werror", "--enable-failpoints"],
     "sanitized": ["--enable-werror", "--enable-sanitizers"],
     "clang": ["--enable-werror", "CC=clang", "CXX=clang++"],
+    "coverage": ["--enable-werror", "--enable-coverage"],  # for scripts/coverage; no tier of scripts/test uses it
 }
 
 results = []  # (tier, name, outcome, reason); outcome: passed, failed, skipped
@@ -189,6 +190,16 @@ def dist(_pytest_arguments):
 FUZZ_SECONDS = 5  # per target; longer runs are made by hand (HACKING.md)
 
 
+def fuzz_targets():
+    return sorted(path.stem for path in (SOURCE / "tests/fuzz").glob("*.c") if path.stem != "replay")
+
+
+def seed_folders(target):
+    """Where a fuzz target's seeds lie."""
+    vectors = {"manifest": "app-spec", "package": "ipk"}.get(target)
+    return [SOURCE / "tests/fuzz/seeds" / target, *([SOURCE / "tests/vectors" / vectors] if vectors else [])]
+
+
 def fuzz(_pytest_arguments):
     """Each fuzz target for a few seconds, from its seeds: a smoke test, and that the targets still build."""
     directory = build("hardened")
@@ -201,13 +212,11 @@ def fuzz(_pytest_arguments):
     if run("fuzz", "make fuzz", ["make", "-j", JOBS, "fuzz"], cwd=directory) != 0:
         record("fuzz", "make fuzz", "failed")
         return
-    for target in sorted(path.stem for path in (SOURCE / "tests/fuzz").glob("*.c")):
+    for target in fuzz_targets():
         corpus = LOGS / "fuzz" / target
         corpus.mkdir(parents=True, exist_ok=True)
-        vectors = {"manifest": "app-spec", "package": "ipk"}.get(target)
-        seeds = [SOURCE / "tests/fuzz/seeds" / target, *([SOURCE / "tests/vectors" / vectors] if vectors else [])]
         status = run("fuzz", target, [directory / "tests/fuzz" / target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=20",
-                                      "-print_final_stats=1", f"-artifact_prefix={LOGS}/fuzz-{target}-", corpus, *seeds])
+                                      "-print_final_stats=1", f"-artifact_prefix={LOGS}/fuzz-{target}-", corpus, *seed_folders(target)])
         record("fuzz", target, "passed" if status == 0 else "failed", f"the input lies in {LOGS}" if status else "")
 
 

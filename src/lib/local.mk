@@ -44,6 +44,10 @@ libhostlet_a_SOURCES = \
 libhostlet_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(ARCHIVE_CFLAGS) $(LZMA_CFLAGS) $(CRYPTO_CFLAGS) $(SECCOMP_CFLAGS) \
 	-I$(top_builddir)/src/lib $(NGHTTP2_CFLAGS) $(PROTOBUF_C_CFLAGS)
 
+if COVERAGE
+libhostlet_a_SOURCES += src/lib/basic/coverage.c
+endif
+
 include src/lib/package/local.mk
 include src/lib/http/local.mk
 include src/lib/inapi/local.mk

@@ -25,7 +25,17 @@ tests/fuzz/objects/%.o: %.c config.h | $(PROTO_MADE)
 tests/fuzz/objects/%.o: %.cc config.h
 	$(AM_V_CXX)$(MKDIR_P) $(@D) && clang++ -std=c++17 $(CXXWARNINGS) $(FUZZ_FLAGS) -fno-sanitize=unreachable $(FUZZ_DEFINES) -c $< -o $@
 
-.PHONY: fuzz fuzz-possible
-EXTRA_DIST += tests/fuzz/fuzz.h $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/seeds
+# The same targets by this build's compiler and with its libraries, without libFuzzer: each reads files once. For
+# scripts/coverage.
+REPLAY_TARGETS = $(FUZZ_TARGETS:%=tests/fuzz/replay-%)
+REPLAY_LIBS = libgateway.a $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) -lpthread
+fuzz-replay: $(REPLAY_TARGETS)
+$(REPLAY_TARGETS): tests/fuzz/replay-%: tests/fuzz/%.c tests/fuzz/replay.c libgateway.a libmanifest.a libhostlet.a
+	$(AM_V_CCLD)$(MKDIR_P) $(@D) && $(CC) -std=gnu11 $(WARNINGS) $(HARDENING) $(FUZZ_DEFINES) -c $< -o $@.o && \
+		$(CC) -std=gnu11 $(WARNINGS) $(HARDENING) $(FUZZ_DEFINES) -c $(srcdir)/tests/fuzz/replay.c -o $@-main.o && \
+		$(CXX) $(HARDENING) $(HARDENING_LD) -o $@ $@.o $@-main.o $(REPLAY_LIBS)
+
+.PHONY: fuzz fuzz-possible fuzz-replay
+EXTRA_DIST += tests/fuzz/fuzz.h tests/fuzz/replay.c $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/seeds
 clean-local:
-	rm -rf tests/fuzz/objects $(FUZZ_TARGETS:%=tests/fuzz/%)
+	rm -rf tests/fuzz/objects $(FUZZ_TARGETS:%=tests/fuzz/%) tests/fuzz/replay-*

@@ -5,6 +5,8 @@
 #include <seccomp.h>
 #include <sys/socket.h>
 
+#include "config.h"
+
 /* What the loop, the socket, the log, memory, threads and the end of a process need: calls of libc and
  * sd-event. */
 static const char *const everyone[] = {
@@ -24,6 +26,10 @@ static const char *const everyone[] = {
     "openat2", "dup", "dup3", "pread64", "pwrite64", "access", "faccessat2", "readlink", "readlinkat",
     /* qsort(3) of more than a KiB asks how much memory there is */
     "sysinfo",
+#ifdef ENABLE_COVERAGE
+    /* gcov makes its files' directories at exit (see lib/basic/coverage.c) */
+    "umask", "mkdir", "access",
+#endif
     /* who we are */
     "getuid", "geteuid", "getgid", "getegid", "uname", "prctl", "getppid", "getrusage", "prlimit64", NULL};
 
