@@ -30,8 +30,13 @@ quota_keeper_SOURCES = \
 quota_keeper_LDADD = libquota.a $(BASE_LIBS) $(SECCOMP_LIBS) -lpthread
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_quota tests/unit/test_quota_keeping tests/unit/test_quota_strays tests/unit/test_quota_walk
-TESTS += tests/unit/test_quota tests/unit/test_quota_keeping tests/unit/test_quota_strays tests/unit/test_quota_walk
+check_PROGRAMS += tests/unit/test_quota tests/unit/test_quota_keeping tests/unit/test_quota_recovery \
+	tests/unit/test_quota_strays tests/unit/test_quota_walk
+TESTS += tests/unit/test_quota tests/unit/test_quota_keeping tests/unit/test_quota_recovery \
+	tests/unit/test_quota_strays tests/unit/test_quota_walk
+tests_unit_test_quota_recovery_SOURCES = tests/unit/test_quota_recovery.c tests/unit/quota_world.c tests/unit/quota_world.h
+tests_unit_test_quota_recovery_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=apps_list
+tests_unit_test_quota_recovery_LDADD = libquota.a $(UNIT_LIBS) -lpthread
 tests_unit_test_quota_walk_SOURCES = tests/unit/test_quota_walk.c
 tests_unit_test_quota_walk_LDADD = libquota.a $(UNIT_LIBS) -lpthread
 tests_unit_test_quota_SOURCES = tests/unit/test_quota.c
