@@ -15,7 +15,7 @@ static void append(struct lines *l, const char *data, size_t n)
     l->buffer[l->used] = '\0';
 }
 
-int lines_feed(struct lines *l, const void *data, size_t size, line_t on_line, void *userdata,
+int lines_feed(struct lines *l, const void *data, size_t size, lines_fn on_line, void *userdata,
                struct error *e)
 {
     const char *at = data, *end = at + size;

@@ -9,9 +9,9 @@ struct lines {
 };
 
 /* One line without its end, NUL-terminated; negative errno stops. */
-typedef int (*line_t)(char *line, size_t size, void *userdata);
+typedef int (*lines_fn)(char *line, size_t size, void *userdata);
 
 /* Fails with EMSGSIZE on a longer line. Empty lines are skipped. */
-int lines_feed(struct lines *l, const void *data, size_t size, line_t on_line, void *userdata,
+int lines_feed(struct lines *l, const void *data, size_t size, lines_fn on_line, void *userdata,
                struct error *e);
 void lines_done(struct lines *l);

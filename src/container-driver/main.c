@@ -135,7 +135,7 @@ static int start(struct service_context *c, struct error *e)
 
 int main(int argc, char **argv)
 {
-    static const struct service service = {
+    static const struct service_definition service = {
         .name = "container-driver",
         .interface = &container_driver_interface,
         .handlers = handlers,

@@ -50,7 +50,7 @@ int container_conflict(const struct driver_container *c, struct error *e);
 /* Failpoints around an act; true when the test made it fail, and the task has ended. */
 bool task_failpoint(struct task *task, const char *name);
 
-/* A runtime_answer_t for acts that only work or fail: replies without members. Userdata is the task. */
+/* A runtime_answer_fn for acts that only work or fail: replies without members. Userdata is the task. */
 void task_answer(struct runtime_result *result, const struct error *e, void *userdata);
 
 /* The methods, by file. */

@@ -7,7 +7,7 @@ void runtime_free(struct runtime *rt)
         rt->ops->free(rt);
 }
 
-void runtime_answer(runtime_answer_t answer, void *userdata, const struct error *e)
+void runtime_answer(runtime_answer_fn answer, void *userdata, const struct error *e)
 {
     struct runtime_result none = {0};
     answer(&none, e && e->errnum ? e : NULL, userdata);

@@ -25,7 +25,7 @@ struct runtime_result {
 
 /* The answer: 'e' is NULL when it worked. Called once, but for streams, whose last answer has more = false.
  * May be called from within the operation, so call operations last. */
-typedef void (*runtime_answer_t)(struct runtime_result *result, const struct error *e, void *userdata);
+typedef void (*runtime_answer_fn)(struct runtime_result *result, const struct error *e, void *userdata);
 
 struct runtime_log_options {
     bool follow;
@@ -34,45 +34,46 @@ struct runtime_log_options {
 };
 
 /* Output in the frames of lib/logs, in any pieces. A negative errno ends the job with that error. */
-typedef int (*runtime_log_data_t)(const void *data, size_t size, void *userdata);
-typedef void (*runtime_log_end_t)(const struct error *e, void *userdata);
+typedef int (*runtime_log_data_fn)(const void *data, size_t size, void *userdata);
+typedef void (*runtime_log_end_fn)(const struct error *e, void *userdata);
 
 /* Events: our containers' and the stream's own (subscribed, lost). */
-typedef void (*runtime_event_t)(const struct driver_watch_out *event, void *userdata);
+typedef void (*runtime_event_fn)(const struct driver_watch_out *event, void *userdata);
 
 struct runtime_ops {
     const char *name;
     void (*free)(struct runtime *rt);
     /* Never fails: what is wrong is part of the answer. */
-    void (*info)(struct runtime *rt, runtime_answer_t answer, void *userdata);
+    void (*info)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
     /* NOT_FOUND when it is not present. */
-    void (*image_inspect)(struct runtime *rt, const char *reference, runtime_answer_t answer, void *userdata);
-    void (*image_list)(struct runtime *rt, runtime_answer_t answer, void *userdata);
+    void (*image_inspect)(struct runtime *rt, const char *reference, runtime_answer_fn answer,
+                          void *userdata);
+    void (*image_list)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
     /* Never answers from within. The job is valid until the last answer. */
-    struct runtime_job *(*image_pull)(struct runtime *rt, const char *reference, runtime_answer_t answer,
+    struct runtime_job *(*image_pull)(struct runtime *rt, const char *reference, runtime_answer_fn answer,
                                       void *userdata);
     /* All containers whose names are of our form, one per answer (container NULL in the last). */
-    void (*list)(struct runtime *rt, runtime_answer_t answer, void *userdata);
+    void (*list)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
     /* container NULL: there is none. */
-    void (*inspect)(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata);
+    void (*inspect)(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata);
     /* Whether the zone's network could have this range, which was parsed: refused with the reason, or an
      * answer without a result. */
-    void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_t answer, void *userdata);
+    void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata);
     /* CONFLICT: the name is taken. */
-    void (*create)(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata);
+    void (*create)(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer, void *userdata);
     /* These take an id. Where there is nothing to do, that is no error; a container that is not there is
      * NOT_FOUND. */
-    void (*start)(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
+    void (*start)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
     void (*stop)(struct runtime *rt, const char *id, int64_t timeout_msec /* −1: its own */,
-                 runtime_answer_t answer, void *userdata);
-    void (*rename)(struct runtime *rt, const char *id, const char *name, runtime_answer_t answer,
+                 runtime_answer_fn answer, void *userdata);
+    void (*rename)(struct runtime *rt, const char *id, const char *name, runtime_answer_fn answer,
                    void *userdata);
-    void (*remove)(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
-    void (*set_restart)(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
+    void (*remove)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
+    void (*set_restart)(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata);
     /* Never calls back from within. The job is valid until on_end was called. */
     struct runtime_job *(*logs)(struct runtime *rt, const char *id, const struct runtime_log_options *options,
-                                runtime_log_data_t on_data, runtime_log_end_t on_end, void *userdata);
+                                runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata);
     /* From now on events are delivered to the runtime's on_event, "subscribed" first; until unwatch. */
     void (*watch)(struct runtime *rt);
     void (*unwatch)(struct runtime *rt);
@@ -81,7 +82,7 @@ struct runtime_ops {
 /* The head of every implementation's struct. */
 struct runtime {
     const struct runtime_ops *ops;
-    runtime_event_t on_event;
+    runtime_event_fn on_event;
     void *on_event_userdata;
 };
 
@@ -101,7 +102,7 @@ static inline void runtime_job_cancel(struct runtime_job *job)
 void runtime_free(struct runtime *rt);
 
 /* Says a success without a result, or an error. */
-void runtime_answer(runtime_answer_t answer, void *userdata, const struct error *e);
+void runtime_answer(runtime_answer_fn answer, void *userdata, const struct error *e);
 
 /* Whose a container is that does not carry our label, for a human; the caller frees. */
 char *runtime_describe_owner(const char *tree_label, const char *name_label, const char *image);

@@ -20,7 +20,7 @@ struct tail {
     struct tail_partial partial[2]; /* one per stream, since their pieces mix */
 };
 
-/* A piece of stream 1 or 2 (a log_piece_t). */
+/* A piece of stream 1 or 2 (a log_piece_fn). */
 int tail_piece(int stream, const void *data, size_t size, void *tail);
 /* All lines, oldest first, also those that had no end: an array of strings that the caller owns; always valid
  * UTF-8, and printable (lib/basic/printable.h). */

@@ -110,7 +110,8 @@ static void on_inspected_own(struct runtime_result *result, const struct error *
 }
 
 static void look(struct task *task, const char *instance, int64_t replica_id, int slot,
-                 void (*then)(struct task *task, struct driver_container *container), runtime_answer_t answer)
+                 void (*then)(struct task *task, struct driver_container *container),
+                 runtime_answer_fn answer)
 {
     struct error e = ERROR_INIT;
     char *name = NULL;

@@ -8,7 +8,7 @@
 #include "ctl/enable.h"
 #include "ctl/output.h"
 
-#define HIDDEN ".deleting-" /* as lib/apps writes it */
+#define HIDDEN ".deleting-" /* as lib/app-path writes it */
 
 static const struct schema_struct *schema(void)
 {

@@ -13,7 +13,7 @@ struct lookup {
     struct repository *list, *at;
     struct repository_wait *wait;
     struct zone_search *search;
-    lookup_found_t on_found;
+    lookup_found_fn on_found;
     void *userdata;
 };
 
@@ -132,7 +132,7 @@ static void ask(struct lookup *l)
     l->search = zone_search_start(l->at->fetcher, &what, on_zone_found, l);
 }
 
-struct lookup *lookup_start(struct repository *list, const struct lookup_for *what, lookup_found_t on_found,
+struct lookup *lookup_start(struct repository *list, const struct lookup_for *what, lookup_found_fn on_found,
                             void *userdata)
 {
     struct lookup *l = xcalloc(1, sizeof *l);

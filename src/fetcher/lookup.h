@@ -15,10 +15,10 @@ struct lookup_for {
 };
 
 /* 'package' is borrowed and NULL when it was not found; then 'e' says why. The lookup is freed after it. */
-typedef void (*lookup_found_t)(const struct package_reference *package, const struct error *e,
-                               void *userdata);
+typedef void (*lookup_found_fn)(const struct package_reference *package, const struct error *e,
+                                void *userdata);
 
 /* Everything but the list, which is not empty, is copied. The answer comes from the loop. */
-struct lookup *lookup_start(struct repository *list, const struct lookup_for *what, lookup_found_t on_found,
+struct lookup *lookup_start(struct repository *list, const struct lookup_for *what, lookup_found_fn on_found,
                             void *userdata);
 void lookup_cancel(struct lookup *lookup); /* NULL is fine */

@@ -51,7 +51,7 @@ static void stop(void *userdata)
     manager_free(userdata);
 }
 
-static const struct service service = {
+static const struct service_definition service = {
     .name = "fetcher",
     .interface = &fetcher_interface,
     .handlers = fetcher_handlers,

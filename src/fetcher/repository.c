@@ -13,7 +13,7 @@
 
 struct repository_wait {
     struct repository_wait *next, **at; /* 'at': the pointer that points here */
-    repository_loaded_t on_loaded;
+    repository_loaded_fn on_loaded;
     void *userdata;
 };
 
@@ -207,7 +207,7 @@ static void unlink_wait(struct repository_wait *wait)
         wait->next->at = wait->at;
 }
 
-struct repository_wait *repository_load(struct repository *r, repository_loaded_t on_loaded, void *userdata)
+struct repository_wait *repository_load(struct repository *r, repository_loaded_fn on_loaded, void *userdata)
 {
     struct repository_wait *wait = xcalloc(1, sizeof *wait);
     wait->on_loaded = on_loaded;

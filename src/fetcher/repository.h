@@ -42,7 +42,8 @@ struct repository {
 struct repository_wait;
 
 /* The index is borrowed for the call; NULL with 'e' when it could not be had. */
-typedef void (*repository_loaded_t)(const struct package_index *index, const struct error *e, void *userdata);
+typedef void (*repository_loaded_fn)(const struct package_index *index, const struct error *e,
+                                     void *userdata);
 
 /* Parses the configured URLs, separated by white space, into a list; refused naming the bad one. 'with_zone'
  * adds the zone behind them, where it is not among them. */
@@ -52,7 +53,7 @@ void repositories_free(struct repository *list);
 struct repository *repositories_find(struct repository *list, const char *name);
 
 /* Asks for the index; the answer comes from the loop, once, unless it is cancelled. */
-struct repository_wait *repository_load(struct repository *repository, repository_loaded_t on_loaded,
+struct repository_wait *repository_load(struct repository *repository, repository_loaded_fn on_loaded,
                                         void *userdata);
 void repository_wait_cancel(struct repository_wait *wait); /* NULL is fine */
 

@@ -120,7 +120,7 @@ struct zone_search {
     struct backoff backoff;
     char *name, *version, *os, *arch;
     struct package_reference *exactly; /* or NULL */
-    zone_found_t on_found;
+    zone_found_fn on_found;
     void *userdata;
 };
 
@@ -270,7 +270,7 @@ static void try_now(struct zone_search *s)
 }
 
 struct zone_search *zone_search_start(struct fetcher *fetcher, const struct lookup_for *what,
-                                      zone_found_t on_found, void *userdata)
+                                      zone_found_fn on_found, void *userdata)
 {
     struct zone_search *s = xcalloc(1, sizeof *s);
     *s = (struct zone_search){.fetcher = fetcher,

@@ -16,7 +16,7 @@ void fetcher_zone_free(struct fetcher *fetcher);
 /* Asks the zone for the best package. 'package' is borrowed and NULL where there is none: with 'e' NULL when
  * the zone has none that matches. The search is over after it. */
 struct zone_search;
-typedef void (*zone_found_t)(const struct package_reference *package, const struct error *e, void *userdata);
+typedef void (*zone_found_fn)(const struct package_reference *package, const struct error *e, void *userdata);
 struct zone_search *zone_search_start(struct fetcher *fetcher, const struct lookup_for *what,
-                                      zone_found_t on_found, void *userdata);
+                                      zone_found_fn on_found, void *userdata);
 void zone_search_cancel(struct zone_search *search); /* NULL is fine */

@@ -7,7 +7,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/util.h"
 
-char *template_expand(const char *text, template_lookup *lookup, void *context)
+char *template_expand(const char *text, template_lookup_fn lookup, void *context)
 {
     char *ret = NULL;
     size_t size = 0;

@@ -8,5 +8,5 @@
  * never fails. */
 json_t *variables_make(json_t *root, json_t *replica);
 
-/* A template_lookup on such an object. */
+/* A template_lookup_fn on such an object. */
 const char *variables_lookup(void *variables, const char *key, size_t n);

@@ -18,7 +18,7 @@ libhostlet_a_SOURCES = \
 	src/lib/varlink/stream.c src/lib/varlink/stream.h \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
 	src/lib/config/keys.c src/lib/config/value.c \
-	src/lib/apps/apps.c src/lib/apps/apps.h \
+	src/lib/app-path/app_path.c src/lib/app-path/app_path.h \
 	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
 	src/lib/loop/clock.c src/lib/loop/clock.h \
 	src/lib/loop/retry.c src/lib/loop/retry.h \

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/api/provisioner.h"
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "provisioner/removal.h"
@@ -199,32 +199,32 @@ void deletion_expire(struct manager *m, const char *container, int64_t before)
     run_or_again(d);
 }
 
-static int list_here(const struct manager *m, struct apps_entry **ret, size_t *ret_n, struct error *e)
+static int list_here(const struct manager *m, struct app_path_entry **ret, size_t *ret_n, struct error *e)
 {
-    _cleanup_close_ int apps = apps_open(m->apps, e);
-    return apps < 0 ? apps : apps_list(apps, ret, ret_n, e);
+    _cleanup_close_ int apps = app_path_open(m->apps, e);
+    return apps < 0 ? apps : app_path_list(apps, ret, ret_n, e);
 }
 
 int deletions_recover(struct manager *m, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     int r = list_here(m, &entries, &n, e);
     for (size_t i = 0; i < n; i++) {
         struct error why = ERROR_INIT;
-        const char *making = after_prefix(entries[i].name, APPS_MAKING);
+        const char *making = after_prefix(entries[i].name, APP_PATH_MAKING);
         if (making && removal_hide_unfinished(m->apps, making, &why) < 0)
             log_warning("%s; it is used again, or tried again at the next start", why.message);
     }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     n = 0;
     if (r >= 0)
         r = list_here(m, &entries, &n, e);
     for (size_t i = 0; i < n; i++)
-        if (after_prefix(entries[i].name, APPS_DELETING))
+        if (after_prefix(entries[i].name, APP_PATH_DELETING))
             deletion_start(m, entries[i].hidden_of ?: entries[i].name, NULL, NULL);
     if (n > 0)
-        apps_list_free(entries, n);
+        app_path_list_free(entries, n);
     return r;
 }
 
@@ -249,17 +249,17 @@ static void notify(struct varlink_call *call, const struct manager *m, const str
 
 int deletions_list(struct varlink_call *call, struct manager *m, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     int r = list_here(m, &entries, &n, e);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n; i++)
-        if (after_prefix(entries[i].name, APPS_DELETING)) {
+        if (after_prefix(entries[i].name, APP_PATH_DELETING)) {
             const char *of = entries[i].hidden_of;
             notify(call, m, find(m, of ?: entries[i].name), of, entries[i].name);
         }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     for (const struct deletion *d = m->pending; d; d = d->next)
         if (d->before > 0 && d->last.errnum) /* kept data that cannot be hidden */
             notify(call, m, d, d->of, NULL);

@@ -34,7 +34,7 @@ static const char *const failpoints[] = {
     NULL,
 };
 
-static const struct service service = {
+static const struct service_definition service = {
     .name = "provisioner",
     .interface = &provisioner_interface,
     .handlers = provisioner_handlers,

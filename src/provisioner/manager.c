@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/service/lock.h"
@@ -25,11 +25,11 @@
 #define DIRECTORIES_LEFT_OUT 16
 
 /* One deletion for each container with kept data that is older than 'before'. */
-static void expire(struct manager *m, const struct apps_entry *entries, size_t n, int64_t before)
+static void expire(struct manager *m, const struct app_path_entry *entries, size_t n, int64_t before)
 {
     const char *last = NULL;
     for (size_t i = 0; i < n; i++) {
-        const struct apps_entry *entry = &entries[i];
+        const struct app_path_entry *entry = &entries[i];
         if (!entry->removed || entry->removed_at >= before || streq_null(last, entry->container))
             continue;
         last = entry->container;
@@ -39,16 +39,16 @@ static void expire(struct manager *m, const struct apps_entry *entries, size_t n
 
 void manager_expire(struct manager *m)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     struct error e = ERROR_INIT;
     size_t n = 0;
     if (m->keep_removed_usec == 0)
         return;
-    _cleanup_close_ int apps = apps_open(m->apps, &e);
-    if (apps < 0 || apps_list(apps, &entries, &n, &e) < 0)
+    _cleanup_close_ int apps = app_path_open(m->apps, &e);
+    if (apps < 0 || app_path_list(apps, &entries, &n, &e) < 0)
         log_warning("%s; kept data is looked at again after the next removal", e.message);
     expire(m, entries, n, (int64_t)((now_realtime_usec() - m->keep_removed_usec) / USEC_PER_SEC));
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
 }
 
 /* One lock for each app path of the machine, whatever it is called in the trees that share it. Not in it,
@@ -67,7 +67,8 @@ static int make_lock_path(struct manager *m, int apps, struct error *e)
 
 static int lock(struct manager *m, struct error *e)
 {
-    _cleanup_close_ int apps = apps_open(m->apps, e); /* makes it, and refuses one that others can write in */
+    _cleanup_close_ int apps =
+        app_path_open(m->apps, e); /* makes it, and refuses one that others can write in */
     if (apps < 0)
         return apps;
     int r = make_lock_path(m, apps, e);

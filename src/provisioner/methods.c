@@ -7,8 +7,8 @@
 
 #include "config.h"
 #include "lib/api/provisioner.h"
+#include "lib/app-path/app_path.h"
 #include "lib/app/app.h"
-#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "provisioner/deletion.h"
@@ -110,7 +110,7 @@ static void on_gone(struct varlink_call *call, void *userdata)
 static int request_new(const struct operation *operation, struct manager *m, struct varlink_call *call,
                        const char *container, struct request **ret, struct error *e)
 {
-    int r = apps_check_container(container, e);
+    int r = app_path_check_container(container, e);
     if (r < 0)
         return r;
     struct request *q = xcalloc(1, sizeof *q);
@@ -265,12 +265,12 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
 {
     (void)in;
     struct manager *m = userdata;
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     if (!varlink_call_wants_more(call))
         return error_refuse(e, EINVAL, "the list comes as a stream: the call must set 'more'");
-    _cleanup_close_ int apps = apps_open(m->apps, e);
-    int r = apps < 0 ? apps : apps_list(apps, &entries, &n, e);
+    _cleanup_close_ int apps = app_path_open(m->apps, e);
+    int r = apps < 0 ? apps : app_path_list(apps, &entries, &n, e);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n; i++) {
@@ -282,7 +282,7 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
                                                             .removed = entries[i].removed,
                                                             .removed_at = entries[i].removed_at});
     }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     varlink_reply(call, &(struct provisioner_list_out){.container = NULL});
     return 0;
 }

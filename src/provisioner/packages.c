@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/package/id.h"
 #include "lib/paths/tree.h"
@@ -194,19 +194,19 @@ static int complete(const struct store *s, const char *name, const char *id, con
     _cleanup_close_ int package = -1;
     int r = take_tree(s->publishing, key, options, e);
     if (r >= 0)
-        r = apps_failpoint("publish.taken", e);
+        r = failpoint_error("publish.taken", e);
     /* The name says that it is complete: after a power cut as well, on any filesystem. */
     if (r >= 0 && syncfs(s->publishing) < 0)
         r = error_os(e, errno, "cannot sync it");
     if (r >= 0)
-        r = apps_failpoint("publish.synced", e);
+        r = failpoint_error("publish.synced", e);
     if (r >= 0)
         r = make_package(s, name, &package, e);
     if (r < 0)
         return r;
     if (renameat2(s->publishing, key, package, id, RENAME_NOREPLACE) < 0)
         return error_os(e, errno, "cannot rename it to '%s/%s'", name, id);
-    r = apps_failpoint("publish.named", e);
+    r = failpoint_error("publish.named", e);
     if (r >= 0 && fsync(package) < 0)
         r = error_os(e, errno, "cannot sync directory '%s'", name);
     return r;
@@ -243,7 +243,7 @@ static int publish(const struct store *s, const char *name, const char *id, uint
     r = entry == ENTRY_OTHERS ? fetch(s, package, id, key, ret_hidden, e)
                               : fetch(s, s->staging, key, key, ret_hidden, e);
     if (r >= 0)
-        r = apps_failpoint("publish.moved", e);
+        r = failpoint_error("publish.moved", e);
     if (r >= 0)
         r = complete(s, name, id, key, &options, e);
     if (r >= 0)
@@ -280,7 +280,7 @@ static int unpublish(const struct store *s, const char *name, const char *id, bo
         r = hide(s, s->staging, key, ret_hidden, e);
     if (r >= 0)
         r = hide(s, s->publishing, key, ret_hidden, e);
-    return r < 0 ? r : apps_failpoint("unpublish.hidden", e);
+    return r < 0 ? r : failpoint_error("unpublish.hidden", e);
 }
 
 int packages_unpublish(const char *store, const char *name, const char *id, bool *ret_hidden, struct error *e)
@@ -322,7 +322,7 @@ int packages_delete(const char *store, unsigned *ret_deleted, struct error *e)
         int r = remove_tree_at(s.publishing, d->d_name, &why);
         deleted += r >= 0;
         if (r >= 0)
-            r = apps_failpoint("unpublish.deleted", &why);
+            r = failpoint_error("unpublish.deleted", &why);
         if (r < 0 && result >= 0) {
             result = r;
             *e = why;

@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/app-path/app_path.h"
 #include "lib/app/app.h"
-#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "provisioner/mounts.h"
 
@@ -48,7 +49,7 @@ static int rename_to_kept(int apps, const char *container, char **ret_kept, stru
 {
     int64_t now = now_realtime_msec() / 1000;
     for (int64_t number = 0;; number++) {
-        _cleanup_free_ char *kept = apps_kept_name(container, now, number);
+        _cleanup_free_ char *kept = app_path_kept_name(container, now, number);
         if (renameat2(apps, container, apps, kept, RENAME_NOREPLACE) == 0) {
             *ret_kept = TAKE_PTR(kept);
             return 0;
@@ -61,9 +62,9 @@ static int rename_to_kept(int apps, const char *container, char **ret_kept, stru
 /* 'as' is what the hidden name says that it was. 0: there is no such thing; 1: it is hidden now. */
 static int hide(int apps, const char *name, const char *as, struct error *e)
 {
-    _cleanup_free_ char *hidden = apps_deleting_name(as);
+    _cleanup_free_ char *hidden = app_path_deleting_name(as);
     if (renameat2(apps, name, apps, hidden, RENAME_NOREPLACE) == 0) {
-        int r = apps_failpoint("remove.hidden", e);
+        int r = failpoint_error("remove.hidden", e);
         return r < 0 ? r : 1;
     }
     return errno == ENOENT ? 0 : cannot_rename(name, hidden, errno, e);
@@ -71,7 +72,7 @@ static int hide(int apps, const char *name, const char *as, struct error *e)
 
 static int hide_unfinished(int apps, const char *container, struct error *e)
 {
-    _cleanup_free_ char *making = xasprintf(APPS_MAKING "%s", container);
+    _cleanup_free_ char *making = xasprintf(APP_PATH_MAKING "%s", container);
     return hide(apps, making, container, e);
 }
 
@@ -80,18 +81,18 @@ static int keep(int apps, const char *container, char **ret_kept, bool *ret_hidd
     int r = hide_unfinished(apps, container, e);
     if (r >= 0) {
         *ret_hidden = r > 0;
-        r = apps_exists(apps, container, e);
+        r = app_path_exists(apps, container, e);
     }
     if (r < 0)
         return r;
     if (r == 0)
-        return apps_newest_kept(apps, container, ret_kept, e);
+        return app_path_newest_kept(apps, container, ret_kept, e);
     _cleanup_free_ char *kept = NULL;
     r = rename_to_kept(apps, container, &kept, e);
     if (r >= 0)
-        r = apps_failpoint("remove.kept", e);
+        r = failpoint_error("remove.kept", e);
     if (r >= 0)
-        r = apps_sync(apps, e);
+        r = app_path_sync(apps, e);
     if (r >= 0)
         *ret_kept = TAKE_PTR(kept);
     return r;
@@ -101,17 +102,17 @@ static int keep(int apps, const char *container, char **ret_kept, bool *ret_hidd
 static int find(int apps, const char *container, bool kept_only, int64_t before, struct names *ret,
                 struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    int r = apps_list(apps, &entries, &n, e);
+    int r = app_path_list(apps, &entries, &n, e);
     for (size_t i = 0; i < n; i++) {
-        const struct apps_entry *entry = &entries[i];
+        const struct app_path_entry *entry = &entries[i];
         if (!entry->container || !streq(entry->container, container))
             continue;
         if (entry->removed ? before == 0 || entry->removed_at < before : !kept_only)
             names_add(ret, xstrdup(entry->name));
     }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return r;
 }
 
@@ -123,13 +124,13 @@ static int hide_all(int apps, const struct names *names, struct error *e)
         r = mounts_check_none(apps, names->items[i], e);
     for (size_t i = 0; i < names->n && r >= 0; i++)
         r = hide(apps, names->items[i], names->items[i], e);
-    return r < 0 ? r : apps_sync(apps, e);
+    return r < 0 ? r : app_path_sync(apps, e);
 }
 
 int removal_keep(const char *app_path, const char *container, char **ret_kept, bool *ret_hidden,
                  struct error *e)
 {
-    _cleanup_close_ int apps = apps_open(app_path, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
     int r = apps < 0 ? apps : keep(apps, container, ret_kept, ret_hidden, e);
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }
@@ -137,8 +138,8 @@ int removal_keep(const char *app_path, const char *container, char **ret_kept, b
 int removal_hide(const char *app_path, const char *container, struct error *e)
 {
     _cleanup_(names_clear) struct names names = {NULL, 0};
-    _cleanup_close_ int apps = apps_open(app_path, e);
-    int r = apps < 0 ? apps : apps_exists(apps, container, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
+    int r = apps < 0 ? apps : app_path_exists(apps, container, e);
     if (r >= 0)
         r = find(apps, container, false, 0, &names, e);
     if (r >= 0)
@@ -158,20 +159,20 @@ static bool same_instance(const char *container, const char *other)
 
 int removal_kept_others(const char *app_path, const char *container, struct names *ret, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    _cleanup_close_ int apps = apps_open(app_path, e);
-    int r = apps < 0 ? apps : apps_list(apps, &entries, &n, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
+    int r = apps < 0 ? apps : app_path_list(apps, &entries, &n, e);
     for (size_t i = 0; i < n && r >= 0; i++) {
         const char *other = entries[i].container;
         if (!other || !entries[i].removed || !same_instance(container, other) ||
             (ret->n > 0 && streq(ret->items[ret->n - 1], other)))
             continue;
-        r = apps_exists(apps, other, e);
+        r = app_path_exists(apps, other, e);
         if (r == 0)
             names_add(ret, xstrdup(other));
     }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return r < 0 ? r : 0;
 }
 
@@ -179,7 +180,7 @@ int removal_expire(const char *app_path, const char *container, int64_t before, 
                    struct error *e)
 {
     _cleanup_(names_clear) struct names names = {NULL, 0};
-    _cleanup_close_ int apps = apps_open(app_path, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
     int r = apps < 0 ? apps : find(apps, container, true, before, &names, e);
     if (r >= 0)
         r = hide_all(apps, &names, e);
@@ -191,21 +192,21 @@ int removal_expire(const char *app_path, const char *container, int64_t before, 
 
 int removal_hide_unfinished(const char *app_path, const char *container, struct error *e)
 {
-    _cleanup_close_ int apps = apps_open(app_path, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
     int r = apps < 0 ? apps : hide_unfinished(apps, container, e);
     return r < 0 ? r : 0;
 }
 
 static int find_hidden(int apps, const char *of, struct names *ret, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    int r = apps_list(apps, &entries, &n, e);
+    int r = app_path_list(apps, &entries, &n, e);
     for (size_t i = 0; i < n; i++)
-        if (after_prefix(entries[i].name, APPS_DELETING) &&
+        if (after_prefix(entries[i].name, APP_PATH_DELETING) &&
             streq(entries[i].hidden_of ?: entries[i].name, of))
             names_add(ret, xstrdup(entries[i].name));
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return r;
 }
 
@@ -217,7 +218,7 @@ static int delete_names(int apps, const struct names *names, struct names *delet
         int r = remove_tree_at(apps, names->items[i], first);
         if (r >= 0) {
             names_add(deleted, xstrdup(names->items[i]));
-            r = apps_failpoint("remove.deleted", first);
+            r = failpoint_error("remove.deleted", first);
         }
         result = result < 0 ? result : r;
     }
@@ -226,8 +227,8 @@ static int delete_names(int apps, const struct names *names, struct names *delet
 
 int removal_delete(const char *app_path, const char *of, struct names *deleted, struct error *e)
 {
-    _cleanup_close_ int apps = apps_open(app_path, e);
-    int r = apps < 0 ? apps : apps_failpoint("remove.deleting", e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
+    int r = apps < 0 ? apps : failpoint_error("remove.deleting", e);
     for (bool any = true; r >= 0 && any;) {
         _cleanup_(names_clear) struct names names = {NULL, 0};
         r = find_hidden(apps, of, &names, e);
@@ -235,5 +236,5 @@ int removal_delete(const char *app_path, const char *of, struct names *deleted, 
         if (r >= 0)
             r = delete_names(apps, &names, deleted, e);
     }
-    return r < 0 ? r : apps_sync(apps, e);
+    return r < 0 ? r : app_path_sync(apps, e);
 }

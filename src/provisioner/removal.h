@@ -31,7 +31,7 @@ int removal_kept_others(const char *app_path, const char *container, struct name
 int removal_expire(const char *app_path, const char *container, int64_t before, unsigned *ret_hidden,
                    struct error *e);
 
-/* Hides what a killed process did not complete (APPS_MAKING). */
+/* Hides what a killed process did not complete (APP_PATH_MAKING). */
 int removal_hide_unfinished(const char *app_path, const char *container, struct error *e);
 
 /* Deletes all that is hidden of 'of': a container, or one name where that does not say whose it is. Success

@@ -16,8 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "provisioner/tenant.h"
 
@@ -96,13 +97,13 @@ static int write_files(struct tenant *t, int container, const struct directories
         changed |= files[i].fd >= 0;
     }
     if (r >= 0)
-        r = apps_failpoint("files.staged", e);
+        r = failpoint_error("files.staged", e);
     for (size_t i = 0; i < n && r >= 0; i++)
         r = tenant_file_sync(&files[i], e);
     for (size_t i = 0; i < n && r >= 0; i++) {
         r = tenant_file_publish(&files[i], e);
         if (r >= 0)
-            r = apps_failpoint("files.published", e);
+            r = failpoint_error("files.published", e);
     }
     if (r >= 0)
         r = sync_directories(container, d, changed, e);
@@ -123,7 +124,7 @@ static int fill_once(struct tenant *t, int container, const struct file_source *
     _cleanup_(directories_clear) struct directories d = {-1, -1, -1, -1, false};
     int r = open_directories(t, container, &d, e);
     if (r >= 0)
-        r = apps_failpoint("directories.made", e);
+        r = failpoint_error("directories.made", e);
     if (r >= 0)
         r = write_files(t, container, &d, sources, n, files, e);
     for (size_t i = 0; i < n; i++)
@@ -179,32 +180,33 @@ static int fill_and_publish(struct tenant *t, const char *name, const struct rep
     _cleanup_close_ int fd = open_container(t, name, e);
     if (fd < 0)
         return fd;
-    int r = apps_failpoint("provision.opened", e);
+    int r = failpoint_error("provision.opened", e);
     if (r >= 0)
         r = fill(t, fd, content, e);
     if (r >= 0)
-        r = apps_failpoint("provision.filled", e);
+        r = failpoint_error("provision.filled", e);
     if (r < 0 || streq(name, t->container))
         return r;
     if (renameat2(t->apps, name, t->apps, t->container, RENAME_NOREPLACE) < 0)
         return error_os(e, errno, "cannot rename '%s' to '%s'", name, t->container);
-    r = apps_failpoint("provision.published", e);
-    return r < 0 ? r : apps_sync(t->apps, e);
+    r = failpoint_error("provision.published", e);
+    return r < 0 ? r : app_path_sync(t->apps, e);
 }
 
 static int provision(struct tenant *t, const struct replica_content *content, bool *ret_restored,
                      struct error *e)
 {
-    int r = apps_exists(t->apps, t->container, e);
+    int r = app_path_exists(t->apps, t->container, e);
     if (r < 0)
         return r;
     if (r > 0) {
         r = fill_and_publish(t, t->container, content, e);
-        return r < 0 ? r
-                     : apps_sync(t->apps, e); /* whoever gave it its name may have been killed just then */
+        return r < 0
+                   ? r
+                   : app_path_sync(t->apps, e); /* whoever gave it its name may have been killed just then */
     }
-    _cleanup_free_ char *kept = NULL, *making = xasprintf(APPS_MAKING "%s", t->container);
-    r = apps_newest_kept(t->apps, t->container, &kept, e);
+    _cleanup_free_ char *kept = NULL, *making = xasprintf(APP_PATH_MAKING "%s", t->container);
+    r = app_path_newest_kept(t->apps, t->container, &kept, e);
     if (r < 0)
         return r;
     r = fill_and_publish(t, kept ?: making, content, e);
@@ -219,7 +221,7 @@ int replica_provision(const char *app_path, const char *container, const struct 
                       struct replica_result *ret, struct error *e)
 {
     bool restored = false;
-    _cleanup_close_ int apps = apps_open(app_path, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
     struct tenant tenant = {.apps = apps, .container = container};
     int r = apps < 0 ? apps : provision(&tenant, content, &restored, e);
     *ret = (struct replica_result){restored, tenant.hidden};
@@ -229,9 +231,9 @@ int replica_provision(const char *app_path, const char *container, const struct 
 int replica_update(const char *app_path, const char *container, const struct replica_content *content,
                    struct replica_result *ret, struct error *e)
 {
-    _cleanup_close_ int apps = apps_open(app_path, e);
+    _cleanup_close_ int apps = app_path_open(app_path, e);
     struct tenant tenant = {.apps = apps, .container = container};
-    int r = apps < 0 ? apps : apps_exists(apps, container, e);
+    int r = apps < 0 ? apps : app_path_exists(apps, container, e);
     if (r == 0)
         r = error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no such replica");
     _cleanup_close_ int fd = r < 0 ? r : open_container(&tenant, container, e);

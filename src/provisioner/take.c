@@ -11,8 +11,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/package/entry.h"
 
@@ -302,7 +302,7 @@ static int take_directory(struct walk *w, int fd, mode_t add)
     if (r >= 0)
         r = check_project(w, fd, "", true);
     if (r >= 0)
-        r = apps_failpoint("publish.directory", w->e);
+        r = failpoint_error("publish.directory", w->e);
     return r < 0 ? r : take_entries(w, dir);
 }
 

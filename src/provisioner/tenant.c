@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
@@ -25,7 +25,8 @@ static char *temporary_name(const char *name)
  * of root's alone: setuid files in it are no more reachable for the host's users than before. */
 static int move_out(struct tenant *t, int parent, const char *name)
 {
-    _cleanup_free_ char *hidden = apps_deleting_name(t->container), *moved = xasprintf("%s/moved", hidden);
+    _cleanup_free_ char *hidden = app_path_deleting_name(t->container),
+                        *moved = xasprintf("%s/moved", hidden);
     if (mkdirat(t->apps, hidden, 0700) < 0)
         return -errno;
     int r = renameat(parent, name, t->apps, moved) < 0 ? -errno : 0;

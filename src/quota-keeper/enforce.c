@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "quota-keeper/level.h"
@@ -19,11 +19,6 @@ static struct kernel_limits limits_of(const struct ledger_item *item)
     return (struct kernel_limits){item->soft, item->hard, item->inodes_soft, item->inodes};
 }
 
-static int failpoint_here(const char *name, struct error *e)
-{
-    return failpoint(name) < 0 ? error_fail(e, EIO, "failpoint %s", name) : 0;
-}
-
 static int set_limits(const struct registry *r, int fd, int64_t project, const struct kernel_limits *limits,
                       struct error *e)
 {
@@ -34,7 +29,7 @@ static int set_limits(const struct registry *r, int fd, int64_t project, const s
     int result = k->set(k, fd, (uint32_t)project, limits);
     if (result < 0)
         return error_os(e, -result, "cannot set the limits of project %" PRId64, project);
-    return failpoint_here("limits.set", e);
+    return failpoint_error("limits.set", e);
 }
 
 static void fill_values(const struct registry *r, const struct ledger_item *item, const struct place *place,
@@ -101,7 +96,7 @@ static int enforce_here(struct registry *r, const struct place *place, const str
     if (!whole || options->recheck)
         result = tag_tree(r->kernel, place->fd, (uint32_t)item->id, &how, &tagged, e);
     if (result >= 0)
-        result = failpoint_here("tag.done", e);
+        result = failpoint_error("tag.done", e);
     if (result >= 0)
         result = read_back(r, place, item, &quota, e);
     if (result < 0)
@@ -179,13 +174,13 @@ static int untag(const struct registry *r, struct places *places, const char *na
 static int untag_all(const struct registry *r, struct places *places, const struct ledger_item *item,
                      int64_t entries_max, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    int result = apps_list(places->apps_fd, &entries, &n, e);
+    int result = app_path_list(places->apps_fd, &entries, &n, e);
     for (size_t i = 0; i < n && result >= 0; i++)
         if (entries[i].container && streq(entries[i].container, item->name))
             result = untag(r, places, entries[i].name, item, entries_max, e);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return result;
 }
 
@@ -197,11 +192,11 @@ int enforce_remove(struct registry *r, const struct ledger_item *item, int64_t e
         return result;
     result = lift(r, &places, item, e);
     if (result >= 0)
-        result = failpoint_here("remove.lifted", e);
+        result = failpoint_error("remove.lifted", e);
     if (result >= 0)
         result = untag_all(r, &places, item, entries_max, e);
     if (result >= 0)
-        result = failpoint_here("remove.untagged", e);
+        result = failpoint_error("remove.untagged", e);
     places_close(&places);
     return result < 0 ? error_prefix(e, "%s", item->name) : 0;
 }

@@ -96,7 +96,7 @@ static int write_staged(int dir, const char *name, const char *staged, const str
         return error_os(e, errno, "cannot change the owner of '%s'", writing);
     if (fchmod(fd, t->mode) < 0 || fsync(fd) < 0 || renameat(dir, writing, dir, staged) < 0)
         return error_os(e, errno, "cannot finish '%s'", writing);
-    return failpoint("projects.staged") < 0 ? error_fail(e, EIO, "failpoint projects.staged") : 0;
+    return failpoint_error("projects.staged", e);
 }
 
 static bool parse_staged(const char *entry, const char *name, uint64_t *ret_read, uint64_t *ret_new)
@@ -209,7 +209,7 @@ static int exchange_once(int dir, const char *name, struct text *in_file, struct
     return 0;
 }
 
-int exchange_file(int dir, const char *name, exchange_merge merge, void *userdata, struct error *e)
+int exchange_file(int dir, const char *name, exchange_merge_fn merge, void *userdata, struct error *e)
 {
     _cleanup_(text_clear) struct text in_file = {.data = NULL}, base = {.data = NULL};
     int r = read_text(dir, name, &in_file, e);
@@ -230,7 +230,7 @@ int exchange_file(int dir, const char *name, exchange_merge merge, void *userdat
         if (r < 0)
             return r;
         if (r > 0) {
-            r = failpoint("projects.merged") < 0 ? error_fail(e, EIO, "failpoint projects.merged") : 0;
+            r = failpoint_error("projects.merged", e);
             if (r >= 0)
                 r = for_staged(dir, name, true, NULL, NULL, e);
             /* Nothing may have had to be written in this life, and a life before may have died while it

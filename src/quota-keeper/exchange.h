@@ -10,8 +10,8 @@
 #include "lib/basic/error.h"
 
 /* What the file shall hold, from what it holds; the caller frees. */
-typedef char *(*exchange_merge)(const char *text, size_t size, void *userdata, size_t *ret_size);
+typedef char *(*exchange_merge_fn)(const char *text, size_t size, void *userdata, size_t *ret_size);
 
 /* Brings dir/name to what 'merge' makes of it; a file that is not there is made, one that is right is not
  * touched. Only one process at a time may do this: callers hold the machine's lock. */
-int exchange_file(int dir, const char *name, exchange_merge merge, void *userdata, struct error *e);
+int exchange_file(int dir, const char *name, exchange_merge_fn merge, void *userdata, struct error *e);

@@ -34,7 +34,7 @@ static const char *const calls[] = {"quotactl",  "quotactl_fd", "ioctl",      "g
                                     "renameat2", "unlink",      "unlinkat",   "mkdir",      "lstat",
                                     "stat",      "setpriority", "ioprio_set", NULL};
 
-static const struct service service = {
+static const struct service_definition service = {
     .name = "quota-keeper",
     .interface = &quota_keeper_interface,
     .handlers = quota_handlers,

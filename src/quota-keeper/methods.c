@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "lib/api/quota_keeper.h"
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "quota-keeper/manager.h"
 
 static int check_pair(const char *what, int64_t soft, int64_t hard, struct error *e)
@@ -21,7 +21,7 @@ static int on_ensure(struct varlink_call *call, const void *in, void *userdata, 
 {
     const struct quota_ensure_in *i = in;
     const struct kernel_limits limits = {i->soft, i->hard, i->inodes_soft, i->inodes};
-    int r = apps_check_container(i->container, e);
+    int r = app_path_check_container(i->container, e);
     if (r >= 0)
         r = check_pair("bytes", i->soft, i->hard, e);
     if (r >= 0)
@@ -35,7 +35,7 @@ static int on_ensure(struct varlink_call *call, const void *in, void *userdata, 
 static int on_recheck(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct quota_container_in *i = in;
-    int r = apps_check_container(i->container, e);
+    int r = app_path_check_container(i->container, e);
     if (r >= 0)
         request_begin(userdata, REQUEST_RECHECK, call, i->container, NULL);
     return r;
@@ -60,7 +60,7 @@ static int on_recheck_all(struct varlink_call *call, const void *in, void *userd
 static int on_release(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct quota_container_in *i = in;
-    int r = apps_check_container(i->container, e);
+    int r = app_path_check_container(i->container, e);
     if (r >= 0)
         request_begin(userdata, REQUEST_RELEASE, call, i->container, NULL);
     return r;
@@ -69,7 +69,7 @@ static int on_release(struct varlink_call *call, const void *in, void *userdata,
 static int on_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct quota_container_in *i = in;
-    int r = apps_check_container(i->container, e);
+    int r = app_path_check_container(i->container, e);
     if (r >= 0)
         request_begin(userdata, REQUEST_REMOVE, call, i->container, NULL);
     return r;
@@ -78,7 +78,7 @@ static int on_remove(struct varlink_call *call, const void *in, void *userdata, 
 static int on_get(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct quota_container_in *i = in;
-    int r = apps_check_container(i->container, e);
+    int r = app_path_check_container(i->container, e);
     if (r >= 0)
         question_ask(userdata, QUESTION_GET, call, i->container);
     return r;

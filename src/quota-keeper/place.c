@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 
 static void explain_xfs(const struct mount *m, bool accounted, char **reason, char **remedy)
@@ -81,7 +81,7 @@ void filesystem_explain(const struct kernel *kernel, const struct mount *m, int 
 int places_open(struct places *places, const struct kernel *kernel, const char *apps, struct error *e)
 {
     *places = (struct places){.kernel = kernel, .apps = apps, .apps_fd = -1};
-    places->apps_fd = apps_open(apps, e);
+    places->apps_fd = app_path_open(apps, e);
     int r = places->apps_fd < 0 ? places->apps_fd : mountinfo_read(&places->mountinfo, e);
     if (r < 0)
         places_close(places);
@@ -159,7 +159,7 @@ int place_open_any(struct places *places, const char *container, struct place *r
     int r = place_open(places, container, ret, e);
     if (r != -ENOENT)
         return r;
-    r = apps_newest_kept(places->apps_fd, container, &kept, e);
+    r = app_path_newest_kept(places->apps_fd, container, &kept, e);
     if (r >= 0 && kept)
         r = place_open(places, kept, ret, e);
     if (kept && r != -ENOENT)

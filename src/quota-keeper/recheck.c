@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "quota-keeper/tag.h"
 
@@ -18,7 +18,7 @@ struct recheck {
     struct quota_values *values;
 };
 
-int recheck_project(const struct registry *r, const struct place *place, const struct apps_entry *entry,
+int recheck_project(const struct registry *r, const struct place *place, const struct app_path_entry *entry,
                     const struct ledger_item *item, uint32_t *ret)
 {
     struct kernel_tag tag;
@@ -28,13 +28,13 @@ int recheck_project(const struct registry *r, const struct place *place, const s
     return 0;
 }
 
-static void say(struct recheck *c, const struct apps_entry *entry)
+static void say(struct recheck *c, const struct app_path_entry *entry)
 {
     findings_add_strays(c->findings, c->r, entry->name, entry->container, c->strays, true);
     strays_clear(c->strays);
 }
 
-static int put_back(struct recheck *c, const struct apps_entry *entry, struct error *e)
+static int put_back(struct recheck *c, const struct app_path_entry *entry, struct error *e)
 {
     struct place place = PLACE_INIT;
     struct tag_result tagged = {.skipped = 0};
@@ -61,7 +61,7 @@ static int put_back(struct recheck *c, const struct apps_entry *entry, struct er
 }
 
 /* The directory of a replica with a project: its limits are looked at too, and everything is read back. */
-static int enforce_whole(struct recheck *c, const struct apps_entry *entry, struct error *e)
+static int enforce_whole(struct recheck *c, const struct app_path_entry *entry, struct error *e)
 {
     const struct enforce_options options = {.recheck = true, .strays = c->strays};
     int64_t skipped = c->values->skipped;
@@ -76,7 +76,7 @@ static int enforce_whole(struct recheck *c, const struct apps_entry *entry, stru
     return 0;
 }
 
-static bool is_its(const struct recheck *c, const struct apps_entry *entry)
+static bool is_its(const struct recheck *c, const struct app_path_entry *entry)
 {
     return streq_null(entry->container, c->name) || streq(entry->name, c->name);
 }
@@ -84,10 +84,10 @@ static bool is_its(const struct recheck *c, const struct apps_entry *entry)
 /* All of them, although one fails: the first failure is the result. */
 static int look_at_all(struct recheck *c, bool *ret_found, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     struct error why = ERROR_INIT;
-    int first = 0, result = apps_list(c->places.apps_fd, &entries, &n, e);
+    int first = 0, result = app_path_list(c->places.apps_fd, &entries, &n, e);
     for (size_t i = 0; i < n && result >= 0 && !c->strays->enough; i++) {
         if (!is_its(c, &entries[i]))
             continue;
@@ -100,7 +100,7 @@ static int look_at_all(struct recheck *c, bool *ret_found, struct error *e)
                 *e = why;
         }
     }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return result < 0 ? result : first;
 }
 

@@ -1,14 +1,14 @@
 /* Every file of a replica back to the project of its directory, whatever its owner made of it. */
 #pragma once
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "quota-keeper/enforce.h"
 #include "quota-keeper/findings.h"
 
 /* Which project a directory of the app path stands for: that of its container where it is its directory and
  * the ledger has it ('item', may be NULL), else the one that it carries at the top, where no tenant reaches.
  * −EOPNOTSUPP: its filesystem counts nothing. */
-int recheck_project(const struct registry *r, const struct place *place, const struct apps_entry *entry,
+int recheck_project(const struct registry *r, const struct place *place, const struct app_path_entry *entry,
                     const struct ledger_item *item, uint32_t *ret);
 
 /* 'name' is a container, or an entry of the app path: all directories that are its. 'strays' is empty; what

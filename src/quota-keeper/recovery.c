@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 
 struct recovery {
@@ -41,7 +41,7 @@ static bool take_from(struct recovery *v, struct ledger_item *owner)
     return true;
 }
 
-static void adopt(struct recovery *v, const struct apps_entry *entry, const struct place *place,
+static void adopt(struct recovery *v, const struct app_path_entry *entry, const struct place *place,
                   uint32_t project)
 {
     struct registry *r = v->r;
@@ -107,7 +107,7 @@ static void derive_inodes(struct recovery *v, struct ledger_item *item, const st
     v->changed = true;
 }
 
-static void look_at(struct recovery *v, const struct apps_entry *entry)
+static void look_at(struct recovery *v, const struct app_path_entry *entry)
 {
     struct place place = PLACE_INIT;
     struct kernel_tag tag;
@@ -126,7 +126,7 @@ static void look_at(struct recovery *v, const struct apps_entry *entry)
 }
 
 /* What is on its way out counts as there until it is gone. */
-static bool is_there(const struct apps_entry *entries, size_t n, const char *container)
+static bool is_there(const struct app_path_entry *entries, size_t n, const char *container)
 {
     for (size_t i = 0; i < n; i++)
         if (streq_null(entries[i].container, container) || streq_null(entries[i].hidden_of, container))
@@ -136,13 +136,13 @@ static bool is_there(const struct apps_entry *entries, size_t n, const char *con
 
 bool recovery_is_on_its_way(struct registry *r, const char *container)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    _cleanup_close_ int apps = apps_open(r->apps, NULL);
-    bool found = apps < 0 || apps_list(apps, &entries, &n, NULL) < 0;
+    _cleanup_close_ int apps = app_path_open(r->apps, NULL);
+    bool found = apps < 0 || app_path_list(apps, &entries, &n, NULL) < 0;
     for (size_t i = 0; i < n && !found; i++)
         found = streq_null(entries[i].hidden_of, container);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return found;
 }
 
@@ -163,13 +163,13 @@ static bool is_unused(struct registry *r, struct places *places, const struct le
 bool recovery_is_gone(struct registry *r, const struct ledger_item *item)
 {
     struct places places;
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     if (places_open(&places, r->kernel, r->apps, NULL) < 0)
         return false;
-    bool gone = apps_list(places.apps_fd, &entries, &n, NULL) >= 0 && !is_there(entries, n, item->name) &&
+    bool gone = app_path_list(places.apps_fd, &entries, &n, NULL) >= 0 && !is_there(entries, n, item->name) &&
                 is_unused(r, &places, item);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     places_close(&places);
     return gone;
 }
@@ -177,18 +177,18 @@ bool recovery_is_gone(struct registry *r, const struct ledger_item *item)
 char **recovery_find_gone(struct registry *r, size_t *ret_n)
 {
     struct places places;
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n_entries = 0, n_items = 0, n = 0;
     *ret_n = 0;
     if (places_open(&places, r->kernel, r->apps, NULL) < 0)
         return NULL;
     struct ledger_item *items = registry_items(r, &n_items);
     char **names = xcalloc(n_items + 1, sizeof *names);
-    if (apps_list(places.apps_fd, &entries, &n_entries, NULL) >= 0)
+    if (app_path_list(places.apps_fd, &entries, &n_entries, NULL) >= 0)
         for (size_t i = 0; i < n_items; i++)
             if (!is_there(entries, n_entries, items[i].name) && is_unused(r, &places, &items[i]))
                 names[n++] = xstrdup(items[i].name);
-    apps_list_free(entries, n_entries);
+    app_path_list_free(entries, n_entries);
     registry_items_free(items, n_items);
     places_close(&places);
     *ret_n = n;
@@ -220,7 +220,7 @@ static void drop_gone(struct recovery *v)
 void recovery_run(struct registry *r, struct notes *notes)
 {
     struct recovery v = {.r = r, .notes = notes};
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     struct error e = ERROR_INIT;
     size_t n = 0;
     struct op op = {.kind = OP_REFRESH, .container = ""}, *ops[] = {&op};
@@ -230,12 +230,12 @@ void recovery_run(struct registry *r, struct notes *notes)
         return;
     }
     registry_read_others(r, &v.others);
-    if (apps_list(v.places.apps_fd, &entries, &n, &e) < 0)
+    if (app_path_list(v.places.apps_fd, &entries, &n, &e) < 0)
         notes_add(notes, xasprintf("%s", e.message));
     for (size_t i = 0; i < n; i++)
         if (entries[i].container)
             look_at(&v, &entries[i]);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     drop_gone(&v);
     registry_see(r, &v.places);
     places_close(&v.places);

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "quota-keeper/projects.h"
@@ -125,7 +125,7 @@ static void add_seen(struct report *p, const struct ledger_item *item, uint32_t 
     sum->unseen += seen->unseen;
 }
 
-static void walk_directory(struct report *p, const struct apps_entry *entry, struct strays *strays)
+static void walk_directory(struct report *p, const struct app_path_entry *entry, struct strays *strays)
 {
     struct place place = PLACE_INIT;
     struct error e = ERROR_INIT;
@@ -150,14 +150,14 @@ static void walk_directory(struct report *p, const struct apps_entry *entry, str
 
 static int walk_directories(struct report *p, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     struct strays *strays = xcalloc(1, sizeof *strays);
     strays->by_id = xcalloc(ID_MAX + 1, sizeof *strays->by_id);
-    int r = apps_list(p->places.apps_fd, &entries, &n, e);
+    int r = app_path_list(p->places.apps_fd, &entries, &n, e);
     for (size_t i = 0; i < n; i++)
         walk_directory(p, &entries[i], strays);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     free(strays->by_id);
     free(strays);
     return r;
@@ -200,12 +200,13 @@ static void check_item(struct report *p, const struct ledger_item *item)
 /* --- directories and kernel --- */
 
 /* What was removed and is not gone: the provisioner is at it, and knows what is in its way. */
-static void check_hidden(struct report *p, const struct apps_entry *entry)
+static void check_hidden(struct report *p, const struct app_path_entry *entry)
 {
     struct place place = PLACE_INIT;
     struct kernel_tag tag = {.project = 0};
     struct kernel_quota quota;
-    if (!after_prefix(entry->name, APPS_DELETING) || place_open(&p->places, entry->name, &place, NULL) < 0)
+    if (!after_prefix(entry->name, APP_PATH_DELETING) ||
+        place_open(&p->places, entry->name, &place, NULL) < 0)
         return;
     const struct kernel *k = p->r->kernel;
     bool tagged = k->read_tag(k, place.fd, &tag) == 0 && tag.project != 0;
@@ -219,9 +220,9 @@ static void check_hidden(struct report *p, const struct apps_entry *entry)
 
 static int check_directories(struct report *p, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    int r = apps_list(p->places.apps_fd, &entries, &n, e);
+    int r = app_path_list(p->places.apps_fd, &entries, &n, e);
     for (size_t i = 0; i < n; i++) {
         struct place place = PLACE_INIT;
         struct kernel_tag tag;
@@ -241,7 +242,7 @@ static int check_directories(struct report *p, struct error *e)
                 place.path);
         place_clear(&place);
     }
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     return r;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/api/quota_keeper.h"
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "quota-keeper/manager.h"
@@ -54,15 +54,15 @@ static void list_work(struct job *job)
     struct sweep *s = (struct sweep *)job;
     struct registry *r = &s->manager->registry;
     struct places places;
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0, n_items, kept = 0;
     s->result = places_open(&places, r->kernel, r->apps, &s->e);
     if (s->result < 0)
         return;
-    s->result = apps_list(places.apps_fd, &entries, &n, &s->e);
+    s->result = app_path_list(places.apps_fd, &entries, &n, &s->e);
     for (size_t i = 0; i < n; i++)
         add_name(s, entries[i].container ?: entries[i].name);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     places_close(&places);
     struct ledger_item *items = registry_items(r, &n_items);
     for (size_t i = 0; i < n_items; i++)

@@ -24,7 +24,7 @@ struct level {
 };
 
 struct walk {
-    walk_visit visit;
+    walk_visit_fn visit;
     void *userdata;
     int top;
     dev_t top_dev;
@@ -236,7 +236,7 @@ static int walk_all(struct walk *w)
     }
 }
 
-int walk_below(int top, size_t window, walk_visit visit_one, void *userdata)
+int walk_below(int top, size_t window, walk_visit_fn visit_one, void *userdata)
 {
     struct stat st;
     if (fstat(top, &st) < 0)

@@ -22,9 +22,9 @@
 /* Called for each entry below the top. 'fd' is its descriptor, for the time of the call; −ENOTSUP for what is
  * neither file nor directory, another negative errno where it could not be opened ('st' says nothing then). A
  * negative result ends the walk with it; a directory that could be opened is entered in any other case. */
-typedef int (*walk_visit)(void *userdata, int fd, const struct stat *st);
+typedef int (*walk_visit_fn)(void *userdata, int fd, const struct stat *st);
 
 /* 0, what the visitor said, or another negative errno. WALK_MOVED: directories were moved meanwhile, so that
  * not all may have been visited; everything else was, unless they were moved very often. 'window' is at least
  * 2: WALK_WINDOW. */
-int walk_below(int top, size_t window, walk_visit visit, void *userdata);
+int walk_below(int top, size_t window, walk_visit_fn visit, void *userdata);

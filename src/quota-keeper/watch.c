@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/api/quota_keeper.h"
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "quota-keeper/manager.h"
@@ -24,15 +24,15 @@ static void watcher_gone(struct varlink_call *call, void *userdata)
  * deleted. */
 static bool any_hidden(const struct manager *m)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     bool found = false;
-    _cleanup_close_ int apps = apps_open(m->apps, NULL);
-    if (apps < 0 || apps_list(apps, &entries, &n, NULL) < 0)
+    _cleanup_close_ int apps = app_path_open(m->apps, NULL);
+    if (apps < 0 || app_path_list(apps, &entries, &n, NULL) < 0)
         return false;
     for (size_t i = 0; i < n; i++)
-        found |= after_prefix(entries[i].name, APPS_DELETING) != NULL;
-    apps_list_free(entries, n);
+        found |= after_prefix(entries[i].name, APP_PATH_DELETING) != NULL;
+    app_path_list_free(entries, n);
     return found;
 }
 

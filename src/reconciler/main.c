@@ -25,7 +25,7 @@ static void stop(void *userdata)
     manager_free(userdata);
 }
 
-static const struct service service = {
+static const struct service_definition service = {
     .name = "reconciler",
     .interface = &reconciler_interface,
     .handlers = reconciler_handlers,

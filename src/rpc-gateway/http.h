@@ -22,23 +22,23 @@ struct http_request;
 
 /* Answers now or later, once, by http_answer(); or, when it cannot for longer than the deadline, is called
  * off by the function that it registered with http_request_on_gone(). */
-typedef void (*http_handler)(struct http_request *request, void *userdata);
+typedef void (*http_handler_fn)(struct http_request *request, void *userdata);
 
 struct http_route {
     const char *path; /* exactly */
     bool post;        /* POST, or GET and HEAD */
     bool json;        /* how refusals of the server itself are worded: {"error":…}, or as text */
     size_t body_max;
-    http_handler handler;
+    http_handler_fn handler;
 };
 
 /* What became of a request, for the metrics. */
-typedef void (*http_observer)(const char *path, unsigned status, uint64_t usec, void *userdata);
+typedef void (*http_observer_fn)(const char *path, unsigned status, uint64_t usec, void *userdata);
 
 struct http_options {
     int listen_fd;                   /* borrowed until http_server_free() */
     const struct http_route *routes; /* ends with a path of NULL */
-    http_observer on_done;
+    http_observer_fn on_done;
     void *userdata; /* of handlers and observer */
 };
 

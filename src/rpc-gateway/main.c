@@ -44,7 +44,7 @@ static void stop(void *userdata)
     manager_free(userdata);
 }
 
-static const struct service service = {
+static const struct service_definition service = {
     .name = "rpc-gateway",
     .interface = &rpc_gateway_interface,
     .handlers = gateway_handlers,

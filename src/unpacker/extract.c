@@ -38,12 +38,6 @@ struct extraction {
     uint64_t unchecked; /* bytes written since the free space was looked at */
 };
 
-static int fail_at(const char *name, struct error *e)
-{
-    (void)name;
-    return failpoint(name) < 0 ? error_fail(e, EIO, "failpoint %s", name) : 0;
-}
-
 static int check_space(struct extraction *x, uint64_t more, struct error *e)
 {
     struct statvfs fs;
@@ -170,7 +164,7 @@ static int write_entries(struct extraction *x, struct error *e)
             return r;
         if (atomic_load_explicit(&x->progress->cancel, memory_order_relaxed))
             return error_retry(e, ECANCELED, "cancelled");
-        r = fail_at("unpack.entry", e);
+        r = failpoint_error("unpack.entry", e);
         if (r < 0)
             return r;
     }
@@ -181,13 +175,13 @@ static int fill(struct extraction *x, struct error *e)
 {
     int r = check_space(x, 0, e);
     if (r >= 0)
-        r = fail_at("unpack.staged", e);
+        r = failpoint_error("unpack.staged", e);
     if (r >= 0)
         r = write_entries(x, e);
     if (r >= 0)
         r = tree_finish(x->tree, e);
     if (r >= 0)
-        r = fail_at("unpack.extracted", e);
+        r = failpoint_error("unpack.extracted", e);
     if (r < 0)
         return r;
     /* One sync of the filesystem instead of one per file: thirty times faster for a package of thousands of
@@ -197,13 +191,13 @@ static int fill(struct extraction *x, struct error *e)
         r = -errno;
     if (r < 0)
         return error_os(e, -r, "cannot sync package '%s'", x->request->id);
-    return fail_at("unpack.synced", e);
+    return failpoint_error("unpack.synced", e);
 }
 
 static int finish(struct extraction *x, struct extract_result *ret, struct error *e)
 {
     _cleanup_free_ char *key = package_key(x->request->name, x->request->id);
-    int r = fail_at("unpack.before_rename", e);
+    int r = failpoint_error("unpack.before_rename", e);
     if (r >= 0)
         r = staging_finish(&x->staging, key, e);
     if (r == -EEXIST && x->staging.name) { /* somebody else was faster; what counts is that it is there */
@@ -211,7 +205,7 @@ static int finish(struct extraction *x, struct extract_result *ret, struct error
         return 0;
     }
     if (r >= 0)
-        r = fail_at("unpack.renamed", e);
+        r = failpoint_error("unpack.renamed", e);
     if (r >= 0)
         *ret = (struct extract_result){.size = x->size, .entries = x->entries};
     return r;

@@ -58,7 +58,7 @@ static void stop(void *userdata)
     manager_free(userdata);
 }
 
-static const struct service service = {
+static const struct service_definition service = {
     .name = "unpacker",
     .interface = &unpacker_interface,
     .handlers = unpacker_handlers,

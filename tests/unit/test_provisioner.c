@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/jobs/jobs.h"
@@ -35,15 +35,15 @@ static void test_kept_names(void **state)
         {"i8k_web-2_127", 1795468000, 3, "i8k_web-2_127.removed-20261123T210640-3"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_free_ char *name = apps_kept_name(cases[i].container, cases[i].at, cases[i].number);
+        _cleanup_free_ char *name = app_path_kept_name(cases[i].container, cases[i].at, cases[i].number);
         assert_string_equal(name, cases[i].name);
-        struct apps_entry entry;
-        assert_true(apps_entry_parse(name, &entry));
+        struct app_path_entry entry;
+        assert_true(app_path_entry_parse(name, &entry));
         assert_true(entry.removed);
         assert_string_equal(entry.container, cases[i].container);
         assert_int_equal(entry.removed_at, cases[i].at);
         assert_int_equal(entry.number, cases[i].number);
-        apps_entry_clear(&entry);
+        app_path_entry_clear(&entry);
     }
 }
 
@@ -73,11 +73,11 @@ static void test_other_names(void **state)
         {"web.removed-20261123T210640", false, NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct apps_entry entry = {.name = NULL};
-        if (apps_entry_parse(cases[i].name, &entry) != cases[i].known)
+        struct app_path_entry entry = {.name = NULL};
+        if (app_path_entry_parse(cases[i].name, &entry) != cases[i].known)
             fail_msg("'%s'", cases[i].name);
         assert_true(!cases[i].known || streq_null(entry.container, cases[i].container));
-        apps_entry_clear(&entry);
+        app_path_entry_clear(&entry);
     }
 }
 
@@ -103,18 +103,19 @@ static void test_hidden_names(void **state)
         {".deleting-0123456789abcdef", NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct apps_entry entry = {.name = NULL};
-        assert_true(apps_entry_parse(cases[i].name, &entry));
+        struct app_path_entry entry = {.name = NULL};
+        assert_true(app_path_entry_parse(cases[i].name, &entry));
         if (entry.container || !streq_null(entry.hidden_of, cases[i].of))
             fail_msg("'%s' is said to be of '%s'", cases[i].name, entry.hidden_of ?: "nobody");
-        apps_entry_clear(&entry);
+        app_path_entry_clear(&entry);
     }
-    _cleanup_free_ char *name = apps_deleting_name("i8k_web_0"), *other = apps_deleting_name("i8k_web_0");
-    struct apps_entry entry = {.name = NULL};
+    _cleanup_free_ char *name = app_path_deleting_name("i8k_web_0"),
+                        *other = app_path_deleting_name("i8k_web_0");
+    struct app_path_entry entry = {.name = NULL};
     assert_string_not_equal(name, other);
-    assert_true(apps_entry_parse(name, &entry));
+    assert_true(app_path_entry_parse(name, &entry));
     assert_string_equal(entry.hidden_of, "i8k_web_0");
-    apps_entry_clear(&entry);
+    app_path_entry_clear(&entry);
 }
 
 static void test_container_names(void **state)
@@ -136,9 +137,9 @@ static void test_container_names(void **state)
                                       "i8k_web_0.removed-20261123T210640",
                                       ".making-i8k_web_0",
                                       "i8k_web_0 "};
-    assert_int_equal(apps_check_container("i8k_web_0", &e), 0);
+    assert_int_equal(app_path_check_container("i8k_web_0", &e), 0);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        if (apps_check_container(bad[i], &e) != -EINVAL)
+        if (app_path_check_container(bad[i], &e) != -EINVAL)
             fail_msg("'%s'", bad[i]);
         assert_int_equal(e.class, ERROR_REFUSED);
     }
@@ -155,35 +156,35 @@ static void test_list_is_sorted(void **state)
     char base[] = "/tmp/hostlet-test-XXXXXX";
     struct error e = ERROR_INIT;
     assert_non_null(mkdtemp(base));
-    int apps = apps_open(base, &e);
+    int apps = app_path_open(base, &e);
     assert_true(apps >= 0);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         assert_int_equal(mkdirat(apps, names[i], 0700), 0);
     /* A file and a link with names of ours are nobody's data. */
     assert_int_equal(mknodat(apps, "i8k_web_0.removed-20300101T000000", S_IFREG | 0600, 0), 0);
     assert_int_equal(symlinkat("/etc", apps, "i8k_web_1"), 0);
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    assert_int_equal(apps_list(apps, &entries, &n, &e), 0);
+    assert_int_equal(app_path_list(apps, &entries, &n, &e), 0);
     assert_int_equal(n, 5);
     assert_string_equal(entries[0].name, "i8k_app_1.removed-20270101T000000");
     assert_string_equal(entries[1].name, "i8k_web_0");
     assert_string_equal(entries[2].name, "i8k_web_0.removed-20251123T210640");
     assert_string_equal(entries[3].name, "i8k_web_0.removed-20261123T210640-9");
     assert_string_equal(entries[4].name, "i8k_web_0.removed-20261123T210640-10");
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     _cleanup_free_ char *newest = NULL, *none = NULL;
-    assert_int_equal(apps_newest_kept(apps, "i8k_web_0", &newest, &e), 0);
+    assert_int_equal(app_path_newest_kept(apps, "i8k_web_0", &newest, &e), 0);
     assert_string_equal(newest, "i8k_web_0.removed-20261123T210640-10");
-    assert_int_equal(apps_newest_kept(apps, "i8k_web_1", &none, &e), 0);
+    assert_int_equal(app_path_newest_kept(apps, "i8k_web_1", &none, &e), 0);
     assert_null(none);
-    assert_int_equal(apps_exists(apps, "i8k_web_0", &e), 1);
-    assert_int_equal(apps_exists(apps, "i8k_none_0", &e), 0);
-    assert_int_equal(apps_exists(apps, "i8k_web_1", &e), -ENOTDIR);
+    assert_int_equal(app_path_exists(apps, "i8k_web_0", &e), 1);
+    assert_int_equal(app_path_exists(apps, "i8k_none_0", &e), 0);
+    assert_int_equal(app_path_exists(apps, "i8k_web_1", &e), -ENOTDIR);
     assert_int_equal(e.class, ERROR_CONFLICT);
     close(apps);
     assert_int_equal(chmod(base, 0777), 0);
-    assert_int_equal(apps_open(base, &e), -EPERM);
+    assert_int_equal(app_path_open(base, &e), -EPERM);
     assert_non_null(strstr(e.message, "nobody else may write"));
     assert_int_equal(remove_tree_at(AT_FDCWD, base, &e), 0);
 }

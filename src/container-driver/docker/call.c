@@ -22,7 +22,7 @@ struct docker_call {
     sd_event_source *failed_later; /* it failed before it was sent: said from the loop */
     struct docker_ask ask;         /* with copies of its strings */
     char *body;
-    docker_answer_t answer;
+    docker_answer_fn answer;
     void *userdata;
     unsigned status;
     char refusal[REFUSAL_MAX]; /* beginning of the body of a stream that was refused */
@@ -291,7 +291,7 @@ static void on_version(struct docker_call *call, json_t *body, const struct erro
     log_debug("Docker's API %s is spoken (the daemon's newest: %s)", d->api, newest);
 }
 
-static struct docker_call *call_new(struct docker *d, const struct docker_ask *ask, docker_answer_t answer,
+static struct docker_call *call_new(struct docker *d, const struct docker_ask *ask, docker_answer_fn answer,
                                     void *userdata)
 {
     struct docker_call *call = xcalloc(1, sizeof *call);
@@ -337,7 +337,7 @@ static void call_send_waiting(struct docker *d)
     }
 }
 
-struct docker_call *docker_call(struct docker *d, const struct docker_ask *ask, docker_answer_t answer,
+struct docker_call *docker_call(struct docker *d, const struct docker_ask *ask, docker_answer_fn answer,
                                 void *userdata)
 {
     struct docker_call *call = call_new(d, ask, answer, userdata);

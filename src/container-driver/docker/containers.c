@@ -33,7 +33,7 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
     c = result.container;
 }
 
-void docker_inspect(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata)
+void docker_inspect(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata)
 {
     struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     _cleanup_free_ char *what = xasprintf("inspect container %s", name),
@@ -126,7 +126,7 @@ static void on_listed(struct docker_call *call, json_t *body, const struct error
         list_next(job);
 }
 
-void docker_list(struct runtime *rt, runtime_answer_t answer, void *userdata)
+void docker_list(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     struct list_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     _cleanup_free_ char *filters = docker_escape("{\"name\":[\"^/" CONTAINER_NAME_PREFIX "\"]}");
@@ -190,7 +190,7 @@ static void on_started(struct docker_call *call, json_t *body, const struct erro
     start_end(job, e);
 }
 
-void docker_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
+void docker_start(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
 {
     struct start_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     job->id = xstrdup(id);
@@ -200,7 +200,7 @@ void docker_start(struct runtime *rt, const char *id, runtime_answer_t answer, v
     docker_call(job->head.d, &ask, on_started, job);
 }
 
-void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_t answer,
+void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_fn answer,
                  void *userdata)
 {
     struct docker *d = (struct docker *)rt;
@@ -215,7 +215,7 @@ void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runti
     simple_call(rt, &ask, answer, userdata);
 }
 
-void docker_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_t answer,
+void docker_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_fn answer,
                    void *userdata)
 {
     _cleanup_free_ char *path = xasprintf("/containers/%s/rename?name=%s", id, name);
@@ -237,7 +237,7 @@ static void on_removed(struct docker_call *call, json_t *body, const struct erro
     runtime_answer(job->answer, job->userdata, e);
 }
 
-void docker_remove(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
+void docker_remove(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
 {
     struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     _cleanup_free_ char *path = xasprintf("/containers/%s?force=1&v=1", id);
@@ -246,7 +246,7 @@ void docker_remove(struct runtime *rt, const char *id, runtime_answer_t answer, 
     docker_call(job->d, &ask, on_removed, job);
 }
 
-void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
+void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata)
 {
     const char *name = policy == DRIVER_RESTART_ALWAYS ? "always" : "no";

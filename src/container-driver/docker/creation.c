@@ -139,7 +139,7 @@ static void creation_learn(struct creation *job)
     docker_call(d, &ask, on_info, job);
 }
 
-void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
+void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer, void *userdata)
 {
     struct creation *job = simple_job_new(rt, sizeof *job, answer, userdata);
     struct docker *d = job->head.d;

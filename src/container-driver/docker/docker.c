@@ -16,7 +16,7 @@
 
 struct info_job {
     struct docker *d;
-    runtime_answer_t answer;
+    runtime_answer_fn answer;
     void *userdata;
 };
 
@@ -42,7 +42,7 @@ static void on_info(struct docker_call *call, json_t *body, const struct error *
     driver_info_done(&info);
 }
 
-static void docker_info(struct runtime *rt, runtime_answer_t answer, void *userdata)
+static void docker_info(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     struct docker *d = (struct docker *)rt;
     uint64_t timeout = d->settings->request_timeout_usec;

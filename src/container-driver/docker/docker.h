@@ -40,8 +40,8 @@ struct docker {
 };
 
 /* The answer to a call: 'body' is the JSON asked for (borrowed). After the return the call is gone. */
-typedef void (*docker_answer_t)(struct docker_call *call, json_t *body, const struct error *e,
-                                void *userdata);
+typedef void (*docker_answer_fn)(struct docker_call *call, json_t *body, const struct error *e,
+                                 void *userdata);
 
 struct docker_ask {
     const char *what;      /* for errors: "start container i8k_web_0" */
@@ -60,7 +60,7 @@ struct docker_ask {
 };
 
 /* Never answers from within. The call is valid until it is answered or cancelled. */
-struct docker_call *docker_call(struct docker *d, const struct docker_ask *ask, docker_answer_t answer,
+struct docker_call *docker_call(struct docker *d, const struct docker_ask *ask, docker_answer_fn answer,
                                 void *userdata);
 void docker_call_cancel(struct docker_call *call); /* NULL is fine */
 unsigned docker_call_status(const struct docker_call *call);
@@ -81,15 +81,15 @@ void docker_check_group(struct docker *d);
 char *docker_escape(const char *text);
 
 /* containers.c */
-void docker_list(struct runtime *rt, runtime_answer_t answer, void *userdata);
-void docker_inspect(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata);
-void docker_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
-void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_t answer,
+void docker_list(struct runtime *rt, runtime_answer_fn answer, void *userdata);
+void docker_inspect(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata);
+void docker_start(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
+void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_fn answer,
                  void *userdata);
-void docker_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_t answer,
+void docker_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_fn answer,
                    void *userdata);
-void docker_remove(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata);
-void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
+void docker_remove(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
+void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata);
 
 /* seccomp.c: what the answers to /version and /info say of seccomp; what it means for containers is
@@ -104,18 +104,19 @@ bool docker_takes_profile(const struct docker *d, const char **ret_why);
 void docker_tell_seccomp(const struct docker *d, struct driver_info_out *info);
 
 /* creation.c */
-void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata);
+void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer, void *userdata);
 
 /* images.c */
-void docker_image_inspect(struct runtime *rt, const char *reference, runtime_answer_t answer, void *userdata);
-void docker_image_list(struct runtime *rt, runtime_answer_t answer, void *userdata);
+void docker_image_inspect(struct runtime *rt, const char *reference, runtime_answer_fn answer,
+                          void *userdata);
+void docker_image_list(struct runtime *rt, runtime_answer_fn answer, void *userdata);
 /* pull.c */
-struct runtime_job *docker_image_pull(struct runtime *rt, const char *reference, runtime_answer_t answer,
+struct runtime_job *docker_image_pull(struct runtime *rt, const char *reference, runtime_answer_fn answer,
                                       void *userdata);
 
 /* logs.c */
 struct runtime_job *docker_logs(struct runtime *rt, const char *id, const struct runtime_log_options *options,
-                                runtime_log_data_t on_data, runtime_log_end_t on_end, void *userdata);
+                                runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata);
 
 /* events.c */
 struct docker_events *docker_events_new(struct docker *d);

@@ -21,7 +21,7 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
     image = result.image;
 }
 
-void docker_image_inspect(struct runtime *rt, const char *reference, runtime_answer_t answer, void *userdata)
+void docker_image_inspect(struct runtime *rt, const char *reference, runtime_answer_fn answer, void *userdata)
 {
     struct error e = ERROR_INIT;
     _cleanup_image_reference_ struct image_reference *parsed = NULL;
@@ -66,7 +66,7 @@ static void on_listed(struct docker_call *call, json_t *body, const struct error
     runtime_answer(job->answer, job->userdata, e);
 }
 
-void docker_image_list(struct runtime *rt, runtime_answer_t answer, void *userdata)
+void docker_image_list(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     struct docker_ask ask = {

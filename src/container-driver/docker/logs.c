@@ -12,8 +12,8 @@
 struct logs {
     struct runtime_job job;
     struct docker *d;
-    runtime_log_data_t on_data;
-    runtime_log_end_t on_end;
+    runtime_log_data_fn on_data;
+    runtime_log_end_fn on_end;
     void *userdata;
     struct runtime_log_options options;
     char *id;
@@ -196,7 +196,7 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
 }
 
 struct runtime_job *docker_logs(struct runtime *rt, const char *id, const struct runtime_log_options *options,
-                                runtime_log_data_t on_log_data, runtime_log_end_t on_end, void *userdata)
+                                runtime_log_data_fn on_log_data, runtime_log_end_fn on_end, void *userdata)
 {
     struct logs *l = xcalloc(1, sizeof *l);
     *l = (struct logs){.job = {.cancel = logs_cancel, .pause = logs_pause, .resume = logs_resume},

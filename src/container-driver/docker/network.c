@@ -151,7 +151,7 @@ static void network_inspect(struct network_job *job)
     docker_call(job->head.d, &ask, on_inspected, job);
 }
 
-void docker_network_ensure(struct docker *d, const char *subnet, const char *name, runtime_answer_t answer,
+void docker_network_ensure(struct docker *d, const char *subnet, const char *name, runtime_answer_fn answer,
                            void *userdata)
 {
     struct network_job *job = simple_job_new(&d->rt, sizeof *job, answer, userdata);
@@ -160,7 +160,7 @@ void docker_network_ensure(struct docker *d, const char *subnet, const char *nam
     network_inspect(job);
 }
 
-void docker_network_check(struct runtime *rt, const char *subnet, runtime_answer_t answer, void *userdata)
+void docker_network_check(struct runtime *rt, const char *subnet, runtime_answer_fn answer, void *userdata)
 {
     struct network_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     job->subnet = xstrdup(subnet);

@@ -16,7 +16,7 @@
 struct pull {
     struct runtime_job job;
     struct docker *d;
-    runtime_answer_t answer;
+    runtime_answer_fn answer;
     void *userdata;
     struct docker_call *call;
     sd_event_source *refused; /* it failed before it began: said from the loop */
@@ -147,7 +147,7 @@ static int pull_start(struct pull *p, struct error *e)
     return 0;
 }
 
-struct runtime_job *docker_image_pull(struct runtime *rt, const char *reference, runtime_answer_t answer,
+struct runtime_job *docker_image_pull(struct runtime *rt, const char *reference, runtime_answer_fn answer,
                                       void *userdata)
 {
     struct pull *p = xcalloc(1, sizeof *p);

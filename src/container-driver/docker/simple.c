@@ -1,7 +1,7 @@
 /* Requests that either work or do not; see simple.h. */
 #include "container-driver/docker/simple.h"
 
-void *simple_job_new(struct runtime *rt, size_t size, runtime_answer_t answer, void *userdata)
+void *simple_job_new(struct runtime *rt, size_t size, runtime_answer_fn answer, void *userdata)
 {
     struct simple_job *job = xcalloc(1, size);
     *job = (struct simple_job){.d = (struct docker *)rt, .answer = answer, .userdata = userdata};
@@ -15,7 +15,7 @@ static void on_answer(struct docker_call *call, json_t *body, const struct error
     runtime_answer(job->answer, job->userdata, e);
 }
 
-void simple_call(struct runtime *rt, const struct docker_ask *ask, runtime_answer_t answer, void *userdata)
+void simple_call(struct runtime *rt, const struct docker_ask *ask, runtime_answer_fn answer, void *userdata)
 {
     struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
     docker_call(job->d, ask, on_answer, job);

@@ -64,7 +64,7 @@ static struct driver_image describe(const struct null_image *image)
     return (struct driver_image){.id = image->id, .tags = (char **)&image->reference, .n_tags = 1};
 }
 
-void null_image_inspect(struct runtime *rt, const char *reference, runtime_answer_t answer, void *userdata)
+void null_image_inspect(struct runtime *rt, const char *reference, runtime_answer_fn answer, void *userdata)
 {
     struct error e = ERROR_INIT;
     struct null_image *image = null_find_image((struct null *)rt, reference, &e);
@@ -73,7 +73,7 @@ void null_image_inspect(struct runtime *rt, const char *reference, runtime_answe
     answer(&result, image ? NULL : &e, userdata);
 }
 
-void null_image_list(struct runtime *rt, runtime_answer_t answer, void *userdata)
+void null_image_list(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     struct null *n = (struct null *)rt;
     for (size_t i = 0; i < n->n_images; i++) {
@@ -87,7 +87,7 @@ struct pull {
     struct runtime_job job;
     struct null *n;
     char *reference;
-    runtime_answer_t answer;
+    runtime_answer_fn answer;
     void *userdata;
     sd_event_source *timer;
 };
@@ -124,7 +124,7 @@ static int on_pulled(sd_event_source *s, uint64_t usec, void *userdata)
     return 0;
 }
 
-struct runtime_job *null_image_pull(struct runtime *rt, const char *reference, runtime_answer_t answer,
+struct runtime_job *null_image_pull(struct runtime *rt, const char *reference, runtime_answer_fn answer,
                                     void *userdata)
 {
     struct pull *p = xcalloc(1, sizeof *p);

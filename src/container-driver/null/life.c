@@ -124,12 +124,12 @@ struct slow_act {
     struct null *n;
     char *id;
     bool start;
-    runtime_answer_t answer;
+    runtime_answer_fn answer;
     void *userdata;
     sd_event_source *timer;
 };
 
-static void act(struct null *n, const char *id, bool start, runtime_answer_t answer, void *userdata)
+static void act(struct null *n, const char *id, bool start, runtime_answer_fn answer, void *userdata)
 {
     struct error e = ERROR_INIT;
     struct null_container *k = null_find(n, id);
@@ -161,7 +161,7 @@ static int on_slow_act(sd_event_source *s, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void act_in_time(struct runtime *rt, const char *id, bool start, runtime_answer_t answer,
+static void act_in_time(struct runtime *rt, const char *id, bool start, runtime_answer_fn answer,
                         void *userdata)
 {
     struct null *n = (struct null *)rt;
@@ -176,12 +176,12 @@ static void act_in_time(struct runtime *rt, const char *id, bool start, runtime_
     sd_event_add_time_relative(n->event, &a->timer, CLOCK_MONOTONIC, slow, 1, on_slow_act, a);
 }
 
-void null_start(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
+void null_start(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
 {
     act_in_time(rt, id, true, answer, userdata);
 }
 
-void null_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_t answer,
+void null_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_fn answer,
                void *userdata)
 {
     (void)timeout_msec; /* nothing here resists */

@@ -9,8 +9,8 @@ struct null_log {
     struct null_log *next;
     struct null *n;
     char *id;
-    runtime_log_data_t on_data;
-    runtime_log_end_t on_end;
+    runtime_log_data_fn on_data;
+    runtime_log_end_fn on_end;
     void *userdata;
     bool follow, begun;
     sd_event_source *work;
@@ -81,7 +81,7 @@ void null_logs_ended(struct null_container *k)
 }
 
 struct runtime_job *null_logs(struct runtime *rt, const char *id, const struct runtime_log_options *options,
-                              runtime_log_data_t on_data, runtime_log_end_t on_end, void *userdata)
+                              runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata)
 {
     struct null *n = (struct null *)rt;
     struct null_log *l = xcalloc(1, sizeof *l);

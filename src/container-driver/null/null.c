@@ -38,7 +38,7 @@ void null_event(struct null_container *k, const char *action)
     n->rt.on_event(&event, n->rt.on_event_userdata);
 }
 
-static void null_info(struct runtime *rt, runtime_answer_t answer, void *userdata)
+static void null_info(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     const struct null *n = (const struct null *)rt;
     struct driver_info_out info = {
@@ -69,7 +69,7 @@ static struct driver_container *describe(struct null_container *k)
     return c;
 }
 
-static void null_list(struct runtime *rt, runtime_answer_t answer, void *userdata)
+static void null_list(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     struct null *n = (struct null *)rt;
     for (struct null_container *k = n->containers; k; k = k->next) {
@@ -81,7 +81,7 @@ static void null_list(struct runtime *rt, runtime_answer_t answer, void *userdat
     runtime_answer(answer, userdata, NULL);
 }
 
-static void null_inspect(struct runtime *rt, const char *name, runtime_answer_t answer, void *userdata)
+static void null_inspect(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata)
 {
     struct null_container *k = null_find((struct null *)rt, name);
     _cleanup_driver_container_ struct driver_container *c = k ? describe(k) : NULL;
@@ -131,13 +131,13 @@ static int check_spec(struct null *n, const struct spec *spec, struct null_image
 }
 
 /* Nothing is made, so nothing is in the way. */
-static void null_check_network(struct runtime *rt, const char *cidr, runtime_answer_t answer, void *userdata)
+static void null_check_network(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata)
 {
     (void)rt, (void)cidr;
     runtime_answer(answer, userdata, NULL);
 }
 
-static void null_create(struct runtime *rt, const struct spec *spec, runtime_answer_t answer, void *userdata)
+static void null_create(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer, void *userdata)
 {
     struct null *n = (struct null *)rt;
     struct error e = ERROR_INIT;
@@ -162,7 +162,7 @@ static void null_create(struct runtime *rt, const struct spec *spec, runtime_ans
     answer(&result, NULL, userdata);
 }
 
-static void null_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_t answer,
+static void null_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_fn answer,
                         void *userdata)
 {
     struct null *n = (struct null *)rt;
@@ -185,7 +185,7 @@ static void null_rename(struct runtime *rt, const char *id, const char *name, ru
     runtime_answer(answer, userdata, &e);
 }
 
-static void null_remove(struct runtime *rt, const char *id, runtime_answer_t answer, void *userdata)
+static void null_remove(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
 {
     struct null_container *k = null_find((struct null *)rt, id);
     struct error e = ERROR_INIT;
@@ -204,7 +204,7 @@ static void null_remove(struct runtime *rt, const char *id, runtime_answer_t ans
     runtime_answer(answer, userdata, &e);
 }
 
-static void null_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_t answer,
+static void null_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                              void *userdata)
 {
     struct null_container *k = null_find((struct null *)rt, id);

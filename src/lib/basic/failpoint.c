@@ -1,8 +1,9 @@
 /* Failpoints; see failpoint.h. */
 #include "lib/basic/failpoint.h"
 
-#ifdef ENABLE_FAILPOINTS
 #include <errno.h>
+
+#ifdef ENABLE_FAILPOINTS
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,3 +87,8 @@ int failpoint(const char *name)
     return 0;
 }
 #endif
+
+int failpoint_error(const char *name, struct error *e)
+{
+    return failpoint(name) < 0 ? error_fail(e, EIO, "failpoint %s", name) : 0;
+}

@@ -7,6 +7,8 @@
  * checked at each use. */
 #pragma once
 
+#include "lib/basic/error.h"
+
 #include "config.h"
 
 #ifdef ENABLE_FAILPOINTS
@@ -20,3 +22,6 @@ void failpoint_list(void); /* one name a line on standard output */
 #define failpoint_table(names) ((void)(names))
 #define failpoint_list()       ((void)0)
 #endif
+
+/* Passes a failpoint as a call that can fail: 0, or −EIO with a message that names it. */
+int failpoint_error(const char *name, struct error *e);

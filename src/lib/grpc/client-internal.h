@@ -35,8 +35,8 @@ struct grpc_request {
     bool again;      /* sent a second time already */
     bool delivering; /* on_data is on the stack */
     bool finished;   /* on_done is */
-    grpc_data_t on_data;
-    grpc_done_t on_done;
+    grpc_data_fn on_data;
+    grpc_done_fn on_done;
     void *userdata;
     /* The answer */
     struct grpc_frames frames;

@@ -35,9 +35,9 @@ struct grpc_result {
     bool answered; /* the status is the peer's own word */
 };
 
-typedef void (*grpc_done_t)(struct grpc_request *request, const struct grpc_result *result, void *userdata);
+typedef void (*grpc_done_fn)(struct grpc_request *request, const struct grpc_result *result, void *userdata);
 /* Of a stream: one message. Negative ends the call, with status CANCELLED. */
-typedef int (*grpc_data_t)(struct grpc_request *request, const uint8_t *data, size_t size, void *userdata);
+typedef int (*grpc_data_fn)(struct grpc_request *request, const uint8_t *data, size_t size, void *userdata);
 
 struct grpc_header {
     const char *name, *value; /* never put into the compression's table: they may be secrets */
@@ -49,8 +49,8 @@ struct grpc_ask {
     const struct grpc_header *headers;
     size_t n_headers;
     uint64_t timeout_usec; /* the whole call, connecting included; sent to the peer as well; 0: none */
-    grpc_data_t on_data;   /* NULL: the answer is one message, handed to on_done */
-    grpc_done_t on_done;
+    grpc_data_fn on_data;  /* NULL: the answer is one message, handed to on_done */
+    grpc_done_fn on_done;
     void *userdata;
 };
 

@@ -40,7 +40,7 @@ static int grow(struct grpc_frames *f, size_t more, struct error *e)
     return 0;
 }
 
-static int deliver(struct grpc_frames *f, grpc_frames_message on_message, void *userdata)
+static int deliver(struct grpc_frames *f, grpc_frames_message_fn on_message, void *userdata)
 {
     uint8_t *data = f->data;
     size_t size = f->size, room = f->room;
@@ -49,8 +49,8 @@ static int deliver(struct grpc_frames *f, grpc_frames_message on_message, void *
     return on_message(data, size, room, userdata);
 }
 
-int grpc_frames_feed(struct grpc_frames *f, const uint8_t *data, size_t size, grpc_frames_message on_message,
-                     void *userdata, struct error *e)
+int grpc_frames_feed(struct grpc_frames *f, const uint8_t *data, size_t size,
+                     grpc_frames_message_fn on_message, void *userdata, struct error *e)
 {
     int r = 0;
     size_t at = 0;

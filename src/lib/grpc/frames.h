@@ -29,12 +29,12 @@ struct grpc_frames {
 
 /* Takes the message, which the callee frees (never NULL), giving its 'room' back to the budget (and 'hold')
  * then. Returns negative to stop, or positive to go on later with what was not taken. */
-typedef int (*grpc_frames_message)(uint8_t *data, size_t size, size_t room, void *userdata);
+typedef int (*grpc_frames_message_fn)(uint8_t *data, size_t size, size_t room, void *userdata);
 
 /* 0, what the callback returned, or, with 'e' filled: −EMSGSIZE (too large, or the budget is used up),
  * −EPROTONOSUPPORT (compressed). */
 int grpc_frames_feed(struct grpc_frames *frames, const uint8_t *data, size_t size,
-                     grpc_frames_message on_message, void *userdata, struct error *e);
+                     grpc_frames_message_fn on_message, void *userdata, struct error *e);
 /* Whether what came ends with a whole message. */
 bool grpc_frames_at_boundary(const struct grpc_frames *frames);
 void grpc_frames_done(struct grpc_frames *frames);

@@ -23,7 +23,7 @@ struct grpc_resolve {
     socklen_t size;
     int failure; /* of getaddrinfo */
     sd_event_source *source;
-    grpc_resolved_t on_resolved;
+    grpc_resolved_fn on_resolved;
     void *userdata;
 };
 
@@ -91,7 +91,7 @@ static int start_thread(struct grpc_resolve *r)
 }
 
 struct grpc_resolve *grpc_resolve_start(sd_event *event, const char *host, uint16_t port,
-                                        grpc_resolved_t on_resolved, void *userdata, struct error *e)
+                                        grpc_resolved_fn on_resolved, void *userdata, struct error *e)
 {
     struct grpc_resolve *r = xcalloc(1, sizeof *r);
     *r = (struct grpc_resolve){

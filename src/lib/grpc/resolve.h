@@ -9,12 +9,12 @@
 struct grpc_resolve;
 
 /* 'address' is NULL when there is none: 'e' says why. Called once, from the loop. */
-typedef void (*grpc_resolved_t)(const struct sockaddr_storage *address, socklen_t size, const struct error *e,
-                                void *userdata);
+typedef void (*grpc_resolved_fn)(const struct sockaddr_storage *address, socklen_t size,
+                                 const struct error *e, void *userdata);
 
 /* NULL with 'e' filled when no thread can be had. */
 struct grpc_resolve *grpc_resolve_start(sd_event *event, const char *host, uint16_t port,
-                                        grpc_resolved_t on_resolved, void *userdata, struct error *e);
+                                        grpc_resolved_fn on_resolved, void *userdata, struct error *e);
 /* Without on_resolved; the thread ends by itself. NULL is fine. */
 void grpc_resolve_cancel(struct grpc_resolve *resolve);
 

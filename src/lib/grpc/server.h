@@ -32,14 +32,14 @@ enum {
 
 /* Returns 0 when it answered or will, or a negative errno with 'e' filled: that is sent as status UNKNOWN
  * with the sentence, as the zone's own servers do. Other statuses: grpc_call_finish(). 'in' is borrowed. */
-typedef int (*grpc_handler)(struct grpc_call *call, const ProtobufCMessage *in, void *userdata,
-                            struct error *e);
+typedef int (*grpc_handler_fn)(struct grpc_call *call, const ProtobufCMessage *in, void *userdata,
+                               struct error *e);
 
 struct grpc_method {
     const char *name;
     unsigned flags;
     const ProtobufCMessageDescriptor *in;
-    grpc_handler handler;
+    grpc_handler_fn handler;
 };
 
 struct grpc_service {

@@ -33,11 +33,11 @@ struct http_result {
 /* The answer's status line and headers are complete (the last one's when redirects are followed). A negative
  * errno ends the request with that error: on_done gets it, with the message set by http_request_fail() if
  * there was one. */
-typedef int (*http_headers_t)(struct http_request *request, unsigned status, void *userdata);
+typedef int (*http_headers_fn)(struct http_request *request, unsigned status, void *userdata);
 /* Bytes of the body. A negative errno ends the request as above. */
-typedef int (*http_data_t)(struct http_request *request, const void *data, size_t size, void *userdata);
+typedef int (*http_data_fn)(struct http_request *request, const void *data, size_t size, void *userdata);
 /* The end; 'request' is freed after the return. */
-typedef void (*http_done_t)(struct http_request *request, const struct http_result *result, void *userdata);
+typedef void (*http_done_fn)(struct http_request *request, const struct http_result *result, void *userdata);
 
 /* What to ask. All strings and the body are copied by http_request_start(). */
 struct http_ask {
@@ -67,11 +67,11 @@ struct http_ask {
     const char *user,
         *password; /* for the first server alone, never for one that a redirect names; NULL: none */
 
-    size_t max_body;           /* bound of the buffered body; 0: 1 MiB. Not applied with on_data */
-    http_headers_t on_headers; /* may be NULL */
-    http_data_t
+    size_t max_body;            /* bound of the buffered body; 0: 1 MiB. Not applied with on_data */
+    http_headers_fn on_headers; /* may be NULL */
+    http_data_fn
         on_data; /* NULL: the body is buffered. Called for every answer: look at http_request_status() */
-    http_done_t on_done;
+    http_done_fn on_done;
     void *userdata;
 };
 

@@ -38,9 +38,9 @@ struct http_request {
     char *unix_socket;
     char curl_error[CURL_ERROR_SIZE];
 
-    http_headers_t on_headers;
-    http_data_t on_data;
-    http_done_t on_done;
+    http_headers_fn on_headers;
+    http_data_fn on_data;
+    http_done_fn on_done;
     void *userdata;
     uint64_t total_timeout_usec;
 

@@ -16,8 +16,8 @@ static int take_header(struct log_frames *f, struct error *e)
     return 0;
 }
 
-int log_frames_feed(struct log_frames *f, const void *data, size_t size, log_piece_t on_piece, void *userdata,
-                    struct error *e)
+int log_frames_feed(struct log_frames *f, const void *data, size_t size, log_piece_fn on_piece,
+                    void *userdata, struct error *e)
 {
     const uint8_t *at = data;
     while (size > 0) {

@@ -18,13 +18,13 @@ struct log_frames {
 };
 
 /* A piece of one stream's bytes; negative errno stops. */
-typedef int (*log_piece_t)(int stream, const void *data, size_t size, void *userdata);
+typedef int (*log_piece_fn)(int stream, const void *data, size_t size, void *userdata);
 
 /* Takes frames apart, in pieces as they come. Fails (EPROTO) on what is no frame; 'on_piece' may be NULL to
  * check alone. Streams other than 1 and 2 are Docker's own words (0: input, 3: errors of the daemon) and are
  * handed on as 2. */
-int log_frames_feed(struct log_frames *f, const void *data, size_t size, log_piece_t on_piece, void *userdata,
-                    struct error *e);
+int log_frames_feed(struct log_frames *f, const void *data, size_t size, log_piece_fn on_piece,
+                    void *userdata, struct error *e);
 
 /* Whether nothing is half read: at the end of a stream, true means that nothing was cut off. */
 bool log_frames_at_boundary(const struct log_frames *f);

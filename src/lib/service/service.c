@@ -26,7 +26,7 @@ struct running {
     int listen_fd, notification_fd, lifeline_fd, netns_fd;
 };
 
-static void print_help(const struct service *service)
+static void print_help(const struct service_definition *service)
 {
     printf(
         "Usage: %s [OPTION…]\n\n"
@@ -49,7 +49,8 @@ struct arguments {
     int notification_fd;
 };
 
-static void parse_arguments(const struct service *service, int argc, char **argv, struct arguments *a)
+static void parse_arguments(const struct service_definition *service, int argc, char **argv,
+                            struct arguments *a)
 {
     enum { PREFIX = 256, SERVICES, LIBEXEC, LOG_FORMAT, NOTIFICATION_FD, DESCRIBE, FAILPOINTS, SHOW_VERSION };
     static const struct option options[] = {{"prefix", required_argument, NULL, PREFIX},
@@ -334,7 +335,7 @@ static int enter_jail(struct running *r, struct error *e)
 static int run(struct running *r, struct arguments *a, struct error *e)
 {
     struct service_context *c = &r->context;
-    const struct service *s = c->service;
+    const struct service_definition *s = c->service;
     int x = tree_init(&c->tree, a->prefix, a->services, a->libexec, e);
     if (x >= 0)
         x = config_load(&c->tree, &c->config, e);
@@ -361,7 +362,7 @@ static int run(struct running *r, struct arguments *a, struct error *e)
     return x < 0 ? x : sd_event_loop(c->event);
 }
 
-int service_main(const struct service *service, int argc, char **argv)
+int service_main(const struct service_definition *service, int argc, char **argv)
 {
     struct arguments a;
     struct error e = ERROR_INIT;

@@ -1,8 +1,9 @@
 /* The skeleton of every worker: arguments, configuration, sockets, jail, readiness, the loop, the end.
  *
- * A worker fills 'struct service' and calls service_main(). It is started by hostletd (listening socket in
- * LISTEN_FDS, lifeline pipe, notification descriptor), or by hand, systemd, s6 or runit: then it binds its
- * own socket before the jail. It starts as root and gives up what its service.conf does not name. */
+ * A worker fills 'struct service_definition' and calls service_main(). It is started by hostletd (listening
+ * socket in LISTEN_FDS, lifeline pipe, notification descriptor), or by hand, systemd, s6 or runit: then it
+ * binds its own socket before the jail. It starts as root and gives up what its service.conf does not name.
+ */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -13,7 +14,7 @@
 #include "lib/varlink/server.h"
 
 struct service_context {
-    const struct service *service;
+    const struct service_definition *service;
     struct tree tree;
     struct config *config;
     struct service_conf *conf;
@@ -27,7 +28,7 @@ struct service_context {
     bool ending;    /* was asked to end, and finishes what is under way */
 };
 
-struct service {
+struct service_definition {
     const char *name; /* its folder in svc/ */
     const struct varlink_interface *interface;
     const struct varlink_handlers *handlers; /* called with userdata = the context's userdata */
@@ -51,7 +52,7 @@ struct service {
 };
 
 /* The whole life of the process: its exit code. */
-int service_main(const struct service *service, int argc, char **argv);
+int service_main(const struct service_definition *service, int argc, char **argv);
 
 /* Whom the directories of the service are given to, by its before_jail: the user and group that it is going
  * to be, or −1 where it stays what it is, not started by root or in a build without a jail. */

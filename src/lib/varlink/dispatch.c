@@ -66,7 +66,7 @@ static void answer_service(struct connection *c, const char *method, json_t *par
     json_decref(message);
 }
 
-static varlink_handler find_handler(const struct varlink_server *server, const char *method)
+static varlink_handler_fn find_handler(const struct varlink_server *server, const char *method)
 {
     for (const struct varlink_handlers *h = server->options.handlers; h && h->method; h++)
         if (streq(h->method, method))
@@ -93,7 +93,7 @@ static bool flags_fit(struct connection *c, const struct varlink_method *m, cons
 static int call_handler(struct connection *c, const struct varlink_call *flags,
                         const struct varlink_method *m, json_t *parameters)
 {
-    varlink_handler handler = find_handler(c->server, m->name);
+    varlink_handler_fn handler = find_handler(c->server, m->name);
     struct error e = ERROR_INIT;
     void *in = m->in ? xcalloc(1, m->in->size) : NULL;
     static const struct schema_field no_fields[] = {S_END};

@@ -14,11 +14,11 @@ struct varlink_server;
 struct varlink_call;
 
 /* Returns 0 when it answered or will, or a negative errno with 'e' filled, which is sent as the answer. */
-typedef int (*varlink_handler)(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+typedef int (*varlink_handler_fn)(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
 struct varlink_handlers {
     const char *method;
-    varlink_handler handler;
+    varlink_handler_fn handler;
 };
 
 struct varlink_server_options {

@@ -37,10 +37,10 @@ const char *zone_client_host(const struct zone_client *client);
  *   NOT_FOUND  the package, the chunk is not there
  *   FAILED     the zone refuses us (our key, our clock), or talks nonsense
  * Called once, from the loop, unless cancelled. */
-typedef void (*zone_answer_t)(const ProtobufCMessage *answer, const struct error *e, void *userdata);
+typedef void (*zone_answer_fn)(const ProtobufCMessage *answer, const struct error *e, void *userdata);
 
 /* The same for an answer as it came, a whole number of fields: 'data' is the callee's, who frees. */
-typedef void (*zone_bytes_t)(uint8_t *data, size_t size, const struct error *e, void *userdata);
+typedef void (*zone_bytes_fn)(uint8_t *data, size_t size, const struct error *e, void *userdata);
 
 struct zone_ask {
     const char *path; /* "/inapi.ZoneService/PackageList" */
@@ -48,8 +48,8 @@ struct zone_ask {
     const ProtobufCMessageDescriptor *answer;
     size_t memory_max; /* of the unpacked answer, bytes */
     uint64_t timeout_usec;
-    zone_answer_t on_answer; /* or … */
-    zone_bytes_t on_bytes;   /* … this: nothing is unpacked */
+    zone_answer_fn on_answer; /* or … */
+    zone_bytes_fn on_bytes;   /* … this: nothing is unpacked */
     void *userdata;
 };
 

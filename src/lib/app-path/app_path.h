@@ -10,10 +10,10 @@
 
 #include "lib/basic/error.h"
 
-#define APPS_MAKING   ".making-"
-#define APPS_DELETING ".deleting-"
+#define APP_PATH_MAKING   ".making-"
+#define APP_PATH_DELETING ".deleting-"
 
-struct apps_entry {
+struct app_path_entry {
     char *name;      /* in the app path */
     char *container; /* NULL for what is on its way in or out */
     char *hidden_of; /* whose that is, then; NULL where the name does not say */
@@ -22,34 +22,31 @@ struct apps_entry {
 };
 
 /* Whether 'name' is a container's (i8k_INSTANCE_ID); refused with a message otherwise. */
-int apps_check_container(const char *name, struct error *e);
+int app_path_check_container(const char *name, struct error *e);
 
 /* Takes the name of an entry apart; false for what is none of the four. The caller clears it. */
-bool apps_entry_parse(const char *name, struct apps_entry *ret);
-void apps_entry_clear(struct apps_entry *entry);
+bool app_path_entry_parse(const char *name, struct app_path_entry *ret);
+void app_path_entry_clear(struct app_path_entry *entry);
 
 /* Name for data removed at 'at' (unix seconds); 'number' 0 has no suffix. The caller frees. */
-char *apps_kept_name(const char *container, int64_t at, int64_t number);
+char *app_path_kept_name(const char *container, int64_t at, int64_t number);
 
 /* Name under which 'name', which may be deleted, is out of everybody's way. The caller frees. */
-char *apps_deleting_name(const char *name);
+char *app_path_deleting_name(const char *name);
 
 /* Opens the app path (which may be reached by symlinks, an administrator's matter) and makes it when it is
  * missing. Refused when anybody but us may write in it. fd or negative errno. */
-int apps_open(const char *path, struct error *e);
+int app_path_open(const char *path, struct error *e);
 
 /* The entries that are directories, sorted: kept data of one container newest last. The caller frees. */
-int apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e);
-void apps_list_free(struct apps_entry *entries, size_t n);
+int app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
+void app_path_list_free(struct app_path_entry *entries, size_t n);
 
 /* Name of the newest kept data of a container, or NULL; the caller frees *ret. */
-int apps_newest_kept(int apps, const char *container, char **ret, struct error *e);
+int app_path_newest_kept(int apps, const char *container, char **ret, struct error *e);
 
 /* Whether an entry is there: 1, 0; another thing than a directory in its place is −ENOTDIR, a conflict. */
-int apps_exists(int apps, const char *name, struct error *e);
+int app_path_exists(int apps, const char *name, struct error *e);
 
 /* fsync of the directory. */
-int apps_sync(int apps, struct error *e);
-
-/* A failpoint as a call that can fail. */
-int apps_failpoint(const char *name, struct error *e);
+int app_path_sync(int apps, struct error *e);

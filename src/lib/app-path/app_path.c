@@ -1,5 +1,5 @@
-/* The app path and the names in it; see apps.h. */
-#include "lib/apps/apps.h"
+/* The app path and the names in it; see app_path.h. */
+#include "lib/app-path/app_path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,6 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 
 #define REMOVED     ".removed-"
@@ -29,14 +28,14 @@ static bool is_container(const char *name)
     return app_container_name_parse(name, &instance, &id) == 0;
 }
 
-int apps_check_container(const char *name, struct error *e)
+int app_path_check_container(const char *name, struct error *e)
 {
     if (is_container(name))
         return 0;
     return error_refuse(e, EINVAL, "'%.100s' is no name of a replica's container (i8k_INSTANCE_ID)", name);
 }
 
-char *apps_kept_name(const char *container, int64_t at, int64_t number)
+char *app_path_kept_name(const char *container, int64_t at, int64_t number)
 {
     char date[32];
     time_t when = (time_t)at;
@@ -48,7 +47,7 @@ char *apps_kept_name(const char *container, int64_t at, int64_t number)
     return xasprintf("%s" REMOVED "%s-%" PRId64, container, date, number);
 }
 
-static bool parse_removed(const char *name, const char *removed, struct apps_entry *ret)
+static bool parse_removed(const char *name, const char *removed, struct app_path_entry *ret)
 {
     _cleanup_free_ char *container = xstrndup(name, (size_t)(removed - name));
     const char *date = removed + strlen(REMOVED);
@@ -65,18 +64,18 @@ static bool parse_removed(const char *name, const char *removed, struct apps_ent
         return false;
     int64_t at = timegm(&tm);
     /* There is one way to write it: another one is somebody else's. */
-    _cleanup_free_ char *again = apps_kept_name(container, at, number);
+    _cleanup_free_ char *again = app_path_kept_name(container, at, number);
     if (!streq(again, name))
         return false;
-    *ret = (struct apps_entry){xstrdup(name), TAKE_PTR(container), NULL, true, at, number};
+    *ret = (struct app_path_entry){xstrdup(name), TAKE_PTR(container), NULL, true, at, number};
     return true;
 }
 
-char *apps_deleting_name(const char *name)
+char *app_path_deleting_name(const char *name)
 {
     char random[RANDOM + 1];
     random_hex(random, RANDOM / 2);
-    return xasprintf(APPS_DELETING "%s-%s", name, random);
+    return xasprintf(APP_PATH_DELETING "%s-%s", name, random);
 }
 
 /* The container that something hidden was of, from what follows the prefix; NULL: it does not say. */
@@ -87,21 +86,22 @@ static char *deleting_of(const char *rest)
         strspn(rest + n - RANDOM, "0123456789abcdef") != RANDOM)
         return NULL;
     _cleanup_free_ char *name = xstrndup(rest, n - RANDOM - 1);
-    struct apps_entry entry = {.name = NULL};
+    struct app_path_entry entry = {.name = NULL};
     const char *removed = strstr(name, REMOVED);
     if (removed && !parse_removed(name, removed, &entry))
         return NULL;
     char *container = removed ? TAKE_PTR(entry.container) : is_container(name) ? xstrdup(name) : NULL;
-    apps_entry_clear(&entry);
+    app_path_entry_clear(&entry);
     return container;
 }
 
-bool apps_entry_parse(const char *name, struct apps_entry *ret)
+bool app_path_entry_parse(const char *name, struct app_path_entry *ret)
 {
-    const char *making = after_prefix(name, APPS_MAKING), *deleting = after_prefix(name, APPS_DELETING);
+    const char *making = after_prefix(name, APP_PATH_MAKING),
+               *deleting = after_prefix(name, APP_PATH_DELETING);
     if (making || deleting) {
         char *of = deleting ? deleting_of(deleting) : is_container(making) ? xstrdup(making) : NULL;
-        *ret = (struct apps_entry){.name = xstrdup(name), .hidden_of = of};
+        *ret = (struct app_path_entry){.name = xstrdup(name), .hidden_of = of};
         return true;
     }
     const char *removed = strstr(name, REMOVED);
@@ -109,19 +109,19 @@ bool apps_entry_parse(const char *name, struct apps_entry *ret)
         return parse_removed(name, removed, ret);
     if (!is_container(name))
         return false;
-    *ret = (struct apps_entry){.name = xstrdup(name), .container = xstrdup(name)};
+    *ret = (struct app_path_entry){.name = xstrdup(name), .container = xstrdup(name)};
     return true;
 }
 
-void apps_entry_clear(struct apps_entry *entry)
+void app_path_entry_clear(struct app_path_entry *entry)
 {
     free(entry->name);
     free(entry->container);
     free(entry->hidden_of);
-    *entry = (struct apps_entry){.name = NULL};
+    *entry = (struct app_path_entry){.name = NULL};
 }
 
-int apps_open(const char *path, struct error *e)
+int app_path_open(const char *path, struct error *e)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
@@ -144,7 +144,7 @@ int apps_open(const char *path, struct error *e)
 
 static int compare(const void *a, const void *b)
 {
-    const struct apps_entry *x = a, *y = b;
+    const struct app_path_entry *x = a, *y = b;
     int names = strcmp(x->container ?: x->name, y->container ?: y->name);
     if (names != 0)
         return names;
@@ -155,7 +155,7 @@ static int compare(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-int apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e)
+int app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e)
 {
     int fd = openat(apps, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -164,16 +164,16 @@ int apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e)
         close_fd(fd);
         return error_os(e, errnum, "cannot read the app path");
     }
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
     struct dirent *d;
     for (errno = 0; (d = readdir(dir)); errno = 0) {
-        struct apps_entry entry;
+        struct app_path_entry entry;
         struct stat st;
-        if (!apps_entry_parse(d->d_name, &entry))
+        if (!app_path_entry_parse(d->d_name, &entry))
             continue;
         if (fstatat(apps, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
-            apps_entry_clear(&entry);
+            app_path_entry_clear(&entry);
             continue;
         }
         entries = xrealloc(entries, n + 1, sizeof *entries);
@@ -181,7 +181,7 @@ int apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e)
     }
     if (errno != 0) {
         int errnum = errno;
-        apps_list_free(entries, n);
+        app_path_list_free(entries, n);
         return error_os(e, errnum, "cannot read the app path");
     }
     if (n > 0)
@@ -191,30 +191,30 @@ int apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e)
     return 0;
 }
 
-void apps_list_free(struct apps_entry *entries, size_t n)
+void app_path_list_free(struct app_path_entry *entries, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        apps_entry_clear(&entries[i]);
+        app_path_entry_clear(&entries[i]);
     free(entries);
 }
 
-int apps_newest_kept(int apps, const char *container, char **ret, struct error *e)
+int app_path_newest_kept(int apps, const char *container, char **ret, struct error *e)
 {
-    struct apps_entry *entries = NULL;
+    struct app_path_entry *entries = NULL;
     size_t n = 0;
-    int r = apps_list(apps, &entries, &n, e);
+    int r = app_path_list(apps, &entries, &n, e);
     if (r < 0)
         return r;
     char *newest = NULL;
     for (size_t i = n; i > 0 && !newest; i--)
         if (entries[i - 1].removed && streq(entries[i - 1].container, container))
             newest = xstrdup(entries[i - 1].name);
-    apps_list_free(entries, n);
+    app_path_list_free(entries, n);
     *ret = newest;
     return 0;
 }
 
-int apps_exists(int apps, const char *name, struct error *e)
+int app_path_exists(int apps, const char *name, struct error *e)
 {
     struct stat st;
     if (fstatat(apps, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -225,12 +225,7 @@ int apps_exists(int apps, const char *name, struct error *e)
     return 1;
 }
 
-int apps_sync(int apps, struct error *e)
+int app_path_sync(int apps, struct error *e)
 {
     return fsync(apps) < 0 ? error_os(e, errno, "cannot sync the app path") : 0;
-}
-
-int apps_failpoint(const char *name, struct error *e)
-{
-    return failpoint(name) < 0 ? error_fail(e, EIO, "failpoint %s", name) : 0;
 }
