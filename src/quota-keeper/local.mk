@@ -35,7 +35,7 @@ check_PROGRAMS += tests/unit/test_quota tests/unit/test_quota_keeping tests/unit
 TESTS += tests/unit/test_quota tests/unit/test_quota_keeping tests/unit/test_quota_recovery \
 	tests/unit/test_quota_strays tests/unit/test_quota_walk
 tests_unit_test_quota_recovery_SOURCES = tests/unit/test_quota_recovery.c tests/unit/quota_world.c tests/unit/quota_world.h
-tests_unit_test_quota_recovery_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=apps_list
+tests_unit_test_quota_recovery_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=app_path_list
 tests_unit_test_quota_recovery_LDADD = libquota.a $(UNIT_LIBS) -lpthread
 tests_unit_test_quota_walk_SOURCES = tests/unit/test_quota_walk.c
 tests_unit_test_quota_walk_LDADD = libquota.a $(UNIT_LIBS) -lpthread

@@ -2,19 +2,19 @@
  * refuses, what cannot be read. test_quota_keeping.c has the starts that succeed. */
 #include "quota_world.h"
 
-#include "lib/apps/apps.h"
+#include "lib/app-path/app_path.h"
 
 /* --- what goes wrong on purpose --- */
 
-/* The linker puts this in the place of apps_list() (--wrap). */
-int __real_apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e);
-int __wrap_apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e);
+/* The linker puts this in the place of app_path_list() (--wrap). */
+int __real_apps_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
+int __wrap_apps_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
 
 static bool list_fails;
 static void (*after_list)(void);     /* runs once, after the next listing */
 static struct tree_of_test *current; /* for the hooks */
 
-int __wrap_apps_list(int apps, struct apps_entry **ret, size_t *ret_n, struct error *e)
+int __wrap_apps_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e)
 {
     if (list_fails)
         return error_os(e, EIO, "cannot read the app path");
