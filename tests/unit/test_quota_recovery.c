@@ -7,18 +7,18 @@
 /* --- what goes wrong on purpose --- */
 
 /* The linker puts this in the place of app_path_list() (--wrap). */
-int __real_apps_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
-int __wrap_apps_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
+int __real_app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
+int __wrap_app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
 
 static bool list_fails;
 static void (*after_list)(void);     /* runs once, after the next listing */
 static struct tree_of_test *current; /* for the hooks */
 
-int __wrap_apps_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e)
+int __wrap_app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e)
 {
     if (list_fails)
         return error_os(e, EIO, "cannot read the app path");
-    int r = __real_apps_list(apps, ret, ret_n, e);
+    int r = __real_app_path_list(apps, ret, ret_n, e);
     void (*hook)(void) = after_list;
     after_list = NULL;
     if (hook)
