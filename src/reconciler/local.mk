@@ -62,9 +62,20 @@ libreconciler_a_SOURCES = \
 reconciler_SOURCES = src/reconciler/main.c
 reconciler_LDADD = libreconciler.a $(BASE_LIBS)
 
+# What the tests of the rules link with, to prove that rules need neither the engine nor an event loop.
+noinst_LIBRARIES += librules.a
+librules_a_SOURCES = \
+	src/reconciler/model/record.c \
+	src/reconciler/rules/decide.c \
+	src/reconciler/rules/rollout.c
+
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_decide
 TESTS += tests/unit/test_decide
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c
-tests_unit_test_decide_LDADD = libreconciler.a $(UNIT_LIBS)
+tests_unit_test_decide_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_rollout
+TESTS += tests/unit/test_rollout
+tests_unit_test_rollout_SOURCES = tests/unit/test_rollout.c
+tests_unit_test_rollout_LDADD = librules.a $(UNIT_LIBS)
 endif

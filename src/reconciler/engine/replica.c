@@ -172,6 +172,31 @@ static bool drifted(struct replica *r, const struct record_revision *target)
            mended_for_others(r, target);
 }
 
+/* Tells whether the rollout lets the replica begin a switch. */
+static bool has_turn(const struct replica *r)
+{
+    const struct instance *instance = r->instance;
+    const struct config *config = instance->manager->context->config;
+    _cleanup_free_ struct rollout_replica *seen = xcalloc(instance->n_replicas, sizeof *seen);
+    struct rollout rollout = {.record = instance->record,
+                              .replicas = seen,
+                              .n_replicas = instance->n_replicas,
+                              .parallel_first = config_number(config, "reconciler", "parallel_first"),
+                              .parallel_update = config_number(config, "reconciler", "parallel_update")};
+    size_t own = 0;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *other = instance->replicas[i];
+        seen[i] = (struct rollout_replica){.record = other->record,
+                                           .up = is_up(&other->current),
+                                           .turn_taken = other->turn_taken,
+                                           .wanted = replica_want(other) == WANT_RUN,
+                                           .conflict = other->last == STEP_CONFLICT};
+        if (other == r)
+            own = i;
+    }
+    return rollout_turn(&rollout, own);
+}
+
 static enum step next_step(struct replica *r)
 {
     struct instance *instance = r->instance;
@@ -195,7 +220,7 @@ static enum step next_step(struct replica *r)
         .rolling_back = r->record->rolling_back,
         .drifted = assigned && drifted(r, target),
         .prepared = prepare_is_done(instance, desired),
-        .turn = rollout_turn(r),
+        .turn = has_turn(r),
         .quota_raises = quota_raises(r),
         .quota_set = r->quota_set,
         .provisioned = r->provisioned,

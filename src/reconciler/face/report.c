@@ -67,7 +67,7 @@ static bool replica_settled(const struct replica *r)
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
            (r->last == STEP_GONE && replica_stays_known(r)) ||
-           (r->last == STEP_WAIT && rollout_stopped(r->instance));
+           (r->last == STEP_WAIT && rollout_stopped(r->instance->record));
 }
 
 static bool replica_failed(const struct replica *r)
@@ -144,7 +144,7 @@ static char *message_of(const struct instance *instance, const struct prepare *p
         return NULL;
     if (p && p->failure)
         return xstrdup(p->failure);
-    if (rollout_stopped(instance))
+    if (rollout_stopped(instance->record))
         return xasprintf("the rollout of revision %lld stopped at its first failure",
                          (long long)instance->record->revision);
     return NULL;
@@ -176,7 +176,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
         instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
     bool starting = streq(to->action, "start");
     to->failed = instance->manager->runtime_failure || record->problem || instance_blocked(instance) ||
-                 (starting && ((p && p->failure) || rollout_stopped(instance)));
+                 (starting && ((p && p->failure) || rollout_stopped(instance->record)));
     to->message = message_of(instance, p);
     to->next_retry = p ? (int64_t)p->next_retry : 0;
     for (size_t i = 0; i < instance->n_replicas; i++) {

@@ -1,67 +1,66 @@
-/* Whose turn it is: how many replicas of an instance may be between two revisions at once. */
+/* Whose turn it is; see rollout.h. */
 #include "reconciler/rules/rollout.h"
 
-#include "reconciler/model/wish.h"
-
-static bool is_first(const struct replica *r)
+static bool is_first(const struct rollout_replica *r)
 {
     return r->record->applied_revision == 0;
 }
 
-bool rollout_stopped(const struct instance *instance)
+bool rollout_stopped(const struct record *record)
 {
-    for (size_t i = 0; i < instance->n_replicas; i++) {
-        const struct record_replica *r = instance->replicas[i]->record;
-        bool failed = r->failed_revision == instance->record->revision ||
-                      (r->rolling_back == instance->record->revision && r->applied_revision != 0);
+    for (size_t i = 0; i < record->n_replicas; i++) {
+        const struct record_replica *r = record->replicas[i];
+        bool failed = r->failed_revision == record->revision ||
+                      (r->rolling_back == record->revision && r->applied_revision != 0);
         if (failed && !r->unassigned)
             return true;
     }
     return false;
 }
 
-/* Whether it runs something that proved itself, so that changing it is an outage of something good. */
-static bool needs_turn(const struct replica *r)
+/* Tells whether the replica runs something that proved itself, so that a switch is an outage of something
+ * good. */
+static bool needs_turn(const struct rollout *rollout, const struct rollout_replica *r)
 {
-    return !is_first(r) && (r->current.state == DRIVER_RUNNING || r->current.state == DRIVER_RESTARTING ||
-                            r->record->applied_revision != r->instance->record->revision);
+    return !is_first(r) && (r->up || r->record->applied_revision != rollout->record->revision);
 }
 
-/* Whether another one, before it in the order of ids, is still to be switched. */
-static bool others_first(const struct replica *replica)
+/* Tells whether another replica, before this one in the order of ids, is still to be switched. */
+static bool others_first(const struct rollout *rollout, size_t index)
 {
-    const struct instance *instance = replica->instance;
-    for (size_t i = 0; i < instance->n_replicas && instance->replicas[i] != replica; i++) {
-        const struct replica *other = instance->replicas[i];
-        /* One that is no longer assigned stays as it is. */
-        if (!other->turn_taken && !other->record->unassigned && other->last != STEP_CONFLICT &&
-            replica_want(other) == WANT_RUN && needs_turn(other) &&
-            other->record->applied_revision != instance->record->revision)
+    for (size_t i = 0; i < index; i++) {
+        const struct rollout_replica *other = &rollout->replicas[i];
+        /* A replica that is no longer assigned stays as it is. */
+        if (!other->turn_taken && !other->record->unassigned && !other->conflict && other->wanted &&
+            needs_turn(rollout, other) && other->record->applied_revision != rollout->record->revision)
             return true;
     }
     return false;
 }
 
-bool rollout_turn(const struct replica *replica)
+static int64_t parallel(const struct rollout *rollout, bool update)
 {
-    const struct instance *instance = replica->instance;
-    const struct config *config = instance->manager->context->config;
+    const struct record_revision *target = record_find_revision(rollout->record, rollout->record->revision);
+    const struct app_options *options = target ? target->manifest->hostlet : NULL;
+    int64_t configured = update ? rollout->parallel_update : rollout->parallel_first;
+    return options && options->parallel ? options->parallel : configured;
+}
+
+bool rollout_turn(const struct rollout *rollout, size_t index)
+{
+    const struct rollout_replica *replica = &rollout->replicas[index];
     if (replica->turn_taken)
         return true;
-    bool update = needs_turn(replica);
+    bool update = needs_turn(rollout, replica);
     if (!update && !is_first(replica))
         return true;
-    if (update && (rollout_stopped(instance) || others_first(replica)))
+    if (update && (rollout_stopped(rollout->record) || others_first(rollout, index)))
         return false;
-    const struct record_revision *target = instance_target(instance);
-    int64_t parallel = target && target->manifest->hostlet ? target->manifest->hostlet->parallel : 0;
-    int64_t most =
-        parallel ?: config_number(config, "reconciler", update ? "parallel_update" : "parallel_first");
     int64_t busy = 0;
-    for (size_t i = 0; i < instance->n_replicas; i++) {
-        const struct replica *other = instance->replicas[i];
-        if (other != replica && other->turn_taken && is_first(other) == !update)
+    for (size_t i = 0; i < rollout->n_replicas; i++) {
+        const struct rollout_replica *other = &rollout->replicas[i];
+        if (other->turn_taken && is_first(other) == !update)
             busy++;
     }
-    return busy < most;
+    return busy < parallel(rollout, update);
 }

@@ -1,0 +1,160 @@
+/* Whose turn it is: tables of replicas, and who of them may be switched. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/basic/util.h"
+#include "reconciler/rules/rollout.h"
+
+/* One replica in a row: what it is, in letters.
+ *   digit  the revision that proved itself, 0 for none (the first one)
+ *   u up · t it took its turn · s it is to stop · c conflict · x unassigned · f failed with the desired
+ * revision r the switch to the desired revision is being undone */
+#define REPLICAS_MAX 6
+
+static struct record_replica parse(const char *text, int64_t id, struct rollout_replica *r)
+{
+    struct record_replica record = {.id = id, .applied_revision = text[0] - '0'};
+    *r = (struct rollout_replica){.up = strchr(text, 'u'),
+                                  .turn_taken = strchr(text, 't'),
+                                  .wanted = !strchr(text, 's'),
+                                  .conflict = strchr(text, 'c')};
+    record.unassigned = strchr(text, 'x');
+    record.failed_revision = strchr(text, 'f') ? 2 : 0;
+    record.rolling_back = strchr(text, 'r') ? 2 : 0;
+    return record;
+}
+
+/* Revision 2 is wanted; two may begin at once, and one may be updated. 'turns' has '1' where it is a
+ * replica's turn. */
+static void check(const char *what, const char *const *texts, int64_t parallel, bool no_manifest,
+                  bool no_options, const char *turns, bool stopped)
+{
+    struct record_replica records[REPLICAS_MAX], *pointers[REPLICAS_MAX];
+    struct rollout_replica replicas[REPLICAS_MAX];
+    struct app_options options = {.parallel = parallel};
+    struct app_manifest manifest = {.hostlet = no_options ? NULL : &options};
+    struct record_revision revision = {.revision = no_manifest ? 1 : 2, .manifest = &manifest};
+    struct record record = {.revision = 2,
+                            .revisions = (struct record_revision *[]){&revision},
+                            .n_revisions = 1,
+                            .replicas = pointers};
+    for (; texts[record.n_replicas]; record.n_replicas++) {
+        size_t i = record.n_replicas;
+        records[i] = parse(texts[i], (int64_t)i, &replicas[i]);
+        pointers[i] = &records[i];
+        replicas[i].record = &records[i];
+    }
+    struct rollout rollout = {.record = &record,
+                              .replicas = replicas,
+                              .n_replicas = record.n_replicas,
+                              .parallel_first = 2,
+                              .parallel_update = 1};
+    char got[REPLICAS_MAX + 1] = "";
+    for (size_t i = 0; i < record.n_replicas; i++)
+        got[i] = rollout_turn(&rollout, i) ? '1' : '0';
+    if (strcmp(got, turns))
+        fail_msg("%s: turns %s, not %s", what, got, turns);
+    if (rollout_stopped(&record) != stopped)
+        fail_msg("%s: the rollout is%s stopped", what, stopped ? " not" : "");
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    const struct {
+        const char *what, *replicas[REPLICAS_MAX], *turns;
+        int64_t parallel;
+        bool stopped, no_manifest, no_options;
+    } rows[] = {
+        {"an update begins with the first", {"1u", "1u", "1u"}, "100", .parallel = 0},
+        {"one that is down but of the old revision waits, too", {"1", "1u"}, "10", .parallel = 0},
+        {"whoever began goes on", {"1t", "1u", "1u"}, "100", .parallel = 0},
+        {"the second follows when the first is over", {"2u", "1u", "1u"}, "110", .parallel = 0},
+        {"a later one that began keeps its turn", {"1u", "1ut", "1u"}, "010", .parallel = 0},
+        {"more at once, as the manifest says", {"1ut", "1u", "1u"}, "110", .parallel = 2},
+        {"also with them the order is kept", {"1u", "1u", "1u"}, "100", .parallel = 3},
+        {"a manifest without options leaves it to the configuration",
+         {"1ut", "1u"},
+         "10",
+         .no_options = true},
+        {"a revision that is not there leaves it to the configuration",
+         {"1ut", "1u"},
+         "10",
+         .no_manifest = true,
+         .parallel = 2},
+
+        {"two new ones may begin at once", {"0", "0", "0"}, "111", .parallel = 0},
+        {"and the third waits", {"0t", "0t", "0"}, "110", .parallel = 0},
+        {"a new one does not wait for those before it", {"0", "0t", "0"}, "111", .parallel = 0},
+        {"new ones and updates are counted apart", {"0t", "0t", "1u"}, "111", .parallel = 0},
+        {"and the other way round", {"1ut", "0", "0"}, "111", .parallel = 0},
+        {"as the manifest says for new ones", {"0t", "0"}, "10", .parallel = 1},
+
+        {"one that is down and as wanted needs no turn", {"1ut", "2"}, "11", .parallel = 0},
+        {"one that is up and as wanted needs one: it would be recreated", {"1ut", "2u"}, "10", .parallel = 0},
+        {"it waits for those before it", {"1u", "2u"}, "10", .parallel = 0},
+
+        {"nobody waits for one that is unassigned", {"1ux", "1u"}, "11", .parallel = 0},
+        {"nobody waits for a conflict", {"1uc", "1u"}, "11", .parallel = 0},
+        {"nobody waits for one that is to stop", {"1us", "1u"}, "11", .parallel = 0},
+
+        {"a failure stops the others", {"1uf", "1u", "1u"}, "000", .stopped = true},
+        {"also before the undoing is over", {"1r", "1u"}, "00", .stopped = true},
+        {"but not the one that began", {"1uf", "1ut"}, "01", .stopped = true},
+        {"the first deploy of another does not stop them", {"0r", "1u"}, "11", .parallel = 0},
+        {"new ones come all the same", {"1uf", "0"}, "01", .stopped = true},
+        {"a failure of one that is unassigned stops nobody", {"1ufx", "1u"}, "11", .parallel = 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check(rows[i].what, rows[i].replicas, rows[i].parallel, rows[i].no_manifest, rows[i].no_options,
+              rows[i].turns, rows[i].stopped);
+}
+
+/* Every replica takes its turn as soon as it may, in any number at once: all of them are switched, and never
+ * more than allowed are between two revisions. */
+static void test_every_rollout_ends(void **state)
+{
+    (void)state;
+    for (int64_t parallel = 1; parallel <= 3; parallel++) {
+        struct record_replica records[REPLICAS_MAX], *pointers[REPLICAS_MAX];
+        struct rollout_replica replicas[REPLICAS_MAX];
+        struct record record = {.revision = 2, .replicas = pointers, .n_replicas = REPLICAS_MAX};
+        for (size_t i = 0; i < REPLICAS_MAX; i++) {
+            records[i] = parse("1u", (int64_t)i, &replicas[i]);
+            pointers[i] = &records[i];
+            replicas[i].record = &records[i];
+        }
+        struct rollout rollout = {&record, replicas, REPLICAS_MAX, parallel, parallel};
+        size_t switched = 0;
+        for (int round = 0; round < 2 * REPLICAS_MAX && switched < REPLICAS_MAX; round++) {
+            int64_t busy = 0;
+            for (size_t i = 0; i < REPLICAS_MAX; i++)
+                if (records[i].applied_revision == 1)
+                    replicas[i].turn_taken = rollout_turn(&rollout, i);
+            for (size_t i = 0; i < REPLICAS_MAX; i++)
+                busy += replicas[i].turn_taken;
+            assert_in_range(busy, 1, parallel);
+            for (size_t i = 0; i < REPLICAS_MAX; i++)
+                if (replicas[i].turn_taken) {
+                    records[i].applied_revision = 2;
+                    replicas[i].turn_taken = false;
+                    switched++;
+                }
+        }
+        assert_int_equal(switched, REPLICAS_MAX);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_turns),
+                                       cmocka_unit_test(test_every_rollout_ends)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
