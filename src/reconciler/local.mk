@@ -3,6 +3,8 @@ noinst_LIBRARIES += libreconciler.a
 libreconciler_a_SOURCES = \
 	src/reconciler/engine/call.c \
 	src/reconciler/engine/call.h \
+	src/reconciler/engine/exits.c \
+	src/reconciler/engine/exits.h \
 	src/reconciler/engine/files.c \
 	src/reconciler/engine/files.h \
 	src/reconciler/engine/journal.c \
@@ -66,6 +68,7 @@ reconciler_LDADD = libreconciler.a $(BASE_LIBS)
 noinst_LIBRARIES += librules.a
 librules_a_SOURCES = \
 	src/reconciler/model/record.c \
+	src/reconciler/rules/crash.c \
 	src/reconciler/rules/decide.c \
 	src/reconciler/rules/rollout.c
 
@@ -78,4 +81,8 @@ check_PROGRAMS += tests/unit/test_rollout
 TESTS += tests/unit/test_rollout
 tests_unit_test_rollout_SOURCES = tests/unit/test_rollout.c
 tests_unit_test_rollout_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_crash
+TESTS += tests/unit/test_crash
+tests_unit_test_crash_SOURCES = tests/unit/test_crash.c
+tests_unit_test_crash_LDADD = librules.a $(UNIT_LIBS)
 endif

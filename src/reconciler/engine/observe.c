@@ -8,11 +8,11 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/exits.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/face/report.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
-#include "reconciler/rules/crash.h"
 
 /* Old enough to be asked for again, when somebody wants to know. */
 #define INFO_AGE (60 * USEC_PER_SEC)
@@ -143,7 +143,7 @@ static void on_container(struct manager *m, const struct driver_watch_out *event
     if (streq_null(event->action, "die") && current && committed && r->step != STEP_STOP &&
         replica_want(r) == WANT_RUN && !r->record->rolling_back &&
         r->current.restart == DRIVER_RESTART_ALWAYS)
-        crash_note_exit(r, event->exit_code);
+        exits_note(r, event->exit_code);
     r->stale = true;
     replica_kick(r);
 }

@@ -7,6 +7,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/exits.h"
 #include "reconciler/engine/journal.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/prepare.h"
@@ -16,7 +17,6 @@
 #include "reconciler/face/report.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
-#include "reconciler/rules/crash.h"
 #include "reconciler/rules/rollout.h"
 
 #define QUICK_TRIES      5
@@ -56,7 +56,7 @@ static enum replica_state state_of(const struct replica *r)
         return is_up(&r->current)                   ? REPLICA_STOPPING
                : r->current.state == DRIVER_MISSING ? REPLICA_NONE
                                                     : REPLICA_STOPPED;
-    if (crash_looping(r))
+    if (exits_are_a_loop(r))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
         (record->failure && record->attempt > 0) || r->attempt > 0)
@@ -115,7 +115,7 @@ void replica_forget_failure(struct replica *r)
     r->record->attempt = 0;
     set_string(&r->record->failure, NULL);
     set_string(&r->message, NULL);
-    crash_forget(r);
+    exits_forget(r);
     r->stale = true;
 }
 
@@ -249,7 +249,7 @@ static void on_settled(struct replica *r)
     bool turn = r->turn_taken;
     r->turn_taken = false;
     r->attempt = r->quick = 0;
-    if (!crash_looping(r) && !r->record->failure)
+    if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
     if (replica_want(r) == WANT_STOP)
         stage_set(r, "container_stop", "success", NULL);

@@ -7,12 +7,12 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "reconciler/engine/exits.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
-#include "reconciler/rules/crash.h"
 #include "reconciler/rules/plan.h"
 #include "reconciler/rules/ports.h"
 
@@ -127,7 +127,7 @@ void apply_begin(struct instance *instance)
         /* Nothing is known of a replica that is new: look before acting. */
         r->observed = true;
         r->stale = true;
-        crash_forget(r);
+        exits_forget(r);
         if (!r->record->failure)
             set_string(&r->message, NULL);
         if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
@@ -163,7 +163,7 @@ static bool has_failed(struct instance *instance)
     bool failed = p && p->failure;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
-        failed |= r->record->failure || r->attempt > 0 || crash_looping(r) || r->last == STEP_CONFLICT;
+        failed |= r->record->failure || r->attempt > 0 || exits_are_a_loop(r) || r->last == STEP_CONFLICT;
     }
     return failed;
 }

@@ -9,6 +9,7 @@
 #include "lib/service/service.h"
 #include "lib/varlink/client.h"
 #include "reconciler/model/record.h"
+#include "reconciler/rules/crash.h"
 #include "reconciler/rules/decide.h"
 
 struct manager;
@@ -54,7 +55,7 @@ struct replica {
     uint64_t next_retry;               /* unix milliseconds; 0: none */
     sd_event_source *timer;            /* retry or end of probation */
     char *message;
-    int64_t exits[3]; /* unix milliseconds of the last exits that nobody asked for */
+    struct crash_exits exits; /* that nobody asked for */
     sd_event_source *crash_timer;
     bool turn_taken; /* it began a switch that is not over */
     bool drifting;   /* it was seen to have drifted: once it is stopped for that, its ports tell no more */

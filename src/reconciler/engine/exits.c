@@ -1,0 +1,91 @@
+/* Exits of containers that nobody asked for; see exits.h. Which of them are a crash loop is decided in
+ * rules/crash.c. */
+#include "reconciler/engine/exits.h"
+
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/face/report.h"
+#include "reconciler/model/stages.h"
+
+bool exits_are_a_loop(const struct replica *replica)
+{
+    return crash_is_looping(&replica->exits, now_realtime_msec());
+}
+
+void exits_forget(struct replica *replica)
+{
+    replica->exits = (struct crash_exits){.at = {0}};
+    replica->crash_timer = sd_event_source_disable_unref(replica->crash_timer);
+}
+
+static int on_calm(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source, (void)usec;
+    struct replica *r = userdata;
+    if (!exits_are_a_loop(r)) {
+        exits_forget(r);
+        set_string(&r->message, NULL);
+        stage_set(r, "container_running", "success", NULL);
+        r->stale = true;
+        replica_kick(r);
+    }
+    return 0;
+}
+
+struct question { /* the replica may be gone when the answer comes: it is looked up again */
+    struct manager *manager;
+    char *instance;
+    int64_t replica_id, exit_code;
+};
+
+static void on_tail(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct question *q = userdata;
+    const struct driver_tail_out *tail = e ? NULL : out;
+    struct instance *instance = manager_find(q->manager, q->instance);
+    struct replica *r = instance ? instance_find_replica(instance, q->replica_id) : NULL;
+    if (r && exits_are_a_loop(r)) {
+        free(r->message);
+        r->message = crash_message(q->exit_code, tail ? tail->lines : NULL, tail ? tail->n_lines : 0);
+        stage_set(r, "container_running", "failed", r->message);
+        replica_set_state(r, REPLICA_CRASH_LOOPING);
+        instance_changed(instance);
+    }
+    free(q->instance);
+    free(q);
+}
+
+static void ask_last_words(struct replica *replica, int64_t exit_code)
+{
+    struct manager *m = replica->instance->manager;
+    struct question *q = xcalloc(1, sizeof *q);
+    *q = (struct question){m, xstrdup(replica->instance->record->name), replica->record->id, exit_code};
+    struct driver_logs_in in = {
+        .instance = replica->instance->record->name, .replica_id = replica->record->id, .tail = 20};
+    manager_call(m, m->driver_socket, &container_driver_interface, "Tail", &in, false, 10 * USEC_PER_SEC,
+                 on_tail, q);
+}
+
+static void wait_for_calm(struct replica *replica)
+{
+    uint64_t calm = (CRASH_WINDOW_MSEC + 1000) * USEC_PER_MSEC;
+    if (replica->crash_timer) {
+        sd_event_source_set_time_relative(replica->crash_timer, calm);
+        sd_event_source_set_enabled(replica->crash_timer, SD_EVENT_ONESHOT);
+    } else if (sd_event_add_time_relative(replica->instance->manager->event, &replica->crash_timer,
+                                          CLOCK_MONOTONIC, calm, USEC_PER_SEC, on_calm, replica) < 0)
+        abort();
+}
+
+void exits_note(struct replica *replica, int64_t exit_code)
+{
+    crash_add_exit(&replica->exits, now_realtime_msec());
+    if (!exits_are_a_loop(replica))
+        return;
+    ask_last_words(replica, exit_code);
+    wait_for_calm(replica);
+}
