@@ -53,6 +53,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/rules/crash.h \
 	src/reconciler/rules/decide.c \
 	src/reconciler/rules/decide.h \
+	src/reconciler/rules/drift.c \
+	src/reconciler/rules/drift.h \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/plan.h \
 	src/reconciler/rules/ports.c \
@@ -70,6 +72,7 @@ librules_a_SOURCES = \
 	src/reconciler/model/record.c \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/decide.c \
+	src/reconciler/rules/drift.c \
 	src/reconciler/rules/rollout.c
 
 if UNIT_TESTS
@@ -85,4 +88,8 @@ check_PROGRAMS += tests/unit/test_crash
 TESTS += tests/unit/test_crash
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c
 tests_unit_test_crash_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_drift
+TESTS += tests/unit/test_drift
+tests_unit_test_drift_SOURCES = tests/unit/test_drift.c
+tests_unit_test_drift_LDADD = librules.a $(UNIT_LIBS)
 endif

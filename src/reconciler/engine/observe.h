@@ -6,5 +6,4 @@
 void observe_start(struct manager *m);
 void observe_runtime(struct manager *m); /* somebody looks at m->info: asks for it again when it is old */
 void observe_replica(struct replica *replica); /* inspects both slots, then kicks */
-bool replica_drifted(const struct replica *replica, const struct record_revision *revision);
 void manager_set_info(struct manager *m, const struct driver_info_out *info); /* copies */

@@ -19,8 +19,7 @@
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/rollout.h"
 
-#define QUICK_TRIES      5
-#define DRIFT_PAUSE_USEC (600 * USEC_PER_SEC)
+#define QUICK_TRIES 5
 
 void replica_set_state(struct replica *replica, enum replica_state state)
 {
@@ -134,42 +133,35 @@ static void wait_for_probation(struct replica *r)
         set_timer(r, 100);
 }
 
-static bool made_as_ordered(const struct replica *r, const struct record_revision *target)
+/* What a container of the revision has. 'create' is made from the revision. */
+static struct drift_wish wish_of(const struct replica *r, const struct record_revision *revision,
+                                 const struct driver_create_in *create)
 {
-    struct driver_create_in *wanted = make_create(r, target);
-    bool same = r->current.adopted || streq_null(r->current.config, wanted->config);
-    free_create(wanted);
-    return same;
+    struct port_list ports = replica_ports(r, revision->revision);
+    return (struct drift_wish){.revision = revision,
+                               .config = create->config,
+                               .vpc_ipv4 = replica_vpc_ipv4(r, revision),
+                               .ports = ports.items,
+                               .n_ports = ports.n_items};
 }
 
 void replica_note_drift(struct replica *r)
 {
-    const struct record_revision *target =
-        record_find_revision(r->instance->record, replica_target_revision(r));
-    const struct app_deploy *deploy = target ? target->manifest->app->deploy : NULL;
-    if (!target || r->current.revision != target->revision || !made_as_ordered(r, target))
+    const struct record_revision *target = target_of(r);
+    if (!target)
         return;
-    r->drift_mended = now_monotonic_usec();
-    r->mended_cpu = deploy ? deploy->cpu_limit : 0;
-    r->mended_memory = deploy ? deploy->memory_limit : 0;
+    struct driver_create_in *create = make_create(r, target);
+    struct drift_wish wish = wish_of(r, target, create);
+    drift_note_replacement(&r->drift, &r->current, &wish, now_monotonic_usec());
+    free_create(create);
 }
 
-/* An order with other limits under the same number is none of the runtime's doing. */
-static bool mended_for_others(const struct replica *r, const struct record_revision *target)
+static bool drifted(struct replica *r, const struct record_revision *target,
+                    const struct driver_create_in *create)
 {
-    const struct app_deploy *deploy = target->manifest->app->deploy;
-    return deploy && (deploy->cpu_limit != r->mended_cpu || deploy->memory_limit != r->mended_memory);
-}
-
-static bool drifted(struct replica *r, const struct record_revision *target)
-{
-    bool meant = r->record->applied_revision == target->revision && r->current.revision == target->revision;
-    r->drifting = meant && r->current.state != DRIVER_MISSING && (r->drifting || replica_drifted(r, target));
-    if (!r->drifting)
-        return false;
-    /* A runtime that does not keep what it is told must not make us recreate for ever. */
-    return !r->drift_mended || now_monotonic_usec() - r->drift_mended >= DRIFT_PAUSE_USEC ||
-           mended_for_others(r, target);
+    struct drift_wish wish = wish_of(r, target, create);
+    r->drift.seen = drift_is_seen(&r->drift, &r->current, r->record->applied_revision, &wish);
+    return r->drift.seen && drift_is_mended_now(&r->drift, target, now_monotonic_usec());
 }
 
 /* Tells whether the rollout lets the replica begin a switch. */
@@ -218,7 +210,7 @@ static enum step next_step(struct replica *r)
         .target_config = assigned ? create->config : NULL,
         .applied_revision = r->record->applied_revision,
         .rolling_back = r->record->rolling_back,
-        .drifted = assigned && drifted(r, target),
+        .drifted = assigned && drifted(r, target, create),
         .prepared = prepare_is_done(instance, desired),
         .turn = has_turn(r),
         .quota_raises = quota_raises(r),

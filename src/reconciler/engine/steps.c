@@ -244,7 +244,7 @@ static void apply_effect(struct replica *r, const void *out)
         r->old = *c;
         r->old.slot = DRIVER_SLOT_OLD;
         *c = (struct driver_container){.state = DRIVER_MISSING};
-        r->quota_set = r->provisioned = r->drifting = false;
+        r->quota_set = r->provisioned = r->drift.seen = false;
         break;
     case STEP_BRING_BACK:
         schema_done(&driver_container_schema, c);

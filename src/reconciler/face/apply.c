@@ -123,7 +123,7 @@ void apply_begin(struct instance *instance)
         r->next_retry = 0;
         r->timer = sd_event_source_disable_unref(r->timer);
         r->quota_set = r->provisioned = r->data_removed = false;
-        r->drift_mended = 0;
+        r->drift.mended_at = 0;
         /* Nothing is known of a replica that is new: look before acting. */
         r->observed = true;
         r->stale = true;

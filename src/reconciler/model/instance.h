@@ -11,6 +11,7 @@
 #include "reconciler/model/record.h"
 #include "reconciler/rules/crash.h"
 #include "reconciler/rules/decide.h"
+#include "reconciler/rules/drift.h"
 
 struct manager;
 struct instance;
@@ -46,19 +47,17 @@ struct replica {
     struct varlink_request *request; /* of the step, or of an inspection */
     bool quota_set, provisioned, restored, data_removed;
     bool purging; /* the step that is being done deletes its data, and counts among the manager's purges */
-    bool quota_missing;    /* it could not be set: asked again when quota-keeper has something new */
-    int quota_level;       /* enum quota_level, as last told */
-    char *quota_lost;      /* why limits that were set are not enforced any more */
-    uint64_t drift_mended; /* monotonic µs of the last recreation for drift */
-    int64_t mended_cpu, mended_memory; /* the limits it was made for */
-    unsigned quick, attempt;           /* of the present step in a row: calls whose worker died, failures */
-    uint64_t next_retry;               /* unix milliseconds; 0: none */
-    sd_event_source *timer;            /* retry or end of probation */
+    bool quota_missing; /* it could not be set: asked again when quota-keeper has something new */
+    int quota_level;    /* enum quota_level, as last told */
+    char *quota_lost;   /* why limits that were set are not enforced any more */
+    struct drift drift;
+    unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
+    uint64_t next_retry;     /* unix milliseconds; 0: none */
+    sd_event_source *timer;  /* retry or end of probation */
     char *message;
     struct crash_exits exits; /* that nobody asked for */
     sd_event_source *crash_timer;
-    bool turn_taken; /* it began a switch that is not over */
-    bool drifting;   /* it was seen to have drifted: once it is stopped for that, its ports tell no more */
+    bool turn_taken;      /* it began a switch that is not over */
     unsigned updates_due; /* events of changes that we made ourselves */
 };
 

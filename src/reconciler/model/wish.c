@@ -199,7 +199,7 @@ void free_create(struct driver_create_in *create)
 
 /* FNV-1a of the packed request, less what may change without a new container and less the name by which the
  * image is addressed now (the revision stands for the image, unless 'image' is given, as of a zone's
- * instance: the limits may then change under the revision, and it is replica_drifted() that tells whether by
+ * instance: the limits may then change under the revision, and it is drift_differs() that tells whether by
  * enough). Equality among our own containers is all it is for. */
 char *create_config(const struct driver_create_in *create, const char *image)
 {

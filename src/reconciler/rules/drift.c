@@ -1,0 +1,100 @@
+/* Drift; see drift.h. */
+#include "reconciler/rules/drift.h"
+
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+
+static bool limit_differs(int64_t is, int64_t wanted)
+{
+    return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
+}
+
+/* "nginx" is "docker.io/library/nginx:latest"; digests and registries stay as they are. */
+static char *full_name(const char *image)
+{
+    const char *name = after_prefix(image, "docker.io/") ?: image;
+    name = after_prefix(name, "library/") ?: name;
+    const char *last = strrchr(name, '/') ?: name;
+    return strchr(last, ':') || strchr(name, '@') ? xstrdup(name) : xasprintf("%s:latest", name);
+}
+
+static bool same_image(const char *a, const char *b)
+{
+    _cleanup_free_ char *x = full_name(a), *y = full_name(b);
+    return streq(x, y);
+}
+
+/* Of a container that another agent made, nothing but its image says what it was made from. */
+static bool has_other_image(const struct driver_container *c, const struct record_revision *revision)
+{
+    const char *wanted = revision->manifest->app->spec->image;
+    if (!c->adopted || !wanted || !c->image || same_image(c->image, wanted))
+        return false;
+    return !streq_null(c->image_id, revision->image_id);
+}
+
+/* A container that does not run may show no address at all: that is no difference. */
+static bool has_other_address(const struct driver_container *c, const char *wanted)
+{
+    if (!c->vpc_ipv4)
+        return wanted && c->state == DRIVER_RUNNING;
+    return !streq_null(c->vpc_ipv4, wanted);
+}
+
+static bool has_port(const struct driver_container *c, const struct app_service_port *wanted)
+{
+    for (size_t i = 0; i < c->n_ports; i++)
+        if (c->ports[i]->port == wanted->port && c->ports[i]->host_port == wanted->host_port)
+            return true;
+    return false;
+}
+
+bool drift_differs(const struct driver_container *c, const struct drift_wish *wish)
+{
+    const struct app_deploy *deploy = wish->revision->manifest->app->deploy;
+    if (c->state == DRIVER_MISSING || !deploy)
+        return false;
+    if (limit_differs(c->cpu_limit, deploy->cpu_limit) ||
+        limit_differs(c->memory_limit, deploy->memory_limit))
+        return true;
+    if (has_other_image(c, wish->revision) || has_other_address(c, wish->vpc_ipv4) || c->lxcfs_differs)
+        return true;
+    /* Only a container that runs shows its ports. */
+    for (size_t i = 0; c->state == DRIVER_RUNNING && i < wish->n_ports; i++)
+        if (!has_port(c, wish->ports[i]))
+            return true;
+    return false;
+}
+
+bool drift_is_seen(const struct drift *drift, const struct driver_container *c, int64_t applied_revision,
+                   const struct drift_wish *wish)
+{
+    int64_t revision = wish->revision->revision;
+    bool meant = applied_revision == revision && c->revision == revision;
+    return meant && c->state != DRIVER_MISSING && (drift->seen || drift_differs(c, wish));
+}
+
+/* An order with other limits under the same number is none of the runtime's doing. */
+static bool mended_for_others(const struct drift *drift, const struct record_revision *target)
+{
+    const struct app_deploy *deploy = target->manifest->app->deploy;
+    return deploy && (deploy->cpu_limit != drift->mended_cpu || deploy->memory_limit != drift->mended_memory);
+}
+
+bool drift_is_mended_now(const struct drift *drift, const struct record_revision *target, uint64_t now)
+{
+    return !drift->mended_at || now - drift->mended_at >= DRIFT_PAUSE_USEC ||
+           mended_for_others(drift, target);
+}
+
+void drift_note_replacement(struct drift *drift, const struct driver_container *c,
+                            const struct drift_wish *wish, uint64_t now)
+{
+    const struct app_deploy *deploy = wish->revision->manifest->app->deploy;
+    if (c->revision != wish->revision->revision || (!c->adopted && !streq_null(c->config, wish->config)))
+        return;
+    drift->mended_at = now;
+    drift->mended_cpu = deploy ? deploy->cpu_limit : 0;
+    drift->mended_memory = deploy ? deploy->memory_limit : 0;
+}

@@ -1,0 +1,308 @@
+/* Drift: what makes a container another one than its revision wants, and when it is recreated for that. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/basic/util.h"
+#include "reconciler/rules/drift.h"
+
+#define MINUTE (UINT64_C(60) * 1000000)
+
+/* A revision and a container that was made for it. Every row of the table changes something. */
+struct situation {
+    struct driver_port bound, other;
+    struct driver_port *bindings[2];
+    struct driver_container container;
+    struct app_spec spec;
+    struct app_deploy deploy;
+    struct app_instance app;
+    struct app_manifest manifest;
+    struct record_revision revision;
+    struct app_service_port port;
+    struct app_service_port *ports[1];
+    struct drift_wish wish;
+};
+
+static void make(struct situation *s)
+{
+    *s = (struct situation){.bound = {80, 8080}, .other = {81, 8081}};
+    s->bindings[0] = &s->other;
+    s->bindings[1] = &s->bound;
+    s->container = (struct driver_container){.state = DRIVER_RUNNING,
+                                             .revision = 2,
+                                             .config = (char *)"c",
+                                             .image = (char *)"nginx",
+                                             .image_id = (char *)"sha256:1",
+                                             .cpu_limit = 1000,
+                                             .memory_limit = 1000000,
+                                             .ports = s->bindings,
+                                             .n_ports = 2,
+                                             .vpc_ipv4 = (char *)"10.0.0.2"};
+    s->spec.image = (char *)"nginx";
+    s->deploy = (struct app_deploy){.cpu_limit = 1000, .memory_limit = 1000000};
+    s->app = (struct app_instance){.spec = &s->spec, .deploy = &s->deploy};
+    s->manifest.app = &s->app;
+    s->revision =
+        (struct record_revision){.revision = 2, .manifest = &s->manifest, .image_id = (char *)"sha256:1"};
+    s->port = (struct app_service_port){.port = 80, .host_port = 8080};
+    s->ports[0] = &s->port;
+    s->wish = (struct drift_wish){&s->revision, "c", "10.0.0.2", s->ports, 1};
+}
+
+static void as_made(struct situation *s)
+{
+    (void)s;
+}
+static void cpu_by_one_percent(struct situation *s)
+{
+    s->container.cpu_limit = 1010;
+}
+static void cpu_by_more(struct situation *s)
+{
+    s->container.cpu_limit = 1011;
+}
+static void cpu_by_less(struct situation *s)
+{
+    s->container.cpu_limit = 989;
+}
+static void cpu_not_shown(struct situation *s)
+{
+    s->container.cpu_limit = 0;
+}
+static void cpu_not_limited(struct situation *s)
+{
+    s->deploy.cpu_limit = 0;
+}
+static void memory_by_more(struct situation *s)
+{
+    s->container.memory_limit = 1010001;
+}
+static void another_address(struct situation *s)
+{
+    s->container.vpc_ipv4 = (char *)"10.0.0.3";
+}
+static void an_address_too_many(struct situation *s)
+{
+    s->wish.vpc_ipv4 = NULL;
+}
+static void no_address(struct situation *s)
+{
+    s->container.vpc_ipv4 = NULL;
+}
+static void no_address_while_down(struct situation *s)
+{
+    s->container.vpc_ipv4 = NULL;
+    s->container.state = DRIVER_EXITED;
+}
+static void no_address_wanted(struct situation *s)
+{
+    s->container.vpc_ipv4 = NULL;
+    s->wish.vpc_ipv4 = NULL;
+}
+static void lxcfs_differs(struct situation *s)
+{
+    s->container.lxcfs_differs = true;
+}
+static void another_host_port(struct situation *s)
+{
+    s->bound.host_port = 8090;
+}
+static void another_port(struct situation *s)
+{
+    s->bound.port = 90;
+}
+static void another_port_while_down(struct situation *s)
+{
+    s->bound.host_port = 8090;
+    s->container.state = DRIVER_EXITED;
+}
+static void another_image(struct situation *s)
+{
+    s->container.image = (char *)"httpd";
+    s->container.image_id = (char *)"sha256:2";
+}
+static void adopted_of_another_image(struct situation *s)
+{
+    another_image(s);
+    s->container.adopted = true;
+}
+static void adopted_of_the_same_bits(struct situation *s)
+{
+    s->container.adopted = true;
+    s->container.image = (char *)"mirror/nginx:1";
+}
+static void adopted_by_its_full_name(struct situation *s)
+{
+    adopted_of_another_image(s);
+    s->container.image = (char *)"docker.io/library/nginx:latest";
+}
+static void adopted_by_a_tag(struct situation *s)
+{
+    adopted_of_another_image(s);
+    s->container.image = (char *)"nginx:1.2";
+}
+static void adopted_of_a_registry_with_a_port(struct situation *s)
+{
+    adopted_of_another_image(s);
+    s->container.image = (char *)"r.example:5000/nginx:latest";
+    s->spec.image = (char *)"r.example:5000/nginx";
+}
+static void adopted_by_digest(struct situation *s)
+{
+    adopted_of_another_image(s);
+    s->container.image = (char *)"docker.io/library/nginx@1"; /* no tag is added to it */
+    s->spec.image = (char *)"nginx@1";
+}
+static void adopted_of_an_unknown_image(struct situation *s)
+{
+    adopted_of_another_image(s);
+    s->container.image = NULL;
+}
+static void adopted_for_no_image(struct situation *s)
+{
+    adopted_of_another_image(s);
+    s->spec.image = NULL;
+}
+static void gone(struct situation *s)
+{
+    cpu_by_more(s);
+    s->container.state = DRIVER_MISSING;
+}
+static void without_deploy(struct situation *s)
+{
+    lxcfs_differs(s);
+    s->app.deploy = NULL;
+}
+
+static void test_differences(void **state)
+{
+    (void)state;
+#define ROW(change, drifted)                                                                                 \
+    {                                                                                                        \
+#change, change, drifted                                                                             \
+    }
+    static const struct {
+        const char *what;
+        void (*change)(struct situation *s);
+        bool differs;
+    } rows[] = {
+        ROW(as_made, false),
+        ROW(cpu_by_one_percent, false),
+        ROW(cpu_by_more, true),
+        ROW(cpu_by_less, true),
+        ROW(cpu_not_shown, false),
+        ROW(cpu_not_limited, false),
+        ROW(memory_by_more, true),
+        ROW(another_address, true),
+        ROW(an_address_too_many, true),
+        ROW(no_address, true),
+        ROW(no_address_while_down, false),
+        ROW(no_address_wanted, false),
+        ROW(lxcfs_differs, true),
+        ROW(another_host_port, true),
+        ROW(another_port, true),
+        ROW(another_port_while_down, false),
+        ROW(another_image, false), /* the revision stands for it */
+        ROW(adopted_of_another_image, true),
+        ROW(adopted_of_the_same_bits, false),
+        ROW(adopted_by_its_full_name, false),
+        ROW(adopted_by_a_tag, true),
+        ROW(adopted_of_a_registry_with_a_port, false),
+        ROW(adopted_by_digest, false),
+        ROW(adopted_of_an_unknown_image, false),
+        ROW(adopted_for_no_image, false),
+        ROW(gone, false),
+        ROW(without_deploy, false),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct situation s;
+        make(&s);
+        rows[i].change(&s);
+        if (drift_differs(&s.container, &s.wish) != rows[i].differs)
+            fail_msg("%s: it differs%s", rows[i].what, rows[i].differs ? " not" : "");
+    }
+}
+
+static void test_what_is_seen(void **state)
+{
+    (void)state;
+    struct situation s;
+    make(&s);
+    struct drift drift = {.seen = false};
+    assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish));
+    another_host_port(&s);
+    assert_true(drift_is_seen(&drift, &s.container, 2, &s.wish));
+    assert_false(drift_is_seen(&drift, &s.container, 1, &s.wish)); /* a switch is under way */
+    s.container.revision = 1;
+    assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish)); /* what ran before */
+
+    /* Once it is seen it stays so, though a container that was stopped for it shows no ports. */
+    s.container.revision = 2;
+    s.container.state = DRIVER_EXITED;
+    assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish));
+    drift.seen = true;
+    assert_true(drift_is_seen(&drift, &s.container, 2, &s.wish));
+    s.container.state = DRIVER_MISSING;
+    assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish));
+}
+
+static void test_when_it_is_mended(void **state)
+{
+    (void)state;
+    struct situation s;
+    make(&s);
+    struct drift drift = {.seen = true};
+    uint64_t now = 5 * MINUTE;
+    assert_true(drift_is_mended_now(&drift, &s.revision, now)); /* the first time at once */
+    drift_note_replacement(&drift, &s.container, &s.wish, now);
+    assert_int_equal(drift.mended_at, now);
+    assert_false(drift_is_mended_now(&drift, &s.revision, now));
+    assert_false(drift_is_mended_now(&drift, &s.revision, now + 10 * MINUTE - 1));
+    assert_true(drift_is_mended_now(&drift, &s.revision, now + 10 * MINUTE));
+    s.deploy.cpu_limit = 2000; /* an order with other limits does not wait */
+    assert_true(drift_is_mended_now(&drift, &s.revision, now));
+    s.deploy.cpu_limit = 1000;
+    s.deploy.memory_limit = 2000000;
+    assert_true(drift_is_mended_now(&drift, &s.revision, now));
+    s.app.deploy = NULL;
+    assert_false(drift_is_mended_now(&drift, &s.revision, now));
+}
+
+static void test_what_is_noted(void **state)
+{
+    (void)state;
+    struct situation s;
+    make(&s);
+    struct drift drift = {.seen = true};
+    s.container.revision = 1; /* replaced for the revision */
+    drift_note_replacement(&drift, &s.container, &s.wish, 1);
+    assert_int_equal(drift.mended_at, 0);
+    s.container.revision = 2;
+    s.container.config = (char *)"another"; /* replaced for what it was made from */
+    drift_note_replacement(&drift, &s.container, &s.wish, 2);
+    assert_int_equal(drift.mended_at, 0);
+    s.container.adopted = true; /* nobody knows from what */
+    drift_note_replacement(&drift, &s.container, &s.wish, 3);
+    assert_int_equal(drift.mended_at, 3);
+    assert_int_equal(drift.mended_cpu, 1000);
+    assert_int_equal(drift.mended_memory, 1000000);
+    s.app.deploy = NULL;
+    drift_note_replacement(&drift, &s.container, &s.wish, 4);
+    assert_int_equal(drift.mended_at, 4);
+    assert_int_equal(drift.mended_cpu, 0);
+    assert_int_equal(drift.mended_memory, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_differences), cmocka_unit_test(test_what_is_seen),
+        cmocka_unit_test(test_when_it_is_mended), cmocka_unit_test(test_what_is_noted)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
