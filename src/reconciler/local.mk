@@ -25,6 +25,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/agent.h \
 	src/reconciler/face/apply.c \
 	src/reconciler/face/apply.h \
+	src/reconciler/face/host_ports.c \
+	src/reconciler/face/host_ports.h \
 	src/reconciler/face/methods.c \
 	src/reconciler/face/methods.h \
 	src/reconciler/face/report.c \
@@ -73,6 +75,8 @@ librules_a_SOURCES = \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/decide.c \
 	src/reconciler/rules/drift.c \
+	src/reconciler/rules/plan.c \
+	src/reconciler/rules/ports.c \
 	src/reconciler/rules/rollout.c
 
 if UNIT_TESTS
@@ -92,4 +96,10 @@ check_PROGRAMS += tests/unit/test_drift
 TESTS += tests/unit/test_drift
 tests_unit_test_drift_SOURCES = tests/unit/test_drift.c
 tests_unit_test_drift_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_ports tests/unit/test_plan
+TESTS += tests/unit/test_ports tests/unit/test_plan
+tests_unit_test_ports_SOURCES = tests/unit/test_ports.c
+tests_unit_test_ports_LDADD = librules.a $(UNIT_LIBS)
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
+tests_unit_test_plan_LDADD = librules.a $(UNIT_LIBS)
 endif

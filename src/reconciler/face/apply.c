@@ -10,6 +10,7 @@
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/replica.h"
+#include "reconciler/face/host_ports.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
@@ -27,18 +28,24 @@ static int update_replicas(struct manager *m, struct record *record, const struc
                            bool changed, struct error *e)
 {
     const struct app_deploy *deploy = manifest->app->deploy;
+    struct port_uses uses = {.n_items = 0};
+    struct port_range range;
+    int r = 0;
+    config_range(m->context->config, "reconciler", "host_ports", &range.low, &range.high);
+    if (ports_may_be_allocated(manifest))
+        host_ports_in_use(m, &uses);
     for (size_t i = 0; i < record->n_replicas; i++)
         record->replicas[i]->removing = !app_find_replica(manifest, record->replicas[i]->id);
-    for (size_t i = 0; i < deploy->n_replicas; i++) {
-        struct record_replica *r = record_find_replica(record, deploy->replicas[i]->id);
-        bool fresh = !r;
-        if (!r)
-            r = record_add_replica(record, deploy->replicas[i]->id);
-        int x = fresh || changed ? ports_resolve(m, record, manifest, r, e) : 0;
-        if (x < 0)
-            return x;
+    for (size_t i = 0; r >= 0 && i < deploy->n_replicas; i++) {
+        struct record_replica *replica = record_find_replica(record, deploy->replicas[i]->id);
+        bool fresh = !replica;
+        if (fresh)
+            replica = record_add_replica(record, deploy->replicas[i]->id);
+        if (fresh || changed)
+            r = ports_resolve(&uses, &range, record, manifest, replica, e);
     }
-    return 0;
+    free(uses.items);
+    return r;
 }
 
 /* A copy of the record with the manifest worked in; the one in use stays as it is until the copy is on disk.
@@ -192,7 +199,7 @@ int apply_action(struct instance *instance, const char *action, bool purge, stru
     bool again = !streq(action, "stop") && has_failed(instance);
     if (streq(before, action) && !again && purged == purge)
         return 0;
-    add_change(out, subject, again && streq(before, action) ? "retry" : action, NULL);
+    plan_add_change(out, subject, again && streq(before, action) ? "retry" : action, NULL);
     set_string(wanted, action);
     record->purge = purge;
     for (size_t i = 0; again && i < instance->n_replicas; i++)

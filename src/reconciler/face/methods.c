@@ -12,6 +12,7 @@
 #include "reconciler/engine/observe.h"
 #include "reconciler/face/agent.h"
 #include "reconciler/face/apply.h"
+#include "reconciler/face/host_ports.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone.h"
 #include "reconciler/model/secret.h"
@@ -25,16 +26,17 @@ struct planning {
     struct varlink_call *call; /* NULL: the caller left */
     struct varlink_request *request;
     struct app_manifest manifest;
-    struct plan_containers containers;
+    struct driver_container **containers; /* that the runtime lists */
+    size_t n_containers;
     bool apply;
 };
 
 static void planning_free(struct planning *p)
 {
     varlink_request_cancel(p->request);
-    for (size_t i = 0; i < p->containers.n_items; i++)
-        schema_free(&driver_container_schema, p->containers.items[i]);
-    free(p->containers.items);
+    for (size_t i = 0; i < p->n_containers; i++)
+        schema_free(&driver_container_schema, p->containers[i]);
+    free(p->containers);
     schema_done(&app_manifest_schema, &p->manifest);
     free(p);
 }
@@ -54,12 +56,34 @@ static void refuse_all(const struct reconciler_apply_out *out, struct error *e)
     error_refuse(e, EINVAL, "%s", text);
 }
 
+static void make_plan(const struct planning *p, struct reconciler_apply_out *out)
+{
+    struct manager *m = p->manager;
+    const char *name = app_instance_name(&p->manifest);
+    const struct instance *instance = manager_find(m, name);
+    const struct unreadable *unreadable = unreadable_find(m, name);
+    _cleanup_free_ char *problem = unreadable ? unreadable_problem(unreadable) : NULL;
+    struct port_uses ports = {.n_items = 0};
+    if (p->manifest.app->spec->n_service_ports > 0)
+        host_ports_in_use(m, &ports);
+    struct plan_input in = {.manifest = &p->manifest,
+                            .record = instance ? instance->record : NULL,
+                            .containers = p->containers,
+                            .n_containers = p->n_containers,
+                            .ports = &ports,
+                            .machine = m->info,
+                            .host_id_problem = m->host_id_problem,
+                            .record_problem = problem};
+    plan_make(&in, out);
+    free(ports.items);
+}
+
 static void planning_finish(struct planning *p)
 {
     struct reconciler_apply_out out = {.name = NULL};
     struct error e = ERROR_INIT;
     int r = 0;
-    plan_make(p->manager, &p->manifest, &p->containers, &out);
+    make_plan(p, &out);
     if (p->apply && out.n_refusals > 0) {
         refuse_all(&out, &e);
         r = -EINVAL;
@@ -86,12 +110,10 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
     }
     const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
     if (c)
-        schema_copy(&driver_container_schema, c,
-                    schema_append(&p->containers.items, &p->containers.n_items, sizeof *c));
+        schema_copy(&driver_container_schema, c, schema_append(&p->containers, &p->n_containers, sizeof *c));
     if (continues)
         return;
     p->request = NULL;
-    p->containers.known = true;
     planning_finish(p);
 }
 
@@ -169,7 +191,7 @@ static int order(struct varlink_call *call, struct manager *m, const char *name,
         out.name = xstrdup(name);
         _cleanup_free_ char *subject = xasprintf("instance %s", name),
                             *path = xasprintf("'%s' is kept aside", u->path);
-        add_change(&out, subject, action, path);
+        plan_add_change(&out, subject, action, path);
         int r = unreadable_destroy(m, u, purge, e);
         /* Whoever waits for the end knows what he waits for by its revision. A bad name leaves no instance.
          */

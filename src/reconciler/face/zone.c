@@ -214,7 +214,7 @@ static int reply_changed(struct varlink_call *call, struct instance *instance, c
                                        .revision = instance_revision(instance)};
     _cleanup_free_ char *subject = xasprintf("instance %s", instance->record->name);
     if (action)
-        add_change(&out, subject, action, reason);
+        plan_add_change(&out, subject, action, reason);
     varlink_reply(call, &out);
     apply_out_done(&out);
     return 0;

@@ -79,15 +79,6 @@ void unreadable_saw(struct manager *m, const struct driver_container *c)
     }
 }
 
-const struct unreadable *unreadable_owner(const struct manager *m, int64_t port)
-{
-    for (const struct unreadable *u = m->unreadable; u; u = u->next)
-        for (size_t i = 0; i < u->n_ports; i++)
-            if (u->ports[i] == port)
-                return u;
-    return NULL;
-}
-
 struct reconciler_instance *unreadable_report(const struct manager *m, const struct unreadable *u)
 {
     struct reconciler_instance *to = xcalloc(1, sizeof *to);

@@ -20,7 +20,6 @@ struct unreadable *unreadable_find(const struct manager *m, const char *name);
 char *unreadable_problem(const struct unreadable *u); /* the caller frees */
 int unreadable_refuse(const struct unreadable *u, struct error *e);
 void unreadable_saw(struct manager *m, const struct driver_container *c); /* one that the runtime lists */
-const struct unreadable *unreadable_owner(const struct manager *m, int64_t port);
 struct reconciler_instance *unreadable_report(const struct manager *m, const struct unreadable *u);
 int unreadable_put_order(struct manager *m, struct unreadable *u, const struct app_instance *wanted,
                          struct reconciler_zone_out *out, struct error *e);

@@ -1,5 +1,4 @@
-/* What a manifest would change, and what forbids it. Nothing is done here; apply refuses what this refuses.
- */
+/* What a manifest would change, and what forbids it; see plan.h. Apply refuses what this refuses. */
 #include "reconciler/rules/plan.h"
 
 #include <stdio.h>
@@ -7,13 +6,11 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "reconciler/model/unreadable.h"
-#include "reconciler/model/wish.h"
-#include "reconciler/rules/ports.h"
 
 #define DIFFERENCES_MAX 4
 
-void add_change(struct reconciler_apply_out *out, const char *subject, const char *action, const char *reason)
+void plan_add_change(struct reconciler_apply_out *out, const char *subject, const char *action,
+                     const char *reason)
 {
     struct reconciler_change *c = schema_append(&out->changes, &out->n_changes, sizeof *c);
     c->subject = xstrdup(subject);
@@ -81,88 +78,95 @@ static char *describe_difference(const struct app_manifest *a, const struct app_
     return text;
 }
 
-static const struct driver_container *find_container(const struct plan_containers *containers,
-                                                     const char *instance, int64_t id)
+static const struct driver_container *find_container(const struct plan_input *in, int64_t replica_id)
 {
-    for (size_t i = 0; i < containers->n_items; i++) {
-        const struct driver_container *c = containers->items[i];
-        if (c->slot == DRIVER_SLOT_CURRENT && c->replica_id == id && streq(c->instance, instance))
+    for (size_t i = 0; i < in->n_containers; i++) {
+        const struct driver_container *c = in->containers[i];
+        if (c->slot == DRIVER_SLOT_CURRENT && c->replica_id == replica_id &&
+            streq(c->instance, app_instance_name(in->manifest)))
             return c;
     }
     return NULL;
 }
 
-/* Whether our own container of this replica holds the port, so that a listener there is ours. */
 static bool holds_port(const struct driver_container *c, int64_t host_port)
 {
-    for (size_t i = 0; c && c->ours && i < c->n_ports; i++)
+    for (size_t i = 0; i < c->n_ports; i++)
         if (c->ports[i]->host_port == host_port)
             return true;
     return false;
 }
 
-static void check_ports(struct manager *m, const struct app_manifest *manifest,
-                        const struct plan_containers *containers, const struct record_replica *record,
-                        int64_t id, struct reconciler_apply_out *out)
+/* Tells whether a container of the instance that is ours holds the port, so that a listener there is ours.
+ * Ports move freely among the replicas of one instance. */
+static bool holds_port_already(const struct plan_input *in, int64_t host_port)
 {
-    const struct app_spec *spec = manifest->app->spec;
-    const char *name = app_instance_name(manifest);
-    const struct instance *self = manager_find(m, name);
+    for (size_t i = 0; in->record && i < in->n_containers; i++) {
+        const struct driver_container *c = in->containers[i];
+        if (c->ours && streq(c->instance, app_instance_name(in->manifest)) && holds_port(c, host_port))
+            return true;
+    }
+    return false;
+}
+
+static void check_port(const struct plan_input *in, const struct record_replica *replica, int64_t port,
+                       struct reconciler_apply_out *out)
+{
+    const char *name = app_instance_name(in->manifest);
+    const struct port_use *unreadable = port_find_use(in->ports, port, PORT_OF_UNREADABLE);
+    const struct port_use *other = port_find_other_replica(in->ports, port, name, replica ? replica->id : -1);
+    if (unreadable)
+        refuse(out, xasprintf("host port %lld is taken by instance %s, whose record cannot be read",
+                              (long long)port, unreadable->instance));
+    else if (other && !streq(other->instance, name))
+        refuse(out, xasprintf("host port %lld is taken by instance %s, replica %lld", (long long)port,
+                              other->instance, (long long)other->replica_id));
+    else if (!holds_port_already(in, port) && port_find_use(in->ports, port, PORT_OF_LISTENER))
+        refuse(out, xasprintf("host port %lld is taken by another program", (long long)port));
+}
+
+static void check_ports(const struct plan_input *in, const struct record_replica *replica, int64_t id,
+                        struct reconciler_apply_out *out)
+{
+    const struct app_spec *spec = in->manifest->app->spec;
     for (size_t i = 0; i < spec->n_service_ports; i++) {
-        int64_t port = port_wished(manifest, id, spec->service_ports[i]->port), other;
-        if (port == 0 && manifest->app->deploy->n_replicas <= 1 && !record)
+        int64_t port = port_wished(in->manifest, id, spec->service_ports[i]->port);
+        if (port == 0 && in->manifest->app->deploy->n_replicas <= 1 && !replica)
             port = spec->service_ports[i]->port;
-        if (port == 0)
-            continue;
-        const struct instance *owner = port_owner(m, port, record, &other);
-        bool own = false;
-        /* Ports move freely among the replicas of one instance. */
-        for (size_t k = 0; self && k < containers->n_items; k++)
-            own |= streq(containers->items[k]->instance, name) && holds_port(containers->items[k], port);
-        const struct unreadable *unknown = unreadable_owner(m, port);
-        if (unknown)
-            refuse(out, xasprintf("host port %lld is taken by instance %s, whose record cannot be read",
-                                  (long long)port, unknown->name));
-        else if (owner && owner != self)
-            refuse(out, xasprintf("host port %lld is taken by instance %s, replica %lld", (long long)port,
-                                  owner->record->name, (long long)other));
-        else if (!own && port_is_listened_on(port))
-            refuse(out, xasprintf("host port %lld is taken by another program", (long long)port));
+        if (port != 0)
+            check_port(in, replica, port, out);
     }
 }
 
-static void check_machine(struct manager *m, const struct app_manifest *manifest,
-                          struct reconciler_apply_out *out)
+static void check_machine(const struct plan_input *in, struct reconciler_apply_out *out)
 {
-    int64_t cpu = manifest->app->deploy->cpu_limit, memory = manifest->app->deploy->memory_limit;
-    if (m->info && m->info->cpus > 0 && cpu > m->info->cpus * 1000)
-        refuse(out, xasprintf("cpu_limit is %lld millicores, and this machine has %lld CPUs", (long long)cpu,
-                              (long long)m->info->cpus));
-    if (m->info && m->info->memory > 0 && memory > m->info->memory)
-        refuse(out, xasprintf("memory_limit is %lld bytes, and this machine has %lld", (long long)memory,
-                              (long long)m->info->memory));
+    const struct app_deploy *deploy = in->manifest->app->deploy;
+    const struct driver_info_out *machine = in->machine;
+    if (machine && machine->cpus > 0 && deploy->cpu_limit > machine->cpus * 1000)
+        refuse(out, xasprintf("cpu_limit is %lld millicores, and this machine has %lld CPUs",
+                              (long long)deploy->cpu_limit, (long long)machine->cpus));
+    if (machine && machine->memory > 0 && deploy->memory_limit > machine->memory)
+        refuse(out, xasprintf("memory_limit is %lld bytes, and this machine has %lld",
+                              (long long)deploy->memory_limit, (long long)machine->memory));
 }
 
-static void plan_replica(struct manager *m, const struct app_manifest *manifest,
-                         const struct plan_containers *containers, const struct app_replica *wanted,
-                         const char *reason, struct reconciler_apply_out *out)
+static void plan_replica(const struct plan_input *in, int64_t id, const char *reason,
+                         struct reconciler_apply_out *out)
 {
-    const char *name = app_instance_name(manifest);
-    const struct instance *instance = manager_find(m, name);
-    struct record_replica *record = instance ? record_find_replica(instance->record, wanted->id) : NULL;
-    const struct driver_container *c = find_container(containers, name, wanted->id);
-    _cleanup_free_ char *subject = xasprintf("replica %lld", (long long)wanted->id);
+    const struct record_replica *replica = in->record ? record_find_replica(in->record, id) : NULL;
+    const struct driver_container *c = find_container(in, id);
+    _cleanup_free_ char *subject = xasprintf("replica %lld", (long long)id);
     if (c && !c->ours)
         refuse(out, xasprintf("container '%s' exists and is not ours (%s)", c->name,
                               c->owner ?: "no label of this tree"));
-    check_ports(m, manifest, containers, record, wanted->id, out);
-    if (!record || record->removing)
-        add_change(out, subject, "create", "it is new");
+    check_ports(in, replica, id, out);
+    if (!replica || replica->removing)
+        plan_add_change(out, subject, "create", "it is new");
     else if (reason)
-        add_change(out, subject, record->applied_revision ? "recreate" : "create", reason);
+        plan_add_change(out, subject, replica->applied_revision ? "recreate" : "create", reason);
 }
 
-/* Said whether it changes or not: nobody should have to look for it in a manifest. */
+/* Grants are told whether they change or not: nobody should have to look for them in a manifest. */
 static void tell_grants(const struct app_manifest *manifest, struct reconciler_apply_out *out)
 {
     static const struct {
@@ -190,48 +194,59 @@ static const char *action_of(const struct app_manifest *manifest)
     return action && *action ? action : "start";
 }
 
-void plan_make(struct manager *m, const struct app_manifest *manifest,
-               const struct plan_containers *containers, struct reconciler_apply_out *out)
+static void check_instance(const struct plan_input *in, struct reconciler_apply_out *out)
 {
+    const char *name = app_instance_name(in->manifest);
+    if (in->record_problem)
+        refuse(out, xasprintf("instance %s: %s", name, in->record_problem));
+    if (in->host_id_problem)
+        refuse(out, xstrdup(in->host_id_problem));
+    if (in->record && record_is_zone(in->record))
+        refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
+    else if (in->record && streq(in->record->action, "destroy"))
+        refuse(out, xasprintf("instance %s is being destroyed: apply again when it is gone", name));
+}
+
+/* The replicas that the record has already: some go, and some are tried again. */
+static void plan_known_replicas(const struct plan_input *in, bool same, struct reconciler_apply_out *out)
+{
+    const struct record *record = in->record;
+    for (size_t i = 0; record && i < record->n_replicas; i++) {
+        const struct record_replica *r = record->replicas[i];
+        _cleanup_free_ char *subject = xasprintf("replica %lld", (long long)r->id);
+        if (!app_find_replica(in->manifest, r->id) && !r->removing)
+            plan_add_change(out, subject, "remove", "the manifest has it no more");
+        else if (same && (r->failed_revision == record->revision || r->failure))
+            plan_add_change(out, subject, "retry", r->failure);
+    }
+}
+
+void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
+{
+    const struct app_manifest *manifest = in->manifest;
     const char *name = app_instance_name(manifest);
-    const struct instance *instance = manager_find(m, name);
     const struct app_deploy *deploy = manifest->app->deploy;
-    const struct record_revision *target = instance ? instance_target(instance) : NULL;
+    const struct record_revision *target =
+        in->record ? record_find_revision(in->record, in->record->revision) : NULL;
     bool same = target && app_same_revision(target->manifest, manifest);
-    _cleanup_free_ char *reason = target && !same ? describe_difference(target->manifest, manifest) : NULL;
     _cleanup_free_ char *subject = xasprintf("instance %s", name);
+    bool equal = target && schema_equal(&app_manifest_schema, target->manifest, manifest);
+    _cleanup_free_ char *difference =
+        target && !equal ? describe_difference(target->manifest, manifest) : NULL;
+    const char *reason = !target ? "it is new" : same ? NULL : difference;
 
     out->name = xstrdup(name);
     out->revision = !target ? 1 : same ? target->revision : target->revision + 1;
-    check_machine(m, manifest, out);
+    check_machine(in, out);
     tell_grants(manifest, out);
-    const struct unreadable *unreadable = unreadable_find(m, name);
-    if (unreadable) {
-        _cleanup_free_ char *problem = unreadable_problem(unreadable);
-        refuse(out, xasprintf("instance %s: %s", name, problem));
-    }
-    if (m->host_id_problem)
-        refuse(out, xstrdup(m->host_id_problem));
-    if (instance && record_is_zone(instance->record))
-        refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
-    else if (instance && streq(instance->record->action, "destroy"))
-        refuse(out, xasprintf("instance %s is being destroyed: apply again when it is gone", name));
+    check_instance(in, out);
     if (!target)
-        add_change(out, subject, "create", "it is new");
-    else if (same && !schema_equal(&app_manifest_schema, target->manifest, manifest)) {
-        _cleanup_free_ char *what = describe_difference(target->manifest, manifest);
-        add_change(out, subject, "update", what);
-    }
+        plan_add_change(out, subject, "create", "it is new");
+    else if (same && !equal)
+        plan_add_change(out, subject, "update", difference);
     for (size_t i = 0; i < deploy->n_replicas; i++)
-        plan_replica(m, manifest, containers, deploy->replicas[i], target ? reason : "it is new", out);
-    for (size_t i = 0; instance && i < instance->record->n_replicas; i++) {
-        const struct record_replica *r = instance->record->replicas[i];
-        _cleanup_free_ char *replica = xasprintf("replica %lld", (long long)r->id);
-        if (!app_find_replica(manifest, r->id) && !r->removing)
-            add_change(out, replica, "remove", "the manifest has it no more");
-        else if (same && (r->failed_revision == target->revision || r->failure))
-            add_change(out, replica, "retry", r->failure);
-    }
-    if (instance && !streq(instance->record->action, action_of(manifest)))
-        add_change(out, subject, action_of(manifest), "the wanted action changes");
+        plan_replica(in, deploy->replicas[i]->id, reason, out);
+    plan_known_replicas(in, same, out);
+    if (in->record && !streq(in->record->action, action_of(manifest)))
+        plan_add_change(out, subject, action_of(manifest), "the wanted action changes");
 }

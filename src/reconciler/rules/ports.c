@@ -1,74 +1,66 @@
-/* Host ports: which one each port of a replica gets, and whether somebody listens there already. */
+/* Host ports; see ports.h. */
 #include "reconciler/rules/ports.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/app/app.h"
-#include "lib/basic/cleanup.h"
-#include "reconciler/model/unreadable.h"
+#include "lib/basic/util.h"
 
-bool port_is_listened_on(int64_t port)
+const struct port_use *port_find_use(const struct port_uses *uses, int64_t port, enum port_user user)
 {
-    static const char *const tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
-    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
-        _cleanup_fclose_ FILE *f = fopen(tables[i], "re");
-        char line[512];
-        while (f && fgets(line, sizeof line, f)) {
-            unsigned local, state;
-            /* "sl: ADDRESS:PORT ADDRESS:PORT STATE …", 0A is listening. */
-            if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
-                state == 0x0a && local == (unsigned)port)
-                return true;
-        }
-    }
-    return false;
-}
-
-const struct instance *port_owner(const struct manager *m, int64_t port, const struct record_replica *except,
-                                  int64_t *ret_replica)
-{
-    for (const struct instance *i = m->instances; i; i = i->next)
-        for (size_t k = 0; k < i->record->n_replicas; k++) {
-            const struct record_replica *r = i->record->replicas[k];
-            for (size_t n = 0; r != except && n < r->n_ports; n++)
-                if (r->ports[n]->host_port == port) {
-                    *ret_replica = r->id;
-                    return i;
-                }
-        }
+    for (size_t i = 0; i < uses->n_items; i++)
+        if (uses->items[i].port == port && uses->items[i].user == user)
+            return &uses->items[i];
     return NULL;
 }
 
-/* Whether a replica of the record that is being made has the port: the manager does not know that record yet.
- */
-static bool taken_in(const struct record *record, int64_t port)
+const struct port_use *port_find_other_replica(const struct port_uses *uses, int64_t port,
+                                               const char *instance, int64_t replica_id)
 {
-    for (size_t i = 0; i < record->n_replicas; i++)
-        for (size_t k = 0; k < record->replicas[i]->n_ports; k++)
-            if (record->replicas[i]->ports[k]->host_port == port)
-                return true;
+    for (size_t i = 0; i < uses->n_items; i++) {
+        const struct port_use *use = &uses->items[i];
+        if (use->port == port && use->user == PORT_OF_REPLICA &&
+            (use->replica_id != replica_id || !streq(use->instance, instance)))
+            return use;
+    }
+    return NULL;
+}
+
+static bool is_in_use(const struct port_uses *uses, int64_t port)
+{
+    for (size_t i = 0; i < uses->n_items; i++)
+        if (uses->items[i].port == port)
+            return true;
     return false;
 }
 
-static int allocate(struct manager *m, const struct record *record, const struct record_replica *replica,
-                    int64_t *ret, struct error *e)
+static bool replica_has(const struct record_replica *replica, int64_t port)
 {
-    int64_t low, high, other;
-    config_range(m->context->config, "reconciler", "host_ports", &low, &high);
-    for (int64_t port = low; port <= high; port++) {
-        bool own = false;
-        for (size_t i = 0; i < replica->n_ports; i++)
-            own |= replica->ports[i]->host_port == port;
-        if (!own && !taken_in(record, port) && !port_owner(m, port, NULL, &other) &&
-            !unreadable_owner(m, port) && !port_is_listened_on(port)) {
+    for (size_t i = 0; i < replica->n_ports; i++)
+        if (replica->ports[i]->host_port == port)
+            return true;
+    return false;
+}
+
+/* Tells whether a replica of the record that is being made has the port. */
+static bool record_has(const struct record *record, int64_t port)
+{
+    for (size_t i = 0; i < record->n_replicas; i++)
+        if (replica_has(record->replicas[i], port))
+            return true;
+    return false;
+}
+
+static int allocate(const struct port_uses *uses, const struct port_range *range, const struct record *record,
+                    const struct record_replica *fresh, int64_t *ret, struct error *e)
+{
+    for (int64_t port = range->low; port <= range->high; port++)
+        if (!replica_has(fresh, port) && !record_has(record, port) && !is_in_use(uses, port)) {
             *ret = port;
             return 0;
         }
-    }
-    return error_refuse(e, EADDRINUSE, "no host port is free between %lld and %lld", (long long)low,
-                        (long long)high);
+    return error_refuse(e, EADDRINUSE, "no host port is free between %lld and %lld", (long long)range->low,
+                        (long long)range->high);
 }
 
 static const struct app_service_port *find_port(struct app_service_port *const *ports, size_t n, int64_t port)
@@ -87,41 +79,59 @@ int64_t port_wished(const struct app_manifest *manifest, int64_t replica_id, int
     return p ? p->host_port : 0;
 }
 
-/* What the manifest says wins; else what the replica has already; else 1:1 for a single replica; else one of
- * the range. */
-int ports_resolve(struct manager *m, const struct record *record, const struct app_manifest *manifest,
-                  struct record_replica *replica, struct error *e)
+static bool is_single(const struct app_manifest *manifest)
+{
+    return manifest->app->deploy->n_replicas <= 1;
+}
+
+bool ports_may_be_allocated(const struct app_manifest *manifest)
+{
+    return manifest->app->spec->n_service_ports > 0 && !is_single(manifest);
+}
+
+/* The host port that needs no allocation; 0: there is none. */
+static int64_t fixed_port(const struct app_manifest *manifest, const struct record_replica *replica,
+                          int64_t port)
+{
+    int64_t wished = port_wished(manifest, replica->id, port);
+    if (wished)
+        return wished;
+    const struct app_service_port *had = find_port(replica->ports, replica->n_ports, port);
+    if (had && had->host_port)
+        return had->host_port;
+    return is_single(manifest) ? port : 0;
+}
+
+static void exchange_ports(struct record_replica *a, struct record_replica *b)
+{
+    struct app_service_port **ports = a->ports;
+    size_t n = a->n_ports;
+    a->ports = b->ports;
+    a->n_ports = b->n_ports;
+    b->ports = ports;
+    b->n_ports = n;
+}
+
+int ports_resolve(const struct port_uses *uses, const struct port_range *range, const struct record *record,
+                  const struct app_manifest *manifest, struct record_replica *replica, struct error *e)
 {
     const struct app_spec *spec = manifest->app->spec;
     struct record_replica fresh = {.id = replica->id};
-    bool single = manifest->app->deploy->n_replicas <= 1;
     int r = 0;
-    for (size_t i = 0; r >= 0 && i < spec->n_service_ports; i++) {
-        int64_t port = spec->service_ports[i]->port, host_port = port_wished(manifest, replica->id, port);
-        const struct app_service_port *had = find_port(replica->ports, replica->n_ports, port);
-        if (host_port == 0 && had)
-            host_port = had->host_port;
-        if (host_port == 0 && single)
-            host_port = port;
+    for (size_t i = 0; i < spec->n_service_ports; i++) {
+        const struct app_spec_port *wanted = spec->service_ports[i];
+        int64_t host_port = fixed_port(manifest, replica, wanted->port);
         if (host_port == 0)
-            r = allocate(m, record, &fresh, &host_port, e);
+            r = allocate(uses, range, record, &fresh, &host_port, e);
         if (r < 0)
             break;
         struct app_service_port *p = schema_append(&fresh.ports, &fresh.n_ports, sizeof *p);
-        p->name = xstrdup_null(spec->service_ports[i]->name);
-        p->port = port;
+        p->name = xstrdup_null(wanted->name);
+        p->port = wanted->port;
         p->host_port = host_port;
     }
-    if (r < 0) {
-        schema_done(&record_replica_schema, &fresh);
-        return r;
-    }
-    struct app_service_port **ports = replica->ports;
-    size_t n = replica->n_ports;
-    replica->ports = fresh.ports;
-    replica->n_ports = fresh.n_ports;
-    fresh.ports = ports;
-    fresh.n_ports = n;
+    if (r >= 0)
+        exchange_ports(replica, &fresh);
     schema_done(&record_replica_schema, &fresh);
-    return 0;
+    return r;
 }

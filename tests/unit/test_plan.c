@@ -1,0 +1,292 @@
+/* Plans: what a manifest would change, and what forbids it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "reconciler/rules/plan.h"
+
+/* JSON with ' for ". Manifests are given as the members of spec, of deploy and of our own options. */
+#define MANIFEST(spec, deploy, options)                                                                      \
+    "{'app':{'meta':{'name':'web'},'spec':{'name':'web','version':'1','image':'nginx'" spec                  \
+    "},'deploy':{" deploy "}},'hostlet':{" options "}}"
+#define ONE      "'replicas':[{'id':0}]"
+#define TWO      "'replicas':[{'id':0},{'id':1}]"
+#define HTTP     ",'service_ports':[{'name':'http','port':80}]"
+#define ON(port) "'replicas':[{'id':0,'service_ports':[{'name':'http','port':80,'host_port':" port "}]}]"
+
+/* A replica of the record, which proved itself, and one that never did. */
+#define PROVEN(id) "{'id':" id ",'applied_revision':3}"
+#define FRESH(id)  "{'id':" id "}"
+
+static void parse(const struct schema_struct *schema, const char *text, void *ret)
+{
+    _cleanup_free_ char *json = xstrdup(text);
+    struct error e = ERROR_INIT;
+    for (char *c = json; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    if (schema_parse_text(schema, json, strlen(json), SCHEMA_STRICT, "test", ret, &e) < 0)
+        fail_msg("%s: %s", e.message, text);
+}
+
+static void make_manifest(const char *text, struct app_manifest *ret)
+{
+    struct error e = ERROR_INIT;
+    parse(&app_manifest_schema, text, ret);
+    if (app_check(ret, &e) < 0 || app_normalise(ret, &e) < 0)
+        fail_msg("%s: %s", e.message, text);
+}
+
+struct row {
+    const char *what, *manifest;
+    /* Of the record: its only revision is 3. NULL: there is none. */
+    const char *current;  /* the manifest */
+    const char *replicas; /* as JSON */
+    const char *action;   /* NULL: start */
+    bool zone;
+    const char *container; /* that the runtime lists, as JSON; NULL: none */
+    const char *expected;
+};
+
+static struct record *make_record(const struct row *row)
+{
+    if (!row->current)
+        return NULL;
+    struct record *record = xcalloc(1, sizeof *record);
+    _cleanup_free_ char *text =
+        xasprintf("{'format':1,'name':'web','origin':'%s','action':'%s','revision':3,'replicas':[%s]}",
+                  row->zone ? "zone" : "local", row->action ?: "start", row->replicas);
+    struct app_manifest manifest = {.app = NULL};
+    parse(&record_schema, text, record);
+    make_manifest(row->current, &manifest);
+    record_add_revision(record, 3, &manifest);
+    schema_done(&app_manifest_schema, &manifest);
+    return record;
+}
+
+static char *show(const struct reconciler_apply_out *out)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    assert_non_null(f);
+    fprintf(f, "%s %lld%s\n", out->name, (long long)out->revision, out->changed ? " changed" : "");
+    for (size_t i = 0; i < out->n_changes; i++)
+        fprintf(f, "%s %s: %s\n", out->changes[i]->action, out->changes[i]->subject,
+                out->changes[i]->reason ?: "-");
+    for (size_t i = 0; i < out->n_refusals; i++)
+        fprintf(f, "refused: %s\n", out->refusals[i]);
+    for (size_t i = 0; i < out->n_grants; i++)
+        fprintf(f, "grants: %s\n", out->grants[i]);
+    fclose(f);
+    return text;
+}
+
+static const struct port_use uses[] = {
+    {8001, PORT_OF_REPLICA, "db", 2},  {8002, PORT_OF_UNREADABLE, "lost", 0},
+    {8003, PORT_OF_LISTENER, NULL, 0}, {8004, PORT_OF_REPLICA, "web", 0},
+    {8004, PORT_OF_LISTENER, NULL, 0}, {8005, PORT_OF_REPLICA, "web", 1},
+    {8002, PORT_OF_REPLICA, "db", 3},
+};
+
+static char *plan(const struct row *row, const struct plan_input *more)
+{
+    struct plan_input in = *more;
+    struct port_uses ports = {(struct port_use *)uses, ARRAY_SIZE(uses)};
+    struct app_manifest manifest = {.app = NULL};
+    struct record *record = make_record(row);
+    struct driver_container container = {.id = NULL}, *containers[] = {&container};
+    struct reconciler_apply_out out = {.name = NULL};
+    make_manifest(row->manifest, &manifest);
+    if (row->container)
+        parse(&driver_container_schema, row->container, &container);
+    in.manifest = &manifest;
+    in.record = record;
+    in.containers = containers;
+    in.n_containers = row->container ? 1 : 0;
+    in.ports = &ports;
+    plan_make(&in, &out);
+    char *text = show(&out);
+    schema_done(varlink_find_method(&reconciler_interface, "Plan")->out, &out);
+    schema_done(&driver_container_schema, &container);
+    if (record)
+        schema_free(&record_schema, record);
+    schema_done(&app_manifest_schema, &manifest);
+    return text;
+}
+
+static void check(const struct row *row, const struct plan_input *more)
+{
+    _cleanup_free_ char *text = plan(row, more);
+    if (strcmp(text, row->expected))
+        fail_msg("%s:\n%snot\n%s", row->what, text, row->expected);
+}
+
+#define SIMPLE    MANIFEST("", ONE, "")
+#define WEB(port) MANIFEST(HTTP, ON(port), "")
+#define CONTAINER(more)                                                                                      \
+    "{'id':'1','name':'i8k_web_0','instance':'web','replica_id':0,'slot':'current','state':'running','"      \
+    "restart':'no','exit_code':0" more "}"
+
+static void test_changes(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"a new instance", MANIFEST("", TWO, ""),
+         .expected = "web 1 changed\ncreate instance web: it is new\n"
+                     "create replica 0: it is new\ncreate replica 1: it is new\n"},
+        {"the same again", SIMPLE, SIMPLE, PROVEN("0"), .expected = "web 3\n"},
+        {"another image", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE, PROVEN("0"),
+         .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
+        {"another image for one that never ran", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE, FRESH("0"),
+         .expected = "web 4 changed\ncreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
+        {"what needs no new container", MANIFEST("", ONE ",'volume_limit':1048576", ""), SIMPLE, PROVEN("0"),
+         .expected = "web 3 changed\nupdate instance web: /app/deploy/volume_limit: (absent) -> 1048576\n"},
+        {"a replica comes", MANIFEST("", TWO, ""), SIMPLE, PROVEN("0"),
+         .expected = "web 3 changed\n"
+                     "update instance web: /app/deploy/replica_cap: 1 -> 2; /app/deploy/replicas: [{}] -> "
+                     "[{},{\"id\":1}]\n"
+                     "create replica 1: it is new\n"},
+        {"a replica goes", SIMPLE, MANIFEST("", TWO, ""), PROVEN("0") "," PROVEN("1"),
+         .expected = "web 3 changed\n"
+                     "update instance web: /app/deploy/replica_cap: 2 -> 1; /app/deploy/replicas: "
+                     "[{},{\"id\":1}] -> [{}]\n"
+                     "remove replica 1: the manifest has it no more\n"},
+        {"a replica goes already", SIMPLE, SIMPLE, PROVEN("0") ",{'id':1,'removing':true}",
+         .expected = "web 3\n"},
+        {"and comes back", MANIFEST("", TWO, ""), MANIFEST("", TWO, ""),
+         PROVEN("0") ",{'id':1,'removing':true}", .expected = "web 3 changed\ncreate replica 1: it is new\n"},
+        {"the switch failed", SIMPLE, SIMPLE, "{'id':0,'failed_revision':3,'failure':'it exited'}",
+         .expected = "web 3 changed\nretry replica 0: it exited\n"},
+        {"the switch failed, nobody knows why", SIMPLE, SIMPLE, "{'id':0,'failed_revision':3}",
+         .expected = "web 3 changed\nretry replica 0: -\n"},
+        {"it could not be deployed", SIMPLE, SIMPLE, "{'id':0,'failure':'no image'}",
+         .expected = "web 3 changed\nretry replica 0: no image\n"},
+        {"another revision than the one that failed", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE,
+         "{'id':0,'applied_revision':2,'failed_revision':3,'failure':'it exited'}",
+         .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
+        {"it is to stop", MANIFEST("", ONE ",'action':'stop'", ""), SIMPLE, PROVEN("0"),
+         .expected = "web 3 changed\nupdate instance web: /app/deploy/action: \"start\" -> \"stop\"\n"
+                     "stop instance web: the wanted action changes\n"},
+        {"it was stopped by hand", SIMPLE, SIMPLE, PROVEN("0"), "stop",
+         .expected = "web 3 changed\nstart instance web: the wanted action changes\n"},
+        {"within a list", MANIFEST(",'packages':[{'name':'a','version':'2'}]", ONE, ""),
+         MANIFEST(",'packages':[{'name':'a','version':'1'}]", ONE, ""), PROVEN("0"),
+         .expected = "web 4 changed\nrecreate replica 0: /app/spec/packages/0/version: \"1\" -> \"2\"\n"},
+        {"a member goes", SIMPLE, MANIFEST("", ONE, "'read_only':true"), PROVEN("0"),
+         .expected = "web 4 changed\nrecreate replica 0: /hostlet/read_only: true -> (absent)\n"},
+        {"many differences",
+         MANIFEST("", ONE ",'cpu_limit':500,'memory_limit':67108864",
+                  "'pids_limit':5,'read_only':true,'no_new_privileges':true,'env':{'A':'2'}"),
+         MANIFEST("", ONE, "'env':{'A':'1'}"), PROVEN("0"),
+         .expected =
+             "web 4 changed\nrecreate replica 0: "
+             "/app/deploy/cpu_limit: (absent) -> 500; /app/deploy/memory_limit: (absent) -> 67108864; "
+             "/hostlet/env/A: \"1\" -> \"2\"; /hostlet/pids_limit: 100 -> 5; "
+             "and 2 more\n"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check(&rows[i], &(struct plan_input){.n_containers = 0});
+}
+
+#define NEW(revision)                                                                                        \
+    "web " revision " changed\ncreate instance web: it is new\ncreate replica 0: it is new\n"
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"a port of another instance", WEB("8001"),
+         .expected = NEW("1") "refused: host port 8001 is taken by instance db, replica 2\n"},
+        {"a port of an unreadable instance, and of another one", WEB("8002"),
+         .expected = NEW("1") "refused: host port 8002 is taken by instance lost, whose record cannot be "
+                              "read\n"},
+        {"a port of a program", WEB("8003"),
+         .expected = NEW("1") "refused: host port 8003 is taken by another program\n"},
+        {"a free port", WEB("8006"), .expected = NEW("1")},
+        {"the port of a single replica", MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
+         .expected = NEW("1") "refused: host port 8003 is taken by another program\n"},
+        {"a single replica has a port already",
+         MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
+         MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""), PROVEN("0"),
+         .expected = "web 3\n"},
+        {"its own port, which its container holds", WEB("8004"), WEB("8004"), PROVEN("0"),
+         .container = CONTAINER(",'ours':true,'ports':[{'port':81,'host_port':1},{'port':80,'host_port':8004}"
+                                "]"),
+         .expected = "web 3\n"},
+        {"its own port, which another program took", WEB("8004"), WEB("8004"), PROVEN("0"),
+         .container = CONTAINER(",'ours':true"),
+         .expected = "web 3\nrefused: host port 8004 is taken by another program\n"},
+        {"a port of another replica of its own", WEB("8005"), WEB("8005"), PROVEN("0"),
+         .expected = "web 3\n"},
+        {"a container that is not ours", SIMPLE, .container = CONTAINER(",'ours':false,'owner':'a person'"),
+         .expected = NEW("1") "refused: container 'i8k_web_0' exists and is not ours (a person)\n"},
+        {"nor has an owner", SIMPLE, .container = CONTAINER(",'ours':false"),
+         .expected =
+             NEW("1") "refused: container 'i8k_web_0' exists and is not ours (no label of this tree)\n"},
+        {"a stranger with another replica's name", SIMPLE,
+         .container = "{'id':'1','name':'i8k_web_1','instance':'web','replica_id':1,'slot':'current',"
+                      "'state':'running','restart':'no','exit_code':0,'ours':false}",
+         .expected = NEW("1")},
+        {"a stranger in the place of one that was put aside", SIMPLE,
+         .container = "{'id':'1','name':'i8k_web_0.old','instance':'web','replica_id':0,'slot':'old',"
+                      "'state':'running','restart':'no','exit_code':0,'ours':false}",
+         .expected = NEW("1")},
+        {"a stranger of another instance", SIMPLE,
+         .container = "{'id':'1','name':'i8k_db_0','instance':'db','replica_id':0,'slot':'current',"
+                      "'state':'running','restart':'no','exit_code':0,'ours':false}",
+         .expected = NEW("1")},
+        {"a container of ours", SIMPLE, .container = CONTAINER(",'ours':true"), .expected = NEW("1")},
+        {"the zone has the name", SIMPLE, SIMPLE, PROVEN("0"), .zone = true,
+         .expected = "web 3\nrefused: instance web belongs to the zone: another name is needed\n"},
+        {"it is being destroyed", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
+         .expected = "web 3 changed\nstart instance web: the wanted action changes\n"
+                     "refused: instance web is being destroyed: apply again when it is gone\n"},
+        {"capabilities are told", MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"),
+         MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"), PROVEN("0"),
+         .expected = "web 3\ngrants: capability NET_RAW, which other containers do not have; with it a "
+                     "container can read and forge packets in its network, and so answer for its gateway and "
+                     "its neighbours\n"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check(&rows[i], &(struct plan_input){.n_containers = 0});
+}
+
+static void test_machine(void **state)
+{
+    (void)state;
+    static const struct row large = {
+        "more than the machine has", MANIFEST("", ONE ",'cpu_limit':2001,'memory_limit':67108865", ""),
+        .expected = NEW("1") "refused: cpu_limit is 2001 millicores, and this machine has 2 CPUs\n"
+                             "refused: memory_limit is 67108865 bytes, and this machine has 67108864\n"};
+    static const struct row all = {"all that the machine has",
+                                   MANIFEST("", ONE ",'cpu_limit':2000,'memory_limit':67108864", ""),
+                                   .expected = NEW("1")};
+    static const struct row unknown = {"nobody knows what the machine has", large.manifest,
+                                       .expected = NEW("1")};
+    static const struct row unreadable = {
+        "nothing can be read", SIMPLE,
+        .expected = NEW("1") "refused: instance web: its record is garbage\nrefused: no host id\n"};
+    static const struct driver_info_out small = {.cpus = 2, .memory = 67108864}, silent = {.cpus = 0};
+    check(&large, &(struct plan_input){.machine = &small});
+    check(&all, &(struct plan_input){.machine = &small});
+    check(&unknown, &(struct plan_input){.machine = &silent});
+    check(&unknown, &(struct plan_input){.machine = NULL});
+    check(&unreadable,
+          &(struct plan_input){.host_id_problem = "no host id", .record_problem = "its record is garbage"});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_changes), cmocka_unit_test(test_refusals),
+                                       cmocka_unit_test(test_machine)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
