@@ -33,6 +33,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/report.h \
 	src/reconciler/face/zone.c \
 	src/reconciler/face/zone.h \
+	src/reconciler/face/zone_follow.c \
+	src/reconciler/face/zone_follow.h \
 	src/reconciler/manager.c \
 	src/reconciler/manager.h \
 	src/reconciler/model/facts.c \
@@ -77,7 +79,8 @@ librules_a_SOURCES = \
 	src/reconciler/rules/drift.c \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/ports.c \
-	src/reconciler/rules/rollout.c
+	src/reconciler/rules/rollout.c \
+	src/reconciler/rules/zone_order.c
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_decide
@@ -102,4 +105,8 @@ tests_unit_test_ports_SOURCES = tests/unit/test_ports.c
 tests_unit_test_ports_LDADD = librules.a $(UNIT_LIBS)
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c
 tests_unit_test_plan_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_zone_order
+TESTS += tests/unit/test_zone_order
+tests_unit_test_zone_order_SOURCES = tests/unit/test_zone_order.c
+tests_unit_test_zone_order_LDADD = librules.a $(UNIT_LIBS)
 endif

@@ -14,12 +14,12 @@
 #include "lib/basic/log.h"
 #include "reconciler/face/apply.h"
 #include "reconciler/face/report.h"
+#include "reconciler/face/zone_follow.h"
 #include "reconciler/model/facts.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/plan.h"
-#include "reconciler/rules/zone_order.h"
 
 /* --- orders that wait --- */
 
@@ -27,7 +27,7 @@
 static int next_as_before(struct record *record, const struct record *before, int r)
 {
     if (record->next != before->next)
-        record_set_next(record, NULL);
+        record_set_next(record, NULL, 0);
     record->next = before->next;
     record->next_since = before->next_since;
     record->unassigned = before->unassigned;
@@ -46,7 +46,7 @@ static int keep_for_later(struct instance *instance, const struct app_instance *
         return -E2BIG;
     const struct record before = *record;
     record->next = NULL;
-    record_set_next(record, wanted);
+    record_set_next(record, wanted, now_realtime_msec());
     record->unassigned = false;
     int r = store_save(instance, e);
     if (r < 0)
@@ -64,7 +64,7 @@ void zone_take_over(struct manager *m, struct app_instance *next)
 {
     struct error e = ERROR_INIT;
     bool changed;
-    if (next && m->zone && zone_order(m, NULL, next, NULL, &changed, &e) < 0)
+    if (next && m->zone && zone_follow(m, NULL, next, NULL, &changed, &e) < 0)
         log_warning("instance %s: the zone's order cannot be taken: %s", next->meta->name, e.message);
     if (next)
         schema_free(&app_instance_schema, next);
@@ -143,7 +143,7 @@ static int put_instance(struct manager *m, const struct app_instance *wanted, co
         r = refused ? error_refuse(e, E2BIG, "instance %s: %s", wanted->meta->name, refused)
                     : keep_for_later(instance, wanted, &out->changed, e);
     else
-        r = zone_order(m, instance, wanted, refused, &out->changed, e);
+        r = zone_follow(m, instance, wanted, refused, &out->changed, e);
     instance = manager_find(m, wanted->meta->name);
     if (r >= 0 && instance)
         out->problem = instance_problem(instance);
@@ -274,7 +274,7 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
     struct app_instance *next = record->next;
     if (next) {
         record->next = NULL;
-        r = zone_order(m, instance, next, NULL, &changed, e);
+        r = zone_follow(m, instance, next, NULL, &changed, e);
     }
     if (r >= 0 && !changed)
         r = store_save(instance, e);

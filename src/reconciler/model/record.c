@@ -100,7 +100,7 @@ void record_forget_bits(struct record_revision *revision, struct record_revision
     revision->resolved = false;
 }
 
-void record_set_next(struct record *record, const struct app_instance *next)
+void record_set_next(struct record *record, const struct app_instance *next, int64_t now)
 {
     if (record->next)
         schema_free(&app_instance_schema, record->next);
@@ -110,7 +110,7 @@ void record_set_next(struct record *record, const struct app_instance *next)
         return;
     record->next = xcalloc(1, sizeof *record->next);
     schema_copy(&app_instance_schema, next, record->next);
-    record->next_since = now_realtime_msec();
+    record->next_since = now;
 }
 
 struct record_replica *record_find_replica(const struct record *record, int64_t id)

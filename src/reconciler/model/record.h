@@ -49,11 +49,12 @@ struct record {
     bool purge;   /* of destroy */
     int64_t revision; /* the desired one, an entry of 'revisions' */
     /* Of a zone's instance: */
-    int64_t order;     /* deploy.revision of its last order; it may be lower than 'revision' (zone_order.c) */
-    char *problem;     /* why that order is not followed */
-    bool unassigned;   /* the zone's answers have it no more */
-    char *hold;        /* why orders wait; NULL: they do not */
-    char *hold_action; /* what was asked for here meanwhile; NULL: nothing */
+    int64_t
+        order; /* deploy.revision of its last order; it may be lower than 'revision' (rules/zone_order.h) */
+    char *problem;             /* why that order is not followed */
+    bool unassigned;           /* the zone's answers have it no more */
+    char *hold;                /* why orders wait; NULL: they do not */
+    char *hold_action;         /* what was asked for here meanwhile; NULL: nothing */
     int64_t next_since;        /* unix milliseconds */
     struct app_instance *next; /* the order that waits, or is not followed; also of a local instance with a
                                   name of the zone's */
@@ -74,5 +75,6 @@ void record_add_revision(struct record *record, int64_t revision, const struct a
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest);
 /* Its image and packages are to be resolved anew; what they were goes into the zeroed '*old'. */
 void record_forget_bits(struct record_revision *revision, struct record_revision *old);
-void record_set_next(struct record *record, const struct app_instance *next); /* copies; NULL: none */
+/* Keeps a copy of an order that waits from now on (unix milliseconds); NULL: none. */
+void record_set_next(struct record *record, const struct app_instance *next, int64_t now);
 void record_remove_replica(struct record *record, int64_t id);

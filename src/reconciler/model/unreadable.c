@@ -140,7 +140,7 @@ static struct record *make_destroyer(struct unreadable *u, bool purge)
     app_default_options(record->revisions[0]->manifest);
     for (int64_t id = 0; id <= APP_REPLICA_ID_MAX; id++)
         record_add_replica(record, id);
-    record_set_next(record, u->order);
+    record_set_next(record, u->order, now_realtime_msec());
     return record;
 }
 

@@ -1,22 +1,11 @@
-/* From an order of the zone into the record; durable before anything is done.
- *
- * An order is an instance as the leader answers it, with deploy.revision as its number. What runs is switched
- * when the number is higher than that of the revision that last proved itself; an equal or lower one changes
- * files and action alone. */
+/* From an order of the zone to the record that follows it; see zone_order.h. */
 #include "reconciler/rules/zone_order.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
-#include "lib/basic/cleanup.h"
-#include "lib/basic/log.h"
-#include "reconciler/engine/prepare.h"
-#include "reconciler/engine/release.h"
-#include "reconciler/engine/replica.h"
-#include "reconciler/face/apply.h"
-#include "reconciler/model/stages.h"
-#include "reconciler/model/wish.h"
+#include "lib/basic/util.h"
 
 static int64_t order_of(const struct app_instance *wanted)
 {
@@ -141,19 +130,20 @@ static struct app_manifest *make_stub(const struct app_manifest *manifest, const
     return stub;
 }
 
-/* The order is kept, unless it is too large for that (NULL), and what is there goes on as before. */
-static void set_problem(struct manager *m, struct record *record, const struct app_manifest *manifest,
-                        const struct app_instance *kept, const char *problem, bool well_formed)
+/* Notes why the order is not followed. It is kept, unless it is too large for that (NULL), and what is there
+ * goes on as before. */
+static void set_problem(struct record *record, const struct zone_order *order,
+                        const struct app_manifest *manifest, const struct app_instance *kept,
+                        const char *problem, bool well_formed)
 {
     set_string(&record->problem, problem);
-    record_set_next(record, kept);
+    record_set_next(record, kept, order->now);
     if (record->n_revisions > 0)
         return;
-    struct app_manifest *stub = make_stub(manifest, m->zone->host_id);
+    struct app_manifest *stub = make_stub(manifest, order->host_id);
     const struct app_manifest *shown = well_formed ? manifest : stub;
-    int64_t order = record->order;
-    record_add_revision(record, order > 0 ? order : 1, shown);
-    zone_assign_replicas(record, shown, m->zone->host_id);
+    record_add_revision(record, record->order > 0 ? record->order : 1, shown);
+    zone_assign_replicas(record, shown, order->host_id);
     schema_free(&app_manifest_schema, stub);
 }
 
@@ -167,112 +157,109 @@ static void forget_failures(struct record *record)
     }
 }
 
-static struct record *new_record(const struct instance *instance, const char *name)
+/* A copy of the record, or a new one, that has the order's number. */
+static struct record *new_record(const struct record *before, const struct zone_order *order)
 {
     struct record *record = xcalloc(1, sizeof *record);
-    if (instance) {
-        schema_copy(&record_schema, instance->record, record);
-        return record;
+    if (before) {
+        schema_copy(&record_schema, before, record);
+    } else {
+        record->format = RECORD_FORMAT;
+        record->name = xstrdup(order->wanted->meta->name);
+        record->origin = xstrdup("zone");
+        record->action = xstrdup("none");
     }
-    record->format = RECORD_FORMAT;
-    record->name = xstrdup(name);
-    record->origin = xstrdup("zone");
-    record->action = xstrdup("none");
+    record->order = order_of(order->wanted);
+    record->unassigned = false;
     return record;
 }
 
-/* Whether the record says all this already. */
-static bool is_known(const struct instance *instance, const struct app_manifest *manifest,
+/* Tells whether the record says all this already. */
+static bool is_known(const struct record *record, const struct app_manifest *manifest,
                      const struct app_instance *wanted)
 {
-    const struct record *record = instance->record;
     if (record->unassigned || record->order != order_of(wanted) || (record->problem && !record->next))
         return false;
     if (record->next)
         return schema_equal(&app_instance_schema, record->next, wanted);
-    return schema_equal(&app_manifest_schema, instance_target(instance)->manifest, manifest);
+    return schema_equal(&app_manifest_schema, record_find_revision(record, record->revision)->manifest,
+                        manifest);
 }
 
-/* Goes on from what the record says now. */
-static void follow(struct instance *instance, bool new_order, bool other_bits)
+static void follow(const struct zone_order *order, const struct app_manifest *manifest, const char *action,
+                   struct zone_order_effect *effect)
 {
-    struct record *record = instance->record;
-    if (other_bits)
-        prepare_drop(instance, record->revision);
-    if (new_order) {
-        log_notice("instance %s: the zone's order %lld, action %s%s%s", record->name,
-                   (long long)record->order, record->action, record->problem ? ": not followed: " : "",
-                   record->problem ?: "");
-        apply_begin(instance);
+    struct record *record = effect->record;
+    set_string(&record->problem, NULL);
+    record_set_next(record, NULL, 0);
+    if (effect->new_order)
+        forget_failures(record);
+    effect->other_bits = set_revision(record, record->order, manifest, &effect->old);
+    effect->new_order |= !streq(record->action, action);
+    set_string(&record->action, action);
+    record->purge = false;
+    effect->new_order |= zone_assign_replicas(record, manifest, order->host_id);
+}
+
+/* Says how far the order can be followed. */
+struct verdict {
+    bool fits, well_formed;
+    const char *action; /* NULL: it is not followed */
+    struct error why;
+};
+
+static struct verdict judge(const struct zone_order *order, const struct app_manifest *manifest)
+{
+    struct verdict v = {.why = ERROR_INIT};
+    if (order->refused)
+        error_refuse(&v.why, E2BIG, "%s", order->refused);
+    else
+        v.fits = app_check_extent(manifest, "", &v.why) >= 0;
+    v.well_formed = v.fits && app_check_zone(manifest->app, order->host_id, &v.why) >= 0;
+    v.action = v.well_formed ? known_action(order->wanted) : NULL;
+    if (v.well_formed && !v.action)
+        error_refuse(&v.why, EINVAL, "action '%.64s' is not known: nothing is done",
+                     order->wanted->deploy->action);
+    return v;
+}
+
+void zone_order_make(const struct record *record, const struct zone_order *order,
+                     struct zone_order_effect *ret)
+{
+    const struct app_instance *wanted = order->wanted;
+    struct app_manifest *manifest = app_zone_manifest(wanted);
+    if (record && !order->refused && is_known(record, manifest, wanted)) {
+        schema_free(&app_manifest_schema, manifest);
         return;
     }
-    for (size_t i = 0; i < instance->n_replicas; i++) {
-        instance->replicas[i]->observed = true;
-        instance->replicas[i]->stale = true;
-    }
-    instance_kick(instance);
-}
-
-/* There is no room for it in the record, beside what is there: that is kept, and the zone is told. */
-static int refuse_for_size(struct manager *m, struct instance **instance, const struct app_manifest *manifest,
-                           const struct app_instance *wanted, struct error *e)
-{
-    struct record *record = new_record(*instance, wanted->meta->name);
-    record->order = order_of(wanted);
-    record->unassigned = false;
-    set_problem(m, record, manifest, NULL, e->message, false);
-    stages_received(record);
-    *e = (struct error)ERROR_INIT;
-    return apply_record(m, instance, record, e);
-}
-
-int zone_order(struct manager *m, struct instance *instance, const struct app_instance *wanted,
-               const char *refused, bool *changed, struct error *e)
-{
-    struct app_manifest *manifest = app_zone_manifest(wanted);
-    if (instance && !refused && is_known(instance, manifest, wanted)) {
-        schema_free(&app_manifest_schema, manifest);
-        return 0;
-    }
-    struct record *record = new_record(instance, wanted->meta->name);
-    struct record_revision old = {.revision = 0};
-    struct error why = ERROR_INIT;
-    bool fits =
-             (refused ? error_refuse(&why, E2BIG, "%s", refused) : app_check_extent(manifest, "", &why)) >= 0,
-         well_formed = fits && app_check_zone(manifest->app, m->zone->host_id, &why) >= 0, other_bits = false;
-    const char *action = well_formed ? known_action(wanted) : NULL;
-    if (well_formed && !action)
-        error_refuse(&why, EINVAL, "action '%.64s' is not known: nothing is done", wanted->deploy->action);
-    bool new_order = !instance || record->order != order_of(wanted) ||
-                     !streq_null(record->problem, action ? NULL : why.message);
-    record->order = order_of(wanted);
-    record->unassigned = false;
-    if (action) {
-        set_string(&record->problem, NULL);
-        record_set_next(record, NULL);
-        if (new_order)
-            forget_failures(record);
-        other_bits = set_revision(record, record->order, manifest, &old);
-        new_order |= !streq(record->action, action);
-        set_string(&record->action, action);
-        record->purge = false;
-        new_order |= zone_assign_replicas(record, manifest, m->zone->host_id);
-    } else {
-        set_problem(m, record, manifest, fits ? wanted : NULL, why.message, well_formed);
-    }
-    stages_received(record);
-    int r = apply_record(m, &instance, record, e);
-    if (r == -EFBIG) {
-        r = refuse_for_size(m, &instance, manifest, wanted, e);
-        other_bits = false;
-        schema_done(&record_revision_schema, &old);
-    }
+    struct verdict v = judge(order, manifest);
+    ret->record = new_record(record, order);
+    ret->new_order = !record || record->order != order_of(wanted) ||
+                     !streq_null(record->problem, v.action ? NULL : v.why.message);
+    if (v.action)
+        follow(order, manifest, v.action, ret);
+    else
+        set_problem(ret->record, order, manifest, v.fits ? wanted : NULL, v.why.message, v.well_formed);
     schema_free(&app_manifest_schema, manifest);
-    if (r >= 0) {
-        *changed = true;
-        release_packages(m, &old);
-        follow(instance, new_order, other_bits);
-    }
-    schema_done(&record_revision_schema, &old);
-    return r;
+}
+
+void zone_order_make_small(const struct record *record, const struct zone_order *order, const char *reason,
+                           struct zone_order_effect *effect)
+{
+    struct app_manifest *manifest = app_zone_manifest(order->wanted);
+    if (effect->record)
+        schema_free(&record_schema, effect->record);
+    effect->record = new_record(record, order);
+    set_problem(effect->record, order, manifest, NULL, reason, false);
+    effect->other_bits = false;
+    schema_done(&record_revision_schema, &effect->old);
+    schema_free(&app_manifest_schema, manifest);
+}
+
+void zone_order_effect_done(struct zone_order_effect *effect)
+{
+    if (effect->record)
+        schema_free(&record_schema, effect->record);
+    effect->record = NULL;
+    schema_done(&record_revision_schema, &effect->old);
 }
