@@ -158,7 +158,7 @@ static void relay_log(struct task *task, struct driver_container *c)
         return;
     }
     if (task->call)
-        varlink_call_peer(task->call, &uid, NULL, NULL);
+        uid = varlink_call_uid(task->call);
     if (task->call && check_relays(m, uid, &e) < 0) {
         task_fail(task, &e);
         return;

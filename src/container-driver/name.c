@@ -15,7 +15,8 @@ static bool is_instance(const char *s)
            s[n - 1] != '-';
 }
 
-int replica_name(const char *instance, int64_t replica_id, char **ret, struct error *e)
+/* The name without its slot: of the replica's directory below the app path. */
+static int replica_name(const char *instance, int64_t replica_id, char **ret, struct error *e)
 {
     if (!instance || !is_instance(instance))
         return error_refuse(

@@ -9,9 +9,6 @@
  * of RFC 1123 with 3 to 63 characters, an id outside of 0 to 127. */
 int container_name(const char *instance, int64_t replica_id, int slot, char **ret, struct error *e);
 
-/* The name without its slot: of the replica's directory below the app path. */
-int replica_name(const char *instance, int64_t replica_id, char **ret, struct error *e);
-
 /* Takes a name apart (a leading "/" of Docker's is fine). False when it is not of our form; *ret_instance is
  * the caller's. */
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot);

@@ -2,7 +2,7 @@
  * (docker/docker.c) and one that runs nothing (null/null.c).
  *
  * A runtime works on names and ids and does as it is told. Whose a container is, and whether it may be
- * touched, is decided before (container.c). Names are those of name.h. */
+ * touched, is decided before (task.c). Names are those of name.h. */
 #pragma once
 
 #include "container-driver/spec.h"

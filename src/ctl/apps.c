@@ -30,7 +30,8 @@ static enum colour state_colour(int state)
     }
 }
 
-const char *instance_summary(const struct reconciler_instance *i)
+/* One word for an instance: running, stopped, working, failed. */
+static const char *instance_summary(const struct reconciler_instance *i)
 {
     if (i->failed)
         return "failed";
@@ -39,7 +40,7 @@ const char *instance_summary(const struct reconciler_instance *i)
     return streq(i->action, "start") ? "running" : streq(i->action, "stop") ? "stopped" : i->action;
 }
 
-enum colour instance_colour(const struct reconciler_instance *i)
+static enum colour instance_colour(const struct reconciler_instance *i)
 {
     return i->failed ? RED : !i->settled ? YELLOW : streq(i->action, "start") ? GREEN : PLAIN;
 }

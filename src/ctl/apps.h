@@ -14,9 +14,7 @@ struct instance_list {
 int instance_list_read(const struct ctl *ctl, struct instance_list *ret, struct error *e);
 void instance_list_done(struct instance_list *list);
 
-/* One word for an instance: running, stopped, working, failed; its colour; its most telling message, or ""
- * (borrowed); how many of its replicas run. */
-const char *instance_summary(const struct reconciler_instance *instance);
-enum colour instance_colour(const struct reconciler_instance *instance);
+/* Its most telling message, or "" (borrowed). */
 const char *instance_message(const struct reconciler_instance *instance);
+/* How many of its replicas run. */
 size_t instance_running(const struct reconciler_instance *instance);

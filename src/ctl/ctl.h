@@ -49,7 +49,6 @@ int64_t ctl_option_number(const struct ctl *ctl, const char *name, int64_t min, 
 
 /* Parses the words behind the command's name (argv[0]). −1 to go on, else the exit code to end with. */
 int ctl_parse_options(struct ctl *ctl, int argc, char **argv, const char **ret_prefix);
-void ctl_print_help(const struct command *command);
 
 /* --- call.c --- */
 

@@ -48,7 +48,7 @@ static void print_option(const char *name, char letter, const char *argument, co
     printf("%-28s %s\n", left, help);
 }
 
-void ctl_print_help(const struct command *command)
+static void ctl_print_help(const struct command *command)
 {
     printf("Usage: hostletctl %s%s%s%s\n\n%c%s.\n", command->name, command->options ? " [OPTION…]" : "",
            *command->arguments ? " " : "", command->arguments,

@@ -55,7 +55,8 @@ void output_control(const char *sequence)
     (void)write_all(STDOUT_FILENO, sequence, strlen(sequence));
 }
 
-void output_colour(enum colour colour)
+/* Begins a colour, or ends all of them (PLAIN). */
+static void output_colour(enum colour colour)
 {
     static const char *const sequences[] = {"\033[0m",  "\033[1m",  "\033[2m",
                                             "\033[32m", "\033[33m", "\033[31m"};

@@ -20,8 +20,6 @@ void output_open(void);
 bool output_is_live(void);
 /* Sends a control sequence of ours behind what was printed; nothing where standard output is not live. */
 void output_control(const char *sequence);
-/* Begins a colour, or ends all of them (PLAIN). */
-void output_colour(enum colour colour);
 /* Prints the text in that colour. */
 void print_coloured(enum colour colour, const char *text);
 

@@ -27,12 +27,7 @@ static const char *const state_names[] = {
 };
 static_assert(ARRAY_SIZE(state_names) == _DOWNLOAD_STATE_MAX, "every state has a name");
 
-const char *download_state_to_string(enum download_state state)
-{
-    return state_names[state];
-}
-
-void download_set_state(struct download *d, enum download_state state)
+static void set_state(struct download *d, enum download_state state)
 {
     if (d->state == state)
         return;
@@ -90,7 +85,7 @@ static void on_found(const struct package_reference *found, const struct error *
     d->repository = repositories_find(d->manager->repositories, found->repository);
     free(d->file);
     d->file = xstrdup(found->file);
-    download_set_state(d, DOWNLOAD_QUEUED);
+    set_state(d, DOWNLOAD_QUEUED);
 }
 
 static void locate(struct download *d)
@@ -103,7 +98,7 @@ static void locate(struct download *d)
         return;
     }
     download_say(d, "looking for it in the repositories");
-    download_set_state(d, DOWNLOAD_LOCATING);
+    set_state(d, DOWNLOAD_LOCATING);
     d->lookup = lookup_start(d->manager->repositories, &what, on_found, d);
 }
 
@@ -126,7 +121,7 @@ void download_begin(struct download *d)
         } else {
             download_answer_error(d, &e);
         }
-        download_set_state(d, DOWNLOAD_OVER);
+        set_state(d, DOWNLOAD_OVER);
         return;
     }
     /* The repository may have left the configuration since the reference was made, or have moved the file. */
@@ -136,7 +131,7 @@ void download_begin(struct download *d)
     if (d->repository && repository_file_check(d->repository, d->package->file, NULL) >= 0) {
         free(d->file);
         d->file = xstrdup(d->package->file);
-        download_set_state(d, DOWNLOAD_QUEUED);
+        set_state(d, DOWNLOAD_QUEUED);
     } else {
         locate(d);
     }
@@ -149,11 +144,11 @@ static void on_stopped(void *userdata)
     if (d->stop_for_fresh && d->n_calls > 0) {
         d->stop_for_fresh = false;
         d->fresh = true;
-        download_set_state(d, DOWNLOAD_QUEUED);
+        set_state(d, DOWNLOAD_QUEUED);
     } else if (d->n_calls > 0) { /* someone came while it stopped */
         download_begin(d);
     } else {
-        download_set_state(d, DOWNLOAD_OVER);
+        set_state(d, DOWNLOAD_OVER);
     }
 }
 
@@ -161,7 +156,7 @@ static void stop(struct download *d, bool for_fresh)
 {
     end_try(d);
     d->stop_for_fresh = for_fresh;
-    download_set_state(d, DOWNLOAD_STOPPING);
+    set_state(d, DOWNLOAD_STOPPING);
     if (d->sink && sink_result(d->sink, NULL) == 0) {
         sink_stop(d->sink, on_stopped, d);
         return;
@@ -219,7 +214,7 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source, (void)usec;
     struct download *d = userdata;
     d->pause = sd_event_source_disable_unref(d->pause);
-    download_set_state(d, DOWNLOAD_QUEUED);
+    set_state(d, DOWNLOAD_QUEUED);
     return 0;
 }
 
@@ -258,7 +253,7 @@ void download_try_failed(struct download *d, const struct error *e, unsigned at_
     log_info("package '%s': %s; trying again in %.1f s", d->package->id, e->message,
              (double)pause / USEC_PER_SEC);
     download_say(d, "%s; trying again in %.1f s", e->message, (double)pause / USEC_PER_SEC);
-    download_set_state(d, DOWNLOAD_PAUSING);
+    set_state(d, DOWNLOAD_PAUSING);
     fetcher_after(d->fetcher, pause, on_pause_over, d, &d->pause);
 }
 
@@ -277,7 +272,7 @@ void download_start_over(struct download *d, const char *why)
 
 void download_finish(struct download *d)
 {
-    download_set_state(d, DOWNLOAD_FINISHING);
+    set_state(d, DOWNLOAD_FINISHING);
     download_say(d, "verifying");
     sink_end(d->sink);
 }
@@ -302,7 +297,7 @@ static void on_sink_change(void *userdata)
         download_fail(d, &e, r == -ENOSPC || r == -EDQUOT || r == -EFBIG);
     } else {
         if (d->state == DOWNLOAD_TRANSFERRING && sink_is_verifying(d->sink)) {
-            download_set_state(d, DOWNLOAD_FINISHING);
+            set_state(d, DOWNLOAD_FINISHING);
             download_say(d, "verifying");
         }
         download_http_room(d);
@@ -380,7 +375,7 @@ void download_transfer(struct download *d)
         download_fail(d, &e, false);
         return;
     }
-    download_set_state(d, DOWNLOAD_TRANSFERRING);
+    set_state(d, DOWNLOAD_TRANSFERRING);
     d->begun_usec = now_monotonic_usec();
     uint64_t position = sink_position(d->sink);
     if (d->total > 0 && position > d->total) {

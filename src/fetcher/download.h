@@ -85,9 +85,6 @@ void download_transfer(struct download *d);
 /* One more who waits; the answer comes later. */
 void download_add_call(struct download *d, struct varlink_call *call);
 
-const char *download_state_to_string(enum download_state state);
-void download_set_state(struct download *d, enum download_state state);
-
 /* For the parts of a download (download_http.c, download_file.c, download_zone.c, download_report.c) */
 
 /* Tells everyone; without a message at most ten times a second. */

@@ -73,12 +73,3 @@ void job_abandon(struct job *job)
     if (job)
         job->abandoned = true;
 }
-
-void job_wait(struct job *job)
-{
-    if (!job)
-        return;
-    pthread_join(job->thread, NULL);
-    job->calls->release(job->data);
-    job_free(job);
-}

@@ -22,5 +22,3 @@ int job_start(sd_event *event, const struct job_calls *calls, void *data, void *
 /* The loop is no longer interested: 'done' is not called. The thread finishes in its own time. NULL is fine.
  */
 void job_abandon(struct job *job);
-/* At the end of the process: waits for the thread. NULL is fine. */
-void job_wait(struct job *job);

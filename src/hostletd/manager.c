@@ -60,7 +60,8 @@ void manager_unwant(struct manager *m, struct service *s)
     manager_settle_later(m);
 }
 
-void manager_end(struct manager *m)
+/* Stops everything in the reverse order of needs, then ends the loop. */
+static void manager_end(struct manager *m)
 {
     if (m->ending)
         return;

@@ -37,9 +37,6 @@ struct service *manager_find(const struct manager *m, const char *name);
 /* Something changed: look, once this event is handled, at what may start, stop or end now. */
 void manager_settle_later(struct manager *m);
 
-/* Stops everything in the reverse order of needs, then ends the loop. */
-void manager_end(struct manager *m);
-
 /* Wanted, and all that it needs; no longer wanted, nor what needs it. */
 void manager_want(struct manager *m, struct service *s);
 void manager_unwant(struct manager *m, struct service *s);

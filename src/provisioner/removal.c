@@ -18,7 +18,8 @@
 #include "lib/basic/fs.h"
 #include "provisioner/mounts.h"
 
-void names_add(struct names *names, char *name)
+/* Takes the name. */
+static void names_add(struct names *names, char *name)
 {
     names->items = xrealloc(names->items, names->n + 1, sizeof *names->items);
     names->items[names->n++] = name;

@@ -11,7 +11,6 @@ struct names {
     char **items;
     size_t n;
 };
-void names_add(struct names *names, char *name); /* takes the name */
 void names_clear(struct names *names);
 
 /* Keeps the data as CONTAINER.removed-DATE: *ret_kept is its name in the app path (the caller frees), that of

@@ -80,11 +80,3 @@ void strays_clear(struct strays *s)
     for (size_t i = 0; s->by_id && i <= ID_MAX; i++)
         s->by_id[i] = 0;
 }
-
-int64_t strays_files(const struct strays *s)
-{
-    double files = s->rest.files;
-    for (size_t i = 0; i < s->n; i++)
-        files += s->named[i].files;
-    return (int64_t)(files + 0.5);
-}

@@ -37,8 +37,6 @@ struct strays {
 void strays_add(struct strays *strays, uint32_t project, int fd, const struct stat *st);
 /* Forgets what was added. */
 void strays_clear(struct strays *strays);
-/* Files and bytes of all ids. */
-int64_t strays_files(const struct strays *strays);
 
 /* Whether an id has use, or limits that it does not have by itself: XFS gives each project, when it is first
  * used, the limits of project 0. What cannot be read is known, too. */

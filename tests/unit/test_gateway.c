@@ -139,18 +139,6 @@ static void test_networks(void **state)
     }
 }
 
-static void test_text_of_addresses(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"10.1.2.3", "fd00::1"};
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        char text[INET6_ADDRSTRLEN];
-        struct peer peer = peer_of(texts[i]);
-        peer_to_text(&peer, text);
-        assert_string_equal(text, texts[i]);
-    }
-}
-
 static void test_rate_of_an_address(void **state)
 {
     (void)state;
@@ -435,7 +423,6 @@ int main(void)
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_reports_that_are_none),
         cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_text_of_addresses),
         cmocka_unit_test(test_rate_of_an_address),
         cmocka_unit_test(test_rates_of_many_addresses),
         cmocka_unit_test(test_rates_of_a_site),

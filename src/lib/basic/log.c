@@ -57,11 +57,6 @@ enum log_level log_get_max_level(void)
     return state.max;
 }
 
-enum log_format log_get_format(void)
-{
-    return state.format;
-}
-
 int log_format_from_string(const char *s, enum log_format *ret)
 {
     for (size_t i = 0; i < ARRAY_SIZE(format_names); i++)

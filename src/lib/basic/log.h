@@ -19,7 +19,6 @@ enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_PLAIN, LOG_FORMAT_JOURNAL, LOG_FOR
 void log_open(const char *name, enum log_format format, enum log_level max);
 void log_set_max_level(enum log_level max);
 enum log_level log_get_max_level(void);
-enum log_format log_get_format(void);
 int log_format_from_string(const char *s, enum log_format *ret);
 int log_level_from_string(const char *s, enum log_level *ret);
 

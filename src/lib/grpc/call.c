@@ -157,11 +157,6 @@ void call_drain(struct grpc_call *call)
         leave(call, GRPC_UNAVAILABLE, "this server ends");
 }
 
-size_t grpc_call_pending(const struct grpc_call *call)
-{
-    return grpc_output_pending(&call->output);
-}
-
 void grpc_call_on_gone(struct grpc_call *call, void (*on_gone)(struct grpc_call *call, void *userdata),
                        void *userdata)
 {

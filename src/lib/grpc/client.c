@@ -225,11 +225,6 @@ void client_kick(struct grpc_client *client)
         sd_event_source_set_enabled(client->work, SD_EVENT_ONESHOT);
 }
 
-const char *grpc_client_address(const struct grpc_client *client)
-{
-    return client->address;
-}
-
 void grpc_client_renew(struct grpc_client *client)
 {
     struct grpc_connection *c = current(client);

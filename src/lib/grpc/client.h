@@ -68,6 +68,5 @@ void grpc_request_cancel(struct grpc_request *request);
 /* From within on_done: the answer's bytes (result->data) become the caller's, who frees. */
 uint8_t *grpc_request_take_answer(struct grpc_request *request);
 
-const char *grpc_client_address(const struct grpc_client *client);
 /* Drops the connection once its calls are over: the next call makes a new one. */
 void grpc_client_renew(struct grpc_client *client);

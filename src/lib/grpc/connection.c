@@ -31,7 +31,8 @@
 #define FRAMES_WORTH 8 /* what is forgiven for a message that came to its place */
 #define FRAMES_TIME  (10 * USEC_PER_SEC)
 
-void grpc_address_text(const struct sockaddr *address, char *ret, size_t size)
+/* "192.0.2.1:9533", "[2001:db8::1]:9533". */
+static void grpc_address_text(const struct sockaddr *address, char *ret, size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
     const struct sockaddr_in *in = (const struct sockaddr_in *)address;
@@ -68,7 +69,8 @@ void grpc_connection_kick(struct grpc_connection *c)
         sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
 }
 
-void grpc_connection_banish(struct grpc_connection *c, const char *why)
+/* Ends it after telling the peer that it asks too much. Not from within a hook. */
+static void grpc_connection_banish(struct grpc_connection *c, const char *why)
 {
     if (c->dead || c->banished)
         return;

@@ -116,8 +116,6 @@ void grpc_connection_free(struct grpc_connection *c);
 void grpc_connection_kick(struct grpc_connection *c);
 /* It is over: 'gone' comes from the loop. The first reason counts. */
 void grpc_connection_fail(struct grpc_connection *c, int errnum, const char *fmt, ...) _printf_(3, 4);
-/* Ends it after telling the peer that it asks too much. Not from within a hook. */
-void grpc_connection_banish(struct grpc_connection *c, const char *why);
 /* 'wake' is called from the loop. */
 void grpc_connection_wake(struct grpc_connection *c);
 /* Bytes of a stream are done with that were not when they came. */
@@ -130,6 +128,3 @@ void grpc_connection_closed(struct grpc_connection *c);
 /* Says GOAWAY: streams that exist end as they would, new ones are refused, and without streams the connection
  * ends. */
 void grpc_connection_drain(struct grpc_connection *c);
-
-/* "192.0.2.1:9533", "[2001:db8::1]:9533". */
-void grpc_address_text(const struct sockaddr *address, char *ret, size_t size);

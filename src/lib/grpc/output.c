@@ -33,14 +33,6 @@ void grpc_output_add(struct grpc_output *o, const ProtobufCMessage *message)
     add(o, packed, size);
 }
 
-void grpc_output_add_bytes(struct grpc_output *o, const uint8_t *data, size_t size)
-{
-    uint8_t *packed = xcalloc(1, GRPC_FRAME_HEADER + size);
-    if (size > 0)
-        memcpy(packed + GRPC_FRAME_HEADER, data, size);
-    add(o, packed, GRPC_FRAME_HEADER + size);
-}
-
 size_t grpc_output_pending(const struct grpc_output *o)
 {
     return o->size - o->at;

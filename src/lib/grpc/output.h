@@ -13,8 +13,6 @@ struct grpc_output {
 
 /* Adds a message with its frame header. */
 void grpc_output_add(struct grpc_output *o, const ProtobufCMessage *message);
-/* The same from packed bytes. */
-void grpc_output_add_bytes(struct grpc_output *o, const uint8_t *data, size_t size);
 size_t grpc_output_pending(const struct grpc_output *o);
 void grpc_output_done(struct grpc_output *o);
 

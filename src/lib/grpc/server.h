@@ -120,7 +120,5 @@ void grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message);
 void grpc_call_reply(struct grpc_call *call, const ProtobufCMessage *message);
 /* The end, with a status; 'text' may be NULL. */
 void grpc_call_finish(struct grpc_call *call, int status, const char *text);
-/* Bytes that were sent and not yet taken: who streams much waits above some bound. */
-size_t grpc_call_pending(const struct grpc_call *call);
 void grpc_call_on_gone(struct grpc_call *call, void (*on_gone)(struct grpc_call *call, void *userdata),
                        void *userdata);

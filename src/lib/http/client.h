@@ -70,7 +70,7 @@ struct http_ask {
     size_t max_body;            /* bound of the buffered body; 0: 1 MiB. Not applied with on_data */
     http_headers_fn on_headers; /* may be NULL */
     http_data_fn
-        on_data; /* NULL: the body is buffered. Called for every answer: look at http_request_status() */
+        on_data; /* NULL: the body is buffered. Called for every answer: on_headers gets its status */
     http_done_fn on_done;
     void *userdata;
 };
@@ -97,12 +97,9 @@ void http_request_resume(struct http_request *request);
 int http_request_fail(struct http_request *request, enum error_class class, int errnum, const char *fmt, ...)
     _printf_(4, 5);
 
-unsigned http_request_status(const struct http_request *request);
 /* Value of a header of the (last) answer, NULL when absent; the name in any case. The first one of several.
  */
 const char *http_request_header(const struct http_request *request, const char *name);
-/* The URL that answered in the end, without user and password. */
-const char *http_request_url(const struct http_request *request);
 
 /* Whether the host of a URL, as it is written, is another machine: neither "localhost" nor an address of this
  * one's loopback. */

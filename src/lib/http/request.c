@@ -333,20 +333,10 @@ void http_request_resume(struct http_request *q)
     http_client_defer(q->client);
 }
 
-unsigned http_request_status(const struct http_request *q)
-{
-    return q->status;
-}
-
 const char *http_request_header(const struct http_request *q, const char *name)
 {
     for (size_t i = 0; i < q->n_headers; i++)
         if (strcasecmp(q->headers[i].name, name) == 0)
             return q->headers[i].value;
     return NULL;
-}
-
-const char *http_request_url(const struct http_request *q)
-{
-    return q->url;
 }

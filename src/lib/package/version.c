@@ -216,16 +216,6 @@ bool version_matches(const char *rule, const char *version)
     return true;
 }
 
-ssize_t version_best(const char *rule, const char *const *versions, size_t n)
-{
-    ssize_t best = -1;
-    for (size_t i = 0; i < n; i++)
-        if (version_matches(rule, versions[i]) &&
-            (best < 0 || version_compare(versions[i], versions[best]) > 0))
-            best = (ssize_t)i;
-    return best;
-}
-
 char *version_without_rebuild(const char *version)
 {
     struct version v;

@@ -26,8 +26,5 @@ int version_rule_check(const char *rule, struct error *e);
  * everything else is that very version ("1.0.1" does not take 1.0.1-r1). */
 bool version_matches(const char *rule, const char *version);
 
-/* Index of the newest of n versions that satisfies the rule (of equals the first), or −1. */
-ssize_t version_best(const char *rule, const char *const *versions, size_t n);
-
 /* The version without its rebuild suffix ("1.0.1-r1" → "1.0.1"). The caller frees. */
 char *version_without_rebuild(const char *version);

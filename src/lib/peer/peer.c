@@ -25,14 +25,6 @@ void peer_from_socket(const struct sockaddr *address, struct peer *ret)
         ret->address = ((const struct sockaddr_in6 *)address)->sin6_addr;
 }
 
-void peer_to_text(const struct peer *peer, char *ret)
-{
-    if (IN6_IS_ADDR_V4MAPPED(&peer->address))
-        inet_ntop(AF_INET, &peer->address.s6_addr[12], ret, INET6_ADDRSTRLEN);
-    else
-        inet_ntop(AF_INET6, &peer->address, ret, INET6_ADDRSTRLEN);
-}
-
 static int parse_network(const char *word, struct in6_addr *address, unsigned *bits)
 {
     char text[INET6_ADDRSTRLEN];

@@ -13,8 +13,6 @@ struct peer {
 
 /* An address that is neither is all zero. */
 void peer_from_socket(const struct sockaddr *address, struct peer *ret);
-/* INET6_ADDRSTRLEN bytes; IPv4 as such. */
-void peer_to_text(const struct peer *peer, char *ret);
 
 /* Networks of a configuration: "127.0.0.0/8 10.0.0.5 fd00::/8". */
 struct peer_networks {

@@ -61,5 +61,3 @@ gid_t service_gid(const struct service_context *context);
 
 /* Ends the loop with an exit code, from a handler of the service. */
 void service_exit(struct service_context *context, int code);
-
-/* Lists the failpoints and the options; used by --help. */

@@ -278,7 +278,8 @@ int varlink_server_listen(struct varlink_server *server, int fd, struct error *e
     return 0;
 }
 
-void varlink_server_unlisten(struct varlink_server *server)
+/* Stops accepting; connections that exist go on. */
+static void varlink_server_unlisten(struct varlink_server *server)
 {
     while (server->n_listeners > 0)
         sd_event_source_disable_unref(server->listeners[--server->n_listeners]);
@@ -377,14 +378,9 @@ bool varlink_call_wants_more(const struct varlink_call *call)
     return call->more;
 }
 
-void varlink_call_peer(const struct varlink_call *call, uid_t *uid, gid_t *gid, pid_t *pid)
+uid_t varlink_call_uid(const struct varlink_call *call)
 {
-    if (uid)
-        *uid = call->connection->peer.uid;
-    if (gid)
-        *gid = call->connection->peer.gid;
-    if (pid)
-        *pid = call->connection->peer.pid;
+    return call->connection->peer.uid;
 }
 
 size_t varlink_call_pending(const struct varlink_call *call)

@@ -46,8 +46,6 @@ void varlink_server_free(struct varlink_server *server);
 
 /* Accepts on a listening socket (borrowed: the caller closes it after varlink_server_free or _unlisten). */
 int varlink_server_listen(struct varlink_server *server, int fd, struct error *e);
-/* Stops accepting; connections that exist go on. */
-void varlink_server_unlisten(struct varlink_server *server);
 unsigned varlink_server_connections(const struct varlink_server *server);
 
 /* The final answer; 'out' is the method's declared struct (NULL where it has no members). */
@@ -61,7 +59,8 @@ void varlink_error(struct varlink_call *call, const struct error *e);
 int varlink_upgrade(struct varlink_call *call, const void *out, int *ret_fd, struct error *e);
 
 bool varlink_call_wants_more(const struct varlink_call *call);
-void varlink_call_peer(const struct varlink_call *call, uid_t *uid, gid_t *gid, pid_t *pid);
+/* The user who calls. */
+uid_t varlink_call_uid(const struct varlink_call *call);
 /* Unsent bytes of this call's connection: a producer that can wait does so above some bound. */
 size_t varlink_call_pending(const struct varlink_call *call);
 void varlink_call_on_gone(struct varlink_call *call,

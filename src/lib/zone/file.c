@@ -27,7 +27,7 @@ static const struct schema_field fields[] = {
 const struct schema_struct zone_file_schema = {"ZoneFile", sizeof(T), NULL, fields};
 #undef T
 
-char *zone_file_path(const struct tree *tree)
+static char *zone_file_path(const struct tree *tree)
 {
     _cleanup_free_ char *state = tree_state(tree, "zone");
     return xasprintf("%s/zone.json", state);

@@ -21,8 +21,6 @@ struct zone_file {
 
 extern const struct schema_struct zone_file_schema;
 
-char *zone_file_path(const struct tree *tree); /* the caller frees */
-
 /* Into the zeroed '*ret', released by zone_file_done(). −ENOENT: this machine belongs to no zone. A newer
  * format is refused. */
 int zone_file_read(const struct tree *tree, struct zone_file *ret, struct error *e);
