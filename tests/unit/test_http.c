@@ -121,6 +121,7 @@ struct outcome {
 
 static void on_done(struct http_request *q, const struct http_result *result, void *userdata)
 {
+    (void)q;
     struct outcome *o = userdata;
     assert_false(o->done);
     o->done = true;
