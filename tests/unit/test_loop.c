@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -147,6 +148,25 @@ static void test_timer_s_function_arms_and_frees(void **state)
     end(&f);
 }
 
+static void test_timer_needs_no_descriptor_later(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct rlimit before, none = {0, 0};
+    begin(&f);
+    assert_int_equal(timer_reserve(f.event), 0);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &none);
+    timer_arm(&f.timer, f.event, 0, on_fired, &f);
+    timer_arm(&f.last, f.event, USEC_PER_MSEC, on_last, &f);
+    int r = sd_event_loop(f.event);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_true(r >= 0);
+    assert_int_equal(f.fired, 1);
+    end(&f);
+}
+
 static void test_clock_of_the_machine(void **state)
 {
     (void)state;
@@ -273,6 +293,7 @@ int main(void)
         cmocka_unit_test(test_timer_is_set_anew),
         cmocka_unit_test(test_timer_is_stopped),
         cmocka_unit_test(test_timer_s_function_arms_and_frees),
+        cmocka_unit_test(test_timer_needs_no_descriptor_later),
         cmocka_unit_test(test_clock_of_the_machine),
         cmocka_unit_test(test_clock_that_is_simulated),
         cmocka_unit_test(test_retry_pauses_double),

@@ -87,7 +87,7 @@ static void call_free(struct grpc_call *call)
         c->first_stream = call->next;
     if (call->next)
         call->next->previous = call->previous;
-    sd_event_source_disable_unref(call->timer);
+    timer_stop(&call->timer);
     call_forget_request(call);
     call_forget_waiting(call);
     grpc_frames_done(&call->frames);
@@ -118,13 +118,17 @@ void call_drop(struct grpc_call *call)
 
 /* Time */
 
+static void on_timer(void *userdata);
+
 void call_arm(struct grpc_call *call, uint64_t timeout_usec)
 {
     uint64_t at = timeout_usec ? now_monotonic_usec() + timeout_usec : UINT64_MAX;
     if (!call->answered && call->deadline < at)
         at = call->deadline;
-    sd_event_source_set_time(call->timer, at);
-    sd_event_source_set_enabled(call->timer, at == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    if (at == UINT64_MAX)
+        timer_stop(&call->timer);
+    else
+        timer_arm_at(&call->timer, call->server->event, at, on_timer, call);
 }
 
 static void leave(struct grpc_call *call, int status, const char *text)
@@ -134,9 +138,8 @@ static void leave(struct grpc_call *call, int status, const char *text)
     grpc_call_finish(call, status, text);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct grpc_call *call = userdata;
     struct grpc_connection *c = call->connection;
     if (!call->headers_done)
@@ -148,7 +151,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
         leave(call, GRPC_DEADLINE_EXCEEDED, "the deadline has passed");
     else
         leave(call, GRPC_DEADLINE_EXCEEDED, "the request did not come in time");
-    return 0;
 }
 
 void call_drain(struct grpc_call *call)
@@ -187,11 +189,6 @@ void call_begin(struct grpc_connection *c, int32_t stream)
         return;
     }
     struct grpc_call *call = xcalloc(1, sizeof *call);
-    if (sd_event_add_time(s->event, &call->timer, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_timer, call) < 0) {
-        free(call);
-        nghttp2_submit_rst_stream(c->session, 0, stream, NGHTTP2_REFUSED_STREAM);
-        return;
-    }
     call->server = s;
     call->connection = c;
     call->stream = stream;

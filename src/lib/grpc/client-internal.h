@@ -6,6 +6,7 @@
 #include "lib/grpc/frames.h"
 #include "lib/grpc/output.h"
 #include "lib/grpc/resolve.h"
+#include "lib/loop/timer.h"
 
 struct grpc_client {
     sd_event *event;
@@ -31,7 +32,7 @@ struct grpc_request {
     uint8_t *message; /* with its frame header: kept, since it may have to be sent again */
     size_t message_size, sent;
     uint64_t began, deadline; /* monotonic µs; UINT64_MAX: none */
-    sd_event_source *timer;
+    struct timer timer;
     bool again;      /* sent a second time already */
     bool delivering; /* on_data is on the stack */
     bool finished;   /* on_done is */

@@ -287,15 +287,15 @@ static uint64_t next_deadline(const struct grpc_connection *c)
     return at;
 }
 
+static void on_timer(void *userdata);
+
 /* The timer may ring too early, and is then set anew: that is cheaper than moving it with every frame. */
 static void arm(struct grpc_connection *c)
 {
     uint64_t at = next_deadline(c);
-    if (c->dead || at >= c->timer_at)
+    if (c->dead || at >= (timer_armed(&c->timer) ? c->timer.at : UINT64_MAX))
         return;
-    c->timer_at = at;
-    sd_event_source_set_time(c->timer, at);
-    sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
+    timer_arm_at(&c->timer, c->event, at, on_timer, c);
 }
 
 static bool over(uint64_t now, uint64_t begin, uint64_t limit)
@@ -369,14 +369,11 @@ static int on_work(sd_event_source *source, void *userdata)
     return 0;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct grpc_connection *c = userdata;
-    c->timer_at = UINT64_MAX;
     watch_time(c, now_monotonic_usec());
     conclude(c);
-    return 0;
 }
 
 /* Life */
@@ -386,10 +383,6 @@ static int add_sources(struct grpc_connection *c)
     int r = sd_event_add_io(c->event, &c->io, c->fd, c->connecting ? EPOLLOUT : EPOLLIN, on_io, c);
     if (r >= 0)
         r = sd_event_add_defer(c->event, &c->work, on_work, c);
-    if (r >= 0)
-        r = sd_event_add_time(c->event, &c->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, c);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
     return r;
 }
 
@@ -407,7 +400,6 @@ int grpc_connection_new(sd_event *event, int fd, const struct grpc_connection_op
     c->server = o->server;
     c->connecting = o->connecting;
     c->created = c->last_read = c->idle_since = now_monotonic_usec();
-    c->timer_at = UINT64_MAX;
     socklen_t size = sizeof c->address;
     if (getpeername(fd, (struct sockaddr *)&c->address, &size) == 0)
         grpc_address_text((struct sockaddr *)&c->address, c->peer, sizeof c->peer);
@@ -437,7 +429,7 @@ void grpc_connection_free(struct grpc_connection *c)
     grpc_tls_free(c->tls);
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->work);
-    sd_event_source_disable_unref(c->timer);
+    timer_stop(&c->timer);
     sd_event_unref(c->event);
     close_fd(c->fd);
     free(c->unsent);

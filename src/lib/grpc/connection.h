@@ -13,6 +13,7 @@
 #include "lib/basic/error.h"
 #include "lib/grpc/account.h"
 #include "lib/grpc/tally.h"
+#include "lib/loop/timer.h"
 #include "lib/peer/places.h"
 
 struct grpc_connection;
@@ -71,7 +72,8 @@ struct grpc_connection {
     void *first_stream;                      /* the owner's objects of streams */
     int fd;
     struct grpc_tls *tls; /* NULL: plaintext */
-    sd_event_source *io, *work, *timer;
+    sd_event_source *io, *work;
+    struct timer timer;
     nghttp2_session *session;
     bool server, connecting;
     bool settled;  /* the peer's settings came */
@@ -86,7 +88,7 @@ struct grpc_connection {
     unsigned streams;
     uint8_t *unsent;
     size_t unsent_at, unsent_size, unsent_room;
-    uint64_t created, last_read, idle_since, stalled_since, pinged, timer_at;
+    uint64_t created, last_read, idle_since, stalled_since, pinged;
     struct grpc_tally tally;
     unsigned frames; /* since frames_since, beyond those that were worth it */
     uint64_t frames_since;

@@ -14,7 +14,7 @@
 
 static void request_free(struct grpc_request *q)
 {
-    sd_event_source_disable_unref(q->timer);
+    timer_stop(&q->timer);
     for (size_t i = 0; i < q->n_headers; i++) {
         free((char *)q->headers[i].name);
         free((char *)q->headers[i].value);
@@ -341,14 +341,13 @@ void request_closed(void *stream, uint32_t code)
 
 /* Time. A peer from which nothing at all came since the call began is not only slow: its connection is
  * dropped. */
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct grpc_request *q = userdata;
     struct grpc_connection *c = q->connection;
     if (!c) {
         finish(q, false, GRPC_DEADLINE_EXCEEDED, "no connection in time");
-        return 0;
+        return;
     }
     bool silent = c->last_read < q->began || c->last_read == c->created;
     if (silent)
@@ -358,7 +357,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     grpc_connection_kick(c);
     finish(q, false, GRPC_DEADLINE_EXCEEDED,
            silent && !c->settled ? "no connection in time" : "no answer in time");
-    return 0;
 }
 
 struct grpc_request *grpc_call_start(struct grpc_client *client, const struct grpc_ask *ask)
@@ -379,9 +377,8 @@ struct grpc_request *grpc_call_start(struct grpc_client *client, const struct gr
     q->on_data = ask->on_data;
     q->on_done = ask->on_done;
     q->userdata = ask->userdata;
-    if (ask->timeout_usec &&
-        sd_event_add_time(client->event, &q->timer, CLOCK_MONOTONIC, q->deadline, 1000, on_timer, q) < 0)
-        abort();
+    if (ask->timeout_usec)
+        timer_arm_at(&q->timer, client->event, q->deadline, on_timer, q);
     request_link(q, &client->waiting);
     client_kick(client);
     return q;

@@ -5,6 +5,7 @@
 #include "lib/grpc/frames.h"
 #include "lib/grpc/output.h"
 #include "lib/grpc/server.h"
+#include "lib/loop/timer.h"
 
 #define SERVICES_MAX  8
 #define LISTENERS_MAX 4
@@ -31,7 +32,8 @@ struct grpc_server {
     struct grpc_accounts accounts;
     struct grpc_budget budget;
     bool paused, draining;
-    sd_event_source *drained, *drain_timer;
+    sd_event_source *drained;
+    struct timer drain_timer;
     void (*on_drained)(void *userdata);
     void *drained_userdata;
 };
@@ -55,8 +57,8 @@ struct grpc_call {
     bool headers_done;
     const struct grpc_added *service;
     const struct grpc_method *method;
-    sd_event_source *timer; /* until the request is here, the deadline, the answer is taken */
-    uint64_t deadline;      /* monotonic µs; UINT64_MAX: none */
+    struct timer timer; /* until the request is here, the deadline, the answer is taken */
+    uint64_t deadline;  /* monotonic µs; UINT64_MAX: none */
     /* The request */
     struct grpc_frames frames;
     uint8_t *request; /* the message of a method that takes one */

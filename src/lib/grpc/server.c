@@ -98,14 +98,12 @@ static void unlisten(struct grpc_server *s)
 
 static void connection_end(struct grpc_connection *c);
 
-static int on_drain_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_drain_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct grpc_server *s = userdata;
     while (s->connections)
         connection_end(s->connections);
     tell_drained(s);
-    return 0;
 }
 
 void grpc_server_drain(struct grpc_server *s, uint64_t timeout_usec, void (*done)(void *userdata),
@@ -119,8 +117,7 @@ void grpc_server_drain(struct grpc_server *s, uint64_t timeout_usec, void (*done
     unlisten(s);
     if (sd_event_add_defer(s->event, &s->drained, on_drained, s) >= 0)
         sd_event_source_set_enabled(s->drained, SD_EVENT_OFF);
-    (void)sd_event_add_time_relative(s->event, &s->drain_timer, CLOCK_MONOTONIC, timeout_usec, 1000,
-                                     on_drain_timer, s);
+    timer_arm(&s->drain_timer, s->event, timeout_usec, on_drain_timer, s);
     for (struct grpc_connection *c = s->connections; c; c = c->next) {
         for (struct grpc_call *call = c->first_stream; call; call = call->next)
             call_drain(call);
@@ -350,7 +347,7 @@ void grpc_server_free(struct grpc_server *s)
     while (s->connections)
         connection_end(s->connections);
     sd_event_source_disable_unref(s->drained);
-    sd_event_source_disable_unref(s->drain_timer);
+    timer_stop(&s->drain_timer);
     sd_event_unref(s->event);
     free(s);
 }

@@ -141,11 +141,9 @@ static int on_io(sd_event_source *s, int fd, uint32_t events, void *userdata)
     return 0;
 }
 
-static int on_timer(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)s, (void)usec;
     act(userdata, CURL_SOCKET_TIMEOUT, 0);
-    return 0;
 }
 
 /* libcurl: watch this socket so, or no longer. The event source is remembered by libcurl itself. */
@@ -174,21 +172,15 @@ static int timer_function(CURLM *multi, long timeout_ms, void *userdata)
     (void)multi;
     struct http_client *c = userdata;
     if (timeout_ms < 0)
-        return sd_event_source_set_enabled(c->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-    if (sd_event_source_set_time(c->timer, now_monotonic_usec() + (uint64_t)timeout_ms * USEC_PER_MSEC) < 0 ||
-        sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT) < 0)
-        return -1;
+        timer_stop(&c->timer);
+    else
+        timer_arm(&c->timer, c->event, (uint64_t)timeout_ms * USEC_PER_MSEC, on_timer, c);
     return 0;
 }
 
 static int add_sources(struct http_client *c)
 {
-    /* Accuracy 1: 0 would mean the default slack of 250 ms. */
-    int r = sd_event_add_time(c->event, &c->timer, CLOCK_MONOTONIC, 0, 1, on_timer, c);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(c->timer, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_defer(c->event, &c->work, on_work, c);
+    int r = sd_event_add_defer(c->event, &c->work, on_work, c);
     if (r >= 0)
         r = sd_event_source_set_enabled(c->work, SD_EVENT_OFF);
     return r;
@@ -231,7 +223,7 @@ void http_client_free(struct http_client *c)
         curl_multi_cleanup(c->multi); /* closes the idle connections, and so removes their sources */
         leave_curl(c);
     }
-    sd_event_source_disable_unref(c->timer);
+    timer_stop(&c->timer);
     sd_event_source_disable_unref(c->work);
     sd_event_unref(c->event);
     while (c->directories) {

@@ -4,11 +4,12 @@
 #include <curl/curl.h>
 
 #include "lib/http/client.h"
+#include "lib/loop/timer.h"
 
 struct http_client {
     sd_event *event;
     CURLM *multi;
-    sd_event_source *timer;
+    struct timer timer;
     sd_event_source *work;                        /* deferred: what cannot be done while libcurl runs */
     struct http_request *requests, *last_request; /* oldest first */
     bool in_curl; /* libcurl is on the stack: handles must not be added, removed or resumed */

@@ -12,6 +12,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/util.h"
+#include "lib/loop/timer.h"
 
 #define RETRY_USEC USEC_PER_SEC /* until a thread that could not be had is asked for again */
 
@@ -27,7 +28,8 @@ struct jobs {
     unsigned threads_max;
     bool background;
     sd_event *event;
-    sd_event_source *source, *retry;
+    sd_event_source *source;
+    struct timer retry;
     int event_fd;
     size_t outstanding; /* of the loop alone */
 
@@ -177,7 +179,7 @@ static bool start_thread(struct jobs *jobs)
     return r == 0;
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+static void on_retry(void *userdata);
 
 /* No thread can be had. Those that are there take the job; where there is none, slow is better than never. */
 static void go_on_without(struct jobs *jobs, bool none)
@@ -189,10 +191,8 @@ static void go_on_without(struct jobs *jobs, bool none)
     pthread_mutex_lock(&jobs->mutex);
     jobs->threads--;
     pthread_mutex_unlock(&jobs->mutex);
-    if (none && !jobs->retry &&
-        sd_event_add_time_relative(jobs->event, &jobs->retry, CLOCK_MONOTONIC, RETRY_USEC, 0, on_retry,
-                                   jobs) < 0)
-        abort();
+    if (none && !timer_armed(&jobs->retry))
+        timer_arm(&jobs->retry, jobs->event, RETRY_USEC, on_retry, jobs);
 }
 
 static void add_thread(struct jobs *jobs)
@@ -206,13 +206,9 @@ static void add_thread(struct jobs *jobs)
         go_on_without(jobs, none);
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_retry(void *userdata)
 {
-    (void)source, (void)usec;
-    struct jobs *jobs = userdata;
-    jobs->retry = sd_event_source_disable_unref(jobs->retry);
-    add_thread(jobs);
-    return 0;
+    add_thread(userdata);
 }
 
 void jobs_add(struct jobs *jobs, struct job *job)
@@ -234,7 +230,7 @@ void jobs_free(struct jobs *jobs)
     if (!jobs)
         return;
     jobs->source = sd_event_source_disable_unref(jobs->source);
-    jobs->retry = sd_event_source_disable_unref(jobs->retry);
+    timer_stop(&jobs->retry);
     jobs->event = sd_event_unref(jobs->event);
     pthread_mutex_lock(&jobs->mutex);
     bool working = jobs->threads > 0;

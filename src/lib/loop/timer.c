@@ -19,6 +19,15 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+int timer_reserve(sd_event *event)
+{
+    struct timer t = {.at = UINT64_MAX};
+    sd_event_source *source = NULL;
+    int r = sd_event_add_time(event, &source, CLOCK_MONOTONIC, t.at, 1, on_time, &t);
+    sd_event_source_disable_unref(source);
+    return r < 0 ? r : 0;
+}
+
 /* Gives the time by which the timer may fire late. It is never 0, which sd-event takes for 250 ms. */
 static uint64_t slack(uint64_t usec)
 {
@@ -43,7 +52,7 @@ static void arm(struct timer *t, sd_event *event, uint64_t at, uint64_t usec, ti
     t->at = at;
     t->fire = fire;
     t->userdata = userdata;
-    if (set_source(t, event, usec) < 0) /* no memory, as in xcalloc() */
+    if (set_source(t, event, usec) < 0) /* no memory, as in xcalloc(); see timer_reserve() */
         abort();
 }
 

@@ -25,6 +25,9 @@ struct timer {
     struct timer *next;      /* private to the clock */
 };
 
+/* Makes what timers need of a loop beside memory, which is one descriptor, so that timer_arm() cannot lack it
+ * later. A process that can run out of descriptors calls it at its start: 0 or a negative errno. */
+int timer_reserve(sd_event *event);
 /* Calls 'fire' once after 'usec' microseconds; 0 means in the next turn of the loop. What the timer was set
  * to before is forgotten. 'fire' may arm the timer again, or free the struct that holds it. */
 void timer_arm(struct timer *t, sd_event *event, uint64_t usec, timer_fn *fire, void *userdata);

@@ -17,12 +17,13 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/loop/timer.h"
 #include "lib/service/jail.h"
 #include "lib/varlink/client.h"
 
 struct running {
     struct service_context context;
-    sd_event_source *idle_timer;
+    struct timer idle_timer;
     int listen_fd, notification_fd, lifeline_fd, netns_fd;
 };
 
@@ -176,20 +177,27 @@ void service_exit(struct service_context *context, int code)
     sd_event_exit(context->event, code);
 }
 
-static int on_idle_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_idle_timer(void *userdata);
+
+/* A service on demand ends when it was idle for some time; the supervisor starts it for the next caller. */
+static void time_idleness(struct running *r)
 {
-    (void)usec;
+    const struct service_context *c = &r->context;
+    if (c->supervised && c->conf->start == START_DEMAND)
+        timer_arm(&r->idle_timer, c->event, c->conf->idle_timeout_usec, on_idle_timer, r);
+}
+
+static void on_idle_timer(void *userdata)
+{
     struct running *r = userdata;
     struct service_context *c = &r->context;
     if (varlink_server_connections(c->server) > 0)
-        return 0;
+        return;
     if (c->service->busy && c->service->busy(c->userdata)) {
-        sd_event_source_set_time_relative(source, c->conf->idle_timeout_usec);
-        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        return 0;
+        time_idleness(r);
+        return;
     }
     service_exit(c, EXIT_OK);
-    return 0;
 }
 
 /* handlers get the context's userdata, the server's own hooks the running process: the server has one
@@ -200,10 +208,7 @@ static void on_idle(void *userdata)
 {
     (void)userdata;
     struct running *r = the_process;
-    if (r->idle_timer) {
-        sd_event_source_set_time_relative(r->idle_timer, r->context.conf->idle_timeout_usec);
-        sd_event_source_set_enabled(r->idle_timer, SD_EVENT_ONESHOT);
-    }
+    time_idleness(r);
 }
 
 static bool server_peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
@@ -265,10 +270,10 @@ static int make_loop(struct running *r, struct error *e)
         x = sd_event_add_signal(c->event, NULL, SIGINT, on_signal, c);
     if (x >= 0 && r->lifeline_fd >= 0)
         x = sd_event_add_io(c->event, NULL, r->lifeline_fd, EPOLLHUP | EPOLLIN, on_lifeline, c);
-    if (x >= 0 && c->supervised && c->conf->start == START_DEMAND)
-        x = sd_event_add_time_relative(c->event, &r->idle_timer, CLOCK_MONOTONIC, c->conf->idle_timeout_usec,
-                                       USEC_PER_SEC, on_idle_timer, r);
-    return x < 0 ? error_os(e, -x, "cannot make the event loop") : 0;
+    if (x < 0)
+        return error_os(e, -x, "cannot make the event loop");
+    time_idleness(r);
+    return 0;
 }
 
 static int serve(struct running *r, struct error *e)
@@ -388,7 +393,7 @@ int service_main(const struct service_definition *service, int argc, char **argv
     varlink_server_free(process.context.server);
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);
-    sd_event_source_disable_unref(process.idle_timer);
+    timer_stop(&process.idle_timer);
     sd_event_unref(process.context.event);
     service_conf_free(process.context.conf);
     config_free(process.context.config);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/loop/timer.h"
 #include "lib/varlink/stream.h"
 
 #define CONNECT_PATIENCE_USEC (10 * USEC_PER_SEC)
@@ -17,7 +18,7 @@ struct varlink_request {
     const struct varlink_method *method;
     json_t *message;
     struct stream *stream;
-    sd_event_source *timer, *connect_timer;
+    struct timer timer, connect_timer;
     uint64_t timeout_usec, connect_deadline;
     bool upgrade;
     varlink_answer_fn on_answer;
@@ -30,8 +31,8 @@ static void request_free(struct varlink_request *q)
     if (!q)
         return;
     stream_free(q->stream);
-    sd_event_source_disable_unref(q->timer);
-    sd_event_source_disable_unref(q->connect_timer);
+    timer_stop(&q->timer);
+    timer_stop(&q->connect_timer);
     sd_event_unref(q->event);
     json_decref(q->message);
     free(q->socket);
@@ -75,6 +76,21 @@ static void answer_error(struct varlink_request *q, const char *name, json_t *pa
     request_finish(q, NULL, &e);
 }
 
+static void on_timeout(void *userdata)
+{
+    struct varlink_request *q = userdata;
+    struct error e = ERROR_INIT;
+    error_retry(&e, ETIMEDOUT, "%s: no answer within %.3g s", q->name, (double)q->timeout_usec / 1e6);
+    request_finish(q, NULL, &e);
+}
+
+/* Gives the service its time for the first answer, or the next one of a stream. */
+static void time_answer(struct varlink_request *q)
+{
+    if (q->timeout_usec)
+        timer_arm(&q->timer, q->event, q->timeout_usec, on_timeout, q);
+}
+
 static int on_message(struct stream *stream, json_t *message, void *userdata)
 {
     (void)stream;
@@ -98,8 +114,7 @@ static int on_message(struct stream *stream, json_t *message, void *userdata)
     if (!continues) {
         request_finish(q, out, NULL);
     } else {
-        if (q->timer)
-            sd_event_source_set_time_relative(q->timer, q->timeout_usec);
+        time_answer(q);
         q->on_answer(out, true, NULL, q->userdata);
     }
     if (s)
@@ -116,41 +131,28 @@ static void on_closed(struct stream *stream, const struct error *e, void *userda
     request_finish(q, NULL, &copy);
 }
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source, (void)usec;
-    struct varlink_request *q = userdata;
-    struct error e = ERROR_INIT;
-    error_retry(&e, ETIMEDOUT, "%s: no answer within %.3g s", q->name, (double)q->timeout_usec / 1e6);
-    request_finish(q, NULL, &e);
-    return 0;
-}
-
 /* Connects and sends; also the callback of the timer for another try. */
-static int on_connect(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_connect(void *userdata)
 {
-    (void)source, (void)usec;
     struct varlink_request *q = userdata;
     struct error e = ERROR_INIT;
     int fd = unix_connect(q->socket, &e);
     if (fd == -EAGAIN && now_monotonic_usec() < q->connect_deadline) {
-        sd_event_source_set_time_relative(q->connect_timer, CONNECT_PAUSE_USEC);
-        sd_event_source_set_enabled(q->connect_timer, SD_EVENT_ONESHOT);
-        return 0;
+        timer_arm(&q->connect_timer, q->event, CONNECT_PAUSE_USEC, on_connect, q);
+        return;
     }
     int r = fd < 0 ? fd : stream_new(q->event, fd, on_message, on_closed, q, &q->stream);
     if (r < 0) {
         if (fd >= 0)
             error_os(&e, -r, "cannot watch a connection");
         request_finish(q, NULL, &e);
-        return 0;
+        return;
     }
     if (stream_send(q->stream, q->message) == -EMSGSIZE) {
         error_refuse(&e, EMSGSIZE, "%s: the request has more than %zu bytes or %zu values", q->name,
                      VARLINK_MESSAGE_MAX, VARLINK_VALUES_MAX);
         request_finish(q, NULL, &e);
     }
-    return 0;
 }
 
 static json_t *make_message(const struct varlink_call_options *o, const struct varlink_method *m,
@@ -189,10 +191,7 @@ struct varlink_request *varlink_call_start(sd_event *event, const struct varlink
     q->on_answer = on_answer;
     q->userdata = userdata;
     q->connect_deadline = now_monotonic_usec() + (options->timeout_usec ?: CONNECT_PATIENCE_USEC);
-    if (sd_event_add_time_relative(event, &q->connect_timer, CLOCK_MONOTONIC, 0, 1, on_connect, q) < 0)
-        abort();
-    if (q->timeout_usec && sd_event_add_time_relative(event, &q->timer, CLOCK_MONOTONIC, q->timeout_usec,
-                                                      1000, on_timeout, q) < 0)
-        abort();
+    timer_arm(&q->connect_timer, event, 0, on_connect, q);
+    time_answer(q);
     return q;
 }

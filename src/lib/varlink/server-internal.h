@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "lib/loop/timer.h"
 #include "lib/varlink/server.h"
 #include "lib/varlink/stream.h"
 
@@ -45,8 +46,8 @@ struct varlink_server {
     struct connection *connections;
     unsigned n_connections; /* served, of all users */
     struct varlink_user *users;
-    sd_event_source *serve_later;  /* those who wait, once a place is free */
-    sd_event_source *accept_later; /* after a shortage of descriptors; made when it is needed */
+    struct timer serve_later;  /* those who wait, once a place is free */
+    struct timer accept_later; /* after a shortage of descriptors */
     bool freeing;
 };
 

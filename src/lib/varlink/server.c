@@ -25,6 +25,9 @@
 int varlink_server_new(sd_event *event, const struct varlink_server_options *options,
                        struct varlink_server **ret)
 {
+    int r = timer_reserve(event); /* after a shortage of descriptors a timer has to be set */
+    if (r < 0)
+        return r;
     struct varlink_server *server = xcalloc(1, sizeof *server);
     server->event = sd_event_ref(event);
     server->options = *options;
@@ -32,17 +35,6 @@ int varlink_server_new(sd_event *event, const struct varlink_server_options *opt
         server->options.connections_max = 256;
     *ret = server;
     return 0;
-}
-
-/* Timers are made when they are needed for the first time: hardly ever. */
-static int set_timer(struct varlink_server *server, sd_event_source **timer, uint64_t usec,
-                     sd_event_time_handler_t on_time)
-{
-    if (!*timer)
-        return sd_event_add_time_relative(server->event, timer, CLOCK_MONOTONIC, usec, USEC_PER_MSEC, on_time,
-                                          server);
-    int r = sd_event_source_set_time_relative(*timer, usec);
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
 }
 
 /* --- what each user holds --- */
@@ -85,13 +77,11 @@ static void free_user_if_gone(struct varlink_server *server, struct varlink_user
 
 /* --- connections --- */
 
-static int on_serve_later(sd_event_source *source, uint64_t usec, void *userdata);
+static void on_serve_later(void *userdata);
 
 static void serve_later(struct varlink_server *server, uint64_t usec)
 {
-    int r = set_timer(server, &server->serve_later, usec, on_serve_later);
-    if (r < 0)
-        log_error("those who wait for a place wait on: %s", strerrordesc_np(-r));
+    timer_arm(&server->serve_later, server->event, usec, on_serve_later, server);
 }
 
 static void connection_free(struct connection *c)
@@ -184,15 +174,13 @@ static void serve_waiting(struct varlink_server *server, struct varlink_user *us
     free_user_if_gone(server, user);
 }
 
-static int on_serve_later(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_serve_later(void *userdata)
 {
-    (void)source, (void)usec;
     struct varlink_server *server = userdata;
     for (struct varlink_user *user = server->users, *next; user; user = next) {
         next = user->next;
         serve_waiting(server, user);
     }
-    return 0;
 }
 
 /* --- accepting --- */
@@ -233,19 +221,17 @@ static void set_accepting(struct varlink_server *server, int enabled)
         sd_event_source_set_enabled(server->listeners[i], enabled);
 }
 
-static int on_accept_later(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_accept_later(void *userdata)
 {
-    (void)source, (void)usec;
     set_accepting(userdata, SD_EVENT_ON);
-    return 0;
 }
 
 /* No descriptor is left: the loop would turn for nothing until one is. */
 static void pause_accepting(struct varlink_server *server, int errnum)
 {
     log_warning("a connection waits: %s", strerrordesc_np(errnum));
-    if (set_timer(server, &server->accept_later, ACCEPT_PAUSE, on_accept_later) >= 0)
-        set_accepting(server, SD_EVENT_OFF);
+    timer_arm(&server->accept_later, server->event, ACCEPT_PAUSE, on_accept_later, server);
+    set_accepting(server, SD_EVENT_OFF);
 }
 
 static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -299,8 +285,8 @@ void varlink_server_free(struct varlink_server *server)
     }
     while (server->connections)
         connection_free(server->connections);
-    sd_event_source_disable_unref(server->serve_later);
-    sd_event_source_disable_unref(server->accept_later);
+    timer_stop(&server->serve_later);
+    timer_stop(&server->accept_later);
     sd_event_unref(server->event);
     free(server);
 }

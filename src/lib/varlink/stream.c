@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/loop/timer.h"
 #include "lib/varlink/interface.h"
 
 /* A peer that began a message has this long to finish it. */
@@ -24,11 +25,11 @@ struct buffer {
 struct stream {
     sd_event *event;
     int fd;
-    sd_event_source *io, *timer, *again;
+    sd_event_source *io, *again;
+    struct timer timer; /* until a message that has begun is whole */
     struct buffer in, out;
     size_t scanned; /* bytes of 'in' known to hold no NUL */
     bool paused, closing, in_callback, freed, broken;
-    bool timed;                     /* the time for the message that has begun runs */
     bool deaf;                      /* the peer takes nothing more; what it sent before is read still */
     struct stream_account *account; /* NULL: none */
     struct stream *next, *previous; /* in the account */
@@ -106,15 +107,22 @@ static void update_events(struct stream *s)
         sd_event_source_set_io_events(s->io, events);
 }
 
+static void stream_break(struct stream *s, int errnum, const char *why);
+
+static void on_timeout(void *userdata)
+{
+    stream_break(userdata, ETIMEDOUT, "the peer did not finish its message in time");
+}
+
 /* The time of a message begins with its first byte, and does not begin anew with each further one; it stands
  * still, and begins anew, where it is we who do not read. */
 static void time_message(struct stream *s)
 {
     bool partial = s->in.end > s->in.start && !s->paused && !s->broken && !s->behind && !s->waits;
-    if (partial && s->timed)
-        return;
-    s->timed = partial && sd_event_source_set_time_relative(s->timer, MESSAGE_TIMEOUT_USEC) >= 0;
-    sd_event_source_set_enabled(s->timer, s->timed ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    if (!partial)
+        timer_stop(&s->timer);
+    else if (!timer_armed(&s->timer))
+        timer_arm(&s->timer, s->event, MESSAGE_TIMEOUT_USEC, on_timeout, s);
 }
 
 /* Another one of the account may go on with its large message: the one that waits longest has its turn from
@@ -341,7 +349,7 @@ static int handle_input(struct stream *s)
         }
         size_t size = (size_t)(nul - from);
         s->scanned = 0;
-        s->timed = false;
+        timer_stop(&s->timer);
         s->in.start += size + 1;
         if (size > VARLINK_MESSAGE_MAX) {
             stream_break(s, EMSGSIZE, "the peer sent a message that is too large");
@@ -391,13 +399,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
     return 0;
 }
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source, (void)usec;
-    stream_break(userdata, ETIMEDOUT, "the peer did not finish its message in time");
-    return 0;
-}
-
 /* Deferred work: telling the end, or messages that waited while paused. */
 static int on_again(sd_event_source *source, void *userdata)
 {
@@ -433,11 +434,6 @@ int stream_new(sd_event *event, int fd, stream_message_fn on_message, stream_clo
     if (r >= 0)
         r = sd_event_add_io(event, &s->io, fd, EPOLLIN | EPOLLRDHUP, on_io, s);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &s->timer, CLOCK_MONOTONIC, MESSAGE_TIMEOUT_USEC, USEC_PER_SEC,
-                                       on_timeout, s);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
-    if (r >= 0)
         r = sd_event_add_defer(event, &s->again, on_again, s);
     if (r >= 0)
         r = sd_event_source_set_enabled(s->again, SD_EVENT_OFF);
@@ -459,7 +455,7 @@ void stream_free(struct stream *s)
         return;
     }
     sd_event_source_disable_unref(s->io);
-    sd_event_source_disable_unref(s->timer);
+    timer_stop(&s->timer);
     sd_event_source_disable_unref(s->again);
     sd_event_unref(s->event);
     close_fd(s->fd);
