@@ -7,6 +7,7 @@
 #include "container-driver/docker/version.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
+#include "lib/loop/timer.h"
 
 /* Ordinary requests at the same time; the others wait here, not in libcurl, where their timeouts would not
  * count. */
@@ -18,7 +19,7 @@ struct docker_call {
     struct docker *d;
     struct docker_call *next, *previous;
     struct http_request *request;  /* NULL while it waits */
-    sd_event_source *begin_timer;  /* streams: until the headers are there */
+    struct timer begin_timer;      /* streams: until the headers are there */
     sd_event_source *failed_later; /* it failed before it was sent: said from the loop */
     struct docker_ask ask;         /* with copies of its strings */
     char *body;
@@ -60,7 +61,7 @@ static void call_free(struct docker_call *call)
         d->active--;
     if (d->version_call == call)
         d->version_call = NULL;
-    sd_event_source_disable_unref(call->begin_timer);
+    timer_stop(&call->begin_timer);
     sd_event_source_disable_unref(call->failed_later);
     free((char *)call->ask.what);
     free((char *)call->ask.method);
@@ -181,7 +182,7 @@ static int on_headers(struct http_request *request, unsigned status, void *userd
     (void)request;
     struct docker_call *call = userdata;
     call->status = status;
-    call->begin_timer = sd_event_source_disable_unref(call->begin_timer);
+    timer_stop(&call->begin_timer);
     if (status < 400 && call->ask.on_begin)
         call->ask.on_begin(call, call->userdata);
     return 0;
@@ -205,9 +206,8 @@ static int on_data(struct http_request *request, const void *data, size_t size, 
     return 0;
 }
 
-static int on_begin_timer(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_begin_timer(void *userdata)
 {
-    (void)s, (void)usec;
     struct docker_call *call = userdata;
     uint64_t timeout = call->ask.timeout_usec ?: call->d->settings->request_timeout_usec;
     struct error e = ERROR_INIT;
@@ -218,7 +218,6 @@ static int on_begin_timer(sd_event_source *s, uint64_t usec, void *userdata)
     call_found_down(call, &e);
     error_prefix(&e, "cannot %s", call->ask.what);
     call_answer(call, NULL, &e);
-    return 0;
 }
 
 static void call_send(struct docker_call *call)
@@ -251,8 +250,7 @@ static void call_send(struct docker_call *call)
         return;
     }
     if (is_stream(call))
-        sd_event_add_time_relative(d->event, &call->begin_timer, CLOCK_MONOTONIC, timeout, 1, on_begin_timer,
-                                   call);
+        timer_arm(&call->begin_timer, d->event, timeout, on_begin_timer, call);
     else if (!call->unversioned)
         d->active++;
 }

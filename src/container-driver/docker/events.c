@@ -6,19 +6,22 @@
 #include "container-driver/docker/docker.h"
 #include "container-driver/docker/event.h"
 #include "container-driver/lines.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 
 #define LINE_MAX_BYTES ((size_t)256 << 10)
-#define PAUSE_MIN_USEC (100 * USEC_PER_MSEC)
-#define PAUSE_MAX_USEC (5 * USEC_PER_SEC)
 #define HEALTHY_USEC   (10 * USEC_PER_SEC) /* a stream that held so long was fine: the pauses begin anew */
+
+static const struct retry_policy policy = {100 * USEC_PER_MSEC, 5 * USEC_PER_SEC};
 
 struct docker_events {
     struct docker *d;
     bool wanted, subscribed;
     bool told_lost; /* of this outage: those who watch know that they see nothing */
     struct docker_call *call;
-    sd_event_source *retry;
-    uint64_t pause_usec, since_usec;
+    struct retry retry;
+    struct timer timer; /* until the next try */
+    uint64_t since_usec;
     struct lines lines;
 };
 
@@ -31,11 +34,9 @@ static void tell(struct docker_events *s, const struct driver_watch_out *event)
         rt->on_event(event, rt->on_event_userdata);
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_retry(void *userdata)
 {
-    (void)source, (void)usec;
     events_begin(userdata);
-    return 0;
 }
 
 /* It broke: says so if it flowed, and plans the next try. */
@@ -45,12 +46,8 @@ static void events_lost(struct docker_events *s, const char *reason)
     s->subscribed = false;
     lines_done(&s->lines);
     if (was && now_monotonic_usec() - s->since_usec > HEALTHY_USEC)
-        s->pause_usec = 0;
-    s->pause_usec = s->pause_usec * 2 < PAUSE_MIN_USEC ? PAUSE_MIN_USEC : s->pause_usec * 2;
-    if (s->pause_usec > PAUSE_MAX_USEC)
-        s->pause_usec = PAUSE_MAX_USEC;
-    s->retry = sd_event_source_disable_unref(s->retry);
-    sd_event_add_time_relative(s->d->event, &s->retry, CLOCK_MONOTONIC, s->pause_usec, 1, on_retry, s);
+        s->retry.failures = 0;
+    timer_arm(&s->timer, s->d->event, retry_next(&s->retry, &policy), on_retry, s);
     if (s->told_lost)
         return;
     s->told_lost = true;
@@ -101,7 +98,7 @@ static void on_ended(struct docker_call *call, json_t *body, const struct error 
 
 static void events_begin(struct docker_events *s)
 {
-    s->retry = sd_event_source_disable_unref(s->retry);
+    timer_stop(&s->timer);
     /* An adopted container has no label: with one in the ledger all containers' events come, and are sorted
      * here. */
     _cleanup_free_ char *label =
@@ -132,7 +129,7 @@ void docker_watch(struct runtime *rt)
         return;
     s->wanted = true;
     s->told_lost = false;
-    s->pause_usec = 0;
+    s->retry.failures = 0;
     events_begin(s);
 }
 
@@ -142,7 +139,7 @@ void docker_unwatch(struct runtime *rt)
     s->wanted = s->subscribed = false;
     docker_call_cancel(s->call);
     s->call = NULL;
-    s->retry = sd_event_source_disable_unref(s->retry);
+    timer_stop(&s->timer);
     lines_done(&s->lines);
 }
 

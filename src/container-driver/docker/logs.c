@@ -5,6 +5,7 @@
 #include "container-driver/docker/docker.h"
 #include "container-driver/reading.h"
 #include "lib/logs/frames.h"
+#include "lib/loop/timer.h"
 
 /* Docker keeps longer lines in parts of this size. */
 #define LINE_PART ((size_t)16 << 10)
@@ -20,7 +21,7 @@ struct logs {
     bool terminal, paused, local;
     struct docker_call *call; /* the inspection, then the stream */
     struct docker_call *ping;
-    sd_event_source *ping_timer;
+    struct timer ping_timer;
     struct log_frames frames;
     const char *at;  /* of what came at last, what was not handed on */
     size_t n_frame;  /* bytes that came of the frame at hand */
@@ -31,7 +32,7 @@ static void logs_free(struct logs *l)
 {
     docker_call_cancel(l->call);
     docker_call_cancel(l->ping);
-    sd_event_source_disable_unref(l->ping_timer);
+    timer_stop(&l->ping_timer);
     free(l->id);
     free(l);
 }
@@ -127,14 +128,12 @@ static void on_streamed(struct docker_call *call, json_t *body, const struct err
     logs_end(l, e);
 }
 
-static int on_ping_timer(sd_event_source *s, uint64_t usec, void *userdata);
+static void on_ping_timer(void *userdata);
 
 /* A log that is followed may be quiet for days: whether Docker still lives is asked now and then. */
 static void plan_ping(struct logs *l)
 {
-    l->ping_timer = sd_event_source_disable_unref(l->ping_timer);
-    sd_event_add_time_relative(l->d->event, &l->ping_timer, CLOCK_MONOTONIC,
-                               l->d->settings->request_timeout_usec, USEC_PER_SEC, on_ping_timer, l);
+    timer_arm(&l->ping_timer, l->d->event, l->d->settings->request_timeout_usec, on_ping_timer, l);
 }
 
 static void on_ping(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
@@ -148,13 +147,11 @@ static void on_ping(struct docker_call *call, json_t *body, const struct error *
         plan_ping(l);
 }
 
-static int on_ping_timer(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_ping_timer(void *userdata)
 {
-    (void)s, (void)usec;
     struct logs *l = userdata;
     struct docker_ask ask = {.what = "follow a log", .path = "/_ping"};
     l->ping = docker_call(l->d, &ask, on_ping, l);
-    return 0;
 }
 
 static void logs_stream(struct logs *l)

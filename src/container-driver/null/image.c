@@ -5,6 +5,7 @@
 #include "container-driver/null/behaviour.h"
 #include "container-driver/null/null.h"
 #include "container-driver/reference.h"
+#include "lib/loop/timer.h"
 
 /* An id that is the same for the same reference, in any process. */
 static char *id_of(const char *reference)
@@ -89,20 +90,19 @@ struct pull {
     char *reference;
     runtime_answer_fn answer;
     void *userdata;
-    sd_event_source *timer;
+    struct timer timer;
 };
 
 static void pull_cancel(struct runtime_job *job)
 {
     struct pull *p = (struct pull *)job;
-    sd_event_source_disable_unref(p->timer);
+    timer_stop(&p->timer);
     free(p->reference);
     free(p);
 }
 
-static int on_pulled(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_pulled(void *userdata)
 {
-    (void)s, (void)usec;
     struct pull *p = userdata;
     struct error e = ERROR_INIT;
     struct null_image *image = NULL;
@@ -121,7 +121,6 @@ static int on_pulled(sd_event_source *s, uint64_t usec, void *userdata)
         p->answer(&(struct runtime_result){.progress = &progress, .more = true}, NULL, p->userdata);
     p->answer(&(struct runtime_result){.id = image ? image->id : NULL}, image ? NULL : &e, p->userdata);
     pull_cancel(&p->job);
-    return 0;
 }
 
 struct runtime_job *null_image_pull(struct runtime *rt, const char *reference, runtime_answer_fn answer,
@@ -133,7 +132,6 @@ struct runtime_job *null_image_pull(struct runtime *rt, const char *reference, r
                        .reference = xstrdup(reference),
                        .answer = answer,
                        .userdata = userdata};
-    sd_event_add_time_relative(p->n->event, &p->timer, CLOCK_MONOTONIC,
-                               null_behaviour_of(reference).slow_usec, 1, on_pulled, p);
+    timer_arm(&p->timer, p->n->event, null_behaviour_of(reference).slow_usec, on_pulled, p);
     return &p->job;
 }

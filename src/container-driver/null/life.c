@@ -4,16 +4,15 @@
 #include "container-driver/null/behaviour.h"
 #include "container-driver/null/null.h"
 #include "lib/basic/log.h"
+#include "lib/loop/retry.h"
 
 /* Docker's: 100 ms, doubling, from the beginning again after 10 s of health. */
-#define RESTART_MIN_USEC (100 * USEC_PER_MSEC)
-#define RESTART_MAX_USEC (60 * USEC_PER_SEC)
-#define HEALTHY_MSEC     10000
+static const struct retry_policy policy = {100 * USEC_PER_MSEC, 60 * USEC_PER_SEC};
+#define HEALTHY_MSEC 10000
 
-static void plan(struct null_container *k, uint64_t after_usec, sd_event_time_handler_t then)
+static void plan(struct null_container *k, uint64_t after_usec, timer_fn *then)
 {
-    k->timer = sd_event_source_disable_unref(k->timer);
-    sd_event_add_time_relative(k->null->event, &k->timer, CLOCK_MONOTONIC, after_usec, 1, then, k);
+    timer_arm(&k->timer, k->null->event, after_usec, then, k);
 }
 
 static struct null_behaviour behaviour(struct null_container *k)
@@ -30,27 +29,21 @@ static void save(struct null_container *k)
 
 static void run(struct null_container *k);
 
-static int on_restart(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_restart(void *userdata)
 {
-    (void)s, (void)usec;
     struct null_container *k = userdata;
     k->c->restart_count++;
     run(k);
-    return 0;
 }
 
 static void plan_restart(struct null_container *k)
 {
-    uint64_t pause = RESTART_MIN_USEC;
-    if (k->c->finished_at - k->c->started_at < HEALTHY_MSEC)
-        for (int64_t i = 0; i < k->c->restart_count && pause < RESTART_MAX_USEC; i++)
-            pause *= 2;
-    plan(k, pause < RESTART_MAX_USEC ? pause : RESTART_MAX_USEC, on_restart);
+    bool healthy = k->c->finished_at - k->c->started_at >= HEALTHY_MSEC;
+    plan(k, retry_pause(&policy, healthy ? 1 : (unsigned)k->c->restart_count + 1), on_restart);
 }
 
-static int on_exit_of_its_own(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_exit_of_its_own(void *userdata)
 {
-    (void)s, (void)usec;
     struct null_container *k = userdata;
     k->c->exit_code = behaviour(k).exit_code;
     k->c->finished_at = now_realtime_msec();
@@ -60,7 +53,6 @@ static int on_exit_of_its_own(sd_event_source *s, uint64_t usec, void *userdata)
     null_logs_ended(k);
     if (k->c->state == DRIVER_RESTARTING)
         plan_restart(k);
-    return 0;
 }
 
 static void run(struct null_container *k)
@@ -126,7 +118,7 @@ struct slow_act {
     bool start;
     runtime_answer_fn answer;
     void *userdata;
-    sd_event_source *timer;
+    struct timer timer;
 };
 
 static void act(struct null *n, const char *id, bool start, runtime_answer_fn answer, void *userdata)
@@ -139,7 +131,7 @@ static void act(struct null *n, const char *id, bool start, runtime_answer_fn an
     } else if (start && k->c->state != DRIVER_RUNNING && start_problem(k, &e) == 0) {
         run(k);
     } else if (!start && runs) {
-        k->timer = sd_event_source_disable_unref(k->timer);
+        timer_stop(&k->timer);
         k->c->state = DRIVER_EXITED;
         k->c->exit_code = 0;
         k->c->finished_at = now_realtime_msec();
@@ -151,14 +143,11 @@ static void act(struct null *n, const char *id, bool start, runtime_answer_fn an
     runtime_answer(answer, userdata, &e);
 }
 
-static int on_slow_act(sd_event_source *s, uint64_t usec, void *userdata)
+static void on_slow_act(void *userdata)
 {
-    (void)s, (void)usec;
     _cleanup_free_ struct slow_act *a = userdata;
     _cleanup_free_ char *id = a->id;
-    sd_event_source_disable_unref(a->timer);
     act(a->n, id, a->start, a->answer, a->userdata);
-    return 0;
 }
 
 static void act_in_time(struct runtime *rt, const char *id, bool start, runtime_answer_fn answer,
@@ -173,7 +162,7 @@ static void act_in_time(struct runtime *rt, const char *id, bool start, runtime_
     }
     struct slow_act *a = xcalloc(1, sizeof *a);
     *a = (struct slow_act){.n = n, .id = xstrdup(id), .start = start, .answer = answer, .userdata = userdata};
-    sd_event_add_time_relative(n->event, &a->timer, CLOCK_MONOTONIC, slow, 1, on_slow_act, a);
+    timer_arm(&a->timer, n->event, slow, on_slow_act, a);
 }
 
 void null_start(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)

@@ -9,6 +9,7 @@
 #include <systemd/sd-event.h>
 
 #include "container-driver/runtime.h"
+#include "lib/loop/timer.h"
 
 struct null;
 struct null_container;
@@ -23,7 +24,7 @@ struct null_container {
     struct null_container *next;
     char *tree;                 /* value of its label; NULL for one that is not ours */
     struct driver_container *c; /* 'ours' and 'owner' are worked out at each answer */
-    sd_event_source *timer;     /* what it does next by itself: exits, is restarted */
+    struct timer timer;         /* what it does next by itself: exits, is restarted */
 };
 
 struct null_image {

@@ -41,7 +41,7 @@ int null_save(const struct null_container *k, struct error *e)
 
 void null_container_free(struct null_container *k)
 {
-    sd_event_source_disable_unref(k->timer);
+    timer_stop(&k->timer);
     free(k->tree);
     driver_container_free(k->c);
     free(k);
