@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "lib/api/reconciler.h"
+#include "lib/loop/timer.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
 
@@ -26,7 +27,7 @@ struct follow {
     struct ctl *ctl;
     const char *instance;
     sd_event *event;
-    sd_event_source *again;
+    struct timer again;
     struct varlink_request *watch;
     struct followed *items;
     size_t n;
@@ -34,10 +35,11 @@ struct follow {
     int code;
 };
 
+static void on_again(void *userdata);
+
 static void try_again_later(struct follow *f)
 {
-    sd_event_source_set_time_relative(f->again, AGAIN_USEC);
-    sd_event_source_set_enabled(f->again, SD_EVENT_ONESHOT);
+    timer_arm(&f->again, f->event, AGAIN_USEC, on_again, f);
 }
 
 static void end_when_over(struct follow *f)
@@ -157,15 +159,13 @@ static void watch(struct follow *f)
     f->watch = varlink_call_start(f->event, &options, on_watch, f);
 }
 
-static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_again(void *userdata)
 {
-    (void)source, (void)usec;
     struct follow *f = userdata;
     if (!f->watch)
         watch(f);
     else
         open_wanted(f);
-    return 0;
 }
 
 int follow_logs(struct ctl *ctl, const char *instance, struct log_source *sources, size_t n)
@@ -173,10 +173,6 @@ int follow_logs(struct ctl *ctl, const char *instance, struct log_source *source
     _cleanup_free_ struct followed *items = xcalloc(n, sizeof *items);
     struct follow f = {.ctl = ctl, .instance = instance, .items = items, .n = n};
     int r = sd_event_new(&f.event);
-    if (r >= 0)
-        r = sd_event_add_time_relative(f.event, &f.again, CLOCK_MONOTONIC, 0, 1, on_again, &f);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(f.again, SD_EVENT_OFF);
     for (size_t i = 0; r >= 0 && i < n; i++)
         items[i] = (struct followed){.follow = &f, .source = &sources[i]};
     if (r >= 0) {
@@ -186,7 +182,7 @@ int follow_logs(struct ctl *ctl, const char *instance, struct log_source *source
     varlink_request_cancel(f.watch);
     for (size_t i = 0; i < n; i++)
         sd_event_source_disable_unref(items[i].io);
-    sd_event_source_disable_unref(f.again);
+    timer_stop(&f.again);
     sd_event_unref(f.event);
     if (r < 0)
         log_error("the event loop failed: %s", strerrordesc_np(-r));

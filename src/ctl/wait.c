@@ -9,6 +9,7 @@
 
 #include "ctl/output.h"
 #include "ctl/progress.h"
+#include "lib/loop/timer.h"
 
 #define AGAIN_USEC    (100 * USEC_PER_MSEC)
 #define PATIENCE_USEC (10 * USEC_PER_SEC) /* with a tree that does not answer */
@@ -18,7 +19,7 @@ struct wait {
     const struct wait_options *options;
     char *socket;
     sd_event *event;
-    sd_event_source *again, *stuck;
+    struct timer again, stuck, timeout;
     struct varlink_request *request; /* NULL: none is under way */
     struct progress *progress;
     struct reconciler_instance *last;
@@ -148,6 +149,9 @@ static bool is_destroyed(const struct reconciler_instance *i)
     return i->n_replicas > 0;
 }
 
+static void on_again(void *userdata);
+static void on_stuck(void *userdata);
+
 static void on_state(struct wait *w, const struct reconciler_instance *i)
 {
     const struct reconciler_replica *r;
@@ -170,8 +174,10 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
             printf("  %s  %s\n", i->name, message);
         }
         w->is_stuck = stuck;
-        sd_event_source_set_time_relative(w->stuck, STUCK_USEC);
-        sd_event_source_set_enabled(w->stuck, stuck ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        if (stuck)
+            timer_arm(&w->stuck, w->event, STUCK_USEC, on_stuck, w);
+        else
+            timer_stop(&w->stuck);
     }
     if (!over)
         return;
@@ -202,8 +208,7 @@ static void on_lost(struct wait *w, const struct error *e)
         finish(w, ctl_fail(e));
         return;
     }
-    sd_event_source_set_time_relative(w->again, AGAIN_USEC);
-    sd_event_source_set_enabled(w->again, SD_EVENT_ONESHOT);
+    timer_arm(&w->again, w->event, AGAIN_USEC, on_again, w);
 }
 
 static void on_watch(const void *answer, bool continues, const struct error *e, void *userdata)
@@ -221,7 +226,7 @@ static void on_watch(const void *answer, bool continues, const struct error *e, 
         else if (out->instance)
             on_state(w, out->instance);
         if (!continues && !w->done)
-            sd_event_source_set_enabled(w->again, SD_EVENT_ONESHOT);
+            timer_arm(&w->again, w->event, 0, on_again, w);
     } else if (e->class == ERROR_NOT_FOUND)
         on_gone(w);
     else if (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN)
@@ -240,34 +245,28 @@ static void watch(struct wait *w)
     w->request = varlink_call_start(w->event, &options, on_watch, w);
 }
 
-static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_again(void *userdata)
 {
-    (void)source, (void)usec;
     watch(userdata);
-    return 0;
 }
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timeout(void *userdata)
 {
-    (void)source, (void)usec;
     struct wait *w = userdata;
     _cleanup_free_ char *limit = format_duration((int64_t)(w->options->timeout_usec / USEC_PER_MSEC));
     progress_clear(w->progress);
     log_error("%s: not done within %s; it goes on, and 'hostletctl app %s' shows it", w->options->name, limit,
               w->options->name);
     finish(w, EXIT_TIMEOUT);
-    return 0;
 }
 
-static int on_stuck(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_stuck(void *userdata)
 {
-    (void)source, (void)usec;
     struct wait *w = userdata;
     progress_clear(w->progress);
     say_message(w->options->name, w->last ? w->last->message : NULL);
     log_error("  it goes on by itself when that is mended");
     finish(w, EXIT_FAILED);
-    return 0;
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -291,13 +290,10 @@ static int prepare(struct wait *w)
     int r;
     if ((r = sd_event_new(&w->event)) < 0 ||
         (r = sd_event_add_signal(w->event, NULL, SIGINT, on_signal, w)) < 0 ||
-        (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0 ||
-        (r = sd_event_add_time_relative(w->event, NULL, CLOCK_MONOTONIC, w->options->timeout_usec, 1,
-                                        on_timeout, w)) < 0 ||
-        (r = sd_event_add_time_relative(w->event, &w->stuck, CLOCK_MONOTONIC, 0, 1, on_stuck, w)) < 0 ||
-        (r = sd_event_source_set_enabled(w->stuck, SD_EVENT_OFF)) < 0 ||
-        (r = sd_event_add_time_relative(w->event, &w->again, CLOCK_MONOTONIC, 0, 1, on_again, w)) < 0)
+        (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0)
         return r;
+    timer_arm(&w->timeout, w->event, w->options->timeout_usec, on_timeout, w);
+    timer_arm(&w->again, w->event, 0, on_again, w);
     return 0;
 }
 
@@ -317,8 +313,9 @@ int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGTERM);
     varlink_request_cancel(w.request);
-    sd_event_source_disable_unref(w.again);
-    sd_event_source_disable_unref(w.stuck);
+    timer_stop(&w.again);
+    timer_stop(&w.stuck);
+    timer_stop(&w.timeout);
     sd_event_unref(w.event);
     sigprocmask(SIG_UNBLOCK, &mask, NULL);
     progress_free(w.progress);
