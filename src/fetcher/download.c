@@ -53,8 +53,8 @@ static void end_try(struct download *d)
     lookup_cancel(TAKE_PTR(d->lookup));
     http_request_cancel(TAKE_PTR(d->request));
     download_zone_stop(d);
-    d->pause = sd_event_source_disable_unref(d->pause);
-    d->deadline = sd_event_source_disable_unref(d->deadline);
+    timer_stop(&d->pause);
+    timer_stop(&d->deadline);
     d->paused = false;
 }
 
@@ -65,7 +65,7 @@ void download_free(struct download *d)
     download_forget_calls(d);
     end_try(d);
     sink_free(d->sink);
-    sd_event_source_disable_unref(d->heartbeat);
+    timer_stop(&d->heartbeat);
     facts_done(&d->facts);
     schema_free(&package_reference_schema, d->package);
     free(d->calls);
@@ -107,7 +107,7 @@ void download_begin(struct download *d)
     struct error e = ERROR_INIT;
     _cleanup_free_ char *path = NULL;
     uint64_t size = 0;
-    d->backoff = fetcher_backoff(d->fetcher);
+    d->retry.failures = 0;
     d->started_usec = now_monotonic_usec();
     d->total = d->high_water = 0;
     d->overs = 0;
@@ -179,8 +179,8 @@ void download_fail(struct download *d, const struct error *e, bool drop)
     struct error final = *e;
     _cleanup_free_ char *rest = NULL;
     uint64_t kept = d->sink && !drop ? sink_position(d->sink) : 0;
-    if (d->backoff.tries > 1)
-        rest = xasprintf("; tried %u times in %llu s", d->backoff.tries,
+    if (d->retry.failures > 1)
+        rest = xasprintf("; tried %u times in %llu s", d->retry.failures,
                          (unsigned long long)((now_monotonic_usec() - d->started_usec) / USEC_PER_SEC));
     error_set(&final, e->class, e->errnum, "cannot fetch package '%s': %s%s", d->package->id, e->message,
               rest ?: "");
@@ -209,13 +209,10 @@ void download_wrong(struct download *d, const struct error *e)
     stop(d, true);
 }
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_pause_over(void *userdata)
 {
-    (void)source, (void)usec;
     struct download *d = userdata;
-    d->pause = sd_event_source_disable_unref(d->pause);
     set_state(d, DOWNLOAD_QUEUED);
-    return 0;
 }
 
 /* Whether the try that ends at 'position' brought enough for the time that it took. */
@@ -240,10 +237,10 @@ void download_try_failed(struct download *d, const struct error *e, unsigned at_
         return;
     }
     if (got_on(d, position))
-        d->backoff.tries = 0;
+        d->retry.failures = 0;
     if (position > d->high_water)
         d->high_water = position;
-    uint64_t pause = e->class == ERROR_RETRY ? backoff_next(&d->backoff) : 0;
+    uint64_t pause = e->class == ERROR_RETRY ? fetcher_next_pause(d->fetcher, &d->retry) : 0;
     if (pause == 0) {
         download_fail(d, e, false);
         return;
@@ -254,7 +251,7 @@ void download_try_failed(struct download *d, const struct error *e, unsigned at_
              (double)pause / USEC_PER_SEC);
     download_say(d, "%s; trying again in %.1f s", e->message, (double)pause / USEC_PER_SEC);
     set_state(d, DOWNLOAD_PAUSING);
-    fetcher_after(d->fetcher, pause, on_pause_over, d, &d->pause);
+    timer_arm(&d->pause, d->fetcher->event, pause, on_pause_over, d);
 }
 
 void download_start_over(struct download *d, const char *why)
@@ -333,20 +330,18 @@ static int open_sink(struct download *d, struct error *e)
     return 0;
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
-    (void)source, (void)usec;
     struct download *d = userdata;
     struct error e = ERROR_INIT;
-    d->deadline = sd_event_source_disable_unref(d->deadline);
+    timer_stop(&d->deadline);
     if (d->state != DOWNLOAD_TRANSFERRING)
-        return 0;
+        return;
     error_retry(
         &e, ETIMEDOUT, "%s: not done within %llu s ([fetcher] transfer_timeout); %llu bytes came so far",
         d->repository->name, (unsigned long long)(d->fetcher->settings.transfer_timeout_usec / USEC_PER_SEC),
         (unsigned long long)sink_position(d->sink));
     download_try_failed(d, &e, 0);
-    return 0;
 }
 
 static int check_space(struct download *d, struct error *e)
@@ -393,7 +388,7 @@ void download_transfer(struct download *d)
         download_start_file(d);
         return;
     }
-    fetcher_after(d->fetcher, d->fetcher->settings.transfer_timeout_usec, on_deadline, d, &d->deadline);
+    timer_arm(&d->deadline, d->fetcher->event, d->fetcher->settings.transfer_timeout_usec, on_deadline, d);
     if (d->repository->kind == REPOSITORY_ZONE)
         download_start_zone(d);
     else

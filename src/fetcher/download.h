@@ -40,29 +40,29 @@ struct download {
     size_t n_calls;
     char message[512];
     uint64_t told_usec;
-    sd_event_source *heartbeat;
+    struct timer heartbeat;
 
     /* The try under way */
     struct sink *sink;
     struct lookup *lookup;
     struct http_request *request;
     struct zone_transfer *zone;
-    sd_event_source *pause;
-    sd_event_source *deadline; /* of a transfer from a server */
-    uint64_t begun_usec;       /* when the transfer began */
-    struct facts facts;        /* of what the sink has */
-    uint64_t total;            /* 0: not known yet */
-    uint64_t asked_from;       /* where the range of the request begins */
-    uint64_t written;          /* bytes of this try */
-    bool paused;               /* the request waits for room in the ring */
-    bool ask_whole;            /* the next request is for the whole file */
-    bool ask_again;            /* the request ended because of that */
-    bool complete;             /* the request ended because everything is there */
-    struct error refusal;      /* why the answer was not taken */
-    unsigned retry_after;      /* seconds, from the server */
+    struct timer pause;
+    struct timer deadline; /* of a transfer from a server */
+    uint64_t begun_usec;   /* when the transfer began */
+    struct facts facts;    /* of what the sink has */
+    uint64_t total;        /* 0: not known yet */
+    uint64_t asked_from;   /* where the range of the request begins */
+    uint64_t written;      /* bytes of this try */
+    bool paused;           /* the request waits for room in the ring */
+    bool ask_whole;        /* the next request is for the whole file */
+    bool ask_again;        /* the request ended because of that */
+    bool complete;         /* the request ended because everything is there */
+    struct error refusal;  /* why the answer was not taken */
+    unsigned retry_after;  /* seconds, from the server */
 
     /* All tries */
-    struct backoff backoff;
+    struct retry retry;
     uint64_t high_water; /* the furthest position so far: what goes beyond counts as progress */
     uint64_t started_usec;
     bool looked_up;      /* the repositories were asked, so asking again is of no use */

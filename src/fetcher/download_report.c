@@ -40,16 +40,14 @@ void download_progress(struct download *d)
 }
 
 /* A caller that bounds its patience between answers must see that a slow server is not a hung fetcher. */
-static int on_heartbeat(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_heartbeat(void *userdata)
 {
-    (void)usec;
     struct download *d = userdata;
     if (d->n_calls == 0)
-        return 0;
+        return;
     if (now_monotonic_usec() - d->told_usec >= HEARTBEAT_USEC)
         tell(d, true);
-    sd_event_source_set_time_relative(source, HEARTBEAT_USEC);
-    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    timer_arm(&d->heartbeat, d->fetcher->event, HEARTBEAT_USEC, on_heartbeat, d);
 }
 
 static void on_gone(struct varlink_call *call, void *userdata)
@@ -69,11 +67,8 @@ void download_add_call(struct download *d, struct varlink_call *call)
     d->calls = xrealloc(d->calls, d->n_calls + 1, sizeof *d->calls);
     d->calls[d->n_calls++] = call;
     varlink_call_on_gone(call, on_gone, d);
-    if (!d->heartbeat)
-        sd_event_add_time_relative(d->fetcher->event, &d->heartbeat, CLOCK_MONOTONIC, HEARTBEAT_USEC,
-                                   USEC_PER_SEC, on_heartbeat, d);
-    else
-        sd_event_source_set_enabled(d->heartbeat, SD_EVENT_ONESHOT);
+    if (!timer_armed(&d->heartbeat))
+        timer_arm(&d->heartbeat, d->fetcher->event, HEARTBEAT_USEC, on_heartbeat, d);
     if (d->n_calls > 1 && d->state != DOWNLOAD_STOPPING)
         tell(d, true);
 }

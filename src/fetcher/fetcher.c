@@ -5,6 +5,8 @@
 
 #define REDIRECTS_MAX 5
 
+#define PAUSE_MAX (30 * USEC_PER_SEC) /* between two tries, unless [fetcher] retry_min is longer */
+
 void settings_load(struct settings *s, const struct config *config)
 {
     const char *ca_file = config_string(config, "fetcher", "ca_file");
@@ -50,15 +52,10 @@ void fetcher_ask(const struct fetcher *fetcher, const char *url, struct http_ask
     (void)credentials_find(fetcher->credentials, url, &ret->user, &ret->password);
 }
 
-void fetcher_after(const struct fetcher *fetcher, uint64_t usec, sd_event_time_handler_t handler,
-                   void *userdata, sd_event_source **ret)
+uint64_t fetcher_next_pause(const struct fetcher *fetcher, struct retry *retry)
 {
-    if (sd_event_add_time_relative(fetcher->event, ret, CLOCK_MONOTONIC, usec, 1, handler, userdata) < 0)
-        abort();
-}
-
-struct backoff fetcher_backoff(const struct fetcher *fetcher)
-{
-    return (struct backoff){.first_usec = fetcher->settings.retry_min_usec,
-                            .tries_max = fetcher->settings.tries_max};
+    uint64_t first = fetcher->settings.retry_min_usec;
+    const struct retry_policy policy = {first, first > PAUSE_MAX ? first : PAUSE_MAX};
+    uint64_t pause = retry_next(retry, &policy);
+    return retry->failures < fetcher->settings.tries_max ? pause : 0;
 }

@@ -3,11 +3,12 @@
 
 #include <systemd/sd-event.h>
 
-#include "fetcher/backoff.h"
 #include "fetcher/credentials.h"
 #include "fetcher/store.h"
 #include "lib/config/config.h"
 #include "lib/http/client.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 
 struct settings {
     const char *ca_file; /* NULL: the system's; borrowed from the configuration */
@@ -29,7 +30,7 @@ struct fetcher {
     struct credentials *credentials;    /* NULL: none */
     struct grpc_tls_settings *zone_tls; /* NULL: plaintext */
     struct fetcher_zone *zones;         /* today's first (zone.c) */
-    sd_event_source *zone_sweep;
+    struct timer zone_sweep;
     struct http_client *http; /* NULL until something is fetched over the network: libcurl is slow to begin */
 };
 
@@ -41,8 +42,5 @@ int fetcher_http(struct fetcher *fetcher, struct http_client **ret, struct error
 /* What every request to a repository has in common. 'url' is borrowed. */
 void fetcher_ask(const struct fetcher *fetcher, const char *url, struct http_ask *ret);
 
-/* Calls back once after so many microseconds. Aborts when memory is out. */
-void fetcher_after(const struct fetcher *fetcher, uint64_t usec, sd_event_time_handler_t handler,
-                   void *userdata, sd_event_source **ret);
-
-struct backoff fetcher_backoff(const struct fetcher *fetcher);
+/* Counts a failure: the pause before the next try in microseconds, or 0 when there shall be none. */
+uint64_t fetcher_next_pause(const struct fetcher *fetcher, struct retry *retry);

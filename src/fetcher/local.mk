@@ -2,7 +2,6 @@
 noinst_LIBRARIES += libfetcher.a
 libfetcher_a_SOURCES = \
 	src/fetcher/answer.c src/fetcher/answer.h \
-	src/fetcher/backoff.c src/fetcher/backoff.h \
 	src/fetcher/credentials.c src/fetcher/credentials.h \
 	src/fetcher/download.c src/fetcher/download.h \
 	src/fetcher/download_file.c src/fetcher/download_http.c src/fetcher/download_report.c src/fetcher/download_zone.c \

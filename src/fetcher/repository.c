@@ -23,7 +23,7 @@ static void repository_free(struct repository *r)
         return;
     job_abandon(r->job);
     http_request_cancel(r->request);
-    sd_event_source_disable_unref(r->pause);
+    timer_stop(&r->pause);
     while (r->waits)
         repository_wait_cancel(r->waits);
     package_index_free(r->index);

@@ -35,8 +35,8 @@ struct repository {
     struct repository_wait *waits;
     struct job *job;
     struct http_request *request;
-    sd_event_source *pause;
-    struct backoff backoff;
+    struct timer pause;
+    struct retry retry;
 };
 
 struct repository_wait;

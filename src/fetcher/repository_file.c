@@ -77,15 +77,12 @@ static void load_release(void *data)
 
 static const struct job_calls load_calls = {load_work, load_done, load_release};
 
-static int on_start_failed(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_start_failed(void *userdata)
 {
-    (void)source, (void)usec;
     struct repository *r = userdata;
     struct error e = ERROR_INIT;
-    r->pause = sd_event_source_disable_unref(r->pause);
     error_retry(&e, EAGAIN, "repository %s: cannot start a thread", r->name);
     repository_loaded(r, NULL, &e);
-    return 0;
 }
 
 void repository_load_file(struct repository *r)
@@ -95,5 +92,5 @@ void repository_load_file(struct repository *r)
     if (job_start(r->fetcher->event, &load_calls, load, r, &r->job, NULL) >= 0)
         return;
     load_release(load);
-    fetcher_after(r->fetcher, 0, on_start_failed, r, &r->pause);
+    timer_arm(&r->pause, r->fetcher->event, 0, on_start_failed, r);
 }

@@ -36,29 +36,26 @@ static void fail(struct repository *r, struct error *e)
     repository_loaded(r, NULL, e);
 }
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_pause_over(void *userdata)
 {
-    (void)source, (void)usec;
     struct repository *r = userdata;
-    r->pause = sd_event_source_disable_unref(r->pause);
     try_now(r);
-    return 0;
 }
 
 /* Tries again after a pause where that may help. */
 static void fail_or_retry(struct repository *r, struct error *e, unsigned at_least_seconds)
 {
-    uint64_t pause = e->class == ERROR_RETRY && r->waits ? backoff_next(&r->backoff) : 0;
+    uint64_t pause = e->class == ERROR_RETRY && r->waits ? fetcher_next_pause(r->fetcher, &r->retry) : 0;
     if (pause > 0 && at_least_seconds * USEC_PER_SEC > pause)
         pause = at_least_seconds * USEC_PER_SEC;
     if (pause > 0) {
-        fetcher_after(r->fetcher, pause, on_pause_over, r, &r->pause);
+        timer_arm(&r->pause, r->fetcher->event, pause, on_pause_over, r);
         log_debug("repository %s: %s; trying again in %llu ms", r->name, e->message,
                   (unsigned long long)(pause / USEC_PER_MSEC));
         return;
     }
-    if (r->backoff.tries > 1) {
-        _cleanup_free_ char *text = xasprintf("%s; tried %u times", e->message, r->backoff.tries);
+    if (r->retry.failures > 1) {
+        _cleanup_free_ char *text = xasprintf("%s; tried %u times", e->message, r->retry.failures);
         error_set(e, e->class, e->errnum, "%s", text);
     }
     fail(r, e);
@@ -212,7 +209,7 @@ static void try_now(struct repository *r)
 
 void repository_load_http(struct repository *r)
 {
-    r->backoff = fetcher_backoff(r->fetcher);
+    r->retry.failures = 0;
     /* From the loop, so that a failure is not told from within repository_load(). */
-    fetcher_after(r->fetcher, 0, on_pause_over, r, &r->pause);
+    timer_arm(&r->pause, r->fetcher->event, 0, on_pause_over, r);
 }

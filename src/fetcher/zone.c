@@ -55,13 +55,10 @@ static void sweep(struct fetcher *fetcher, bool all)
     }
 }
 
-static int on_sweep(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_sweep(void *userdata)
 {
-    (void)source, (void)usec;
     struct fetcher *fetcher = userdata;
-    fetcher->zone_sweep = sd_event_source_disable_unref(fetcher->zone_sweep);
     sweep(fetcher, false);
-    return 0;
 }
 
 int fetcher_zone_take(struct fetcher *fetcher, struct zone_client **ret, struct error *e)
@@ -98,15 +95,16 @@ int fetcher_zone_take(struct fetcher *fetcher, struct zone_client **ret, struct 
 void fetcher_zone_give(struct fetcher *fetcher, struct zone_client *client)
 {
     for (struct fetcher_zone *z = fetcher->zones; z; z = z->next)
-        if (z->client == client && --z->users == 0 && z != fetcher->zones && !fetcher->zone_sweep)
-            fetcher_after(fetcher, 0, on_sweep, fetcher, &fetcher->zone_sweep);
+        if (z->client == client && --z->users == 0 && z != fetcher->zones &&
+            !timer_armed(&fetcher->zone_sweep))
+            timer_arm(&fetcher->zone_sweep, fetcher->event, 0, on_sweep, fetcher);
 }
 
 void fetcher_zone_free(struct fetcher *fetcher)
 {
     for (struct fetcher_zone *z = fetcher->zones; z; z = z->next)
         z->users = 0;
-    fetcher->zone_sweep = sd_event_source_disable_unref(fetcher->zone_sweep);
+    timer_stop(&fetcher->zone_sweep);
     sweep(fetcher, true);
 }
 
@@ -116,8 +114,8 @@ struct zone_search {
     struct fetcher *fetcher;
     struct zone_client *client; /* NULL: not taken */
     struct zone_request *request;
-    sd_event_source *pause;
-    struct backoff backoff;
+    struct timer pause;
+    struct retry retry;
     char *name, *version, *os, *arch;
     struct package_reference *exactly; /* or NULL */
     zone_found_fn on_found;
@@ -131,7 +129,7 @@ static void search_free(struct zone_search *s)
     zone_request_cancel(s->request);
     if (s->client)
         fetcher_zone_give(s->fetcher, s->client);
-    sd_event_source_disable_unref(s->pause);
+    timer_stop(&s->pause);
     free(s->name);
     free(s->version);
     free(s->os);
@@ -152,13 +150,10 @@ static void finish(struct zone_search *s, const struct package_reference *packag
     search_free(s);
 }
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_pause_over(void *userdata)
 {
-    (void)source, (void)usec;
     struct zone_search *s = userdata;
-    s->pause = sd_event_source_disable_unref(s->pause);
     try_now(s);
-    return 0;
 }
 
 static void fail_or_retry(struct zone_search *s, struct error *e)
@@ -167,15 +162,15 @@ static void fail_or_retry(struct zone_search *s, struct error *e)
         finish(s, NULL, NULL);
         return;
     }
-    uint64_t pause = e->class == ERROR_RETRY ? backoff_next(&s->backoff) : 0;
+    uint64_t pause = e->class == ERROR_RETRY ? fetcher_next_pause(s->fetcher, &s->retry) : 0;
     if (pause > 0) {
         log_debug("zone: %s; trying again in %llu ms", e->message,
                   (unsigned long long)(pause / USEC_PER_MSEC));
-        fetcher_after(s->fetcher, pause, on_pause_over, s, &s->pause);
+        timer_arm(&s->pause, s->fetcher->event, pause, on_pause_over, s);
         return;
     }
-    if (s->backoff.tries > 1) {
-        _cleanup_free_ char *text = xasprintf("%s; tried %u times", e->message, s->backoff.tries);
+    if (s->retry.failures > 1) {
+        _cleanup_free_ char *text = xasprintf("%s; tried %u times", e->message, s->retry.failures);
         error_set(e, e->class, e->errnum, "%s", text);
     }
     if (e->class == ERROR_REFUSED || e->class == ERROR_NOT_FOUND)
@@ -274,7 +269,6 @@ struct zone_search *zone_search_start(struct fetcher *fetcher, const struct look
 {
     struct zone_search *s = xcalloc(1, sizeof *s);
     *s = (struct zone_search){.fetcher = fetcher,
-                              .backoff = fetcher_backoff(fetcher),
                               .name = xstrdup(what->name),
                               .version = xstrdup(what->exactly ? what->exactly->version : what->version ?: ""),
                               .os = xstrdup(what->os),
@@ -285,6 +279,6 @@ struct zone_search *zone_search_start(struct fetcher *fetcher, const struct look
         s->exactly = xcalloc(1, sizeof *s->exactly);
         schema_copy(&package_reference_schema, what->exactly, s->exactly);
     }
-    fetcher_after(fetcher, 0, on_pause_over, s, &s->pause); /* the answer comes from the loop */
+    timer_arm(&s->pause, fetcher->event, 0, on_pause_over, s); /* the answer comes from the loop */
     return s;
 }

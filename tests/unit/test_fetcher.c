@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 #include "fetcher/answer.h"
-#include "fetcher/backoff.h"
 #include "fetcher/credentials.h"
 #include "fetcher/facts.h"
+#include "fetcher/fetcher.h"
 #include "fetcher/repository.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -143,24 +143,22 @@ static void test_retry_after(void **state)
     assert_int_equal(answer_retry_after("99999999999999999999999"), 0);
 }
 
-static void test_backoff_doubles_within_its_jitter(void **state)
+static void test_pauses_end_with_the_tries(void **state)
 {
     (void)state;
-    struct backoff b = {.first_usec = 500000, .tries_max = 12};
-    double expected = 500000;
-    bool jitters = false;
-    for (unsigned i = 1; i < 12; i++) {
-        uint64_t pause = backoff_next(&b);
-        assert_true((double)pause >= expected * 0.8 - 1 && (double)pause <= expected * 1.2 + 2);
-        jitters |= (double)pause < expected * 0.99 || (double)pause > expected * 1.01;
-        expected = expected * 2 < 30e6 ? expected * 2 : 30e6;
-    }
-    assert_true(jitters);
-    assert_int_equal(backoff_next(&b), 0); /* the twelfth failure is the last */
-    struct backoff once = {.first_usec = 1, .tries_max = 1};
-    assert_int_equal(backoff_next(&once), 0);
-    struct backoff long_first = {.first_usec = 100 * USEC_PER_SEC, .tries_max = 3};
-    assert_true(backoff_next(&long_first) >= 80 * USEC_PER_SEC); /* what is configured is not cut */
+    struct fetcher f = {.settings = {.retry_min_usec = 500000, .tries_max = 12}};
+    struct retry retry = {0};
+    for (unsigned i = 1; i < 12; i++)
+        assert_in_range(fetcher_next_pause(&f, &retry), 400000, 36 * USEC_PER_SEC);
+    assert_int_equal(fetcher_next_pause(&f, &retry), 0); /* the twelfth failure is the last */
+    f.settings.tries_max = 1;
+    assert_int_equal(fetcher_next_pause(&f, &(struct retry){0}), 0);
+    f.settings.tries_max = 3;
+    f.settings.retry_min_usec = 0;
+    assert_int_not_equal(fetcher_next_pause(&f, &(struct retry){0}), 0);
+    f.settings.retry_min_usec = 100 * USEC_PER_SEC;
+    assert_true(fetcher_next_pause(&f, &(struct retry){0}) >=
+                80 * USEC_PER_SEC); /* what is configured is not cut */
 }
 
 static void test_validators(void **state)
@@ -427,7 +425,7 @@ int main(void)
         cmocka_unit_test(test_content_range),
         cmocka_unit_test(test_what_an_answer_means),
         cmocka_unit_test(test_retry_after),
-        cmocka_unit_test(test_backoff_doubles_within_its_jitter),
+        cmocka_unit_test(test_pauses_end_with_the_tries),
         cmocka_unit_test(test_validators),
         cmocka_unit_test(test_facts_are_kept),
         cmocka_unit_test(test_references),
