@@ -5,8 +5,6 @@
 
 /* A run that was ready for so long was a good one: the next begins at once. */
 #define HEALTHY_USEC (1 * USEC_PER_SEC)
-#define PAUSE_MIN    (100 * USEC_PER_MSEC)
-#define PAUSE_MAX    (60 * USEC_PER_SEC)
 
 /* What is not named is ACTION_NONE: an event that comes too late, or says what is so already. */
 static const enum service_action actions[_SERVICE_STATE_MAX][_EVENT_MAX] = {
@@ -51,14 +49,7 @@ enum run_verdict policy_after_end(const struct run_end *end)
     return VERDICT_BACKOFF;
 }
 
-uint64_t policy_pause(unsigned failures, uint32_t random)
-{
-    uint64_t pause = failures < 16 ? PAUSE_MIN << failures : PAUSE_MAX;
-    if (pause > PAUSE_MAX)
-        pause = PAUSE_MAX;
-    uint64_t spread = pause * 2 / 5; /* from −20 % to +20 % */
-    return pause - pause / 5 + spread * random / UINT32_MAX;
-}
+const struct retry_policy policy_retry = {100 * USEC_PER_MSEC, 60 * USEC_PER_SEC};
 
 bool state_is_settled(enum service_state state)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/api/supervisor.h"
+#include "lib/loop/retry.h"
 
 enum service_event {
     EVENT_UP,     /* wanted: at boot, by Start */
@@ -54,9 +55,8 @@ enum run_verdict {
 
 enum run_verdict policy_after_end(const struct run_end *end);
 
-/* The pause before the next try, in microseconds: 100 ms, doubling with each of 'failures' (from 0) to 60 s,
- * and up to 20 % more or less of it by 'random', so that what died together does not come back together. */
-uint64_t policy_pause(unsigned failures, uint32_t random);
+/* The pauses before a service that failed is tried again. */
+extern const struct retry_policy policy_retry;
 
 /* Whether a service in this state no longer holds up those that need it: it is served, or will not be for
  * now. */

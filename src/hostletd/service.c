@@ -44,22 +44,14 @@ static void service_set_state(struct service *s, enum service_state state, char 
     manager_settle_later(s->manager);
 }
 
+static void on_timer(void *userdata)
+{
+    service_event(userdata, EVENT_TIMER);
+}
+
 static void set_timer(struct service *s, uint64_t usec)
 {
-    sd_event_source_set_time_relative(s->timer, usec);
-    sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
-}
-
-static void stop_timer(struct service *s)
-{
-    sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source, (void)usec;
-    service_event(userdata, EVENT_TIMER);
-    return 0;
+    timer_arm(&s->timer, s->manager->event, usec, on_timer, s);
 }
 
 static void close_ready(struct service *s)
@@ -87,9 +79,7 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 /* A run went wrong: the next try comes after a pause. Takes nothing of 'why'. */
 static void back_off(struct service *s, const char *why)
 {
-    uint32_t random;
-    random_bytes(&random, sizeof random);
-    uint64_t pause = policy_pause(s->failures++, random);
+    uint64_t pause = retry_next(&s->retry, &policy_retry);
     set_timer(s, pause);
     service_set_state(s, SERVICE_BACKOFF,
                       xasprintf("%s; tried again after %.1f s", why, (double)pause / (double)USEC_PER_SEC));
@@ -150,13 +140,11 @@ bool service_is_enabled(const struct service *s)
 /* Whoever has the port may let it go, and any local user can have taken it: nobody shall have to notice. */
 static void cannot_bind(struct service *s, const struct error *e)
 {
-    uint32_t random;
     if (e->class == ERROR_REFUSED) {
         service_set_state(s, SERVICE_FAILED, xstrdup(e->message));
         return;
     }
-    random_bytes(&random, sizeof random);
-    set_timer(s, policy_pause(s->failures++, random));
+    set_timer(s, retry_next(&s->retry, &policy_retry));
     service_set_state(s, SERVICE_FAILED, xasprintf("%s; it is tried again, within a minute", e->message));
 }
 
@@ -167,7 +155,7 @@ static void bring_up(struct service *s)
         cannot_bind(s, &e);
         return;
     }
-    s->failures = 0;
+    s->retry.failures = 0;
     if (!service_is_enabled(s))
         service_set_state(s, SERVICE_DOWN, xasprintf("not enabled (%s)", s->conf->enabled));
     else
@@ -176,8 +164,8 @@ static void bring_up(struct service *s)
 
 static void begin(struct service *s)
 {
-    stop_timer(s);
-    s->failures = 0;
+    timer_stop(&s->timer);
+    s->retry.failures = 0;
     bring_up(s);
 }
 
@@ -207,7 +195,7 @@ static void died(struct service *s, const siginfo_t *info)
     if (!idle && verdict != VERDICT_DOWN)
         s->restarts++;
     if (verdict == VERDICT_AGAIN || verdict == VERDICT_LISTEN)
-        s->failures = 0;
+        s->retry.failures = 0;
     _cleanup_free_ char *why = describe_end(s);
     switch (verdict) {
     case VERDICT_DOWN:
@@ -262,7 +250,7 @@ static void stop(struct service *s)
 
 static void note_ready(struct service *s)
 {
-    stop_timer(s);
+    timer_stop(&s->timer);
     s->ready_usec = now_monotonic_usec();
     service_set_state(s, SERVICE_READY, NULL);
 }
@@ -298,7 +286,7 @@ static void act(struct service *s, enum service_event event, const siginfo_t *in
         note_ready(s);
         break;
     case ACTION_RELEASE:
-        stop_timer(s);
+        timer_stop(&s->timer);
         service_set_state(s, SERVICE_DOWN, NULL);
         break;
     case ACTION_STOP:
@@ -334,7 +322,7 @@ void service_process_ended(struct service *s, const siginfo_t *info)
 {
     s->pid = 0;
     close_ready(s);
-    stop_timer(s);
+    timer_stop(&s->timer);
     child_log_end(s->log);
     free(s->last_exit);
     const char *signal_name = info->si_code == CLD_EXITED ? NULL : sigabbrev_np(info->si_status);
@@ -389,13 +377,6 @@ int service_new(struct manager *m, struct service_conf *conf, char *fingerprint,
                           .ready_fd = -1};
     static_assert(SERVICE_TCP_MAX == 4, "as many as above");
     int r = child_log_new(m->event, s->name, &s->log, e);
-    if (r >= 0) {
-        r = sd_event_add_time_relative(m->event, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s);
-        if (r >= 0)
-            r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
-        if (r < 0)
-            error_os(e, -r, "cannot make a timer for '%s'", s->name);
-    }
     if (r < 0) {
         service_free(s);
         return r;
@@ -411,7 +392,7 @@ void service_free(struct service *s)
     methods_service_gone(s);
     service_unbind(s);
     close_ready(s);
-    sd_event_source_disable_unref(s->timer);
+    timer_stop(&s->timer);
     child_log_free(s->log);
     service_conf_free(s->conf);
     service_conf_free(s->next_conf);

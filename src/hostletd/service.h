@@ -6,6 +6,8 @@
 #include "hostletd/logs.h"
 #include "hostletd/manager.h"
 #include "hostletd/policy.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 
 struct service {
     struct manager *manager;
@@ -26,7 +28,7 @@ struct service {
     uint64_t started_usec, ready_usec; /* of this run; ready_usec 0: not ready yet */
     char *verdict;                     /* why we killed it, or NULL */
     char *last_exit;
-    unsigned failures; /* bad runs in a row */
+    struct retry retry; /* after bad runs in a row */
     int64_t restarts;
 
     int listen_fd;
@@ -36,7 +38,7 @@ struct service {
     struct varlink_server *down;  /* on listen_fd, while nobody else will answer */
     int ready_fd;
     sd_event_source *ready;
-    sd_event_source *timer;
+    struct timer timer;
     struct child_log *log;
 };
 

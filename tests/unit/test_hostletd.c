@@ -125,13 +125,11 @@ static void test_pauses(void **state)
     const uint64_t middles[] = {100000,  200000,   400000,   800000,   1600000,  3200000,
                                 6400000, 12800000, 25600000, 51200000, 60000000, 60000000};
     for (unsigned n = 0; n < ARRAY_SIZE(middles); n++) {
-        uint64_t least = policy_pause(n, 0), most = policy_pause(n, UINT32_MAX);
-        uint64_t middle = policy_pause(n, UINT32_MAX / 2);
-        assert_int_equal(least, middles[n] * 8 / 10);
-        assert_int_equal(most, middles[n] * 12 / 10);
-        assert_true(middle > middles[n] * 99 / 100 && middle < middles[n] * 101 / 100);
+        struct retry retry = {.failures = n};
+        assert_int_equal(retry_pause(&policy_retry, n + 1), middles[n]);
+        assert_in_range(retry_next(&retry, &policy_retry), middles[n] * 8 / 10, middles[n] * 12 / 10);
     }
-    assert_int_equal(policy_pause(UINT32_MAX, 0), 48000000);
+    assert_int_equal(retry_pause(&policy_retry, UINT32_MAX), 60000000);
 }
 
 static void test_who_holds_up_others(void **state)
