@@ -7,12 +7,13 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 #include "provisioner/removal.h"
 
 /* Between two tries of what cannot be deleted: doubling. Only an administrator, or the disk, is in the way.
  */
-#define PAUSE_MIN USEC_PER_SEC
-#define PAUSE_MAX (600 * USEC_PER_SEC)
+static const struct retry_policy policy = {USEC_PER_SEC, 600 * USEC_PER_SEC};
 
 struct waiter {
     struct waiter *next;
@@ -28,8 +29,8 @@ struct deletion {
     bool running, again; /* something was hidden, or asked for, since it began */
     int64_t before;      /* kept data from before is to be hidden first (unix seconds); 0: none */
     struct waiter *waiters;
-    unsigned attempts; /* that failed in a row */
-    sd_event_source *timer;
+    struct retry retry;
+    struct timer timer;
     int64_t next_try;  /* unix milliseconds; 0: now */
     struct error last; /* of the last attempt; errnum 0: none failed */
 
@@ -67,7 +68,7 @@ static void forget(struct deletion *d)
             *at = d->next;
             break;
         }
-    sd_event_source_disable_unref(d->timer);
+    timer_stop(&d->timer);
     names_clear(&d->deleted);
     free(d->apps);
     free(d->of);
@@ -85,27 +86,19 @@ static void tell_waiters(struct deletion *d, int result, const struct error *e)
 
 static void run(struct deletion *d);
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     run(userdata);
-    return 0;
 }
 
 static void try_again_later(struct deletion *d)
 {
-    uint64_t pause = PAUSE_MIN;
-    for (unsigned i = 0; i < d->attempts && pause < PAUSE_MAX; i++)
-        pause *= 2;
-    pause = pause < PAUSE_MAX ? pause : PAUSE_MAX;
-    d->attempts++;
+    uint64_t pause = retry_next(&d->retry, &policy);
     d->last = d->e;
     d->next_try = now_realtime_msec() + (int64_t)(pause / USEC_PER_MSEC);
     log_warning("%s is not deleted: %s; tried again in %.3g s", d->of, d->e.message,
                 (double)pause / (double)USEC_PER_SEC);
-    if (sd_event_add_time_relative(d->manager->event, &d->timer, CLOCK_MONOTONIC, pause, USEC_PER_SEC / 10,
-                                   on_timer, d) < 0)
-        abort();
+    timer_arm(&d->timer, d->manager->event, pause, on_timer, d);
 }
 
 /* --- the jobs --- */
@@ -160,7 +153,7 @@ static void run(struct deletion *d)
 {
     struct manager *m = d->manager;
     bool expire = d->before > 0;
-    d->timer = sd_event_source_disable_unref(d->timer);
+    timer_stop(&d->timer);
     d->next_try = 0;
     d->running = true;
     d->again = false;
@@ -240,7 +233,7 @@ static void notify(struct varlink_call *call, const struct manager *m, const str
     struct provisioner_deletions_out out = {.path = path, .container = (char *)of};
     if (d) {
         out.running = d->running;
-        out.attempts = d->attempts;
+        out.attempts = d->retry.failures;
         out.next_retry = d->next_try;
         out.message = d->last.errnum ? (char *)d->last.message : NULL;
     }
@@ -277,7 +270,7 @@ void deletions_free(struct manager *m)
         }
         if (d->running) { /* its thread ends with the process */
             m->pending = d->next;
-            sd_event_source_disable_unref(d->timer);
+            timer_stop(&d->timer);
         } else {
             forget(d);
         }
