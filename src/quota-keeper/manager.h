@@ -11,6 +11,7 @@
 #pragma once
 
 #include "lib/jobs/jobs.h"
+#include "lib/loop/timer.h"
 #include "lib/service/service.h"
 #include "quota-keeper/registry.h"
 
@@ -38,7 +39,7 @@ struct manager {
         reclaimed_in_vain; /* when a sweep for free ids last found none, monotonic microseconds; 0: never */
     struct watcher *watchers;
     uint64_t check_usec; /* 0: no checks */
-    sd_event_source *check_timer;
+    struct timer check_timer;
 };
 
 int manager_start(struct service_context *context, struct error *e);

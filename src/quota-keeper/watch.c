@@ -73,27 +73,22 @@ void watch_see(struct manager *m, const struct quota_values *v)
     }
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct manager *m = userdata;
-    m->check_timer = sd_event_source_disable_unref(m->check_timer);
     question_ask(m, QUESTION_CHECK, NULL, NULL);
-    return 0;
 }
 
 void watch_arm(struct manager *m)
 {
-    if (m->check_usec == 0 || m->check_timer || registry_count(&m->registry) == 0)
+    if (m->check_usec == 0 || timer_armed(&m->check_timer) || registry_count(&m->registry) == 0)
         return;
-    if (sd_event_add_time_relative(m->event, &m->check_timer, CLOCK_MONOTONIC, m->check_usec,
-                                   m->check_usec / 8 ?: 1, on_timer, m) < 0)
-        abort();
+    timer_arm(&m->check_timer, m->event, m->check_usec, on_timer, m);
 }
 
 void watch_free(struct manager *m)
 {
-    sd_event_source_disable_unref(m->check_timer);
+    timer_stop(&m->check_timer);
     for (struct watcher *w = m->watchers, *next; w; w = next) {
         next = w->next;
         free(w);
