@@ -11,6 +11,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/loop/timer.h"
 #include "lib/package/id.h"
 #include "lib/paths/tree.h"
 #include "unpacker/job.h"
@@ -42,7 +43,7 @@ struct task {
 
 struct manager {
     sd_event *event;
-    sd_event_source *progress_timer;
+    struct timer progress_timer;
     char *packages, *store_path;
     int store, staging;
     struct package_limits limits;
@@ -204,9 +205,8 @@ static void notify(struct task *t)
             varlink_notify(w->call, &out);
 }
 
-static int on_progress(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_progress(void *userdata)
 {
-    (void)usec;
     struct manager *m = userdata;
     bool again = false;
     for (struct task *t = m->tasks; t; t = t->next)
@@ -214,11 +214,8 @@ static int on_progress(sd_event_source *source, uint64_t usec, void *userdata)
             notify(t);
             again = true;
         }
-    if (again) { /* while nobody waits nothing wakes up */
-        sd_event_source_set_time_relative(source, PROGRESS_INTERVAL);
-        sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-    }
-    return 0;
+    if (again) /* while nobody waits nothing wakes up */
+        timer_arm(&m->progress_timer, m->event, PROGRESS_INTERVAL, on_progress, m);
 }
 
 static void on_gone(struct varlink_call *call, void *userdata)
@@ -247,12 +244,9 @@ static void wait_for(struct task *t, struct varlink_call *call)
     w->next = t->waiters;
     t->waiters = w;
     varlink_call_on_gone(call, on_gone, w);
-    int enabled = SD_EVENT_OFF;
-    sd_event_source_get_enabled(t->manager->progress_timer, &enabled);
-    if (t->request.kind == JOB_UNPACK && enabled == SD_EVENT_OFF) {
-        sd_event_source_set_time_relative(t->manager->progress_timer, PROGRESS_INTERVAL);
-        sd_event_source_set_enabled(t->manager->progress_timer, SD_EVENT_ONESHOT);
-    }
+    struct manager *m = t->manager;
+    if (t->request.kind == JOB_UNPACK && !timer_armed(&m->progress_timer))
+        timer_arm(&m->progress_timer, m->event, PROGRESS_INTERVAL, on_progress, m);
 }
 
 static struct task *add_task(struct manager *m, enum job_kind kind, const char *name, const char *id)
@@ -398,7 +392,7 @@ void manager_free(struct manager *m)
             job_cancel(t->job);
     while (m->tasks)
         task_free(m->tasks);
-    sd_event_source_disable_unref(m->progress_timer);
+    timer_stop(&m->progress_timer);
     sd_event_unref(m->event);
     close_fd(m->store);
     close_fd(m->staging);
@@ -426,13 +420,6 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
     m->staging = TAKE_FD(staging);
     m->limits = options->limits;
     m->threads = options->threads;
-    r = sd_event_add_time_relative(event, &m->progress_timer, CLOCK_MONOTONIC, PROGRESS_INTERVAL, 1,
-                                   on_progress, m);
-    if (r < 0) {
-        manager_free(m);
-        return error_os(e, -r, "cannot make a timer");
-    }
-    sd_event_source_set_enabled(m->progress_timer, SD_EVENT_OFF);
     /* Beside the requests, which it does not disturb: what is in use is locked. */
     add_task(m, JOB_CLEAN, NULL, NULL);
     start_waiting(m);
