@@ -8,19 +8,22 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 #include "rpc-gateway/deliver_known.h"
 #include "rpc-gateway/problems.h"
 #include "rpc-gateway/zone_answer.h"
 
 #define PUT_TIMEOUT_USEC    (30 * USEC_PER_SEC)
-#define PAUSE_MIN           (50 * USEC_PER_MSEC)
-#define PAUSE_MAX           (5 * USEC_PER_SEC)
 #define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
 #define INSTANCE_VALUES_MAX ((size_t)100000)  /* and 262144 values */
 #define TOO_LARGE           "has more than 8 MiB or 100000 values: not taken"
 #define NAME_MAX_SIZE       63
 #define REPLICAS_MAX        4096 /* of an instance of which no more is told than that it is refused */
 #define LARGE_ANSWER        ((size_t)1 << 20)
+
+/* While the reconciler is not to be had. */
+static const struct retry_policy policy = {50 * USEC_PER_MSEC, 5 * USEC_PER_SEC};
 
 struct answer {
     uint8_t *data; /* NULL: none */
@@ -29,8 +32,8 @@ struct answer {
 
 struct deliver {
     struct caller caller;
-    sd_event_source *timer; /* begins a run: soon, or after a failure */
-    uint64_t pause;
+    struct timer timer; /* begins a run: soon, or after a failure */
+    struct retry retry;
     bool running;
     struct call *call;
 
@@ -92,24 +95,17 @@ static bool assigned_due(const struct deliver *d)
     return d->list_whole && !d->assigned_told;
 }
 
-static void run_after(struct deliver *d, uint64_t pause)
-{
-    (void)sd_event_source_set_time_relative(d->timer, pause);
-    (void)sd_event_source_set_enabled(d->timer, SD_EVENT_ONESHOT);
-}
+static void on_timer(void *userdata);
 
 /* Something came: a run goes on with it, or begins, unless a pause after a failure is on. */
 static void run_soon(struct deliver *d)
 {
-    int enabled = SD_EVENT_OFF;
-    (void)sd_event_source_get_enabled(d->timer, &enabled);
-    if (!d->running && enabled == SD_EVENT_OFF)
-        run_after(d, 0);
+    if (!d->running && !timer_armed(&d->timer))
+        timer_arm(&d->timer, d->caller.event, 0, on_timer, d);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct deliver *d = userdata;
     if (d->waiting.data) {
         free(d->now.data);
@@ -127,7 +123,6 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     if (d->facts_problem)
         problem(d, "%s", d->facts_problem);
     advance(d);
-    return 0;
 }
 
 /* The reconciler was not to be had: all of it again, after a pause. */
@@ -135,8 +130,7 @@ static void run_failed(struct deliver *d, const struct error *e)
 {
     log_debug("zone: not delivered to the reconciler: %s", e->message);
     d->running = false;
-    run_after(d, d->pause);
-    d->pause = d->pause * 2 > PAUSE_MAX ? PAUSE_MAX : d->pause * 2;
+    timer_arm(&d->timer, d->caller.event, retry_next(&d->retry, &policy), on_timer, d);
 }
 
 static void run_done(struct deliver *d)
@@ -145,7 +139,7 @@ static void run_done(struct deliver *d)
     free(d->now.data);
     d->now = (struct answer){NULL, 0};
     d->running = false;
-    d->pause = PAUSE_MIN;
+    d->retry.failures = 0;
     if (with_answer) {
         problems_done(&d->shown);
         d->shown = d->problems;
@@ -154,7 +148,7 @@ static void run_done(struct deliver *d)
     if (large)
         malloc_trim(0);
     if (d->waiting.data || facts_due(d) || assigned_due(d))
-        run_after(d, 0);
+        timer_arm(&d->timer, d->caller.event, 0, on_timer, d);
 }
 
 static void put(struct deliver *d, const struct reconciler_zone_in *in, varlink_answer_fn on_answer)
@@ -473,19 +467,11 @@ char *const *deliver_problems(const struct deliver *d, size_t *ret_n)
     return d->shown.items;
 }
 
-int deliver_new(const struct caller *caller, struct deliver **ret, struct error *e)
+struct deliver *deliver_new(const struct caller *caller)
 {
     struct deliver *d = xcalloc(1, sizeof *d);
-    *d = (struct deliver){.caller = *caller, .pause = PAUSE_MIN};
-    int r = sd_event_add_time_relative(caller->event, &d->timer, CLOCK_MONOTONIC, 0, 1, on_timer, d);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(d->timer, SD_EVENT_OFF);
-    if (r < 0) {
-        deliver_free(d);
-        return error_os(e, -r, "cannot make a timer");
-    }
-    *ret = d;
-    return 0;
+    d->caller = *caller;
+    return d;
 }
 
 void deliver_free(struct deliver *d)
@@ -493,7 +479,7 @@ void deliver_free(struct deliver *d)
     if (!d)
         return;
     call_cancel(d->call);
-    sd_event_source_disable_unref(d->timer);
+    timer_stop(&d->timer);
     known_done(&d->known);
     problems_done(&d->problems);
     problems_done(&d->shown);

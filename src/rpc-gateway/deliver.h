@@ -9,7 +9,7 @@
 
 struct deliver;
 
-int deliver_new(const struct caller *caller, struct deliver **ret, struct error *e);
+struct deliver *deliver_new(const struct caller *caller);
 void deliver_free(struct deliver *d); /* NULL is fine */
 
 /* Copied. */

@@ -17,20 +17,8 @@
 #define PAUSE_USEC      2000
 #define ENDING_MAX      32 /* connections that the library has yet to close, beyond those that have a place */
 
-static int on_run_timer(sd_event_source *source, uint64_t usec, void *userdata);
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
-
-/* Sets a timer, made at its first use; accuracy 1, since 0 means a quarter of a second. */
-static void set_timer(struct http_server *s, sd_event_source **timer, uint64_t at,
-                      sd_event_time_handler_t handler)
-{
-    if (!*timer) {
-        (void)sd_event_add_time(s->event, timer, CLOCK_MONOTONIC, at, 1, handler, s);
-        return;
-    }
-    (void)sd_event_source_set_time(*timer, at);
-    (void)sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
-}
+static void on_run_timer(void *userdata);
+static void on_deadline(void *userdata);
 
 static void run(struct http_server *s)
 {
@@ -38,12 +26,12 @@ static void run(struct http_server *s)
     MHD_run(s->daemon);
     /* It may have read more than it could work on, and says so by a time. */
     if (MHD_get_timeout(s->daemon, &msec) == MHD_YES)
-        set_timer(s, &s->run_timer, now_monotonic_usec() + msec * USEC_PER_MSEC, on_run_timer);
+        timer_arm(&s->run_timer, s->event, msec * USEC_PER_MSEC, on_run_timer, s);
 }
 
 void http_run_soon(struct http_server *s)
 {
-    set_timer(s, &s->run_timer, now_monotonic_usec(), on_run_timer);
+    timer_arm(&s->run_timer, s->event, 0, on_run_timer, s);
 }
 
 /* Whether the library may run now. Whoever sends a request byte by byte would have it run for each of them:
@@ -70,17 +58,15 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
         return 0;
     }
     (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    set_timer(s, &s->run_timer, now_monotonic_usec() + PAUSE_USEC, on_run_timer);
+    timer_arm(&s->run_timer, s->event, PAUSE_USEC, on_run_timer, s);
     return 0;
 }
 
-static int on_run_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_run_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct http_server *s = userdata;
     (void)sd_event_source_set_enabled(s->io, SD_EVENT_ON);
     run(s);
-    return 0;
 }
 
 /* Time. The library knows a time without traffic alone, which whoever sends a byte now and then never
@@ -98,9 +84,9 @@ static void set_deadline_timer(struct http_server *s)
         if (of_place(p)->deadline < at)
             at = of_place(p)->deadline;
     if (at < UINT64_MAX)
-        set_timer(s, &s->deadline_timer, at, on_deadline);
+        timer_arm_at(&s->deadline_timer, s->event, at, on_deadline, s);
     else
-        (void)sd_event_source_set_enabled(s->deadline_timer, SD_EVENT_OFF);
+        timer_stop(&s->deadline_timer);
 }
 
 void http_connection_begun(struct http_connection *c)
@@ -123,9 +109,8 @@ static void end(struct http_connection *c)
     (void)shutdown(c->fd, SHUT_RDWR);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
-    (void)source, (void)usec;
     struct http_server *s = userdata;
     uint64_t now = now_monotonic_usec();
     for (struct peer_place *p = s->places.oldest, *next; p; p = next) {
@@ -137,7 +122,6 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
     }
     run(s);
     set_deadline_timer(s);
-    return 0;
 }
 
 /* Connections */
@@ -286,8 +270,8 @@ void http_server_free(struct http_server *s)
         MHD_stop_daemon(s->daemon);
     }
     sd_event_source_disable_unref(s->io);
-    sd_event_source_disable_unref(s->run_timer);
-    sd_event_source_disable_unref(s->deadline_timer);
+    timer_stop(&s->run_timer);
+    timer_stop(&s->deadline_timer);
     sd_event_unref(s->event);
     free(s);
 }

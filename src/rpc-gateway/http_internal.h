@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 
+#include "lib/loop/timer.h"
 #include "lib/peer/places.h"
 #include "rpc-gateway/http.h"
 
@@ -20,7 +21,8 @@ struct http_server {
     struct http_options options;
     sd_event *event;
     struct MHD_Daemon *daemon;
-    sd_event_source *listener, *io, *run_timer, *deadline_timer;
+    sd_event_source *listener, *io;
+    struct timer run_timer, deadline_timer;
     struct peer_places places;
     struct http_request *requests;
     struct peer_rate rate;

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include "lib/basic/log.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 
-#define PAUSE_MIN (50 * USEC_PER_MSEC)
-#define PAUSE_MAX (15 * USEC_PER_SEC)
+/* While the reconciler is not to be had. */
+static const struct retry_policy policy = {50 * USEC_PER_MSEC, 15 * USEC_PER_SEC};
 
 struct instances {
     struct caller caller;
@@ -14,8 +16,8 @@ struct instances {
     instances_complete_fn on_complete;
     void *userdata;
     struct call *watch, *list;
-    sd_event_source *timer;
-    uint64_t pause;
+    struct timer timer;
+    struct retry retry;
     unsigned generation; /* of the connection: what it did not tell is gone */
     bool complete;
     struct reconciler_instance **items;
@@ -62,11 +64,9 @@ static void put(struct instances *x, const struct reconciler_instance *instance)
     schema_free(&reconciler_instance_schema, before);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     begin(userdata);
-    return 0;
 }
 
 static void begin_later(struct instances *x, const struct error *e)
@@ -77,9 +77,7 @@ static void begin_later(struct instances *x, const struct error *e)
     if (x->complete)
         log_debug("the reconciler is not there: %s", e->message);
     x->complete = false;
-    (void)sd_event_source_set_time_relative(x->timer, x->pause);
-    (void)sd_event_source_set_enabled(x->timer, SD_EVENT_ONESHOT);
-    x->pause = x->pause * 2 > PAUSE_MAX ? PAUSE_MAX : x->pause * 2;
+    timer_arm(&x->timer, x->caller.event, retry_next(&x->retry, &policy), on_timer, x);
 }
 
 static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
@@ -120,7 +118,7 @@ static void on_list(const void *out, bool continues, const struct error *e, void
         if (x->generations[i] != x->generation)
             drop(x, i);
     x->complete = true;
-    x->pause = PAUSE_MIN;
+    x->retry.failures = 0;
     x->on_complete(x->userdata);
 }
 
@@ -143,22 +141,14 @@ const struct reconciler_instance *const *instances_list(const struct instances *
     return (const struct reconciler_instance *const *)x->items;
 }
 
-int instances_new(const struct caller *caller, instances_fn on_change, instances_complete_fn on_complete,
-                  void *userdata, struct instances **ret, struct error *e)
+struct instances *instances_new(const struct caller *caller, instances_fn on_change,
+                                instances_complete_fn on_complete, void *userdata)
 {
     struct instances *x = xcalloc(1, sizeof *x);
-    *x = (struct instances){.caller = *caller,
-                            .on_change = on_change,
-                            .on_complete = on_complete,
-                            .userdata = userdata,
-                            .pause = PAUSE_MIN};
-    int r = sd_event_add_time_relative(caller->event, &x->timer, CLOCK_MONOTONIC, 0, 1, on_timer, x);
-    if (r < 0) {
-        instances_free(x);
-        return error_os(e, -r, "cannot make a timer");
-    }
-    *ret = x;
-    return 0;
+    *x = (struct instances){
+        .caller = *caller, .on_change = on_change, .on_complete = on_complete, .userdata = userdata};
+    timer_arm(&x->timer, caller->event, 0, on_timer, x);
+    return x;
 }
 
 void instances_free(struct instances *x)
@@ -167,7 +157,7 @@ void instances_free(struct instances *x)
         return;
     call_cancel(x->watch);
     call_cancel(x->list);
-    sd_event_source_disable_unref(x->timer);
+    timer_stop(&x->timer);
     for (size_t i = 0; i < x->n; i++)
         schema_free(&reconciler_instance_schema, x->items[i]);
     free(x->items);

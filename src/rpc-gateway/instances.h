@@ -17,8 +17,8 @@ typedef void (*instances_complete_fn)(void *userdata);
 
 /* Begins to watch; tries again, with growing pauses, for as long as the reconciler does not answer. 'caller'
  * is copied. */
-int instances_new(const struct caller *caller, instances_fn on_change, instances_complete_fn on_complete,
-                  void *userdata, struct instances **ret, struct error *e);
+struct instances *instances_new(const struct caller *caller, instances_fn on_change,
+                                instances_complete_fn on_complete, void *userdata);
 void instances_free(struct instances *instances);
 
 /* Whether the reconciler is connected and has told all. */

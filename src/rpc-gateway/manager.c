@@ -155,9 +155,8 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->caller = (struct caller){context->event, &context->tree, &m->calls};
     m->runtime.caller = &m->caller;
     m->stages.since = m->started * 1000;
+    m->instances = instances_new(&m->caller, on_instance, on_instances_complete, m);
     int r = watch_address(m, e);
-    if (r >= 0)
-        r = instances_new(&m->caller, on_instance, on_instances_complete, m, &m->instances, e);
     if (r >= 0)
         r = zone_tls_load(context->config, true, &m->tls_server, e);
     if (r >= 0)

@@ -7,6 +7,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/inapi/zone.pb-c.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 #include "lib/zone/client.h"
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
@@ -23,7 +25,8 @@ struct zone_loop {
     struct zone_client *client;
     struct zone_request *request;
     struct deliver *deliver;
-    sd_event_source *timer, *renew;
+    sd_event_source *renew;
+    struct timer timer; /* begins the next round */
     uint64_t asked_usec, map_revision;
     bool map_seen, map_bad;
     enum gateway_zone_state state;
@@ -51,17 +54,21 @@ static void zone_set_state(struct zone_loop *z, enum gateway_zone_state state, c
     }
 }
 
+static void on_timer(void *userdata)
+{
+    begin_round(userdata);
+}
+
 static void plan_round(struct zone_loop *z, uint64_t usec)
 {
     z->next_try = now_realtime_msec() + (int64_t)(usec / USEC_PER_MSEC);
-    (void)sd_event_source_set_time_relative(z->timer, usec);
-    (void)sd_event_source_set_enabled(z->timer, SD_EVENT_ONESHOT);
+    timer_arm(&z->timer, z->parts.caller->event, usec, on_timer, z);
 }
 
 static void stop_rounds(struct zone_loop *z)
 {
     z->next_try = 0;
-    (void)sd_event_source_set_enabled(z->timer, SD_EVENT_OFF);
+    timer_stop(&z->timer);
 }
 
 /* --- what is told to the reconciler of ourselves --- */
@@ -144,14 +151,11 @@ static void reports_taken(struct zone_loop *z)
 static uint64_t pause_after_failure(const struct zone_loop *z)
 {
     size_t n = z->parts.membership->zone.n_hosts;
-    uint64_t pause = NEXT_HOST;
+    const struct retry_policy policy = {z->parts.interval_usec, z->parts.interval_usec * PAUSE_MAX};
+    unsigned hosts = n ? (unsigned)n : 1, failures = (unsigned)z->failures;
     uint32_t random;
-    if ((uint64_t)z->failures % (n ? n : 1) == 0) {
-        uint64_t rounds = (uint64_t)z->failures / (n ? n : 1);
-        pause = z->parts.interval_usec * (rounds > 4 ? PAUSE_MAX : UINT64_C(1) << (rounds - 1));
-    }
     random_bytes(&random, sizeof random);
-    return pause - pause / 5 + pause * 2 / 5 * random / UINT32_MAX;
+    return retry_spread(failures % hosts ? NEXT_HOST : retry_pause(&policy, failures / hosts), random);
 }
 
 static void on_answer(uint8_t *data, size_t size, const struct error *e, void *userdata)
@@ -201,13 +205,6 @@ static void ask(struct zone_loop *z)
     z->asked_usec = now_monotonic_usec();
     z->request = zone_call(z->client, &call);
     stage_reports_free(request.replica_stages, request.n_replica_stages);
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source, (void)usec;
-    begin_round(userdata);
-    return 0;
 }
 
 static int connect_zone(struct zone_loop *z, struct error *e)
@@ -320,17 +317,8 @@ int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, str
 {
     struct zone_loop *z = xcalloc(1, sizeof *z);
     *z = (struct zone_loop){.parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
-    sd_event *event = parts->caller->event;
-    int r = deliver_new(parts->caller, &z->deliver, e);
-    if (r < 0) {
-        zone_loop_free(z);
-        return r;
-    }
-    r = sd_event_add_time_relative(event, &z->timer, CLOCK_MONOTONIC, 0, 1, on_timer, z);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(z->timer, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_defer(event, &z->renew, on_renew, z);
+    z->deliver = deliver_new(parts->caller);
+    int r = sd_event_add_defer(parts->caller->event, &z->renew, on_renew, z);
     if (r < 0) {
         zone_loop_free(z);
         return error_os(e, -r, "cannot make the loop with the zone");
@@ -345,7 +333,7 @@ void zone_loop_free(struct zone_loop *z)
         return;
     zone_client_free(z->client); /* and the request */
     deliver_free(z->deliver);
-    sd_event_source_disable_unref(z->timer);
+    timer_stop(&z->timer);
     sd_event_source_disable_unref(z->renew);
     free(z->lan_addr);
     free(z->reason);
