@@ -6,6 +6,7 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/error.c src/lib/basic/error.h \
 	src/lib/basic/failpoint.c src/lib/basic/failpoint.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
+	src/lib/basic/hash.c src/lib/basic/hash.h \
 	src/lib/basic/lock.c src/lib/basic/lock.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
 	src/lib/basic/printable.c src/lib/basic/printable.h \
@@ -70,6 +71,10 @@ check_PROGRAMS += tests/unit/test_varlink_limits
 TESTS += tests/unit/test_varlink_limits
 tests_unit_test_varlink_limits_SOURCES = tests/unit/test_varlink_limits.c
 tests_unit_test_varlink_limits_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_hash
+TESTS += tests/unit/test_hash
+tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
+tests_unit_test_hash_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_loop
 TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h

@@ -13,6 +13,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/hash.h"
 #include "quota-keeper/projects.h"
 
 #define ROUNDS   20
@@ -33,13 +34,9 @@ static void text_clear(struct text *t)
     *t = (struct text){.data = NULL};
 }
 
-/* FNV-1a: it only has to tell our own texts apart. */
 static uint64_t hash(const struct text *t)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < t->size; i++)
-        h = (h ^ (uint8_t)t->data[i]) * UINT64_C(0x100000001b3);
-    return h;
+    return fnv1a(FNV1A_BEGIN, t->data, t->size);
 }
 
 static bool same(const struct text *a, const struct text *b)

@@ -5,6 +5,7 @@
 #include "container-driver/null/behaviour.h"
 #include "container-driver/null/null.h"
 #include "container-driver/reference.h"
+#include "lib/basic/hash.h"
 #include "lib/loop/timer.h"
 
 /* An id that is the same for the same reference, in any process. */
@@ -12,9 +13,7 @@ static char *id_of(const char *reference)
 {
     char id[7 + 64 + 1] = "sha256:";
     for (int part = 0; part < 4; part++) {
-        uint64_t hash = UINT64_C(14695981039346656037) + (uint64_t)part; /* FNV-1a */
-        for (const char *c = reference; *c; c++)
-            hash = (hash ^ (uint8_t)*c) * UINT64_C(1099511628211);
+        uint64_t hash = fnv1a(FNV1A_BEGIN + (uint64_t)part, reference, strlen(reference));
         snprintf(id + 7 + 16 * part, 17, "%016llx", (unsigned long long)hash);
     }
     return xstrdup(id);

@@ -7,6 +7,7 @@
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/hash.h"
 
 struct record_revision *instance_target(const struct instance *instance)
 {
@@ -212,8 +213,5 @@ char *create_config(const struct driver_create_in *create, const char *image)
         copy.cpu_limit = copy.memory_limit = 0;
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return xasprintf("%016llx", (unsigned long long)hash);
+    return xasprintf("%016llx", (unsigned long long)fnv1a(FNV1A_BEGIN, text, size));
 }
