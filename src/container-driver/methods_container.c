@@ -110,7 +110,7 @@ static void stop_it(struct task *task, struct driver_container *c)
 {
     struct runtime *rt = task->manager->runtime;
     const struct driver_stop_in *in = task->in;
-    if (!c || (c->state != DRIVER_RUNNING && c->state != DRIVER_RESTARTING)) {
+    if (!c || !driver_state_is_up(c->state)) {
         task_reply(task, NULL);
         return;
     }

@@ -125,7 +125,7 @@ static void act(struct null *n, const char *id, bool start, runtime_answer_fn an
 {
     struct error e = ERROR_INIT;
     struct null_container *k = null_find(n, id);
-    bool runs = k && (k->c->state == DRIVER_RUNNING || k->c->state == DRIVER_RESTARTING);
+    bool runs = k && driver_state_is_up(k->c->state);
     if (!k) {
         null_no_container(id, &e);
     } else if (start && k->c->state != DRIVER_RUNNING && start_problem(k, &e) == 0) {

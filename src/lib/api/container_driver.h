@@ -25,6 +25,12 @@ enum driver_state {
 };
 extern const struct schema_enum driver_state_enum;
 
+/* Tells whether the runtime keeps the container up: it runs, or the runtime is about to start it again. */
+static inline bool driver_state_is_up(enum driver_state state)
+{
+    return state == DRIVER_RUNNING || state == DRIVER_RESTARTING;
+}
+
 enum driver_restart { DRIVER_RESTART_NO, DRIVER_RESTART_ALWAYS };
 extern const struct schema_enum driver_restart_enum;
 

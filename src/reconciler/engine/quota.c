@@ -105,8 +105,8 @@ static void ask_again_later(struct manager *m)
 static bool runs_on(const struct replica *r)
 {
     const struct driver_container *c = &r->current;
-    return (c->state == DRIVER_RUNNING || c->state == DRIVER_RESTARTING) &&
-           r->record->applied_revision != 0 && c->revision == r->record->applied_revision;
+    return driver_state_is_up(c->state) && r->record->applied_revision != 0 &&
+           c->revision == r->record->applied_revision;
 }
 
 bool quota_may_be_missing(struct replica *r, const struct error *e)

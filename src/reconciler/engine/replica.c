@@ -33,11 +33,6 @@ void replica_set_state(struct replica *replica, enum replica_state state)
     instance_changed(replica->instance);
 }
 
-static bool is_up(const struct driver_container *c)
-{
-    return c->state == DRIVER_RUNNING || c->state == DRIVER_RESTARTING;
-}
-
 static enum replica_state state_of(const struct replica *r)
 {
     const struct record_replica *record = r->record;
@@ -46,13 +41,13 @@ static enum replica_state state_of(const struct replica *r)
     if (r->last == STEP_CONFLICT)
         return REPLICA_CONFLICT;
     if (want == WANT_NOTHING)
-        return r->current.state == DRIVER_MISSING ? REPLICA_NONE
-               : is_up(&r->current)               ? REPLICA_RUNNING
-                                                  : REPLICA_STOPPED;
+        return r->current.state == DRIVER_MISSING     ? REPLICA_NONE
+               : driver_state_is_up(r->current.state) ? REPLICA_RUNNING
+                                                      : REPLICA_STOPPED;
     if (want == WANT_GONE)
         return r->last == STEP_GONE ? REPLICA_DESTROYED : REPLICA_DESTROYING;
     if (want == WANT_STOP)
-        return is_up(&r->current)                   ? REPLICA_STOPPING
+        return driver_state_is_up(r->current.state) ? REPLICA_STOPPING
                : r->current.state == DRIVER_MISSING ? REPLICA_NONE
                                                     : REPLICA_STOPPED;
     if (exits_are_a_loop(r))
@@ -61,7 +56,7 @@ static enum replica_state state_of(const struct replica *r)
         (record->failure && record->attempt > 0) || r->attempt > 0)
         return REPLICA_FAILED;
     bool proven = record->applied_revision != 0 && r->current.revision == record->applied_revision;
-    return is_up(&r->current) && proven ? REPLICA_RUNNING
+    return driver_state_is_up(r->current.state) && proven ? REPLICA_RUNNING
            : r->current.state == DRIVER_MISSING && r->old.state == DRIVER_MISSING &&
                    r->step == STEP_SETTLED && r->last != STEP_PROBATION
                ? REPLICA_NONE
@@ -179,7 +174,7 @@ static bool has_turn(const struct replica *r)
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *other = instance->replicas[i];
         seen[i] = (struct rollout_replica){.record = other->record,
-                                           .up = is_up(&other->current),
+                                           .up = driver_state_is_up(other->current.state),
                                            .turn_taken = other->turn_taken,
                                            .wanted = replica_want(other) == WANT_RUN,
                                            .conflict = other->last == STEP_CONFLICT};

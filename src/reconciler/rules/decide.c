@@ -41,17 +41,12 @@ static bool exists(const struct driver_container *c)
     return c->state != DRIVER_MISSING;
 }
 
-static bool is_up(const struct driver_container *c)
-{
-    return c->state == DRIVER_RUNNING || c->state == DRIVER_RESTARTING;
-}
-
 /* Brings a container down for good: first it must not be revived. STEP_SETTLED when it is down. */
 static enum step bring_down(const struct driver_container *c)
 {
     if (c->restart == DRIVER_RESTART_ALWAYS)
         return STEP_HOLD;
-    return is_up(c) ? STEP_STOP : STEP_SETTLED;
+    return driver_state_is_up(c->state) ? STEP_STOP : STEP_SETTLED;
 }
 
 static enum step decide_gone(const struct decision_input *in)
@@ -78,9 +73,9 @@ static enum step decide_undo(const struct decision_input *in)
         return STEP_BRING_BACK;
     if (!exists(current) || in->want != WANT_RUN)
         return STEP_UNDONE;
-    if (in->has_data && !in->restored && !is_up(current))
+    if (in->has_data && !in->restored && !driver_state_is_up(current->state))
         return STEP_RESTORE;
-    if (!is_up(current))
+    if (!driver_state_is_up(current->state))
         return STEP_REVIVE;
     return current->restart != DRIVER_RESTART_ALWAYS ? STEP_KEEP : STEP_UNDONE;
 }
@@ -116,7 +111,7 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_WAIT;
     if ((c->state == DRIVER_EXITED || c->state == DRIVER_RESTARTING) && !committed)
         return STEP_FAIL;
-    if (!is_up(c)) {
+    if (!driver_state_is_up(c->state)) {
         enum step ready = make_ready(in);
         return ready == STEP_SETTLED ? STEP_START : ready;
     }
@@ -142,7 +137,7 @@ static enum step decide_switch(const struct decision_input *in)
         return STEP_REMOVE_NEW;
     if (!in->prepared || !in->turn) {
         /* Until its turn comes the old one goes on; policy "always" says that it was meant to run. */
-        if (!is_up(c) && c->restart == DRIVER_RESTART_ALWAYS)
+        if (!driver_state_is_up(c->state) && c->restart == DRIVER_RESTART_ALWAYS)
             return STEP_REVIVE;
         return in->prepared ? STEP_WAIT : STEP_PREPARE;
     }
