@@ -25,7 +25,7 @@ void service_answer_down(struct service *s)
     if (s->down || s->listen_fd < 0)
         return;
     struct varlink_server_options options = {.interface = &varlink_common_interface,
-                                             .userdata = s,
+                                             .hooks_userdata = s,
                                              .peer_allowed = peer_allowed,
                                              .answer_all = answer};
     struct error e = ERROR_INIT;

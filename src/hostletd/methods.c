@@ -312,6 +312,7 @@ int methods_serve(struct manager *m, struct error *e)
     struct varlink_server_options options = {.interface = &supervisor_interface,
                                              .handlers = handlers,
                                              .userdata = m,
+                                             .hooks_userdata = m,
                                              .peer_allowed = peer_allowed,
                                              .method_allowed = method_allowed};
     _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");

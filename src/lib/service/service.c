@@ -165,13 +165,6 @@ static int take_sockets(struct running *r, struct error *e)
     return x;
 }
 
-static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
-{
-    (void)gid, (void)pid;
-    struct service_context *c = userdata;
-    return service_conf_peer_allowed(c->conf, uid);
-}
-
 void service_exit(struct service_context *context, int code)
 {
     sd_event_exit(context->event, code);
@@ -200,27 +193,22 @@ static void on_idle_timer(void *userdata)
     service_exit(c, EXIT_OK);
 }
 
-/* handlers get the context's userdata, the server's own hooks the running process: the server has one
- * userdata, so the idle hook finds its process here. */
-static struct running *the_process;
-
 static void on_idle(void *userdata)
 {
-    (void)userdata;
-    struct running *r = the_process;
-    time_idleness(r);
+    time_idleness(userdata);
 }
 
-static bool server_peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
+static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
 {
-    (void)userdata;
-    return peer_allowed(uid, gid, pid, &the_process->context);
+    (void)gid, (void)pid;
+    const struct running *r = userdata;
+    return service_conf_peer_allowed(r->context.conf, uid);
 }
 
-static bool server_method_allowed(uid_t uid, const char *method, void *userdata)
+static bool method_allowed(uid_t uid, const char *method, void *userdata)
 {
-    (void)userdata;
-    return service_conf_method_allowed(the_process->context.conf, uid, method);
+    const struct running *r = userdata;
+    return service_conf_method_allowed(r->context.conf, uid, method);
 }
 
 /* A method that is misspelt in service.conf would be a right that nobody has: said at the start. */
@@ -283,9 +271,10 @@ static int serve(struct running *r, struct error *e)
         .interface = c->service->interface,
         .handlers = c->service->handlers,
         .userdata = c->userdata,
-        .peer_allowed = server_peer_allowed,
-        .method_allowed = server_method_allowed,
+        .peer_allowed = peer_allowed,
+        .method_allowed = method_allowed,
         .on_idle = on_idle,
+        .hooks_userdata = r,
     };
     int x = varlink_server_new(c->event, &options, &c->server);
     if (x >= 0)
@@ -376,7 +365,6 @@ int service_main(const struct service_definition *service, int argc, char **argv
         return EXIT_FAILED;
     allow_many_descriptors();
     process = (struct running){.context = {.service = service}, .listen_fd = -1};
-    the_process = &process;
     failpoint_table(service->failpoints);
     log_open(service->name, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
     parse_arguments(service, argc, argv, &a);

@@ -145,7 +145,7 @@ static int dispatch(struct connection *c, const struct varlink_call *flags, bool
         return 0;
     }
     const struct varlink_server_options *options = &c->server->options;
-    if (options->method_allowed && !options->method_allowed(c->peer.uid, m->name, options->userdata)) {
+    if (options->method_allowed && !options->method_allowed(c->peer.uid, m->name, options->hooks_userdata)) {
         send_error(c, flags->oneway, "org.varlink.service.PermissionDenied", "reason",
                    "this user may not call this method");
         return 0;
@@ -184,7 +184,7 @@ int connection_message(struct stream *stream, json_t *message, void *userdata)
     }
     if (server->options.answer_all) {
         struct error e = ERROR_INIT;
-        server->options.answer_all(&e, server->options.userdata);
+        server->options.answer_all(&e, server->options.hooks_userdata);
         send_error(c, flags.oneway, varlink_error_name(e.class), "reason", e.message);
         return 0;
     }

@@ -109,7 +109,7 @@ static void connection_free(struct connection *c)
     else
         free_user_if_gone(server, user);
     if (server->n_connections == 0 && server->options.on_idle && !server->freeing)
-        server->options.on_idle(server->options.userdata);
+        server->options.on_idle(server->options.hooks_userdata);
 }
 
 static void on_closed(struct stream *stream, const struct error *e, void *userdata)
@@ -201,7 +201,7 @@ static void admit(struct varlink_server *server, int fd)
 {
     const struct varlink_server_options *o = &server->options;
     struct ucred peer = peer_of(fd);
-    if (o->peer_allowed && !o->peer_allowed(peer.uid, peer.gid, peer.pid, o->userdata)) {
+    if (o->peer_allowed && !o->peer_allowed(peer.uid, peer.gid, peer.pid, o->hooks_userdata)) {
         log_debug("pid %d, uid %u may not call, and was sent away", peer.pid, peer.uid);
         send_away(fd, "org.varlink.service.PermissionDenied", "this user may not call this service");
         return;

@@ -24,7 +24,8 @@ struct varlink_handlers {
 struct varlink_server_options {
     const struct varlink_interface *interface;
     const struct varlink_handlers *handlers; /* ends with a method of NULL */
-    void *userdata;
+    void *userdata;                          /* of the handlers */
+    void *hooks_userdata;                    /* of the functions below */
     /* Of one user, so that none takes another's place; 0: 256. When he has as many, his connection that has
      * been idle for longest ends, or the new one waits. */
     unsigned connections_max;
