@@ -8,7 +8,6 @@
  * recovers everything; there is no state but the lock, the pid file and the tree's id. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "hostletd/manager.h"
 #include "hostletd/methods.h"
 #include "hostletd/setup.h"
+#include "lib/basic/arguments.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
@@ -30,13 +30,6 @@ static const char *const failpoints[] = {"setup.before_lock", "setup.before_id",
                                          "boot.before_ready", NULL};
 
 enum mode { MODE_RUN, MODE_SETUP, MODE_CHECK };
-
-struct arguments {
-    const char *prefix, *services, *libexec;
-    enum log_format log_format;
-    int notification_fd;
-    enum mode mode;
-};
 
 static void print_help(void)
 {
@@ -55,72 +48,31 @@ static void print_help(void)
         "SIGHUP reads the configuration anew, SIGTERM stops the tree and leaves containers running.\n");
 }
 
-static void parse_arguments(int argc, char **argv, struct arguments *a)
+static void parse_arguments(int argc, char **argv, struct arguments *a, enum mode *mode)
 {
-    enum {
-        PREFIX = 256,
-        SERVICES,
-        LIBEXEC,
-        LOG_FORMAT,
-        NOTIFICATION_FD,
-        SETUP,
-        CHECK,
-        FAILPOINTS,
-        SHOW_VERSION
-    };
-    static const struct option options[] = {{"prefix", required_argument, NULL, PREFIX},
-                                            {"services", required_argument, NULL, SERVICES},
-                                            {"libexec", required_argument, NULL, LIBEXEC},
-                                            {"log-format", required_argument, NULL, LOG_FORMAT},
-                                            {"notification-fd", required_argument, NULL, NOTIFICATION_FD},
+    enum { SETUP = ARGUMENTS_OWN, CHECK };
+    static const struct option options[] = {ARGUMENTS_OPTIONS,
                                             {"setup", no_argument, NULL, SETUP},
                                             {"check", no_argument, NULL, CHECK},
-                                            {"failpoints", no_argument, NULL, FAILPOINTS},
-                                            {"version", no_argument, NULL, SHOW_VERSION},
-                                            {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    int64_t number;
-    *a = (struct arguments){.log_format = LOG_FORMAT_AUTO, .notification_fd = -1};
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (arguments_take(a, "hostletd", c))
+            continue;
         switch (c) {
-        case PREFIX:
-            a->prefix = optarg;
-            break;
-        case SERVICES:
-            a->services = optarg;
-            break;
-        case LIBEXEC:
-            a->libexec = optarg;
-            break;
-        case LOG_FORMAT:
-            if (log_format_from_string(optarg, &a->log_format) < 0)
-                fatal(EXIT_USAGE, "--log-format: unknown format '%s'", optarg);
-            break;
-        case NOTIFICATION_FD:
-            if (parse_int64(optarg, 0, 65535, &number) < 0 || fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0)
-                fatal(EXIT_USAGE, "--notification-fd: '%s' is no open descriptor", optarg);
-            a->notification_fd = (int)number;
-            break;
         case SETUP:
-            a->mode = MODE_SETUP;
+            *mode = MODE_SETUP;
             break;
         case CHECK:
-            a->mode = MODE_CHECK;
+            *mode = MODE_CHECK;
             break;
-        case FAILPOINTS:
-            failpoint_list();
-            exit(EXIT_OK);
-        case SHOW_VERSION:
-            printf("hostletd (hostlet) %s\n", PACKAGE_VERSION);
-            exit(EXIT_OK);
         case 'h':
             print_help();
             exit(EXIT_OK);
         default:
             exit(EXIT_USAGE);
         }
-    if (optind < argc)
-        fatal(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
+    }
+    arguments_end(argc, argv);
 }
 
 /* What our starter left behind must not matter: descriptors that are open would be where our children expect
@@ -150,7 +102,8 @@ static int start_clean(struct manager *m, const struct arguments *a, struct erro
     return 0;
 }
 
-static int prepare(struct manager *m, const struct arguments *a, struct topology *topology, struct error *e)
+static int prepare(struct manager *m, const struct arguments *a, enum mode mode, struct topology *topology,
+                   struct error *e)
 {
     enum log_level level = LOG_LEVEL_INFO;
     int r = tree_init(&m->tree, a->prefix, a->services, a->libexec, e);
@@ -162,7 +115,7 @@ static int prepare(struct manager *m, const struct arguments *a, struct topology
         r = methods_check(topology, e);
     if (r >= 0)
         r = setup_find_group(&m->group, e);
-    if (r < 0 || a->mode == MODE_CHECK)
+    if (r < 0 || mode == MODE_CHECK)
         return r;
     log_level_from_string(config_string(m->config, "hostlet", "log_level"), &level);
     log_set_max_level(level);
@@ -196,21 +149,22 @@ static int boot_and_loop(struct manager *m, struct topology *topology, struct er
     return r;
 }
 
-static int run(struct manager *m, const struct arguments *a, struct topology *topology, struct error *e)
+static int run(struct manager *m, const struct arguments *a, enum mode mode, struct topology *topology,
+               struct error *e)
 {
     _cleanup_close_ int lock = -1;
-    int r = prepare(m, a, topology, e);
-    if (r < 0 || a->mode == MODE_CHECK)
+    int r = prepare(m, a, mode, topology, e);
+    if (r < 0 || mode == MODE_CHECK)
         return r;
     if (failpoint("setup.before_lock") < 0)
         return error_fail(e, EIO, "failpoint");
     r = setup_lock(&m->tree, &lock, e);
-    if (r == -EAGAIN && a->mode == MODE_SETUP)
+    if (r == -EAGAIN && mode == MODE_SETUP)
         return 0; /* it runs: everything is there */
     if (r < 0)
         return r;
     r = failpoint("setup.before_id") < 0 ? error_fail(e, EIO, "failpoint") : setup_tree_id(&m->tree, e);
-    if (r >= 0 && a->mode == MODE_RUN)
+    if (r >= 0 && mode == MODE_RUN)
         r = boot_and_loop(m, topology, e);
     setup_unlock(&m->tree);
     return r;
@@ -218,7 +172,8 @@ static int run(struct manager *m, const struct arguments *a, struct topology *to
 
 int main(int argc, char **argv)
 {
-    struct arguments a;
+    struct arguments a = ARGUMENTS_INIT;
+    enum mode mode = MODE_RUN;
     struct topology topology = {.services = NULL};
     struct manager m = {.supervisor_fd = -1, .notification_fd = -1};
     struct error e = ERROR_INIT;
@@ -227,13 +182,13 @@ int main(int argc, char **argv)
     allow_many_descriptors();
     failpoint_table(failpoints);
     log_open("hostletd", LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
-    parse_arguments(argc, argv, &a);
+    parse_arguments(argc, argv, &a, &mode);
     log_open("hostletd", a.log_format, LOG_LEVEL_INFO);
     if (geteuid() != 0)
         fatal(EXIT_PERMANENT, "hostletd must be started by root: its services give up what they do not need");
     int r = start_clean(&m, &a, &e);
     if (r >= 0)
-        r = run(&m, &a, &topology, &e);
+        r = run(&m, &a, mode, &topology, &e);
     if (r < 0)
         log_error("%s", e.message);
     manager_done(&m);

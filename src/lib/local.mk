@@ -2,6 +2,7 @@
 # that the libraries behind the others (libcurl, libarchive, …) are linked only where they are needed.
 noinst_LIBRARIES += libhostlet.a
 libhostlet_a_SOURCES = \
+	src/lib/basic/arguments.c src/lib/basic/arguments.h \
 	src/lib/basic/cleanup.h \
 	src/lib/basic/error.c src/lib/basic/error.h \
 	src/lib/basic/failpoint.c src/lib/basic/failpoint.h \

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "lib/basic/arguments.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
@@ -44,68 +44,29 @@ static void print_help(const struct service_definition *service)
         service->name, service->name);
 }
 
-struct arguments {
-    const char *prefix, *services, *libexec;
-    enum log_format log_format;
-    int notification_fd;
-};
+static void print_interface(const struct service_definition *service)
+{
+    char *text = varlink_describe(service->interface);
+    fputs(text, stdout);
+    free(text); /* exit() cleans nothing up */
+}
 
 static void parse_arguments(const struct service_definition *service, int argc, char **argv,
                             struct arguments *a)
 {
-    enum { PREFIX = 256, SERVICES, LIBEXEC, LOG_FORMAT, NOTIFICATION_FD, DESCRIBE, FAILPOINTS, SHOW_VERSION };
-    static const struct option options[] = {{"prefix", required_argument, NULL, PREFIX},
-                                            {"services", required_argument, NULL, SERVICES},
-                                            {"libexec", required_argument, NULL, LIBEXEC},
-                                            {"log-format", required_argument, NULL, LOG_FORMAT},
-                                            {"describe", no_argument, NULL, DESCRIBE},
-                                            {"notification-fd", required_argument, NULL, NOTIFICATION_FD},
-                                            {"failpoints", no_argument, NULL, FAILPOINTS},
-                                            {"version", no_argument, NULL, SHOW_VERSION},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int64_t number = -1;
-    *a = (struct arguments){.log_format = LOG_FORMAT_AUTO, .notification_fd = -1};
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        switch (c) {
-        case PREFIX:
-            a->prefix = optarg;
-            break;
-        case SERVICES:
-            a->services = optarg;
-            break;
-        case LIBEXEC:
-            a->libexec = optarg;
-            break;
-        case LOG_FORMAT:
-            if (log_format_from_string(optarg, &a->log_format) < 0)
-                fatal(EXIT_USAGE, "--log-format: unknown format '%s'", optarg);
-            break;
-        case NOTIFICATION_FD:
-            if (parse_int64(optarg, 0, 65535, &number) < 0 || fcntl((int)number, F_GETFD) < 0)
-                fatal(EXIT_USAGE, "--notification-fd: '%s' is no open descriptor", optarg);
-            a->notification_fd = (int)number;
-            break;
-        case DESCRIBE: {
-            char *text = varlink_describe(service->interface);
-            fputs(text, stdout);
-            free(text); /* exit() cleans nothing up */
-            exit(EXIT_OK);
-        }
-        case FAILPOINTS:
-            failpoint_list();
-            exit(EXIT_OK);
-        case SHOW_VERSION:
-            printf("%s (hostlet) %s\n", service->name, PACKAGE_VERSION);
-            exit(EXIT_OK);
-        case 'h':
+    enum { DESCRIBE = ARGUMENTS_OWN };
+    static const struct option options[] = {
+        ARGUMENTS_OPTIONS, {"describe", no_argument, NULL, DESCRIBE}, {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        if (arguments_take(a, service->name, c))
+            continue;
+        if (c == DESCRIBE)
+            print_interface(service);
+        else if (c == 'h')
             print_help(service);
-            exit(EXIT_OK);
-        default:
-            exit(EXIT_USAGE);
-        }
-    if (optind < argc)
-        fatal(EXIT_USAGE, "unexpected argument '%s'", argv[optind]);
+        exit(c == '?' ? EXIT_USAGE : EXIT_OK);
+    }
+    arguments_end(argc, argv);
 }
 
 /* A descriptor number that hostletd left in the environment, or −1. */
@@ -358,7 +319,7 @@ static int run(struct running *r, struct arguments *a, struct error *e)
 
 int service_main(const struct service_definition *service, int argc, char **argv)
 {
-    struct arguments a;
+    struct arguments a = ARGUMENTS_INIT;
     struct error e = ERROR_INIT;
     static struct running process;
     if (fill_standard_descriptors() < 0)
