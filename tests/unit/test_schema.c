@@ -43,6 +43,122 @@ static void test_round_trip(void **state)
     schema_done(&app_manifest_schema, &m);
 }
 
+/* --- copies --- */
+
+enum colour { COLOUR_NONE, COLOUR_RED };
+static const struct schema_enum colour_enum = {"Colour", "", (const char *const[]){NULL, "red", NULL}};
+
+struct leaf {
+    char *text;
+    json_t *object;
+    int64_t undeclared;
+};
+
+static const struct schema_field leaf_fields[] = {S_STRING_OPT(struct leaf, text, ""),
+                                                  S_OBJECT_OPT(struct leaf, object, ""), S_END};
+static const struct schema_struct leaf_schema = {"Leaf", sizeof(struct leaf), "", leaf_fields};
+
+struct branch {
+    bool yes, no;
+    int64_t number;
+    int colour;
+    char *name, *nothing, *empty;
+    struct leaf *leaf, *no_leaf;
+    json_t *object;
+    char **words;
+    int64_t *numbers;
+    struct leaf **leaves;
+    struct schema_pair *map, *no_map;
+    size_t n_words, n_numbers, n_leaves, n_map, n_no_map;
+};
+
+static const struct schema_field branch_fields[] = {
+    S_BOOL(struct branch, yes, ""),
+    S_BOOL_OPT(struct branch, no, ""),
+    S_INT(struct branch, number, ""),
+    S_ENUM_OPT(struct branch, colour, &colour_enum, ""),
+    S_STRING(struct branch, name, ""),
+    S_STRING_OPT(struct branch, nothing, ""),
+    S_STRING_OPT(struct branch, empty, ""),
+    S_STRUCT(struct branch, leaf, struct leaf, &leaf_schema, ""),
+    S_STRUCT_OPT(struct branch, no_leaf, struct leaf, &leaf_schema, ""),
+    S_OBJECT(struct branch, object, ""),
+    S_STRINGS(struct branch, words, ""),
+    S_INTS(struct branch, numbers, ""),
+    S_STRUCTS(struct branch, leaves, struct leaf, &leaf_schema, ""),
+    S_STRING_MAP(struct branch, map, ""),
+    S_STRING_MAP(struct branch, no_map, ""),
+    S_END};
+static const struct schema_struct branch_schema = {"Branch", sizeof(struct branch), "", branch_fields};
+
+struct tree {
+    struct branch **branches;
+    size_t n_branches;
+};
+
+static const struct schema_field tree_fields[] = {
+    S_STRUCTS(struct tree, branches, struct branch, &branch_schema, ""), S_END};
+static const struct schema_struct tree_schema = {"Tree", sizeof(struct tree), "", tree_fields};
+
+static const char tree_text[] =
+    "{\"branches\":["
+    "{\"colour\":\"red\",\"empty\":\"\",\"leaf\":{\"object\":{\"a\":[1,null,{\"b\":2}]},\"text\":\"x\"},"
+    "\"leaves\":[{},{\"text\":\"y\"},{\"object\":{}}],\"map\":{\"k\":\"v\",\"l\":\"\"},\"name\":\"first\","
+    "\"number\":-9223372036854775808,\"numbers\":[0,1,9223372036854775807],\"object\":{\"c\":\"d\"},"
+    "\"words\":[\"\",\"w\"],\"yes\":true},"
+    "{\"leaf\":{},\"name\":\"\",\"number\":0,\"object\":{},\"yes\":false}]}";
+
+static void test_copies_share_nothing(void **state)
+{
+    (void)state;
+    struct tree tree = {.branches = NULL}, copy = {.branches = NULL};
+    struct error e = ERROR_INIT;
+    assert_int_equal(
+        schema_parse_text(&tree_schema, tree_text, strlen(tree_text), SCHEMA_STRICT, "test", &tree, &e), 0);
+    tree.branches[0]->leaf->undeclared = 7;
+    schema_copy(&tree_schema, &tree, &copy);
+    assert_int_equal(copy.n_branches, 2);
+    assert_true(schema_equal(&tree_schema, &tree, &copy));
+    _cleanup_free_ char *before = schema_pack_text(&tree_schema, &copy, NULL);
+    assert_string_equal(before, tree_text);
+    const struct branch *first = copy.branches[0], *second = copy.branches[1];
+    assert_null(first->nothing);
+    assert_string_equal(first->empty, "");
+    assert_null(first->no_leaf);
+    assert_null(first->no_map);
+    assert_null(second->words);
+    assert_null(second->leaves);
+    assert_int_equal(first->leaf->undeclared, 0); /* what is not declared is not copied */
+
+    /* Whatever happens to the one, the other stays as it is. */
+    tree.branches[0]->words[1][0] = 'W';
+    tree.branches[0]->map[0].value[0] = 'V';
+    tree.branches[0]->leaves[1]->text[0] = 'Y';
+    tree.branches[0]->numbers[0] = 5;
+    json_object_set_new(json_array_get(json_object_get(tree.branches[0]->leaf->object, "a"), 2), "b",
+                        json_null());
+    assert_false(schema_equal(&tree_schema, &tree, &copy));
+    schema_done(&tree_schema, &tree);
+    _cleanup_free_ char *after = schema_pack_text(&tree_schema, &copy, NULL);
+    assert_string_equal(after, tree_text);
+    schema_done(&tree_schema, &copy);
+    assert_null(copy.branches);
+}
+
+static void test_copy_of_nothing(void **state)
+{
+    (void)state;
+    struct tree tree = {.branches = NULL}, copy = {.branches = NULL};
+    schema_copy(&tree_schema, &tree, &copy);
+    assert_null(copy.branches);
+    assert_int_equal(copy.n_branches, 0);
+    /* An array that was filled once may still have its memory. */
+    tree.branches = xcalloc(1, sizeof *tree.branches);
+    schema_copy(&tree_schema, &tree, &copy);
+    assert_null(copy.branches);
+    free(tree.branches);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -87,6 +203,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_copies_share_nothing),
+        cmocka_unit_test(test_copy_of_nothing),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bytes_that_are_no_text),
     };

@@ -57,15 +57,70 @@ void schema_free(const struct schema_struct *s, void *value)
     free(value);
 }
 
+static void copy_value(const struct schema_field *f, const void *from, void *to)
+{
+    switch (f->type) {
+    case SCHEMA_BOOL:
+        *(bool *)to = *(const bool *)from;
+        return;
+    case SCHEMA_INT:
+        *(int64_t *)to = *(const int64_t *)from;
+        return;
+    case SCHEMA_ENUM:
+        *(int *)to = *(const int *)from;
+        return;
+    case SCHEMA_STRING:
+        *(char **)to = xstrdup_null(*(char *const *)from);
+        return;
+    case SCHEMA_OBJECT: {
+        json_t *json = *(json_t *const *)from;
+        *(json_t **)to = json ? json_deep_copy(json) : NULL; /* free-form members must not be shared */
+        return;
+    }
+    case SCHEMA_STRUCT: {
+        const void *value = *(void *const *)from;
+        void *copy = value ? xcalloc(1, f->structure->size) : NULL;
+        if (copy)
+            schema_copy(f->structure, value, copy);
+        *(void **)to = copy;
+        return;
+    }
+    }
+    abort();
+}
+
+static struct schema_pair *copy_map(const struct schema_pair *map, size_t n)
+{
+    struct schema_pair *copy = xcalloc(n, sizeof *copy);
+    for (size_t i = 0; i < n; i++)
+        copy[i] = (struct schema_pair){xstrdup(map[i].key), xstrdup(map[i].value)};
+    return copy;
+}
+
+static void *copy_array(const struct schema_field *f, const char *items, size_t n)
+{
+    size_t size = schema_element_size(f->type);
+    char *copy = xcalloc(n, size);
+    for (size_t i = 0; i < n; i++)
+        copy_value(f, items + i * size, copy + i * size);
+    return copy;
+}
+
 void schema_copy(const struct schema_struct *s, const void *value, void *ret)
 {
-    json_t *json = schema_pack(s, value),
-           *deep = json_deep_copy(json); /* free-form members must not be shared */
-    struct error e = ERROR_INIT;
-    if (schema_parse(s, deep, 0, ret, &e) < 0)
-        abort();
-    json_decref(deep);
-    json_decref(json);
+    for (const struct schema_field *f = s->fields; f->name; f++) {
+        const char *from = (const char *)value + f->offset;
+        char *to = (char *)ret + f->offset;
+        if (!(f->flags & (SCHEMA_ARRAY | SCHEMA_MAP))) {
+            copy_value(f, from, to);
+            continue;
+        }
+        size_t n = *(const size_t *)((const char *)value + f->count_offset);
+        const void *items = *(void *const *)from;
+        *(size_t *)((char *)ret + f->count_offset) = n;
+        if (n > 0)
+            *(void **)to = f->flags & SCHEMA_MAP ? (void *)copy_map(items, n) : copy_array(f, items, n);
+    }
 }
 
 bool schema_equal(const struct schema_struct *s, const void *a, const void *b)
