@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 import xml.etree.ElementTree
 from pathlib import Path
 
@@ -187,7 +188,7 @@ def dist(_pytest_arguments):
     record("dist", "make distcheck", "passed" if status == 0 else "failed")
 
 
-FUZZ_SECONDS = 5  # per target; longer runs are made by hand (HACKING.md)
+FUZZ_SECONDS = 5  # per target: a smoke test, and that the targets still build
 
 
 def fuzz_targets():
@@ -200,8 +201,8 @@ def seed_folders(target):
     return [SOURCE / "tests/fuzz/seeds" / target, *([SOURCE / "tests/vectors" / vectors] if vectors else [])]
 
 
-def fuzz(_pytest_arguments):
-    """Each fuzz target for a few seconds, from its seeds: a smoke test, and that the targets still build."""
+def fuzz(seconds):
+    """Each fuzz target for so long, from its seeds."""
     directory = build("hardened")
     if not directory:
         record("fuzz", "make fuzz", "failed", "hardened was not built")
@@ -215,8 +216,9 @@ def fuzz(_pytest_arguments):
     for target in fuzz_targets():
         corpus = LOGS / "fuzz" / target
         corpus.mkdir(parents=True, exist_ok=True)
-        status = run("fuzz", target, [directory / "tests/fuzz" / target, f"-max_total_time={FUZZ_SECONDS}", "-timeout=20",
-                                      "-print_final_stats=1", f"-artifact_prefix={LOGS}/fuzz-{target}-", corpus, *seed_folders(target)])
+        status = run("fuzz", target, [directory / "tests/fuzz" / target, f"-max_total_time={seconds}", "-timeout=20",
+                                      "-print_final_stats=1", f"-artifact_prefix={LOGS}/fuzz-{target}-", corpus, *seed_folders(target)],
+                     timeout=seconds + 900)
         record("fuzz", target, "passed" if status == 0 else "failed", f"the input lies in {LOGS}" if status else "")
 
 
@@ -274,10 +276,11 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
 def failpoints(rest):
     if not rest:
         units("failpoints", "failpoints")
-    pytest("failpoints", "failpoints", "tests/integration", "failpoints", rest)
+    if not lacks("failpoints", "the tests in trees", DOCKER):
+        pytest("failpoints", "failpoints", "tests/integration", "failpoints and not by_hand", rest)
 
 
-def machine(rest):
+def machine(rest, timeout=3000):
     """The system tests, in a virtual machine that scripts/vm makes and ends: those inside of it, those outside."""
     missing = [variant for variant in ("hardened", "failpoints") if not build(variant)]
     if missing:
@@ -286,7 +289,7 @@ def machine(rest):
     reports = [LOGS / "vm-inside.xml", LOGS / "vm-outside.xml"]
     for report in reports:
         report.unlink(missing_ok=True)
-    status = run("vm", "scripts/vm test", [SOURCE / "scripts/vm", "--logs", LOGS, "--no-build", "test", *rest], timeout=3000,
+    status = run("vm", "scripts/vm test", [SOURCE / "scripts/vm", "--logs", LOGS, "--no-build", "test", *rest], timeout=timeout,
                  live=True, extra_environment={"HOSTLET_NO_DEPS": "1"})
     count = 0
     for report in reports:
@@ -302,22 +305,88 @@ def machine(rest):
         print("vm: no test was selected", flush=True)
 
 
+def chaos(_pytest_arguments):
+    """Ten minutes of random kills on each ground."""
+    directory = build("hardened")
+    if not directory:
+        record("chaos", "scripts/chaos", "failed", "hardened was not built")
+        return
+    for options in ([], ["--zone"], ["--runtime", "docker"]):
+        command = [SOURCE / "scripts/chaos", "--seconds", "600", "--instances", "12", *options]
+        status = run("chaos", " ".join(["chaos", *options]), command,
+                     extra_environment={"HOSTLET_BUILD": str(directory), "HOSTLET_NO_DEPS": "1"})
+        record("chaos", " ".join(command[1:]), "passed" if status == 0 else "failed")
+
+
+# What a tier needs of the machine beyond the packages of scripts/deps.
+
+def works(*command):
+    """Whether a command succeeds."""
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=60).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def program(name):
+    return f"the program {name}", lambda: shutil.which(name) is not None
+
+
+def lacks(tier, part, needs):
+    """Whether this machine lacks something of 'needs': then one line says what, and the part counts as one skipped case."""
+    missing = [what for what, is_here in needs if not is_here()]
+    if missing:
+        record(tier, part, "skipped", f"this machine lacks {', '.join(missing)}")
+        print(f"{tier}: {part} cannot run here: this machine lacks {', '.join(missing)}", flush=True)
+    return bool(missing)
+
+
+ROOT = ("root's rights", lambda: os.geteuid() == 0)
+MOUNTS = ("the right to mount in a namespace of its own", lambda: works("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"))
+BRIDGES = ("the right to make a bridge", lambda: works("unshare", "--net", "ip", "link", "add", "probe", "type", "bridge"))
+CGROUPS = ("control groups that can be written", lambda: Path("/sys/fs/cgroup").is_dir() and
+           any(os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
+               for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))))
+TREE = (ROOT, MOUNTS, program("nginx"))
+DOCKER = (*TREE, BRIDGES, CGROUPS, program("dockerd"))
+MACHINE = (ROOT, MOUNTS, program("qemu-system-x86_64"), program("mmdebstrap"))
+
+
+class Tier(typing.NamedTuple):
+    what: str
+    run: typing.Callable  # gets pytest's arguments
+    needs: tuple = ()  # of (what it is, a function that says whether it is here)
+
+
+ALWAYS = "not failpoints and not quickstart and not by_hand"
+
 TIERS = {
-    "lint": ("formatting, shell scripts, house rules", lint),
-    "unit": ("unit tests of the hardened build (gcc)", lambda _: units("unit", "hardened")),
-    "sanitized": ("unit tests under ASan and UBSan", lambda _: units("sanitized", "sanitized")),
-    "clang": ("compiled by clang, unit tests", lambda _: units("clang", "clang")),
-    "dist": ("make distcheck", dist),
-    "fuzz": ("libFuzzer on whatever comes from outside, some seconds each", fuzz),
-    "integration": ("the real tree with a real dockerd, the hardened build",
-                    lambda rest: pytest("integration", "hardened", "tests/integration", "not failpoints and not quickstart", rest)),
-    "failpoints": ("processes killed at every failpoint: units and the tree", failpoints),
-    "sanitized-tree": ("the tree under ASan and UBSan, without its jail",
-                       lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration",
-                                           "sanitized and not failpoints", rest)),
-    "vm": ("the tree under systemd, quotas in a real kernel: in a virtual machine", machine),
-    "quickstart": ("scripts/quickstart from nothing to an answering application, and its removal",
-                   lambda rest: pytest("quickstart", "hardened", "tests/integration", "quickstart", rest)),
+    "lint": Tier("formatting, shell scripts, house rules", lint),
+    "unit": Tier("unit tests of the hardened build (gcc)", lambda _: units("unit", "hardened")),
+    "sanitized": Tier("unit tests under ASan and UBSan", lambda _: units("sanitized", "sanitized")),
+    "clang": Tier("compiled by clang, unit tests", lambda _: units("clang", "clang"), (program("clang"),)),
+    "dist": Tier("make distcheck", dist),
+    "fuzz": Tier("libFuzzer on whatever comes from outside, some seconds each", lambda _: fuzz(FUZZ_SECONDS), (program("clang"),)),
+    "integration": Tier("the real tree with a real dockerd, the hardened build",
+                        lambda rest: pytest("integration", "hardened", "tests/integration", ALWAYS, rest), DOCKER),
+    "failpoints": Tier("processes killed at every failpoint: units and the tree", failpoints),
+    "sanitized-tree": Tier("the tree under ASan and UBSan, without its jail",
+                           lambda rest: pytest("sanitized-tree", "sanitized", "tests/integration",
+                                               "sanitized and not failpoints and not by_hand", rest), TREE),
+    "vm": Tier("the tree under systemd, quotas in a real kernel: in a virtual machine", machine, MACHINE),
+    "quickstart": Tier("scripts/quickstart from nothing to an answering application, and its removal",
+                       lambda rest: pytest("quickstart", "hardened", "tests/integration", "quickstart", rest), DOCKER),
+}
+
+# scripts/test --release: what is too long for every run.
+RELEASE = {
+    "integration": Tier("the integration tests marked by_hand",
+                        lambda rest: pytest("integration", "hardened", "tests/integration", "by_hand and not failpoints", rest, 4 * 3600), DOCKER),
+    "chaos": Tier("scripts/chaos for ten minutes: on the null runtime, with a zone, on Docker", chaos, DOCKER),
+    "fuzz": Tier("each fuzz target for ten minutes", lambda _: fuzz(600), (program("clang"),)),
+    "vm": Tier("the system tests marked by_hand: kills by chance, power cuts",
+               lambda rest: machine(["-m", "by_hand", *rest], 4 * 3600), MACHINE),
 }
 
 
@@ -332,25 +401,39 @@ def summary(started):
     return 1 if counts["failed"] or not counts["passed"] else 0
 
 
+def run_tier(name, tier, rest):
+    try:
+        if not lacks(name, "the whole tier", tier.needs):
+            tier.run(rest)
+    except Exception as error:  # a broken tier must not hide the others
+        record(name, "runner", "failed", f"{type(error).__name__}: {error}")
+
+
+def usage():
+    print("usage: scripts/test [--release] [TIER…] [pytest's arguments: -k EXPRESSION, FILE.py…]")
+    for title, tiers in (("tiers, in this order:", TIERS), ("with --release instead, hours in all:", RELEASE)):
+        print(title)
+        for name, tier in tiers.items():
+            print(f"  {name:15} {tier.what}")
+
+
 def main(arguments):
+    tiers = TIERS
+    if arguments and arguments[0] == "--release":
+        tiers, arguments = RELEASE, arguments[1:]
     if arguments and arguments[0] in ("-h", "--help", "--list"):
-        print("usage: scripts/test [TIER…] [pytest's arguments: -k EXPRESSION, FILE.py…]\ntiers, in this order:")
-        for name, (what, _) in TIERS.items():
-            print(f"  {name:15} {what}")
+        usage()
         return 0
-    split = next((i for i, argument in enumerate(arguments) if argument not in TIERS), len(arguments))
-    chosen, rest = arguments[:split] or list(TIERS), arguments[split:]
+    split = next((i for i, argument in enumerate(arguments) if argument not in tiers), len(arguments))
+    chosen, rest = arguments[:split] or list(tiers), arguments[split:]
     if split == 0 and rest and not rest[0].startswith("-") and not rest[0].split("::")[0].endswith(".py"):
         print(f"scripts/test: no tier '{rest[0]}'; scripts/test --list shows them", file=sys.stderr)
         return 2
     started = time.monotonic()
     for name in chosen:
-        print(f"=== {name}: {TIERS[name][0]}", flush=True)
+        print(f"=== {name}: {tiers[name].what}", flush=True)
         begun = time.monotonic()
-        try:
-            TIERS[name][1](rest)
-        except Exception as error:  # a broken tier must not hide the others
-            record(name, "runner", "failed", f"{type(error).__name__}: {error}")
+        run_tier(name, tiers[name], rest)
         print(f"=== {name}: {time.monotonic() - begun:.0f} s", flush=True)
     return summary(started)
 

@@ -10,6 +10,14 @@ from pathlib import Path
 from . import ground
 from .engine import Engine, EngineError
 
+# (storage driver, whether its data are on a tmpfs), in the order in which they are tried. overlay2 needs a directory that is not itself on
+# an overlay, as the root of a container is; vfs works everywhere and copies the whole image for each container.
+STORAGE = (("overlay2", False), ("overlay2", True), ("vfs", False))
+
+
+class DockerdEnded(Exception):
+    """It ended instead of answering. wait_until() does not wait on."""
+
 
 class Dockerd:
     """One daemon in the directory 'place'. It leaves the machine's packet filter alone: published ports are served by
@@ -24,7 +32,7 @@ class Dockerd:
         self.engine = Engine(self.socket)
         self.process = None
         self.bridge = self.address = None
-        self.driver = None
+        self.storage = None  # (storage driver, whether its data are on a tmpfs), once it has started
 
     def _make_bridge(self):
         """A bridge and a network of its own, chosen so that two test runs do not meet."""
@@ -51,24 +59,36 @@ class Dockerd:
                 "--storage-driver", driver, "--group", "root", "--shutdown-timeout", "3"]
 
     def start(self):
-        """Starts it and waits until it answers; the storage driver is the best that works here."""
+        """Starts it and waits until it answers; the storage is the first of STORAGE that works here."""
         if not self.bridge:
             self._make_bridge()
-        drivers = [self.driver] if self.driver else ["overlay2", "vfs"]
-        for driver in drivers:
-            # What an earlier daemon of ours left when it was killed stops the next one from starting.
-            for stale in (self.pid_file, self.place / "exec/containerd/containerd.pid"):
-                self._end(stale)
-            self.process = ground.start(self._command(driver), self.log)
-            with contextlib.suppress(ChildProcessError):
-                ground.wait_until(self._answers, 60, "dockerd answers")
-                self.driver = driver
+        for storage in [self.storage] if self.storage else STORAGE:
+            with contextlib.suppress(DockerdEnded, subprocess.CalledProcessError):
+                self._start_on(*storage)
+                self.storage = storage
                 return
-        raise AssertionError("dockerd does not start:\n" + self.log.read_text(errors="replace")[-4000:])
+        log = self.log.read_text(errors="replace")[-4000:]
+        raise AssertionError(f"dockerd does not start: {(log.splitlines() or ['no reason given'])[-1]}\nThe end of its log:\n{log}")
+
+    def _start_on(self, driver, tmpfs):
+        # What an earlier daemon of ours left when it was killed stops the next one from starting.
+        for stale in (self.pid_file, self.place / "exec/containerd/containerd.pid"):
+            self._end(stale)
+        data = self.place / "data"
+        if tmpfs and not os.path.ismount(data):
+            data.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=75%", "tmpfs", data], check=True)
+        self.process = ground.start(self._command(driver), self.log)
+        try:
+            ground.wait_until(self._answers, 60, "dockerd answers")
+        except DockerdEnded:
+            if tmpfs:
+                ground.unmount_below(data)
+            raise
 
     def _answers(self):
         if self.process.poll() is not None:
-            raise ChildProcessError(f"dockerd ended with status {self.process.returncode}")
+            raise DockerdEnded(f"dockerd ended with status {self.process.returncode}")
         return self.engine.request("GET", "/_ping", timeout=2) == b"OK"
 
     @staticmethod

@@ -173,7 +173,7 @@ def docker_on_xfs(xfs):
     """A Docker daemon whose storage lies on XFS with project quotas: there it can limit writable layers."""
     daemon = Dockerd(xfs.point / "docker")
     daemon.place.mkdir()
-    daemon.driver = "overlay2"
+    daemon.storage = ("overlay2", False)
     try:
         daemon.start()
         images.load_busybox(daemon.engine)

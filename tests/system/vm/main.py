@@ -27,7 +27,7 @@ from vm.machine import CommandFailed, Machine, MachineError, end_on_signals
 VARIANTS = ("hardened", "failpoints")
 DISKS = {"xfs": 2048, "ext4": 2048}
 INSIDE, OUTSIDE = "tests/system", "tests/system/outside"
-INSIDE_SECONDS, OUTSIDE_SECONDS = 1500, 1500
+SECONDS, SELECTED_SECONDS = 1500, 3 * 3600  # for each of the two runs; where -m selects other tests
 NOTHING = 5  # pytest: no test was selected
 BROKEN = 3  # ours: no test could be run
 
@@ -108,14 +108,14 @@ def selects_nothing(words):
     return subprocess.run(command, cwd=SOURCE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode == NOTHING
 
 
-def test_inside(on, words, logs):
+def test_inside(on, words, logs, seconds):
     if words is None or selects_nothing(words):
         return NOTHING
     with on.machine("inside") as machine:
         environment = {"HOSTLET_SOURCE": "/payload/source", "HOSTLET_BUILD": "/payload/hardened", "HOSTLET_VARIANT": "hardened"}
         command = pytest_command("/root/report.xml", words)
         try:
-            status = machine.run(["sh", "-c", 'cd /payload/source && exec "$@"', "sh", *command], INSIDE_SECONDS, check=False,
+            status = machine.run(["sh", "-c", 'cd /payload/source && exec "$@"', "sh", *command], seconds, check=False,
                                  environment=environment, live=True).status
         finally:
             with contextlib.suppress(MachineError, CommandFailed):
@@ -145,11 +145,11 @@ def begun_outside(on, words, logs):
         ground.stop(process, 30)
 
 
-def end_outside(process, logs):
+def end_outside(process, logs, seconds):
     if not process:
         return NOTHING
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(OUTSIDE_SECONDS)
+        process.wait(seconds)
     status = ground.stop(process, 30)
     say("the tests outside:")
     print((logs / "vm-outside.log").read_text(errors="replace"), flush=True)
@@ -158,11 +158,12 @@ def end_outside(process, logs):
 
 def test(words, logs, build):
     inside, outside = divide(words)
+    seconds = SELECTED_SECONDS if "-m" in words else SECONDS
     logs.mkdir(parents=True, exist_ok=True)
     for name in ("vm-inside.xml", "vm-outside.xml"):
         (logs / name).unlink(missing_ok=True)
     with Ground(build) as on, begun_outside(on, outside, logs) as process:
-        statuses = [test_inside(on, inside, logs), end_outside(process, logs)]
+        statuses = [test_inside(on, inside, logs, seconds), end_outside(process, logs, seconds)]
     say(f"reports and logs are in {logs}")
     bad = [status for status in statuses if status not in (0, NOTHING)]
     return max(bad) if bad else min(statuses)
