@@ -318,7 +318,7 @@ def chaos(_pytest_arguments):
         record("chaos", " ".join(command[1:]), "passed" if status == 0 else "failed")
 
 
-# What a tier needs of the machine beyond the packages of scripts/deps.
+# What a tier needs: programs, which scripts/deps installs, and what a machine has or has not.
 
 def works(*command):
     """Whether a command succeeds."""
@@ -330,24 +330,28 @@ def works(*command):
 
 
 def program(name):
-    return f"the program {name}", lambda: shutil.which(name) is not None
+    return f"the program {name} (scripts/deps)", lambda: shutil.which(name) is not None, "failed"
 
 
 def lacks(tier, part, needs):
-    """Whether this machine lacks something of 'needs': then one line says what, and the part counts as one skipped case."""
-    missing = [what for what, is_here in needs if not is_here()]
+    """Whether something of 'needs' is missing: then one line says what, and the part counts as one case: failed where packages
+    are missing, skipped where the machine has not what it takes."""
+    missing = [(what, outcome) for what, is_here, outcome in needs if not is_here()]
     if missing:
-        record(tier, part, "skipped", f"this machine lacks {', '.join(missing)}")
-        print(f"{tier}: {part} cannot run here: this machine lacks {', '.join(missing)}", flush=True)
+        words = f"this machine lacks {', '.join(what for what, _ in missing)}"
+        outcome = "failed" if any(outcome == "failed" for _, outcome in missing) else "skipped"
+        record(tier, part, outcome, words)
+        if outcome == "skipped":
+            print(f"SKIPPED {tier}: {part}: {words}", flush=True)
     return bool(missing)
 
 
-ROOT = ("root's rights", lambda: os.geteuid() == 0)
-MOUNTS = ("the right to mount in a namespace of its own", lambda: works("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"))
-BRIDGES = ("the right to make a bridge", lambda: works("unshare", "--net", "ip", "link", "add", "probe", "type", "bridge"))
-CGROUPS = ("control groups that can be written", lambda: Path("/sys/fs/cgroup").is_dir() and
-           any(os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
-               for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))))
+ROOT = ("root's rights", lambda: os.geteuid() == 0, "skipped")
+MOUNTS = ("the right to mount", lambda: works("unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"), "skipped")
+BRIDGES = ("the right to make a bridge", lambda: works("unshare", "--net", "ip", "link", "add", "probe", "type", "bridge"), "skipped")
+CGROUPS = ("control groups that can be written", lambda: any(
+    path.is_dir() and os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
+    for path in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/memory"))), "skipped")
 TREE = (ROOT, MOUNTS, program("nginx"))
 DOCKER = (*TREE, BRIDGES, CGROUPS, program("dockerd"))
 MACHINE = (ROOT, MOUNTS, program("qemu-system-x86_64"), program("mmdebstrap"))
@@ -356,7 +360,7 @@ MACHINE = (ROOT, MOUNTS, program("qemu-system-x86_64"), program("mmdebstrap"))
 class Tier(typing.NamedTuple):
     what: str
     run: typing.Callable  # gets pytest's arguments
-    needs: tuple = ()  # of (what it is, a function that says whether it is here)
+    needs: tuple = ()  # of (what it is, a function that says whether it is here, what the tier is without it)
 
 
 ALWAYS = "not failpoints and not quickstart and not by_hand"
