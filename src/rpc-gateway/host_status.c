@@ -30,7 +30,8 @@ static bool has_hardware(const char *class, const char *name)
     return access(path, F_OK) == 0;
 }
 
-bool host_device_is_hardware(const char *name)
+/* Whether a network device has hardware behind it. */
+static bool host_device_is_hardware(const char *name)
 {
     return has_hardware("class/net", name);
 }

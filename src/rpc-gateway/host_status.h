@@ -28,6 +28,3 @@ void host_free(struct host *host);
 
 /* Reads everything now. What cannot be read is 0. */
 void host_status_read(struct host *host, struct host_status *ret);
-
-/* Whether a network device has hardware behind it. */
-bool host_device_is_hardware(const char *name);

@@ -44,21 +44,6 @@ static unsigned place_of_ipv6(const struct in6_addr *a)
     return within ? place_of_ipv4(ntohl(a->s6_addr32[3])) : 0;
 }
 
-unsigned http_place_of_address(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, address, sizeof in);
-        return place_of_ipv4(ntohl(in.sin_addr.s_addr));
-    }
-    if (address->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, address, sizeof in6);
-        return place_of_ipv6(&in6.sin6_addr);
-    }
-    return 0;
-}
-
 unsigned http_place_of_text(const char *address)
 {
     size_t n = strcspn(address, "%]"); /* a zone, the bracket of a URL */

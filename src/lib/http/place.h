@@ -11,9 +11,8 @@ enum {
         2, /* its link, where clouds keep their metadata: 169.254.0.0/16, fe80::/10, and two more of theirs */
 };
 
-/* One of the above, or 0. IPv4 within IPv6 (mapped, compatible, NAT64) counts as what it is of. */
-unsigned http_place_of_address(const struct sockaddr *address);
-/* Of an address as text; 0 for what is none. */
+/* Of an address as text: one of the above, or 0, also for what is no address. IPv4 within IPv6 (mapped,
+ * compatible, NAT64) counts as what it is of. */
 unsigned http_place_of_text(const char *address);
 /* Of the host as a URL names it: an address in any form that libcurl takes, or "localhost"; 0 for other
  * names. */

@@ -56,15 +56,6 @@ unsigned peer_places_of(const struct peer_places *places, const struct peer *pee
     return n;
 }
 
-unsigned peer_places_unsafe_of(const struct peer_places *places, const struct peer *peer)
-{
-    const struct peer origin = peer_origin(peer);
-    for (const struct peer_place *p = places->oldest; p; p = p->next)
-        if (!p->safe && peer_equal(&p->origin, &origin))
-            return p->n;
-    return 0;
-}
-
 struct peer_place *peer_places_silent_of(const struct peer_places *places, const struct peer *peer)
 {
     const struct peer origin = peer_origin(peer);

@@ -25,9 +25,8 @@ void peer_places_remove(struct peer_places *places, struct peer_place *place);
 /* From now on it never gives way, and does not count against its origin when others are asked to. */
 void peer_places_make_safe(struct peer_places *places, struct peer_place *place);
 
-/* How many places an origin has, safe ones included; and of those that are not safe. */
+/* How many places an origin has, safe ones included. */
 unsigned peer_places_of(const struct peer_places *places, const struct peer *peer);
-unsigned peer_places_unsafe_of(const struct peer_places *places, const struct peer *peer);
 /* The oldest place of an origin that is neither safe nor busy; NULL: none. */
 struct peer_place *peer_places_silent_of(const struct peer_places *places, const struct peer *peer);
 
