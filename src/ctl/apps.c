@@ -6,6 +6,7 @@
 #include "ctl/apps.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
+#include "ctl/table.h"
 
 static const char *state_name(int state)
 {

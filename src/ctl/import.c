@@ -19,6 +19,7 @@
 #include "ctl/original.h"
 #include "ctl/output.h"
 #include "ctl/services.h"
+#include "ctl/table.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"

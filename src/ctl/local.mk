@@ -21,7 +21,7 @@ hostletctl_SOURCES = \
 	src/ctl/progress.c src/ctl/progress.h \
 	src/ctl/services.c src/ctl/services.h \
 	src/ctl/status.c \
-	src/ctl/table.c \
+	src/ctl/table.c src/ctl/table.h \
 	src/ctl/wait.c src/ctl/wait.h \
 	src/ctl/zone.c
 nodist_EXTRA_hostletctl_SOURCES = dummy.cc

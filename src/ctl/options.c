@@ -5,6 +5,7 @@
 
 #include "ctl/ctl.h"
 #include "lib/config/config.h"
+#include "lib/config/value.h"
 
 enum { OPTION_PREFIX = 256, OPTION_JSON, OPTION_HELP, OPTION_OWN /* and what follows: the command's own */ };
 

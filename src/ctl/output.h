@@ -39,11 +39,3 @@ size_t text_width(const char *text);
 
 /* Prints 'json' with an indent of two and a newline, and drops the reference. */
 void print_json(json_t *json);
-
-/* A table: its header, then cells row by row. */
-struct table;
-struct table *table_new(const char *first, ...) __attribute__((sentinel)); /* headers, ending with NULL */
-void table_cell(struct table *t, enum colour colour, const char *fmt, ...) _printf_(3, 4);
-/* Prints aligned columns, nothing at all when there is no row or 'discard' is set, and frees. */
-void table_print(struct table *t, bool discard);
-size_t table_rows(const struct table *t);

@@ -9,10 +9,12 @@
 #include "config.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
+#include "ctl/table.h"
 #include "lib/api/fetcher.h"
 #include "lib/package/build.h"
 #include "lib/package/entry.h"
 #include "lib/package/index.h"
+#include "lib/package/index_scan.h"
 #include "lib/package/reader.h"
 
 /* --- files --- */

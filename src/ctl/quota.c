@@ -6,6 +6,7 @@
 #include "ctl/commands.h"
 #include "ctl/deletions.h"
 #include "ctl/output.h"
+#include "ctl/table.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
 

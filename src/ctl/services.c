@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "ctl/commands.h"
+#include "ctl/table.h"
 
 /* The supervisor waits for the service itself, and gives it up after its own time. */
 #define SERVICE_TIMEOUT_USEC (180 * USEC_PER_SEC)

@@ -1,4 +1,6 @@
-/* Aligned tables; see output.h. */
+/* Prints aligned tables; see table.h. */
+#include "ctl/table.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/package/index_scan.h"
 
 /* Of one load; the thread's, then the loop's. */
 struct file_load {

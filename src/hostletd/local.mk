@@ -17,7 +17,7 @@ hostletd_SOURCES = $(HOSTLETD_PURE) \
 	src/hostletd/setup.c src/hostletd/setup.h \
 	src/hostletd/sockets.c \
 	src/hostletd/spawn.c src/hostletd/spawn.h \
-	src/hostletd/users.c
+	src/hostletd/users.c src/hostletd/users.h
 hostletd_LDADD = $(BASE_LIBS)
 
 if UNIT_TESTS

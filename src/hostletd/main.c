@@ -20,6 +20,7 @@
 #include "hostletd/manager.h"
 #include "hostletd/methods.h"
 #include "hostletd/setup.h"
+#include "hostletd/users.h"
 #include "lib/basic/arguments.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"

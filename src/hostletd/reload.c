@@ -8,6 +8,7 @@
 #include "hostletd/methods.h"
 #include "hostletd/service.h"
 #include "hostletd/setup.h"
+#include "hostletd/users.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 

@@ -21,7 +21,3 @@ int setup_tree_id(const struct tree *tree, struct error *e);
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e);
 /* Removes the pid file; the lock ends with its descriptor. */
 void setup_unlock(const struct tree *tree);
-
-/* Whether every user of the services can reach the directories that are meant for all of them: the error
- * names the first one where he cannot pass. */
-int setup_check_users(const struct tree *tree, const struct topology *topology, struct error *e);

@@ -9,6 +9,7 @@
 #include "hostletd/service.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/topology/listen.h"
 #include "lib/varlink/client.h"
 
 static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *userdata)

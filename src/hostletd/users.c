@@ -1,5 +1,7 @@
 /* Whether the users of the services can pass where they must: tried, not computed, since modes, access lists
  * and mount options all have their say. */
+#include "hostletd/users.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

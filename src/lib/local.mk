@@ -19,7 +19,7 @@ libhostlet_a_SOURCES = \
 	src/lib/varlink/server.c src/lib/varlink/server.h src/lib/varlink/server-internal.h \
 	src/lib/varlink/stream.c src/lib/varlink/stream.h \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
-	src/lib/config/keys.c src/lib/config/value.c \
+	src/lib/config/keys.c src/lib/config/value.c src/lib/config/value.h \
 	src/lib/app-path/app_path.c src/lib/app-path/app_path.h \
 	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
 	src/lib/loop/clock.c src/lib/loop/clock.h \
@@ -28,7 +28,7 @@ libhostlet_a_SOURCES = \
 	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
 	src/lib/peer/peer.c src/lib/peer/peer.h src/lib/peer/places.c src/lib/peer/places.h \
-	src/lib/topology/listen.c src/lib/topology/topology.c src/lib/topology/topology.h \
+	src/lib/topology/listen.c src/lib/topology/listen.h src/lib/topology/topology.c src/lib/topology/topology.h \
 	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/lock.c src/lib/service/lock.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \

@@ -15,6 +15,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/package/compress_encoder.h"
 
 #define TAR_TIME 1795468213
 

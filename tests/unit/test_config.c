@@ -18,6 +18,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/config/config.h"
+#include "lib/config/value.h"
 
 static char base[] = "/tmp/hostlet-test-XXXXXX";
 

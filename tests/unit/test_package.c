@@ -11,6 +11,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/package/compress_encoder.h"
 #include "lib/package/header.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"

@@ -13,6 +13,7 @@
 #include "lib/basic/fs.h"
 #include "lib/package/build.h"
 #include "lib/package/index.h"
+#include "lib/package/index_scan.h"
 #include "lib/package/reader.h"
 #include "package_fixture.h"
 

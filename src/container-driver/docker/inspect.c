@@ -10,6 +10,7 @@
 #include "container-driver/runtime.h"
 #include "container-driver/spec.h"
 #include "lib/config/config.h"
+#include "lib/config/value.h"
 
 static const struct {
     const char *docker;

@@ -13,6 +13,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/config/ini.h"
+#include "lib/config/value.h"
 
 struct value {
     char *text;

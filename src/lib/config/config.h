@@ -53,10 +53,6 @@ bool config_has_section(const char *section);
 /* The row of "SECTION.KEY" in the table, as service.conf names keys; NULL: there is none. */
 const struct config_key *config_find_key(const char *dotted);
 
-/* One value checked: for service.conf, manifests and flags that use the same forms. */
-int parse_duration(const char *text, uint64_t *ret_usec);
-int parse_size(const char *text, int64_t *ret_bytes);
-
 /* Text of all values of a section (and of [hostlet]), for the supervisor, which restarts a service whose text
  * changed. The caller frees. */
 char *config_section_text(const struct config *config, const char *section);

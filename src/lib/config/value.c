@@ -1,4 +1,6 @@
 /* The forms of values: durations and sizes. */
+#include "lib/config/value.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/config/config.h"
+#include "lib/config/value.h"
 
 struct key {
     const char *name;

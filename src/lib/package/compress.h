@@ -38,14 +38,3 @@ DEFINE_CLEANUP(struct decoder *, decoder_free);
  * Returns 1 at the end of the stream, 0 before, or a negative errno: −EBADMSG for damaged or truncated data.
  */
 int decoder_run(struct decoder *d, struct codec_buffers *b, bool last, struct error *e);
-
-struct encoder;
-
-/* 'level' of −1 is the library's own default (xz and gzip 6, zstd 3). The output depends on input and level
- * alone. */
-int encoder_new(enum compression c, int level, struct encoder **ret, struct error *e);
-struct encoder *encoder_free(struct encoder *x);
-DEFINE_CLEANUP(struct encoder *, encoder_free);
-
-/* The same contract as decoder_run; with 'last' it is called until it returns 1. */
-int encoder_run(struct encoder *x, struct codec_buffers *b, bool last, struct error *e);

@@ -1,4 +1,6 @@
-/* The encoders of data blocks; see compress.h. */
+/* The encoders of data blocks; see compress_encoder.h. */
+#include "lib/package/compress_encoder.h"
+
 #include <errno.h>
 #include <lzma.h>
 #include <zlib.h>

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "lib/basic/fs.h"
+#include "lib/package/compress_encoder.h"
 
 #define OUTPUT_SIZE (256 * 1024)
 

@@ -36,23 +36,6 @@ int package_index_parse(const char *text, size_t size, struct package_index **re
 /* The text of an index, with a final newline. The caller frees. */
 char *package_index_format(const struct package_index *index);
 
-enum package_scan {
-    PACKAGE_SCAN_HEADERS, /* reads headers alone: 'sha256' stays "" */
-    PACKAGE_SCAN_VERIFY,  /* reads every file whole: 'sha256' is known, and the data block's checksum is right
-                           */
-};
-
-/* Makes an index of the .ipk files in a directory and in its direct subdirectories ("name/id.ipk"); hidden
- * ones and symbolic links are left out. A file that is no package is refused, naming it; with 'skipped', it
- * is told to it instead and left out. */
-int package_index_scan(int directory, enum package_scan scan,
-                       void (*skipped)(void *userdata, const struct error *why), void *userdata,
-                       struct package_index **ret, struct error *e);
-
-/* Scans with verification and replaces {directory}/index.json, mode 0644, atomically. *ret_items counts what
- * is in it. */
-int package_index_write(const char *directory, size_t *ret_items, struct error *e);
-
 /* Index of the newest item that is the package 'name' for this system and architecture and satisfies the
  * version rule, or −1. */
 ssize_t package_index_find(const struct package_index *index, const char *name, const char *rule,

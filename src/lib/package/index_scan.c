@@ -1,4 +1,6 @@
-/* An index made from the package files in a directory; see index.h. */
+/* An index made from the package files in a directory; see index_scan.h. */
+#include "lib/package/index_scan.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -3,13 +3,13 @@ libhostlet_a_SOURCES += \
 	src/lib/package/build.c src/lib/package/build.h \
 	src/lib/package/chunk.c src/lib/package/chunk.h \
 	src/lib/package/compress.c src/lib/package/compress.h \
-	src/lib/package/compress_encoder.c \
+	src/lib/package/compress_encoder.c src/lib/package/compress_encoder.h \
 	src/lib/package/data_block.c src/lib/package/data_block.h \
 	src/lib/package/entry.c src/lib/package/entry.h \
 	src/lib/package/header.c src/lib/package/header.h \
 	src/lib/package/id.c src/lib/package/id.h \
 	src/lib/package/index.c src/lib/package/index.h \
-	src/lib/package/index_scan.c \
+	src/lib/package/index_scan.c src/lib/package/index_scan.h \
 	src/lib/package/limits.h \
 	src/lib/package/reader.c src/lib/package/reader.h \
 	src/lib/package/source.c src/lib/package/source.h \

@@ -19,6 +19,7 @@
 #include "lib/basic/log.h"
 #include "lib/loop/timer.h"
 #include "lib/service/jail.h"
+#include "lib/topology/listen.h"
 #include "lib/varlink/client.h"
 
 struct running {

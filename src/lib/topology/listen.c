@@ -1,5 +1,7 @@
 /* The TCP ports of services; see topology.h. Used by hostletd, which holds them, and by a service that is
  * started by something else. */
+#include "lib/topology/listen.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -11,6 +11,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/config/ini.h"
+#include "lib/config/value.h"
 
 struct reading {
     struct service_conf *conf;
