@@ -80,6 +80,11 @@ check_PROGRAMS += tests/unit/test_loop
 TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
 tests_unit_test_loop_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_jobs
+TESTS += tests/unit/test_jobs
+tests_unit_test_jobs_SOURCES = tests/unit/test_jobs.c
+tests_unit_test_jobs_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_test_jobs_LDADD = $(UNIT_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_lock
 TESTS += tests/unit/test_lock
 tests_unit_test_lock_SOURCES = tests/unit/test_lock.c
