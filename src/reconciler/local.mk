@@ -3,6 +3,8 @@ noinst_LIBRARIES += libreconciler.a
 libreconciler_a_SOURCES = \
 	src/reconciler/engine/call.c \
 	src/reconciler/engine/call.h \
+	src/reconciler/engine/data.c \
+	src/reconciler/engine/data.h \
 	src/reconciler/engine/exits.c \
 	src/reconciler/engine/exits.h \
 	src/reconciler/engine/files.c \
@@ -21,6 +23,10 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/replica.h \
 	src/reconciler/engine/steps.c \
 	src/reconciler/engine/steps.h \
+	src/reconciler/engine/turn.c \
+	src/reconciler/engine/turn.h \
+	src/reconciler/engine/waits.c \
+	src/reconciler/engine/waits.h \
 	src/reconciler/face/agent.c \
 	src/reconciler/face/agent.h \
 	src/reconciler/face/apply.c \

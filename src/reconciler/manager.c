@@ -14,7 +14,9 @@
 #include "lib/basic/log.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/quota.h"
+#include "reconciler/engine/turn.h"
 #include "reconciler/face/report.h"
+#include "reconciler/face/zone.h"
 #include "reconciler/model/facts.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/store.h"
@@ -54,11 +56,20 @@ static int load_host_id(struct manager *m, struct error *e)
     return replace_file(path, line, strlen(line), 0644, e);
 }
 
+static const struct listener face = {
+    .changed = report_changed,
+    .gone = report_gone,
+    .name_free = zone_take_over,
+};
+
 int manager_new(struct service_context *context, struct manager **ret, struct error *e)
 {
     struct manager *m = xcalloc(1, sizeof *m);
     m->context = context;
     m->event = sd_event_ref(context->event);
+    m->turn = turn;
+    m->listener = &face;
+    clock_init(&m->clock, m->event);
     m->state_dir = tree_state(&context->tree, "reconciler");
     m->driver_socket = tree_socket(&context->tree, "container-driver");
     m->fetcher_socket = tree_socket(&context->tree, "fetcher");

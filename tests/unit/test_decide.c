@@ -177,16 +177,8 @@ static void test_rare_situations(void **state)
             in.target_config = NULL;
         enum step step = decide(&in);
         if (step != rows[i].step)
-            fail_msg("%s: %s, not %s", rows[i].what, step_to_string(step), step_to_string(rows[i].step));
+            fail_msg("%s: step %d, not %d", rows[i].what, (int)step, (int)rows[i].step);
     }
-}
-
-static void test_every_step_has_its_own_name(void **state)
-{
-    (void)state;
-    for (int a = 0; a < _STEP_MAX; a++)
-        for (int b = 0; b < a; b++)
-            assert_string_not_equal(step_to_string((enum step)a), step_to_string((enum step)b));
 }
 
 static void test_conflict(void **state)
@@ -316,7 +308,7 @@ static enum step run_world(struct world *w, enum want want, bool new_one_dies)
         if (had_proven && w->applied == 1)
             assert_true(has_proven(w));
     }
-    fail_msg("no end: last step %s", step_to_string(step));
+    fail_msg("no end: last step %d", (int)step);
     return step;
 }
 
@@ -371,7 +363,7 @@ static void test_every_situation_ends_well(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_rare_situations),
-                                       cmocka_unit_test(test_every_step_has_its_own_name),
+
                                        cmocka_unit_test(test_conflict),
                                        cmocka_unit_test(test_every_situation_ends_well)};
     return cmocka_run_group_tests(tests, NULL, NULL);

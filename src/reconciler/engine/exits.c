@@ -7,23 +7,21 @@
 #include "lib/basic/cleanup.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/replica.h"
-#include "reconciler/face/report.h"
 #include "reconciler/model/stages.h"
 
 bool exits_are_a_loop(const struct replica *replica)
 {
-    return crash_is_looping(&replica->exits, now_realtime_msec());
+    return crash_is_looping(&replica->exits, clock_realtime_msec(&replica->instance->manager->clock));
 }
 
 void exits_forget(struct replica *replica)
 {
     replica->exits = (struct crash_exits){.at = {0}};
-    replica->crash_timer = sd_event_source_disable_unref(replica->crash_timer);
+    timer_stop(&replica->crash_timer);
 }
 
-static int on_calm(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_calm(void *userdata)
 {
-    (void)source, (void)usec;
     struct replica *r = userdata;
     if (!exits_are_a_loop(r)) {
         exits_forget(r);
@@ -32,7 +30,6 @@ static int on_calm(sd_event_source *source, uint64_t usec, void *userdata)
         r->stale = true;
         replica_kick(r);
     }
-    return 0;
 }
 
 struct question { /* the replica may be gone when the answer comes: it is looked up again */
@@ -72,18 +69,13 @@ static void ask_last_words(struct replica *replica, int64_t exit_code)
 
 static void wait_for_calm(struct replica *replica)
 {
-    uint64_t calm = (CRASH_WINDOW_MSEC + 1000) * USEC_PER_MSEC;
-    if (replica->crash_timer) {
-        sd_event_source_set_time_relative(replica->crash_timer, calm);
-        sd_event_source_set_enabled(replica->crash_timer, SD_EVENT_ONESHOT);
-    } else if (sd_event_add_time_relative(replica->instance->manager->event, &replica->crash_timer,
-                                          CLOCK_MONOTONIC, calm, USEC_PER_SEC, on_calm, replica) < 0)
-        abort();
+    clock_arm(&replica->instance->manager->clock, &replica->crash_timer,
+              (CRASH_WINDOW_MSEC + 1000) * USEC_PER_MSEC, on_calm, replica);
 }
 
 void exits_note(struct replica *replica, int64_t exit_code)
 {
-    crash_add_exit(&replica->exits, now_realtime_msec());
+    crash_add_exit(&replica->exits, clock_realtime_msec(&replica->instance->manager->clock));
     if (!exits_are_a_loop(replica))
         return;
     ask_last_words(replica, exit_code);

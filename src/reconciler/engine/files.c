@@ -1,10 +1,15 @@
-/* The files that a replica's container reads: app_replica.json. */
+/* The files that a replica's container reads; see files.h. */
 #include "reconciler/engine/files.h"
 
 #include <stdlib.h>
 
+#include "lib/api/provisioner.h"
 #include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/steps.h"
 #include "reconciler/model/secret.h"
+#include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
 static void fill_replica(struct app_replica *to, const struct replica *from, int64_t revision)
@@ -48,8 +53,8 @@ static void fill_zone(const struct replica *replica, struct app_replica_instance
     file->hostlet_endpoint->secret_key = secret;
 }
 
-struct app_replica_instance *make_replica_file(const struct replica *replica,
-                                               const struct record_revision *revision)
+static struct app_replica_instance *make_replica_file(const struct replica *replica,
+                                                      const struct record_revision *revision)
 {
     const struct instance *instance = replica->instance;
     bool zone = record_is_zone(instance->record);
@@ -70,4 +75,61 @@ struct app_replica_instance *make_replica_file(const struct replica *replica,
     set_string(&file->replica->state, "starting");
     fill_zone(replica, file);
     return file;
+}
+
+static void call_provisioner(struct replica *r, const char *method, const void *in)
+{
+    step_call(r, r->instance->manager->provisioner_socket, &provisioner_interface, method, in, CALL_TIMEOUT);
+}
+
+static void provision(struct replica *r, const struct record_revision *revision)
+{
+    const struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct app_replica_instance *file = make_replica_file(r, revision);
+    struct provisioner_provision_in in = {
+        .container = name, .replica = file, .arch = m->info ? m->info->arch : NULL};
+    call_provisioner(r, "Provision", &in);
+    schema_free(&app_replica_instance_schema, file);
+}
+
+void files_provision(struct replica *r)
+{
+    provision(r, target_of(r));
+}
+
+void files_provisioned(struct replica *r, const void *out)
+{
+    (void)out;
+    r->provisioned = true;
+    r->record->update_files = false;
+}
+
+void files_restore(struct replica *r)
+{
+    const struct record_revision *applied =
+        record_find_revision(r->instance->record, r->record->applied_revision);
+    provision(r, applied ?: target_of(r));
+}
+
+void files_restored(struct replica *r, const void *out)
+{
+    (void)out;
+    r->restored = true;
+}
+
+void files_update(struct replica *r)
+{
+    _cleanup_free_ char *name = container_name(r);
+    struct app_replica_instance *file = make_replica_file(r, target_of(r));
+    struct provisioner_update_in in = {.container = name, .replica = file};
+    call_provisioner(r, "Update", &in);
+    schema_free(&app_replica_instance_schema, file);
+}
+
+void files_updated(struct replica *r, const void *out)
+{
+    (void)out;
+    r->record->update_files = false;
+    store_save_soon(r->instance);
 }

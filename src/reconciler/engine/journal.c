@@ -8,7 +8,6 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/replica.h"
-#include "reconciler/engine/steps.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
@@ -52,7 +51,7 @@ void journal_commit(struct replica *r)
         log_warning("%s", e.message);
         store_save_soon(r->instance);
     }
-    step_finish(r);
+    replica_step_over(r);
 }
 
 /* From now on the switch is being undone, whoever is killed. */
@@ -67,7 +66,7 @@ void journal_begin_undo(struct replica *r, const char *reason, const char *stage
     r->restored = false;
     r->step = STEP_SETTLED;
     if (save_or_retry(r))
-        step_finish(r);
+        replica_step_over(r);
 }
 
 /* The last words are kept in the record, twice, of up to 128 replicas. */
@@ -79,8 +78,9 @@ static size_t first_line(const struct driver_tail_out *tail)
     return i;
 }
 
-void journal_fail(struct replica *r, const struct driver_tail_out *tail)
+void journal_fail(struct replica *r, const void *last_words)
 {
+    const struct driver_tail_out *tail = last_words;
     const struct driver_container *c = &r->current;
     _cleanup_free_ char *reason = NULL;
     if (c->state == DRIVER_MISSING)
@@ -110,7 +110,7 @@ void journal_gone(struct replica *r)
     set_string(&record->quota, NULL);
     set_string(&r->message, NULL);
     store_save_soon(r->instance);
-    instance_kick_soon(r->instance); /* its packages are let go when the last one is gone */
+    instance_kick(r->instance); /* its packages are let go when the last one is gone */
 }
 
 void journal_undone(struct replica *r)
@@ -142,8 +142,8 @@ void journal_undone(struct replica *r)
         r->attempt = (unsigned)record->attempt - 1;
         replica_retry_later(r, &e);
         r->attempt = 0;
-        instance_kick_soon(r->instance);
+        instance_kick(r->instance);
         return;
     }
-    step_finish(r);
+    replica_step_over(r);
 }

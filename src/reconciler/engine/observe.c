@@ -10,7 +10,6 @@
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/replica.h"
-#include "reconciler/face/report.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 

@@ -13,8 +13,6 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
-#include "reconciler/engine/replica.h"
-#include "reconciler/face/report.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
@@ -74,7 +72,7 @@ static void prepare_failed(struct prepare *p, const char *stage, const struct er
         abort();
     instance_changed(p->instance);
     if (!quick)
-        instance_kick_soon(p->instance);
+        instance_kick(p->instance);
 }
 
 static void prepare_done(struct prepare *p)
@@ -84,7 +82,7 @@ static void prepare_done(struct prepare *p)
     p->next_retry = 0;
     set_string(&p->failure, NULL);
     instance_changed(p->instance);
-    instance_kick_soon(p->instance);
+    instance_kick(p->instance);
 }
 
 static int save(struct prepare *p, const char *stage)

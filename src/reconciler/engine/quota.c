@@ -15,15 +15,11 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
-#include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
-#include "reconciler/face/report.h"
-#include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
 #define LEAST       ((int64_t)100 << 20) /* bytes: the contract's */
-#define PURGES_MAX  8                    /* calls at once: each holds a connection for as long as it takes */
 #define QUICK_TRIES 5
 #define QUICK_PAUSE (5 * USEC_PER_MSEC)
 
@@ -57,11 +53,12 @@ void quota_ensure(struct replica *r)
 {
     _cleanup_free_ char *name = container_name(r);
     struct quota_ensure_in in = {.container = name, .soft = limit_of(r), .hard = limit_of(r)};
-    r->request = call_quota(r->instance->manager, "Ensure", &in, false, step_answer, r);
+    step_call(r, r->instance->manager->quota_socket, &quota_keeper_interface, "Ensure", &in, CALL_TIMEOUT);
 }
 
-void quota_was_set(struct replica *r, const struct quota_values *values)
+void quota_was_set(struct replica *r, const void *out)
 {
+    const struct quota_values *values = out;
     free(r->record->quota);
     r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
     r->record->quota_limit = limit_of(r);
@@ -80,7 +77,7 @@ static void ask_again(struct manager *m)
             if (!r->quota_missing)
                 continue;
             r->quota_missing = r->quota_set = false;
-            instance_kick_soon(i);
+            instance_kick(i);
         }
 }
 
@@ -132,107 +129,6 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
     return true;
 }
 
-/* --- the data of a replica that goes --- */
-
-/* Replicas that went earlier, when the instance was made smaller, left their data: it goes with the
- * instance's. */
-static void purge_others(struct replica *r, char *const *containers, size_t n)
-{
-    struct record *record = r->instance->record;
-    for (size_t i = 0; i < n; i++) {
-        _cleanup_free_ char *name = NULL;
-        int64_t id;
-        if (app_container_name_parse(containers[i], &name, &id) >= 0 && streq(name, record->name) &&
-            !record_find_replica(record, id)) {
-            struct replica *other = instance_add_replica(r->instance, record_add_replica(record, id));
-            other->observed = other->stale = true; /* look before acting */
-        }
-    }
-    store_save_soon(r->instance);
-    instance_kick_soon(r->instance);
-}
-
-/* Only data that is kept needs its project, and a purge is answered when nothing is left of it. */
-static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    (void)continues;
-    struct replica *r = userdata;
-    const struct provisioner_remove_out *removed = out;
-    _cleanup_free_ char *name = container_name(r);
-    struct quota_container_in in = {name};
-    if (!e && r->purging && !record_is_zone(r->instance->record) && removed->n_others > 0)
-        purge_others(r, removed->others, removed->n_others);
-    if (e || removed->kept)
-        step_request_done(r, out, e);
-    else
-        r->request = call_quota(r->instance->manager, "Remove", &in, false, step_answer, r);
-}
-
-/* A purge takes as long as the tenant's files are many: the provisioner's end, or ours, ends the call. */
-static void remove_data(struct replica *r)
-{
-    struct manager *m = r->instance->manager;
-    _cleanup_free_ char *name = container_name(r);
-    struct provisioner_remove_in in = {.container = name, .purge = r->purging};
-    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
-                              r->purging ? 0 : CALL_TIMEOUT, on_removed, r);
-}
-
-static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    (void)out, (void)continues;
-    struct replica *r = userdata;
-    if (e)
-        step_request_done(r, NULL, e);
-    else
-        remove_data(r);
-}
-
-bool quota_may_remove_data(const struct replica *r)
-{
-    return !r->instance->record->purge || r->instance->manager->purges < PURGES_MAX;
-}
-
-/* Of what is kept the limits go first, since it is not to be held to them. Of what is purged they go last:
- * whatever cannot be deleted stays within them. */
-void quota_remove_data(struct replica *r)
-{
-    struct manager *m = r->instance->manager;
-    _cleanup_free_ char *name = container_name(r);
-    struct quota_container_in in = {name};
-    r->purging = r->instance->record->purge;
-    m->purges += r->purging;
-    stage_set(r, "container_destroy", "running", NULL);
-    if (r->purging)
-        remove_data(r);
-    else
-        r->request = call_quota(m, "Release", &in, false, on_released, r);
-}
-
-void quota_purge_over(struct replica *r)
-{
-    struct manager *m = r->instance->manager;
-    if (!r->purging)
-        return;
-    r->purging = false;
-    m->purges--;
-    for (struct instance *i = m->instances; i; i = i->next)
-        for (size_t k = 0; k < i->n_replicas; k++)
-            if (i->replicas[k]->last == STEP_WAIT && replica_want(i->replicas[k]) == WANT_GONE)
-                instance_kick_soon(i);
-}
-
-void quota_leave_purge(struct replica *r)
-{
-    if (!r->purging || replica_want(r) == WANT_GONE)
-        return;
-    varlink_request_cancel(r->request);
-    r->request = NULL;
-    r->step = STEP_SETTLED;
-    r->stale = true;
-    quota_purge_over(r);
-}
-
 /* --- what quota-keeper tells --- */
 
 static void see(struct manager *m, const struct quota_values *values)
@@ -247,7 +143,7 @@ static void see(struct manager *m, const struct quota_values *values)
         return;
     if (r->quota_lost && !values->not_enforced) { /* it can again: set anew what may have been lost */
         r->quota_set = false;
-        instance_kick_soon(instance);
+        instance_kick(instance);
     }
     r->quota_level = values->level;
     set_string(&r->quota_lost, values->not_enforced);

@@ -9,7 +9,6 @@
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/prepare.h"
-#include "reconciler/face/report.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 

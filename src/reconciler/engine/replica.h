@@ -1,15 +1,15 @@
-/* One replica: what decide() says next, its state, its failures. */
+/* A replica's state, its failures and the pauses after them. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
-/* Asks decide() and goes on; safe to call at any time, from anywhere but decide() itself. */
-void replica_kick(struct replica *replica);
-void instance_kick(struct instance *instance);
-void instance_kick_soon(struct instance *instance); /* from within a step: not to come back to where we are */
 void replica_set_state(struct replica *replica, enum replica_state state);
+/* Sets the state that follows from what is wanted, seen and being done. */
+void replica_update_state(struct replica *replica);
+/* Has decide() asked for it after a pause, whatever happens until then. */
+void replica_kick_after(struct replica *replica, uint64_t msec);
+/* Notes a failure; the replica's next step is tried after a pause, which grows with the failures in a row. */
 void replica_retry_later(struct replica *replica, const struct error *e);
-void replica_forget_failure(struct replica *replica);
-/* Notes, where the current container is about to be replaced although it was made from what is wanted (or
- * nobody knows from what), that this is for drift. */
-void replica_note_drift(struct replica *replica);
+void replica_forget_pause(struct replica *replica);
+/* The step that was being done succeeded: what is next? */
+void replica_step_over(struct replica *replica);

@@ -1,76 +1,31 @@
-/* Carrying out a step: one call to one worker, or one write of the journal; then what it changed is known,
- * and decide() is asked again. */
+/* The steps of a replica as a table; see steps.h. */
 #include "reconciler/engine/steps.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/api/provisioner.h"
-#include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/data.h"
 #include "reconciler/engine/files.h"
 #include "reconciler/engine/journal.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/replica.h"
-#include "reconciler/model/secret.h"
+#include "reconciler/engine/waits.h"
 #include "reconciler/model/stages.h"
-#include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
 #define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
 
-/* clang-format off */
-#define CALLING_STEPS(X) \
-    X(HOLD, "hold") X(STOP, "stop") X(PUT_ASIDE, "put_aside") \
-    X(PROVISION, "provision") X(QUOTA, "quota") X(CREATE, "create") \
-    X(START, "start") X(KEEP, "keep") X(REMOVE_OLD, "remove_old") \
-    X(REMOVE_NEW, "remove_new") X(BRING_BACK, "bring_back") X(RESTORE, "restore") \
-    X(REVIVE, "revive") X(UPDATE_FILES, "update_files") X(REMOVE_DATA, "remove_data")
-/* These end with a write of the journal, which has failpoints of its own. */
-#define JOURNAL_STEPS(X) \
-    X(COMMIT, "commit") X(FAIL, "fail") X(UNDONE, "undone")
-/* clang-format on */
-
-#define BEFORE(step, name)      [STEP_##step] = "step." name ".before",
-#define AFTER(step, name)       [STEP_##step] = "step." name ".after",
-#define BOTH_NAMES(step, name)  "step." name ".before", "step." name ".after",
-#define BEFORE_NAME(step, name) "step." name ".before",
-#ifdef ENABLE_FAILPOINTS
-static const char *const before_names[_STEP_MAX] = {CALLING_STEPS(BEFORE) JOURNAL_STEPS(BEFORE)};
-static const char *const after_names[_STEP_MAX] = {CALLING_STEPS(AFTER)};
-#else
-static const char *const before_names[_STEP_MAX];
-static const char *const after_names[_STEP_MAX];
-#endif
-const char *const reconciler_failpoints[] = {
-    "store.before_save", "store.saved",
-    "prepare.resolved",  "facts.before_save",
-    "facts.saved",       "let_go.before",
-    "forget.before",     CALLING_STEPS(BOTH_NAMES) JOURNAL_STEPS(BEFORE_NAME) NULL};
-
-void step_answer(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    if (!continues)
-        step_request_done(userdata, out, e);
-}
+/* --- the calls to container-driver --- */
 
 static void call_driver(struct replica *r, const char *method, const void *in, uint64_t timeout)
 {
-    struct manager *m = r->instance->manager;
-    r->request = manager_call(m, m->driver_socket, &container_driver_interface, method, in, false, timeout,
-                              step_answer, r);
+    step_call(r, r->instance->manager->driver_socket, &container_driver_interface, method, in, timeout);
 }
-
-static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
-{
-    return (struct driver_replica_in){r->instance->record->name, r->record->id, slot};
-}
-
-/* --- calls --- */
 
 static void set_restart(struct replica *r, enum driver_restart policy)
 {
@@ -79,7 +34,29 @@ static void set_restart(struct replica *r, enum driver_restart policy)
     call_driver(r, "SetRestart", &in, CALL_TIMEOUT);
 }
 
-static void stop(struct replica *r)
+static void begin_hold(struct replica *r)
+{
+    set_restart(r, DRIVER_RESTART_NO);
+}
+
+static void effect_hold(struct replica *r, const void *out)
+{
+    (void)out;
+    r->current.restart = DRIVER_RESTART_NO;
+}
+
+static void begin_keep(struct replica *r)
+{
+    set_restart(r, DRIVER_RESTART_ALWAYS);
+}
+
+static void effect_keep(struct replica *r, const void *out)
+{
+    (void)out;
+    r->current.restart = DRIVER_RESTART_ALWAYS;
+}
+
+static void begin_stop(struct replica *r)
 {
     struct driver_stop_in in = {.instance = r->instance->record->name,
                                 .replica_id = r->record->id,
@@ -90,10 +67,64 @@ static void stop(struct replica *r)
     call_driver(r, "Stop", &in, CALL_TIMEOUT + (uint64_t)in.timeout_msec * USEC_PER_MSEC);
 }
 
+static void effect_stop(struct replica *r, const void *out)
+{
+    (void)out;
+    r->current.state = DRIVER_EXITED;
+}
+
 static void rename_slot(struct replica *r, enum driver_slot from, enum driver_slot to)
 {
     struct driver_rename_in in = {r->instance->record->name, r->record->id, from, to};
     call_driver(r, "Rename", &in, CALL_TIMEOUT);
+}
+
+/* Where the current container is about to be replaced although it was made from what is wanted (or nobody
+ * knows from what), this is for drift. */
+static void note_drift(struct replica *r)
+{
+    const struct record_revision *target = target_of(r);
+    if (!target)
+        return;
+    struct driver_create_in *create = make_create(r, target);
+    struct drift_wish wish = drift_wish_of(r, target, create);
+    drift_note_replacement(&r->drift, &r->current, &wish, clock_monotonic_usec(&r->instance->manager->clock));
+    free_create(create);
+}
+
+static void begin_put_aside(struct replica *r)
+{
+    note_drift(r);
+    rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
+}
+
+static void effect_put_aside(struct replica *r, const void *out)
+{
+    (void)out;
+    schema_done(&driver_container_schema, &r->old);
+    r->old = r->current;
+    r->old.slot = DRIVER_SLOT_OLD;
+    r->current = (struct driver_container){.state = DRIVER_MISSING};
+    r->quota_set = r->provisioned = r->drift.seen = false;
+}
+
+static void begin_bring_back(struct replica *r)
+{
+    rename_slot(r, DRIVER_SLOT_OLD, DRIVER_SLOT_CURRENT);
+}
+
+static void effect_bring_back(struct replica *r, const void *out)
+{
+    (void)out;
+    schema_done(&driver_container_schema, &r->current);
+    r->current = r->old;
+    r->current.slot = DRIVER_SLOT_CURRENT;
+    r->old = (struct driver_container){.state = DRIVER_MISSING};
+}
+
+static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
+{
+    return (struct driver_replica_in){r->instance->record->name, r->record->id, slot};
 }
 
 static void remove_slot(struct replica *r, enum driver_slot slot)
@@ -104,244 +135,221 @@ static void remove_slot(struct replica *r, enum driver_slot slot)
     call_driver(r, "Remove", &in, CALL_TIMEOUT);
 }
 
-static void provision(struct replica *r, const struct record_revision *revision, const char *method)
+static void begin_remove_old(struct replica *r)
 {
-    struct manager *m = r->instance->manager;
-    _cleanup_free_ char *name = container_name(r);
-    struct app_replica_instance *file = make_replica_file(r, revision);
-    struct provisioner_provision_in in = {
-        .container = name, .replica = file, .arch = m->info ? m->info->arch : NULL};
-    struct provisioner_update_in update = {.container = name, .replica = file};
-    bool whole = streq(method, "Provision");
-    if (r->step == STEP_PROVISION)
-        stage_set(r, "provision", "running", NULL);
-    r->request =
-        manager_call(m, m->provisioner_socket, &provisioner_interface, method,
-                     whole ? (const void *)&in : (const void *)&update, false, CALL_TIMEOUT, step_answer, r);
-    schema_free(&app_replica_instance_schema, file);
+    remove_slot(r, DRIVER_SLOT_OLD);
 }
 
-static void create(struct replica *r)
+static void effect_remove_old(struct replica *r, const void *out)
 {
-    const struct record_revision *target = target_of(r);
-    struct driver_create_in *in = make_create(r, target);
-    stage_set(r, "container_create", "running", NULL);
+    (void)out;
+    schema_done(&driver_container_schema, &r->old);
+}
+
+static void begin_remove_new(struct replica *r)
+{
+    remove_slot(r, DRIVER_SLOT_CURRENT);
+}
+
+static void effect_remove_new(struct replica *r, const void *out)
+{
+    (void)out;
+    schema_done(&driver_container_schema, &r->current);
+}
+
+static void begin_create(struct replica *r)
+{
+    struct driver_create_in *in = make_create(r, target_of(r));
     call_driver(r, "Create", in, CALL_TIMEOUT);
     free_create(in);
 }
 
-static void start(struct replica *r)
+static void begin_start(struct replica *r)
 {
     struct driver_replica_in in = slot_of(r, DRIVER_SLOT_CURRENT);
-    if (r->step == STEP_START)
-        stage_set(r, "container_start", "running", NULL);
     call_driver(r, "Start", &in, 2 * CALL_TIMEOUT);
 }
 
-static void ask_last_words(struct replica *r)
+static void effect_start(struct replica *r, const void *out)
+{
+    (void)out;
+    r->provisioned = false;
+    r->stale = true;
+}
+
+/* What is there now is best looked at. */
+static void effect_look(struct replica *r, const void *out)
+{
+    (void)out;
+    r->stale = true;
+}
+
+static void begin_fail(struct replica *r)
 {
     struct driver_logs_in in = {
         .instance = r->instance->record->name, .replica_id = r->record->id, .tail = 20};
     call_driver(r, "Tail", &in, 10 * USEC_PER_SEC);
 }
 
-/* --- steps --- */
+/* --- the table --- */
 
-void step_start(struct replica *r, enum step step)
+enum step_flags {
+    WAITS = 1 << 0,        /* nothing is being done: no call, no write */
+    JOURNALS = 1 << 1,     /* ends with a write of the journal, whatever the answer is */
+    SWITCHES = 1 << 2,     /* takes the replica's turn, where it is to run */
+    FIRST = 1 << 3,        /* takes its turn where there is no container */
+    SHOWN = 1 << 4,        /* its stage is shown as running, and as done */
+    BRINGS_UP = 1 << 5,    /* a failure of it ends the switch */
+    NAMES = 1 << 6,        /* a conflict is one of names, and an inspection shows whose it is */
+    USES_BITS = 1 << 7,    /* needs image and packages: where it fails they may be gone */
+    BITS_AT_ONCE = 1 << 8, /* they are looked at at once: a container that is there is started without that */
+    WRITES = 1 << 9,       /* writes below the limit of disk space */
+    LIMITS = 1 << 10,      /* sets that limit, without which it may go on */
+};
+
+struct step_row {
+    const char *name;  /* of the step in the log, and of its failpoints */
+    const char *words; /* for people, while it is being done */
+    const char *stage; /* that a failure is shown in; NULL: none */
+    void (*begin)(struct replica *replica);
+    void (*effect)(struct replica *replica,
+                   const void *out); /* of a success, as an inspection would show it */
+    unsigned flags;
+    const char *before, *after; /* failpoints; NULL: none */
+};
+
+/* clang-format off */
+#define GOING_BACK "going back"
+/* Steps that call a worker: with a failpoint before the call, and one between its answer and what follows. */
+#define CALLING_STEPS(X) \
+    X(HOLD, "hold", "stopping container", NULL, begin_hold, effect_hold, SWITCHES) \
+    X(STOP, "stop", "stopping container", NULL, begin_stop, effect_stop, SWITCHES) \
+    X(PUT_ASIDE, "put_aside", "putting the old container aside", NULL, begin_put_aside, effect_put_aside, SWITCHES) \
+    X(PROVISION, "provision", "provisioning", "provision", files_provision, files_provisioned, FIRST | SHOWN | BRINGS_UP | WRITES) \
+    X(QUOTA, "quota", "setting quota", "provision", quota_ensure, quota_was_set, FIRST | BRINGS_UP | LIMITS) \
+    X(CREATE, "create", "creating container", "container_create", begin_create, effect_look, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
+    X(START, "start", "starting container", "container_start", begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
+    X(KEEP, "keep", NULL, NULL, begin_keep, effect_keep, 0) \
+    X(REMOVE_OLD, "remove_old", "removing the old container", NULL, begin_remove_old, effect_remove_old, 0) \
+    X(REMOVE_NEW, "remove_new", GOING_BACK, NULL, begin_remove_new, effect_remove_new, 0) \
+    X(BRING_BACK, "bring_back", GOING_BACK, NULL, begin_bring_back, effect_bring_back, 0) \
+    X(RESTORE, "restore", GOING_BACK, NULL, files_restore, files_restored, 0) \
+    X(REVIVE, "revive", GOING_BACK, NULL, begin_start, effect_look, 0) \
+    X(UPDATE_FILES, "update_files", NULL, NULL, files_update, files_updated, WRITES) \
+    X(REMOVE_DATA, "remove_data", "putting data aside", NULL, data_remove, data_removed, 0)
+/* Steps that end with a write of the journal, which has failpoints of its own. */
+#define JOURNAL_STEPS(X) \
+    X(COMMIT, "commit", NULL, NULL, journal_commit, NULL, JOURNALS) \
+    X(FAIL, "fail", GOING_BACK, NULL, begin_fail, journal_fail, JOURNALS) \
+    X(UNDONE, "undone", GOING_BACK, NULL, journal_undone, NULL, JOURNALS)
+#define WAITING_STEPS(X) \
+    X(SETTLED, "settled", NULL, NULL, wait_settled, NULL, WAITS) \
+    X(WAIT, "waiting", "waiting for its turn", NULL, wait_for_others, NULL, WAITS) \
+    X(CONFLICT, "conflict", NULL, NULL, wait_for_name, NULL, WAITS) \
+    X(PREPARE, "preparing", "preparing", NULL, wait_for_preparation, NULL, WAITS) \
+    X(PROBATION, "probation", "on probation", NULL, wait_for_probation, NULL, WAITS) \
+    X(GONE, "gone", NULL, NULL, wait_gone, NULL, WAITS)
+
+#define BEFORE(name) "step." name ".before"
+#define AFTER(name)  "step." name ".after"
+#define CALLING_ROW(step, name, ...) [STEP_##step] = {name, __VA_ARGS__, BEFORE(name), AFTER(name)},
+#define JOURNAL_ROW(step, name, ...) [STEP_##step] = {name, __VA_ARGS__, BEFORE(name), NULL},
+#define WAITING_ROW(step, name, ...) [STEP_##step] = {name, __VA_ARGS__, NULL, NULL},
+#define CALLING_NAMES(step, name, ...) BEFORE(name), AFTER(name),
+#define JOURNAL_NAMES(step, name, ...) BEFORE(name),
+/* clang-format on */
+
+static const struct step_row rows[] = {CALLING_STEPS(CALLING_ROW) JOURNAL_STEPS(JOURNAL_ROW)
+                                           WAITING_STEPS(WAITING_ROW)};
+#define ONE(...) +1
+static_assert((0 CALLING_STEPS(ONE) JOURNAL_STEPS(ONE) WAITING_STEPS(ONE)) == _STEP_MAX &&
+                  ARRAY_SIZE(rows) == _STEP_MAX,
+              "every step has a row");
+
+const char *const reconciler_failpoints[] = {
+    "store.before_save", "store.saved",
+    "prepare.resolved",  "facts.before_save",
+    "facts.saved",       "let_go.before",
+    "forget.before",     CALLING_STEPS(CALLING_NAMES) JOURNAL_STEPS(JOURNAL_NAMES) NULL};
+
+const char *step_name(enum step step)
 {
-    struct driver_container *c = &r->current;
-    r->step = step;
-    if (before_names[step] && failpoint(before_names[step]) < 0) {
+    return rows[step].name;
+}
+
+const char *step_words(enum step step)
+{
+    return rows[step].words;
+}
+
+/* --- a step from its beginning to its end --- */
+
+static void take_turn(struct replica *r, const struct step_row *row)
+{
+    if (row->flags & SWITCHES)
+        r->turn_taken |= replica_want(r) == WANT_RUN;
+    if (row->flags & FIRST)
+        r->turn_taken |= r->current.state == DRIVER_MISSING;
+}
+
+void step_begin(struct replica *r, enum step step)
+{
+    const struct step_row *row = &rows[step];
+    if (!(row->flags & WAITS))
+        r->step = step;
+    if (row->before && failpoint(row->before) < 0) {
         struct error e = ERROR_INIT;
         error_retry(&e, ECONNRESET, "failpoint");
         replica_retry_later(r, &e);
         return;
     }
-    switch (step) {
-    case STEP_HOLD:
-        r->turn_taken |= replica_want(r) == WANT_RUN;
-        set_restart(r, DRIVER_RESTART_NO);
-        break;
-    case STEP_STOP:
-        r->turn_taken |= replica_want(r) == WANT_RUN;
-        stop(r);
-        break;
-    case STEP_PUT_ASIDE:
-        r->turn_taken = true;
-        replica_note_drift(r);
-        rename_slot(r, DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD);
-        break;
-    case STEP_QUOTA:
-        r->turn_taken |= c->state == DRIVER_MISSING;
-        quota_ensure(r);
-        break;
-    case STEP_PROVISION:
-        r->turn_taken |= c->state == DRIVER_MISSING;
-        provision(r, target_of(r), "Provision");
-        break;
-    case STEP_RESTORE: {
-        const struct record_revision *applied =
-            record_find_revision(r->instance->record, r->record->applied_revision);
-        provision(r, applied ?: target_of(r), "Provision");
-        break;
-    }
-    case STEP_UPDATE_FILES:
-        provision(r, target_of(r), "Update");
-        break;
-    case STEP_CREATE:
-        r->turn_taken = true;
-        create(r);
-        break;
-    case STEP_START:
-    case STEP_REVIVE:
-        start(r);
-        break;
-    case STEP_KEEP:
-        set_restart(r, DRIVER_RESTART_ALWAYS);
-        break;
-    case STEP_REMOVE_OLD:
-        remove_slot(r, DRIVER_SLOT_OLD);
-        break;
-    case STEP_REMOVE_NEW:
-        remove_slot(r, DRIVER_SLOT_CURRENT);
-        break;
-    case STEP_BRING_BACK:
-        rename_slot(r, DRIVER_SLOT_OLD, DRIVER_SLOT_CURRENT);
-        break;
-    case STEP_REMOVE_DATA:
-        quota_remove_data(r);
-        break;
-    case STEP_FAIL:
-        ask_last_words(r);
-        break;
-    case STEP_COMMIT:
-        journal_commit(r);
-        break;
-    case STEP_UNDONE:
-        journal_undone(r);
-        break;
-    default:
-        abort();
-    }
+    take_turn(r, row);
+    if (row->flags & SHOWN)
+        stage_set(r, row->stage, "running", NULL);
+    row->begin(r);
 }
 
-/* What a step that succeeded changed, as an inspection would show it. */
-static void apply_effect(struct replica *r, const void *out)
+static void on_answer(const void *out, bool continues, const struct error *e, void *userdata)
 {
-    struct driver_container *c = &r->current;
-    switch (r->step) {
-    case STEP_HOLD:
-        c->restart = DRIVER_RESTART_NO;
-        break;
-    case STEP_KEEP:
-        c->restart = DRIVER_RESTART_ALWAYS;
-        break;
-    case STEP_STOP:
-        c->state = DRIVER_EXITED;
-        break;
-    case STEP_PUT_ASIDE:
-        schema_done(&driver_container_schema, &r->old);
-        r->old = *c;
-        r->old.slot = DRIVER_SLOT_OLD;
-        *c = (struct driver_container){.state = DRIVER_MISSING};
-        r->quota_set = r->provisioned = r->drift.seen = false;
-        break;
-    case STEP_BRING_BACK:
-        schema_done(&driver_container_schema, c);
-        *c = r->old;
-        c->slot = DRIVER_SLOT_CURRENT;
-        r->old = (struct driver_container){.state = DRIVER_MISSING};
-        break;
-    case STEP_REMOVE_OLD:
-        schema_done(&driver_container_schema, &r->old);
-        break;
-    case STEP_REMOVE_NEW:
-        schema_done(&driver_container_schema, c);
-        break;
-    case STEP_QUOTA:
-        quota_was_set(r, out);
-        break;
-    case STEP_PROVISION:
-        r->provisioned = true;
-        r->record->update_files = false;
-        stage_set(r, "provision", "success", NULL);
-        break;
-    case STEP_RESTORE:
-        r->restored = true;
-        break;
-    case STEP_UPDATE_FILES:
-        r->record->update_files = false;
-        store_save_soon(r->instance);
-        break;
-    case STEP_CREATE:
-        stage_set(r, "container_create", "success", NULL);
-        r->stale = true;
-        break;
-    case STEP_START:
-        stage_set(r, "container_start", "success", NULL);
-        r->provisioned = false;
-        r->stale = true;
-        break;
-    case STEP_REVIVE:
-        r->stale = true;
-        break;
-    case STEP_REMOVE_DATA:
-        /* The order may have become a purge while the data was being kept. */
-        r->data_removed = r->purging || !r->instance->record->purge;
-        if (r->purging)
-            secret_forget(r);
-        break;
-    default:
-        break;
-    }
+    if (!continues)
+        step_done(userdata, out, e);
 }
 
-static const char *stage_of(const struct replica *r, enum step step)
+void step_call(struct replica *r, const char *socket, const struct varlink_interface *interface,
+               const char *method, const void *in, uint64_t timeout)
+{
+    r->request =
+        manager_call(r->instance->manager, socket, interface, method, in, false, timeout, on_answer, r);
+}
+
+static const char *stage_of(const struct replica *r, const struct step_row *row)
 {
     enum want want = replica_want(r);
     if (want == WANT_GONE)
         return "container_destroy";
-    if (want == WANT_STOP)
-        return "container_stop";
-    switch (step) {
-    case STEP_QUOTA:
-    case STEP_PROVISION:
-        return "provision";
-    case STEP_CREATE:
-        return "container_create";
-    case STEP_START:
-        return "container_start";
-    default:
-        return NULL;
-    }
+    return want == WANT_STOP ? "container_stop" : row->stage;
 }
 
-/* What was prepared may be gone. A container that is there is started without a look at that, so for one it
- * is done at once. */
-static void prepare_again(struct replica *r, enum step step)
+static void prepare_again(struct replica *r, const struct step_row *row)
 {
     int64_t revision = replica_target_revision(r);
     const struct record_revision *target = record_find_revision(r->instance->record, revision);
     prepare_redo(r->instance, revision);
-    if (step == STEP_START && target && target->n_packages > 0)
+    if ((row->flags & BITS_AT_ONCE) && target && target->n_packages > 0)
         prepare_start(r->instance, revision);
 }
 
-static void step_failed(struct replica *r, const struct error *e)
+static void step_failed(struct replica *r, const struct step_row *row, const struct error *e)
 {
-    enum step step = r->step;
-    const char *stage = stage_of(r, step);
+    const char *stage = stage_of(r, row);
     bool committed = r->record->applied_revision == replica_target_revision(r);
-    bool bringing_up =
-        step == STEP_QUOTA || step == STEP_PROVISION || step == STEP_CREATE || step == STEP_START;
     bool patient = e->class == ERROR_RETRY && r->attempt < SWITCH_ATTEMPTS_MAX;
-    if (step == STEP_PROVISION || step == STEP_UPDATE_FILES)
+    if (row->flags & WRITES)
         quota_write_failed(r);
-    if (step == STEP_CREATE || step == STEP_START)
-        prepare_again(r, step);
-    if (step == STEP_CREATE && e->class == ERROR_CONFLICT)
-        r->stale = true; /* an inspection shows whose it is */
-    else if (bringing_up && !committed && !patient && !r->record->rolling_back) {
+    if (row->flags & USES_BITS)
+        prepare_again(r, row);
+    bool whose = (row->flags & NAMES) && e->class == ERROR_CONFLICT;
+    if ((row->flags & BRINGS_UP) && !whose && !committed && !patient && !r->record->rolling_back) {
         journal_begin_undo(r, e->message, stage);
         return;
     }
@@ -354,29 +362,31 @@ static void step_failed(struct replica *r, const struct error *e)
     replica_retry_later(r, e);
 }
 
-void step_finish(struct replica *r)
+static void step_succeeded(struct replica *r, const struct step_row *row, const void *out)
 {
-    r->step = STEP_SETTLED;
-    r->attempt = r->quick = 0;
-    replica_kick(r);
+    if (row->effect)
+        row->effect(r, out);
+    if (row->flags & SHOWN)
+        stage_set(r, row->stage, "success", NULL);
 }
 
-void step_request_done(struct replica *r, const void *out, const struct error *e)
+void step_done(struct replica *r, const void *out, const struct error *e)
 {
+    const struct step_row *row = &rows[r->step];
     r->request = NULL;
-    if (r->step == STEP_FAIL) {
-        journal_fail(r, e ? NULL : out);
+    if (row->flags & JOURNALS) {
+        row->effect(r, e ? NULL : out);
         return;
     }
-    if (e && !(r->step == STEP_QUOTA && quota_may_be_missing(r, e))) {
-        quota_purge_over(r);
-        step_failed(r, e);
+    if (e && !((row->flags & LIMITS) && quota_may_be_missing(r, e))) {
+        data_purge_over(r);
+        step_failed(r, row, e);
         return;
     }
     if (!e)
-        apply_effect(r, out);
-    quota_purge_over(r);
-    if (after_names[r->step] && failpoint(after_names[r->step]) < 0)
+        step_succeeded(r, row, out);
+    data_purge_over(r);
+    if (row->after && failpoint(row->after) < 0)
         log_notice("failpoint: the answer is taken as lost");
-    step_finish(r);
+    replica_step_over(r);
 }

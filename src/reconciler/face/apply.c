@@ -3,16 +3,17 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/exits.h"
-#include "reconciler/engine/prepare.h"
-#include "reconciler/engine/replica.h"
+#include "reconciler/engine/turn.h"
 #include "reconciler/face/host_ports.h"
-#include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
+#include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/plan.h"
 #include "reconciler/rules/ports.h"
@@ -122,28 +123,6 @@ int apply_record(struct manager *m, struct instance **instance, struct record *r
     return 0;
 }
 
-void apply_begin(struct instance *instance)
-{
-    for (size_t i = 0; i < instance->n_replicas; i++) {
-        struct replica *r = instance->replicas[i];
-        r->attempt = r->quick = 0;
-        r->next_retry = 0;
-        r->timer = sd_event_source_disable_unref(r->timer);
-        r->quota_set = r->provisioned = r->data_removed = false;
-        r->drift.mended_at = 0;
-        /* Nothing is known of a replica that is new: look before acting. */
-        r->observed = true;
-        r->stale = true;
-        exits_forget(r);
-        if (!r->record->failure)
-            set_string(&r->message, NULL);
-        if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
-            stage_set(r, "host_recv", "success", NULL);
-    }
-    prepare_forget_failure(instance, instance->record->revision);
-    instance_kick(instance);
-}
-
 int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
                    struct error *e)
 {
@@ -159,7 +138,7 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
     out->revision = instance->record->revision;
     log_notice("instance %s: revision %lld is wanted, action %s", instance->record->name,
                (long long)instance->record->revision, instance->record->action);
-    apply_begin(instance);
+    instance_begin(instance);
     return 0;
 }
 
@@ -212,6 +191,47 @@ int apply_action(struct instance *instance, const char *action, bool purge, stru
         return r;
     }
     log_notice("instance %s: action %s is wanted", record->name, action);
-    apply_begin(instance);
+    instance_begin(instance);
+    return 0;
+}
+
+/* A record by which everything goes that the name may have here: any replica's containers, data, quota. */
+static struct record *make_destroyer(struct unreadable *u, bool purge)
+{
+    struct app_manifest manifest = {
+        .app = &(struct app_instance){.meta = &(struct app_metadata){.name = u->name},
+                                      .spec = &(struct app_spec){.name = u->name},
+                                      .deploy = &(struct app_deploy){.action = NULL}}};
+    struct record *record = xcalloc(1, sizeof *record);
+    record->format = RECORD_FORMAT_LOCAL;
+    record->name = xstrdup(u->name);
+    record->origin = xstrdup("local");
+    record->action = xstrdup("destroy");
+    record->purge = purge;
+    record_add_revision(record, 1, &manifest);
+    app_default_options(record->revisions[0]->manifest);
+    for (int64_t id = 0; id <= APP_REPLICA_ID_MAX; id++)
+        record_add_replica(record, id);
+    record_set_next(record, u->order, now_realtime_msec());
+    return record;
+}
+
+int apply_destroy_unreadable(struct manager *m, struct unreadable *u, bool purge, struct error *e)
+{
+    struct instance *instance = NULL;
+    bool ours = app_check_instance_name(u->name, "/name", NULL) >= 0;
+    int r = access(u->path, F_OK) < 0 ? 0 : keep_aside(u->path, e);
+    if (r >= 0 && ours)
+        r = apply_record(m, &instance, make_destroyer(u, purge), e);
+    else if (r >= 0 && unlink(u->path) < 0 && errno != ENOENT)
+        r = error_os(e, errno, "cannot remove '%s'", u->path);
+    if (r < 0)
+        return r;
+    log_notice(
+        "instance %s: its record, which could not be read, is kept as '%s.unreadable'; it is destroyed",
+        u->name, u->path);
+    unreadable_forget(m, u);
+    if (instance)
+        instance_begin(instance);
     return 0;
 }

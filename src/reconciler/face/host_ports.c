@@ -5,6 +5,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "reconciler/model/unreadable.h"
+#include "reconciler/rules/ports.h"
 
 struct list {
     struct port_uses uses;

@@ -19,6 +19,7 @@
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/plan.h"
+#include "reconciler/rules/ports.h"
 
 /* A Plan or Apply that waits until the runtime has listed its containers. */
 struct planning {
@@ -192,7 +193,7 @@ static int order(struct varlink_call *call, struct manager *m, const char *name,
         _cleanup_free_ char *subject = xasprintf("instance %s", name),
                             *path = xasprintf("'%s' is kept aside", u->path);
         plan_add_change(&out, subject, action, path);
-        int r = unreadable_destroy(m, u, purge, e);
+        int r = apply_destroy_unreadable(m, u, purge, e);
         /* Whoever waits for the end knows what he waits for by its revision. A bad name leaves no instance.
          */
         const struct instance *made = r >= 0 ? manager_find(m, name) : NULL;
@@ -240,7 +241,7 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
         out.instance = NULL;
     }
     for (struct unreadable *u = m->unreadable; u && varlink_call_wants_more(call); u = u->next) {
-        out.instance = unreadable_report(m, u);
+        out.instance = report_unreadable(m, u);
         varlink_notify(call, &out);
         schema_free(&reconciler_instance_schema, out.instance);
         out.instance = NULL;
@@ -259,7 +260,7 @@ static int on_get(struct varlink_call *call, const void *in, void *userdata, str
         return -e->errnum;
     if (u) {
         struct app_manifest nothing = {.app = &(struct app_instance){.meta = NULL}}; /* nobody knows */
-        struct reconciler_get_out shown = {unreadable_report(m, u), &nothing};
+        struct reconciler_get_out shown = {report_unreadable(m, u), &nothing};
         varlink_reply(call, &shown);
         schema_free(&reconciler_instance_schema, shown.instance);
         return 0;
@@ -306,7 +307,7 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
         }
     for (struct unreadable *u = m->unreadable; u; u = u->next)
         if (!name || streq(u->name, name)) {
-            struct reconciler_watch_out out = {.instance = unreadable_report(m, u)};
+            struct reconciler_watch_out out = {.instance = report_unreadable(m, u)};
             varlink_notify(call, &out);
             schema_free(&reconciler_instance_schema, out.instance);
         }
@@ -330,6 +331,15 @@ static int on_info_call(struct varlink_call *call, const void *in, void *userdat
     return 0;
 }
 
+static int on_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct reconciler_secret_in *s = in;
+    int r = secret_import(userdata, s->name, s->replica_id, s->secret, e);
+    if (r >= 0)
+        varlink_reply(call, NULL);
+    return r;
+}
+
 const struct varlink_handlers reconciler_handlers[] = {
     {"Apply", on_apply},
     {"Plan", on_plan},
@@ -344,6 +354,6 @@ const struct varlink_handlers reconciler_handlers[] = {
     {"Info", on_info_call},
     {"PutZoneState", method_put_zone_state},
     {"AgentReport", method_agent_report},
-    {"ImportSecret", method_import_secret},
+    {"ImportSecret", on_import_secret},
     {NULL, NULL},
 };

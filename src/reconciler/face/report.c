@@ -7,63 +7,22 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "reconciler/engine/quota.h"
-#include "reconciler/engine/release.h"
-#include "reconciler/engine/replica.h"
-#include "reconciler/face/zone.h"
-#include "reconciler/model/store.h"
+#include "reconciler/engine/steps.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/rollout.h"
-
-static const char *words_of(enum step step)
-{
-    switch (step) {
-    case STEP_HOLD:
-    case STEP_STOP:
-        return "stopping container";
-    case STEP_PUT_ASIDE:
-        return "putting the old container aside";
-    case STEP_QUOTA:
-        return "setting quota";
-    case STEP_PROVISION:
-        return "provisioning";
-    case STEP_CREATE:
-        return "creating container";
-    case STEP_START:
-        return "starting container";
-    case STEP_PROBATION:
-        return "on probation";
-    case STEP_REMOVE_OLD:
-        return "removing the old container";
-    case STEP_FAIL:
-    case STEP_REMOVE_NEW:
-    case STEP_BRING_BACK:
-    case STEP_RESTORE:
-    case STEP_REVIVE:
-    case STEP_UNDONE:
-        return "going back";
-    case STEP_REMOVE_DATA:
-        return "putting data aside";
-    case STEP_PREPARE:
-        return "preparing";
-    case STEP_WAIT:
-        return "waiting for its turn";
-    default:
-        return NULL;
-    }
-}
 
 /* Between two tries of a purge nothing is under way, and it is a purge all the same. */
 static const char *doing(const struct replica *r)
 {
     enum step step = r->step != STEP_SETTLED ? r->step : r->last;
     bool waiting = step == STEP_REMOVE_DATA && !r->request && r->instance->record->purge;
-    return r->purging || waiting ? "deleting data" : words_of(step);
+    return r->purging || waiting ? "deleting data" : step_words(step);
 }
 
 static bool replica_settled(const struct replica *r)
 {
-    if (r->request || r->stale || r->next_retry > (uint64_t)now_realtime_msec())
+    if (r->request || r->stale || r->kick || r->next_retry > (uint64_t)now_realtime_msec())
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
            (r->last == STEP_GONE && replica_stays_known(r)) ||
@@ -109,8 +68,8 @@ static void report_packages(const struct record_revision *target, struct reconci
 }
 
 /* The zone wants an instance whose name a local one has: its replicas here have failed before they began. */
-void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
-                  struct reconciler_instance *to)
+static void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
+                         struct reconciler_instance *to)
 {
     const struct app_deploy *deploy = order->deploy;
     bool told[APP_REPLICA_ID_MAX + 1] = {false};
@@ -150,6 +109,20 @@ static char *message_of(const struct instance *instance, const struct prepare *p
     return NULL;
 }
 
+char *report_problem(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    if (!record_is_zone(record))
+        return record->next
+                   ? xasprintf("an instance of this machine has the name '%s': that one stays, and the "
+                               "zone's waits until it is destroyed",
+                               record->name)
+                   : NULL;
+    if (record->hold && record->next)
+        return xasprintf("on hold on this machine: %s", record->hold);
+    return xstrdup_null(record->problem);
+}
+
 struct reconciler_instance *report_instance(const struct instance *instance)
 {
     const struct record *record = instance->record;
@@ -163,7 +136,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     to->revision = instance_revision(instance);
     to->unassigned = record_is_zone(record) && record->unassigned;
     to->hold = xstrdup_null(record->hold);
-    to->problem = instance_problem(instance);
+    to->problem = report_problem(instance);
     if (!record_is_zone(record) && record->next)
         report_clash(record->next, record->next_since,
                      instance->manager->zone ? instance->manager->zone->host_id : NULL, to);
@@ -185,6 +158,20 @@ struct reconciler_instance *report_instance(const struct instance *instance)
         to->settled &= replica_settled(r);
         to->failed |= replica_failed(r);
     }
+    return to;
+}
+
+struct reconciler_instance *report_unreadable(const struct manager *m, const struct unreadable *u)
+{
+    struct reconciler_instance *to = xcalloc(1, sizeof *to);
+    to->name = xstrdup(u->name);
+    to->origin = xstrdup("unknown");
+    to->action = xstrdup("none");
+    to->failed = to->settled = true;
+    to->problem = unreadable_problem(u);
+    to->message = xstrdup(to->problem);
+    if (u->order)
+        report_clash(u->order, u->order_since, m->zone ? m->zone->host_id : NULL, to);
     return to;
 }
 
@@ -221,9 +208,9 @@ static void tell_watchers(struct instance *instance, bool gone)
         schema_free(&reconciler_instance_schema, out.instance);
 }
 
-void unreadable_changed(struct manager *m, const struct unreadable *u)
+void report_unreadable_changed(struct manager *m, const struct unreadable *u)
 {
-    struct reconciler_watch_out out = {.instance = unreadable_report(m, u)};
+    struct reconciler_watch_out out = {.instance = report_unreadable(m, u)};
     for (struct watcher *w = m->watchers, *next; w; w = next) {
         next = w->next;
         if (!w->name || streq(w->name, u->name))
@@ -232,53 +219,12 @@ void unreadable_changed(struct manager *m, const struct unreadable *u)
     schema_free(&reconciler_instance_schema, out.instance);
 }
 
-void watchers_gone(struct instance *instance)
+void report_changed(struct instance *instance)
+{
+    tell_watchers(instance, false);
+}
+
+void report_gone(struct instance *instance)
 {
     tell_watchers(instance, true);
-}
-
-/* The end of a turn of the loop: what is gone is dropped, and the watchers are told once of all that changed.
- */
-static int on_changed(sd_event_source *source, void *userdata)
-{
-    (void)source;
-    struct instance *instance = userdata;
-    bool dropped = false;
-    for (size_t i = instance->n_replicas; i > 0; i--) {
-        struct replica *r = instance->replicas[i - 1];
-        if (r->last == STEP_GONE && !r->request && replica_want(r) == WANT_GONE && !replica_stays_known(r)) {
-            instance_drop_replica(r);
-            dropped = true;
-        }
-    }
-    if (instance_is_over(instance) && instance_let_go(instance)) {
-        struct manager *m = instance->manager;
-        struct app_instance *next =
-            record_is_zone(instance->record) ? NULL : TAKE_PTR(instance->record->next);
-        watchers_gone(instance);
-        manager_forget(instance);
-        zone_take_over(m, next);
-        return 0;
-    }
-    instance->letting_go &= instance_is_over(instance);
-    if (dropped) {
-        instance_release_revisions(instance);
-        store_save_soon(instance);
-    }
-    tell_watchers(instance, false);
-    if (instance->kick) {
-        instance->kick = false;
-        instance_release_revisions(instance);
-        instance_kick(instance);
-    }
-    return 0;
-}
-
-void instance_changed(struct instance *instance)
-{
-    if (instance->changed_source)
-        sd_event_source_set_enabled(instance->changed_source, SD_EVENT_ONESHOT);
-    else if (sd_event_add_defer(instance->manager->event, &instance->changed_source, on_changed, instance) <
-             0)
-        abort();
 }

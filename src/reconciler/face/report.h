@@ -11,10 +11,11 @@ struct watcher {
 };
 
 struct reconciler_instance *report_instance(const struct instance *instance);
-/* Adds to 'to' that an order of the zone, which waits since then, has failed on this host (NULL: of no zone),
- * for 'to->problem'. */
-void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
-                  struct reconciler_instance *to);
-void unreadable_changed(struct manager *m, const struct unreadable *u); /* tells the watchers */
-void instance_changed(struct instance *instance); /* tells the watchers, once per turn of the loop */
-void watchers_gone(struct instance *instance);    /* tells the watchers that it is no more */
+struct reconciler_instance *report_unreadable(const struct manager *m, const struct unreadable *u);
+/* Why the zone's order is not followed; the caller frees. */
+char *report_problem(const struct instance *instance);
+
+/* Tell those who watch; of report_gone(), for the last time. */
+void report_changed(struct instance *instance);
+void report_gone(struct instance *instance);
+void report_unreadable_changed(struct manager *m, const struct unreadable *u);

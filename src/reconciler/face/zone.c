@@ -12,6 +12,8 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/turn.h"
 #include "reconciler/face/apply.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone_follow.h"
@@ -20,6 +22,7 @@
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/plan.h"
+#include "reconciler/rules/zone_order.h"
 
 /* --- orders that wait --- */
 
@@ -93,7 +96,7 @@ static int set_unassigned(struct instance *instance, bool unassigned, bool *chan
     }
     log_notice("instance %s: %s", record->name,
                unassigned ? "no longer assigned by the zone" : "assigned by the zone again");
-    apply_begin(instance);
+    instance_begin(instance);
     return 0;
 }
 
@@ -108,18 +111,24 @@ static bool is_ours(const struct manager *m, const struct app_instance *wanted)
     return false;
 }
 
-char *instance_problem(const struct instance *instance)
+static int put_unreadable(struct manager *m, struct unreadable *u, const struct app_instance *wanted,
+                          struct reconciler_zone_out *out, struct error *e)
 {
-    const struct record *record = instance->record;
-    if (!record_is_zone(record))
-        return record->next
-                   ? xasprintf("an instance of this machine has the name '%s': that one stays, and the "
-                               "zone's waits until it is destroyed",
-                               record->name)
-                   : NULL;
-    if (record->hold && record->next)
-        return xasprintf("on hold on this machine: %s", record->hold);
-    return xstrdup_null(record->problem);
+    struct app_manifest whole = {.app = (struct app_instance *)wanted};
+    int r = app_check_extent(&whole, "", e);
+    if (r < 0)
+        return r;
+    out->problem = unreadable_problem(u);
+    if (u->order && schema_equal(&app_instance_schema, u->order, wanted))
+        return 0;
+    if (u->order)
+        schema_free(&app_instance_schema, u->order);
+    u->order = xcalloc(1, sizeof *u->order);
+    schema_copy(&app_instance_schema, wanted, u->order);
+    u->order_since = now_realtime_msec();
+    out->changed = true;
+    report_unreadable_changed(m, u);
+    return 0;
 }
 
 static int put_instance(struct manager *m, const struct app_instance *wanted, const char *refused,
@@ -136,7 +145,7 @@ static int put_instance(struct manager *m, const struct app_instance *wanted, co
     struct unreadable *unreadable = unreadable_find(m, wanted->meta->name);
     out->managed = is_ours(m, wanted);
     if (unreadable)
-        return out->managed ? unreadable_put_order(m, unreadable, wanted, out, e) : 0;
+        return out->managed ? put_unreadable(m, unreadable, wanted, out, e) : 0;
     if (!out->managed)
         return instance ? set_unassigned(instance, true, &out->changed, e) : 0;
     if (instance && (!record_is_zone(instance->record) || instance->record->hold))
@@ -146,7 +155,7 @@ static int put_instance(struct manager *m, const struct app_instance *wanted, co
         r = zone_follow(m, instance, wanted, refused, &out->changed, e);
     instance = manager_find(m, wanted->meta->name);
     if (r >= 0 && instance)
-        out->problem = instance_problem(instance);
+        out->problem = report_problem(instance);
     return r;
 }
 
@@ -187,6 +196,24 @@ static int put_assigned(struct manager *m, const struct reconciler_assignment *a
     return r;
 }
 
+/* What containers read of it is written anew; replicas of a host id that is ours no more are no longer
+ * assigned. */
+static void facts_changed(struct manager *m)
+{
+    for (struct instance *i = m->instances; i; i = i->next) {
+        prepare_redo(i, i->record->revision); /* perhaps another network */
+        if (record_is_zone(i->record) &&
+            zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id)) {
+            instance_add_replicas(i);
+            instance_begin(i);
+        }
+        for (size_t k = 0; k < i->n_replicas; k++)
+            i->replicas[k]->record->update_files = true;
+        store_save_soon(i);
+        instance_kick(i);
+    }
+}
+
 int method_put_zone_state(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct manager *m = userdata;
@@ -195,6 +222,8 @@ int method_put_zone_state(struct varlink_call *call, const void *in, void *userd
     int r = 0;
     if (wanted->facts)
         r = facts_put(m, wanted->facts, &out.changed, e);
+    if (r >= 0 && out.changed)
+        facts_changed(m);
     if (r >= 0 && wanted->instance)
         r = put_instance(m, wanted->instance, wanted->refused, &out, e);
     if (r >= 0 && wanted->assigned)
@@ -289,6 +318,6 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
     if (next)
         schema_free(&app_instance_schema, next);
     log_notice("instance %s: the hold is released", instance->record->name);
-    apply_begin(instance);
+    instance_begin(instance);
     return reply_changed(call, instance, "release", NULL);
 }

@@ -3,8 +3,6 @@
 
 #include "reconciler/model/instance.h"
 
-char *instance_problem(
-    const struct instance *instance); /* why the zone's order is not followed; the caller frees */
 /* A local instance is gone, whose name an order of the zone waited for. Takes 'next', which may be NULL. */
 void zone_take_over(struct manager *m, struct app_instance *next);
 int method_put_zone_state(struct varlink_call *call, const void *in, void *userdata, struct error *e);

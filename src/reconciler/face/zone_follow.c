@@ -8,7 +8,7 @@
 #include "lib/basic/log.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/release.h"
-#include "reconciler/engine/replica.h"
+#include "reconciler/engine/turn.h"
 #include "reconciler/face/apply.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/rules/zone_order.h"
@@ -23,7 +23,7 @@ static void go_on(struct instance *instance, const struct zone_order_effect *eff
         log_notice("instance %s: the zone's order %lld, action %s%s%s", record->name,
                    (long long)record->order, record->action, record->problem ? ": not followed: " : "",
                    record->problem ?: "");
-        apply_begin(instance);
+        instance_begin(instance);
         return;
     }
     for (size_t i = 0; i < instance->n_replicas; i++) {

@@ -12,12 +12,6 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "reconciler/engine/prepare.h"
-#include "reconciler/engine/replica.h"
-#include "reconciler/face/apply.h"
-#include "reconciler/model/store.h"
-#include "reconciler/model/wish.h"
-#include "reconciler/rules/zone_order.h"
 
 #define FACTS_FORMAT 1
 #define FACTS_MAX    65536
@@ -121,24 +115,6 @@ int facts_load(struct manager *m, struct error *e)
     return 0;
 }
 
-/* What containers read of it is written anew; replicas of a host id that is ours no more are no longer
- * assigned. */
-static void facts_changed(struct manager *m)
-{
-    for (struct instance *i = m->instances; i; i = i->next) {
-        prepare_redo(i, i->record->revision); /* perhaps another network */
-        if (record_is_zone(i->record) &&
-            zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id)) {
-            instance_add_replicas(i);
-            apply_begin(i);
-        }
-        for (size_t k = 0; k < i->n_replicas; k++)
-            i->replicas[k]->record->update_files = true;
-        store_save_soon(i);
-        instance_kick_soon(i);
-    }
-}
-
 int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool *changed, struct error *e)
 {
     int r = check(facts, e);
@@ -163,6 +139,5 @@ int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool
     schema_copy(&reconciler_zone_facts_schema, facts, m->zone);
     set_string(&m->facts_problem, NULL);
     *changed = true;
-    facts_changed(m);
     return 0;
 }

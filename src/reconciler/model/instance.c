@@ -3,10 +3,6 @@
 
 #include <stdlib.h>
 
-#include "lib/basic/failpoint.h"
-#include "lib/basic/log.h"
-#include "reconciler/model/store.h"
-
 struct instance *manager_find(struct manager *m, const char *name)
 {
     for (struct instance *i = m->instances; i; i = i->next)
@@ -58,8 +54,8 @@ void prepare_free(struct prepare *p)
 static void replica_free(struct replica *r)
 {
     varlink_request_cancel(r->request);
-    sd_event_source_disable_unref(r->timer);
-    sd_event_source_disable_unref(r->crash_timer);
+    timer_stop(&r->timer);
+    timer_stop(&r->crash_timer);
     schema_done(&driver_container_schema, &r->current);
     schema_done(&driver_container_schema, &r->old);
     free(r->message);
@@ -102,21 +98,33 @@ void instance_free(struct instance *instance)
         prepare_free(instance->prepares[i]);
     free(instance->prepares);
     sd_event_source_disable_unref(instance->save_timer);
-    sd_event_source_disable_unref(instance->changed_source);
+    timer_stop(&instance->turn);
     schema_free(&record_schema, instance->record);
     free(instance);
 }
 
-void manager_forget(struct instance *instance)
+static void ask_for_turn(struct instance *instance)
 {
     struct manager *m = instance->manager;
-    for (struct instance **at = &m->instances; *at; at = &(*at)->next)
-        if (*at == instance) {
-            *at = instance->next;
-            break;
-        }
-    if (failpoint("forget.before") < 0)
-        log_notice("failpoint: instance %s is forgotten all the same", instance->record->name);
-    store_remove(instance);
-    instance_free(instance);
+    if (!timer_armed(&instance->turn))
+        clock_arm(&m->clock, &instance->turn, 0, m->turn, instance);
+}
+
+void instance_changed(struct instance *instance)
+{
+    instance->changed = true;
+    ask_for_turn(instance);
+}
+
+void replica_kick(struct replica *replica)
+{
+    replica->kick = true;
+    ask_for_turn(replica->instance);
+}
+
+void instance_kick(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        instance->replicas[i]->kick = true;
+    instance_changed(instance);
 }

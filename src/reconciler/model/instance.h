@@ -6,6 +6,7 @@
 
 #include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
+#include "lib/loop/clock.h"
 #include "lib/service/service.h"
 #include "lib/varlink/client.h"
 #include "reconciler/model/record.h"
@@ -53,11 +54,12 @@ struct replica {
     struct drift drift;
     unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
     uint64_t next_retry;     /* unix milliseconds; 0: none */
-    sd_event_source *timer;  /* retry or end of probation */
+    struct timer timer;      /* retry or end of probation */
     char *message;
     struct crash_exits exits; /* that nobody asked for */
-    sd_event_source *crash_timer;
+    struct timer crash_timer;
     bool turn_taken;      /* it began a switch that is not over */
+    bool kick;            /* the next turn asks decide() for it */
     unsigned updates_due; /* events of changes that we made ourselves */
 };
 
@@ -71,16 +73,29 @@ struct instance {
     bool dirty;            /* the file is older than the record */
     uint64_t save_at;      /* CLOCK_MONOTONIC: until then, while it is dirty */
     uint64_t tenant_saves; /* of what tenants say: up to when their share of saves is used up */
-    bool kick;             /* its replicas are to be asked again at the end of this turn of the loop */
+    bool changed;          /* the next turn tells those who watch */
     bool letting_go;       /* nothing is left of it but its packages, which are being removed */
     unsigned removals;     /* of those that are under way */
-    sd_event_source *save_timer, *changed_source;
+    sd_event_source *save_timer;
+    struct timer turn; /* see instance_changed() */
     struct instance *next;
+};
+
+/* Who is told of what becomes of instances. */
+struct listener {
+    void (*changed)(struct instance *instance);
+    void (*gone)(struct instance *instance);
+    /* A local instance is gone, whose name an order of the zone waited for. Takes 'next', which may be NULL.
+     */
+    void (*name_free)(struct manager *m, struct app_instance *next);
 };
 
 struct manager {
     struct service_context *context;
     sd_event *event;
+    struct clock clock;
+    timer_fn *turn; /* what follows from kicks and changes of an instance, which is its userdata */
+    const struct listener *listener;
     char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
     char *host_id;                         /* our own, made once; NULL: it cannot be read */
     struct reconciler_zone_facts *zone;    /* NULL: we belong to none, or it cannot be read */
@@ -100,10 +115,15 @@ struct manager {
 
 struct instance *manager_find(struct manager *m, const char *name);
 struct instance *manager_add(struct manager *m, struct record *record); /* takes the record */
-void manager_forget(struct instance *instance);                         /* gone for good: file and all */
 void instance_free(struct instance *instance);
 struct replica *instance_find_replica(struct instance *instance, int64_t id);
 struct replica *instance_add_replica(struct instance *instance, struct record_replica *record);
 void instance_drop_replica(struct replica *replica); /* record entry too */
 struct prepare *prepare_find(struct instance *instance, int64_t revision);
 void prepare_free(struct prepare *p);
+/* Asks for a turn of the engine, which begins when the loop comes round: what happens until then is one turn.
+ * replica_kick() has decide() asked for a replica, instance_kick() for all of them; instance_changed() has
+ * those told who watch. Nothing else happens here, so that anybody may call these at any time. */
+void replica_kick(struct replica *replica);
+void instance_kick(struct instance *instance);
+void instance_changed(struct instance *instance);

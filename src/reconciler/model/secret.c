@@ -93,30 +93,24 @@ bool secret_fits(struct manager *m, const struct replica *replica, const char *s
     return same_secret(given, own) & known & right_length;
 }
 
-int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e)
-{
-    const struct reconciler_secret_in *s = in;
-    int r = app_check_instance_name(s->name, "/name", e);
-    if (r >= 0 && (s->replica_id < 0 || s->replica_id > APP_REPLICA_ID_MAX))
-        r = error_refuse(e, ERANGE, "/replica_id: %lld is not from 0 to %d", (long long)s->replica_id,
-                         APP_REPLICA_ID_MAX);
-    if (r >= 0 &&
-        (strlen(s->secret) != SECRET_LENGTH || strspn(s->secret, "0123456789abcdef") != SECRET_LENGTH))
-        r = error_refuse(e, EINVAL, "/secret: not %d hex digits", SECRET_LENGTH);
-    if (r < 0)
-        return r;
-    _cleanup_free_ char *path = file_for(userdata, s->name, s->replica_id),
-                        *line = xasprintf("%s\n", s->secret);
-    if (access(path, F_OK) < 0)
-        r = replace_file(path, line, strlen(line), 0600, e);
-    if (r >= 0)
-        varlink_reply(call, NULL);
-    return r;
-}
-
 void secret_forget(const struct replica *replica)
 {
     _cleanup_free_ char *path = file_of(replica);
     if (unlink(path) < 0 && errno != ENOENT)
         log_warning("cannot remove '%s': %m", path);
+}
+
+int secret_import(struct manager *m, const char *instance, int64_t replica_id, const char *secret,
+                  struct error *e)
+{
+    int r = app_check_instance_name(instance, "/name", e);
+    if (r >= 0 && (replica_id < 0 || replica_id > APP_REPLICA_ID_MAX))
+        r = error_refuse(e, ERANGE, "/replica_id: %lld is not from 0 to %d", (long long)replica_id,
+                         APP_REPLICA_ID_MAX);
+    if (r >= 0 && (strlen(secret) != SECRET_LENGTH || strspn(secret, "0123456789abcdef") != SECRET_LENGTH))
+        r = error_refuse(e, EINVAL, "/secret: not %d hex digits", SECRET_LENGTH);
+    if (r < 0)
+        return r;
+    _cleanup_free_ char *path = file_for(m, instance, replica_id), *line = xasprintf("%s\n", secret);
+    return access(path, F_OK) < 0 ? replace_file(path, line, strlen(line), 0600, e) : 0;
 }

@@ -10,5 +10,7 @@ char *replica_secret(
 /* Whether it is the replica's; takes the same time for every wrong one, and where there is no such replica
  * (NULL). */
 bool secret_fits(struct manager *m, const struct replica *replica, const char *secret);
-int method_import_secret(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+/* Takes a secret that containers know already. One that is there is kept. */
+int secret_import(struct manager *m, const char *instance, int64_t replica_id, const char *secret,
+                  struct error *e);
 void secret_forget(const struct replica *replica); /* its data was deleted */

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "reconciler/face/report.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 

@@ -14,8 +14,6 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "reconciler/face/apply.h"
-#include "reconciler/face/report.h"
 
 void unreadable_add(struct manager *m, const char *file, const char *reason)
 {
@@ -79,41 +77,7 @@ void unreadable_saw(struct manager *m, const struct driver_container *c)
     }
 }
 
-struct reconciler_instance *unreadable_report(const struct manager *m, const struct unreadable *u)
-{
-    struct reconciler_instance *to = xcalloc(1, sizeof *to);
-    to->name = xstrdup(u->name);
-    to->origin = xstrdup("unknown");
-    to->action = xstrdup("none");
-    to->failed = to->settled = true;
-    to->problem = unreadable_problem(u);
-    to->message = xstrdup(to->problem);
-    if (u->order)
-        report_clash(u->order, u->order_since, m->zone ? m->zone->host_id : NULL, to);
-    return to;
-}
-
-int unreadable_put_order(struct manager *m, struct unreadable *u, const struct app_instance *wanted,
-                         struct reconciler_zone_out *out, struct error *e)
-{
-    struct app_manifest whole = {.app = (struct app_instance *)wanted};
-    int r = app_check_extent(&whole, "", e);
-    if (r < 0)
-        return r;
-    out->problem = unreadable_problem(u);
-    if (u->order && schema_equal(&app_instance_schema, u->order, wanted))
-        return 0;
-    if (u->order)
-        schema_free(&app_instance_schema, u->order);
-    u->order = xcalloc(1, sizeof *u->order);
-    schema_copy(&app_instance_schema, wanted, u->order);
-    u->order_since = now_realtime_msec();
-    out->changed = true;
-    unreadable_changed(m, u);
-    return 0;
-}
-
-static void forget(struct manager *m, struct unreadable *u)
+void unreadable_forget(struct manager *m, struct unreadable *u)
 {
     for (struct unreadable **at = &m->unreadable; *at; at = &(*at)->next)
         if (*at == u) {
@@ -121,45 +85,4 @@ static void forget(struct manager *m, struct unreadable *u)
             break;
         }
     unreadable_free(u);
-}
-
-/* A record by which everything goes that the name may have here: any replica's containers, data, quota. */
-static struct record *make_destroyer(struct unreadable *u, bool purge)
-{
-    struct app_manifest manifest = {
-        .app = &(struct app_instance){.meta = &(struct app_metadata){.name = u->name},
-                                      .spec = &(struct app_spec){.name = u->name},
-                                      .deploy = &(struct app_deploy){.action = NULL}}};
-    struct record *record = xcalloc(1, sizeof *record);
-    record->format = RECORD_FORMAT_LOCAL;
-    record->name = xstrdup(u->name);
-    record->origin = xstrdup("local");
-    record->action = xstrdup("destroy");
-    record->purge = purge;
-    record_add_revision(record, 1, &manifest);
-    app_default_options(record->revisions[0]->manifest);
-    for (int64_t id = 0; id <= APP_REPLICA_ID_MAX; id++)
-        record_add_replica(record, id);
-    record_set_next(record, u->order, now_realtime_msec());
-    return record;
-}
-
-int unreadable_destroy(struct manager *m, struct unreadable *u, bool purge, struct error *e)
-{
-    struct instance *instance = NULL;
-    bool ours = app_check_instance_name(u->name, "/name", NULL) >= 0;
-    int r = access(u->path, F_OK) < 0 ? 0 : keep_aside(u->path, e);
-    if (r >= 0 && ours)
-        r = apply_record(m, &instance, make_destroyer(u, purge), e);
-    else if (r >= 0 && unlink(u->path) < 0 && errno != ENOENT)
-        r = error_os(e, errno, "cannot remove '%s'", u->path);
-    if (r < 0)
-        return r;
-    log_notice(
-        "instance %s: its record, which could not be read, is kept as '%s.unreadable'; it is destroyed",
-        u->name, u->path);
-    forget(m, u);
-    if (instance)
-        apply_begin(instance);
-    return 0;
 }

@@ -20,8 +20,4 @@ struct unreadable *unreadable_find(const struct manager *m, const char *name);
 char *unreadable_problem(const struct unreadable *u); /* the caller frees */
 int unreadable_refuse(const struct unreadable *u, struct error *e);
 void unreadable_saw(struct manager *m, const struct driver_container *c); /* one that the runtime lists */
-struct reconciler_instance *unreadable_report(const struct manager *m, const struct unreadable *u);
-int unreadable_put_order(struct manager *m, struct unreadable *u, const struct app_instance *wanted,
-                         struct reconciler_zone_out *out, struct error *e);
-/* The file is kept aside, and what the name has on this machine goes. 'u' is gone where it succeeds. */
-int unreadable_destroy(struct manager *m, struct unreadable *u, bool purge, struct error *e);
+void unreadable_forget(struct manager *m, struct unreadable *u);          /* frees it */

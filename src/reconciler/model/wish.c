@@ -215,3 +215,14 @@ char *create_config(const struct driver_create_in *create, const char *image)
     _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
     return xasprintf("%016llx", (unsigned long long)fnv1a(FNV1A_BEGIN, text, size));
 }
+
+struct drift_wish drift_wish_of(const struct replica *r, const struct record_revision *revision,
+                                const struct driver_create_in *create)
+{
+    struct port_list ports = replica_ports(r, revision->revision);
+    return (struct drift_wish){.revision = revision,
+                               .config = create->config,
+                               .vpc_ipv4 = replica_vpc_ipv4(r, revision),
+                               .ports = ports.items,
+                               .n_ports = ports.n_items};
+}

@@ -37,3 +37,6 @@ void free_create(struct driver_create_in *create);
 /* Hash of what a container is made from; 'image' may be NULL. The caller frees. */
 char *create_config(const struct driver_create_in *create, const char *image);
 int64_t stop_timeout_msec(const struct replica *replica);
+/* What a container of the revision has; borrows from 'create', which was made for the revision. */
+struct drift_wish drift_wish_of(const struct replica *replica, const struct record_revision *revision,
+                                const struct driver_create_in *create);

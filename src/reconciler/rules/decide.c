@@ -1,41 +1,6 @@
 /* The next step of a replica; see decide.h. */
 #include "reconciler/rules/decide.h"
 
-#include <assert.h>
-
-static const char *const step_names[] = {
-    [STEP_SETTLED] = "settled",
-    [STEP_WAIT] = "waiting",
-    [STEP_CONFLICT] = "conflict",
-    [STEP_PREPARE] = "preparing",
-    [STEP_PROBATION] = "probation",
-    [STEP_HOLD] = "hold",
-    [STEP_STOP] = "stop",
-    [STEP_PUT_ASIDE] = "put_aside",
-    [STEP_PROVISION] = "provision",
-    [STEP_QUOTA] = "quota",
-    [STEP_CREATE] = "create",
-    [STEP_START] = "start",
-    [STEP_COMMIT] = "commit",
-    [STEP_KEEP] = "keep",
-    [STEP_REMOVE_OLD] = "remove_old",
-    [STEP_FAIL] = "fail",
-    [STEP_REMOVE_NEW] = "remove_new",
-    [STEP_BRING_BACK] = "bring_back",
-    [STEP_RESTORE] = "restore",
-    [STEP_REVIVE] = "revive",
-    [STEP_UNDONE] = "undone",
-    [STEP_UPDATE_FILES] = "update_files",
-    [STEP_REMOVE_DATA] = "remove_data",
-    [STEP_GONE] = "gone",
-};
-static_assert(ARRAY_SIZE(step_names) == _STEP_MAX, "every step has a name");
-
-const char *step_to_string(enum step step)
-{
-    return step_names[step];
-}
-
 static bool exists(const struct driver_container *c)
 {
     return c->state != DRIVER_MISSING;

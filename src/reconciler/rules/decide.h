@@ -36,7 +36,6 @@ enum step {
     STEP_GONE,         /* nothing is left of it */
     _STEP_MAX
 };
-const char *step_to_string(enum step step);
 
 struct decision_input {
     enum want want;

@@ -1,0 +1,127 @@
+/* The data of a replica that goes; see data.h. */
+#include "reconciler/engine/data.h"
+
+#include <stdlib.h>
+
+#include "lib/api/provisioner.h"
+#include "lib/api/quota_keeper.h"
+#include "lib/app/app.h"
+#include "lib/basic/cleanup.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/model/secret.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
+
+#define PURGES_MAX 8 /* calls at once: each holds a connection for as long as it takes */
+
+/* Replicas that went earlier, when the instance was made smaller, left their data: it goes with the
+ * instance's. */
+static void purge_others(struct replica *r, char *const *containers, size_t n)
+{
+    struct record *record = r->instance->record;
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *name = NULL;
+        int64_t id;
+        if (app_container_name_parse(containers[i], &name, &id) >= 0 && streq(name, record->name) &&
+            !record_find_replica(record, id)) {
+            struct replica *other = instance_add_replica(r->instance, record_add_replica(record, id));
+            other->observed = other->stale = true; /* look before acting */
+        }
+    }
+    store_save_soon(r->instance);
+    instance_kick(r->instance);
+}
+
+/* Only data that is kept needs its project, and a purge is answered when nothing is left of it. */
+static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct replica *r = userdata;
+    const struct provisioner_remove_out *removed = out;
+    _cleanup_free_ char *name = container_name(r);
+    struct quota_container_in in = {name};
+    if (!e && r->purging && !record_is_zone(r->instance->record) && removed->n_others > 0)
+        purge_others(r, removed->others, removed->n_others);
+    if (e || removed->kept)
+        step_done(r, out, e);
+    else
+        step_call(r, r->instance->manager->quota_socket, &quota_keeper_interface, "Remove", &in,
+                  CALL_TIMEOUT);
+}
+
+/* A purge takes as long as the tenant's files are many: the provisioner's end, or ours, ends the call. */
+static void remove_data(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct provisioner_remove_in in = {.container = name, .purge = r->purging};
+    r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Remove", &in, false,
+                              r->purging ? 0 : CALL_TIMEOUT, on_removed, r);
+}
+
+static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct replica *r = userdata;
+    if (e)
+        step_done(r, NULL, e);
+    else
+        remove_data(r);
+}
+
+bool data_may_be_removed(const struct replica *r)
+{
+    return !r->instance->record->purge || r->instance->manager->purges < PURGES_MAX;
+}
+
+/* Of what is kept the limits go first, since it is not to be held to them. Of what is purged they go last:
+ * whatever cannot be deleted stays within them. */
+void data_remove(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct quota_container_in in = {name};
+    r->purging = r->instance->record->purge;
+    m->purges += r->purging;
+    stage_set(r, "container_destroy", "running", NULL);
+    if (r->purging)
+        remove_data(r);
+    else
+        r->request = manager_call(m, m->quota_socket, &quota_keeper_interface, "Release", &in, false,
+                                  CALL_TIMEOUT, on_released, r);
+}
+
+void data_purge_over(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    if (!r->purging)
+        return;
+    r->purging = false;
+    m->purges--;
+    for (struct instance *i = m->instances; i; i = i->next)
+        for (size_t k = 0; k < i->n_replicas; k++)
+            if (i->replicas[k]->last == STEP_WAIT && replica_want(i->replicas[k]) == WANT_GONE)
+                instance_kick(i);
+}
+
+void data_leave_purge(struct replica *r)
+{
+    if (!r->purging || replica_want(r) == WANT_GONE)
+        return;
+    varlink_request_cancel(r->request);
+    r->request = NULL;
+    r->step = STEP_SETTLED;
+    r->stale = true;
+    data_purge_over(r);
+}
+
+void data_removed(struct replica *r, const void *out)
+{
+    (void)out;
+    /* The order may have become a purge while the data was being kept. */
+    r->data_removed = r->purging || !r->instance->record->purge;
+    if (r->purging)
+        secret_forget(r);
+}

@@ -1,0 +1,260 @@
+/* A turn of the engine; see turn.h. Asks decide() with what is wanted, what the journal says and what the
+ * runtime shows, and begins the step that it answers. */
+#include "reconciler/engine/turn.h"
+
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
+#include "lib/basic/log.h"
+#include "reconciler/engine/data.h"
+#include "reconciler/engine/exits.h"
+#include "reconciler/engine/observe.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/quota.h"
+#include "reconciler/engine/release.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
+#include "reconciler/model/wish.h"
+#include "reconciler/rules/rollout.h"
+
+/* --- what decide() is asked with --- */
+
+static bool probation_over(const struct replica *r)
+{
+    int64_t now = clock_realtime_msec(&r->instance->manager->clock);
+    return now >= r->current.started_at + (int64_t)replica_probation_msec(r);
+}
+
+/* Tells whether the rollout lets the replica begin a switch. */
+static bool has_turn(const struct replica *r)
+{
+    const struct instance *instance = r->instance;
+    const struct config *config = instance->manager->context->config;
+    _cleanup_free_ struct rollout_replica *seen = xcalloc(instance->n_replicas, sizeof *seen);
+    struct rollout rollout = {.record = instance->record,
+                              .replicas = seen,
+                              .n_replicas = instance->n_replicas,
+                              .parallel_first = config_number(config, "reconciler", "parallel_first"),
+                              .parallel_update = config_number(config, "reconciler", "parallel_update")};
+    size_t own = 0;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *other = instance->replicas[i];
+        seen[i] = (struct rollout_replica){.record = other->record,
+                                           .up = driver_state_is_up(other->current.state),
+                                           .turn_taken = other->turn_taken,
+                                           .wanted = replica_want(other) == WANT_RUN,
+                                           .conflict = other->last == STEP_CONFLICT};
+        if (other == r)
+            own = i;
+    }
+    return rollout_turn(&rollout, own);
+}
+
+static bool drifted(const struct replica *r, const struct record_revision *target)
+{
+    return r->drift.seen &&
+           drift_is_mended_now(&r->drift, target, clock_monotonic_usec(&r->instance->manager->clock));
+}
+
+/* Changes nothing; note_what_is_seen() has noted before what is to be remembered. */
+static enum step next_step(const struct replica *r, const struct record_revision *target, const char *config)
+{
+    bool assigned = !r->record->unassigned; /* else it is left as it is */
+    struct decision_input in = {
+        .want = replica_want(r),
+        .current = &r->current,
+        .old = &r->old,
+        .target_revision = target->revision,
+        .target_config = assigned ? config : NULL,
+        .applied_revision = r->record->applied_revision,
+        .rolling_back = r->record->rolling_back,
+        .drifted = assigned && drifted(r, target),
+        .prepared = prepare_is_done(r->instance, target->revision),
+        .turn = has_turn(r),
+        .quota_raises = quota_raises(r),
+        .quota_set = r->quota_set,
+        .provisioned = r->provisioned,
+        .restored = r->restored,
+        .has_data = has_data(target),
+        .data_removed = r->data_removed,
+        .update_files = r->record->update_files && assigned,
+        .probation_over = probation_over(r),
+    };
+    enum step step = decide(&in);
+    return step == STEP_REMOVE_DATA && !data_may_be_removed(r) ? STEP_WAIT : step;
+}
+
+/* --- what is remembered of what is seen --- */
+
+/* A switch that an earlier life of ours began is under way as well. */
+static void note_turn(struct replica *r, int64_t target)
+{
+    bool unproven = r->current.state != DRIVER_MISSING && r->current.revision == target &&
+                    r->record->applied_revision != target;
+    if (replica_want(r) != WANT_RUN)
+        r->turn_taken = false;
+    else if (r->old.state != DRIVER_MISSING || unproven)
+        r->turn_taken = true;
+}
+
+static void note_what_is_seen(struct replica *r, const struct record_revision *target,
+                              const struct driver_create_in *create)
+{
+    note_turn(r, target->revision);
+    if (!r->record->unassigned) {
+        struct drift_wish wish = drift_wish_of(r, target, create);
+        r->drift.seen = drift_is_seen(&r->drift, &r->current, r->record->applied_revision, &wish);
+    }
+}
+
+/* --- a turn --- */
+
+static bool may_act(const struct replica *r)
+{
+    const struct manager *m = r->instance->manager;
+    return !r->request && m->subscribed && r->observed && !instance_blocked(r->instance) &&
+           r->next_retry <= (uint64_t)clock_realtime_msec((struct clock *)&m->clock);
+}
+
+static void act(struct replica *r)
+{
+    const struct record_revision *target = target_of(r);
+    struct driver_create_in *create = make_create(r, target);
+    note_what_is_seen(r, target, create);
+    enum step step = next_step(r, target, create->config), before = r->last;
+    free_create(create);
+    r->last = step;
+    if (before == STEP_CONFLICT && step != STEP_CONFLICT)
+        r->attempt = 0;
+    log_debug("%s/%lld: current %s revision %lld config %s, old %s, next: %s", r->instance->record->name,
+              (long long)r->record->id, schema_enum_name(&driver_state_enum, r->current.state),
+              (long long)r->current.revision, r->current.config ?: "-",
+              schema_enum_name(&driver_state_enum, r->old.state), step_name(step));
+    step_begin(r, step);
+    replica_update_state(r);
+    if (step != before)
+        instance_changed(r->instance);
+}
+
+/* Whether those who watch may have been shown that it was about to act, and it does not. */
+static bool ask(struct replica *r)
+{
+    r->kick = false;
+    data_leave_purge(r);
+    if (may_act(r) && r->stale)
+        observe_replica(r);
+    else if (may_act(r))
+        act(r);
+    return !r->request;
+}
+
+static bool ask_kicked(struct instance *instance)
+{
+    bool kicked = false, stale = false;
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        kicked |= instance->replicas[i]->kick;
+        stale |= instance->replicas[i]->stale;
+    }
+    /* While something may be there that was not looked at, all revisions may be in use. */
+    if (kicked && !stale && instance->manager->subscribed)
+        instance_release_revisions(instance);
+    bool tell = false;
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i]->kick)
+            tell |= ask(instance->replicas[i]);
+    return tell;
+}
+
+static bool drop_gone(struct instance *instance)
+{
+    bool dropped = false;
+    for (size_t i = instance->n_replicas; i > 0; i--) {
+        struct replica *r = instance->replicas[i - 1];
+        if (r->last == STEP_GONE && !r->request && replica_want(r) == WANT_GONE && !replica_stays_known(r)) {
+            instance_drop_replica(r);
+            dropped = true;
+        }
+    }
+    return dropped;
+}
+
+/* Gone for good: file and all. */
+static void forget(struct instance *instance)
+{
+    struct manager *m = instance->manager;
+    for (struct instance **at = &m->instances; *at; at = &(*at)->next)
+        if (*at == instance) {
+            *at = instance->next;
+            break;
+        }
+    if (failpoint("forget.before") < 0)
+        log_notice("failpoint: instance %s is forgotten all the same", instance->record->name);
+    store_remove(instance);
+    instance_free(instance);
+}
+
+static void end(struct instance *instance)
+{
+    struct manager *m = instance->manager;
+    struct app_instance *next = record_is_zone(instance->record) ? NULL : TAKE_PTR(instance->record->next);
+    m->listener->gone(instance);
+    forget(instance);
+    m->listener->name_free(m, next);
+}
+
+void turn(void *userdata)
+{
+    struct instance *instance = userdata;
+    bool tell = ask_kicked(instance) | instance->changed;
+    bool dropped = drop_gone(instance);
+    if (instance_is_over(instance) && instance_let_go(instance)) {
+        end(instance);
+        return;
+    }
+    instance->letting_go &= instance_is_over(instance);
+    if (dropped) {
+        instance_release_revisions(instance);
+        store_save_soon(instance);
+    }
+    /* What a step changed just now is told with it. */
+    if (tell || dropped || instance->changed) {
+        instance->changed = false;
+        instance->manager->listener->changed(instance);
+    }
+}
+
+/* --- anew --- */
+
+void replica_forget_failure(struct replica *r)
+{
+    replica_forget_pause(r);
+    r->record->failed_revision = 0;
+    r->record->attempt = 0;
+    set_string(&r->record->failure, NULL);
+    set_string(&r->message, NULL);
+    exits_forget(r);
+    r->stale = true;
+}
+
+void instance_begin(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        struct replica *r = instance->replicas[i];
+        replica_forget_pause(r);
+        r->quota_set = r->provisioned = r->data_removed = false;
+        r->drift.mended_at = 0;
+        /* Nothing is known of a replica that is new: look before acting. */
+        r->observed = true;
+        r->stale = true;
+        exits_forget(r);
+        if (!r->record->failure)
+            set_string(&r->message, NULL);
+        if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
+            stage_set(r, "host_recv", "success", NULL);
+    }
+    prepare_forget_failure(instance, instance->record->revision);
+    instance_kick(instance);
+}

@@ -1,0 +1,95 @@
+/* Steps by which no worker is called; see waits.h. */
+#include "reconciler/engine/waits.h"
+
+#include <stdlib.h>
+
+#include "lib/basic/util.h"
+#include "reconciler/engine/call.h"
+#include "reconciler/engine/exits.h"
+#include "reconciler/engine/journal.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/release.h"
+#include "reconciler/engine/replica.h"
+#include "reconciler/engine/steps.h"
+#include "reconciler/engine/turn.h"
+#include "reconciler/model/stages.h"
+#include "reconciler/model/wish.h"
+
+static bool all_settled(const struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++)
+        if (instance->replicas[i]->last != STEP_SETTLED)
+            return false;
+    return true;
+}
+
+void wait_settled(struct replica *r)
+{
+    struct instance *instance = r->instance;
+    bool turn = r->turn_taken;
+    r->turn_taken = false;
+    r->attempt = r->quick = 0;
+    if (!exits_are_a_loop(r) && !r->record->failure)
+        set_string(&r->message, NULL);
+    if (replica_want(r) == WANT_STOP)
+        stage_set(r, "container_stop", "success", NULL);
+    replica_update_state(r);
+    /* A lower order clears the list, and nothing is switched for it: what runs is what it wants. */
+    if (r->state == REPLICA_RUNNING && !r->record->failure && !r->record->unassigned)
+        stage_set(r, "container_running", "success", NULL);
+    instance_release_revisions(instance);
+    if (all_settled(instance))
+        prepare_redo(instance, replica_target_revision(r));
+    if (turn) /* the next one may begin */
+        instance_kick(instance);
+}
+
+void wait_for_others(struct replica *r)
+{
+    (void)r;
+}
+
+/* It is dropped at the end of this turn; the zone's stay, to be reported. */
+void wait_gone(struct replica *r)
+{
+    stage_set(r, "container_destroy", "success", NULL);
+    if (replica_stays_known(r))
+        journal_gone(r);
+}
+
+void wait_for_name(struct replica *r)
+{
+    const struct driver_container *c =
+        r->current.state != DRIVER_MISSING && !r->current.ours ? &r->current : &r->old;
+    free(r->message);
+    r->message =
+        xasprintf("container '%s' is not ours (%s): it is left alone", c->name, c->owner ?: "no label");
+    r->turn_taken = false;
+    stage_set(r, "container_create", "failed", r->message);
+    /* The runtime tells nothing of containers that are not ours. */
+    replica_kick_after(r, backoff_msec(r->instance->manager, ++r->attempt));
+}
+
+void wait_for_preparation(struct replica *r)
+{
+    struct instance *instance = r->instance;
+    int64_t revision = replica_target_revision(r);
+    prepare_start(instance, revision);
+    const struct prepare *p = prepare_find(instance, revision);
+    if (p->state == PREPARE_WAITING && p->failure && r->old.state != DRIVER_MISSING) {
+        /* In the midst of a switch there is an outage: better the old one now than the new one some day. */
+        set_string(&r->record->failure, p->failure);
+        step_begin(r, STEP_FAIL);
+    }
+}
+
+void wait_for_probation(struct replica *r)
+{
+    int64_t left = r->current.started_at + (int64_t)replica_probation_msec(r) -
+                   clock_realtime_msec(&r->instance->manager->clock);
+    stage_set(r, "container_running", "running", NULL);
+    if (left > 0)
+        replica_kick_after(r, (uint64_t)left);
+    else if (r->current.state != DRIVER_RUNNING)
+        replica_kick_after(r, 100);
+}
