@@ -50,7 +50,7 @@ static const char *done_word(const char *method)
 }
 
 /* Calls 'method', says what changes, and waits unless told not to. *ret_json gets what --json prints. */
-static int request(struct ctl *ctl, const char *method, const void *in, const char *action, bool no_wait,
+static int request(struct ctl *ctl, const char *method, const void *in, enum app_action action, bool no_wait,
                    json_t **ret_json)
 {
     struct reconciler_apply_out out = {.name = NULL};
@@ -61,7 +61,7 @@ static int request(struct ctl *ctl, const char *method, const void *in, const ch
     int r = ctl_call(ctl, &ctl_reconciler, method, in, &out, CTL_TIMEOUT_USEC, &e), code = EXIT_OK;
     if (r < 0)
         return ctl_fail(&e);
-    bool destroys = streq(action, "destroy"); /* it is not done while there is an instance to ask for */
+    bool destroys = action == APP_ACTION_DESTROY; /* it is not done while there is an instance to ask for */
     if (!ctl->json && !out.changed && destroys)
         printf("%s: is being destroyed already\n", out.name);
     else if (!ctl->json && !out.changed)
@@ -199,7 +199,7 @@ int command_apply(struct ctl *ctl)
             continue;
         }
         const struct reconciler_apply_in in = {.manifest = &m.items[i]};
-        const char *action = m.items[i].app->deploy->action;
+        enum app_action action = (enum app_action)app_action_of(m.items[i].app->deploy);
         json_t *json = NULL;
         code = request(ctl, "Apply", &in, action, ctl_option(ctl, "no-wait") != NULL, &json);
         if (json)
@@ -267,7 +267,7 @@ int command_convert(struct ctl *ctl)
 
 /* --- orders --- */
 
-static int order(struct ctl *ctl, const char *method, const void *in, const char *action)
+static int order(struct ctl *ctl, const char *method, const void *in, enum app_action action)
 {
     json_t *json = NULL;
     (void)ctl_option_duration(ctl, "timeout", WAIT_USEC);
@@ -282,20 +282,20 @@ static int order(struct ctl *ctl, const char *method, const void *in, const char
 int command_start(struct ctl *ctl)
 {
     const struct reconciler_name_in in = {.name = ctl->arguments[0]};
-    return order(ctl, "Start", &in, "start");
+    return order(ctl, "Start", &in, APP_ACTION_START);
 }
 
 int command_stop(struct ctl *ctl)
 {
     const struct reconciler_name_in in = {.name = ctl->arguments[0]};
-    return order(ctl, "Stop", &in, "stop");
+    return order(ctl, "Stop", &in, APP_ACTION_STOP);
 }
 
 int command_destroy(struct ctl *ctl)
 {
     const struct reconciler_destroy_in in = {.name = ctl->arguments[0],
                                              .purge = ctl_option(ctl, "purge") != NULL};
-    return order(ctl, "Destroy", &in, "destroy");
+    return order(ctl, "Destroy", &in, APP_ACTION_DESTROY);
 }
 
 /* --- orders of a zone --- */

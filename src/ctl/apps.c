@@ -38,12 +38,14 @@ static const char *instance_summary(const struct reconciler_instance *i)
         return "failed";
     if (!i->settled)
         return "working";
-    return streq(i->action, "start") ? "running" : streq(i->action, "stop") ? "stopped" : i->action;
+    return i->action == APP_ACTION_START  ? "running"
+           : i->action == APP_ACTION_STOP ? "stopped"
+                                          : schema_enum_name(&app_action_enum, i->action);
 }
 
 static enum colour instance_colour(const struct reconciler_instance *i)
 {
-    return i->failed ? RED : !i->settled ? YELLOW : streq(i->action, "start") ? GREEN : PLAIN;
+    return i->failed ? RED : !i->settled ? YELLOW : i->action == APP_ACTION_START ? GREEN : PLAIN;
 }
 
 /* The most telling message of an instance, or "". Borrowed. */
@@ -151,7 +153,8 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
 {
     const struct app_deploy *deploy = manifest->app ? manifest->app->deploy : NULL;
     _cleanup_free_ char *spec = i->spec ? xasprintf("%s %s", i->spec, i->version ?: "") : xstrdup(""),
-                        *revision = xasprintf("%" PRId64 " (%s, %s)", i->revision, i->origin, i->action),
+                        *revision = xasprintf("%" PRId64 " (%s, %s)", i->revision, i->origin,
+                                              schema_enum_name(&app_action_enum, i->action)),
                         *image = xasprintf("%s%s%s%s", i->image ?: "", i->image_id ? " (" : "",
                                            i->image_id ?: "", i->image_id ? ")" : ""),
                         *next = next_try(i->next_retry);
@@ -229,7 +232,8 @@ static void print_replicas(const struct reconciler_instance *i)
 
 static enum colour stage_colour(const char *state)
 {
-    return streq_null(state, "success") ? GREEN : streq_null(state, "failed") ? RED : YELLOW;
+    int value = schema_enum_value(&app_stage_state_enum, state);
+    return value == STAGE_SUCCESS ? GREEN : value == STAGE_FAILED ? RED : YELLOW;
 }
 
 static void print_stages(const struct reconciler_instance *i)

@@ -35,6 +35,12 @@ struct progress *progress_new(int64_t revision, int64_t begun_msec)
     return p;
 }
 
+/* An enum app_stage_state, or below 0: it is none that we know. */
+static int state_of(const struct app_stage *stage)
+{
+    return schema_enum_value(&app_stage_state_enum, stage->state);
+}
+
 /* Whether this end of the stage is new. */
 static bool is_news(struct progress *p, int64_t replica, const struct app_stage *stage)
 {
@@ -58,7 +64,7 @@ static bool is_news(struct progress *p, int64_t replica, const struct app_stage 
 
 static void print_end(const char *instance, int64_t replica, const struct app_stage *stage)
 {
-    bool failed = streq(stage->state, "failed");
+    bool failed = state_of(stage) == STAGE_FAILED;
     _cleanup_free_ char *took = format_duration(stage->finished - stage->created),
                         *message = format_first_line(stage->message), *name = format_safe(stage->name);
     printf("  %s/%" PRId64 "  %-18s ", instance, replica, name);
@@ -76,10 +82,10 @@ static void print_bar(const struct progress *p, const char *instance, const stru
     const struct app_stage *running = NULL;
     for (size_t i = 0; i < r->n_stages; i++) {
         const struct app_stage *stage = r->stages[i];
-        if (stage->revision != p->revision || !stage->state)
+        if (stage->revision != p->revision)
             continue;
-        done += streq(stage->state, "success");
-        if (streq(stage->state, "running"))
+        done += state_of(stage) == STAGE_SUCCESS;
+        if (state_of(stage) == STAGE_RUNNING)
             running = stage;
     }
     size_t full = done >= STAGES_NEEDED ? BAR_WIDTH : done * BAR_WIDTH / STAGES_NEEDED;
@@ -112,7 +118,7 @@ void progress_show(struct progress *p, const struct reconciler_instance *instanc
         const struct reconciler_replica *r = instance->replicas[i];
         for (size_t j = 0; j < r->n_stages; j++) {
             const struct app_stage *stage = r->stages[j];
-            bool ended = stage->state && (streq(stage->state, "success") || streq(stage->state, "failed"));
+            bool ended = state_of(stage) == STAGE_SUCCESS || state_of(stage) == STAGE_FAILED;
             if (stage->revision == p->revision && ended && stage->finished >= p->begun_msec &&
                 is_news(p, r->id, stage))
                 print_end(instance->name, r->id, stage);

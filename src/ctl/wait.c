@@ -44,7 +44,8 @@ static const struct app_stage *failed_stage(const struct wait *w, const struct r
     for (size_t j = 0; j < i->n_replicas; j++)
         for (size_t k = 0; k < i->replicas[j]->n_stages; k++) {
             const struct app_stage *stage = i->replicas[j]->stages[k];
-            if (stage->revision == w->options->revision && streq_null(stage->state, "failed") &&
+            if (stage->revision == w->options->revision &&
+                schema_enum_value(&app_stage_state_enum, stage->state) == STAGE_FAILED &&
                 (stage->finished == 0 || stage->finished >= w->options->begun_msec)) {
                 *ret_replica = i->replicas[j];
                 return stage;
@@ -64,7 +65,7 @@ static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
     bool waiting = i->next_retry > 0;
     for (size_t j = 0; j < i->n_replicas; j++)
         waiting = waiting || i->replicas[j]->next_retry > 0;
-    return streq(w->options->action, "start") && waiting;
+    return w->options->action == APP_ACTION_START && waiting;
 }
 
 static void say_next_try(int64_t next_retry)
@@ -118,7 +119,7 @@ static void say_success(const struct wait *w, const struct reconciler_instance *
 {
     if (w->options->quiet)
         return;
-    if (!streq(w->options->action, "start"))
+    if (w->options->action != APP_ACTION_START)
         printf("%s: stopped\n", i->name);
     else
         printf("%s: revision %" PRId64 " is running (%zu replica%s)\n", i->name, i->revision, i->n_replicas,
@@ -131,7 +132,7 @@ static void on_gone(struct wait *w)
     if (w->last)
         schema_free(&reconciler_instance_schema, w->last);
     w->last = NULL;
-    if (streq(w->options->action, "destroy")) {
+    if (w->options->action == APP_ACTION_DESTROY) {
         if (!w->options->quiet)
             printf("%s: destroyed\n", w->options->name);
         finish(w, EXIT_OK);
@@ -163,9 +164,9 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
         return;
     if (!w->options->quiet)
         progress_show(w->progress, i);
-    bool superseded = i->revision > w->options->revision || !streq(i->action, w->options->action);
+    bool superseded = i->revision > w->options->revision || i->action != (int)w->options->action;
     /* A stop ends some day; a deletion may need somebody. */
-    bool failed = is_failed(w, i) || (!streq(w->options->action, "stop") && failed_stage(w, i, &r));
+    bool failed = is_failed(w, i) || (w->options->action != APP_ACTION_STOP && failed_stage(w, i, &r));
     bool over = superseded || failed || i->settled, stuck = i->failed && i->message && !over;
     if (stuck != w->is_stuck) {
         _cleanup_free_ char *message = format_first_line(i->message);
@@ -184,14 +185,14 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     progress_clear(w->progress);
     if (superseded) {
         log_error("%s: something else was asked for meanwhile: revision %" PRId64 ", %s", i->name,
-                  i->revision, i->action);
+                  i->revision, schema_enum_name(&app_action_enum, i->action));
         finish(w, EXIT_FAILED);
     } else if (failed) {
         say_failure(w, i);
         finish(w, EXIT_FAILED);
-    } else if (streq(w->options->action, "destroy") && is_destroyed(i)) {
+    } else if (w->options->action == APP_ACTION_DESTROY && is_destroyed(i)) {
         on_gone(w); /* a zone's stays known */
-    } else if (!streq(w->options->action, "destroy")) {
+    } else if (w->options->action != APP_ACTION_DESTROY) {
         say_success(w, i);
         finish(w, EXIT_OK);
     }

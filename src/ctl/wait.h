@@ -7,7 +7,7 @@
 struct wait_options {
     const char *name;
     int64_t revision;
-    const char *action; /* start, stop, destroy */
+    enum app_action action;
     int64_t begun_msec; /* unix time before the request: stages that failed earlier do not count */
     uint64_t timeout_usec;
     bool quiet; /* no lines and bars */

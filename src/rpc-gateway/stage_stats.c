@@ -1,22 +1,15 @@
 /* Stages of deploys that ended; see stage_stats.h. */
 #include "rpc-gateway/stage_stats.h"
 
-static const char *const names[STAGE_STATS_NAMES] = {
-    "host_recv",       "image_pull",        "pkg_download",   "provision",         "container_create",
-    "container_start", "container_running", "container_stop", "container_destroy", "inagent_boot",
-    "spec_load",       "task_run",          "other"};
-
 const char *stage_stats_name(size_t i)
 {
-    return names[i];
+    return i < _STAGE_MAX ? schema_enum_name(&app_stage_name_enum, (int)i) : "other";
 }
 
 static size_t index_of(const char *name)
 {
-    size_t i = 0;
-    while (i < STAGE_STATS_NAMES - 1 && !streq_null(names[i], name))
-        i++;
-    return i;
+    int i = schema_enum_value(&app_stage_name_enum, name);
+    return i < 0 ? STAGE_STATS_OTHER : (size_t)i;
 }
 
 static const struct reconciler_replica *find_replica(const struct reconciler_instance *x, int64_t id)
@@ -39,8 +32,9 @@ static void add_stage(struct stage_stats *stats, const struct app_stage *before,
 {
     if (now->finished <= 0 || now->finished < stats->since || (before && before->finished == now->finished))
         return;
-    bool failed = streq_null(now->state, "failed");
-    if (!failed && !streq_null(now->state, "success"))
+    int state = schema_enum_value(&app_stage_state_enum, now->state);
+    bool failed = state == STAGE_FAILED;
+    if (!failed && state != STAGE_SUCCESS)
         return;
     size_t i = index_of(now->name);
     stats->stages[i].failed += failed;

@@ -4,7 +4,8 @@
 #include "lib/api/reconciler.h"
 #include "rpc-gateway/histogram.h"
 
-enum { STAGE_STATS_NAMES = 13 }; /* of the contract, section 6, and "other" */
+/* The stages of the contract, by enum app_stage_name, and all others together. */
+enum { STAGE_STATS_OTHER = _STAGE_MAX, STAGE_STATS_NAMES };
 
 struct stage_stats {
     int64_t since; /* unix milliseconds: what ended before is not counted */

@@ -44,9 +44,10 @@ static char *show(const struct record *record)
     size_t size;
     FILE *f = open_memstream(&text, &size);
     assert_non_null(f);
-    fprintf(f, "order %lld %s revision %lld%s%s%s\n", (long long)record->order, record->action,
-            (long long)record->revision, record->unassigned ? " unassigned" : "",
-            record->purge ? " purge" : "", record->next ? " next" : "");
+    fprintf(f, "order %lld %s revision %lld%s%s%s\n", (long long)record->order,
+            schema_enum_name(&app_action_enum, record->action), (long long)record->revision,
+            record->unassigned ? " unassigned" : "", record->purge ? " purge" : "",
+            record->next ? " next" : "");
     for (size_t i = 0; i < record->n_revisions; i++) {
         const struct record_revision *r = record->revisions[i];
         fprintf(f, "revision %lld: %s%s\n", (long long)r->revision, r->manifest->app->spec->image ?: "-",
@@ -113,7 +114,7 @@ static void undone(struct record *r)
 static void destroyed(struct record *r)
 {
     proven(r);
-    set_string(&r->action, "destroy");
+    r->action = APP_ACTION_DESTROY;
     r->purge = true;
 }
 
@@ -304,7 +305,7 @@ static void test_problems(void **state)
             assert_null(record->problem);
             assert_null(record->next);
             assert_true(good.new_order);
-            assert_string_equal(record->action, "start");
+            assert_int_equal(record->action, APP_ACTION_START);
             schema_free(&record_schema, record);
         }
 }

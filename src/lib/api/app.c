@@ -79,6 +79,40 @@ STRUCT(depend_schema, "AppDeployDepend", T, "An instance that this one depends o
        S_STRUCTS(T, replicas, struct app_replica, &app_replica_schema, NULL));
 #undef T
 
+static const char *const action_names[] = {
+    [APP_ACTION_START] = "start",
+    [APP_ACTION_STOP] = "stop",
+    [APP_ACTION_DESTROY] = "destroy",
+    [APP_ACTION_NONE] = "none",
+    NULL,
+};
+const struct schema_enum app_action_enum = {
+    "Action", "What is to become of an instance; none: nothing is done with it.", action_names};
+static const char *const stage_names[] = {
+    [STAGE_HOST_RECV] = "host_recv",
+    [STAGE_IMAGE_PULL] = "image_pull",
+    [STAGE_PKG_DOWNLOAD] = "pkg_download",
+    [STAGE_PROVISION] = "provision",
+    [STAGE_CONTAINER_CREATE] = "container_create",
+    [STAGE_CONTAINER_START] = "container_start",
+    [STAGE_CONTAINER_RUNNING] = "container_running",
+    [STAGE_CONTAINER_STOP] = "container_stop",
+    [STAGE_CONTAINER_DESTROY] = "container_destroy",
+    [STAGE_INAGENT_BOOT] = "inagent_boot",
+    [STAGE_SPEC_LOAD] = "spec_load",
+    [STAGE_TASK_RUN] = "task_run",
+    [_STAGE_MAX] = NULL,
+};
+const struct schema_enum app_stage_name_enum = {"StageName", "A stage of a deploy.", stage_names};
+static const char *const stage_state_names[] = {
+    [STAGE_PENDING] = "pending",
+    [STAGE_RUNNING] = "running",
+    [STAGE_SUCCESS] = "success",
+    [STAGE_FAILED] = "failed",
+    NULL,
+};
+const struct schema_enum app_stage_state_enum = {"StageState", "The state of a stage.", stage_state_names};
+
 #define T struct app_stage
 STRUCT_EXPORTED(app_stage_schema, "AppDeployStage", T, "One stage of a deploy.",
                 S_STRING_OPT(T, name, "image_pull, pkg_download, provision, container_create, …"),

@@ -80,10 +80,31 @@ struct app_depend { /* AppDeployDepend */
     size_t n_replicas;
 };
 
+/* The stages of a deploy (section 6 of the contract): those that hostlet owns, then those of inagent. */
+enum app_stage_name {
+    STAGE_HOST_RECV,
+    STAGE_IMAGE_PULL,
+    STAGE_PKG_DOWNLOAD,
+    STAGE_PROVISION,
+    STAGE_CONTAINER_CREATE,
+    STAGE_CONTAINER_START,
+    STAGE_CONTAINER_RUNNING,
+    STAGE_CONTAINER_STOP,
+    STAGE_CONTAINER_DESTROY,
+    STAGE_INAGENT_BOOT,
+    STAGE_SPEC_LOAD,
+    STAGE_TASK_RUN,
+    _STAGE_MAX
+};
+#define STAGE_IS_OWN(name) ((int)(name) >= 0 && (int)(name) < STAGE_INAGENT_BOOT)
+enum app_stage_state { STAGE_PENDING, STAGE_RUNNING, STAGE_SUCCESS, STAGE_FAILED };
+
+/* The name and the state are text, since others send them: an agent in a container names stages of its own.
+ * What this machine writes and looks for are the values of app_stage_name_enum and app_stage_state_enum. */
 struct app_stage { /* AppDeployStage */
     char *name, *owner;
     int64_t revision;
-    char *state; /* pending, running, success, failed */
+    char *state;
     int64_t attempt;
     struct schema_pair *attrs;
     size_t n_attrs;
@@ -93,8 +114,17 @@ struct app_stage { /* AppDeployStage */
     size_t n_stages;
 };
 
+/* What is to become of an instance. */
+enum app_action {
+    APP_ACTION_ABSENT,
+    APP_ACTION_START,
+    APP_ACTION_STOP,
+    APP_ACTION_DESTROY,
+    APP_ACTION_NONE, /* nothing is done with it: of this machine alone, no order says so */
+};
+
 struct app_deploy {
-    char *action; /* start, stop, destroy; NULL means start */
+    char *action; /* text, since others send it: app_action_of() reads it. NULL means start */
     int64_t revision;
     int64_t cpu_limit;    /* millicores */
     int64_t memory_limit; /* bytes */
@@ -165,7 +195,8 @@ struct app_manifest {
     struct app_options *hostlet;
 };
 
-extern const struct schema_enum app_init_enum, app_pull_enum;
+extern const struct schema_enum app_init_enum, app_pull_enum, app_action_enum, app_stage_name_enum,
+    app_stage_state_enum;
 extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema, app_replica_schema,
     app_service_port_schema, app_replica_instance_schema, app_options_schema, app_manifest_schema,
     app_config_value_schema, app_deploy_schema, app_status_schema;

@@ -44,8 +44,7 @@ STRUCT(stage_report, "StageReport", T, "What the zone is told of one replica.", 
 #define T struct reconciler_instance
 STRUCT_EXPORTED(
     reconciler_instance_schema, "Instance", T, "An instance as it is.", S_STRING(T, name, NULL),
-    S_STRING(T, origin, "local or zone."),
-    S_STRING(T, action, "start, stop or destroy; none: nothing is done with it."),
+    S_STRING(T, origin, "local or zone."), S_ENUM(T, action, &app_action_enum, NULL),
     S_INT(T, revision, "The desired one; of a zone's instance that of the zone's last order."),
     S_STRING_OPT(T, spec, "Name of the spec."), S_STRING_OPT(T, version, "Of the spec."),
     S_STRING_OPT(T, image, NULL), S_STRING_OPT(T, image_id, "Resolved; absent while not."),

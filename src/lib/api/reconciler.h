@@ -50,7 +50,7 @@ struct reconciler_stage_report {
 };
 struct reconciler_instance {
     char *name, *origin; /* local, zone */
-    char *action;        /* start, stop, destroy; none: nothing is done with it */
+    int action;          /* enum app_action, never absent */
     int64_t revision;    /* desired; of a zone's instance: that of the zone's last order */
     char *spec, *version, *image, *image_id;
     struct reconciler_package **packages;

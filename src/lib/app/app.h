@@ -66,6 +66,10 @@ int app_normalise(struct app_manifest *manifest, struct error *e);
  * that both have do count. */
 bool app_same_revision(const struct app_manifest *a, const struct app_manifest *b);
 
+/* What an order's action says: start where it is absent (NULL or empty), −EINVAL where it is none of the
+ * contract's. */
+int app_action_of(const struct app_deploy *deploy);
+
 /* The replica with this id, borrowed, or NULL. */
 struct app_replica *app_find_replica(const struct app_manifest *manifest, int64_t id);
 

@@ -94,13 +94,20 @@ static int check_values(struct app_config_value *const *items, size_t n, const c
     return 0;
 }
 
+int app_action_of(const struct app_deploy *deploy)
+{
+    if (!deploy->action || !*deploy->action)
+        return APP_ACTION_START;
+    int action = schema_enum_value(&app_action_enum, deploy->action);
+    return action == APP_ACTION_NONE ? -EINVAL : action;
+}
+
 int check_deploy(const struct app_spec *spec, const struct app_deploy *deploy, struct error *e)
 {
     int r;
     if (!deploy)
         return 0;
-    if (deploy->action && *deploy->action && !streq(deploy->action, "start") &&
-        !streq(deploy->action, "stop") && !streq(deploy->action, "destroy"))
+    if (app_action_of(deploy) < 0)
         return error_refuse(e, EINVAL, "/app/deploy/action: '%.64s' is none of start, stop, destroy",
                             deploy->action);
     if ((r = check_range(deploy->cpu_limit, APP_CPU_LIMIT_MIN, APP_CPU_LIMIT_MAX, "/app/deploy/cpu_limit",

@@ -214,7 +214,7 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     normalise_name(app);
     drop_empty(&app->deploy->action);
     if (!app->deploy->action)
-        app->deploy->action = xstrdup("start");
+        app->deploy->action = xstrdup(schema_enum_name(&app_action_enum, APP_ACTION_START));
     drop_foreign(app);
     normalise_replicas(app->spec, app->deploy);
     default_values(app->spec->configs, app->spec->n_configs, &app->deploy->configs, &app->deploy->n_configs);

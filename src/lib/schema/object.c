@@ -140,7 +140,7 @@ const char *schema_enum_name(const struct schema_enum *en, int value)
 int schema_enum_value(const struct schema_enum *en, const char *name)
 {
     for (int i = 0; i == 0 || en->values[i]; i++)
-        if (en->values[i] && streq(en->values[i], name))
+        if (en->values[i] && streq_null(en->values[i], name))
             return i;
     return -EINVAL;
 }

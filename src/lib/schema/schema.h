@@ -119,7 +119,7 @@ void schema_free(const struct schema_struct *s, void *value);
 void schema_copy(const struct schema_struct *s, const void *value, void *ret);
 bool schema_equal(const struct schema_struct *s, const void *a, const void *b);
 
-/* Name of an enum's value, or its index by name (−EINVAL when unknown). */
+/* Name of an enum's value, or its index by name (−EINVAL when unknown or NULL). */
 const char *schema_enum_name(const struct schema_enum *en, int value);
 int schema_enum_value(const struct schema_enum *en, const char *name);
 

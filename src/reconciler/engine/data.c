@@ -85,7 +85,7 @@ void data_remove(struct replica *r)
     struct quota_container_in in = {name};
     r->purging = r->instance->record->purge;
     m->purges += r->purging;
-    stage_set(r, "container_destroy", "running", NULL);
+    stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
     if (r->purging)
         remove_data(r);
     else

@@ -26,7 +26,7 @@ static void on_calm(void *userdata)
     if (!exits_are_a_loop(r)) {
         exits_forget(r);
         set_string(&r->message, NULL);
-        stage_set(r, "container_running", "success", NULL);
+        stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
         r->stale = true;
         replica_kick(r);
     }
@@ -48,7 +48,7 @@ static void on_tail(const void *out, bool continues, const struct error *e, void
     if (r && exits_are_a_loop(r)) {
         free(r->message);
         r->message = crash_message(q->exit_code, tail ? tail->lines : NULL, tail ? tail->n_lines : 0);
-        stage_set(r, "container_running", "failed", r->message);
+        stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_FAILED, r->message);
         replica_set_state(r, REPLICA_CRASH_LOOPING);
         instance_changed(instance);
     }

@@ -55,14 +55,14 @@ void journal_commit(struct replica *r)
 }
 
 /* From now on the switch is being undone, whoever is killed. */
-void journal_begin_undo(struct replica *r, const char *reason, const char *stage)
+void journal_begin_undo(struct replica *r, const char *reason, enum app_stage_name stage)
 {
     log_warning("%s/%lld: revision %lld failed: %s", r->instance->record->name, (long long)r->record->id,
                 (long long)replica_target_revision(r), reason);
     r->record->rolling_back = replica_target_revision(r);
     set_string(&r->record->failure, reason);
     set_string(&r->message, reason);
-    stage_set(r, stage, "failed", reason);
+    stage_set(r, stage, STAGE_FAILED, reason);
     r->restored = false;
     r->step = STEP_SETTLED;
     if (save_or_retry(r))
@@ -95,7 +95,7 @@ void journal_fail(struct replica *r, const void *last_words)
         free(reason);
         reason = longer;
     }
-    journal_begin_undo(r, reason, "container_running");
+    journal_begin_undo(r, reason, STAGE_CONTAINER_RUNNING);
 }
 
 void journal_gone(struct replica *r)

@@ -51,7 +51,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void prepare_failed(struct prepare *p, const char *stage, const struct error *e)
+static void prepare_failed(struct prepare *p, enum app_stage_name stage, const struct error *e)
 {
     struct manager *m = p->instance->manager;
     bool quick = error_worker_lost(e) && p->quick++ < QUICK_TRIES;
@@ -61,7 +61,7 @@ static void prepare_failed(struct prepare *p, const char *stage, const struct er
         set_string(&p->failure, e->message);
         log_warning("instance %s, revision %lld: %s", p->instance->record->name, (long long)p->revision,
                     e->message);
-        instance_stage_set(p->instance, stage, "failed", e->message);
+        instance_stage_set(p->instance, stage, STAGE_FAILED, e->message);
     }
     p->state = PREPARE_WAITING;
     uint64_t pause = quick ? 20 * p->quick : backoff_msec(m, ++p->attempt);
@@ -85,7 +85,7 @@ static void prepare_done(struct prepare *p)
     instance_kick(p->instance);
 }
 
-static int save(struct prepare *p, const char *stage)
+static int save(struct prepare *p, enum app_stage_name stage)
 {
     struct error e = ERROR_INIT;
     int r = store_save(p->instance, &e);
@@ -104,7 +104,7 @@ static void on_published(const void *out, bool continues, const struct error *e,
     struct prepare *p = userdata;
     p->request = NULL;
     if (e) {
-        prepare_failed(p, "pkg_download", e);
+        prepare_failed(p, STAGE_PKG_DOWNLOAD, e);
         return;
     }
     p->package++;
@@ -121,7 +121,7 @@ static void on_unpacked(const void *out, bool continues, const struct error *e, 
         return;
     p->request = NULL;
     if (e) {
-        prepare_failed(p, "pkg_download", e);
+        prepare_failed(p, STAGE_PKG_DOWNLOAD, e);
         return;
     }
     const struct package_reference *package = revision_of(p)->packages[p->package];
@@ -139,12 +139,12 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
         const struct fetcher_fetch_out *progress = out;
         _cleanup_free_ char *text = xasprintf("%s: %lld of %lld bytes", package->id,
                                               (long long)progress->done, (long long)progress->total);
-        instance_stage_set(p->instance, "pkg_download", "running", text);
+        instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, text);
         return;
     }
     p->request = NULL;
     if (e) {
-        prepare_failed(p, "pkg_download", e);
+        prepare_failed(p, STAGE_PKG_DOWNLOAD, e);
         return;
     }
     struct unpacker_unpack_in in = {package->name, package->id, package->checksum};
@@ -155,7 +155,7 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
 static void bring_package(struct prepare *p, struct record_revision *revision)
 {
     struct manager *m = p->instance->manager;
-    instance_stage_set(p->instance, "pkg_download", "running", revision->packages[p->package]->id);
+    instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, revision->packages[p->package]->id);
     struct fetcher_fetch_in in = {revision->packages[p->package]};
     p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Fetch", &in, true,
                               600 * USEC_PER_SEC, on_fetched, p);
@@ -168,7 +168,7 @@ static void on_resolved(const void *out, bool continues, const struct error *e, 
     struct record_revision *revision = revision_of(p);
     p->request = NULL;
     if (e) {
-        prepare_failed(p, "pkg_download", e);
+        prepare_failed(p, STAGE_PKG_DOWNLOAD, e);
         return;
     }
     const struct package_reference *found = ((const struct fetcher_resolve_out *)out)->package;
@@ -182,7 +182,7 @@ static void resolve_package(struct prepare *p, const struct app_name_version *wa
 {
     struct manager *m = p->instance->manager;
     struct fetcher_resolve_in in = {.name = wanted->name, .version = wanted->version};
-    instance_stage_set(p->instance, "pkg_download", "running", wanted->name);
+    instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, wanted->name);
     p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Resolve", &in, false,
                               300 * USEC_PER_SEC, on_resolved, p);
 }
@@ -202,11 +202,11 @@ static void image_is(struct prepare *p, const char *use, const char *id)
     struct record_revision *revision = revision_of(p);
     bool resolved = revision->resolved;
     set_string(&p->image, use);
-    instance_stage_set(p->instance, "image_pull", "success", NULL);
+    instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_SUCCESS, NULL);
     if (!resolved || !streq_null(revision->image_id, id)) {
         set_string(&revision->image_id, id);
         revision->resolved = true;
-        if (save(p, "image_pull") < 0)
+        if (save(p, STAGE_IMAGE_PULL) < 0)
             return;
     }
     prepare_next(p);
@@ -225,7 +225,7 @@ static void on_own_image(const void *out, bool continues, const struct error *e,
         return;
     }
     if (e->class != ERROR_NOT_FOUND) {
-        prepare_failed(p, "image_pull", e);
+        prepare_failed(p, STAGE_IMAGE_PULL, e);
         return;
     }
     log_notice("instance %s: image %s is not here any more; what '%s' names now is taken",
@@ -239,12 +239,12 @@ static void on_pulled(const void *out, bool continues, const struct error *e, vo
     struct prepare *p = userdata;
     if (continues) {
         const struct driver_pull_out *progress = out;
-        instance_stage_set(p->instance, "image_pull", "running", progress->status);
+        instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, progress->status);
         return;
     }
     p->request = NULL;
     if (e) {
-        prepare_failed(p, "image_pull", e);
+        prepare_failed(p, STAGE_IMAGE_PULL, e);
         return;
     }
     const struct driver_pull_out *pulled = out;
@@ -255,7 +255,7 @@ static void pull_image(struct prepare *p)
 {
     struct manager *m = p->instance->manager;
     struct driver_image_in in = {revision_of(p)->manifest->app->spec->image};
-    instance_stage_set(p->instance, "image_pull", "running", NULL);
+    instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "ImagePull", &in, true,
                               900 * USEC_PER_SEC, on_pulled, p);
 }
@@ -281,14 +281,14 @@ static void on_image(const void *out, bool continues, const struct error *e, voi
         return;
     }
     if (e->class != ERROR_NOT_FOUND) {
-        prepare_failed(p, "image_pull", e);
+        prepare_failed(p, STAGE_IMAGE_PULL, e);
         return;
     }
     if (pull_policy(revision) == APP_PULL_NEVER) {
         struct error never = ERROR_INIT;
         error_set(&never, ERROR_NOT_FOUND, ENOENT, "image '%s' is not here, and pull = \"never\"",
                   revision->manifest->app->spec->image);
-        prepare_failed(p, "image_pull", &never);
+        prepare_failed(p, STAGE_IMAGE_PULL, &never);
         return;
     }
     pull_image(p);
@@ -311,21 +311,21 @@ static const char *wanted_network(const struct prepare *p)
 
 /* Of replicas that run as well: their next container would not be made. While the order itself is not
  * followed, the stage says why. */
-static void network_stage_set(struct instance *instance, const char *state, const char *message)
+static void network_stage_set(struct instance *instance, enum app_stage_state state, const char *message)
 {
     for (size_t i = 0;
          record_is_zone(instance->record) && !instance->record->problem && i < instance->n_replicas; i++)
         if (replica_want(instance->replicas[i]) == WANT_RUN && !instance->replicas[i]->record->unassigned)
-            stage_set(instance->replicas[i], "host_recv", state, message);
+            stage_set(instance->replicas[i], STAGE_HOST_RECV, state, message);
 }
 
 static void network_refused(struct prepare *p, const char *problem)
 {
     struct error why = ERROR_INIT;
     set_string(&p->network, NULL);
-    network_stage_set(p->instance, "failed", problem);
+    network_stage_set(p->instance, STAGE_FAILED, problem);
     error_refuse(&why, EADDRINUSE, "%s", problem);
-    prepare_failed(p, "host_recv", &why);
+    prepare_failed(p, STAGE_HOST_RECV, &why);
 }
 
 /* Other failures are left to the calls that follow: the network is looked at again before it is made. */
@@ -339,7 +339,7 @@ static void on_network(const void *out, bool continues, const struct error *e, v
         network_refused(p, problem);
         return;
     }
-    network_stage_set(p->instance, "success", NULL);
+    network_stage_set(p->instance, STAGE_SUCCESS, NULL);
     prepare_next(p);
 }
 
@@ -372,13 +372,13 @@ static void prepare_next(struct prepare *p)
     else if (!p->image && pull_policy(revision) == APP_PULL_ALWAYS && !revision->resolved)
         pull_image(p);
     else if (!p->image) {
-        instance_stage_set(p->instance, "image_pull", "running", NULL);
+        instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
         inspect_image(p, spec->image, on_image);
     } else if (p->package < revision->n_packages)
         bring_package(p, revision);
     else {
         if (revision->n_packages > 0)
-            instance_stage_set(p->instance, "pkg_download", "success", NULL);
+            instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_SUCCESS, NULL);
         prepare_done(p);
     }
 }

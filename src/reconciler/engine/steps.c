@@ -63,7 +63,7 @@ static void begin_stop(struct replica *r)
                                 .slot = DRIVER_SLOT_CURRENT,
                                 .timeout_msec = stop_timeout_msec(r)};
     if (replica_want(r) == WANT_STOP)
-        stage_set(r, "container_stop", "running", NULL);
+        stage_set(r, STAGE_CONTAINER_STOP, STAGE_RUNNING, NULL);
     call_driver(r, "Stop", &in, CALL_TIMEOUT + (uint64_t)in.timeout_msec * USEC_PER_MSEC);
 }
 
@@ -131,7 +131,7 @@ static void remove_slot(struct replica *r, enum driver_slot slot)
 {
     struct driver_replica_in in = slot_of(r, slot);
     if (replica_want(r) == WANT_GONE)
-        stage_set(r, "container_destroy", "running", NULL);
+        stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
     call_driver(r, "Remove", &in, CALL_TIMEOUT);
 }
 
@@ -207,10 +207,11 @@ enum step_flags {
     LIMITS = 1 << 10,      /* sets that limit, without which it may go on */
 };
 
+#define NO_STAGE _STAGE_MAX
 struct step_row {
-    const char *name;  /* of the step in the log, and of its failpoints */
-    const char *words; /* for people, while it is being done */
-    const char *stage; /* that a failure is shown in; NULL: none */
+    const char *name;          /* of the step in the log, and of its failpoints */
+    const char *words;         /* for people, while it is being done */
+    enum app_stage_name stage; /* that a failure is shown in, or NO_STAGE */
     void (*begin)(struct replica *replica);
     void (*effect)(struct replica *replica,
                    const void *out); /* of a success, as an inspection would show it */
@@ -222,33 +223,33 @@ struct step_row {
 #define GOING_BACK "going back"
 /* Steps that call a worker: with a failpoint before the call, and one between its answer and what follows. */
 #define CALLING_STEPS(X) \
-    X(HOLD, "hold", "stopping container", NULL, begin_hold, effect_hold, SWITCHES) \
-    X(STOP, "stop", "stopping container", NULL, begin_stop, effect_stop, SWITCHES) \
-    X(PUT_ASIDE, "put_aside", "putting the old container aside", NULL, begin_put_aside, effect_put_aside, SWITCHES) \
-    X(PROVISION, "provision", "provisioning", "provision", files_provision, files_provisioned, FIRST | SHOWN | BRINGS_UP | WRITES) \
-    X(QUOTA, "quota", "setting quota", "provision", quota_ensure, quota_was_set, FIRST | BRINGS_UP | LIMITS) \
-    X(CREATE, "create", "creating container", "container_create", begin_create, effect_look, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
-    X(START, "start", "starting container", "container_start", begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
-    X(KEEP, "keep", NULL, NULL, begin_keep, effect_keep, 0) \
-    X(REMOVE_OLD, "remove_old", "removing the old container", NULL, begin_remove_old, effect_remove_old, 0) \
-    X(REMOVE_NEW, "remove_new", GOING_BACK, NULL, begin_remove_new, effect_remove_new, 0) \
-    X(BRING_BACK, "bring_back", GOING_BACK, NULL, begin_bring_back, effect_bring_back, 0) \
-    X(RESTORE, "restore", GOING_BACK, NULL, files_restore, files_restored, 0) \
-    X(REVIVE, "revive", GOING_BACK, NULL, begin_start, effect_look, 0) \
-    X(UPDATE_FILES, "update_files", NULL, NULL, files_update, files_updated, WRITES) \
-    X(REMOVE_DATA, "remove_data", "putting data aside", NULL, data_remove, data_removed, 0)
+    X(HOLD, "hold", "stopping container", NO_STAGE, begin_hold, effect_hold, SWITCHES) \
+    X(STOP, "stop", "stopping container", NO_STAGE, begin_stop, effect_stop, SWITCHES) \
+    X(PUT_ASIDE, "put_aside", "putting the old container aside", NO_STAGE, begin_put_aside, effect_put_aside, SWITCHES) \
+    X(PROVISION, "provision", "provisioning", STAGE_PROVISION, files_provision, files_provisioned, FIRST | SHOWN | BRINGS_UP | WRITES) \
+    X(QUOTA, "quota", "setting quota", STAGE_PROVISION, quota_ensure, quota_was_set, FIRST | BRINGS_UP | LIMITS) \
+    X(CREATE, "create", "creating container", STAGE_CONTAINER_CREATE, begin_create, effect_look, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
+    X(START, "start", "starting container", STAGE_CONTAINER_START, begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
+    X(KEEP, "keep", NULL, NO_STAGE, begin_keep, effect_keep, 0) \
+    X(REMOVE_OLD, "remove_old", "removing the old container", NO_STAGE, begin_remove_old, effect_remove_old, 0) \
+    X(REMOVE_NEW, "remove_new", GOING_BACK, NO_STAGE, begin_remove_new, effect_remove_new, 0) \
+    X(BRING_BACK, "bring_back", GOING_BACK, NO_STAGE, begin_bring_back, effect_bring_back, 0) \
+    X(RESTORE, "restore", GOING_BACK, NO_STAGE, files_restore, files_restored, 0) \
+    X(REVIVE, "revive", GOING_BACK, NO_STAGE, begin_start, effect_look, 0) \
+    X(UPDATE_FILES, "update_files", NULL, NO_STAGE, files_update, files_updated, WRITES) \
+    X(REMOVE_DATA, "remove_data", "putting data aside", NO_STAGE, data_remove, data_removed, 0)
 /* Steps that end with a write of the journal, which has failpoints of its own. */
 #define JOURNAL_STEPS(X) \
-    X(COMMIT, "commit", NULL, NULL, journal_commit, NULL, JOURNALS) \
-    X(FAIL, "fail", GOING_BACK, NULL, begin_fail, journal_fail, JOURNALS) \
-    X(UNDONE, "undone", GOING_BACK, NULL, journal_undone, NULL, JOURNALS)
+    X(COMMIT, "commit", NULL, NO_STAGE, journal_commit, NULL, JOURNALS) \
+    X(FAIL, "fail", GOING_BACK, NO_STAGE, begin_fail, journal_fail, JOURNALS) \
+    X(UNDONE, "undone", GOING_BACK, NO_STAGE, journal_undone, NULL, JOURNALS)
 #define WAITING_STEPS(X) \
-    X(SETTLED, "settled", NULL, NULL, wait_settled, NULL, WAITS) \
-    X(WAIT, "waiting", "waiting for its turn", NULL, wait_for_others, NULL, WAITS) \
-    X(CONFLICT, "conflict", NULL, NULL, wait_for_name, NULL, WAITS) \
-    X(PREPARE, "preparing", "preparing", NULL, wait_for_preparation, NULL, WAITS) \
-    X(PROBATION, "probation", "on probation", NULL, wait_for_probation, NULL, WAITS) \
-    X(GONE, "gone", NULL, NULL, wait_gone, NULL, WAITS)
+    X(SETTLED, "settled", NULL, NO_STAGE, wait_settled, NULL, WAITS) \
+    X(WAIT, "waiting", "waiting for its turn", NO_STAGE, wait_for_others, NULL, WAITS) \
+    X(CONFLICT, "conflict", NULL, NO_STAGE, wait_for_name, NULL, WAITS) \
+    X(PREPARE, "preparing", "preparing", NO_STAGE, wait_for_preparation, NULL, WAITS) \
+    X(PROBATION, "probation", "on probation", NO_STAGE, wait_for_probation, NULL, WAITS) \
+    X(GONE, "gone", NULL, NO_STAGE, wait_gone, NULL, WAITS)
 
 #define BEFORE(name) "step." name ".before"
 #define AFTER(name)  "step." name ".after"
@@ -305,7 +306,7 @@ void step_begin(struct replica *r, enum step step)
     }
     take_turn(r, row);
     if (row->flags & SHOWN)
-        stage_set(r, row->stage, "running", NULL);
+        stage_set(r, row->stage, STAGE_RUNNING, NULL);
     row->begin(r);
 }
 
@@ -322,12 +323,12 @@ void step_call(struct replica *r, const char *socket, const struct varlink_inter
         manager_call(r->instance->manager, socket, interface, method, in, false, timeout, on_answer, r);
 }
 
-static const char *stage_of(const struct replica *r, const struct step_row *row)
+static enum app_stage_name stage_of(const struct replica *r, const struct step_row *row)
 {
     enum want want = replica_want(r);
     if (want == WANT_GONE)
-        return "container_destroy";
-    return want == WANT_STOP ? "container_stop" : row->stage;
+        return STAGE_CONTAINER_DESTROY;
+    return want == WANT_STOP ? STAGE_CONTAINER_STOP : row->stage;
 }
 
 static void prepare_again(struct replica *r, const struct step_row *row)
@@ -341,7 +342,7 @@ static void prepare_again(struct replica *r, const struct step_row *row)
 
 static void step_failed(struct replica *r, const struct step_row *row, const struct error *e)
 {
-    const char *stage = stage_of(r, row);
+    enum app_stage_name stage = stage_of(r, row);
     bool committed = r->record->applied_revision == replica_target_revision(r);
     bool patient = e->class == ERROR_RETRY && r->attempt < SWITCH_ATTEMPTS_MAX;
     if (row->flags & WRITES)
@@ -354,8 +355,8 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
         return;
     }
     /* A failed stage ends the patience of who watches the deploy: what may yet work is not failed. */
-    if (stage && !error_worker_lost(e))
-        stage_set(r, stage, patient ? "running" : "failed", e->message);
+    if (stage != NO_STAGE && !error_worker_lost(e))
+        stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
     r->step = STEP_SETTLED;
     /* Not knowing how far it came, look before the next try. */
     r->stale = true;
@@ -367,7 +368,7 @@ static void step_succeeded(struct replica *r, const struct step_row *row, const 
     if (row->effect)
         row->effect(r, out);
     if (row->flags & SHOWN)
-        stage_set(r, row->stage, "success", NULL);
+        stage_set(r, row->stage, STAGE_SUCCESS, NULL);
 }
 
 void step_done(struct replica *r, const void *out, const struct error *e)

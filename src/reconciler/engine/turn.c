@@ -253,7 +253,7 @@ void instance_begin(struct instance *instance)
         if (!r->record->failure)
             set_string(&r->message, NULL);
         if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
-            stage_set(r, "host_recv", "success", NULL);
+            stage_set(r, STAGE_HOST_RECV, STAGE_SUCCESS, NULL);
     }
     prepare_forget_failure(instance, instance->record->revision);
     instance_kick(instance);

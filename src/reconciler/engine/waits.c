@@ -32,11 +32,11 @@ void wait_settled(struct replica *r)
     if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
     if (replica_want(r) == WANT_STOP)
-        stage_set(r, "container_stop", "success", NULL);
+        stage_set(r, STAGE_CONTAINER_STOP, STAGE_SUCCESS, NULL);
     replica_update_state(r);
     /* A lower order clears the list, and nothing is switched for it: what runs is what it wants. */
     if (r->state == REPLICA_RUNNING && !r->record->failure && !r->record->unassigned)
-        stage_set(r, "container_running", "success", NULL);
+        stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
     instance_release_revisions(instance);
     if (all_settled(instance))
         prepare_redo(instance, replica_target_revision(r));
@@ -52,7 +52,7 @@ void wait_for_others(struct replica *r)
 /* It is dropped at the end of this turn; the zone's stay, to be reported. */
 void wait_gone(struct replica *r)
 {
-    stage_set(r, "container_destroy", "success", NULL);
+    stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_SUCCESS, NULL);
     if (replica_stays_known(r))
         journal_gone(r);
 }
@@ -65,7 +65,7 @@ void wait_for_name(struct replica *r)
     r->message =
         xasprintf("container '%s' is not ours (%s): it is left alone", c->name, c->owner ?: "no label");
     r->turn_taken = false;
-    stage_set(r, "container_create", "failed", r->message);
+    stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);
     /* The runtime tells nothing of containers that are not ours. */
     replica_kick_after(r, backoff_msec(r->instance->manager, ++r->attempt));
 }
@@ -87,7 +87,7 @@ void wait_for_probation(struct replica *r)
 {
     int64_t left = r->current.started_at + (int64_t)replica_probation_msec(r) -
                    clock_realtime_msec(&r->instance->manager->clock);
-    stage_set(r, "container_running", "running", NULL);
+    stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, NULL);
     if (left > 0)
         replica_kick_after(r, (uint64_t)left);
     else if (r->current.state != DRIVER_RUNNING)

@@ -21,16 +21,7 @@ static bool is_stage_name(const char *name)
 {
     size_t n = name ? strlen(name) : 0;
     return n > 0 && n <= NAME_MAX_ && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n &&
-           !stage_is_own(name);
-}
-
-static bool is_state(const char *state)
-{
-    static const char *const states[] = {"pending", "running", "success", "failed"};
-    for (size_t i = 0; state && i < ARRAY_SIZE(states); i++)
-        if (streq(state, states[i]))
-            return true;
-    return false;
+           !STAGE_IS_OWN(schema_enum_value(&app_stage_name_enum, name));
 }
 
 /* How much of a text fits into '*room' bytes of JSON, which it takes: most characters are one there, some
@@ -59,7 +50,8 @@ static size_t whole_characters(const char *text, size_t n)
 static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision, size_t *room)
 {
     if (!streq_null(from->owner, "inagent") || from->revision != revision || !is_stage_name(from->name) ||
-        !is_state(from->state) || from->attempt < 0 || from->created < 0 || from->finished < 0)
+        schema_enum_value(&app_stage_state_enum, from->state) < 0 || from->attempt < 0 || from->created < 0 ||
+        from->finished < 0)
         return NULL;
     struct app_stage *stage = xcalloc(1, sizeof *stage);
     *stage = (struct app_stage){.name = xstrdup(from->name),

@@ -54,7 +54,7 @@ static int update_replicas(struct manager *m, struct record *record, const struc
 static int make_record(struct manager *m, const struct instance *instance,
                        const struct app_manifest *manifest, struct record **ret, struct error *e)
 {
-    const char *name = app_instance_name(manifest), *action = manifest->app->deploy->action;
+    const char *name = app_instance_name(manifest);
     struct record *record = xcalloc(1, sizeof *record);
     bool same = false;
     if (instance) {
@@ -79,7 +79,7 @@ static int make_record(struct manager *m, const struct instance *instance,
         record->origin = xstrdup("local");
         record_add_revision(record, 1, manifest);
     }
-    set_string(&record->action, action && *action ? action : "start");
+    record->action = app_action_of(manifest->app->deploy);
     int r = update_replicas(m, record, manifest, !same, e);
     if (r < 0) {
         schema_free(&record_schema, record);
@@ -137,7 +137,8 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
         return r;
     out->revision = instance->record->revision;
     log_notice("instance %s: revision %lld is wanted, action %s", instance->record->name,
-               (long long)instance->record->revision, instance->record->action);
+               (long long)instance->record->revision,
+               schema_enum_name(&app_action_enum, instance->record->action));
     instance_begin(instance);
     return 0;
 }
@@ -154,14 +155,15 @@ static bool has_failed(struct instance *instance)
     return failed;
 }
 
-int apply_action(struct instance *instance, const char *action, bool purge, struct reconciler_apply_out *out,
-                 struct error *e)
+int apply_action(struct instance *instance, enum app_action action, bool purge,
+                 struct reconciler_apply_out *out, struct error *e)
 {
     struct record *record = instance->record;
     bool zone = record_is_zone(record), purged = record->purge;
-    char **wanted = zone ? &record->hold_action : &record->action;
-    _cleanup_free_ char *subject = xasprintf("instance %s", record->name),
-                        *before = xstrdup(instance_action(instance)), *kept = xstrdup_null(*wanted);
+    int *wanted = zone ? &record->hold_action : &record->action, kept = *wanted;
+    enum app_action before = instance_action(instance);
+    const char *word = schema_enum_name(&app_action_enum, (int)action);
+    _cleanup_free_ char *subject = xasprintf("instance %s", record->name);
     out->name = xstrdup(record->name);
     out->revision = instance_revision(instance);
     if (zone && !record->hold)
@@ -170,27 +172,27 @@ int apply_action(struct instance *instance, const char *action, bool purge, stru
             "instance %s belongs to the zone, which says what becomes of it; 'hostletctl hold %s' lets you "
             "start and stop it here",
             record->name, record->name);
-    if (zone && streq(record->action, "none"))
+    if (zone && record->action == APP_ACTION_NONE)
         return error_refuse(e, EINVAL, "instance %s has had no order yet that could be followed: %s",
                             record->name, record->problem ?: "");
-    if (!zone && streq(before, "destroy") && !streq(action, "destroy"))
+    if (!zone && before == APP_ACTION_DESTROY && action != APP_ACTION_DESTROY)
         return error_refuse(e, EBUSY, "instance %s is being destroyed", record->name);
-    bool again = !streq(action, "stop") && has_failed(instance);
-    if (streq(before, action) && !again && purged == purge)
+    bool again = action != APP_ACTION_STOP && has_failed(instance);
+    if (before == action && !again && purged == purge)
         return 0;
-    plan_add_change(out, subject, again && streq(before, action) ? "retry" : action, NULL);
-    set_string(wanted, action);
+    plan_add_change(out, subject, again && before == action ? "retry" : word, NULL);
+    *wanted = (int)action;
     record->purge = purge;
     for (size_t i = 0; again && i < instance->n_replicas; i++)
         if (!instance->replicas[i]->record->rolling_back)
             replica_forget_failure(instance->replicas[i]);
     int r = store_save(instance, e);
     if (r < 0) {
-        set_string(wanted, kept);
+        *wanted = kept;
         record->purge = purged;
         return r;
     }
-    log_notice("instance %s: action %s is wanted", record->name, action);
+    log_notice("instance %s: action %s is wanted", record->name, word);
     instance_begin(instance);
     return 0;
 }
@@ -206,7 +208,7 @@ static struct record *make_destroyer(struct unreadable *u, bool purge)
     record->format = RECORD_FORMAT_LOCAL;
     record->name = xstrdup(u->name);
     record->origin = xstrdup("local");
-    record->action = xstrdup("destroy");
+    record->action = APP_ACTION_DESTROY;
     record->purge = purge;
     record_add_revision(record, 1, &manifest);
     app_default_options(record->revisions[0]->manifest);

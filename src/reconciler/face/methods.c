@@ -183,16 +183,16 @@ static struct instance *find(struct manager *m, const char *name, struct error *
     return instance;
 }
 
-static int order(struct varlink_call *call, struct manager *m, const char *name, const char *action,
+static int order(struct varlink_call *call, struct manager *m, const char *name, enum app_action action,
                  bool purge, struct error *e)
 {
     struct reconciler_apply_out out = {.name = NULL};
-    struct unreadable *u = streq(action, "destroy") ? unreadable_find(m, name) : NULL;
+    struct unreadable *u = action == APP_ACTION_DESTROY ? unreadable_find(m, name) : NULL;
     if (u) {
         out.name = xstrdup(name);
         _cleanup_free_ char *subject = xasprintf("instance %s", name),
                             *path = xasprintf("'%s' is kept aside", u->path);
-        plan_add_change(&out, subject, action, path);
+        plan_add_change(&out, subject, schema_enum_name(&app_action_enum, (int)action), path);
         int r = apply_destroy_unreadable(m, u, purge, e);
         /* Whoever waits for the end knows what he waits for by its revision. A bad name leaves no instance.
          */
@@ -215,18 +215,18 @@ static int order(struct varlink_call *call, struct manager *m, const char *name,
 
 static int on_start(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    return order(call, userdata, ((const struct reconciler_name_in *)in)->name, "start", false, e);
+    return order(call, userdata, ((const struct reconciler_name_in *)in)->name, APP_ACTION_START, false, e);
 }
 
 static int on_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    return order(call, userdata, ((const struct reconciler_name_in *)in)->name, "stop", false, e);
+    return order(call, userdata, ((const struct reconciler_name_in *)in)->name, APP_ACTION_STOP, false, e);
 }
 
 static int on_destroy(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct reconciler_destroy_in *wanted = in;
-    return order(call, userdata, wanted->name, "destroy", wanted->purge, e);
+    return order(call, userdata, wanted->name, APP_ACTION_DESTROY, wanted->purge, e);
 }
 
 static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)

@@ -82,10 +82,10 @@ static void report_clash(const struct app_instance *order, int64_t since, const 
         struct reconciler_stage_report *report = schema_append(&to->clash, &to->n_clash, sizeof *report);
         struct app_stage *stage = schema_append(&report->stages, &report->n_stages, sizeof *stage);
         report->replica_id = id;
-        *stage = (struct app_stage){.name = xstrdup("host_recv"),
+        *stage = (struct app_stage){.name = xstrdup(schema_enum_name(&app_stage_name_enum, STAGE_HOST_RECV)),
                                     .owner = xstrdup("hostlet"),
                                     .revision = deploy->revision,
-                                    .state = xstrdup("failed"),
+                                    .state = xstrdup(schema_enum_name(&app_stage_state_enum, STAGE_FAILED)),
                                     .message = xstrdup_null(to->problem),
                                     .created = since,
                                     .finished = since};
@@ -99,7 +99,7 @@ static char *message_of(const struct instance *instance, const struct prepare *p
         return xstrdup(instance_blocked(instance));
     if (m->runtime_failure)
         return xasprintf("the container runtime is not reachable: %s", m->runtime_failure);
-    if (!streq(instance_action(instance), "start"))
+    if (instance_action(instance) != APP_ACTION_START)
         return NULL;
     if (p && p->failure)
         return xstrdup(p->failure);
@@ -132,7 +132,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     struct reconciler_instance *to = xcalloc(1, sizeof *to);
     to->name = xstrdup(record->name);
     to->origin = xstrdup(record->origin);
-    to->action = xstrdup(instance_action(instance));
+    to->action = (int)instance_action(instance);
     to->revision = instance_revision(instance);
     to->unassigned = record_is_zone(record) && record->unassigned;
     to->hold = xstrdup_null(record->hold);
@@ -147,7 +147,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     report_packages(target, to);
     to->settled =
         instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
-    bool starting = streq(to->action, "start");
+    bool starting = to->action == APP_ACTION_START;
     to->failed = instance->manager->runtime_failure || record->problem || instance_blocked(instance) ||
                  (starting && ((p && p->failure) || rollout_stopped(instance->record)));
     to->message = message_of(instance, p);
@@ -166,7 +166,7 @@ struct reconciler_instance *report_unreadable(const struct manager *m, const str
     struct reconciler_instance *to = xcalloc(1, sizeof *to);
     to->name = xstrdup(u->name);
     to->origin = xstrdup("unknown");
-    to->action = xstrdup("none");
+    to->action = APP_ACTION_NONE;
     to->failed = to->settled = true;
     to->problem = unreadable_problem(u);
     to->message = xstrdup(to->problem);

@@ -298,7 +298,8 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
         return reply_changed(call, instance, NULL, NULL);
     struct record before = *record;
     bool changed = false;
-    record->hold = record->hold_action = NULL;
+    record->hold = NULL;
+    record->hold_action = APP_ACTION_ABSENT;
     /* The order that waited is taken with the same write; without one the last is followed again. */
     struct app_instance *next = record->next;
     if (next) {
@@ -314,7 +315,6 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
         return r;
     }
     free(before.hold);
-    free(before.hold_action);
     if (next)
         schema_free(&app_instance_schema, next);
     log_notice("instance %s: the hold is released", instance->record->name);

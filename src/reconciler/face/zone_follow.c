@@ -21,8 +21,8 @@ static void go_on(struct instance *instance, const struct zone_order_effect *eff
         prepare_drop(instance, record->revision);
     if (effect->new_order) {
         log_notice("instance %s: the zone's order %lld, action %s%s%s", record->name,
-                   (long long)record->order, record->action, record->problem ? ": not followed: " : "",
-                   record->problem ?: "");
+                   (long long)record->order, schema_enum_name(&app_action_enum, record->action),
+                   record->problem ? ": not followed: " : "", record->problem ?: "");
         instance_begin(instance);
         return;
     }

@@ -45,8 +45,8 @@ struct record_replica {
 struct record {
     int64_t format;
     char *name, *origin;
-    char *action; /* start, stop, destroy; none: a zone's instance that never had an order we could follow */
-    bool purge;   /* of destroy */
+    int action;       /* enum app_action; none: a zone's instance that never had an order we could follow */
+    bool purge;       /* of destroy */
     int64_t revision; /* the desired one, an entry of 'revisions' */
     /* Of a zone's instance: */
     int64_t
@@ -54,7 +54,7 @@ struct record {
     char *problem;             /* why that order is not followed */
     bool unassigned;           /* the zone's answers have it no more */
     char *hold;                /* why orders wait; NULL: they do not */
-    char *hold_action;         /* what was asked for here meanwhile; NULL: nothing */
+    int hold_action;           /* enum app_action: what was asked for here meanwhile; absent: nothing */
     int64_t next_since;        /* unix milliseconds */
     struct app_instance *next; /* the order that waits, or is not followed; also of a local instance with a
                                   name of the zone's */

@@ -12,15 +12,9 @@
 #define OWN   "hostlet"
 #define AGENT "inagent"
 
-bool stage_is_own(const char *name)
+static bool is_in(const struct app_stage *stage, enum app_stage_state state)
 {
-    static const char *const own[] = {"host_recv",         "image_pull",       "pkg_download",
-                                      "provision",         "container_create", "container_start",
-                                      "container_running", "container_stop",   "container_destroy"};
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-        if (streq(name, own[i]))
-            return true;
-    return false;
+    return streq_null(stage->state, schema_enum_name(&app_stage_state_enum, (int)state));
 }
 
 static void begin(struct record_replica *r, int64_t revision)
@@ -32,8 +26,9 @@ static void begin(struct record_replica *r, int64_t revision)
     r->n_stages = 0;
 }
 
-static struct app_stage *find_stage(const struct record_replica *r, const char *name)
+static struct app_stage *find_stage(const struct record_replica *r, enum app_stage_name stage)
 {
+    const char *name = schema_enum_name(&app_stage_name_enum, (int)stage);
     for (size_t i = 0; i < r->n_stages; i++)
         if (streq(r->stages[i]->name, name) && streq_null(r->stages[i]->owner, OWN))
             return r->stages[i];
@@ -47,26 +42,27 @@ static void changed(struct replica *replica)
 }
 
 /* False: it says so already. */
-static bool set(struct record_replica *r, int64_t revision, const char *name, const char *state,
-                const char *message)
+static bool set(struct record_replica *r, int64_t revision, enum app_stage_name name,
+                enum app_stage_state state, const char *message)
 {
     int64_t now = now_realtime_msec();
     begin(r, revision);
     struct app_stage *stage = find_stage(r, name);
-    bool over = streq(state, "success") || streq(state, "failed");
+    bool over = state == STAGE_SUCCESS || state == STAGE_FAILED;
+    const char *word = schema_enum_name(&app_stage_state_enum, (int)state);
     if (!stage) {
         stage = schema_append(&r->stages, &r->n_stages, sizeof *stage);
-        stage->name = xstrdup(name);
+        stage->name = xstrdup(schema_enum_name(&app_stage_name_enum, (int)name));
         stage->owner = xstrdup(OWN);
         stage->revision = revision;
         stage->created = now;
-    } else if (streq_null(stage->state, state) && streq_null(stage->message, message)) {
+    } else if (streq_null(stage->state, word) && streq_null(stage->message, message)) {
         return false;
     }
-    if (stage->state && streq(stage->state, "failed") && streq(state, "running"))
+    if (stage->state && is_in(stage, STAGE_FAILED) && state == STAGE_RUNNING)
         stage->attempt++;
     stage->finished = over ? now : 0;
-    set_string(&stage->state, state);
+    set_string(&stage->state, word);
     set_string(&stage->message, message);
     return true;
 }
@@ -74,15 +70,16 @@ static bool set(struct record_replica *r, int64_t revision, const char *name, co
 void stages_received(struct record *record)
 {
     for (size_t i = 0; i < record->n_replicas; i++)
-        set(record->replicas[i], record->order, "host_recv", record->problem ? "failed" : "success",
-            record->problem);
+        set(record->replicas[i], record->order, STAGE_HOST_RECV,
+            record->problem ? STAGE_FAILED : STAGE_SUCCESS, record->problem);
 }
 
-void stage_set(struct replica *replica, const char *name, const char *state, const char *message)
+void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage_state state,
+               const char *message)
 {
     const struct instance *instance = replica->instance;
     /* While the zone's order is not followed, what goes on is not of that order. */
-    if (instance->record->problem && !streq(name, "host_recv"))
+    if (instance->record->problem && name != STAGE_HOST_RECV)
         return;
     if (set(replica->record, instance_revision(instance), name, state, message))
         changed(replica);
@@ -95,13 +92,15 @@ void stages_proven(struct replica *replica)
     struct record_replica *r = replica->record;
     for (size_t i = 0; i < r->n_stages; i++) {
         const struct app_stage *stage = r->stages[i];
-        if (streq_null(stage->owner, OWN) && !streq_null(stage->state, "success"))
-            stage_set(replica, stage->name, "success", NULL);
+        int name = schema_enum_value(&app_stage_name_enum, stage->name);
+        if (streq_null(stage->owner, OWN) && !is_in(stage, STAGE_SUCCESS) && name >= 0)
+            stage_set(replica, (enum app_stage_name)name, STAGE_SUCCESS, NULL);
     }
-    stage_set(replica, "container_running", "success", NULL);
+    stage_set(replica, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
 }
 
-void instance_stage_set(struct instance *instance, const char *name, const char *state, const char *message)
+void instance_stage_set(struct instance *instance, enum app_stage_name name, enum app_stage_state state,
+                        const char *message)
 {
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];

@@ -113,15 +113,9 @@ static bool is_one_of(const char *word, const char *const *words)
 
 static int check_words(const struct record *record, const char *file, struct error *e)
 {
-    static const char *const origins[] = {"local", "zone", NULL}, *const actions[] = {"start", "stop",
-                                                                                      "destroy", "none",
-                                                                                      NULL};
+    static const char *const origins[] = {"local", "zone", NULL};
     if (!is_one_of(record->origin, origins))
         return error_refuse(e, EINVAL, "%s: origin '%.40s' is not known", file, record->origin);
-    if (!is_one_of(record->action, actions) ||
-        (record->hold_action && !is_one_of(record->hold_action, actions)))
-        return error_refuse(e, EINVAL, "%s: action '%.40s' is not known", file,
-                            record->hold_action ?: record->action);
     const struct app_metadata *next = record->next ? record->next->meta : NULL;
     if (record->next && (!next || !streq_null(next->name, record->name)))
         return error_refuse(e, EINVAL, "%s: the order that waits is another instance's", file);
@@ -135,8 +129,8 @@ static bool runs_by(const struct record *record, int64_t revision)
     for (size_t i = 0; i < record->n_replicas; i++)
         if (record->replicas[i]->applied_revision == revision)
             return true;
-    return record->revision == revision && !streq(record->action, "destroy") &&
-           !streq(record->action, "none");
+    return record->revision == revision && record->action != APP_ACTION_DESTROY &&
+           record->action != APP_ACTION_NONE;
 }
 
 static int check_revision(const struct record *record, const struct record_revision *revision,

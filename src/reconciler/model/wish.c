@@ -21,26 +21,29 @@ bool has_data(const struct record_revision *revision)
 }
 
 /* What the configuration says of what is no longer assigned: keep, stop or destroy. */
-static const char *unassigned_action(const struct instance *instance)
+static enum app_action unassigned_action(const struct instance *instance)
 {
     const char *policy = config_string(instance->manager->context->config, "reconciler", "unassigned");
-    const char *action = instance->record->action;
-    return streq(policy, "keep") || streq(action, "destroy") ? action : policy;
+    enum app_action action = (enum app_action)instance->record->action;
+    if (streq(policy, "keep") || action == APP_ACTION_DESTROY)
+        return action;
+    return (enum app_action)schema_enum_value(&app_action_enum, policy);
 }
 
-const char *instance_action(const struct instance *instance)
+enum app_action instance_action(const struct instance *instance)
 {
     const struct record *record = instance->record;
     if (record->hold && record->hold_action)
-        return record->hold_action;
-    return record->unassigned && !record->hold ? unassigned_action(instance) : record->action;
+        return (enum app_action)record->hold_action;
+    return record->unassigned && !record->hold ? unassigned_action(instance)
+                                               : (enum app_action)record->action;
 }
 
-const char *replica_action(const struct replica *replica)
+enum app_action replica_action(const struct replica *replica)
 {
     const struct instance *instance = replica->instance;
     if (replica->record->removing)
-        return "destroy";
+        return APP_ACTION_DESTROY;
     if (replica->record->unassigned && !instance->record->hold)
         return unassigned_action(instance);
     return instance_action(instance);
@@ -67,16 +70,22 @@ bool replica_stays_known(const struct replica *replica)
 bool instance_is_over(const struct instance *instance)
 {
     const struct record *record = instance->record;
-    return instance->n_replicas == 0 && streq(instance_action(instance), "destroy") &&
+    return instance->n_replicas == 0 && instance_action(instance) == APP_ACTION_DESTROY &&
            (!record_is_zone(record) || record->unassigned);
 }
 
 enum want replica_want(const struct replica *replica)
 {
-    const char *action = replica_action(replica);
-    if (streq(action, "destroy"))
+    switch (replica_action(replica)) {
+    case APP_ACTION_DESTROY:
         return WANT_GONE;
-    return streq(action, "stop") ? WANT_STOP : streq(action, "none") ? WANT_NOTHING : WANT_RUN;
+    case APP_ACTION_STOP:
+        return WANT_STOP;
+    case APP_ACTION_NONE:
+        return WANT_NOTHING;
+    default:
+        return WANT_RUN;
+    }
 }
 
 int64_t replica_target_revision(const struct replica *replica)

@@ -6,9 +6,9 @@
 struct record_revision *instance_target(const struct instance *instance);
 bool has_data(const struct record_revision *revision); /* init = inagent */
 /* What is wanted: the order, or what a hold or the configuration makes of it: start, stop, destroy, none.
- * Borrowed. */
-const char *instance_action(const struct instance *instance);
-const char *replica_action(const struct replica *replica);
+ */
+enum app_action instance_action(const struct instance *instance);
+enum app_action replica_action(const struct replica *replica);
 int64_t instance_revision(const struct instance *instance); /* the number that its stages carry */
 const char *instance_host_id(const struct instance *instance);
 /* Whether nothing is left of it, and nobody is to hear of it any more. */

@@ -188,12 +188,6 @@ static void tell_grants(const struct app_manifest *manifest, struct reconciler_a
             }
 }
 
-static const char *action_of(const struct app_manifest *manifest)
-{
-    const char *action = manifest->app->deploy->action;
-    return action && *action ? action : "start";
-}
-
 static void check_instance(const struct plan_input *in, struct reconciler_apply_out *out)
 {
     const char *name = app_instance_name(in->manifest);
@@ -203,7 +197,7 @@ static void check_instance(const struct plan_input *in, struct reconciler_apply_
         refuse(out, xstrdup(in->host_id_problem));
     if (in->record && record_is_zone(in->record))
         refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
-    else if (in->record && streq(in->record->action, "destroy"))
+    else if (in->record && in->record->action == APP_ACTION_DESTROY)
         refuse(out, xasprintf("instance %s is being destroyed: apply again when it is gone", name));
 }
 
@@ -247,6 +241,7 @@ void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
     for (size_t i = 0; i < deploy->n_replicas; i++)
         plan_replica(in, deploy->replicas[i]->id, reason, out);
     plan_known_replicas(in, same, out);
-    if (in->record && !streq(in->record->action, action_of(manifest)))
-        plan_add_change(out, subject, action_of(manifest), "the wanted action changes");
+    if (in->record && in->record->action != app_action_of(deploy))
+        plan_add_change(out, subject, schema_enum_name(&app_action_enum, app_action_of(deploy)),
+                        "the wanted action changes");
 }

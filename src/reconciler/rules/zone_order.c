@@ -12,17 +12,6 @@ static int64_t order_of(const struct app_instance *wanted)
     return wanted->deploy ? wanted->deploy->revision : 0;
 }
 
-/* The contract's words; absent is start. NULL: not known. */
-static const char *known_action(const struct app_instance *wanted)
-{
-    static const char *const known[] = {"start", "stop", "destroy"};
-    const char *action = wanted->deploy->action;
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (streq(action && *action ? action : "start", known[i]))
-            return known[i];
-    return NULL;
-}
-
 /* Its own ports, or those of the spec one to one where the zone allocated none. */
 static void set_ports(struct record_replica *r, const struct app_replica *wish, const struct app_spec *spec)
 {
@@ -167,7 +156,7 @@ static struct record *new_record(const struct record *before, const struct zone_
         record->format = RECORD_FORMAT;
         record->name = xstrdup(order->wanted->meta->name);
         record->origin = xstrdup("zone");
-        record->action = xstrdup("none");
+        record->action = APP_ACTION_NONE;
     }
     record->order = order_of(order->wanted);
     record->unassigned = false;
@@ -186,7 +175,7 @@ static bool is_known(const struct record *record, const struct app_manifest *man
                         manifest);
 }
 
-static void follow(const struct zone_order *order, const struct app_manifest *manifest, const char *action,
+static void follow(const struct zone_order *order, const struct app_manifest *manifest, int action,
                    struct zone_order_effect *effect)
 {
     struct record *record = effect->record;
@@ -195,8 +184,8 @@ static void follow(const struct zone_order *order, const struct app_manifest *ma
     if (effect->new_order)
         forget_failures(record);
     effect->other_bits = set_revision(record, record->order, manifest, &effect->old);
-    effect->new_order |= !streq(record->action, action);
-    set_string(&record->action, action);
+    effect->new_order |= record->action != action;
+    record->action = action;
     record->purge = false;
     effect->new_order |= zone_assign_replicas(record, manifest, order->host_id);
 }
@@ -204,7 +193,7 @@ static void follow(const struct zone_order *order, const struct app_manifest *ma
 /* Says how far the order can be followed. */
 struct verdict {
     bool fits, well_formed;
-    const char *action; /* NULL: it is not followed */
+    int action; /* enum app_action; below 0: the order is not followed */
     struct error why;
 };
 
@@ -216,8 +205,8 @@ static struct verdict judge(const struct zone_order *order, const struct app_man
     else
         v.fits = app_check_extent(manifest, "", &v.why) >= 0;
     v.well_formed = v.fits && app_check_zone(manifest->app, order->host_id, &v.why) >= 0;
-    v.action = v.well_formed ? known_action(order->wanted) : NULL;
-    if (v.well_formed && !v.action)
+    v.action = v.well_formed ? app_action_of(order->wanted->deploy) : -EINVAL;
+    if (v.well_formed && v.action < 0)
         error_refuse(&v.why, EINVAL, "action '%.64s' is not known: nothing is done",
                      order->wanted->deploy->action);
     return v;
@@ -235,8 +224,8 @@ void zone_order_make(const struct record *record, const struct zone_order *order
     struct verdict v = judge(order, manifest);
     ret->record = new_record(record, order);
     ret->new_order = !record || record->order != order_of(wanted) ||
-                     !streq_null(record->problem, v.action ? NULL : v.why.message);
-    if (v.action)
+                     !streq_null(record->problem, v.action >= 0 ? NULL : v.why.message);
+    if (v.action >= 0)
         follow(order, manifest, v.action, ret);
     else
         set_problem(ret->record, order, manifest, v.fits ? wanted : NULL, v.why.message, v.well_formed);
