@@ -2,6 +2,7 @@
 #include "inagent/plan.h"
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
 #include "lib/basic/util.h"
 
 /* After a failure, unless retry_backoff_seconds says otherwise: what the original agent waits. */
@@ -52,11 +53,24 @@ static bool same_definition(const struct task_definition *a, const struct task_d
            same_names(a->depends_on, b->depends_on);
 }
 
+static void set_state(struct task *task, enum task_state state)
+{
+    static const char *const names[] = {[TASK_PENDING] = "pending",
+                                        [TASK_RUNNING] = "running",
+                                        [TASK_SUCCEEDED] = "succeeded",
+                                        [TASK_DELAYED] = "delayed",
+                                        [TASK_FAILED] = "failed"};
+    if (task->state == state)
+        return;
+    log_debug("task '%s': %s -> %s", task->definition.name, names[task->state], names[state]);
+    task->state = state;
+}
+
 static void define(struct task *task, struct task_definition *definition)
 {
     bool changed = !task->definition.name || !same_definition(&task->definition, definition);
     if (task->state == TASK_FAILED && (changed || task->problem)) {
-        task->state = TASK_PENDING;
+        set_state(task, TASK_PENDING);
         task->attempts = 0;
     }
     free(task->problem);
@@ -125,7 +139,7 @@ static void check(const struct plan *plan)
     for (size_t i = 0; i < plan->n_tasks; i++) {
         struct task *task = plan->tasks[i];
         if (task->problem && (task->state == TASK_PENDING || task->state == TASK_DELAYED))
-            task->state = TASK_FAILED;
+            set_state(task, TASK_FAILED);
     }
 }
 
@@ -197,7 +211,7 @@ struct task *plan_find_pid(const struct plan *plan, pid_t pid)
 
 void plan_began(struct task *task, pid_t pid, uint64_t now)
 {
-    task->state = TASK_RUNNING;
+    set_state(task, TASK_RUNNING);
     task->pid = pid;
     task->begun = now;
     task->attempts++;
@@ -208,7 +222,7 @@ enum task_verdict plan_ended(const struct plan *plan, struct task *task, int exi
     const struct task_definition *definition = &task->definition;
     task->pid = 0;
     if (exit_code == 0) {
-        task->state = TASK_SUCCEEDED;
+        set_state(task, TASK_SUCCEEDED);
         return VERDICT_DONE;
     }
     if (now - task->begun >= HELD_USEC)
@@ -217,11 +231,11 @@ enum task_verdict plan_ended(const struct plan *plan, struct task *task, int exi
     bool again = limited ? task->attempts < definition->max_attempts : !on_probation;
     if (again && task->present && !task->problem) {
         uint32_t seconds = definition->retry_backoff_seconds ?: RETRY_SECONDS;
-        task->state = TASK_DELAYED;
+        set_state(task, TASK_DELAYED);
         task->due = now + seconds * USEC_PER_SEC;
         return VERDICT_AGAIN;
     }
-    task->state = TASK_FAILED;
+    set_state(task, TASK_FAILED);
     return on_probation && task->present ? VERDICT_FATAL : VERDICT_GIVEN_UP;
 }
 

@@ -26,6 +26,19 @@ static struct record_revision *revision_of(const struct prepare *p)
     return record_find_revision(p->instance->record, p->revision);
 }
 
+static void set_state(struct prepare *p, enum prepare_state state)
+{
+    static const char *const names[] = {[PREPARE_NONE] = "none",
+                                        [PREPARE_RUNNING] = "running",
+                                        [PREPARE_DONE] = "done",
+                                        [PREPARE_WAITING] = "waiting"};
+    if (p->state == state)
+        return;
+    log_debug("instance %s, revision %lld: preparation %s -> %s", p->instance->record->name,
+              (long long)p->revision, names[p->state], names[state]);
+    p->state = state;
+}
+
 bool prepare_is_done(struct instance *instance, int64_t revision)
 {
     const struct prepare *p = prepare_find(instance, revision);
@@ -63,7 +76,7 @@ static void prepare_failed(struct prepare *p, enum app_stage_name stage, const s
                     e->message);
         instance_stage_set(p->instance, stage, STAGE_FAILED, e->message);
     }
-    p->state = PREPARE_WAITING;
+    set_state(p, PREPARE_WAITING);
     uint64_t pause = quick ? 20 * p->quick : backoff_msec(m, ++p->attempt);
     p->next_retry = quick ? 0 : (uint64_t)now_realtime_msec() + pause;
     sd_event_source_disable_unref(p->timer);
@@ -77,7 +90,7 @@ static void prepare_failed(struct prepare *p, enum app_stage_name stage, const s
 
 static void prepare_done(struct prepare *p)
 {
-    p->state = PREPARE_DONE;
+    set_state(p, PREPARE_DONE);
     p->attempt = p->quick = 0;
     p->next_retry = 0;
     set_string(&p->failure, NULL);
@@ -363,7 +376,7 @@ static void prepare_next(struct prepare *p)
     struct record_revision *revision = revision_of(p);
     const struct app_spec *spec = revision->manifest->app->spec;
     const char *network = wanted_network(p);
-    p->state = PREPARE_RUNNING;
+    set_state(p, PREPARE_RUNNING);
     p->next_retry = 0;
     if (network && !streq_null(p->network, network))
         check_network(p, network);
@@ -400,7 +413,7 @@ void prepare_redo(struct instance *instance, int64_t revision)
     struct prepare *p = prepare_find(instance, revision);
     if (!p || p->state != PREPARE_DONE)
         return;
-    p->state = PREPARE_NONE;
+    set_state(p, PREPARE_NONE);
     p->package = 0;
     set_string(&p->image, NULL);
     set_string(&p->network, NULL);
