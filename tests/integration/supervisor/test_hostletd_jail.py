@@ -194,7 +194,7 @@ def prepared(place):
     prefix = place / "tree"
     assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
     directory = place / "quota-keeper"
-    subprocess.run(["cp", "-r", SOURCE / "svc/quota-keeper", directory], check=True)
+    subprocess.run(["cp", "-r", BUILD / "svc/quota-keeper", directory], check=True)
     environment = {**os.environ, "HOSTLET_PREFIX": str(prefix), "HOSTLET_LIBEXEC": str(BUILD.resolve()),
                    "HOSTLET_SERVICES": str(SOURCE / "svc")}
     return Tree(prefix), directory, environment
