@@ -20,6 +20,7 @@ SOURCE = Path(__file__).resolve().parent.parent
 BUILDS = Path(os.environ.get("HOSTLET_BUILD_ROOT") or SOURCE / "build").resolve()
 LOGS = BUILDS / "logs"
 JOBS = str(os.cpu_count() or 2)
+PARTS = str(min(os.cpu_count() or 1, 4))  # processes of pytest, each with daemons of its own: most tests wait most of their time
 
 VARIANTS = {
     "hardened": ["--enable-werror"],
@@ -249,8 +250,8 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
     report = LOGS / f"{tier}.xml"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-rs", "--tb=short", "--durations=40", f"--junitxml={report}",
-               "-m", marker]
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-rs", "--tb=short", "--durations=40", "-n", PARTS, "--dist", "loadfile",
+               f"--junitxml={report}", "-m", marker]
     paths = [argument for argument in arguments if argument.split("::")[0].endswith(".py")]
     command += arguments if paths else [str(SOURCE / folder), *arguments]
     environment = {
