@@ -103,6 +103,12 @@ def alive(pid):
 
 # Places
 
+def holder_of_locks(path, pid, name):
+    """Who a message says holds a lock at 'path'. On an overlay /proc/locks has numbers of devices that stat() does not tell."""
+    kind = subprocess.run(["stat", "--file-system", "--format", "%T", path], capture_output=True, text=True, check=True).stdout
+    return "another process" if kind.strip() == "overlayfs" else f"process {pid} ({name})"
+
+
 def unmount_below(directory):
     """Unmounts, innermost first, whatever is mounted at or below a directory."""
     directory = str(directory)

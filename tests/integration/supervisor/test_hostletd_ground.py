@@ -83,7 +83,8 @@ def test_second_tree_on_the_same_prefix_is_refused(start, services):
     tree = start()
     second = run_hostletd("--prefix", tree.prefix, *services.arguments)
     assert second.returncode == 1
-    assert f"({tree.prefix}) runs already: process {tree.process.pid} (hostletd) holds the lock" in second.stderr
+    holder = ground.holder_of_locks(tree.prefix, tree.process.pid, "hostletd")
+    assert f"({tree.prefix}) runs already: {holder} holds the lock" in second.stderr
     assert "parameters" in Call(tree, "one").answer()
     tree.stop()
     assert not (tree.prefix / "run/hostletd.pid").exists()

@@ -75,7 +75,8 @@ def test_a_second_hostletd_names_the_first_and_may_be_tried_again(null_tree):
     """A start that fails so must not be the last: systemd starts nothing again after exit 100."""
     second = run_hostletd("--prefix", null_tree.prefix, "--services", SOURCE / "svc")
     assert second.returncode == 1
-    assert f"this tree ({null_tree.prefix}) runs already: process {null_tree.process.pid} (hostletd) holds the lock" in second.stderr
+    holder = ground.holder_of_locks(null_tree.prefix, null_tree.process.pid, "hostletd")
+    assert f"this tree ({null_tree.prefix}) runs already: {holder} holds the lock" in second.stderr
     # What it holds does not lie where anybody may clean up.
     for path in (null_tree.prefix / "run").iterdir():
         if not path.is_socket():
@@ -113,7 +114,8 @@ def test_a_worker_waits_for_its_last_life(place, name):
         finally:
             thread.join()
             worker.stop()
-    assert f"process {os.getpid()} (" in worker.log() and str(lock) in worker.log()
+    name = Path("/proc/self/comm").read_text().strip()
+    assert ground.holder_of_locks(lock, os.getpid(), name) in worker.log() and str(lock) in worker.log()
 
 
 def test_what_cannot_be_a_lock_is_nobody_elses(ground_of):
