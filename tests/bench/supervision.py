@@ -51,7 +51,7 @@ def restart_times(tree, service, runs):
     for _ in range(runs):
         pid = tree.pid(service)
         answer(tree.socket(service), service)
-        time.sleep(1.1)  # ready for longer than a second: a healthy run
+        ground.let_pass(1.1)  # ready for longer than a second: a healthy run
         times.append(time_to_answer(tree.socket(service), lambda: os.kill(pid, signal.SIGKILL)))
     return times
 
@@ -118,7 +118,7 @@ class Peer:
         for _ in range(runs):
             pid = ground.wait_until(self.pid, 10, "the service runs")
             answer(self.socket, None)
-            time.sleep(1.1)
+            ground.let_pass(1.1)
             times.append(time_to_answer(self.socket, lambda: os.kill(pid, signal.SIGKILL)))
         return times
 
@@ -190,7 +190,7 @@ def memory(tree, results):
         results.add(f"PSS idle: {name}", [size], "MiB")
     results.add("PSS idle: the whole tree", [sum(sizes.values())], "MiB", aim="12 MiB")
     before = {name: wakeups(pid) for name, pid in processes.items()}
-    time.sleep(IDLE_SECONDS)
+    ground.let_pass(IDLE_SECONDS)
     woken = sum(wakeups(pid) - before[name] for name, pid in processes.items())
     results.add("wake-ups a second of the idle tree", [woken / IDLE_SECONDS], "/s", aim="0")
     return sizes

@@ -64,7 +64,7 @@ def rounds(place, results, messages, n, count):
                 found = [a["instance"] for a in client.stream("io.hostlet.Reconciler.List") if a.get("instance")]
             return len(found) == n and all(i["settled"] and not i["failed"] for i in found)
         ground.wait_until(all_run, 600, f"{n} replicas run", interval=0.5)
-        time.sleep(2)  # the last stages are told; what is measured is rest
+        ground.let_pass(2)  # the last stages are told; what is measured is rest
         pid, trips, last = tree.pid("rpc-gateway"), [], 0
         before, begun = cpu(pid), len(leader.called("HostStatusUpdate"))
         while len(trips) < count:
@@ -72,7 +72,7 @@ def rounds(place, results, messages, n, count):
             if status.get("last_success") != last:
                 last = status["last_success"]
                 trips.append(status["round_trip_usec"] / 1000)
-            time.sleep(0.05)
+            ground.let_pass(0.05)
         updates = len(leader.called("HostStatusUpdate")) - begun
         results.add(f"round trip with {n} replicas ({len(data) / 1024:.0f} KiB): p50", [statistics.median(trips)], "ms")
         results.add(f"round trip with {n} replicas: p99", [sorted(trips)[int(len(trips) * 0.99) - 1]], "ms")

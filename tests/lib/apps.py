@@ -70,20 +70,18 @@ class App:
     # Orders
 
     def _insist(self, method, **parameters):
-        deadline = time.monotonic() + PATIENCE
-        while True:
+        def attempt():
             try:
-                return self.tree.call("reconciler", method, **parameters)
+                return [self.tree.call("reconciler", method, **parameters)]
             except (OSError, Closed) as error:
                 failure = error
             except VarlinkError as error:
                 if error.name not in ("io.hostlet.RetryLater", "io.hostlet.ServiceDown"):
                     raise
                 failure = error
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{method} of {self.name}: {failure!r}")
             self.tree.revive()
-            time.sleep(0.02)
+            raise AssertionError(repr(failure))
+        return ground.wait_until(attempt, PATIENCE, f"{method} of {self.name}", 0.02)[0]
 
     def apply(self, wanted):
         return self._insist("Apply", manifest=wanted)
@@ -142,7 +140,7 @@ class App:
             except (OSError, Closed):
                 pass
             self.tree.revive()
-            time.sleep(0.02)
+            ground.let_pass(0.02)  # between two connections; the stream does the waiting
 
     def settled(self, timeout=PATIENCE):
         """Waits until nothing is being done and nothing will be by itself."""

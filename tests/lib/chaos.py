@@ -222,7 +222,7 @@ class Chaos:
                 done = self.choose.choice(self.faults)()
                 self.say(done)
             self.done[done] = self.done.get(done, 0) + 1
-            time.sleep(self.choose.random() * 0.2)  # the pause is part of the dice, nothing is waited for
+            ground.let_pass(self.choose.random() * 0.2)  # the pause is part of the dice, nothing is waited for
 
     def check(self):
         """Everything becomes as it was asked for, and nothing is doubled or left over. Returns the seconds it took."""

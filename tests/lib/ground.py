@@ -33,6 +33,12 @@ def wait_until(predicate, timeout=10.0, what="the condition", interval=0.01):
         interval = min(interval * 1.5, 0.2)
 
 
+def let_pass(seconds):
+    """Lets time pass, where the time is what a test is about: a rest that is measured, a slow peer, a chance; never to wait for
+    something. No other file of the tests sleeps (scripts/lint)."""
+    time.sleep(seconds)
+
+
 def free_port():
     """A TCP port that nobody listens on, below the range that the kernel gives to outgoing connections."""
     for _ in range(200):

@@ -10,7 +10,8 @@ import platform
 import shutil
 import signal
 import subprocess
-import time
+
+from . import ground
 
 ACTION = 2048
 HOST_ID = "0123456789abcdef"
@@ -24,14 +25,7 @@ BUSYBOX = shutil.which("busybox")
 
 def wait_until(what, condition, seconds=15):
     """Waits until condition() is true and returns its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
+    return ground.wait_until(condition, seconds, what)
 
 
 def specification(tasks, **more):

@@ -27,6 +27,9 @@ def until(name):
     while not flag(name):
         time.sleep(0.01)
 
+def spend(seconds):
+    time.sleep(seconds)
+
 def ready():
     number = int(sys.argv[sys.argv.index("--notification-fd") + 1])
     record("ready")

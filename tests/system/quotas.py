@@ -14,10 +14,10 @@ import os
 import random
 import shutil
 import sys
-import time
 from pathlib import Path
 
 from filesystems import run
+from lib import ground
 from lib.varlink import Closed, VarlinkError
 
 MIB = 1 << 20
@@ -36,19 +36,16 @@ class Keeper:
     # Calls
 
     def _insist(self, attempt):
-        deadline = time.monotonic() + PATIENCE
-        while True:
+        def once():
             try:
-                return attempt()
+                return [attempt()]
             except (OSError, Closed) as error:
-                failure = error
+                raise AssertionError(repr(error)) from error
             except VarlinkError as error:
                 if error.name not in ("io.hostlet.RetryLater", "io.hostlet.ServiceDown"):
                     raise
-                failure = error
-            if time.monotonic() > deadline:
-                raise AssertionError(f"quota-keeper: {failure!r}")
-            time.sleep(0.02)
+                raise AssertionError(repr(error)) from error
+        return ground.wait_until(once, PATIENCE, "quota-keeper's answer", 0.02)[0]
 
     def call(self, method, **parameters):
         def attempt():

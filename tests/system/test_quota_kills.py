@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
 from lib import ground
@@ -90,7 +89,7 @@ def storm(keeper, names, until):
     try:
         while not failures and not until(kills):
             pid = keeper.tree.pid("quota-keeper", timeout=60)
-            time.sleep(random.uniform(1.1, 1.6))  # what died within a second of being ready would be started more and more slowly
+            ground.let_pass(random.uniform(1.1, 1.6))  # what died within a second of being ready would be started more and more slowly
             os.kill(pid, signal.SIGKILL)
             ground.wait_until(lambda dead=pid: keeper.tree.children().get("quota-keeper", dead) != dead, 60, "the next life")
             kills += 1

@@ -546,7 +546,7 @@ def slowly(_, connection):
     with contextlib.suppress(OSError):
         for _ in range(100):
             connection.sendall(b" ")
-            time.sleep(0.05)
+            ground.let_pass(0.05)
 
 
 def endlessly(_, connection):
@@ -676,7 +676,7 @@ def test_event_streams_that_break_are_begun_anew(hostile):
                 if data:
                     connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
             served.append(line)
-            time.sleep(0.05)
+            ground.let_pass(0.05)
         connection.close()
     _, driver = hostile(serve)
     events = Watch(driver)

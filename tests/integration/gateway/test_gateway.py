@@ -1,7 +1,6 @@
 """rpc-gateway as a process: enabled or not, its jail, its ports across deaths."""
 
 import pwd
-import time
 from pathlib import Path
 
 import pytest
@@ -54,7 +53,7 @@ def test_at_rest_it_is_small_and_sleeps(make_tree):
         return last[0] == before
     ground.wait_until(quiet, 5, "it has settled", 0.2)
     before = switches()
-    time.sleep(3)  # what is measured is that nothing happens in this time
+    ground.let_pass(3)  # what is measured is that nothing happens in this time
     assert switches() == before
     assert status(tree, "rpc-gateway")["memory"] < 8 << 20
 

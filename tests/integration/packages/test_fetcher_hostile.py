@@ -348,7 +348,7 @@ def test_slow_trickle_is_given_up(world):
         for byte in DATA:
             request.wfile.write(bytes([byte]))
             request.wfile.flush()
-            time.sleep(0.1)
+            ground.let_pass(0.1)
     fetcher = world(answer, low_speed_time="1s")
     answers = fetch(fetcher)
     assert_stored(fetcher, answers)

@@ -31,8 +31,8 @@ def test_the_products_services_are_listed(make_tree):
 
 
 def test_start_and_stop_follow_the_needs(start, services):
-    body = ("on_term(lambda: (record('end'), time.sleep(0.05), record('ended'), os._exit(0)))\n"
-            "time.sleep(0.05)\nready()\nrest()\n")
+    body = ("on_term(lambda: (record('end'), spend(0.05), record('ended'), os._exit(0)))\n"
+            "spend(0.05)\nready()\nrest()\n")
     services.add("alpha", body, needs="middle")
     services.add("middle", body, needs="zulu")
     services.add("zulu", body)

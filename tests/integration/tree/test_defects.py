@@ -154,7 +154,7 @@ def test_what_cannot_be_enforced_is_said_once(zone_tree):
     app.put(1)
     app.running()
     lines = len(zone_tree.log().splitlines())
-    time.sleep(3)  # what is measured is that nothing is said in this time
+    ground.let_pass(3)  # what is measured is that nothing is said in this time
     assert len(zone_tree.log().splitlines()) == lines
     assert "quota" in app.replica()
 

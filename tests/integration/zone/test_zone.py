@@ -124,7 +124,7 @@ def test_rounds_come_three_seconds_after_the_last_one_ended(make_tree, messages,
 
     def hook(_request, _context):
         times.append(time.monotonic())
-        time.sleep(slow)
+        ground.let_pass(slow)
     leader.hooks["HostStatusUpdate"] = hook
     Member(make_tree, messages, leader)
     ground.wait_until(lambda: len(times) >= 3, 30, "three rounds")
@@ -255,7 +255,7 @@ def test_dead_hosts_are_tried_with_growing_pauses_and_nothing_else_suffers(make_
 
 def test_slow_leader_is_given_up_at_the_deadline(make_tree, messages, make_leader):
     slow, quick = make_leader(), make_leader()
-    slow.hooks["HostStatusUpdate"] = lambda *_: time.sleep(6)
+    slow.hooks["HostStatusUpdate"] = lambda *_: ground.let_pass(6)
     member = Member(make_tree, messages, slow, quick)
     assert member.wait_state("joined", 30)["leader"] == quick.address
 
@@ -399,7 +399,7 @@ def test_leaving_leaves_what_runs(member, leader):
     app.wait(lambda i: i.get("unassigned"), "it is no longer assigned")
     assert app.replica()["state"] == "running"
     count = len(leader.called("HostStatusUpdate"))
-    time.sleep(4)  # longer than a round: that none comes is what is tested
+    ground.let_pass(4)  # longer than a round: that none comes is what is tested
     assert len(leader.called("HostStatusUpdate")) == count
 
 

@@ -94,7 +94,7 @@ class Machine:
             except OSError as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise MachineError(f"qemu does not start: {error}\n{self.log()}") from error
-            time.sleep(0.05)
+            ground.let_pass(0.05)  # qemu makes its socket
 
     def wait(self, timeout=BOOT_SECONDS):
         """Waits until the machine takes commands."""
