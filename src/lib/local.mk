@@ -21,10 +21,10 @@ libhostlet_a_SOURCES = \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
 	src/lib/config/keys.c src/lib/config/value.c src/lib/config/value.h \
 	src/lib/app-path/app_path.c src/lib/app-path/app_path.h \
-	src/lib/jobs/jobs.c src/lib/jobs/jobs.h \
 	src/lib/loop/clock.c src/lib/loop/clock.h \
 	src/lib/loop/retry.c src/lib/loop/retry.h \
 	src/lib/loop/timer.c src/lib/loop/timer.h \
+	src/lib/loop/work.c src/lib/loop/work.h \
 	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
 	src/lib/peer/peer.c src/lib/peer/peer.h src/lib/peer/places.c src/lib/peer/places.h \
@@ -79,12 +79,12 @@ tests_unit_test_hash_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_loop
 TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
-tests_unit_test_loop_LDADD = $(UNIT_LIBS)
-check_PROGRAMS += tests/unit/test_jobs
-TESTS += tests/unit/test_jobs
-tests_unit_test_jobs_SOURCES = tests/unit/test_jobs.c
-tests_unit_test_jobs_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
-tests_unit_test_jobs_LDADD = $(UNIT_LIBS) -lpthread
+tests_unit_test_loop_LDADD = $(UNIT_LIBS) -lpthread
+check_PROGRAMS += tests/unit/test_work
+TESTS += tests/unit/test_work
+tests_unit_test_work_SOURCES = tests/unit/test_work.c
+tests_unit_test_work_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_create
+tests_unit_test_work_LDADD = $(UNIT_LIBS) -lpthread
 check_PROGRAMS += tests/unit/test_lock
 TESTS += tests/unit/test_lock
 tests_unit_test_lock_SOURCES = tests/unit/test_lock.c

@@ -22,7 +22,7 @@ struct waiter {
 };
 
 struct deletion {
-    struct job job;
+    struct work work;
     struct manager *manager;
     struct deletion *next;
     char *apps, *of;
@@ -34,7 +34,7 @@ struct deletion {
     int64_t next_try;  /* unix milliseconds; 0: now */
     struct error last; /* of the last attempt; errnum 0: none failed */
 
-    /* What the job leaves. */
+    /* What the work leaves. */
     struct names deleted;
     unsigned expired;
     int result;
@@ -103,21 +103,21 @@ static void try_again_later(struct deletion *d)
 
 /* --- the jobs --- */
 
-static void delete_work(struct job *job)
+static void delete_work(struct work *work)
 {
-    struct deletion *d = (struct deletion *)job;
+    struct deletion *d = (struct deletion *)work;
     d->result = removal_delete(d->apps, d->of, &d->deleted, &d->e);
 }
 
-static void expire_work(struct job *job)
+static void expire_work(struct work *work)
 {
-    struct deletion *d = (struct deletion *)job;
+    struct deletion *d = (struct deletion *)work;
     d->result = removal_expire(d->apps, d->of, d->before, &d->expired, &d->e);
 }
 
-static void delete_done(struct job *job)
+static void delete_done(struct work *work)
 {
-    struct deletion *d = (struct deletion *)job;
+    struct deletion *d = (struct deletion *)work;
     d->running = false;
     for (size_t i = 0; i < d->deleted.n; i++)
         log_info("finished the deletion of %s", d->deleted.items[i]);
@@ -133,9 +133,9 @@ static void delete_done(struct job *job)
         forget(d);
 }
 
-static void expire_done(struct job *job)
+static void expire_done(struct work *work)
 {
-    struct deletion *d = (struct deletion *)job;
+    struct deletion *d = (struct deletion *)work;
     d->running = false;
     if (d->result < 0) {
         try_again_later(d);
@@ -157,10 +157,10 @@ static void run(struct deletion *d)
     d->next_try = 0;
     d->running = true;
     d->again = false;
-    d->job = (struct job){.key = expire ? d->of : NULL,
-                          .work = expire ? expire_work : delete_work,
-                          .done = expire ? expire_done : delete_done};
-    jobs_add(expire ? m->jobs : m->deletions, &d->job);
+    d->work = (struct work){.key = expire ? d->of : NULL,
+                            .run = expire ? expire_work : delete_work,
+                            .done = expire ? expire_done : delete_done};
+    workers_add(expire ? m->jobs : m->deletions, &d->work);
 }
 
 static void run_or_again(struct deletion *d)

@@ -94,9 +94,9 @@ int manager_start(struct service_context *context, struct error *e)
         .lock_fd = -1,
     };
     context->userdata = m;
-    int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
+    int r = workers_new(context->event, THREADS_MAX, WORKERS_PROMPT, &m->jobs, e);
     if (r >= 0)
-        r = jobs_new_background(context->event, DELETIONS_MAX, &m->deletions, e);
+        r = workers_new(context->event, DELETIONS_MAX, WORKERS_BACKGROUND, &m->deletions, e);
     if (r >= 0)
         r = lock(m, e);
     if (r >= 0)
@@ -113,15 +113,15 @@ int manager_start(struct service_context *context, struct error *e)
 bool manager_busy(void *userdata)
 {
     struct manager *m = userdata;
-    return jobs_busy(m->jobs) || jobs_busy(m->deletions) || deletions_pending(m);
+    return workers_busy(m->jobs) || workers_busy(m->deletions) || deletions_pending(m);
 }
 
 void manager_stop(void *userdata)
 {
     struct manager *m = userdata;
     deletions_free(m);
-    jobs_free(m->jobs);
-    jobs_free(m->deletions);
+    workers_free(m->jobs);
+    workers_free(m->deletions);
     if (m->lock_fd >= 0)
         unlink(m->lock_path); /* who waits for it notices that it has no name any more */
     close_fd(m->lock_fd);

@@ -1,7 +1,7 @@
 /* The process's state: where the replicas lie, and the work that goes on. */
 #pragma once
 
-#include "lib/jobs/jobs.h"
+#include "lib/loop/work.h"
 #include "lib/service/service.h"
 
 struct deletion;
@@ -14,10 +14,10 @@ struct manager {
     uint64_t package_entries_max;
     uint64_t keep_removed_usec;
     char *lock_path;
-    int lock_fd;              /* one provisioner per app path */
-    struct jobs *jobs;        /* what callers wait for; by container */
-    struct jobs *deletions;   /* of trees that nobody finds any more: nothing waits behind them */
-    struct deletion *pending; /* deletion.h */
+    int lock_fd;               /* one provisioner per app path */
+    struct workers *jobs;      /* what callers wait for; by container */
+    struct workers *deletions; /* of trees that nobody finds any more: nothing waits behind them */
+    struct deletion *pending;  /* deletion.h */
 };
 
 int manager_start(struct service_context *context, struct error *e);

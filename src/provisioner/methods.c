@@ -1,4 +1,4 @@
-/* Handlers: what is asked for is checked here, in the loop, and done in a job of its container. */
+/* Handlers: what is asked for is checked here, in the loop, and done in a piece of work of its container. */
 #include "provisioner/methods.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ struct operation {
 };
 
 struct request {
-    struct job job;
+    struct work work;
     const struct operation *operation;
     struct manager *manager;
     struct varlink_call *call; /* NULL: the caller has gone */
@@ -54,9 +54,9 @@ static void request_free(struct request *q)
 }
 DEFINE_CLEANUP(struct request *, request_free);
 
-static void request_work(struct job *job)
+static void request_work(struct work *work)
 {
-    struct request *q = (struct request *)job;
+    struct request *q = (struct request *)work;
     q->result = q->operation->work(q);
 }
 
@@ -87,9 +87,9 @@ static void on_deleted(int result, const struct error *e, void *userdata)
     request_answer(q);
 }
 
-static void request_done(struct job *job)
+static void request_done(struct work *work)
 {
-    struct request *q = (struct request *)job;
+    struct request *q = (struct request *)work;
     bool purged = q->operation->purges && q->result >= 0;
     if (q->hidden)
         deletion_start(q->manager, q->container, purged ? on_deleted : NULL, q);
@@ -114,13 +114,13 @@ static int request_new(const struct operation *operation, struct manager *m, str
     if (r < 0)
         return r;
     struct request *q = xcalloc(1, sizeof *q);
-    *q = (struct request){.job = {.work = request_work, .done = request_done},
+    *q = (struct request){.work = {.run = request_work, .done = request_done},
                           .operation = operation,
                           .manager = m,
                           .call = call,
                           .apps = xstrdup(m->apps),
                           .container = xstrdup(container)};
-    q->job.key = q->container;
+    q->work.key = q->container;
     *ret = q;
     return 0;
 }
@@ -128,7 +128,7 @@ static int request_new(const struct operation *operation, struct manager *m, str
 static int request_start(struct request *q)
 {
     varlink_call_on_gone(q->call, on_gone, q);
-    jobs_add(q->manager->jobs, &q->job);
+    workers_add(q->manager->jobs, &q->work);
     return 0;
 }
 

@@ -13,22 +13,22 @@
 /* --- deletions: in the threads that give way --- */
 
 struct deletion {
-    struct job job;
+    struct work work;
     char *store;
     unsigned deleted;
     int result;
     struct error e;
 };
 
-static void deletion_work(struct job *job)
+static void deletion_work(struct work *work)
 {
-    struct deletion *d = (struct deletion *)job;
+    struct deletion *d = (struct deletion *)work;
     d->result = packages_delete(d->store, &d->deleted, &d->e);
 }
 
-static void deletion_done(struct job *job)
+static void deletion_done(struct work *work)
 {
-    struct deletion *d = (struct deletion *)job;
+    struct deletion *d = (struct deletion *)work;
     if (d->result < 0)
         log_warning("what is left of a removed package: %s; tried again after the next removal or start",
                     d->e.message);
@@ -41,15 +41,15 @@ static void deletion_done(struct job *job)
 static void delete_hidden(struct manager *m)
 {
     struct deletion *d = xcalloc(1, sizeof *d);
-    *d = (struct deletion){.job = {.key = ".packages", .work = deletion_work, .done = deletion_done},
+    *d = (struct deletion){.work = {.key = ".packages", .run = deletion_work, .done = deletion_done},
                            .store = xstrdup(m->packages)};
-    jobs_add(m->deletions, &d->job);
+    workers_add(m->deletions, &d->work);
 }
 
 /* --- requests --- */
 
 struct publication {
-    struct job job;
+    struct work work;
     struct manager *manager;
     struct varlink_call *call; /* NULL: nobody asked, or the caller has gone */
     char *store, *name, *id, *key;
@@ -60,9 +60,9 @@ struct publication {
     struct error e;
 };
 
-static void publication_work(struct job *job)
+static void publication_work(struct work *work)
 {
-    struct publication *p = (struct publication *)job;
+    struct publication *p = (struct publication *)work;
     p->result = p->remove ? packages_unpublish(p->store, p->name, p->id, &p->hidden, &p->e)
                           : packages_publish(p->store, p->name, p->id, p->entries_max, &p->hidden, &p->e);
 }
@@ -80,9 +80,9 @@ static void answer(struct publication *p)
         varlink_reply(call, &(struct provisioner_publish_out){.path = path});
 }
 
-static void publication_done(struct job *job)
+static void publication_done(struct work *work)
 {
-    struct publication *p = (struct publication *)job;
+    struct publication *p = (struct publication *)work;
     /* Of what was left, somebody may have removed it meanwhile. */
     if (p->result < 0 && (p->call || p->result != -ENOENT))
         log_warning("%s: %s", p->remove ? "Unpublish" : "Publish", p->e.message);
@@ -108,7 +108,7 @@ static void on_gone(struct varlink_call *call, void *userdata)
 static void add(struct manager *m, struct varlink_call *call, const char *name, const char *id, bool remove)
 {
     struct publication *p = xcalloc(1, sizeof *p);
-    *p = (struct publication){.job = {.work = publication_work, .done = publication_done},
+    *p = (struct publication){.work = {.run = publication_work, .done = publication_done},
                               .manager = m,
                               .call = call,
                               .store = xstrdup(m->packages),
@@ -117,10 +117,10 @@ static void add(struct manager *m, struct varlink_call *call, const char *name, 
                               .key = package_key(name, id),
                               .remove = remove,
                               .entries_max = m->package_entries_max};
-    p->job.key = p->key;
+    p->work.key = p->key;
     if (call)
         varlink_call_on_gone(call, on_gone, p);
-    jobs_add(m->jobs, &p->job);
+    workers_add(m->jobs, &p->work);
 }
 
 static int request(struct varlink_call *call, const struct package_name_in *in, struct manager *m,
@@ -145,7 +145,7 @@ int publisher_unpublish(struct varlink_call *call, const void *in, void *userdat
 /* --- what was left --- */
 
 struct look {
-    struct job job;
+    struct work work;
     struct manager *manager;
     char *store;
     struct packages_left left;
@@ -154,15 +154,15 @@ struct look {
     struct error e;
 };
 
-static void look_work(struct job *job)
+static void look_work(struct work *work)
 {
-    struct look *l = (struct look *)job;
+    struct look *l = (struct look *)work;
     l->result = packages_find_left(l->store, &l->left, &l->hidden, &l->e);
 }
 
-static void look_done(struct job *job)
+static void look_done(struct work *work)
 {
-    struct look *l = (struct look *)job;
+    struct look *l = (struct look *)work;
     if (l->result < 0)
         log_warning("what earlier publications of packages left stays: %s", l->e.message);
     for (size_t i = 0; i < l->left.n; i++) {
@@ -181,6 +181,6 @@ void publisher_start(struct manager *m)
 {
     struct look *l = xcalloc(1, sizeof *l);
     *l = (struct look){
-        .job = {.work = look_work, .done = look_done}, .manager = m, .store = xstrdup(m->packages)};
-    jobs_add(m->jobs, &l->job);
+        .work = {.run = look_work, .done = look_done}, .manager = m, .store = xstrdup(m->packages)};
+    workers_add(m->jobs, &l->work);
 }

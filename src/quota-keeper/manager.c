@@ -13,7 +13,7 @@
 #define WALKS_MAX   2
 
 struct recovery_job {
-    struct job job;
+    struct work work;
     struct manager *manager;
     struct notes notes;
 };
@@ -25,15 +25,15 @@ void manager_tell(struct notes *notes)
     notes_clear(notes);
 }
 
-static void recovery_work(struct job *job)
+static void recovery_work(struct work *work)
 {
-    struct recovery_job *j = (struct recovery_job *)job;
+    struct recovery_job *j = (struct recovery_job *)work;
     recovery_run(&j->manager->registry, &j->notes);
 }
 
-static void recovery_done(struct job *job)
+static void recovery_done(struct work *work)
 {
-    struct recovery_job *j = (struct recovery_job *)job;
+    struct recovery_job *j = (struct recovery_job *)work;
     struct manager *m = j->manager;
     manager_tell(&j->notes);
     free(j);
@@ -76,26 +76,26 @@ int manager_start(struct service_context *context, struct error *e)
     m->registry.threshold = config_number(context->config, "quota-keeper", "threshold");
     m->registry.bytes_per_inode = config_number(context->config, "quota-keeper", "bytes_per_inode");
     m->registry.inodes_min = config_number(context->config, "quota-keeper", "inodes_min");
-    int r = jobs_new(context->event, THREADS_MAX, &m->jobs, e);
+    int r = workers_new(context->event, THREADS_MAX, WORKERS_PROMPT, &m->jobs, e);
     if (r >= 0)
-        r = jobs_new(context->event, WALKS_MAX, &m->walks, e);
+        r = workers_new(context->event, WALKS_MAX, WORKERS_PROMPT, &m->walks, e);
     if (r >= 0)
-        r = jobs_new_background(context->event, 1, &m->background, e);
+        r = workers_new(context->event, 1, WORKERS_BACKGROUND, &m->background, e);
     if (r >= 0)
         r = registry_load(&m->registry, &notes, e);
     manager_tell(&notes);
     if (r < 0)
         return r;
     struct recovery_job *j = xcalloc(1, sizeof *j);
-    *j = (struct recovery_job){.job = {.work = recovery_work, .done = recovery_done}, .manager = m};
-    jobs_add(m->jobs, &j->job);
+    *j = (struct recovery_job){.work = {.run = recovery_work, .done = recovery_done}, .manager = m};
+    workers_add(m->jobs, &j->work);
     return 0;
 }
 
 bool manager_busy(void *userdata)
 {
     struct manager *m = userdata;
-    return jobs_busy(m->jobs) || jobs_busy(m->walks) || jobs_busy(m->background);
+    return workers_busy(m->jobs) || workers_busy(m->walks) || workers_busy(m->background);
 }
 
 /* Threads that still work end with the process: what they do survives a kill at any time. So what they use
@@ -106,9 +106,9 @@ void manager_stop(void *userdata)
     bool busy = m->background && manager_busy(m);
     watch_free(m);
     requests_free(m);
-    jobs_free(m->jobs);
-    jobs_free(m->walks);
-    jobs_free(m->background);
+    workers_free(m->jobs);
+    workers_free(m->walks);
+    workers_free(m->background);
     if (busy)
         return;
     sweeps_free(m);

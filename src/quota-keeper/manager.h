@@ -10,8 +10,8 @@
  * one of 'background' what an administrator asks about all of it. */
 #pragma once
 
-#include "lib/jobs/jobs.h"
 #include "lib/loop/timer.h"
+#include "lib/loop/work.h"
 #include "lib/service/service.h"
 #include "quota-keeper/registry.h"
 
@@ -29,7 +29,7 @@ struct manager {
     sd_event *event;
     struct registry registry;
     char *apps, *ledger_path, *lock_path;
-    struct jobs *jobs, *walks, *background;
+    struct workers *jobs, *walks, *background;
     bool recovered;           /* until then everything but Info waits */
     struct request *requests; /* in the order in which they came */
     bool registering;         /* a batch is under way */

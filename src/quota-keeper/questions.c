@@ -1,5 +1,5 @@
-/* What only looks: Get, List, Report, Info, and the check that the timer asks for. Each is a job; see
- * manager.h. */
+/* What only looks: Get, List, Report, Info, and the check that the timer asks for. Each is a piece of work;
+ * see manager.h. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 #include "quota-keeper/report.h"
 
 struct question {
-    struct job job;
+    struct work work;
     struct question *next; /* of those that wait */
     struct manager *manager;
     enum question_kind kind;
@@ -88,9 +88,9 @@ static int read_values(struct question *q)
     return result;
 }
 
-static void question_work(struct job *job)
+static void question_work(struct work *work)
 {
-    struct question *q = (struct question *)job;
+    struct question *q = (struct question *)work;
     struct registry *r = &q->manager->registry;
     switch (q->kind) {
     case QUESTION_GET:
@@ -136,9 +136,9 @@ static void answer(struct question *q, struct varlink_call *call)
     }
 }
 
-static void question_done(struct job *job)
+static void question_done(struct work *work)
 {
-    struct question *q = (struct question *)job;
+    struct question *q = (struct question *)work;
     struct manager *m = q->manager;
     struct varlink_call *call = TAKE_PTR(q->call);
     manager_tell(&q->notes);
@@ -172,7 +172,7 @@ void questions_run(struct manager *m)
 {
     for (struct question *q = TAKE_PTR(m->waiting), *next; q; q = next) {
         next = q->next;
-        jobs_add(q->kind == QUESTION_REPORT ? m->background : m->jobs, &q->job);
+        workers_add(q->kind == QUESTION_REPORT ? m->background : m->jobs, &q->work);
     }
 }
 
@@ -180,9 +180,9 @@ void question_ask(struct manager *m, enum question_kind kind, struct varlink_cal
                   const char *container)
 {
     struct question *q = xcalloc(1, sizeof *q);
-    *q = (struct question){.job = {.key = kind == QUESTION_REPORT ? "report" : NULL,
-                                   .work = question_work,
-                                   .done = question_done},
+    *q = (struct question){.work = {.key = kind == QUESTION_REPORT ? "report" : NULL,
+                                    .run = question_work,
+                                    .done = question_done},
                            .manager = m,
                            .kind = kind,
                            .call = call,
@@ -194,5 +194,5 @@ void question_ask(struct manager *m, enum question_kind kind, struct varlink_cal
         m->waiting = q;
         return;
     }
-    jobs_add(kind == QUESTION_REPORT ? m->background : m->jobs, &q->job);
+    workers_add(kind == QUESTION_REPORT ? m->background : m->jobs, &q->work);
 }

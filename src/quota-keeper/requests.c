@@ -1,5 +1,5 @@
 /* What changes something: Ensure, Release, Remove. Each request goes through the registry, by batches, and
- * through the kernel, in a job of its own; see manager.h. */
+ * through the kernel, in a piece of work of its own; see manager.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,15 +18,15 @@
 
 enum phase {
     PHASE_WAITING,     /* for the recovery, or for an earlier request of its container */
-    PHASE_UNREGISTER,  /* of a removal: before the registry, in a job */
+    PHASE_UNREGISTER,  /* of a removal: before the registry, in a piece of work */
     PHASE_TO_REGISTER, /* for the next batch */
     PHASE_REGISTERING,
     PHASE_RECLAIMING, /* there is no free id: strangers' files are put back */
-    PHASE_ENFORCING,  /* in a job */
+    PHASE_ENFORCING,  /* in a piece of work */
 };
 
 struct request {
-    struct job job;
+    struct work work;
     struct request *next;
     struct manager *manager;
     enum request_kind kind;
@@ -46,7 +46,7 @@ struct request {
 };
 
 struct batch {
-    struct job job;
+    struct work work;
     struct manager *manager;
     struct op **ops;
     struct request **requests;
@@ -115,9 +115,9 @@ static void finish(struct request *q)
 
 /* --- the kernel --- */
 
-static void enforce_work(struct job *job)
+static void enforce_work(struct work *work)
 {
-    struct request *q = (struct request *)job;
+    struct request *q = (struct request *)work;
     struct registry *r = &q->manager->registry;
     const struct enforce_options options = {.entries_max = q->long_walk ? 0 : QUICK_ENTRIES};
     switch (q->kind) {
@@ -144,9 +144,9 @@ static bool has_more_inodes(const struct request *q)
 
 static void enforce(struct request *q);
 
-static void enforce_done(struct job *job)
+static void enforce_done(struct work *work)
 {
-    struct request *q = (struct request *)job;
+    struct request *q = (struct request *)work;
     if (q->result == -E2BIG && !q->long_walk) {
         q->long_walk = true;
         enforce(q);
@@ -167,9 +167,9 @@ static void enforce_done(struct job *job)
 static void enforce(struct request *q)
 {
     struct manager *m = q->manager;
-    struct jobs *jobs = q->long_walk ? m->walks : m->jobs;
+    struct workers *jobs = q->long_walk ? m->walks : m->jobs;
     q->phase = PHASE_ENFORCING;
-    q->job = (struct job){.key = q->container, .work = enforce_work, .done = enforce_done};
+    q->work = (struct work){.key = q->container, .run = enforce_work, .done = enforce_done};
     if (q->kind == REQUEST_RECHECK) {
         bool for_ids = q->sweep && sweep_is_for_ids(q->sweep); /* somebody waits for them */
         q->strays = xcalloc(1, sizeof *q->strays);
@@ -179,14 +179,14 @@ static void enforce(struct request *q)
                                          .id_max = m->registry.ledger.id_max};
         jobs = for_ids ? m->walks : m->background;
     }
-    jobs_add(jobs, &q->job);
+    workers_add(jobs, &q->work);
 }
 
 /* A removal begins with the kernel: the ledger lets go last, so that whoever is killed, the next one goes on.
  */
-static void unregister_work(struct job *job)
+static void unregister_work(struct work *work)
 {
-    struct request *q = (struct request *)job;
+    struct request *q = (struct request *)work;
     struct registry *r = &q->manager->registry;
     struct ledger_item item;
     if (!registry_get(r, q->container, &item))
@@ -203,9 +203,9 @@ static void unregister_work(struct job *job)
 
 static void unregister(struct request *q);
 
-static void unregister_done(struct job *job)
+static void unregister_done(struct work *work)
 {
-    struct request *q = (struct request *)job;
+    struct request *q = (struct request *)work;
     if (q->result == -E2BIG && !q->long_walk) {
         q->long_walk = true;
         q->result = 0;
@@ -225,15 +225,15 @@ static void unregister_done(struct job *job)
 static void unregister(struct request *q)
 {
     q->phase = PHASE_UNREGISTER;
-    q->job = (struct job){.key = q->container, .work = unregister_work, .done = unregister_done};
-    jobs_add(q->long_walk ? q->manager->walks : q->manager->jobs, &q->job);
+    q->work = (struct work){.key = q->container, .run = unregister_work, .done = unregister_done};
+    workers_add(q->long_walk ? q->manager->walks : q->manager->jobs, &q->work);
 }
 
 /* --- the registry --- */
 
-static void batch_work(struct job *job)
+static void batch_work(struct work *work)
 {
-    struct batch *b = (struct batch *)job;
+    struct batch *b = (struct batch *)work;
     registry_run(&b->manager->registry, b->ops, b->n, &b->notes);
 }
 
@@ -253,9 +253,9 @@ static bool reclaim_for(struct request *q)
     return true;
 }
 
-static void batch_done(struct job *job)
+static void batch_done(struct work *work)
 {
-    struct batch *b = (struct batch *)job;
+    struct batch *b = (struct batch *)work;
     struct manager *m = b->manager;
     bool reclaim = false;
     manager_tell(&b->notes);
@@ -300,7 +300,7 @@ void requests_reclaimed(struct manager *m, bool again)
 static void register_all(struct manager *m)
 {
     struct batch *b = xcalloc(1, sizeof *b);
-    *b = (struct batch){.job = {.work = batch_work, .done = batch_done}, .manager = m};
+    *b = (struct batch){.work = {.run = batch_work, .done = batch_done}, .manager = m};
     for (struct request *q = m->requests; q; q = q->next) {
         if (q->phase != PHASE_TO_REGISTER)
             continue;
@@ -315,7 +315,7 @@ static void register_all(struct manager *m)
         return;
     }
     m->registering = true;
-    jobs_add(m->jobs, &b->job);
+    workers_add(m->jobs, &b->work);
 }
 
 /* --- the order --- */

@@ -11,7 +11,7 @@
 #include "quota-keeper/manager.h"
 
 struct sweep {
-    struct job job; /* finds out what there is */
+    struct work work; /* finds out what there is */
     struct sweep *next;
     struct manager *manager;
     struct varlink_call *call;   /* NULL: nobody waits (any more) */
@@ -49,9 +49,9 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Every container that has a project or a directory, and what is on its way in or out by its own name. */
-static void list_work(struct job *job)
+static void list_work(struct work *work)
 {
-    struct sweep *s = (struct sweep *)job;
+    struct sweep *s = (struct sweep *)work;
     struct registry *r = &s->manager->registry;
     struct places places;
     struct app_path_entry *entries = NULL;
@@ -80,7 +80,7 @@ static void list_work(struct job *job)
 
 /* --- in the loop --- */
 
-static void list_done(struct job *job);
+static void list_done(struct work *work);
 
 /* One of each kind at a time. */
 static void start_next(struct manager *m, bool for_ids)
@@ -91,8 +91,8 @@ static void start_next(struct manager *m, bool for_ids)
     if (!s)
         return;
     s->started = true;
-    s->job = (struct job){.work = list_work, .done = list_done};
-    jobs_add(m->jobs, &s->job);
+    s->work = (struct work){.run = list_work, .done = list_done};
+    workers_add(m->jobs, &s->work);
 }
 
 static void end(struct sweep *s)
@@ -146,9 +146,9 @@ void sweep_one_done(struct sweep *s, const char *name, const struct quota_values
     go_on(s);
 }
 
-static void list_done(struct job *job)
+static void list_done(struct work *work)
 {
-    go_on((struct sweep *)job);
+    go_on((struct sweep *)work);
 }
 
 static void on_gone(struct varlink_call *call, void *userdata)

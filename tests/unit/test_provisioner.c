@@ -19,7 +19,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
-#include "lib/jobs/jobs.h"
+#include "lib/loop/work.h"
 #include "provisioner/mounts.h"
 
 static void test_kept_names(void **state)
@@ -219,7 +219,7 @@ struct counter {
     int running, most, order[64], n;
 };
 struct counting_job {
-    struct job job;
+    struct work work;
     struct counter *counter, *all;
     int number;
     int *left;
@@ -246,9 +246,9 @@ static bool met_another(struct counter *c)
 }
 
 /* The others get their chance to run beside it; number 2, of no key, waits until one does. */
-static void counting_work(struct job *job)
+static void counting_work(struct work *work)
 {
-    struct counting_job *j = (struct counting_job *)job;
+    struct counting_job *j = (struct counting_job *)work;
     uint64_t deadline = now_monotonic_usec() + 10 * USEC_PER_SEC;
     count(j->counter, 1, j->number);
     count(j->all, 1, j->number);
@@ -260,9 +260,9 @@ static void counting_work(struct job *job)
     count(j->counter, -1, 0);
 }
 
-static void counting_done(struct job *job)
+static void counting_done(struct work *work)
 {
-    struct counting_job *j = (struct counting_job *)job;
+    struct counting_job *j = (struct counting_job *)work;
     if (--*j->left == 0)
         sd_event_exit(j->event, 0);
 }
@@ -273,7 +273,7 @@ static void test_jobs(void **state)
     static const char *const keys[] = {"a", "b", NULL};
     struct counter counters[3] = {{.n = 0}}, all = {.n = 0};
     struct counting_job work[30];
-    struct jobs *jobs = NULL;
+    struct workers *jobs = NULL;
     struct error e = ERROR_INIT;
     sd_event *event = NULL;
     int left = ARRAY_SIZE(work);
@@ -281,20 +281,20 @@ static void test_jobs(void **state)
         pthread_mutex_init(&counters[i].mutex, NULL);
     pthread_mutex_init(&all.mutex, NULL);
     assert_true(sd_event_new(&event) >= 0);
-    assert_int_equal(jobs_new(event, 3, &jobs, &e), 0);
+    assert_int_equal(workers_new(event, 3, WORKERS_PROMPT, &jobs, &e), 0);
     for (int i = 0; i < left; i++) {
-        work[i] = (struct counting_job){.job = {.work = counting_work, .done = counting_done},
+        work[i] = (struct counting_job){.work = {.run = counting_work, .done = counting_done},
                                         .counter = &counters[i % 3],
                                         .all = &all,
                                         .number = i,
                                         .left = &left,
                                         .event = event};
-        work[i].job.key = keys[i % 3];
-        jobs_add(jobs, &work[i].job);
+        work[i].work.key = keys[i % 3];
+        workers_add(jobs, &work[i].work);
     }
-    assert_true(jobs_busy(jobs));
+    assert_true(workers_busy(jobs));
     assert_int_equal(sd_event_loop(event), 0);
-    assert_false(jobs_busy(jobs));
+    assert_false(workers_busy(jobs));
     assert_int_equal(counters[0].most, 1);
     assert_int_equal(counters[1].most, 1);
     assert_in_range(all.most, 2, 3);
@@ -302,21 +302,21 @@ static void test_jobs(void **state)
         assert_int_equal(counters[0].order[i], 3 * i);
         assert_int_equal(counters[1].order[i], 3 * i + 1);
     }
-    jobs_free(jobs);
+    workers_free(jobs);
     sd_event_unref(event);
 }
 
 /* A job that notes the priorities of its thread, and waits until it is told to go on. */
 struct slow_job {
-    struct job job;
+    struct work work;
     int go_on; /* read end of a pipe; −1: does not wait */
     int nice, io;
     int *done; /* how many are */
 };
 
-static void slow_work(struct job *job)
+static void slow_work(struct work *work)
 {
-    struct slow_job *j = (struct slow_job *)job;
+    struct slow_job *j = (struct slow_job *)work;
     char byte;
     j->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
     j->io = (int)syscall(SYS_ioprio_get, 1, 0);
@@ -324,9 +324,9 @@ static void slow_work(struct job *job)
         (void)!read(j->go_on, &byte, 1);
 }
 
-static void slow_done(struct job *job)
+static void slow_done(struct work *work)
 {
-    struct slow_job *j = (struct slow_job *)job;
+    struct slow_job *j = (struct slow_job *)work;
     ++*j->done;
 }
 
@@ -342,33 +342,33 @@ static void run_until(sd_event *event, const int *done, int n)
 static void test_background_jobs(void **state)
 {
     (void)state;
-    struct jobs *jobs = NULL, *background = NULL;
+    struct workers *jobs = NULL, *background = NULL;
     struct error e = ERROR_INIT;
     sd_event *event = NULL;
     int slow_done_now = 0, quick_done_now = 0, go_on[2];
     assert_int_equal(pipe(go_on), 0);
     assert_true(sd_event_new(&event) >= 0);
-    assert_int_equal(jobs_new(event, 2, &jobs, &e), 0);
-    assert_int_equal(jobs_new_background(event, 1, &background, &e), 0);
+    assert_int_equal(workers_new(event, 2, WORKERS_PROMPT, &jobs, &e), 0);
+    assert_int_equal(workers_new(event, 1, WORKERS_BACKGROUND, &background, &e), 0);
     struct slow_job slow[3], quick = {.go_on = -1, .done = &quick_done_now};
     for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
         slow[i] = (struct slow_job){.go_on = go_on[0], .done = &slow_done_now};
-        slow[i].job = (struct job){.key = "a", .work = slow_work, .done = slow_done};
-        jobs_add(background, &slow[i].job);
+        slow[i].work = (struct work){.key = "a", .run = slow_work, .done = slow_done};
+        workers_add(background, &slow[i].work);
     }
-    quick.job = (struct job){.key = "a", .work = slow_work, .done = slow_done};
-    jobs_add(jobs, &quick.job);
+    quick.work = (struct work){.key = "a", .run = slow_work, .done = slow_done};
+    workers_add(jobs, &quick.work);
     run_until(event, &quick_done_now, 1);
-    assert_true(slow_done_now == 0 && jobs_busy(background) && !jobs_busy(jobs));
+    assert_true(slow_done_now == 0 && workers_busy(background) && !workers_busy(jobs));
     assert_int_equal(quick.nice, getpriority(PRIO_PROCESS, 0));
     assert_int_equal(write(go_on[1], "xxx", 3), 3);
     run_until(event, &slow_done_now, ARRAY_SIZE(slow));
-    assert_false(jobs_busy(background));
+    assert_false(workers_busy(background));
     assert_int_equal(slow[0].nice, 19);
     assert_int_equal(slow[0].io >> 13, 3);
     assert_int_not_equal(getpriority(PRIO_PROCESS, 0), 19);
-    jobs_free(background);
-    jobs_free(jobs);
+    workers_free(background);
+    workers_free(jobs);
     sd_event_unref(event);
     close(go_on[0]);
     close(go_on[1]);

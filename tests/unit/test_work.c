@@ -1,4 +1,4 @@
-/* Jobs in threads: which run at the same time, in which order, and what happens where no thread can be had.
+/* Work in threads: what runs at the same time, in which order, and what happens where no thread can be had.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/util.h"
-#include "lib/jobs/jobs.h"
+#include "lib/loop/work.h"
 
 /* The linker puts this in the place of pthread_create() (--wrap). */
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
@@ -35,9 +35,9 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     return __real_pthread_create(thread, attributes, start, userdata);
 }
 
-struct test_job {
-    struct job job;
-    struct test_job *partner; /* each waits until the other has begun */
+struct test_work {
+    struct work work;
+    struct test_work *partner; /* each waits until the other has begun */
     sem_t begun, may_end;
     bool waits, met;   /* waits: for may_end. met: its partner began in time */
     pid_t worked_in;   /* the thread */
@@ -58,9 +58,9 @@ static bool wait_for(sem_t *semaphore)
     return r == 0;
 }
 
-static void work(struct job *job)
+static void run(struct work *work)
 {
-    struct test_job *t = (struct test_job *)job;
+    struct test_work *t = (struct test_work *)work;
     t->worked_in = gettid();
     t->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
     sem_post(&t->begun);
@@ -70,31 +70,31 @@ static void work(struct job *job)
         wait_for(&t->may_end);
 }
 
-static void done(struct job *job)
+static void done(struct work *work)
 {
     assert_int_equal(gettid(), getpid()); /* in the loop */
-    ((struct test_job *)job)->position = ++n_done;
+    ((struct test_work *)work)->position = ++n_done;
 }
 
-static struct test_job make_job(const char *key)
+static struct test_work make_work(const char *key)
 {
-    struct test_job t = {.job = {.key = key, .work = work, .done = done}};
+    struct test_work t = {.work = {.key = key, .run = run, .done = done}};
     sem_init(&t.begun, 0, 0);
     sem_init(&t.may_end, 0, 0);
     return t;
 }
 
-static void run_until_idle(sd_event *event, const struct jobs *jobs)
+static void run_until_idle(sd_event *event, const struct workers *workers)
 {
     for (uint64_t until = now_monotonic_usec() + 10 * USEC_PER_SEC;
-         jobs_busy(jobs) && now_monotonic_usec() < until;)
+         workers_busy(workers) && now_monotonic_usec() < until;)
         assert_true(sd_event_run(event, 100 * USEC_PER_MSEC) >= 0);
-    assert_false(jobs_busy(jobs));
+    assert_false(workers_busy(workers));
 }
 
 struct fixture {
     sd_event *event;
-    struct jobs *jobs, *background;
+    struct workers *prompt, *background;
 };
 
 static int setup(void **state)
@@ -104,8 +104,8 @@ static int setup(void **state)
     threads_left = 100;
     n_done = 0;
     assert_true(sd_event_new(&f->event) >= 0);
-    assert_int_equal(jobs_new(f->event, 2, &f->jobs, &e), 0);
-    assert_int_equal(jobs_new_background(f->event, 2, &f->background, &e), 0);
+    assert_int_equal(workers_new(f->event, 2, WORKERS_PROMPT, &f->prompt, &e), 0);
+    assert_int_equal(workers_new(f->event, 2, WORKERS_BACKGROUND, &f->background, &e), 0);
     *state = f;
     return 0;
 }
@@ -113,56 +113,56 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    jobs_free(f->jobs);
-    jobs_free(f->background);
+    workers_free(f->prompt);
+    workers_free(f->background);
     sd_event_unref(f->event);
     free(f);
     return 0;
 }
 
-static void test_jobs_of_two_keys_run_at_the_same_time(void **state)
+static void test_work_of_two_keys_run_at_the_same_time(void **state)
 {
     struct fixture *f = *state;
-    struct test_job a = make_job("a"), b = make_job("b");
+    struct test_work a = make_work("a"), b = make_work("b");
     a.partner = &b;
     b.partner = &a;
-    jobs_add(f->jobs, &a.job);
-    jobs_add(f->jobs, &b.job);
-    run_until_idle(f->event, f->jobs);
+    workers_add(f->prompt, &a.work);
+    workers_add(f->prompt, &b.work);
+    run_until_idle(f->event, f->prompt);
     assert_true(a.met && b.met);
     assert_int_not_equal(a.worked_in, getpid());
 }
 
-static void test_jobs_of_one_key_run_one_after_the_other(void **state)
+static void test_work_of_one_key_run_one_after_the_other(void **state)
 {
     struct fixture *f = *state;
-    struct test_job first = make_job("a"), second = make_job("a"), third = make_job("a"),
-                    other = make_job("b"), none = make_job(NULL);
+    struct test_work first = make_work("a"), second = make_work("a"), third = make_work("a"),
+                     other = make_work("b"), none = make_work(NULL);
     first.waits = true;
-    jobs_add(f->jobs, &first.job);
-    jobs_add(f->jobs, &second.job);
-    jobs_add(f->jobs, &third.job);
-    jobs_add(f->jobs, &other.job);
-    jobs_add(f->jobs, &none.job);
+    workers_add(f->prompt, &first.work);
+    workers_add(f->prompt, &second.work);
+    workers_add(f->prompt, &third.work);
+    workers_add(f->prompt, &other.work);
+    workers_add(f->prompt, &none.work);
     /* Those that nothing is in the way of go past the first. */
     assert_true(wait_for(&other.begun) && wait_for(&none.begun));
     assert_int_equal(sem_trywait(&second.begun), -1);
     sem_post(&first.may_end);
-    run_until_idle(f->event, f->jobs);
+    run_until_idle(f->event, f->prompt);
     assert_true(first.position < second.position && second.position < third.position);
 }
 
 static void test_the_loop_works_where_no_thread_can_be_had(void **state)
 {
     struct fixture *f = *state;
-    struct test_job a = make_job("a"), b = make_job("b");
+    struct test_work a = make_work("a"), b = make_work("b");
     threads_left = 0;
-    jobs_add(f->jobs, &a.job);
+    workers_add(f->prompt, &a.work);
     assert_int_equal(a.worked_in, getpid()); /* already */
     assert_int_equal(a.position, 0);         /* but its end is told by the loop, as always */
     threads_left = 100;
-    jobs_add(f->jobs, &b.job);
-    run_until_idle(f->event, f->jobs);
+    workers_add(f->prompt, &b.work);
+    run_until_idle(f->event, f->prompt);
     assert_int_equal(n_done, 2);
     assert_int_not_equal(b.worked_in, getpid());
 }
@@ -170,25 +170,25 @@ static void test_the_loop_works_where_no_thread_can_be_had(void **state)
 static void test_the_threads_that_there_are_do_the_work(void **state)
 {
     struct fixture *f = *state;
-    struct test_job a = make_job("a"), b = make_job("b");
+    struct test_work a = make_work("a"), b = make_work("b");
     threads_left = 1;
     a.waits = true;
-    jobs_add(f->jobs, &a.job);
+    workers_add(f->prompt, &a.work);
     assert_true(wait_for(&a.begun));
-    jobs_add(f->jobs, &b.job); /* does not stop the loop */
+    workers_add(f->prompt, &b.work); /* does not stop the loop */
     assert_int_equal(sem_trywait(&b.begun), -1);
     sem_post(&a.may_end);
-    run_until_idle(f->event, f->jobs);
+    run_until_idle(f->event, f->prompt);
     assert_int_equal(a.worked_in, b.worked_in);
 }
 
 static void test_background_work_waits_for_a_thread(void **state)
 {
     struct fixture *f = *state;
-    struct test_job a = make_job("a"), b = make_job("b");
+    struct test_work a = make_work("a"), b = make_work("b");
     threads_left = 0;
-    jobs_add(f->background, &a.job);
-    jobs_add(f->background, &b.job);
+    workers_add(f->background, &a.work);
+    workers_add(f->background, &b.work);
     assert_int_equal(a.worked_in, 0);
     threads_left = 1;
     run_until_idle(f->event, f->background);
@@ -202,32 +202,30 @@ static void test_background_work_waits_for_a_thread(void **state)
 static void test_the_end_does_not_wait_for_work(void **state)
 {
     struct fixture *f = *state;
-    static struct jobs *left; /* to its thread, which ends with the process; so are the jobs */
-    static struct test_job a, b;
-    a = make_job("a");
-    b = make_job("a");
+    static struct test_work a, b; /* the thread has them still */
+    a = make_work("a");
+    b = make_work("a");
     a.waits = true;
-    jobs_add(f->jobs, &a.job);
-    jobs_add(f->jobs, &b.job);
+    workers_add(f->prompt, &a.work);
+    workers_add(f->prompt, &b.work);
     assert_true(wait_for(&a.begun));
-    left = TAKE_PTR(f->jobs);
-    jobs_free(left);
+    workers_free(TAKE_PTR(f->prompt)); /* its thread frees them when it ends */
     sem_post(&a.may_end);
     assert_int_equal(n_done, 0);
     assert_int_equal(b.worked_in, 0); /* what waited is not begun any more */
 }
 
-#define JOBS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        JOBS_TEST(test_jobs_of_two_keys_run_at_the_same_time),
-        JOBS_TEST(test_jobs_of_one_key_run_one_after_the_other),
-        JOBS_TEST(test_the_loop_works_where_no_thread_can_be_had),
-        JOBS_TEST(test_the_threads_that_there_are_do_the_work),
-        JOBS_TEST(test_background_work_waits_for_a_thread),
-        JOBS_TEST(test_the_end_does_not_wait_for_work),
+        WORK_TEST(test_work_of_two_keys_run_at_the_same_time),
+        WORK_TEST(test_work_of_one_key_run_one_after_the_other),
+        WORK_TEST(test_the_loop_works_where_no_thread_can_be_had),
+        WORK_TEST(test_the_threads_that_there_are_do_the_work),
+        WORK_TEST(test_background_work_waits_for_a_thread),
+        WORK_TEST(test_the_end_does_not_wait_for_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
