@@ -1,25 +1,17 @@
-/* One piece of blocking work; see job.h. */
+/* Work in threads; see job.h. */
 #include "unpacker/job.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"
 #include "unpacker/staging.h"
 
 struct job {
+    struct work work; /* first */
     const struct job_request *request;
     void (*on_done)(struct job *job, void *userdata);
     void *userdata;
-    sd_event_source *source;
-    int done_fd;
-    pthread_t thread;
-    bool joined;
     struct extract_progress progress;
     /* Written by the thread, read after it ended. */
     int result;
@@ -28,9 +20,9 @@ struct job {
     unsigned removed;
 };
 
-static void *job_main(void *userdata)
+static void job_run(struct work *work)
 {
-    struct job *j = userdata;
+    struct job *j = (struct job *)work;
     const struct job_request *q = j->request;
     if (q->kind == JOB_UNPACK) {
         struct extract_request request = {q->package_fd, q->store,    q->staging, q->name,
@@ -43,40 +35,24 @@ static void *job_main(void *userdata)
     } else {
         j->result = staging_clean(q->staging, &j->removed, &j->error);
     }
-    uint64_t one = 1;
-    while (write(j->done_fd, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-    return NULL;
 }
 
-static int on_event(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void job_done(struct work *work)
 {
-    (void)fd, (void)revents;
-    struct job *j = userdata;
-    sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    pthread_join(j->thread, NULL);
-    j->joined = true;
+    struct job *j = (struct job *)work;
     j->on_done(j, j->userdata);
-    return 0;
 }
 
-int job_start(sd_event *event, const struct job_request *request,
-              void (*on_done)(struct job *job, void *userdata), void *userdata, struct job **ret,
-              struct error *e)
+struct job *job_start(struct workers *workers, const struct job_request *request,
+                      void (*on_done)(struct job *job, void *userdata), void *userdata)
 {
     struct job *j = xcalloc(1, sizeof *j);
-    *j = (struct job){.request = request, .on_done = on_done, .userdata = userdata, .joined = true};
-    j->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int r = j->done_fd < 0 ? -errno : sd_event_add_io(event, &j->source, j->done_fd, EPOLLIN, on_event, j);
-    if (r >= 0)
-        r = -pthread_create(&j->thread, NULL, job_main, j);
-    if (r < 0) {
-        job_free(j);
-        return error_os(e, -r, "cannot start a thread");
-    }
-    j->joined = false;
-    *ret = j;
-    return 0;
+    j->work = (struct work){.run = job_run, .done = job_done};
+    j->request = request;
+    j->on_done = on_done;
+    j->userdata = userdata;
+    workers_add(workers, &j->work);
+    return j;
 }
 
 void job_cancel(struct job *job)
@@ -108,11 +84,5 @@ unsigned job_removed(const struct job *job)
 
 void job_free(struct job *job)
 {
-    if (!job)
-        return;
-    if (!job->joined)
-        pthread_join(job->thread, NULL);
-    sd_event_source_disable_unref(job->source);
-    close_fd(job->done_fd);
     free(job);
 }

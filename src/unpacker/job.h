@@ -1,8 +1,7 @@
-/* One piece of blocking work in a thread of its own, whose end is an event of the loop. */
+/* What the unpacker does in threads: unpacking a package, removing one, removing leftovers. */
 #pragma once
 
-#include <systemd/sd-event.h>
-
+#include "lib/loop/work.h"
 #include "unpacker/extract.h"
 
 enum job_kind { JOB_UNPACK, JOB_REMOVE, JOB_CLEAN };
@@ -20,9 +19,8 @@ struct job_request {
 struct job;
 
 /* 'on_done' is called from the loop, once; it may free the job. */
-int job_start(sd_event *event, const struct job_request *request,
-              void (*on_done)(struct job *job, void *userdata), void *userdata, struct job **ret,
-              struct error *e);
+struct job *job_start(struct workers *workers, const struct job_request *request,
+                      void (*on_done)(struct job *job, void *userdata), void *userdata);
 
 /* Asks an extraction to end soon (−ECANCELED). Removals go on. */
 void job_cancel(struct job *job);
@@ -34,5 +32,5 @@ int job_result(const struct job *job, struct error *e);
 const struct extract_result *job_extracted(const struct job *job);
 unsigned job_removed(const struct job *job);
 
-/* Waits for the thread when it still runs. */
+/* Frees a job that has ended, or whose workers were waited for. NULL is fine. */
 void job_free(struct job *job);

@@ -20,6 +20,7 @@
 /* How many packages are unpacked at the same time; the others wait. Each takes two or three threads and up to
  * 160 MiB. */
 #define PARALLEL          2
+#define THREADS_MAX       16 /* removals are not counted above */
 #define PROGRESS_INTERVAL (200 * USEC_PER_MSEC)
 /* A client that does not read its progress gets no more of it meanwhile. */
 #define PENDING_MAX (64 * 1024)
@@ -44,6 +45,7 @@ struct task {
 struct manager {
     sd_event *event;
     struct timer progress_timer;
+    struct workers *workers;
     char *packages, *store_path;
     int store, staging;
     struct package_limits limits;
@@ -153,18 +155,11 @@ static void log_result(const struct task *t, int result, const struct error *why
     }
 }
 
-/* Starts the thread of a task; a failure is answered. */
 static void start_task(struct task *t)
 {
-    struct error e = ERROR_INIT;
     t->running = true;
     t->started = now_monotonic_usec();
-    int r = job_start(t->manager->event, &t->request, on_done, t, &t->job, &e);
-    if (r < 0) {
-        log_result(t, r, &e);
-        answer_all(t, r, &e);
-        task_free(t);
-    }
+    t->job = job_start(t->manager->workers, &t->request, on_done, t);
 }
 
 static void start_waiting(struct manager *m)
@@ -390,6 +385,9 @@ void manager_free(struct manager *m)
     for (struct task *t = m->tasks; t; t = t->next)
         if (t->job)
             job_cancel(t->job);
+    if (m->workers) /* the threads use what is freed now */
+        workers_wait(m->workers);
+    workers_free(m->workers);
     while (m->tasks)
         task_free(m->tasks);
     timer_stop(&m->progress_timer);
@@ -420,6 +418,11 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
     m->staging = TAKE_FD(staging);
     m->limits = options->limits;
     m->threads = options->threads;
+    r = workers_new(event, THREADS_MAX, WORKERS_PATIENT, &m->workers, e);
+    if (r < 0) {
+        manager_free(m);
+        return r;
+    }
     /* Beside the requests, which it does not disturb: what is in use is locked. */
     add_task(m, JOB_CLEAN, NULL, NULL);
     start_waiting(m);
