@@ -9,6 +9,7 @@
 #include "lib/http/client.h"
 #include "lib/loop/retry.h"
 #include "lib/loop/timer.h"
+#include "lib/loop/work.h"
 
 struct settings {
     const char *ca_file; /* NULL: the system's; borrowed from the configuration */
@@ -31,6 +32,7 @@ struct fetcher {
     struct grpc_tls_settings *zone_tls; /* NULL: plaintext */
     struct fetcher_zone *zones;         /* today's first (zone.c) */
     struct timer zone_sweep;
+    struct workers *workers;  /* read and parse indexes */
     struct http_client *http; /* NULL until something is fetched over the network: libcurl is slow to begin */
 };
 

@@ -8,7 +8,6 @@ libfetcher_a_SOURCES = \
 	src/fetcher/facts.c src/fetcher/facts.h \
 	src/fetcher/fetcher.c src/fetcher/fetcher.h \
 	src/fetcher/index_cache.c src/fetcher/index_cache.h \
-	src/fetcher/job.c src/fetcher/job.h \
 	src/fetcher/lookup.c src/fetcher/lookup.h \
 	src/fetcher/manager.c src/fetcher/manager.h \
 	src/fetcher/methods.c src/fetcher/methods.h \

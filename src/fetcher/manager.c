@@ -14,6 +14,8 @@
 
 #include "config.h"
 
+#define LOADS_MAX 16 /* indexes that are read and parsed at the same time */
+
 /* What runs here, the most particular first. Zones match both exactly: what is for all must be asked for. */
 static const struct platform {
     const char *os, *arch;
@@ -222,6 +224,8 @@ int manager_new(sd_event *event, const struct tree *tree, const struct config *c
     if (r >= 0 && config_bool(config, "zone", "enable"))
         r = zone_tls_load(config, false, &m->fetcher.zone_tls, e);
     if (r >= 0)
+        r = workers_new(event, LOADS_MAX, WORKERS_PATIENT, &m->fetcher.workers, e);
+    if (r >= 0)
         r = store_open(&m->fetcher.store, tree, e);
     if (r >= 0) {
         index_cache_clean(m->fetcher.store.state_fd, m->repositories);
@@ -254,6 +258,7 @@ void manager_free(struct manager *m)
         download_free(d);
     }
     repositories_free(m->repositories);
+    workers_free(m->fetcher.workers);
     fetcher_zone_free(&m->fetcher);
     grpc_tls_settings_free(m->fetcher.zone_tls);
     http_client_free(m->fetcher.http);

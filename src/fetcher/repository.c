@@ -21,7 +21,8 @@ static void repository_free(struct repository *r)
 {
     if (!r)
         return;
-    job_abandon(r->job);
+    if (r->load)
+        r->load->repository = NULL;
     http_request_cancel(r->request);
     timer_stop(&r->pause);
     while (r->waits)

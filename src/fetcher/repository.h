@@ -10,10 +10,15 @@
 #pragma once
 
 #include "fetcher/fetcher.h"
-#include "fetcher/job.h"
 #include "lib/package/index.h"
 
 enum repository_kind { REPOSITORY_FILE, REPOSITORY_HTTP, REPOSITORY_ZONE };
+
+/* What a thread reads and parses for a repository: the first member of a struct that has the rest. */
+struct repository_load {
+    struct work work;
+    struct repository *repository; /* NULL: it is gone, and nobody is interested */
+};
 
 struct repository {
     struct fetcher *fetcher;
@@ -33,7 +38,7 @@ struct repository {
     /* The load under way */
     bool loading;
     struct repository_wait *waits;
-    struct job *job;
+    struct repository_load *load; /* in a thread; NULL: none */
     struct http_request *request;
     struct timer pause;
     struct retry retry;

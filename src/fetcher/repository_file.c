@@ -10,6 +10,7 @@
 
 /* Of one load; the thread's, then the loop's. */
 struct file_load {
+    struct repository_load load; /* first */
     char *path;
     struct package_index *index;
     unsigned skipped;
@@ -38,9 +39,9 @@ static int read_directory(struct file_load *load, struct error *e)
     return r < 0 ? r : package_index_parse(text, size, &load->index, e);
 }
 
-static void load_work(void *data)
+static void load_run(struct work *work)
 {
-    struct file_load *load = data;
+    struct file_load *load = (struct file_load *)work;
     int r = read_directory(load, &load->error);
     if (r >= 0)
         r = index_check(load->index, &load->error);
@@ -52,11 +53,9 @@ static void load_work(void *data)
     }
 }
 
-static void load_done(void *data, void *userdata)
+static void load_loaded(struct file_load *load, struct repository *r)
 {
-    struct file_load *load = data;
-    struct repository *r = userdata;
-    r->job = NULL;
+    r->load = NULL;
     free(r->skipped_why);
     r->skipped_why = TAKE_PTR(load->skipped_why);
     r->skipped = load->skipped;
@@ -67,31 +66,29 @@ static void load_done(void *data, void *userdata)
     repository_loaded(r, TAKE_PTR(load->index), &load->error);
 }
 
-static void load_release(void *data)
+static void load_free(struct work *work)
 {
-    struct file_load *load = data;
+    struct file_load *load = (struct file_load *)work;
     package_index_free(load->index);
     free(load->path);
     free(load->skipped_why);
     free(load);
 }
 
-static const struct job_calls load_calls = {load_work, load_done, load_release};
-
-static void on_start_failed(void *userdata)
+static void load_done(struct work *work)
 {
-    struct repository *r = userdata;
-    struct error e = ERROR_INIT;
-    error_retry(&e, EAGAIN, "repository %s: cannot start a thread", r->name);
-    repository_loaded(r, NULL, &e);
+    struct file_load *load = (struct file_load *)work;
+    if (load->load.repository)
+        load_loaded(load, load->load.repository);
+    load_free(work);
 }
 
 void repository_load_file(struct repository *r)
 {
     struct file_load *load = xcalloc(1, sizeof *load);
+    load->load.work = (struct work){.run = load_run, .done = load_done, .drop = load_free};
+    load->load.repository = r;
     load->path = xstrdup(r->path);
-    if (job_start(r->fetcher->event, &load_calls, load, r, &r->job, NULL) >= 0)
-        return;
-    load_release(load);
-    timer_arm(&r->pause, r->fetcher->event, 0, on_start_failed, r);
+    r->load = &load->load;
+    workers_add(r->fetcher->workers, &load->load.work);
 }

@@ -16,6 +16,7 @@
 
 /* Of one answer: parsing, and the cache, in a thread. */
 struct http_load {
+    struct repository_load load; /* first */
     int state_fd;
     char *cache, *url; /* the cache's name, and what it is of */
     char *etag, *last_modified;
@@ -61,9 +62,9 @@ static void fail_or_retry(struct repository *r, struct error *e, unsigned at_lea
     fail(r, e);
 }
 
-static void load_work(void *data)
+static void load_run(struct work *work)
 {
-    struct http_load *load = data;
+    struct http_load *load = (struct http_load *)work;
     int r = load->cached
                 ? index_cache_read(load->state_fd, load->cache, &load->text, &load->size, &load->error)
                 : 0;
@@ -93,11 +94,9 @@ static void forget_validators(struct repository *r)
     r->etag = r->last_modified = NULL;
 }
 
-static void load_done(void *data, void *userdata)
+static void load_loaded(struct http_load *load, struct repository *r)
 {
-    struct http_load *load = data;
-    struct repository *r = userdata;
-    r->job = NULL;
+    r->load = NULL;
     if (load->cache_error.errnum)
         log_warning("the index of repository %s is not cached: %s", r->name, load->cache_error.message);
     package_index_free(r->index);
@@ -118,9 +117,9 @@ static void load_done(void *data, void *userdata)
     }
 }
 
-static void load_release(void *data)
+static void load_free(struct work *work)
 {
-    struct http_load *load = data;
+    struct http_load *load = (struct http_load *)work;
     package_index_free(load->index);
     close_fd(load->state_fd);
     free(load->cache);
@@ -131,12 +130,17 @@ static void load_release(void *data)
     free(load);
 }
 
-static const struct job_calls load_calls = {load_work, load_done, load_release};
+static void load_done(struct work *work)
+{
+    struct http_load *load = (struct http_load *)work;
+    if (load->load.repository)
+        load_loaded(load, load->load.repository);
+    load_free(work);
+}
 
 /* Parses what came; 'body' NULL: what is cached. */
 static void parse(struct repository *r, struct http_request *request, const char *body, size_t size)
 {
-    struct error e = ERROR_INIT;
     struct http_load *load = xcalloc(1, sizeof *load);
     load->state_fd = fcntl(r->fetcher->store.state_fd, F_DUPFD_CLOEXEC, 3);
     load->cache = index_cache_name(r);
@@ -152,10 +156,10 @@ static void parse(struct repository *r, struct http_request *request, const char
         load->etag = xstrdup_null(r->etag);
         load->last_modified = xstrdup_null(r->last_modified);
     }
-    if (job_start(r->fetcher->event, &load_calls, load, r, &r->job, &e) < 0) {
-        load_release(load);
-        fail(r, &e);
-    }
+    load->load.work = (struct work){.run = load_run, .done = load_done, .drop = load_free};
+    load->load.repository = r;
+    r->load = &load->load;
+    workers_add(r->fetcher->workers, &load->load.work);
 }
 
 static void on_done(struct http_request *request, const struct http_result *result, void *userdata)
