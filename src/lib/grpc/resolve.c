@@ -4,34 +4,27 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/loop/work.h"
 
-/* Held by the loop and by the thread: whoever lets go last frees it. */
 struct grpc_resolve {
-    atomic_int holders;
+    struct work work;        /* first */
+    struct workers *workers; /* of this work alone: it is dropped with them when it is cancelled */
     char *host;
     uint16_t port;
-    int done_fd; /* the thread writes to it when the rest is filled in */
     struct sockaddr_storage address;
     socklen_t size;
     int failure; /* of getaddrinfo */
-    sd_event_source *source;
     grpc_resolved_fn on_resolved;
     void *userdata;
 };
 
-static void let_go(struct grpc_resolve *r)
+static void resolve_free(struct work *work)
 {
-    if (atomic_fetch_sub(&r->holders, 1) > 1)
-        return;
-    close_fd(r->done_fd);
+    struct grpc_resolve *r = (struct grpc_resolve *)work;
     free(r->host);
     free(r);
 }
@@ -52,69 +45,46 @@ static int look_up(const char *host, uint16_t port, int flags, struct sockaddr_s
     return 0;
 }
 
-static void *thread_main(void *userdata)
+static void resolve_run(struct work *work)
 {
-    struct grpc_resolve *r = userdata;
-    uint64_t one = 1;
+    struct grpc_resolve *r = (struct grpc_resolve *)work;
     r->failure = look_up(r->host, r->port, 0, &r->address, &r->size);
-    (void)!write(r->done_fd, &one, sizeof one);
-    let_go(r);
-    return NULL;
 }
 
-static int on_done(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void resolve_done(struct work *work)
 {
-    (void)source, (void)events;
-    struct grpc_resolve *r = userdata;
+    struct grpc_resolve *r = (struct grpc_resolve *)work;
     struct error e = ERROR_INIT;
-    uint64_t count;
-    if (read(fd, &count, sizeof count) != sizeof count)
-        return 0;
-    sd_event_source_disable_unref(TAKE_PTR(r->source));
     if (r->failure)
         error_retry(&e, EHOSTUNREACH, "cannot look up '%s': %s", r->host, gai_strerror(r->failure));
     r->on_resolved(r->failure ? NULL : &r->address, r->size, r->failure ? &e : NULL, r->userdata);
-    let_go(r);
-    return 0;
-}
-
-static int start_thread(struct grpc_resolve *r)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    atomic_store(&r->holders, 2);
-    int x = pthread_create(&thread, &attributes, thread_main, r);
-    pthread_attr_destroy(&attributes);
-    return x;
+    workers_free(r->workers);
+    resolve_free(work);
 }
 
 struct grpc_resolve *grpc_resolve_start(sd_event *event, const char *host, uint16_t port,
                                         grpc_resolved_fn on_resolved, void *userdata, struct error *e)
 {
+    struct workers *workers;
+    if (workers_new(event, 1, WORKERS_PATIENT, &workers, e) < 0) {
+        error_prefix(e, "cannot look up '%s'", host);
+        return NULL;
+    }
     struct grpc_resolve *r = xcalloc(1, sizeof *r);
-    *r = (struct grpc_resolve){
-        .holders = 1, .host = xstrdup(host), .port = port, .on_resolved = on_resolved, .userdata = userdata};
-    r->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int x = r->done_fd < 0 ? errno : -sd_event_add_io(event, &r->source, r->done_fd, EPOLLIN, on_done, r);
-    if (x <= 0)
-        x = start_thread(r);
-    if (x == 0)
-        return r;
-    error_os(e, x, "cannot look up '%s'", host);
-    sd_event_source_disable_unref(r->source);
-    atomic_store(&r->holders, 1);
-    let_go(r);
-    return NULL;
+    r->work = (struct work){.run = resolve_run, .done = resolve_done, .drop = resolve_free};
+    r->workers = workers;
+    r->host = xstrdup(host);
+    r->port = port;
+    r->on_resolved = on_resolved;
+    r->userdata = userdata;
+    workers_add(workers, &r->work);
+    return r;
 }
 
 void grpc_resolve_cancel(struct grpc_resolve *r)
 {
-    if (!r)
-        return;
-    sd_event_source_disable_unref(TAKE_PTR(r->source));
-    let_go(r);
+    if (r)
+        workers_free(r->workers);
 }
 
 int grpc_numeric_address(const char *host, uint16_t port, struct sockaddr_storage *ret, socklen_t *ret_size)

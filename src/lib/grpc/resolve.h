@@ -12,7 +12,7 @@ struct grpc_resolve;
 typedef void (*grpc_resolved_fn)(const struct sockaddr_storage *address, socklen_t size,
                                  const struct error *e, void *userdata);
 
-/* NULL with 'e' filled when no thread can be had. */
+/* NULL with 'e' filled when no descriptor can be had. */
 struct grpc_resolve *grpc_resolve_start(sd_event *event, const char *host, uint16_t port,
                                         grpc_resolved_fn on_resolved, void *userdata, struct error *e);
 /* Without on_resolved; the thread ends by itself. NULL is fine. */
