@@ -16,6 +16,7 @@ libhostlet_a_SOURCES = \
 	src/lib/schema/object.c src/lib/schema/pack.c src/lib/schema/parse.c src/lib/schema/schema.h \
 	src/lib/varlink/client.c src/lib/varlink/client-sync.c src/lib/varlink/client.h src/lib/varlink/unix.c \
 	src/lib/varlink/describe.c src/lib/varlink/dispatch.c src/lib/varlink/interface.c src/lib/varlink/interface.h \
+	src/lib/varlink/follow.c src/lib/varlink/follow.h \
 	src/lib/varlink/server.c src/lib/varlink/server.h src/lib/varlink/server-internal.h \
 	src/lib/varlink/stream.c src/lib/varlink/stream.h \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
@@ -68,6 +69,10 @@ check_PROGRAMS += tests/unit/test_printable
 TESTS += tests/unit/test_printable
 tests_unit_test_printable_SOURCES = tests/unit/test_printable.c
 tests_unit_test_printable_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_follow
+TESTS += tests/unit/test_follow
+tests_unit_test_follow_SOURCES = tests/unit/test_follow.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+tests_unit_test_follow_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_varlink_limits
 TESTS += tests/unit/test_varlink_limits
 tests_unit_test_varlink_limits_SOURCES = tests/unit/test_varlink_limits.c
