@@ -133,7 +133,7 @@ def test_services_are_jailed(start, services):
 
         def few_descriptors(process=pid):
             descriptors = sorted(os.listdir(f"/proc/{process}/fd"), key=int)
-            return descriptors[:4] == ["0", "1", "2", "3"] and len(descriptors) < 13
+            return descriptors[:4] == ["0", "1", "2", "3"] and len(descriptors) < 15
         # quota-keeper looks at the directories just after it is ready.
         ground.wait_until(few_descriptors, 5, f"{name} has few descriptors")
     assert nets["quota-keeper"] == nets["unpacker"]
