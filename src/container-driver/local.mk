@@ -31,6 +31,7 @@ libdriver_a_SOURCES = \
 pkglibexec_PROGRAMS += container-driver
 container_driver_SOURCES = \
 	src/container-driver/docker/docker.c src/container-driver/docker/docker.h \
+	src/container-driver/docker/group.c src/container-driver/docker/group.h \
 	src/container-driver/docker/call.c \
 	src/container-driver/docker/containers.c \
 	src/container-driver/docker/creation.c \

@@ -4,6 +4,7 @@
 
 #include "container-driver/docker/docker.h"
 #include "container-driver/docker/failure.h"
+#include "container-driver/docker/group.h"
 #include "container-driver/docker/version.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
@@ -359,7 +360,7 @@ void docker_set_state(struct docker *d, enum driver_runtime_state state, const s
     d->api = NULL;
     docker_forget_engine(d);
     fail_waiting(d, reason);
-    docker_events_break(d->events, why);
+    d->on_down(d->events, why);
 }
 
 char *docker_escape(const char *text)

@@ -1,14 +1,9 @@
 /* The Docker runtime: its life, its table of operations, what it says of itself. */
 #include "container-driver/docker/docker.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "container-driver/docker/inspect.h"
 #include "container-driver/docker/network.h"
 #include "container-driver/reading.h"
-#include "container-driver/socket_group.h"
 #include "lib/basic/log.h"
 
 /* Info is what an administrator waits for: it says soon that Docker hangs. */
@@ -55,27 +50,6 @@ static void docker_info(struct runtime *rt, runtime_answer_fn answer, void *user
     docker_call(d, &ask, on_info, job);
 }
 
-void docker_check_group(struct docker *d)
-{
-    const char *path = d->settings->docker_socket;
-    struct stat st;
-    gid_t groups[64];
-    int n = getgroups(ARRAY_SIZE(groups), groups);
-    gid_t gid;
-    if (!d->settings->was_root || n < 0 || stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) ||
-        socket_group(path, &gid, NULL) < 0)
-        return;
-    bool ours = gid == getegid();
-    for (int i = 0; i < n; i++)
-        ours |= groups[i] == gid;
-    if (ours)
-        return;
-    log_warning(
-        "'%s' belongs to group %u, which this process was not started with: ending, to be started with it",
-        path, gid);
-    sd_event_exit(d->event, EXIT_FAILED);
-}
-
 static void docker_free(struct runtime *rt)
 {
     struct docker *d = (struct docker *)rt;
@@ -120,6 +94,7 @@ int docker_new(sd_event *event, const struct settings *settings, struct runtime 
     d->rt.ops = &docker_ops;
     d->event = sd_event_ref(event);
     d->settings = settings;
+    d->on_down = docker_events_break;
     int r = http_client_new(event, &d->http, e);
     if (r < 0) {
         docker_free(&d->rt);

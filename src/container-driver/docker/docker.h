@@ -37,6 +37,8 @@ struct docker {
     bool lacks_seccomp; /* says that it cannot filter system calls */
     char *seccomp_said; /* what was logged last about the profile */
     struct docker_events *events;
+    /* Called with 'events' when Docker is down: docker_events_break, which call.c need not know. */
+    void (*on_down)(struct docker_events *events, const char *reason);
 };
 
 /* The answer to a call: 'body' is the JSON asked for (borrowed). After the return the call is gone. */
@@ -72,10 +74,6 @@ int docker_call_fail(struct docker_call *call, const struct error *e);
 /* What a request found. Everything that waits fails with the same reason when Docker is down; the event
  * stream begins anew. */
 void docker_set_state(struct docker *d, enum driver_runtime_state state, const struct error *reason);
-
-/* Permission was denied: when the socket has a group now that we were not started with (Docker came later
- * than we, or was installed anew), ends the process, since its next start takes that group. */
-void docker_check_group(struct docker *d);
 
 /* Text for a URL's query. The caller frees. */
 char *docker_escape(const char *text);
