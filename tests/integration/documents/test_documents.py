@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from lib.tree import SOURCE
+from lib.tree import BUILD, SOURCE
 
 MAN = SOURCE / "man"
 PAGES = {page.name.removesuffix(".scd"): page for page in sorted(MAN.glob("*.scd"))}
@@ -168,7 +168,7 @@ def test_the_table_of_folders_is_that_of_lint_layers():
     for line in re.search(r'^layers="(.*?)"', script, re.M | re.S)[1].splitlines():
         folder, _, used = line.partition(":")
         layers[folder] = sorted(set(used.replace("$service", " ".join(skeleton)).split()))
-    part = chapter("ARCHITECTURE.md", "## 8.", "## 9.")
+    part = chapter("ARCHITECTURE.md", "## 8.", "### Circles")
     assert re.search(r"\*service\* stands for[\s\S]*?\.", part)[0].count("`lib/") == len(skeleton)
     table = {}
     for folder, used, *_ in rows_of(part)[1:]:
@@ -178,8 +178,14 @@ def test_the_table_of_folders_is_that_of_lint_layers():
         assert table[folder] == used, f"section 8 and scripts/lint-layers differ about {folder}"
 
 
+def test_the_table_of_circles_is_what_lint_circles_finds():
+    found = subprocess.run([SOURCE / "scripts/lint-circles", BUILD, "-v"], capture_output=True, text=True, check=True).stdout.splitlines()
+    table = [f"src/{folder}: {files}".replace("`", "").replace(",", "") for folder, files, _ in rows_of(chapter("ARCHITECTURE.md", "### Circles", "## 9."))[1:]]
+    assert sorted(table) == sorted(found)
+
+
 def test_every_step_is_in_the_tables():
-    steps = re.findall(r'\[STEP_\w+\] = "(\w+)"', text_of("src/reconciler/rules/decide.c"))
+    steps = re.findall(r'^    X\(\w+, "(\w+)",', text_of("src/reconciler/engine/steps.c"), re.M)
     tables = text_of("src/reconciler/README.md")
     told_in_words = {"waiting": "wait", "preparing": "prepare", "conflict": "conflict", "remove_data": "data put aside",
                      "gone": "dropped from the record"}
