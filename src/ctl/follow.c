@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 
 #include "lib/api/reconciler.h"
-#include "lib/loop/timer.h"
+#include "lib/varlink/follow.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC)
 
@@ -28,7 +28,8 @@ struct follow {
     const char *instance;
     sd_event *event;
     struct timer again;
-    struct varlink_request *watch;
+    struct clock clock;
+    struct follower *follower; /* of the instance */
     struct followed *items;
     size_t n;
     bool over; /* nothing more will come than what is open */
@@ -130,56 +131,62 @@ static void on_state(struct follow *f, const struct reconciler_instance *instanc
     end_when_over(f);
 }
 
-static void on_watch(const void *answer, bool continues, const struct error *e, void *userdata)
+static void be_over(struct follow *f)
+{
+    f->over = true;
+    follower_free(f->follower);
+    f->follower = NULL;
+    end_when_over(f);
+}
+
+static void on_item(const void *answer, void *userdata)
 {
     struct follow *f = userdata;
     const struct reconciler_watch_out *out = answer;
-    if (!continues)
-        f->watch = NULL;
-    if (!e && out->instance && !out->gone) {
+    if (out->gone)
+        be_over(f);
+    else if (out->instance)
         on_state(f, out->instance);
-    } else if (e && (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN)) {
-        try_again_later(f);
-    } else if (!e || e->class == ERROR_NOT_FOUND) { /* destroyed */
-        f->over = true;
-        end_when_over(f);
-    } else {
-        fail(f, e);
-        f->over = true;
-        end_when_over(f);
-    }
 }
 
-static void watch(struct follow *f)
+static void on_lost(const struct error *e, bool quickly, void *userdata)
 {
-    _cleanup_free_ char *socket = tree_socket(&f->ctl->tree, ctl_reconciler.socket);
-    const struct reconciler_name_in in = {.name = (char *)f->instance};
-    const struct varlink_call_options options = {
-        .socket = socket, .interface = &reconciler_interface, .method = "Watch", .in = &in, .more = true};
-    f->watch = varlink_call_start(f->event, &options, on_watch, f);
+    (void)quickly;
+    struct follow *f = userdata;
+    if (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN)
+        return;
+    if (e->class != ERROR_NOT_FOUND) /* destroyed */
+        fail(f, e);
+    be_over(f);
 }
 
 static void on_again(void *userdata)
 {
-    struct follow *f = userdata;
-    if (!f->watch)
-        watch(f);
-    else
-        open_wanted(f);
+    open_wanted(userdata);
 }
 
 int follow_logs(struct ctl *ctl, const char *instance, struct log_source *sources, size_t n)
 {
     _cleanup_free_ struct followed *items = xcalloc(n, sizeof *items);
+    static const struct follower_handlers handlers = {.item = on_item, .lost = on_lost};
+    _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_reconciler.socket);
+    const struct reconciler_name_in in = {.name = (char *)instance};
     struct follow f = {.ctl = ctl, .instance = instance, .items = items, .n = n};
     int r = sd_event_new(&f.event);
     for (size_t i = 0; r >= 0 && i < n; i++)
         items[i] = (struct followed){.follow = &f, .source = &sources[i]};
     if (r >= 0) {
-        watch(&f);
+        clock_init(&f.clock, f.event);
+        f.follower = follower_new(&(struct follower_options){.clock = &f.clock,
+                                                             .socket = socket,
+                                                             .interface = &reconciler_interface,
+                                                             .in = &in,
+                                                             .pauses = {AGAIN_USEC, AGAIN_USEC},
+                                                             .handlers = &handlers,
+                                                             .userdata = &f});
         r = sd_event_loop(f.event);
     }
-    varlink_request_cancel(f.watch);
+    follower_free(f.follower);
     for (size_t i = 0; i < n; i++)
         sd_event_source_disable_unref(items[i].io);
     timer_stop(&f.again);

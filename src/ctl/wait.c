@@ -9,18 +9,19 @@
 
 #include "ctl/output.h"
 #include "ctl/progress.h"
-#include "lib/loop/timer.h"
+#include "lib/varlink/follow.h"
 
-#define AGAIN_USEC    (100 * USEC_PER_MSEC)
-#define PATIENCE_USEC (10 * USEC_PER_SEC) /* with a tree that does not answer */
-#define STUCK_USEC    (15 * USEC_PER_SEC) /* with a runtime that is away */
+#define AGAIN_USEC    (100 * USEC_PER_MSEC) /* between two calls that fail */
+#define PATIENCE_USEC (10 * USEC_PER_SEC)   /* with a tree that does not answer */
+#define STUCK_USEC    (15 * USEC_PER_SEC)   /* with a runtime that is away */
 
 struct wait {
     const struct wait_options *options;
     char *socket;
     sd_event *event;
-    struct timer again, stuck, timeout;
-    struct varlink_request *request; /* NULL: none is under way */
+    struct clock clock;
+    struct timer stuck, timeout;
+    struct follower *follower;
     struct progress *progress;
     struct reconciler_instance *last;
     uint64_t lost_at; /* when the reconciler went away; 0: it answers */
@@ -28,8 +29,6 @@ struct wait {
     bool done;
     int code;
 };
-
-static void watch(struct wait *w);
 
 static void finish(struct wait *w, int code)
 {
@@ -150,7 +149,6 @@ static bool is_destroyed(const struct reconciler_instance *i)
     return i->n_replicas > 0;
 }
 
-static void on_again(void *userdata);
 static void on_stuck(void *userdata);
 
 static void on_state(struct wait *w, const struct reconciler_instance *i)
@@ -199,7 +197,7 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
 }
 
 /* The reconciler went away: its supervisor brings it back, and nothing is lost. */
-static void on_lost(struct wait *w, const struct error *e)
+static void on_away(struct wait *w, const struct error *e)
 {
     uint64_t now = now_monotonic_usec();
     if (w->lost_at == 0)
@@ -207,48 +205,41 @@ static void on_lost(struct wait *w, const struct error *e)
     if (now - w->lost_at > PATIENCE_USEC) {
         progress_clear(w->progress);
         finish(w, ctl_fail(e));
-        return;
     }
-    timer_arm(&w->again, w->event, AGAIN_USEC, on_again, w);
 }
 
-static void on_watch(const void *answer, bool continues, const struct error *e, void *userdata)
+static void on_reset(void *userdata)
+{
+    struct wait *w = userdata;
+    w->lost_at = 0;
+}
+
+static void on_item(const void *answer, void *userdata)
 {
     struct wait *w = userdata;
     const struct reconciler_watch_out *out = answer;
-    if (!continues)
-        w->request = NULL;
     if (w->done)
         return;
-    if (!e) {
-        w->lost_at = 0;
-        if (out->gone)
-            on_gone(w);
-        else if (out->instance)
-            on_state(w, out->instance);
-        if (!continues && !w->done)
-            timer_arm(&w->again, w->event, 0, on_again, w);
-    } else if (e->class == ERROR_NOT_FOUND)
+    if (out->gone)
+        on_gone(w);
+    else if (out->instance)
+        on_state(w, out->instance);
+}
+
+static void on_lost(const struct error *e, bool quickly, void *userdata)
+{
+    (void)quickly;
+    struct wait *w = userdata;
+    if (w->done)
+        return;
+    if (e->class == ERROR_NOT_FOUND)
         on_gone(w);
     else if (e->class == ERROR_RETRY || e->class == ERROR_SERVICE_DOWN)
-        on_lost(w, e);
+        on_away(w, e);
     else {
         progress_clear(w->progress);
         finish(w, ctl_fail(e));
     }
-}
-
-static void watch(struct wait *w)
-{
-    const struct reconciler_name_in in = {.name = (char *)w->options->name};
-    const struct varlink_call_options options = {
-        .socket = w->socket, .interface = &reconciler_interface, .method = "Watch", .in = &in, .more = true};
-    w->request = varlink_call_start(w->event, &options, on_watch, w);
-}
-
-static void on_again(void *userdata)
-{
-    watch(userdata);
 }
 
 static void on_timeout(void *userdata)
@@ -294,7 +285,7 @@ static int prepare(struct wait *w)
         (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0)
         return r;
     timer_arm(&w->timeout, w->event, w->options->timeout_usec, on_timeout, w);
-    timer_arm(&w->again, w->event, 0, on_again, w);
+    clock_init(&w->clock, w->event);
     return 0;
 }
 
@@ -304,7 +295,17 @@ int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
     struct wait w = {.options = options,
                      .socket = tree_socket(&ctl->tree, ctl_reconciler.socket),
                      .progress = progress_new(options->revision, options->begun_msec)};
+    static const struct follower_handlers handlers = {.reset = on_reset, .item = on_item, .lost = on_lost};
+    const struct reconciler_name_in in = {.name = (char *)options->name};
     int r = prepare(&w);
+    if (r >= 0)
+        w.follower = follower_new(&(struct follower_options){.clock = &w.clock,
+                                                             .socket = w.socket,
+                                                             .interface = &reconciler_interface,
+                                                             .in = &in,
+                                                             .pauses = {AGAIN_USEC, AGAIN_USEC},
+                                                             .handlers = &handlers,
+                                                             .userdata = &w});
     while (r >= 0 && !w.done) {
         r = sd_event_run(w.event, UINT64_MAX);
         r = r == -EINTR ? 0 : r;
@@ -313,8 +314,7 @@ int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
     sigemptyset(&mask);
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGTERM);
-    varlink_request_cancel(w.request);
-    timer_stop(&w.again);
+    follower_free(w.follower);
     timer_stop(&w.stuck);
     timer_stop(&w.timeout);
     sd_event_unref(w.event);

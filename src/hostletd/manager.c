@@ -78,10 +78,12 @@ static void remove_gone(struct manager *m)
     size_t kept = 0;
     for (size_t i = 0; i < m->n_services; i++) {
         struct service *s = m->services[i];
-        if (s->removed && s->state == SERVICE_DOWN)
+        if (s->removed && s->state == SERVICE_DOWN) {
+            methods_service_removed(s);
             service_free(s);
-        else
+        } else {
             m->services[kept++] = s;
+        }
     }
     if (kept < m->n_services) {
         m->n_services = kept;

@@ -63,6 +63,12 @@ static void tell(struct varlink_call *call, const struct service *s, bool with_m
     varlink_notify(call, &out);
 }
 
+static void tell_watcher(struct varlink_call *call, const struct service *s, bool with_memory, bool gone)
+{
+    struct supervisor_service service = describe(s, with_memory);
+    varlink_notify(call, &(struct supervisor_watch_out){.service = &service, .gone = gone});
+}
+
 static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     (void)in;
@@ -95,11 +101,12 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     if (!varlink_call_wants_more(call))
         return error_refuse(e, EINVAL, "Watch answers at each change: set 'more'");
     for (size_t i = 0; i < m->n_services; i++)
-        tell(call, m->services[i], true);
+        tell_watcher(call, m->services[i], true, false);
     struct watcher *w = xcalloc(1, sizeof *w);
     *w = (struct watcher){.next = m->watchers, .call = call};
     m->watchers = w;
     varlink_call_on_gone(call, watcher_gone, m);
+    varlink_notify(call, &(struct supervisor_watch_out){.complete = true});
     return 0;
 }
 
@@ -218,7 +225,7 @@ void methods_state_changed(struct service *s)
 {
     struct manager *m = s->manager;
     for (struct watcher *w = m->watchers; w; w = w->next)
-        tell(w->call, s, false);
+        tell_watcher(w->call, s, false, false);
     for (struct waiter **at = &m->waiters; *at;) {
         struct waiter *w = *at;
         struct error e = ERROR_INIT;
@@ -235,6 +242,12 @@ void methods_state_changed(struct service *s)
             varlink_reply(w->call, NULL);
         free(w);
     }
+}
+
+void methods_service_removed(const struct service *s)
+{
+    for (struct watcher *w = s->manager->watchers; w; w = w->next)
+        tell_watcher(w->call, s, false, true);
 }
 
 void methods_service_gone(struct service *s)

@@ -15,5 +15,7 @@ void methods_admit(struct manager *m);
 
 /* A service is in another state: answers those who waited for it, and tells those who watch. */
 void methods_state_changed(struct service *s);
+/* A reload took the service away: tells those who watch. */
+void methods_service_removed(const struct service *s);
 /* It is about to be freed. */
 void methods_service_gone(struct service *s);

@@ -4,28 +4,20 @@
 #include <stdlib.h>
 
 #include "lib/basic/log.h"
-#include "lib/loop/retry.h"
-#include "lib/loop/timer.h"
-
-/* While the reconciler is not to be had. */
-static const struct retry_policy policy = {50 * USEC_PER_MSEC, 15 * USEC_PER_SEC};
+#include "lib/varlink/follow.h"
 
 struct instances {
     struct caller caller;
     instances_fn on_change;
     instances_complete_fn on_complete;
     void *userdata;
-    struct call *watch, *list;
-    struct timer timer;
-    struct retry retry;
-    unsigned generation; /* of the connection: what it did not tell is gone */
-    bool complete;
+    struct clock clock;
+    struct follower *follower;
+    unsigned generation; /* of the snapshot: what it did not tell is gone */
     struct reconciler_instance **items;
     unsigned *generations;
     size_t n;
 };
-
-static void begin(struct instances *x);
 
 static size_t find(const struct instances *x, const char *name)
 {
@@ -64,31 +56,15 @@ static void put(struct instances *x, const struct reconciler_instance *instance)
     schema_free(&reconciler_instance_schema, before);
 }
 
-static void on_timer(void *userdata)
-{
-    begin(userdata);
-}
-
-static void begin_later(struct instances *x, const struct error *e)
-{
-    call_cancel(x->watch);
-    call_cancel(x->list);
-    x->watch = x->list = NULL;
-    if (x->complete)
-        log_debug("the reconciler is not there: %s", e->message);
-    x->complete = false;
-    timer_arm(&x->timer, x->caller.event, retry_next(&x->retry, &policy), on_timer, x);
-}
-
-static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
+static void on_reset(void *userdata)
 {
     struct instances *x = userdata;
-    if (!continues)
-        x->watch = NULL;
-    if (e) {
-        begin_later(x, e);
-        return;
-    }
+    x->generation++;
+}
+
+static void on_item(const void *out, void *userdata)
+{
+    struct instances *x = userdata;
     const struct reconciler_watch_out *told = out;
     if (told->instance && told->gone) {
         size_t i = find(x, told->instance->name);
@@ -99,40 +75,39 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
     }
 }
 
-/* Watch does not say where the list ends, List does: what neither has told by then is gone. */
-static void on_list(const void *out, bool continues, const struct error *e, void *userdata)
+static void on_whole(const void *out, void *userdata)
 {
+    (void)out;
     struct instances *x = userdata;
-    if (!continues)
-        x->list = NULL;
-    if (e) {
-        begin_later(x, e);
-        return;
-    }
-    const struct reconciler_watch_out *told = out;
-    if (told->instance)
-        put(x, told->instance);
-    if (continues)
-        return;
     for (size_t i = x->n; i-- > 0;)
         if (x->generations[i] != x->generation)
             drop(x, i);
-    x->complete = true;
-    x->retry.failures = 0;
     x->on_complete(x->userdata);
 }
 
-static void begin(struct instances *x)
+static void on_lost(const struct error *e, bool quickly, void *userdata)
 {
-    const struct reconciler_name_in all = {.name = NULL};
-    x->generation++;
-    x->watch = call_start(&x->caller, &call_reconciler, "Watch", &all, true, 0, on_watch, x);
-    x->list = call_start(&x->caller, &call_reconciler, "List", NULL, true, 10 * USEC_PER_SEC, on_list, x);
+    (void)quickly, (void)userdata;
+    log_debug("the reconciler is not there: %s", e->message);
+}
+
+/* As its calls are counted. */
+static void *call_watch(const struct varlink_call_options *options, varlink_answer_fn on_answer,
+                        void *follower, void *userdata)
+{
+    struct instances *x = userdata;
+    return call_start(&x->caller, &call_reconciler, options->method, options->in, options->more,
+                      options->timeout_usec, on_answer, follower);
+}
+
+static void cancel_watch(void *call)
+{
+    call_cancel(call);
 }
 
 bool instances_complete(const struct instances *x)
 {
-    return x->complete;
+    return follower_is_complete(x->follower);
 }
 
 const struct reconciler_instance *const *instances_list(const struct instances *x, size_t *ret_n)
@@ -144,10 +119,20 @@ const struct reconciler_instance *const *instances_list(const struct instances *
 struct instances *instances_new(const struct caller *caller, instances_fn on_change,
                                 instances_complete_fn on_complete, void *userdata)
 {
+    static const struct follower_handlers handlers = {on_reset, on_item, on_whole, on_lost};
+    static const struct reconciler_name_in all = {.name = NULL};
     struct instances *x = xcalloc(1, sizeof *x);
     *x = (struct instances){
         .caller = *caller, .on_change = on_change, .on_complete = on_complete, .userdata = userdata};
-    timer_arm(&x->timer, caller->event, 0, on_timer, x);
+    clock_init(&x->clock, caller->event);
+    x->follower = follower_new(&(struct follower_options){.clock = &x->clock,
+                                                          .interface = &reconciler_interface,
+                                                          .in = &all,
+                                                          .pauses = {50 * USEC_PER_MSEC, 15 * USEC_PER_SEC},
+                                                          .handlers = &handlers,
+                                                          .userdata = x,
+                                                          .call = call_watch,
+                                                          .cancel = cancel_watch});
     return x;
 }
 
@@ -155,9 +140,7 @@ void instances_free(struct instances *x)
 {
     if (!x)
         return;
-    call_cancel(x->watch);
-    call_cancel(x->list);
-    timer_stop(&x->timer);
+    follower_free(x->follower);
     for (size_t i = 0; i < x->n; i++)
         schema_free(&reconciler_instance_schema, x->items[i]);
     free(x->items);

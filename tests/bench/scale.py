@@ -37,6 +37,7 @@ def change(tree, n, revision, note, replicas):
     with tree.connect("reconciler", 60) as watching:
         watching.send({"method": "io.hostlet.Reconciler.Watch", "parameters": {"name": f"scale{n}"}, "more": True})
         watching.receive()
+        assert watching.receive()["parameters"] == {"complete": True}
         begun = time.perf_counter()
         tree.call("reconciler", "Apply", manifest=manifest(n, note, replicas))
         while not settled(watching.receive()["parameters"]["instance"], replicas, revision):

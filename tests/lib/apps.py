@@ -128,6 +128,8 @@ class App:
             try:
                 with self.tree.connect("reconciler", max(left, 0.1)) as connection:
                     for item in connection.stream("io.hostlet.Reconciler.Watch", name=self.name):
+                        if item.get("complete"):
+                            continue
                         last = None if item.get("gone") else item["instance"]
                         if predicate(last):
                             return last

@@ -83,7 +83,7 @@ class Reconciler(FakeService):
     def __init__(self, prefix, instances=()):
         self.instances = instances
         self.gone = threading.Event()
-        super().__init__(prefix, "reconciler", {"Watch": self.watch, "List": self.list, "AgentReport": self.report})
+        super().__init__(prefix, "reconciler", {"Watch": self.watch, "AgentReport": self.report})
         self.path.chmod(0o666)  # for the gateway's user
         self.on_report = None
 
@@ -92,15 +92,12 @@ class Reconciler(FakeService):
         super().close()
 
     def watch(self, _):
-        yield {}
+        for name in self.instances:
+            yield {"instance": {"name": name, "origin": "zone", "action": "start", "revision": 1, "settled": True, "failed": False}}
+        yield {"complete": True}
         yield {}  # an answer is sent when there is another one
         self.gone.wait(120)
         raise Hangup
-
-    def list(self, _):
-        for name in self.instances:
-            yield {"instance": {"name": name, "origin": "zone", "action": "start", "revision": 1, "settled": True, "failed": False}}
-        yield {}
 
     def report(self, parameters):
         if self.on_report:

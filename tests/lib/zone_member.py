@@ -115,7 +115,7 @@ class MemberReconciler(FakeService):
     """Keeps what PutZoneState brings, and tells of instances by Watch."""
 
     def __init__(self, prefix):
-        super().__init__(prefix, "reconciler", {"Watch": self.watch, "List": self.list, "PutZoneState": self.put})
+        super().__init__(prefix, "reconciler", {"Watch": self.watch, "PutZoneState": self.put})
         self.path.chmod(0o666)
         self.told = {}
         self.watchers = []
@@ -131,14 +131,11 @@ class MemberReconciler(FakeService):
         unknown = [n for n in p.get("assigned", {}).get("names", []) if n not in self.known]
         return {"changed": True, **({"managed": True} if name else {}), **({"unknown": unknown} if unknown else {})}
 
-    def list(self, _):
-        yield from ({"instance": i} for i in list(self.told.values()))
-        yield {}
-
     def watch(self, _):
         waiting = queue.Queue()
         for i in list(self.told.values()):
             waiting.put({"instance": i})
+        waiting.put({"complete": True})
         self.watchers.append(waiting)
         while True:
             try:

@@ -91,8 +91,9 @@ STRUCT(get_out, NULL, T, NULL,
 #define T struct reconciler_watch_out
 STRUCT(watch_out, NULL, T, NULL,
        S_STRUCT_OPT(T, instance, struct reconciler_instance, &reconciler_instance_schema,
-                    "Absent in the answer that ends a list."),
-       S_BOOL_OPT(T, gone, "It was destroyed: this is the last of it."));
+                    "Absent in the answer that ends a list, and in the one with complete."),
+       S_BOOL_OPT(T, gone, "Of Watch: it was destroyed, this is the last of it."),
+       S_BOOL_OPT(T, complete, "Of Watch: all that is there was told; changes follow."));
 #undef T
 #define T struct reconciler_hold_in
 STRUCT(hold_in, NULL, T, NULL, S_STRING(T, name, NULL),
@@ -166,7 +167,9 @@ static const struct varlink_method methods[] = {
     {"Stop", VARLINK_CHANGES, &name_in, &apply_out, "Wants it stopped; containers and data stay."},
     {"Destroy", VARLINK_CHANGES, &destroy_in, &apply_out,
      "Removes containers; the data is kept aside, or deleted with purge."},
-    {"Watch", VARLINK_MORE, &watch_in, &watch_out, "The state now, and again at each change."},
+    {"Watch", VARLINK_MORE, &watch_in, &watch_out,
+     "All instances, or the one of that name, then an answer with complete, then each again when it "
+     "changes."},
     {"Hold", VARLINK_CHANGES, &hold_in, &apply_out,
      "Lets the orders of the zone for one of its instances wait until Release: what runs, runs on, and may "
      "be "

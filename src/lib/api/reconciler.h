@@ -102,7 +102,8 @@ struct reconciler_get_out {
 };
 struct reconciler_watch_out {             /* List and Watch */
     struct reconciler_instance *instance; /* NULL: the end of the list */
-    bool gone;                            /* it was destroyed: the last of it */
+    bool gone;                            /* of Watch: it was destroyed, this is the last of it */
+    bool complete;                        /* of Watch: all was told */
 };
 struct reconciler_hold_in {
     char *name, *reason;

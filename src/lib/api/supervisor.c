@@ -29,6 +29,13 @@ STRUCT(list_out, NULL, T, NULL,
        S_STRUCT_OPT(T, service, struct supervisor_service, &supervisor_service_schema,
                     "Absent in the answer that ends a list."));
 #undef T
+#define T struct supervisor_watch_out
+STRUCT(watch_out, NULL, T, NULL,
+       S_STRUCT_OPT(T, service, struct supervisor_service, &supervisor_service_schema,
+                    "Absent in the answer with complete."),
+       S_BOOL_OPT(T, gone, "There is no such service any more: this is the last of it."),
+       S_BOOL_OPT(T, complete, "All that is there was told; changes follow."));
+#undef T
 #define T struct supervisor_name_in
 STRUCT(name_in, NULL, T, NULL, S_STRING(T, name, NULL));
 #undef T
@@ -40,7 +47,8 @@ static const struct varlink_method methods[] = {
     {"Stop", VARLINK_CHANGES, &name_in, NULL,
      "Stops a service, and those that need it; answers when it ended."},
     {"Restart", VARLINK_CHANGES, &name_in, NULL, "Stops and starts one service; answers when it is ready."},
-    {"Watch", VARLINK_MORE, NULL, &list_out, "All services now, and each again when it changes."},
+    {"Watch", VARLINK_MORE, NULL, &watch_out,
+     "All services, then an answer with complete, then each again when it changes."},
     {"Reload", VARLINK_CHANGES, NULL, NULL,
      "Reads the configuration and all service.conf files anew, and restarts what changed; a mistake anywhere "
      "is the error, and nothing changes. Answers when that has begun."},

@@ -32,8 +32,13 @@ struct supervisor_service {
 };
 extern const struct schema_struct supervisor_service_schema;
 
-struct supervisor_list_out {            /* List and Watch */
+struct supervisor_list_out {
     struct supervisor_service *service; /* NULL: the end of the list */
+};
+struct supervisor_watch_out {
+    struct supervisor_service *service;
+    bool gone;     /* its service.conf went: this is the last of it */
+    bool complete; /* all was told */
 };
 struct supervisor_name_in {
     char *name;

@@ -51,7 +51,8 @@ static bool is_empty(const struct follower *f, const void *out)
 static void tell_lost(struct follower *f, const struct error *e, bool quickly)
 {
     f->told = f->complete = false;
-    f->options.handlers->lost(e, quickly, f->options.userdata);
+    if (f->options.handlers->lost)
+        f->options.handlers->lost(e, quickly, f->options.userdata);
 }
 
 static void tell_answer(struct follower *f, const void *out)
@@ -65,15 +66,17 @@ static void tell_answer(struct follower *f, const void *out)
     }
     if (!f->told) {
         f->told = true;
-        h->reset(f->options.userdata);
+        if (h->reset)
+            h->reset(f->options.userdata);
     }
     if (f->freed)
         return;
     if (is_complete(f, out)) {
         f->complete = true;
         f->retry = (struct retry){.failures = 0};
-        h->complete(out, f->options.userdata);
-    } else {
+        if (h->complete)
+            h->complete(out, f->options.userdata);
+    } else if (h->item) {
         h->item(out, f->options.userdata);
     }
 }

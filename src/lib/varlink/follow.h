@@ -25,7 +25,8 @@
 
 struct follower;
 
-/* What a follower tells. It tells nothing from within follower_new(). Each function may free the follower. */
+/* What a follower tells. It tells nothing from within follower_new(). Each function may free the follower,
+ * and may be NULL. */
 struct follower_handlers {
     /* A snapshot begins: forget what was told. */
     void (*reset)(void *userdata);

@@ -311,6 +311,7 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
             varlink_notify(call, &out);
             schema_free(&reconciler_instance_schema, out.instance);
         }
+    varlink_notify(call, &(struct reconciler_watch_out){.complete = true});
     return 0;
 }
 

@@ -195,7 +195,7 @@ def test_metrics_of_a_tree(zone_tree):
         assert (value(found, "hostlet_service_uptime_seconds", service=name) is not None) == ("pid" in service)
     assert value(found, "hostlet_instances") == 1 and value(found, "hostlet_instances_settled") == 1
     assert value(found, "hostlet_stage_duration_seconds_count", stage="container_start") == 2
-    assert value(found, "hostlet_calls_total", protocol="varlink", service="reconciler", method="List", outcome="ok") >= 1
+    assert value(found, "hostlet_calls_total", protocol="varlink", service="reconciler", method="Watch", outcome="ok") >= 1
     assert value(found, "hostlet_calls_total", protocol="varlink", service="quota-keeper", method="List", outcome="ok") >= 1
     assert value(found, "hostlet_calls_total", protocol="http", service="rpc-gateway", method="/readyz", outcome="200") >= 1
     assert value(found, "hostlet_http_connections") == 1

@@ -122,6 +122,7 @@ def watch_busy(app, wanted, until):
         stream = connection.stream("io.hostlet.Reconciler.Watch")
         if app.get():
             next(stream)
+        assert next(stream) == {"complete": True}
         app.apply(wanted)
         for item in stream:
             instance = item["instance"]

@@ -357,6 +357,7 @@ def test_watch_shows_each_change(start, services):
     with tree.connect("hostletd") as connection:
         stream = connection.stream("io.hostlet.Supervisor.Watch")
         assert next(stream)["service"]["state"] == "ready"
+        assert next(stream) == {"complete": True}
         supervise(tree, "Restart", "one")
         assert [next(stream)["service"]["state"] for _ in range(4)] == ["stopping", "waiting", "starting", "ready"]
 
