@@ -5,6 +5,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/call_stats.c src/rpc-gateway/call_stats.h \
 	src/rpc-gateway/calls.c src/rpc-gateway/calls.h \
 	src/rpc-gateway/deliver.c src/rpc-gateway/deliver.h \
+	src/rpc-gateway/deliver_instances.c src/rpc-gateway/deliver_instances.h \
 	src/rpc-gateway/deliver_known.c src/rpc-gateway/deliver_known.h \
 	src/rpc-gateway/histogram.c src/rpc-gateway/histogram.h \
 	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h src/rpc-gateway/host_address_watch.c \
