@@ -25,6 +25,7 @@
 #include "lib/api/rpc_gateway.h"
 #include "lib/app/app.h"
 #include "lib/basic/fs.h"
+#include "lib/varlink/unix.h"
 #include "lib/zone/file.h"
 
 #define CONFIG_NAME "50-import.conf"

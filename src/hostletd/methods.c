@@ -13,6 +13,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/varlink/client.h"
+#include "lib/varlink/unix.h"
 
 /* A call that is answered when its service is there, or down, or will not be for now. */
 struct waiter {

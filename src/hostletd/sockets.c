@@ -11,6 +11,7 @@
 #include "lib/basic/log.h"
 #include "lib/topology/listen.h"
 #include "lib/varlink/client.h"
+#include "lib/varlink/unix.h"
 
 static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {

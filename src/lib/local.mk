@@ -14,7 +14,7 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/remove_tree.c \
 	src/lib/basic/util.c src/lib/basic/util.h \
 	src/lib/schema/object.c src/lib/schema/pack.c src/lib/schema/parse.c src/lib/schema/schema.h \
-	src/lib/varlink/client.c src/lib/varlink/client-sync.c src/lib/varlink/client.h src/lib/varlink/unix.c \
+	src/lib/varlink/client.c src/lib/varlink/client-sync.c src/lib/varlink/client.h src/lib/varlink/unix.c src/lib/varlink/unix.h \
 	src/lib/varlink/describe.c src/lib/varlink/dispatch.c src/lib/varlink/interface.c src/lib/varlink/interface.h \
 	src/lib/varlink/follow.c src/lib/varlink/follow.h \
 	src/lib/varlink/server.c src/lib/varlink/server.h src/lib/varlink/server-internal.h \

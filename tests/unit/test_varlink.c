@@ -16,6 +16,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"
+#include "lib/varlink/unix.h"
 
 static sd_event *event;
 static struct varlink_server *server;

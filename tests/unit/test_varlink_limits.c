@@ -20,6 +20,7 @@
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"
 #include "lib/varlink/stream.h"
+#include "lib/varlink/unix.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
 

@@ -8,6 +8,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/varlink/client.h"
+#include "lib/varlink/unix.h"
 
 struct waiting {
     const struct varlink_method *method;

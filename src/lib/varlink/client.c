@@ -1,5 +1,6 @@
 /* The Varlink client; see client.h. */
 #include "lib/varlink/client.h"
+#include "lib/varlink/unix.h"
 
 #include <errno.h>
 #include <stdio.h>

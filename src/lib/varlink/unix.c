@@ -1,5 +1,7 @@
-/* Unix sockets whose path may be longer than sun_path: the directory is opened, and the name reached through
- * /proc/self/fd. */
+/* Unix sockets in the file system; see unix.h. Where a path is longer than sun_path, its directory is opened,
+ * and the name reached through /proc/self/fd. */
+#include "lib/varlink/unix.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +16,6 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/varlink/client.h"
 
 /* Fills the address; *ret_dir must stay open while it is used. */
 static int make_address(const char *path, struct sockaddr_un *address, int *ret_dir, struct error *e)
