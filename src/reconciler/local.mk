@@ -47,10 +47,14 @@ libreconciler_a_SOURCES = \
 	src/reconciler/model/facts.h \
 	src/reconciler/model/instance.c \
 	src/reconciler/model/instance.h \
+	src/reconciler/model/outside.c \
+	src/reconciler/model/outside.h \
 	src/reconciler/model/record.c \
 	src/reconciler/model/record.h \
 	src/reconciler/model/secret.c \
 	src/reconciler/model/secret.h \
+	src/reconciler/model/settings.c \
+	src/reconciler/model/settings.h \
 	src/reconciler/model/stages.c \
 	src/reconciler/model/stages.h \
 	src/reconciler/model/store.c \
@@ -59,6 +63,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/model/unreadable.h \
 	src/reconciler/model/wish.c \
 	src/reconciler/model/wish.h \
+	src/reconciler/outside.c \
+	src/reconciler/outside.h \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/crash.h \
 	src/reconciler/rules/decide.c \
@@ -115,4 +121,8 @@ check_PROGRAMS += tests/unit/test_zone_order
 TESTS += tests/unit/test_zone_order
 tests_unit_test_zone_order_SOURCES = tests/unit/test_zone_order.c
 tests_unit_test_zone_order_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_engine
+TESTS += tests/unit/test_engine
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+tests_unit_test_engine_LDADD = libreconciler.a $(UNIT_LIBS)
 endif

@@ -19,8 +19,10 @@
 #include "reconciler/face/zone.h"
 #include "reconciler/model/facts.h"
 #include "reconciler/model/secret.h"
+#include "reconciler/model/settings.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/unreadable.h"
+#include "reconciler/outside.h"
 
 /* The id this machine has in the containers' environment: 4 hex digits of the time, 8 at random, made once.
  */
@@ -56,6 +58,11 @@ static int load_host_id(struct manager *m, struct error *e)
     return replace_file(path, line, strlen(line), 0644, e);
 }
 
+struct process {
+    struct manager manager; /* first */
+    struct process_outside outside;
+};
+
 static const struct listener face = {
     .changed = report_changed,
     .gone = report_gone,
@@ -64,12 +71,13 @@ static const struct listener face = {
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e)
 {
-    struct manager *m = xcalloc(1, sizeof *m);
-    m->context = context;
-    m->event = sd_event_ref(context->event);
+    struct process *process = xcalloc(1, sizeof *process);
+    struct manager *m = &process->manager;
+    process_outside_init(&process->outside, context->event);
+    m->outside = &process->outside.outside;
+    settings_read(&m->settings, context->config);
     m->turn = turn;
     m->listener = &face;
-    clock_init(&m->clock, m->event);
     m->state_dir = tree_state(&context->tree, "reconciler");
     m->driver_socket = tree_socket(&context->tree, "container-driver");
     m->fetcher_socket = tree_socket(&context->tree, "fetcher");
@@ -99,9 +107,7 @@ void manager_free(struct manager *m)
         return;
     struct error e = ERROR_INIT;
     quota_stop(m);
-    varlink_request_cancel(m->watch);
-    varlink_request_cancel(m->list);
-    sd_event_source_disable_unref(m->watch_timer);
+    observe_stop(m);
     while (m->instances) {
         struct instance *next = m->instances->next;
         if (m->instances->dirty && store_save(m->instances, &e) < 0)
@@ -130,6 +136,5 @@ void manager_free(struct manager *m)
     free(m->host_id_problem);
     free(m->facts_problem);
     unreadable_free_all(m);
-    sd_event_unref(m->event);
-    free(m);
+    free((struct process *)m);
 }

@@ -14,20 +14,12 @@ struct varlink_request *manager_call(struct manager *m, const char *socket,
                                            .in = in,
                                            .more = more,
                                            .timeout_usec = timeout_usec};
-    return varlink_call_start(m->event, &options, on_answer, userdata);
+    return m->outside->call(m->outside, &options, on_answer, userdata);
 }
 
 uint64_t backoff_msec(struct manager *m, unsigned attempt)
 {
-    uint64_t first = config_duration(m->context->config, "reconciler", "retry_min") / 1000;
-    uint64_t most = config_duration(m->context->config, "reconciler", "retry_max") / 1000;
-    uint64_t pause = first ?: 1;
-    for (unsigned i = 1; i < attempt && pause < most; i++)
-        pause *= 2;
-    if (pause > most)
-        pause = most;
-    /* Jitter of ±10 %, so that what failed together does not return together. */
-    uint8_t noise;
-    random_bytes(&noise, 1);
-    return pause - pause / 10 + pause * noise / 1275;
+    uint32_t noise;
+    random_bytes(&noise, sizeof noise);
+    return retry_spread(retry_pause(&m->settings.retry, attempt ?: 1), noise) / USEC_PER_MSEC;
 }

@@ -110,7 +110,8 @@ void data_leave_purge(struct replica *r)
 {
     if (!r->purging || replica_want(r) == WANT_GONE)
         return;
-    varlink_request_cancel(r->request);
+    struct outside *outside = r->instance->manager->outside;
+    outside->cancel(outside, r->request);
     r->request = NULL;
     r->step = STEP_SETTLED;
     r->stale = true;

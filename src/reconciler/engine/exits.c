@@ -11,7 +11,7 @@
 
 bool exits_are_a_loop(const struct replica *replica)
 {
-    return crash_is_looping(&replica->exits, clock_realtime_msec(&replica->instance->manager->clock));
+    return crash_is_looping(&replica->exits, replica_now_msec(replica));
 }
 
 void exits_forget(struct replica *replica)
@@ -69,13 +69,13 @@ static void ask_last_words(struct replica *replica, int64_t exit_code)
 
 static void wait_for_calm(struct replica *replica)
 {
-    clock_arm(&replica->instance->manager->clock, &replica->crash_timer,
+    clock_arm(replica->instance->manager->outside->clock, &replica->crash_timer,
               (CRASH_WINDOW_MSEC + 1000) * USEC_PER_MSEC, on_calm, replica);
 }
 
 void exits_note(struct replica *replica, int64_t exit_code)
 {
-    crash_add_exit(&replica->exits, clock_realtime_msec(&replica->instance->manager->clock));
+    crash_add_exit(&replica->exits, replica_now_msec(replica));
     if (!exits_are_a_loop(replica))
         return;
     ask_last_words(replica, exit_code);

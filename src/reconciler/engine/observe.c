@@ -74,7 +74,7 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
 
 static void start_listing(struct manager *m)
 {
-    varlink_request_cancel(m->list);
+    m->outside->cancel(m->outside, m->list);
     m->subscribed = false;
     forget_all(m);
     for (struct unreadable *u = m->unreadable; u; u = u->next)
@@ -101,20 +101,20 @@ static void on_info(const void *out, bool continues, const struct error *e, void
 
 static void ask_info(struct manager *m)
 {
-    m->info_asked = now_monotonic_usec();
+    m->info_asked = outside_monotonic_usec(m->outside);
     manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC,
                  on_info, m);
 }
 
 void observe_runtime(struct manager *m)
 {
-    if (m->subscribed && now_monotonic_usec() - m->info_asked > INFO_AGE)
+    if (m->subscribed && outside_monotonic_usec(m->outside) - m->info_asked > INFO_AGE)
         ask_info(m);
 }
 
 static void on_lost(struct manager *m, const char *reason)
 {
-    varlink_request_cancel(m->list);
+    m->outside->cancel(m->outside, m->list);
     m->list = NULL;
     m->subscribed = false;
     if (!streq_null(m->runtime_failure, reason))
@@ -180,18 +180,16 @@ static void start_watch(struct manager *m)
         manager_call(m, m->driver_socket, &container_driver_interface, "Watch", NULL, true, 0, on_watch, m);
 }
 
-static int on_watch_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_watch_timer(void *userdata)
 {
-    (void)source, (void)usec;
     start_watch(userdata);
-    return 0;
 }
 
 /* The driver went away (it is restarted within milliseconds), or cannot serve. */
 static void watch_again(struct manager *m, const struct error *e)
 {
-    varlink_request_cancel(m->watch);
-    varlink_request_cancel(m->list);
+    m->outside->cancel(m->outside, m->watch);
+    m->outside->cancel(m->outside, m->list);
     m->watch = m->list = NULL;
     m->subscribed = false;
     m->watch_failures++;
@@ -199,17 +197,19 @@ static void watch_again(struct manager *m, const struct error *e)
         on_lost(m, e->message);
     uint64_t pause =
         m->watch_failures <= 3 ? 5 * USEC_PER_MSEC : backoff_msec(m, m->watch_failures - 3) * USEC_PER_MSEC;
-    if (m->watch_timer) {
-        sd_event_source_set_time_relative(m->watch_timer, pause);
-        sd_event_source_set_enabled(m->watch_timer, SD_EVENT_ONESHOT);
-    } else if (sd_event_add_time_relative(m->event, &m->watch_timer, CLOCK_MONOTONIC, pause, 1000,
-                                          on_watch_timer, m) < 0)
-        abort();
+    clock_arm(m->outside->clock, &m->watch_timer, pause, on_watch_timer, m);
 }
 
 void observe_start(struct manager *m)
 {
     start_watch(m);
+}
+
+void observe_stop(struct manager *m)
+{
+    m->outside->cancel(m->outside, m->watch);
+    m->outside->cancel(m->outside, m->list);
+    timer_stop(&m->watch_timer);
 }
 
 static void on_inspected_old(const void *out, bool continues, const struct error *e, void *userdata)

@@ -57,11 +57,9 @@ void prepare_drop(struct instance *instance, int64_t revision)
         }
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_retry(void *userdata)
 {
-    (void)source, (void)usec;
     prepare_next(userdata);
-    return 0;
 }
 
 static void prepare_failed(struct prepare *p, enum app_stage_name stage, const struct error *e)
@@ -78,11 +76,8 @@ static void prepare_failed(struct prepare *p, enum app_stage_name stage, const s
     }
     set_state(p, PREPARE_WAITING);
     uint64_t pause = quick ? 20 * p->quick : backoff_msec(m, ++p->attempt);
-    p->next_retry = quick ? 0 : (uint64_t)now_realtime_msec() + pause;
-    sd_event_source_disable_unref(p->timer);
-    if (sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, pause * USEC_PER_MSEC, 1000,
-                                   on_retry, p) < 0)
-        abort();
+    p->next_retry = quick ? 0 : (uint64_t)outside_now_msec(m->outside) + pause;
+    clock_arm(m->outside->clock, &p->timer, pause * USEC_PER_MSEC, on_retry, p);
     instance_changed(p->instance);
     if (!quick)
         instance_kick(p->instance);
@@ -424,7 +419,7 @@ void prepare_forget_failure(struct instance *instance, int64_t revision)
     struct prepare *p = prepare_find(instance, revision);
     if (!p || p->state != PREPARE_WAITING)
         return;
-    p->timer = sd_event_source_disable_unref(p->timer);
+    timer_stop(&p->timer);
     p->attempt = p->quick = 0;
     set_string(&p->failure, NULL);
     prepare_next(p);

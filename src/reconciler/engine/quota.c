@@ -81,21 +81,16 @@ static void ask_again(struct manager *m)
         }
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_retry(void *userdata)
 {
-    (void)source, (void)usec;
-    struct manager *m = userdata;
-    m->quota_retry_timer = sd_event_source_disable_unref(m->quota_retry_timer);
-    ask_again(m);
-    return 0;
+    ask_again(userdata);
 }
 
 static void ask_again_later(struct manager *m)
 {
     uint64_t pause = backoff_msec(m, ++m->quota_retries) * USEC_PER_MSEC;
-    if (!m->quota_retry_timer && sd_event_add_time_relative(m->event, &m->quota_retry_timer, CLOCK_MONOTONIC,
-                                                            pause, USEC_PER_SEC, on_retry, m) < 0)
-        abort();
+    if (!timer_armed(&m->quota_retry_timer))
+        clock_arm(m->outside->clock, &m->quota_retry_timer, pause, on_retry, m);
 }
 
 /* It runs, and proved itself: it goes on whatever quota-keeper says. */
@@ -109,7 +104,7 @@ static bool runs_on(const struct replica *r)
 bool quota_may_be_missing(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
-    bool required = streq(config_string(m->context->config, "reconciler", "quota"), "required");
+    bool required = m->settings.quota_required;
     bool retry = e->class == ERROR_RETRY, died = error_worker_lost(e) && r->quick < QUICK_TRIES;
     if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* it went: it is made first, then */
         r->record->quota_limit = 0;
@@ -179,11 +174,9 @@ static void finish_deletions(struct manager *m)
 
 static void start_watch(struct manager *m);
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timer(void *userdata)
 {
-    (void)source, (void)usec;
     start_watch(userdata);
-    return 0;
 }
 
 static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
@@ -194,7 +187,7 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
         see(m, event->quota);
     } else if (!e) { /* the watch stands: what happened until now is in the list */
         m->quota_failures = m->quota_retries = 0;
-        varlink_request_cancel(m->quota_list);
+        m->outside->cancel(m->outside, m->quota_list);
         m->quota_list = call_quota(m, "List", NULL, true, on_listed, m);
         ask_again(m);
         if (event->not_deleted)
@@ -206,9 +199,7 @@ static void on_watch(const void *out, bool continues, const struct error *e, voi
     uint64_t pause = ++m->quota_failures <= QUICK_TRIES
                          ? QUICK_PAUSE
                          : backoff_msec(m, m->quota_failures - QUICK_TRIES) * USEC_PER_MSEC;
-    m->quota_timer = sd_event_source_disable_unref(m->quota_timer);
-    if (sd_event_add_time_relative(m->event, &m->quota_timer, CLOCK_MONOTONIC, pause, 1000, on_timer, m) < 0)
-        abort();
+    clock_arm(m->outside->clock, &m->quota_timer, pause, on_timer, m);
 }
 
 static void start_watch(struct manager *m)
@@ -223,11 +214,11 @@ void quota_start(struct manager *m)
 
 void quota_stop(struct manager *m)
 {
-    varlink_request_cancel(m->quota_watch);
-    varlink_request_cancel(m->quota_list);
-    varlink_request_cancel(m->deletions);
-    sd_event_source_disable_unref(m->quota_timer);
-    sd_event_source_disable_unref(m->quota_retry_timer);
+    m->outside->cancel(m->outside, m->quota_watch);
+    m->outside->cancel(m->outside, m->quota_list);
+    m->outside->cancel(m->outside, m->deletions);
+    timer_stop(&m->quota_timer);
+    timer_stop(&m->quota_retry_timer);
 }
 
 /* --- what is shown --- */

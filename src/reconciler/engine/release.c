@@ -85,7 +85,7 @@ static void remove_package(struct manager *m, struct instance *waiting, const ch
 static void remove_packages(struct manager *m, struct instance *waiting,
                             const struct record_revision *revision)
 {
-    bool keep = config_bool(m->context->config, "reconciler", "keep_packages");
+    bool keep = m->settings.keep_packages;
     for (size_t i = 0; i < revision->n_packages && !keep; i++) {
         const struct package_reference *package = revision->packages[i];
         if (package_used(m, waiting, package->id))

@@ -39,7 +39,7 @@ static enum replica_state state_of(const struct replica *r)
         return driver_state_is_up(r->current.state) ? REPLICA_STOPPING
                : r->current.state == DRIVER_MISSING ? REPLICA_NONE
                                                     : REPLICA_STOPPED;
-    if (crash_is_looping(&r->exits, clock_realtime_msec(&r->instance->manager->clock)))
+    if (crash_is_looping(&r->exits, replica_now_msec(r)))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
         (record->failure && record->attempt > 0) || r->attempt > 0)
@@ -69,7 +69,7 @@ static void on_timer(void *userdata)
 
 void replica_kick_after(struct replica *r, uint64_t msec)
 {
-    clock_arm(&r->instance->manager->clock, &r->timer, msec * USEC_PER_MSEC, on_timer, r);
+    clock_arm(r->instance->manager->outside->clock, &r->timer, msec * USEC_PER_MSEC, on_timer, r);
 }
 
 void replica_retry_later(struct replica *r, const struct error *e)
@@ -83,7 +83,7 @@ void replica_retry_later(struct replica *r, const struct error *e)
         log_warning("%s/%lld: %s; tried again in %.3g s", r->instance->record->name, (long long)r->record->id,
                     e->message, (double)pause / 1000);
     }
-    r->next_retry = (uint64_t)clock_realtime_msec(&m->clock) + pause;
+    r->next_retry = (uint64_t)outside_now_msec(m->outside) + pause;
     replica_kick_after(r, pause);
     replica_update_state(r);
     instance_changed(r->instance);

@@ -88,7 +88,8 @@ static void note_drift(struct replica *r)
         return;
     struct driver_create_in *create = make_create(r, target);
     struct drift_wish wish = drift_wish_of(r, target, create);
-    drift_note_replacement(&r->drift, &r->current, &wish, clock_monotonic_usec(&r->instance->manager->clock));
+    drift_note_replacement(&r->drift, &r->current, &wish,
+                           outside_monotonic_usec(r->instance->manager->outside));
     free_create(create);
 }
 

@@ -24,7 +24,7 @@
 
 static bool probation_over(const struct replica *r)
 {
-    int64_t now = clock_realtime_msec(&r->instance->manager->clock);
+    int64_t now = replica_now_msec(r);
     return now >= r->current.started_at + (int64_t)replica_probation_msec(r);
 }
 
@@ -32,13 +32,13 @@ static bool probation_over(const struct replica *r)
 static bool has_turn(const struct replica *r)
 {
     const struct instance *instance = r->instance;
-    const struct config *config = instance->manager->context->config;
+    const struct settings *settings = &instance->manager->settings;
     _cleanup_free_ struct rollout_replica *seen = xcalloc(instance->n_replicas, sizeof *seen);
     struct rollout rollout = {.record = instance->record,
                               .replicas = seen,
                               .n_replicas = instance->n_replicas,
-                              .parallel_first = config_number(config, "reconciler", "parallel_first"),
-                              .parallel_update = config_number(config, "reconciler", "parallel_update")};
+                              .parallel_first = settings->parallel_first,
+                              .parallel_update = settings->parallel_update};
     size_t own = 0;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *other = instance->replicas[i];
@@ -56,7 +56,7 @@ static bool has_turn(const struct replica *r)
 static bool drifted(const struct replica *r, const struct record_revision *target)
 {
     return r->drift.seen &&
-           drift_is_mended_now(&r->drift, target, clock_monotonic_usec(&r->instance->manager->clock));
+           drift_is_mended_now(&r->drift, target, outside_monotonic_usec(r->instance->manager->outside));
 }
 
 /* Changes nothing; note_what_is_seen() has noted before what is to be remembered. */
@@ -116,7 +116,7 @@ static bool may_act(const struct replica *r)
 {
     const struct manager *m = r->instance->manager;
     return !r->request && m->subscribed && r->observed && !instance_blocked(r->instance) &&
-           r->next_retry <= (uint64_t)clock_realtime_msec((struct clock *)&m->clock);
+           r->next_retry <= (uint64_t)outside_now_msec(m->outside);
 }
 
 static void act(struct replica *r)

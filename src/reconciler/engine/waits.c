@@ -85,8 +85,7 @@ void wait_for_preparation(struct replica *r)
 
 void wait_for_probation(struct replica *r)
 {
-    int64_t left = r->current.started_at + (int64_t)replica_probation_msec(r) -
-                   clock_realtime_msec(&r->instance->manager->clock);
+    int64_t left = r->current.started_at + (int64_t)replica_probation_msec(r) - replica_now_msec(r);
     stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, NULL);
     if (left > 0)
         replica_kick_after(r, (uint64_t)left);

@@ -32,7 +32,8 @@ static int update_replicas(struct manager *m, struct record *record, const struc
     struct port_uses uses = {.n_items = 0};
     struct port_range range;
     int r = 0;
-    config_range(m->context->config, "reconciler", "host_ports", &range.low, &range.high);
+    range.low = m->settings.first_port;
+    range.high = m->settings.last_port;
     if (ports_may_be_allocated(manifest))
         host_ports_in_use(m, &uses);
     for (size_t i = 0; i < record->n_replicas; i++)

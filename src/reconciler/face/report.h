@@ -1,6 +1,7 @@
 /* What callers are shown of an instance, and telling those who watch. */
 #pragma once
 
+#include "lib/varlink/server.h"
 #include "reconciler/model/instance.h"
 
 struct watcher {

@@ -1,6 +1,7 @@
 /* What the zone wants of this machine, and holds. */
 #pragma once
 
+#include "lib/varlink/server.h"
 #include "reconciler/model/instance.h"
 
 /* A local instance is gone, whose name an order of the zone waited for. Takes 'next', which may be NULL. */

@@ -37,7 +37,7 @@ static void go_on(struct instance *instance, const struct zone_order_effect *eff
 static int save(struct manager *m, struct instance **instance, struct zone_order_effect *effect,
                 struct error *e)
 {
-    stages_received(effect->record);
+    stages_received(effect->record, outside_now_msec(m->outside));
     return apply_record(m, instance, TAKE_PTR(effect->record), e);
 }
 

@@ -5,12 +5,10 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
-#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
 #define FACTS_FORMAT 1
@@ -92,7 +90,7 @@ int facts_load(struct manager *m, struct error *e)
     _cleanup_free_ char *path = file_of(m), *text = NULL;
     struct facts_file file = {.zone = NULL};
     size_t size;
-    int r = read_file_at(AT_FDCWD, path, FACTS_MAX, &text, &size, e);
+    int r = m->outside->read(m->outside, path, FACTS_MAX, &text, &size, e);
     if (r == -ENOENT)
         return 0;
     if (r >= 0)
@@ -123,10 +121,11 @@ int facts_put(struct manager *m, const struct reconciler_zone_facts *facts, bool
     struct facts_file file = {FACTS_FORMAT, (struct reconciler_zone_facts *)facts};
     size_t size;
     _cleanup_free_ char *path = file_of(m), *text = schema_pack_text(&file_schema, &file, &size);
-    r = m->facts_problem ? keep_aside(path, e) : 0;
+    r = m->facts_problem ? m->outside->keep_aside(m->outside, path, e) : 0;
     if (r >= 0)
-        r = failpoint("facts.before_save") < 0 ? error_retry(e, EIO, "cannot save '%s'", path)
-                                               : replace_file_within(path, FACTS_MAX, text, size, 0600, e);
+        r = failpoint("facts.before_save") < 0
+                ? error_retry(e, EIO, "cannot save '%s'", path)
+                : m->outside->write(m->outside, path, FACTS_MAX, text, size, e);
     if (r >= 0 && failpoint("facts.saved") < 0)
         r = error_retry(e, EIO, "failpoint");
     if (r < 0)

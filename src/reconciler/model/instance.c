@@ -43,8 +43,9 @@ struct prepare *prepare_find(struct instance *instance, int64_t revision)
 
 void prepare_free(struct prepare *p)
 {
-    varlink_request_cancel(p->request);
-    sd_event_source_disable_unref(p->timer);
+    struct outside *outside = p->instance->manager->outside;
+    outside->cancel(outside, p->request);
+    timer_stop(&p->timer);
     free(p->image);
     free(p->network);
     free(p->failure);
@@ -53,7 +54,8 @@ void prepare_free(struct prepare *p)
 
 static void replica_free(struct replica *r)
 {
-    varlink_request_cancel(r->request);
+    struct outside *outside = r->instance->manager->outside;
+    outside->cancel(outside, r->request);
     timer_stop(&r->timer);
     timer_stop(&r->crash_timer);
     schema_done(&driver_container_schema, &r->current);
@@ -97,7 +99,7 @@ void instance_free(struct instance *instance)
     for (size_t i = 0; i < instance->n_prepares; i++)
         prepare_free(instance->prepares[i]);
     free(instance->prepares);
-    sd_event_source_disable_unref(instance->save_timer);
+    timer_stop(&instance->save_timer);
     timer_stop(&instance->turn);
     schema_free(&record_schema, instance->record);
     free(instance);
@@ -107,7 +109,7 @@ static void ask_for_turn(struct instance *instance)
 {
     struct manager *m = instance->manager;
     if (!timer_armed(&instance->turn))
-        clock_arm(&m->clock, &instance->turn, 0, m->turn, instance);
+        clock_arm(m->outside->clock, &instance->turn, 0, m->turn, instance);
 }
 
 void instance_changed(struct instance *instance)
@@ -127,4 +129,9 @@ void instance_kick(struct instance *instance)
     for (size_t i = 0; i < instance->n_replicas; i++)
         instance->replicas[i]->kick = true;
     instance_changed(instance);
+}
+
+int64_t replica_now_msec(const struct replica *replica)
+{
+    return outside_now_msec(replica->instance->manager->outside);
 }

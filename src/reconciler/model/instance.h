@@ -2,14 +2,11 @@
  * of all of them. */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
-#include "lib/loop/clock.h"
-#include "lib/service/service.h"
-#include "lib/varlink/client.h"
+#include "reconciler/model/outside.h"
 #include "reconciler/model/record.h"
+#include "reconciler/model/settings.h"
 #include "reconciler/rules/crash.h"
 #include "reconciler/rules/decide.h"
 #include "reconciler/rules/drift.h"
@@ -32,7 +29,7 @@ struct prepare {
     char *image; /* what containers are created from: the reference, or the id where the reference moved on */
     unsigned quick, attempt; /* calls whose worker died, failures; in a row */
     uint64_t next_retry;     /* unix milliseconds */
-    sd_event_source *timer;
+    struct timer timer;
     char *failure;
 };
 
@@ -76,7 +73,7 @@ struct instance {
     bool changed;          /* the next turn tells those who watch */
     bool letting_go;       /* nothing is left of it but its packages, which are being removed */
     unsigned removals;     /* of those that are under way */
-    sd_event_source *save_timer;
+    struct timer save_timer;
     struct timer turn; /* see instance_changed() */
     struct instance *next;
 };
@@ -91,9 +88,8 @@ struct listener {
 };
 
 struct manager {
-    struct service_context *context;
-    sd_event *event;
-    struct clock clock;
+    struct outside *outside;
+    struct settings settings;
     timer_fn *turn; /* what follows from kicks and changes of an instance, which is its userdata */
     const struct listener *listener;
     char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
@@ -104,7 +100,7 @@ struct manager {
     struct unreadable *unreadable;
     struct watcher *watchers;
     struct varlink_request *watch, *list, *quota_watch, *quota_list, *deletions;
-    sd_event_source *watch_timer, *quota_timer, *quota_retry_timer;
+    struct timer watch_timer, quota_timer, quota_retry_timer;
     unsigned watch_failures, quota_failures, quota_retries;
     unsigned purges; /* under way */
     bool subscribed; /* the runtime's events flow and everything was listed */
@@ -127,3 +123,4 @@ void prepare_free(struct prepare *p);
 void replica_kick(struct replica *replica);
 void instance_kick(struct instance *instance);
 void instance_changed(struct instance *instance);
+int64_t replica_now_msec(const struct replica *replica); /* unix */

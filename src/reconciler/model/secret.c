@@ -3,18 +3,15 @@
 #include "reconciler/model/secret.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
-#define SECRET_BYTES  17
-#define SECRET_LENGTH (2 * SECRET_BYTES)
+#define SECRET_BYTES    17
+#define SECRET_LENGTH   (2 * SECRET_BYTES)
+#define SECRET_FILE_MAX 256
 
 static char *file_for(const struct manager *m, const char *instance, int64_t replica_id)
 {
@@ -30,9 +27,7 @@ static char *file_of(const struct replica *replica)
 int secrets_prepare(struct manager *m, struct error *e)
 {
     _cleanup_free_ char *directory = xasprintf("%s/secrets", m->state_dir);
-    return mkdir(directory, 0700) < 0 && errno != EEXIST
-               ? error_os(e, errno, "cannot make directory '%s'", directory)
-               : 0;
+    return m->outside->make_directory(m->outside, directory, e);
 }
 
 /* 0 with the secret, or −ENOENT; a file that holds none is said, and counts as absent. */
@@ -40,7 +35,8 @@ static int read_secret(const struct replica *replica, char ret[SECRET_LENGTH + 1
 {
     _cleanup_free_ char *path = file_of(replica), *text = NULL;
     struct error e = ERROR_INIT;
-    int r = read_file_at(AT_FDCWD, path, 256, &text, NULL, &e);
+    struct outside *outside = replica->instance->manager->outside;
+    int r = outside->read(outside, path, SECRET_FILE_MAX, &text, NULL, &e);
     if (r == -ENOENT)
         return r;
     if (r < 0 || strspn(text, "0123456789abcdef") < SECRET_LENGTH) {
@@ -60,7 +56,8 @@ char *replica_secret(const struct replica *replica)
         return xstrdup(secret);
     random_hex(secret, SECRET_BYTES);
     _cleanup_free_ char *path = file_of(replica), *line = xasprintf("%s\n", secret);
-    if (replace_file(path, line, strlen(line), 0600, &e) < 0) {
+    struct outside *outside = replica->instance->manager->outside;
+    if (outside->write(outside, path, SECRET_FILE_MAX, line, strlen(line), &e) < 0) {
         log_warning("%s: its agent cannot report", e.message);
         return NULL;
     }
@@ -85,9 +82,8 @@ bool secret_fits(struct manager *m, const struct replica *replica, const char *s
     bool known = replica && read_secret(replica, own) >= 0;
     if (!known) {
         /* A file is looked for all the same, and the comparison is with something that nobody knows. */
-        _cleanup_free_ char *path = xasprintf("%s/secrets/none", m->state_dir);
-        struct stat st;
-        (void)stat(path, &st);
+        _cleanup_free_ char *path = xasprintf("%s/secrets/none", m->state_dir), *text = NULL;
+        (void)m->outside->read(m->outside, path, SECRET_FILE_MAX, &text, NULL, NULL);
         random_hex(own, SECRET_BYTES);
     }
     return same_secret(given, own) & known & right_length;
@@ -96,8 +92,8 @@ bool secret_fits(struct manager *m, const struct replica *replica, const char *s
 void secret_forget(const struct replica *replica)
 {
     _cleanup_free_ char *path = file_of(replica);
-    if (unlink(path) < 0 && errno != ENOENT)
-        log_warning("cannot remove '%s': %m", path);
+    struct outside *outside = replica->instance->manager->outside;
+    outside->remove(outside, path);
 }
 
 int secret_import(struct manager *m, const char *instance, int64_t replica_id, const char *secret,
@@ -111,6 +107,9 @@ int secret_import(struct manager *m, const char *instance, int64_t replica_id, c
         r = error_refuse(e, EINVAL, "/secret: not %d hex digits", SECRET_LENGTH);
     if (r < 0)
         return r;
-    _cleanup_free_ char *path = file_for(m, instance, replica_id), *line = xasprintf("%s\n", secret);
-    return access(path, F_OK) < 0 ? replace_file(path, line, strlen(line), 0600, e) : 0;
+    _cleanup_free_ char *path = file_for(m, instance, replica_id), *line = xasprintf("%s\n", secret),
+                        *text = NULL;
+    if (m->outside->read(m->outside, path, SECRET_FILE_MAX, &text, NULL, NULL) != -ENOENT)
+        return 0;
+    return m->outside->write(m->outside, path, SECRET_FILE_MAX, line, strlen(line), e);
 }

@@ -42,10 +42,9 @@ static void changed(struct replica *replica)
 }
 
 /* False: it says so already. */
-static bool set(struct record_replica *r, int64_t revision, enum app_stage_name name,
+static bool set(struct record_replica *r, int64_t now, int64_t revision, enum app_stage_name name,
                 enum app_stage_state state, const char *message)
 {
-    int64_t now = now_realtime_msec();
     begin(r, revision);
     struct app_stage *stage = find_stage(r, name);
     bool over = state == STAGE_SUCCESS || state == STAGE_FAILED;
@@ -67,10 +66,10 @@ static bool set(struct record_replica *r, int64_t revision, enum app_stage_name 
     return true;
 }
 
-void stages_received(struct record *record)
+void stages_received(struct record *record, int64_t now)
 {
     for (size_t i = 0; i < record->n_replicas; i++)
-        set(record->replicas[i], record->order, STAGE_HOST_RECV,
+        set(record->replicas[i], now, record->order, STAGE_HOST_RECV,
             record->problem ? STAGE_FAILED : STAGE_SUCCESS, record->problem);
 }
 
@@ -81,7 +80,7 @@ void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage
     /* While the zone's order is not followed, what goes on is not of that order. */
     if (instance->record->problem && name != STAGE_HOST_RECV)
         return;
-    if (set(replica->record, instance_revision(instance), name, state, message))
+    if (set(replica->record, replica_now_msec(replica), instance_revision(instance), name, state, message))
         changed(replica);
 }
 

@@ -2,17 +2,12 @@
 #include "reconciler/model/store.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
-#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "reconciler/model/unreadable.h"
 
@@ -40,7 +35,7 @@ int store_save(struct instance *instance, struct error *e)
     int r = failpoint("store.before_save");
     if (r < 0)
         return error_os(e, -r, "cannot save '%s'", path);
-    r = replace_file_within(path, RECORD_MAX, text, size, 0600, e);
+    r = m->outside->write(m->outside, path, RECORD_MAX, text, size, e);
     if (r < 0)
         return r;
     instance->dirty = false;
@@ -48,40 +43,35 @@ int store_save(struct instance *instance, struct error *e)
     return r < 0 ? error_os(e, -r, "cannot save '%s'", path) : 0;
 }
 
-static int on_save_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_save_timer(void *userdata)
 {
-    (void)source, (void)usec;
     struct instance *instance = userdata;
     struct error e = ERROR_INIT;
     if (instance->dirty && store_save(instance, &e) < 0) {
         log_warning("instance %s: %s; tried again at its next change", instance->record->name, e.message);
         instance->dirty = false;
     }
-    return 0;
 }
 
 static void save_by(struct instance *instance, uint64_t at)
 {
+    struct clock *clock = instance->manager->outside->clock;
+    uint64_t now = clock_monotonic_usec(clock);
     if (instance->dirty && instance->save_at <= at)
         return;
     instance->dirty = true;
     instance->save_at = at;
-    if (instance->save_timer) {
-        sd_event_source_set_time(instance->save_timer, at);
-        sd_event_source_set_enabled(instance->save_timer, SD_EVENT_ONESHOT);
-    } else if (sd_event_add_time(instance->manager->event, &instance->save_timer, CLOCK_MONOTONIC, at,
-                                 USEC_PER_SEC, on_save_timer, instance) < 0)
-        abort();
+    clock_arm(clock, &instance->save_timer, at > now ? at - now : 0, on_save_timer, instance);
 }
 
 void store_save_soon(struct instance *instance)
 {
-    save_by(instance, now_monotonic_usec() + USEC_PER_SEC);
+    save_by(instance, outside_monotonic_usec(instance->manager->outside) + USEC_PER_SEC);
 }
 
 void store_save_sparingly(struct instance *instance)
 {
-    uint64_t at = now_monotonic_usec() + USEC_PER_SEC;
+    uint64_t at = outside_monotonic_usec(instance->manager->outside) + USEC_PER_SEC;
     if (instance->dirty)
         return;
     if (instance->tenant_saves < at)
@@ -95,13 +85,8 @@ void store_save_sparingly(struct instance *instance)
 void store_remove(struct instance *instance)
 {
     struct manager *m = instance->manager;
-    _cleanup_free_ char *path = file_of(m, instance->record->name),
-                        *dir = xasprintf("%s/instances", m->state_dir);
-    if (unlink(path) < 0 && errno != ENOENT)
-        log_warning("cannot remove '%s': %m", path);
-    _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && fsync(fd) < 0)
-        log_warning("cannot sync '%s': %m", dir);
+    _cleanup_free_ char *path = file_of(m, instance->record->name);
+    m->outside->remove(m->outside, path);
 }
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -189,11 +174,11 @@ static int check_record(const struct manager *m, const struct record *record, co
                : 0;
 }
 
-static int load_one(struct manager *m, int dirfd, const char *file, struct error *e)
+static int load_one(struct manager *m, const char *file, struct error *e)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_free_ char *path = xasprintf("%s/instances/%s", m->state_dir, file), *text = NULL;
     size_t size;
-    int r = read_file_at(dirfd, file, RECORD_MAX, &text, &size, e);
+    int r = m->outside->read(m->outside, path, RECORD_MAX, &text, &size, e);
     if (r < 0)
         return r;
     struct record *record = xcalloc(1, sizeof *record);
@@ -208,28 +193,17 @@ static int load_one(struct manager *m, int dirfd, const char *file, struct error
     return 0;
 }
 
+static void load(void *userdata, const char *file)
+{
+    struct manager *m = userdata;
+    struct error why = ERROR_INIT;
+    if (load_one(m, file, &why) < 0)
+        unreadable_add(m, file, why.message);
+}
+
 int store_load(struct manager *m, struct error *e)
 {
     _cleanup_free_ char *path = xasprintf("%s/instances", m->state_dir);
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_os(e, errno, "cannot make directory '%s'", path);
-    _cleanup_close_ int fd = open_dir_at(AT_FDCWD, path, e);
-    if (fd < 0)
-        return fd;
-    int listing = dup(fd);
-    _cleanup_closedir_ DIR *dir = listing < 0 ? NULL : fdopendir(listing);
-    if (!dir)
-        return error_os(e, errno, "cannot read directory '%s'", path);
-    for (struct dirent *d; (d = readdir(dir));) {
-        if (d->d_name[0] == '.' && has_suffix(d->d_name, ".tmp")) {
-            unlinkat(fd, d->d_name, 0); /* the rest of a write that was cut off */
-            continue;
-        }
-        if (d->d_name[0] == '.' || !has_suffix(d->d_name, ".json"))
-            continue;
-        struct error why = ERROR_INIT;
-        if (load_one(m, fd, d->d_name, &why) < 0)
-            unreadable_add(m, d->d_name, why.message);
-    }
-    return 0;
+    int r = m->outside->make_directory(m->outside, path, e);
+    return r < 0 ? r : m->outside->list(m->outside, path, load, m, e);
 }

@@ -8,11 +8,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
-#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
 void unreadable_add(struct manager *m, const char *file, const char *reason)

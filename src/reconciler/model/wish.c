@@ -23,7 +23,7 @@ bool has_data(const struct record_revision *revision)
 /* What the configuration says of what is no longer assigned: keep, stop or destroy. */
 static enum app_action unassigned_action(const struct instance *instance)
 {
-    const char *policy = config_string(instance->manager->context->config, "reconciler", "unassigned");
+    const char *policy = instance->manager->settings.unassigned;
     enum app_action action = (enum app_action)instance->record->action;
     if (streq(policy, "keep") || action == APP_ACTION_DESTROY)
         return action;
@@ -126,19 +126,14 @@ static const struct app_options *options_of(const struct record_revision *revisi
 int64_t stop_timeout_msec(const struct replica *replica)
 {
     const struct app_options *o = options_of(instance_target(replica->instance));
-    return o->stop_timeout_msec
-               ?: (int64_t)config_duration(replica->instance->manager->context->config, "reconciler",
-                                           "stop_timeout") /
-                      1000;
+    return o->stop_timeout_msec ?: replica->instance->manager->settings.stop_timeout_msec;
 }
 
 uint64_t replica_probation_msec(const struct replica *replica)
 {
     const struct app_options *o = options_of(instance_target(replica->instance));
-    return o->probation_given
-               ? (uint64_t)o->probation_msec
-               : config_duration(replica->instance->manager->context->config, "reconciler", "probation") /
-                     1000;
+    return o->probation_given ? (uint64_t)o->probation_msec
+                              : replica->instance->manager->settings.probation_msec;
 }
 
 struct port_list replica_ports(const struct replica *replica, int64_t revision)
