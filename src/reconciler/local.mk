@@ -23,6 +23,7 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/replica.h \
 	src/reconciler/engine/steps.c \
 	src/reconciler/engine/steps.h \
+	src/reconciler/engine/timeouts.h \
 	src/reconciler/engine/turn.c \
 	src/reconciler/engine/turn.h \
 	src/reconciler/engine/waits.c \

@@ -1,9 +1,8 @@
 /* Calls to workers. */
 #pragma once
 
+#include "reconciler/engine/timeouts.h"
 #include "reconciler/model/instance.h"
-
-#define CALL_TIMEOUT (60 * USEC_PER_SEC)
 
 /* Starts a call to a worker; failures come through the callback. */
 struct varlink_request *manager_call(struct manager *m, const char *socket,

@@ -63,8 +63,8 @@ static void ask_last_words(struct replica *replica, int64_t exit_code)
     *q = (struct question){m, xstrdup(replica->instance->record->name), replica->record->id, exit_code};
     struct driver_logs_in in = {
         .instance = replica->instance->record->name, .replica_id = replica->record->id, .tail = 20};
-    manager_call(m, m->driver_socket, &container_driver_interface, "Tail", &in, false, 10 * USEC_PER_SEC,
-                 on_tail, q);
+    manager_call(m, m->driver_socket, &container_driver_interface, "Tail", &in, false, TAIL_TIMEOUT, on_tail,
+                 q);
 }
 
 static void wait_for_calm(struct replica *replica)

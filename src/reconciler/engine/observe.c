@@ -79,8 +79,8 @@ static void start_listing(struct manager *m)
     forget_all(m);
     for (struct unreadable *u = m->unreadable; u; u = u->next)
         u->n_ports = 0;
-    m->list = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true,
-                           60 * USEC_PER_SEC, on_listed, m);
+    m->list = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true, CALL_TIMEOUT,
+                           on_listed, m);
 }
 
 void manager_set_info(struct manager *m, const struct driver_info_out *info)
@@ -102,8 +102,8 @@ static void on_info(const void *out, bool continues, const struct error *e, void
 static void ask_info(struct manager *m)
 {
     m->info_asked = outside_monotonic_usec(m->outside);
-    manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false, 60 * USEC_PER_SEC,
-                 on_info, m);
+    manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false, CALL_TIMEOUT, on_info,
+                 m);
 }
 
 void observe_runtime(struct manager *m)
@@ -243,7 +243,7 @@ static void on_inspected(const void *out, bool continues, const struct error *e,
     see(&r->current, ((const struct driver_inspect_out *)out)->container);
     struct driver_replica_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_OLD};
     r->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
-                              60 * USEC_PER_SEC, on_inspected_old, r);
+                              CALL_TIMEOUT, on_inspected_old, r);
 }
 
 void observe_replica(struct replica *replica)
@@ -252,5 +252,5 @@ void observe_replica(struct replica *replica)
     struct driver_replica_in in = {replica->instance->record->name, replica->record->id, DRIVER_SLOT_CURRENT};
     replica->stale = false;
     replica->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
-                                    60 * USEC_PER_SEC, on_inspected, replica);
+                                    CALL_TIMEOUT, on_inspected, replica);
 }

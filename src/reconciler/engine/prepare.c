@@ -135,7 +135,7 @@ static void on_unpacked(const void *out, bool continues, const struct error *e, 
     const struct package_reference *package = revision_of(p)->packages[p->package];
     struct package_name_in in = {package->name, package->id};
     p->request = manager_call(m, m->provisioner_socket, &provisioner_interface, "Publish", &in, false,
-                              600 * USEC_PER_SEC, on_published, p);
+                              PACKAGE_TIMEOUT, on_published, p);
 }
 
 static void on_fetched(const void *out, bool continues, const struct error *e, void *userdata)
@@ -157,7 +157,7 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
     }
     struct unpacker_unpack_in in = {package->name, package->id, package->checksum};
     p->request = manager_call(m, m->unpacker_socket, &unpacker_interface, "Unpack", &in, true,
-                              600 * USEC_PER_SEC, on_unpacked, p);
+                              PACKAGE_TIMEOUT, on_unpacked, p);
 }
 
 static void bring_package(struct prepare *p, struct record_revision *revision)
@@ -165,8 +165,8 @@ static void bring_package(struct prepare *p, struct record_revision *revision)
     struct manager *m = p->instance->manager;
     instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, revision->packages[p->package]->id);
     struct fetcher_fetch_in in = {revision->packages[p->package]};
-    p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Fetch", &in, true,
-                              600 * USEC_PER_SEC, on_fetched, p);
+    p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Fetch", &in, true, PACKAGE_TIMEOUT,
+                              on_fetched, p);
 }
 
 static void on_resolved(const void *out, bool continues, const struct error *e, void *userdata)
@@ -192,7 +192,7 @@ static void resolve_package(struct prepare *p, const struct app_name_version *wa
     struct fetcher_resolve_in in = {.name = wanted->name, .version = wanted->version};
     instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, wanted->name);
     p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Resolve", &in, false,
-                              300 * USEC_PER_SEC, on_resolved, p);
+                              RESOLVE_TIMEOUT, on_resolved, p);
 }
 
 /* --- image --- */
@@ -202,7 +202,7 @@ static void inspect_image(struct prepare *p, const char *reference, varlink_answ
     struct manager *m = p->instance->manager;
     struct driver_image_in in = {(char *)reference};
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "ImageInspect", &in, false,
-                              60 * USEC_PER_SEC, on_answer, p);
+                              CALL_TIMEOUT, on_answer, p);
 }
 
 static void image_is(struct prepare *p, const char *use, const char *id)
@@ -265,7 +265,7 @@ static void pull_image(struct prepare *p)
     struct driver_image_in in = {revision_of(p)->manifest->app->spec->image};
     instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "ImagePull", &in, true,
-                              900 * USEC_PER_SEC, on_pulled, p);
+                              PULL_TIMEOUT, on_pulled, p);
 }
 
 static int pull_policy(const struct record_revision *revision)
@@ -361,7 +361,7 @@ static void check_network(struct prepare *p, const char *cidr)
     }
     set_string(&p->network, cidr);
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "CheckNetwork", &in, false,
-                              60 * USEC_PER_SEC, on_network, p);
+                              CALL_TIMEOUT, on_network, p);
 }
 
 /* --- the chain --- */

@@ -62,7 +62,7 @@ static void start_removal(struct removal *removal)
 {
     struct package_name_in in = {removal->name, removal->id};
     manager_call(removal->manager, removal->socket, removal->interface, removal->method, &in, false,
-                 60 * USEC_PER_SEC, on_removed, removal);
+                 CALL_TIMEOUT, on_removed, removal);
 }
 
 static void remove_package(struct manager *m, struct instance *waiting, const char *socket,

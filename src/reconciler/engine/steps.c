@@ -168,7 +168,7 @@ static void begin_create(struct replica *r)
 static void begin_start(struct replica *r)
 {
     struct driver_replica_in in = slot_of(r, DRIVER_SLOT_CURRENT);
-    call_driver(r, "Start", &in, 2 * CALL_TIMEOUT);
+    call_driver(r, "Start", &in, START_TIMEOUT);
 }
 
 static void effect_start(struct replica *r, const void *out)
@@ -189,7 +189,7 @@ static void begin_fail(struct replica *r)
 {
     struct driver_logs_in in = {
         .instance = r->instance->record->name, .replica_id = r->record->id, .tail = 20};
-    call_driver(r, "Tail", &in, 10 * USEC_PER_SEC);
+    call_driver(r, "Tail", &in, TAIL_TIMEOUT);
 }
 
 /* --- the table --- */

@@ -122,7 +122,7 @@ static void list_containers(struct planning *p)
 {
     struct manager *m = p->manager;
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true,
-                              10 * USEC_PER_SEC, on_listed, p);
+                              QUESTION_TIMEOUT, on_listed, p);
 }
 
 /* A tree that just started does not know its machine yet: limits are held against it all the same. */
@@ -158,7 +158,7 @@ static int plan(struct varlink_call *call, const void *in, struct manager *m, bo
         list_containers(p);
     else
         p->request = manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false,
-                                  10 * USEC_PER_SEC, on_info, p);
+                                  QUESTION_TIMEOUT, on_info, p);
     return 0;
 }
 
