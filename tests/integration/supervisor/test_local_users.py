@@ -115,7 +115,7 @@ def test_a_worker_waits_for_its_last_life(place, name):
             thread.join()
             worker.stop()
     name = Path("/proc/self/comm").read_text().strip()
-    assert ground.holder_of_locks(lock, os.getpid(), name) in worker.log() and str(lock) in worker.log()
+    assert ground.holder_of_locks(lock.parent, os.getpid(), name) in worker.log() and str(lock) in worker.log()
 
 
 def test_what_cannot_be_a_lock_is_nobody_elses(ground_of):
