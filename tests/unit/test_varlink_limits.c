@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -346,6 +347,57 @@ static void test_too_many_values(void **state)
     end();
 }
 
+static void test_an_answer_that_is_too_large_becomes_an_error(void **state)
+{
+    (void)state;
+    begin(0);
+    static const char head[] = "{\"method\":\"io.hostlet.Fetcher.Resolve\",\"parameters\":{\"name\":\"";
+    _cleanup_free_ char *largest = xcalloc(1, VARLINK_MESSAGE_MAX + 1);
+    memset(largest, 'n', VARLINK_MESSAGE_MAX);
+    memcpy(largest, head, strlen(head));
+    memcpy(largest + VARLINK_MESSAGE_MAX - 3, "\"}}", 3);
+    _cleanup_close_ int fd = connect_one();
+    assert_int_equal(send_while(fd, largest, VARLINK_MESSAGE_MAX + 1), VARLINK_MESSAGE_MAX + 1);
+    assert_int_equal(calls, 1);
+    char answer[512] = "";
+    assert_true(recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(answer, "\"error\""));
+    assert_non_null(strstr(answer, "the answer is larger than a message may be"));
+    /* The connection goes on. */
+    assert_int_equal(send_while(fd, info, sizeof info), sizeof info);
+    assert_true(answered(fd));
+    end();
+}
+
+static void test_connections_wait_while_no_descriptor_is_left(void **state)
+{
+    (void)state;
+    begin(0);
+    struct rlimit before, none_left;
+    _cleanup_close_ int fd = connect_one();
+    assert_int_equal(send(fd, info, sizeof info, 0), sizeof info);
+    int next = dup(fd);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none_left = before;
+    none_left.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+    unsigned turns = 0;
+    while (turns < 10 && sd_event_run(event, 0) > 0)
+        turns++;
+    assert_true(turns > 0 && turns < 10); /* the loop does not turn for nothing */
+    assert_int_equal(varlink_server_connections(server), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (unsigned i = 0; i < 50 && !answered(fd); i++)
+        sd_event_run(event, 100000);
+    assert_true(answered(fd)); /* it was not forgotten */
+    /* Others need no pause any more. */
+    _cleanup_close_ int other = connect_one();
+    turn();
+    assert_int_equal(varlink_server_connections(server), 2);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +408,8 @@ int main(void)
         cmocka_unit_test(test_a_call_of_each_at_a_time),
         cmocka_unit_test(test_unread_answers_are_bounded_for_a_user),
         cmocka_unit_test(test_too_many_values),
+        cmocka_unit_test(test_an_answer_that_is_too_large_becomes_an_error),
+        cmocka_unit_test(test_connections_wait_while_no_descriptor_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
