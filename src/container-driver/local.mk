@@ -66,4 +66,9 @@ check_PROGRAMS += tests/unit/test_seccomp_profile
 TESTS += tests/unit/test_seccomp_profile
 tests_unit_test_seccomp_profile_SOURCES = tests/unit/test_seccomp_profile.c
 tests_unit_test_seccomp_profile_LDADD = libdriver.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_used_ranges
+TESTS += tests/unit/test_used_ranges
+tests_unit_test_used_ranges_SOURCES = tests/unit/test_used_ranges.c
+tests_unit_test_used_ranges_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=recv,--wrap=send
+tests_unit_test_used_ranges_LDADD = libdriver.a $(UNIT_LIBS)
 endif
