@@ -351,7 +351,7 @@ static int end(void **state)
 
 static bool settled(const struct replica *r)
 {
-    return r->last == STEP_SETTLED && !r->request && !r->stale && !r->kick && r->next_retry == 0 &&
+    return r->last == STEP_SETTLED && !r->request && !r->seen.stale && !r->kick && r->retry.next == 0 &&
            r->instance->manager->subscribed && !r->instance->dirty;
 }
 

@@ -27,7 +27,7 @@ static void purge_others(struct replica *r, char *const *containers, size_t n)
         if (app_container_name_parse(containers[i], &name, &id) >= 0 && streq(name, record->name) &&
             !record_find_replica(record, id)) {
             struct replica *other = instance_add_replica(r->instance, record_add_replica(record, id));
-            other->observed = other->stale = true; /* look before acting */
+            other->seen.observed = other->seen.stale = true; /* look before acting */
         }
     }
     store_save_soon(r->instance);
@@ -114,7 +114,7 @@ void data_leave_purge(struct replica *r)
     outside->cancel(outside, r->request);
     r->request = NULL;
     r->step = STEP_SETTLED;
-    r->stale = true;
+    r->seen.stale = true;
     data_purge_over(r);
 }
 
@@ -122,7 +122,7 @@ void data_removed(struct replica *r, const void *out)
 {
     (void)out;
     /* The order may have become a purge while the data was being kept. */
-    r->data_removed = r->purging || !r->instance->record->purge;
+    r->done.data_removed = r->purging || !r->instance->record->purge;
     if (r->purging)
         secret_forget(r);
 }

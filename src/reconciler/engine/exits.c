@@ -11,13 +11,13 @@
 
 bool exits_are_a_loop(const struct replica *replica)
 {
-    return crash_is_looping(&replica->exits, replica_now_msec(replica));
+    return crash_is_looping(&replica->exits.last, replica_now_msec(replica));
 }
 
 void exits_forget(struct replica *replica)
 {
-    replica->exits = (struct crash_exits){.at = {0}};
-    timer_stop(&replica->crash_timer);
+    replica->exits.last = (struct crash_exits){.at = {0}};
+    timer_stop(&replica->exits.calm);
 }
 
 static void on_calm(void *userdata)
@@ -27,7 +27,7 @@ static void on_calm(void *userdata)
         exits_forget(r);
         set_string(&r->message, NULL);
         stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
-        r->stale = true;
+        r->seen.stale = true;
         replica_kick(r);
     }
 }
@@ -69,13 +69,13 @@ static void ask_last_words(struct replica *replica, int64_t exit_code)
 
 static void wait_for_calm(struct replica *replica)
 {
-    clock_arm(replica->instance->manager->outside->clock, &replica->crash_timer,
+    clock_arm(replica->instance->manager->outside->clock, &replica->exits.calm,
               (CRASH_WINDOW_MSEC + 1000) * USEC_PER_MSEC, on_calm, replica);
 }
 
 void exits_note(struct replica *replica, int64_t exit_code)
 {
-    crash_add_exit(&replica->exits, replica_now_msec(replica));
+    crash_add_exit(&replica->exits.last, replica_now_msec(replica));
     if (!exits_are_a_loop(replica))
         return;
     ask_last_words(replica, exit_code);

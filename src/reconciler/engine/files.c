@@ -101,7 +101,7 @@ void files_provision(struct replica *r)
 void files_provisioned(struct replica *r, const void *out)
 {
     (void)out;
-    r->provisioned = true;
+    r->done.provisioned = true;
     r->record->update_files = false;
 }
 
@@ -115,7 +115,7 @@ void files_restore(struct replica *r)
 void files_restored(struct replica *r, const void *out)
 {
     (void)out;
-    r->restored = true;
+    r->done.restored = true;
 }
 
 void files_update(struct replica *r)

@@ -63,7 +63,7 @@ void journal_begin_undo(struct replica *r, const char *reason, enum app_stage_na
     set_string(&r->record->failure, reason);
     set_string(&r->message, reason);
     stage_set(r, stage, STAGE_FAILED, reason);
-    r->restored = false;
+    r->done.restored = false;
     r->step = STEP_SETTLED;
     if (save_or_retry(r))
         replica_step_over(r);
@@ -81,7 +81,7 @@ static size_t first_line(const struct driver_tail_out *tail)
 void journal_fail(struct replica *r, const void *last_words)
 {
     const struct driver_tail_out *tail = last_words;
-    const struct driver_container *c = &r->current;
+    const struct driver_container *c = &r->seen.current;
     _cleanup_free_ char *reason = NULL;
     if (c->state == DRIVER_MISSING)
         reason = xstrdup(r->record->failure ?: "the container disappeared");
@@ -105,7 +105,7 @@ void journal_gone(struct replica *r)
         return;
     record->applied_revision = record->failed_revision = record->rolling_back = record->attempt = 0;
     record->update_files = false;
-    r->quota_set = r->provisioned = false;
+    r->done.quota_set = r->done.provisioned = false;
     set_string(&record->failure, NULL);
     set_string(&record->quota, NULL);
     set_string(&r->message, NULL);
@@ -117,7 +117,7 @@ void journal_undone(struct replica *r)
 {
     struct record_replica *record = r->record;
     struct record_replica before = *record;
-    bool fell_back = record->applied_revision != 0 && r->current.state != DRIVER_MISSING;
+    bool fell_back = record->applied_revision != 0 && r->seen.current.state != DRIVER_MISSING;
     bool overtaken = record->rolling_back != r->instance->record->revision; /* another one is wanted by now */
     if (fell_back)
         record->failed_revision = record->rolling_back;
@@ -134,14 +134,14 @@ void journal_undone(struct replica *r)
         return;
     }
     r->turn_taken = false;
-    r->quota_set = r->provisioned = r->restored = false;
+    r->done.quota_set = r->done.provisioned = r->done.restored = false;
     if (!fell_back && !overtaken && replica_want(r) == WANT_RUN) {
         /* Nothing to fall back on: again, with growing pauses. */
         struct error e = ERROR_INIT;
         error_fail(&e, EIO, "%s", record->failure ?: "the deploy failed");
-        r->attempt = (unsigned)record->attempt - 1;
+        r->retry.attempt = (unsigned)record->attempt - 1;
         replica_retry_later(r, &e);
-        r->attempt = 0;
+        r->retry.attempt = 0;
         instance_kick(r->instance);
         return;
     }

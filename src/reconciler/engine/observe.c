@@ -36,12 +36,12 @@ static void forget_all(struct manager *m)
     for (struct instance *i = m->instances; i; i = i->next)
         for (size_t k = 0; k < i->n_replicas; k++) {
             struct replica *r = i->replicas[k];
-            see(&r->current, NULL);
-            see(&r->old, NULL);
-            r->observed = true;
+            see(&r->seen.current, NULL);
+            see(&r->seen.old, NULL);
+            r->seen.observed = true;
             /* A request that is under way changes something: look again when it is over. */
-            r->stale = r->request != NULL;
-            r->updates_due = 0;
+            r->seen.stale = r->request != NULL;
+            r->seen.updates_due = 0;
         }
 }
 
@@ -56,7 +56,7 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
     const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
     struct replica *r = c ? find_replica(m, c->instance, c->replica_id) : NULL;
     if (r)
-        see(c->slot == DRIVER_SLOT_OLD ? &r->old : &r->current, c);
+        see(c->slot == DRIVER_SLOT_OLD ? &r->seen.old : &r->seen.current, c);
     else if (c && c->ours && unreadable_find(m, c->instance))
         unreadable_saw(m, c);
     else if (c && c->ours)
@@ -133,17 +133,18 @@ static void on_container(struct manager *m, const struct driver_watch_out *event
         tells |= streq_null(event->action, telling[i]);
     if (!r || !m->subscribed || !tells)
         return;
-    if (streq_null(event->action, "update") && r->updates_due > 0) {
-        r->updates_due--;
+    if (streq_null(event->action, "update") && r->seen.updates_due > 0) {
+        r->seen.updates_due--;
         return;
     }
     bool current = event->slot == DRIVER_SLOT_CURRENT;
-    bool committed = r->record->applied_revision != 0 && r->current.revision == r->record->applied_revision;
+    bool committed =
+        r->record->applied_revision != 0 && r->seen.current.revision == r->record->applied_revision;
     if (streq_null(event->action, "die") && current && committed && r->step != STEP_STOP &&
         replica_want(r) == WANT_RUN && !r->record->rolling_back &&
-        r->current.restart == DRIVER_RESTART_ALWAYS)
+        r->seen.current.restart == DRIVER_RESTART_ALWAYS)
         exits_note(r, event->exit_code);
-    r->stale = true;
+    r->seen.stale = true;
     replica_kick(r);
 }
 
@@ -218,11 +219,11 @@ static void on_inspected_old(const void *out, bool continues, const struct error
     struct replica *r = userdata;
     r->request = NULL;
     if (e) {
-        r->stale = true;
+        r->seen.stale = true;
         replica_retry_later(r, e);
         return;
     }
-    see(&r->old, ((const struct driver_inspect_out *)out)->container);
+    see(&r->seen.old, ((const struct driver_inspect_out *)out)->container);
     replica_kick(r);
     /* While it was looked at it did not count as settled: who waits for that is told, though the step may be
      * the same. */
@@ -236,11 +237,11 @@ static void on_inspected(const void *out, bool continues, const struct error *e,
     struct manager *m = r->instance->manager;
     r->request = NULL;
     if (e) {
-        r->stale = true;
+        r->seen.stale = true;
         replica_retry_later(r, e);
         return;
     }
-    see(&r->current, ((const struct driver_inspect_out *)out)->container);
+    see(&r->seen.current, ((const struct driver_inspect_out *)out)->container);
     struct driver_replica_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_OLD};
     r->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
                               CALL_TIMEOUT, on_inspected_old, r);
@@ -250,7 +251,7 @@ void observe_replica(struct replica *replica)
 {
     struct manager *m = replica->instance->manager;
     struct driver_replica_in in = {replica->instance->record->name, replica->record->id, DRIVER_SLOT_CURRENT};
-    replica->stale = false;
+    replica->seen.stale = false;
     replica->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
                                     CALL_TIMEOUT, on_inspected, replica);
 }

@@ -45,7 +45,7 @@ bool quota_raises(const struct replica *r)
 
 void quota_write_failed(struct replica *r)
 {
-    if (!r->quota_set && r->record->quota_limit != 0)
+    if (!r->done.quota_set && r->record->quota_limit != 0)
         r->record->quota_limit = 1; /* whatever was set: the limit comes first at the next try */
 }
 
@@ -62,10 +62,10 @@ void quota_was_set(struct replica *r, const void *out)
     free(r->record->quota);
     r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
     r->record->quota_limit = limit_of(r);
-    r->quota_level = values->level;
-    r->quota_set = true;
-    r->quota_missing = false;
-    set_string(&r->quota_lost, NULL);
+    r->quota.level = values->level;
+    r->done.quota_set = true;
+    r->quota.missing = false;
+    set_string(&r->quota.lost, NULL);
     store_save_soon(r->instance);
 }
 
@@ -74,9 +74,9 @@ static void ask_again(struct manager *m)
     for (struct instance *i = m->instances; i; i = i->next)
         for (size_t k = 0; k < i->n_replicas; k++) {
             struct replica *r = i->replicas[k];
-            if (!r->quota_missing)
+            if (!r->quota.missing)
                 continue;
-            r->quota_missing = r->quota_set = false;
+            r->quota.missing = r->done.quota_set = false;
             instance_kick(i);
         }
 }
@@ -96,7 +96,7 @@ static void ask_again_later(struct manager *m)
 /* It runs, and proved itself: it goes on whatever quota-keeper says. */
 static bool runs_on(const struct replica *r)
 {
-    const struct driver_container *c = &r->current;
+    const struct driver_container *c = &r->seen.current;
     return driver_state_is_up(c->state) && r->record->applied_revision != 0 &&
            c->revision == r->record->applied_revision;
 }
@@ -105,7 +105,7 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
     bool required = m->settings.quota_required;
-    bool retry = e->class == ERROR_RETRY, died = error_worker_lost(e) && r->quick < QUICK_TRIES;
+    bool retry = e->class == ERROR_RETRY, died = error_worker_lost(e) && r->retry.quick < QUICK_TRIES;
     if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* it went: it is made first, then */
         r->record->quota_limit = 0;
         return true;
@@ -119,7 +119,7 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
                     (long long)r->record->id, e->message);
     if (retry || e->class == ERROR_FAILED) /* such as that no project id is free now */
         ask_again_later(m);
-    r->quota_set = r->quota_missing = true;
+    r->done.quota_set = r->quota.missing = true;
     store_save_soon(r->instance);
     return true;
 }
@@ -134,14 +134,14 @@ static void see(struct manager *m, const struct quota_values *values)
         return;
     struct instance *instance = manager_find(m, name);
     struct replica *r = instance ? instance_find_replica(instance, id) : NULL;
-    if (!r || (r->quota_level == values->level && streq_null(r->quota_lost, values->not_enforced)))
+    if (!r || (r->quota.level == values->level && streq_null(r->quota.lost, values->not_enforced)))
         return;
-    if (r->quota_lost && !values->not_enforced) { /* it can again: set anew what may have been lost */
-        r->quota_set = false;
+    if (r->quota.lost && !values->not_enforced) { /* it can again: set anew what may have been lost */
+        r->done.quota_set = false;
         instance_kick(instance);
     }
-    r->quota_level = values->level;
-    set_string(&r->quota_lost, values->not_enforced);
+    r->quota.level = values->level;
+    set_string(&r->quota.lost, values->not_enforced);
     instance_changed(instance);
 }
 
@@ -241,15 +241,16 @@ static const char *words_of(int level)
 
 char *quota_text(const struct replica *r)
 {
-    const struct driver_container *c = r->current.state != DRIVER_MISSING ? &r->current : &r->old;
+    const struct driver_container *c =
+        r->seen.current.state != DRIVER_MISSING ? &r->seen.current : &r->seen.old;
     const char *partial = c->state != DRIVER_MISSING && c->ours && c->layer_limit == 0
                               ? "partial: writable layer unlimited"
                               : "";
-    if (r->quota_lost)
-        return xasprintf("not enforced (%s)", r->quota_lost);
+    if (r->quota.lost)
+        return xasprintf("not enforced (%s)", r->quota.lost);
     if (!r->record->quota)
         return NULL;
     if (after_prefix(r->record->quota, "not enforced"))
         return xstrdup(r->record->quota);
-    return xasprintf("%s%s%s%s", r->record->quota, words_of(r->quota_level), *partial ? "; " : "", partial);
+    return xasprintf("%s%s%s%s", r->record->quota, words_of(r->quota.level), *partial ? "; " : "", partial);
 }

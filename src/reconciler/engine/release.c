@@ -149,8 +149,8 @@ static bool revision_used(const struct instance *instance, int64_t revision)
         const struct replica *r = instance->replicas[i];
         /* A call that is under way may speak of it still. */
         if (r->record->applied_revision == revision || r->request ||
-            (r->current.state != DRIVER_MISSING && r->current.revision == revision) ||
-            (r->old.state != DRIVER_MISSING && r->old.revision == revision))
+            (r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == revision) ||
+            (r->seen.old.state != DRIVER_MISSING && r->seen.old.revision == revision))
             return true;
     }
     return false;

@@ -30,23 +30,23 @@ static enum replica_state state_of(const struct replica *r)
     if (r->last == STEP_CONFLICT)
         return REPLICA_CONFLICT;
     if (want == WANT_NOTHING)
-        return r->current.state == DRIVER_MISSING     ? REPLICA_NONE
-               : driver_state_is_up(r->current.state) ? REPLICA_RUNNING
-                                                      : REPLICA_STOPPED;
+        return r->seen.current.state == DRIVER_MISSING     ? REPLICA_NONE
+               : driver_state_is_up(r->seen.current.state) ? REPLICA_RUNNING
+                                                           : REPLICA_STOPPED;
     if (want == WANT_GONE)
         return r->last == STEP_GONE ? REPLICA_DESTROYED : REPLICA_DESTROYING;
     if (want == WANT_STOP)
-        return driver_state_is_up(r->current.state) ? REPLICA_STOPPING
-               : r->current.state == DRIVER_MISSING ? REPLICA_NONE
-                                                    : REPLICA_STOPPED;
-    if (crash_is_looping(&r->exits, replica_now_msec(r)))
+        return driver_state_is_up(r->seen.current.state) ? REPLICA_STOPPING
+               : r->seen.current.state == DRIVER_MISSING ? REPLICA_NONE
+                                                         : REPLICA_STOPPED;
+    if (crash_is_looping(&r->exits.last, replica_now_msec(r)))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
-        (record->failure && record->attempt > 0) || r->attempt > 0)
+        (record->failure && record->attempt > 0) || r->retry.attempt > 0)
         return REPLICA_FAILED;
-    bool proven = record->applied_revision != 0 && r->current.revision == record->applied_revision;
-    return driver_state_is_up(r->current.state) && proven ? REPLICA_RUNNING
-           : r->current.state == DRIVER_MISSING && r->old.state == DRIVER_MISSING &&
+    bool proven = record->applied_revision != 0 && r->seen.current.revision == record->applied_revision;
+    return driver_state_is_up(r->seen.current.state) && proven ? REPLICA_RUNNING
+           : r->seen.current.state == DRIVER_MISSING && r->seen.old.state == DRIVER_MISSING &&
                    r->step == STEP_SETTLED && r->last != STEP_PROBATION
                ? REPLICA_NONE
                : REPLICA_STARTING;
@@ -60,30 +60,30 @@ void replica_update_state(struct replica *r)
 static void on_timer(void *userdata)
 {
     struct replica *r = userdata;
-    r->next_retry = 0;
+    r->retry.next = 0;
     /* Whether it is still up, or still in our way, is seen, not remembered. */
     if (r->last == STEP_PROBATION || r->last == STEP_CONFLICT)
-        r->stale = true;
+        r->seen.stale = true;
     replica_kick(r);
 }
 
 void replica_kick_after(struct replica *r, uint64_t msec)
 {
-    clock_arm(r->instance->manager->outside->clock, &r->timer, msec * USEC_PER_MSEC, on_timer, r);
+    clock_arm(r->instance->manager->outside->clock, &r->retry.timer, msec * USEC_PER_MSEC, on_timer, r);
 }
 
 void replica_retry_later(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
     /* A worker that died is back within milliseconds: its callers repeat, and nobody need notice. */
-    bool quick = error_worker_lost(e) && r->quick++ < QUICK_TRIES;
-    uint64_t pause = quick ? 10 * r->quick : backoff_msec(m, ++r->attempt);
+    bool quick = error_worker_lost(e) && r->retry.quick++ < QUICK_TRIES;
+    uint64_t pause = quick ? 10 * r->retry.quick : backoff_msec(m, ++r->retry.attempt);
     if (!quick) {
         set_string(&r->message, e->message);
         log_warning("%s/%lld: %s; tried again in %.3g s", r->instance->record->name, (long long)r->record->id,
                     e->message, (double)pause / 1000);
     }
-    r->next_retry = (uint64_t)outside_now_msec(m->outside) + pause;
+    r->retry.next = (uint64_t)outside_now_msec(m->outside) + pause;
     replica_kick_after(r, pause);
     replica_update_state(r);
     instance_changed(r->instance);
@@ -91,14 +91,14 @@ void replica_retry_later(struct replica *r, const struct error *e)
 
 void replica_forget_pause(struct replica *r)
 {
-    r->attempt = r->quick = 0;
-    r->next_retry = 0;
-    timer_stop(&r->timer);
+    r->retry.attempt = r->retry.quick = 0;
+    r->retry.next = 0;
+    timer_stop(&r->retry.timer);
 }
 
 void replica_step_over(struct replica *r)
 {
     r->step = STEP_SETTLED;
-    r->attempt = r->quick = 0;
+    r->retry.attempt = r->retry.quick = 0;
     replica_kick(r);
 }

@@ -30,7 +30,7 @@ static void call_driver(struct replica *r, const char *method, const void *in, u
 static void set_restart(struct replica *r, enum driver_restart policy)
 {
     struct driver_restart_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_CURRENT, policy};
-    r->updates_due++;
+    r->seen.updates_due++;
     call_driver(r, "SetRestart", &in, CALL_TIMEOUT);
 }
 
@@ -42,7 +42,7 @@ static void begin_hold(struct replica *r)
 static void effect_hold(struct replica *r, const void *out)
 {
     (void)out;
-    r->current.restart = DRIVER_RESTART_NO;
+    r->seen.current.restart = DRIVER_RESTART_NO;
 }
 
 static void begin_keep(struct replica *r)
@@ -53,7 +53,7 @@ static void begin_keep(struct replica *r)
 static void effect_keep(struct replica *r, const void *out)
 {
     (void)out;
-    r->current.restart = DRIVER_RESTART_ALWAYS;
+    r->seen.current.restart = DRIVER_RESTART_ALWAYS;
 }
 
 static void begin_stop(struct replica *r)
@@ -70,7 +70,7 @@ static void begin_stop(struct replica *r)
 static void effect_stop(struct replica *r, const void *out)
 {
     (void)out;
-    r->current.state = DRIVER_EXITED;
+    r->seen.current.state = DRIVER_EXITED;
 }
 
 static void rename_slot(struct replica *r, enum driver_slot from, enum driver_slot to)
@@ -88,7 +88,7 @@ static void note_drift(struct replica *r)
         return;
     struct driver_create_in *create = make_create(r, target);
     struct drift_wish wish = drift_wish_of(r, target, create);
-    drift_note_replacement(&r->drift, &r->current, &wish,
+    drift_note_replacement(&r->drift, &r->seen.current, &wish,
                            outside_monotonic_usec(r->instance->manager->outside));
     free_create(create);
 }
@@ -102,11 +102,11 @@ static void begin_put_aside(struct replica *r)
 static void effect_put_aside(struct replica *r, const void *out)
 {
     (void)out;
-    schema_done(&driver_container_schema, &r->old);
-    r->old = r->current;
-    r->old.slot = DRIVER_SLOT_OLD;
-    r->current = (struct driver_container){.state = DRIVER_MISSING};
-    r->quota_set = r->provisioned = r->drift.seen = false;
+    schema_done(&driver_container_schema, &r->seen.old);
+    r->seen.old = r->seen.current;
+    r->seen.old.slot = DRIVER_SLOT_OLD;
+    r->seen.current = (struct driver_container){.state = DRIVER_MISSING};
+    r->done.quota_set = r->done.provisioned = r->drift.seen = false;
 }
 
 static void begin_bring_back(struct replica *r)
@@ -117,10 +117,10 @@ static void begin_bring_back(struct replica *r)
 static void effect_bring_back(struct replica *r, const void *out)
 {
     (void)out;
-    schema_done(&driver_container_schema, &r->current);
-    r->current = r->old;
-    r->current.slot = DRIVER_SLOT_CURRENT;
-    r->old = (struct driver_container){.state = DRIVER_MISSING};
+    schema_done(&driver_container_schema, &r->seen.current);
+    r->seen.current = r->seen.old;
+    r->seen.current.slot = DRIVER_SLOT_CURRENT;
+    r->seen.old = (struct driver_container){.state = DRIVER_MISSING};
 }
 
 static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
@@ -144,7 +144,7 @@ static void begin_remove_old(struct replica *r)
 static void effect_remove_old(struct replica *r, const void *out)
 {
     (void)out;
-    schema_done(&driver_container_schema, &r->old);
+    schema_done(&driver_container_schema, &r->seen.old);
 }
 
 static void begin_remove_new(struct replica *r)
@@ -155,7 +155,7 @@ static void begin_remove_new(struct replica *r)
 static void effect_remove_new(struct replica *r, const void *out)
 {
     (void)out;
-    schema_done(&driver_container_schema, &r->current);
+    schema_done(&driver_container_schema, &r->seen.current);
 }
 
 static void begin_create(struct replica *r)
@@ -174,15 +174,15 @@ static void begin_start(struct replica *r)
 static void effect_start(struct replica *r, const void *out)
 {
     (void)out;
-    r->provisioned = false;
-    r->stale = true;
+    r->done.provisioned = false;
+    r->seen.stale = true;
 }
 
 /* What is there now is best looked at. */
 static void effect_look(struct replica *r, const void *out)
 {
     (void)out;
-    r->stale = true;
+    r->seen.stale = true;
 }
 
 static void begin_fail(struct replica *r)
@@ -291,7 +291,7 @@ static void take_turn(struct replica *r, const struct step_row *row)
     if (row->flags & SWITCHES)
         r->turn_taken |= replica_want(r) == WANT_RUN;
     if (row->flags & FIRST)
-        r->turn_taken |= r->current.state == DRIVER_MISSING;
+        r->turn_taken |= r->seen.current.state == DRIVER_MISSING;
 }
 
 void step_begin(struct replica *r, enum step step)
@@ -345,7 +345,7 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
 {
     enum app_stage_name stage = stage_of(r, row);
     bool committed = r->record->applied_revision == replica_target_revision(r);
-    bool patient = e->class == ERROR_RETRY && r->attempt < SWITCH_ATTEMPTS_MAX;
+    bool patient = e->class == ERROR_RETRY && r->retry.attempt < SWITCH_ATTEMPTS_MAX;
     if (row->flags & WRITES)
         quota_write_failed(r);
     if (row->flags & USES_BITS)
@@ -360,7 +360,7 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
         stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
     r->step = STEP_SETTLED;
     /* Not knowing how far it came, look before the next try. */
-    r->stale = true;
+    r->seen.stale = true;
     replica_retry_later(r, e);
 }
 

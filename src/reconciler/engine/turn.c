@@ -25,7 +25,7 @@
 static bool probation_over(const struct replica *r)
 {
     int64_t now = replica_now_msec(r);
-    return now >= r->current.started_at + (int64_t)replica_probation_msec(r);
+    return now >= r->seen.current.started_at + (int64_t)replica_probation_msec(r);
 }
 
 /* Tells whether the rollout lets the replica begin a switch. */
@@ -43,7 +43,7 @@ static bool has_turn(const struct replica *r)
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *other = instance->replicas[i];
         seen[i] = (struct rollout_replica){.record = other->record,
-                                           .up = driver_state_is_up(other->current.state),
+                                           .up = driver_state_is_up(other->seen.current.state),
                                            .turn_taken = other->turn_taken,
                                            .wanted = replica_want(other) == WANT_RUN,
                                            .conflict = other->last == STEP_CONFLICT};
@@ -65,8 +65,8 @@ static enum step next_step(const struct replica *r, const struct record_revision
     bool assigned = !r->record->unassigned; /* else it is left as it is */
     struct decision_input in = {
         .want = replica_want(r),
-        .current = &r->current,
-        .old = &r->old,
+        .current = &r->seen.current,
+        .old = &r->seen.old,
         .target_revision = target->revision,
         .target_config = assigned ? config : NULL,
         .applied_revision = r->record->applied_revision,
@@ -75,11 +75,11 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .prepared = prepare_is_done(r->instance, target->revision),
         .turn = has_turn(r),
         .quota_raises = quota_raises(r),
-        .quota_set = r->quota_set,
-        .provisioned = r->provisioned,
-        .restored = r->restored,
+        .quota_set = r->done.quota_set,
+        .provisioned = r->done.provisioned,
+        .restored = r->done.restored,
         .has_data = has_data(target),
-        .data_removed = r->data_removed,
+        .data_removed = r->done.data_removed,
         .update_files = r->record->update_files && assigned,
         .probation_over = probation_over(r),
     };
@@ -92,11 +92,11 @@ static enum step next_step(const struct replica *r, const struct record_revision
 /* A switch that an earlier life of ours began is under way as well. */
 static void note_turn(struct replica *r, int64_t target)
 {
-    bool unproven = r->current.state != DRIVER_MISSING && r->current.revision == target &&
+    bool unproven = r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == target &&
                     r->record->applied_revision != target;
     if (replica_want(r) != WANT_RUN)
         r->turn_taken = false;
-    else if (r->old.state != DRIVER_MISSING || unproven)
+    else if (r->seen.old.state != DRIVER_MISSING || unproven)
         r->turn_taken = true;
 }
 
@@ -106,7 +106,7 @@ static void note_what_is_seen(struct replica *r, const struct record_revision *t
     note_turn(r, target->revision);
     if (!r->record->unassigned) {
         struct drift_wish wish = drift_wish_of(r, target, create);
-        r->drift.seen = drift_is_seen(&r->drift, &r->current, r->record->applied_revision, &wish);
+        r->drift.seen = drift_is_seen(&r->drift, &r->seen.current, r->record->applied_revision, &wish);
     }
 }
 
@@ -115,8 +115,8 @@ static void note_what_is_seen(struct replica *r, const struct record_revision *t
 static bool may_act(const struct replica *r)
 {
     const struct manager *m = r->instance->manager;
-    return !r->request && m->subscribed && r->observed && !instance_blocked(r->instance) &&
-           r->next_retry <= (uint64_t)outside_now_msec(m->outside);
+    return !r->request && m->subscribed && r->seen.observed && !instance_blocked(r->instance) &&
+           r->retry.next <= (uint64_t)outside_now_msec(m->outside);
 }
 
 static void act(struct replica *r)
@@ -128,11 +128,11 @@ static void act(struct replica *r)
     free_create(create);
     r->last = step;
     if (before == STEP_CONFLICT && step != STEP_CONFLICT)
-        r->attempt = 0;
+        r->retry.attempt = 0;
     log_debug("%s/%lld: current %s revision %lld config %s, old %s, next: %s", r->instance->record->name,
-              (long long)r->record->id, schema_enum_name(&driver_state_enum, r->current.state),
-              (long long)r->current.revision, r->current.config ?: "-",
-              schema_enum_name(&driver_state_enum, r->old.state), step_name(step));
+              (long long)r->record->id, schema_enum_name(&driver_state_enum, r->seen.current.state),
+              (long long)r->seen.current.revision, r->seen.current.config ?: "-",
+              schema_enum_name(&driver_state_enum, r->seen.old.state), step_name(step));
     step_begin(r, step);
     replica_update_state(r);
     if (step != before)
@@ -144,7 +144,7 @@ static bool ask(struct replica *r)
 {
     r->kick = false;
     data_leave_purge(r);
-    if (may_act(r) && r->stale)
+    if (may_act(r) && r->seen.stale)
         observe_replica(r);
     else if (may_act(r))
         act(r);
@@ -156,7 +156,7 @@ static bool ask_kicked(struct instance *instance)
     bool kicked = false, stale = false;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         kicked |= instance->replicas[i]->kick;
-        stale |= instance->replicas[i]->stale;
+        stale |= instance->replicas[i]->seen.stale;
     }
     /* While something may be there that was not looked at, all revisions may be in use. */
     if (kicked && !stale && instance->manager->subscribed)
@@ -236,7 +236,7 @@ void replica_forget_failure(struct replica *r)
     set_string(&r->record->failure, NULL);
     set_string(&r->message, NULL);
     exits_forget(r);
-    r->stale = true;
+    r->seen.stale = true;
 }
 
 void instance_begin(struct instance *instance)
@@ -244,11 +244,11 @@ void instance_begin(struct instance *instance)
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
         replica_forget_pause(r);
-        r->quota_set = r->provisioned = r->data_removed = false;
+        r->done.quota_set = r->done.provisioned = r->done.data_removed = false;
         r->drift.mended_at = 0;
         /* Nothing is known of a replica that is new: look before acting. */
-        r->observed = true;
-        r->stale = true;
+        r->seen.observed = true;
+        r->seen.stale = true;
         exits_forget(r);
         if (!r->record->failure)
             set_string(&r->message, NULL);

@@ -28,7 +28,7 @@ void wait_settled(struct replica *r)
     struct instance *instance = r->instance;
     bool turn = r->turn_taken;
     r->turn_taken = false;
-    r->attempt = r->quick = 0;
+    r->retry.attempt = r->retry.quick = 0;
     if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
     if (replica_want(r) == WANT_STOP)
@@ -60,14 +60,14 @@ void wait_gone(struct replica *r)
 void wait_for_name(struct replica *r)
 {
     const struct driver_container *c =
-        r->current.state != DRIVER_MISSING && !r->current.ours ? &r->current : &r->old;
+        r->seen.current.state != DRIVER_MISSING && !r->seen.current.ours ? &r->seen.current : &r->seen.old;
     free(r->message);
     r->message =
         xasprintf("container '%s' is not ours (%s): it is left alone", c->name, c->owner ?: "no label");
     r->turn_taken = false;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);
     /* The runtime tells nothing of containers that are not ours. */
-    replica_kick_after(r, backoff_msec(r->instance->manager, ++r->attempt));
+    replica_kick_after(r, backoff_msec(r->instance->manager, ++r->retry.attempt));
 }
 
 void wait_for_preparation(struct replica *r)
@@ -76,7 +76,7 @@ void wait_for_preparation(struct replica *r)
     int64_t revision = replica_target_revision(r);
     prepare_start(instance, revision);
     const struct prepare *p = prepare_find(instance, revision);
-    if (p->state == PREPARE_WAITING && p->failure && r->old.state != DRIVER_MISSING) {
+    if (p->state == PREPARE_WAITING && p->failure && r->seen.old.state != DRIVER_MISSING) {
         /* In the midst of a switch there is an outage: better the old one now than the new one some day. */
         set_string(&r->record->failure, p->failure);
         step_begin(r, STEP_FAIL);
@@ -85,10 +85,10 @@ void wait_for_preparation(struct replica *r)
 
 void wait_for_probation(struct replica *r)
 {
-    int64_t left = r->current.started_at + (int64_t)replica_probation_msec(r) - replica_now_msec(r);
+    int64_t left = r->seen.current.started_at + (int64_t)replica_probation_msec(r) - replica_now_msec(r);
     stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, NULL);
     if (left > 0)
         replica_kick_after(r, (uint64_t)left);
-    else if (r->current.state != DRIVER_RUNNING)
+    else if (r->seen.current.state != DRIVER_RUNNING)
         replica_kick_after(r, 100);
 }

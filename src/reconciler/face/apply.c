@@ -95,7 +95,7 @@ void instance_add_replicas(struct instance *instance)
     const struct record *record = instance->record;
     for (size_t i = 0; i < record->n_replicas; i++)
         if (!instance_find_replica(instance, record->replicas[i]->id))
-            instance_add_replica(instance, record->replicas[i])->observed = false;
+            instance_add_replica(instance, record->replicas[i])->seen.observed = false;
 }
 
 /* Puts the new record in the place of the old one: replicas point into it. */
@@ -151,7 +151,8 @@ static bool has_failed(struct instance *instance)
     bool failed = p && p->failure;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
-        failed |= r->record->failure || r->attempt > 0 || exits_are_a_loop(r) || r->last == STEP_CONFLICT;
+        failed |=
+            r->record->failure || r->retry.attempt > 0 || exits_are_a_loop(r) || r->last == STEP_CONFLICT;
     }
     return failed;
 }

@@ -22,7 +22,7 @@ static const char *doing(const struct replica *r)
 
 static bool replica_settled(const struct replica *r)
 {
-    if (r->request || r->stale || r->kick || r->next_retry > (uint64_t)now_realtime_msec())
+    if (r->request || r->seen.stale || r->kick || r->retry.next > (uint64_t)now_realtime_msec())
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
            (r->last == STEP_GONE && replica_stays_known(r)) ||
@@ -36,15 +36,16 @@ static bool replica_failed(const struct replica *r)
 
 static void report_replica(const struct replica *r, struct reconciler_replica *to)
 {
-    const struct driver_container *running = r->current.state != DRIVER_MISSING ? &r->current : &r->old;
+    const struct driver_container *running =
+        r->seen.current.state != DRIVER_MISSING ? &r->seen.current : &r->seen.old;
     to->id = r->record->id;
     to->container = app_container_name(r->instance->record->name, r->record->id);
     to->state = (int)r->state;
     to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
     to->step = xstrdup_null(doing(r));
     to->message = xstrdup_null(r->message ?: r->record->failure);
-    to->attempt = r->attempt ?: r->record->attempt;
-    to->next_retry = (int64_t)r->next_retry;
+    to->attempt = r->retry.attempt ?: r->record->attempt;
+    to->next_retry = (int64_t)r->retry.next;
     to->quota = quota_text(r);
     to->unassigned = r->record->unassigned;
     to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);

@@ -27,8 +27,8 @@ static void go_on(struct instance *instance, const struct zone_order_effect *eff
         return;
     }
     for (size_t i = 0; i < instance->n_replicas; i++) {
-        instance->replicas[i]->observed = true;
-        instance->replicas[i]->stale = true;
+        instance->replicas[i]->seen.observed = true;
+        instance->replicas[i]->seen.stale = true;
     }
     instance_kick(instance);
 }

@@ -56,12 +56,12 @@ static void replica_free(struct replica *r)
 {
     struct outside *outside = r->instance->manager->outside;
     outside->cancel(outside, r->request);
-    timer_stop(&r->timer);
-    timer_stop(&r->crash_timer);
-    schema_done(&driver_container_schema, &r->current);
-    schema_done(&driver_container_schema, &r->old);
+    timer_stop(&r->retry.timer);
+    timer_stop(&r->exits.calm);
+    schema_done(&driver_container_schema, &r->seen.current);
+    schema_done(&driver_container_schema, &r->seen.old);
     free(r->message);
-    free(r->quota_lost);
+    free(r->quota.lost);
     free(r);
 }
 

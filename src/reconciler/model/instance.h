@@ -36,28 +36,48 @@ struct prepare {
 struct replica {
     struct instance *instance;
     struct record_replica *record;
-    struct driver_container current, old; /* as last seen; state missing for none */
-    bool observed;                        /* they were read since the runtime was subscribed to */
-    bool stale;                           /* something happened: read them again */
     enum replica_state state;
+    char *message;
     enum step step;                  /* the one being done; STEP_SETTLED while none */
     enum step last;                  /* what decide() said last */
     struct varlink_request *request; /* of the step, or of an inspection */
-    bool quota_set, provisioned, restored, data_removed;
+    bool kick;                       /* the next turn asks decide() for it */
+    bool turn_taken;                 /* it began a switch that is not over */
     bool purging; /* the step that is being done deletes its data, and counts among the manager's purges */
-    bool quota_missing; /* it could not be set: asked again when quota-keeper has something new */
-    int quota_level;    /* enum quota_level, as last told */
-    char *quota_lost;   /* why limits that were set are not enforced any more */
+
+    /* What the runtime shows. */
+    struct {
+        struct driver_container current, old; /* as last seen; state missing for none */
+        bool observed;                        /* they were read since the runtime was subscribed to */
+        bool stale;                           /* something happened: read them again */
+        unsigned updates_due;                 /* events of changes that we made ourselves */
+    } seen;
+
+    /* What was done since the process started, and need not be done again. */
+    struct {
+        bool quota_set, provisioned, restored, data_removed;
+    } done;
+
+    /* Failures of the present step in a row. */
+    struct {
+        unsigned quick, attempt; /* calls whose worker died, failures */
+        uint64_t next;           /* unix milliseconds; 0: none */
+        struct timer timer;      /* also for the end of a probation */
+    } retry;
+
+    struct {
+        bool missing; /* the limit could not be set: asked again when quota-keeper has something new */
+        int level;    /* enum quota_level, as last told */
+        char *lost;   /* why limits that were set are not enforced any more */
+    } quota;
+
     struct drift drift;
-    unsigned quick, attempt; /* of the present step in a row: calls whose worker died, failures */
-    uint64_t next_retry;     /* unix milliseconds; 0: none */
-    struct timer timer;      /* retry or end of probation */
-    char *message;
-    struct crash_exits exits; /* that nobody asked for */
-    struct timer crash_timer;
-    bool turn_taken;      /* it began a switch that is not over */
-    bool kick;            /* the next turn asks decide() for it */
-    unsigned updates_due; /* events of changes that we made ourselves */
+
+    /* Exits that nobody asked for. */
+    struct {
+        struct crash_exits last;
+        struct timer calm; /* ends a crash loop */
+    } exits;
 };
 
 struct instance {
