@@ -129,7 +129,8 @@ static int start(struct service_context *c, struct error *e)
     if (r < 0)
         return r;
     m->runtime->on_event = watch_event;
-    m->runtime->on_event_userdata = m;
+    m->runtime->on_flow = watch_flow;
+    m->runtime->watch_userdata = m;
     return 0;
 }
 

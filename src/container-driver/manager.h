@@ -13,6 +13,7 @@ struct manager {
     struct runtime *runtime;
     struct watcher *watchers;
     bool flowing;         /* the runtime's events flow */
+    char *lost;           /* why they do not; NULL: not known, or they do */
     struct relay *relays; /* logs on their way to clients */
 };
 
@@ -72,9 +73,10 @@ int method_logs(struct varlink_call *call, const void *in, void *userdata, struc
 int method_tail(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int method_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
-/* methods_watch.c: subscribes anew, after which watchers list anew; and what the runtime's events are handed
- * to. */
+/* methods_watch.c: ends the streams of all who watch, who then get a new snapshot; and what the runtime's
+ * events are handed to. */
 void watch_renew(struct manager *manager);
-void watch_event(const struct driver_watch_out *event, void *userdata);
+void watch_event(const struct driver_event *event, void *userdata);
+void watch_flow(const char *lost, void *userdata);
 /* methods_logs.c, at the end: closes what is open. */
 void relays_close(struct manager *manager);

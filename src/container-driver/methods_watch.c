@@ -1,48 +1,124 @@
-/* Watch: the runtime's events, handed to everyone who watches. The runtime is subscribed to while someone
- * does. */
+/* Watch: all containers and then the runtime's events, for everyone who watches. The runtime is subscribed to
+ * while someone does, and its containers are listed when the events flow: what changes while they are listed
+ * is an event. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "container-driver/manager.h"
+
+struct listing;
 
 struct watcher {
     struct watcher *next;
     struct manager *manager;
     struct varlink_call *call;
+    struct listing *listing; /* while the snapshot is told */
 };
 
-static void on_gone(struct varlink_call *call, void *userdata)
+/* A list that the runtime makes cannot be called off: it is for nobody then. */
+struct listing {
+    struct watcher *watcher; /* NULL: for nobody any more */
+};
+
+static void stop_listing(struct watcher *w)
 {
-    (void)call;
-    struct watcher *w = userdata;
+    if (w->listing)
+        w->listing->watcher = NULL;
+    w->listing = NULL;
+}
+
+static void watcher_free(struct watcher *w)
+{
     struct manager *m = w->manager;
     for (struct watcher **at = &m->watchers; *at; at = &(*at)->next)
         if (*at == w) {
             *at = w->next;
             break;
         }
+    stop_listing(w);
     free(w);
     if (m->watchers)
         return;
     m->flowing = false;
+    free(TAKE_PTR(m->lost));
     m->runtime->ops->unwatch(m->runtime);
+}
+
+static void on_gone(struct varlink_call *call, void *userdata)
+{
+    (void)call;
+    watcher_free(userdata);
+}
+
+/* Ends a stream: with an error, or so that the caller calls again at once. */
+static void watcher_end(struct watcher *w, const struct error *e)
+{
+    struct varlink_call *call = w->call;
+    varlink_call_on_gone(call, NULL, NULL);
+    watcher_free(w);
+    if (e)
+        varlink_error(call, e);
+    else
+        varlink_reply(call, &(struct driver_watch_out){.container = NULL});
+}
+
+static void on_listed(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    struct listing *listing = userdata;
+    struct watcher *w = listing->watcher;
+    if (w && !e && result->more)
+        varlink_notify(w->call, &(struct driver_watch_out){.container = result->container});
+    if (!e && result->more)
+        return;
+    free(listing);
+    if (!w)
+        return;
+    w->listing = NULL;
+    if (e)
+        watcher_end(w, e);
+    else
+        varlink_notify(w->call, &(struct driver_watch_out){.complete = true});
+}
+
+static void list(struct watcher *w)
+{
+    struct runtime *rt = w->manager->runtime;
+    stop_listing(w);
+    w->listing = xcalloc(1, sizeof *w->listing);
+    w->listing->watcher = w;
+    rt->ops->list(rt, on_listed, w->listing);
 }
 
 void watch_renew(struct manager *m)
 {
-    if (!m->watchers)
-        return;
-    m->flowing = false;
-    m->runtime->ops->unwatch(m->runtime);
-    m->runtime->ops->watch(m->runtime);
+    for (struct watcher *w = m->watchers, *next; w; w = next) {
+        next = w->next;
+        watcher_end(w, NULL);
+    }
 }
 
-void watch_event(const struct driver_watch_out *event, void *userdata)
+void watch_event(const struct driver_event *event, void *userdata)
+{
+    const struct manager *m = userdata;
+    const struct driver_watch_out out = {.event = (struct driver_event *)event};
+    for (struct watcher *w = m->watchers; w; w = w->next)
+        varlink_notify(w->call, &out);
+}
+
+void watch_flow(const char *lost, void *userdata)
 {
     struct manager *m = userdata;
-    if (event->event != DRIVER_EVENT_CONTAINER)
-        m->flowing = event->event == DRIVER_EVENT_SUBSCRIBED;
-    for (struct watcher *w = m->watchers; w; w = w->next)
-        varlink_notify(w->call, event);
+    m->flowing = !lost;
+    free(m->lost);
+    m->lost = xstrdup_null(lost);
+    for (struct watcher *w = m->watchers, *next; w; w = next) {
+        next = w->next;
+        stop_listing(w);
+        if (lost)
+            varlink_notify(w->call, &(struct driver_watch_out){.lost = m->lost});
+        else
+            list(w);
+    }
 }
 
 int method_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e)
@@ -59,6 +135,8 @@ int method_watch(struct varlink_call *call, const void *in, void *userdata, stru
     if (first)
         m->runtime->ops->watch(m->runtime);
     else if (m->flowing)
-        varlink_notify(call, &(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED});
+        list(w);
+    else if (m->lost)
+        varlink_notify(call, &(struct driver_watch_out){.lost = m->lost});
     return 0;
 }

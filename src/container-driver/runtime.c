@@ -38,7 +38,7 @@ void driver_info_done(struct driver_info_out *info)
     schema_done(varlink_find_method(&container_driver_interface, "Info")->out, info);
 }
 
-void driver_watch_done(struct driver_watch_out *out)
+void driver_event_done(struct driver_event *event)
 {
-    schema_done(varlink_find_method(&container_driver_interface, "Watch")->out, out);
+    schema_done(&driver_event_schema, event);
 }

@@ -37,8 +37,10 @@ struct runtime_log_options {
 typedef int (*runtime_log_data_fn)(const void *data, size_t size, void *userdata);
 typedef void (*runtime_log_end_fn)(const struct error *e, void *userdata);
 
-/* Events: our containers' and the stream's own (subscribed, lost). */
-typedef void (*runtime_event_fn)(const struct driver_watch_out *event, void *userdata);
+/* Something happened to a container of ours. */
+typedef void (*runtime_event_fn)(const struct driver_event *event, void *userdata);
+/* Events flow from now on ('lost' is NULL), or do not any more, and why. */
+typedef void (*runtime_flow_fn)(const char *lost, void *userdata);
 
 struct runtime_ops {
     const char *name;
@@ -74,7 +76,8 @@ struct runtime_ops {
     /* Never calls back from within. The job is valid until on_end was called. */
     struct runtime_job *(*logs)(struct runtime *rt, const char *id, const struct runtime_log_options *options,
                                 runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata);
-    /* From now on events are delivered to the runtime's on_event, "subscribed" first; until unwatch. */
+    /* From now on events are delivered to the runtime's on_event, after on_flow said that they flow; until
+     * unwatch. */
     void (*watch)(struct runtime *rt);
     void (*unwatch)(struct runtime *rt);
 };
@@ -83,7 +86,8 @@ struct runtime_ops {
 struct runtime {
     const struct runtime_ops *ops;
     runtime_event_fn on_event;
-    void *on_event_userdata;
+    runtime_flow_fn on_flow;
+    void *watch_userdata; /* of both */
 };
 
 /* Something that goes on; the head of the implementations' own structs. */
@@ -110,7 +114,7 @@ char *runtime_describe_owner(const char *tree_label, const char *name_label, con
 void driver_container_free(struct driver_container *c);
 void driver_image_free(struct driver_image *i);
 void driver_info_done(struct driver_info_out *info);
-void driver_watch_done(struct driver_watch_out *out);
+void driver_event_done(struct driver_event *event);
 
 DEFINE_CLEANUP(struct driver_container *, driver_container_free);
 DEFINE_CLEANUP(struct driver_image *, driver_image_free);

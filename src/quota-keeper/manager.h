@@ -15,6 +15,7 @@
 #include "lib/service/service.h"
 #include "quota-keeper/registry.h"
 
+struct quota_values;
 struct request;
 struct question;
 struct sweep;
@@ -73,19 +74,27 @@ void requests_free(struct manager *m);
 void sweep_begin(struct manager *m, struct varlink_call *call);
 void sweep_reclaim(struct manager *m);
 bool sweep_is_for_ids(const struct sweep *sweep);
-struct quota_values;
 void sweep_one_done(struct sweep *sweep, const char *name, const struct quota_values *values, int result,
                     const struct error *e);
 void sweeps_free(struct manager *m);
 
 /* --- questions.c --- */
-enum question_kind { QUESTION_GET, QUESTION_LIST, QUESTION_REPORT, QUESTION_INFO, QUESTION_CHECK };
+/* QUESTION_WATCH asks for the snapshot of a Watch, after which watch.c has the call. */
+enum question_kind {
+    QUESTION_GET,
+    QUESTION_LIST,
+    QUESTION_WATCH,
+    QUESTION_REPORT,
+    QUESTION_INFO,
+    QUESTION_CHECK
+};
 void question_ask(struct manager *m, enum question_kind kind, struct varlink_call *call,
                   const char *container);
 void questions_run(struct manager *m);
 
 /* --- watch.c --- */
-void watch_begin(struct manager *m, struct varlink_call *call);
+/* Tells the snapshot to a caller, and from now on every change. */
+void watch_begin(struct manager *m, struct varlink_call *call, struct quota_values *const *values, size_t n);
 /* Values that were just read: whoever watches hears of it when the level changed. */
 void watch_see(struct manager *m, const struct quota_values *values);
 /* The next check, while there is anything to check. */

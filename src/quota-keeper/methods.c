@@ -107,7 +107,7 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     (void)in;
     int r = check_stream(call, e);
     if (r >= 0)
-        watch_begin(userdata, call);
+        question_ask(userdata, QUESTION_WATCH, call, NULL);
     return r;
 }
 

@@ -1,5 +1,5 @@
-/* What only looks: Get, List, Report, Info, and the check that the timer asks for. Each is a piece of work;
- * see manager.h. */
+/* What only looks: Get, List, the snapshot of Watch, Report, Info, and the check that the timer asks for.
+ * Each is a piece of work; see manager.h. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -95,6 +95,7 @@ static void question_work(struct work *work)
     switch (q->kind) {
     case QUESTION_GET:
     case QUESTION_LIST:
+    case QUESTION_WATCH:
         q->result = read_values(q);
         break;
     case QUESTION_CHECK:
@@ -122,6 +123,9 @@ static void answer(struct question *q, struct varlink_call *call)
         for (size_t i = 0; i < q->n_values; i++)
             varlink_notify(call, &(struct quota_list_out){q->values[i]});
         varlink_reply(call, &(struct quota_list_out){NULL});
+        break;
+    case QUESTION_WATCH:
+        watch_begin(q->manager, call, q->values, q->n_values);
         break;
     case QUESTION_REPORT:
         for (size_t i = 0; i < q->findings.n; i++)

@@ -36,13 +36,15 @@ static bool any_hidden(const struct manager *m)
     return found;
 }
 
-void watch_begin(struct manager *m, struct varlink_call *call)
+void watch_begin(struct manager *m, struct varlink_call *call, struct quota_values *const *values, size_t n)
 {
     struct watcher *w = xcalloc(1, sizeof *w);
     *w = (struct watcher){.next = m->watchers, .manager = m, .call = call};
     m->watchers = w;
     varlink_call_on_gone(call, watcher_gone, w);
-    varlink_notify(call, &(struct quota_watch_out){.not_deleted = any_hidden(m)});
+    for (size_t i = 0; i < n; i++)
+        varlink_notify(call, &(struct quota_watch_out){.quota = values[i]});
+    varlink_notify(call, &(struct quota_watch_out){.complete = true, .not_deleted = any_hidden(m)});
 }
 
 static void log_level_of(const struct quota_values *v, int before)

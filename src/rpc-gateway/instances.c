@@ -100,8 +100,9 @@ static void *call_watch(const struct varlink_call_options *options, varlink_answ
                       options->timeout_usec, on_answer, follower);
 }
 
-static void cancel_watch(void *call)
+static void cancel_watch(void *call, void *userdata)
 {
+    (void)userdata;
     call_cancel(call);
 }
 

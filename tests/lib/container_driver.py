@@ -56,7 +56,7 @@ class Driver(Worker):
 
 
 class Watch:
-    """The event stream, read in the background."""
+    """The snapshots and events, read in the background. Each has a kind: there, complete, container, lost."""
 
     def __init__(self, driver):
         self.events = []
@@ -66,8 +66,19 @@ class Watch:
 
     def _read(self):
         with contextlib.suppress(Exception):
-            for event in self.connection.stream(D + "Watch"):
-                self.events.append(event)
+            while True:  # a stream that ends without an error is followed by another one
+                for answer in self.connection.stream(D + "Watch"):
+                    self._take(answer)
+
+    def _take(self, answer):
+        if "event" in answer:
+            self.events.append({"event": "container", **answer["event"]})
+        elif "container" in answer:
+            self.events.append({"event": "there", "container": answer["container"]})
+        elif "lost" in answer:
+            self.events.append({"event": "lost", "reason": answer["lost"]})
+        elif "complete" in answer:
+            self.events.append({"event": "complete"})
 
     def wait(self, predicate, what, timeout=20):
         return ground.wait_until(lambda: next((e for e in list(self.events) if predicate(e)), None), timeout,

@@ -705,9 +705,9 @@ static void versions(void **state)
 
 static struct adopted *adopted;
 
-static int event(const char *line, struct driver_watch_out *out, struct error *e)
+static int event(const char *line, struct driver_event *out, struct error *e)
 {
-    *out = (struct driver_watch_out){0};
+    *out = (struct driver_event){0};
     return docker_read_event(line, strlen(line), TREE, adopted, out, e);
 }
 
@@ -715,7 +715,7 @@ static void events_are_read(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
-    struct driver_watch_out out;
+    struct driver_event out;
     assert_int_equal(event("{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"1\","
                            "\"Attributes\":{\"exitCode\":\"3\",\"" LABEL_TREE "\":\"" TREE "\","
                            "\"name\":\"i8k_web_3\"}},\"timeNano\":1}",
@@ -724,7 +724,7 @@ static void events_are_read(void **state)
     assert_string_equal(out.instance, "web");
     assert_string_equal(out.action, "die");
     assert_int_equal(out.exit_code, 3);
-    driver_watch_done(&out);
+    driver_event_done(&out);
     assert_int_equal(event("{\"Type\":\"container\",\"Action\":\"exec_create: "
                            "sh\",\"Actor\":{\"Attributes\":{\"name\":\"i8k_web_3\"}}}",
                            &out, &e),
@@ -773,11 +773,11 @@ static void ledger_is_durable_and_claims(void **state)
     assert_int_equal(first.revision, 7);
     assert_int_equal(second.revision, 9);
 
-    struct driver_watch_out out;
+    struct driver_event out;
     const char *line = "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"bbb\",\"Attributes\":"
                        "{\"exitCode\":\"3\",\"name\":\"i8k_web_3\"}},\"timeNano\":1}";
     assert_int_equal(event(line, &out, &e), 1);
-    driver_watch_done(&out);
+    driver_event_done(&out);
     adopted_drop(adopted, "bbb");
     assert_int_equal(event(line, &out, &e), 0);
     adopted_free(adopted);

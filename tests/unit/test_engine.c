@@ -68,12 +68,9 @@ static void move_slot(struct world *w, int from, int to)
 
 static void send_event(struct world *w, const char *action)
 {
-    struct driver_watch_out event = {.event = DRIVER_EVENT_CONTAINER,
-                                     .instance = (char *)"web",
-                                     .action = (char *)action,
-                                     .slot = DRIVER_SLOT_CURRENT,
-                                     .exit_code = 3};
-    w->watch->on_answer(&event, true, NULL, w->watch->userdata);
+    struct driver_event event = {
+        .instance = (char *)"web", .action = (char *)action, .slot = DRIVER_SLOT_CURRENT, .exit_code = 3};
+    w->watch->on_answer(&(struct driver_watch_out){.event = &event}, true, NULL, w->watch->userdata);
 }
 
 static void on_end_of_life(void *userdata)
@@ -150,11 +147,9 @@ static void on_time(void *userdata)
     struct world *w = q->world;
     char *lines[] = {(char *)"cannot open its database"};
     if (streq(q->method, "Watch") && w->watch == q)
-        q->on_answer(&(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED}, true, NULL, q->userdata);
+        q->on_answer(&(struct driver_watch_out){.complete = true}, true, NULL, q->userdata);
     else if (streq(q->method, "Watch"))
         return; /* quota-keeper has nothing to tell */
-    else if (streq(q->method, "List"))
-        answer(q, &(struct driver_inspect_out){NULL});
     else if (streq(q->method, "Info"))
         answer(q, &(struct driver_info_out){.runtime = (char *)"fake"});
     else if (streq(q->method, "ImageInspect"))

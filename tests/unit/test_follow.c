@@ -87,8 +87,9 @@ static void *fake_call(const struct varlink_call_options *options, varlink_answe
     return &t.calls;
 }
 
-static void fake_cancel(void *request)
+static void fake_cancel(void *request, void *userdata)
 {
+    (void)userdata;
     assert_ptr_equal(request, &t.calls);
     t.cancelled++;
     t.answer = NULL;

@@ -21,7 +21,7 @@ static bool is_ours(struct reading *r, json_t *event, const char *tree_id, const
 }
 
 int docker_read_event(const char *line, size_t size, const char *tree_id, const struct adopted *adopted,
-                      struct driver_watch_out *ret, struct error *e)
+                      struct driver_event *ret, struct error *e)
 {
     _cleanup_json_ json_t *j = NULL;
     struct reading r = {.what = "a line of Docker's events", .error = e};
@@ -37,7 +37,7 @@ int docker_read_event(const char *line, size_t size, const char *tree_id, const 
     bool wanted = false;
     for (size_t i = 0; i < ARRAY_SIZE(interesting); i++)
         wanted |= streq(action, interesting[i]);
-    struct driver_watch_out out = {.event = DRIVER_EVENT_CONTAINER};
+    struct driver_event out = {.instance = NULL};
     if (!ours || !wanted || !streq(type, "container") || !name ||
         !container_name_parse(name, &out.instance, &out.replica_id, &out.slot))
         return 0;

@@ -27,11 +27,11 @@ struct docker_events {
 
 static void events_begin(struct docker_events *s);
 
-static void tell(struct docker_events *s, const struct driver_watch_out *event)
+static void tell_flow(const struct docker_events *s, const char *lost)
 {
-    struct runtime *rt = &s->d->rt;
-    if (rt->on_event)
-        rt->on_event(event, rt->on_event_userdata);
+    const struct runtime *rt = &s->d->rt;
+    if (rt->on_flow)
+        rt->on_flow(lost, rt->watch_userdata);
 }
 
 static void on_retry(void *userdata)
@@ -51,21 +51,21 @@ static void events_lost(struct docker_events *s, const char *reason)
     if (s->told_lost)
         return;
     s->told_lost = true;
-    tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_LOST, .reason = (char *)reason});
+    tell_flow(s, reason);
 }
 
 static int on_line(char *line, size_t size, void *userdata)
 {
     struct docker_events *s = userdata;
-    struct driver_watch_out event = {0};
+    const struct runtime *rt = &s->d->rt;
+    struct driver_event event = {.instance = NULL};
     struct error e = ERROR_INIT;
     int r = docker_read_event(line, size, s->d->settings->tree_id, s->d->settings->adopted, &event, &e);
     if (r < 0)
         return docker_call_fail(s->call, &e);
-    if (r > 0) {
-        tell(s, &event);
-        driver_watch_done(&event);
-    }
+    if (r > 0 && rt->on_event)
+        rt->on_event(&event, rt->watch_userdata);
+    driver_event_done(&event);
     return 0;
 }
 
@@ -85,7 +85,7 @@ static void on_begin(struct docker_call *call, void *userdata)
     s->told_lost = false;
     s->since_usec = now_monotonic_usec();
     docker_set_state(s->d, DRIVER_RUNTIME_UP, NULL);
-    tell(s, &(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED});
+    tell_flow(s, NULL);
 }
 
 static void on_ended(struct docker_call *call, json_t *body, const struct error *e, void *userdata)

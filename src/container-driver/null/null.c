@@ -29,13 +29,12 @@ void null_event(struct null_container *k, const char *action)
         (k->tree && streq(k->tree, n->settings->tree_id)) || adopted_has(n->settings->adopted, k->c->id);
     if (!n->watched || !n->rt.on_event || !ours)
         return;
-    struct driver_watch_out event = {.event = DRIVER_EVENT_CONTAINER,
-                                     .instance = k->c->instance,
-                                     .replica_id = k->c->replica_id,
-                                     .slot = k->c->slot,
-                                     .action = (char *)action,
-                                     .exit_code = k->c->exit_code};
-    n->rt.on_event(&event, n->rt.on_event_userdata);
+    struct driver_event event = {.instance = k->c->instance,
+                                 .replica_id = k->c->replica_id,
+                                 .slot = k->c->slot,
+                                 .action = (char *)action,
+                                 .exit_code = k->c->exit_code};
+    n->rt.on_event(&event, n->rt.watch_userdata);
 }
 
 static void null_info(struct runtime *rt, runtime_answer_fn answer, void *userdata)
@@ -222,7 +221,7 @@ static void null_set_restart(struct runtime *rt, const char *id, int policy, run
 static void null_watch(struct runtime *rt)
 {
     ((struct null *)rt)->watched = true;
-    rt->on_event(&(struct driver_watch_out){.event = DRIVER_EVENT_SUBSCRIBED}, rt->on_event_userdata);
+    rt->on_flow(NULL, rt->watch_userdata);
 }
 
 static void null_unwatch(struct runtime *rt)

@@ -16,12 +16,6 @@ const struct schema_enum driver_restart_enum = {"Restart", "The runtime's own re
 static const char *const runtime_state_names[] = {"unknown", "up", "down", NULL};
 const struct schema_enum driver_runtime_state_enum = {
     "RuntimeState", "As the last request found the runtime.", runtime_state_names};
-static const char *const event_names[] = {"subscribed", "lost", "container", NULL};
-const struct schema_enum driver_event_enum = {"Event",
-                                              "subscribed: events flow from now on, list again. lost: the "
-                                              "runtime's stream broke, it is tried again. container: "
-                                              "something happened to a container.",
-                                              event_names};
 
 #define REPLICA(T) S_STRING(T, instance, "Name of the instance."), S_INT(T, replica_id, "0 to 127.")
 
@@ -155,11 +149,20 @@ STRUCT(logs_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NU
 #define T struct driver_tail_out
 STRUCT(tail_out, NULL, T, NULL, S_STRINGS(T, lines, "The last lines of both streams, without line ends."));
 #undef T
+#define T struct driver_event
+STRUCT_EXPORTED(driver_event_schema, "Event", T, "Something happened to a container of ours.", REPLICA(T),
+                S_ENUM(T, slot, &driver_slot_enum, NULL),
+                S_STRING(T, action, "create, start, die, destroy, rename, …"), S_INT_OPT(T, exit_code, NULL));
+#undef T
 #define T struct driver_watch_out
-STRUCT(watch_out, NULL, T, NULL, S_ENUM(T, event, &driver_event_enum, NULL), S_STRING_OPT(T, instance, NULL),
-       S_STRING_OPT(T, action, "create, start, die, destroy, rename, …"), S_INT_OPT(T, replica_id, NULL),
-       S_ENUM(T, slot, &driver_slot_enum, NULL), S_INT_OPT(T, exit_code, NULL),
-       S_STRING_OPT(T, reason, "Of a lost stream."));
+STRUCT(watch_out, NULL, T, NULL,
+       S_STRUCT_OPT(T, container, struct driver_container, &driver_container_schema,
+                    "One that is there, ours or not, as List has it."),
+       S_STRUCT_OPT(T, event, struct driver_event, &driver_event_schema,
+                    "Something that happened: Inspect shows what became of the container."),
+       S_BOOL_OPT(T, complete, "All that is there was told; events follow."),
+       S_STRING_OPT(T, lost,
+                    "Why the runtime's events do not flow. All is told anew, in this stream, when they do."));
 #undef T
 
 static const struct varlink_method methods[] = {
@@ -189,7 +192,8 @@ static const struct varlink_method methods[] = {
      "ends early), three zeros, four bytes of length (big-endian), the data."},
     {"Tail", 0, &logs_in, &tail_out, "The last lines of the output, as text, for messages."},
     {"Watch", VARLINK_MORE, NULL, &watch_out,
-     "Events of our containers; the first answer says that they flow."},
+     "All containers, as List has them, then an answer with complete, then events of our containers; such an "
+     "event may come before the answer with complete."},
     {.name = NULL},
 };
 const struct varlink_interface container_driver_interface = {

@@ -7,7 +7,7 @@
 
 extern const struct varlink_interface container_driver_interface;
 extern const struct schema_struct driver_info_schema, driver_create_schema, driver_container_schema,
-    driver_image_schema;
+    driver_image_schema, driver_event_schema;
 
 /* Which container of a replica: i8k_INSTANCE_ID, or the one put aside during a switch, i8k_INSTANCE_ID.old.
  */
@@ -185,13 +185,17 @@ struct driver_tail_out {
     char **lines;
     size_t n_lines;
 };
-enum driver_event { DRIVER_EVENT_SUBSCRIBED, DRIVER_EVENT_LOST, DRIVER_EVENT_CONTAINER };
-extern const struct schema_enum driver_event_enum;
-struct driver_watch_out {
-    int event;               /* enum driver_event; after "subscribed" the caller lists anew */
-    char *instance, *action; /* of a container event: create, start, die, destroy, rename, kill, oom… */
+/* Something happened to a container of ours. */
+struct driver_event {
+    char *instance;
     int64_t replica_id;
     int slot;
+    char *action; /* create, start, die, destroy, rename, kill, oom, … */
     int64_t exit_code;
-    char *reason; /* of "lost" */
+};
+struct driver_watch_out {
+    struct driver_container *container; /* of the snapshot, as List has it */
+    struct driver_event *event;         /* a change: an inspection shows what became of it */
+    bool complete;                      /* all was told */
+    char *lost; /* why the runtime's events do not flow; a snapshot follows when they do */
 };

@@ -95,11 +95,12 @@ STRUCT(quota_report_out_schema, NULL, T, NULL,
 #define T struct quota_watch_out
 STRUCT(quota_watch_out_schema, NULL, T, NULL,
        S_STRUCT_OPT(T, quota, struct quota_values, &quota_values_schema,
-                    "As it is now; absent in the first answer, which says that the watch stands."),
-       S_ENUM_OPT(T, before, &quota_level_enum, "The level before; absent is below."),
+                    "As it is now; absent in the answer with complete."),
+       S_ENUM_OPT(T, before, &quota_level_enum, "Of a change: the level before; absent is below."),
+       S_BOOL_OPT(T, complete, "All that is there was told; changes follow."),
        S_BOOL_OPT(T, not_deleted,
-                  "In the first answer: something that was removed is not gone yet, and the provisioner is "
-                  "to be asked for it."));
+                  "With complete: something that was removed is not gone yet, and the provisioner is to be "
+                  "asked for it."));
 #undef T
 #define T struct quota_mount
 STRUCT(quota_mount_schema, "Mount", T, "One mount point with directories of replicas.",
@@ -148,9 +149,10 @@ static const struct varlink_method methods[] = {
      "every file "
      "of the replicas is looked at. Changes nothing."},
     {"Watch", VARLINK_MORE, NULL, &quota_watch_out_schema,
-     "Streams every change of a replica's level, and of whether its limits are enforced, as it is noticed: "
-     "by the "
-     "other calls, and every check_interval."},
+     "Limits and use of all replicas, as List has them, then an answer with complete, then every change of a "
+     "replica's level, and of whether its limits are enforced, as it is noticed: by the other calls, and "
+     "every "
+     "check_interval."},
     {"Info", 0, NULL, &quota_info_out_schema,
      "What the filesystems of the replicas' directories enforce, and what would make them."},
     {.name = NULL},

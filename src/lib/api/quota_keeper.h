@@ -69,9 +69,10 @@ struct quota_report_out {
     struct quota_finding *finding; /* NULL: the end of the list */
 };
 struct quota_watch_out {
-    struct quota_values *quota; /* as it is now; NULL in the first answer, which says that the watch stands */
-    int before;                 /* enum quota_level */
-    bool not_deleted;           /* in the first answer: something that was removed is not gone yet */
+    struct quota_values *quota; /* as it is now */
+    int before;                 /* enum quota_level, of a change */
+    bool complete;              /* all was told */
+    bool not_deleted;           /* with complete: something that was removed is not gone yet */
 };
 struct quota_mount {
     char *mount_point, *source, *filesystem;

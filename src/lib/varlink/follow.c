@@ -154,7 +154,7 @@ void follower_free(struct follower *f)
         return;
     timer_stop(&f->timer);
     if (f->request && f->options.cancel)
-        f->options.cancel(f->request);
+        f->options.cancel(f->request, f->options.userdata);
     else if (f->request)
         varlink_request_cancel(f->request);
     f->request = NULL;

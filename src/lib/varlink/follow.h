@@ -52,7 +52,7 @@ struct follower_options {
      * by varlink_call_start() and varlink_request_cancel(). 'call' gives what 'cancel' gets. */
     void *(*call)(const struct varlink_call_options *options, varlink_answer_fn on_answer, void *follower,
                   void *userdata);
-    void (*cancel)(void *request);
+    void (*cancel)(void *request, void *userdata);
 };
 
 /* Begins to follow, in the next turn of the loop. */

@@ -1,5 +1,5 @@
-/* What the runtime shows. Events are hints, inspection is truth: subscribe, wait until events flow, list,
- * then act; list again whenever the stream was lost. */
+/* What the runtime shows. Events are hints, inspection is truth: nothing is done before the driver has told
+ * all containers, and again all of them whenever its events were lost. */
 #include "reconciler/engine/observe.h"
 
 #include <errno.h>
@@ -15,8 +15,6 @@
 
 /* Old enough to be asked for again, when somebody wants to know. */
 #define INFO_AGE (60 * USEC_PER_SEC)
-
-static void watch_again(struct manager *m, const struct error *e);
 
 static void see(struct driver_container *slot, const struct driver_container *seen)
 {
@@ -43,44 +41,6 @@ static void forget_all(struct manager *m)
             r->seen.stale = r->request != NULL;
             r->seen.updates_due = 0;
         }
-}
-
-static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    struct manager *m = userdata;
-    if (e) {
-        m->list = NULL;
-        watch_again(m, e);
-        return;
-    }
-    const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
-    struct replica *r = c ? find_replica(m, c->instance, c->replica_id) : NULL;
-    if (r)
-        see(c->slot == DRIVER_SLOT_OLD ? &r->seen.old : &r->seen.current, c);
-    else if (c && c->ours && unreadable_find(m, c->instance))
-        unreadable_saw(m, c);
-    else if (c && c->ours)
-        log_warning("container '%s' is of this tree, but no instance wants it: left alone", c->name);
-    if (continues)
-        return;
-    m->list = NULL;
-    m->subscribed = true;
-    set_string(&m->runtime_failure, NULL);
-    for (struct instance *i = m->instances, *next; i; i = next) {
-        next = i->next;
-        instance_kick(i);
-    }
-}
-
-static void start_listing(struct manager *m)
-{
-    m->outside->cancel(m->outside, m->list);
-    m->subscribed = false;
-    forget_all(m);
-    for (struct unreadable *u = m->unreadable; u; u = u->next)
-        u->n_ports = 0;
-    m->list = manager_call(m, m->driver_socket, &container_driver_interface, "List", NULL, true, CALL_TIMEOUT,
-                           on_listed, m);
 }
 
 void manager_set_info(struct manager *m, const struct driver_info_out *info)
@@ -112,35 +72,27 @@ void observe_runtime(struct manager *m)
         ask_info(m);
 }
 
-static void on_lost(struct manager *m, const char *reason)
-{
-    m->outside->cancel(m->outside, m->list);
-    m->list = NULL;
-    m->subscribed = false;
-    if (!streq_null(m->runtime_failure, reason))
-        log_warning("the container runtime is not reachable: %s", reason ?: "its event stream ended");
-    set_string(&m->runtime_failure, reason ?: "the event stream of the container runtime ended");
-    for (struct instance *i = m->instances; i; i = i->next)
-        instance_changed(i);
-}
-
-static void on_container(struct manager *m, const struct driver_watch_out *event)
+static void on_event(struct manager *m, const struct driver_event *event)
 {
     static const char *const telling[] = {"die", "destroy", "start", "rename", "oom", "update"};
     struct replica *r = find_replica(m, event->instance, event->replica_id);
     bool tells = false;
     for (size_t i = 0; i < ARRAY_SIZE(telling); i++)
-        tells |= streq_null(event->action, telling[i]);
-    if (!r || !m->subscribed || !tells)
+        tells |= streq(event->action, telling[i]);
+    if (!r || !tells)
         return;
-    if (streq_null(event->action, "update") && r->seen.updates_due > 0) {
+    if (!m->subscribed) { /* while all are told: what was told of it may be older */
+        r->seen.stale = true;
+        return;
+    }
+    if (streq(event->action, "update") && r->seen.updates_due > 0) {
         r->seen.updates_due--;
         return;
     }
     bool current = event->slot == DRIVER_SLOT_CURRENT;
     bool committed =
         r->record->applied_revision != 0 && r->seen.current.revision == r->record->applied_revision;
-    if (streq_null(event->action, "die") && current && committed && r->step != STEP_STOP &&
+    if (streq(event->action, "die") && current && committed && r->step != STEP_STOP &&
         replica_want(r) == WANT_RUN && !r->record->rolling_back &&
         r->seen.current.restart == DRIVER_RESTART_ALWAYS)
         exits_note(r, event->exit_code);
@@ -148,69 +100,70 @@ static void on_container(struct manager *m, const struct driver_watch_out *event
     replica_kick(r);
 }
 
-static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
+static void on_container(struct manager *m, const struct driver_container *c)
+{
+    struct replica *r = find_replica(m, c->instance, c->replica_id);
+    if (r)
+        see(c->slot == DRIVER_SLOT_OLD ? &r->seen.old : &r->seen.current, c);
+    else if (c->ours && unreadable_find(m, c->instance))
+        unreadable_saw(m, c);
+    else if (c->ours)
+        log_warning("container '%s' is of this tree, but no instance wants it: left alone", c->name);
+}
+
+static void on_reset(void *userdata)
 {
     struct manager *m = userdata;
-    if (!continues)
-        m->watch = NULL;
-    if (e) {
-        watch_again(m, e);
-        return;
-    }
-    const struct driver_watch_out *event = out;
-    m->watch_failures = 0;
-    switch ((enum driver_event)event->event) {
-    case DRIVER_EVENT_SUBSCRIBED:
-        ask_info(m);
-        start_listing(m);
-        break;
-    case DRIVER_EVENT_LOST:
-        on_lost(m, event->reason);
-        break;
-    case DRIVER_EVENT_CONTAINER:
-        on_container(m, event);
-        break;
-    }
-    if (!continues)
-        watch_again(m, NULL);
-}
-
-static void start_watch(struct manager *m)
-{
-    m->watch =
-        manager_call(m, m->driver_socket, &container_driver_interface, "Watch", NULL, true, 0, on_watch, m);
-}
-
-static void on_watch_timer(void *userdata)
-{
-    start_watch(userdata);
-}
-
-/* The driver went away (it is restarted within milliseconds), or cannot serve. */
-static void watch_again(struct manager *m, const struct error *e)
-{
-    m->outside->cancel(m->outside, m->watch);
-    m->outside->cancel(m->outside, m->list);
-    m->watch = m->list = NULL;
+    ask_info(m);
     m->subscribed = false;
-    m->watch_failures++;
-    if (e && m->watch_failures > 3)
-        on_lost(m, e->message);
-    uint64_t pause =
-        m->watch_failures <= 3 ? 5 * USEC_PER_MSEC : backoff_msec(m, m->watch_failures - 3) * USEC_PER_MSEC;
-    clock_arm(m->outside->clock, &m->watch_timer, pause, on_watch_timer, m);
+    forget_all(m);
+    for (struct unreadable *u = m->unreadable; u; u = u->next)
+        u->n_ports = 0;
+}
+
+static void on_item(const void *out, void *userdata)
+{
+    const struct driver_watch_out *told = out;
+    if (told->container)
+        on_container(userdata, told->container);
+    if (told->event)
+        on_event(userdata, told->event);
+}
+
+static void on_complete(const void *out, void *userdata)
+{
+    (void)out;
+    struct manager *m = userdata;
+    m->subscribed = true;
+    set_string(&m->runtime_failure, NULL);
+    for (struct instance *i = m->instances, *next; i; i = next) {
+        next = i->next;
+        instance_kick(i);
+    }
+}
+
+static void on_lost(const struct error *e, bool quickly, void *userdata)
+{
+    struct manager *m = userdata;
+    m->subscribed = false;
+    if (quickly) /* the driver is back within milliseconds */
+        return;
+    if (!streq_null(m->runtime_failure, e->message))
+        log_warning("the container runtime is not reachable: %s", e->message);
+    set_string(&m->runtime_failure, e->message);
+    for (struct instance *i = m->instances; i; i = i->next)
+        instance_changed(i);
 }
 
 void observe_start(struct manager *m)
 {
-    start_watch(m);
+    static const struct follower_handlers handlers = {on_reset, on_item, on_complete, on_lost};
+    m->runtime = manager_follow(m, m->driver_socket, &container_driver_interface, &handlers);
 }
 
 void observe_stop(struct manager *m)
 {
-    m->outside->cancel(m->outside, m->watch);
-    m->outside->cancel(m->outside, m->list);
-    timer_stop(&m->watch_timer);
+    follower_free(m->runtime);
 }
 
 static void on_inspected_old(const void *out, bool continues, const struct error *e, void *userdata)

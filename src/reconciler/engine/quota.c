@@ -21,14 +21,6 @@
 
 #define LEAST       ((int64_t)100 << 20) /* bytes: the contract's */
 #define QUICK_TRIES 5
-#define QUICK_PAUSE (5 * USEC_PER_MSEC)
-
-static struct varlink_request *call_quota(struct manager *m, const char *method, const void *in, bool more,
-                                          varlink_answer_fn on_answer, void *userdata)
-{
-    return manager_call(m, m->quota_socket, &quota_keeper_interface, method, in, more,
-                        more ? 0 : CALL_TIMEOUT, on_answer, userdata);
-}
 
 /* --- the steps --- */
 
@@ -145,16 +137,6 @@ static void see(struct manager *m, const struct quota_values *values)
     instance_changed(instance);
 }
 
-static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    struct manager *m = userdata;
-    const struct quota_list_out *item = out;
-    if (!continues)
-        m->quota_list = NULL;
-    if (!e && item->quota)
-        see(m, item->quota);
-}
-
 static void on_deletion(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)out, (void)e;
@@ -172,52 +154,33 @@ static void finish_deletions(struct manager *m)
                                     CALL_TIMEOUT, on_deletion, m);
 }
 
-static void start_watch(struct manager *m);
-
-static void on_timer(void *userdata)
+static void on_item(const void *out, void *userdata)
 {
-    start_watch(userdata);
+    const struct quota_watch_out *told = out;
+    if (told->quota)
+        see(userdata, told->quota);
 }
 
-static void on_watch(const void *out, bool continues, const struct error *e, void *userdata)
+/* quota-keeper is there: what could not be set is asked for again. */
+static void on_complete(const void *out, void *userdata)
 {
     struct manager *m = userdata;
-    const struct quota_watch_out *event = out;
-    if (!e && event->quota) {
-        see(m, event->quota);
-    } else if (!e) { /* the watch stands: what happened until now is in the list */
-        m->quota_failures = m->quota_retries = 0;
-        m->outside->cancel(m->outside, m->quota_list);
-        m->quota_list = call_quota(m, "List", NULL, true, on_listed, m);
-        ask_again(m);
-        if (event->not_deleted)
-            finish_deletions(m);
-    }
-    if (continues)
-        return;
-    m->quota_watch = NULL;
-    uint64_t pause = ++m->quota_failures <= QUICK_TRIES
-                         ? QUICK_PAUSE
-                         : backoff_msec(m, m->quota_failures - QUICK_TRIES) * USEC_PER_MSEC;
-    clock_arm(m->outside->clock, &m->quota_timer, pause, on_timer, m);
-}
-
-static void start_watch(struct manager *m)
-{
-    m->quota_watch = call_quota(m, "Watch", NULL, true, on_watch, m);
+    m->quota_retries = 0;
+    ask_again(m);
+    if (((const struct quota_watch_out *)out)->not_deleted)
+        finish_deletions(m);
 }
 
 void quota_start(struct manager *m)
 {
-    start_watch(m);
+    static const struct follower_handlers handlers = {.item = on_item, .complete = on_complete};
+    m->quotas = manager_follow(m, m->quota_socket, &quota_keeper_interface, &handlers);
 }
 
 void quota_stop(struct manager *m)
 {
-    m->outside->cancel(m->outside, m->quota_watch);
-    m->outside->cancel(m->outside, m->quota_list);
+    follower_free(m->quotas);
     m->outside->cancel(m->outside, m->deletions);
-    timer_stop(&m->quota_timer);
     timer_stop(&m->quota_retry_timer);
 }
 

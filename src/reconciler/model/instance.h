@@ -107,6 +107,8 @@ struct listener {
     void (*name_free)(struct manager *m, struct app_instance *next);
 };
 
+struct follower;
+
 struct manager {
     struct outside *outside;
     struct settings settings;
@@ -119,11 +121,12 @@ struct manager {
     struct instance *instances;
     struct unreadable *unreadable;
     struct watcher *watchers;
-    struct varlink_request *watch, *list, *quota_watch, *quota_list, *deletions;
-    struct timer watch_timer, quota_timer, quota_retry_timer;
-    unsigned watch_failures, quota_failures, quota_retries;
+    struct follower *runtime, *quotas; /* of container-driver and quota-keeper */
+    struct varlink_request *deletions;
+    struct timer quota_retry_timer;
+    unsigned quota_retries;
     unsigned purges; /* under way */
-    bool subscribed; /* the runtime's events flow and everything was listed */
+    bool subscribed; /* all containers were told, and the runtime's events flow */
     char *runtime_failure;
     struct driver_info_out *info; /* of the runtime; NULL: not known yet */
     uint64_t info_asked;          /* monotonic µs */

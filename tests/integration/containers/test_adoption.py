@@ -66,9 +66,9 @@ def test_adoption_that_ended_in_its_midst_is_made_again(driver, foreign, engine,
 
 def test_events_of_an_adopted_container_are_told(driver, foreign, engine, busybox_image):
     watch = Watch(driver)
-    watch.wait(lambda e: e["event"] == "subscribed", "the subscription")
+    watch.wait(lambda e: e["event"] == "complete", "the subscription")
     adopt(driver)
-    ground.wait_until(lambda: watch.count("subscribed") == 2, 20, "watchers are told to list anew")
+    ground.wait_until(lambda: watch.count("complete") == 2, 20, "watchers are told to list anew")
     engine.run(busybox_image, ["true"], name="i8k_other_0")
     engine.kill("i8k_web_0")
     event = watch.wait(lambda e: e.get("action") == "die", "the death")

@@ -34,7 +34,7 @@ def watch():
 
     def make(driver):
         made.append(Watch(driver))
-        made[-1].wait(lambda e: e["event"] == "subscribed", "the subscription")
+        made[-1].wait(lambda e: e["event"] == "complete", "the subscription")
         return made[-1]
     yield make
     for item in made:
@@ -94,6 +94,17 @@ def test_null_runs_through_a_life(null, watch):
     events.wait(lambda e: e.get("action") == "destroy" and e["slot"] == "old", "the removal")
     assert [e["action"] for e in events.events if e["event"] == "container"] == [
         "create", "start", "update", "die", "stop", "rename", "destroy"]
+
+
+@pytest.mark.sanitized
+def test_a_watch_tells_first_what_is_there(null, watch):
+    null.create()
+    null.on("Start")
+    events = watch(null)
+    assert [e["event"] for e in events.events] == ["there", "complete"]
+    assert events.events[0]["container"] == null.inspect()
+    null.on("Stop")
+    events.wait(lambda e: e.get("action") == "stop", "the change")
 
 
 @pytest.mark.sanitized
@@ -471,7 +482,7 @@ def test_docker_restarted_daemon_is_found_again(driver, dockerd, busybox_image, 
     assert info["state"] == "down" and str(dockerd.socket) in info["reason"]
     assert driver.refused(driver.on, "Inspect")[0] == "RetryLater"
     dockerd.start()
-    ground.wait_until(lambda: events.count("subscribed") == 2, 20, "the second subscription")
+    ground.wait_until(lambda: events.count("complete") == 2, 20, "the second subscription")
     assert driver.call(D + "Info")["state"] == "up"
     assert driver.inspect()["state"] == "running"
     driver.on("Stop", timeout_msec=1)
@@ -492,7 +503,7 @@ def test_docker_hanging_daemon_is_noticed_at_the_next_request(make_driver, engin
         assert time.monotonic() - started < 5
         events.wait(lambda e: e["event"] == "lost", "the loss")
     ground.wait_until(lambda: driver.call(D + "Info")["state"] == "up", 20, "Docker answers again")
-    ground.wait_until(lambda: events.count("subscribed") >= 2, 20, "the second subscription")
+    ground.wait_until(lambda: events.count("complete") >= 2, 20, "the second subscription")
 
 
 def test_docker_that_comes_later_is_no_trouble(make_driver, place):
@@ -658,6 +669,18 @@ def test_those_who_watch_are_told_once_that_docker_is_away_from_the_start(make_d
     events.close()
 
 
+def test_a_list_that_fails_ends_the_watch_with_the_reason(hostile):
+    def serve(line, connection):
+        if "/events" in line:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.recv(1)
+            return None
+        return answer(b'{"message": "no room"}', status=500)
+    _, driver = hostile(serve)
+    with driver.connect(timeout=20) as connection, pytest.raises(VarlinkError, match="no room"):
+        next(connection.stream(D + "Watch"))
+
+
 @pytest.mark.sanitized
 def test_event_streams_that_break_are_begun_anew(hostile):
     def event(tree):
@@ -668,7 +691,7 @@ def test_event_streams_that_break_are_begun_anew(hostile):
 
     def serve(line, connection):
         if "/events" not in line:
-            return answer(b"{}")
+            return answer(b"[]" if "/containers/json" in line else b"{}")
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         with contextlib.suppress(OSError):
             tree = re.search(r"io.hostlet.tree=([0-9a-f-]+)", unquote(line)).group(1)
@@ -680,11 +703,11 @@ def test_event_streams_that_break_are_begun_anew(hostile):
         connection.close()
     _, driver = hostile(serve)
     events = Watch(driver)
-    ground.wait_until(lambda: events.count("subscribed") >= len(endings) + 1, 30, "every kind of break was met")
+    ground.wait_until(lambda: events.count("lost") >= len(endings), 30, "every kind of break was met")
+    events.wait(lambda e: e["event"] == "complete", "a snapshot")
     events.close()
-    assert events.count("lost") >= len(endings)
     deaths = [e for e in events.events if e["event"] == "container"]
-    assert len(endings) <= len(deaths) <= events.count("subscribed") and all(e["exit_code"] == 3 and e["instance"] == "web" for e in deaths)
+    assert len(endings) <= len(deaths) <= len(served) + 1 and all(e["exit_code"] == 3 and e["instance"] == "web" for e in deaths)
 
 
 def test_an_event_stream_that_never_begins(hostile):

@@ -84,10 +84,10 @@ def test_a_recheck_says_why_there_is_no_project(kept):
         assert kept.ctl("quota", "recheck", *name).stdout.startswith("i8k_web_0: it has no project; disk quotas are not enforced: ")
 
 
-def test_the_watch_begins_with_a_word(kept):
+def test_the_watch_of_nothing_is_complete(kept):
     with kept.connect("quota-keeper") as client:
         client.send({"method": "io.hostlet.QuotaKeeper.Watch", "more": True})
-        assert client.receive() == {"parameters": {}, "continues": True}
+        assert client.receive() == {"parameters": {"complete": True}, "continues": True}
 
 
 # The ledger
@@ -103,6 +103,10 @@ def test_the_originals_ledger_is_taken_and_kept(make_tree):
     tree.start()
     (found,) = items(tree)
     assert (found["container"], found["project"]) == ("i8k_web_0", 117)
+    with tree.connect("quota-keeper") as client:
+        watched = client.stream("io.hostlet.QuotaKeeper.Watch")
+        assert next(watched) == {"quota": found}, "a snapshot first"
+        assert next(watched) == {"complete": True}
     assert found["not_enforced"] and "hard" not in found, "no limit is claimed that the kernel does not have"
     assert "1 items cannot be ours" in tree.log()
     written = json.loads((tree.prefix / LEDGER).read_text())
