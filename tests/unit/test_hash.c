@@ -1,4 +1,4 @@
-/* FNV-1a: what it makes of known texts, since labels of containers and ids of images hold it. */
+/* Tests FNV-1a with known texts, since labels of containers and ids of images contain its hashes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "lib/basic/hash.h"
 
-static void test_known_texts(void **state)
+static void test_known_texts_have_their_hash(void **state)
 {
     (void)state;
     assert_true(fnv1a(FNV1A_BEGIN, "", 0) == UINT64_C(0xcbf29ce484222325));
@@ -20,6 +20,6 @@ static void test_known_texts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_texts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known_texts_have_their_hash)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

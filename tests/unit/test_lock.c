@@ -1,5 +1,5 @@
-/* The locks between processes: who can hold them, who is named, and that nobody who could open an earlier
- * file keeps one. */
+/* Tests the locks between processes: who can hold them, the holder's name in messages, and that a process
+ * that could open an earlier file does not keep the lock. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/lock.h"
 
-static void test_the_lock_is_root_s_alone(void **state)
+static void test_only_its_owner_can_open_the_lock(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -33,7 +33,7 @@ static void test_the_lock_is_root_s_alone(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     close(fd);
-    /* What others can open, they can hold. */
+    /* A file that other users can open they can also lock. */
     static const mode_t modes[] = {0644, 0620, 0601, 0666};
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
         assert_int_equal(chmod(path, modes[i]), 0);
@@ -49,7 +49,7 @@ static void test_the_lock_is_root_s_alone(void **state)
         assert_non_null(strstr(e.message, path));
         assert_non_null(strstr(e.message, "remove it"));
     }
-    /* Neither a link nor a fifo is followed or waited for. */
+    /* Neither a symbolic link is followed nor a fifo waited for. */
     assert_int_equal(rename(path, other), 0);
     assert_int_equal(symlink(other, path), 0);
     assert_int_equal(lock_file(path, 0, &e), -ELOOP);
@@ -61,7 +61,7 @@ static void test_the_lock_is_root_s_alone(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, dir, NULL), 0);
 }
 
-static void test_who_holds_the_lock_is_named(void **state)
+static void test_the_holder_is_named(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -85,7 +85,7 @@ static void test_who_holds_the_lock_is_named(void **state)
     assert_int_equal(e.class, ERROR_RETRY);
     assert_non_null(strstr(e.message, who));
     close(end[1]);
-    int fd = lock_file(path, 20 * USEC_PER_SEC, &e); /* waited for */
+    int fd = lock_file(path, 20 * USEC_PER_SEC, &e); /* waits for the other process */
     assert_true(fd >= 0);
     close(fd);
     assert_int_equal(waitpid(child, NULL, 0), child);
@@ -95,8 +95,8 @@ static void test_who_holds_the_lock_is_named(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, dir, NULL), 0);
 }
 
-/* A mode that is mended takes no descriptor away: who has one of the earlier file must not hold the lock with
- * it. */
+/* A change of the mode closes no descriptor: a process with a descriptor of the earlier file must not hold
+ * the lock with it. */
 static void test_an_earlier_descriptor_holds_nothing(void **state)
 {
     (void)state;
@@ -109,7 +109,7 @@ static void test_an_earlier_descriptor_holds_nothing(void **state)
     struct error e = ERROR_INIT;
     int fd = lock_file(path, 0, &e);
     assert_true(fd >= 0);
-    assert_int_equal(flock(stranger, LOCK_EX | LOCK_NB), 0); /* of what has no name any more */
+    assert_int_equal(flock(stranger, LOCK_EX | LOCK_NB), 0); /* of a file that no longer has a name */
     assert_int_equal(lock_file(path, 0, &e), -EAGAIN);
     close(fd);
     fd = lock_file(path, 0, &e);
@@ -121,8 +121,8 @@ static void test_an_earlier_descriptor_holds_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_lock_is_root_s_alone),
-        cmocka_unit_test(test_who_holds_the_lock_is_named),
+        cmocka_unit_test(test_only_its_owner_can_open_the_lock),
+        cmocka_unit_test(test_the_holder_is_named),
         cmocka_unit_test(test_an_earlier_descriptor_holds_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* What may be shown of others' text: in whole strings, in streams cut anywhere, and in lines of the log. */
+/* Tests what is shown of text from other programs: whole strings, streams in any pieces, lines of the log. */
 #include "lib/basic/printable.h"
 
 #include <setjmp.h>
@@ -16,7 +16,7 @@ static const struct {
     {"plain words, \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "plain words, \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
      "plain words, \xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"},
     {"a\x1b[2Jb\x07\x7f", "a?[2Jb??", "a\\u001b[2Jb\\u0007\\u007f"},
-    /* C1 as UTF-8, as single bytes, and as what lax decoders take for ESC or for U+009B. */
+    /* C1 as UTF-8, as single bytes, and as sequences that lax decoders read as ESC or U+009B. */
     {"\xc2\x9b"
      "31m\xc2\x80\xc2\x9f\xc2\xa0",
      "?31m??\xc2\xa0", "\\u009b31m\\u0080\\u009f\xc2\xa0"},
@@ -24,18 +24,18 @@ static const struct {
      "31m",
      "?31m", "\\x9b31m"},
     {"\xc0\x9b\xe0\x82\x9b\xf0\x80\x82\x9b", "?????????", "\\xc0\\x9b\\xe0\\x82\\x9b\\xf0\\x80\\x82\\x9b"},
-    /* Directions, separators, what hides. */
+    /* Directions, separators, invisible characters. */
     {"\xe2\x80\xaa\xe2\x80\xab\xe2\x80\xac\xe2\x80\xad\xe2\x80\xae", "?????",
      "\\u202a\\u202b\\u202c\\u202d\\u202e"},
     {"\xe2\x81\xa6\xe2\x81\xa7\xe2\x81\xa8\xe2\x81\xa9\xe2\x80\x8e\xd8\x9c", "??????",
      "\\u2066\\u2067\\u2068\\u2069\\u200e\\u061c"},
     {"\xe2\x80\xa8\xe2\x80\xa9\xef\xbb\xbf\xe2\x80\x8b\xf3\xa0\x81\x81", "?????",
      "\\u2028\\u2029\\ufeff\\u200b\\udb40\\udc41"},
-    /* Joiners, and the neighbours of what is refused. */
+    /* Joiners, and the neighbours of refused characters. */
     {"\xe2\x80\x8c\xe2\x80\x8d\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xb0",
      "\xe2\x80\x8c\xe2\x80\x8d\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xb0",
      "\xe2\x80\x8c\xe2\x80\x8d\xe2\x80\xa7\xe2\x80\xaf\xe2\x81\xb0"},
-    /* No UTF-8: a surrogate, beyond the last character, cut off. */
+    /* Not UTF-8: a surrogate, a value beyond the last character, a truncated character. */
     {"\xed\xa0\x80\xf4\x90\x80\x80\xff", "????????", "\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80\\xff"},
     {"x\xe2\x80", "x??", "x\\xe2\\x80"},
     {"\xe2\x80x\xc3", "??x?", "\\xe2\\x80x\\xc3"},
@@ -43,7 +43,7 @@ static const struct {
     {"", "", ""},
 };
 
-static void texts(void **state)
+static void unprintable_characters_are_replaced(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -55,8 +55,8 @@ static void texts(void **state)
     assert_string_equal(line, "a\tb??");
 }
 
-/* However the stream is cut, the same is shown. */
-static void streams(void **state)
+/* The output does not depend on how the stream is split. */
+static void streams_may_be_split_anywhere(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -88,8 +88,8 @@ static void a_nul_is_a_character(void **state)
     assert_string_equal(shown, "a\\u0000b");
 }
 
-/* Any two bytes at the border of two pieces. */
-static void every_pair_of_bytes(void **state)
+/* Any two bytes at the boundary of two pieces. */
+static void every_pair_of_bytes_may_be_split(void **state)
 {
     (void)state;
     for (unsigned pair = 0; pair < 65536; pair++) {
@@ -111,7 +111,7 @@ static void every_pair_of_bytes(void **state)
     }
 }
 
-static void lines_of_the_log(void **state)
+static void lines_of_the_log_are_printable(void **state)
 {
     (void)state;
     static const enum log_format formats[] = {LOG_FORMAT_PLAIN, LOG_FORMAT_JOURNAL, LOG_FORMAT_JSON};
@@ -128,11 +128,11 @@ static void lines_of_the_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts),
-        cmocka_unit_test(streams),
+        cmocka_unit_test(unprintable_characters_are_replaced),
+        cmocka_unit_test(streams_may_be_split_anywhere),
         cmocka_unit_test(a_nul_is_a_character),
-        cmocka_unit_test(every_pair_of_bytes),
-        cmocka_unit_test(lines_of_the_log),
+        cmocka_unit_test(every_pair_of_bytes_may_be_split),
+        cmocka_unit_test(lines_of_the_log_are_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

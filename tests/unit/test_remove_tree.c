@@ -1,5 +1,5 @@
-/* Removing trees that somebody else filled: deep, denied, full of links, with somebody else's mount inside.
- */
+/* Tests the removal of trees whose content another user controls: deep ones, with denied modes, full of
+ * links, with a mount inside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,8 +27,8 @@
 static char base[] = "/tmp/hostlet-test-XXXXXX";
 static int at = -1;
 
-/* What renames answer in place of being done, and how many did: a tree whose directories are of many
- * projects, a full disk. This definition is taken for libc's. */
+/* The errno with which renames fail instead of being performed (0: none), and the number of calls: it
+ * simulates a tree with directories of many projects, or a full disk. This definition replaces libc's. */
 static int rename_errnum;
 static unsigned renames;
 
@@ -64,7 +64,7 @@ static void remove_it(const char *name)
     assert_false(exists(name));
 }
 
-static void test_simple(void **state)
+static void test_simple_entries_are_removed(void **state)
 {
     (void)state;
     remove_it("never-there");
@@ -96,7 +96,7 @@ static void test_links_are_not_followed(void **state)
     remove_it("canary");
 }
 
-/* A chain of directories; each tenth has a second one beside it, with a file in it. */
+/* Makes a chain of directories; each tenth has a second one beside it, with a file in it. */
 static void make_deep(const char *name, int levels)
 {
     static const char long_name[] =
@@ -122,7 +122,7 @@ static void make_deep(const char *name, int levels)
     close(fd);
 }
 
-/* With so few descriptors that most of the tree cannot be held open. */
+/* Removes the tree with so few descriptors that most of it cannot be open. */
 static void remove_with_few(const char *name, rlim_t descriptors)
 {
     struct rlimit old, few = {.rlim_cur = descriptors};
@@ -133,8 +133,8 @@ static void remove_with_few(const char *name, rlim_t descriptors)
     setrlimit(RLIMIT_NOFILE, &old);
 }
 
-/* More levels than descriptors, than PATH_MAX has bytes, than the stack has frames. */
-static void test_deep(void **state)
+/* More levels than descriptors, than PATH_MAX has bytes, and than the stack has frames. */
+static void test_deep_trees_are_removed(void **state)
 {
     (void)state;
     make_deep("deep", 10000);
@@ -143,9 +143,9 @@ static void test_deep(void **state)
     remove_it("deep");
 }
 
-/* The other projects of a tenant, or a full disk, let nothing be moved: no part of the tree may stay for
- * that. */
-static void test_without_renames(void **state)
+/* With other projects of the tenant, or on a full disk, no directory can be moved: still no part of the
+ * tree stays. */
+static void test_trees_are_removed_without_renames(void **state)
 {
     (void)state;
     static const int errnums[] = {EXDEV, ENOSPC, EDQUOT, EMLINK, ENOKEY};
@@ -159,7 +159,7 @@ static void test_without_renames(void **state)
     }
 }
 
-/* Renames take a lock of the whole filesystem: an ordinary tree needs none. */
+/* Renames lock the whole filesystem: a tree of ordinary depth needs none. */
 static void test_ordinary_depth_needs_no_rename(void **state)
 {
     (void)state;
@@ -169,8 +169,9 @@ static void test_ordinary_depth_needs_no_rename(void **state)
     assert_int_equal(renames, 0);
 }
 
-/* One that stays does not keep the rest, at whatever depth, and is tried no more than it takes. */
-static void test_what_cannot_go(void **state)
+/* An entry that cannot be removed, at any depth, does not prevent the removal of the others, nor cause
+ * endless attempts. */
+static void test_an_immutable_file_alone_stays(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -192,7 +193,7 @@ static void test_what_cannot_go(void **state)
     if (ioctl(file_fd, FS_IOC_SETFLAGS, &flags) < 0) {
         close(file_fd);
         remove_it("deep");
-        print_message("skip test_what_cannot_go: no file can be made immutable here\n");
+        print_message("skip test_an_immutable_file_alone_stays: no file can be made immutable here\n");
         skip();
     }
     for (int round = 0; round < 3; round++) {
@@ -210,7 +211,7 @@ static void test_what_cannot_go(void **state)
     remove_it("deep");
 }
 
-static void test_many_and_wide(void **state)
+static void test_wide_trees_are_removed(void **state)
 {
     (void)state;
     assert_int_equal(mkdirat(at, "wide", 0700), 0);
@@ -228,8 +229,8 @@ static void test_many_and_wide(void **state)
     remove_it("wide");
 }
 
-/* As an ordinary user, whom modes bind. */
-static void test_denied_modes(void **state)
+/* As an ordinary user, to whom modes apply. */
+static void test_denied_modes_are_changed(void **state)
 {
     (void)state;
     assert_int_equal(mkdirat(at, "denied", 0700), 0);
@@ -275,7 +276,7 @@ static void test_mount_point_is_refused(void **state)
         mkdirat(at, "tree/sub/mount", 0700);
         mkdirat(at, "elsewhere", 0700);
         file("elsewhere/canary");
-        /* A bind mount of the same filesystem: no device number tells it. */
+        /* A bind mount of the same filesystem: its device number is the same. */
         _cleanup_free_ char *from = xasprintf("%s/elsewhere", base),
                             *to = xasprintf("%s/tree/sub/mount", base);
         if (mount(from, to, NULL, MS_BIND, NULL) < 0)
@@ -298,7 +299,7 @@ static void test_mount_point_is_refused(void **state)
     assert_int_equal(status, 0);
 }
 
-static void test_absolute_path(void **state)
+static void test_an_absolute_path_is_accepted(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -329,16 +330,16 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simple),
+        cmocka_unit_test(test_simple_entries_are_removed),
         cmocka_unit_test(test_links_are_not_followed),
-        cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_without_renames),
+        cmocka_unit_test(test_deep_trees_are_removed),
+        cmocka_unit_test(test_trees_are_removed_without_renames),
         cmocka_unit_test(test_ordinary_depth_needs_no_rename),
-        cmocka_unit_test(test_what_cannot_go),
-        cmocka_unit_test(test_many_and_wide),
-        cmocka_unit_test(test_denied_modes),
+        cmocka_unit_test(test_an_immutable_file_alone_stays),
+        cmocka_unit_test(test_wide_trees_are_removed),
+        cmocka_unit_test(test_denied_modes_are_changed),
         cmocka_unit_test(test_mount_point_is_refused),
-        cmocka_unit_test(test_absolute_path),
+        cmocka_unit_test(test_an_absolute_path_is_accepted),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

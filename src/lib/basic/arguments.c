@@ -1,4 +1,4 @@
-/* The options of every process; see arguments.h. */
+/* Implements arguments.h. */
 #include "lib/basic/arguments.h"
 
 #include <fcntl.h>

@@ -1,7 +1,8 @@
-/* The options that every process of the tree has: where the tree lies, the form of the log, readiness.
+/* Reads the options that every process of the tree has: the tree's directories, the log format, readiness.
  *
- * A program's table of options begins with ARGUMENTS_OPTIONS and goes on with its own, whose values begin at
- * ARGUMENTS_OWN; its loop over getopt_long() handles what arguments_take() does not take. */
+ * A program's option table begins with ARGUMENTS_OPTIONS, followed by its own options, whose values begin
+ * at ARGUMENTS_OWN. Its loop over getopt_long() handles the options for which arguments_take() returns
+ * false. */
 #pragma once
 
 #include <getopt.h>
@@ -9,9 +10,9 @@
 #include "lib/basic/log.h"
 
 struct arguments {
-    const char *prefix, *services, *libexec; /* NULL: the environment, or the system's places */
+    const char *prefix, *services, *libexec; /* NULL: the environment or the system's directories decide */
     enum log_format log_format;
-    int notification_fd; /* −1: none */
+    int notification_fd; /* −1: no notification is sent */
 };
 
 #define ARGUMENTS_INIT                                                                                       \
@@ -42,8 +43,9 @@ enum {
         "help", no_argument, NULL, 'h'                                                                       \
     }
 
-/* Takes an option that getopt_long() returned: true, and what it says is in *a. Prints the failpoints or the
- * version of the program 'name' and exits, or exits with EXIT_USAGE where a value is wrong. */
+/* Handles an option that getopt_long() returned and stores its value in *a. Returns false if the option is
+ * none of ARGUMENTS_OPTIONS (--help is left to the program). For --failpoints and --version it prints the
+ * list or the version of the program 'name' and exits; with a wrong value it exits with EXIT_USAGE. */
 bool arguments_take(struct arguments *a, const char *name, int option);
-/* Exits with EXIT_USAGE where something follows the options. */
+/* Exits with EXIT_USAGE if an argument follows the options. */
 void arguments_end(int argc, char **argv);

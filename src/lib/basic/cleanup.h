@@ -1,7 +1,7 @@
-/* Scope-bound ownership: variables that release what they hold when they go out of scope.
+/* Defines scope-bound ownership: variables that release their object when they go out of scope.
  *
- * A pointer or descriptor that leaves the scope alive is taken with TAKE_PTR or TAKE_FD, so that reading a
- * function shows who owns what. Destructors accept NULL and −1. */
+ * A pointer or descriptor that outlives its scope is moved out with TAKE_PTR or TAKE_FD, so that a
+ * function's text shows who owns what. Destructors accept NULL and −1. */
 #pragma once
 
 #include <dirent.h>
@@ -11,7 +11,7 @@
 
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
-/* Gives the value of a pointer away and leaves NULL behind. */
+/* Returns the value of a pointer, passing on its ownership, and sets the pointer to NULL. */
 #define TAKE_PTR(p)                                                                                          \
     ({                                                                                                       \
         typeof(p) *_take = &(p);                                                                             \
@@ -20,7 +20,7 @@
         _value;                                                                                              \
     })
 
-/* Gives a file descriptor away and leaves −1 behind. */
+/* Returns a file descriptor, passing on its ownership, and sets the variable to −1. */
 #define TAKE_FD(fd)                                                                                          \
     ({                                                                                                       \
         int *_take = &(fd);                                                                                  \
@@ -29,7 +29,7 @@
         _value;                                                                                              \
     })
 
-/* Closes a descriptor if it is one, keeps errno, and returns −1 to assign back. */
+/* Closes the descriptor unless it is negative, preserves errno, and returns −1 for the caller to assign. */
 int close_fd(int fd);
 
 static inline void cleanup_free(void *p)
@@ -59,7 +59,7 @@ static inline void cleanup_closedir(DIR **d)
 #define _cleanup_fclose_   _cleanup_(cleanup_fclose)
 #define _cleanup_closedir_ _cleanup_(cleanup_closedir)
 
-/* Makes a cleanup function for a pointer type from its destructor. */
+/* Defines a cleanup function for a pointer type from its destructor. */
 #define DEFINE_CLEANUP(type, destroy)                                                                        \
     static inline void cleanup_##destroy(type *p)                                                            \
     {                                                                                                        \

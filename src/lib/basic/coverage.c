@@ -1,9 +1,9 @@
-/* Lets processes of different users add to the same counters; in builds with --enable-coverage alone, where
- * the linker takes it into every program. */
+/* Lets processes of different users add to the same coverage counters. Only builds with --enable-coverage
+ * contain it; there the linker adds it to every program. */
 #include <sys/stat.h>
 
-/* Removes the file mode creation mask. It runs at exit, before gcov's own destructor creates the .gcda files:
- * the next process that adds to them can be another user's. */
+/* Clears the file mode creation mask at exit, before gcov's own destructor creates the .gcda files:
+ * another user's process may be the next that adds to them. */
 __attribute__((destructor)) void coverage_share_files(void);
 void coverage_share_files(void)
 {

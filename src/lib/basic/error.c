@@ -1,4 +1,4 @@
-/* Errors with context; see error.h. */
+/* Implements error.h. */
 #include "lib/basic/error.h"
 
 #include <assert.h>
@@ -108,8 +108,8 @@ int error_os(struct error *e, int errnum, const char *fmt, ...)
     return r;
 }
 
-/* An answer that carries an error has EAGAIN for this class (lib/varlink/client.c): these come from the
- * connection itself. */
+/* A reply that carries an error of class ERROR_RETRY has EAGAIN (lib/varlink/client.c): ECONNRESET and
+ * EPIPE arise from the connection itself. */
 bool error_worker_lost(const struct error *e)
 {
     return e->class == ERROR_RETRY && (e->errnum == ECONNRESET || e->errnum == EPIPE);

@@ -1,4 +1,4 @@
-/* Failpoints; see failpoint.h. */
+/* Implements failpoint.h. */
 #include "lib/basic/failpoint.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "lib/basic/log.h"
 
 static const char *const *table;
-static bool has_table; /* unit tests have none, and pass the failpoints of what they call */
+static bool has_table; /* Unit tests have no table: the failpoints in the code that they call do nothing. */
 
 void failpoint_table(const char *const *names)
 {
@@ -28,7 +28,8 @@ void failpoint_list(void)
         puts(table[i]);
 }
 
-/* Whether this action is still to be taken: at most once for all processes that share the directory. */
+/* Reports whether the action is still to be performed. With HOSTLET_FAILPOINT_ONCE it is performed once
+ * among all processes that share the directory. */
 static bool first_time(const char *name)
 {
     const char *dir = getenv("HOSTLET_FAILPOINT_ONCE");

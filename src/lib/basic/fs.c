@@ -1,4 +1,4 @@
-/* Files; see fs.h. */
+/* Implements fs.h, except for remove_tree_at(). */
 #include "lib/basic/fs.h"
 
 #include <errno.h>
@@ -18,10 +18,10 @@ int fill_standard_descriptors(void)
         int ends[2];
         if (fcntl(wanted, F_GETFD) >= 0)
             continue;
-        /* The lowest free number is the wanted one, since those below are taken. */
+        /* All numbers below 'wanted' are in use, so open() returns 'wanted'. */
         int fd = open("/dev/null", O_RDWR | O_NOCTTY);
         if (fd < 0 && pipe(ends) == 0) {
-            /* An image without a /dev: reading is at its end, writing fails. */
+            /* The image has no /dev. A read from this descriptor returns end of file, a write fails. */
             close(ends[1]);
             fd = ends[0];
         }
@@ -72,7 +72,7 @@ int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *re
         return error_os(e, errno, "cannot stat '%s'", path);
     if (!S_ISREG(st.st_mode))
         return error_refuse(e, EINVAL, "'%s' is not a regular file", path);
-    /* Files of /proc have size 0: the bound decides, not the size. */
+    /* Files of /proc have size 0: the limit decides, not the size. */
     size_t room = st.st_size > 0 && (uint64_t)st.st_size <= max ? (size_t)st.st_size + 1 : 4096, n = 0;
     _cleanup_free_ char *data = xcalloc(room + 1, 1);
     for (;;) {
@@ -164,14 +164,14 @@ int keep_aside(const char *path, struct error *e)
 {
     _cleanup_free_ char *aside = xasprintf("%s.unreadable", path);
     if (unlink(aside) < 0 && errno != ENOENT) {
-        /* A directory that was kept so may hold anything: it makes room, and stays. */
+        /* A directory may have been kept under this name, with any content: it is renamed and not deleted. */
         char suffix[9];
         random_hex(suffix, 4);
         _cleanup_free_ char *older = xasprintf("%s.%s", aside, suffix);
         if (rename(aside, older) < 0)
             return error_os(e, errno, "cannot remove '%s'", aside);
     }
-    /* Of a file that is another user's there may be no second name. */
+    /* The kernel can forbid a hard link to another user's file: then the file is renamed. */
     if (link(path, aside) < 0 && (errno == ENOENT || rename(path, aside) < 0))
         return error_os(e, errno, "cannot keep '%s' aside", path);
     return 0;
@@ -191,7 +191,7 @@ int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
     };
     if (!(flags & O_PATH))
-        how.flags |= O_NONBLOCK | O_NOCTTY; /* openat2 refuses O_PATH with either */
+        how.flags |= O_NONBLOCK | O_NOCTTY; /* openat2 refuses O_PATH with either flag */
     int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
     return fd < 0 ? error_os(e, errno, "cannot open '%s'", path) : fd;
 }
@@ -212,7 +212,7 @@ int make_dirs(const char *path, mode_t mode, struct error *e)
     }
 }
 
-/* One level down: 'name' of 'parent', called 'path' in messages. */
+/* Makes 'name' in 'parent' if it is missing and opens it; messages name it 'path'. */
 static int enter(int parent, const char *name, const char *path, mode_t mode, bool *ret_made, struct error *e)
 {
     *ret_made = mkdirat(parent, name, mode) == 0;
@@ -258,7 +258,7 @@ int give_dir_below(const char *base, const char *below, uid_t uid, gid_t gid, mo
     if (((uid != (uid_t)-1 && st.st_uid != uid) || (gid != (gid_t)-1 && st.st_gid != gid)) &&
         fchown(fd, uid, gid) < 0)
         return error_os(e, errno, "cannot give '%s/%s' to its user", base, below);
-    /* After the owner: a change of that takes the set-group-id bit away. */
+    /* The mode is set after the owner: a change of owner clears the set-group-id bit. */
     if ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
         return error_os(e, errno, "cannot change the mode of '%s/%s'", base, below);
     return 0;

@@ -1,4 +1,4 @@
-/* FNV-1a; see hash.h. */
+/* Implements hash.h. */
 #include "lib/basic/hash.h"
 
 #define PRIME UINT64_C(0x100000001b3)

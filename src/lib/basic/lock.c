@@ -1,4 +1,4 @@
-/* Locks between processes; see lock.h. */
+/* Implements lock.h. */
 #include "lib/basic/lock.h"
 
 #include <errno.h>
@@ -27,12 +27,12 @@ static int open_lock(const char *path, struct stat *ret, struct error *e)
     if (!S_ISREG(ret->st_mode) || ret->st_uid != geteuid())
         return error_fail(e, EPERM,
                           "'%s' is no regular file of user %u (mode %o, of user %u): it cannot be a lock; "
-                          "remove it, and it is made anew",
+                          "remove it, and a new one is created",
                           path, geteuid(), ret->st_mode, ret->st_uid);
     return TAKE_FD(fd);
 }
 
-/* The process id that /proc/locks gives for a file; 0 when it says nothing. */
+/* Returns the process id that /proc/locks lists as the holder of the file's lock; 0: none is listed. */
 static int64_t holder_of(const struct stat *st)
 {
     _cleanup_fclose_ FILE *f = fopen("/proc/locks", "re");
@@ -73,8 +73,9 @@ static int wait_for(int fd, const char *path, const struct stat *st, uint64_t en
     return 0;
 }
 
-/* A mode that is taken away takes no open descriptor away: somebody who has one would get the lock after us,
- * and keep it. We hold the lock of the old file, so nobody else does this at the same time. */
+/* Replaces the lock file by a new one. A change of its mode does not close descriptors that other users
+ * have open: such a user could acquire the lock later and keep it. This process holds the lock of the old
+ * file, so no other process replaces it at the same time. */
 static int replace_lock(const char *path, struct error *e)
 {
     char suffix[13];
@@ -98,7 +99,7 @@ int lock_file(const char *path, uint64_t wait_usec, struct error *e)
         int r = fd < 0 ? fd : wait_for(fd, path, &st, end, e);
         if (r < 0)
             return r;
-        /* While we waited, whoever held it may have put another file in its place. */
+        /* While this process waited, the previous holder may have replaced the file. */
         if (lstat(path, &now) < 0 || now.st_dev != st.st_dev || now.st_ino != st.st_ino)
             continue;
         return st.st_mode & 0077 ? replace_lock(path, e) : TAKE_FD(fd);

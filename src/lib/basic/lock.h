@@ -1,14 +1,16 @@
-/* Locks between processes: a file that its owner alone can open, for as long as a descriptor of it is open.
+/* Locks between processes: a lock is a file that only its owner can open, locked while a descriptor of it
+ * is open.
  *
- * Whoever can open a file or a directory can hold its lock for ever, by flock(2), also without the right to
- * write it: hence a file of mode 0600, in a directory where nobody else can make one, and never a directory.
- */
+ * A process that can open a file or a directory can hold its flock(2) lock forever, even without write
+ * permission. So a lock is a file of mode 0600, in a directory where no other user can create one, and
+ * never a directory. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* Takes the lock 'path': a descriptor, which holds it until it is closed. Waits 'wait_usec' for another
- * process, looking every 10 ms; then ERROR_RETRY (−EAGAIN), and the message names the process that holds it.
- * A file that others could open is replaced by a new one, since they may have it open still; another user's,
- * or what is no regular file, is refused (−EPERM), and the message says what to remove. */
+/* Acquires the lock 'path' and returns a descriptor, which holds the lock until it is closed. Waits up to
+ * 'wait_usec' for another process and checks every 10 ms; then fails with ERROR_RETRY (−EAGAIN), and the
+ * message names the process that holds the lock. If the mode let other users open the file, a new file
+ * replaces it, since they may still have it open. Another user's file, or one that is not regular, fails
+ * with −EPERM, and the message names what to remove. */
 int lock_file(const char *path, uint64_t wait_usec, struct error *e);

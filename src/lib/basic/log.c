@@ -1,4 +1,4 @@
-/* Logging; see log.h. */
+/* Implements log.h. */
 #include "lib/basic/log.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@ static struct {
 static const char *const format_names[] = {"auto", "plain", "journal", "json"};
 static const char *const level_names[] = {NULL, NULL, NULL, "error", "warning", "notice", "info", "debug"};
 
-/* Whether standard error is the stream that JOURNAL_STREAM ("DEVICE:INODE") speaks of: the variable is
- * inherited by those too whose standard error is something else by now. */
+/* Reports whether standard error is the stream that JOURNAL_STREAM ("DEVICE:INODE") names. A process whose
+ * standard error was redirected inherits the variable, too. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -77,7 +77,7 @@ int log_level_from_string(const char *s, enum log_level *ret)
     return -EINVAL;
 }
 
-/* Printable text, as the inside of a JSON string. */
+/* Writes printable text as the content of a JSON string. */
 static void json_escape(FILE *f, const char *s)
 {
     for (; *s; s++) {
@@ -141,8 +141,8 @@ _printf_(2, 0) static void log_writev(enum log_level level, const char *fmt, va_
         if (*c == '\n')
             *c = ' ';
     _cleanup_free_ char *line = log_line(state.name, level, text);
-    /* One write per line, so that lines of several processes do not mix. A lost line is not worth an error.
-     */
+    /* One write per line, so that lines of several processes do not mix. A line that cannot be written is
+     * lost without an error. */
     if (state.writer)
         state.writer(line, strlen(line));
     else if (write(STDERR_FILENO, line, strlen(line)) < 0)

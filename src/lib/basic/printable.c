@@ -1,4 +1,4 @@
-/* What may be shown; see printable.h. */
+/* Implements printable.h. */
 #include "lib/basic/printable.h"
 
 #include <assert.h>
@@ -11,12 +11,12 @@ struct range {
     uint32_t first, last;
 };
 
-/* Ascending. Joiners (U+200C, U+200D) stay: scripts and pictures are written with them. */
+/* Ascending. The joiners (U+200C, U+200D) are printable: scripts and emoji need them. */
 static const struct range refused[] = {
     {0x00, 0x1f},       /* C0 */
     {0x7f, 0x9f},       /* DEL, C1 */
-    {0x61c, 0x61c},     /* a mark of direction */
-    {0x200b, 0x200b},   /* space of no width */
+    {0x61c, 0x61c},     /* Arabic letter mark (direction) */
+    {0x200b, 0x200b},   /* zero width space */
     {0x200e, 0x200f},   /* marks of direction */
     {0x2028, 0x202e},   /* separators of lines and paragraphs; embeddings and overrides of direction */
     {0x2060, 0x206f},   /* invisible operators, isolates of direction */
@@ -25,8 +25,8 @@ static const struct range refused[] = {
     {0xe0000, 0xe007f}, /* tags */
 };
 
-/* Decodes one character (RFC 3629: no overlong form, no surrogate). Its bytes; 0: more must come; −1: no
- * UTF-8. */
+/* Decodes one character (RFC 3629: no overlong form, no surrogate). Returns its length in bytes; 0:
+ * incomplete; −1: not UTF-8. */
 static int decode(const unsigned char *s, size_t size, uint32_t *ret)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -55,7 +55,7 @@ static bool is_refused(uint32_t code)
     return false;
 }
 
-/* Plain ASCII is nearly all that comes. */
+/* Returns the number of plain ASCII characters at the start: nearly all text consists of these. */
 static size_t plain(const char *data, size_t size)
 {
     size_t n = 0;
@@ -114,7 +114,7 @@ static void put_form(FILE *out, const char *data, size_t n)
         fprintf(out, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
 }
 
-/* Puts one character; its bytes, or 0 when it is not whole. */
+/* Writes one character. Returns its length in bytes, or 0 if it is incomplete. */
 static size_t put_character(FILE *out, const char *data, size_t size, bool end)
 {
     bool good, line_end = data[0] == '\r' && size > 1 && data[1] == '\n';
@@ -137,7 +137,7 @@ size_t printable_feed(struct printable_stream *s, const char *data, size_t size,
     FILE *out = open_memstream(&text, &n_text);
     if (!out)
         abort();
-    /* What is held is completed byte by byte: a character has four at most. */
+    /* Completes the held bytes one by one: a character has at most four. */
     while (s->n_held > 0 && (size > 0 || end)) {
         if (size > 0) {
             s->held[s->n_held++] = *data++;

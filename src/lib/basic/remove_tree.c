@@ -1,12 +1,12 @@
-/* Removing a whole tree that somebody else filled; see fs.h.
+/* Implements remove_tree_at() of fs.h for a tree whose content another user controls.
  *
- * The other side chooses depth, names, modes and projects, so neither stack nor descriptors nor memory may
- * grow with the tree, and no rename may be needed. A walk holds the directories on its way open, LEVELS_MAX
- * at most. What lies deeper is moved up into the top directory, under a number, and emptied there later.
- * Where a filesystem refuses such a move (a full disk; a directory of another project, which may not be moved
- * into one that hands its own project on), the walk goes on downwards, lets go of the directory that it has
- * held longest, and is repeated from the top: each time the deepest directories are gone. No path is ever
- * walked, and ".." is never taken. */
+ * That user chooses depth, names, modes and projects. So neither stack nor descriptors nor memory may grow
+ * with the tree, and the removal may not depend on a rename. A walk keeps the directories on its path
+ * open, at most LEVELS_MAX. A deeper directory is moved up into the top directory, under a number, and
+ * emptied there later. If the filesystem refuses the move (a full disk, or a directory of another project
+ * below one that passes its own project on), the walk continues downwards, closes the directory that has
+ * been open longest, and is repeated from the top: each repetition removes the deepest directories. No
+ * path of several components is resolved, and ".." is never opened. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,33 +21,34 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
-/* A directory that still fills after so many passes has somebody who fills it. */
+/* If a directory still fills after this number of passes, another process is filling it. */
 #define PASSES_MAX 1000
 #define LEVELS_MAX 16
 #define PLACE_MAX  400 /* bytes of a path in an error */
 
 /* A directory that is being emptied. */
 struct level {
-    int parent; /* borrowed; −1: not known any more, and the directory is left to the next walk */
+    /* Borrowed. −1: the parent was closed, and the next walk removes the directory. */
+    int parent;
     DIR *dir;
     bool is_top;
-    char name[NAME_MAX + 1]; /* in the parent */
+    char name[NAME_MAX + 1]; /* name in the parent */
     unsigned passes;
-    unsigned long gone; /* entries, in this pass */
-    int failure;        /* positive errno: the first one of this pass, and whose */
+    unsigned long gone; /* entries removed in this pass */
+    int failure;        /* positive errno: the first failure of this pass, and the name of its entry */
     char failed_name[NAME_MAX + 1];
 };
 
 struct removal {
     int top;
-    char prefix[32];      /* of the names that directories are lifted to */
-    uint64_t first, next; /* numbers of those that were lifted and are not removed yet */
+    char prefix[32];      /* of the names that lifted directories get */
+    uint64_t first, next; /* numbers of lifted directories that are not removed yet */
     struct level levels[LEVELS_MAX];
     size_t depth;          /* levels in use */
-    bool cut;              /* this walk let go of directories that are not empty */
-    unsigned long removed; /* entries, all in all */
+    bool cut;              /* this walk closed directories that are not empty */
+    unsigned long removed; /* entries in total */
     struct error *e;
-    int result; /* the first failure; the rest is removed all the same */
+    int result; /* the first failure; the rest is removed nevertheless */
 };
 
 static bool is_protected(int dirfd, const char *name)
@@ -58,8 +59,8 @@ static bool is_protected(int dirfd, const char *name)
            (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND));
 }
 
-/* The path of a directory. Of a long one the middle is left out: both ends say more, and an error holds no
- * more. */
+/* Writes the path of a directory. The middle of a long path is omitted: both ends tell more, and an error
+ * has no room for more. */
 static void place_of(const struct removal *r, int dirfd, char place[PLACE_MAX])
 {
     char link[64], path[PATH_MAX];
@@ -70,21 +71,21 @@ static void place_of(const struct removal *r, int dirfd, char place[PLACE_MAX])
         snprintf(place, PLACE_MAX, "%.*s[…]%s", PLACE_MAX / 2, path, path + n - PLACE_MAX / 3);
     else if (n > 0 || dirfd == r->top)
         snprintf(place, PLACE_MAX, "%.*s", PLACE_MAX - 1, path);
-    else { /* the kernel has no words for it either */
+    else { /* the kernel cannot name the path either */
         place_of(r, r->top, place);
         snprintf(place + strlen(place), PLACE_MAX - strlen(place), "/[…]");
     }
 }
 
-/* Records the first failure, naming the place where the entry lies now. */
+/* Records the first failure with the entry's current path. */
 static int failed(struct removal *r, int dirfd, const char *name, int errnum)
 {
     if (r->result < 0)
         return -errnum;
     char place[PLACE_MAX];
     place_of(r, dirfd, place);
-    if (errnum == EBUSY ||
-        errnum == EXDEV) { /* of removing or opening it; what a rename says does not come here */
+    /* These errors are those of unlink and open: the errors of a rename do not reach this function. */
+    if (errnum == EBUSY || errnum == EXDEV) {
         errnum = EXDEV;
         error_refuse(r->e, errnum, "'%s/%s' is a mount point: not removed", place, name);
     } else if (errnum == EPERM && (is_protected(dirfd, name) || is_protected(dirfd, ""))) {
@@ -99,7 +100,7 @@ static int failed(struct removal *r, int dirfd, const char *name, int errnum)
     return -errnum;
 }
 
-/* Changes the mode of a directory whose mode denies us, never of what a symlink points to. */
+/* Changes the mode of a directory whose mode denies access, never that of a symbolic link's target. */
 static int allow_us(int dirfd, const char *name)
 {
     struct error ignored = ERROR_INIT;
@@ -119,11 +120,12 @@ static int open_directory(int dirfd, const char *name)
         fd = open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0, &ignored);
     struct stat st;
     if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
-        (void)fchmod(fd, 0700); /* what cannot be removed for lack of it is reported */
+        (void)fchmod(fd, 0700); /* a failed removal that follows from it is reported */
     return fd;
 }
 
-/* Removes an entry that is no directory, or an empty one. 0: gone; −ENOTEMPTY: a directory to be emptied. */
+/* Removes an entry that is not a directory, or an empty directory. Returns 0: removed; −ENOTEMPTY: the
+ * directory must be emptied first. */
 static int remove_simple(int dirfd, const char *name, unsigned char type)
 {
     int refused = 0;
@@ -136,12 +138,15 @@ static int remove_simple(int dirfd, const char *name, unsigned char type)
     }
     if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
-    if (errno == ENOTDIR) /* swapped meanwhile: the next pass sees what it is; or a file we may not remove */
+    /* Either the entry was exchanged meanwhile, and the next pass handles it, or it is a file that this
+     * process may not remove. */
+    if (errno == ENOTDIR)
         return refused == EPERM ? -EPERM : -ENOTDIR;
     return errno == EEXIST ? -ENOTEMPTY : -errno;
 }
 
-/* A directory that hands its project on takes none of another project in. Ours needs no project any more. */
+/* Clears the flag with which a directory passes its project on: with the flag, it accepts no directory of
+ * another project. A directory that is being removed needs no project. */
 static bool stop_inheritance(int dir)
 {
     struct fsxattr attributes;
@@ -151,13 +156,13 @@ static bool stop_inheritance(int dir)
     return ioctl(dir, FS_IOC_FSSETXATTR, &attributes) == 0;
 }
 
-/* Moves a directory up into the top one. */
+/* Moves a directory up into the top directory. */
 static int lift(struct removal *r, int dirfd, const char *name)
 {
     char lifted[64];
     snprintf(lifted, sizeof lifted, "%s%" PRIu64, r->prefix, r->next);
     int done = renameat(dirfd, name, r->top, lifted);
-    /* Without privileges, moving a directory takes write access to it. */
+    /* An unprivileged process needs write access to the directory that it moves. */
     if (done < 0 && errno == EACCES && allow_us(dirfd, name) == 0)
         done = renameat(dirfd, name, r->top, lifted);
     if (done < 0 && errno == EXDEV && stop_inheritance(r->top))
@@ -186,7 +191,7 @@ static void pop(struct removal *r)
     closedir(r->levels[--r->depth].dir);
 }
 
-/* Lets go of the directory that was held longest, to hold another one. */
+/* Closes the directory that has been open longest, so that another one can be opened. */
 static void let_go(struct removal *r)
 {
     closedir(r->levels[0].dir);
@@ -195,8 +200,8 @@ static void let_go(struct removal *r)
     r->cut = true;
 }
 
-/* Goes on with a directory that is not empty, or lifts it. 1: it is the deepest level now; 0: it is gone from
- * here. */
+/* Opens a directory that is not empty as the deepest level, or lifts it. Returns 1: it is the deepest
+ * level now; 0: it is no longer here. */
 static int enter(struct removal *r, int dirfd, const char *name)
 {
     if (r->depth == LEVELS_MAX) {
@@ -219,7 +224,7 @@ static int enter(struct removal *r, int dirfd, const char *name)
     return x < 0 ? x : 1;
 }
 
-/* Removes the next entry of the deepest level, or enters it. False at the end of the directory. */
+/* Removes the next entry of the deepest level, or enters it. Returns false at the end of the directory. */
 static bool step(struct removal *r)
 {
     struct level *l = &r->levels[r->depth - 1];
@@ -236,7 +241,7 @@ static bool step(struct removal *r)
         x = enter(r, dirfd(l->dir), name);
     if (x > 0)
         return true;
-    l = &r->levels[r->depth - 1]; /* it may have moved */
+    l = &r->levels[r->depth - 1]; /* let_go() may have moved it */
     if (x == 0) {
         l->gone++;
     } else if (l->failure == 0) {
@@ -246,7 +251,8 @@ static bool step(struct removal *r)
     return true;
 }
 
-/* Whether the deepest level, whose end was reached, is gone. Otherwise *ret_left says why not. */
+/* Removes the deepest level, whose end was reached, and reports whether it no longer exists. *ret_left is
+ * the errno of a failed removal. */
 static bool remove_level(struct removal *r, const struct level *l, int *ret_left)
 {
     if (l->is_top || l->parent < 0)
@@ -259,7 +265,8 @@ static bool remove_level(struct removal *r, const struct level *l, int *ret_left
     return true;
 }
 
-/* The end of the deepest level was reached. What fails in part, or fills meanwhile, is gone through again. */
+/* Handles the end of the deepest level: removes it, or reads it again if entries were removed in this pass
+ * or added meanwhile, or records its failure. */
 static void end(struct removal *r)
 {
     struct level *l = &r->levels[r->depth - 1];
@@ -286,7 +293,8 @@ static void end(struct removal *r)
     pop(r);
 }
 
-/* Walks down from an open directory, which is given away, until nothing is left that can go. */
+/* Walks down from an open directory, whose descriptor it owns from then on, until no removable entry is
+ * left. */
 static int walk(struct removal *r, int parent, const char *name, int fd)
 {
     r->cut = false;

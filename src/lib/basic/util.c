@@ -1,4 +1,4 @@
-/* Helpers that every file wants; see util.h. */
+/* Implements util.h. */
 #include "lib/basic/util.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The few helpers that every file wants: array sizes, string comparison, formatted allocation, time. */
+/* Declares helpers that every file uses: array sizes, string comparison, formatted allocation, time. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,19 +17,20 @@ static inline bool streq(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* Equal as strings, NULL being equal to NULL alone. */
+/* Reports whether two strings are equal; NULL equals only NULL. */
 static inline bool streq_null(const char *a, const char *b)
 {
     return a == b || (a && b && streq(a, b));
 }
 
-/* Rest of 's' after 'prefix', or NULL when it does not begin with it. */
+/* Returns the rest of 's' after 'prefix', or NULL if 's' does not begin with it. */
 const char *after_prefix(const char *s, const char *prefix);
 
 bool has_suffix(const char *s, const char *suffix);
 
-/* asprintf that aborts when memory is out: these processes are small, restarted by their supervisor, and a
- * half-handled allocation failure is worse than a clean death. The caller frees. */
+/* Formats like asprintf() and aborts if memory is exhausted: these processes are small and their
+ * supervisor restarts them, and a half-handled allocation failure is worse than an abort. The caller frees
+ * the result. The same holds for the functions below. */
 char *xasprintf(const char *fmt, ...) _printf_(1, 2);
 char *xstrdup(const char *s);
 char *xstrdup_null(const char *s); /* NULL stays NULL */
@@ -37,23 +38,24 @@ char *xstrndup(const char *s, size_t n);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n, size_t size);
 
-/* Parses a decimal number that fills the whole string and lies in [min, max]: 0, or −EINVAL/−ERANGE. */
+/* Parses a decimal number that fills the whole string and is in [min, max]. Returns 0, −EINVAL or −ERANGE. */
 int parse_int64(const char *s, int64_t min, int64_t max, int64_t *ret);
 
-/* CLOCK_MONOTONIC and CLOCK_REALTIME in microseconds; the latter also in milliseconds. */
+/* Return CLOCK_MONOTONIC and CLOCK_REALTIME in microseconds, the latter also in milliseconds. */
 uint64_t now_monotonic_usec(void);
 uint64_t now_realtime_usec(void);
 int64_t now_realtime_msec(void);
 
-/* n random bytes from the kernel; aborts if it has none. */
+/* Fills 'p' with n random bytes from the kernel; aborts if it provides none. */
 void random_bytes(void *p, size_t n);
-/* n random bytes as 2n lower-case hex digits with a final NUL, in 'ret'. */
+/* Writes n random bytes (at most 64) as 2n lower-case hex digits with a final NUL into 'ret'. */
 void random_hex(char *ret, size_t n);
-/* A UUID of version 4 (RFC 9562: 122 random bits), in 'ret'. */
+/* Writes a UUID of version 4 (RFC 9562: 122 random bits) into 'ret'. */
 #define UUID_SIZE 37
 void random_uuid(char ret[UUID_SIZE]);
-/* 16 bytes in a UUID's form. */
+/* Writes 16 bytes in the form of a UUID. */
 void uuid_format(const uint8_t bytes[16], char ret[UUID_SIZE]);
 void bytes_to_hex(const uint8_t *bytes, size_t n, char *ret);
 
-void set_string(char **to, const char *value); /* frees what it was, copies; NULL: none */
+/* Frees the old string and stores a copy of 'value' (may be NULL). */
+void set_string(char **to, const char *value);
