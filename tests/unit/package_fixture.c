@@ -1,4 +1,4 @@
-/* What the tests of packages share; see package_fixture.h. */
+/* Implements package_fixture.h. */
 #include "package_fixture.h"
 
 #include <dirent.h>
@@ -85,7 +85,7 @@ void tar_entry(struct bytes *tar, const char *name, char type, const char *targe
 
 void tar_pax(struct bytes *tar, const char *keyword, const char *value, size_t value_size)
 {
-    /* The record's length counts itself. */
+    /* the record's length includes its own digits */
     size_t rest = strlen(keyword) + value_size + 3, size = rest + 1;
     char digits[24];
     while ((size_t)snprintf(digits, sizeof digits, "%zu", size) + rest != size)

@@ -330,7 +330,7 @@ static void hostile_archives(void **state)
         {".. in a GNU long name", gnu_long_name, "'../../evil' has '..'"},
         {"long name", pax_long_name, "has a name that is too long"},
         {"long part of a name", long_part, "has a part of more than 255 bytes"},
-        {"too deep", too_deep, "lies in too many directories"},
+        {"too deep", too_deep, "is in too many directories"},
         {"invalid UTF-8", invalid_utf8, "athname can't be converted"},
         {"long target", long_target, "'link' is a symbolic link whose target is too long"},
         {"huge size", huge_size, "'huge' makes the package larger than is allowed"},
@@ -417,7 +417,7 @@ static void limits(void **state)
     expect_refusal("size of the archive", COMPRESSION_ZSTD, &block, &l, "unpacks to more than");
     l = limits_for_tests();
     l.entries = 1;
-    expect_refusal("entries", COMPRESSION_ZSTD, &block, &l, "'second' is one too many");
+    expect_refusal("entries", COMPRESSION_ZSTD, &block, &l, "'second' exceeds the allowed number of entries");
     l = limits_for_tests();
     l.path = 5;
     expect_refusal("path", COMPRESSION_ZSTD, &block, &l, "'second' has a name that is too long");

@@ -1,4 +1,4 @@
-/* Package files: versions, ids, headers, compression. */
+/* Tests package files: versions, ids, headers, compression. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,10 +16,10 @@
 #include "lib/package/id.h"
 #include "lib/package/version.h"
 
-static void version_order(void **state)
+static void versions_are_ordered(void **state)
 {
     (void)state;
-    /* Each is newer than the one before it. */
+    /* Each version is newer than the one before it. */
     static const char *const ordered[] = {
         "not a version",
         "0.0.1",
@@ -58,7 +58,7 @@ static void version_order(void **state)
     assert_int_equal(version_compare("01.002.0", "1.2.0"), 0);
 }
 
-static void version_hostile(void **state)
+static void hostile_versions_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -93,7 +93,7 @@ static void version_hostile(void **state)
     assert_int_equal(version_rule_check("2.x", NULL), -EINVAL);
 }
 
-/* Index of the newest of n versions that satisfies the rule (of equals the first), or −1. */
+/* Returns the index of the newest of n versions that satisfies the rule (the first of equal ones), or −1. */
 static ssize_t newest_of(const char *rule, const char *const *versions, size_t n)
 {
     ssize_t best = -1;
@@ -104,10 +104,10 @@ static ssize_t newest_of(const char *rule, const char *const *versions, size_t n
     return best;
 }
 
-static void version_rules(void **state)
+static void version_rules_select_the_newest(void **state)
 {
     (void)state;
-    /* What a real leader answers, and the rest of the contract's section 7. */
+    /* The responses of a real leader, and the rest of the contract's section 7. */
     static const char *const versions[] = {"1.0.0", "1.0.1-r1", "1.0.1", "2.0.3", "2.0.12", "20.0.0", "junk"};
     static const struct {
         const char *rule, *best;
@@ -135,7 +135,7 @@ static void version_rules(void **state)
     }
 }
 
-static void names_and_ids(void **state)
+static void names_and_ids_are_checked(void **state)
 {
     (void)state;
     static const char *const bad[] = {"",     ".",   "..",  ".x",    "-x",       "a/b",
@@ -181,7 +181,7 @@ static void names_and_ids(void **state)
     assert_int_equal(package_file_name_parse("tiny_1.0.0_linux_amd64", &parsed, NULL), -EINVAL);
 }
 
-/* A package file in memory with this header; 'length' of 0 means the true one. */
+/* Makes a package file in memory with this header; 'length' 0 means the actual length. */
 static int make_file(const char *header, uint32_t length, const char *data)
 {
     int fd = memfd_create("ipk", MFD_CLOEXEC);
@@ -200,7 +200,7 @@ static int make_file(const char *header, uint32_t length, const char *data)
     "\"amd64\","
 #define GOOD HEAD "\"checksum\":\"" SUM "\",\"size\":4,\"compress\":\"xz\",\"unknown\":[1]}}"
 
-static void header_vectors(void **state)
+static void header_vectors_are_read_and_written(void **state)
 {
     (void)state;
     static const struct {
@@ -228,7 +228,7 @@ static void header_vectors(void **state)
         assert_int_equal(p->size, cases[i].size);
         assert_int_equal(size, cases[i].size);
 
-        /* Written again, the head is the same, byte for byte. */
+        /* Written again, the start of the file is the same, byte for byte. */
         _cleanup_close_ int copy = memfd_create("head", MFD_CLOEXEC);
         assert_int_equal(package_header_write(copy, p, NULL), 0);
         _cleanup_free_ char *ours = xcalloc(1, offset + 1), *theirs = xcalloc(1, offset + 1);
@@ -238,7 +238,7 @@ static void header_vectors(void **state)
     }
 }
 
-static void header_hostile(void **state)
+static void hostile_headers_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -248,7 +248,7 @@ static void header_hostile(void **state)
         {GOOD, "abc", "truncated", 0},
         {GOOD, "abcde", "trailing data", 0},
         {GOOD, "", "within its header", 100000},
-        {GOOD, "abcd", "would have 0 bytes", UINT32_MAX}, /* stands for 0, see below */
+        {GOOD, "abcd", "would have 0 bytes", UINT32_MAX}, /* UINT32_MAX stands for 0, see below */
         {GOOD, "abcd", "would have 1048577 bytes", PACKAGE_HEADER_MAX + 1},
         {"[]", "abcd", "not described by an object", 0},
         {"{\"metadata\":{\"name\":\"a\"},\"metadata\":{}}", "x", "not JSON", 0},
@@ -300,7 +300,7 @@ static void header_hostile(void **state)
     assert_int_equal(package_header_read(fd, "'x.ipk'", &p, &offset, &size, NULL), -EBADMSG);
 }
 
-/* Compresses all of it with output buffers of 'step' bytes. */
+/* Compresses all input with output buffers of 'step' bytes. */
 static size_t encode(enum compression c, const uint8_t *data, size_t size, uint8_t *out, size_t out_size,
                      size_t step)
 {
@@ -336,7 +336,7 @@ static int decode(enum compression c, const uint8_t *data, size_t size, uint8_t 
     return r;
 }
 
-static void compression_both_ways(void **state)
+static void compression_is_reversible(void **state)
 {
     (void)state;
     enum { SIZE = 300000 };
@@ -353,7 +353,7 @@ static void compression_both_ways(void **state)
         assert_memory_equal(data, again, SIZE);
         if (c == COMPRESSION_NONE)
             continue;
-        /* Trailing bytes are left alone, a missing byte and a flipped one are noticed. */
+        /* Trailing bytes are left in the input; a missing byte and a flipped one are detected. */
         memcpy(packed + size, "junk", 4);
         assert_int_equal(decode(c, packed, size + 4, again, SIZE + 1, 777, &left, &e), 1);
         assert_true(left > 0);
@@ -375,10 +375,13 @@ static void compression_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(version_order),         cmocka_unit_test(version_hostile),
-        cmocka_unit_test(version_rules),         cmocka_unit_test(names_and_ids),
-        cmocka_unit_test(header_vectors),        cmocka_unit_test(header_hostile),
-        cmocka_unit_test(compression_both_ways),
+        cmocka_unit_test(versions_are_ordered),
+        cmocka_unit_test(hostile_versions_are_refused),
+        cmocka_unit_test(version_rules_select_the_newest),
+        cmocka_unit_test(names_and_ids_are_checked),
+        cmocka_unit_test(header_vectors_are_read_and_written),
+        cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(compression_is_reversible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Building packages (reproducible, refusing what packages cannot hold), reading them back, and indexes of
- * them. */
+/* Tests building packages (reproducibly, and refusing unsupported files), reading them back, and their
+ * indexes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -38,7 +38,7 @@ static void make_link(const char *dir, const char *name, const char *target)
     assert_int_equal(symlink(target, path), 0);
 }
 
-/* The same content, made in the order given. */
+/* Makes the same content in either order. */
 static char *make_input(bool backwards)
 {
     char *dir = scratch_make();
@@ -78,7 +78,7 @@ static void count_notes(void *userdata, const char *message)
     ++*(unsigned *)userdata;
 }
 
-static void reproducible(void **state)
+static void builds_are_reproducible(void **state)
 {
     (void)state;
     char *first = make_input(false), *second = make_input(true), *output = scratch_make();
@@ -112,7 +112,7 @@ static void reproducible(void **state)
     scratch_remove(output);
 }
 
-static void read_back(void **state)
+static void a_package_is_read_back(void **state)
 {
     (void)state;
     char *input = make_input(false), *output = scratch_make();
@@ -159,7 +159,7 @@ static void read_back(void **state)
     scratch_remove(output);
 }
 
-static void refused_input(void **state)
+static void unsupported_input_is_refused(void **state)
 {
     (void)state;
     char *output = scratch_make();
@@ -167,7 +167,7 @@ static void refused_input(void **state)
         const char *version, *message;
         int kind;
     } cases[] = {
-        {"1.0.0", "'sub/pipe' is a fifo", 1}, {"1.0.0", "lies within the packed directory", 2},
+        {"1.0.0", "'sub/pipe' is a fifo", 1}, {"1.0.0", "is in the packed directory", 2},
         {"1.0.0", "cannot be packed", 3}, /* a name that is not UTF-8 */
         {"../1", "is not a version", 0},      {"1.0.0", "cannot open directory", 4},
     };
@@ -195,7 +195,7 @@ static void refused_input(void **state)
     scratch_remove(output);
 }
 
-static void date_from_environment(void **state)
+static void the_environment_sets_the_date(void **state)
 {
     (void)state;
     int64_t when;
@@ -210,7 +210,7 @@ static void date_from_environment(void **state)
     unsetenv("SOURCE_DATE_EPOCH");
 }
 
-static void index_of_samples(void **state)
+static void samples_are_indexed(void **state)
 {
     (void)state;
     char *dir = scratch_make();
@@ -252,7 +252,7 @@ static void index_of_samples(void **state)
     assert_int_equal(package_index_find(index, "tiny", "", "linux", "arm64"), -1);
     assert_int_equal(package_index_find(index, "Tiny", "", "linux", "amd64"), -1);
 
-    /* A damaged package, and a file name that does not fit into an index. */
+    /* A damaged package, and a file name that an index cannot contain. */
     _cleanup_free_ char *one = xasprintf("%s/%s", dir, names[1]);
     _cleanup_close_ int fd = open(one, O_WRONLY | O_CLOEXEC);
     assert_int_equal(pwrite(fd, "X", 1, 700), 1);
@@ -270,7 +270,7 @@ static void index_of_samples(void **state)
     "\"checksum\":\"sha256:46954a9913000fe5dc5e491d6ed4f5029d73cd8662ff6acb225f9fb22aae1010\"}}"
 #define INDEX(item) "{\"format\":1,\"items\":[" item "]}"
 
-static void hostile_indexes(void **state)
+static void hostile_indexes_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -312,9 +312,9 @@ static void hostile_indexes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reproducible),     cmocka_unit_test(read_back),
-        cmocka_unit_test(refused_input),    cmocka_unit_test(date_from_environment),
-        cmocka_unit_test(index_of_samples), cmocka_unit_test(hostile_indexes),
+        cmocka_unit_test(builds_are_reproducible),      cmocka_unit_test(a_package_is_read_back),
+        cmocka_unit_test(unsupported_input_is_refused), cmocka_unit_test(the_environment_sets_the_date),
+        cmocka_unit_test(samples_are_indexed),          cmocka_unit_test(hostile_indexes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

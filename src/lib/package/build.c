@@ -1,4 +1,4 @@
-/* Makes a package file from a directory; see build.h. */
+/* Implements build.h. */
 #include "lib/package/build.h"
 
 #include <archive.h>
@@ -30,7 +30,7 @@ struct build {
     struct stat output; /* the output directory, which must not be packed */
     struct archive *archive;
     struct data_block *block;
-    int failure; /* of the write callback */
+    int failure; /* a failure of the write callback: a negative errno, with 'error' set */
     struct error error;
     unsigned hard_links, special_bits;
     int64_t time;
@@ -43,8 +43,8 @@ static void note(const struct build *b, const char *message)
         b->options->note(b->options->userdata, message);
 }
 
-/* Never fails for libarchive, which would leak its buffers then: callers look at b->failure, and what comes
- * after the first failure is dropped. */
+/* Writes to the data block. It never reports a failure to libarchive, which would leak its buffers:
+ * callers check b->failure, and data after the first failure is dropped. */
 static ssize_t write_block(struct archive *a, void *userdata, const void *data, size_t size)
 {
     (void)a;
@@ -78,7 +78,7 @@ static void archive_entry_release(struct archive_entry *entry)
 }
 DEFINE_CLEANUP(struct archive_entry *, archive_entry_release);
 
-/* Writes an entry's header; 'path' is relative to the packed directory, "." being itself. */
+/* Writes an entry's header; 'path' is relative to the packed directory, which is ".". */
 static int put_entry(struct build *b, const char *path, mode_t mode, uint64_t size, const char *target,
                      struct error *e)
 {
@@ -96,7 +96,7 @@ static int put_entry(struct build *b, const char *path, mode_t mode, uint64_t si
         archive_entry_set_symlink(entry, target);
     if (!S_ISLNK(mode) && (mode & 07000))
         b->special_bits++;
-    /* A warning means that what is written is not what is there. */
+    /* A warning means that the written entry differs from the file. */
     int r = archive_write_header(b->archive, entry);
     return r == ARCHIVE_OK && b->failure >= 0 ? 0 : archive_failed(b, path, e);
 }
@@ -114,7 +114,7 @@ static int pack_file(struct build *b, int parent, const char *name, const char *
     if (fd < 0 || fstat(fd, &st) < 0)
         return entry_failed(path, errno, "open", e);
     if (!S_ISREG(st.st_mode))
-        return entry_failed(path, EBUSY, "pack what changes meanwhile,", e);
+        return entry_failed(path, EBUSY, "pack a file that is changing,", e);
     if (st.st_nlink > 1)
         b->hard_links++;
     uint64_t left = (uint64_t)st.st_size;
@@ -126,7 +126,7 @@ static int pack_file(struct build *b, int parent, const char *name, const char *
         if (n < 0)
             return entry_failed(path, errno, "read", e);
         if ((uint64_t)n > left || (n == 0 && left > 0))
-            return entry_failed(path, EBUSY, "pack what changes meanwhile,", e);
+            return entry_failed(path, EBUSY, "pack a file that is changing,", e);
         if (n == 0)
             return 0;
         left -= (uint64_t)n;
@@ -158,7 +158,7 @@ static int pack_directory(struct build *b, int parent, const char *name, const c
     if (fstat(fd, &st) < 0)
         r = entry_failed(path, errno, "stat", e);
     else if (st.st_dev == b->output.st_dev && st.st_ino == b->output.st_ino)
-        r = error_refuse(e, EINVAL, "the output directory '%s' lies within the packed directory",
+        r = error_refuse(e, EINVAL, "the output directory '%s' is in the packed directory",
                          b->options->output_directory);
     else if (depth > PACKAGE_LIMITS_DEFAULT.depth)
         r = entry_failed(path, ELOOP, "pack", e);
@@ -185,7 +185,7 @@ static int pack_child(struct build *b, int parent, const char *name, const char 
         return pack_directory(b, parent, name, path, depth, e);
     default: {
         _cleanup_free_ char *text = entry_printable(path);
-        return error_refuse(e, EINVAL, "'%s' is a %s, which packages cannot hold", text,
+        return error_refuse(e, EINVAL, "'%s' is a %s, which packages cannot contain", text,
                             S_ISFIFO(st.st_mode)   ? "fifo"
                             : S_ISSOCK(st.st_mode) ? "socket"
                                                    : "device");
@@ -198,7 +198,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names in a directory, sorted bytewise whatever the locale; without the packages' own. */
+/* Reads the names in a directory and sorts them bytewise, independent of the locale. Omits the root's
+ * ".ipk". */
 static int read_names(int fd, const char *path, char ***ret, size_t *ret_n, struct error *e)
 {
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -244,7 +245,8 @@ static int pack_children(struct build *b, int fd, const char *path, unsigned dep
     return r;
 }
 
-/* What the original's builder puts there: the package without what is known only once it is written. */
+/* Writes ".ipk/metadata.json" as the original builder does: the Package without the members that are known
+ * only after the data block is complete. */
 static int pack_metadata(struct build *b, struct error *e)
 {
     struct package described = *b->package;
@@ -286,8 +288,7 @@ static int write_archive(struct build *b, struct error *e)
     b->archive = archive_write_new();
     if (!b->archive)
         return error_os(e, ENOMEM, "cannot write archives");
-    /* ustar wherever it suffices, pax headers for long or non-ASCII names: both read by the original agent.
-     */
+    /* ustar where it suffices, pax headers for long or non-ASCII names: the original agent reads both. */
     int r = archive_write_set_format_pax_restricted(b->archive);
     if (r == ARCHIVE_OK)
         r = archive_write_set_bytes_per_block(b->archive, TAR_BLOCK_SIZE);
@@ -301,7 +302,7 @@ static int write_archive(struct build *b, struct error *e)
     if (q >= 0 && (archive_write_close(b->archive) != ARCHIVE_OK || b->failure < 0))
         q = archive_failed(b, b->options->directory, e);
     if (q < 0)
-        b->failure = q; /* the archive is closed when it is freed: what it writes then is dropped */
+        b->failure = q; /* archive_write_free() closes the archive: what it writes then is dropped */
     return q;
 }
 
@@ -321,7 +322,8 @@ static int copy_all(int from, int to, struct build *b, struct error *e)
     }
 }
 
-/* Header and data block into a temporary file beside the final one, which it then replaces. */
+/* Writes header and data block into a temporary file in the output directory, and renames it to the final
+ * name. */
 static int assemble(struct build *b, int output, int block, struct error *e)
 {
     char random[13];
@@ -346,7 +348,7 @@ static int assemble(struct build *b, int output, int block, struct error *e)
     return r;
 }
 
-/* A file without a name for the data block, whose size the header needs before it. */
+/* Opens an unnamed file for the data block: the header, which precedes it, contains its size. */
 static int open_unnamed(int output, const char *path, struct error *e)
 {
     int fd = openat(output, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -371,7 +373,7 @@ static void say_notes(const struct build *b)
     }
     if (b->special_bits > 0) {
         _cleanup_free_ char *s =
-            xasprintf("setuid, setgid and sticky bits of %u entries are left out", b->special_bits);
+            xasprintf("setuid, setgid and sticky bits of %u entries are omitted", b->special_bits);
         note(b, s);
     }
 }
@@ -420,7 +422,7 @@ int package_build_time(int64_t *ret, struct error *e)
 {
     const char *s = getenv("SOURCE_DATE_EPOCH");
     int64_t when = -1;
-    /* Tar's own octal field holds 33 bits: later times would need a pax header in every entry. */
+    /* Tar's octal field has 33 bits: a later time would need a pax header in every entry. */
     if (s && *s && parse_int64(s, 0, (INT64_C(1) << 33) - 1, &when) < 0)
         return error_refuse(e, EINVAL, "SOURCE_DATE_EPOCH '%s' is not a unix time", s);
     *ret = when;

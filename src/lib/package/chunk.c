@@ -1,4 +1,4 @@
-/* Checksums of chunks; see chunk.h. */
+/* Implements chunk.h. */
 #include "lib/package/chunk.h"
 
 #include <zlib.h>

@@ -1,4 +1,4 @@
-/* Names and detection of compressions, and the decoders; see compress.h. */
+/* Implements compress.h. */
 #include "lib/package/compress.h"
 
 #include <assert.h>
@@ -7,13 +7,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/* Two threads decode 4 MiB blocks in 37 MiB and xz's default blocks in 137; where that does not suffice,
- * liblzma falls back to one thread, and refuses beyond the second bound (a dictionary of a gigabyte and a
- * half can be asked for by anyone). */
+/* Two threads decode 4 MiB blocks with 37 MiB of memory and xz's default blocks with 137 MiB. Beyond the
+ * first limit liblzma uses one thread, beyond the second it refuses (a file can demand a dictionary of 1.5
+ * GiB). */
 #define XZ_THREADS          2
 #define XZ_MEMORY_THREADING (UINT64_C(160) * 1024 * 1024)
 #define XZ_MEMORY_STOP      (UINT64_C(256) * 1024 * 1024)
-#define ZSTD_WINDOW_LOG_MAX 27 /* 128 MiB, what zstd itself takes without --long */
+#define ZSTD_WINDOW_LOG_MAX 27 /* 128 MiB, what zstd itself accepts without --long */
 
 static const char *const names[] = {"none", "xz", "gzip", "zstd"};
 static_assert(ARRAY_SIZE(names) == _COMPRESSION_MAX, "every compression has a name");
@@ -94,7 +94,7 @@ int decoder_new(enum compression c, unsigned threads, struct decoder **ret, stru
         d->xz = (lzma_stream)LZMA_STREAM_INIT;
         ok = lzma_stream_decoder_mt(&d->xz, &options) == LZMA_OK;
     } else if (c == COMPRESSION_GZIP) {
-        ok = inflateInit2(&d->gzip, 15 + 16) == Z_OK; /* 32 KiB window; a gzip header is wanted */
+        ok = inflateInit2(&d->gzip, 15 + 16) == Z_OK; /* 32 KiB window; a gzip header is required */
     } else if (c == COMPRESSION_ZSTD) {
         d->zstd = ZSTD_createDCtx();
         ok = d->zstd &&
@@ -149,7 +149,7 @@ static int run_xz(struct decoder *d, struct codec_buffers *b, bool last, struct 
     case LZMA_MEM_ERROR:
         return error_os(e, ENOMEM, "cannot decode xz");
     case LZMA_MEMLIMIT_ERROR:
-        return error_refuse(e, EFBIG, "the xz data wants more than %llu MiB of memory to be decoded",
+        return error_refuse(e, EFBIG, "the xz data needs more than %llu MiB of memory to be decoded",
                             (unsigned long long)(XZ_MEMORY_STOP >> 20));
     default:
         return damaged(d, NULL, e);

@@ -1,7 +1,7 @@
-/* Compression of data blocks: which one it is, by name and by what the bytes say, and streaming both ways.
+/* Names and detects the compression of data blocks, and decodes them as streams.
  *
- * xz is decoded and encoded by several threads (liblzma); gzip and zstd by their libraries. A data block is
- * exactly one stream: what follows its end is trailing data, left to the caller, who refuses it. */
+ * liblzma decodes xz with several threads. A data block is exactly one stream: data after its end is left
+ * to the caller, who refuses it. */
 #pragma once
 
 #include "lib/basic/cleanup.h"
@@ -9,16 +9,17 @@
 
 enum compression { COMPRESSION_NONE, COMPRESSION_XZ, COMPRESSION_GZIP, COMPRESSION_ZSTD, _COMPRESSION_MAX };
 
-/* "none" (or ""), "xz", "gzip", "zstd": 0 or −EINVAL. */
+/* Parses "none" (or ""), "xz", "gzip" or "zstd". Returns 0 or −EINVAL. */
 int compression_from_string(const char *s, enum compression *ret);
 const char *compression_to_string(enum compression c);
-/* As release.compress has it: "" for none. */
+/* Returns the name as release.compress contains it: "" for none. */
 const char *compression_to_header(enum compression c);
 
-/* What the first bytes of a data block say; 8 are enough. Everything without a known magic is "none". */
+/* Detects the compression from the first bytes of a data block; 8 are sufficient. Data without a known
+ * magic number is "none". */
 enum compression compression_detect(const void *data, size_t size);
 
-/* Input and output of one call: each is advanced past what was used. */
+/* Input and output of one call, which advances each past the bytes it used. */
 struct codec_buffers {
     const uint8_t *in;
     size_t in_size;
@@ -28,13 +29,13 @@ struct codec_buffers {
 
 struct decoder;
 
-/* 'threads' is for xz alone; 0: two. xz's own checksums are not looked at, since the whole data block has a
- * better one (release.checksum), which every reader holds against it. The caller frees with decoder_free. */
+/* Creates a decoder; the caller frees it with decoder_free(). 'threads' is for xz only; 0: two. xz's own
+ * checksums are not verified, since every reader verifies release.checksum of the whole data block. */
 int decoder_new(enum compression c, unsigned threads, struct decoder **ret, struct error *e);
 struct decoder *decoder_free(struct decoder *d);
 DEFINE_CLEANUP(struct decoder *, decoder_free);
 
-/* Decodes until the input is used up or the output is full. 'last' says that no input follows after this.
- * Returns 1 at the end of the stream, 0 before, or a negative errno: −EBADMSG for damaged or truncated data.
- */
+/* Decodes until the input is used or the output is full. 'last' states that no further input follows.
+ * Returns 1 at the end of the stream, 0 before it, or a negative errno: −EBADMSG (refused) for damaged or
+ * truncated data. */
 int decoder_run(struct decoder *d, struct codec_buffers *b, bool last, struct error *e);

@@ -1,4 +1,4 @@
-/* The encoders of data blocks; see compress_encoder.h. */
+/* Implements compress_encoder.h. */
 #include "lib/package/compress_encoder.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 #include "lib/package/compress.h"
 
-/* Blocks of this size can be decoded by two threads in little memory, at the cost of about 1 % of size. */
+/* Two threads can decode blocks of this size with little memory; the file grows by about 1 %. */
 #define XZ_BLOCK_SIZE (4 * 1024 * 1024)
 #define XZ_THREADS    2
 

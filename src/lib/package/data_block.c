@@ -1,4 +1,4 @@
-/* The writing end of a data block; see data_block.h. */
+/* Implements data_block.h. */
 #include "lib/package/data_block.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Names of entries in an archive; see entry.h. */
+/* Implements entry.h. */
 #include "lib/package/entry.h"
 
 #include <errno.h>
@@ -66,7 +66,7 @@ int entry_name_normalise(const char *raw, const struct package_limits *limits, c
         from += strspn(from, "/");
     }
     if (depth > limits->depth)
-        return refuse(raw, "lies in too many directories", e);
+        return refuse(raw, "is in too many directories", e);
     *ret = TAKE_PTR(name);
     return 0;
 }

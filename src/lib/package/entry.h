@@ -1,17 +1,17 @@
-/* Names of entries in an archive: what is accepted, in one form.
+/* Checks names of entries in an archive and converts them to one form.
  *
- * An archive is written by a stranger. Names are checked here as text; that no name leads through a symbolic
- * link is seen to by the kernel when they are used (openat2). */
+ * The author of an archive is not trusted. These functions check names as text; the kernel ensures at
+ * their use (openat2) that none leads through a symbolic link. */
 #pragma once
 
 #include "lib/basic/error.h"
 #include "lib/package/limits.h"
 
-/* 'raw' without "./" before, within and after it, and without doubled or trailing slashes; "" for the root
- * itself ("."). Absolute names, "..", empty and overlong names are refused, naming the entry. The caller
- * frees *ret. */
+/* Removes "./" at the start, within and at the end of 'raw', and doubled or trailing slashes; "" is the
+ * root ("."). Refuses absolute names, "..", empty and overlong names, with a message that names the entry.
+ * The caller frees *ret. */
 int entry_name_normalise(const char *raw, const struct package_limits *limits, char **ret, struct error *e);
 
-/* A name for a message: what is not printable, quotes and backslashes as \xNN, and not more than 200 bytes of
- * it. The caller frees. */
+/* Returns a name for a message: characters that are not printable, quotes and backslashes as \xNN, cut
+ * after 200 bytes. The caller frees it. */
 char *entry_printable(const char *name);

@@ -1,4 +1,4 @@
-/* The head of a package file; see header.h. */
+/* Implements header.h. */
 #include "lib/package/header.h"
 
 #include <endian.h>
@@ -35,7 +35,7 @@ struct package *package_free(struct package *p)
     return NULL;
 }
 
-/* Strings are "" when absent or null; with 'required' that is an error. */
+/* Copies a string member; "" if it is absent or null, which is an error if 'required'. */
 static int take_string(const json_t *object, const char *path, const char *member, bool required, char **ret,
                        struct error *e)
 {
@@ -64,7 +64,8 @@ static int take_integer(const json_t *object, const char *path, const char *memb
     return 0;
 }
 
-/* "sha256:" and 64 hex digits. A package without one could be altered on its way unnoticed: refused. */
+/* Parses "sha256:" and 64 hex digits. A missing checksum is refused: changes to the package would not be
+ * detected. */
 static int take_checksum(const json_t *release, char ret[SHA256_HEX_SIZE], struct error *e)
 {
     _cleanup_free_ char *s = NULL;
@@ -181,7 +182,7 @@ json_t *package_to_json(const struct package *p)
     return whole;
 }
 
-/* 0, or a negative errno; −ENODATA when the file ends before. */
+/* Reads 'size' bytes at 'offset'. Returns 0 or a negative errno; −ENODATA if the file ends before. */
 static int read_at(int fd, void *data, size_t size, uint64_t offset)
 {
     uint8_t *at = data;

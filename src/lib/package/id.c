@@ -1,4 +1,4 @@
-/* Identity of a package; see id.h. */
+/* Implements id.h. */
 #include "lib/package/id.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/package/version.h"
 
-/* isalnum() depends on the locale. */
+/* Independent of the locale, unlike isalnum(). */
 static bool is_alphanumeric(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -73,7 +73,7 @@ void package_id_clear(struct package_id *id)
     *id = (struct package_id){0};
 }
 
-/* Cuts the last '_' and what follows from 's'; NULL when there is none. */
+/* Cuts the last '_' from 's' and returns the text after it; NULL if there is none. */
 static char *cut_last(char *s)
 {
     char *underscore = strrchr(s, '_');
@@ -140,7 +140,7 @@ int package_key_parse(const char *key, char **ret_name, char **ret_id, struct er
     size_t n = strlen(parsed.name);
     package_id_clear(&parsed);
     if (!streq(key + n, id + n))
-        return error_refuse(e, EINVAL, "'%.200s' names no package", key);
+        return error_refuse(e, EINVAL, "'%.200s' is not a package's key", key);
     *ret_name = xstrndup(key, n);
     *ret_id = TAKE_PTR(id);
     return 0;

@@ -1,4 +1,4 @@
-/* index.json of a package repository: reading, writing, finding; see index.h. */
+/* Implements index.h. */
 #include "lib/package/index.h"
 
 #include <errno.h>
@@ -142,7 +142,7 @@ char *package_index_format(const struct package_index *index)
     char *text = json_dumps(whole, JSON_INDENT(1));
     json_decref(whole);
     if (!text)
-        abort(); /* every string came out of JSON, or is a plain file name */
+        abort(); /* cannot happen: every string was read from JSON or is a plain file name */
     char *line = xasprintf("%s\n", text);
     free(text);
     return line;

@@ -1,4 +1,4 @@
-/* An index made from the package files in a directory; see index_scan.h. */
+/* Implements index_scan.h. */
 #include "lib/package/index_scan.h"
 
 #include <dirent.h>
@@ -30,7 +30,7 @@ static int hash_hex(EVP_MD_CTX *hash, char ret[SHA256_HEX_SIZE])
     return 0;
 }
 
-/* Hashes the whole file, and its data block, which begins at 'block', apart. */
+/* Hashes the whole file and, separately, its data block, which begins at 'block'. */
 static int hash_file(struct scan *s, int fd, uint64_t block, EVP_MD_CTX *whole, EVP_MD_CTX *data)
 {
     uint64_t at = 0;
@@ -38,7 +38,7 @@ static int hash_file(struct scan *s, int fd, uint64_t block, EVP_MD_CTX *whole, 
         EVP_DigestInit_ex(data, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     for (;;) {
-        /* The first read ends where the data block begins. */
+        /* No read crosses the start of the data block. */
         size_t want = at < block && block - at < sizeof s->buffer ? (size_t)(block - at) : sizeof s->buffer;
         ssize_t n = pread(fd, s->buffer, want, (off_t)at);
         if (n < 0 && errno == EINTR)
@@ -117,7 +117,7 @@ static int add_file(struct scan *s, int directory, const char *name, const char 
     return 0;
 }
 
-/* 'prefix' is NULL at the top, where directories are looked into as well. */
+/* Scans a directory; with 'prefix' NULL, the top directory, also its subdirectories. */
 static int scan_directory(struct scan *s, int directory, const char *prefix, struct error *e)
 {
     int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,18 +1,20 @@
-/* What a package may ask of this machine; more is refused. Defaults in limits_default, configurable per
- * process. */
+/* Limits of a package's content; a package that exceeds one is refused. Each process can configure them. */
 #pragma once
 
 #include <stdint.h>
 
 struct package_limits {
-    uint64_t size;       /* bytes of the unpacked archive, and of its files together */
-    uint64_t entries;    /* files, directories and links */
-    uint64_t path;       /* bytes of an entry's name or of a link's target */
-    uint64_t depth;      /* directories within each other */
-    uint64_t ratio;      /* unpacked bytes per packed byte … */
-    uint64_t ratio_from; /* … once more than this many are unpacked */
-    uint64_t free_space; /* bytes that must stay free on the filesystem … */
-    uint64_t free_files; /* … and files (inodes), where it has a fixed number of them */
+    uint64_t size;    /* bytes of the unpacked archive, and of its files together */
+    uint64_t entries; /* files, directories and links */
+    uint64_t path;    /* bytes of an entry's name or of a link's target */
+    uint64_t depth;   /* nesting of directories */
+    /* Maximum of unpacked bytes per packed byte; it applies once more than 'ratio_from' bytes are
+     * unpacked. */
+    uint64_t ratio;
+    uint64_t ratio_from;
+    /* Bytes and files (inodes, if their number is fixed) that must stay free on the filesystem. */
+    uint64_t free_space;
+    uint64_t free_files;
 };
 
 #define PACKAGE_LIMITS_DEFAULT                                                                               \

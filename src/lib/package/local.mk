@@ -1,4 +1,4 @@
-# src/lib/package: package files: versions, ids, headers, compression, reading, indexes, building
+# src/lib/package: reads and builds package files, and indexes of them
 libhostlet_a_SOURCES += \
 	src/lib/package/build.c src/lib/package/build.h \
 	src/lib/package/chunk.c src/lib/package/chunk.h \
@@ -16,7 +16,7 @@ libhostlet_a_SOURCES += \
 	src/lib/package/utf8.c src/lib/package/utf8.h \
 	src/lib/package/version.c src/lib/package/version.h
 
-# What a program that reads package files links with, besides BASE_LIBS.
+# The libraries that a program which reads package files needs beside BASE_LIBS.
 PACKAGE_LIBS = $(ARCHIVE_LIBS) $(LZMA_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS)
 
 if UNIT_TESTS

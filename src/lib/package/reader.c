@@ -1,4 +1,4 @@
-/* A package file, entry by entry; see reader.h. */
+/* Implements reader.h. */
 #include "lib/package/reader.h"
 
 #include <archive.h>
@@ -16,12 +16,12 @@ struct package_reader {
     struct source_options options;
     struct package *package;
     struct source *source;
-    uint64_t size; /* of the data block */
+    uint64_t size; /* of the data block in bytes */
     struct archive *archive;
     locale_t utf8;
     char *name; /* of the current entry, normalised */
     uint64_t entries, files_size, entry_size;
-    int failure; /* of the source, as the read callback met it */
+    int failure; /* of the source, as the read callback received it */
     struct error error;
 };
 
@@ -64,7 +64,7 @@ static int archive_failed(struct package_reader *r, const char *doing, struct er
     return -EBADMSG;
 }
 
-/* Refuses the current entry. */
+/* Refuses the package because of the current entry. */
 static int refuse(struct package_reader *r, const char *why, struct error *e)
 {
     _cleanup_free_ char *name = entry_printable(r->name ?: "");
@@ -110,8 +110,8 @@ uint64_t package_reader_bytes_total(const struct package_reader *r)
     return r->size;
 }
 
-/* The archive must end with its end mark, and nothing but zeros may follow: libarchive takes less, and
- * ignores the rest. */
+/* Checks that the archive ends with its end mark and that only zeros follow: libarchive accepts an archive
+ * without it and ignores the rest. */
 static int finish(struct package_reader *r, struct error *e)
 {
     uint64_t mark = (uint64_t)archive_read_header_position(r->archive);
@@ -136,7 +136,7 @@ static int take_type(struct package_reader *r, struct archive_entry *entry, stru
                      struct error *e)
 {
     if (archive_entry_hardlink(entry) || archive_entry_hardlink_w(entry))
-        return refuse(r, "is a hard link, which packages cannot hold", e);
+        return refuse(r, "is a hard link, which packages cannot contain", e);
     switch (archive_entry_filetype(entry)) {
     case AE_IFDIR:
         ret->type = ENTRY_DIRECTORY;
@@ -154,9 +154,9 @@ static int take_type(struct package_reader *r, struct archive_entry *entry, stru
         break;
     case AE_IFCHR:
     case AE_IFBLK:
-        return refuse(r, "is a device, which packages cannot hold", e);
+        return refuse(r, "is a device, which packages cannot contain", e);
     case AE_IFIFO:
-        return refuse(r, "is a fifo, which packages cannot hold", e);
+        return refuse(r, "is a fifo, which packages cannot contain", e);
     default:
         return refuse(r, "is neither a file, a directory nor a symbolic link", e);
     }
@@ -193,7 +193,7 @@ static int take_entry(struct package_reader *r, struct archive_entry *entry, str
         return q;
     }
     if (++r->entries > r->options.limits->entries)
-        return refuse(r, "is one too many: so many entries are not allowed", e);
+        return refuse(r, "exceeds the allowed number of entries", e);
     ret->name = r->name;
     ret->mode = archive_entry_perm(entry) & 0777;
     ret->modified = (struct timespec){archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
@@ -208,7 +208,7 @@ int package_reader_next(struct package_reader *r, struct package_entry *ret, str
     int q = archive_read_next_header(r->archive, &entry);
     if (q == ARCHIVE_EOF) {
         q = finish(r, e);
-    } else if (q != ARCHIVE_OK) { /* a warning too: what libarchive only warns of is not what was packed */
+    } else if (q != ARCHIVE_OK) { /* also a warning: then libarchive's entry differs from the packed one */
         q = archive_failed(r, "cannot read the archive", e);
     } else {
         q = take_entry(r, entry, ret, e);

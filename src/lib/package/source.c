@@ -1,4 +1,4 @@
-/* The data block of a package file as a stream; see source.h. */
+/* Implements source.h. */
 #include "lib/package/source.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define INPUT_SIZE (256 * 1024)
 #define CHUNK_SIZE (256 * 1024)
-#define CHUNKS     16 /* 4 MiB in all: an xz block, so that its decoders need not wait for the caller */
+#define CHUNKS     16 /* 4 MiB in total: an xz block, so that the decoders do not wait for the caller */
 
 struct chunk {
     uint8_t *data;
@@ -20,7 +20,7 @@ struct chunk {
 struct source {
     int fd;
     uint64_t at, end; /* within the file */
-    uint64_t size;    /* of the data block */
+    uint64_t size;    /* of the data block in bytes */
     const struct package *package;
     struct source_options options;
     EVP_MD_CTX *hash;
@@ -31,13 +31,13 @@ struct source {
     atomic_ullong bytes_read, bytes_decoded;
     uint64_t zeros_from;
 
-    pthread_mutex_t mutex; /* of all that follows */
+    pthread_mutex_t mutex; /* protects the members below */
     pthread_cond_t changed;
     struct chunk chunks[CHUNKS];
-    size_t first, filled; /* the ring: 'filled' chunks from 'first' on belong to the caller */
-    bool lent;            /* the first of them is in use */
-    bool discard;         /* nobody wants chunks any more: hash the rest */
-    atomic_bool stop;     /* end at once */
+    size_t first, filled; /* the ring: 'filled' chunks from 'first' on contain data for the caller */
+    bool lent;            /* the caller uses the first of them */
+    bool discard;         /* no chunks are needed any more: only the hash is completed */
+    atomic_bool stop;     /* the thread ends at once */
     bool done;
     int result;
     bool checksum_wrong;
@@ -54,7 +54,7 @@ static int cancelled(const struct source *s, struct error *e)
     return error_retry(e, ECANCELED, "reading %s was cancelled", s->options.what);
 }
 
-/* Reads up to INPUT_SIZE bytes and hashes them: their number, or a negative errno. */
+/* Reads up to INPUT_SIZE bytes and hashes them. Returns their number or a negative errno. */
 static ssize_t read_input(struct source *s, uint8_t *buffer, struct error *e)
 {
     size_t want = s->end - s->at < INPUT_SIZE ? (size_t)(s->end - s->at) : INPUT_SIZE, n = 0;
@@ -75,7 +75,7 @@ static ssize_t read_input(struct source *s, uint8_t *buffer, struct error *e)
     return (ssize_t)n;
 }
 
-/* Waits for a chunk to fill. NULL when chunks are no longer wanted. */
+/* Waits for a free chunk. Returns NULL if chunks are no longer needed. */
 static struct chunk *wait_for_room(struct source *s)
 {
     struct chunk *c = NULL;
@@ -117,8 +117,8 @@ static int check_amount(struct source *s, struct error *e)
     return 0;
 }
 
-/* Decodes what was read. 1 at the end of the compressed stream, 0 before it or when chunks are no longer
- * wanted. */
+/* Decodes the input. Returns 1 at the end of the compressed stream, 0 before it or if chunks are no longer
+ * needed. */
 static int decode_input(struct source *s, struct chunk **c, size_t *used, size_t n, bool last,
                         struct error *e)
 {
@@ -163,15 +163,15 @@ static int check_compression(const struct source *s, const uint8_t *input, size_
                         compression_to_string(said));
 }
 
-/* What is not compressed goes from the file into chunks without a copy between. NULL when chunks are no
- * longer wanted, and for everything that is decoded. */
+/* Returns a chunk into which an uncompressed file is read without a copy. NULL for compressed data, and if
+ * chunks are no longer needed. */
 static struct chunk *direct_chunk(struct source *s)
 {
     _Static_assert(INPUT_SIZE == CHUNK_SIZE, "what is read at once fits into a chunk");
     return s->package->compression == COMPRESSION_NONE ? wait_for_room(s) : NULL;
 }
 
-/* Decodes everything; what goes wrong is kept in *e until the rest has been hashed. */
+/* Decodes the whole data block. An error is kept in *e until the rest has been hashed. */
 static int run(struct source *s, struct error *e)
 {
     struct chunk *c = NULL;
@@ -205,7 +205,7 @@ static int run(struct source *s, struct error *e)
     return why;
 }
 
-/* The checksum explains more than whatever a damaged file made the decoder say. */
+/* Verifies the checksum. A wrong checksum replaces the decoder's error: it explains the cause better. */
 static int check_checksum(struct source *s, struct error *e)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];

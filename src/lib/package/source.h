@@ -1,8 +1,8 @@
-/* The data block of a package file as a stream of decompressed chunks, hashed on its way in.
+/* Reads the data block of a package file as a stream of decompressed chunks and hashes it.
  *
- * A thread reads the file, hashes what it read (SHA-256 of the compressed bytes, which is what
- * release.checksum is of), decompresses, and fills a small ring of buffers; the caller empties it. So hashing
- * and decompressing overlap with whatever the caller does, and nothing is ever held whole in memory. */
+ * A thread reads the file, hashes the data (SHA-256 of the compressed bytes, as in release.checksum),
+ * decompresses it, and fills a small ring of buffers, which the caller empties. So hashing and
+ * decompression run at the same time as the caller's work, and no file is ever in memory as a whole. */
 #pragma once
 
 #include <stdatomic.h>
@@ -12,8 +12,8 @@
 
 struct source;
 
-/* What all parts of one reading share; it outlives them. 'cancel' (may be NULL) makes everything end with
- * −ECANCELED soon. */
+/* Options of one reading; the strings, limits and flag must outlive it. If 'cancel' (may be NULL) becomes
+ * true, reading ends soon with −ECANCELED. */
 struct source_options {
     const char *what; /* names the file in messages */
     const struct package_limits *limits;
@@ -21,25 +21,26 @@ struct source_options {
     unsigned threads; /* for decoding xz; 0: two */
 };
 
-/* Starts reading the data block at 'offset' of 'size' bytes. 'fd' and 'p' are borrowed until source_free. */
+/* Starts to read the data block of 'size' bytes at 'offset'. 'fd' and 'p' are borrowed until
+ * source_free(). */
 int source_start(int fd, uint64_t offset, uint64_t size, const struct package *p,
                  const struct source_options *options, struct source **ret, struct error *e);
 
-/* The next chunk, valid until the next call: 1, or 0 at the end, or a negative errno. The end is reported
- * only when the compression ended properly, nothing follows it, and the checksum is right. */
+/* Returns 1 with the next chunk, valid until the next call; 0 at the end; or a negative errno. It returns
+ * 0 only if the compressed stream ended properly, no data follows, and the checksum is correct. */
 int source_next(struct source *s, const void **ret, size_t *ret_size, struct error *e);
 
-/* For a caller that gives up for a reason of its own: reads and hashes the rest without decompressing it. If
- * the checksum is wrong, *e is replaced by that, which is the better explanation. */
+/* Reads and hashes the rest without decompressing it, for a caller that ends with an error of its own. If
+ * the checksum is wrong, that error replaces *e, since it is the better explanation. */
 void source_explain(struct source *s, struct error *e);
 
-/* Bytes of the data block read, and decompressed, so far. */
+/* Return the bytes of the data block read and decompressed so far. */
 uint64_t source_bytes_read(const struct source *s);
 uint64_t source_bytes_decoded(const struct source *s);
 
-/* After the end: the decompressed stream holds nothing but zeros from here on. */
+/* Returns, after the end, the offset in the decompressed stream from which it contains only zeros. */
 uint64_t source_zeros_from(const struct source *s);
 
-/* Stops the thread, wherever it is, and waits for it. */
+/* Stops the thread, waits for it, and frees the source. */
 struct source *source_free(struct source *s);
 DEFINE_CLEANUP(struct source *, source_free);

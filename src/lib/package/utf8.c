@@ -1,4 +1,4 @@
-/* The character set of names in archives; see utf8.h. */
+/* Implements utf8.h. */
 #include "lib/package/utf8.h"
 
 #include <errno.h>

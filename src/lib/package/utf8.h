@@ -1,9 +1,11 @@
-/* The character set of names in archives, for libarchive, which converts by the locale of its thread. */
+/* Provides the character set of names in archives for libarchive, which converts them by its thread's
+ * locale. */
 #pragma once
 
 #include <locale.h>
 
 #include "lib/basic/error.h"
 
-/* C.UTF-8, for uselocale(). One for the process, never freed: threads come and go with it in use. */
+/* Returns the locale C.UTF-8 for uselocale(). The process has one and never frees it, since any thread may
+ * be using it. Returns −ENOENT if the system lacks it. */
 int utf8_locale(locale_t *ret, struct error *e);

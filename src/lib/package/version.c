@@ -1,4 +1,4 @@
-/* Versions of packages; see version.h. */
+/* Implements version.h. */
 #include "lib/package/version.h"
 
 #include <ctype.h>
@@ -7,7 +7,7 @@
 
 #include "lib/basic/cleanup.h"
 
-/* A piece of the version's text; not terminated. */
+/* A part of the version's text; not terminated. */
 struct span {
     const char *at;
     size_t size;
@@ -39,7 +39,7 @@ static size_t count_digits(const char *s)
     return n;
 }
 
-/* Takes dot-separated, non-empty identifiers from *s. */
+/* Reads dot-separated, non-empty identifiers from *s and advances it. */
 static bool take_identifiers(const char **s, struct span *ret)
 {
     const char *at = *s;
@@ -58,8 +58,8 @@ static bool take_identifiers(const char **s, struct span *ret)
     return true;
 }
 
-/* Cuts "-rN" (or "rN", when that is all there is) from the end of a suffix: what is left is the pre-release,
- * and must be one: in "1.0.0-a.-r2", "-r2" is an identifier of its own. */
+/* Separates "-rN" (or "rN", if the suffix consists of it) from the end of a suffix. The rest is the
+ * pre-release and must be a valid one: in "1.0.0-a.-r2", "-r2" is an identifier. */
 static void split_rebuild(struct span suffix, struct version *v)
 {
     size_t digits = 0;
@@ -108,7 +108,7 @@ static bool version_parse(const char *s, struct version *ret)
     return true;
 }
 
-/* Numbers of any length, as text, so that none overflows. A missing one is 0. */
+/* Compares numbers of any length as text, so that none overflows. A missing number is 0. */
 static int compare_numbers(struct span a, struct span b)
 {
     while (a.size > 0 && *a.at == '0')
@@ -149,7 +149,8 @@ static int compare_identifier(struct span a, struct span b)
     return r ?: (a.size > b.size) - (a.size < b.size);
 }
 
-/* SemVer 2.0.0, item 11: a version without pre-release is the newer one; else identifier by identifier. */
+/* Compares as SemVer 2.0.0, item 11, defines: a version without pre-release is newer; otherwise identifier
+ * by identifier. */
 static int compare_prerelease(struct span a, struct span b)
 {
     if (a.size == 0 || b.size == 0)
@@ -221,7 +222,7 @@ char *version_without_rebuild(const char *version)
     struct version v;
     if (!version_parse(version, &v) || v.rebuild.size == 0)
         return xstrdup(version);
-    /* The "-r" stands before the digits; build metadata stays. */
+    /* The "-r" precedes the digits; build metadata stays. */
     _cleanup_free_ char *head = xstrndup(version, (size_t)(v.rebuild.at - version) - 2);
     return xasprintf("%s%s", head, v.rebuild.at + v.rebuild.size);
 }

@@ -58,7 +58,7 @@ ARCHIVES = {
     "empty name": ([entry("", b"x")], "has an empty name"),
     "name too long": ([entry("/".join(["n" * 100] * 60), b"x")], "has a name that is too long"),
     "part too long": ([entry("n" * 256, b"x")], "more than 255 bytes"),
-    "too deep": ([entry("d/" * 300 + "x", b"x")], "lies in too many directories"),
+    "too deep": ([entry("d/" * 300 + "x", b"x")], "is in too many directories"),
     "escape sequences": ([entry("/\x1b]0;owned\x07", b"x")], r"'/\x1b]0;owned\x07' has an absolute name"),
     "garbage between entries": ([entry("a", b"x"), b"\xff" * 512, entry("b", b"x")], "cannot read the archive"),
     "second archive": ([entry("a", b"x"), b"\0" * 1024, entry("b", b"x")], "trailing data after the end of its archive"),

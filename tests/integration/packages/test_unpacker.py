@@ -166,7 +166,7 @@ def test_limits_are_configurable(unpacker):
     many = process.add("many", files={"a": b"", "b": b"", "c": b""})
     large = process.add("large", files={"a": b"x" * 2 ** 20})
     long = process.add("long", files={"n" * 21: b""})
-    for name, identity, message in [("many", many, "entry 'c' is one too many"), ("large", large, "larger than is allowed|unpacks to"),
+    for name, identity, message in [("many", many, "entry 'c' exceeds the allowed number of entries"), ("large", large, "larger than is allowed|unpacks to"),
                                     ("long", long, "has a name that is too long")]:
         with pytest.raises(VarlinkError, match=message):
             process.call(UNPACK, name=name, id=identity)
