@@ -1,5 +1,5 @@
-/* The HTTP client against a server of ours that says exactly what the test wants, over TCP and a Unix socket.
- */
+/* Tests the HTTP client with a server that sends exactly the bytes of each test, over TCP and a Unix
+ * socket. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,19 +17,19 @@
 #include "lib/basic/fs.h"
 #include "lib/http/client.h"
 
-/* What the server does with the connections that come, one after the other: NULL ends the script. */
+/* What the server does for each connection, one after the other; a reply of NULL ends the script. */
 struct step {
-    const char *reply; /* sent once a request's headers are read; "" sends nothing */
+    const char *reply; /* sent after a request's headers are read; "" sends nothing */
     bool keep;         /* the connection stays for the next step */
-    bool hang;         /* then waits until the client goes away */
+    bool hang;         /* then waits until the client closes the connection */
 };
 
 struct server {
     int fd;
     pthread_t thread;
     const struct step *steps;
-    char seen[8][2048]; /* what was read for each step */
-    int connections[8]; /* and on which connection */
+    char seen[8][2048]; /* the bytes read in each step */
+    int connections[8]; /* the connection of each step */
     int n_seen;
     char url[64];
     char path[256];
@@ -56,7 +56,7 @@ static void *serve(void *userdata)
     struct server *s = userdata;
     int connection = -1, number = 0;
     for (const struct step *step = s->steps; step->reply; step++) {
-        /* A kept connection and a new one are both welcome: the test looks at which one was taken. */
+        /* A kept connection and a new one are both accepted: the test checks which one was used. */
         struct pollfd polled[] = {{.fd = s->fd, .events = POLLIN}, {.fd = connection, .events = POLLIN}};
         poll(polled, 2, -1);
         if (polled[0].revents) {
@@ -107,7 +107,7 @@ static void server_stop(struct server *s)
     close_fd(s->fd);
 }
 
-/* What a test saw of a request. */
+/* What a test observed of a request. */
 struct outcome {
     bool done;
     struct http_result result;
@@ -191,7 +191,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void get_with_headers_and_reuse(void **state)
+static void a_get_has_headers_and_reuses_its_connection(void **state)
 {
     struct ground *g = *state;
     static const struct step steps[] = {
@@ -245,7 +245,7 @@ static void post_is_never_sent_twice(void **state)
 {
     struct ground *g = *state;
     static const struct step steps[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true, false},
-                                        {"", false, false}, /* reads the POST, closes without an answer */
+                                        {"", false, false}, /* reads the POST, closes without a response */
                                         {"", false, false}, /* would read it again */
                                         {0}};
     struct server s;
@@ -261,7 +261,7 @@ static void post_is_never_sent_twice(void **state)
     server_stop(&s);
 }
 
-static void unix_socket(void **state)
+static void a_unix_socket_is_used(void **state)
 {
     struct ground *g = *state;
     char dir[] = "/tmp/test_http.XXXXXX";
@@ -285,8 +285,8 @@ static void unix_socket(void **state)
     rmdir(dir);
 }
 
-/* A socket whose path is longer than an address holds. */
-static void unix_socket_with_long_path(void **state)
+/* A socket whose path is longer than a socket address can contain. */
+static void a_unix_socket_may_have_a_long_path(void **state)
 {
     struct ground *g = *state;
     char dir[] = "/tmp/test_http.XXXXXX";
@@ -325,9 +325,9 @@ static void hanging_server_times_out(void **state)
     server_stop(&s);
 }
 
-/* Answers that make no sense, or end too soon: an error each time, never a half body taken for a whole one.
- */
-static void nonsense_is_an_error(void **state)
+/* An invalid response, or one that ends too early, is an error: a partial body never counts as a whole
+ * one. */
+static void invalid_responses_are_errors(void **state)
 {
     struct ground *g = *state;
     static const char *const replies[] = {
@@ -387,7 +387,7 @@ static void callback_ends_the_request(void **state)
     server_stop(&s);
 }
 
-static void ranges(void **state)
+static void ranges_are_requested(void **state)
 {
     struct ground *g = *state;
     static const struct step steps[] = {
@@ -403,14 +403,14 @@ static void ranges(void **state)
     assert_string_equal(a.body, "xy");
     assert_non_null(strstr(s.seen[0], "Range: bytes=7-\r\n"));
     assert_non_null(strstr(s.seen[0], "If-Range: \"tag\"\r\n"));
-    run(g->client, g->event, &ask, &b); /* a server without ranges sends everything: not an error here */
+    run(g->client, g->event, &ask, &b); /* a server without ranges sends everything, which is not an error */
     assert_int_equal(b.result.r, 0);
     assert_int_equal(b.result.status, 200);
     assert_string_equal(b.body, "0123456xy");
     server_stop(&s);
 }
 
-static void redirects(void **state)
+static void redirects_are_followed_up_to_the_limit(void **state)
 {
     struct ground *g = *state;
     static const struct step steps[] = {
@@ -444,7 +444,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static void pause_and_resume(void **state)
+static void a_paused_request_resumes(void **state)
 {
     struct ground *g = *state;
     static const struct step steps[] = {
@@ -473,13 +473,13 @@ static void pause_and_resume(void **state)
             sd_event_run(g->event, USEC_PER_SEC);
     }
     assert_int_equal(a.result.r, 0);
-    /* The kept connection is let go, so that the server's thread ends. */
+    /* The kept connection is closed, so that the server's thread ends. */
     http_client_free(g->client);
     g->client = NULL;
     server_stop(&s);
 }
 
-/* A stream that says nothing yet has begun all the same. */
+/* A stream without data has begun when its headers are received. */
 static void headers_come_before_the_body(void **state)
 {
     struct ground *g = *state;
@@ -542,8 +542,8 @@ static void passwords_are_not_shown(void **state)
     assert_non_null(strstr(a.result.error.message, "http://127.0.0.1:1/x"));
 }
 
-/* libcurl's own rule, held here since it changed more than once: those of the ask, and not after a redirect
- * elsewhere. */
+/* libcurl's own rule, tested here since it has changed more than once: the password is sent to the
+ * request's server and not after a redirect to another one. */
 static void passwords_stay_with_the_first_server(void **state)
 {
     struct ground *g = *state;
@@ -578,18 +578,18 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        CASE(get_with_headers_and_reuse),
+        CASE(a_get_has_headers_and_reuses_its_connection),
         CASE(post_has_its_own_connection),
         CASE(post_is_never_sent_twice),
-        CASE(unix_socket),
-        CASE(unix_socket_with_long_path),
+        CASE(a_unix_socket_is_used),
+        CASE(a_unix_socket_may_have_a_long_path),
         CASE(hanging_server_times_out),
-        CASE(nonsense_is_an_error),
+        CASE(invalid_responses_are_errors),
         CASE(bodies_are_bounded),
         CASE(callback_ends_the_request),
-        CASE(ranges),
-        CASE(redirects),
-        CASE(pause_and_resume),
+        CASE(ranges_are_requested),
+        CASE(redirects_are_followed_up_to_the_limit),
+        CASE(a_paused_request_resumes),
         CASE(headers_come_before_the_body),
         CASE(cancelled_requests_stay_silent),
         CASE(passwords_are_not_shown),

@@ -1,4 +1,4 @@
-/* Which addresses a redirect must not lead to, in all forms in which they can be written. */
+/* Tests which addresses a redirect must not lead to, in all notations. */
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #define SELF HTTP_PLACE_SELF
 #define LINK HTTP_PLACE_LINK
 
-static void addresses(void **state)
+static void addresses_have_their_place(void **state)
 {
     (void)state;
     static const struct {
@@ -58,7 +58,7 @@ static void addresses(void **state)
     }
 }
 
-static void hosts_of_urls(void **state)
+static void hosts_of_urls_have_their_place(void **state)
 {
     (void)state;
     static const struct {
@@ -90,7 +90,7 @@ static void hosts_of_urls(void **state)
             fail_msg("'%s' is %u", cases[i].url, http_place_of_url(cases[i].url));
 }
 
-static void proxies(void **state)
+static void proxies_of_the_environment_are_recognised(void **state)
 {
     (void)state;
     static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
@@ -103,7 +103,7 @@ static void proxies(void **state)
     assert_false(http_is_proxy("127.0.0.10", 3128));
     setenv("https_proxy", "[::1]:81", 1);
     assert_true(http_is_proxy("::1", 81));
-    setenv("all_proxy", "proxy.example", 1); /* a name may be any address */
+    setenv("all_proxy", "proxy.example", 1); /* a name can resolve to any address */
     assert_true(http_is_proxy("10.0.0.1", 1080));
     assert_false(http_is_proxy("10.0.0.1", 80));
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -112,7 +112,8 @@ static void proxies(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses), cmocka_unit_test(hosts_of_urls),
-                                       cmocka_unit_test(proxies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses_have_their_place),
+                                       cmocka_unit_test(hosts_of_urls_have_their_place),
+                                       cmocka_unit_test(proxies_of_the_environment_are_recognised)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

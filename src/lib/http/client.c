@@ -1,5 +1,5 @@
-/* The HTTP client on the event loop: libcurl's sockets and its one timer as event sources, the requests'
- * lives. */
+/* Implements the client of client.h: libcurl's sockets and its one timer as event sources, and the list of
+ * requests. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 
 #include "lib/http/internal.h"
 
-/* Calls into libcurl that may run callbacks stand between these two. */
+/* Every call into libcurl that can run callbacks is made between enter_curl() and leave_curl(). */
 static void enter_curl(struct http_client *c)
 {
     assert(!c->in_curl);
@@ -32,7 +32,7 @@ static void unlink_request(struct http_request *q)
         c->requests = q->next;
 }
 
-/* Takes a request out of libcurl and frees it. */
+/* Removes a request from libcurl and frees it. */
 static void drop_request(struct http_request *q)
 {
     if (q->added) {
@@ -49,13 +49,13 @@ static void complete_request(struct http_request *q, CURLcode code)
     struct http_result result;
     if (!q->cancelled) {
         http_request_finish(q, code, &result);
-        if (!q->cancelled) /* on_headers may have cancelled it */
+        if (!q->cancelled) /* on_headers may have cancelled the request */
             q->on_done(q, &result, q->userdata);
     }
     drop_request(q);
 }
 
-/* Takes the finished transfers from libcurl; their on_done may start and cancel others. */
+/* Completes the transfers that libcurl has finished; their on_done may start and cancel other requests. */
 static void collect_finished(struct http_client *c)
 {
     CURLMsg *m;
@@ -70,8 +70,8 @@ static void collect_finished(struct http_client *c)
     }
 }
 
-/* Adds, resumes or drops the first request that waits for it. Each of these may change the list, hence one at
- * a time. */
+/* Adds, resumes or drops the first request that is waiting for it, and reports whether there was one. Each
+ * of these may change the list, so the caller repeats the call. */
 static bool put_off_work(struct http_client *c)
 {
     for (struct http_request *q = c->requests; q; q = q->next) {
@@ -146,7 +146,8 @@ static void on_timer(void *userdata)
     act(userdata, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* libcurl: watch this socket so, or no longer. The event source is remembered by libcurl itself. */
+/* libcurl's callback: watches a socket for the given events, or stops watching it. libcurl stores the
+ * event source for the socket. */
 static int socket_function(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socketp)
 {
     (void)easy;
@@ -204,8 +205,8 @@ int http_client_new(sd_event *event, struct http_client **ret, struct error *e)
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, timer_function);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    /* Idle connections that are kept. No limit per host: a request that waits for one would ignore its
-     * timeout. */
+    /* The number of idle connections that are kept. There is no limit for each host: a request that waits
+     * for a free connection would ignore its timeout. */
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, 8L);
     *ret = TAKE_PTR(c);
     return 0;
@@ -220,7 +221,8 @@ void http_client_free(struct http_client *c)
         drop_request(c->requests);
     if (c->multi) {
         enter_curl(c);
-        curl_multi_cleanup(c->multi); /* closes the idle connections, and so removes their sources */
+        /* Closes the idle connections, which removes their event sources. */
+        curl_multi_cleanup(c->multi);
         leave_curl(c);
     }
     timer_stop(&c->timer);
@@ -264,7 +266,8 @@ void http_request_cancel(struct http_request *q)
     if (!q || q->cancelled)
         return;
     q->cancelled = true;
-    http_client_defer(q->client); /* it may be our own callback's request, or libcurl may be on the stack */
+    /* The request is dropped later: the caller may be its own callback, or libcurl may be on the stack. */
+    http_client_defer(q->client);
 }
 
 int http_short_socket_path(struct http_client *c, const char *path, char **ret, struct error *e)

@@ -1,12 +1,12 @@
-/* HTTP requests on an sd_event, by libcurl's multi interface: to Docker's Unix socket and to package
- * repositories.
+/* Sends HTTP requests on an sd_event with libcurl's multi interface: to Docker's Unix socket and to
+ * package repositories.
  *
- * Nothing here blocks. A request ends in exactly one call of on_done, unless it is cancelled, after which
- * none of its callbacks is called any more. Callbacks may start, cancel and resume any request, their own
- * included; none is called from within http_request_start().
+ * Nothing here blocks. A request ends with exactly one call of on_done, unless it is cancelled: then none
+ * of its callbacks is called any more. Callbacks may start, cancel and resume any request, including their
+ * own; http_request_start() calls none.
  *
- * A request that is not GET or HEAD gets a connection of its own: libcurl re-sends a POST by itself when a
- * reused connection closes before the answer, and a container must not be created twice. */
+ * A request other than GET or HEAD gets a connection of its own: libcurl re-sends a POST automatically
+ * when a reused connection closes before the response, and a container must not be created twice. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -18,91 +18,94 @@ struct http_client;
 struct http_request;
 
 struct http_result {
-    int r; /* 0: a whole answer was received, whatever its status; else a negative errno, with 'error' filled
-            */
-    unsigned status; /* of the last answer (after redirects); 0 when none came */
-    const char
-        *body; /* what was buffered (without on_data), with a NUL behind; never NULL; valid during on_done */
+    /* 0: a complete response was received, whatever its status; else a negative errno, and 'error' is set. */
+    int r;
+    unsigned status; /* of the last response (after redirects); 0: none was received */
+    /* The buffered body (without on_data) with a NUL after its end; never NULL; valid during on_done. */
+    const char *body;
     size_t body_size;
-    uint64_t received;  /* bytes of body received, handed to on_data or buffered */
-    struct error error; /* classes: retry (the peer or the network), failed (what the peer says makes no sense
-                         * to us, its certificate, too large an answer), refused (the request itself);
-                         * ETIMEDOUT after a timeout */
+    uint64_t received; /* bytes of body that were received and given to on_data or buffered */
+    /* Classes: retry (a fault of the peer or the network), failed (an invalid or too large response, or
+     * the peer's certificate), refused (the request itself). ETIMEDOUT after a timeout. */
+    struct error error;
 };
 
-/* The answer's status line and headers are complete (the last one's when redirects are followed). A negative
- * errno ends the request with that error: on_done gets it, with the message set by http_request_fail() if
- * there was one. */
+/* Called when the response's status line and headers are complete (the last response's if redirects are
+ * followed). A negative return value ends the request with that errno: on_done receives it, with the
+ * message that http_request_fail() set. */
 typedef int (*http_headers_fn)(struct http_request *request, unsigned status, void *userdata);
-/* Bytes of the body. A negative errno ends the request as above. */
+/* Receives bytes of the body. A negative return value ends the request as above. */
 typedef int (*http_data_fn)(struct http_request *request, const void *data, size_t size, void *userdata);
-/* The end; 'request' is freed after the return. */
+/* Called at the end of the request; 'request' is freed after it returns. */
 typedef void (*http_done_fn)(struct http_request *request, const struct http_result *result, void *userdata);
 
-/* What to ask. All strings and the body are copied by http_request_start(). */
+/* Describes a request. http_request_start() copies all strings and the body. */
 struct http_ask {
     const char *method; /* NULL: GET */
     const char *url;
-    const char *unix_socket;    /* NULL: over the network */
-    const char *const *headers; /* "Name: value", ended by NULL; may be NULL */
+    const char *unix_socket;    /* NULL: a network connection */
+    const char *const *headers; /* "Name: value", terminated by NULL; may be NULL */
     const void *body;
     size_t body_size;
 
     uint64_t connect_timeout_usec; /* 0: 10 s */
-    uint64_t total_timeout_usec;   /* 0: none: the caller bounds it in another way */
-    unsigned low_speed_bytes;      /* ends when fewer bytes a second than this … */
-    unsigned
-        low_speed_seconds; /* … arrive during so long; 0: not watched (a quiet stream of events is healthy) */
+    uint64_t total_timeout_usec;   /* 0: none; the caller limits the time in another way */
+    /* The request fails when fewer than 'low_speed_bytes' bytes a second arrive during
+     * 'low_speed_seconds'. 0 seconds: the speed is not checked (a stream of events is often silent). */
+    unsigned low_speed_bytes;
+    unsigned low_speed_seconds;
 
-    uint64_t
-        range_from; /* > 0: asks for the bytes from there on; the answer is 206, or 200 with everything */
-    const char *if_range; /* validator that the range depends on: an ETag or a date */
+    /* Larger than 0: requests the bytes from this offset on. The response is 206, or 200 with the
+     * whole body. */
+    uint64_t range_from;
+    const char *if_range; /* validator of the range: an ETag or a date */
 
-    const char *ca_file;    /* PEM; NULL: the system's */
-    bool environment_proxy; /* http_proxy, https_proxy, no_proxy count; never with unix_socket */
-    /* 0: an answer 3xx is handed to the caller. From https only https is followed, and to this machine's own
-     * addresses or its link (place.h) only where the first server is there, too: judged by the address that
-     * is connected to, not by its name. */
+    const char *ca_file; /* PEM; NULL: the system's certificates */
+    /* Uses http_proxy, https_proxy and no_proxy; never with unix_socket. */
+    bool environment_proxy;
+    /* 0: the caller receives a 3xx response itself. From https only https is followed. A redirect to an
+     * address of this machine or of its link (place.h) is followed only if the first server has such an
+     * address, too; the address of the connection decides, not its name. */
     unsigned max_redirects;
-    const char *user,
-        *password; /* for the first server alone, never for one that a redirect names; NULL: none */
+    /* Sent to the first server only, never to one that a redirect names; NULL: none. */
+    const char *user, *password;
 
-    size_t max_body;            /* bound of the buffered body; 0: 1 MiB. Not applied with on_data */
+    /* Limit of the buffered body in bytes; 0: 1 MiB. It does not apply with on_data. */
+    size_t max_body;
     http_headers_fn on_headers; /* may be NULL */
-    http_data_fn
-        on_data; /* NULL: the body is buffered. Called for every answer: on_headers gets its status */
+    /* NULL: the body is buffered. Called for a response of any status, which on_headers receives. */
+    http_data_fn on_data;
     http_done_fn on_done;
     void *userdata;
 };
 
-/* 'event' is referenced. The first client of a process initialises libcurl. */
+/* Creates a client with a reference to 'event'. The first client of a process initialises libcurl. */
 int http_client_new(sd_event *event, struct http_client **ret, struct error *e);
-/* Cancels what is under way. Never call it from within a callback. NULL is fine. */
+/* Cancels all requests and frees the client; NULL is accepted. Callbacks must not call it. */
 void http_client_free(struct http_client *c);
 
-/* Starts a request. It belongs to the client; *ret (may be NULL) is valid until on_done has returned or until
- * it is cancelled. Fails (refused) only for a URL or options that libcurl does not take. */
+/* Starts a request, which the client owns. *ret (ret may be NULL) is valid until on_done has returned or
+ * the request is cancelled. Fails (refused) only for a URL or options that libcurl does not accept. */
 int http_request_start(struct http_client *c, const struct http_ask *ask, struct http_request **ret,
                        struct error *e);
-/* Ends it without on_done. NULL is fine. */
+/* Ends a request without a call of on_done. NULL is accepted. */
 void http_request_cancel(struct http_request *request);
 
-/* Backpressure, with on_data alone: at most one more buffer of libcurl's (16 KiB) is kept meanwhile, the peer
- * waits. The total timeout goes on, the low speed is not watched. Pause is for callbacks of the same request.
- */
+/* Pauses and resumes the reception, only with on_data: at most one more buffer of libcurl (16 KiB) is
+ * received meanwhile, and the peer waits. The total timeout continues, the low speed is not checked. Only
+ * callbacks of the same request may pause it. */
 void http_request_pause(struct http_request *request);
 void http_request_resume(struct http_request *request);
 
-/* For callbacks: states why the negative errno that they return next ends the request. */
+/* Sets the error with which the request ends. A callback calls it and returns its return value, −errnum. */
 int http_request_fail(struct http_request *request, enum error_class class, int errnum, const char *fmt, ...)
     _printf_(4, 5);
 
-/* Value of a header of the (last) answer, NULL when absent; the name in any case. The first one of several.
- */
+/* Returns the value of a header of the last response (the first of several), or NULL; case-insensitive. */
 const char *http_request_header(const struct http_request *request, const char *name);
 
-/* Whether the host of a URL, as it is written, is another machine: neither "localhost" nor an address of this
- * one's loopback. */
+/* Reports whether a URL's host, as written, is another machine: neither "localhost" nor an address of the
+ * loopback interface. */
 bool http_url_is_far(const char *url);
 
 DEFINE_CLEANUP(struct http_client *, http_client_free);

@@ -1,4 +1,4 @@
-/* What a failed transfer means: libcurl's codes as classes of errors, in words that name the peer. */
+/* Maps libcurl's error codes to error classes, with messages that name the peer; see internal.h. */
 #include <errno.h>
 
 #include "lib/http/internal.h"
@@ -41,7 +41,8 @@ void http_failure(const struct http_request *q, CURLcode code, struct error *e)
     long os = 0;
     if (code == CURLE_COULDNT_CONNECT && curl_easy_getinfo(q->easy, CURLINFO_OS_ERRNO, &os) == CURLE_OK &&
         os > 0) {
-        errnum = (int)os; /* ENOENT and EACCES of a Unix socket are worth telling apart from ECONNREFUSED */
+        /* A caller must be able to distinguish ENOENT and EACCES of a Unix socket from ECONNREFUSED. */
+        errnum = (int)os;
         why = strerrordesc_np(errnum) ?: why;
     }
     if (q->unix_socket && code == CURLE_COULDNT_CONNECT)

@@ -1,4 +1,5 @@
-/* What client.c (the multi handle on the event loop) and request.c (one transfer) share. */
+/* Declares what client.c (the multi handle on the event loop), request.c (one transfer), redirect.c and
+ * failure.c share. */
 #pragma once
 
 #include <curl/curl.h>
@@ -10,14 +11,14 @@ struct http_client {
     sd_event *event;
     CURLM *multi;
     struct timer timer;
-    sd_event_source *work;                        /* deferred: what cannot be done while libcurl runs */
+    sd_event_source *work; /* deferred: work that must not be done while libcurl runs */
     struct http_request *requests, *last_request; /* oldest first */
-    bool in_curl; /* libcurl is on the stack: handles must not be added, removed or resumed */
+    bool in_curl; /* libcurl is on the stack: no handle may be added, removed or resumed */
     bool freeing;
     struct http_directory *directories;
 };
 
-/* A directory kept open so that a socket in it can be named by a short path. */
+/* A directory that is kept open so that a short path can name a socket in it. */
 struct http_directory {
     struct http_directory *next;
     char *path;
@@ -48,33 +49,33 @@ struct http_request {
     unsigned status;
     struct http_header *headers;
     size_t n_headers, header_bytes;
-    bool follows;           /* redirects */
-    bool redirected;        /* what is connected to now is what a redirect named */
-    bool proxies;           /* those of the environment count */
-    unsigned origin_places; /* where the server that was asked first is (place.h) */
+    bool follows;           /* redirects are followed */
+    bool redirected;        /* the current connection's server was named by a redirect */
+    bool proxies;           /* the environment's proxies are used */
+    unsigned origin_places; /* where the first server is (place.h) */
     bool headers_announced;
     char *body;
     size_t body_size, body_room, max_body;
     uint64_t received;
 
-    struct error error; /* why we ended it ourselves; errnum 0 otherwise */
+    struct error error; /* the reason if hostlet ended the request itself; errnum 0 otherwise */
     bool added, cancelled, paused, resume_wanted;
 };
 
-/* request.c */
+/* Functions of request.c. */
 int http_request_setup(struct http_request *q, const struct http_ask *ask, struct error *e);
 void http_request_destroy(struct http_request *q);
-/* Announces headers that had no body behind them, and fills the result of a finished transfer. */
+/* Announces headers that no body followed, and fills the result of a finished transfer. */
 void http_request_finish(struct http_request *q, CURLcode code, struct http_result *ret);
 
-/* redirect.c */
+/* Function of redirect.c: installs the checks that limit where a redirect may lead. */
 void http_guard_redirects(struct http_request *q, const struct http_ask *ask);
 
-/* client.c: the work that was put off is done at the next turn of the loop. */
+/* Functions of client.c. Does the deferred work in the next iteration of the event loop. */
 void http_client_defer(struct http_client *c);
-/* A path of at most 107 bytes for a Unix socket, through /proc/self/fd where needed, stable for the client's
- * life (libcurl reuses connections by it). The caller frees. */
+/* Returns a path of at most 107 bytes for a Unix socket, through /proc/self/fd if necessary. It stays the
+ * same while the client exists (libcurl identifies connections by it). The caller frees *ret. */
 int http_short_socket_path(struct http_client *c, const char *path, char **ret, struct error *e);
 
-/* failure.c: class, errno and words of a transfer that libcurl gave up. */
+/* Function of failure.c: sets class, errno and message for a transfer that failed in libcurl. */
 void http_failure(const struct http_request *q, CURLcode code, struct error *e);

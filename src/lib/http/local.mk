@@ -1,4 +1,4 @@
-# src/lib/http: HTTP requests on the event loop, by libcurl (a program that uses it links with $(CURL_LIBS))
+# src/lib/http: sends HTTP requests on the event loop with libcurl (a program that uses it links with $(CURL_LIBS))
 libhostlet_a_SOURCES += \
 	src/lib/http/client.c src/lib/http/client.h \
 	src/lib/http/failure.c \

@@ -1,4 +1,4 @@
-/* Addresses that a redirect must not lead to; see place.h. */
+/* Implements place.h. */
 #include "lib/http/place.h"
 
 #include <arpa/inet.h>
@@ -20,7 +20,7 @@ static const struct {
     {0x7f000000, 0xff000000, HTTP_PLACE_SELF}, /* 127.0.0.0/8 */
     {0x00000000, 0xff000000, HTTP_PLACE_SELF}, /* 0.0.0.0/8 */
     {0xa9fe0000, 0xffff0000, HTTP_PLACE_LINK}, /* 169.254.0.0/16 */
-    {0x646464c8, 0xffffffff, HTTP_PLACE_LINK}, /* 100.100.100.200: the metadata of Alibaba's cloud */
+    {0x646464c8, 0xffffffff, HTTP_PLACE_LINK}, /* 100.100.100.200: the metadata server of Alibaba's cloud */
 };
 
 static unsigned place_of_ipv4(uint32_t address)
@@ -46,7 +46,7 @@ static unsigned place_of_ipv6(const struct in6_addr *a)
 
 unsigned http_place_of_text(const char *address)
 {
-    size_t n = strcspn(address, "%]"); /* a zone, the bracket of a URL */
+    size_t n = strcspn(address, "%]"); /* ends before a zone id or the closing bracket of a URL */
     _cleanup_free_ char *plain = xstrndup(address, n);
     const char *begin = plain + (*plain == '[');
     struct in_addr in;
@@ -56,8 +56,8 @@ unsigned http_place_of_text(const char *address)
     return inet_pton(AF_INET6, begin, &in6) == 1 ? place_of_ipv6(&in6) : 0;
 }
 
-/* A part of a URL, made normal by libcurl (127.1 and 0x7f000001 are 127.0.0.1). The caller frees by
- * curl_free(). */
+/* Returns a part of a URL, normalised by libcurl (127.1 and 0x7f000001 become 127.0.0.1), or NULL. The
+ * caller frees it with curl_free(). */
 static char *url_part(const char *url, CURLUPart part, unsigned flags)
 {
     _cleanup_url_ CURLU *parsed = curl_url();
@@ -103,7 +103,7 @@ bool http_is_proxy(const char *address, int port)
         if (!proxy || !*proxy)
             continue;
         char *host = url_part(proxy, CURLUPART_HOST, 0), *its_port = url_part(proxy, CURLUPART_PORT, 0);
-        int64_t number = 1080; /* libcurl's own default */
+        int64_t number = 1080; /* libcurl's default */
         if (its_port)
             (void)parse_int64(its_port, 1, 65535, &number);
         if (host && *host == '[')

@@ -1,6 +1,6 @@
-/* Where a redirect may lead: to this machine itself, or to its link, only where the server that was asked
- * first is there, too. A name may resolve to anything, and to something else the next time: the address that
- * is connected to is judged. */
+/* Limits where a redirect may lead: to this machine itself, or to its link, only if the first server is
+ * there, too. A name can resolve to any address, and to another one the next time, so the address of the
+ * connection decides. */
 #include <arpa/inet.h>
 #include <errno.h>
 
@@ -11,12 +11,13 @@ static int refuse_place(struct http_request *q, unsigned place, const char *addr
 {
     return http_request_fail(
         q, ERROR_FAILED, EPERM,
-        "a redirect to %s, which is %s, is not followed: only a repository that is there itself "
-        "may lead there",
+        "a redirect to %s, which is %s, is not followed: only a repository at such an address "
+        "may redirect to one",
         address, http_place_name(place));
 }
 
-/* A proxy connects for us: what the URL names is judged instead of the proxy's own address. */
+/* Returns the place of a connection. For a connection to a proxy, the URL's host decides instead of the
+ * proxy's address. */
 static unsigned place_of(struct http_request *q, const char *address, int port)
 {
     char *url = NULL;
@@ -26,8 +27,8 @@ static unsigned place_of(struct http_request *q, const char *address, int port)
     return url ? http_place_of_url(url) : 0;
 }
 
-/* Called by libcurl for each connection that is made: nothing is even sent to where a redirect may not lead.
- */
+/* Called by libcurl before each new connection, so that not even a connection is made to a forbidden
+ * address. */
 static curl_socket_t socket_function(void *userdata, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct http_request *q = userdata;
@@ -52,13 +53,13 @@ static curl_socket_t socket_function(void *userdata, curlsocktype purpose, struc
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* Called by libcurl before each request, the connection be new or one that was kept: the latter was made by
- * nobody's redirect. */
+/* Called by libcurl before each request, also on a kept connection, which socket_function() has not
+ * checked for this request. */
 static int request_function(void *userdata, char *address, char *own, int port, int own_port)
 {
     (void)own, (void)own_port;
     struct http_request *q = userdata;
-    if (q->error.errnum) /* one of several addresses of a name was refused */
+    if (q->error.errnum) /* socket_function() refused one of a name's several addresses */
         return CURL_PREREQFUNC_ABORT;
     unsigned place = place_of(q, address, port);
     if (!q->redirected) {

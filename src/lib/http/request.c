@@ -1,4 +1,4 @@
-/* One HTTP transfer: its options, its headers and body as they come in, its end. */
+/* Performs one HTTP transfer: its options, its response's headers and body, its end; see internal.h. */
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ void http_request_destroy(struct http_request *q)
     free(q);
 }
 
-/* A copy of the URL for people: without what may stand between "//" and "@". */
+/* Returns a copy of the URL for messages, without the part between "//" and "@". */
 static char *url_without_password(const char *url)
 {
     const char *host = strstr(url, "://");
@@ -70,13 +70,13 @@ static void store_header(struct http_request *q, const char *line, size_t n)
     };
 }
 
-/* Makes sure that a negative errno from a callback has words, whoever forgot them. */
+/* Ensures that a negative errno from a callback has a message. */
 static bool callback_failed(struct http_request *q, int r)
 {
     if (r >= 0)
         return false;
     if (!q->error.errnum)
-        error_os(&q->error, -r, "%s %s: given up", q->method, q->url);
+        error_os(&q->error, -r, "%s %s: cancelled", q->method, q->url);
     return true;
 }
 
@@ -96,7 +96,7 @@ static bool announce_headers(struct http_request *q)
     return !q->on_headers || !callback_failed(q, q->on_headers(q, q->status, q->userdata));
 }
 
-/* A redirect that is followed. */
+/* Reports whether the current response is a redirect that libcurl follows. */
 static bool is_redirect(const struct http_request *q)
 {
     long status = 0;
@@ -105,7 +105,7 @@ static bool is_redirect(const struct http_request *q)
     return redirect && q->follows && http_request_header(q, "location");
 }
 
-/* Whether libcurl will go on by itself behind these headers: "100 Continue", a redirect. */
+/* Reports whether libcurl continues automatically after these headers: "100 Continue" or a redirect. */
 static bool more_headers_follow(const struct http_request *q)
 {
     long status = 0;
@@ -113,8 +113,8 @@ static bool more_headers_follow(const struct http_request *q)
     return status < 200 || is_redirect(q);
 }
 
-/* Called by libcurl for each header line, the status line included; each answer of a chain of redirects
- * begins anew. The empty line behind the headers announces them: a quiet stream has no body yet. */
+/* Called by libcurl for each header line, including the status line; each response of a chain of redirects
+ * starts again. The empty line after the headers announces them: a silent stream has no body yet. */
 static size_t header_function(char *line, size_t size, size_t count, void *userdata)
 {
     struct http_request *q = userdata;
@@ -125,7 +125,7 @@ static size_t header_function(char *line, size_t size, size_t count, void *userd
         forget_headers(q);
     q->header_bytes += n;
     if (q->header_bytes > MAX_HEADER_BYTES) {
-        http_request_fail(q, ERROR_FAILED, EMSGSIZE, "the answer's headers are larger than %zu bytes",
+        http_request_fail(q, ERROR_FAILED, EMSGSIZE, "the response's headers are larger than %zu bytes",
                           MAX_HEADER_BYTES);
         return 0;
     }
@@ -140,7 +140,7 @@ static size_t header_function(char *line, size_t size, size_t count, void *userd
 static int buffer_body(struct http_request *q, const char *data, size_t n)
 {
     if (n > q->max_body - q->body_size)
-        return http_request_fail(q, ERROR_FAILED, EMSGSIZE, "the answer is larger than %zu bytes",
+        return http_request_fail(q, ERROR_FAILED, EMSGSIZE, "the response is larger than %zu bytes",
                                  q->max_body);
     if (q->body_size + n + 1 > q->body_room) {
         q->body_room = (q->body_size + n + 1) * 2;
@@ -152,7 +152,8 @@ static int buffer_body(struct http_request *q, const char *data, size_t n)
     return 0;
 }
 
-/* A return value other than the whole size ends the transfer with CURLE_WRITE_ERROR. */
+/* Called by libcurl for data of the body. A return value other than the full size ends the transfer with
+ * CURLE_WRITE_ERROR. */
 static size_t write_function(char *data, size_t size, size_t count, void *userdata)
 {
     struct http_request *q = userdata;
@@ -170,7 +171,7 @@ static size_t write_function(char *data, size_t size, size_t count, void *userda
 
 static int set_headers(struct http_request *q, const struct http_ask *ask, struct error *e)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* no waiting for "100 Continue" */
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:"); /* disables waiting for "100 Continue" */
     for (const char *const *h = ask->headers; h && *h; h++) {
         if (strpbrk(*h, "\r\n")) {
             curl_slist_free_all(list);
@@ -199,8 +200,8 @@ static void set_protocols(CURL *h, const struct http_ask *ask)
                      (long)(secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 #if LIBCURL_VERSION_NUM >= 0x075700
-    curl_easy_setopt(h, CURLOPT_QUICK_EXIT,
-                     1L); /* else a cancelled DNS look-up blocks the loop for up to 10 s */
+    /* Otherwise a cancelled DNS look-up blocks the loop for up to 10 s. */
+    curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L);
 #endif
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, ask->max_redirects > 0 ? 1L : 0L);
     curl_easy_setopt(h, CURLOPT_MAXREDIRS, (long)ask->max_redirects);
@@ -237,7 +238,7 @@ static void set_limits(struct http_request *q, const struct http_ask *ask)
         curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, (long)ask->low_speed_seconds);
     }
     if (ask->range_from > 0) {
-        /* Not RESUME_FROM, with which libcurl takes a whole answer (200) for an error. */
+        /* Not RESUME_FROM, with which libcurl treats a whole response (200) as an error. */
         char range[32];
         snprintf(range, sizeof range, "%llu-", (unsigned long long)ask->range_from);
         curl_easy_setopt(h, CURLOPT_RANGE, range);
@@ -279,7 +280,8 @@ int http_request_setup(struct http_request *q, const struct http_ask *ask, struc
         curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, path);
     }
     if (ask->unix_socket || !ask->environment_proxy)
-        curl_easy_setopt(h, CURLOPT_PROXY, ""); /* empty: none, whatever the environment says */
+        /* An empty string means no proxy, also if the environment names one. */
+        curl_easy_setopt(h, CURLOPT_PROXY, "");
     if (ask->ca_file)
         curl_easy_setopt(h, CURLOPT_CAINFO, ask->ca_file);
     if (ask->user) {
@@ -298,7 +300,7 @@ int http_request_setup(struct http_request *q, const struct http_ask *ask, struc
 void http_request_finish(struct http_request *q, CURLcode code, struct http_result *ret)
 {
     if (code == CURLE_OK)
-        (void)announce_headers(q); /* an answer without a body */
+        (void)announce_headers(q); /* a response without a body */
     *ret = (struct http_result){
         .status = q->status, .body = q->body, .body_size = q->body_size, .received = q->received};
     if (q->error.errnum) {
