@@ -1,4 +1,4 @@
-/* Manifests: quantities, names, checks, the normal form, revisions. */
+/* Tests lib/app: quantities, names, checks, the normal form, revisions. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 
-static void quantities(void **state)
+static void quantities_are_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -75,7 +75,7 @@ static void quantities(void **state)
     }
 }
 
-static void names(void **state)
+static void names_are_labels(void **state)
 {
     (void)state;
     static const struct {
@@ -155,7 +155,7 @@ static json_t *json_of(const char *text)
     return json;
 }
 
-/* Sets (or, with NULL, deletes) the member a pointer names. */
+/* Sets the member that a pointer names; deletes it if 'value' is NULL. */
 static void patch(json_t *json, const char *pointer, const char *value)
 {
     _cleanup_free_ char *copy = xstrdup(pointer);
@@ -190,12 +190,12 @@ static struct app_manifest *manifest_of(json_t *json)
     return manifest;
 }
 
-static void checks(void **state)
+static void mistakes_are_refused_with_their_pointer(void **state)
 {
     (void)state;
     static const struct {
         const char *pointer, *value;
-        const char *message; /* a part of it; NULL: taken */
+        const char *message; /* a part of it; NULL: accepted */
     } cases[] = {
         {"/hostlet", "{}", NULL},
         {"/app/spec", NULL, "/app/spec: is missing"},
@@ -237,17 +237,19 @@ static void checks(void **state)
         {"/app/spec/tasks/1/name", "'init'", "/app/spec/tasks/1/name: a second task 'init'"},
         {"/app/spec/tasks/1/depends_on/0", "'boot'", "/app/spec/tasks/1/depends_on/0: 'boot' is no task"},
         {"/app/spec/tasks/1/depends_on/0", "'bye'",
-         "/app/spec/tasks/1/depends_on/0: 'bye' is not run before"},
-        {"/app/spec/tasks/1/depends_on/0", "'never'", "/app/spec/tasks/1/depends_on/0: 'never' is not run"},
-        {"/app/spec/tasks/1/depends_on/0", "'tick'", "/app/spec/tasks/1/depends_on: 'tick' waits"},
-        {"/app/spec/tasks/0/depends_on", "['tick']", "waits, by way of others, for itself"},
+         "/app/spec/tasks/1/depends_on/0: 'bye' does not run before"},
+        {"/app/spec/tasks/1/depends_on/0", "'never'", "/app/spec/tasks/1/depends_on/0: 'never' does not run"},
+        {"/app/spec/tasks/1/depends_on/0", "'tick'",
+         "/app/spec/tasks/1/depends_on: 'tick' depends on itself"},
+        {"/app/spec/tasks/0/depends_on", "['tick']", "depends on itself, through other tasks"},
         {"/app/spec/tasks/1/interval_seconds", "-1", "/app/spec/tasks/1/interval_seconds: -1"},
         {"/app/spec/tasks/0/max_attempts", "4294967296", "/app/spec/tasks/0/max_attempts: 4294967296"},
         {"/app/spec/tasks/0/retry_backoff_seconds", "-5", "/app/spec/tasks/0/retry_backoff_seconds: -5"},
         {"/app/spec/tasks/2/cron", "'15 3 * *'", "/app/spec/tasks/2/cron: '15 3 * *'"},
         {"/app/spec/tasks/2/cron", "'@daily'", NULL},
         {"/app/spec/tasks/2/cron", "'TZ=UTC 0 15 3 * * *'", NULL},
-        {"/app/spec/tasks/1/on_startup", "true", NULL}, /* several triggers: the contract's precedence */
+        /* several triggers: the contract's precedence decides */
+        {"/app/spec/tasks/1/on_startup", "true", NULL},
         {"/app/deploy", NULL, NULL},
         {"/app/deploy/action", "'stop'", NULL},
         {"/app/deploy/action", "'restart'", "/app/deploy/action: 'restart' is none of"},
@@ -275,22 +277,20 @@ static void checks(void **state)
         {"/app/deploy/configs",
          "[{'name':'a','items':[{'name':'b','items':[{'name':'c','items':[{'name':'d','items':[{'name':'e'}]}"
          "]}]}]}]",
-         "lie deeper than 4 levels"},
+         "are nested deeper than 4 levels"},
         {"/hostlet/command", "['x']", "/hostlet/command: is allowed with init = image alone"},
-        {"/hostlet/init", "'image'", "/app/spec/tasks/0: tasks are run by inagent"},
+        {"/hostlet/init", "'image'", "/app/spec/tasks/0: inagent runs the tasks"},
         {"/hostlet/env", "{'1A':'x'}", "/hostlet/env/1A: no name of a variable"},
         {"/hostlet/env", "{'':'x'}", "/hostlet/env/: no name of a variable"},
         {"/hostlet/env", "{'A=B':'x'}", "/hostlet/env/A=B: "},
-        {"/hostlet/env", "{'APP_NAME':'x'}", "/hostlet/env/APP_NAME: every container is given"},
+        {"/hostlet/env", "{'APP_NAME':'x'}", "/hostlet/env/APP_NAME: hostlet sets this variable"},
         {"/hostlet/env", "{'_ok':''}", NULL},
         {"/hostlet/pids_limit", "-1", "/hostlet/pids_limit: -1"},
         {"/hostlet/pids_limit", "4194305", "/hostlet/pids_limit: 4194305"},
         {"/hostlet/capabilities", "['NET_RAW','SYS_ADMIN']",
          "/hostlet/capabilities/1: 'SYS_ADMIN' is none of CHOWN, DAC_OVERRIDE, FSETID, FOWNER, MKNOD, "
-         "NET_RAW, SETGID, SETUID, "
-         "SETFCAP, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, KILL, AUDIT_WRITE (in capitals, without 'CAP_'): "
-         "no container "
-         "is given more"},
+         "NET_RAW, SETGID, SETUID, SETFCAP, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, KILL, AUDIT_WRITE "
+         "(in capitals, without 'CAP_'): no container gets others"},
         {"/hostlet/capabilities", "['ALL']", "/hostlet/capabilities/0: 'ALL' is none of"},
         {"/hostlet/capabilities", "['CAP_NET_RAW']", "/hostlet/capabilities/0: 'CAP_NET_RAW' is none of"},
         {"/hostlet/capabilities", "['']", "/hostlet/capabilities/0: '' is none of"},
@@ -329,7 +329,7 @@ static char *normal_text(const char *pointer, const char *value, struct app_mani
     return text;
 }
 
-static void normal_form(void **state)
+static void normal_form_is_idempotent(void **state)
 {
     (void)state;
     struct app_manifest *m;
@@ -360,7 +360,7 @@ static void normal_form(void **state)
     schema_free(&app_manifest_schema, m);
 }
 
-static void normal_form_defaults(void **state)
+static void normal_form_has_defaults(void **state)
 {
     (void)state;
     struct app_manifest *m;
@@ -387,8 +387,8 @@ static void normal_form_defaults(void **state)
     schema_free(&app_manifest_schema, m);
 }
 
-/* What a zone's answer carries beside the desired state is taken out. */
-static void normal_form_forgets(void **state)
+/* Members of a zone's response beside the desired state are removed. */
+static void normal_form_drops_members_of_a_zone(void **state)
 {
     (void)state;
     static const struct {
@@ -419,7 +419,7 @@ static void normal_form_forgets(void **state)
     }
 }
 
-/* In whatever order and however often they are named. */
+/* The order and repetition of names do not matter. */
 static void capabilities_have_one_form(void **state)
 {
     (void)state;
@@ -430,7 +430,7 @@ static void capabilities_have_one_form(void **state)
     assert_non_null(strstr(one, "NET_RAW"));
 }
 
-static void revisions(void **state)
+static void some_members_make_no_new_revision(void **state)
 {
     (void)state;
     static const struct {
@@ -502,8 +502,8 @@ static struct app_instance *zone_instance(const char *text)
     "'spec':{'name':'web','image':'nginx:1','resources':{'cpu_limit':'500m','memory_limit':'64Mi','volume_"  \
     "limit':'?'}"
 
-/* What the leader's answer echoes of us goes, what the application may read stays. */
-static void zone_form(void **state)
+/* The echo of this host's reports is removed; what the application may read stays. */
+static void zone_form_drops_the_echo(void **state)
 {
     (void)state;
     struct app_instance *app = zone_instance("{'meta':{'id':'1','name':'web','version':7}," ZONE_SPEC
@@ -531,14 +531,14 @@ static void zone_form(void **state)
     schema_free(&app_instance_schema, app);
 }
 
-static void zone_checks(void **state)
+static void zone_checks_skip_other_hosts(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *message; /* NULL: fine */
+        const char *text, *message; /* NULL: accepted */
     } cases[] = {
         {"{" ZONE_SPEC "},'deploy':{'replicas':[{'id':1,'host_id':'aa'}]}}", NULL},
-        /* What another host is to run is not ours to judge; nor is what inagent reads. */
+        /* Replicas of other hosts and members that only inagent reads are not checked. */
         {"{" ZONE_SPEC ",'tasks':[{'name':'?','depends_on':['y']}],'depends':[{'name':'z'}]},"
          "'deploy':{'replicas':[{'id':900,'host_id':'bb','vpc_ipv4':'x'}]}}",
          NULL},
@@ -570,16 +570,16 @@ static void zone_checks(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quantities),
-        cmocka_unit_test(names),
-        cmocka_unit_test(checks),
-        cmocka_unit_test(normal_form),
-        cmocka_unit_test(normal_form_defaults),
-        cmocka_unit_test(normal_form_forgets),
+        cmocka_unit_test(quantities_are_parsed),
+        cmocka_unit_test(names_are_labels),
+        cmocka_unit_test(mistakes_are_refused_with_their_pointer),
+        cmocka_unit_test(normal_form_is_idempotent),
+        cmocka_unit_test(normal_form_has_defaults),
+        cmocka_unit_test(normal_form_drops_members_of_a_zone),
         cmocka_unit_test(capabilities_have_one_form),
-        cmocka_unit_test(revisions),
-        cmocka_unit_test(zone_form),
-        cmocka_unit_test(zone_checks),
+        cmocka_unit_test(some_members_make_no_new_revision),
+        cmocka_unit_test(zone_form_drops_the_echo),
+        cmocka_unit_test(zone_checks_skip_other_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

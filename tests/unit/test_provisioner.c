@@ -185,7 +185,7 @@ static void test_list_is_sorted(void **state)
     close(apps);
     assert_int_equal(chmod(base, 0777), 0);
     assert_int_equal(app_path_open(base, &e), -EPERM);
-    assert_non_null(strstr(e.message, "nobody else may write"));
+    assert_non_null(strstr(e.message, "no other user may have write access"));
     assert_int_equal(remove_tree_at(AT_FDCWD, base, &e), 0);
 }
 

@@ -1,4 +1,4 @@
-/* The app path and the names in it; see app_path.h. */
+/* Implements app_path.h. */
 #include "lib/app-path/app_path.h"
 
 #include <dirent.h>
@@ -19,7 +19,8 @@
 #define DATE_FORMAT "%Y%m%dT%H%M%S"
 #define DATE_LENGTH 15
 #define NUMBER_MAX  9999
-#define RANDOM      16 /* hex digits */
+/* Only one spelling is valid: an entry with another one does not belong to this tree. */
+#define RANDOM 16
 
 static bool is_container(const char *name)
 {
@@ -32,7 +33,7 @@ int app_path_check_container(const char *name, struct error *e)
 {
     if (is_container(name))
         return 0;
-    return error_refuse(e, EINVAL, "'%.100s' is no name of a replica's container (i8k_INSTANCE_ID)", name);
+    return error_refuse(e, EINVAL, "'%.100s' is not a name of a replica's container (i8k_INSTANCE_ID)", name);
 }
 
 char *app_path_kept_name(const char *container, int64_t at, int64_t number)
@@ -63,7 +64,8 @@ static bool parse_removed(const char *name, const char *removed, struct app_path
     if (!end || *end)
         return false;
     int64_t at = timegm(&tm);
-    /* There is one way to write it: another one is somebody else's. */
+    /* Returns the container that a hidden entry belonged to, from the part of its name after the prefix;
+     * NULL if the name does not contain it. */
     _cleanup_free_ char *again = app_path_kept_name(container, at, number);
     if (!streq(again, name))
         return false;
@@ -137,7 +139,7 @@ int app_path_open(const char *path, struct error *e)
     if (st.st_uid != geteuid() || (st.st_mode & 0022))
         return error_refuse(e, EPERM,
                             "the app path '%s' belongs to user %u and has mode %04o: it must belong to user "
-                            "%u, and nobody else may write in it",
+                            "%u, and no other user may have write access",
                             path, st.st_uid, st.st_mode & 07777, geteuid());
     return TAKE_FD(apps);
 }

@@ -1,11 +1,11 @@
-/* The app path: the directory of the replicas' directories. Root's alone to write: what stands in it can be
- * trusted by name; what lies a level deeper cannot (tenant.h).
+/* Reads the app path, the directory that contains the replicas' directories. Only root can write to it, so
+ * names in it can be trusted; names one level deeper cannot (tenant.h).
  *
- * CONTAINER                       a replica's directory, complete since it has this name
- * CONTAINER.removed-DATE[-N]      kept data of a replica that was removed; DATE is UTC, YYYYMMDDTHHMMSS
+ *
+ * CONTAINER                       a replica's directory; complete once it has this name
+ * CONTAINER.removed-DATE[-N]      kept data of a removed replica; DATE is UTC, YYYYMMDDTHHMMSS
  * .making-CONTAINER               a directory that is not complete yet
- * .deleting-NAME-RANDOM           on its way out: what was CONTAINER or kept data; nobody wants it any more
- */
+ * .deleting-NAME-RANDOM           a CONTAINER or kept data that is being deleted */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -15,38 +15,44 @@
 
 struct app_path_entry {
     char *name;      /* in the app path */
-    char *container; /* NULL for what is on its way in or out */
-    char *hidden_of; /* whose that is, then; NULL where the name does not say */
-    bool removed; /* kept data: then 'removed_at' in unix seconds, and its place among those of one second */
+    char *container; /* NULL for an entry that is being made or deleted */
+    char *hidden_of; /* the container of such an entry; NULL if the name does not contain it */
+    /* True for kept data: then 'removed_at' is in unix seconds, and 'number' is its place among those of
+     * one second. */
+    bool removed;
     int64_t removed_at, number;
 };
 
-/* Whether 'name' is a container's (i8k_INSTANCE_ID); refused with a message otherwise. */
+/* Checks that 'name' is a container's name (i8k_INSTANCE_ID). Returns 0 or −EINVAL (refused). */
 int app_path_check_container(const char *name, struct error *e);
 
-/* Takes the name of an entry apart; false for what is none of the four. The caller clears it. */
+/* Parses the name of an entry. Returns false if it is none of the four forms. The caller clears *ret. */
 bool app_path_entry_parse(const char *name, struct app_path_entry *ret);
 void app_path_entry_clear(struct app_path_entry *entry);
 
-/* Name for data removed at 'at' (unix seconds); 'number' 0 has no suffix. The caller frees. */
+/* Returns the name for data removed at 'at' (unix seconds); 'number' 0 adds no suffix. The caller frees
+ * it. */
 char *app_path_kept_name(const char *container, int64_t at, int64_t number);
 
-/* Name under which 'name', which may be deleted, is out of everybody's way. The caller frees. */
+/* Returns a hidden, unique name for the entry 'name', which is to be deleted. The caller frees it. */
 char *app_path_deleting_name(const char *name);
 
-/* Opens the app path (which may be reached by symlinks, an administrator's matter) and makes it when it is
- * missing. Refused when anybody but us may write in it. fd or negative errno. */
+/* Opens the app path and makes it if it is missing. Its path may contain symbolic links, which only an
+ * administrator can create. Returns −EPERM (refused) if another user can write to it. Returns an fd or a
+ * negative errno. */
 int app_path_open(const char *path, struct error *e);
 
-/* The entries that are directories, sorted: kept data of one container newest last. The caller frees. */
+/* Lists the entries that are directories, sorted by container: its directory first, its kept data from
+ * oldest to newest. The caller frees the list with app_path_list_free(). */
 int app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
 void app_path_list_free(struct app_path_entry *entries, size_t n);
 
-/* Name of the newest kept data of a container, or NULL; the caller frees *ret. */
+/* Sets *ret to the name of a container's newest kept data, or NULL; the caller frees it. */
 int app_path_newest_kept(int apps, const char *container, char **ret, struct error *e);
 
-/* Whether an entry is there: 1, 0; another thing than a directory in its place is −ENOTDIR, a conflict. */
+/* Reports whether the directory 'name' exists: 1 or 0. Returns −ENOTDIR (conflict) if the entry is not a
+ * directory. */
 int app_path_exists(int apps, const char *name, struct error *e);
 
-/* fsync of the directory. */
+/* Calls fsync on the directory. */
 int app_path_sync(int apps, struct error *e);

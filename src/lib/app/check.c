@@ -1,4 +1,4 @@
-/* What a manifest must be beside well-typed: the spec; see app.h. */
+/* Implements app_check() of app.h: the spec, the instance's name and their combination with the options. */
 #include "lib/app/check.h"
 
 #include <ctype.h>
@@ -35,11 +35,11 @@ int check_length(const char *text, const char *where, struct error *e)
 {
     return !text || strlen(text) <= APP_NAME_MAX
                ? 0
-               : error_refuse(e, E2BIG, "%s: '%.40s…' has %zu bytes, and at most %d are taken", where, text,
-                              strlen(text), APP_NAME_MAX);
+               : error_refuse(e, E2BIG, "%s: '%.40s…' has %zu bytes, and at most %d are accepted", where,
+                              text, strlen(text), APP_NAME_MAX);
 }
 
-/* The image's reference, as far as one can tell without the rules of the runtime. */
+/* Checks the characters and length of the image's reference; the runtime has further rules. */
 int check_image(const struct app_spec *spec, struct error *e)
 {
     const char *image = spec->image;
@@ -148,7 +148,7 @@ static int check_configs(struct app_config_field *const *items, size_t n, const 
                          struct error *e)
 {
     if (n > 0 && depth > CONFIG_DEPTH_MAX)
-        return error_refuse(e, EINVAL, "%s: items lie deeper than %d levels", where, CONFIG_DEPTH_MAX);
+        return error_refuse(e, EINVAL, "%s: items are nested deeper than %d levels", where, CONFIG_DEPTH_MAX);
     for (size_t i = 0; i < n; i++) {
         _cleanup_free_ char *name = xasprintf("%s/%zu/name", where, i),
                             *below = xasprintf("%s/%zu/items", where, i);
@@ -183,7 +183,7 @@ static int check_name(const struct app_manifest *manifest, struct error *e)
         app_check_instance_name(app_instance_name(manifest), own ? "/app/meta/name" : "/app/spec/name", &why);
     if (r < 0)
         return error_refuse(e, EINVAL, "%s%s", why.message,
-                            own ? "" : " (the spec's name is taken where no instance is named)");
+                            own ? "" : " (the spec's name is used where no instance is named)");
     return 0;
 }
 
@@ -201,7 +201,7 @@ int app_check(const struct app_manifest *manifest, struct error *e)
         (r = check_options(options, e)) < 0)
         return r;
     if (options && options->init == APP_INIT_IMAGE && spec->n_tasks > 0)
-        return error_refuse(
-            e, EINVAL, "/app/spec/tasks/0: tasks are run by inagent, which is not there with init = image");
+        return error_refuse(e, EINVAL,
+                            "/app/spec/tasks/0: inagent runs the tasks, and init = image starts no inagent");
     return 0;
 }

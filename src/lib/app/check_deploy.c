@@ -1,5 +1,5 @@
-/* What a manifest says of this deploy (limits, replicas, host ports, values of settings), and our options;
- * see app.h. */
+/* Checks a manifest's deploy part (limits, replicas, host ports, values of settings) and hostlet's
+ * options; see check.h. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +18,7 @@ static int check_range(int64_t value, int64_t min, int64_t max, const char *wher
                         max);
 }
 
-/* The spec's port that an entry of a replica means: by name, by number, or by both. */
+/* Finds the port of the spec that a replica's entry names by name, by number, or by both. */
 static const struct app_spec_port *find_port(const struct app_spec *spec, const struct app_service_port *p)
 {
     for (size_t i = 0; i < spec->n_service_ports; i++) {
@@ -31,7 +31,8 @@ static const struct app_spec_port *find_port(const struct app_spec *spec, const 
     return NULL;
 }
 
-/* The replica, up to and including 'last', that has this host port besides entry 'port' of 'last'. */
+/* Finds the replica, up to and including 'last', that has the host port of entry 'port' of 'last' in an
+ * earlier entry. */
 static const struct app_replica *find_host_port(const struct app_deploy *deploy, size_t last, size_t port)
 {
     int64_t host_port = deploy->replicas[last]->service_ports[port]->host_port;
@@ -80,7 +81,7 @@ static int check_values(struct app_config_value *const *items, size_t n, const c
                         struct error *e)
 {
     if (n > 0 && depth > CONFIG_DEPTH_MAX)
-        return error_refuse(e, EINVAL, "%s: items lie deeper than %d levels", where, CONFIG_DEPTH_MAX);
+        return error_refuse(e, EINVAL, "%s: items are nested deeper than %d levels", where, CONFIG_DEPTH_MAX);
     for (size_t i = 0; i < n; i++) {
         _cleanup_free_ char *name = xasprintf("%s/%zu/name", where, i),
                             *below = xasprintf("%s/%zu/items", where, i);
@@ -122,7 +123,7 @@ int check_deploy(const struct app_spec *spec, const struct app_deploy *deploy, s
     return check_values(deploy->configs, deploy->n_configs, "/app/deploy/configs", 1, e);
 }
 
-/* What the contract gives to every container itself. */
+/* Reports whether the contract defines this variable for every container. */
 static bool is_reserved(const char *name)
 {
     return streq(name, "APP_NAME") || streq(name, "APP_REP_ID") || streq(name, "APP_HOST_ID");
@@ -142,7 +143,7 @@ static int check_environment(const struct app_options *options, struct error *e)
                 "beginning with a letter or '_'",
                 name);
         if (is_reserved(name))
-            return error_refuse(e, EINVAL, "/hostlet/env/%s: every container is given this one by hostlet",
+            return error_refuse(e, EINVAL, "/hostlet/env/%s: hostlet sets this variable in every container",
                                 name);
     }
     return 0;
@@ -162,7 +163,7 @@ static int check_capabilities(const struct app_options *options, struct error *e
         return error_refuse(
             e, EINVAL,
             "/hostlet/capabilities/%zu: '%.64s' is none of %s (in capitals, without 'CAP_'): no "
-            "container is given more",
+            "container gets others",
             i, options->capabilities[i], all);
     }
     return 0;
@@ -176,7 +177,7 @@ int check_options(const struct app_options *options, struct error *e)
     if (options->n_command > 0 && options->init != APP_INIT_IMAGE)
         return error_refuse(
             e, EINVAL,
-            "/hostlet/command: is allowed with init = image alone; with inagent, tasks say what runs");
+            "/hostlet/command: is allowed with init = image alone; with inagent, the tasks define what runs");
     if (options->n_command > 0 && !*options->command[0])
         return error_refuse(e, EINVAL, "/hostlet/command/0: is empty");
     if ((r = check_environment(options, e)) < 0 || (r = check_capabilities(options, e)) < 0 ||

@@ -1,4 +1,4 @@
-/* What the tasks of a spec must be; see app.h. The meaning of their members is that of inagent(8). */
+/* Checks the tasks of a spec; see check.h. inagent(8) defines the meaning of their members. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -14,8 +14,8 @@ static ssize_t find_task(const struct app_spec *spec, const char *name)
     return -1;
 }
 
-/* Five fields, six with seconds, or one of the "@" forms, perhaps behind a time zone: a mistake that is found
- * here is not found at three in the night. */
+/* Reports whether a schedule has five fields, six with seconds, or one of the "@" forms, after an optional
+ * time zone. This finds most mistakes at apply instead of at the task's first run. */
 static bool is_cron(const char *cron)
 {
     while (isspace((unsigned char)*cron))
@@ -62,15 +62,15 @@ static int check_depends_on(const struct app_spec *spec, size_t i, struct error 
         if (spec->tasks[k]->on_shutdown || !has_trigger(spec->tasks[k]))
             return error_refuse(
                 e, EINVAL,
-                "/app/spec/tasks/%zu/depends_on/%zu: '%.100s' is not run before the shutdown, so "
-                "that '%s' would wait for ever",
+                "/app/spec/tasks/%zu/depends_on/%zu: '%.100s' does not run before the shutdown, so "
+                "that '%s' would wait forever",
                 i, j, name, task->name);
     }
     return 0;
 }
 
-/* Takes away, again and again, what depends on nothing that is left: the rest stands in a circle, or behind
- * one. */
+/* Repeatedly marks each task as possible whose dependencies are all possible. The tasks that remain are in
+ * a cycle, or depend on one. */
 static int check_circles(const struct app_spec *spec, struct error *e)
 {
     _cleanup_free_ bool *possible = xcalloc(spec->n_tasks, sizeof *possible);
@@ -88,8 +88,8 @@ static int check_circles(const struct app_spec *spec, struct error *e)
     for (size_t i = 0; i < spec->n_tasks; i++)
         if (!possible[i])
             return error_refuse(e, EINVAL,
-                                "/app/spec/tasks/%zu/depends_on: '%s' waits, by way of others, for itself", i,
-                                spec->tasks[i]->name);
+                                "/app/spec/tasks/%zu/depends_on: '%s' depends on itself, through other tasks",
+                                i, spec->tasks[i]->name);
     return 0;
 }
 

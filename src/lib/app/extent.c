@@ -1,11 +1,11 @@
-/* How large an instance may be; see app.h. */
+/* Implements app_check_extent() of app.h. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/app/app.h"
 #include "lib/basic/cleanup.h"
 
-/* Stops counting beyond 'max'. */
+/* Returns the nesting depth of 'json'; stops counting beyond 'max'. */
 static unsigned depth_of(json_t *json, unsigned max)
 {
     const char *key;
@@ -21,9 +21,9 @@ static unsigned depth_of(json_t *json, unsigned max)
 
 static int check_count(size_t n, size_t max, const char *root, const char *what, struct error *e)
 {
-    return n <= max
-               ? 0
-               : error_refuse(e, E2BIG, "%s%s: %zu of them, and at most %zu are taken", root, what, n, max);
+    return n <= max ? 0
+                    : error_refuse(e, E2BIG, "%s%s: %zu of them, and at most %zu are accepted", root, what, n,
+                                   max);
 }
 
 static int check_parts(const struct app_instance *app, const char *root, struct error *e)
@@ -63,7 +63,7 @@ int app_check_extent(const struct app_manifest *manifest, const char *root, stru
     if (depth > APP_DEPTH_MAX)
         return error_refuse(e, E2BIG, "the instance is nested deeper than %d levels", APP_DEPTH_MAX);
     if (size > APP_SIZE_MAX)
-        return error_refuse(e, E2BIG, "the instance has %zu bytes, and at most %zu are taken", size,
+        return error_refuse(e, E2BIG, "the instance has %zu bytes, and at most %zu are accepted", size,
                             APP_SIZE_MAX);
     return 0;
 }

@@ -1,4 +1,4 @@
-# src/lib/app: manifests as a whole: checking, defaults, revisions
+# src/lib/app: checks manifests, fills in defaults, compares revisions
 libhostlet_a_SOURCES += \
 	src/lib/app/app.h \
 	src/lib/app/check.c src/lib/app/check.h \

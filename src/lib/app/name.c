@@ -1,4 +1,4 @@
-/* Names of instances and of their containers; see app.h. */
+/* Implements the functions of app.h for names of instances and containers. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@ static bool is_label_character(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* RFC 1123 label in the form that container names allow: lower case alone. */
+/* Reports whether 'name' is an RFC 1123 label in the form that container names allow: lower case only. */
 static bool is_label(const char *name, size_t n)
 {
     if (n < 3 || n > 63 || !is_label_character(name[0]) || !is_label_character(name[n - 1]))
@@ -43,7 +43,7 @@ int app_container_name_parse(const char *name, char **ret_instance, int64_t *ret
     const char *instance = after_prefix(name, "i8k_"), *end = strrchr(name, '_');
     if (!instance || end < instance || !is_label(instance, (size_t)(end - instance)))
         return -EINVAL;
-    /* Digits alone, and no zero before others: one replica has one name. */
+    /* Only digits, without leading zeros: one replica has one name. */
     int64_t id;
     if (!isdigit((unsigned char)end[1]) || (end[1] == '0' && end[2]) ||
         parse_int64(end + 1, 0, APP_REPLICA_ID_MAX, &id) < 0)

@@ -1,4 +1,4 @@
-/* The one form of a manifest that is stored and compared; see app.h. */
+/* Implements app_normalise(), app_default_options() and app_same_revision() of app.h. */
 #include <stdlib.h>
 
 #include "lib/app/app.h"
@@ -10,7 +10,7 @@ static void clear_string(char **s)
     *s = NULL;
 }
 
-/* Empty means absent everywhere: the contract leaves zero values out. */
+/* Replaces an empty string by NULL: the contract omits zero values. */
 static void drop_empty(char **s)
 {
     if (*s && !**s)
@@ -34,7 +34,7 @@ static void normalise_name(struct app_instance *app)
 static int normalise_limits(struct app_spec *spec, struct app_deploy *deploy, struct error *e)
 {
     int r;
-    /* inagent asks for the member, empty or not. */
+    /* inagent requires this member, empty or not. */
     if (!spec->resources)
         spec->resources = xcalloc(1, sizeof *spec->resources);
     struct app_resources *resources = spec->resources;
@@ -75,7 +75,8 @@ static int by_port(const void *a, const void *b)
     return (x->port > y->port) - (x->port < y->port);
 }
 
-/* Bindings get name and port as the spec has them; those that bind nothing go. */
+/* Gives the bindings the spec's port name and number, removes those without a host port, and sorts them by
+ * port. */
 static void normalise_ports(const struct app_spec *spec, struct app_replica *replica)
 {
     size_t n = 0;
@@ -125,7 +126,7 @@ static struct app_config_value *find_value(struct app_config_value **values, siz
     return NULL;
 }
 
-/* Settings that have no value yet get the spec's default, with their items. */
+/* Gives settings without a value the spec's default, with their items. */
 static void default_values(struct app_config_field *const *fields, size_t n_fields,
                            struct app_config_value ***values, size_t *n_values)
 {
@@ -173,7 +174,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In one order, each once. */
+/* Sorts the capabilities and removes duplicates. */
 static void normalise_capabilities(struct app_options *options)
 {
     char **names = options->capabilities;
@@ -223,7 +224,8 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     return 0;
 }
 
-/* A copy without what makes no new revision. The limits count as numbers, however they were written. */
+/* Returns a copy without the members that make no new revision. Limits are compared as numbers,
+ * independent of their notation. */
 static struct app_manifest *revision_of(const struct app_manifest *manifest)
 {
     struct app_manifest *copy = xcalloc(1, sizeof *copy);

@@ -1,17 +1,18 @@
-/* Quantities of a manifest: "500m" CPUs, "512Mi" bytes; see app.h. */
+/* Implements the functions of app.h for quantities: "500m" CPUs, "512Mi" bytes. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 
 #include "lib/app/app.h"
 
-/* A decimal number as it was written: 'digits' × 10^−'places'. */
+/* A decimal number without loss: 'digits' × 10^−'places'. */
 struct decimal {
     uint64_t digits;
     unsigned places;
 };
 
-/* Reads digits with at most one point, which needs digits on both sides. Returns what follows, or NULL. */
+/* Reads digits with at most one point, which needs digits on both sides. Returns the text after the
+ * number, or NULL. *ret_overflow: more digits than 64 bits can contain. */
 static const char *read_decimal(const char *text, struct decimal *ret, bool *ret_overflow)
 {
     struct decimal d = {.digits = 0};
@@ -103,7 +104,7 @@ int app_parse_memory(const char *text, int64_t *ret_bytes, struct error *e)
             text);
     if (overflow || d.places > 18)
         return error_refuse(e, ERANGE, "'%.64s' is out of range", text);
-    /* Rounded up to whole bytes: a limit is never less than what was written. */
+    /* Rounded up to whole bytes: a limit is never less than the text states. */
     uint64_t scale = power_of_ten(d.places);
     unsigned __int128 value = ((unsigned __int128)d.digits * factor + scale - 1) / scale;
     if (value > APP_BYTES_MAX)

@@ -1,4 +1,4 @@
-/* Instances as a zone's leader sends them: what of them is stored, and what they must be; see app.h. */
+/* Implements the functions of app.h for the instances that a zone's leader sends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +15,8 @@ struct app_replica *app_find_replica_of(const struct app_manifest *manifest, int
     return NULL;
 }
 
-/* Limits that only the spec has; what cannot be read is no limit, as for the leader that let it through. */
+/* Sets the limits that only the spec contains. An unparsable limit counts as none, since the leader has
+ * accepted it. */
 static void default_limits(const struct app_resources *resources, struct app_deploy *deploy)
 {
     if (deploy->cpu_limit == 0 && resources->cpu_limit)

@@ -171,7 +171,7 @@ def test_bad_requests_name_what_is_wrong(provisioner):
                  "i8k_web_0.removed-20261123T210640", "i8k_web_0\n"):
         for method in ("Provision", "Update", "Remove"):
             more = {} if method == "Remove" else {"replica": replica()}
-            refused("Refused", "is no name of a replica's container", provisioner.call, method, container=name, **more)
+            refused("Refused", "is not a name of a replica's container", provisioner.call, method, container=name, **more)
     refused("Refused", "that of 'i8k_other_0'", provisioner.provision, replica=replica(name="other"))
     refused("Refused", "that of 'i8k_web_1'", provisioner.provision, replica=replica(number=1))
     refused("Refused", "lacks app.meta.name", provisioner.provision, replica={})

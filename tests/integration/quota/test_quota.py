@@ -53,7 +53,7 @@ def test_ensure_is_refused_with_reason_and_remedy(kept):
 
 
 @pytest.mark.parametrize("method, parameters, words", [
-    ("Ensure", {"container": "../../etc"}, "is no name of a replica's container"),
+    ("Ensure", {"container": "../../etc"}, "is not a name of a replica's container"),
     ("Ensure", {"container": "i8k_web_0", "hard": -1}, "-1"),
     ("Ensure", {"container": "i8k_web_0", "soft": 2, "hard": 1}, "above the hard one"),
     ("Ensure", {"container": "i8k_web_0", "inodes_soft": 2, "inodes": 1}, "inodes"),
