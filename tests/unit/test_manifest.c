@@ -1,5 +1,4 @@
-/* Manifests as files: TOML and JSON, the table [hostlet], and the place that each mistake is said to be at.
- */
+/* Tests manifests from files: TOML and JSON, the table [hostlet], and the location in each message. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +20,7 @@ static void done(struct app_manifest *manifest)
     schema_done(&app_manifest_schema, manifest);
 }
 
-static void samples(void **state)
+static void samples_are_accepted(void **state)
 {
     (void)state;
     struct app_manifest m = {.app = NULL};
@@ -52,9 +51,9 @@ static void samples(void **state)
     "{name = \"admin\", port = 81}]\n"                                                                       \
     "configs = [{name = \"a\", type = \"string\", default = \"x\"}, {name = \"cfg/b\"},"                     \
     " {name = \"g\", items = [{name = \"i\", type = \"text_ini\"}, {name = \"j\", default = \"d\"}]}]\n"     \
-    "[hostlet]\n" /* line 5; what follows begins at 6 */
+    "[hostlet]\n" /* line 5; the following text begins at line 6 */
 
-static void hostlet_table(void **state)
+static void the_hostlet_table_is_read(void **state)
 {
     (void)state;
     static const char text[] = SPEC "instance = \"web-two\"\n"
@@ -112,8 +111,8 @@ static void hostlet_table(void **state)
     done(&m);
 }
 
-/* TOML, the same in JSON, as an AppInstance and in the canonical form give one manifest. */
-static void forms(void **state)
+/* TOML, the same in JSON, as an AppInstance and in the canonical form result in the same manifest. */
+static void all_forms_give_one_manifest(void **state)
 {
     (void)state;
     static const char *const same[] = {
@@ -150,11 +149,11 @@ static void forms(void **state)
     done(&m);
 }
 
-static void mistakes(void **state)
+static void mistakes_have_their_location(void **state)
 {
     (void)state;
     static const struct {
-        const char *source, *text, *message; /* the message's beginning */
+        const char *source, *text, *message; /* the beginning of the message */
     } cases[] = {
         /* syntax */
         {"x.toml", "name = \"a\nb\"", "x.toml:1:10: "},
@@ -205,7 +204,7 @@ static void mistakes(void **state)
         {"x.json",
          "{\"spec\": {\"name\": \"web\", \"image\": \"x\"}, \"deploy\": {\"replicas\": [{\"id\": 200}]}}",
          "x.json: /deploy/replicas/0/id: 200 is not"},
-        /* our table */
+        /* the table [hostlet] */
         {"x.toml", "name = \"web\"\nhostlet = 1\n", "x.toml:2: hostlet: expected a table"},
         {"x.toml", SPEC "replica = 2\n", "x.toml:6: hostlet.replica: unknown member"},
         {"x.toml", SPEC "\ninstance = \"A\"\n", "x.toml:7: hostlet.instance: 'A' is no name"},
@@ -262,7 +261,7 @@ static void mistakes(void **state)
         {"x.toml", SPEC "host_ports = {http = 80, admin = 80}\n",
          "x.toml:6: hostlet.host_ports: 80 is given twice"},
         {"x.json", "{\"spec\": {\"name\": \"web\", \"image\": \"x\"}, \"hostlet\": {\"replicas\": 2}}",
-         "x.json: /hostlet/replicas: is said by the instance itself"},
+         "x.json: /hostlet/replicas: the instance itself defines it"},
         {"x.json", "{\"name\": \"web\", \"image\": \"x\", \"hostlet\": {\"probation\": \"x\"}}",
          "x.json: /hostlet/probation: expected a duration"},
     };
@@ -278,7 +277,7 @@ static void mistakes(void **state)
     }
 }
 
-static void files(void **state)
+static void files_are_read(void **state)
 {
     (void)state;
     struct app_manifest m = {.app = NULL};
@@ -293,8 +292,11 @@ static void files(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(samples),  cmocka_unit_test(hostlet_table), cmocka_unit_test(forms),
-        cmocka_unit_test(mistakes), cmocka_unit_test(files),
+        cmocka_unit_test(samples_are_accepted),
+        cmocka_unit_test(the_hostlet_table_is_read),
+        cmocka_unit_test(all_forms_give_one_manifest),
+        cmocka_unit_test(mistakes_have_their_location),
+        cmocka_unit_test(files_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-# src/lib/manifest: manifests as files. A library of its own, since toml++ makes its programs C++ ones: hostletctl alone
-# uses it. Such a program has "nodist_EXTRA_PROGRAM_SOURCES = dummy.cc", so that the C++ compiler links it.
+# src/lib/manifest: reads manifests from files. It is a library of its own, since toml++ makes its programs C++ ones: only
+# hostletctl uses it. Such a program has "nodist_EXTRA_PROGRAM_SOURCES = dummy.cc", so that the C++ compiler links it.
 noinst_LIBRARIES += libmanifest.a
 libmanifest_a_SOURCES = \
 	src/lib/manifest/manifest.c src/lib/manifest/manifest.h \

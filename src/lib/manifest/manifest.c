@@ -1,4 +1,4 @@
-/* Reads manifests; see manifest.h. */
+/* Implements manifest.h. */
 #include "lib/manifest/manifest.h"
 
 #include <ctype.h>
@@ -13,10 +13,10 @@
 
 DEFINE_CLEANUP(struct toml_lines *, toml_lines_free);
 
-/* What a document is, by the members at its top. */
+/* The form of a document, which its top-level members determine. */
 enum form {
-    FORM_SPEC,     /* an app-spec, with our table */
-    FORM_INSTANCE, /* an AppInstance, with our table */
+    FORM_SPEC,     /* an app-spec, with the table [hostlet] */
+    FORM_INSTANCE, /* an AppInstance, with the table [hostlet] */
     FORM_MANIFEST, /* the canonical form */
 };
 
@@ -36,15 +36,16 @@ static bool is_json(const char *text, const char *source)
     return *text == '{';
 }
 
-/* --- naming the place of a mistake --- */
+/* --- the location of a mistake --- */
 
-/* Where a member of the manifest was written: pointers of the canonical form against those of the others. */
+/* Converts a pointer of the canonical form to the pointer of the same member in the written form. The
+ * caller frees it. */
 static char *written_at(enum form form, const char *pointer)
 {
     static const struct {
         const char *canonical, *written;
-        bool rest;      /* what follows is the same in both */
-        bool spec_only; /* for app-specs alone */
+        bool rest;      /* the rest of the pointer is the same in both */
+        bool spec_only; /* only for app-specs */
     } places[] = {
         {"/app/meta/name", "/hostlet/instance", false, true},
         {"/app/deploy/configs", "/hostlet/configs", false, true},
@@ -65,7 +66,7 @@ static char *written_at(enum form form, const char *pointer)
     return xstrdup(pointer);
 }
 
-/* "/packages/0/name" as TOML people say it: packages[0].name */
+/* Converts "/packages/0/name" to TOML's notation, packages[0].name. The caller frees it. */
 static char *dotted(const char *pointer)
 {
     char *out = xcalloc(2 * strlen(pointer) + 2, 1), *end = out;
@@ -85,7 +86,8 @@ static char *dotted(const char *pointer)
     return out;
 }
 
-/* Turns "/POINTER: text" of the checks into "FILE:LINE: field: text" or "FILE: /POINTER: text". */
+/* Converts a message "/POINTER: text" of the checks to "FILE:LINE: field: text" (TOML) or "FILE: /POINTER:
+ * text" (JSON). */
 static int place_error(const struct document *d, bool canonical, struct error *e)
 {
     char *text = e->message[0] == '/' ? strstr(e->message, ": ") : NULL;
@@ -185,7 +187,7 @@ static int read_standard_input(char **ret, size_t *ret_size, struct error *e)
         if (n == 0)
             break;
         if (size > MANIFEST_SIZE_MAX)
-            return error_refuse(e, EFBIG, "standard input: more than %zu bytes are no manifest",
+            return error_refuse(e, EFBIG, "standard input: a manifest has at most %zu bytes",
                                 MANIFEST_SIZE_MAX);
     }
     *ret = TAKE_PTR(text);
@@ -198,7 +200,7 @@ int manifest_read(const char *path, struct app_manifest *ret, struct error *e)
     _cleanup_free_ char *text = NULL, *real = NULL;
     size_t size = 0;
     bool standard_input = streq(path, "-");
-    /* The caller's own file may well be named by a symbolic link. */
+    /* A symbolic link is allowed: the file belongs to the caller. */
     if (!standard_input && !(real = realpath(path, NULL)))
         return error_os(e, errno, "cannot open '%s'", path);
     int r = standard_input ? read_standard_input(&text, &size, e)

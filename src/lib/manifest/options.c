@@ -1,4 +1,4 @@
-/* The table [hostlet]; see options.h and hostlet-manifest(5). */
+/* Implements options.h: the keys of the table [hostlet], which hostlet-manifest(5) describes. */
 #include "lib/manifest/options.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 struct key {
     const char *name;
-    bool of_instance; /* part of the instance, not of our options */
+    bool of_instance; /* part of the instance, not of hostlet's options */
     int (*set)(json_t *value, const char *where, struct app_manifest *manifest, struct error *e);
 };
 
@@ -122,7 +122,8 @@ static const struct app_config_field *find_field(struct app_config_field *const 
     return NULL;
 }
 
-/* Values are text, whatever they look like; a table gives the items of a setting that has some. */
+/* Sets the values of settings. A number or a boolean is converted to text; a table sets the items of a
+ * setting that has items. */
 static int set_values(json_t *table, const char *where, struct app_config_field *const *fields,
                       size_t n_fields, struct app_config_value ***values, size_t *n_values, struct error *e)
 {
@@ -182,7 +183,8 @@ static bool has_port(const struct app_spec *spec, const char *name)
     return false;
 }
 
-/* name = PORT for one replica, name = [PORT, …] for each in the order of 'replicas'. */
+/* Sets host ports: name = PORT for one replica, name = [PORT, …] for each replica in the order of
+ * 'replicas'. */
 static int set_host_ports(json_t *table, const char *where, struct app_manifest *manifest, struct error *e)
 {
     struct app_deploy *deploy = manifest->app->deploy;
@@ -216,7 +218,7 @@ static int set_host_ports(json_t *table, const char *where, struct app_manifest 
     return 0;
 }
 
-/* A bare number is seconds. */
+/* Parses a duration; a number without a unit is in seconds. */
 static int set_duration(json_t *value, const char *where, int64_t min, int64_t max, int64_t *ret_msec,
                         struct error *e)
 {
@@ -297,7 +299,7 @@ static int set_no_new_privileges(json_t *value, const char *where, struct app_ma
     return set_bool(value, where, &manifest->hostlet->no_new_privileges, e);
 }
 
-/* In the order in which they are set: host_ports asks for the replicas. */
+/* In the order in which they are set: host_ports needs the replicas. */
 static const struct key keys[] = {
     {"instance", true, set_instance},
     {"replicas", true, set_replicas},
@@ -336,7 +338,7 @@ int options_parse(json_t *table, bool instance_given, struct app_manifest *manif
         if (!key)
             return error_refuse(e, EINVAL, "/hostlet/%s: unknown member", name);
         if (key->of_instance && instance_given)
-            return error_refuse(e, EINVAL, "/hostlet/%s: is said by the instance itself", name);
+            return error_refuse(e, EINVAL, "/hostlet/%s: the instance itself defines it", name);
     }
     manifest->hostlet = xcalloc(1, sizeof *manifest->hostlet);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

@@ -1,4 +1,4 @@
-/* TOML by toml++; see toml.h. No exception leaves this file. */
+/* Implements toml.h with toml++. No exception leaves this file. */
 #include "lib/manifest/toml.h"
 
 #include <cerrno>
@@ -8,8 +8,9 @@
 #include <string>
 #include <string_view>
 
-/* toml++ asserts things that a mistaken document breaks ("[ = 1"), right before the code that reports them:
- * without its assertions a mistake is a message. (NDEBUG would turn them into promises to the compiler.) */
+/* toml++ asserts conditions that an invalid document violates ("[ = 1"), before the code that reports
+ * them: without assertions such a document results in a message. (With NDEBUG the compiler would assume
+ * that the conditions hold.) */
 #undef NDEBUG
 #define TOML_ASSERT(expr) static_cast<void>(0)
 #include <toml++/toml.h>
@@ -20,7 +21,7 @@ struct toml_lines {
 
 namespace
 {
-/* Why a value has no JSON form: thrown within this file alone. */
+/* The reason why a value has no JSON form: thrown only within this file. */
 struct refusal {
     unsigned line;
     std::string pointer;
@@ -36,7 +37,7 @@ class converter
 
     json_t *convert(const toml::node &node, const std::string &pointer)
     {
-        /* The caller has noted the line of a key; an element of an array has but its own. */
+        /* The caller has stored the line of a key; an element of an array has its own line. */
         unsigned line = lines_.emplace(pointer, node.source().begin.line).first->second;
         if (const auto *table = node.as_table())
             return convert_table(*table, pointer);
