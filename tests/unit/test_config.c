@@ -1,4 +1,4 @@
-/* hostlet.conf: values, and one clear message for each mistake, with file and line. */
+/* Tests hostlet.conf: values, and one clear message with file and line for each mistake. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +36,7 @@ static int load(const char *text, const char *extra, struct config **ret, struct
     return r;
 }
 
-static void test_values(void **state)
+static void test_values_are_read(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -57,7 +57,7 @@ static void test_values(void **state)
     config_free(config);
 }
 
-static void test_mistakes(void **state)
+static void test_mistakes_are_refused_with_their_line(void **state)
 {
     (void)state;
     static const struct {
@@ -70,7 +70,7 @@ static void test_mistakes(void **state)
         {"[container-driver]\nruntime = docke\n",
          "/etc/hostlet.conf:2: runtime = docke: expected docker|null"},
         {"[drive]\nruntime = null\n", "/etc/hostlet.conf:2: unknown section [drive]"},
-        {"runtime = null\n", "/etc/hostlet.conf:1: 'runtime' stands in no section"},
+        {"runtime = null\n", "/etc/hostlet.conf:1: 'runtime' is in no section"},
         {"[container-driver]\nruntime = null\nruntime = docker\n",
          "/etc/hostlet.conf:3: 'runtime' is given twice"},
         {"[container-driver]\nwhat\n", "/etc/hostlet.conf:2: expected [section] or key = value"},
@@ -115,7 +115,7 @@ static int tear_down(void **state)
     return remove_tree_at(AT_FDCWD, base, NULL);
 }
 
-static void test_forms(void **state)
+static void test_forms_of_values_are_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -140,8 +140,8 @@ static void test_forms(void **state)
     }
 }
 
-/* A URL with user or password in a file that others may read. */
-static void test_secrets(void **state)
+/* A URL with user or password is refused in a file that other users may read. */
+static void test_secrets_in_a_shared_file_are_refused(void **state)
 {
     (void)state;
     static const char secret[] =
@@ -166,7 +166,7 @@ static void test_secrets(void **state)
         {open_text, 0644, 0, false, NULL},
     };
     if (geteuid() != 0) {
-        print_message("skip test_secrets: only root can give files away\n");
+        print_message("skip test_secrets_in_a_shared_file_are_refused: only root can give files away\n");
         skip();
     }
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -194,9 +194,9 @@ static void test_secrets(void **state)
     }
 }
 
-/* One user more may read it, by an access list: the mode alone says 0640 then, of a file that is root's in
- * both. */
-static void test_secret_and_access_list(void **state)
+/* An access list lets one more user read the file: its mode then shows 0640, and the file is root's in
+ * both cases. */
+static void test_an_access_list_shares_a_file(void **state)
 {
     (void)state;
     static const char secret[] = "[fetcher]\nrepositories = https://me:pw@h/\n";
@@ -214,7 +214,7 @@ static void test_secret_and_access_list(void **state)
     struct tree tree;
     if (geteuid() != 0) {
         print_message(
-            "skip test_secret_and_access_list: a file of another group is refused without a list\n");
+            "skip test_an_access_list_shares_a_file: a file of another group is refused without a list\n");
         skip();
     }
     assert_true(load("[container-driver]\n", "", &config, &e) >= 0);
@@ -226,7 +226,7 @@ static void test_secret_and_access_list(void **state)
     config_free(TAKE_PTR(config));
     if (setxattr(file, "system.posix_acl_access", &list, sizeof list, 0) < 0) {
         tree_done(&tree);
-        print_message("skip test_secret_and_access_list: no access lists in /tmp\n");
+        print_message("skip test_an_access_list_shares_a_file: no access lists in /tmp\n");
         skip();
     }
     assert_int_equal(config_load(&tree, &config, &e), -EPERM);
@@ -235,8 +235,10 @@ static void test_secret_and_access_list(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values), cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_forms), cmocka_unit_test(test_secrets),
-                                       cmocka_unit_test(test_secret_and_access_list)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_values_are_read),
+                                       cmocka_unit_test(test_mistakes_are_refused_with_their_line),
+                                       cmocka_unit_test(test_forms_of_values_are_parsed),
+                                       cmocka_unit_test(test_secrets_in_a_shared_file_are_refused),
+                                       cmocka_unit_test(test_an_access_list_shares_a_file)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

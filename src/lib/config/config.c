@@ -1,4 +1,4 @@
-/* Reading and checking hostlet.conf; see config.h. */
+/* Implements config.h. */
 #include "lib/config/config.h"
 
 #include <arpa/inet.h>
@@ -17,16 +17,17 @@
 
 struct value {
     char *text;
-    int64_t number, high; /* numbers, sizes, durations (µs), bools, ranges */
-    unsigned file;        /* the file that set it, counted; 0: the default */
+    int64_t number, high; /* of numbers, sizes, durations (microseconds), booleans and ranges */
+    /* The number of the file that set it, counted from 1; 0: the default. */
+    unsigned file;
 };
 
 struct config {
     size_t n;
     struct value *values;
-    const char *path; /* while reading */
+    const char *path; /* of the current file, while it is read */
     unsigned file;
-    bool shared; /* others than the owner and root may read the file at hand */
+    bool shared; /* users other than the owner and root may read the current file */
 };
 
 static size_t count_keys(void)
@@ -72,7 +73,7 @@ static const char *expected_form(const struct config_key *key)
     return key->type == CONFIG_CHOICE || key->type == CONFIG_CHOICE_OR_PATH ? key->choices : forms[key->type];
 }
 
-/* A bound as the administrator would write it. */
+/* Formats a limit as an administrator writes it. The caller frees it. */
 static char *form_of(const struct config_key *key, int64_t n)
 {
     static const struct {
@@ -91,7 +92,7 @@ static char *form_of(const struct config_key *key, int64_t n)
     return xasprintf("%" PRId64, n);
 }
 
-/* What is wrong with a value. The caller frees. */
+/* Describes what is wrong with a value. The caller frees it. */
 static char *mistake(const struct config_key *key, int r)
 {
     if (r != -ERANGE)
@@ -137,7 +138,7 @@ static int parse_one(const struct config_key *key, const char *text, struct valu
     return r < 0 ? r : v->number < key->min || v->number > key->max ? -ERANGE : 0;
 }
 
-/* Whether one of the words is a URL with something before its host: a password, or a token. */
+/* Reports whether one of the words is a URL with user, password or token before its host. */
 static bool has_credentials(const char *text)
 {
     for (const char *host; (host = strstr(text, "://")); text = host) {
@@ -148,17 +149,17 @@ static bool has_credentials(const char *text)
     return false;
 }
 
-/* 'e' never has the value. */
+/* Refuses credentials in a file that other users may read. The message never contains the value. */
 static int check_secret(const struct config *config, const struct config_key *key, const char *text,
                         unsigned line, struct error *e)
 {
     if (!config->shared || !has_credentials(text))
         return 0;
-    return error_refuse(
-        e, EPERM,
-        "%s:%u: [%s] %s: a URL holds user or password, and others may read this file: put them into a "
-        "file of mode 0600 and name it in [fetcher] credentials, or chmod 0600 '%s'",
-        config->path, line, key->section, key->name, config->path);
+    return error_refuse(e, EPERM,
+                        "%s:%u: [%s] %s: a URL contains user or password, and other users may read this "
+                        "file: put them into a file of mode 0600 and name it in [fetcher] credentials, or "
+                        "chmod 0600 '%s'",
+                        config->path, line, key->section, key->name, config->path);
 }
 
 static int set_value(const char *section, const char *name, const char *text, unsigned line, void *userdata,
@@ -185,7 +186,7 @@ static int set_value(const char *section, const char *name, const char *text, un
             _cleanup_free_ char *what = mistake(key, r);
             return error_refuse(e, EINVAL, "%s:%u: %s = %s: %s", config->path, line, name, text, what);
         }
-        /* A list may be given in several lines, since a line is short. */
+        /* A list may be given in several lines, since the length of a line is limited. */
         char *whole = again ? xasprintf("%s %s", v->text, text) : xstrdup(text);
         free(v->text);
         v->text = whole;
@@ -197,8 +198,9 @@ static int set_value(const char *section, const char *name, const char *text, un
     return error_refuse(e, EINVAL, "%s:%u: unknown key '%s' in [%s]", config->path, line, name, section);
 }
 
-/* What cannot be looked at cannot be read either: ini_read() says so. With an access list, the group's bits
- * are those of everybody whom the list names. */
+/* Reports whether other users may read a file. A file without a readable status counts as shared:
+ * ini_read() then reports the error. With an access list, the group's bits apply to everyone whom the list
+ * names. */
 static bool is_shared(const char *path)
 {
     struct stat st;

@@ -1,4 +1,4 @@
-/* INI files; see ini.h. */
+/* Implements ini.h. */
 #include "lib/config/ini.h"
 
 #include <ctype.h>
@@ -11,7 +11,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
-/* libinih 55 reads into 200 bytes and makes a key of its own of what is beyond. */
+/* libinih 55 reads lines into 200 bytes and parses the rest of a longer line as a line of its own. */
 #define LINE_MAX_BYTES 190
 
 struct reader {
@@ -23,8 +23,8 @@ struct reader {
     int result;
 };
 
-/* Gives libinih one line at a time, so that the line number is known in the handler, and refuses what it
- * would garble. */
+/* Gives libinih one line at a time, so that the handler knows the line number, and refuses lines that
+ * libinih would misread. */
 static char *read_line(char *out, int size, void *stream)
 {
     struct reader *r = stream;
@@ -54,7 +54,7 @@ static int on_value(void *user, const char *section, const char *name, const cha
     if (r->result < 0)
         return 0;
     if (!*section)
-        r->result = error_refuse(r->e, EINVAL, "%s:%u: '%s' stands in no section", r->path, r->line, name);
+        r->result = error_refuse(r->e, EINVAL, "%s:%u: '%s' is in no section", r->path, r->line, name);
     else
         r->result = r->on_value(section, name, value, r->line, r->userdata, r->e);
     return r->result >= 0;

@@ -1,4 +1,4 @@
-/* The forms of values: durations and sizes. */
+/* Implements value.h. */
 #include "lib/config/value.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@ struct unit {
     uint64_t factor;
 };
 
-/* "12 unit", "1.5unit", "12": the number and the factor of its unit. */
+/* Parses "12 unit", "1.5unit" or "12" and multiplies the number by the factor of its unit. */
 static int parse_with_unit(const char *text, const struct unit *units, uint64_t *ret)
 {
     uint64_t whole = 0, fraction = 0, scale = 1;
