@@ -1,4 +1,4 @@
-/* hostlet.conf(5) and service.conf(5) against what the programs accept. */
+/* Compares hostlet.conf(5) and service.conf(5) with what the programs accept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static char *read_page(const char *name)
     return text;
 }
 
-/* What stands between a heading and the next one. The caller frees. */
+/* Returns the text between a heading and the next one. The caller frees it. */
 static char *read_part(const char *page, const char *heading)
 {
     _cleanup_free_ char *line = xasprintf("\n# %s\n", heading);
@@ -37,7 +37,7 @@ static char *read_part(const char *page, const char *heading)
     return xstrndup(start, end ? (size_t)(end - start) : strlen(start));
 }
 
-/* The entry of a key: its line and the indented ones below. NULL without one; the caller frees. */
+/* Returns the entry of a key, its line and the indented ones below, or NULL. The caller frees it. */
 static char *find_entry(const char *part, const char *key)
 {
     _cleanup_free_ char *line = xasprintf("\n*%s* = ", key);
@@ -67,7 +67,7 @@ static void check_choices(const struct config_key *key, const char *entry)
     }
 }
 
-static void test_every_key_of_the_configuration(void **state)
+static void test_every_key_of_the_configuration_is_described(void **state)
 {
     (void)state;
     size_t n = 0;
@@ -87,7 +87,7 @@ static void test_every_key_of_the_configuration(void **state)
     assert_int_equal(count_entries(page), n);
 }
 
-/* Every key with a value that is accepted. */
+/* Every key with an accepted value. */
 static const struct {
     const char *key, *value;
 } service_keys[] = {
@@ -125,7 +125,7 @@ static int tear_down(void **state)
     return remove_tree_at(AT_FDCWD, base, NULL);
 }
 
-/* service_conf_load() of a service 'one' with this service.conf. */
+/* Calls service_conf_load() for a service 'one' with this service.conf. */
 static int load(const char *text, struct service_conf **ret, struct error *e)
 {
     struct tree tree = {.prefix = NULL};
@@ -139,7 +139,7 @@ static int load(const char *text, struct service_conf **ret, struct error *e)
     return r;
 }
 
-static void test_every_key_of_a_service(void **state)
+static void test_every_key_of_a_service_is_described(void **state)
 {
     (void)state;
     _cleanup_free_ char *page = read_page("service.conf.5"), *part = read_part(page, "KEYS");
@@ -165,7 +165,7 @@ static void test_every_key_of_a_service(void **state)
     free(text);
 }
 
-static void test_mistakes_in_a_service(void **state)
+static void test_mistakes_in_a_service_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -176,8 +176,8 @@ static void test_mistakes_in_a_service(void **state)
         {"[service]\nexec = x\nconfig_sections = fetcher nothing\n", "hostlet.conf has no section [nothing]"},
         {"[service]\nexec = x\nuser = no-such-user\n", "the user 'no-such-user' does not exist"},
         {"[service]\nexec = x\npeers = no-such-user\n", "the user 'no-such-user' does not exist"},
-        {"[service]\nexec = x\npeers = root:\n", "peers: 'root:' names no method where it should"},
-        {"[service]\nexec = x\npeers = root:A,,B\n", "peers: 'root:A,,B' names no method where it should"},
+        {"[service]\nexec = x\npeers = root:\n", "peers: 'root:' has an empty method name"},
+        {"[service]\nexec = x\npeers = root:A,,B\n", "peers: 'root:A,,B' has an empty method name"},
         {"[service]\nexec = x\npeers = no-such-user:A\n", "the user 'no-such-user' does not exist"},
         {"[service]\nexec = x\ngroups = no-such-group\n", "the group 'no-such-group' does not exist"},
         {"[service]\nexec = x\nnetwork = maybe\n",
@@ -198,7 +198,7 @@ static void test_mistakes_in_a_service(void **state)
     }
 }
 
-static void test_sections_of_a_service_by_default(void **state)
+static void test_a_service_reads_its_own_section_by_default(void **state)
 {
     (void)state;
     struct service_conf *conf = NULL;
@@ -209,7 +209,7 @@ static void test_sections_of_a_service_by_default(void **state)
     service_conf_free(conf);
 }
 
-static void test_rights_of_peers(void **state)
+static void test_peers_have_their_rights(void **state)
 {
     (void)state;
     struct service_conf *conf = NULL;
@@ -236,11 +236,11 @@ static void test_rights_of_peers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_key_of_the_configuration),
-        cmocka_unit_test(test_every_key_of_a_service),
-        cmocka_unit_test(test_mistakes_in_a_service),
-        cmocka_unit_test(test_sections_of_a_service_by_default),
-        cmocka_unit_test(test_rights_of_peers),
+        cmocka_unit_test(test_every_key_of_the_configuration_is_described),
+        cmocka_unit_test(test_every_key_of_a_service_is_described),
+        cmocka_unit_test(test_mistakes_in_a_service_are_refused),
+        cmocka_unit_test(test_a_service_reads_its_own_section_by_default),
+        cmocka_unit_test(test_peers_have_their_rights),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

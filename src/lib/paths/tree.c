@@ -1,4 +1,4 @@
-/* Where a tree lies; see tree.h. */
+/* Implements tree.h. */
 #include "lib/paths/tree.h"
 
 #include <errno.h>
@@ -120,7 +120,7 @@ int tree_read_id(const struct tree *tree, char **ret, struct error *e)
         return error_prefix(e, "the tree has no id yet (hostletd, or hostletd --setup, makes it)");
     text[strcspn(text, "\n")] = '\0';
     if (strlen(text) != 36)
-        return error_refuse(e, EINVAL, "'%s' does not hold a UUID", path);
+        return error_refuse(e, EINVAL, "'%s' does not contain a UUID", path);
     *ret = TAKE_PTR(text);
     return 0;
 }

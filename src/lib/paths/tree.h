@@ -1,42 +1,45 @@
-/* Where one tree of hostlet lies on this machine. With a prefix everything is below it, as the InnerStack
- * contract says; without, in the places of the system. */
+/* Determines the paths of one tree of hostlet. With a prefix all are below it, as the InnerStack contract
+ * defines; without, they are the system's directories. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* In VAR/ipk_install, beside the packages: */
-#define IPK_STAGING    ".staging"    /* the unpacker's: {id} is a package that waits to be published */
-#define IPK_UNFINISHED ".staging-"   /* in {name}: what the unpacker of an earlier version began; a prefix */
-#define IPK_PUBLISHING ".publishing" /* root's alone: packages on their way in or out */
+/* Names in VAR/ipk_install, beside the packages: */
+#define IPK_STAGING ".staging" /* the unpacker's: {id} in it is a package that is not published yet */
+/* A prefix of names in {name}: unfinished work of an earlier version's unpacker. */
+#define IPK_UNFINISHED ".staging-"
+/* Root's: packages that are being published or removed. */
+#define IPK_PUBLISHING ".publishing"
 
 struct tree {
-    char *prefix;   /* NULL without one */
+    char *prefix;   /* NULL without a prefix */
     char *etc;      /* DIR/etc            /etc/hostlet */
     char *var;      /* DIR/var            /var/lib/hostlet */
     char *run;      /* DIR/run            /run/hostlet */
-    char *apps;     /* DIR/apps           /var/lib/hostlet/apps   (or app_path of the configuration) */
-    char *services; /* the service directories that came with the programs; ETC/svc/NAME overrides one */
-    char *libexec;  /* programs that are no command: DIR/bin/NAME wins over it when it exists */
-    char *data;     /* files that came with the programs (ininit) */
+    char *apps;     /* DIR/apps           /var/lib/hostlet/apps   (or app_path in hostlet.conf) */
+    char *services; /* the installed service directories; ETC/svc/NAME overrides one */
+    char *libexec;  /* programs that are not commands; an existing DIR/bin/NAME overrides one */
+    char *data;     /* the programs' installed data files (ininit) */
 };
 
-/* Fills 'tree' from the arguments, NULL meaning the default: $HOSTLET_PREFIX, $HOSTLET_SERVICES,
- * $HOSTLET_LIBEXEC, $HOSTLET_DATA, then what was configured at build time. A relative prefix, or one with
- * "..", is refused. */
+/* Fills 'tree' from the arguments. NULL means the default: $HOSTLET_PREFIX, $HOSTLET_SERVICES,
+ * $HOSTLET_LIBEXEC, $HOSTLET_DATA, else the paths configured at build time. Returns 0, or −EINVAL
+ * (refused) for a relative prefix or one with "..". */
 int tree_init(struct tree *tree, const char *prefix, const char *services, const char *libexec,
               struct error *e);
 void tree_done(struct tree *tree);
 
-/* Each allocates. */
+/* Each returns a string that the caller frees. */
 char *tree_config_file(const struct tree *tree);              /* ETC/hostlet.conf */
 char *tree_config_dir(const struct tree *tree);               /* ETC/hostlet.conf.d */
 char *tree_socket(const struct tree *tree, const char *name); /* RUN/NAME.sock */
-char *tree_state(const struct tree *tree,
-                 const char *name);      /* VAR/hostlet/NAME: one folder per process that keeps state */
-char *tree_ipk(const struct tree *tree); /* VAR/ipk: fetcher's */
-char *tree_ipk_install(const struct tree *tree); /* VAR/ipk_install: provisioner's, but for IPK_STAGING */
-char *tree_program(const struct tree *tree,
-                   const char *name); /* DIR/bin/NAME if executable, else LIBEXEC/NAME */
+/* VAR/hostlet/NAME: one directory for each process that stores state. */
+char *tree_state(const struct tree *tree, const char *name);
+char *tree_ipk(const struct tree *tree); /* VAR/ipk: the store, fetcher's */
+/* VAR/ipk_install: the install store, provisioner's except IPK_STAGING */
+char *tree_ipk_install(const struct tree *tree);
+/* DIR/bin/NAME if it is executable, else LIBEXEC/NAME. */
+char *tree_program(const struct tree *tree, const char *name);
 
-/* The tree's own id (a UUID), written once by hostletd into VAR/hostlet/tree.id; the caller frees. */
+/* Reads the tree's id (a UUID), which hostletd writes once into VAR/hostlet/tree.id. The caller frees it. */
 int tree_read_id(const struct tree *tree, char **ret, struct error *e);

@@ -1,5 +1,4 @@
-/* The TCP ports of services; see topology.h. Used by hostletd, which holds them, and by a service that is
- * started by something else. */
+/* Implements listen.h. */
 #include "lib/topology/listen.h"
 
 #include <arpa/inet.h>
@@ -65,13 +64,13 @@ int service_conf_tcp_listen(const struct service_conf *conf, const struct config
     socklen_t size;
     const int on = 1;
     if (make_address(&at, &address, &size) < 0)
-        return error_refuse(e, EINVAL, "[%s] listen = %s: no IP address",
+        return error_refuse(e, EINVAL, "[%s] listen = %s: is not an IP address",
                             config_find_key(conf->tcp[n])->section, at.listen);
     _cleanup_free_ char *text = service_conf_tcp_address(conf, config, n);
     _cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_os(e, errno, "cannot make a socket for '%s'", text);
-    /* Connections of the last life that linger must not keep the next one from its port. */
+    /* Connections that the previous process left behind must not prevent the bind. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)
         return error_os(e, errno, "cannot listen on '%s' (%s)", text, conf->tcp[n]);

@@ -1,4 +1,4 @@
-/* service.conf files and the order of services; see topology.h. */
+/* Implements topology.h. */
 #include "lib/topology/topology.h"
 
 #include <dirent.h>
@@ -157,7 +157,8 @@ static int find_group(const char *path, const char *name, gid_t *gid, struct err
     return 0;
 }
 
-/* "USER" or "USER:METHOD,METHOD…". Whether the methods exist, the service itself knows. */
+/* Resolves a peer, "USER" or "USER:METHOD,METHOD…". Only the service itself knows whether the methods
+ * exist. */
 static int resolve_peer(struct service_conf *c, size_t i, const char *path, struct error *e)
 {
     const char *colon = strchr(c->peers[i], ':');
@@ -171,8 +172,7 @@ static int resolve_peer(struct service_conf *c, size_t i, const char *path, stru
     size_t n = 0;
     for (char *word; (word = strsep(&rest, ","));) {
         if (!*word)
-            return error_refuse(e, EINVAL, "%s: peers: '%s' names no method where it should", path,
-                                c->peers[i]);
+            return error_refuse(e, EINVAL, "%s: peers: '%s' has an empty method name", path, c->peers[i]);
         c->peer_methods[i] = xrealloc(c->peer_methods[i], n + 2, sizeof **c->peer_methods);
         c->peer_methods[i][n++] = xstrdup(word);
         c->peer_methods[i][n] = NULL;
@@ -223,7 +223,7 @@ static int check_keys(const struct service_conf *c, const char *path, struct err
     return 0;
 }
 
-/* What cannot be seen line by line. */
+/* Checks what depends on several lines. */
 static int check_whole(struct service_conf *c, const char *path, struct error *e)
 {
     if (!c->exec)
@@ -334,13 +334,14 @@ void topology_done(struct topology *topology)
     *topology = (struct topology){.services = NULL};
 }
 
-/* Files lie there too; some filesystems do not tell here what an entry is. */
+/* The folder also contains files. Some filesystems do not report the type of an entry: the caller checks
+ * it again. */
 static int may_be_service(const struct dirent *d)
 {
     return d->d_name[0] != '.' && d->d_type != DT_REG;
 }
 
-/* Adds the services of one folder that are not there yet. */
+/* Adds the services of one folder that are not in the topology yet. */
 static int read_folder(const struct tree *tree, const char *folder, bool must_exist, struct topology *t,
                        struct error *e)
 {
@@ -367,7 +368,7 @@ static int read_folder(const struct tree *tree, const char *folder, bool must_ex
     return r;
 }
 
-/* The first need of a service that is not among the first n; NULL: all are. Borrowed. */
+/* Returns the first need of a service that is not among the first n (borrowed); NULL: all are. */
 static const char *missing_need(const struct service_conf *c, struct service_conf **placed, size_t n)
 {
     for (size_t i = 0; i < c->n_needs; i++) {
@@ -380,8 +381,8 @@ static const char *missing_need(const struct service_conf *c, struct service_con
     return NULL;
 }
 
-/* None of those from 'placed' on can be next. A need that nobody can meet is named before a circle, which may
- * be waiting for it. */
+/* Reports why no service from 'placed' on can be the next. A need that does not exist is reported before a
+ * cycle, which may depend on it. */
 static int refuse_needs(const struct topology *t, size_t placed, struct error *e)
 {
     for (size_t i = placed; i < t->n_services; i++) {
@@ -391,7 +392,7 @@ static int refuse_needs(const struct topology *t, size_t placed, struct error *e
                                 "service '%s': it needs '%s', and there is no service of that name",
                                 t->services[i]->name, need);
     }
-    return error_refuse(e, EINVAL, "service '%s': its need '%s' leads into a circle of needs",
+    return error_refuse(e, EINVAL, "service '%s': its need '%s' is part of a cycle of needs, or leads to one",
                         t->services[placed]->name, missing_need(t->services[placed], t->services, placed));
 }
 

@@ -60,14 +60,14 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
         expected = "etc/hostlet.conf:3: unknown key 'atempts' in [fetcher]"
     elif what == "secret":  # the file is one that all may read
         tree.write_config({"fetcher": {"attempts": 4, "repositories": "https://me:s3cr3t@h/x"}})
-        expected = "etc/hostlet.conf:3: [fetcher] repositories: a URL holds user or password, and others may read this file"
+        expected = "etc/hostlet.conf:3: [fetcher] repositories: a URL contains user or password, and other users may read this file"
     elif what == "service":
         tree.write_config({"fetcher": {"attempts": 4}})
         services.write("reads", exec="/bin/true", start="sometimes")
         expected = "reads/service.conf:3: unknown key or bad value: start = sometimes"
     else:
         services.add("reads", needs="reads")
-        expected = "service 'reads': its need 'reads' leads into a circle of needs"
+        expected = "service 'reads': its need 'reads' is part of a cycle of needs, or leads to one"
     tree.process.send_signal(signal.SIGHUP)
     ground.wait_until(lambda: "nothing changes: " in tree.log(), 5, "the mistake is reported")
     told = tree.ctl("reload", check=False)

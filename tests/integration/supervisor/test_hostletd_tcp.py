@@ -134,7 +134,7 @@ def test_port_that_is_taken_is_tried_again_at_once_by_start(start, services, por
 def test_bad_address_is_said(start, services, ports):
     services.add("faces", ANSWERS, **CONF)
     tree = start(zone(ports, listen="localhost"))
-    assert status(tree, "faces")["reason"] == "[zone] listen = localhost: no IP address"
+    assert status(tree, "faces")["reason"] == "[zone] listen = localhost: is not an IP address"
 
 
 def test_address_of_version_6(start, services, ports):
