@@ -1,5 +1,5 @@
-/* The contract's messages: the bytes of a real leader against its JSON, and our own structs against both
- * descriptions. */
+/* Tests the contract's messages: the bytes of a real leader against its JSON, and hostlet's structs
+ * against both descriptions. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -62,7 +62,7 @@ static void same_json(const char *what, json_t *got, json_t *wanted)
     fail_msg("%s:\n got    %s\n wanted %s", what, a, b);
 }
 
-/* Unpacked, compared with the JSON beside it, packed, unpacked, compared again. */
+/* Unpacks a message, compares it with the JSON beside it, packs and unpacks it, and compares again. */
 static void one_message(const struct vector *v, const char *suffix, const char *member,
                         const ProtobufCMessageDescriptor *d, json_t *json)
 {
@@ -81,7 +81,7 @@ static void one_message(const struct vector *v, const char *suffix, const char *
     json_decref(got);
 }
 
-static void test_vectors(void **state)
+static void test_vectors_are_read_and_written(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
@@ -95,7 +95,7 @@ static void test_vectors(void **state)
     }
 }
 
-/* Every member that both sides should have is there, and has a type that the conversion knows. */
+/* Checks that every member which both sides need exists, with a type that the conversion supports. */
 static void agree(const struct schema_struct *s, const ProtobufCMessageDescriptor *d, unsigned depth)
 {
     size_t n = 0;
@@ -129,9 +129,9 @@ static void test_structs_agree(void **state)
     agree(&app_stage_schema, &inapi__app_deploy_stage__descriptor, 0);
 }
 
-/* The leader's instance through our struct and back is the same message, and our JSON of it is protobuf's but
- * for numbers. */
-static void test_instance_round_trip(void **state)
+/* The leader's instance, converted to a struct and back, is the same message; hostlet's JSON of it equals
+ * protobuf's except for numbers. */
+static void test_an_instance_survives_a_round_trip(void **state)
 {
     (void)state;
     size_t size = 0;
@@ -159,7 +159,7 @@ static void test_instance_round_trip(void **state)
     schema_done(&app_instance_schema, &app);
 }
 
-static void test_numbers_beyond(void **state)
+static void test_numbers_beyond_the_range_are_refused(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -184,8 +184,8 @@ static void test_numbers_beyond(void **state)
     assert_int_equal(((Inapi__AppDeployReplica *)m)->id, 0);
 }
 
-/* Maps come as lists of entries: the last one of a key counts, and a value may be missing. */
-static void test_maps(void **state)
+/* Maps arrive as lists of entries: the last one with a key counts, and a value may be missing. */
+static void test_the_last_entry_of_a_map_counts(void **state)
 {
     (void)state;
     static const uint8_t bytes[] = {0x4a, 6,   0x0a, 1, 'k', 0x12, 1, 'a',  0x4a, 6,  0x0a,
@@ -203,11 +203,11 @@ static void test_maps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_vectors_are_read_and_written),
         cmocka_unit_test(test_structs_agree),
-        cmocka_unit_test(test_instance_round_trip),
-        cmocka_unit_test(test_numbers_beyond),
-        cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_an_instance_survives_a_round_trip),
+        cmocka_unit_test(test_numbers_beyond_the_range_are_refused),
+        cmocka_unit_test(test_the_last_entry_of_a_map_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Frames of containers' output, taken apart in pieces of any size. */
+/* Tests frames of containers' output, received in pieces of any size. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@ static int on_piece(int stream, const void *data, size_t size, void *userdata)
     return 0;
 }
 
-static void frames_in_any_pieces(void **state)
+static void frames_may_arrive_in_any_pieces(void **state)
 {
     (void)state;
     static const char input[] = "\1\0\0\0\0\0\0\3abc"
@@ -46,7 +46,7 @@ static void frames_in_any_pieces(void **state)
     }
 }
 
-static void cut_off_and_nonsense(void **state)
+static void truncated_and_invalid_frames_are_detected(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -57,7 +57,7 @@ static void cut_off_and_nonsense(void **state)
     assert_int_equal(log_frames_feed(&huge, "\1\0\0\0\377\0\0\0", 8, NULL, NULL, &e), -EPROTO);
 }
 
-static void header_round_trip(void **state)
+static void a_header_is_read_back(void **state)
 {
     (void)state;
     uint8_t header[LOG_FRAME_HEADER];
@@ -71,9 +71,9 @@ static void header_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_in_any_pieces),
-        cmocka_unit_test(cut_off_and_nonsense),
-        cmocka_unit_test(header_round_trip),
+        cmocka_unit_test(frames_may_arrive_in_any_pieces),
+        cmocka_unit_test(truncated_and_invalid_frames_are_detected),
+        cmocka_unit_test(a_header_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Tokens: the contract's vector, the order of checks, and what must never pass. */
+/* Tests tokens: the contract's vector, the order of checks, and tokens that must be refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ static struct access_key key(void)
     return k;
 }
 
-static void test_vector(void **state)
+static void test_the_vector_is_signed_and_verified(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -49,7 +49,7 @@ static void refused(const struct access_key *k, const char *token, int64_t now, 
     assert_string_equal(e.message, wanted);
 }
 
-static void test_refusals(void **state)
+static void test_refusals_have_the_contract_s_text(void **state)
 {
     (void)state;
     struct access_key k = key(), other = key();
@@ -64,18 +64,19 @@ static void test_refusals(void **state)
         {HEADER "." CLAIMS, "invalid access_token", NOW},
         {HEADER "." CLAIMS "." MAC ".", "invalid access_token", NOW},
         {HEADER "=." CLAIMS "." MAC, "invalid access_token", NOW},
-        {HEADER "." CLAIMS "." MAC, "access-token expired", NOW + 60}, /* now is expired */
+        /* at 'exp' itself a token is expired */
+        {HEADER "." CLAIMS "." MAC, "access-token expired", NOW + 60},
         {HEADER "." CLAIMS ".", "verify denied", NOW},
         {HEADER "." CLAIMS "." MAC "A", "verify denied", NOW},
         {HEADER "." CLAIMS ".lM-hzXstWDEzhPRlxgvSMUuPPnqL6SOEzbDtKRya4Ax", "verify denied",
-         NOW}, /* unused bits set */
+         NOW}, /* unused bits are set */
         {HEADER "." CLAIMS ".mM-hzXstWDEzhPRlxgvSMUuPPnqL6SOEzbDtKRya4Aw", "verify denied", NOW},
         /* {"alg":"none","kid":"0123456789abcdef"} */
         {"eyJhbGciOiJub25lIiwia2lkIjoiMDEyMzQ1Njc4OWFiY2RlZiJ9." CLAIMS ".", "none signer", NOW},
         {"eyJhbGciOiJub25lIiwia2lkIjoiMDEyMzQ1Njc4OWFiY2RlZiJ9." CLAIMS "." MAC, "none signer", NOW},
         {"eyJhbGciOiJub25lIiwia2lkIjoiMDEyMzQ1Njc4OWFiY2RlZiJ9." CLAIMS ".", "access-token expired",
          NOW + 60},
-        /* {"alg":"HS256","kid":"ffffffffffff"}: the key is looked for first */
+        /* {"alg":"HS256","kid":"ffffffffffff"}: the key is checked first */
         {"eyJhbGciOiJIUzI1NiIsImtpZCI6ImZmZmZmZmZmZmZmZiJ9." CLAIMS "." MAC,
          "access-key(ffffffffffff) not found", NOW + 60},
         /* {"alg":256,"kid":"0123456789abcdef"} */
@@ -91,7 +92,7 @@ static void test_refusals(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         refused(&k, cases[i].token, cases[i].now, cases[i].why);
 
-    /* The same id, another secret; a disabled key, which is said before an expiry. */
+    /* The same id with another secret; a disabled key, which is reported before an expiry. */
     other.secret[0] = 'T';
     refused(&other, HEADER "." CLAIMS "." MAC, NOW, "verify denied");
     k.disabled = true;
@@ -100,8 +101,8 @@ static void test_refusals(void **state)
     access_key_done(&other);
 }
 
-/* Keys of the type "App": iat at most 60 s away, on both sides, and "jti". */
-static void test_app_key(void **state)
+/* Keys of the type "App": iat may differ by at most 60 s in both directions, and "jti" replaces "state". */
+static void test_an_app_key_limits_iat(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -115,8 +116,8 @@ static void test_app_key(void **state)
     access_key_done(&k);
 }
 
-/* Our own tokens are known again by whoever has the key, and look like others to the rest. */
-static void test_own(void **state)
+/* A process with the key recognises this machine's tokens; other programs cannot distinguish them. */
+static void test_own_tokens_are_recognised(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -146,14 +147,14 @@ static void test_own(void **state)
         assert_true(token_claims(&k, foreign, &claims) && !claims.own);
     }
     assert_false(token_claims(&k, "x", &claims));
-    k.app = true; /* "jti" then */
+    k.app = true; /* then the claim is "jti" */
     _cleanup_free_ char *token = token_sign_own(&k, NOW);
     assert_true(token_claims(&k, token, &claims) && claims.own);
     access_key_done(&k);
     access_key_done(&other);
 }
 
-static void test_keys_and_scopes(void **state)
+static void test_keys_and_scopes_are_parsed(void **state)
 {
     (void)state;
     static const char *const bad[] = {"",
@@ -187,7 +188,7 @@ static void test_keys_and_scopes(void **state)
     assert_false(access_key_allows(&(struct access_key){.scopes = rw, .n_scopes = 1}, "zonX:ro"));
 }
 
-static void test_made(void **state)
+static void test_new_ids_and_secrets_are_valid(void **state)
 {
     (void)state;
     char id[HOST_ID_SIZE], secret[ACCESS_SECRET_SIZE];
@@ -208,9 +209,12 @@ static void test_made(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vector),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_app_key), cmocka_unit_test(test_keys_and_scopes),
-        cmocka_unit_test(test_made),    cmocka_unit_test(test_own),
+        cmocka_unit_test(test_the_vector_is_signed_and_verified),
+        cmocka_unit_test(test_refusals_have_the_contract_s_text),
+        cmocka_unit_test(test_an_app_key_limits_iat),
+        cmocka_unit_test(test_keys_and_scopes_are_parsed),
+        cmocka_unit_test(test_new_ids_and_secrets_are_valid),
+        cmocka_unit_test(test_own_tokens_are_recognised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

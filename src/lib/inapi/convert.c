@@ -1,4 +1,4 @@
-/* Conversions by description; see convert.h. */
+/* Implements convert.h with the descriptions of both sides. */
 #include "lib/inapi/convert.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static const struct schema_field *schema_of(const struct schema_struct *s, const
     return NULL;
 }
 
-/* How many bytes a member has within an array of them. */
+/* Returns the size of one element in an array of this type, in bytes. */
 static size_t wide(ProtobufCType type)
 {
     switch (type) {
@@ -64,7 +64,7 @@ static int get_number(const ProtobufCMessage *m, const ProtobufCFieldDescriptor 
         return 0;
     }
     default:
-        abort(); /* two descriptions that disagree */
+        abort(); /* the two descriptions disagree */
     }
 }
 
@@ -89,7 +89,7 @@ static void set_number(const ProtobufCFieldDescriptor *f, void *at, int64_t v)
     }
 }
 
-/* Inward */
+/* --- from messages to structs --- */
 
 static int fill(const struct schema_struct *s, const ProtobufCMessage *m, void *ret, struct error *e);
 
@@ -106,7 +106,7 @@ static int get_value(const struct schema_field *to, const ProtobufCMessage *m,
         return get_number(m, f, from, at, e);
     case SCHEMA_STRING:
         text = *(char *const *)from;
-        /* Unset is empty in proto3; of a list, the empty ones count too. */
+        /* An unset string is empty in proto3; in a list, empty strings are elements, too. */
         if ((text && *text) || (f->label == PROTOBUF_C_LABEL_REPEATED))
             *(char **)at = xstrdup(text ?: "");
         return 0;
@@ -121,7 +121,7 @@ static int get_value(const struct schema_field *to, const ProtobufCMessage *m,
     }
 }
 
-/* Entries of map<string, string>: messages with the fields key and value. */
+/* Converts the entries of a map<string, string>: messages with the fields key and value. */
 static void get_map(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, struct schema_pair **map,
                     size_t *n)
 {
@@ -151,7 +151,7 @@ static int get_field(const struct schema_field *to, const ProtobufCMessage *m,
     *(char **)(base + to->offset) = items;
     int r = 0;
     for (size_t i = 0; r >= 0 && i < n; i++) {
-        *count = i + 1; /* what is half filled is released with the rest */
+        *count = i + 1; /* so that a partly filled element is released with the rest */
         r = get_value(to, m, f, from + i * wide(f->type), items + i * size, e);
     }
     return r;
@@ -177,7 +177,7 @@ int inapi_to_struct(const struct schema_struct *s, const ProtobufCMessage *m, vo
     return r;
 }
 
-/* Outward */
+/* --- from structs to messages --- */
 
 static void set_value(const struct schema_field *from, const ProtobufCFieldDescriptor *f, const void *at,
                       void *to)
@@ -190,7 +190,8 @@ static void set_value(const struct schema_field *from, const ProtobufCFieldDescr
         set_number(f, to, *(const int64_t *)at);
         break;
     case SCHEMA_STRING:
-        if (*(char *const *)at) /* else the shared empty string stays, which is nobody's */
+        /* Otherwise the field keeps protobuf-c's shared empty string, which is never freed. */
+        if (*(char *const *)at)
             *(char **)to = xstrdup(*(char *const *)at);
         break;
     case SCHEMA_STRUCT:

@@ -1,5 +1,5 @@
-/* What is served, described: a FileDescriptorSet of all files in proto/, made by protoc at build time. For
- * server reflection. */
+/* Descriptions of the served interfaces for server reflection: a FileDescriptorSet of all files in proto/,
+ * which protoc makes at build time. */
 #pragma once
 
 #include <stddef.h>

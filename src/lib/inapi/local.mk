@@ -1,5 +1,5 @@
-# src/lib/inapi: the messages of the zone. What protoc-c makes of proto/ is built, not committed (a program that uses it links with
-# $(GRPC_LIBS)).
+# src/lib/inapi: the zone's messages. The build makes their code from proto/ with protoc-c; it is not committed (a program that
+# uses it links with $(GRPC_LIBS)).
 PROTO_FILES = proto/inapi/common.proto proto/inapi/host.proto proto/inapi/app.proto proto/inapi/package.proto \
 	proto/inapi/zone.proto proto/grpc/health.proto proto/grpc/reflection.proto proto/grpc/reflection_v1.proto
 EXTRA_DIST += $(PROTO_FILES) proto/embed
@@ -16,7 +16,7 @@ PROTO_MADE = $(nodist_libhostlet_a_SOURCES:%.pb-c.c=%.pb-c.h)
 BUILT_SOURCES += $(PROTO_MADE)
 CLEANFILES += $(nodist_libhostlet_a_SOURCES) $(PROTO_MADE)
 
-# The grouped form (&:) says that one run makes both files.
+# The grouped form (&:) means that one run makes both files.
 src/lib/%.pb-c.c src/lib/%.pb-c.h &: proto/%.proto
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(PROTOC_C) -I$(top_srcdir)/proto --c_out=src/lib $<
 src/lib/inapi/descriptors.c: $(PROTO_FILES) proto/embed

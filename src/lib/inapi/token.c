@@ -1,4 +1,4 @@
-/* Tokens and access keys; see token.h. */
+/* Implements token.h. */
 #include "lib/inapi/token.h"
 
 #include <errno.h>
@@ -93,13 +93,13 @@ void access_secret_make(char ret[ACCESS_SECRET_SIZE])
     for (size_t i = 0; i + 1 < ACCESS_SECRET_SIZE;) {
         uint8_t byte;
         random_bytes(&byte, 1);
-        if (byte < 248) /* 4 × 62: each letter as likely as any other */
+        if (byte < 248) /* 4 × 62: all letters are equally likely */
             ret[i++] = letters[byte % 62];
     }
     ret[ACCESS_SECRET_SIZE - 1] = '\0';
 }
 
-/* base64url without padding */
+/* Encodes as base64url without padding. The caller frees the result. */
 
 static char *encode(const uint8_t *data, size_t size)
 {
@@ -125,7 +125,7 @@ static int digit_value(char c)
                                   : -1;
 }
 
-/* NULL when it is none; the caller frees. */
+/* Decodes base64url. Returns NULL for invalid text; the caller frees the result. */
 static char *decode(const char *text, size_t size, size_t *ret_size)
 {
     if (size % 4 == 1)
@@ -151,7 +151,7 @@ static char *decode(const char *text, size_t size, size_t *ret_size)
     return data;
 }
 
-/* The signature as text; NULL for an algorithm that is none of ours. */
+/* Returns the signature as text; NULL for an unknown algorithm. The caller frees it. */
 static char *sign(const char *algorithm, const char *secret, const char *text, size_t size)
 {
     const EVP_MD *md = streq(algorithm, "HS256")   ? EVP_sha256()
@@ -178,7 +178,7 @@ char *token_sign(const struct access_key *key, int64_t now, const char *state)
     return xasprintf("%s.%s", text, signature);
 }
 
-/* A token taken apart. */
+/* A parsed token. */
 struct token {
     json_t *header, *claims;
     const char *algorithm, *key_id;
@@ -213,7 +213,8 @@ static bool integer_member(json_t *object, const char *name, int64_t *ret)
     return true;
 }
 
-/* Whether it has the form of a token: what is in it is true only once the signature is checked. */
+/* Parses a token and reports whether it has the right form. Its content is trustworthy only after the
+ * signature is verified. */
 static bool take_apart(const char *token, struct token *t)
 {
     *t = (struct token){.header = NULL};

@@ -1,4 +1,4 @@
-/* Marks of our own tokens; see token_mark.h. */
+/* Implements token_mark.h. */
 #include "lib/inapi/token_mark.h"
 
 #include <openssl/crypto.h>
@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HALF 8 /* bytes of a UUID */
+#define HALF 8 /* bytes; half of a UUID */
 
 static void complete(const struct access_key *key, const uint8_t first[HALF], char ret[UUID_SIZE])
 {
-    static const char purpose[] =
-        "hostlet: a call of the host itself"; /* no signed text of a token begins so */
+    /* No signed text of a token begins with these words. */
+    static const char purpose[] = "hostlet: a call of the host itself";
     uint8_t uuid[2 * HALF], text[sizeof purpose + HALF], mac[EVP_MAX_MD_SIZE];
     unsigned n = 0;
     memcpy(uuid, first, HALF);

@@ -1,10 +1,10 @@
-/* The mark by which a token of this machine's own is known: a UUID whose second half is an HMAC of its first
- * half under the machine's key. Whoever has no key can neither make one nor tell it from another UUID. It
- * works across processes and their lives, since nothing is remembered. */
+/* Marks the tokens that this machine issues: the mark is a UUID whose second half is an HMAC of its first
+ * half under the machine's key. A program without the key can neither make a mark nor distinguish it from
+ * another UUID. Marks work across processes and restarts, since none is stored. */
 #pragma once
 
 #include "lib/inapi/token.h"
 
 void token_mark_make(const struct access_key *key, char ret[UUID_SIZE]);
-/* 'state' may be NULL or anything. */
+/* Reports whether 'state' is a mark made with this key; it may be NULL or any text. */
 bool token_mark_is(const struct access_key *key, const char *state);

@@ -1,4 +1,4 @@
-/* Docker's log frames; see frames.h. Format: Docker Engine API, "Attach to a container", stream format. */
+/* Implements frames.h. Format: Docker Engine API, "Attach to a container", stream format. */
 #include "lib/logs/frames.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-# src/lib/logs: containers' output in frames, for the driver and for hostletctl
+# src/lib/logs: reads and writes containers' output in frames, for the driver and hostletctl
 libhostlet_a_SOURCES += \
 	src/lib/logs/frames.c src/lib/logs/frames.h
 

@@ -1,4 +1,4 @@
-/* /proc/self/mountinfo; see mountinfo.h. */
+/* Implements mountinfo.h. */
 #include "lib/mounts/mountinfo.h"
 
 #include <errno.h>
@@ -10,14 +10,14 @@
 #include "lib/basic/fs.h"
 
 #define MOUNTINFO_MAX ((size_t)64 << 20) /* bytes */
-#define FIELDS_MAX    64                 /* optional fields have no bound of their own */
+#define FIELDS_MAX    64                 /* the number of optional fields has no limit */
 
 int mountinfo_read(char **ret, struct error *e)
 {
     return read_file_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, ret, NULL, e);
 }
 
-/* The kernel writes space, tab, newline and backslash as \ooo. Works in place. */
+/* Replaces \ooo by its character, in place. The kernel escapes space, tab, newline and backslash. */
 static char *unescape(char *text)
 {
     char *to = text;

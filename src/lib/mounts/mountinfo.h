@@ -1,4 +1,4 @@
-/* /proc/self/mountinfo, line by line (proc(5)). */
+/* Reads /proc/self/mountinfo line by line (proc(5)). */
 #pragma once
 
 #include <stdint.h>
@@ -6,21 +6,21 @@
 #include "lib/basic/error.h"
 
 struct mount {
-    int64_t id; /* as statx gives it for any file of this mount */
+    int64_t id; /* the id that statx returns for any file of this mount */
     unsigned major, minor;
     char *root;        /* within the filesystem; "/" unless it is a bind mount or a subvolume */
     char *mount_point; /* as this process sees it */
     char *type, *source;
-    char *super_options; /* of the filesystem, not of this mount alone */
+    char *super_options; /* of the filesystem, not only of this mount */
 };
 
-/* The whole text; the caller frees. */
+/* Reads the whole text; the caller frees it. */
 int mountinfo_read(char **ret, struct error *e);
 
-/* Takes the next mount off *text; false at the end. What is no line of a mount is passed over. The caller
- * clears it. */
+/* Parses the next mount and advances *text. Returns false at the end. Skips lines that are not valid. The
+ * caller clears *ret. */
 bool mountinfo_next(const char **text, struct mount *ret);
 void mount_clear(struct mount *mount);
 
-/* The mount with this id: 0, or −ENOENT. The caller clears it. */
+/* Finds the mount with this id. Returns 0 or −ENOENT. The caller clears *ret. */
 int mountinfo_find(const char *text, int64_t id, struct mount *ret);

@@ -1,4 +1,4 @@
-/* The addresses of those who connect; see peer.h. */
+/* Implements peer.h. */
 #include "lib/peer/peer.h"
 
 #include <arpa/inet.h>
@@ -8,7 +8,7 @@
 
 #include "lib/basic/cleanup.h"
 
-#define WAYS 8 /* places that an address may have in the table of rates */
+#define WAYS 8 /* slots that an address may occupy in the table of rates */
 
 static void map_ipv4(const struct in_addr *four, struct in6_addr *ret)
 {
@@ -105,7 +105,7 @@ struct peer peer_wider_origin(const struct peer *peer)
     if (IN6_IS_ADDR_V4MAPPED(&p.address))
         return p;
     memset(&p.address.s6_addr[6], 0, 10);
-    p.address.s6_addr[15] = 48; /* no /64 has this */
+    p.address.s6_addr[15] = 48; /* no /64 has this value */
     return p;
 }
 
@@ -126,8 +126,8 @@ static uint64_t hash(const struct peer *peer, uint64_t seed)
     return h ^ h >> 32;
 }
 
-/* The slot of an origin, with the tokens that it has now; an origin without one gets that of whoever came
- * longest ago. */
+/* Returns the slot of an origin with its current tokens. An origin without a slot gets the one, of its
+ * WAYS slots, that has been unused longest. */
 static struct peer_rate_slot *look_up(struct peer_rate *rate, const struct peer *origin, double more,
                                       uint64_t usec)
 {
@@ -162,7 +162,8 @@ bool peer_rate_spend(struct peer_rate *rate, const struct peer *peer, double cos
             return false;
         site->tokens -= cost;
     }
-    look_up(rate, &origin, 1, usec)->tokens -= cost; /* anew: the site may have taken the slot */
+    /* looked up again: the site may have taken over the slot */
+    look_up(rate, &origin, 1, usec)->tokens -= cost;
     return true;
 }
 

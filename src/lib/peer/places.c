@@ -1,7 +1,8 @@
-/* Places on a port; see places.h. */
+/* Implements places.h. */
 #include "lib/peer/places.h"
 
-/* A place that is not safe comes (+1) or goes (−1): those of the same origin count anew. */
+/* Adds 'change' (+1 or −1) to the counts of all other places of the same origin and site that are not
+ * safe. */
 static void count(struct peer_places *places, struct peer_place *place, int change)
 {
     for (struct peer_place *p = places->oldest; p; p = p->next) {
@@ -71,7 +72,7 @@ static bool less_welcome(const struct peer_place *a, const struct peer_place *b)
         return a->n > b->n;
     if (a->busy != b->busy)
         return b->busy;
-    return a->n_wider > b->n_wider; /* of equals the one that comes first, the oldest */
+    return a->n_wider > b->n_wider; /* of equal places the oldest is found first */
 }
 
 struct peer_place *peer_places_least_welcome(const struct peer_places *places, unsigned n)

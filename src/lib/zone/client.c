@@ -1,4 +1,4 @@
-/* Calls to the zone; see client.h. */
+/* Implements client.h. */
 #include "lib/zone/client.h"
 
 #include <errno.h>
@@ -7,7 +7,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/inapi/token.h"
 
-/* One zone host. Its connection is made when it is asked, and left to its own end when another one is. */
+/* One zone host. Its connection is made at the first call; a connection to a host that is no longer called
+ * closes when it is idle. */
 struct zone_host {
     char *address;
     struct grpc_client *grpc;
@@ -17,7 +18,8 @@ struct zone_client {
     sd_event *event;
     struct zone_host *hosts;
     size_t n_hosts, at;
-    unsigned turns; /* how often it has moved on: calls that failed together move it once */
+    /* how often the client has moved to another host: calls that failed together move it once */
+    unsigned turns;
     struct access_key key;
     bool has_key;
     struct grpc_tls_settings *tls;
@@ -26,18 +28,18 @@ struct zone_client {
 
 struct zone_request {
     struct zone_client *client;
-    struct zone_request *next, **at; /* 'at': the pointer that points here */
+    struct zone_request *next, **at; /* 'at': the pointer to this request */
     struct grpc_request *grpc;
     size_t host;
     unsigned turn;
     struct zone_ask ask; /* 'message' is not kept */
 };
 
-/* What a zone host says of itself or of us, in the words of contract sections 1 and 13. */
+/* The errors of a zone host about itself or about this host, in the words of contract sections 1 and 13. */
 static const struct {
     const char *words;
     enum error_class class;
-    bool another; /* whether another host may do better */
+    bool another; /* another host may succeed */
 } sayings[] = {
     {"zonelet leader", ERROR_RETRY, true},
     {"package not found", ERROR_NOT_FOUND, false},
@@ -141,16 +143,15 @@ void zone_client_move_on(struct zone_client *c)
 
 static void move_on(struct zone_client *c, const struct zone_request *r)
 {
-    if (r->turn == c->turns) /* else a call that failed beside it has done so */
+    if (r->turn == c->turns) /* otherwise a call that failed at the same time has moved it */
         zone_client_move_on(c);
 }
 
-/* What the failure means for a caller, and whether another host is asked from now on. */
+/* Sets the error of a failed call, and moves the client to another host where that may succeed. */
 static void explain(struct zone_request *r, const struct grpc_result *result, struct error *e)
 {
     struct zone_client *c = r->client;
-    /* Whatever a host says that is not known to be the zone's own word: it may be none of the zone's any
-     * more. */
+    /* True also for an unknown answer: the host may no longer belong to the zone. */
     bool another = true;
     *e = result->error;
     for (size_t i = 0; result->answered && i < ARRAY_SIZE(sayings); i++)
@@ -161,7 +162,7 @@ static void explain(struct zone_request *r, const struct grpc_result *result, st
         }
     if (another)
         move_on(c, r);
-    /* A token is good for a minute: when it is called expired at once, one of the two clocks is off. */
+    /* A token is valid for a minute: if the zone calls a new one expired, one of the two clocks is wrong. */
     bool clock = result->answered &&
                  (strstr(result->text, "access-token expired") || strstr(result->text, "iat expired"));
     error_set(e, e->class, e->errnum ?: EPROTO, "%s: %s: %s%s", c->hosts[r->host].address,
@@ -170,7 +171,7 @@ static void explain(struct zone_request *r, const struct grpc_result *result, st
                     : "");
 }
 
-/* Unpacks an answer, or looks at one that is wanted as it is. */
+/* Unpacks a response, or checks one that is passed on without unpacking. */
 static int judge(const struct zone_request *r, const struct grpc_result *result, ProtobufCMessage **ret,
                  struct error *e)
 {
@@ -189,7 +190,7 @@ static void on_done(struct grpc_request *grpc, const struct grpc_result *result,
     if (result->status != GRPC_OK) {
         explain(r, result, &e);
     } else if (judge(r, result, &answer, &e) < 0) {
-        error_prefix(&e, "%s: %s: an answer that makes no sense", c->hosts[r->host].address,
+        error_prefix(&e, "%s: %s: invalid response", c->hosts[r->host].address,
                      strrchr(r->ask.path, '/') + 1);
         e.class = ERROR_FAILED;
         move_on(c, r);

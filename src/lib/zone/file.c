@@ -1,4 +1,4 @@
-/* zone.json; see file.h. */
+/* Implements file.h. */
 #include "lib/zone/file.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* TLS of a zone; see tls.h. */
+/* Implements tls.h. */
 #include "lib/zone/tls.h"
 
 #include <errno.h>
