@@ -1,9 +1,9 @@
-/* The daemon: signals, the specification and the tasks in one loop, which sleeps while nothing happens.
+/* Runs the tasks of an application in one loop over signals, the specification and the tasks; it sleeps
+ * while nothing happens.
  *
- * Its job: to start the tasks of the application in their order, to reap everything that ends, and to end all
- * of it well. Its privileges: those of the container's root. Its failures: a specification that it cannot use
- * is said and waited out; a task that fails on probation ends the container, with the task's exit code, for
- * hostlet to see. */
+ * It starts the tasks in their order, reaps every process that exits, and shuts all of them down. It has
+ * the rights of the container's root. It logs an unusable specification and waits for another; a task that
+ * fails on probation ends the container with the task's exit code, which hostlet sees. */
 #include "inagent/daemon.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
-/* The contract's largest message; a specification comes in one. */
+/* bytes; the contract's largest message, in which a specification is sent */
 #define SPEC_MAX ((size_t)16 << 20)
 
 struct daemon {
@@ -44,7 +44,8 @@ void daemon_signals(sigset_t *ret)
         sigaddset(ret, numbers[i]);
 }
 
-/* Says once what of the specification does not run, and why. What can never run is a failure like another. */
+/* Logs once which tasks of the specification do not run, and why. A task that can never run counts as
+ * failed. */
 static void announce(struct daemon *d, uint64_t now)
 {
     for (size_t i = 0; i < d->plan.n_tasks; i++) {
@@ -86,7 +87,7 @@ static int load(struct daemon *d, struct spec *ret, struct error *e)
     return r;
 }
 
-/* Takes a new specification, if there is one. A bad one changes nothing. */
+/* Loads a new specification if there is one. An invalid one changes nothing. */
 static void reload(struct daemon *d, uint64_t now)
 {
     if (!watch_changed(&d->watch) || d->shutdown.phase != SHUTDOWN_NOT)
@@ -118,7 +119,7 @@ static void task_ended(struct daemon *d, struct task *task, int exit_code, uint6
                     exit_code, seconds, task->attempts, (double)(task->due - now) / (double)USEC_PER_SEC);
         break;
     case VERDICT_GIVEN_UP:
-        log_error("task '%s' failed with exit code %d after %.1f s (attempt %u); not tried again", name,
+        log_error("task '%s' failed with exit code %d after %.1f s (attempt %u); not retried", name,
                   exit_code, seconds, task->attempts);
         break;
     case VERDICT_FATAL:
@@ -130,7 +131,7 @@ static void task_ended(struct daemon *d, struct task *task, int exit_code, uint6
     }
 }
 
-/* Those that nobody knows are the orphans of tasks, which process 1 inherits. */
+/* Reaps all exited children. Those without a task are orphans of tasks, which process 1 inherits. */
 static void reap(struct daemon *d, uint64_t now)
 {
     pid_t pid;
@@ -169,7 +170,7 @@ static void read_signals(struct daemon *d, uint64_t now)
         switch (info.ssi_signo) {
         case SIGCHLD:
         case SIGIO:
-            break; /* what they announce is looked for in every round */
+            break; /* every iteration of the loop looks for what they announce */
         default:
             log_info("stopping, on signal %u", info.ssi_signo);
             shutdown_begin(&d->shutdown, &d->plan, d->home, 0, d->environment->stop_timeout_usec, now);
@@ -202,7 +203,7 @@ static void loop(struct daemon *d)
         start_tasks(d, now);
         report_round(&d->report, &d->plan, now);
         shutdown_tick(&d->shutdown, now);
-        /* With no child at all there is no SIGCHLD to wait for. */
+        /* Without a child no SIGCHLD arrives. */
         if (d->shutdown.phase == SHUTDOWN_WAITING)
             reap(d, now);
         if (d->shutdown.phase != SHUTDOWN_OVER)

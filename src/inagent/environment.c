@@ -1,4 +1,4 @@
-/* Reads and checks the environment; see environment.h. */
+/* Implements environment.h. */
 #include "inagent/environment.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@ static bool is_host_id(const char *s)
     return n >= 12 && n <= 16 && strspn(s, "0123456789abcdef") == n;
 }
 
-/* A label of RFC 1123, of 3 to 63 characters. */
+/* Reports whether 's' is an RFC 1123 label of 3 to 63 characters. */
 static bool is_instance_name(const char *s)
 {
     size_t n = strlen(s);
@@ -20,13 +20,13 @@ static bool is_instance_name(const char *s)
            s[n - 1] != '-';
 }
 
-/* Seconds with a fraction, at most a day. */
+/* Reads a number of seconds with an optional fraction, at most a day, in microseconds. */
 static int read_seconds(const char *name, double otherwise, uint64_t *ret, struct error *e)
 {
     const char *s = getenv(name);
     char *end = NULL;
     double seconds = s && *s ? strtod(s, &end) : otherwise;
-    /* Not strtod's other forms (white space, hexadecimal, infinity, signs). */
+    /* Other forms that strtod accepts (white space, hexadecimal, infinity, signs) are refused. */
     if (end && (*end || !isdigit((unsigned char)*s) || strpbrk(s, "xX")))
         return error_refuse(e, EINVAL, "ENV %s Not Valid : '%s' is not a number of seconds", name, s);
     if (seconds > 86400)

@@ -1,8 +1,8 @@
-/* Makes a container's files ready for its user; see home.h.
+/* Implements home.h.
  *
- * The home is the tenant's, and may hold anything from an earlier run: it is walked by directory descriptors,
- * without following a symbolic link, and without leaving its mount (a package bound below /opt stays as it
- * is). */
+ * The tenant controls the content of the home, also from earlier runs: the walk uses directory
+ * descriptors, follows no symbolic link, and does not leave the mount (a package bound below /opt stays
+ * unchanged). */
 #include "inagent/home.h"
 
 #include <dirent.h>
@@ -17,12 +17,12 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
-/* Descriptors are held while descending. */
+/* Each level of the descent holds a descriptor. */
 #define MAX_DEPTH 256
-/* hostlet's directory in the home: its files keep the owner and mode that hostlet gave them. */
+/* hostlet's directory in the home: its files keep the owner and mode that hostlet set. */
 #define OURS ".innerstack"
 
-/* Adds to the end of a file that cannot be replaced: one that is itself a mount point. */
+/* Appends to a file that cannot be replaced because it is a mount point itself. */
 static int append(int etc, const char *name, size_t old_size, const char *text, struct error *e)
 {
     _cleanup_close_ int fd = openat(etc, name, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
@@ -51,7 +51,7 @@ static void add_user(void)
 {
     struct error e = ERROR_INIT;
     char passwd[64], group[64];
-    /* "*" and not "x": nothing looks for a line in /etc/shadow then, and no password fits. */
+    /* "*" and not "x": no program then reads /etc/shadow for this user, and no password matches. */
     snprintf(passwd, sizeof passwd, ACTION_NAME ":*:%d:%d::/home/" ACTION_NAME ":/bin/sh", ACTION_ID,
              ACTION_ID);
     snprintf(group, sizeof group, ACTION_NAME ":*:%d:", ACTION_ID);
@@ -59,13 +59,13 @@ static void add_user(void)
         log_notice("cannot make /etc: %s", strerrordesc_np(errno));
     _cleanup_close_ int etc = open_dir_at(AT_FDCWD, "/etc", &e);
     if (etc < 0 || add_line(etc, "group", group, &e) < 0 || add_line(etc, "passwd", passwd, &e) < 0)
-        log_notice("user '" ACTION_NAME "' is not added (%s): in this container it has a number alone, %d",
+        log_notice("user '" ACTION_NAME "' is not added (%s): in this container it has only the number %d",
                    e.message, ACTION_ID);
 }
 
-/* Opens an entry of 'dir' without leaving its mount; −EXDEV when it is another one. A kernel or a sandbox
- * that does not know openat2 leaves the check of the device number, which a bind mount of the same filesystem
- * passes. */
+/* Opens an entry of 'dir' without leaving its mount; −EXDEV if the entry is another mount. If the kernel
+ * or a sandbox lacks openat2, only the device number is compared, which does not detect a bind mount of
+ * the same filesystem. */
 static int open_entry(int dir, const char *name, int flags, struct stat *st)
 {
     struct error e = ERROR_INIT;
@@ -84,7 +84,8 @@ static int open_entry(int dir, const char *name, int flags, struct stat *st)
     return fd;
 }
 
-/* Gives everything below 'dir' to the user; counts what could not be given. Takes the descriptor. */
+/* Changes the owner of everything below 'fd' to the user and returns the number of failures. Takes
+ * ownership of 'fd'. */
 static unsigned give_contents(int fd, unsigned depth)
 {
     _cleanup_closedir_ DIR *dir = fdopendir(fd);
@@ -113,7 +114,8 @@ static unsigned give_contents(int fd, unsigned depth)
     return failures;
 }
 
-/* The top comes last: a walk that was cut short is made again at the next start. */
+/* Changes the owner of 'path' and of everything below it. The top is changed last: an interrupted walk is
+ * repeated at the next start. */
 static void give(const char *path)
 {
     _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -135,7 +137,7 @@ static void give(const char *path)
         log_warning("'%s': %u entries could not be given to '" ACTION_NAME "'", path, failures);
 }
 
-/* Makes each component of 'path' below 'home' that is missing; ours are the user's. */
+/* Makes each missing component of 'path' below 'home' and gives it to the user. */
 static void make_below(int home, const char *path)
 {
     _cleanup_free_ char *copy = xstrdup(path);

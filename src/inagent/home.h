@@ -1,7 +1,8 @@
-/* What the container's files need before an application can run: user and group, owners, directories. */
+/* Prepares the container's files for the application: user and group, owners, directories. */
 #pragma once
 
-/* As root: adds 'action' to /etc/passwd and /etc/group, gives it 'home' and /opt, and makes the directories
- * that the contract promises below 'home'. What this container does not allow (a read-only /etc, no
- * CAP_CHOWN) is said and gone without: applications run under the numbers. Needs no tool of the image. */
+/* As root: adds 'action' to /etc/passwd and /etc/group, gives it 'home' and /opt, and makes the
+ * directories below 'home' that the contract defines. A step that this container does not allow (a
+ * read-only /etc, no CAP_CHOWN) is logged and skipped: applications then run under the numeric ids. Needs
+ * no tool of the image. */
 void home_prepare(const char *home);

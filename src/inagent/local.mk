@@ -1,8 +1,8 @@
-# src/inagent: process 1 of containers. It runs inside of other people's images, so it is one static binary, built with
-# musl whatever the rest is built with: its sources never meet AM_CFLAGS, the sanitizers or the C library's headers.
+# src/inagent: process 1 of containers. It runs in any image, so it is one static binary, built with musl independent of the
+# other programs: its sources are compiled without AM_CFLAGS, the sanitizers and the C library's headers.
 INAGENT = inagent-linux-$(HOSTLET_ARCH)
 
-# What knows neither processes nor the container: compiled a second time, by the host's compiler, for the unit tests.
+# The parts that use neither processes nor the container are compiled a second time, by the host's compiler, for the unit tests.
 INAGENT_PURE = \
 	src/inagent/plan.c src/inagent/plan.h \
 	src/inagent/post.c src/inagent/post.h \
@@ -24,7 +24,7 @@ INAGENT_OWN = \
 	src/inagent/shutdown.c src/inagent/shutdown.h \
 	src/inagent/watch.c src/inagent/watch.h
 
-# The shared sources that are fit for musl; the linker drops what is not used of them.
+# The shared sources that can be compiled with musl; the linker drops their unused functions.
 INAGENT_SHARED = \
 	src/lib/basic/cleanup.h \
 	src/lib/basic/error.c src/lib/basic/error.h \
@@ -35,8 +35,8 @@ INAGENT_SHARED = \
 
 INAGENT_FILES = $(INAGENT_PURE) $(INAGENT_OWN) $(INAGENT_SHARED)
 
-# musl has no fortified functions, and musl-gcc's start files are not those of a static PIE: the rest of the hardening
-# stays. jansson's two headers are taken into a directory of their own, because their own directory is the C library's.
+# musl has no fortified functions, and musl-gcc's start files are not those of a static PIE; the other hardening options stay.
+# jansson's two headers are copied into a directory of their own, because their directory also contains the C library's.
 INAGENT_COMPILE = -std=gnu11 $(WARNINGS) -Os -fstack-protector-strong -fstack-clash-protection \
 	-ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 INAGENT_PREPROCESS = -D_GNU_SOURCE -DINAGENT_VERSION='"$(PACKAGE_VERSION)"' \
@@ -56,7 +56,7 @@ pkglibexec_SCRIPTS += $(INAGENT)
 CLEANFILES += $(INAGENT) $(INAGENT).tmp src/inagent/include/jansson.h src/inagent/include/jansson_config.h
 EXTRA_DIST += $(INAGENT_OWN) $(INAGENT_PURE)
 
-# The entrypoint that the provisioner puts beside it.
+# The entrypoint, which the provisioner puts beside it.
 inagentdir = $(pkgdatadir)
 dist_inagent_DATA = src/inagent/ininit
 

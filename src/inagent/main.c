@@ -1,4 +1,4 @@
-/* inagent: process 1 of an application's container; the command line. See man/inagent.8.scd. */
+/* Parses the command line of inagent, process 1 of an application's container. See man/inagent.8.scd. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static int run_daemon(const char *prefix)
     struct error e = ERROR_INIT;
     if (environment_read(&environment, &e) < 0)
         return refuse(e.message);
-    /* Anywhere else it would take the host's /opt, and its end would be everybody's. */
+    /* On a host, the daemon would change the owner of /opt and end every process at its shutdown. */
     if (getpid() != 1)
         return refuse("the daemon runs as process 1 of a container, and nowhere else");
     sigset_t signals;
@@ -79,7 +79,7 @@ int main(int argc, char *argv[])
     if (optind + 1 < argc)
         return refuse("one command at a time; see 'inagent help'");
     if (prefix[0] != '/')
-        return refuse("--prefix wants an absolute path");
+        return refuse("--prefix needs an absolute path");
     if (streq(command, "daemon"))
         return run_daemon(prefix);
     if (!streq(command, "help")) {

@@ -1,13 +1,13 @@
-/* Which task runs when; see plan.h. */
+/* Implements plan.h. */
 #include "inagent/plan.h"
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/basic/util.h"
 
-/* After a failure, unless retry_backoff_seconds says otherwise: what the original agent waits. */
+/* Delay after a failure without retry_backoff_seconds, as in the original agent. */
 #define RETRY_SECONDS 10
-/* A run that lasted this long was not a failed start: max_attempts counts from one again. */
+/* A run of at least this length is not a failed start: max_attempts counts from one again. */
 #define HELD_USEC (60 * USEC_PER_SEC)
 
 static struct task *find(const struct plan *plan, const char *name)
@@ -82,8 +82,8 @@ static void define(struct task *task, struct task_definition *definition)
     *definition = (struct task_definition){0};
 }
 
-/* Fails what can never be started: the names it depends on have to be known, and of a kind that can succeed.
- */
+/* Sets a problem for a task that can never start: the names that it depends on must exist and belong to
+ * tasks that can succeed. */
 static void check_names(const struct plan *plan, struct task *task)
 {
     for (char **name = task->definition.depends_on; *name && !task->problem; name++) {
@@ -96,7 +96,8 @@ static void check_names(const struct plan *plan, struct task *task)
     }
 }
 
-/* The first dependency of 'task' that is not among the 'possible' (parallel to plan->tasks), or NULL. */
+/* Returns the first dependency of 'task' that is not marked in 'possible' (parallel to plan->tasks), or
+ * NULL. */
 static const char *impossible_dependency(const struct plan *plan, const struct task *task,
                                          const bool *possible)
 {
@@ -107,8 +108,8 @@ static const char *impossible_dependency(const struct plan *plan, const struct t
     return NULL;
 }
 
-/* Finds circles: what is still not possible when nothing can be added any more stands in one, or behind one.
- */
+/* Finds cycles: a task that is not possible when no further task can be marked is part of a cycle or
+ * depends on one. */
 static void check_circles(const struct plan *plan)
 {
     _cleanup_free_ bool *possible = xcalloc(plan->n_tasks, sizeof *possible);
@@ -125,7 +126,7 @@ static void check_circles(const struct plan *plan)
         struct task *task = plan->tasks[i];
         if (task->present && !possible[i] && !task->problem)
             task->problem =
-                xasprintf("depends_on names '%s', which can never succeed (a circle, or an error of its own)",
+                xasprintf("depends_on names '%s', which can never succeed (a cycle, or its own error)",
                           impossible_dependency(plan, task, possible));
     }
 }
@@ -173,7 +174,7 @@ const struct task *plan_waits_for(const struct plan *plan, const struct task *ta
     return NULL;
 }
 
-/* Whether it is to be started at 'due' at the latest without anything else happening. */
+/* Reports whether the task starts by 'due' at the latest without a further event. */
 static bool waits_for_time(const struct plan *plan, const struct task *task)
 {
     return task->present && task->definition.trigger == TRIGGER_ON_STARTUP &&

@@ -1,4 +1,4 @@
-/* One HTTP POST without waiting; see post.h. */
+/* Implements post.h. */
 #include "inagent/post.h"
 
 #include <arpa/inet.h>
@@ -24,7 +24,7 @@ static int parse_url(const char *url, struct target *t, struct error *e)
     char text[sizeof t->host];
     int64_t port = 80;
     *t = (struct target){.address.sin_family = AF_INET};
-    /* Whatever is in the path goes into the first line of the request. */
+    /* The path becomes part of the request's first line. */
     for (const char *c = rest; rest && *c; c++)
         if (*c <= ' ' || *c > '~')
             rest = NULL;
@@ -81,7 +81,7 @@ static bool would_block(ssize_t n)
     return n < 0 && (errno == EAGAIN || errno == EINPROGRESS || errno == ENOTCONN || errno == EINTR);
 }
 
-/* The status of "HTTP/1.1 200 OK", or 0 while it is not there yet, −1 when it never will be. */
+/* Returns the status of "HTTP/1.1 200 OK", 0 if it is incomplete, −1 if it is invalid. */
 static int read_status(const struct post *post)
 {
     int64_t status;
@@ -112,7 +112,7 @@ static enum post_result step(struct post *post, uint64_t now, struct error *e)
         if (would_block(n))
             break;
         if (n <= 0) {
-            error_retry(e, n < 0 ? errno : ECONNRESET, "the connection ended without an answer");
+            error_retry(e, n < 0 ? errno : ECONNRESET, "the connection ended without a response");
             return POST_FAILED;
         }
         post->received += (size_t)n;
@@ -121,11 +121,11 @@ static enum post_result step(struct post *post, uint64_t now, struct error *e)
     if (status == 200)
         return POST_DONE;
     if (status != 0)
-        error_retry(e, EPROTO, status < 0 ? "the answer is not HTTP" : "the answer is %d", status);
+        error_retry(e, EPROTO, status < 0 ? "the response is not HTTP" : "the response is %d", status);
     else if (now < post->deadline)
         return POST_WAITING;
     else
-        error_retry(e, ETIMEDOUT, "no answer within 3 s");
+        error_retry(e, ETIMEDOUT, "no response within 3 s");
     return POST_FAILED;
 }
 
@@ -141,7 +141,7 @@ void post_end(struct post *post)
 {
     close_fd(post->fd);
     if (post->request)
-        memset(post->request, 0, post->size); /* the secret is in it */
+        memset(post->request, 0, post->size); /* it contains the secret */
     free(post->request);
     *post = (struct post)POST_INIT;
 }

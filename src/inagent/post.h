@@ -1,5 +1,5 @@
-/* One HTTP POST without waiting: a plain socket to a numeric address, HTTP/1.0, and nothing of the answer but
- * its status. */
+/* Sends one HTTP POST without blocking: a plain socket to a numeric address, HTTP/1.0; of the response it
+ * reads only the status. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #define POST_TIMEOUT_USEC (3 * USEC_PER_SEC)
 
 struct post {
-    int fd; /* −1: none is on its way */
+    int fd; /* −1: no request is in progress */
     char *request;
     size_t size, sent;
     char answer[32];
@@ -26,16 +26,16 @@ struct post {
 
 enum post_result { POST_WAITING, POST_DONE, POST_FAILED };
 
-/* Begins; 'url' is http://ADDRESS[:PORT][/PATH] with a numeric address. 0, or a negative errno with the
- * reason. */
+/* Starts a request. 'url' is http://ADDRESS[:PORT][/PATH] with a numeric address. Returns 0, or a negative
+ * errno with the reason in *e. */
 int post_begin(struct post *post, const char *url, const char *secret, const char *body, uint64_t now,
                struct error *e);
 
-/* What poll() is to wait for, besides 'deadline'. */
+/* Returns the events that poll() must wait for, beside 'deadline'. */
 short post_events(const struct post *post);
 
-/* Goes on as far as it can. Afterwards it is waiting still, or over, and then ready for the next one; a
- * failure says why. */
+/* Continues as far as possible without blocking. Unless it returns POST_WAITING, the request is over and
+ * the struct ready for the next one; *e contains the reason of a failure. */
 enum post_result post_step(struct post *post, uint64_t now, struct error *e);
 
 void post_end(struct post *post);

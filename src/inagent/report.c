@@ -1,4 +1,4 @@
-/* Telling hostlet; see report.h. */
+/* Implements report.h. */
 #include "inagent/report.h"
 
 #include "lib/basic/cleanup.h"
@@ -7,7 +7,7 @@
 #define HEARTBEAT_USEC (30 * USEC_PER_SEC)
 #define RETRY_USEC     (10 * USEC_PER_SEC)
 
-/* The contract's words for why are the first of ours. */
+/* Returns the contract's part of a message: the words before the first colon. The caller frees it. */
 static char *contract_words(const char *problem)
 {
     const char *colon = strchr(problem, ':');
@@ -39,7 +39,7 @@ static void failed(struct report *report, const struct error *e, uint64_t now)
     report->stages.changed = true;
     report->next = now + RETRY_USEC;
     if (!report->failing)
-        log_warning("hostlet is not told: %s; tried again every %d s", e->message,
+        log_warning("cannot report to hostlet: %s; retried every %d s", e->message,
                     (int)(RETRY_USEC / USEC_PER_SEC));
     report->failing = true;
 }
@@ -62,7 +62,7 @@ static void go_on(struct report *report, uint64_t now)
         break;
     case POST_DONE:
         if (report->failing)
-            log_info("hostlet is told again");
+            log_info("reports to hostlet succeed again");
         report->failing = false;
         report->last_good = now;
         report->next = 0;
@@ -84,8 +84,8 @@ void report_round(struct report *report, const struct plan *plan, uint64_t now)
 {
     if (!has_endpoint(report))
         return;
-    /* A specification that cannot be used leaves the tasks of the last one running; those of another revision
-     * are not ours to tell. */
+    /* An unusable specification leaves the tasks of the previous one running. If it has another revision,
+     * their states are not reported. */
     const struct stage *stage = report->stages.stages;
     if (stage[STAGE_LOAD].state == STAGE_SUCCESS || stage[STAGE_TASKS].state != STAGE_NONE)
         stages_set_tasks(&report->stages, plan, now_realtime_msec());

@@ -1,4 +1,4 @@
-/* Telling hostlet: what is sent when, and where to. */
+/* Reports to hostlet: decides what is sent when, and to which endpoint. */
 #pragma once
 
 #include "inagent/post.h"
@@ -7,12 +7,12 @@
 
 struct report {
     struct stages stages;
-    struct envelope envelope; /* of the last specification that could be read so far */
+    struct envelope envelope; /* of the last specification that could be read */
     int64_t replica_id;
     struct post post;
-    bool failing;       /* and it was said */
-    uint64_t next;      /* not before; CLOCK_MONOTONIC, microseconds */
-    uint64_t last_good; /* 0: none yet */
+    bool failing;       /* the last request failed, which was logged */
+    uint64_t next;      /* earliest time of the next request; CLOCK_MONOTONIC, microseconds */
+    uint64_t last_good; /* time of the last success; 0: none yet */
 };
 
 #define REPORT_INIT                                                                                          \
@@ -20,15 +20,16 @@ struct report {
         .stages = STAGES_INIT, .post = POST_INIT                                                             \
     }
 
-/* A specification was read ('problem' NULL), or could not be used: what of it is known, and why not.
- * 'envelope' is emptied. */
+/* Records that a specification was read ('problem' NULL) or could not be used: 'envelope' is what is known
+ * about it, 'problem' the reason. Empties 'envelope'. */
 void report_loaded(struct report *report, struct envelope *envelope, const char *problem);
 
-/* Takes the states of the tasks, and goes on with sending: when something changed, when 30 s have passed
- * since the last success, and 10 s after a failure. Without an endpoint it does nothing. */
+/* Takes over the states of the tasks and continues sending: after a change, 30 s after the last success,
+ * and 10 s after a failure. Without an endpoint it does nothing. */
 void report_round(struct report *report, const struct plan *plan, uint64_t now);
 
-/* For poll(): the descriptor (−1: none) with its events, and when report_round() is due at the latest. */
+/* For poll(): return the descriptor (−1: none) with its events, and the time by which report_round() must
+ * be called. */
 int report_fd(const struct report *report, short *ret_events);
 uint64_t report_wakeup(const struct report *report);
 

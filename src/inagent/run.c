@@ -1,12 +1,12 @@
-/* Starts the shells of tasks; see run.h.
+/* Implements run.h.
  *
- * The contract has the script on the standard input of "sh", which makes every command that reads its own
- * input (ssh, ffmpeg, a stray "read") swallow the rest of the script. Here the script lies in a memory file
- * that the shell reads as ". /proc/self/fd/3", closed by the script's first command, and standard input is at
- * its end. Unlike "sh FILE" it leaves $0 as "sh", unlike "sh -c SCRIPT" it knows no limit of 128 KiB, and
- * lines count as in the script. What an application can notice is that its commands find an empty input where
- * they would have found the rest of the script. In a container without /proc the memory file is the standard
- * input, as the contract says; neither way can block on a script larger than a pipe. */
+ * The contract passes the script on the standard input of "sh", so that every command which reads its own
+ * input (ssh, ffmpeg, a stray "read") consumes the rest of the script. Here the script is in a memory file
+ * that the shell reads as ". /proc/self/fd/3" and that the script's first command closes; standard input
+ * is empty. Unlike "sh FILE" this keeps $0 as "sh", unlike "sh -c SCRIPT" it has no limit of 128 KiB, and
+ * line numbers are those of the script. The only difference for an application is that its commands find
+ * an empty input instead of the rest of the script. In a container without /proc the memory file is the
+ * standard input, as in the contract. Neither way blocks on a script larger than a pipe. */
 #include "inagent/run.h"
 
 #include <errno.h>
@@ -26,13 +26,13 @@
 
 #define SCRIPT_FD 3
 
-/* pipefail is asked of a copy of the shell first: a shell that does not know it (dash) would end. All on one
- * line with the script's first, so that the shell's messages number the lines as the script does. */
+/* A subshell tries pipefail first: a shell without it (dash) would exit. The prologue is on the same line
+ * as the script's first line, so that the shell's messages number the lines as the script does. */
 static const char prologue[] = "set -e; if (set -o pipefail) 2>/dev/null; then set -o pipefail; fi; ";
 static const char close_script[] = "exec 3<&-; ";
 
-/* A read position of its own on the script, in memory; fd or negative errno. Readable by everyone, since the
- * shell opens it again as its own user. */
+/* Writes the script into a memory file with a read position of its own. Returns an fd or a negative errno.
+ * The file is readable by every user, since the shell opens it again as its own user. */
 static int script_file(const char *script, bool by_path, struct error *e)
 {
     _cleanup_close_ int fd = memfd_create("script", MFD_CLOEXEC);
@@ -60,7 +60,7 @@ static void die(const struct task_definition *task, int code, const char *what, 
     _exit(code);
 }
 
-/* An input at its end, with or without a /dev. */
+/* Opens an empty input, with or without a /dev. */
 static int empty_input(void)
 {
     int fd = open("/dev/null", O_RDONLY), ends[2];
@@ -76,10 +76,12 @@ static void become(const struct task_definition *task)
     if (!root && *task->run_user && !streq(task->run_user, ACTION_NAME))
         log_warning("task '%s': run_user '%s' is not known here: it runs as " ACTION_NAME " (%d)", task->name,
                     task->run_user, ACTION_ID);
-    if (geteuid() != 0) /* said once at the start: everything runs as whoever we are */
+    /* The start has logged that every task runs as this user. */
+    if (geteuid() != 0)
         return;
     uid_t id = root ? 0 : ACTION_ID;
-    /* Without the capability root keeps its own groups, which give it nothing; nobody else may. */
+    /* Without the capability root keeps its own groups, which give it no further rights; another user must
+     * not keep them. */
     if (setgroups(0, NULL) < 0 && !root && getgroups(0, NULL) != 0)
         die(task, 1, "leave the groups to become", ACTION_NAME);
     if (setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0)

@@ -1,4 +1,4 @@
-/* The way down; see shutdown.h. All of it is for process 1: kill(-1) means the container. */
+/* Implements shutdown.h. It works only as process 1: kill(-1) then means the whole container. */
 #include "inagent/shutdown.h"
 
 #include <signal.h>
@@ -6,9 +6,10 @@
 #include "inagent/run.h"
 #include "lib/basic/log.h"
 
-/* The contract's time for each on_shutdown task. */
+/* The contract's time limit of each on_shutdown task. */
 #define TASK_USEC (5 * USEC_PER_SEC)
-/* Before the stop timeout comes our own SIGKILL; before that, SIGTERM with some time to act on it. */
+/* SIGKILL is sent this long before the stop timeout, and SIGTERM earlier, so that processes have time to
+ * exit. */
 #define KILL_BEFORE_USEC (1 * USEC_PER_SEC)
 #define ASK_BEFORE_USEC  (2 * USEC_PER_SEC)
 
@@ -29,7 +30,7 @@ static void ask_all(struct shutdown *shutdown)
 {
     set_phase(shutdown, SHUTDOWN_WAITING);
     kill(-1, SIGTERM);
-    kill(-1, SIGCONT); /* a stopped process takes its SIGTERM when it goes on */
+    kill(-1, SIGCONT); /* a stopped process receives its SIGTERM when it continues */
 }
 
 static void run_next(struct shutdown *shutdown, uint64_t now)
@@ -60,7 +61,7 @@ void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const ch
 {
     if (shutdown->phase != SHUTDOWN_NOT)
         return;
-    /* A timeout too short for whole seconds is halved. */
+    /* A timeout too short for these seconds is halved. */
     uint64_t patience = timeout > 2 * KILL_BEFORE_USEC ? timeout - KILL_BEFORE_USEC : timeout / 2;
     shutdown->kill_at = now + patience;
     shutdown->ask_at = shutdown->kill_at - smaller(ASK_BEFORE_USEC, patience / 2);

@@ -1,14 +1,14 @@
-/* The way down: the tasks for shutdown one after the other, SIGTERM to everything, SIGKILL before hostlet's
- * patience ends. */
+/* Shuts the container down: runs the on_shutdown tasks one after the other, sends SIGTERM to every
+ * process, and SIGKILL before hostlet's stop timeout ends. */
 #pragma once
 
 #include "inagent/plan.h"
 
 enum shutdown_phase {
     SHUTDOWN_NOT,     /* running */
-    SHUTDOWN_TASKS,   /* the on_shutdown tasks, in their order */
-    SHUTDOWN_WAITING, /* everything was asked to end */
-    SHUTDOWN_OVER,    /* nothing is left, or time is up: exit */
+    SHUTDOWN_TASKS,   /* runs the on_shutdown tasks, in their order */
+    SHUTDOWN_WAITING, /* SIGTERM was sent to every process */
+    SHUTDOWN_OVER,    /* no process is left, or the time is over: exit */
 };
 
 struct shutdown {
@@ -16,30 +16,30 @@ struct shutdown {
     int exit_code;
     const char *home;         /* borrowed */
     const struct plan *plan;  /* borrowed */
-    size_t next;              /* index of the next task to look at */
-    const struct task *task;  /* the one that runs, or NULL */
+    size_t next;              /* index of the next task to consider */
+    const struct task *task;  /* the running one, or NULL */
     pid_t pid;                /* of its shell */
-    uint64_t task_deadline;   /* of the running one */
-    uint64_t ask_at, kill_at; /* when SIGTERM comes at the latest, and SIGKILL */
+    uint64_t task_deadline;   /* of the running task */
+    uint64_t ask_at, kill_at; /* when SIGTERM is sent at the latest, and when SIGKILL is */
 };
 
-/* Begins it, unless it has begun. 'timeout' is the time until somebody else kills us, from 'now'
- * (microseconds). */
+/* Begins the shutdown, unless it has begun. 'timeout' is the time from 'now' until the runtime kills the
+ * container (microseconds). */
 void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const char *home, int exit_code,
                     uint64_t timeout, uint64_t now);
 
-/* The same without on_shutdown tasks, for an application that never came up: everything is asked to end, and
- * gets two seconds. */
+/* Begins a shutdown without on_shutdown tasks, for an application that failed on probation: every process
+ * gets SIGTERM and two seconds to exit. */
 void shutdown_abandon(struct shutdown *shutdown, int exit_code, uint64_t now);
 
-/* A child ended. */
+/* Handles the exit of a child. */
 void shutdown_ended(struct shutdown *shutdown, pid_t pid, int exit_code, uint64_t now);
 
-/* No child is left. */
+/* Handles that no child is left. */
 void shutdown_alone(struct shutdown *shutdown);
 
-/* Does what is due now. */
+/* Performs the actions that are due at 'now'. */
 void shutdown_tick(struct shutdown *shutdown, uint64_t now);
 
-/* When shutdown_tick is due next; UINT64_MAX: never. */
+/* Returns when shutdown_tick() is due next; UINT64_MAX: never. */
 uint64_t shutdown_wakeup(const struct shutdown *shutdown);

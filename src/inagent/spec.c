@@ -1,4 +1,4 @@
-/* Reads app_replica.json; see spec.h. */
+/* Implements spec.h. */
 #include "inagent/spec.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static void cleanup_spec(struct spec *spec)
     spec_clear(spec);
 }
 
-/* The members of a task, each with the type that it must have if it is there (the contract leaves out empty
- * ones). */
+/* --- members of a task: each may be missing (the contract omits empty ones), else it must have its type
+ * --- */
 static int get_string(json_t *object, const char *pointer, const char *name, const char **ret,
                       struct error *e)
 {
@@ -54,7 +54,7 @@ static int get_bool(json_t *object, const char *pointer, const char *name, bool 
     return 0;
 }
 
-/* One trigger counts, in the contract's order of precedence. */
+/* Reads the trigger: the first one that is set, in the contract's order of precedence. */
 static int get_trigger(json_t *task, const char *pointer, enum task_trigger *ret, struct error *e)
 {
     bool on_shutdown, on_startup;
@@ -150,8 +150,8 @@ static int parse_tasks(json_t *tasks, json_t *variables, struct spec *spec, stru
     return 0;
 }
 
-/* The entry of deploy.replicas that is us, else the member 'replica' of the document. Borrowed; NULL:
- * neither. */
+/* Returns the entry of deploy.replicas that is this container, else the document's member 'replica'; NULL:
+ * neither exists. Borrowed. */
 static json_t *find_replica(json_t *root, const struct identity *identity)
 {
     json_t *replicas = json_object_get(json_object_get(json_object_get(root, "app"), "deploy"), "replicas"),
@@ -168,7 +168,7 @@ static json_t *find_replica(json_t *root, const struct identity *identity)
     return json_is_object(item) ? item : NULL;
 }
 
-/* The members without which there is nothing to do. */
+/* Checks that the required members are objects. */
 static int check_members(json_t *root, struct error *e)
 {
     json_t *app = json_object_get(root, "app"), *spec = json_object_get(app, "spec");
@@ -193,8 +193,8 @@ int spec_parse(const char *data, size_t size, const struct identity *identity, s
 {
     if (strspn(data, " \t\r\n") == size)
         return error_refuse(e, ENODATA, "spec file empty");
-    /* As reals, because jansson refuses the whole document for one integer above 2^63 - 1, which uint64
-     * members may have; those that are used are small. */
+    /* Integers are decoded as reals: jansson refuses the whole document if one integer is above 2^63 − 1,
+     * which members of type uint64 can be. The members that inagent uses are small. */
     json_error_t at;
     _cleanup_json_ json_t *root = json_loadb(data, size, JSON_DECODE_INT_AS_REAL, &at);
     if (!root)

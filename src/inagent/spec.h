@@ -1,10 +1,10 @@
-/* app_replica.json: what hostlet tells the container about itself, as far as inagent uses it. */
+/* Reads app_replica.json, hostlet's description of the container, as far as inagent uses it. */
 #pragma once
 
 #include "inagent/plan.h"
 #include "lib/basic/error.h"
 
-/* Who we are, from the environment (contract section 5). */
+/* The identity of this container, from the environment (contract section 5). */
 struct identity {
     const char *host_id; /* borrowed */
     int64_t replica_id;
@@ -13,24 +13,25 @@ struct identity {
 struct spec {
     struct task_definition *tasks; /* in the document's order, each name once */
     size_t n_tasks;
-    char *instance;  /* app.meta.name, "" when not given */
+    char *instance;  /* app.meta.name, "" if not given */
     double revision; /* app.deploy.revision, for messages */
 };
 
-/* Parses a document of 'size' bytes. Failures are "spec file empty", "spec decode failed: …" and "replica not
- * found: …"; *ret is untouched then, else the caller's, to clear. */
+/* Parses a document of 'size' bytes. Fails with "spec file empty", "spec decode failed: …" or "replica not
+ * found: …" and then leaves *ret untouched; otherwise the caller clears *ret. */
 int spec_parse(const char *data, size_t size, const struct identity *identity, struct spec *ret,
                struct error *e);
 
 void spec_clear(struct spec *spec);
 
-/* What is needed to report on a specification, be it one that can be used or not. */
+/* The members needed to report on a specification, also on an unusable one. */
 struct envelope {
     bool known;                    /* false: nothing else is set */
-    char *instance, *url, *secret; /* "" where not given */
+    char *instance, *url, *secret; /* "" if not given */
     double revision;
 };
 
-/* Not known is what is no JSON object with an application of some name. The caller clears it. */
+/* Reads these members. 'known' is false if the document is not a JSON object with a named application. The
+ * caller clears *ret. */
 void spec_envelope(const char *data, size_t size, struct envelope *ret);
 void envelope_clear(struct envelope *envelope);

@@ -1,4 +1,4 @@
-/* What hostlet is told of this container; see stages.h. */
+/* Implements stages.h. */
 #include "inagent/stages.h"
 
 #include <jansson.h>
@@ -23,7 +23,7 @@ void stages_set(struct stages *stages, enum stage_name name, enum stage_state st
     (void)snprintf(text, sizeof text, "%s", message);
     if (stage->state == state && streq(stage->message, text))
         return;
-    /* What succeeds after a failure has been running in between. */
+    /* A success after a failure is a new attempt. */
     if (stage->state == STAGE_FAILED && state != STAGE_FAILED)
         stage->attempt++;
     if (stage->created == 0)
@@ -71,7 +71,7 @@ void stages_set_tasks(struct stages *stages, const struct plan *plan, int64_t no
                message, now);
 }
 
-/* Members of value zero are left out, as everywhere in the contract. */
+/* Members with the value zero are omitted, as everywhere in the contract. */
 static void put_number(json_t *object, const char *name, double value)
 {
     if (value > 0 && value < 9e18)

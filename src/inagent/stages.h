@@ -1,8 +1,6 @@
-/* What hostlet is told of this container: the stages of the contract, section 6, as far as they are
- * inagent's.
+/* Tracks the stages of the contract, section 6, that inagent owns, and formats the report to hostlet.
  *
- * Pure: it is told what happened and when (unix milliseconds), and knows whether there is something to say.
- */
+ * Pure functions: the caller passes events with their times (unix milliseconds) and reads 'changed'. */
 #pragma once
 
 #include "inagent/plan.h"
@@ -18,7 +16,7 @@ struct stage {
 };
 
 struct stages {
-    double revision; /* of the deploy that they belong to; −1: none known yet */
+    double revision; /* of their deploy; −1: none is known yet */
     struct stage stages[_STAGE_MAX];
     bool changed; /* since the owner last cleared it */
 };
@@ -28,15 +26,15 @@ struct stages {
         .revision = -1                                                                                       \
     }
 
-/* Another revision empties the list, and boots anew. */
+/* Empties the list for another revision and starts with a new inagent_boot. */
 void stages_set_revision(struct stages *stages, double revision, int64_t now);
 
 void stages_set(struct stages *stages, enum stage_name name, enum stage_state state, const char *message,
                 int64_t now);
 
-/* task_run, of all startup tasks together. A task that failed and is tried again counts as failed, unless its
- * max_attempts leaves it a try. */
+/* Sets the stage task_run from all startup tasks together. A failed task that is retried counts as failed,
+ * unless max_attempts leaves it an attempt. */
 void stages_set_tasks(struct stages *stages, const struct plan *plan, int64_t now);
 
-/* The report as JSON, InagentStatusReport; the caller frees. */
+/* Returns the report as JSON, InagentStatusReport. The caller frees it. */
 char *stages_report(const struct stages *stages, const char *instance, int64_t replica_id, int64_t now);

@@ -1,4 +1,4 @@
-/* Templates in scripts; see template.h. */
+/* Implements template.h. */
 #include "inagent/template.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* Lines of /etc/passwd and /etc/group; see users.h. */
+/* Implements users.h. */
 #include "inagent/users.h"
 
 #include "lib/basic/util.h"

@@ -1,23 +1,23 @@
-/* The keys of templates; see variables.h. */
+/* Implements variables.h. */
 #include "inagent/variables.h"
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/util.h"
 
-/* Numbers arrive as reals (spec.c says why). */
+/* Returns a number member, 0 if it is missing or too large. Numbers are decoded as reals (see spec.c). */
 static long long number(json_t *object, const char *name)
 {
     double value = json_number_value(json_object_get(object, name));
     return value > -1e15 && value < 1e15 ? (long long)value : 0;
 }
 
-/* The string member, or "" where there is none: the contract's JSON leaves out empty members. */
+/* Returns a string member, or "" if it is missing: the contract omits empty members. */
 static const char *text(json_t *object, const char *name)
 {
     return json_string_value(json_object_get(object, name)) ?: "";
 }
 
-/* Takes 'key' and 'value'. A value that is not UTF-8 cannot come out of a JSON document. */
+/* Adds a variable. Takes ownership of 'key' and 'value'. Values from a JSON document are always UTF-8. */
 static void put(json_t *variables, char *key, char *value)
 {
     if (json_object_set_new(variables, key, json_string(value)) < 0)
@@ -26,8 +26,8 @@ static void put(json_t *variables, char *key, char *value)
     free(value);
 }
 
-/* A name as it stands in keys: in those of configs "/" becomes "." and "-" becomes "_", in those of packages
- * only the latter. */
+/* Returns a name in the form of keys: in names of configs "/" becomes "." and "-" becomes "_", in names of
+ * packages only the latter. The caller frees it. */
 static char *key_name(const char *name, bool slashes)
 {
     char *s = xstrdup(name);
@@ -63,7 +63,7 @@ static void put_address(json_t *variables, const char *prefix, const char *port_
     put(variables, xasprintf("%s.net.%s.%s_port", prefix, port_name, kind), xasprintf("%lld", port));
 }
 
-/* 'service_host' is NULL in a zone without a domain. */
+/* Adds the addresses of a replica's ports. 'service_host' is NULL in a zone without a domain. */
 static void put_ports(json_t *variables, const char *prefix, json_t *replica, json_t *ports,
                       const char *service_host)
 {
@@ -100,7 +100,7 @@ static void put_depends(json_t *variables, json_t *root, json_t *depends)
         _cleanup_free_ char *prefix = xasprintf("deps.%s", text(depend, "spec_name"));
         _cleanup_free_ char *host = service_host(root, text(depend, "instance_name"));
         put_configs(variables, prefix, json_object_get(depend, "configs"));
-        /* Each overwrites the one before: of several replicas the last one wins. */
+        /* Each replica overwrites the previous one: of several, the last one counts. */
         json_array_foreach(json_object_get(depend, "replicas"), j, replica)
             put_ports(variables, prefix, replica, json_object_get(replica, "service_ports"), host);
     }
@@ -120,8 +120,7 @@ json_t *variables_make(json_t *root, json_t *replica)
     put(variables, xstrdup("app.deploy.replica_cap"), xasprintf("%lld", number(deploy, "replica_cap")));
     put_configs(variables, "self", json_object_get(deploy, "configs"));
 
-    /* The ports of the spec come first, for a replica that got no allocation (they are published 1:1 then).
-     */
+    /* The spec's ports first, for a replica without an allocation (its ports are published 1:1). */
     _cleanup_free_ char *host = service_host(root, name);
     put_ports(variables, "self", replica, json_object_get(spec, "service_ports"), host);
     put_ports(variables, "self", replica, json_object_get(replica, "service_ports"), host);

@@ -1,8 +1,8 @@
-/* Notices a new specification; see watch.h.
+/* Implements watch.h.
  *
- * inotify instances are counted per user, 128 unless set otherwise, and the root users of all containers of a
- * machine are one user: a machine full of applications runs out. Directory notification, the older way (fcntl
- * F_NOTIFY), has no such count and comes as a signal; it is the way out there. */
+ * The kernel limits inotify instances per user (128 by default), and the root users of all containers of a
+ * machine are one user, so that a machine with many applications reaches the limit. The older directory
+ * notification (fcntl F_NOTIFY), which has no such limit and sends a signal, replaces inotify then. */
 #include "inagent/watch.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ int watch_begin(struct watch *watch, const char *path, struct error *e)
 
 void watch_drain(struct watch *watch)
 {
-    /* Aligned for the structures inside. */
+    /* aligned for the structures in it */
     char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
     bool gone = false;
     for (ssize_t n; watch->inotify >= 0 && (n = read(watch->inotify, buffer, sizeof buffer)) > 0;)
@@ -57,10 +57,10 @@ void watch_drain(struct watch *watch)
     if (!gone)
         return;
     struct error e = ERROR_INIT;
-    watch->inotify =
-        close_fd(watch->inotify); /* with the watch on the old directory, which may live on elsewhere */
+    /* Also removes the watch on the old directory, which may still exist elsewhere. */
+    watch->inotify = close_fd(watch->inotify);
     if (add(watch, &e) < 0)
-        log_warning("%s: a new " SPEC_NAME " is not noticed any more", e.message);
+        log_warning("%s: a new " SPEC_NAME " is no longer noticed", e.message);
 }
 
 bool watch_changed(struct watch *watch)

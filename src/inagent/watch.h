@@ -1,4 +1,4 @@
-/* Notices a new app_replica.json without polling. */
+/* Detects a new app_replica.json without polling. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,10 +8,11 @@
 #define SPEC_NAME "app_replica.json"
 
 struct watch {
-    char *path;  /* the directory that holds the file */
-    int inotify; /* −1: the kernel gave us none, and directory notification (SIGIO) stands in for it */
+    char *path; /* the directory that contains the file */
+    /* −1: no inotify instance is available, and directory notification (SIGIO) replaces it. */
+    int inotify;
     int directory;
-    uint64_t device, inode, size; /* of the file last read, with when it was changed */
+    uint64_t device, inode, size; /* of the file at the last call, with its modification time */
     int64_t seconds, nanoseconds;
 };
 
@@ -20,15 +21,15 @@ struct watch {
         .inotify = -1, .directory = -1                                                                       \
     }
 
-/* Begins to watch directory 'path', which is made if it is missing. Fails only when it cannot be made or
- * watched at all. */
+/* Begins to watch the directory 'path' and makes it if it is missing. Fails only if it cannot be made, or
+ * watched in either way. */
 int watch_begin(struct watch *watch, const char *path, struct error *e);
 
-/* After the descriptor was readable, or SIGIO came: takes what is there, and watches anew when the directory
- * itself was moved or removed. */
+/* Reads the events after the descriptor became readable or SIGIO arrived, and watches anew if the
+ * directory itself was moved or removed. */
 void watch_drain(struct watch *watch);
 
-/* Whether the file is another one than at the last call; false when there is none. */
+/* Reports whether the file differs from that of the last call; false if there is none. */
 bool watch_changed(struct watch *watch);
 
 void watch_end(struct watch *watch);

@@ -1,9 +1,9 @@
-/* The pure parts of inagent: templates and their keys, the plan of tasks, lines of /etc/passwd, the
- * specification. */
+/* Tests the parts of inagent that use neither processes nor the container: templates and their keys, the
+ * plan of tasks, lines of /etc/passwd, the specification, reports. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-/* cmocka wants these before itself */
+/* cmocka.h needs these headers before it */
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
@@ -35,7 +35,7 @@ static const char *lookup(void *context, const char *key, size_t n)
     return NULL;
 }
 
-static void test_expand(void **state)
+static void test_templates_are_expanded(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
@@ -59,7 +59,7 @@ static void test_expand(void **state)
     }
 }
 
-static void test_trim(void **state)
+static void test_white_space_is_trimmed(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {{"", ""}, {" \n\t ", ""}, {"\n a b \r\n", "a b"}, {"x", "x"}};
@@ -71,11 +71,11 @@ static void test_trim(void **state)
 
 /* /etc/passwd */
 
-static void test_users(void **state)
+static void test_missing_users_are_added(void **state)
 {
     (void)state;
     static const struct {
-        const char *before, *after; /* NULL: nothing to do */
+        const char *before, *after; /* NULL: unchanged */
     } cases[] = {
         {"", "action:*\n"},
         {"root:x\n", "root:x\naction:*\n"},
@@ -108,7 +108,7 @@ static int parse(const char *text, struct spec *ret, struct error *e)
     return spec_parse(text, strlen(text), &identity, ret, e);
 }
 
-static void test_spec(void **state)
+static void test_a_specification_is_parsed(void **state)
 {
     (void)state;
     struct spec spec;
@@ -139,7 +139,7 @@ static void test_spec(void **state)
     spec_clear(&spec);
 }
 
-static void test_spec_refused(void **state)
+static void test_invalid_specifications_are_refused(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
@@ -175,7 +175,7 @@ static void test_spec_refused(void **state)
     }
 }
 
-static void test_variables(void **state)
+static void test_variables_have_their_values(void **state)
 {
     (void)state;
     static const char text[] =
@@ -251,7 +251,7 @@ static struct task *expect_next(struct plan *plan, const char *name, uint64_t no
     return task;
 }
 
-static void test_plan_order(void **state)
+static void test_plan_starts_tasks_in_order(void **state)
 {
     (void)state;
     struct plan plan = {0};
@@ -275,7 +275,7 @@ static void test_plan_order(void **state)
     plan_clear(&plan);
 }
 
-static void test_plan_dependencies_that_cannot_be(void **state)
+static void test_plan_fails_impossible_dependencies(void **state)
 {
     (void)state;
     struct plan plan = {0};
@@ -297,21 +297,21 @@ static void test_plan_dependencies_that_cannot_be(void **state)
     assert_null(plan.tasks[8]->problem);
     assert_true(plan_wakeup(&plan) == UINT64_MAX);
 
-    /* A better specification: what was impossible is tried. */
+    /* A corrected specification: tasks that could not run start. */
     struct task_definition better[] = {startup("a", NULL)};
     plan_update(&plan, better, 1);
     expect_next(&plan, "a", 0);
     plan_clear(&plan);
 }
 
-static void test_plan_failures(void **state)
+static void test_plan_retries_failures_up_to_the_limit(void **state)
 {
     (void)state;
     static const struct {
         uint32_t max_attempts, backoff;
         uint64_t now; /* of the first failure; probation ends at 5 s */
         enum task_verdict first, second;
-        uint64_t delay; /* to the second run */
+        uint64_t delay; /* until the second run */
     } cases[] = {
         {0, 0, 1 * SECOND, VERDICT_FATAL, VERDICT_FATAL, 0},
         {0, 3, 1 * SECOND, VERDICT_FATAL, VERDICT_FATAL, 0},
@@ -381,16 +381,16 @@ static void test_plan_keeps_state_by_name(void **state)
     struct task_definition none[] = {startup("new", "done")};
     plan_update(&plan, none, 1);
     assert_ptr_equal(plan_find_pid(&plan, 11), runs);
-    assert_non_null(plan.tasks[0]->problem); /* "done" is no part of this specification */
+    assert_non_null(plan.tasks[0]->problem); /* "done" is not part of this specification */
 
     struct task_definition same[] = {startup("failed", NULL), startup("done", NULL), startup("runs", NULL)};
     same[0].max_attempts = 1;
     plan_update(&plan, same, ARRAY_SIZE(same));
-    assert_null(plan_next(&plan, 0)); /* unchanged: what failed for good stays so */
+    assert_null(plan_next(&plan, 0)); /* unchanged: a failed task stays failed */
     struct task_definition changed[] = {startup("failed", NULL), startup("done", NULL)};
     plan_update(&plan, changed, ARRAY_SIZE(changed));
     expect_next(&plan, "failed", 0);
-    /* A task that went with its specification is not tried again, and does not end the container. */
+    /* A task that was removed from the specification is not retried, and does not end the container. */
     plan.probation_end = UINT64_MAX;
     assert_int_equal(plan_ended(&plan, runs, 1, 0), VERDICT_GIVEN_UP);
     plan_clear(&plan);
@@ -409,7 +409,7 @@ static void expect_stage(const struct stages *s, enum stage_name name, enum stag
     assert_int_equal(stage->finished, finished);
 }
 
-static void test_stages_of_tasks(void **state)
+static void test_stages_follow_the_tasks(void **state)
 {
     (void)state;
     struct stages s = STAGES_INIT;
@@ -417,7 +417,7 @@ static void test_stages_of_tasks(void **state)
     stages_set_revision(&s, 3, 1000);
     expect_stage(&s, STAGE_BOOT, STAGE_SUCCESS, "", 0, 1000, 1000);
     stages_set_tasks(&s, &plan, 1001);
-    expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "", 0, 1001, 1001); /* there are none */
+    expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "", 0, 1001, 1001); /* there are no tasks */
 
     struct task_definition tasks[] = {startup("a", NULL), startup("b", "a"), startup("c", NULL),
                                       startup("end", NULL)};
@@ -431,7 +431,7 @@ static void test_stages_of_tasks(void **state)
     plan_began(c, 11, 0);
     stages_set_tasks(&s, &plan, 1003);
     expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "2/3 tasks running", 0, 1001, 0);
-    /* What is tried again because it asks for it has not failed. */
+    /* A task with attempts left has not failed. */
     assert_int_equal(plan_ended(&plan, c, 1, 0), VERDICT_AGAIN);
     s.changed = false;
     stages_set_tasks(&s, &plan, 1004);
@@ -440,7 +440,7 @@ static void test_stages_of_tasks(void **state)
     s.changed = false;
     stages_set_tasks(&s, &plan, 1005);
     assert_false(s.changed);
-    /* What is tried again without end has. */
+    /* A task that is retried without limit has. */
     assert_int_equal(plan_ended(&plan, a, 1, 0), VERDICT_AGAIN);
     stages_set_tasks(&s, &plan, 1006);
     expect_stage(&s, STAGE_TASKS, STAGE_FAILED, "1/3 tasks failed (first: a)", 0, 1001, 1006);
@@ -459,7 +459,7 @@ static void test_stages_of_tasks(void **state)
     stages_set_tasks(&s, &plan, 1009);
     expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "3/3 tasks done", 1, 1001, 1009);
 
-    /* Another revision, a lower one too, begins anew. */
+    /* Another revision, also a lower one, starts a new list. */
     stages_set_revision(&s, 2, 2000);
     expect_stage(&s, STAGE_BOOT, STAGE_SUCCESS, "", 0, 2000, 2000);
     assert_int_equal(s.stages[STAGE_TASKS].state, STAGE_NONE);
@@ -471,7 +471,7 @@ static void test_stages_of_tasks(void **state)
     plan_clear(&plan);
 }
 
-static void test_report_text(void **state)
+static void test_a_report_omits_zero_members(void **state)
 {
     (void)state;
     struct stages s = STAGES_INIT;
@@ -492,7 +492,7 @@ static void test_report_text(void **state)
     assert_string_equal(empty, "{\"instance_name\":\"web\",\"updated\":5,\"stages\":[]}");
 }
 
-static void test_envelope(void **state)
+static void test_an_envelope_is_read_without_a_usable_specification(void **state)
 {
     (void)state;
     static const struct {
@@ -521,7 +521,7 @@ static void test_envelope(void **state)
     }
 }
 
-/* A server that takes one connection, waits for the request's end and answers. */
+/* A server that accepts one connection, waits for the end of the request and sends a response. */
 struct answering {
     int listener;
     char url[64], request[1024];
@@ -574,7 +574,7 @@ static enum post_result post_to(struct answering *a, const char *answer, struct 
     return result;
 }
 
-static void test_post(void **state)
+static void test_post_reads_the_status(void **state)
 {
     (void)state;
     static const struct {
@@ -584,13 +584,13 @@ static void test_post(void **state)
     } table[] = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"ok\":\"true\"}", POST_DONE, NULL},
         {"HTTP/1.0 200 OK\r\n\r\n", POST_DONE, NULL},
-        {"HTTP/1.1 401 Unauthorized\r\n\r\n", POST_FAILED, "the answer is 401"},
-        {"HTTP/1.1 2000\r\n\r\n", POST_DONE, NULL}, /* no more than the three digits is looked at */
-        {"SSH-2.0-OpenSSH_9\r\n", POST_FAILED, "the answer is not HTTP"},
-        {"HTTP/1.1 abc\r\n", POST_FAILED, "the answer is not HTTP"},
-        {"HTTP/1.1", POST_FAILED, "the connection ended without an answer"},
-        {"", POST_FAILED, "the connection ended without an answer"},
-        {NULL, POST_FAILED, "no answer within 3 s"},
+        {"HTTP/1.1 401 Unauthorized\r\n\r\n", POST_FAILED, "the response is 401"},
+        {"HTTP/1.1 2000\r\n\r\n", POST_DONE, NULL}, /* only three digits are read */
+        {"SSH-2.0-OpenSSH_9\r\n", POST_FAILED, "the response is not HTTP"},
+        {"HTTP/1.1 abc\r\n", POST_FAILED, "the response is not HTTP"},
+        {"HTTP/1.1", POST_FAILED, "the connection ended without a response"},
+        {"", POST_FAILED, "the connection ended without a response"},
+        {NULL, POST_FAILED, "no response within 3 s"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         struct answering a = {.listener = -1};
@@ -606,7 +606,7 @@ static void test_post(void **state)
     }
 }
 
-static void test_post_nobody_there(void **state)
+static void test_post_without_a_server_fails(void **state)
 {
     (void)state;
     struct answering a = {.listener = -1};
@@ -620,7 +620,7 @@ static void test_post_nobody_there(void **state)
     assert_int_equal(post.fd, -1);
 }
 
-static void test_post_to_what_is_no_url(void **state)
+static void test_post_refuses_an_invalid_url(void **state)
 {
     (void)state;
     static const char *const urls[] = {"",
@@ -648,23 +648,23 @@ static void test_post_to_what_is_no_url(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expand),
-        cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_users),
-        cmocka_unit_test(test_spec),
-        cmocka_unit_test(test_spec_refused),
-        cmocka_unit_test(test_variables),
-        cmocka_unit_test(test_plan_order),
-        cmocka_unit_test(test_plan_dependencies_that_cannot_be),
-        cmocka_unit_test(test_plan_failures),
+        cmocka_unit_test(test_templates_are_expanded),
+        cmocka_unit_test(test_white_space_is_trimmed),
+        cmocka_unit_test(test_missing_users_are_added),
+        cmocka_unit_test(test_a_specification_is_parsed),
+        cmocka_unit_test(test_invalid_specifications_are_refused),
+        cmocka_unit_test(test_variables_have_their_values),
+        cmocka_unit_test(test_plan_starts_tasks_in_order),
+        cmocka_unit_test(test_plan_fails_impossible_dependencies),
+        cmocka_unit_test(test_plan_retries_failures_up_to_the_limit),
         cmocka_unit_test(test_plan_long_runs_are_not_failed_starts),
         cmocka_unit_test(test_plan_keeps_state_by_name),
-        cmocka_unit_test(test_stages_of_tasks),
-        cmocka_unit_test(test_report_text),
-        cmocka_unit_test(test_envelope),
-        cmocka_unit_test(test_post),
-        cmocka_unit_test(test_post_nobody_there),
-        cmocka_unit_test(test_post_to_what_is_no_url),
+        cmocka_unit_test(test_stages_follow_the_tasks),
+        cmocka_unit_test(test_a_report_omits_zero_members),
+        cmocka_unit_test(test_an_envelope_is_read_without_a_usable_specification),
+        cmocka_unit_test(test_post_reads_the_status),
+        cmocka_unit_test(test_post_without_a_server_fails),
+        cmocka_unit_test(test_post_refuses_an_invalid_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
-/* The few functions of glibc that inagent's parts call and musl lacks.
+/* Defines the few functions of glibc that inagent's parts call and musl lacks.
  *
- * Debian's libjansson.a was compiled against glibc with _FORTIFY_SOURCE, which turned three calls into their
- * checked forms. Everything else that it uses is the same in both libraries, so these three make it link with
- * musl. The checks are lost, as they are for every program on musl. */
+ * Debian's libjansson.a was compiled against glibc with _FORTIFY_SOURCE, which turned three calls into
+ * their checked forms. With these three functions it links with musl; everything else that it uses is the
+ * same in both libraries. The checks are lost, as for every program on musl. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

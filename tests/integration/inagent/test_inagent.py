@@ -548,7 +548,7 @@ def test_the_daemon_refuses_to_be_anything_but_process_1():
     ([], 0, "Usage: inagent", ""),
     (["--prefix", "/x", "help"], 0, "Usage: inagent", ""),
     (["--prefix=/x", "help"], 0, "Usage: inagent", ""),
-    (["--prefix=x", "help"], 1, "", "Error: --prefix wants an absolute path"),
+    (["--prefix=x", "help"], 1, "", "Error: --prefix needs an absolute path"),
     (["dance"], 1, "", "Error: unknown command 'dance'"),
     (["--dance"], 1, "", "Error: option '--dance' is unknown"),
 ])

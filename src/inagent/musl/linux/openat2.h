@@ -1,5 +1,5 @@
-/* What openat2(2) takes. musl-gcc sees no kernel headers, and the shared file functions (lib/basic/fs.c) want
- * this one. */
+/* Declares the argument of openat2(2). musl-gcc finds no kernel headers, and the shared file functions
+ * (lib/basic/fs.c) need this one. */
 #pragma once
 
 #include <stdint.h>
