@@ -1,4 +1,4 @@
-/* Deletions in the background; see deletion.h. */
+/* Implements deletion.h. */
 #include "provisioner/deletion.h"
 
 #include <stdlib.h>
@@ -11,8 +11,8 @@
 #include "lib/loop/timer.h"
 #include "provisioner/removal.h"
 
-/* Between two tries of what cannot be deleted: doubling. Only an administrator, or the disk, is in the way.
- */
+/* The backoff of a deletion that fails: 1 s, doubling up to 600 s. Only an administrator or a repaired
+ * disk removes the cause. */
 static const struct retry_policy policy = {USEC_PER_SEC, 600 * USEC_PER_SEC};
 
 struct waiter {
@@ -26,15 +26,16 @@ struct deletion {
     struct manager *manager;
     struct deletion *next;
     char *apps, *of;
-    bool running, again; /* something was hidden, or asked for, since it began */
-    int64_t before;      /* kept data from before is to be hidden first (unix seconds); 0: none */
+    /* again: something was hidden, or deletion_start() was called, since the running job began */
+    bool running, again;
+    int64_t before; /* kept data removed before (unix seconds) is hidden first; 0: none */
     struct waiter *waiters;
     struct retry retry;
     struct timer timer;
     int64_t next_try;  /* unix milliseconds; 0: now */
-    struct error last; /* of the last attempt; errnum 0: none failed */
+    struct error last; /* error of the last attempt; errnum 0: no attempt failed */
 
-    /* What the work leaves. */
+    /* Results of the job. */
     struct names deleted;
     unsigned expired;
     int result;
@@ -101,7 +102,7 @@ static void try_again_later(struct deletion *d)
     timer_arm(&d->timer, d->manager->event, pause, on_timer, d);
 }
 
-/* --- the jobs --- */
+/* --- jobs --- */
 
 static void delete_work(struct work *work)
 {
@@ -143,12 +144,14 @@ static void expire_done(struct work *work)
         return;
     }
     if (d->expired > 0)
-        log_info("%s: what was kept of %u earlier removals is old enough to be deleted", d->of, d->expired);
+        log_info("%s: deletes the kept data of %u earlier removals, whose time has expired", d->of,
+                 d->expired);
     d->before = 0;
     run(d);
 }
 
-/* Expired data is hidden in the order of its container's requests, since it could be given back just now. */
+/* Queues the next job. Hiding expired data goes through the queue of its container's requests, because a
+ * Provision can restore that data at the same time. */
 static void run(struct deletion *d)
 {
     struct manager *m = d->manager;
@@ -170,7 +173,7 @@ static void run_or_again(struct deletion *d)
         run(d);
 }
 
-/* --- what others call --- */
+/* --- functions for other files --- */
 
 void deletion_start(struct manager *m, const char *of, deletion_done_fn done, void *userdata)
 {
@@ -187,7 +190,7 @@ void deletion_expire(struct manager *m, const char *container, int64_t before)
 {
     struct deletion *d = find_or_add(m, container);
     if (d->running && d->before > 0)
-        return; /* the thread reads it */
+        return; /* the thread reads 'before' */
     d->before = before;
     run_or_again(d);
 }
@@ -207,7 +210,7 @@ int deletions_recover(struct manager *m, struct error *e)
         struct error why = ERROR_INIT;
         const char *making = after_prefix(entries[i].name, APP_PATH_MAKING);
         if (making && removal_hide_unfinished(m->apps, making, &why) < 0)
-            log_warning("%s; it is used again, or tried again at the next start", why.message);
+            log_warning("%s; the next Provision uses the directory, or the next start hides it", why.message);
     }
     app_path_list_free(entries, n);
     n = 0;
@@ -266,9 +269,9 @@ void deletions_free(struct manager *m)
         struct deletion *d = m->pending;
         for (struct waiter *w = TAKE_PTR(d->waiters), *next; w; w = next) {
             next = w->next;
-            free(w); /* the end of the connection is their answer */
+            free(w); /* the closed connection is the caller's answer */
         }
-        if (d->running) { /* its thread ends with the process */
+        if (d->running) { /* its thread runs until the process exits */
             m->pending = d->next;
             timer_stop(&d->timer);
         } else {

@@ -1,4 +1,4 @@
-/* Start, end and housekeeping of the process; see manager.h. */
+/* Implements manager.h: start, end and housekeeping of the process. */
 #include "provisioner/manager.h"
 
 #include <errno.h>
@@ -17,14 +17,16 @@
 #include "provisioner/publisher.h"
 
 #define THREADS_MAX 4
-/* At once: one that a disk holds up does not stop the others, and more would be in each other's way. */
+/* Two, so that a deletion that a disk holds up does not stop the others. More would compete for the same
+ * disk. */
 #define DELETIONS_MAX 2
 
-/* A package may leave out the directories above its entries: a tree has more entries than the package, but
- * not so many times. */
+/* The limit of a tree's entries, as a multiple of the package's: a package can omit the directories above
+ * its entries, so that its tree has more entries than the package. */
 #define DIRECTORIES_LEFT_OUT 16
 
-/* One deletion for each container with kept data that is older than 'before'. */
+/* Starts one deletion for each container that has kept data from before 'before' (unix seconds). 'entries'
+ * are sorted by container. */
 static void expire(struct manager *m, const struct app_path_entry *entries, size_t n, int64_t before)
 {
     const char *last = NULL;
@@ -46,19 +48,20 @@ void manager_expire(struct manager *m)
         return;
     _cleanup_close_ int apps = app_path_open(m->apps, &e);
     if (apps < 0 || app_path_list(apps, &entries, &n, &e) < 0)
-        log_warning("%s; kept data is looked at again after the next removal", e.message);
+        log_warning("%s; kept data is examined again after the next removal", e.message);
     expire(m, entries, n, (int64_t)((now_realtime_usec() - m->keep_removed_usec) / USEC_PER_SEC));
     app_path_list_free(entries, n);
 }
 
-/* One lock for each app path of the machine, whatever it is called in the trees that share it. Not in it,
- * where administrators and tools look, nor on it, which everybody may open and so lock. Without root there is
- * no place but the tree's own. */
+/* Sets the path of the lock. The name contains the device and inode of the app path, so that trees that
+ * share one, by whatever path, share the lock. The lock is not in the app path, where administrators and
+ * tools look, nor the directory itself, which every user can open and lock. A process without root's
+ * rights uses the run directory of its tree. */
 static int make_lock_path(struct manager *m, int apps, struct error *e)
 {
     struct stat st;
     if (fstat(apps, &st) < 0)
-        return error_os(e, errno, "cannot look at the app path '%s'", m->apps);
+        return error_os(e, errno, "cannot stat the app path '%s'", m->apps);
     m->lock_path = geteuid() == 0 ? xasprintf("/run/hostlet-apps-%u.%u-%" PRIu64 ".lock", major(st.st_dev),
                                               minor(st.st_dev), (uint64_t)st.st_ino)
                                   : xasprintf("%s/provisioner.lock", m->tree->run);
@@ -67,8 +70,8 @@ static int make_lock_path(struct manager *m, int apps, struct error *e)
 
 static int lock(struct manager *m, struct error *e)
 {
-    _cleanup_close_ int apps =
-        app_path_open(m->apps, e); /* makes it, and refuses one that others can write in */
+    /* Creates the app path if it is missing, and refuses one in which other users can write. */
+    _cleanup_close_ int apps = app_path_open(m->apps, e);
     if (apps < 0)
         return apps;
     int r = make_lock_path(m, apps, e);
@@ -100,11 +103,12 @@ int manager_start(struct service_context *context, struct error *e)
     if (r >= 0)
         r = lock(m, e);
     if (r >= 0)
-        r = deletions_recover(m, e); /* what a process that was killed left */
+        r = deletions_recover(m, e); /* completes what a killed process began */
     if (r < 0)
         return r;
     manager_expire(m);
-    /* A lease of ours that somebody breaks (take.h) is told by this signal. */
+    /* The kernel sends SIGIO when another process opens a file for writing on which this process has a
+     * lease (take.h). */
     signal(SIGIO, SIG_IGN);
     publisher_start(m);
     return 0;
@@ -123,7 +127,7 @@ void manager_stop(void *userdata)
     workers_free(m->jobs);
     workers_free(m->deletions);
     if (m->lock_fd >= 0)
-        unlink(m->lock_path); /* who waits for it notices that it has no name any more */
+        unlink(m->lock_path); /* a process that waits for the lock detects that the file is unlinked */
     close_fd(m->lock_fd);
     free(m->lock_path);
     free(m->apps); /* jobs have copies */

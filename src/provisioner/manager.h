@@ -1,4 +1,4 @@
-/* The process's state: where the replicas lie, and the work that goes on. */
+/* The state of the process: the app path, the store of packages and the jobs that run. */
 #pragma once
 
 #include "lib/loop/work.h"
@@ -8,21 +8,22 @@ struct deletion;
 
 struct manager {
     sd_event *event;
-    const struct tree *tree; /* the context's; of the loop alone */
-    char *apps;              /* the app path; for the threads too */
-    char *packages;          /* VAR/ipk_install; for the threads too */
+    const struct tree *tree; /* the service context's; for the loop only */
+    char *apps;              /* the app path; the threads use copies */
+    char *packages;          /* VAR/ipk_install; the threads use copies */
     uint64_t package_entries_max;
     uint64_t keep_removed_usec;
     char *lock_path;
-    int lock_fd;               /* one provisioner per app path */
-    struct workers *jobs;      /* what callers wait for; by container */
-    struct workers *deletions; /* of trees that nobody finds any more: nothing waits behind them */
-    struct deletion *pending;  /* deletion.h */
+    int lock_fd;               /* lock on the app path: one provisioner works in it at a time */
+    struct workers *jobs;      /* requests of callers; one job per container at a time */
+    struct workers *deletions; /* deletions of hidden trees; no request waits for this pool */
+    struct deletion *pending;  /* list of deletions; see deletion.h */
 };
 
 int manager_start(struct service_context *context, struct error *e);
 bool manager_busy(void *userdata);
 void manager_stop(void *userdata);
 
-/* Begins to delete kept data that has been kept long enough. */
+/* Starts the deletion of kept data that is older than the key keep_removed allows. 0 there keeps it for
+ * ever. */
 void manager_expire(struct manager *manager);

@@ -1,4 +1,5 @@
-/* Handlers: what is asked for is checked here, in the loop, and done in a piece of work of its container. */
+/* Handlers of io.hostlet.Provisioner. A handler checks the parameters in the loop; a job, whose key is the
+ * container, does the work in a thread. */
 #include "provisioner/methods.h"
 
 #include <errno.h>
@@ -21,20 +22,22 @@ struct request;
 
 struct operation {
     const char *name;
-    int (*work)(struct request *request);   /* in the thread */
-    void (*reply)(struct request *request); /* in the loop, on success, while the caller is there */
-    bool removes;                           /* kept data is looked at afterwards */
-    bool purges;                            /* what was hidden is to be gone before the answer */
+    int (*work)(struct request *request);   /* runs in the thread */
+    void (*reply)(struct request *request); /* runs in the loop on success, unless the caller hung up */
+    bool removes;                           /* manager_expire() runs afterwards */
+    bool purges;                            /* the reply waits until what the job hid is deleted */
 };
 
 struct request {
     struct work work;
     const struct operation *operation;
     struct manager *manager;
-    struct varlink_call *call; /* NULL: the caller has gone */
+    struct varlink_call *call; /* NULL: the caller hung up */
     char *apps, *container;
     char *json, *ininit, *inagent;
-    bool restored, hidden; /* kept data was taken back; something was hidden, and is to be deleted */
+    /* restored: kept data became the replica's directory again. hidden: the job hid something that has to
+     * be deleted. */
+    bool restored, hidden;
     char *kept;
     struct names others;
     int result;
@@ -93,13 +96,13 @@ static void request_done(struct work *work)
     bool purged = q->operation->purges && q->result >= 0;
     if (q->hidden)
         deletion_start(q->manager, q->container, purged ? on_deleted : NULL, q);
-    if (q->result < 0) /* what a deletion says is in the log by itself */
+    if (q->result < 0) /* deletion.c logs its own failures */
         log_warning("%s: %s", q->operation->name, q->e.message);
     if (!purged)
         request_answer(q);
 }
 
-/* The work goes on: what was begun is finished or found by the next request. */
+/* Keeps the job running without its caller. It completes, or a later request continues what it began. */
 static void on_gone(struct varlink_call *call, void *userdata)
 {
     (void)call;
@@ -132,7 +135,8 @@ static int request_start(struct request *q)
     return 0;
 }
 
-/* Text of app_replica.json, for a replica that is the container's. A new container's state is "starting". */
+/* Makes the text of app_replica.json. Refuses a replica that is not the one of 'container'. With
+ * 'starting', the state in the text is "starting". */
 static int make_json(const char *container, const struct app_replica_instance *replica, bool starting,
                      char **ret, struct error *e)
 {
@@ -153,7 +157,8 @@ static int make_json(const char *container, const struct app_replica_instance *r
     return 0;
 }
 
-/* Both the packages' and the runtime's names of an architecture are understood. */
+/* Sets the paths of inagent and ininit. 'arch' can be the packages' or the runtime's name of an
+ * architecture; NULL is the one of this build. */
 static int find_programs(struct request *q, const char *arch, struct error *e)
 {
     static const char *const names[][2] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}};
@@ -185,7 +190,7 @@ static void provision_reply(struct request *q)
 {
     _cleanup_free_ char *path = xasprintf("%s/%s", q->apps, q->container);
     if (q->restored)
-        log_info("%s: took its kept data back", q->container);
+        log_info("%s: restored its kept data", q->container);
     varlink_reply(q->call, &(struct provisioner_provision_out){.path = path, .restored = q->restored});
 }
 
@@ -238,7 +243,7 @@ static int keep_work(struct request *q)
 
 static int purge_work(struct request *q)
 {
-    q->hidden = true; /* also when it fails: part of it may be */
+    q->hidden = true; /* also on failure, which can leave a part hidden */
     int r = removal_hide(q->apps, q->container, &q->e);
     return r < 0 ? r : removal_kept_others(q->apps, q->container, &q->others, &q->e);
 }

@@ -1,4 +1,4 @@
-/* The methods of io.hostlet.Provisioner. */
+/* The table of handlers of io.hostlet.Provisioner. */
 #pragma once
 
 #include "lib/varlink/server.h"

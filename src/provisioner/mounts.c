@@ -1,4 +1,4 @@
-/* Mount points below a directory; see mounts.h. */
+/* Implements mounts.h. */
 #include "provisioner/mounts.h"
 
 #include <errno.h>

@@ -1,11 +1,12 @@
-/* What is mounted where: a tree with somebody else's mount inside is not deleted. */
+/* Finds mount points below a directory. A tree that contains a mount point is not deleted. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* The first mount point at or below an absolute path without symlinks, from the text of /proc/self/mountinfo;
- * NULL without one. The caller frees. */
+/* Returns the first mount point at or below 'path' (absolute, without symlinks) in 'mountinfo', a text
+ * like /proc/self/mountinfo; NULL if there is none. The caller frees it. */
 char *mounts_find_below(const char *mountinfo, const char *path);
 
-/* Refused, naming it, if anything is mounted at or below the directory 'name' in 'dir'. */
+/* Returns 0, or −EXDEV (refused), with the mount point in the message, if anything is mounted at or below
+ * the directory 'name' in 'dir'. */
 int mounts_check_none(int dir, const char *name, struct error *e);

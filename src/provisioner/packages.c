@@ -1,7 +1,7 @@
-/* The install directories of packages; see packages.h.
+/* Implements packages.h.
  *
- * Every step can be the last one: what lies in .publishing is taken again from the beginning, what is hidden
- * is deleted later, and the final name is given last. */
+ * The process can be killed after every step. A tree in .publishing is then processed again from the
+ * beginning, a hidden tree is deleted later, and the final name is given last. */
 #include "provisioner/packages.h"
 
 #include <dirent.h>
@@ -21,8 +21,8 @@
 #define DELETING ".deleting-"
 
 struct store {
-    int top, publishing, staging; /* the last is −1 when the unpacker never was there */
-    uid_t from;                   /* whose the content of staging is */
+    int top, publishing, staging; /* 'staging' is −1 if the unpacker never made it */
+    uid_t from;                   /* owner of .staging */
 };
 
 static void store_close(struct store *s)
@@ -38,7 +38,7 @@ static void store_close(struct store *s)
         .top = -1, .publishing = -1, .staging = -1                                                           \
     }
 
-/* Opens the directory where nobody but us can enter. */
+/* Opens .publishing, and makes it if it is missing. Only root can enter it. */
 static int open_publishing(int top, int *ret, struct error *e)
 {
     if (mkdirat(top, IPK_PUBLISHING, 0700) < 0 && errno != EEXIST)
@@ -57,7 +57,7 @@ static int open_publishing(int top, int *ret, struct error *e)
     return 0;
 }
 
-/* 1, or 0 when there is no store. */
+/* Returns 1, or 0 if there is no store. */
 static int store_open(const char *path, struct store *ret, struct error *e)
 {
     _cleanup_store_ struct store s = STORE_INIT;
@@ -70,8 +70,8 @@ static int store_open(const char *path, struct store *ret, struct error *e)
     if (st.st_uid != geteuid() || st.st_mode & 0022)
         return error_refuse(
             e, EPERM,
-            "'%s' belongs to user %u and has mode %04o: it must belong to user %u, and nobody else "
-            "may write in it (a start of hostletd, or hostletd --setup, mends it)",
+            "'%s' belongs to user %u and has mode %04o: it must belong to user %u, and no other user may be "
+            "able to write in it (a start of hostletd, or hostletd --setup, corrects it)",
             path, st.st_uid, st.st_mode & 07777, geteuid());
     int r = open_publishing(s.top, &s.publishing, e);
     if (r < 0)
@@ -85,7 +85,8 @@ static int store_open(const char *path, struct store *ret, struct error *e)
     return 1;
 }
 
-/* The directory {store}/{name}, ours whoever made it: 1, or 0 when there is none. */
+/* Opens the directory {store}/{name} and makes root its owner if another user made it. Returns 1, or 0 if
+ * there is none. */
 static int open_package(const struct store *s, const char *name, int *ret, struct error *e)
 {
     _cleanup_close_ int fd = open_beneath(s->top, name, O_RDONLY | O_DIRECTORY, 0, NULL);
@@ -99,7 +100,7 @@ static int open_package(const struct store *s, const char *name, int *ret, struc
     bool ours = st.st_uid == geteuid();
     if ((!ours && fchown(fd, geteuid(), getegid()) < 0) ||
         ((!ours || st.st_mode & 0022) && fchmod(fd, 0755) < 0))
-        return error_os(e, errno, "cannot take directory '%s'", name);
+        return error_os(e, errno, "cannot make root the owner of directory '%s'", name);
     *ret = TAKE_FD(fd);
     return 1;
 }
@@ -117,7 +118,7 @@ static int make_package(const struct store *s, const char *name, int *ret, struc
 
 enum entry { ENTRY_NONE, ENTRY_OURS, ENTRY_OTHERS };
 
-/* What {name}/{id} is. What another user made there, and is no directory, is removed. */
+/* Sets *ret to whose {name}/{id} is. If it belongs to another user and is not a directory, it is removed. */
 static int look(int package, const char *id, enum entry *ret, struct error *e)
 {
     struct stat st;
@@ -129,7 +130,7 @@ static int look(int package, const char *id, enum entry *ret, struct error *e)
     }
     bool ours = st.st_uid == geteuid();
     *ret = ours ? ENTRY_OURS : ENTRY_OTHERS;
-    /* The agent before us, root as well, left modes as they were in the package. */
+    /* The original agent, which runs as root, too, left modes as they were in the package. */
     if (S_ISDIR(st.st_mode) && ours && st.st_mode & 0022 && fchmodat(package, id, st.st_mode & 0755, 0) < 0)
         return error_os(e, errno, "cannot change the mode of '%s'", id);
     if (S_ISDIR(st.st_mode))
@@ -142,7 +143,7 @@ static int look(int package, const char *id, enum entry *ret, struct error *e)
     return 0;
 }
 
-/* Renames dir/name to where it is deleted: 1, or 0 when it is not there. */
+/* Hides dir/name in .publishing. Returns 1, or 0 if it does not exist. */
 static int hide(const struct store *s, int dir, const char *name, bool *ret_hidden, struct error *e)
 {
     char random[17];
@@ -160,13 +161,13 @@ static int hide(const struct store *s, int dir, const char *name, bool *ret_hidd
         return error_refuse(e, EBUSY, "'%s' is a mount point: unmount it first", name);
     if (errno != EXDEV)
         return error_os(e, errno, "cannot rename '%s' for deletion", name);
-    /* Of another disk project than ours: it cannot be renamed into a directory that hands its project down.
-     */
+    /* The tree has another disk project than .publishing, whose entries inherit one, so that the kernel
+     * does not rename it. */
     int r = remove_tree_at(dir, name, e);
     return r < 0 ? r : 1;
 }
 
-/* Moves the tree to where nobody but us can reach it by name. */
+/* Moves the tree to .publishing, where other users cannot reach it by name. */
 static int fetch(const struct store *s, int dir, const char *name, const char *key, bool *ret_hidden,
                  struct error *e)
 {
@@ -176,7 +177,7 @@ static int fetch(const struct store *s, int dir, const char *name, const char *k
         return 0;
     if (dir >= 0)
         why = errno;
-    /* An earlier process had begun: with that one it goes on. */
+    /* An earlier process moved the tree there: this publication continues with it. */
     if ((why == EEXIST || why == ENOENT) && fstatat(s->publishing, key, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
     if (why == ENOENT)
@@ -187,7 +188,7 @@ static int fetch(const struct store *s, int dir, const char *name, const char *k
     return r < 0 ? r : error_refuse(e, EXDEV, "it is charged to another disk project");
 }
 
-/* What lies in .publishing becomes ours, and gets its name. */
+/* Makes the tree in .publishing root's own and gives it its final name. */
 static int complete(const struct store *s, const char *name, const char *id, const char *key,
                     const struct take_options *options, struct error *e)
 {
@@ -195,7 +196,7 @@ static int complete(const struct store *s, const char *name, const char *id, con
     int r = take_tree(s->publishing, key, options, e);
     if (r >= 0)
         r = failpoint_error("publish.taken", e);
-    /* The name says that it is complete: after a power cut as well, on any filesystem. */
+    /* The final name means that the tree is complete, also after a power failure and on any filesystem. */
     if (r >= 0 && syncfs(s->publishing) < 0)
         r = error_os(e, errno, "cannot sync it");
     if (r >= 0)
@@ -212,8 +213,8 @@ static int complete(const struct store *s, const char *name, const char *id, con
     return r;
 }
 
-/* Containers that run may have what another user owns: it is not moved for a judgement that nobody can give.
- */
+/* Checks that leases work before a published directory of another user is moved: running containers can
+ * use it, and without leases no tree can be checked. */
 static int can_take(const struct store *s, struct error *e)
 {
     char random[17];
@@ -235,7 +236,7 @@ static int publish(const struct store *s, const char *name, const char *id, uint
     if (r < 0)
         return r;
     if (entry == ENTRY_OURS) {
-        r = hide(s, s->staging, key, ret_hidden, e); /* unpacked once more for another caller */
+        r = hide(s, s->staging, key, ret_hidden, e); /* the package was unpacked again for another caller */
         return r < 0 ? r : 0;
     }
     if (entry == ENTRY_OTHERS && (r = can_take(s, e)) < 0)
@@ -377,12 +378,12 @@ static int find_others(const struct store *s, const char *name, struct packages_
     while (dir && r >= 0 && (d = readdir(dir))) {
         enum entry entry;
         if (after_prefix(d->d_name, IPK_UNFINISHED))
-            (void)hide(s, package, d->d_name, ret_hidden, NULL); /* or at the next start */
+            (void)hide(s, package, d->d_name, ret_hidden, NULL); /* a failure is retried at the next start */
         if (package_id_check(name, d->d_name, NULL) < 0)
             continue;
         r = look(package, d->d_name, &entry, e);
         if (r == -ENOTDIR)
-            r = 0; /* root's own, whatever it is for */
+            r = 0; /* a file of root's, which stays */
         else if (r >= 0 && entry == ENTRY_OTHERS)
             add_left(ret, name, d->d_name);
     }

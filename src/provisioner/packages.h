@@ -1,35 +1,40 @@
-/* The install directories of packages: {store}/{name}/{id}, root's from the top on, which exist only when
- * they are complete.
+/* Publishes and removes the install directories of packages: {store}/{name}/{id}. They belong to root, with
+ * all directories above them, and exist only when they are complete.
  *
- * {store}/.staging/{id}               the unpacker's: its word for "complete"
- * {store}/.publishing/{id}            being taken (take.h); nobody but us can enter
- * {store}/.publishing/.deleting-…     on its way out
+ * {store}/.staging/{id}               belongs to the unpacker, which gives a tree this name when it is
+ *                                     complete
+ * {store}/.publishing/{id}            its ownership is being changed (take.h); only root can enter
+ *                                     .publishing
+ * {store}/.publishing/.deleting-…     hidden, to be deleted
  *
- * All functions block. Names and ids are checked by the caller. Two must not work on the same id at once. */
+ * All functions block. The caller checks names and ids, and never runs two functions for one id at once. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* Takes what is staged and gives it its final name; 'entries_max' bounds it. Success at once when it is
- * published. What was published by a version that left it to the unpacker's user is taken in the same way.
- * RETRY with ENOENT: nothing is staged, unpack it (again). REFUSED: the tree cannot be trusted, and is hidden
- * for deletion. *ret_hidden says whether packages_delete() has something to do. */
+/* Makes the staged tree root's own and gives it its final name; 'entries_max' limits its entries. If the
+ * package is already published, the function returns success at once. A published directory that still
+ * belongs to another user, as earlier versions left it to the unpacker's, is made root's in the same way.
+ * Returns 0 or a negative errno. RETRY with ENOENT: nothing is staged, the package must be unpacked again.
+ * REFUSED: the tree cannot be trusted and is hidden. *ret_hidden: packages_delete() has something to
+ * delete. */
 int packages_publish(const char *store, const char *name, const char *id, uint64_t entries_max,
                      bool *ret_hidden, struct error *e);
 
-/* Hides {name}/{id}, and what is staged or was left of it, for packages_delete(). Fine when there is nothing.
- */
+/* Hides {name}/{id}, and what is staged of the package or was left in .publishing, for packages_delete().
+ * Returns 0 also if nothing exists. */
 int packages_unpublish(const char *store, const char *name, const char *id, bool *ret_hidden,
                        struct error *e);
 
-/* Deletes what is hidden, and counts it. One that fails does not keep the others; the first error is
- * returned. */
+/* Deletes what is hidden; *ret_deleted is the number of trees. A tree that cannot be deleted does not stop
+ * the deletion of the others; the first error is returned. */
 int packages_delete(const char *store, unsigned *ret_deleted, struct error *e);
 
-/* What is to be done after a start, as names and ids: of packages whose publication was interrupted, and of
- * those that are still another user's. Entries of {store}/{name} that another user made, and that are no
- * directories, are removed; what an unpacker that worked there did not finish is hidden. *ret_hidden: there
- * is something to be deleted. Nothing at all when there is no store. */
+/* Finds what has to be published after a start, as names and ids: packages whose publication was
+ * interrupted, and directories that belong to another user. On the way, entries of {store}/{name} that
+ * belong to another user and are no directories are removed, and unfinished directories that earlier
+ * versions' unpackers left there are hidden. *ret_hidden: packages_delete() has something to delete.
+ * Returns 0 with an empty list if there is no store. */
 struct packages_left {
     struct {
         char *name, *id;

@@ -1,4 +1,4 @@
-/* Publishing packages as requests and as housekeeping; see publisher.h. */
+/* Implements publisher.h. */
 #include "provisioner/publisher.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "lib/package/id.h"
 #include "provisioner/packages.h"
 
-/* --- deletions: in the threads that give way --- */
+/* --- deletions, in the background threads --- */
 
 struct deletion {
     struct work work;
@@ -30,7 +30,7 @@ static void deletion_done(struct work *work)
 {
     struct deletion *d = (struct deletion *)work;
     if (d->result < 0)
-        log_warning("what is left of a removed package: %s; tried again after the next removal or start",
+        log_warning("a removed package is not completely deleted: %s; the next removal or start retries it",
                     d->e.message);
     else
         log_debug("deleted what was left of %u packages", d->deleted);
@@ -51,7 +51,7 @@ static void delete_hidden(struct manager *m)
 struct publication {
     struct work work;
     struct manager *manager;
-    struct varlink_call *call; /* NULL: nobody asked, or the caller has gone */
+    struct varlink_call *call; /* NULL: a publication without a request, or the caller hung up */
     char *store, *name, *id, *key;
     bool remove;
     uint64_t entries_max;
@@ -83,7 +83,8 @@ static void answer(struct publication *p)
 static void publication_done(struct work *work)
 {
     struct publication *p = (struct publication *)work;
-    /* Of what was left, somebody may have removed it meanwhile. */
+    /* A package that was found at the start can have been removed since then (−ENOENT): this is not
+     * logged. */
     if (p->result < 0 && (p->call || p->result != -ENOENT))
         log_warning("%s: %s", p->remove ? "Unpublish" : "Publish", p->e.message);
     if (p->hidden)
@@ -97,7 +98,8 @@ static void publication_done(struct work *work)
     free(p);
 }
 
-/* The work goes on: the next request finds it done, or does it again. */
+/* Keeps the job running without its caller: the next request finds the package published or repeats the
+ * job. */
 static void on_gone(struct varlink_call *call, void *userdata)
 {
     (void)call;
@@ -142,7 +144,7 @@ int publisher_unpublish(struct varlink_call *call, const void *in, void *userdat
     return request(call, in, userdata, true, e);
 }
 
-/* --- what was left --- */
+/* --- publications that an earlier process did not complete --- */
 
 struct look {
     struct work work;
@@ -164,9 +166,11 @@ static void look_done(struct work *work)
 {
     struct look *l = (struct look *)work;
     if (l->result < 0)
-        log_warning("what earlier publications of packages left stays: %s", l->e.message);
+        log_warning("cannot look for unfinished publications of packages: %s; the next start looks again",
+                    l->e.message);
     for (size_t i = 0; i < l->left.n; i++) {
-        log_info("package %s: its install directory is not root's, or not complete: taken now",
+        log_info("package '%s': its install directory does not belong to root or is not complete; it is "
+                 "published again",
                  l->left.items[i].id);
         add(l->manager, NULL, l->left.items[i].name, l->left.items[i].id, false);
     }

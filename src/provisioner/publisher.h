@@ -1,12 +1,12 @@
-/* Publishing packages as requests and as housekeeping: what packages.h does, in jobs. */
+/* Runs the functions of packages.h in jobs: for the methods Publish and Unpublish, and at the start. */
 #pragma once
 
 #include "lib/varlink/server.h"
 #include "provisioner/manager.h"
 
-/* Begins to finish what an earlier process left. */
+/* Starts a job that looks for publications that an earlier process did not complete, and completes them. */
 void publisher_start(struct manager *manager);
 
-/* Handlers of the methods Publish and Unpublish. */
+/* Handle the methods Publish and Unpublish. */
 int publisher_publish(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 int publisher_unpublish(struct varlink_call *call, const void *in, void *userdata, struct error *e);

@@ -1,8 +1,8 @@
-/* Removing replicas; see removal.h.
+/* Implements removal.h.
  *
- * What is to be deleted is first renamed to a hidden name. From then on nobody takes it for a replica or for
- * kept data, nobody waits for it, and a process that is killed while it deletes leaves what the next one
- * finishes. */
+ * A directory that has to be deleted is first renamed to a hidden name. From then on no function treats it
+ * as a replica or as kept data and no request waits for it. If the process is killed while it deletes, the
+ * next one completes the deletion. */
 #include "provisioner/removal.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "lib/basic/fs.h"
 #include "provisioner/mounts.h"
 
-/* Takes the name. */
+/* Takes ownership of 'name'. */
 static void names_add(struct names *names, char *name)
 {
     names->items = xrealloc(names->items, names->n + 1, sizeof *names->items);
@@ -33,16 +33,17 @@ void names_clear(struct names *names)
     *names = (struct names){NULL, 0};
 }
 
-/* Why a directory of ours cannot get another name. */
+/* Fills 'e' for a directory of the app path that could not be renamed. */
 static int cannot_rename(const char *name, const char *to, int errnum, struct error *e)
 {
     if (errnum == EBUSY)
         return error_refuse(e, EBUSY, "'%s' is a mount point: unmount it first", name);
-    if (errnum == EXDEV) /* nothing that a tenant does reaches here: both names are in the app path */
-        return error_refuse(e, EXDEV,
-                            "'%s' cannot be renamed: the app path has a project of its own and hands it on; "
-                            "'chattr -P' on the app path ends that",
-                            name);
+    if (errnum == EXDEV) /* no tenant can cause this: both names are in the app path */
+        return error_refuse(
+            e, EXDEV,
+            "'%s' cannot be renamed: the app path has a disk project that new entries inherit; "
+            "'chattr -P' on the app path ends that",
+            name);
     return error_os(e, errnum, "cannot rename '%s' to '%s'", name, to);
 }
 
@@ -60,7 +61,7 @@ static int rename_to_kept(int apps, const char *container, char **ret_kept, stru
     }
 }
 
-/* 'as' is what the hidden name says that it was. 0: there is no such thing; 1: it is hidden now. */
+/* Hides 'name'; the hidden name contains 'as'. Returns 1, or 0 if 'name' does not exist. */
 static int hide(int apps, const char *name, const char *as, struct error *e)
 {
     _cleanup_free_ char *hidden = app_path_deleting_name(as);
@@ -99,7 +100,8 @@ static int keep(int apps, const char *container, char **ret_kept, bool *ret_hidd
     return r;
 }
 
-/* The directories of a container: its own unless 'kept_only', and kept data older than 'before' (0: all). */
+/* Adds the names of the container's directories: the replica's own unless 'kept_only', and kept data
+ * removed before 'before' (unix seconds; 0: all of it). */
 static int find(int apps, const char *container, bool kept_only, int64_t before, struct names *ret,
                 struct error *e)
 {
@@ -117,7 +119,7 @@ static int find(int apps, const char *container, bool kept_only, int64_t before,
     return r;
 }
 
-/* All of them or, where something is mounted in one, none. */
+/* Hides all of 'names', or none if anything is mounted in one of them. */
 static int hide_all(int apps, const struct names *names, struct error *e)
 {
     int r = 0;

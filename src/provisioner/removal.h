@@ -1,7 +1,8 @@
-/* Removing replicas: their data is kept, given back, or deleted.
+/* Removes replicas: keeps, hides and deletes their data.
  *
- * What is to be deleted is first hidden by a rename, which takes no time (removal_hide, removal_expire), and
- * deleted afterwards, which may take long (removal_delete; deletion.h has its threads). */
+ * A directory that has to be deleted is first hidden by a rename, which is fast (removal_hide(),
+ * removal_expire()), and deleted afterwards, which can take long (removal_delete(), in the threads of
+ * deletion.h). */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -13,27 +14,29 @@ struct names {
 };
 void names_clear(struct names *names);
 
-/* Keeps the data as CONTAINER.removed-DATE: *ret_kept is its name in the app path (the caller frees), that of
- * an earlier removal when there is no directory, NULL when there is nothing at all. *ret_hidden: something
- * that was never complete is hidden. */
+/* Renames the container's directory to CONTAINER.removed-DATE. *ret_kept is the new name, or that of the
+ * newest earlier removal if the container has no directory, or NULL if there is none either; the caller
+ * frees it. *ret_hidden: an unfinished directory was hidden. Returns 0 or a negative errno. */
 int removal_keep(const char *app_path, const char *container, char **ret_kept, bool *ret_hidden,
                  struct error *e);
 
-/* Hides the data, and all that was kept earlier. A mount point inside is refused, before anything is done. */
+/* Hides the container's directory, its unfinished one and all its kept data. If a mount point is inside of
+ * one, the function refuses before it hides the first complete directory. */
 int removal_hide(const char *app_path, const char *container, struct error *e);
 
-/* Adds to *ret the other containers of the same instance of which nothing but kept data is there, each once.
- */
+/* Adds to *ret, once each, the other containers of the same instance that have kept data and no directory. */
 int removal_kept_others(const char *app_path, const char *container, struct names *ret, struct error *e);
 
-/* Hides the kept data of a container that was removed before 'before' (unix seconds); counts it. */
+/* Hides the container's kept data that was removed before 'before' (unix seconds). *ret_hidden is the
+ * number of directories. */
 int removal_expire(const char *app_path, const char *container, int64_t before, unsigned *ret_hidden,
                    struct error *e);
 
-/* Hides what a killed process did not complete (APP_PATH_MAKING). */
+/* Hides the container's unfinished directory (APP_PATH_MAKING), which a killed process left. */
 int removal_hide_unfinished(const char *app_path, const char *container, struct error *e);
 
-/* Deletes all that is hidden of 'of': a container, or one name where that does not say whose it is. Success
- * means that nothing of it is left, durably. What fails does not keep it from the rest. The names of what
- * went are added to *deleted, also on failure. */
+/* Deletes every hidden directory of 'of': a container, or the name of one directory whose name contains no
+ * container. Returns 0 when none is left and the app path is synced. A directory that cannot be deleted
+ * does not stop the deletion of the others; the first error is returned. Adds the names of the deleted
+ * ones to *deleted, also on failure. */
 int removal_delete(const char *app_path, const char *of, struct names *deleted, struct error *e);

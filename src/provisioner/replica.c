@@ -1,10 +1,10 @@
-/* The directory of one replica; see replica.h.
+/* Implements replica.h.
  *
- *   CONTAINER            root 0700: setuid files that a container's root may make are out of reach for the
- *                        host's users; no tenant can rename what is in it
+ *   CONTAINER            root 0700: the host's users cannot reach setuid files that a container's root makes;
+ *                        no tenant can rename its entries
  *     opt                2048, bound to /opt
  *     home               root, bound to /home
- *       action           2048: from here on everything is the tenant's to swap
+ *       action           2048: from here on the tenant can swap everything
  *         .innerstack    root, group 2048, 0750
  *           app_replica.json, ininit, inagent */
 #include "provisioner/replica.h"
@@ -84,7 +84,8 @@ static int sync_directories(int container, const struct directories *d, bool fil
     return 0;
 }
 
-/* All files are written before the first gets its name: a full disk changes nothing. */
+/* Writes all files under temporary names before the first gets its final name, so that a full disk changes
+ * nothing. */
 static int write_files(struct tenant *t, int container, const struct directories *d,
                        const struct file_source *sources, size_t n, struct tenant_file *files,
                        struct error *e)
@@ -109,14 +110,15 @@ static int write_files(struct tenant *t, int container, const struct directories
         r = sync_directories(container, d, changed, e);
     if (r < 0)
         return r;
-    /* The tenant may have put another directory in the place of the one that we worked in. */
+    /* The tenant can have put another directory in the place of the one in which the files were written. */
     for (size_t i = 0; i < n; i++)
         if (!tenant_file_in_place(&files[i]))
             return TENANT_SWAPPED;
     return tenant_same(container, OURS_IN_HOME, d->innerstack) ? 0 : TENANT_SWAPPED;
 }
 
-/* One attempt to make everything below the container's directory as it should be. */
+/* Attempts once to make and fill everything below the container's directory. Returns TENANT_SWAPPED if the
+ * tenant changed something meanwhile. */
 static int fill_once(struct tenant *t, int container, const struct file_source *sources, size_t n,
                      struct error *e)
 {
@@ -132,7 +134,7 @@ static int fill_once(struct tenant *t, int container, const struct file_source *
     return r;
 }
 
-/* What the administrator installed may be reached by symlinks. */
+/* Reads a program, whose path the administrator can have built of symlinks. */
 static int read_program(const char *path, char **ret, size_t *ret_size, struct error *e)
 {
     _cleanup_free_ char *real = realpath(path, NULL);
@@ -165,15 +167,15 @@ static int fill(struct tenant *t, int container, const struct replica_content *c
     return error_retry(e, EAGAIN, "'" OURS_IN_HOME "' is changed by the application all the time");
 }
 
-/* Opens CONTAINER itself, or the directory that becomes it. */
+/* Opens the directory CONTAINER, or the one that will become it. */
 static int open_container(struct tenant *t, const char *name, struct error *e)
 {
     bool made = false;
     return tenant_directory(t, t->apps, name, &container_mode, &made, e);
 }
 
-/* The directory gets the container's name only when it is complete: what a killed process leaves is never
- * taken for a replica's. */
+/* Fills the directory 'name' and then renames it to the container's name. It gets this name only when it
+ * is complete, so that what a killed process leaves is never used as a replica's directory. */
 static int fill_and_publish(struct tenant *t, const char *name, const struct replica_content *content,
                             struct error *e)
 {
@@ -201,9 +203,8 @@ static int provision(struct tenant *t, const struct replica_content *content, bo
         return r;
     if (r > 0) {
         r = fill_and_publish(t, t->container, content, e);
-        return r < 0
-                   ? r
-                   : app_path_sync(t->apps, e); /* whoever gave it its name may have been killed just then */
+        /* Syncs, because an earlier process can have been killed between its rename and its sync. */
+        return r < 0 ? r : app_path_sync(t->apps, e);
     }
     _cleanup_free_ char *kept = NULL, *making = xasprintf(APP_PATH_MAKING "%s", t->container);
     r = app_path_newest_kept(t->apps, t->container, &kept, e);
@@ -211,7 +212,9 @@ static int provision(struct tenant *t, const struct replica_content *content, bo
         return r;
     r = fill_and_publish(t, kept ?: making, content, e);
     if (r < 0 && !kept)
-        (void)remove_tree_at(t->apps, making, NULL); /* it may fill a full disk; else at the next start */
+        /* The unfinished directory can fill a disk, so it is removed at once. If this fails, the next
+         * start hides it. */
+        (void)remove_tree_at(t->apps, making, NULL);
     if (r >= 0)
         *ret_restored = kept != NULL;
     return r;

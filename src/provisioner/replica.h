@@ -1,27 +1,28 @@
-/* The directory of one replica: made, filled, taken back. */
+/* Makes and fills the directory of one replica, and restores it from kept data. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* What app_replica.json shall hold and, for a container that is to be made, the two programs beside it. All
- * texts are borrowed. */
+/* The content of app_replica.json and, for Provision, the two programs beside it. All texts are borrowed. */
 struct replica_content {
     const char *json;
     const char *ininit;  /* path to copy from; NULL: app_replica.json alone (Update) */
-    const char *inagent; /* the same */
+    const char *inagent; /* path to copy from; NULL as 'ininit' */
 };
 
-/* What happened on the way; filled also on failure. */
+/* Side effects of a request; filled also on failure. */
 struct replica_result {
-    bool restored; /* kept data was taken back */
-    bool hidden;   /* something of the tenant's lay in our place, and is to be deleted: see deletion.h */
+    bool restored; /* kept data became the replica's directory */
+    /* Something of the tenant's was in the place of a directory or file of hostlet and is hidden: see
+     * deletion.h. */
+    bool hidden;
 };
 
-/* Makes the directory complete, from the newest kept data where there is some. Repeating it is fine at any
- * time: what is as it should be is not written. */
+/* Makes the directory complete. If the container has no directory, its newest kept data is used where
+ * there is some. The function can be repeated at any time; files that are already correct are not written. */
 int replica_provision(const char *app_path, const char *container, const struct replica_content *content,
                       struct replica_result *ret, struct error *e);
 
-/* Rewrites app_replica.json of a replica that is there. */
+/* Rewrites app_replica.json of an existing replica. Returns 0, or −ENOENT (not found) if there is none. */
 int replica_update(const char *app_path, const char *container, const struct replica_content *content,
                    struct replica_result *ret, struct error *e);

@@ -1,4 +1,4 @@
-/* Making a tree that somebody else filled root's own; see take.h. */
+/* Implements take.h. */
 #include "provisioner/take.h"
 
 #include <dirent.h>
@@ -16,15 +16,16 @@
 #include "lib/basic/fs.h"
 #include "lib/package/entry.h"
 
-/* Names of directories that are still to be taken; the other side chooses their number and length. */
+/* Limit of the memory for names of directories that are still to be taken, bytes. The other user chooses
+ * their number and length. */
 #define PENDING_MAX ((size_t)64 * 1024 * 1024)
 
 #ifndef SYS_file_getattr
-#define SYS_file_getattr 468 /* Linux 6.17, the same number on all architectures that we know */
+#define SYS_file_getattr 468 /* Linux 6.17; the same number on x86_64 and aarch64 */
 #endif
 
 struct project {
-    bool known; /* the filesystem has such a thing */
+    bool known; /* the filesystem has projects */
     uint32_t id;
     bool inherited;
 };
@@ -34,11 +35,11 @@ struct walk {
     int root; /* the top of the tree */
     uid_t uid;
     gid_t gid;
-    struct project project; /* that everything has */
+    struct project project; /* the project that every entry must have */
     uint64_t entries;
-    char **pending; /* paths below the top of directories that are not taken yet; a stack */
+    char **pending; /* paths, relative to the top, of directories that are not taken yet; a stack */
     size_t n_pending, room, pending_size;
-    const char *directory; /* the one whose entries are looked at, for messages; "" is the top */
+    const char *directory; /* the directory whose entries are read, for messages; "" is the top */
     struct error *e;
 };
 
@@ -73,7 +74,7 @@ static int read_project(int fd, struct project *ret)
     return 0;
 }
 
-/* What is made in a directory has its project only where the directory says so. */
+/* Reads the project that new entries of 'like' get: its own if it has the inheritance flag, 0 otherwise. */
 static int expected_project(int like, struct project *ret, struct error *e)
 {
     int r = read_project(like, ret);
@@ -95,7 +96,7 @@ static int project_is(const struct walk *w, const char *name, uint32_t id, bool 
                         inherited ? ", as what is made in it," : "", w->project.id);
 }
 
-/* Any owner of a file may charge it to anybody's project. */
+/* Checks the project, because any owner of a file can charge it to any project. */
 static int check_project(const struct walk *w, int fd, const char *name, bool directory)
 {
     struct project project = {0};
@@ -105,7 +106,8 @@ static int check_project(const struct walk *w, int fd, const char *name, bool di
     return r < 0 ? failed(w, name, -r) : project_is(w, name, project.id, project.inherited, directory);
 }
 
-/* Of a symbolic link it can be set, and read, by kernels from 6.17 on alone. */
+/* Checks the project of a symbolic link. Only kernels since 6.17 can set and read it; an older one reports
+ * nothing. */
 static int check_link_project(const struct walk *w, int dir, const char *name)
 {
     struct {
@@ -118,8 +120,8 @@ static int check_link_project(const struct walk *w, int dir, const char *name)
     return project_is(w, name, attributes.project, false, false);
 }
 
-/* Access lists let others write whatever the mode says; of the rest nothing is a package's. What the system
- * labels files with stays. */
+/* Removes all extended attributes but security.* and trusted.*. Access lists let other users write
+ * whatever the mode is, and packages contain no attributes. The system's labels stay. */
 static int drop_attributes(const struct walk *w, int fd, const char *name)
 {
     ssize_t size = flistxattr(fd, NULL, 0);
@@ -135,7 +137,7 @@ static int drop_attributes(const struct walk *w, int fd, const char *name)
     return 0;
 }
 
-/* Of what was just opened: whose it is. */
+/* Checks the owner and the number of links of an entry that was just opened. */
 static int check_owner(const struct walk *w, const struct stat *st, const char *name)
 {
     if (st->st_uid != w->options->from && st->st_uid != w->uid)
@@ -145,7 +147,8 @@ static int check_owner(const struct walk *w, const struct stat *st, const char *
     return 0;
 }
 
-/* After the change of the owner, when nobody else can change it again. */
+/* Clears set-id bits and other users' write bits; 'add' bits are set. Called after the change of the
+ * owner, when no other user can change the mode again. */
 static int take_mode(const struct walk *w, int fd, const char *name, mode_t add)
 {
     struct stat st;
@@ -160,7 +163,7 @@ static int take_mode(const struct walk *w, int fd, const char *name, mode_t add)
 static int no_leases(const char *what, struct error *e)
 {
     return error_set(e, ERROR_NOT_SUPPORTED, EINVAL,
-                     "it cannot be told whether %s is open for writing: the filesystem gives no "
+                     "cannot determine whether %s is open for writing: the filesystem gives no "
                      "leases, or the sysctl fs.leases-enable is 0 (set it to 1)",
                      what);
 }
@@ -177,9 +180,9 @@ int take_possible(int dir, const char *probe, struct error *e)
     return r;
 }
 
-/* A change of the owner takes no descriptor and no mapping away. The kernel gives a lease for reading only on
- * a file that nobody has open for writing. That nobody opens it so from here on is for owner, mode and access
- * list to say, which are ours by now. */
+/* Checks that the file is not open for writing. A change of the owner revokes no descriptor and no
+ * mapping. The kernel grants a read lease only on a file that no process has open for writing. From here
+ * on owner, mode and access list, which are root's by now, keep other users from opening it so. */
 static int check_unwritten(const struct walk *w, int fd, const char *name)
 {
     if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0) {
@@ -188,12 +191,13 @@ static int check_unwritten(const struct walk *w, int fd, const char *name)
         int why = errno;
         _cleanup_free_ char *place = place_of(w, name), *what = xasprintf("entry '%s'", place);
         return why == EINVAL ? no_leases(what, w->e)
-                             : error_os(w->e, why, "it cannot be told whether %s is open for writing", what);
+                             : error_os(w->e, why, "cannot determine whether %s is open for writing", what);
     }
     return fcntl(fd, F_SETLEASE, F_UNLCK) < 0 ? failed(w, name, errno) : 0;
 }
 
-/* Its owner, and whoever may write to it, can give it another name by a descriptor. */
+/* Checks the owner and the number of links again: until now the file's owner, and each user who could
+ * write to it, could give it another name by a descriptor. */
 static int check_links(const struct walk *w, int fd, const char *name)
 {
     struct stat st;
@@ -203,7 +207,7 @@ static int check_links(const struct walk *w, int fd, const char *name)
 static int take_file(struct walk *w, int dir, const char *name)
 {
     struct stat st;
-    /* Not a fifo and no device, since its name is in a directory of ours by now. */
+    /* The entry is not a fifo and not a device: no other user can replace it since its directory is taken. */
     _cleanup_close_ int fd = open_beneath(dir, name, O_RDONLY, 0, NULL);
     if (fd == -EWOULDBLOCK)
         return refuse(w, name, ETXTBSY, "is held by a lease");
@@ -216,8 +220,8 @@ static int take_file(struct walk *w, int dir, const char *name)
         r = take_mode(w, fd, name, 0);
     if (r >= 0)
         r = drop_attributes(w, fd, name);
-    /* A descriptor that only reads can be opened again for writing, by /proc, until mode and access list deny
-     * it. So these come last. */
+    /* Until mode and access list deny it, a descriptor that only reads can be opened again for writing by
+     * /proc. So these two checks come last. */
     if (r >= 0)
         r = check_unwritten(w, fd, name);
     if (r >= 0)
@@ -282,8 +286,9 @@ static int take_entries(struct walk *w, DIR *dir)
     }
 }
 
-/* Takes 'fd', a directory whose parents are ours: first itself, then what is in it. The top lets everybody
- * in, as the unpacker makes it. */
+/* Takes the directory 'fd', whose parents are taken: first the directory, then its entries. Takes
+ * ownership of 'fd', also on failure. 'add' are bits of the mode: the top lets every user in, as the
+ * unpacker makes it. */
 static int take_directory(struct walk *w, int fd, mode_t add)
 {
     struct stat st;
@@ -313,7 +318,7 @@ static int take_pending(struct walk *w)
         _cleanup_free_ char *path = w->pending[--w->n_pending];
         w->pending_size -= strlen(path) + 1 + sizeof path;
         w->directory = path;
-        /* A path may be walked: all that is above it is ours. */
+        /* The path can be followed: every directory above the last one is taken. */
         int fd = open_beneath(w->root, path, O_RDONLY | O_DIRECTORY, 0, NULL);
         r = fd < 0 ? failed(w, "", -fd) : take_directory(w, fd, 0700);
         w->directory = "";
@@ -338,7 +343,7 @@ int take_tree(int parent, const char *name, const struct take_options *options, 
         return r;
     _cleanup_close_ int root = open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0, NULL);
     if (root == -ENOTDIR || root == -ELOOP)
-        return error_refuse(e, ENOTDIR, "what was unpacked is not a directory");
+        return error_refuse(e, ENOTDIR, "the unpacked package is not a directory");
     if (root < 0)
         return failed(&w, "", -root);
     w.root = root;

@@ -1,4 +1,4 @@
-/* Directories and files where a tenant can write; see tenant.h. */
+/* Implements tenant.h. */
 #include "provisioner/tenant.h"
 
 #include <errno.h>
@@ -12,17 +12,17 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
-/* How often something may be swapped under our hands before the caller is told to come back later. */
+/* Attempts after which a directory that the tenant keeps swapping fails the request with RETRY. */
 #define ATTEMPTS 20
 
 static char *temporary_name(const char *name)
 {
-    /* Always the same one: what a killed process left is found and replaced. */
+    /* The name does not vary, so that what a killed process left is found and replaced. */
     return xasprintf("%s%s.new", name[0] == '.' ? "" : ".", name);
 }
 
-/* Moves a directory out of the tenant's reach, among what is to be deleted. In there it lies in a directory
- * of root's alone: setuid files in it are no more reachable for the host's users than before. */
+/* Moves a directory out of the tenant's reach to a hidden name in the app path. It gets a parent that only
+ * root can enter, so that its setuid files stay out of reach for the host's users. */
 static int move_out(struct tenant *t, int parent, const char *name)
 {
     _cleanup_free_ char *hidden = app_path_deleting_name(t->container),
@@ -37,14 +37,14 @@ static int move_out(struct tenant *t, int parent, const char *name)
     return r;
 }
 
-/* Removes whatever lies at a name that is to be ours. A directory with something in it is only moved, since
- * its size is the tenant's choice, and others wait for our thread. */
+/* Removes an entry whose name is needed. A directory that is not empty is only moved, since the tenant
+ * chooses its size and other requests wait for this thread. */
 static int clear_name(struct tenant *t, int parent, const char *name, struct error *e)
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
         move_out(t, parent, name) == 0)
         return 0;
-    return remove_tree_at(parent, name, e); /* a full disk; or it says what is in the way */
+    return remove_tree_at(parent, name, e); /* after a full disk, for example; else for its error message */
 }
 
 static int give(int fd, const struct tenant_mode *mode, const char *name, struct error *e)
@@ -59,7 +59,8 @@ static int give(int fd, const struct tenant_mode *mode, const char *name, struct
     return 0;
 }
 
-/* Makes a directory that has its owner and mode from the first moment that it has its name. */
+/* Makes a directory under a temporary name and renames it, so that it has its owner and mode from the
+ * first moment under its final name. */
 static int make_directory(struct tenant *t, int parent, const char *name, const struct tenant_mode *mode,
                           struct error *e)
 {
@@ -77,11 +78,13 @@ static int make_directory(struct tenant *t, int parent, const char *name, const 
         r = errno == EEXIST || errno == ENOENT ? TENANT_SWAPPED
                                                : error_os(e, errno, "cannot rename to '%s'", name);
     if (r < 0)
-        (void)unlinkat(parent, temporary, AT_REMOVEDIR); /* or at the next attempt */
+        (void)unlinkat(parent, temporary, AT_REMOVEDIR); /* a failure is repaired by the next attempt */
     return r;
 }
 
-/* Opens what is there. −EAGAIN: it was no directory and is gone now. */
+/* Opens an existing directory and, with mode->ours, corrects its owner and mode. Returns a file
+ * descriptor, −ENOENT (the error is not filled), TENANT_SWAPPED (an entry that was not a directory was
+ * removed), or another negative errno. */
 static int open_existing(int parent, const char *name, const struct tenant_mode *mode, struct error *e)
 {
     _cleanup_close_ int fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY, 0, e);
@@ -119,7 +122,7 @@ int tenant_directory(struct tenant *tenant, int parent, const char *name, const 
     return error_retry(e, EAGAIN, "'%s' is changed by the application all the time", name);
 }
 
-/* Whether a file opened for reading holds exactly this. */
+/* Reports whether the file 'fd' contains exactly 'data'. */
 static bool same_content(int fd, const char *data, size_t size)
 {
     char buffer[16384];
@@ -136,7 +139,8 @@ static bool same_content(int fd, const char *data, size_t size)
     }
 }
 
-/* Looks before it opens: opening a device or a fifo may already do something. */
+/* Reports whether the file exists with this content, owner and mode. It checks the type before it opens
+ * the file: the opening of a device or a fifo can have an effect. */
 static bool is_current(int dir, const char *name, const void *data, size_t size,
                        const struct tenant_mode *mode)
 {

@@ -1,5 +1,5 @@
-/* provisioner's pure parts: names in the app path, mount points, jobs of one container one after the other.
- */
+/* Tests the parts of the provisioner that need no privileges: names in the app path, mount points, and
+ * that jobs of one container run one after the other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@
 #include "lib/loop/work.h"
 #include "provisioner/mounts.h"
 
-static void test_kept_names(void **state)
+static void test_kept_names_survive_a_round_trip(void **state)
 {
     (void)state;
     static const struct {
@@ -47,7 +47,7 @@ static void test_kept_names(void **state)
     }
 }
 
-static void test_other_names(void **state)
+static void test_names_that_are_none_of_ours_are_rejected(void **state)
 {
     (void)state;
     static const struct {
@@ -81,8 +81,9 @@ static void test_other_names(void **state)
     }
 }
 
-/* Whose it was is said by the name, and by that of no other container whose name begins alike. */
-static void test_hidden_names(void **state)
+/* The hidden name of a directory contains its container; that of a container with a similar name does not
+ * match. */
+static void test_hidden_names_contain_their_container(void **state)
 {
     (void)state;
     static const struct {
@@ -160,7 +161,7 @@ static void test_list_is_sorted(void **state)
     assert_true(apps >= 0);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         assert_int_equal(mkdirat(apps, names[i], 0700), 0);
-    /* A file and a link with names of ours are nobody's data. */
+    /* A file and a link with such names are not data of a container. */
     assert_int_equal(mknodat(apps, "i8k_web_0.removed-20300101T000000", S_IFREG | 0600, 0), 0);
     assert_int_equal(symlinkat("/etc", apps, "i8k_web_1"), 0);
     struct app_path_entry *entries = NULL;
@@ -189,7 +190,7 @@ static void test_list_is_sorted(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, base, &e), 0);
 }
 
-static void test_mount_points(void **state)
+static void test_a_mount_point_at_or_below_a_path_is_found(void **state)
 {
     (void)state;
     static const char text[] = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
@@ -213,7 +214,7 @@ static void test_mount_points(void **state)
     }
 }
 
-/* Jobs that note how many of their key run at once, and in which order they came. */
+/* Jobs that count how many jobs of their key run at once, and store the order in which they started. */
 struct counter {
     pthread_mutex_t mutex;
     int running, most, order[64], n;
@@ -245,7 +246,7 @@ static bool met_another(struct counter *c)
     return met;
 }
 
-/* The others get their chance to run beside it; number 2, of no key, waits until one does. */
+/* Gives the other jobs a chance to run at the same time; number 2, which has no key, waits until one does. */
 static void counting_work(struct work *work)
 {
     struct counting_job *j = (struct counting_job *)work;
@@ -267,7 +268,7 @@ static void counting_done(struct work *work)
         sd_event_exit(j->event, 0);
 }
 
-static void test_jobs(void **state)
+static void test_jobs_of_one_container_run_in_order(void **state)
 {
     (void)state;
     static const char *const keys[] = {"a", "b", NULL};
@@ -306,12 +307,12 @@ static void test_jobs(void **state)
     sd_event_unref(event);
 }
 
-/* A job that notes the priorities of its thread, and waits until it is told to go on. */
+/* A job that stores the priorities of its thread and waits until the test writes a byte. */
 struct slow_job {
     struct work work;
     int go_on; /* read end of a pipe; −1: does not wait */
     int nice, io;
-    int *done; /* how many are */
+    int *done; /* number of finished jobs */
 };
 
 static void slow_work(struct work *work)
@@ -338,8 +339,7 @@ static void run_until(sd_event *event, const int *done, int n)
     assert_int_equal(*done, n);
 }
 
-/* What waits in the background keeps nobody waiting, and gives way. */
-static void test_background_jobs(void **state)
+static void test_background_jobs_delay_no_request(void **state)
 {
     (void)state;
     struct workers *jobs = NULL, *background = NULL;
@@ -377,10 +377,14 @@ static void test_background_jobs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kept_names),     cmocka_unit_test(test_other_names),
-        cmocka_unit_test(test_hidden_names),   cmocka_unit_test(test_container_names),
-        cmocka_unit_test(test_list_is_sorted), cmocka_unit_test(test_mount_points),
-        cmocka_unit_test(test_jobs),           cmocka_unit_test(test_background_jobs),
+        cmocka_unit_test(test_kept_names_survive_a_round_trip),
+        cmocka_unit_test(test_names_that_are_none_of_ours_are_rejected),
+        cmocka_unit_test(test_hidden_names_contain_their_container),
+        cmocka_unit_test(test_container_names),
+        cmocka_unit_test(test_list_is_sorted),
+        cmocka_unit_test(test_a_mount_point_at_or_below_a_path_is_found),
+        cmocka_unit_test(test_jobs_of_one_container_run_in_order),
+        cmocka_unit_test(test_background_jobs_delay_no_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

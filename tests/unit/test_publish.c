@@ -1,8 +1,8 @@
-/* Publication of packages: a tree that an attacker made, and goes on changing, either becomes root's or is
- * refused.
+/* Tests the publication of packages: a tree that an attacker made, and keeps changing, either becomes root's
+ * or is a_hostile_tree_is_refused.
  *
- * The attacker is the unpacker's user: it owns everything that is staged, and keeps what descriptors it
- * likes. */
+ * The attacker is the unpacker's user: it owns everything that is staged, and keeps any descriptors it
+ * wants. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,19 +38,19 @@
 
 #define UNPACKER 54321
 #define OTHER    54322
-#define NAME     "Demo" /* ids are in lower case, and what is staged has the name's own */
+#define NAME     "Demo" /* ids are in lower case; the staged directory has the name's own case */
 #define ID       "demo_1.0.0_linux_amd64"
 #define KEY      "Demo_1.0.0_linux_amd64"
 #define ENTRIES  1000
 
 struct fixture {
-    char *path; /* the store */
+    char *path; /* path of the store */
     int store, staging, tree;
-    int held; /* something that the attacker holds; −1 */
+    int held; /* a descriptor that the attacker keeps; −1: none */
     void *mapped;
 };
 
-/* What a test can tell the attacker's process to do. */
+/* Runs 'act' in a process of the unpacker's user and returns its exit status. */
 static int as_unpacker(int (*act)(void *userdata), void *userdata)
 {
     pid_t child = fork();
@@ -72,7 +72,7 @@ static void write_at(int dir, const char *name, mode_t mode)
         _exit(98);
 }
 
-/* An ordinary package, as the unpacker makes it, or worse. */
+/* Makes a package's tree as the unpacker makes it, with modes and links that are worse than usual. */
 static int make_tree(void *userdata)
 {
     const struct fixture *f = userdata;
@@ -137,7 +137,7 @@ static struct stat stat_of(const struct fixture *f, const char *name)
     return st;
 }
 
-/* That all of it is root's, below an open directory. */
+/* Asserts that everything below an open directory belongs to root and that other users cannot write to it. */
 static void assert_all_ours(int dir)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -175,10 +175,10 @@ static bool needs_root(const char *test)
     return true;
 }
 
-static void ordinary(void **state)
+static void a_package_becomes_roots_own_once(void **state)
 {
     (void)state;
-    if (needs_root("ordinary"))
+    if (needs_root("a_package_becomes_roots_own_once"))
         skip();
     struct fixture f = fixture_make();
     struct error e;
@@ -193,7 +193,7 @@ static void ordinary(void **state)
     assert_int_equal(stat_of(&f, NAME "/" ID "/readme").st_mode, S_IFREG | 0444);
     assert_true(S_ISLNK(stat_of(&f, NAME "/" ID "/root").st_mode));
     assert_int_equal(stat_of(&f, ".publishing").st_mode, S_IFDIR | 0700);
-    /* Again: it is there, and what was unpacked once more for it goes. */
+    /* A second publication succeeds, and the tree that was staged again is removed. */
     ino_t before = stat_of(&f, NAME "/" ID).st_ino;
     assert_int_equal(as_unpacker(make_tree, &f), 0);
     assert_int_equal(publish(&f, &e), 0);
@@ -213,7 +213,7 @@ static void ordinary(void **state)
     fixture_remove(&f);
 }
 
-/* --- what is refused --- */
+/* --- trees that are a_hostile_tree_is_refused --- */
 
 static bool with_writer(struct fixture *f)
 {
@@ -297,7 +297,7 @@ static bool with_too_many(struct fixture *f)
     return true;
 }
 
-/* Deeper than a path may be long. */
+/* Makes a tree whose deepest path exceeds PATH_MAX. */
 static bool with_depth(struct fixture *f)
 {
     char name[201];
@@ -349,7 +349,7 @@ static const struct {
     const char *name;
     bool (*make)(struct fixture *f);
     const char *message;
-    bool optional; /* not every filesystem, or every machine, can */
+    bool optional; /* not every filesystem or machine can make it */
 } hostile[] = {
     {"a descriptor open for writing", with_writer, "'bin/tool' is open for writing", false},
     {"a writable shared mapping", with_mapping, "'bin/tool' is open for writing", false},
@@ -379,7 +379,8 @@ static void refused_one(size_t i)
     if (!hostile[i].make(&f)) {
         if (!hostile[i].optional)
             fail_msg("%s cannot be made: %s", hostile[i].name, strerror(errno));
-        print_message("skip refused: '%s' cannot be made here: %s\n", hostile[i].name, strerror(errno));
+        print_message("skip a_hostile_tree_is_refused: '%s' cannot be made here: %s\n", hostile[i].name,
+                      strerror(errno));
         fixture_remove(&f);
         return;
     }
@@ -391,7 +392,7 @@ static void refused_one(size_t i)
     struct stat st;
     if (fstatat(f.store, "secret", &st, 0) == 0)
         assert_true(st.st_uid == OTHER && st.st_gid == OTHER && (st.st_mode & 07777) == 0600);
-    if (hostile[i].make == with_mount) { /* stays until somebody unmounts it */
+    if (hostile[i].make == with_mount) { /* the tree stays until it is unmounted */
         unsigned deleted;
         char link[64], place[PATH_MAX] = "";
         assert_int_equal(packages_delete(f.path, &deleted, &e), -EXDEV);
@@ -404,13 +405,13 @@ static void refused_one(size_t i)
     fixture_remove(&f);
 }
 
-static void refused(void **state)
+static void a_hostile_tree_is_refused(void **state)
 {
     (void)state;
-    if (needs_root("refused"))
+    if (needs_root("a_hostile_tree_is_refused"))
         skip();
     for (size_t i = 0; i < ARRAY_SIZE(hostile); i++) {
-        /* A process of its own each: mounts and leases end with it. */
+        /* Each case has its own process: mounts and leases end with it. */
         pid_t child = fork();
         if (child == 0) {
             refused_one(i);
@@ -423,10 +424,10 @@ static void refused(void **state)
     }
 }
 
-static void not_a_directory(void **state)
+static void what_is_no_directory_is_refused(void **state)
 {
     (void)state;
-    if (needs_root("not_a_directory"))
+    if (needs_root("what_is_no_directory_is_refused"))
         skip();
     for (int kind = 0; kind < 3; kind++) {
         struct fixture f = fixture_make();
@@ -444,7 +445,7 @@ static void not_a_directory(void **state)
     }
 }
 
-/* --- what the attacker still holds --- */
+/* --- descriptors that the attacker keeps --- */
 
 struct hands {
     int root, bin, deep, tool, tool_path;
@@ -459,7 +460,8 @@ static void grasp(const struct fixture *f, struct hands *h)
     h->tool_path = openat(f->tree, "bin/tool", O_PATH | O_CLOEXEC);
 }
 
-/* Each of these must fail: the number of the first that does not. */
+/* Attempts what must fail after the publication. Returns the number of the first attempt that succeeds; 0:
+ * none. */
 static int try_everything(void *userdata)
 {
     const struct hands *h = userdata;
@@ -500,16 +502,17 @@ static int try_everything(void *userdata)
     return 0;
 }
 
-static void held_descriptors(void **state)
+static void kept_descriptors_cannot_change_a_published_tree(void **state)
 {
     (void)state;
-    if (needs_root("held_descriptors"))
+    if (needs_root("kept_descriptors_cannot_change_a_published_tree"))
         skip();
     struct fixture f = fixture_make();
     struct hands h;
     struct error e;
     grasp(&f, &h);
-    assert_int_equal(as_unpacker(try_everything, &h) > 0, 1); /* before, it can */
+    assert_int_equal(as_unpacker(try_everything, &h) > 0,
+                     1); /* before the publication, at least one attempt succeeds */
     fixture_remove(&f);
     f = fixture_make();
     grasp(&f, &h);
@@ -530,7 +533,7 @@ struct acl {
     } entries[5];
 };
 
-/* Whoever the mode is for: the unpacker's user may write. */
+/* An access list that lets the unpacker's user write, whatever the mode is. */
 static const struct acl acl = {2,
                                {{0x01, 7, UINT32_MAX},
                                 {0x02, 7, UNPACKER},
@@ -538,17 +541,17 @@ static const struct acl acl = {2,
                                 {0x10, 7, UINT32_MAX},
                                 {0x20, 5, UINT32_MAX}}};
 
-static void access_lists(void **state)
+static void access_lists_are_removed(void **state)
 {
     (void)state;
-    if (needs_root("access_lists"))
+    if (needs_root("access_lists_are_removed"))
         skip();
     struct fixture f = fixture_make();
     struct error e;
     struct hands h;
     grasp(&f, &h);
     if (fsetxattr(h.tool, "system.posix_acl_access", &acl, sizeof acl, 0) < 0) {
-        print_message("skip access_lists: this filesystem has none: %s\n", strerror(errno));
+        print_message("skip access_lists_are_removed: this filesystem has none: %s\n", strerror(errno));
         fixture_remove(&f);
         skip();
     }
@@ -567,14 +570,14 @@ static void access_lists(void **state)
     fixture_remove(&f);
 }
 
-/* An attacker who changes everything, all the time, by what he holds, and asks for what he may not have after
- * each publication. */
+/* Plays an attacker who changes everything, without a pause, by the descriptors that it keeps, until it is
+ * killed. */
 static void rage(const struct fixture *f, const struct hands *h, int begun, pid_t test)
 {
     if (setresgid(UNPACKER, UNPACKER, UNPACKER) < 0 || setresuid(UNPACKER, UNPACKER, UNPACKER) < 0)
         _exit(1);
-    /* He goes on until he is killed: by a test that died as well. A change of user takes the signal back, so
-     * it is asked for here. */
+    /* The attacker runs until it is killed, also when the test exits early. A change of user clears the
+     * signal, so it is requested here. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != test)
         _exit(1);
     for (unsigned turn = 0;; turn++) {
@@ -602,13 +605,13 @@ static void rage(const struct fixture *f, const struct hands *h, int begun, pid_
     }
 }
 
-/* Whoever holds a file for reading can open it for writing as long as its mode, or an access list, lets all
- * do so. So the file must be closed to all before it is asked who has it open: that one is refused because of
- * a writer shows what was done before. */
-static void closed_before_it_is_judged(void **state)
+/* A process that has a file open for reading can open it for writing as long as its mode, or an access
+ * list, lets every user write. So mode and access list must be changed before the check for writers: the
+ * state of a file that was a_hostile_tree_is_refused because of a writer shows that they were. */
+static void a_file_is_closed_to_others_before_the_check_for_writers(void **state)
 {
     (void)state;
-    if (needs_root("closed_before_it_is_judged"))
+    if (needs_root("a_file_is_closed_to_others_before_the_check_for_writers"))
         skip();
     struct fixture f = fixture_make();
     struct error e;
@@ -624,10 +627,10 @@ static void closed_before_it_is_judged(void **state)
     fixture_remove(&f);
 }
 
-static void racing_attacker(void **state)
+static void a_racing_attacker_cannot_change_a_published_tree(void **state)
 {
     (void)state;
-    if (needs_root("racing_attacker"))
+    if (needs_root("a_racing_attacker_cannot_change_a_published_tree"))
         skip();
     unsigned published = 0, was_refused = 0;
     for (int round = 0; round < 150; round++) {
@@ -675,14 +678,13 @@ static void racing_attacker(void **state)
             close(all[i]);
         fixture_remove(&f);
     }
-    print_message("published %u times, refused %u times\n", published, was_refused);
+    print_message("published %u times, a_hostile_tree_is_refused %u times\n", published, was_refused);
 }
 
-/* What an earlier version published and left to the unpacker's user. */
-static void left_to_the_unpacker(void **state)
+static void a_directory_that_an_earlier_version_left_becomes_roots(void **state)
 {
     (void)state;
-    if (needs_root("left_to_the_unpacker"))
+    if (needs_root("a_directory_that_an_earlier_version_left_becomes_roots"))
         skip();
     struct fixture f = fixture_make();
     struct packages_left left;
@@ -709,14 +711,15 @@ static void left_to_the_unpacker(void **state)
     if (publish(&f, &e) < 0)
         fail_msg("%s", e.message);
     assert_published(&f);
-    assert_int_equal(stat_of(&f, NAME "/" ID).st_ino, before); /* containers have it mounted */
+    assert_int_equal(stat_of(&f, NAME "/" ID).st_ino,
+                     before); /* running containers have the directory mounted */
     assert_int_equal(packages_find_left(f.path, &left, &hidden, &e), 0);
     assert_int_equal(left.n, 0);
     delete_all(&f);
     fixture_remove(&f);
 }
 
-/* From here on this process gets no lease, as on a filesystem that gives none. */
+/* Makes requests for leases fail in this process from here on, as on a filesystem without leases. */
 static bool deny_leases(void)
 {
     struct sock_filter code[] = {
@@ -732,11 +735,11 @@ static bool deny_leases(void)
            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* Running containers have it mounted: where it cannot be judged, it stays as it is. */
-static void left_where_there_are_no_leases(void **state)
+/* Running containers have the directory mounted: if its files cannot be checked, it stays as it is. */
+static void without_leases_a_used_directory_stays(void **state)
 {
     (void)state;
-    if (needs_root("left_where_there_are_no_leases"))
+    if (needs_root("without_leases_a_used_directory_stays"))
         skip();
     struct fixture f = fixture_make();
     struct error e;
@@ -761,11 +764,10 @@ static void left_where_there_are_no_leases(void **state)
     fixture_remove(&f);
 }
 
-/* A store that others can write to is not used. */
-static void unsafe_store(void **state)
+static void a_store_that_others_can_write_is_refused(void **state)
 {
     (void)state;
-    if (needs_root("unsafe_store"))
+    if (needs_root("a_store_that_others_can_write_is_refused"))
         skip();
     struct fixture f = fixture_make();
     struct error e;
@@ -778,11 +780,11 @@ static void unsafe_store(void **state)
     fixture_remove(&f);
 }
 
-static void killed_at_each_step(void **state)
+static void a_publication_killed_at_any_step_is_completed(void **state)
 {
     (void)state;
 #ifdef ENABLE_FAILPOINTS
-    /* The third pass first: passes are counted for the whole program. */
+    /* The third pass comes first: passes are counted for the whole program. */
     static const char *const points[] = {"publish.directory@3", "publish.moved",  "publish.directory",
                                          "publish.taken",       "publish.synced", "publish.named",
                                          "unpublish.hidden"};
@@ -807,7 +809,7 @@ static void killed_at_each_step(void **state)
         assert_int_equal(named, streq(points[i], "publish.named"));
         if (named)
             assert_published(&f);
-        /* The next process finishes it. */
+        /* The next process completes the publication. */
         assert_int_equal(packages_find_left(f.path, &left, &hidden, &e), 0);
         bool gone = streq(points[i], "unpublish.hidden");
         assert_int_equal(left.n, named || gone ? 0 : 1);
@@ -820,7 +822,7 @@ static void killed_at_each_step(void **state)
         fixture_remove(&f);
     }
 #else
-    print_message("skip killed_at_each_step: runs in the failpoints variant\n");
+    print_message("skip a_publication_killed_at_any_step_is_completed: runs in the failpoints variant\n");
     skip();
 #endif
 }
@@ -832,17 +834,17 @@ int main(void)
         "publish.named", "unpublish.hidden",  "unpublish.deleted", NULL};
     failpoint_table(names);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(killed_at_each_step),
-        cmocka_unit_test(ordinary),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(not_a_directory),
-        cmocka_unit_test(held_descriptors),
-        cmocka_unit_test(access_lists),
-        cmocka_unit_test(closed_before_it_is_judged),
-        cmocka_unit_test(racing_attacker),
-        cmocka_unit_test(left_to_the_unpacker),
-        cmocka_unit_test(left_where_there_are_no_leases),
-        cmocka_unit_test(unsafe_store),
+        cmocka_unit_test(a_publication_killed_at_any_step_is_completed),
+        cmocka_unit_test(a_package_becomes_roots_own_once),
+        cmocka_unit_test(a_hostile_tree_is_refused),
+        cmocka_unit_test(what_is_no_directory_is_refused),
+        cmocka_unit_test(kept_descriptors_cannot_change_a_published_tree),
+        cmocka_unit_test(access_lists_are_removed),
+        cmocka_unit_test(a_file_is_closed_to_others_before_the_check_for_writers),
+        cmocka_unit_test(a_racing_attacker_cannot_change_a_published_tree),
+        cmocka_unit_test(a_directory_that_an_earlier_version_left_becomes_roots),
+        cmocka_unit_test(without_leases_a_used_directory_stays),
+        cmocka_unit_test(a_store_that_others_can_write_is_refused),
 
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
