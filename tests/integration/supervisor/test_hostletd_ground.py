@@ -39,6 +39,18 @@ def test_reload_restarts_what_changed_and_nothing_else(start, services):
     assert "parameters" in Call(tree, "comes").answer()
 
 
+def test_those_who_watch_are_told_that_a_service_went(start, services):
+    services.add("goes")
+    tree = start()
+    with tree.connect("hostletd") as connection:
+        stream = connection.stream("io.hostlet.Supervisor.Watch")
+        assert next(stream)["service"]["name"] == "goes" and next(stream) == {"complete": True}
+        services.drop("goes")
+        reload(tree, "0 services changed, 0 new, 1 gone, 0 left alone")
+        last = next(answer for answer in stream if answer.get("gone"))
+    assert last["service"]["name"] == "goes"
+
+
 def test_reload_follows_service_conf(start, services):
     services.add("worker", socket="old")
     tree = start()
