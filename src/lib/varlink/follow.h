@@ -15,8 +15,11 @@
  * without an error where it makes a new snapshot, and a caller that does not read, whose answers wait beyond
  * the server's bound (server.h), loses its connection
  *
- * No caller has to call List besides: a change that happens while the snapshot is sent is told after the
- * item. 'complete' and 'lost' are members of the method's answer where the service has a use for them. */
+ * No caller has to call List besides: a change that happens while the snapshot is told is told as well,
+ * between its items or after it. Of an item that was told before its change, the change is what holds; where
+ * a change names an item that the snapshot has not told yet, the item may be older than the change, and the
+ * caller asks for it. 'complete' and 'lost' are members of the method's answer where the service has a use
+ * for them. */
 #pragma once
 
 #include "lib/loop/clock.h"
