@@ -20,41 +20,42 @@ libdriver_a_SOURCES = \
 	src/container-driver/reading.c src/container-driver/reading.h \
 	src/container-driver/reference.c src/container-driver/reference.h \
 	src/container-driver/runtime.c src/container-driver/runtime.h \
-	src/container-driver/seccomp_file.c \
+	src/container-driver/seccomp_file.c src/container-driver/seccomp_file.h \
 	src/container-driver/seccomp_profile.c src/container-driver/seccomp_profile.h \
 	src/container-driver/settings.c src/container-driver/settings.h \
 	src/container-driver/socket_group.c src/container-driver/socket_group.h \
 	src/container-driver/spec.c src/container-driver/spec.h \
 	src/container-driver/tail.c src/container-driver/tail.h \
-	src/container-driver/used_ranges.c src/container-driver/zone_network.c src/container-driver/zone_network.h
+	src/container-driver/used_ranges.c src/container-driver/used_ranges.h \
+	src/container-driver/zone_network.c src/container-driver/zone_network.h
 
 pkglibexec_PROGRAMS += container-driver
 container_driver_SOURCES = \
 	src/container-driver/docker/docker.c src/container-driver/docker/docker.h \
 	src/container-driver/docker/group.c src/container-driver/docker/group.h \
-	src/container-driver/docker/call.c \
-	src/container-driver/docker/containers.c \
-	src/container-driver/docker/creation.c \
-	src/container-driver/docker/events.c \
-	src/container-driver/docker/images.c \
-	src/container-driver/docker/logs.c \
+	src/container-driver/docker/call.c src/container-driver/docker/call.h \
+	src/container-driver/docker/containers.c src/container-driver/docker/containers.h \
+	src/container-driver/docker/creation.c src/container-driver/docker/creation.h \
+	src/container-driver/docker/events.c src/container-driver/docker/events.h \
+	src/container-driver/docker/images.c src/container-driver/docker/images.h \
+	src/container-driver/docker/logs.c src/container-driver/docker/logs.h \
 	src/container-driver/docker/network.c src/container-driver/docker/network.h \
-	src/container-driver/docker/pull.c \
-	src/container-driver/docker/seccomp.c \
+	src/container-driver/docker/pull.c src/container-driver/docker/pull.h \
+	src/container-driver/docker/seccomp.c src/container-driver/docker/seccomp.h \
 	src/container-driver/docker/simple.c src/container-driver/docker/simple.h \
 	src/container-driver/main.c \
 	src/container-driver/manager.h \
-	src/container-driver/methods_container.c \
-	src/container-driver/methods_create.c \
-	src/container-driver/methods_image.c \
-	src/container-driver/methods_logs.c \
-	src/container-driver/methods_watch.c \
+	src/container-driver/methods_container.c src/container-driver/methods_container.h \
+	src/container-driver/methods_create.c src/container-driver/methods_create.h \
+	src/container-driver/methods_image.c src/container-driver/methods_image.h \
+	src/container-driver/methods_logs.c src/container-driver/methods_logs.h \
+	src/container-driver/methods_watch.c src/container-driver/methods_watch.h \
 	src/container-driver/null/null.c src/container-driver/null/null.h \
-	src/container-driver/null/image.c \
-	src/container-driver/null/life.c \
-	src/container-driver/null/logs.c \
-	src/container-driver/null/store.c \
-	src/container-driver/task.c
+	src/container-driver/null/image.c src/container-driver/null/image.h \
+	src/container-driver/null/life.c src/container-driver/null/life.h \
+	src/container-driver/null/logs.c src/container-driver/null/logs.h \
+	src/container-driver/null/store.c src/container-driver/null/store.h \
+	src/container-driver/task.c src/container-driver/task.h
 container_driver_LDADD = libdriver.a $(BASE_LIBS) $(CURL_LIBS)
 
 if UNIT_TESTS

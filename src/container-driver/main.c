@@ -14,6 +14,11 @@
 
 #include "container-driver/docker/docker.h"
 #include "container-driver/manager.h"
+#include "container-driver/methods_container.h"
+#include "container-driver/methods_create.h"
+#include "container-driver/methods_image.h"
+#include "container-driver/methods_logs.h"
+#include "container-driver/methods_watch.h"
 #include "container-driver/null/null.h"
 #include "container-driver/socket_group.h"
 #include "lib/basic/fs.h"

@@ -1,4 +1,4 @@
-/* The driver's state, and the life of one method call that asks the runtime before it answers. */
+/* The driver's state. */
 #pragma once
 
 #include "container-driver/runtime.h"
@@ -16,67 +16,3 @@ struct manager {
     char *lost;           /* why they do not; NULL: not known, or they do */
     struct relay *relays; /* logs on their way to clients */
 };
-
-/* A call that waits for the runtime. When its client leaves, it is finished all the same, and nobody is told.
- */
-struct task {
-    struct manager *manager;
-    struct varlink_call *call; /* NULL: the client left */
-    const struct varlink_method *method;
-    void *in;   /* a copy of the parameters: the method's struct */
-    char *name; /* of the container that it is about */
-    char *id;
-    struct runtime_job *job; /* cancelled when the client leaves; may be NULL */
-    void (*then)(struct task *task, struct driver_container *container);
-};
-
-struct task *task_new(struct manager *manager, struct varlink_call *call, const char *method, const void *in);
-/* Each ends and frees the task. 'out' is the method's struct, borrowed. */
-void task_reply(struct task *task, const void *out);
-void task_fail(struct task *task, const struct error *e);
-/* One answer of several, where the caller wants more than one; else nothing. */
-void task_notify(struct task *task, const void *out);
-
-/* Calls 'then' with the container in a slot of a replica, NULL when there is none. The container is borrowed.
- */
-void task_with_container(struct task *task, const char *instance, int64_t replica_id, int slot,
-                         void (*then)(struct task *task, struct driver_container *container));
-/* The same for calls that change something or read what is private: a container that is not ours ends the
- * task with CONFLICT. */
-void task_with_own_container(struct task *task, const char *instance, int64_t replica_id, int slot,
-                             void (*then)(struct task *task, struct driver_container *container));
-/* The error for a container that is not ours. */
-int container_conflict(const struct driver_container *c, struct error *e);
-
-/* Failpoints around an act; true when the test made it fail, and the task has ended. */
-bool task_failpoint(struct task *task, const char *name);
-
-/* A runtime_answer_fn for acts that only work or fail: replies without members. Userdata is the task. */
-void task_answer(struct runtime_result *result, const struct error *e, void *userdata);
-
-/* The methods, by file. */
-int method_info(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_check_network(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_image_inspect(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_image_list(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_image_pull(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_list(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_inspect(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_create(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_start(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_stop(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_rename(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_adopt(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_set_restart(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_logs(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_tail(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_watch(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-
-/* methods_watch.c: ends the streams of all who watch, who then get a new snapshot; and what the runtime's
- * events are handed to. */
-void watch_renew(struct manager *manager);
-void watch_event(const struct driver_event *event, void *userdata);
-void watch_flow(const char *lost, void *userdata);
-/* methods_logs.c, at the end: closes what is open. */
-void relays_close(struct manager *manager);

@@ -1,8 +1,12 @@
 /* Methods about one container, or all of them: look first whose it is, then act on its id. */
+#include "container-driver/methods_container.h"
+
 #include <errno.h>
 
 #include "container-driver/manager.h"
+#include "container-driver/methods_watch.h"
 #include "container-driver/name.h"
+#include "container-driver/task.h"
 
 #define DEFAULT_STOP_TIMEOUT_MSEC 10000
 

@@ -1,8 +1,11 @@
 /* Create: makes the container of a replica, or finds that it is there already from the same configuration. */
+#include "container-driver/methods_create.h"
+
 #include <errno.h>
 
 #include "container-driver/installs.h"
 #include "container-driver/manager.h"
+#include "container-driver/task.h"
 #include "container-driver/zone_network.h"
 
 static void compare(struct task *task, struct driver_container *c)

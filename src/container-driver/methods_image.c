@@ -1,7 +1,10 @@
 /* Methods about the runtime itself and its images. */
+#include "container-driver/methods_image.h"
+
 #include <errno.h>
 
 #include "container-driver/manager.h"
+#include "container-driver/task.h"
 
 static void on_info(struct runtime_result *result, const struct error *e, void *userdata)
 {

@@ -1,12 +1,14 @@
 /* Logs: a container's output relayed to a client's raw connection, no faster than it reads. Tail: its last
  * lines. */
+#include "container-driver/methods_logs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "container-driver/manager.h"
 #include "container-driver/tail.h"
+#include "container-driver/task.h"
 #include "lib/logs/frames.h"
 
 #define TAIL_DEFAULT 20

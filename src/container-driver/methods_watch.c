@@ -1,10 +1,10 @@
 /* Watch: all containers and then the runtime's events, for everyone who watches. The runtime is subscribed to
  * while someone does, and its containers are listed when the events flow: what changes while they are listed
  * is an event. */
+#include "container-driver/methods_watch.h"
+
 #include <errno.h>
 #include <stdlib.h>
-
-#include "container-driver/manager.h"
 
 struct listing;
 

@@ -1,5 +1,7 @@
 /* A seccomp profile of the administrator's: read and checked when the driver starts, since Docker looks at a
- * profile only when a container starts, and a mistake would be an outage then; see seccomp_profile.h. */
+ * profile only when a container starts, and a mistake would be an outage then; see seccomp_file.h. */
+#include "container-driver/seccomp_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include "container-driver/reading.h"
-#include "container-driver/seccomp_profile.h"
 
 #define FILE_MAX ((off_t)512 * 1024) /* Docker's own has 16 KiB */
 

@@ -1,6 +1,7 @@
 /* The driver's settings; see settings.h. */
 #include "container-driver/settings.h"
 
+#include "container-driver/seccomp_file.h"
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"

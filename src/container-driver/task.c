@@ -1,8 +1,9 @@
-/* One method call that asks the runtime before it answers, and whose containers it may touch; see manager.h.
+/* One method call that asks the runtime before it answers, and whose containers it may touch; see task.h.
  */
+#include "container-driver/task.h"
+
 #include <errno.h>
 
-#include "container-driver/manager.h"
 #include "container-driver/name.h"
 #include "lib/basic/failpoint.h"
 

@@ -1,4 +1,6 @@
-/* Reading the machine's addresses and routes from the kernel; see zone_network.h. */
+/* Reading the machine's addresses and routes from the kernel; see used_ranges.h. */
+#include "container-driver/used_ranges.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
@@ -7,7 +9,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "container-driver/zone_network.h"
 #include "lib/basic/cleanup.h"
 
 #define ANSWER_MAX 65536 /* a part of a dump: the kernel makes them of half that at most */

@@ -3,25 +3,7 @@
  * is refused before anything is made. */
 #pragma once
 
-#include <net/if.h>
-
-#include "lib/basic/error.h"
-
-/* What the machine uses of the IPv4 addresses. */
-enum address_use {
-    USE_ADDRESS, /* an address of a device, with the network that it connects; also ranges that are local by a
-                    route */
-    USE_ROUTE,   /* of any table, except default routes */
-    USE_GATEWAY, /* the next hop of a route */
-    USE_NAME_SERVER, /* of resolv.conf */
-};
-
-struct used_range {
-    enum address_use use;
-    uint32_t first; /* host byte order */
-    unsigned bits;
-    char device[IF_NAMESIZE]; /* ""; none */
-};
+#include "container-driver/used_ranges.h"
 
 /* "10.10.3.0/24" of private addresses alone, as a network is written. Refused, with 'name' before the reason:
  * anything else. */
@@ -34,11 +16,6 @@ int zone_network_parse(const char *name, const char *cidr, uint32_t *ret_first, 
  * is broader fills '*ret_warning', which the caller frees: what it leads to is not reached any more. */
 int zone_network_judge(const char *cidr, const struct used_range *ranges, size_t n, const char *own,
                        char **ret_warning, struct error *e);
-
-/* What this machine uses now, by netlink: all addresses and the routes of all tables, those of VRFs and
- * policies included. Not looked at: IPv6, which the zone's network has none of; rules; tunnels' far ends. The
- * caller frees. */
-int used_ranges_read(struct used_range **ret, size_t *ret_n, struct error *e);
 
 /* The three in one; what is broader is logged. */
 int zone_network_check(const char *name, const char *cidr, const char *own, struct error *e);

@@ -14,7 +14,7 @@ libquota_a_SOURCES = \
 	src/quota-keeper/recheck.c src/quota-keeper/recheck.h \
 	src/quota-keeper/recovery.c src/quota-keeper/recovery.h \
 	src/quota-keeper/registry.c src/quota-keeper/registry.h \
-	src/quota-keeper/registry_run.c \
+	src/quota-keeper/registry_run.c src/quota-keeper/registry_run.h \
 	src/quota-keeper/report.c src/quota-keeper/report.h \
 	src/quota-keeper/strays.c src/quota-keeper/strays.h \
 	src/quota-keeper/tag.c src/quota-keeper/tag.h \
@@ -22,11 +22,11 @@ libquota_a_SOURCES = \
 quota_keeper_SOURCES = \
 	src/quota-keeper/main.c \
 	src/quota-keeper/manager.c src/quota-keeper/manager.h \
-	src/quota-keeper/methods.c \
-	src/quota-keeper/questions.c \
-	src/quota-keeper/requests.c \
-	src/quota-keeper/sweep.c \
-	src/quota-keeper/watch.c
+	src/quota-keeper/methods.c src/quota-keeper/methods.h \
+	src/quota-keeper/questions.c src/quota-keeper/questions.h \
+	src/quota-keeper/requests.c src/quota-keeper/requests.h \
+	src/quota-keeper/sweep.c src/quota-keeper/sweep.h \
+	src/quota-keeper/watch.c src/quota-keeper/watch.h
 quota_keeper_LDADD = libquota.a $(BASE_LIBS) $(SECCOMP_LIBS) -lpthread
 
 if UNIT_TESTS

@@ -11,6 +11,7 @@
 #include "lib/api/quota_keeper.h"
 #include "lib/service/service.h"
 #include "quota-keeper/manager.h"
+#include "quota-keeper/methods.h"
 
 static const char *const failpoints[] = {
     "registry.allocated", /* an id is chosen, or let go; nothing is written */

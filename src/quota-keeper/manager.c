@@ -7,7 +7,11 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "quota-keeper/questions.h"
 #include "quota-keeper/recovery.h"
+#include "quota-keeper/requests.h"
+#include "quota-keeper/sweep.h"
+#include "quota-keeper/watch.h"
 
 #define THREADS_MAX 4
 #define WALKS_MAX   2

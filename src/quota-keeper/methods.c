@@ -1,10 +1,16 @@
 /* Handlers: what is asked for is checked here, and done elsewhere. */
+#include "quota-keeper/methods.h"
+
 #include <errno.h>
 #include <inttypes.h>
 
 #include "lib/api/quota_keeper.h"
 #include "lib/app-path/app_path.h"
 #include "quota-keeper/manager.h"
+#include "quota-keeper/questions.h"
+#include "quota-keeper/requests.h"
+#include "quota-keeper/sweep.h"
+#include "quota-keeper/watch.h"
 
 static int check_pair(const char *what, int64_t soft, int64_t hard, struct error *e)
 {

@@ -1,5 +1,7 @@
 /* What only looks: Get, List, the snapshot of Watch, Report, Info, and the check that the timer asks for.
  * Each is a piece of work; see manager.h. */
+#include "quota-keeper/questions.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -7,9 +9,10 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "quota-keeper/enforce.h"
-#include "quota-keeper/manager.h"
 #include "quota-keeper/recovery.h"
 #include "quota-keeper/report.h"
+#include "quota-keeper/requests.h"
+#include "quota-keeper/watch.h"
 
 struct question {
     struct work work;

@@ -8,6 +8,7 @@
 
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
+#include "quota-keeper/registry_run.h"
 
 struct recovery {
     struct registry *r;

@@ -78,10 +78,6 @@ int registry_write_files(struct registry *r, struct error *e);
 /* Takes an item out of the ledger; of the thread that runs the registry. */
 void registry_drop(struct registry *r, struct ledger_item *item);
 
-/* Each op's result is its own; a ledger that cannot be written fails all that would change it, and nothing is
- * changed. */
-void registry_run(struct registry *r, struct op **ops, size_t n, struct notes *notes);
-
 size_t registry_count(struct registry *r);
 /* Ids that nobody used a moment ago, when strangers' files were put back: they are tried first by the next
  * registry_run(), and by none after it. */
@@ -109,14 +105,6 @@ void registry_items_free(struct ledger_item *items, size_t n);
  */
 void registry_read_others(const struct registry *r, struct id_set *others);
 
-/* How many inodes go with limits that name none; 0: no limit. Never fewer than it has. */
-int64_t registry_inodes_for(const struct registry *r, int64_t soft, int64_t hard, int64_t used_inodes);
-
 /* What was last told of a container's level; returns whether it changed, and what it was. */
 bool registry_note_level(struct registry *r, const char *container, int level, bool not_enforced,
                          int *ret_before);
-
-/* Whether a directory's project can be taken for ours: an id that nobody else has, which it did not get from
- * the app path. */
-bool registry_may_adopt(struct registry *r, const struct places *places, uint32_t project,
-                        const struct id_set *others);

@@ -1,5 +1,7 @@
 /* What is done to the ledger under the machine's lock: ids are chosen, limits set, and what cannot be written
  * is taken back. See registry.h. */
+#include "quota-keeper/registry_run.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -7,7 +9,6 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/lock.h"
-#include "quota-keeper/registry.h"
 
 struct allocation {
     struct registry *registry;

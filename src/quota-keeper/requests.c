@@ -1,5 +1,7 @@
 /* What changes something: Ensure, Release, Remove. Each request goes through the registry, by batches, and
  * through the kernel, in a piece of work of its own; see manager.h. */
+#include "quota-keeper/requests.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,9 +10,11 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "quota-keeper/enforce.h"
-#include "quota-keeper/manager.h"
 #include "quota-keeper/recheck.h"
 #include "quota-keeper/recovery.h"
+#include "quota-keeper/registry_run.h"
+#include "quota-keeper/sweep.h"
+#include "quota-keeper/watch.h"
 
 #define QUICK_ENTRIES 2000 /* files that are looked at before a request goes to the long walks */
 #define RECLAIMS_MAX  3

@@ -1,6 +1,8 @@
 /* Rechecks of everything in the app path, one after the other: for an administrator who asks, and for a
  * replica that needs a project id while strangers' files hold all of them; see manager.h. Each recheck is a
  * request of its container like any other. */
+#include "quota-keeper/sweep.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,7 +10,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "quota-keeper/manager.h"
+#include "quota-keeper/requests.h"
 
 struct sweep {
     struct work work; /* finds out what there is */

@@ -1,4 +1,6 @@
 /* Levels, and who hears of their changes; see manager.h. */
+#include "quota-keeper/watch.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -6,7 +8,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "quota-keeper/manager.h"
+#include "quota-keeper/questions.h"
 
 static void watcher_gone(struct varlink_call *call, void *userdata)
 {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <netinet/in.h>
-#include <systemd/sd-event.h>
 
 #include "lib/basic/error.h"
 
@@ -29,15 +28,3 @@ int host_address_choose(const struct host_address *addresses, size_t n);
 
 /* The kind of a device of this driver (as ethtool says it), by what lies below 'sys' ("/sys"). */
 enum host_device_kind host_device_kind(const char *sys, const char *name, const char *driver);
-
-/* Watches the machine's address. The kernel tells of changes: nothing polls. */
-struct host_address_watch;
-typedef void (*host_address_fn)(const char *address, const char *device, void *userdata);
-
-/* 'configured' (borrowed until the end; "" or NULL: none) wins over what is found. 'on_change' is called from
- * the loop when the address is another one; with NULL when there is none any more. */
-int host_address_watch_new(sd_event *event, const char *configured, host_address_fn on_change, void *userdata,
-                           struct host_address_watch **ret, struct error *e);
-void host_address_watch_free(struct host_address_watch *watch);
-/* The address now and its device ("" where it was configured and is on none), or NULL. */
-const char *host_address_now(const struct host_address_watch *watch, const char **ret_device);

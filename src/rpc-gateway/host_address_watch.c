@@ -1,4 +1,6 @@
 /* The machine's address in its zone: watching it; see host_address.h. */
+#include "rpc-gateway/host_address_watch.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>

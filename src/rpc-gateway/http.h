@@ -18,6 +18,7 @@
 #define HTTP_BURST               200.0
 
 struct http_server;
+struct http_connection;
 struct http_request;
 
 /* Answers now or later, once, by http_answer(); or, when it cannot for longer than the deadline, is called
@@ -52,16 +53,9 @@ struct http_counts {
 };
 const struct http_counts *http_server_counts(const struct http_server *server);
 
-/* Of a request; the body has a final NUL beyond 'size'. */
-const char *http_request_body(const struct http_request *request, size_t *ret_size);
-const char *http_request_header(const struct http_request *request, const char *name); /* NULL: not there */
-const struct peer *http_request_peer(const struct http_request *request);
+/* With an external loop nothing wakes the library for a connection that was resumed: we do, but not from
+ * within a callback of its. */
+void http_run_soon(struct http_server *server);
 
-/* 'on_gone' is called when the server ends before the answer: the request is invalid after it. NULL: nobody
- * waits any more. */
-void http_request_on_gone(struct http_request *request, void (*on_gone)(void *pending), void *pending);
-
-/* The answer; 'body' is copied. The request is invalid afterwards. */
-void http_answer(struct http_request *request, unsigned status, const char *type, const char *body,
-                 size_t size);
-void http_answer_json(struct http_request *request, unsigned status, const char *json);
+/* The headers of a connection's request are here: it has the rest of its time. */
+void http_connection_begun(struct http_connection *connection);

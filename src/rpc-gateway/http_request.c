@@ -1,9 +1,11 @@
 /* The HTTP server: requests, from their first line to their answer; see http.h. */
+#include "rpc-gateway/http_request.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "rpc-gateway/http_internal.h"
+#include "rpc-gateway/http_types.h"
 
 #define DRAINED_MAX ((size_t)64 << 10) /* of a body that nobody wants: read, so that the answer is */
 

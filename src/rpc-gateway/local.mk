@@ -8,12 +8,14 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/deliver_instances.c src/rpc-gateway/deliver_instances.h \
 	src/rpc-gateway/deliver_known.c src/rpc-gateway/deliver_known.h \
 	src/rpc-gateway/histogram.c src/rpc-gateway/histogram.h \
-	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h src/rpc-gateway/host_address_watch.c \
+	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h \
+	src/rpc-gateway/host_address_watch.c src/rpc-gateway/host_address_watch.h \
 	src/rpc-gateway/host_message.c src/rpc-gateway/host_message.h \
 	src/rpc-gateway/host_parse.c src/rpc-gateway/host_parse.h \
 	src/rpc-gateway/host_status.c src/rpc-gateway/host_status.h \
 	src/rpc-gateway/host_window.c src/rpc-gateway/host_window.h \
-	src/rpc-gateway/http.c src/rpc-gateway/http.h src/rpc-gateway/http_internal.h src/rpc-gateway/http_request.c \
+	src/rpc-gateway/http.c src/rpc-gateway/http.h src/rpc-gateway/http_types.h \
+	src/rpc-gateway/http_request.c src/rpc-gateway/http_request.h \
 	src/rpc-gateway/instances.c src/rpc-gateway/instances.h \
 	src/rpc-gateway/manager.c src/rpc-gateway/manager.h \
 	src/rpc-gateway/methods.c src/rpc-gateway/methods.h \

@@ -10,6 +10,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/zone/tls.h"
+#include "rpc-gateway/host_address_watch.h"
 
 void manager_info(const struct manager *m, struct gateway_info_out *ret)
 {

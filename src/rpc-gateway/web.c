@@ -9,6 +9,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "rpc-gateway/agent_report.h"
+#include "rpc-gateway/http_request.h"
 
 #define REPORT_TIMEOUT_USEC (3 * USEC_PER_SEC) /* as long as an agent waits */
 #define SECRET_MAX          256

@@ -12,6 +12,7 @@
 #include "lib/inapi/token.h"
 #include "lib/inapi/zone.pb-c.h"
 #include "lib/peer/peer.h"
+#include "rpc-gateway/host_address_watch.h"
 #include "rpc-gateway/host_message.h"
 #include "rpc-gateway/token_guard.h"
 

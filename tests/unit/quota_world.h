@@ -20,6 +20,7 @@
 #include "lib/basic/fs.h"
 #include "quota-keeper/enforce.h"
 #include "quota-keeper/recovery.h"
+#include "quota-keeper/registry_run.h"
 #include "quota-keeper/report.h"
 #include "quota-keeper/tag.h"
 

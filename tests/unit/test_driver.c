@@ -27,6 +27,7 @@
 #include "container-driver/socket_group.h"
 #include "container-driver/spec.h"
 #include "container-driver/tail.h"
+#include "container-driver/used_ranges.h"
 #include "container-driver/zone_network.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"

@@ -13,6 +13,7 @@
 
 #include "container-driver/docker/inspect.h"
 #include "container-driver/reading.h"
+#include "container-driver/seccomp_file.h"
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/fs.h"
 

@@ -1,10 +1,12 @@
 /* One request to Docker: the version agreed upon first, a bound on how many run at once, a bound on each
  * wait, refusals as errors, and what its end says about the daemon. */
+#include "container-driver/docker/call.h"
+
 #include <errno.h>
 
-#include "container-driver/docker/docker.h"
 #include "container-driver/docker/failure.h"
 #include "container-driver/docker/group.h"
+#include "container-driver/docker/seccomp.h"
 #include "container-driver/docker/version.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"

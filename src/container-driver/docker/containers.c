@@ -1,7 +1,10 @@
 /* Containers on Docker: seen, listed, and moved through their lives. */
+#include "container-driver/docker/containers.h"
+
 #include <errno.h>
 
 #include "container-driver/complete.h"
+#include "container-driver/docker/call.h"
 #include "container-driver/docker/inspect.h"
 #include "container-driver/docker/simple.h"
 #include "container-driver/name.h"

@@ -1,10 +1,14 @@
 /* Creation of a container on Docker: with a limit of its writable layer where that is possible, else without.
  */
+#include "container-driver/docker/creation.h"
+
 #include <errno.h>
 
+#include "container-driver/docker/call.h"
 #include "container-driver/docker/create.h"
 #include "container-driver/docker/inspect.h"
 #include "container-driver/docker/network.h"
+#include "container-driver/docker/seccomp.h"
 #include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"

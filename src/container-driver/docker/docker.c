@@ -1,8 +1,16 @@
 /* The Docker runtime: its life, its table of operations, what it says of itself. */
 #include "container-driver/docker/docker.h"
 
+#include "container-driver/docker/call.h"
+#include "container-driver/docker/containers.h"
+#include "container-driver/docker/creation.h"
+#include "container-driver/docker/events.h"
+#include "container-driver/docker/images.h"
 #include "container-driver/docker/inspect.h"
+#include "container-driver/docker/logs.h"
 #include "container-driver/docker/network.h"
+#include "container-driver/docker/pull.h"
+#include "container-driver/docker/seccomp.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 

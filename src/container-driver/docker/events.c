@@ -1,9 +1,11 @@
 /* Docker's event stream: one subscription for all watchers, begun anew whenever it breaks. Nothing is asked
  * while it is quiet: that Docker hangs is noticed by the next request, which breaks it (docker_events_break).
  */
+#include "container-driver/docker/events.h"
+
 #include <errno.h>
 
-#include "container-driver/docker/docker.h"
+#include "container-driver/docker/call.h"
 #include "container-driver/docker/event.h"
 #include "container-driver/lines.h"
 #include "lib/loop/retry.h"

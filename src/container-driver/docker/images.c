@@ -1,6 +1,9 @@
 /* Images on Docker: looked at. */
+#include "container-driver/docker/images.h"
+
 #include <errno.h>
 
+#include "container-driver/docker/call.h"
 #include "container-driver/docker/inspect.h"
 #include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"

@@ -1,8 +1,10 @@
 /* A container's output from Docker, in frames: checked when they come as frames, made when the container has
  * a terminal. What Docker's log driver "local" loses of long lines is put back. */
+#include "container-driver/docker/logs.h"
+
 #include <errno.h>
 
-#include "container-driver/docker/docker.h"
+#include "container-driver/docker/call.h"
 #include "container-driver/reading.h"
 #include "lib/logs/frames.h"
 #include "lib/loop/timer.h"

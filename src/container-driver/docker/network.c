@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "container-driver/docker/call.h"
 #include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
 #include "container-driver/zone_network.h"

@@ -1,9 +1,12 @@
 /* A pull by Docker: credentials, progress as it comes, and the id of what was pulled. */
+#include "container-driver/docker/pull.h"
+
 #include <errno.h>
 
 #include "container-driver/credentials.h"
-#include "container-driver/docker/docker.h"
+#include "container-driver/docker/call.h"
 #include "container-driver/docker/failure.h"
+#include "container-driver/docker/images.h"
 #include "container-driver/docker/progress.h"
 #include "container-driver/lines.h"
 #include "container-driver/reference.h"

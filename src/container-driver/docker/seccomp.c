@@ -1,7 +1,8 @@
 /* Which seccomp profile containers get: the configured one, where the engine takes it. Docker takes the whole
  * profile with a creation; podman's socket takes the path of a file on its own machine, so there the engine's
  * own is left in place; and an engine without seccomp refuses to start a container that asks for any. */
-#include "container-driver/docker/docker.h"
+#include "container-driver/docker/seccomp.h"
+
 #include "container-driver/docker/inspect.h"
 #include "lib/basic/log.h"
 

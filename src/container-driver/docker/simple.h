@@ -1,7 +1,7 @@
 /* Requests that either work or do not: the job that carries a caller's answer through one call to Docker. */
 #pragma once
 
-#include "container-driver/docker/docker.h"
+#include "container-driver/docker/call.h"
 
 /* An operation under way; the head of larger ones. */
 struct simple_job {

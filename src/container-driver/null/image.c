@@ -1,9 +1,11 @@
 /* Images of the null runtime: there by being asked for, unless their name says otherwise. */
+#include "container-driver/null/image.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "container-driver/null/behaviour.h"
-#include "container-driver/null/null.h"
+#include "container-driver/null/store.h"
 #include "container-driver/reference.h"
 #include "lib/basic/hash.h"
 #include "lib/loop/timer.h"

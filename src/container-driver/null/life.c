@@ -1,8 +1,12 @@
 /* The lives of containers that only exist on paper: started, stopped, exiting, restarted by their policy. */
+#include "container-driver/null/life.h"
+
 #include <errno.h>
 
 #include "container-driver/null/behaviour.h"
-#include "container-driver/null/null.h"
+#include "container-driver/null/image.h"
+#include "container-driver/null/logs.h"
+#include "container-driver/null/store.h"
 #include "lib/basic/log.h"
 #include "lib/loop/retry.h"
 

@@ -1,7 +1,8 @@
 /* Output of containers of the null runtime: a line for their start, a line for their end. */
+#include "container-driver/null/logs.h"
+
 #include <errno.h>
 
-#include "container-driver/null/null.h"
 #include "lib/logs/frames.h"
 
 struct null_log {

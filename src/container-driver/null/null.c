@@ -6,6 +6,10 @@
 
 #include "container-driver/complete.h"
 #include "container-driver/name.h"
+#include "container-driver/null/image.h"
+#include "container-driver/null/life.h"
+#include "container-driver/null/logs.h"
+#include "container-driver/null/store.h"
 
 #include "config.h"
 

@@ -1,4 +1,6 @@
 /* The null runtime's files: NAME.json per container, images.json. */
+#include "container-driver/null/store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -6,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "container-driver/name.h"
-#include "container-driver/null/null.h"
 #include "container-driver/reading.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"

@@ -47,20 +47,3 @@ struct http_request {
     struct MHD_Response *answer; /* ready to be queued */
     unsigned status;
 };
-
-/* The callbacks of libmicrohttpd that concern requests; their first argument is the server. */
-enum MHD_Result http_on_request(void *server, struct MHD_Connection *connection, const char *url,
-                                const char *method, const char *version, const char *data, size_t *data_size,
-                                void **request);
-void http_on_completed(void *server, struct MHD_Connection *connection, void **request,
-                       enum MHD_RequestTerminationCode how);
-
-/* With an external loop nothing wakes the library for a connection that was resumed: we do, but not from
- * within a callback of its. */
-void http_run_soon(struct http_server *server);
-
-/* The headers of a connection's request are here: it has the rest of its time. */
-void http_connection_begun(struct http_connection *connection);
-
-/* Tells those who still work on a request that nobody waits, and lets it end. */
-void http_request_abandon(struct http_request *request);

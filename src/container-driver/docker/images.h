@@ -1,0 +1,8 @@
+/* Images on Docker. */
+#pragma once
+
+#include "container-driver/docker/docker.h"
+
+void docker_image_inspect(struct runtime *rt, const char *reference, runtime_answer_fn answer,
+                          void *userdata);
+void docker_image_list(struct runtime *rt, runtime_answer_fn answer, void *userdata);

@@ -1,0 +1,7 @@
+/* Pulls of images by Docker. */
+#pragma once
+
+#include "container-driver/docker/docker.h"
+
+struct runtime_job *docker_image_pull(struct runtime *rt, const char *reference, runtime_answer_fn answer,
+                                      void *userdata);
