@@ -9,6 +9,9 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 #define FORMAT   1
 #define FILE_MAX ((size_t)4 << 20)

@@ -10,6 +10,7 @@
 #include "container-driver/tail.h"
 #include "container-driver/task.h"
 #include "lib/logs/frames.h"
+#include "lib/schema/object.h"
 
 #define TAIL_DEFAULT 20
 #define RELAYS_MAX   256 /* of one user */

@@ -7,7 +7,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/printable.h"
-#include "lib/schema/schema.h"
+#include "lib/schema/object.h"
 
 static const char *type_name(const json_t *j)
 {

@@ -1,6 +1,8 @@
 /* What both runtimes need; see runtime.h. */
 #include "container-driver/runtime.h"
 
+#include "lib/schema/object.h"
+
 void runtime_free(struct runtime *rt)
 {
     if (rt)

@@ -5,7 +5,7 @@
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/schema/schema.h"
+#include "lib/schema/object.h"
 
 /* Built or read once: it goes into every creation. */
 static int read_seccomp(struct settings *s, struct error *e)

@@ -10,6 +10,7 @@
 #include "container-driver/name.h"
 #include "container-driver/reference.h"
 #include "container-driver/zone_network.h"
+#include "lib/schema/object.h"
 
 #define PIDS_LIMIT_INAGENT        100 /* the contract's */
 #define PIDS_LIMIT_IMAGE          1000

@@ -6,6 +6,7 @@
 
 #include "container-driver/name.h"
 #include "lib/basic/failpoint.h"
+#include "lib/schema/object.h"
 
 static void on_gone(struct varlink_call *call, void *userdata)
 {

@@ -9,8 +9,11 @@
 #include "ctl/commands.h"
 #include "ctl/output.h"
 #include "ctl/wait.h"
-#include "lib/app/app.h"
+#include "lib/app/check_deploy.h"
+#include "lib/app/name.h"
 #include "lib/manifest/manifest.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 #define WAIT_USEC (5 * 60 * USEC_PER_SEC)
 

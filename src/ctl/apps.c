@@ -7,6 +7,8 @@
 #include "ctl/commands.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 static const char *state_name(int state)
 {

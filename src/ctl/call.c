@@ -11,6 +11,8 @@
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
 #include "lib/api/supervisor.h"
+#include "lib/schema/object.h"
+#include "lib/varlink/client-sync.h"
 
 #define REPEAT_FOR_USEC (15 * USEC_PER_SEC)
 #define REPEAT_PAUSE_NS 100000000

@@ -7,6 +7,8 @@
 
 #include "ctl/enable.h"
 #include "ctl/output.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 #define HIDDEN ".deleting-" /* as lib/app-path writes it */
 

@@ -12,6 +12,7 @@
 #include "lib/api/rpc_gateway.h"
 #include "lib/api/supervisor.h"
 #include "lib/api/unpacker.h"
+#include "lib/varlink/describe.h"
 
 static const struct varlink_interface *const interfaces[] = {
     &varlink_common_interface, &supervisor_interface,       &reconciler_interface,

@@ -23,8 +23,9 @@
 #include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/fs.h"
+#include "lib/schema/object.h"
 #include "lib/varlink/unix.h"
 #include "lib/zone/file.h"
 

@@ -8,6 +8,7 @@
 
 #include "lib/api/container_driver.h"
 #include "lib/basic/fs.h"
+#include "lib/varlink/client-sync.h"
 
 #define LINE_MAX_BYTES 65536 /* a longer one is broken */
 

@@ -6,7 +6,7 @@
 #include "ctl/commands.h"
 #include "ctl/follow.h"
 #include "lib/api/reconciler.h"
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
 
 /* One replica after the other. */
 static int print_all(struct ctl *ctl, const char *instance, struct log_source *sources, size_t n)

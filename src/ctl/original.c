@@ -12,6 +12,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/manifest/toml.h"
+#include "lib/schema/object.h"
+#include "lib/schema/parse.h"
 
 #define FILE_MAX          ((size_t)64 << 20)
 #define REPLICA_FILE_MAX  ((size_t)4 << 20)

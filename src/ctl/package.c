@@ -16,6 +16,7 @@
 #include "lib/package/index.h"
 #include "lib/package/index_scan.h"
 #include "lib/package/reader.h"
+#include "lib/schema/pack.h"
 
 /* --- files --- */
 

@@ -6,6 +6,7 @@
 
 #include "ctl/output.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 
 #define BAR_WIDTH     24
 #define BARS_MAX      12

@@ -9,6 +9,8 @@
 #include "ctl/table.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 /* Every file of every replica is looked at. */
 #define WALK_TIMEOUT_USEC (3600 * USEC_PER_SEC)

@@ -7,6 +7,8 @@
 
 #include "ctl/commands.h"
 #include "ctl/table.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 /* The supervisor waits for the service itself, and gives it up after its own time. */
 #define SERVICE_TIMEOUT_USEC (180 * USEC_PER_SEC)

@@ -10,6 +10,8 @@
 #include "ctl/services.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/quota_keeper.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 /* A runtime that hangs must not keep the page from being shown. */
 #define STATUS_TIMEOUT_USEC (10 * USEC_PER_SEC)

@@ -9,6 +9,7 @@
 
 #include "ctl/output.h"
 #include "ctl/progress.h"
+#include "lib/schema/object.h"
 #include "lib/varlink/follow.h"
 
 #define AGAIN_USEC    (100 * USEC_PER_MSEC) /* between two calls that fail */

@@ -9,6 +9,8 @@
 #include "ctl/output.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 #define CONFIG_NAME "50-zone.conf"
 

@@ -8,6 +8,7 @@
 #include "fetcher/manager.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 
 /* So much beyond what was reached before makes a failed try one that got on, and does not count: this part of
  * the package, or these bytes where that would be more; and no less than this part in transfer_timeout, since

@@ -5,6 +5,7 @@
 #include "fetcher/download.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/http/request.h"
 
 /* Far more than libcurl hands over before a pause takes effect. */
 #define ROOM_MIN ((size_t)256 * 1024)

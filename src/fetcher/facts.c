@@ -8,6 +8,9 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 #define FACTS_FORMAT 1
 #define FACTS_MAX    16384

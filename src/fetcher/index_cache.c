@@ -10,6 +10,9 @@
 #include "fetcher/facts.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 #define LINE_MAX_BYTES 8192
 #define PREFIX         "index-"

@@ -6,6 +6,7 @@
 
 #include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 
 struct lookup {
     char *name, *os, *arch, *version;

@@ -8,6 +8,7 @@
 #include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/http/place.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"
 #include "lib/zone/tls.h"

@@ -11,6 +11,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
+#include "lib/http/request.h"
 
 #define INDEX_TIMEOUT_USEC (5 * 60 * USEC_PER_SEC)
 

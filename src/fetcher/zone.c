@@ -9,6 +9,7 @@
 #include "lib/inapi/package.pb-c.h"
 #include "lib/inapi/zone.pb-c.h"
 #include "lib/package/id.h"
+#include "lib/schema/object.h"
 #include "lib/zone/file.h"
 
 #define LIST_TIMEOUT (30 * USEC_PER_SEC) /* the original's */

@@ -11,14 +11,21 @@ libhostlet_a_SOURCES = \
 	src/lib/basic/lock.c src/lib/basic/lock.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
 	src/lib/basic/printable.c src/lib/basic/printable.h \
-	src/lib/basic/remove_tree.c \
+	src/lib/basic/remove_tree.c src/lib/basic/remove_tree.h \
 	src/lib/basic/util.c src/lib/basic/util.h \
-	src/lib/schema/object.c src/lib/schema/pack.c src/lib/schema/parse.c src/lib/schema/schema.h \
-	src/lib/varlink/client.c src/lib/varlink/client-sync.c src/lib/varlink/client.h src/lib/varlink/unix.c src/lib/varlink/unix.h \
-	src/lib/varlink/describe.c src/lib/varlink/dispatch.c src/lib/varlink/interface.c src/lib/varlink/interface.h \
+	src/lib/schema/object.c src/lib/schema/object.h \
+	src/lib/schema/pack.c src/lib/schema/pack.h \
+	src/lib/schema/parse.c src/lib/schema/parse.h \
+	src/lib/schema/schema.h \
+	src/lib/varlink/client.c src/lib/varlink/client.h \
+	src/lib/varlink/client-sync.c src/lib/varlink/client-sync.h \
+	src/lib/varlink/describe.c src/lib/varlink/describe.h \
+	src/lib/varlink/dispatch.c src/lib/varlink/dispatch.h \
+	src/lib/varlink/interface.c src/lib/varlink/interface.h \
 	src/lib/varlink/follow.c src/lib/varlink/follow.h \
-	src/lib/varlink/server.c src/lib/varlink/server.h src/lib/varlink/server-internal.h \
+	src/lib/varlink/server.c src/lib/varlink/server.h src/lib/varlink/server-types.h \
 	src/lib/varlink/stream.c src/lib/varlink/stream.h \
+	src/lib/varlink/unix.c src/lib/varlink/unix.h \
 	src/lib/config/config.c src/lib/config/config.h src/lib/config/ini.c src/lib/config/ini.h \
 	src/lib/config/keys.c src/lib/config/value.c src/lib/config/value.h \
 	src/lib/app-path/app_path.c src/lib/app-path/app_path.h \

@@ -14,6 +14,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/package/id.h"
 #include "lib/paths/tree.h"
 #include "provisioner/take.h"

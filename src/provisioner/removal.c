@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "lib/app-path/app_path.h"
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
-#include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "provisioner/mounts.h"
 
 /* Takes ownership of 'name'. */

@@ -20,6 +20,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "provisioner/tenant.h"
 
 #define ACTION       2048 /* user and group of the application in the container */

@@ -11,6 +11,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 
 /* Attempts after which a directory that the tenant keeps swapping fails the request with RETRY. */
 #define ATTEMPTS 20

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 
 struct quota_finding *findings_add(struct findings *findings, enum quota_finding_kind kind,
                                    const char *container, int64_t project, const char *fmt, ...)

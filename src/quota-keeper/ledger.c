@@ -6,8 +6,11 @@
 #include <search.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 #include "lib/schema/schema.h"
 
 struct ledger_file {

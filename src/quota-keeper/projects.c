@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 
 struct line {

@@ -8,6 +8,7 @@
 #include "lib/api/quota_keeper.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "quota-keeper/enforce.h"
 #include "quota-keeper/recovery.h"
 #include "quota-keeper/report.h"

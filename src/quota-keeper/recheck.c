@@ -6,6 +6,7 @@
 
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 #include "quota-keeper/tag.h"
 
 struct recheck {

@@ -8,6 +8,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/schema/object.h"
 #include "quota-keeper/projects.h"
 #include "quota-keeper/recheck.h"
 #include "quota-keeper/tag.h"

@@ -10,6 +10,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "quota-keeper/requests.h"
 
 struct sweep {

@@ -8,6 +8,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "quota-keeper/questions.h"
 
 static void watcher_gone(struct varlink_call *call, void *userdata)

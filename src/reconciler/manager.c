@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/turn.h"

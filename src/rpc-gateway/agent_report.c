@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "lib/api/app.h"
+#include "lib/schema/object.h"
+#include "lib/schema/parse.h"
 
 /* Without the secret, which comes in a header: a member of this name is one of those that are ignored. */
 #define T struct reconciler_report_in

@@ -10,6 +10,7 @@
 #include "lib/basic/log.h"
 #include "lib/loop/retry.h"
 #include "lib/loop/timer.h"
+#include "lib/schema/object.h"
 #include "rpc-gateway/deliver_instances.h"
 #include "rpc-gateway/problems.h"
 #include "rpc-gateway/zone_answer.h"

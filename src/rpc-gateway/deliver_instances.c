@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 #include "rpc-gateway/zone_answer.h"
 
 #define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */

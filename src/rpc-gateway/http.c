@@ -1,8 +1,6 @@
 /* The HTTP server: the daemon on our loop, connections and their time; see http.h. */
 #include "rpc-gateway/http.h"
 
-#include "rpc-gateway/http_request.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "rpc-gateway/http_request.h"
 #include "rpc-gateway/http_types.h"
 
 #define ACCEPTS_AT_ONCE 8 /* then others have their turn */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "lib/varlink/follow.h"
 
 struct instances {

@@ -12,6 +12,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/inapi/token.h"
+#include "lib/schema/object.h"
 #include "rpc-gateway/zone_answer.h"
 
 #define HOSTS_MAX     1024

@@ -1,6 +1,7 @@
 /* The methods of io.hostlet.RpcGateway. */
 #include "rpc-gateway/methods.h"
 
+#include "lib/schema/object.h"
 #include "rpc-gateway/manager.h"
 
 static int info(struct varlink_call *call, const void *in, void *userdata, struct error *e)

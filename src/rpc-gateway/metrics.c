@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 #include "rpc-gateway/http_request.h"
 #include "rpc-gateway/metrics_text.h"
 #include "rpc-gateway/openmetrics.h"

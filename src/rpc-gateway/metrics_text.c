@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/schema/object.h"
 #include "rpc-gateway/openmetrics.h"
 
 #include "config.h"

@@ -3,6 +3,8 @@
 
 #include <limits.h>
 
+#include "lib/schema/object.h"
+
 #define AGE_USEC     (60 * USEC_PER_SEC)
 #define TIMEOUT_USEC (10 * USEC_PER_SEC)
 

@@ -5,6 +5,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/inapi/convert.h"
+#include "lib/schema/object.h"
 
 struct stage_report {
     char *instance;

@@ -1,6 +1,8 @@
 /* Stages of deploys that ended; see stage_stats.h. */
 #include "rpc-gateway/stage_stats.h"
 
+#include "lib/schema/object.h"
+
 const char *stage_stats_name(size_t i)
 {
     return i < _STAGE_MAX ? schema_enum_name(&app_stage_name_enum, (int)i) : "other";

@@ -11,6 +11,9 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 #include "lib/schema/schema.h"
 
 #define FORMAT 1

@@ -11,6 +11,7 @@
 #include "lib/inapi/app.pb-c.h"
 #include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
+#include "lib/schema/object.h"
 
 #define MAP_MEMORY_MAX      ((size_t)32 << 20)
 #define INSTANCE_MEMORY_MAX ((size_t)32 << 20)

@@ -9,6 +9,7 @@
 #include "lib/inapi/zone.pb-c.h"
 #include "lib/loop/retry.h"
 #include "lib/loop/timer.h"
+#include "lib/schema/object.h"
 #include "lib/zone/client.h"
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"

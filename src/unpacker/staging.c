@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 
 #define PREFIX ".making-"
 

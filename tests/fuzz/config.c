@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/config/config.h"
 #include "lib/topology/topology.h"
 

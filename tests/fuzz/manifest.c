@@ -4,8 +4,12 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
-#include "lib/app/app.h"
+#include "lib/app/check.h"
+#include "lib/app/normalise.h"
 #include "lib/manifest/manifest.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 static void check_round_trip(const struct app_manifest *manifest)
 {

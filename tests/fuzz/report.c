@@ -1,5 +1,8 @@
 /* Fuzzes the report of an agent: whatever is taken can be passed on, and the reconciler reads the same. */
 #include "fuzz.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 #include "rpc-gateway/agent_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 #include "lib/api/provisioner.h"
-#include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"
 #include "lib/varlink/unix.h"

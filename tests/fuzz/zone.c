@@ -5,6 +5,7 @@
 #include "lib/grpc/message.h"
 #include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
+#include "lib/schema/object.h"
 #include "rpc-gateway/zone_answer.h"
 
 #define MEMORY_MAX ((size_t)8 << 20)

@@ -1,5 +1,6 @@
 /* Implements package_fixture.h. */
 #include "package_fixture.h"
+#include "lib/basic/remove_tree.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* A kernel in memory; see quota_world.h. */
 #include "quota_world.h"
+#include "lib/basic/remove_tree.h"
+#include "lib/schema/object.h"
 
 const struct enforce_options plain = {.recheck = false}, recheck = {.recheck = true};
 

@@ -6,8 +6,15 @@
 
 #include <cmocka.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check.h"
+#include "lib/app/name.h"
+#include "lib/app/normalise.h"
+#include "lib/app/quantity.h"
+#include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 static void quantities_are_parsed(void **state)
 {

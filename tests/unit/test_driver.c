@@ -31,6 +31,7 @@
 #include "container-driver/zone_network.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 
 #define TREE "6f1f6a3e-0000-4000-8000-000000000001"
 

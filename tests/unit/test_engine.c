@@ -11,8 +11,9 @@
 
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
-#include "lib/app/app.h"
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/steps.h"

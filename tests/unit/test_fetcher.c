@@ -17,7 +17,7 @@
 #include "fetcher/fetcher.h"
 #include "fetcher/repository.h"
 #include "lib/basic/cleanup.h"
-#include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -17,6 +17,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"
 

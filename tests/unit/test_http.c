@@ -15,7 +15,9 @@
 #include <cmocka.h>
 
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/http/client.h"
+#include "lib/http/request.h"
 
 /* What the server does for each connection, one after the other; a reply of NULL ends the script. */
 struct step {

@@ -15,6 +15,7 @@
 #include "lib/inapi/app.pb-c.h"
 #include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
+#include "lib/schema/object.h"
 #include "proto_json.h"
 
 #define MEMORY ((size_t)16 << 20)

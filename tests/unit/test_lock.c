@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/basic/fs.h"
 #include "lib/basic/lock.h"
+#include "lib/basic/remove_tree.h"
 
 static void test_only_its_owner_can_open_the_lock(void **state)
 {

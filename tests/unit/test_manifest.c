@@ -8,6 +8,8 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/manifest/manifest.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 static int parse(const char *text, const char *source, struct app_manifest *ret, struct error *e)
 {

@@ -12,6 +12,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/config/config.h"
 #include "lib/topology/topology.h"
 

@@ -9,8 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check.h"
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/parse.h"
 #include "reconciler/rules/plan.h"
 
 /* JSON with ' for ". Manifests are given as the members of spec, of deploy and of our own options. */

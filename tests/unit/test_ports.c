@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/basic/error.h"
+#include "lib/schema/object.h"
 #include "reconciler/rules/ports.h"
 
 /* Ports 80 and 443 are wanted. Each row says what the manifest asks for and what there is already; 0 is none.

@@ -18,7 +18,7 @@
 
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
-#include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/loop/work.h"
 #include "provisioner/mounts.h"
 

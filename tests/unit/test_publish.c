@@ -32,7 +32,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
-#include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "package_fixture.h"
 #include "provisioner/packages.h"
 

@@ -17,7 +17,9 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/mounts/mountinfo.h"
+#include "lib/schema/object.h"
 #include "quota-keeper/exchange.h"
 #include "quota-keeper/ids.h"
 #include "quota-keeper/ledger.h"

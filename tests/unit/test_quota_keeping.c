@@ -1,5 +1,6 @@
 /* quota-keeper at work on real directories, with a kernel in memory: what a tenant puts in the way, what is
  * made true and read back, what a start finds. The real kernel's part is tested in the virtual machine. */
+#include "lib/schema/object.h"
 #include "quota_world.h"
 
 /* --- Ensure --- */

@@ -1,5 +1,6 @@
 /* quota-keeper's start where something is in its way: what disappears while it looks, what the kernel
  * refuses, what cannot be read. test_quota_keeping.c has the starts that succeed. */
+#include "lib/basic/remove_tree.h"
 #include "quota_world.h"
 
 #include "lib/app-path/app_path.h"

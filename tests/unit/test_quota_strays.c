@@ -1,5 +1,6 @@
 /* What tenants do with others' projects, on a kernel in memory: who is charged is said, files come back to
  * the project of their directory, and ids that only such files hold are no reason to be without a limit. */
+#include "lib/schema/object.h"
 #include "quota_world.h"
 
 #include "quota-keeper/recheck.h"

@@ -15,6 +15,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "quota-keeper/walk.h"
 
 struct seen {

@@ -23,6 +23,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 
 static char base[] = "/tmp/hostlet-test-XXXXXX";
 static int at = -1;

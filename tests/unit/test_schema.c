@@ -9,6 +9,9 @@
 #include "lib/api/app.h"
 #include "lib/api/container_driver.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 static int parse(const char *text, struct app_manifest *m, struct error *e)
 {

@@ -16,6 +16,7 @@
 #include "container-driver/seccomp_file.h"
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 
 static json_t *profile;
 

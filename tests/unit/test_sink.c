@@ -15,6 +15,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
+#include "lib/basic/remove_tree.h"
 #include "lib/package/header.h"
 
 #define ID "demo_1.0.0_linux_amd64"

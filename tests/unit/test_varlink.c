@@ -14,6 +14,7 @@
 
 #include "lib/api/fetcher.h"
 #include "lib/basic/cleanup.h"
+#include "lib/varlink/client-sync.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"
 #include "lib/varlink/unix.h"

@@ -18,6 +18,7 @@
 #include "lib/api/container_driver.h"
 #include "lib/api/fetcher.h"
 #include "lib/basic/cleanup.h"
+#include "lib/varlink/client-sync.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/server.h"
 #include "lib/varlink/stream.h"

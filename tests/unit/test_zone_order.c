@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/parse.h"
 #include "reconciler/rules/zone_order.h"
 
 #define HOST  "0123456789ab"

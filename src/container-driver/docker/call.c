@@ -10,6 +10,7 @@
 #include "container-driver/docker/version.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
+#include "lib/http/request.h"
 #include "lib/loop/timer.h"
 
 /* Ordinary requests at the same time; the others wait here, not in libcurl, where their timeouts would not

@@ -10,6 +10,7 @@
 #include "container-driver/name.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 
 #define LIST_MAX ((size_t)32 << 20)
 

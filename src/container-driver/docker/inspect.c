@@ -11,6 +11,7 @@
 #include "container-driver/spec.h"
 #include "lib/config/config.h"
 #include "lib/config/value.h"
+#include "lib/schema/object.h"
 
 static const struct {
     const char *docker;

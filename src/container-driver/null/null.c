@@ -10,6 +10,7 @@
 #include "container-driver/null/life.h"
 #include "container-driver/null/logs.h"
 #include "container-driver/null/store.h"
+#include "lib/schema/object.h"
 
 #include "config.h"
 

@@ -11,6 +11,8 @@
 #include "container-driver/reading.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 #define IMAGES   "images.json"
 #define FILE_MAX ((size_t)4 << 20)

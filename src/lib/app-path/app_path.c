@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 

@@ -1,10 +1,16 @@
-/* Implements app_check() of app.h: the spec, the instance's name and their combination with the options. */
+/* Implements app_check() of check.h: the spec, the instance's name and their combination with the options. */
 #include "lib/app/check.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 
+#include "lib/app/check_deploy.h"
+#include "lib/app/check_tasks.h"
+#include "lib/app/extent.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
+#include "lib/app/quantity.h"
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"

@@ -1,12 +1,16 @@
 /* Checks a manifest's deploy part (limits, replicas, host ports, values of settings) and hostlet's
- * options; see check.h. */
+ * options; see check_deploy.h. */
+#include "lib/app/check_deploy.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "lib/app/check.h"
+#include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 
 #define CONFIG_DEPTH_MAX 4
 

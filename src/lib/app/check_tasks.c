@@ -1,4 +1,6 @@
-/* Checks the tasks of a spec; see check.h. inagent(8) defines the meaning of their members. */
+/* Checks the tasks of a spec; see check_tasks.h. inagent(8) defines the meaning of their members. */
+#include "lib/app/check_tasks.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -1,9 +1,12 @@
-/* Implements app_check_extent() of app.h. */
+/* Implements app_check_extent() of extent.h. */
+#include "lib/app/extent.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/pack.h"
 
 /* Returns the nesting depth of 'json'; stops counting beyond 'max'. */
 static unsigned depth_of(json_t *json, unsigned max)

@@ -1,14 +1,14 @@
 # src/lib/app: checks manifests, fills in defaults, compares revisions
 libhostlet_a_SOURCES += \
-	src/lib/app/app.h \
 	src/lib/app/check.c src/lib/app/check.h \
-	src/lib/app/check_deploy.c \
-	src/lib/app/check_tasks.c \
-	src/lib/app/extent.c \
-	src/lib/app/name.c \
-	src/lib/app/normalise.c \
-	src/lib/app/quantity.c \
-	src/lib/app/zone.c
+	src/lib/app/check_deploy.c src/lib/app/check_deploy.h \
+	src/lib/app/check_tasks.c src/lib/app/check_tasks.h \
+	src/lib/app/extent.c src/lib/app/extent.h \
+	src/lib/app/limits.h \
+	src/lib/app/name.c src/lib/app/name.h \
+	src/lib/app/normalise.c src/lib/app/normalise.h \
+	src/lib/app/quantity.c src/lib/app/quantity.h \
+	src/lib/app/zone.c src/lib/app/zone.h
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_app

@@ -1,9 +1,11 @@
-/* Implements the functions of app.h for names of instances and containers. */
+/* Implements the functions of name.h for names of instances and containers. */
+#include "lib/app/name.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
 
 static bool is_label_character(char c)

@@ -1,8 +1,13 @@
-/* Implements app_normalise(), app_default_options() and app_same_revision() of app.h. */
+/* Implements app_normalise(), app_default_options() and app_same_revision() of normalise.h. */
+#include "lib/app/normalise.h"
+
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
+#include "lib/app/quantity.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 
 static void clear_string(char **s)
 {

@@ -1,9 +1,11 @@
-/* Implements the functions of app.h for quantities: "500m" CPUs, "512Mi" bytes. */
+/* Implements the functions of quantity.h for quantities: "500m" CPUs, "512Mi" bytes. */
+#include "lib/app/quantity.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
 
 /* A decimal number without loss: 'digits' × 10^−'places'. */
 struct decimal {

@@ -1,10 +1,16 @@
-/* Implements the functions of app.h for the instances that a zone's leader sends. */
+/* Implements the functions of zone.h for the instances that a zone's leader sends. */
+#include "lib/app/zone.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "lib/app/check.h"
+#include "lib/app/limits.h"
+#include "lib/app/normalise.h"
+#include "lib/app/quantity.h"
+#include "lib/schema/object.h"
 
 struct app_replica *app_find_replica_of(const struct app_manifest *manifest, int64_t id, const char *host_id)
 {

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/basic/util.h"
+
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
 /* Returns the value of a pointer, passing on its ownership, and sets the pointer to NULL. */
@@ -28,9 +30,6 @@
         *_take = -1;                                                                                         \
         _value;                                                                                              \
     })
-
-/* Closes the descriptor unless it is negative, preserves errno, and returns −1 for the caller to assign. */
-int close_fd(int fd);
 
 static inline void cleanup_free(void *p)
 {

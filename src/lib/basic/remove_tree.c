@@ -1,4 +1,4 @@
-/* Implements remove_tree_at() of fs.h for a tree whose content another user controls.
+/* Implements remove_tree_at() of remove_tree.h for a tree whose content another user controls.
  *
  * That user chooses depth, names, modes and projects. So neither stack nor descriptors nor memory may grow
  * with the tree, and the removal may not depend on a rename. A walk keeps the directories on its path
@@ -7,6 +7,8 @@
  * below one that passes its own project on), the walk continues downwards, closes the directory that has
  * been open longest, and is repeated from the top: each repetition removes the deepest directories. No
  * path of several components is resolved, and ".." is never opened. */
+#include "lib/basic/remove_tree.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

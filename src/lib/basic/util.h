@@ -59,3 +59,6 @@ void bytes_to_hex(const uint8_t *bytes, size_t n, char *ret);
 
 /* Frees the old string and stores a copy of 'value' (may be NULL). */
 void set_string(char **to, const char *value);
+
+/* Closes the descriptor unless it is negative, preserves errno, and returns −1 for the caller to assign. */
+int close_fd(int fd);

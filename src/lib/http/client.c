@@ -1,11 +1,14 @@
 /* Implements the client of client.h: libcurl's sockets and its one timer as event sources, and the list of
  * requests. */
+#include "lib/http/client.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/un.h>
 
-#include "lib/http/internal.h"
+#include "lib/http/request.h"
+#include "lib/http/types.h"
 
 /* Every call into libcurl that can run callbacks is made between enter_curl() and leave_curl(). */
 static void enter_curl(struct http_client *c)

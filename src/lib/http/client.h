@@ -91,22 +91,11 @@ int http_request_start(struct http_client *c, const struct http_ask *ask, struct
 /* Ends a request without a call of on_done. NULL is accepted. */
 void http_request_cancel(struct http_request *request);
 
-/* Pauses and resumes the reception, only with on_data: at most one more buffer of libcurl (16 KiB) is
- * received meanwhile, and the peer waits. The total timeout continues, the low speed is not checked. Only
- * callbacks of the same request may pause it. */
-void http_request_pause(struct http_request *request);
-void http_request_resume(struct http_request *request);
-
-/* Sets the error with which the request ends. A callback calls it and returns its return value, −errnum. */
-int http_request_fail(struct http_request *request, enum error_class class, int errnum, const char *fmt, ...)
-    _printf_(4, 5);
-
-/* Returns the value of a header of the last response (the first of several), or NULL; case-insensitive. */
-const char *http_request_header(const struct http_request *request, const char *name);
-
-/* Reports whether a URL's host, as written, is another machine: neither "localhost" nor an address of the
- * loopback interface. */
-bool http_url_is_far(const char *url);
+/* Does the deferred work in the next iteration of the event loop. */
+void http_client_defer(struct http_client *c);
+/* Returns a path of at most 107 bytes for a Unix socket, through /proc/self/fd if necessary. It stays the
+ * same while the client exists (libcurl identifies connections by it). The caller frees *ret. */
+int http_short_socket_path(struct http_client *c, const char *path, char **ret, struct error *e);
 
 DEFINE_CLEANUP(struct http_client *, http_client_free);
 #define _cleanup_http_client_ _cleanup_(cleanup_http_client_free)

@@ -1,7 +1,9 @@
-/* Maps libcurl's error codes to error classes, with messages that name the peer; see internal.h. */
+/* Maps libcurl's error codes to error classes, with messages that name the peer; see failure.h. */
+#include "lib/http/failure.h"
+
 #include <errno.h>
 
-#include "lib/http/internal.h"
+#include "lib/http/types.h"
 
 static const struct {
     CURLcode code;

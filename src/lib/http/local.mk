@@ -1,11 +1,11 @@
 # src/lib/http: sends HTTP requests on the event loop with libcurl (a program that uses it links with $(CURL_LIBS))
 libhostlet_a_SOURCES += \
 	src/lib/http/client.c src/lib/http/client.h \
-	src/lib/http/failure.c \
-	src/lib/http/internal.h \
+	src/lib/http/failure.c src/lib/http/failure.h \
 	src/lib/http/place.c src/lib/http/place.h \
-	src/lib/http/redirect.c \
-	src/lib/http/request.c
+	src/lib/http/redirect.c src/lib/http/redirect.h \
+	src/lib/http/request.c src/lib/http/request.h \
+	src/lib/http/types.h
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_http tests/unit/test_place

@@ -25,3 +25,7 @@ const char *http_place_name(unsigned place);
 /* Reports whether this address and port are those of a proxy in the environment (http_proxy, https_proxy,
  * all_proxy). A proxy given by a name matches every address. */
 bool http_is_proxy(const char *address, int port);
+
+/* Reports whether a URL's host, as written, is another machine: neither "localhost" nor an address of the
+ * loopback interface. */
+bool http_url_is_far(const char *url);

@@ -1,11 +1,14 @@
 /* Limits where a redirect may lead: to this machine itself, or to its link, only if the first server is
  * there, too. A name can resolve to any address, and to another one the next time, so the address of the
  * connection decides. */
+#include "lib/http/redirect.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "lib/http/internal.h"
 #include "lib/http/place.h"
+#include "lib/http/request.h"
+#include "lib/http/types.h"
 
 static int refuse_place(struct http_request *q, unsigned place, const char *address)
 {

@@ -1,4 +1,6 @@
-/* Performs one HTTP transfer: its options, its response's headers and body, its end; see internal.h. */
+/* Performs one HTTP transfer: its options, its response's headers and body, its end; see request.h. */
+#include "lib/http/request.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -6,7 +8,9 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "lib/http/internal.h"
+#include "lib/http/failure.h"
+#include "lib/http/redirect.h"
+#include "lib/http/types.h"
 
 #define DEFAULT_CONNECT_TIMEOUT_USEC (10 * USEC_PER_SEC)
 #define DEFAULT_MAX_BODY             ((size_t)1024 * 1024)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 
 static void *member(const ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
 {

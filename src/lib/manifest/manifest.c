@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check.h"
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/manifest/options.h"
 #include "lib/manifest/toml.h"
+#include "lib/schema/object.h"
+#include "lib/schema/parse.h"
 
 DEFINE_CLEANUP(struct toml_lines *, toml_lines_free);
 

@@ -9,9 +9,9 @@
 
 #define MANIFEST_SIZE_MAX ((size_t)4 << 20) /* bytes */
 
-/* Reads a file, or standard input ("-"), into the zeroed *ret, checks and normalises it (lib/app/app.h).
- * The caller releases it with schema_done(&app_manifest_schema, …). Returns 0 or a negative errno; then
- * *ret is released. */
+/* Reads a file, or standard input ("-"), into the zeroed *ret, checks and normalises it (lib/app/check.h,
+ * normalise.h). The caller releases it with schema_done(&app_manifest_schema, …). Returns 0 or a negative
+ * errno; then *ret is released. */
 int manifest_read(const char *path, struct app_manifest *ret, struct error *e);
 
 /* Reads a manifest from text. 'source' is its name in messages. The text is JSON if 'source' ends in

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/config/config.h"
 #include "lib/config/value.h"
+#include "lib/schema/object.h"
 
 struct key {
     const char *name;

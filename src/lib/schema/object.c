@@ -1,8 +1,10 @@
 /* What one does with declared structs besides parsing and packing: release, copy, compare, enums, maps. */
+#include "lib/schema/object.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/schema/schema.h"
+#include "lib/schema/pack.h"
 
 size_t schema_element_size(enum schema_type type)
 {

@@ -1,8 +1,10 @@
-/* From the declared C struct to JSON; see schema.h. */
+/* From the declared C struct to JSON; see pack.h. */
+#include "lib/schema/pack.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
-#include "lib/schema/schema.h"
+#include "lib/schema/object.h"
 
 /* jansson fails on strings that are no UTF-8. They must not get lost, since a file name that someone else
  * chose may reach an error message: every byte that is not ASCII becomes '?' then. */

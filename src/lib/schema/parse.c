@@ -1,9 +1,11 @@
-/* From JSON to the declared C struct; see schema.h. */
+/* From JSON to the declared C struct; see parse.h. */
+#include "lib/schema/parse.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/schema/schema.h"
+#include "lib/schema/object.h"
 
 /* Where we are in the document, for messages: a chain of stack frames, printed as a JSON pointer. */
 struct place {

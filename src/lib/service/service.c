@@ -21,6 +21,7 @@
 #include "lib/service/jail.h"
 #include "lib/topology/listen.h"
 #include "lib/varlink/client.h"
+#include "lib/varlink/describe.h"
 #include "lib/varlink/unix.h"
 
 struct running {

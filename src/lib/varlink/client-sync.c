@@ -1,4 +1,6 @@
 /* Calls that wait, for the command line: a plain answer, and an upgraded connection. */
+#include "lib/varlink/client-sync.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -7,7 +9,9 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/varlink/client.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 #include "lib/varlink/unix.h"
 
 struct waiting {

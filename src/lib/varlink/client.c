@@ -1,5 +1,8 @@
 /* The Varlink client; see client.h. */
 #include "lib/varlink/client.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 #include "lib/varlink/unix.h"
 
 #include <errno.h>

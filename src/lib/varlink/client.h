@@ -30,10 +30,3 @@ struct varlink_request *varlink_call_start(sd_event *event, const struct varlink
 
 /* Ends a call without further answers; NULL is fine. */
 void varlink_request_cancel(struct varlink_request *request);
-
-/* A call that waits for its one answer, running its own loop: for the command line. 'ret' is the zeroed
- * struct for the parsed answer (release with schema_done), or NULL. */
-int varlink_call_sync(const struct varlink_call_options *options, void *ret, struct error *e);
-
-/* An upgraded call: *ret_fd is the raw connection (blocking), the caller's. */
-int varlink_call_upgrade(const struct varlink_call_options *options, void *ret, int *ret_fd, struct error *e);

@@ -1,8 +1,8 @@
 /* Writes an interface in Varlink's description language, from its declaration. */
+#include "lib/varlink/describe.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "lib/varlink/interface.h"
 
 /* Named types met so far, each written once, in the order of first use. */
 struct types {

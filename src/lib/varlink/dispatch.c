@@ -1,11 +1,16 @@
 /* From a message to a call: the envelope is checked, the method found, its parameters parsed, its handler
  * called; and org.varlink.service is answered. */
+#include "lib/varlink/dispatch.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "config.h"
 #include "lib/basic/cleanup.h"
-#include "lib/varlink/server-internal.h"
+#include "lib/schema/object.h"
+#include "lib/schema/parse.h"
+#include "lib/varlink/describe.h"
+#include "lib/varlink/server-types.h"
 
 static void send_error(struct connection *c, bool oneway, const char *name, const char *key,
                        const char *value)

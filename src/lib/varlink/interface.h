@@ -42,9 +42,6 @@ struct varlink_reason {
 };
 extern const struct schema_struct varlink_reason_schema;
 
-/* The description in Varlink's own language. The caller frees. */
-char *varlink_describe(const struct varlink_interface *interface);
-
 /* "io.hostlet.RetryLater" for ERROR_RETRY, and back (ERROR_FAILED for names it does not know). */
 const char *varlink_error_name(enum error_class class);
 enum error_class varlink_error_class(const char *name);

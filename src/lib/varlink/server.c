@@ -10,7 +10,9 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/varlink/server-internal.h"
+#include "lib/schema/pack.h"
+#include "lib/varlink/dispatch.h"
+#include "lib/varlink/server-types.h"
 
 #define LISTENERS_MAX 4
 /* Accepted at once, before those who are connected have their turn. */

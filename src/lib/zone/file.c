@@ -7,6 +7,9 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 #define FORMAT   1
 #define FILE_MAX ((size_t)1 << 20)

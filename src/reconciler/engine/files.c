@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "lib/api/provisioner.h"
-#include "lib/app/app.h"
+#include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/model/secret.h"

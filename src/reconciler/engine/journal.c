@@ -7,6 +7,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"

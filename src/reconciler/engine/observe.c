@@ -7,6 +7,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/replica.h"

@@ -12,6 +12,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"

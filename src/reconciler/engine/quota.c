@@ -11,7 +11,7 @@
 
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"

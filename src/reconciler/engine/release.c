@@ -7,6 +7,7 @@
 #include "lib/api/provisioner.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/model/store.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/model/wish.h"
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"

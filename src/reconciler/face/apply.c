@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check_deploy.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/turn.h"
 #include "reconciler/face/host_ports.h"

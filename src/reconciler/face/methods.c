@@ -5,9 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check.h"
+#include "lib/app/extent.h"
+#include "lib/app/name.h"
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/face/agent.h"

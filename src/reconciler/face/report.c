@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/model/unreadable.h"

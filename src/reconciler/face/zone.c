@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/extent.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/turn.h"
 #include "reconciler/face/apply.h"

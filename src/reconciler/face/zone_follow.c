@@ -6,6 +6,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/release.h"
 #include "reconciler/engine/turn.h"

@@ -10,6 +10,9 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 
 #define FACTS_FORMAT 1
 #define FACTS_MAX    65536

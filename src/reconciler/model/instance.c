@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "lib/schema/object.h"
+
 struct instance *manager_find(struct manager *m, const char *name)
 {
     for (struct instance *i = m->instances; i; i = i->next)

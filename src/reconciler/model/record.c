@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/util.h"
+#include "lib/schema/object.h"
 
 #define T struct record_revision
 static const struct schema_field revision_fields[] = {

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "lib/schema/object.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 

@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
+#include "lib/schema/parse.h"
 #include "reconciler/model/unreadable.h"
 
 /* Two revisions and an order that waits (APP_SIZE_MAX each), ports, packages, and what is said of 128

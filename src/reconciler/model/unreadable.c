@@ -9,9 +9,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 
 void unreadable_add(struct manager *m, const char *file, const char *reason)
 {

@@ -5,9 +5,11 @@
 
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/hash.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 struct record_revision *instance_target(const struct instance *instance)
 {

@@ -4,8 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check_deploy.h"
+#include "lib/app/name.h"
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 
 #define DIFFERENCES_MAX 4
 

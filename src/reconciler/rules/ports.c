@@ -3,8 +3,9 @@
 
 #include <errno.h>
 
-#include "lib/app/app.h"
+#include "lib/app/name.h"
 #include "lib/basic/util.h"
+#include "lib/schema/object.h"
 
 const struct port_use *port_find_use(const struct port_uses *uses, int64_t port, enum port_user user)
 {

@@ -4,8 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/app/app.h"
+#include "lib/app/check_deploy.h"
+#include "lib/app/extent.h"
+#include "lib/app/limits.h"
+#include "lib/app/name.h"
+#include "lib/app/normalise.h"
+#include "lib/app/zone.h"
 #include "lib/basic/util.h"
+#include "lib/schema/object.h"
 
 static int64_t order_of(const struct app_instance *wanted)
 {

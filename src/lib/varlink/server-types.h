@@ -50,5 +50,3 @@ struct varlink_server {
     struct timer accept_later; /* after a shortage of descriptors */
     bool freeing;
 };
-
-int connection_message(struct stream *stream, json_t *message, void *userdata);

@@ -61,21 +61,3 @@ struct http_request {
     struct error error; /* the reason if hostlet ended the request itself; errnum 0 otherwise */
     bool added, cancelled, paused, resume_wanted;
 };
-
-/* Functions of request.c. */
-int http_request_setup(struct http_request *q, const struct http_ask *ask, struct error *e);
-void http_request_destroy(struct http_request *q);
-/* Announces headers that no body followed, and fills the result of a finished transfer. */
-void http_request_finish(struct http_request *q, CURLcode code, struct http_result *ret);
-
-/* Function of redirect.c: installs the checks that limit where a redirect may lead. */
-void http_guard_redirects(struct http_request *q, const struct http_ask *ask);
-
-/* Functions of client.c. Does the deferred work in the next iteration of the event loop. */
-void http_client_defer(struct http_client *c);
-/* Returns a path of at most 107 bytes for a Unix socket, through /proc/self/fd if necessary. It stays the
- * same while the client exists (libcurl identifies connections by it). The caller frees *ret. */
-int http_short_socket_path(struct http_client *c, const char *path, char **ret, struct error *e);
-
-/* Function of failure.c: sets class, errno and message for a transfer that failed in libcurl. */
-void http_failure(const struct http_request *q, CURLcode code, struct error *e);
