@@ -1,4 +1,6 @@
 /* Commands that change what is desired: apply, plan, start, stop, destroy. */
+#include "ctl/apply.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -6,7 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "ctl/commands.h"
+#include "ctl/call.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/wait.h"
 #include "lib/app/check_deploy.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "ctl/apps.h"
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
 #include "lib/schema/object.h"

@@ -1,4 +1,4 @@
-/* Instances as the reconciler lists them, for the commands that show them. */
+/* Instances as the reconciler lists them, and the commands that show them. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -18,3 +18,7 @@ void instance_list_done(struct instance_list *list);
 const char *instance_message(const struct reconciler_instance *instance);
 /* How many of its replicas run. */
 size_t instance_running(const struct reconciler_instance *instance);
+
+/* Each returns an exit code. */
+int command_apps(struct ctl *ctl);
+int command_app(struct ctl *ctl);

@@ -1,9 +1,10 @@
-/* Calls to the services of the tree; see ctl.h. */
+/* Calls to the services of the tree; see call.h. */
+#include "ctl/call.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "ctl/ctl.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"

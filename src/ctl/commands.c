@@ -1,6 +1,17 @@
 /* The table of commands: hostletctl(8) describes them at length. */
 #include "ctl/commands.h"
 
+#include "ctl/apply.h"
+#include "ctl/apps.h"
+#include "ctl/describe.h"
+#include "ctl/import.h"
+#include "ctl/logs.h"
+#include "ctl/package.h"
+#include "ctl/quota.h"
+#include "ctl/services.h"
+#include "ctl/status.h"
+#include "ctl/zone.h"
+
 #define WAITING                                                                                              \
     {"no-wait", 0, NULL, "do not wait until it is done"},                                                    \
     {                                                                                                        \

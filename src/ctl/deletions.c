@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "ctl/call.h"
 #include "ctl/enable.h"
 #include "ctl/output.h"
 #include "lib/schema/object.h"

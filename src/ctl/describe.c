@@ -1,9 +1,11 @@
 /* The command describe: the interfaces in Varlink's own language, and all of them as one page in Markdown.
  * The files of proto/ are made by it. */
+#include "ctl/describe.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/commands.h"
+#include "ctl/options.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"

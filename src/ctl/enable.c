@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "ctl/call.h"
 #include "lib/basic/fs.h"
 #include "lib/config/config.h"
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "ctl/call.h"
 #include "lib/api/reconciler.h"
 #include "lib/varlink/follow.h"
 

@@ -4,6 +4,8 @@
  * What it does is in the order in which a half-done import harms nobody: hostlet is told last which
  * applications the machine has, when it knows their containers for its own. Each step may be repeated, so an
  * import that was interrupted is simply made again. */
+#include "ctl/import.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,8 +16,9 @@
 #include <unistd.h>
 
 #include "ctl/apps.h"
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/enable.h"
+#include "ctl/options.h"
 #include "ctl/original.h"
 #include "ctl/output.h"
 #include "ctl/services.h"

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ctl/call.h"
+#include "ctl/options.h"
 #include "lib/api/container_driver.h"
 #include "lib/basic/fs.h"
 #include "lib/varlink/client-sync.h"

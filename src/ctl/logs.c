@@ -1,10 +1,13 @@
 /* The command logs: which replicas, and how their output is shown; log_source.c reads it, follow.c goes on
  * reading. */
+#include "ctl/logs.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/follow.h"
+#include "ctl/options.h"
 #include "lib/api/reconciler.h"
 #include "lib/app/limits.h"
 

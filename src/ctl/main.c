@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "ctl/commands.h"
 #include "ctl/ctl.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 #include "lib/basic/fs.h"
 

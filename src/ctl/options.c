@@ -1,9 +1,10 @@
-/* Options of commands, and their help; see ctl.h. */
+/* Options of commands, and their help; see options.h. */
+#include "ctl/options.h"
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/ctl.h"
 #include "lib/config/config.h"
 #include "lib/config/value.h"
 

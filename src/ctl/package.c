@@ -1,4 +1,6 @@
 /* Commands for packages: build, inspect, index (files), list, fetch (the store of this machine). */
+#include "ctl/package.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -7,7 +9,8 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "ctl/commands.h"
+#include "ctl/call.h"
+#include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
 #include "lib/api/fetcher.h"

@@ -1,9 +1,11 @@
 /* Commands for disk quotas: quota list, report, info, recheck. */
+#include "ctl/quota.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/deletions.h"
 #include "ctl/output.h"
 #include "ctl/table.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/table.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"

@@ -1,4 +1,4 @@
-/* Services as the supervisor lists them, for the commands that show them. */
+/* Services as the supervisor lists them, and the commands for them. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -15,3 +15,10 @@ int service_list_read(const struct ctl *ctl, struct service_list *ret, struct er
 void service_list_done(struct service_list *list);
 
 enum colour service_colour(int state);
+
+/* Each returns an exit code. */
+int command_services(struct ctl *ctl);
+int command_service_start(struct ctl *ctl);
+int command_service_stop(struct ctl *ctl);
+int command_service_restart(struct ctl *ctl);
+int command_reload(struct ctl *ctl);

@@ -1,11 +1,13 @@
 /* The commands status and version. */
+#include "ctl/status.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "config.h"
 #include "ctl/apps.h"
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/deletions.h"
 #include "ctl/services.h"
 #include "lib/api/container_driver.h"

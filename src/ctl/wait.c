@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl/call.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
 #include "lib/schema/object.h"

@@ -1,10 +1,12 @@
 /* Commands about the zone: zone init, join-info, status, leave. */
+#include "ctl/zone.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ctl/commands.h"
+#include "ctl/call.h"
 #include "ctl/enable.h"
 #include "ctl/output.h"
 #include "lib/api/reconciler.h"

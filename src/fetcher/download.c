@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "fetcher/download_file.h"
+#include "fetcher/download_http.h"
+#include "fetcher/download_report.h"
+#include "fetcher/download_zone.h"
 #include "fetcher/manager.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"

@@ -82,18 +82,7 @@ void download_begin(struct download *d);
 /* The manager has a slot for it. */
 void download_transfer(struct download *d);
 
-/* One more who waits; the answer comes later. */
-void download_add_call(struct download *d, struct varlink_call *call);
-
-/* For the parts of a download (download_http.c, download_file.c, download_zone.c, download_report.c) */
-
-/* Tells everyone; without a message at most ten times a second. */
-void download_say(struct download *d, const char *fmt, ...) _printf_(2, 3);
-void download_progress(struct download *d);
-/* The final answers. */
-void download_answer(struct download *d, const char *path, uint64_t size);
-void download_answer_error(struct download *d, const struct error *e);
-void download_forget_calls(struct download *d);
+/* For the parts of a download (download_http.c, download_file.c, download_zone.c) */
 
 /* A try failed: another one after a pause where that may help, or the end. */
 void download_try_failed(struct download *d, const struct error *e, unsigned at_least_seconds);
@@ -107,11 +96,3 @@ void download_finish(struct download *d);
 void download_abandon(struct download *d);
 /* Empties what is there and says why. */
 void download_start_over(struct download *d, const char *why);
-
-void download_start_http(struct download *d);
-void download_start_file(struct download *d);
-/* The sink took bytes. */
-void download_http_room(struct download *d);
-void download_start_zone(struct download *d);
-void download_zone_room(struct download *d);
-void download_zone_stop(struct download *d);

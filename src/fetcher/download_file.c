@@ -1,9 +1,11 @@
 /* A download from a repository in a directory: opening it; the sink's thread copies. */
+#include "fetcher/download_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "fetcher/download.h"
+#include "fetcher/download_report.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 

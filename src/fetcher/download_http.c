@@ -1,8 +1,10 @@
 /* A download over HTTP: one request, whose answer goes on where the last one stopped or begins again. */
+#include "fetcher/download_http.h"
+
 #include <errno.h>
 
 #include "fetcher/answer.h"
-#include "fetcher/download.h"
+#include "fetcher/download_report.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/http/request.h"

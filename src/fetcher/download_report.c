@@ -1,8 +1,9 @@
 /* What those who wait for a download hear: progress, and the final answer. */
+#include "fetcher/download_report.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "fetcher/download.h"
 #include "lib/basic/log.h"
 
 #define PROGRESS_USEC  (100 * USEC_PER_MSEC)

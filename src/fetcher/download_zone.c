@@ -3,10 +3,12 @@
  * What a partial file is a part of is told by the package's checksum and the size of its chunks: any zone
  * host may bring the next one. Memory is bounded by the chunks that are under way, whatever the size of the
  * package. */
+#include "fetcher/download_zone.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fetcher/download.h"
+#include "fetcher/download_report.h"
 #include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"

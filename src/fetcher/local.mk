@@ -4,7 +4,10 @@ libfetcher_a_SOURCES = \
 	src/fetcher/answer.c src/fetcher/answer.h \
 	src/fetcher/credentials.c src/fetcher/credentials.h \
 	src/fetcher/download.c src/fetcher/download.h \
-	src/fetcher/download_file.c src/fetcher/download_http.c src/fetcher/download_report.c src/fetcher/download_zone.c \
+	src/fetcher/download_file.c src/fetcher/download_file.h \
+	src/fetcher/download_http.c src/fetcher/download_http.h \
+	src/fetcher/download_report.c src/fetcher/download_report.h \
+	src/fetcher/download_zone.c src/fetcher/download_zone.h \
 	src/fetcher/facts.c src/fetcher/facts.h \
 	src/fetcher/fetcher.c src/fetcher/fetcher.h \
 	src/fetcher/index_cache.c src/fetcher/index_cache.h \
@@ -12,10 +15,13 @@ libfetcher_a_SOURCES = \
 	src/fetcher/manager.c src/fetcher/manager.h \
 	src/fetcher/methods.c src/fetcher/methods.h \
 	src/fetcher/repository.c src/fetcher/repository.h \
-	src/fetcher/repository_file.c src/fetcher/repository_http.c \
-	src/fetcher/sink.c src/fetcher/sink.h src/fetcher/sink_internal.h src/fetcher/sink_thread.c \
+	src/fetcher/repository_file.c src/fetcher/repository_file.h \
+	src/fetcher/repository_http.c src/fetcher/repository_http.h \
+	src/fetcher/sink.c src/fetcher/sink.h \
+	src/fetcher/sink_thread.c src/fetcher/sink_thread.h \
+	src/fetcher/sink_types.h \
 	src/fetcher/store.c src/fetcher/store.h \
-	src/fetcher/verify.c \
+	src/fetcher/verify.c src/fetcher/verify.h \
 	src/fetcher/zone.c src/fetcher/zone.h
 libfetcher_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(CRYPTO_CFLAGS)
 

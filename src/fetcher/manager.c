@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "fetcher/download_report.h"
 #include "fetcher/index_cache.h"
 #include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"

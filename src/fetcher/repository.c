@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "fetcher/repository_file.h"
+#include "fetcher/repository_http.h"
 #include "fetcher/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"

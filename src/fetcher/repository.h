@@ -71,8 +71,7 @@ char *repository_file_name(const struct repository *repository, const char *file
 int repository_file_check(const struct repository *repository, const char *file, struct error *e);
 
 /* For repository_file.c and repository_http.c */
-void repository_load_file(struct repository *repository);
-void repository_load_http(struct repository *repository);
+
 /* The end of a load: takes 'index' (NULL: it failed with 'e'), tells everyone who waits. */
 void repository_loaded(struct repository *repository, struct package_index *index, const struct error *e);
 /* Whether the items of an index are different packages: 0, or failed naming the one that comes twice. Takes

@@ -1,8 +1,9 @@
 /* Repositories in a directory: index.json, or the headers of the packages, read in a thread. */
+#include "fetcher/repository_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
-#include "fetcher/repository.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"

@@ -1,5 +1,7 @@
 /* Repositories on a web server: the index by a conditional request, tried again while the server is in
  * trouble. */
+#include "fetcher/repository_http.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fetcher/sink_internal.h"
+#include "fetcher/sink_thread.h"
+#include "fetcher/sink_types.h"
+#include "fetcher/verify.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 

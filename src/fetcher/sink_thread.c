@@ -1,4 +1,6 @@
 /* The thread of a sink: everything of a download that waits for the disk or computes. */
+#include "fetcher/sink_thread.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -6,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fetcher/sink_internal.h"
+#include "fetcher/sink_types.h"
+#include "fetcher/verify.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"

@@ -1,11 +1,13 @@
 /* Whether what was received is the package that was asked for: its size, the hash of the file, what its
  * header says, and the checksum of its data block. Computed while the bytes go by, so that nothing is read
  * twice. */
+#include "fetcher/verify.h"
+
 #include <endian.h>
 #include <errno.h>
 
-#include "fetcher/sink_internal.h"
 #include "lib/basic/cleanup.h"
+#include "lib/package/header.h"
 
 static int wrong(struct error *e, const char *id, const char *what)
 {

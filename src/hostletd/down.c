@@ -1,8 +1,9 @@
 /* Answers in place of a service that is down or given up, so that its callers learn it at once instead of
  * waiting. */
+#include "hostletd/down.h"
+
 #include <errno.h>
 
-#include "hostletd/service.h"
 #include "lib/basic/log.h"
 
 static void answer(struct error *e, void *userdata)

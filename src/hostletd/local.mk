@@ -5,7 +5,7 @@ HOSTLETD_PURE = \
 
 sbin_PROGRAMS += hostletd
 hostletd_SOURCES = $(HOSTLETD_PURE) \
-	src/hostletd/down.c \
+	src/hostletd/down.c src/hostletd/down.h \
 	src/hostletd/logs.c src/hostletd/logs.h \
 	src/hostletd/main.c \
 	src/hostletd/manager.c src/hostletd/manager.h \
@@ -15,7 +15,7 @@ hostletd_SOURCES = $(HOSTLETD_PURE) \
 	src/hostletd/reload.c src/hostletd/reload.h \
 	src/hostletd/service.c src/hostletd/service.h \
 	src/hostletd/setup.c src/hostletd/setup.h \
-	src/hostletd/sockets.c \
+	src/hostletd/sockets.c src/hostletd/sockets.h \
 	src/hostletd/spawn.c src/hostletd/spawn.h \
 	src/hostletd/users.c src/hostletd/users.h
 hostletd_LDADD = $(BASE_LIBS)

@@ -9,6 +9,7 @@
 
 #include "hostletd/reload.h"
 #include "hostletd/service.h"
+#include "hostletd/sockets.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"

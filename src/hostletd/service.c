@@ -9,7 +9,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "hostletd/down.h"
 #include "hostletd/methods.h"
+#include "hostletd/sockets.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 

@@ -64,21 +64,3 @@ char *service_make_fingerprint(const struct service_conf *conf, const struct con
 
 /* Whether hostlet.conf lets it run; what is not enabled is down, says why, and is not started by anybody. */
 bool service_is_enabled(const struct service *s);
-
-/* sockets.c: RUN/NAME.sock, bound until the service is freed or its name changes, and the TCP ports, bound
- * until it is freed, they are others, or it is not enabled any more. */
-int service_bind(struct service *s, struct error *e);
-void service_unbind(struct service *s);
-/* Lets those open its socket, when it has one, whom its service.conf names now. */
-void service_admit(struct service *s);
-/* The same for any socket of hostletd. */
-int sockets_admit(struct manager *m, const char *path, const uid_t *users, size_t n_users, struct error *e);
-void service_unbind_tcp_unless_same(struct service *s);
-struct spawn_sockets service_sockets(const struct service *s,
-                                     char **ret_names); /* the caller frees the names */
-bool service_caller_waits(const struct service *s);
-
-/* down.c: answers every call with ServiceDown and the reason, in place of a service that is down or given up.
- */
-void service_answer_down(struct service *s);
-void service_stop_answering(struct service *s);

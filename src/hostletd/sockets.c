@@ -1,12 +1,14 @@
 /* The listening sockets: hostletd holds them, so that callers wait in the backlog while a service is started
  * again. */
+#include "hostletd/sockets.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "hostletd/service.h"
+#include "hostletd/down.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/topology/listen.h"

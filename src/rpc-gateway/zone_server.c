@@ -6,6 +6,8 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/grpc/call.h"
+#include "lib/grpc/call_answer.h"
 #include "lib/grpc/health.h"
 #include "lib/grpc/reflection.h"
 #include "lib/inapi/descriptors.h"

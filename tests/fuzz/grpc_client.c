@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 #include "lib/grpc/client.h"
+#include "lib/grpc/request.h"
 #include "lib/inapi/zone.pb-c.h"
 
 static sd_event *event;

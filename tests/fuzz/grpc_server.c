@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "lib/grpc/call.h"
+#include "lib/grpc/call_answer.h"
 #include "lib/grpc/health.h"
 #include "lib/grpc/reflection.h"
 #include "lib/grpc/server.h"

@@ -1,12 +1,15 @@
-/* Calls of the gRPC server: their life, what is held for them, their headers; see server.h. call_message.c
+/* Calls of the gRPC server: their life, what is held for them, their headers; see call.h. call_message.c
  * has the request, call_answer.c the answer. */
+#include "lib/grpc/call.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/grpc/server-internal.h"
+#include "lib/grpc/call_answer.h"
+#include "lib/grpc/server-types.h"
 
 #define COST_CALL                                                                                            \
     1024 /* of memory: what belongs to a call beside it: its timer, what a handler keeps of it */

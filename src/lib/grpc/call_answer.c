@@ -1,11 +1,14 @@
-/* The answer of a call; see server.h. */
+/* The answer of a call; see call_answer.h. */
+#include "lib/grpc/call_answer.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/grpc/server-internal.h"
+#include "lib/grpc/call.h"
+#include "lib/grpc/server-types.h"
 
 static ssize_t read_output(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
                            uint32_t *flags, nghttp2_data_source *source, void *userdata)

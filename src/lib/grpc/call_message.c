@@ -1,9 +1,13 @@
-/* The request of a call: its messages, and who has to wait with them; see server.h. */
+/* The request of a call: its messages, and who has to wait with them; see call_message.h. */
+#include "lib/grpc/call_message.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/grpc/server-internal.h"
+#include "lib/grpc/call.h"
+#include "lib/grpc/call_answer.h"
+#include "lib/grpc/server-types.h"
 
 static void hand_over(struct grpc_call *call, const ProtobufCMessage *in)
 {

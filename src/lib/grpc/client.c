@@ -6,7 +6,8 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/grpc/client-internal.h"
+#include "lib/grpc/client-types.h"
+#include "lib/grpc/request.h"
 #include "lib/grpc/tls.h"
 
 #define MIB        ((size_t)1 << 20)

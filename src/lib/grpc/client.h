@@ -60,13 +60,10 @@ int grpc_client_new(sd_event *event, const struct grpc_client_options *options, 
 /* Cancels what is under way. Never from within a callback. NULL is fine. */
 void grpc_client_free(struct grpc_client *client);
 
-/* Starts a call; the request is valid until on_done has returned or until it is cancelled. */
-struct grpc_request *grpc_call_start(struct grpc_client *client, const struct grpc_ask *ask);
-/* Ends it without on_done; the peer is told. NULL is fine. */
-void grpc_request_cancel(struct grpc_request *request);
-
-/* From within on_done: the answer's bytes (result->data) become the caller's, who frees. */
-uint8_t *grpc_request_take_answer(struct grpc_request *request);
-
 /* Drops the connection once its calls are over: the next call makes a new one. */
 void grpc_client_renew(struct grpc_client *client);
+
+/* Lists. */
+void request_link(struct grpc_request *q, struct grpc_request **list);
+void request_unlink(struct grpc_request *q);
+void client_kick(struct grpc_client *client);

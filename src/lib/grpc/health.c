@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/grpc/call.h"
+#include "lib/grpc/call_answer.h"
 #include "lib/grpc/health.pb-c.h"
 
 typedef Grpc__Health__V1__HealthCheckResponse response;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/grpc/call_answer.h"
 #include "lib/grpc/reflection.pb-c.h"
 
 typedef Grpc__Reflection__V1alpha__ServerReflectionRequest request;

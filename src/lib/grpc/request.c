@@ -1,4 +1,6 @@
-/* Calls of the gRPC client: sending one, and what its end means; see client.h. */
+/* Calls of the gRPC client: sending one, and what its end means; see request.h. */
+#include "lib/grpc/request.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,7 +8,7 @@
 
 #include "config.h"
 #include "lib/basic/cleanup.h"
-#include "lib/grpc/client-internal.h"
+#include "lib/grpc/client-types.h"
 
 #define HEADERS_MAX (16 * 1024)
 

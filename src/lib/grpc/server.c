@@ -8,7 +8,10 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/grpc/server-internal.h"
+#include "lib/grpc/call.h"
+#include "lib/grpc/call_answer.h"
+#include "lib/grpc/call_message.h"
+#include "lib/grpc/server-types.h"
 #include "lib/grpc/tls.h"
 
 #define MIB        ((size_t)1 << 20)

@@ -15,6 +15,7 @@
 
 struct grpc_server;
 struct grpc_call;
+struct grpc_connection;
 struct grpc_tls_settings;
 
 enum {
@@ -108,17 +109,10 @@ unsigned grpc_server_connections(const struct grpc_server *server);
 /* Names of the services, in the order in which they were added; NULL after the last. */
 const char *grpc_server_service_name(const struct grpc_server *server, size_t i);
 
-/* Calls */
-
-/* A header that the caller sent, NULL when it did not; the first one of several. Valid as long as the call.
- */
-const char *grpc_call_metadata(const struct grpc_call *call, const char *name);
-const char *grpc_call_peer(const struct grpc_call *call);
-/* One message; more may follow where the method streams. */
-void grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message);
-/* The one message and OK. */
-void grpc_call_reply(struct grpc_call *call, const ProtobufCMessage *message);
-/* The end, with a status; 'text' may be NULL. */
-void grpc_call_finish(struct grpc_call *call, int status, const char *text);
-void grpc_call_on_gone(struct grpc_call *call, void (*on_gone)(struct grpc_call *call, void *userdata),
-                       void *userdata);
+/* Whether a connection may hold so much more; others give way for it where that is fair. Nothing is
+ * counted. */
+bool server_has_room(struct grpc_connection *c, size_t more);
+/* Whether the peer of a connection may make us work so much more, which counts then. */
+bool server_pays(struct grpc_connection *c, unsigned cost);
+/* Calls of a method that the origin of a connection has open. */
+unsigned server_calls_at_once(const struct grpc_connection *c, const struct grpc_method *method);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/grpc/request.h"
 #include "lib/inapi/token.h"
 
 /* One zone host. Its connection is made at the first call; a connection to a host that is no longer called

@@ -1,24 +1,14 @@
 /* What sink.c (the loop's side), sink_thread.c and verify.c share. */
 #pragma once
 
-#include <openssl/evp.h>
 #include <pthread.h>
 
 #include "fetcher/facts.h"
 #include "fetcher/sink.h"
-#include "lib/package/header.h"
+#include "fetcher/verify.h"
 
 #define SINK_RING_SIZE  ((size_t)1024 * 1024)
 #define SINK_CHUNK_SIZE ((size_t)256 * 1024)
-
-/* The hashes of a package as its bytes go by: of the whole file, and of the data block alone. The thread's
- * own. */
-struct digest {
-    EVP_MD_CTX *whole, *block;
-    uint64_t position;     /* bytes so far */
-    uint64_t block_offset; /* known once 8 bytes went by */
-    uint8_t prefix[8];
-};
 
 struct sink {
     struct sink_options options;
@@ -47,14 +37,3 @@ struct sink {
     int result;
     struct error error;
 };
-
-/* The thread of a sink. */
-void *sink_thread(void *sink);
-
-int digest_init(struct digest *d, struct error *e);
-void digest_done(struct digest *d);
-/* Adds bytes; fails as soon as they cannot be the beginning of a package. */
-int digest_add(struct digest *d, const uint8_t *data, size_t size, const char *id, struct error *e);
-
-/* Whether the bytes that went by, which are in the file, are the package that is wanted. */
-int digest_verify(struct digest *d, int fd, const struct package_reference *package, struct error *e);

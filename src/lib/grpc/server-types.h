@@ -78,43 +78,4 @@ struct grpc_call {
     void *gone_userdata;
 };
 
-/* server.c: whether a connection may hold so much more; others give way for it where that is fair. Nothing is
- * counted. */
-bool server_has_room(struct grpc_connection *c, size_t more);
-/* Whether the peer of a connection may make us work so much more, which counts then. */
-bool server_pays(struct grpc_connection *c, unsigned cost);
-/* Calls of a method that the origin of a connection has open. */
-unsigned server_calls_at_once(const struct grpc_connection *c, const struct grpc_method *method);
-
 #define HOLDS_TOO_MUCH "callers hold too much: try again later"
-
-/* call.c: what is held for a call counts against its connection; false when that may not hold more. */
-bool call_hold(struct grpc_call *call, size_t bytes);
-void call_give_back(struct grpc_call *call, size_t bytes);
-/* Of a message that came in, which takes part in the budget of all. */
-void call_give_back_message(struct grpc_call *call, size_t room);
-/* The output has changed. */
-void call_recount_output(struct grpc_call *call);
-void call_forget_request(struct grpc_call *call);
-void call_forget_waiting(struct grpc_call *call);
-/* It ends with this status. */
-void call_observe(const struct grpc_call *call, int status);
-/* Its timer, with its deadline while it is not answered; 0: that alone. */
-void call_arm(struct grpc_call *call, uint64_t timeout_usec);
-/* call_answer.c: for what is no gRPC at all. */
-void call_respond_http(struct grpc_call *call, const char *status);
-
-/* What connections call; call.c, call_message.c and call_answer.c. */
-void call_begin(struct grpc_connection *c, int32_t stream);
-int call_header(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
-void call_headers(void *stream, bool end);
-ssize_t call_data(void *stream, const uint8_t *data, size_t size);
-void call_end(void *stream);
-void call_sent_end(void *stream);
-void call_closed(void *stream, uint32_t code);
-/* The server ends: what would not end by itself is ended. */
-void call_drain(struct grpc_call *call);
-/* Its answers were taken: what waited for that goes on. */
-void call_wake(struct grpc_call *call);
-/* Its connection is gone. */
-void call_drop(struct grpc_call *call);

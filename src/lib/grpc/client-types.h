@@ -49,22 +49,3 @@ struct grpc_request {
     bool right_type, ended;
     struct error failure; /* of ours: a message that is too large… */
 };
-
-/* request.c; the hooks of a client's connections that concern streams. */
-int request_header(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
-void request_headers(void *stream, bool end);
-ssize_t request_data(void *stream, const uint8_t *data, size_t size);
-void request_end(void *stream);
-void request_sent_end(void *stream);
-void request_closed(void *stream, uint32_t code);
-/* Sends it on a connection. */
-void request_submit(struct grpc_request *q, struct grpc_connection *c);
-/* It was not begun: sent once more, on another connection where this one is draining. */
-void request_send_again(struct grpc_request *q);
-/* Ends it because its connection, or the hope for one, is gone. */
-void request_lost(struct grpc_request *q, const char *why);
-
-/* client.c: lists. */
-void request_link(struct grpc_request *q, struct grpc_request **list);
-void request_unlink(struct grpc_request *q);
-void client_kick(struct grpc_client *client);

@@ -1,0 +1,6 @@
+/* Implements the command describe, which returns an exit code. */
+#pragma once
+
+#include "ctl/ctl.h"
+
+int command_describe(struct ctl *ctl);

@@ -1,0 +1,6 @@
+/* Implements the command import, which returns an exit code. */
+#pragma once
+
+#include "ctl/ctl.h"
+
+int command_import(struct ctl *ctl);

@@ -1,0 +1,6 @@
+/* Implements the command logs, which returns an exit code. */
+#pragma once
+
+#include "ctl/ctl.h"
+
+int command_logs(struct ctl *ctl);

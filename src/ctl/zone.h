@@ -1,0 +1,9 @@
+/* Implements the commands about the zone. Each returns an exit code. */
+#pragma once
+
+#include "ctl/ctl.h"
+
+int command_zone_init(struct ctl *ctl);
+int command_zone_join_info(struct ctl *ctl);
+int command_zone_status(struct ctl *ctl);
+int command_zone_leave(struct ctl *ctl);
