@@ -1,5 +1,5 @@
 # scripts
-EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/lint-circles scripts/lint-unused scripts/fresh scripts/quickstart \
+EXTRA_DIST += scripts/deps scripts/users scripts/test scripts/lint scripts/lint-layers scripts/lint-circles scripts/lint-headers scripts/lint-unused scripts/fresh scripts/quickstart \
 	scripts/bench scripts/bootstrap scripts/chaos scripts/coverage scripts/decisions scripts/vm scripts/vm-image .ci/run \
 	tests/run.py tests/coverage.py svc/sysusers.conf
 
@@ -11,16 +11,18 @@ svc/hostlet.conf: svc/sysusers.conf
 	$(AM_V_GEN)$(MKDIR_P) svc && cp $< $@
 
 # With the unit tests, since they take no tool and no time.
-check-local: lint-layers lint-circles lint-decisions lint-unused
+check-local: lint-layers lint-circles lint-headers lint-decisions lint-unused
 lint-layers:
 	$(srcdir)/scripts/lint-layers
 # The objects are there: it comes after all that 'make check' builds.
 lint-circles: all
 	$(srcdir)/scripts/lint-circles .
+lint-headers: all
+	$(srcdir)/scripts/lint-headers .
 lint-decisions:
 	$(srcdir)/scripts/decisions --check
 lint-unused: $(check_PROGRAMS)
 	$(AM_V_at)$(srcdir)/scripts/lint-unused $(builddir)
 lint:
 	$(srcdir)/scripts/lint
-.PHONY: lint lint-layers lint-circles lint-decisions lint-unused
+.PHONY: lint lint-layers lint-circles lint-headers lint-decisions lint-unused
