@@ -442,7 +442,7 @@ def test_the_first_change_of_hacking_can_be_made():
         assert path in part and added in part
         assert there in text_of(path) and added not in text_of(path), f"{path}: the example of HACKING.md needs another change"
     assert "parse_duration()" in part and "parse_duration(" in text_of("src/lib/config/value.c")
-    assert "test_forms()" in part and "test_forms(" in text_of("tests/unit/test_config.c")
+    assert "test_forms_of_values_are_parsed()" in part and "test_forms_of_values_are_parsed(" in text_of("tests/unit/test_config.c")
 
 
 def test_documents_speak_of_hostlet_alone():
