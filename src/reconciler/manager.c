@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
@@ -52,7 +51,7 @@ static int load_host_id(struct manager *m, struct error *e)
         return 0;
     }
     char now[17], noise[9];
-    snprintf(now, sizeof now, "%08llx", (unsigned long long)time(NULL));
+    snprintf(now, sizeof now, "%08llx", (unsigned long long)outside_now_msec(m->outside) / 1000);
     random_hex(noise, 4);
     m->host_id = xasprintf("%.4s%s", now, noise);
     _cleanup_free_ char *line = xasprintf("%s\n", m->host_id);

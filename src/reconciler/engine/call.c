@@ -1,7 +1,5 @@
-/* Calls to workers, and how long to wait before the next try of one that failed. */
+/* Implements call.h. */
 #include "reconciler/engine/call.h"
-
-#include <stdlib.h>
 
 struct varlink_request *manager_call(struct manager *m, const char *socket,
                                      const struct varlink_interface *interface, const char *method,
@@ -42,11 +40,4 @@ struct follower *manager_follow(struct manager *m, const char *socket,
                                                    .userdata = m,
                                                    .call = call_watch,
                                                    .cancel = cancel_watch});
-}
-
-uint64_t backoff_msec(struct manager *m, unsigned attempt)
-{
-    uint32_t noise;
-    random_bytes(&noise, sizeof noise);
-    return retry_spread(retry_pause(&m->settings.retry, attempt ?: 1), noise) / USEC_PER_MSEC;
 }

@@ -14,4 +14,3 @@ struct varlink_request *manager_call(struct manager *m, const char *socket,
 struct follower *manager_follow(struct manager *m, const char *socket,
                                 const struct varlink_interface *interface,
                                 const struct follower_handlers *handlers);
-uint64_t backoff_msec(struct manager *m, unsigned attempt);

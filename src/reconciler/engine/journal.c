@@ -140,9 +140,9 @@ void journal_undone(struct replica *r)
         /* Nothing to fall back on: again, with growing pauses. */
         struct error e = ERROR_INIT;
         error_fail(&e, EIO, "%s", record->failure ?: "the deploy failed");
-        r->retry.attempt = (unsigned)record->attempt - 1;
+        r->retry.count.failures = (unsigned)record->attempt - 1;
         replica_retry_later(r, &e);
-        r->retry.attempt = 0;
+        r->retry.count.failures = 0;
         instance_kick(r->instance);
         return;
     }

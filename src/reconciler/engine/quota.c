@@ -19,8 +19,7 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define LEAST       ((int64_t)100 << 20) /* bytes: the contract's */
-#define QUICK_TRIES 5
+#define LEAST ((int64_t)100 << 20) /* bytes: the contract's */
 
 /* --- the steps --- */
 
@@ -80,7 +79,7 @@ static void on_retry(void *userdata)
 
 static void ask_again_later(struct manager *m)
 {
-    uint64_t pause = backoff_msec(m, ++m->quota_retries) * USEC_PER_MSEC;
+    uint64_t pause = retry_next(&m->quota_retry, &m->settings.retry);
     if (!timer_armed(&m->quota_retry_timer))
         clock_arm(m->outside->clock, &m->quota_retry_timer, pause, on_retry, m);
 }
@@ -97,7 +96,8 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
     bool required = m->settings.quota_required;
-    bool retry = e->class == ERROR_RETRY, died = error_worker_lost(e) && r->retry.quick < QUICK_TRIES;
+    bool retry = e->class == ERROR_RETRY,
+         died = error_worker_lost(e) && r->retry.count.quick < RETRY_QUICK_TRIES;
     if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* it went: it is made first, then */
         r->record->quota_limit = 0;
         return true;
@@ -165,7 +165,7 @@ static void on_item(const void *out, void *userdata)
 static void on_complete(const void *out, void *userdata)
 {
     struct manager *m = userdata;
-    m->quota_retries = 0;
+    m->quota_retry = (struct retry){0};
     ask_again(m);
     if (((const struct quota_watch_out *)out)->not_deleted)
         finish_deletions(m);

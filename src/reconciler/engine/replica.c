@@ -9,8 +9,6 @@
 #include "reconciler/engine/call.h"
 #include "reconciler/model/wish.h"
 
-#define QUICK_TRIES 5
-
 void replica_set_state(struct replica *replica, enum replica_state state)
 {
     if (replica->state == state)
@@ -43,7 +41,7 @@ static enum replica_state state_of(const struct replica *r)
     if (crash_is_looping(&r->exits.last, replica_now_msec(r)))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
-        (record->failure && record->attempt > 0) || r->retry.attempt > 0)
+        (record->failure && record->attempt > 0) || r->retry.count.failures > 0)
         return REPLICA_FAILED;
     bool proven = record->applied_revision != 0 && r->seen.current.revision == record->applied_revision;
     return driver_state_is_up(r->seen.current.state) && proven ? REPLICA_RUNNING
@@ -76,9 +74,12 @@ void replica_kick_after(struct replica *r, uint64_t msec)
 void replica_retry_later(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
-    /* A worker that died is back within milliseconds: its callers repeat, and nobody need notice. */
-    bool quick = error_worker_lost(e) && r->retry.quick++ < QUICK_TRIES;
-    uint64_t pause = quick ? 10 * r->retry.quick : backoff_msec(m, ++r->retry.attempt);
+    uint64_t pause = 0;
+    /* hostletd restarts a worker within milliseconds. The step is repeated then, and no failure is shown. */
+    bool quick = error_worker_lost(e) && retry_quickly(&r->retry.count, &pause);
+    if (!quick)
+        pause = retry_next(&r->retry.count, &m->settings.retry);
+    pause /= USEC_PER_MSEC;
     if (!quick) {
         set_string(&r->message, e->message);
         log_warning("%s/%lld: %s; tried again in %.3g s", r->instance->record->name, (long long)r->record->id,
@@ -92,7 +93,7 @@ void replica_retry_later(struct replica *r, const struct error *e)
 
 void replica_forget_pause(struct replica *r)
 {
-    r->retry.attempt = r->retry.quick = 0;
+    r->retry.count = (struct retry){0};
     r->retry.next = 0;
     timer_stop(&r->retry.timer);
 }
@@ -100,6 +101,6 @@ void replica_forget_pause(struct replica *r)
 void replica_step_over(struct replica *r)
 {
     r->step = STEP_SETTLED;
-    r->retry.attempt = r->retry.quick = 0;
+    r->retry.count = (struct retry){0};
     replica_kick(r);
 }

@@ -346,7 +346,7 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
 {
     enum app_stage_name stage = stage_of(r, row);
     bool committed = r->record->applied_revision == replica_target_revision(r);
-    bool patient = e->class == ERROR_RETRY && r->retry.attempt < SWITCH_ATTEMPTS_MAX;
+    bool patient = e->class == ERROR_RETRY && r->retry.count.failures < SWITCH_ATTEMPTS_MAX;
     if (row->flags & WRITES)
         quota_write_failed(r);
     if (row->flags & USES_BITS)

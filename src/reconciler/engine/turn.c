@@ -129,7 +129,7 @@ static void act(struct replica *r)
     free_create(create);
     r->last = step;
     if (before == STEP_CONFLICT && step != STEP_CONFLICT)
-        r->retry.attempt = 0;
+        r->retry.count.failures = 0;
     log_debug("%s/%lld: current %s revision %lld config %s, old %s, next: %s", r->instance->record->name,
               (long long)r->record->id, schema_enum_name(&driver_state_enum, r->seen.current.state),
               (long long)r->seen.current.revision, r->seen.current.config ?: "-",

@@ -28,7 +28,7 @@ void wait_settled(struct replica *r)
     struct instance *instance = r->instance;
     bool turn = r->turn_taken;
     r->turn_taken = false;
-    r->retry.attempt = r->retry.quick = 0;
+    r->retry.count = (struct retry){0};
     if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
     if (replica_want(r) == WANT_STOP)
@@ -67,7 +67,7 @@ void wait_for_name(struct replica *r)
     r->turn_taken = false;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);
     /* The runtime tells nothing of containers that are not ours. */
-    replica_kick_after(r, backoff_msec(r->instance->manager, ++r->retry.attempt));
+    replica_kick_after(r, retry_next(&r->retry.count, &r->instance->manager->settings.retry) / USEC_PER_MSEC);
 }
 
 void wait_for_preparation(struct replica *r)

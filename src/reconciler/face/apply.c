@@ -155,8 +155,8 @@ static bool has_failed(struct instance *instance)
     bool failed = p && p->failure;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
-        failed |=
-            r->record->failure || r->retry.attempt > 0 || exits_are_a_loop(r) || r->last == STEP_CONFLICT;
+        failed |= r->record->failure || r->retry.count.failures > 0 || exits_are_a_loop(r) ||
+                  r->last == STEP_CONFLICT;
     }
     return failed;
 }
@@ -204,7 +204,7 @@ int apply_action(struct instance *instance, enum app_action action, bool purge,
 }
 
 /* A record by which everything goes that the name may have here: any replica's containers, data, quota. */
-static struct record *make_destroyer(struct unreadable *u, bool purge)
+static struct record *make_destroyer(struct unreadable *u, bool purge, int64_t now)
 {
     struct app_manifest manifest = {
         .app = &(struct app_instance){.meta = &(struct app_metadata){.name = u->name},
@@ -220,7 +220,7 @@ static struct record *make_destroyer(struct unreadable *u, bool purge)
     app_default_options(record->revisions[0]->manifest);
     for (int64_t id = 0; id <= APP_REPLICA_ID_MAX; id++)
         record_add_replica(record, id);
-    record_set_next(record, u->order, now_realtime_msec());
+    record_set_next(record, u->order, now);
     return record;
 }
 
@@ -230,7 +230,7 @@ int apply_destroy_unreadable(struct manager *m, struct unreadable *u, bool purge
     bool ours = app_check_instance_name(u->name, "/name", NULL) >= 0;
     int r = access(u->path, F_OK) < 0 ? 0 : keep_aside(u->path, e);
     if (r >= 0 && ours)
-        r = apply_record(m, &instance, make_destroyer(u, purge), e);
+        r = apply_record(m, &instance, make_destroyer(u, purge, outside_now_msec(m->outside)), e);
     else if (r >= 0 && unlink(u->path) < 0 && errno != ENOENT)
         r = error_os(e, errno, "cannot remove '%s'", u->path);
     if (r < 0)

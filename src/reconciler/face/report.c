@@ -24,7 +24,7 @@ static const char *doing(const struct replica *r)
 
 static bool replica_settled(const struct replica *r)
 {
-    if (r->request || r->seen.stale || r->kick || r->retry.next > (uint64_t)now_realtime_msec())
+    if (r->request || r->seen.stale || r->kick || r->retry.next > (uint64_t)replica_now_msec(r))
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
            (r->last == STEP_GONE && replica_stays_known(r)) ||
@@ -46,7 +46,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
     to->step = xstrdup_null(doing(r));
     to->message = xstrdup_null(r->message ?: r->record->failure);
-    to->attempt = r->retry.attempt ?: r->record->attempt;
+    to->attempt = r->retry.count.failures ?: r->record->attempt;
     to->next_retry = (int64_t)r->retry.next;
     to->quota = quota_text(r);
     to->unassigned = r->record->unassigned;

@@ -51,7 +51,7 @@ static int keep_for_later(struct instance *instance, const struct app_instance *
         return -E2BIG;
     const struct record before = *record;
     record->next = NULL;
-    record_set_next(record, wanted, now_realtime_msec());
+    record_set_next(record, wanted, outside_now_msec(instance->manager->outside));
     record->unassigned = false;
     int r = store_save(instance, e);
     if (r < 0)
@@ -127,7 +127,7 @@ static int put_unreadable(struct manager *m, struct unreadable *u, const struct 
         schema_free(&app_instance_schema, u->order);
     u->order = xcalloc(1, sizeof *u->order);
     schema_copy(&app_instance_schema, wanted, u->order);
-    u->order_since = now_realtime_msec();
+    u->order_since = outside_now_msec(m->outside);
     out->changed = true;
     report_unreadable_changed(m, u);
     return 0;

@@ -45,8 +45,10 @@ static int save(struct manager *m, struct instance **instance, struct zone_order
 int zone_follow(struct manager *m, struct instance *instance, const struct app_instance *wanted,
                 const char *refused, bool *changed, struct error *e)
 {
-    const struct zone_order order = {
-        .wanted = wanted, .refused = refused, .host_id = m->zone->host_id, .now = now_realtime_msec()};
+    const struct zone_order order = {.wanted = wanted,
+                                     .refused = refused,
+                                     .host_id = m->zone->host_id,
+                                     .now = outside_now_msec(m->outside)};
     const struct record *record = instance ? instance->record : NULL;
     struct zone_order_effect effect = {.record = NULL};
     zone_order_make(record, &order, &effect);

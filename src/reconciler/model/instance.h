@@ -27,8 +27,8 @@ struct prepare {
     size_t package; /* the one that is being worked on */
     char *network;  /* of the zone, that was looked at and can be made; NULL: none yet */
     char *image; /* what containers are created from: the reference, or the id where the reference moved on */
-    unsigned quick, attempt; /* calls whose worker died, failures; in a row */
-    uint64_t next_retry;     /* unix milliseconds */
+    struct retry retry;  /* attempts in a row that failed */
+    uint64_t next_retry; /* unix milliseconds; 0: no retry is planned, or a quick one */
     struct timer timer;
     char *failure;
 };
@@ -60,9 +60,9 @@ struct replica {
 
     /* Failures of the present step in a row. */
     struct {
-        unsigned quick, attempt; /* calls whose worker died, failures */
-        uint64_t next;           /* unix milliseconds; 0: none */
-        struct timer timer;      /* also for the end of a probation */
+        struct retry count;
+        uint64_t next;      /* unix milliseconds; 0: none */
+        struct timer timer; /* also for the end of a probation */
     } retry;
 
     struct {
@@ -124,7 +124,7 @@ struct manager {
     struct follower *runtime, *quotas; /* of container-driver and quota-keeper */
     struct varlink_request *deletions;
     struct timer quota_retry_timer;
-    unsigned quota_retries;
+    struct retry quota_retry;
     unsigned purges; /* under way */
     bool subscribed; /* all containers were told, and the runtime's events flow */
     char *runtime_failure;
