@@ -1,5 +1,4 @@
-/* What the zone says of this machine, kept so that a reboot without a leader in reach changes nothing: who we
- * are in it, where inagent reports to, which networks are ours. */
+/* Implements facts.h. The facts are on disk so that a reboot while no leader is reachable changes nothing. */
 #include "reconciler/model/facts.h"
 
 #include <arpa/inet.h>
@@ -37,14 +36,16 @@ static char *file_of(const struct manager *m)
     return xasprintf("%s/zone.json", m->state_dir);
 }
 
-/* Text that goes into files which others read: printable, and not without end. */
+/* Checks a text that is written into files which other programs read: its characters are printable, and not
+ * blank. */
 static int check_text(const char *text, const char *name, size_t max, struct error *e)
 {
     bool good = !text || strlen(text) <= max;
     for (const char *c = text; c && *c && good; c++)
         good = isgraph((unsigned char)*c);
     return good ? 0
-                : error_refuse(e, EINVAL, "/facts/%s: more than %zu characters, or strange ones", name, max);
+                : error_refuse(e, EINVAL, "/facts/%s: more than %zu characters, or unprintable ones", name,
+                               max);
 }
 
 static int check_address(const char *text, const char *name, struct error *e)
@@ -83,7 +84,7 @@ static int check(const struct reconciler_zone_facts *facts, struct error *e)
         return r;
     for (const char *c = facts->vpc_problem; c && *c; c++)
         if (!isprint((unsigned char)*c) || c - facts->vpc_problem >= PROBLEM_MAX)
-            return error_refuse(e, EINVAL, "/facts/vpc_problem: more than %d characters, or strange ones",
+            return error_refuse(e, EINVAL, "/facts/vpc_problem: more than %d characters, or unprintable ones",
                                 PROBLEM_MAX);
     return check_text(facts->base_domain, "base_domain", 253, e);
 }
@@ -107,9 +108,9 @@ int facts_load(struct manager *m, struct error *e)
         m->zone = TAKE_PTR(file.zone);
     schema_done(&file_schema, &file);
     if (r < 0) {
-        m->facts_problem = xasprintf(
-            "%s: nothing of the zone's instances is touched until rpc-gateway tells what is in it again",
-            e->message);
+        m->facts_problem =
+            xasprintf("%s: the zone's instances are left unchanged until rpc-gateway sends the facts again",
+                      e->message);
         log_error("%s", m->facts_problem);
         *e = (struct error)ERROR_INIT;
     }

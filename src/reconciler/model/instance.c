@@ -1,4 +1,4 @@
-/* The list of instances, their replicas and preparations; see instance.h. */
+/* Implements instance.h. */
 #include "reconciler/model/instance.h"
 
 #include <stdlib.h>

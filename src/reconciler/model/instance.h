@@ -1,5 +1,5 @@
-/* What the reconciler knows: instances, their replicas and the preparation of their revisions, and the list
- * of all of them. */
+/* Declares the reconciler's state in memory: the manager, its instances, their replicas and the preparation
+ * of their revisions. */
 #pragma once
 
 #include "lib/api/container_driver.h"
@@ -16,17 +16,25 @@ struct instance;
 struct unreadable;
 struct watcher;
 
-/* The image and packages of one revision being brought here. Nothing of it is durable but what was resolved.
- */
-enum prepare_state { PREPARE_NONE, PREPARE_RUNNING, PREPARE_DONE, PREPARE_WAITING /* failed, tried again */ };
+enum prepare_state {
+    PREPARE_NONE,
+    PREPARE_RUNNING,
+    PREPARE_DONE,
+    PREPARE_WAITING, /* it failed, and is retried after a pause */
+};
+
+/* The preparation of one revision: its image and packages are brought to this machine. The record stores what
+ * was resolved; the rest is lost with the process. */
 struct prepare {
     struct instance *instance;
     int64_t revision;
     enum prepare_state state;
     struct varlink_request *request;
-    size_t package; /* the one that is being worked on */
-    char *network;  /* of the zone, that was looked at and can be made; NULL: none yet */
-    char *image; /* what containers are created from: the reference, or the id where the reference moved on */
+    size_t package; /* index of the package in progress */
+    char *network;  /* the zone's network that was checked and can be used; NULL: not checked yet */
+    /* What containers are created from: the reference, or the image's id if the reference names another image
+     * by now. NULL: not known yet. */
+    char *image;
     struct retry retry;  /* attempts in a row that failed */
     uint64_t next_retry; /* unix milliseconds; 0: no retry is planned, or a quick one */
     struct timer timer;
@@ -38,42 +46,42 @@ struct replica {
     struct record_replica *record;
     enum replica_state state;
     char *message;
-    enum step step;                  /* the one being done; STEP_SETTLED while none */
-    enum step last;                  /* what decide() said last */
-    struct varlink_request *request; /* of the step, or of an inspection */
-    bool kick;                       /* the next turn asks decide() for it */
-    bool turn_taken;                 /* it began a switch that is not over */
-    bool purging; /* the step that is being done deletes its data, and counts among the manager's purges */
+    enum step step;                  /* the step in progress; STEP_SETTLED: none */
+    enum step last;                  /* the last result of decide() */
+    struct varlink_request *request; /* the call of the step or of an inspection; NULL: none */
+    bool kick;                       /* the next turn calls decide() for the replica */
+    bool turn_taken;                 /* the replica began a switch that has not ended */
+    bool purging;                    /* the step deletes the data, and counts in the manager's 'purges' */
 
-    /* What the runtime shows. */
+    /* The actual state of the containers. */
     struct {
-        struct driver_container current, old; /* as last seen; state missing for none */
-        bool observed;                        /* they were read since the runtime was subscribed to */
-        bool stale;                           /* something happened: read them again */
-        unsigned updates_due;                 /* events of changes that we made ourselves */
+        struct driver_container current, old; /* the last inspection; DRIVER_MISSING: none */
+        bool observed;                        /* false: nothing is known of them, and the replica waits */
+        bool stale;                           /* an event or a step changed them: inspect again */
+        unsigned updates_due;                 /* expected events of this process's own updates */
     } seen;
 
-    /* What was done since the process started, and need not be done again. */
+    /* Steps that this process has done and need not repeat. */
     struct {
         bool quota_set, provisioned, restored, data_removed;
     } done;
 
-    /* Failures of the present step in a row. */
+    /* Failed attempts of the current step. */
     struct {
         struct retry count;
-        uint64_t next;      /* unix milliseconds; 0: none */
-        struct timer timer; /* also for the end of a probation */
+        uint64_t next;      /* unix milliseconds; 0: no retry is planned */
+        struct timer timer; /* fires also at the end of a probation */
     } retry;
 
     struct {
-        bool missing; /* the limit could not be set: asked again when quota-keeper has something new */
-        int level;    /* enum quota_level, as last told */
-        char *lost;   /* why limits that were set are not enforced any more */
+        bool missing; /* the limit could not be set; it is requested again later (engine/quota.c) */
+        int level;    /* enum quota_level, as quota-keeper reported it last */
+        char *lost;   /* why the limit is no longer enforced; NULL: it is enforced, or was never set */
     } quota;
 
     struct drift drift;
 
-    /* Exits that nobody asked for. */
+    /* Exits without a request. */
     struct {
         struct crash_exits last;
         struct timer calm; /* ends a crash loop */
@@ -88,22 +96,22 @@ struct instance {
     struct prepare **prepares;
     size_t n_prepares;
     bool dirty;            /* the file is older than the record */
-    uint64_t save_at;      /* CLOCK_MONOTONIC: until then, while it is dirty */
-    uint64_t tenant_saves; /* of what tenants say: up to when their share of saves is used up */
-    bool changed;          /* the next turn tells those who watch */
-    bool letting_go;       /* nothing is left of it but its packages, which are being removed */
-    unsigned removals;     /* of those that are under way */
+    uint64_t save_at;      /* when a dirty record is written; CLOCK_MONOTONIC, microseconds */
+    uint64_t tenant_saves; /* when the tenant's share of writes is available again; the same clock */
+    bool changed;          /* the next turn sends the instance to watchers */
+    bool letting_go;       /* only its packages are left, and they are being removed */
+    unsigned removals;     /* calls in progress that remove them */
     struct timer save_timer;
-    struct timer turn; /* see instance_changed() */
+    struct timer turn; /* armed: a turn is requested, see instance_changed() */
     struct instance *next;
 };
 
-/* Who is told of what becomes of instances. */
+/* The callbacks by which the engine notifies face. */
 struct listener {
     void (*changed)(struct instance *instance);
     void (*gone)(struct instance *instance);
-    /* A local instance is gone, whose name an order of the zone waited for. Takes 'next', which may be NULL.
-     */
+    /* An instance was removed, and its name is free. 'next' is the zone's order that waited for the name, or
+     * NULL; the callback takes ownership. */
     void (*name_free)(struct manager *m, struct app_instance *next);
 };
 
@@ -112,38 +120,46 @@ struct follower;
 struct manager {
     struct outside *outside;
     struct settings settings;
-    timer_fn *turn; /* what follows from kicks and changes of an instance, which is its userdata */
+    timer_fn *turn; /* turn() of engine/turn.h; the instance is its userdata */
     const struct listener *listener;
     char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
-    char *host_id;                         /* our own, made once; NULL: it cannot be read */
-    struct reconciler_zone_facts *zone;    /* NULL: we belong to none, or it cannot be read */
-    char *host_id_problem, *facts_problem; /* why not; NULL: they can be read, or are not there */
+    char *host_id;                         /* the machine's own, made once; NULL: the file cannot be read */
+    struct reconciler_zone_facts *zone;    /* NULL: no zone, or the file cannot be read */
+    char *host_id_problem, *facts_problem; /* why the file cannot be read; NULL: it can, or does not exist */
     struct instance *instances;
     struct unreadable *unreadable;
     struct watcher *watchers;
-    struct follower *runtime, *quotas; /* of container-driver and quota-keeper */
+    struct follower *runtime, *quotas; /* of the Watch of container-driver and of quota-keeper */
     struct varlink_request *deletions;
     struct timer quota_retry_timer;
     struct retry quota_retry;
-    unsigned purges; /* under way */
-    bool subscribed; /* all containers were told, and the runtime's events flow */
+    unsigned purges; /* in progress */
+    bool subscribed; /* container-driver's snapshot is complete, and its events arrive */
     char *runtime_failure;
     struct driver_info_out *info; /* of the runtime; NULL: not known yet */
-    uint64_t info_asked;          /* monotonic µs */
+    uint64_t info_asked;          /* CLOCK_MONOTONIC, microseconds */
 };
 
+/* Return NULL if no such object exists. */
 struct instance *manager_find(struct manager *m, const char *name);
-struct instance *manager_add(struct manager *m, struct record *record); /* takes the record */
-void instance_free(struct instance *instance);
 struct replica *instance_find_replica(struct instance *instance, int64_t id);
-struct replica *instance_add_replica(struct instance *instance, struct record_replica *record);
-void instance_drop_replica(struct replica *replica); /* record entry too */
 struct prepare *prepare_find(struct instance *instance, int64_t revision);
-void prepare_free(struct prepare *p);
-/* Asks for a turn of the engine, which begins when the loop comes round: what happens until then is one turn.
- * replica_kick() has decide() asked for a replica, instance_kick() for all of them; instance_changed() has
- * those told who watch. Nothing else happens here, so that anybody may call these at any time. */
+
+/* Adds an instance with its record's replicas. Takes ownership of the record. */
+struct instance *manager_add(struct manager *m, struct record *record);
+void instance_free(struct instance *instance);
+/* Adds a replica in the order of ids; it points to 'record', an entry of the instance's record. */
+struct replica *instance_add_replica(struct instance *instance, struct record_replica *record);
+/* Frees a replica and removes its entry from the record, which the caller saves. */
+void instance_drop_replica(struct replica *replica);
+void prepare_free(struct prepare *p); /* cancels its call */
+
+/* Request a turn of the engine, which runs in the next iteration of the event loop; all requests until then
+ * are one turn. In it, decide() is called for a replica after replica_kick(), and for all replicas of the
+ * instance after instance_kick(); watchers receive the instance after instance_changed() and instance_kick().
+ * These functions only set flags and a timer, so that any code may call them at any time. */
 void replica_kick(struct replica *replica);
 void instance_kick(struct instance *instance);
 void instance_changed(struct instance *instance);
-int64_t replica_now_msec(const struct replica *replica); /* unix */
+/* Returns the present in unix milliseconds, by the manager's clock. */
+int64_t replica_now_msec(const struct replica *replica);

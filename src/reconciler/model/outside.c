@@ -1,4 +1,4 @@
-/* The time outside; see outside.h. */
+/* Implements outside.h. */
 #include "reconciler/model/outside.h"
 
 int64_t outside_now_msec(struct outside *outside)

@@ -1,6 +1,7 @@
-/* All that model and engine have to do with the world outside of them: the clock, timers, files, and calls to
- * workers. They know neither an event loop nor the disk, so that a test runs them with functions of its own,
- * in simulated time: tests/unit/test_engine.c. reconciler/outside.c has those of the process. */
+/* Declares the functions by which model and engine reach the clock, timers, files and workers.
+ *
+ * Model and engine use neither an event loop nor the disk, so that a test runs them in simulated time with
+ * functions of its own: tests/unit/test_engine.c. reconciler/outside.c has the functions of the process. */
 #pragma once
 
 #include "lib/loop/clock.h"
@@ -9,16 +10,18 @@
 struct outside {
     struct clock *clock;
 
-    /* Files are given by their paths. A write is durable when it returns 0, and −EFBIG where the text is
-     * larger than 'max'; a file that was there is replaced as a whole. */
+    /* Reads a file of at most 'max' bytes. The caller frees '*ret', which ends in a NUL byte. */
     int (*read)(struct outside *outside, const char *path, size_t max, char **ret, size_t *ret_size,
                 struct error *e);
+    /* Writes a file, or replaces it as a whole. The file is on disk when the function returns 0. Returns
+     * −EFBIG if 'size' is larger than 'max'. */
     int (*write)(struct outside *outside, const char *path, size_t max, const char *text, size_t size,
                  struct error *e);
-    /* Durably as well; what cannot be removed is logged. A file that is not there is fine. */
+    /* Removes a file, on disk, too. A failure is logged; a missing file is none. */
     void (*remove)(struct outside *outside, const char *path);
+    /* Keeps a file that cannot be read as PATH.unreadable; see keep_aside() in lib/basic/fs.h. */
     int (*keep_aside)(struct outside *outside, const char *path, struct error *e);
-    /* Makes the directory where there is none. */
+    /* Makes the directory if it does not exist. */
     int (*make_directory)(struct outside *outside, const char *path, struct error *e);
     /* Calls 'each' for each file of the directory whose name ends in ".json". */
     int (*list)(struct outside *outside, const char *path, void (*each)(void *userdata, const char *name),
@@ -30,6 +33,6 @@ struct outside {
     void (*cancel)(struct outside *outside, struct varlink_request *request);
 };
 
-/* The machine's time. */
-int64_t outside_now_msec(struct outside *outside);        /* unix */
-uint64_t outside_monotonic_usec(struct outside *outside); /* CLOCK_MONOTONIC */
+/* Return the time of the clock: unix milliseconds, and microseconds of CLOCK_MONOTONIC. */
+int64_t outside_now_msec(struct outside *outside);
+uint64_t outside_monotonic_usec(struct outside *outside);

@@ -1,4 +1,4 @@
-/* Declarations of the reconciler's files; see record.h. */
+/* Implements record.h, and declares the format of the file. */
 #include "reconciler/model/record.h"
 
 #include <stdlib.h>
@@ -126,7 +126,7 @@ struct record_replica *record_add_replica(struct record *record, int64_t id)
 {
     struct record_replica *r = schema_append(&record->replicas, &record->n_replicas, sizeof *r);
     r->id = id;
-    /* In the order of their ids, which is the order of a rollout. */
+    /* The order of ids is the order of a rollout. */
     for (size_t i = record->n_replicas - 1; i > 0 && record->replicas[i - 1]->id > id; i--) {
         record->replicas[i] = record->replicas[i - 1];
         record->replicas[i - 1] = r;

@@ -1,5 +1,4 @@
-/* The secrets by which the agents in containers show who they are: one per container, made once, kept when it
- * is destroyed, so that the same replica comes back as the same. VAR/hostlet/reconciler/secrets/CONTAINER. */
+/* Implements secret.h. */
 #include "reconciler/model/secret.h"
 
 #include <errno.h>
@@ -31,7 +30,7 @@ int secrets_prepare(struct manager *m, struct error *e)
     return m->outside->make_directory(m->outside, directory, e);
 }
 
-/* 0 with the secret, or −ENOENT; a file that holds none is said, and counts as absent. */
+/* Reads the secret. Returns 0 or −ENOENT. A file without a valid secret is logged and counts as missing. */
 static int read_secret(const struct replica *replica, char ret[SECRET_LENGTH + 1])
 {
     _cleanup_free_ char *path = file_of(replica), *text = NULL;
@@ -41,7 +40,7 @@ static int read_secret(const struct replica *replica, char ret[SECRET_LENGTH + 1
     if (r == -ENOENT)
         return r;
     if (r < 0 || strspn(text, "0123456789abcdef") < SECRET_LENGTH) {
-        log_warning("'%s' holds no secret%s%s", path, r < 0 ? ": " : "", r < 0 ? e.message : "");
+        log_warning("'%s' contains no secret%s%s", path, r < 0 ? ": " : "", r < 0 ? e.message : "");
         return -ENOENT;
     }
     memcpy(ret, text, SECRET_LENGTH);
@@ -65,7 +64,7 @@ char *replica_secret(const struct replica *replica)
     return xstrdup(secret);
 }
 
-/* Looks at every character, whatever the first ones are. */
+/* Compares all characters, so that the time does not depend on the first difference. */
 static bool same_secret(const char *a, const char *b)
 {
     volatile unsigned char difference = 0;
@@ -82,7 +81,7 @@ bool secret_fits(struct manager *m, const struct replica *replica, const char *s
         memcpy(given, secret, SECRET_LENGTH);
     bool known = replica && read_secret(replica, own) >= 0;
     if (!known) {
-        /* A file is looked for all the same, and the comparison is with something that nobody knows. */
+        /* Read a file and compare with a random secret, so that an unknown replica takes the same time. */
         _cleanup_free_ char *path = xasprintf("%s/secrets/none", m->state_dir), *text = NULL;
         (void)m->outside->read(m->outside, path, SECRET_FILE_MAX, &text, NULL, NULL);
         random_hex(own, SECRET_BYTES);

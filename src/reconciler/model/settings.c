@@ -1,4 +1,4 @@
-/* What hostlet.conf says to the reconciler; see settings.h. */
+/* Implements settings.h. */
 #include "reconciler/model/settings.h"
 
 #define SECTION "reconciler"

@@ -1,7 +1,4 @@
-/* The deploy stages of the contract (section 6), kept per replica: what is shown, and what the zone is told.
- *
- * All stages of a list have the revision of the instance's last order: another one, lower too, clears the
- * list. Ours are written by stage_set() alone, those of the agent in the container by its reports alone. */
+/* Implements stages.h. */
 #include "reconciler/model/stages.h"
 
 #include <stdlib.h>
@@ -18,6 +15,7 @@ static bool is_in(const struct app_stage *stage, enum app_stage_state state)
     return streq_null(stage->state, schema_enum_name(&app_stage_state_enum, (int)state));
 }
 
+/* Clears the list if its stages are of another revision. */
 static void begin(struct record_replica *r, int64_t revision)
 {
     if (r->n_stages == 0 || r->stages[0]->revision == revision)
@@ -42,7 +40,7 @@ static void changed(struct replica *replica)
     instance_changed(replica->instance);
 }
 
-/* False: it says so already. */
+/* Returns false if nothing changed. */
 static bool set(struct record_replica *r, int64_t now, int64_t revision, enum app_stage_name name,
                 enum app_stage_state state, const char *message)
 {
@@ -78,15 +76,12 @@ void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage
                const char *message)
 {
     const struct instance *instance = replica->instance;
-    /* While the zone's order is not followed, what goes on is not of that order. */
     if (instance->record->problem && name != STAGE_HOST_RECV)
         return;
     if (set(replica->record, replica_now_msec(replica), instance_revision(instance), name, state, message))
         changed(replica);
 }
 
-/* The answer to what they waited for may have been lost with a life of ours; that it came to this says that
- * they are over. */
 void stages_proven(struct replica *replica)
 {
     struct record_replica *r = replica->record;
@@ -110,7 +105,7 @@ void instance_stage_set(struct instance *instance, enum app_stage_name name, enu
     }
 }
 
-/* Whether its stages in the list are these, in this order. */
+/* Reports whether inagent's stages in the list equal 'stages', in the same order. */
 static bool has_stages(const struct record_replica *r, struct app_stage *const *stages, size_t n)
 {
     size_t at = 0;

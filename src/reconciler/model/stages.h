@@ -1,14 +1,25 @@
-/* The deploy stages of the contract, kept per replica. */
+/* Stores the stages of the contract (section 6) for each replica: callers see them, and the zone receives
+ * them.
+ *
+ * All stages in a replica's list have the revision of the instance's last order; an order with another
+ * number, also a lower one, clears the list. stage_set() alone writes hostlet's stages, and the reports of
+ * inagent alone write inagent's. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
+/* Sets a stage, and notifies watchers and saves soon if it changed. While the zone's order is not followed,
+ * only host_recv is set, since other work does not belong to that order. 'message' may be NULL. */
 void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage_state state,
                const char *message);
-/* An order of the zone is in the record: its first stage goes to disk with it. */
-void stages_received(struct record *record, int64_t now); /* unix milliseconds */
-void stages_proven(struct replica *replica);              /* its revision runs: whatever led here is over */
-/* Replaces those of the agent. Takes the stages, not the array. */
+/* Sets host_recv of all replicas in a record that has a new order of the zone and is not saved yet. 'now' is
+ * in unix milliseconds. */
+void stages_received(struct record *record, int64_t now);
+/* Sets all of hostlet's stages in the list to success, since the revision passed its probation: the reply
+ * that would have ended one of them may have been lost in a restart. */
+void stages_proven(struct replica *replica);
+/* Replaces inagent's stages. Takes ownership of the stages, not of the array. */
 void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t n);
+/* Sets a stage of all replicas that are to run and have not applied the desired revision. */
 void instance_stage_set(struct instance *instance, enum app_stage_name name, enum app_stage_state state,
                         const char *message);

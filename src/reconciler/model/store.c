@@ -1,4 +1,4 @@
-/* The reconciler's files: one per instance, one writer, replaced atomically. */
+/* Implements store.h. */
 #include "reconciler/model/store.h"
 
 #include <assert.h>
@@ -15,13 +15,13 @@
 #include "lib/schema/parse.h"
 #include "reconciler/model/unreadable.h"
 
-/* Two revisions and an order that waits (APP_SIZE_MAX each), ports, packages, and what is said of 128
- * replicas: 27 MiB at most. */
+/* A record has at most 27 MiB: two revisions and an order that waits (APP_SIZE_MAX each), ports, packages,
+ * and the texts and stages of 128 replicas. */
 #define RECORD_MAX ((size_t)32 << 20)
 static_assert(RECORD_MAX >= 3 * APP_SIZE_MAX + ((size_t)16 << 20),
-              "a record of the largest instances is read again");
+              "the record of the largest instance can be read again");
 
-/* What tenants say is written so often at once, and then once in so long a time. */
+/* This many changes by a tenant are written at once, and then one in each such time. */
 #define TENANT_SAVES_AT_ONCE 5
 #define TENANT_SAVE_USEC     (10 * USEC_PER_SEC)
 
@@ -52,7 +52,8 @@ static void on_save_timer(void *userdata)
     struct instance *instance = userdata;
     struct error e = ERROR_INIT;
     if (instance->dirty && store_save(instance, &e) < 0) {
-        log_warning("instance %s: %s; tried again at its next change", instance->record->name, e.message);
+        log_warning("instance %s: %s; it is written again with its next change", instance->record->name,
+                    e.message);
         instance->dirty = false;
     }
 }
@@ -107,12 +108,12 @@ static int check_words(const struct record *record, const char *file, struct err
         return error_refuse(e, EINVAL, "%s: origin '%.40s' is not known", file, record->origin);
     const struct app_metadata *next = record->next ? record->next->meta : NULL;
     if (record->next && (!next || !streq_null(next->name, record->name)))
-        return error_refuse(e, EINVAL, "%s: the order that waits is another instance's", file);
+        return error_refuse(e, EINVAL, "%s: the order that waits is for another instance", file);
     return 0;
 }
 
-/* What stands for an instance that is destroyed, or had no order that could be followed, has no image:
- * nothing runs by it. */
+/* Reports whether a container runs, or is to run, by the revision, so that it needs an image. The revision of
+ * an instance that is destroyed, or had no order that could be followed, may have none. */
 static bool runs_by(const struct record *record, int64_t revision)
 {
     for (size_t i = 0; i < record->n_replicas; i++)
@@ -141,7 +142,7 @@ static int check_replica(const struct record *record, const struct record_replic
 {
     if (replica->id < 0 || replica->id > APP_REPLICA_ID_MAX ||
         record_find_replica(record, replica->id) != replica)
-        return error_refuse(e, EINVAL, "%s: replica %lld is none, or there twice", file,
+        return error_refuse(e, EINVAL, "%s: replica %lld is not valid, or occurs twice", file,
                             (long long)replica->id);
     for (size_t i = 0; i < replica->n_stages; i++)
         if (!replica->stages[i]->name)
@@ -149,7 +150,7 @@ static int check_replica(const struct record *record, const struct record_replic
     return 0;
 }
 
-/* What the rest of the reconciler takes for granted. */
+/* Checks what the rest of the reconciler relies on. */
 static int check_record(const struct manager *m, const struct record *record, const char *file,
                         struct error *e)
 {

@@ -1,12 +1,17 @@
-/* The files of the records: one per instance, one writer, replaced atomically. */
+/* Reads and writes the records: one file for each instance, replaced atomically. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
+/* Reads all records and adds their instances to the manager. A record that cannot be read becomes a 'struct
+ * unreadable'. Fails only if the directory cannot be read or made. */
 int store_load(struct manager *m, struct error *e);
-int store_save(struct instance *instance, struct error *e); /* durable when it returns 0 */
-void store_save_soon(struct instance *instance);            /* within a second; for what may be lost */
-/* The same for what a tenant may change as often as he likes: soon at first, and then seldom. Any other save
- * has it too. */
+/* Writes the record. It is on disk when the function returns 0. */
+int store_save(struct instance *instance, struct error *e);
+/* Plans a write within a second, for changes that may be lost in a crash. */
+void store_save_soon(struct instance *instance);
+/* Plans a write for changes that a tenant can cause at any rate: within a second for the first few, and then
+ * one in ten seconds. Every other write includes them. */
 void store_save_sparingly(struct instance *instance);
+/* Removes the record's file. A failure is logged. */
 void store_remove(struct instance *instance);

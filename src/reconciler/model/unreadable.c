@@ -1,9 +1,4 @@
-/* Records that cannot be read: each costs its own instance, and nothing else. Its containers are left as they
- * are, its name is taken, its packages and ports stay with it, and it is shown with the reason. It ends when
- * an administrator repairs the file and restarts the reconciler, or has the instance destroyed: then the file
- * is kept aside, and a new record removes whatever the name has on this machine.
- *
- * Also what blocks whole kinds of instances: the machine's own id, and what the zone said of it. */
+/* Implements unreadable.h. */
 #include "reconciler/model/unreadable.h"
 
 #include <errno.h>
@@ -22,7 +17,8 @@ void unreadable_add(struct manager *m, const char *file, const char *reason)
     u->reason = xstrdup(reason);
     u->next = m->unreadable;
     m->unreadable = u;
-    log_error("instance %s is left as it is: its record '%s' cannot be read: %s", u->name, u->path, reason);
+    log_error("instance %s: its record '%s' cannot be read: %s; the instance is left unchanged", u->name,
+              u->path, reason);
 }
 
 static void unreadable_free(struct unreadable *u)
@@ -55,10 +51,10 @@ struct unreadable *unreadable_find(const struct manager *m, const char *name)
 
 char *unreadable_problem(const struct unreadable *u)
 {
-    return xasprintf("its record '%s' cannot be read: %.600s; nothing of it is touched until the file is "
-                     "repaired and the reconciler "
-                     "restarted, or 'hostletctl destroy %s' puts the file aside and removes its containers",
-                     u->path, u->reason, u->name);
+    return xasprintf(
+        "its record '%s' cannot be read: %.600s; nothing of it is touched until the file is repaired and the "
+        "reconciler restarted, or 'hostletctl destroy %s' puts the file aside and removes its containers",
+        u->path, u->reason, u->name);
 }
 
 int unreadable_refuse(const struct unreadable *u, struct error *e)

@@ -1,4 +1,9 @@
-/* Records that cannot be read. */
+/* Keeps the instances whose records cannot be read.
+ *
+ * Only that instance is affected: its containers are left unchanged, its name, packages and host ports stay
+ * in use, and it is shown with the reason. This ends when an administrator repairs the file and restarts the
+ * reconciler, or destroys the instance: the file is then kept as PATH.unreadable, and a new record removes
+ * all objects of that name from this machine. */
 #pragma once
 
 #include "reconciler/model/instance.h"
@@ -7,17 +12,24 @@
 struct unreadable {
     struct unreadable *next;
     char *name, *path, *reason;
-    int64_t *ports; /* host ports of its containers, as far as they were seen */
+    int64_t *ports; /* host ports of its containers, as listed by the runtime */
     size_t n_ports;
-    struct app_instance
-        *order; /* of the zone for this name, which waits; NULL: none. Not durable: it is told again */
+    /* The zone's order for this name, which waits; NULL: none. It is not saved: rpc-gateway sends it again
+     * after a restart. */
+    struct app_instance *order;
     int64_t order_since; /* unix milliseconds */
 };
 
-void unreadable_add(struct manager *m, const char *file, const char *reason); /* 'file' ends in ".json" */
+/* Adds an instance and logs the reason. 'file' is the name of its record and ends in ".json". */
+void unreadable_add(struct manager *m, const char *file, const char *reason);
 void unreadable_free_all(struct manager *m);
+/* Returns NULL if no unreadable record has the name. */
 struct unreadable *unreadable_find(const struct manager *m, const char *name);
-char *unreadable_problem(const struct unreadable *u); /* the caller frees */
+/* Returns the text that is shown to callers, with the remedies. The caller frees it. */
+char *unreadable_problem(const struct unreadable *u);
+/* Sets the error to that text and returns −EBADMSG (refused). */
 int unreadable_refuse(const struct unreadable *u, struct error *e);
-void unreadable_saw(struct manager *m, const struct driver_container *c); /* one that the runtime lists */
-void unreadable_forget(struct manager *m, struct unreadable *u);          /* frees it */
+/* Stores the host ports of a container that the runtime lists, if it belongs to such an instance. */
+void unreadable_saw(struct manager *m, const struct driver_container *c);
+/* Removes 'u' from the list and frees it. */
+void unreadable_forget(struct manager *m, struct unreadable *u);

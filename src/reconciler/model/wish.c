@@ -1,6 +1,4 @@
-/* What is wanted of instances and their replicas: the action, the revision, the ports and the address, and
- * the container that is made of them. Everything here is read from records, the configuration and the zone's
- * facts. */
+/* Implements wish.h. */
 #include "reconciler/model/wish.h"
 
 #include <stdlib.h>
@@ -22,7 +20,8 @@ bool has_data(const struct record_revision *revision)
     return !o || o->init != APP_INIT_IMAGE;
 }
 
-/* What the configuration says of what is no longer assigned: keep, stop or destroy. */
+/* Returns the action for an instance or replica that the zone no longer assigns, by the setting 'unassigned'.
+ */
 static enum app_action unassigned_action(const struct instance *instance)
 {
     const char *policy = instance->manager->settings.unassigned;
@@ -94,8 +93,8 @@ int64_t replica_target_revision(const struct replica *replica)
 {
     int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
     bool keeps = replica->record->failed_revision == desired || replica->record->unassigned;
-    /* A switch that failed is not tried again by itself: the old revision is what shall run. So is it for a
-     * replica that the zone has elsewhere by now: what becomes of the others is not its own. */
+    /* A failed switch is not retried without a request, and a replica that is no longer assigned does not
+     * follow the others: both keep the applied revision. */
     if (keeps && applied != 0 && record_find_revision(replica->instance->record, applied))
         return applied;
     return desired;
@@ -146,7 +145,6 @@ struct port_list replica_ports(const struct replica *replica, int64_t revision)
     return (struct port_list){r->ports, r->n_ports};
 }
 
-/* Of the revision's own manifest, since a switch that is undone brings the old address back. */
 const char *replica_vpc_ipv4(const struct replica *replica, const struct record_revision *revision)
 {
     const struct app_replica *wish =
@@ -194,7 +192,7 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
     c->vpc_ipv4 = xstrdup_null(replica_vpc_ipv4(replica, revision));
     c->vpc_cidr = c->vpc_ipv4 && zone ? xstrdup_null(zone->vpc_instance_cidr) : NULL;
-    /* Of a zone's instance the number does not stand for the image: that may change under it. */
+    /* The image of a zone's instance can change under the same revision. */
     c->config = create_config(c, record_is_zone(replica->instance->record) ? app->spec->image : NULL);
     return c;
 }
@@ -204,16 +202,12 @@ void free_create(struct driver_create_in *create)
     schema_free(&driver_create_schema, create);
 }
 
-/* FNV-1a of the packed request, less what may change without a new container and less the name by which the
- * image is addressed now (the revision stands for the image, unless 'image' is given, as of a zone's
- * instance: the limits may then change under the revision, and it is drift_differs() that tells whether by
- * enough). Equality among our own containers is all it is for. */
 char *create_config(const struct driver_create_in *create, const char *image)
 {
     struct driver_create_in copy = *create;
     copy.stop_timeout_msec = copy.probation_msec = 0;
     copy.config = (char *)"";
-    copy.vpc_cidr = NULL; /* the address counts */
+    copy.vpc_cidr = NULL; /* the address is included */
     copy.image = (char *)(image ?: "");
     if (image)
         copy.cpu_limit = copy.memory_limit = 0;

@@ -1,42 +1,60 @@
-/* What is wanted of instances and their replicas. Nothing here changes anything. */
+/* Reads the desired state of instances and replicas from records, settings and the zone's facts, and makes
+ * the request for a container from it. No function here changes anything. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
+/* Returns the desired revision. */
 struct record_revision *instance_target(const struct instance *instance);
-bool has_data(const struct record_revision *revision); /* init = inagent */
-/* What is wanted: the order, or what a hold or the configuration makes of it: start, stop, destroy, none.
- */
+/* Reports whether the revision's replicas have a directory with a quota: init is "inagent". True if
+ * 'revision' is NULL. */
+bool has_data(const struct record_revision *revision);
+/* Return the desired action: the record's, unless a hold or the setting 'unassigned' overrides it. */
 enum app_action instance_action(const struct instance *instance);
 enum app_action replica_action(const struct replica *replica);
-int64_t instance_revision(const struct instance *instance); /* the number that its stages carry */
+/* Returns the revision that stages have: of a zone's instance, the number of its last order. */
+int64_t instance_revision(const struct instance *instance);
+/* Returns the zone's host id for a zone's instance, else the machine's own; NULL: it cannot be read. */
 const char *instance_host_id(const struct instance *instance);
-/* Whether nothing is left of it, and nobody is to hear of it any more. */
+/* Reports whether an instance is destroyed and can be dropped: it has no replicas, and is either local or no
+ * longer assigned by the zone. */
 bool instance_is_over(const struct instance *instance);
-/* Whether a replica that is gone is still shown: the zone is to hear of it, until it has it no more. */
+/* Reports whether a destroyed replica stays in the record: the zone still assigns it to this machine and
+ * receives its stages. */
 bool replica_stays_known(const struct replica *replica);
-/* Why nothing at all is done for the instance: something that it is made from cannot be read. NULL: it may go
- * on. */
+/* Returns why nothing is done for the instance: the machine's host id or the zone's facts cannot be read.
+ * NULL: work is possible. */
 const char *instance_blocked(const struct instance *instance);
 enum want replica_want(const struct replica *replica);
+/* Returns the revision that the replica is to run: the desired one, or the applied one after its switch
+ * failed or when the replica is no longer assigned. */
 int64_t replica_target_revision(const struct replica *replica);
+/* Returns that revision's entry in the record. */
 const struct record_revision *target_of(const struct replica *replica);
-char *container_name(const struct replica *replica); /* the caller frees */
+char *container_name(const struct replica *replica); /* the caller frees it */
 uint64_t replica_probation_msec(const struct replica *replica);
 
 struct port_list {
     struct app_service_port *const *items;
     size_t n_items;
 };
-/* The host ports that a container of this revision has. */
+/* Returns the ports of a container of this revision; they belong to the record. */
 struct port_list replica_ports(const struct replica *replica, int64_t revision);
-const char *replica_vpc_ipv4(const struct replica *replica,
-                             const struct record_revision *revision); /* or NULL */
+/* Returns the replica's address in the zone's network, as the revision's own manifest states it: a rollback
+ * restores the previous address. NULL: none. */
+const char *replica_vpc_ipv4(const struct replica *replica, const struct record_revision *revision);
+/* Makes the request that creates a container of the revision. The caller frees it with free_create(). */
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
-/* Hash of what a container is made from; 'image' may be NULL. The caller frees. */
+/* Returns a hash of what a container is made from; two containers of this tree with equal hashes need not
+ * replace each other. The caller frees it.
+ *
+ * The hash leaves out the timeouts, which can change without a new container, and the reference of the image,
+ * since the revision stands for it. In a zone's instance the image can change under the same revision:
+ * 'image' is then given and included, and the limits are left out, since drift_differs() compares them. */
 char *create_config(const struct driver_create_in *create, const char *image);
 int64_t stop_timeout_msec(const struct replica *replica);
-/* What a container of the revision has; borrows from 'create', which was made for the revision. */
+/* Returns what rules/drift.h compares a container with. It points into 'create', which was made for
+ * 'revision'. */
 struct drift_wish drift_wish_of(const struct replica *replica, const struct record_revision *revision,
                                 const struct driver_create_in *create);
