@@ -1,11 +1,14 @@
-/* reconciler: desired state against actual state; the only process that decides.
+/* Runs the reconciler, which compares the desired state with the actual state; no other process decides.
  *
- * Job: keeps what is to be on this machine, looks at what is, and has the workers do the next step until both
- * agree. Privileges: own user, no capability. Calls all workers; called by administrators. Failures: a worker
- * that dies is called again; a step that fails is tried again with backoff; a switch that fails is undone and
- * said. Killed between any two steps it goes on from what the runtime shows and its files say. A record that
- *   cannot be read costs its own instance alone, which is shown until a human has looked (unreadable.h).
- * State: VAR/hostlet/reconciler/instances/NAME.json, one per instance; host_id. */
+ * Job: stores the desired state, inspects the actual state, and calls the workers for one step after another
+ * until both agree.
+ * Privileges: a user of its own, no capability.
+ * Calls: container-driver, fetcher, unpacker, provisioner, quota-keeper. Called by administrators and
+ * rpc-gateway. Failures: a call whose worker was lost is repeated; a failed step is retried with backoff; a
+ * failed switch is rolled back and shown. After a kill between any two steps, the next process continues from
+ * the records and from what the runtime shows. A record that cannot be read affects its own instance alone
+ * (model/unreadable.h). State: VAR/hostlet/reconciler: instances/NAME.json, one for each instance; host_id;
+ * zone.json; secrets/. */
 #include "lib/service/service.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/face/methods.h"

@@ -1,4 +1,4 @@
-/* The reconciler as a whole: its instances, its sockets to the workers, start and end. */
+/* Implements manager.h. */
 #include "reconciler/manager.h"
 
 #include <errno.h>
@@ -24,8 +24,9 @@
 #include "reconciler/model/unreadable.h"
 #include "reconciler/outside.h"
 
-/* The id this machine has in the containers' environment: 4 hex digits of the time, 8 at random, made once.
- */
+/* Reads the machine's own host id, which its containers have in their environment, or makes it: 4 hex digits
+ * of the time and 8 random ones. If the file cannot be read, the function sets m->host_id_problem and returns
+ * 0. */
 static int load_host_id(struct manager *m, struct error *e)
 {
     _cleanup_free_ char *path = xasprintf("%s/host_id", m->state_dir), *text = NULL;
@@ -34,18 +35,18 @@ static int load_host_id(struct manager *m, struct error *e)
         text[strcspn(text, "\n")] = '\0';
         size_t n = strspn(text, "0123456789abcdef");
         if (text[n] || n < 12 || n > 16)
-            r = error_refuse(e, EINVAL, "'%s' does not hold a host id", path);
+            r = error_refuse(e, EINVAL, "'%s' does not contain a host id", path);
     }
     if (r >= 0) {
         m->host_id = TAKE_PTR(text);
         return 0;
     }
     if (r != -ENOENT) {
-        /* Another id would be another container for each of this machine's own instances. */
-        m->host_id_problem = xasprintf("%s: nothing of this machine's own instances is touched until it is "
-                                       "repaired, or removed, and the "
-                                       "reconciler restarted; a new id would recreate their containers",
-                                       e->message);
+        /* A new id would recreate the containers of all local instances. */
+        m->host_id_problem =
+            xasprintf("%s: local instances are left unchanged until the file is repaired or removed and the "
+                      "reconciler restarted; a new id would recreate their containers",
+                      e->message);
         log_error("%s", m->host_id_problem);
         *e = (struct error)ERROR_INIT;
         return 0;

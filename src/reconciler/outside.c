@@ -1,4 +1,4 @@
-/* The world outside as a process has it: its event loop, the disk, Varlink calls; see outside.h. */
+/* Implements outside.h. */
 #include "reconciler/outside.h"
 
 #include <dirent.h>
@@ -64,7 +64,7 @@ static int list(struct outside *outside, const char *path, void (*each)(void *us
         return error_os(e, errno, "cannot read directory '%s'", path);
     for (struct dirent *d; (d = readdir(dir));) {
         if (d->d_name[0] == '.' && has_suffix(d->d_name, ".tmp"))
-            unlinkat(fd, d->d_name, 0); /* the rest of a write that was cut off */
+            unlinkat(fd, d->d_name, 0); /* the rest of an interrupted write */
         else if (d->d_name[0] != '.' && has_suffix(d->d_name, ".json"))
             each(userdata, d->d_name);
     }

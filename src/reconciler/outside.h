@@ -1,4 +1,4 @@
-/* The world outside of model and engine, as a process has it. */
+/* Fills 'struct outside' for a process: with its event loop, the disk and Varlink calls. */
 #pragma once
 
 #include "reconciler/model/outside.h"
@@ -9,4 +9,5 @@ struct process_outside {
     sd_event *event; /* borrowed */
 };
 
+/* 'p' must stay at its address; its clock uses 'event'. */
 void process_outside_init(struct process_outside *p, sd_event *event);
