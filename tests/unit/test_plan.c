@@ -231,10 +231,11 @@ static void test_refusals(void **state)
         {"a port of another replica of its own", WEB("8005"), WEB("8005"), PROVEN("0"),
          .expected = "web 3\n"},
         {"a container that is not ours", SIMPLE, .container = CONTAINER(",'ours':false,'owner':'a person'"),
-         .expected = NEW("1") "refused: container 'i8k_web_0' exists and is not ours (a person)\n"},
-        {"nor has an owner", SIMPLE, .container = CONTAINER(",'ours':false"),
          .expected =
-             NEW("1") "refused: container 'i8k_web_0' exists and is not ours (no label of this tree)\n"},
+             NEW("1") "refused: container 'i8k_web_0' exists and does not belong to this tree (a person)\n"},
+        {"nor has an owner", SIMPLE, .container = CONTAINER(",'ours':false"),
+         .expected = NEW("1") "refused: container 'i8k_web_0' exists and does not belong to this tree (no "
+                              "label of this tree)\n"},
         {"a stranger with another replica's name", SIMPLE,
          .container = "{'id':'1','name':'i8k_web_1','instance':'web','replica_id':1,'slot':'current',"
                       "'state':'running','restart':'no','exit_code':0,'ours':false}",

@@ -257,7 +257,7 @@ static void test_problems(void **state)
     } rows[] = {
         {"an action that is not known",
          ORDER_OF("6", NGINX, REPLICAS(MINE("0") "," MINE("1")) ",'action':'dance'"), NULL,
-         "action 'dance' is not known: nothing is done",
+         "action 'dance' is not known, and the order is not followed",
          /* It is shown as it is: it could be followed but for that. */
          "order 6 none revision 6 next\nrevision 6: nginx\nreplica 0: files\nreplica 1: files\n",
          "order 6 start revision 5 next\nrevision 5: nginx resolved\nreplica 0:\n"},

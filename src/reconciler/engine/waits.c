@@ -62,8 +62,8 @@ void wait_for_name(struct replica *r)
     const struct driver_container *c =
         r->seen.current.state != DRIVER_MISSING && !r->seen.current.ours ? &r->seen.current : &r->seen.old;
     free(r->message);
-    r->message =
-        xasprintf("container '%s' is not ours (%s): it is left alone", c->name, c->owner ?: "no label");
+    r->message = xasprintf("container '%s' does not belong to this tree (%s) and is left unchanged", c->name,
+                           c->owner ?: "no label");
     r->turn_taken = false;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);
     /* The runtime tells nothing of containers that are not ours. */

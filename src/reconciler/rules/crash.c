@@ -1,4 +1,4 @@
-/* Exits in a row; see crash.h. */
+/* Implements crash.h. */
 #include "reconciler/rules/crash.h"
 
 #include <stdlib.h>

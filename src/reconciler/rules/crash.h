@@ -1,5 +1,5 @@
-/* Exits in a row: three exits within a minute that nobody asked for are a crash loop; a minute without one
- * ends it. */
+/* Detects crash loops: three exits without a request within a minute are one; a minute without an exit ends
+ * it. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,18 +8,17 @@
 
 #define CRASH_WINDOW_MSEC INT64_C(60000)
 
-/* The last exits of a replica that nobody asked for, the oldest first: unix milliseconds; 0: none. All zero
- * is no exit. */
+/* The last three exits without a request, the oldest first: unix milliseconds; 0: none. */
 struct crash_exits {
     int64_t at[3];
 };
 
-/* Adds an exit. */
+/* Adds an exit at 'now', and drops the oldest one. */
 void crash_add_exit(struct crash_exits *exits, int64_t now);
 
-/* Tells whether the replica is in a crash loop at the time 'now'. */
+/* Reports whether the replica is in a crash loop at 'now'. */
 bool crash_is_looping(const struct crash_exits *exits, int64_t now);
 
-/* Makes the text that is shown of a crash loop: the last exit code, and what the application wrote last. The
- * caller frees. */
+/* Makes the text that describes a crash loop: the last exit code and the application's last lines. The caller
+ * frees it. */
 char *crash_message(int64_t exit_code, char *const *lines, size_t n_lines);

@@ -1,4 +1,4 @@
-/* The next step of a replica; see decide.h. */
+/* Implements decide.h. */
 #include "reconciler/rules/decide.h"
 
 static bool exists(const struct driver_container *c)
@@ -6,7 +6,8 @@ static bool exists(const struct driver_container *c)
     return c->state != DRIVER_MISSING;
 }
 
-/* Brings a container down for good: first it must not be revived. STEP_SETTLED when it is down. */
+/* Returns the next step to stop a container for good: first the restart policy, so that the runtime does not
+ * restart it. STEP_SETTLED: it is down. */
 static enum step bring_down(const struct driver_container *c)
 {
     if (c->restart == DRIVER_RESTART_ALWAYS)
@@ -22,11 +23,11 @@ static enum step decide_gone(const struct decision_input *in)
     }
     if (exists(in->old) && in->old->ours)
         return STEP_REMOVE_OLD;
-    /* Whether the revision of today has data says nothing of earlier ones. */
+    /* Earlier revisions may have had data, even if the current one has none. */
     return in->data_removed ? STEP_GONE : STEP_REMOVE_DATA;
 }
 
-/* A switch failed: back to what ran before. */
+/* Returns the next step of a rollback. */
 static enum step decide_undo(const struct decision_input *in)
 {
     const struct driver_container *current = in->current;
@@ -47,17 +48,17 @@ static enum step decide_undo(const struct decision_input *in)
 
 static enum step decide_stop(const struct decision_input *in)
 {
-    /* In the midst of a switch: the one that proved itself is kept. */
+    /* A switch is in progress: the container of the applied revision is kept. */
     if (exists(in->old))
         return exists(in->current) ? STEP_REMOVE_NEW : STEP_BRING_BACK;
     return exists(in->current) ? bring_down(in->current) : STEP_SETTLED;
 }
 
-/* Everything that comes before a container is created or started. STEP_SETTLED when all of it is done. */
+/* Returns the next step before a container is created or started. STEP_SETTLED: all are done. */
 static enum step make_ready(const struct decision_input *in)
 {
-    /* The directory first: it is what gets the project. Nothing runs in it before both are done. Where it is
-     * there already and full, a larger limit comes before the files. */
+    /* The directory is made first, since the quota is set on it; no container runs in it before both are
+     * done. A larger limit is set before files are written, since the directory may be full. */
     if (in->has_data && in->quota_raises && !in->quota_set)
         return STEP_QUOTA;
     if (in->has_data && !in->provisioned)
@@ -67,7 +68,7 @@ static enum step make_ready(const struct decision_input *in)
     return STEP_SETTLED;
 }
 
-/* The current container is what shall run. */
+/* Returns the next step if the current container is of the target revision. */
 static enum step decide_current(const struct decision_input *in)
 {
     const struct driver_container *c = in->current;
@@ -86,13 +87,15 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_KEEP;
     if (exists(in->old))
         return STEP_REMOVE_OLD;
-    /* Once in each life of ours, and when the limit changed: it needs no new container. */
+    /* A running container needs neither for a new start. A larger limit is set before the file is written,
+     * and a lower one after it. */
     if (in->has_data && in->update_files && (in->quota_set || !in->quota_raises))
         return STEP_UPDATE_FILES;
     return in->has_data && !in->quota_set ? STEP_QUOTA : STEP_SETTLED;
 }
 
-/* Another container has the name: what ran before, or the rest of an attempt that was overtaken. */
+/* Returns the next step if the current container is to be replaced: it is of another revision, or of an
+ * attempt that a newer desired state has overtaken. */
 static enum step decide_switch(const struct decision_input *in)
 {
     const struct driver_container *c = in->current;
@@ -101,7 +104,8 @@ static enum step decide_switch(const struct decision_input *in)
     if (exists(in->old))
         return STEP_REMOVE_NEW;
     if (!in->prepared || !in->turn) {
-        /* Until its turn comes the old one goes on; policy "always" says that it was meant to run. */
+        /* The container runs on until the replica's turn. If it is down with the policy "always", it is to
+         * run. */
         if (!driver_state_is_up(c->state) && c->restart == DRIVER_RESTART_ALWAYS)
             return STEP_REVIVE;
         return in->prepared ? STEP_WAIT : STEP_PREPARE;
@@ -125,13 +129,13 @@ enum step decide(const struct decision_input *in)
     if (!exists(in->current)) {
         if (!in->prepared)
             return STEP_PREPARE;
-        /* With one put aside there is an outage already: go on without waiting for a turn. */
+        /* If a container was put aside, the replica is down already and continues without a turn. */
         if (!in->turn && !exists(in->old))
             return STEP_WAIT;
         enum step ready = make_ready(in);
         return ready == STEP_SETTLED ? STEP_CREATE : ready;
     }
-    /* What the agent before us made is not held against what we would have made. */
+    /* The configuration of an adopted container is not known and not compared. */
     bool compared = in->target_config && !in->current->adopted;
     bool matches = in->current->revision == in->target_revision && !in->drifted &&
                    (!compared || streq_null(in->current->config, in->target_config));

@@ -1,61 +1,66 @@
-/* What to do next with one replica: a pure function of what is wanted, what the journal says and what the
- * runtime shows.
+/* Decides the next step of one replica, from the desired state, the journal and what the runtime shows.
  *
- * It is asked again after every step and every event, also by a reconciler that just started: a step is never
- * remembered, so that any process may die between any two of them. */
+ * The engine calls decide() after every step and every event. No step in progress is stored, so that a
+ * process that is killed between two steps, or in one, continues when it starts again. */
 #pragma once
 
 #include "lib/api/container_driver.h"
 
-enum want { WANT_RUN, WANT_STOP, WANT_GONE, WANT_NOTHING /* as it is, whatever it is */ };
+/* The desired state of a replica. */
+enum want {
+    WANT_RUN,
+    WANT_STOP,
+    WANT_GONE,
+    WANT_NOTHING, /* it is left unchanged */
+};
 
 enum step {
-    STEP_SETTLED,   /* as wanted */
-    STEP_WAIT,      /* for the preparation, for its turn in the rollout, for the runtime */
-    STEP_CONFLICT,  /* the name is taken by something that is not ours */
-    STEP_PREPARE,   /* the revision's image and packages are to be there first */
-    STEP_PROBATION, /* wait until it has stayed up long enough */
-    STEP_HOLD,      /* restart policy "no", so that the runtime does not revive what we stop */
+    STEP_SETTLED,   /* the actual state is the desired one */
+    STEP_WAIT,      /* for the replica's turn, the runtime, or purges of other replicas */
+    STEP_CONFLICT,  /* a container that does not belong to this tree has the name */
+    STEP_PREPARE,   /* wait until the revision's image and packages are on this machine */
+    STEP_PROBATION, /* wait until the container has stayed up long enough */
+    STEP_HOLD,      /* set the restart policy "no": the runtime must not restart what is stopped next */
     STEP_STOP,
-    STEP_PUT_ASIDE, /* rename the current one to .old */
-    STEP_PROVISION,
-    STEP_QUOTA, /* also of one that runs on */
+    STEP_PUT_ASIDE, /* rename the current container to .old */
+    STEP_PROVISION, /* make the directory and its files */
+    STEP_QUOTA,     /* set the limit of disk space, also while the container runs */
     STEP_CREATE,
     STEP_START,
-    STEP_COMMIT,       /* it proved itself: write that down */
-    STEP_KEEP,         /* restart policy "always" */
-    STEP_REMOVE_OLD,   /* the one put aside */
-    STEP_FAIL,         /* the new one did not stay up: begin to undo */
-    STEP_REMOVE_NEW,   /* undo: the current one goes */
-    STEP_BRING_BACK,   /* undo: .old gets its name back */
-    STEP_RESTORE,      /* undo: files of the old revision */
-    STEP_REVIVE,       /* undo: start the old one */
-    STEP_UNDONE,       /* the undoing is complete: write that down */
-    STEP_UPDATE_FILES, /* app_replica.json of a container that runs on */
-    STEP_REMOVE_DATA,  /* quota and directory of a replica that is gone */
-    STEP_GONE,         /* nothing is left of it */
+    STEP_COMMIT,       /* the probation is over: record the revision as applied */
+    STEP_KEEP,         /* set the restart policy "always" */
+    STEP_REMOVE_OLD,   /* remove the container .old */
+    STEP_FAIL,         /* the new container did not stay up: record that a rollback begins */
+    STEP_REMOVE_NEW,   /* rollback, destroy: remove the current container */
+    STEP_BRING_BACK,   /* rollback: rename .old to the current name */
+    STEP_RESTORE,      /* rollback: write the files of the applied revision */
+    STEP_REVIVE,       /* start the current container again */
+    STEP_UNDONE,       /* record that the rollback is complete */
+    STEP_UPDATE_FILES, /* write app_replica.json of a running container */
+    STEP_REMOVE_DATA,  /* remove quota and directory of a replica without containers */
+    STEP_GONE,         /* no object of the replica is left */
     _STEP_MAX
 };
 
 struct decision_input {
     enum want want;
-    /* What the runtime shows; state DRIVER_MISSING for none. */
+    /* The containers; state DRIVER_MISSING: none. */
     const struct driver_container *current, *old;
-    int64_t
-        target_revision; /* that shall run now: the desired one, or the applied one after its switch failed */
-    const char
-        *target_config; /* what a container of it carries as its label; NULL: not known, not compared */
+    int64_t target_revision;   /* see replica_target_revision() in model/wish.h */
+    const char *target_config; /* the label of a container of it; NULL: not compared */
     int64_t applied_revision;
-    bool rolling_back;
-    bool drifted;      /* the current container's limits or ports are not those it was made with */
-    bool prepared;     /* image and packages of the target are there */
-    bool turn;         /* the rollout lets this replica begin a switch */
-    bool quota_raises; /* the limit grows: what is full has room again before anything is written */
-    bool quota_set, provisioned, restored; /* done by this process since the last start of a container */
-    bool has_data;                         /* init = inagent: quota, directory and files */
+    bool rolling_back; /* the journal has a switch that is being rolled back */
+    bool drifted;      /* the current container is to be recreated for drift (rules/drift.h) */
+    bool prepared;     /* image and packages of the target are on this machine */
+    bool turn;         /* the rollout permits this replica to begin a switch (rules/rollout.h) */
+    bool quota_raises; /* the new limit is larger than the one that is set */
+    bool quota_set;    /* these steps were done by this process, and need no repetition */
+    bool provisioned;
+    bool restored;
+    bool has_data; /* the replica has a directory with files and quota */
     bool data_removed;
-    bool update_files;
-    bool probation_over; /* it has been running long enough */
+    bool update_files;   /* app_replica.json is out of date */
+    bool probation_over; /* the container has run for the probation */
 };
 
 enum step decide(const struct decision_input *in);

@@ -1,4 +1,4 @@
-/* Drift; see drift.h. */
+/* Implements drift.h. */
 #include "reconciler/rules/drift.h"
 
 #include <stdlib.h>
@@ -10,7 +10,8 @@ static bool limit_differs(int64_t is, int64_t wanted)
     return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
 }
 
-/* "nginx" is "docker.io/library/nginx:latest"; digests and registries stay as they are. */
+/* Returns the reference in one form, without "docker.io/library/" and with a tag: "docker.io/library/nginx"
+ * becomes "nginx:latest". Digests and other registries stay unchanged. The caller frees it. */
 static char *full_name(const char *image)
 {
     const char *name = after_prefix(image, "docker.io/") ?: image;
@@ -25,7 +26,8 @@ static bool same_image(const char *a, const char *b)
     return streq(x, y);
 }
 
-/* Of a container that another agent made, nothing but its image says what it was made from. */
+/* Reports whether an adopted container has another image than the revision. A container of this tree is
+ * compared by its revision and config instead. */
 static bool has_other_image(const struct driver_container *c, const struct record_revision *revision)
 {
     const char *wanted = revision->manifest->app->spec->image;
@@ -34,7 +36,8 @@ static bool has_other_image(const struct driver_container *c, const struct recor
     return !streq_null(c->image_id, revision->image_id);
 }
 
-/* A container that does not run may show no address at all: that is no difference. */
+/* Reports whether the container has another address. A container that does not run may show none, which is no
+ * difference. */
 static bool has_other_address(const struct driver_container *c, const char *wanted)
 {
     if (!c->vpc_ipv4)
@@ -60,7 +63,7 @@ bool drift_differs(const struct driver_container *c, const struct drift_wish *wi
         return true;
     if (has_other_image(c, wish->revision) || has_other_address(c, wish->vpc_ipv4) || c->lxcfs_differs)
         return true;
-    /* Only a container that runs shows its ports. */
+    /* Only a running container shows its ports. */
     for (size_t i = 0; c->state == DRIVER_RUNNING && i < wish->n_ports; i++)
         if (!has_port(c, wish->ports[i]))
             return true;
@@ -75,7 +78,8 @@ bool drift_is_seen(const struct drift *drift, const struct driver_container *c, 
     return meant && c->state != DRIVER_MISSING && (drift->seen || drift_differs(c, wish));
 }
 
-/* An order with other limits under the same number is none of the runtime's doing. */
+/* Reports whether the desired limits changed since the last recreation. An order can change them under the
+ * same revision, and such a difference is not caused by the runtime. */
 static bool mended_for_others(const struct drift *drift, const struct record_revision *target)
 {
     const struct app_deploy *deploy = target->manifest->app->deploy;

@@ -1,4 +1,4 @@
-/* What a manifest would change, and what forbids it; see plan.h. Apply refuses what this refuses. */
+/* Implements plan.h. */
 #include "reconciler/rules/plan.h"
 
 #include <stdio.h>
@@ -23,13 +23,15 @@ void plan_add_change(struct reconciler_apply_out *out, const char *subject, cons
     out->changed = true;
 }
 
+/* Adds a refusal. Takes ownership of 'reason'. */
 static void refuse(struct reconciler_apply_out *out, char *reason)
 {
     schema_append_string(&out->refusals, &out->n_refusals, reason);
     free(reason);
 }
 
-/* Where two documents differ, as "pointer: a -> b", the first few. */
+/* Writes the first DIFFERENCES_MAX differences of two documents as "pointer: a -> b", and counts all of them.
+ */
 static void differences(const char *pointer, json_t *a, json_t *b, FILE *out, unsigned *count)
 {
     const char *key;
@@ -101,8 +103,8 @@ static bool holds_port(const struct driver_container *c, int64_t host_port)
     return false;
 }
 
-/* Tells whether a container of the instance that is ours holds the port, so that a listener there is ours.
- * Ports move freely among the replicas of one instance. */
+/* Reports whether one of the instance's own containers has the port, so that the listener on it is this
+ * container's. A port may move from one replica of an instance to another. */
 static bool holds_port_already(const struct plan_input *in, int64_t host_port)
 {
     for (size_t i = 0; in->record && i < in->n_containers; i++) {
@@ -161,7 +163,7 @@ static void plan_replica(const struct plan_input *in, int64_t id, const char *re
     const struct driver_container *c = find_container(in, id);
     _cleanup_free_ char *subject = xasprintf("replica %lld", (long long)id);
     if (c && !c->ours)
-        refuse(out, xasprintf("container '%s' exists and is not ours (%s)", c->name,
+        refuse(out, xasprintf("container '%s' exists and does not belong to this tree (%s)", c->name,
                               c->owner ?: "no label of this tree"));
     check_ports(in, replica, id, out);
     if (!replica || replica->removing)
@@ -170,7 +172,8 @@ static void plan_replica(const struct plan_input *in, int64_t id, const char *re
         plan_add_change(out, subject, replica->applied_revision ? "recreate" : "create", reason);
 }
 
-/* Grants are told whether they change or not: nobody should have to look for them in a manifest. */
+/* Adds the manifest's grants, also unchanged ones, so that an administrator need not search the manifest for
+ * them. */
 static void tell_grants(const struct app_manifest *manifest, struct reconciler_apply_out *out)
 {
     static const struct {
@@ -205,7 +208,7 @@ static void check_instance(const struct plan_input *in, struct reconciler_apply_
         refuse(out, xasprintf("instance %s is being destroyed: apply again when it is gone", name));
 }
 
-/* The replicas that the record has already: some go, and some are tried again. */
+/* Adds the removals and retries of the record's replicas. */
 static void plan_known_replicas(const struct plan_input *in, bool same, struct reconciler_apply_out *out)
 {
     const struct record *record = in->record;

@@ -1,4 +1,5 @@
-/* What a manifest would change, and what forbids it. */
+/* Computes what a manifest would change, and the reasons for which it is refused. Apply refuses what a plan
+ * refuses. */
 #pragma once
 
 #include "lib/api/container_driver.h"
@@ -6,15 +7,15 @@
 #include "reconciler/model/record.h"
 #include "reconciler/rules/ports.h"
 
-/* What a plan is made from. The manifest is checked and normalised. */
+/* The input of a plan. The manifest is checked and normalised already. */
 struct plan_input {
     const struct app_manifest *manifest;
-    const struct record *record;                /* of the instance with its name; NULL: there is none */
-    struct driver_container *const *containers; /* that the runtime lists */
+    const struct record *record;                /* of the instance with the manifest's name; NULL: none */
+    struct driver_container *const *containers; /* the runtime's list */
     size_t n_containers;
     const struct port_uses *ports;
     const struct driver_info_out *machine; /* NULL: not known */
-    const char *host_id_problem;           /* why this machine's own host id cannot be read; NULL: it can */
+    const char *host_id_problem;           /* why the machine's own host id cannot be read; NULL: it can */
     const char *record_problem;            /* why the record with this name cannot be read; NULL: it can */
 };
 

@@ -1,4 +1,4 @@
-/* Host ports; see ports.h. */
+/* Implements ports.h. */
 #include "reconciler/rules/ports.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static bool replica_has(const struct record_replica *replica, int64_t port)
     return false;
 }
 
-/* Tells whether a replica of the record that is being made has the port. */
+/* Reports whether a replica of the record that is being made has the port. */
 static bool record_has(const struct record *record, int64_t port)
 {
     for (size_t i = 0; i < record->n_replicas; i++)
@@ -90,7 +90,7 @@ bool ports_may_be_allocated(const struct app_manifest *manifest)
     return manifest->app->spec->n_service_ports > 0 && !is_single(manifest);
 }
 
-/* The host port that needs no allocation; 0: there is none. */
+/* Returns the host port if it needs no allocation; 0: it does. */
 static int64_t fixed_port(const struct app_manifest *manifest, const struct record_replica *replica,
                           int64_t port)
 {

@@ -1,4 +1,4 @@
-/* Whose turn it is; see rollout.h. */
+/* Implements rollout.h. */
 #include "reconciler/rules/rollout.h"
 
 static bool is_first(const struct rollout_replica *r)
@@ -18,19 +18,18 @@ bool rollout_stopped(const struct record *record)
     return false;
 }
 
-/* Tells whether the replica runs something that proved itself, so that a switch is an outage of something
- * good. */
+/* Reports whether the replica has an applied revision that a switch takes down. */
 static bool needs_turn(const struct rollout *rollout, const struct rollout_replica *r)
 {
     return !is_first(r) && (r->up || r->record->applied_revision != rollout->record->revision);
 }
 
-/* Tells whether another replica, before this one in the order of ids, is still to be switched. */
+/* Reports whether a replica with a lower id is still to be switched. */
 static bool others_first(const struct rollout *rollout, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
         const struct rollout_replica *other = &rollout->replicas[i];
-        /* A replica that is no longer assigned stays as it is. */
+        /* A replica that is no longer assigned keeps its revision. */
         if (!other->turn_taken && !other->record->unassigned && !other->conflict && other->wanted &&
             needs_turn(rollout, other) && other->record->applied_revision != rollout->record->revision)
             return true;

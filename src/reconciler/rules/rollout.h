@@ -1,28 +1,29 @@
-/* Whose turn it is: how many replicas of an instance may be between two revisions at once. */
+/* Decides which replicas of an instance have their turn: how many may be in a switch at once. */
 #pragma once
 
 #include "reconciler/model/record.h"
 
-/* What the rollout sees of a replica. */
+/* The state of a replica that the rollout depends on. */
 struct rollout_replica {
     const struct record_replica *record;
     bool up;         /* its current container runs, or the runtime restarts it */
-    bool turn_taken; /* it began a switch that is not over */
-    bool wanted;     /* it shall run */
-    bool conflict;   /* its name is in use by a container that is not ours */
+    bool turn_taken; /* it began a switch that has not ended */
+    bool wanted;     /* it is to run */
+    bool conflict;   /* a container that does not belong to this tree has its name */
 };
 
 struct rollout {
     const struct record *record;
-    const struct rollout_replica *replicas; /* those of the record, in the order of their ids */
+    const struct rollout_replica *replicas; /* of the record, in the order of their ids */
     size_t n_replicas;
-    /* How many replicas may be switched at once, where the manifest does not say: those without a revision
-     * that proved itself, and those with one. */
+    /* How many replicas may be in a switch at once if the manifest does not state it: of those without an
+     * applied revision, and of those with one. */
     int64_t parallel_first, parallel_update;
 };
 
-/* Tells whether the replica at 'index' may begin a switch now, or go on with the one that it began. */
+/* Reports whether the replica at 'index' may begin a switch now, or continue the one that it began. */
 bool rollout_turn(const struct rollout *rollout, size_t index);
 
-/* Tells whether a replica failed with the desired revision: the others stay with the old one. */
+/* Reports whether the switch of a replica to the desired revision failed. The other replicas then keep their
+ * revision. */
 bool rollout_stopped(const struct record *record);

@@ -1,4 +1,4 @@
-/* From an order of the zone to the record that follows it; see zone_order.h. */
+/* Implements zone_order.h. */
 #include "reconciler/rules/zone_order.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ static int64_t order_of(const struct app_instance *wanted)
     return wanted->deploy ? wanted->deploy->revision : 0;
 }
 
-/* Its own ports, or those of the spec one to one where the zone allocated none. */
+/* Sets the ports that the zone allocated to the replica, or if it allocated none, those of the spec with
+ * equal host ports. */
 static void set_ports(struct record_replica *r, const struct app_replica *wish, const struct app_spec *spec)
 {
     for (size_t i = 0; i < r->n_ports; i++)
@@ -52,8 +53,8 @@ bool zone_assign_replicas(struct record *record, const struct app_manifest *mani
         struct record_replica *r = record_find_replica(record, wish->id);
         if (!r) {
             r = record_add_replica(record, wish->id);
-            /* Its container may be there already: one that was adopted. Otherwise the files come before it.
-             */
+            /* An adopted container of the replica may run already, and needs its files. Without one, the
+             * files are written before a container is created. */
             r->update_files = true;
             changed = true;
         }
@@ -74,12 +75,12 @@ static bool same_bits(const struct app_spec *a, const struct app_spec *b)
     return true;
 }
 
-/* Which revision is wanted now, and what it is. True: image or packages changed under a number that is known;
- * 'old' takes those it had. */
+/* Sets the desired revision: the order's number, but at least the highest applied one. Returns true if image
+ * or packages changed under a revision of the record; 'old' then receives the previous ids. */
 static bool set_revision(struct record *record, int64_t order, const struct app_manifest *manifest,
                          struct record_revision *old)
 {
-    int64_t number = order > 0 ? order : 1, applied = 0; /* 0 is "none" in the journal */
+    int64_t number = order > 0 ? order : 1, applied = 0; /* 0 means "none" in the journal */
     for (size_t i = 0; i < record->n_replicas; i++)
         if (record->replicas[i]->applied_revision > applied)
             applied = record->replicas[i]->applied_revision;
@@ -101,8 +102,8 @@ static bool set_revision(struct record *record, int64_t order, const struct app_
     return !same;
 }
 
-/* Stands for an instance that cannot be followed: its name and replicas, so that the reason can be shown and
- * reported. It is small, whatever that one is. */
+/* Makes a manifest with only the name and this host's replicas of an order that cannot be followed, so that
+ * the problem can be shown and reported. Its size does not depend on the order's. */
 static struct app_manifest *make_stub(const struct app_manifest *manifest, const char *host_id)
 {
     struct app_manifest *stub = xcalloc(1, sizeof *stub);
@@ -125,8 +126,8 @@ static struct app_manifest *make_stub(const struct app_manifest *manifest, const
     return stub;
 }
 
-/* Notes why the order is not followed. It is kept, unless it is too large for that (NULL), and what is there
- * goes on as before. */
+/* Sets the record's problem and stores the order. 'kept' is NULL if it is too large to be stored. A record
+ * without a revision gets one: the order's if it is well formed, else a stub. */
 static void set_problem(struct record *record, const struct zone_order *order,
                         const struct app_manifest *manifest, const struct app_instance *kept,
                         const char *problem, bool well_formed)
@@ -152,7 +153,7 @@ static void forget_failures(struct record *record)
     }
 }
 
-/* A copy of the record, or a new one, that has the order's number. */
+/* Makes a copy of 'before', or a new record if it is NULL, with the order's number. */
 static struct record *new_record(const struct record *before, const struct zone_order *order)
 {
     struct record *record = xcalloc(1, sizeof *record);
@@ -169,7 +170,7 @@ static struct record *new_record(const struct record *before, const struct zone_
     return record;
 }
 
-/* Tells whether the record says all this already. */
+/* Reports whether the order changes nothing in the record. */
 static bool is_known(const struct record *record, const struct app_manifest *manifest,
                      const struct app_instance *wanted)
 {
@@ -196,9 +197,10 @@ static void follow(const struct zone_order *order, const struct app_manifest *ma
     effect->new_order |= zone_assign_replicas(record, manifest, order->host_id);
 }
 
-/* Says how far the order can be followed. */
+/* How far an order can be followed. */
 struct verdict {
-    bool fits, well_formed;
+    bool fits; /* it is small enough to be stored */
+    bool well_formed;
     int action; /* enum app_action; below 0: the order is not followed */
     struct error why;
 };
@@ -213,7 +215,7 @@ static struct verdict judge(const struct zone_order *order, const struct app_man
     v.well_formed = v.fits && app_check_zone(manifest->app, order->host_id, &v.why) >= 0;
     v.action = v.well_formed ? app_action_of(order->wanted->deploy) : -EINVAL;
     if (v.well_formed && v.action < 0)
-        error_refuse(&v.why, EINVAL, "action '%.64s' is not known: nothing is done",
+        error_refuse(&v.why, EINVAL, "action '%.64s' is not known, and the order is not followed",
                      order->wanted->deploy->action);
     return v;
 }

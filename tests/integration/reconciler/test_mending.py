@@ -53,7 +53,7 @@ def test_policy_changed_by_hand_is_put_right(tree, engine, busybox_image):
 def test_foreign_container_with_our_name_is_reported_and_never_touched(tree, engine, busybox_image):
     foreign = engine.run(busybox_image, ["sleep", "1000"], name="i8k_web_0")
     refused = tree.apply(manifest(script="exec sleep 1000"), check=False)
-    assert refused.returncode != 0 and "not ours" in refused.stdout + refused.stderr
+    assert refused.returncode != 0 and "does not belong to this tree" in refused.stdout + refused.stderr
     assert App(tree).get() is None
     made = engine.inspect("i8k_web_0")
     assert made["Id"] == foreign and made["State"]["Running"] and made["State"]["StartedAt"] == engine.inspect(foreign)["State"]["StartedAt"]
@@ -68,7 +68,7 @@ def test_foreign_container_that_takes_the_name_later_is_a_conflict(tree, engine,
     foreign = engine.run(busybox_image, ["sleep", "1000"], name="i8k_web_0")
     tree.ctl("service", "start", "reconciler")
     seen = app.wait(lambda i: i["replicas"][0]["state"] == "conflict", "the conflict shows")
-    assert "not ours" in seen["replicas"][0]["message"] and seen["failed"]
+    assert "does not belong to this tree" in seen["replicas"][0]["message"] and seen["failed"]
     assert "conflict" in tree.ctl("app", "web").stdout
     app.stop()
     app.start()

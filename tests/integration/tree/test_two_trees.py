@@ -27,7 +27,7 @@ def test_same_name_in_both_is_a_reported_conflict_for_the_second(trees, engine):
     refused = trees[1].apply(manifest(script="exec sleep 1000"), check=False)
     assert refused.returncode != 0
     said = refused.stdout + refused.stderr
-    assert "i8k_web_0" in said and "not ours" in said and (trees[0].prefix / "var/hostlet/tree.id").read_text().strip() in said
+    assert "i8k_web_0" in said and "does not belong to this tree" in said and (trees[0].prefix / "var/hostlet/tree.id").read_text().strip() in said
     assert blue.get() is None
     after = engine.inspect("i8k_web_0")
     assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
@@ -43,10 +43,10 @@ def test_name_taken_by_the_other_tree_later_is_a_conflict_and_its_container_is_n
     before = engine.inspect("i8k_web_0")
     trees[1].start()
     seen = blue.wait(lambda i: i["replicas"][0]["state"] == "conflict", "the conflict is reported")
-    assert "not ours" in seen["replicas"][0]["message"]
+    assert "does not belong to this tree" in seen["replicas"][0]["message"]
     with pytest.raises(VarlinkError) as refused:
         blue.apply(manifest(script="exec sleep 2000"))
-    assert "not ours" in str(refused.value)
+    assert "does not belong to this tree" in str(refused.value)
     blue.stop()
     blue.start()
     blue.destroy(purge=True)
