@@ -1,4 +1,4 @@
-/* The data of a replica that goes; see data.h. */
+/* Implements data.h. */
 #include "reconciler/engine/data.h"
 
 #include <stdlib.h>
@@ -14,10 +14,10 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define PURGES_MAX 8 /* calls at once: each holds a connection for as long as it takes */
+#define PURGES_MAX 8 /* at once: each call holds a connection until the data is deleted */
 
-/* Replicas that went earlier, when the instance was made smaller, left their data: it goes with the
- * instance's. */
+/* Adds replicas for the kept data of former replicas of the instance, so that their data is purged with it.
+ */
 static void purge_others(struct replica *r, char *const *containers, size_t n)
 {
     struct record *record = r->instance->record;
@@ -27,14 +27,15 @@ static void purge_others(struct replica *r, char *const *containers, size_t n)
         if (app_container_name_parse(containers[i], &name, &id) >= 0 && streq(name, record->name) &&
             !record_find_replica(record, id)) {
             struct replica *other = instance_add_replica(r->instance, record_add_replica(record, id));
-            other->seen.observed = other->seen.stale = true; /* look before acting */
+            other->seen.observed = other->seen.stale = true; /* inspect first */
         }
     }
     store_save_soon(r->instance);
     instance_kick(r->instance);
 }
 
-/* Only data that is kept needs its project, and a purge is answered when nothing is left of it. */
+/* Removes the replica's project after a purge; the provisioner's reply means that no data is left. Kept data
+ * keeps its project. */
 static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)continues;
@@ -51,7 +52,8 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
                   CALL_TIMEOUT);
 }
 
-/* A purge takes as long as the tenant's files are many: the provisioner's end, or ours, ends the call. */
+/* Calls the provisioner. A purge has no timeout, since its duration depends on the number of the tenant's
+ * files. */
 static void remove_data(struct replica *r)
 {
     struct manager *m = r->instance->manager;
@@ -76,8 +78,8 @@ bool data_may_be_removed(const struct replica *r)
     return !r->instance->record->purge || r->instance->manager->purges < PURGES_MAX;
 }
 
-/* Of what is kept the limits go first, since it is not to be held to them. Of what is purged they go last:
- * whatever cannot be deleted stays within them. */
+/* The limits of kept data are lifted first. The limits of purged data are removed last, so that files which
+ * cannot be deleted stay within them. */
 void data_remove(struct replica *r)
 {
     struct manager *m = r->instance->manager;
@@ -121,7 +123,7 @@ void data_leave_purge(struct replica *r)
 void data_removed(struct replica *r, const void *out)
 {
     (void)out;
-    /* The order may have become a purge while the data was being kept. */
+    /* A purge may have been requested while the data was being kept: the step is then repeated. */
     r->done.data_removed = r->purging || !r->instance->record->purge;
     if (r->purging)
         secret_forget(r);

@@ -1,16 +1,18 @@
-/* The data of a replica that goes: its directory and its limit of disk space. */
+/* Removes the data of a replica: its directory, and its limit of disk space. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
-/* The step that removes it, and what follows. */
+/* Begins the step that purges the data or keeps it under another name. */
 void data_remove(struct replica *replica);
+/* Updates the replica after the step succeeded. */
 void data_removed(struct replica *replica, const void *out);
 
-/* Whether its data may go now: so many purges are under way at most. It is asked again when one is over. */
+/* Reports whether the step may begin: eight purges at most are in progress at once. When one ends, waiting
+ * replicas are kicked. */
 bool data_may_be_removed(const struct replica *replica);
-/* Where its step deleted data, that has ended, one way or another. */
+/* Ends the replica's purge, if one is in progress, after its step succeeded or failed. */
 void data_purge_over(struct replica *replica);
-/* It is wanted again while its old data is being deleted: what is hidden goes all the same, and is in
- * nobody's way. */
+/* Cancels the call of a purge in progress if the replica is desired again. The provisioner
+ * still deletes data that it has renamed, and the new directory does not depend on that. */
 void data_leave_purge(struct replica *replica);

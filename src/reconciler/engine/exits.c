@@ -1,5 +1,4 @@
-/* Exits of containers that nobody asked for; see exits.h. Which of them are a crash loop is decided in
- * rules/crash.c. */
+/* Implements exits.h. */
 #include "reconciler/engine/exits.h"
 
 #include <stdlib.h>
@@ -32,7 +31,8 @@ static void on_calm(void *userdata)
     }
 }
 
-struct question { /* the replica may be gone when the answer comes: it is looked up again */
+/* A call for the last lines. The replica may be removed before the reply, so that it is searched by name. */
+struct question {
     struct manager *manager;
     char *instance;
     int64_t replica_id, exit_code;

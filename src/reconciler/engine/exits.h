@@ -1,14 +1,15 @@
-/* Exits of containers that nobody asked for. */
+/* Records exits of containers without a request, and shows crash loops. rules/crash.c decides what a crash
+ * loop is. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
-/* Notes an exit now. Where it makes a crash loop, the container's last words are asked for, and the loop is
- * shown with them; when the loop is over, that is shown, too. */
+/* Records an exit at present. If the replica is in a crash loop then, the function requests the container's
+ * last lines and shows the loop with them. The end of the loop is shown, too. */
 void exits_note(struct replica *replica, int64_t exit_code);
 
-/* Forgets all exits, and with them a crash loop. */
+/* Drops all recorded exits, which ends a crash loop. */
 void exits_forget(struct replica *replica);
 
-/* Tells whether the replica is in a crash loop now. */
+/* Reports whether the replica is in a crash loop at present. */
 bool exits_are_a_loop(const struct replica *replica);

@@ -1,4 +1,4 @@
-/* The files that a replica's container reads; see files.h. */
+/* Implements files.h. */
 #include "reconciler/engine/files.h"
 
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static void fill_replica(struct app_replica *to, const struct replica *from, int
     }
 }
 
-/* A manifest of our own: what a zone would say of its replicas. */
+/* Fills in what a zone states about replicas and a local manifest does not: hosts, ports and the revision. */
 static void fill_deploy(const struct instance *instance, struct app_deploy *deploy, int64_t revision)
 {
     deploy->revision = revision;
@@ -39,7 +39,7 @@ static void fill_deploy(const struct instance *instance, struct app_deploy *depl
     }
 }
 
-/* Where inagent reports to, with the replica's own secret. */
+/* Fills in the URL that inagent reports to, and the replica's secret. */
 static void fill_zone(const struct replica *replica, struct app_replica_instance *file)
 {
     const struct reconciler_zone_facts *zone = replica->instance->manager->zone;

@@ -1,5 +1,5 @@
-/* The journal of a switch: what must be on disk before the next step is taken, so that whoever is killed, the
- * next life knows that a revision proved itself, or that it failed and is being undone. */
+/* Implements journal.h. A rollback's writes are on disk before the next step begins; the others may be later.
+ */
 #include "reconciler/engine/journal.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@
 
 #define LAST_WORDS_MAX ((size_t)8 << 10) /* bytes of output in a reason */
 
-/* Saves the record after 'change' was made to it; on failure the change is taken back by the caller and tried
- * again. */
+/* Saves the record. Returns false on failure, after it has planned a retry; the caller then undoes its
+ * change. */
 static bool save_or_retry(struct replica *r)
 {
     struct error e = ERROR_INIT;
@@ -36,7 +36,6 @@ static void set_applied_ports(struct record_replica *record)
                     schema_append(&record->applied_ports, &record->n_applied_ports, sizeof **record->ports));
 }
 
-/* Where it cannot be written down now, another probation after a restart is all that is lost. */
 void journal_commit(struct replica *r)
 {
     struct error e = ERROR_INIT;
@@ -55,7 +54,6 @@ void journal_commit(struct replica *r)
     replica_step_over(r);
 }
 
-/* From now on the switch is being undone, whoever is killed. */
 void journal_begin_undo(struct replica *r, const char *reason, enum app_stage_name stage)
 {
     log_warning("%s/%lld: revision %lld failed: %s", r->instance->record->name, (long long)r->record->id,
@@ -70,7 +68,8 @@ void journal_begin_undo(struct replica *r, const char *reason, enum app_stage_na
         replica_step_over(r);
 }
 
-/* The last words are kept in the record, twice, of up to 128 replicas. */
+/* Returns the index of the first line to keep, so that the text is short enough: the record stores it twice
+ * for each of up to 128 replicas. */
 static size_t first_line(const struct driver_tail_out *tail)
 {
     size_t room = LAST_WORDS_MAX, i = tail ? tail->n_lines : 0;
@@ -87,7 +86,7 @@ void journal_fail(struct replica *r, const void *last_words)
     if (c->state == DRIVER_MISSING)
         reason = xstrdup(r->record->failure ?: "the container disappeared");
     else if (c->oom_killed)
-        reason = xasprintf("killed for want of memory (limit %lld bytes)", (long long)c->memory_limit);
+        reason = xasprintf("killed for lack of memory (limit %lld bytes)", (long long)c->memory_limit);
     else
         reason = xasprintf("exited with code %lld before its probation was over%s%s", (long long)c->exit_code,
                            c->error && *c->error ? ": " : "", c->error ?: "");
@@ -111,7 +110,7 @@ void journal_gone(struct replica *r)
     set_string(&record->quota, NULL);
     set_string(&r->message, NULL);
     store_save_soon(r->instance);
-    instance_kick(r->instance); /* its packages are let go when the last one is gone */
+    instance_kick(r->instance); /* packages are removed with the last replica */
 }
 
 void journal_undone(struct replica *r)
@@ -119,7 +118,8 @@ void journal_undone(struct replica *r)
     struct record_replica *record = r->record;
     struct record_replica before = *record;
     bool fell_back = record->applied_revision != 0 && r->seen.current.state != DRIVER_MISSING;
-    bool overtaken = record->rolling_back != r->instance->record->revision; /* another one is wanted by now */
+    bool overtaken =
+        record->rolling_back != r->instance->record->revision; /* another revision is desired by now */
     if (fell_back)
         record->failed_revision = record->rolling_back;
     else if (!overtaken)
@@ -137,7 +137,7 @@ void journal_undone(struct replica *r)
     r->turn_taken = false;
     r->done.quota_set = r->done.provisioned = r->done.restored = false;
     if (!fell_back && !overtaken && replica_want(r) == WANT_RUN) {
-        /* Nothing to fall back on: again, with growing pauses. */
+        /* No revision is applied: retry with backoff. */
         struct error e = ERROR_INIT;
         error_fail(&e, EIO, "%s", record->failure ?: "the deploy failed");
         r->retry.count.failures = (unsigned)record->attempt - 1;

@@ -1,5 +1,5 @@
-/* What the runtime shows. Events are hints, inspection is truth: nothing is done before the driver has told
- * all containers, and again all of them whenever its events were lost. */
+/* Implements observe.h. An event is only a reason to inspect a container. After events were lost, the
+ * follower receives a new snapshot of all containers. */
 #include "reconciler/engine/observe.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 
-/* Old enough to be asked for again, when somebody wants to know. */
+/* The age at which m->info is requested again. */
 #define INFO_AGE (60 * USEC_PER_SEC)
 
 static void see(struct driver_container *slot, const struct driver_container *seen)
@@ -38,7 +38,7 @@ static void forget_all(struct manager *m)
             see(&r->seen.current, NULL);
             see(&r->seen.old, NULL);
             r->seen.observed = true;
-            /* A request that is under way changes something: look again when it is over. */
+            /* A call in progress can change the container: inspect again when it has ended. */
             r->seen.stale = r->request != NULL;
             r->seen.updates_due = 0;
         }
@@ -82,7 +82,7 @@ static void on_event(struct manager *m, const struct driver_event *event)
         tells |= streq(event->action, telling[i]);
     if (!r || !tells)
         return;
-    if (!m->subscribed) { /* while all are told: what was told of it may be older */
+    if (!m->subscribed) { /* the container in the snapshot may be older than the event */
         r->seen.stale = true;
         return;
     }
@@ -109,7 +109,8 @@ static void on_container(struct manager *m, const struct driver_container *c)
     else if (c->ours && unreadable_find(m, c->instance))
         unreadable_saw(m, c);
     else if (c->ours)
-        log_warning("container '%s' is of this tree, but no instance wants it: left alone", c->name);
+        log_warning("container '%s' belongs to this tree and to none of its instances; it is left unchanged",
+                    c->name);
 }
 
 static void on_reset(void *userdata)
@@ -147,7 +148,7 @@ static void on_lost(const struct error *e, bool quickly, void *userdata)
 {
     struct manager *m = userdata;
     m->subscribed = false;
-    if (quickly) /* the driver is back within milliseconds */
+    if (quickly) /* the driver restarts within milliseconds */
         return;
     if (!streq_null(m->runtime_failure, e->message))
         log_warning("the container runtime is not reachable: %s", e->message);
@@ -179,8 +180,8 @@ static void on_inspected_old(const void *out, bool continues, const struct error
     }
     see(&r->seen.old, ((const struct driver_inspect_out *)out)->container);
     replica_kick(r);
-    /* While it was looked at it did not count as settled: who waits for that is told, though the step may be
-     * the same. */
+    /* The replica did not count as settled during the inspection: notify watchers, even if the step stays the
+     * same. */
     instance_changed(r->instance);
 }
 

@@ -1,6 +1,6 @@
-/* Preparing a revision while the old one runs, touching nothing it can see: packages resolved once and for
- * all, the image present, every package fetched, verified, unpacked and published. One chain of calls; a
- * failure is tried again with backoff. */
+/* Implements prepare.h as a chain of calls, one after the other. prepare_next() makes the next one, by what
+ * is missing: the zone's network is checked, packages are resolved (once for a revision), the image is
+ * inspected or pulled, and every package is fetched, unpacked and published. */
 #include "reconciler/engine/prepare.h"
 
 #include <errno.h>
@@ -120,7 +120,7 @@ static void on_published(const void *out, bool continues, const struct error *e,
     prepare_next(p);
 }
 
-/* What the unpacker made is no container's until root has taken it. */
+/* Has the provisioner publish the package: containers use only packages that root owns. */
 static void on_unpacked(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)out;
@@ -221,8 +221,8 @@ static void image_is(struct prepare *p, const char *use, const char *id)
     prepare_next(p);
 }
 
-/* The tag points elsewhere than when this revision was resolved: the same bits, by their id, if they are
- * still here. */
+/* Handles the inspection of the image by its id, after the tag was found to name another image than it did
+ * when the revision was resolved. If the image is still on this machine, containers use it by its id. */
 static void on_own_image(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)out, (void)continues;
@@ -237,7 +237,7 @@ static void on_own_image(const void *out, bool continues, const struct error *e,
         prepare_failed(p, STAGE_IMAGE_PULL, e);
         return;
     }
-    log_notice("instance %s: image %s is not here any more; what '%s' names now is taken",
+    log_notice("instance %s: image %s is no longer on this machine; the image that '%s' names now is used",
                p->instance->record->name, revision->image_id, revision->manifest->app->spec->image);
     set_string(&revision->image_id, NULL);
     prepare_next(p);
@@ -295,7 +295,7 @@ static void on_image(const void *out, bool continues, const struct error *e, voi
     }
     if (pull_policy(revision) == APP_PULL_NEVER) {
         struct error never = ERROR_INIT;
-        error_set(&never, ERROR_NOT_FOUND, ENOENT, "image '%s' is not here, and pull = \"never\"",
+        error_set(&never, ERROR_NOT_FOUND, ENOENT, "image '%s' is not on this machine, and pull = \"never\"",
                   revision->manifest->app->spec->image);
         prepare_failed(p, STAGE_IMAGE_PULL, &never);
         return;
@@ -305,7 +305,7 @@ static void on_image(const void *out, bool continues, const struct error *e, voi
 
 /* --- the zone's network --- */
 
-/* The range that replicas of this revision have addresses in; NULL: none has one. */
+/* Returns the zone's network if a replica of this revision has an address in it; NULL: none has. */
 static const char *wanted_network(const struct prepare *p)
 {
     const struct instance *instance = p->instance;
@@ -318,8 +318,8 @@ static const char *wanted_network(const struct prepare *p)
     return NULL;
 }
 
-/* Of replicas that run as well: their next container would not be made. While the order itself is not
- * followed, the stage says why. */
+/* Sets host_recv of the replicas that are to run, also of running ones, whose next container could not be
+ * created. While the order is not followed, the stage keeps the reason for that. */
 static void network_stage_set(struct instance *instance, enum app_stage_state state, const char *message)
 {
     for (size_t i = 0;
@@ -337,7 +337,7 @@ static void network_refused(struct prepare *p, const char *problem)
     prepare_failed(p, STAGE_HOST_RECV, &why);
 }
 
-/* Other failures are left to the calls that follow: the network is looked at again before it is made. */
+/* Continues after other failures: container-driver checks the network again when it makes it. */
 static void on_network(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)continues;

@@ -1,12 +1,16 @@
-/* Preparing a revision: its packages resolved, its image and packages brought here. */
+/* Prepares a revision: resolves its image and packages and brings them to this machine, while the old
+ * revision runs and without a change that its containers can see. A failure is retried with backoff. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
 bool prepare_is_done(struct instance *instance, int64_t revision);
+/* Begins the preparation, if none is in progress, waiting or done. When it ends, all replicas are kicked. */
 void prepare_start(struct instance *instance, int64_t revision);
-/* What was there may have gone: it is looked at again before the next container is made of it. */
+/* Resets a preparation that is done, since image or packages may have been removed: it is repeated before the
+ * next container is created. */
 void prepare_redo(struct instance *instance, int64_t revision);
-void prepare_drop(struct instance *instance,
-                  int64_t revision); /* it is another one now: from the beginning */
+/* Cancels and frees the preparation, since the revision is removed or has another image or packages. */
+void prepare_drop(struct instance *instance, int64_t revision);
+/* Retries a preparation that waits after a failure at once. */
 void prepare_forget_failure(struct instance *instance, int64_t revision);

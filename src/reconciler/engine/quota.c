@@ -1,8 +1,4 @@
-/* Limits of disk space: the replicas' calls to quota-keeper, and what it tells by itself.
- *
- * A limit that cannot be enforced is said, and keeps a replica from starting only where the configuration
- * wants it so. One that runs is never taken down for it: it is asked for again when quota-keeper comes back,
- * or after a pause. */
+/* Implements quota.h. */
 #include "reconciler/engine/quota.h"
 
 #include <errno.h>
@@ -19,7 +15,7 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define LEAST ((int64_t)100 << 20) /* bytes: the contract's */
+#define LEAST ((int64_t)100 << 20) /* bytes; the contract's least limit */
 
 /* --- the steps --- */
 
@@ -37,7 +33,7 @@ bool quota_raises(const struct replica *r)
 void quota_write_failed(struct replica *r)
 {
     if (!r->done.quota_set && r->record->quota_limit != 0)
-        r->record->quota_limit = 1; /* whatever was set: the limit comes first at the next try */
+        r->record->quota_limit = 1; /* any limit is larger: quota_raises() is true */
 }
 
 void quota_ensure(struct replica *r)
@@ -84,7 +80,7 @@ static void ask_again_later(struct manager *m)
         clock_arm(m->outside->clock, &m->quota_retry_timer, pause, on_retry, m);
 }
 
-/* It runs, and proved itself: it goes on whatever quota-keeper says. */
+/* Reports whether the replica runs its applied revision. It then continues without a limit, too. */
 static bool runs_on(const struct replica *r)
 {
     const struct driver_container *c = &r->seen.current;
@@ -98,7 +94,7 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
     bool required = m->settings.quota_required;
     bool retry = e->class == ERROR_RETRY,
          died = error_worker_lost(e) && r->retry.count.quick < RETRY_QUICK_TRIES;
-    if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* it went: it is made first, then */
+    if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* the directory is missing: provision it first */
         r->record->quota_limit = 0;
         return true;
     }
@@ -107,16 +103,16 @@ bool quota_may_be_missing(struct replica *r, const struct error *e)
     free(r->record->quota);
     r->record->quota = xasprintf("not enforced (%s)", e->message);
     if (runs_on(r))
-        log_warning("%s/%lld: its limit of disk space is not enforced: %s", r->instance->record->name,
+        log_warning("%s/%lld: the limit of disk space is not enforced: %s", r->instance->record->name,
                     (long long)r->record->id, e->message);
-    if (retry || e->class == ERROR_FAILED) /* such as that no project id is free now */
+    if (retry || e->class == ERROR_FAILED) /* for example, no project id is free */
         ask_again_later(m);
     r->done.quota_set = r->quota.missing = true;
     store_save_soon(r->instance);
     return true;
 }
 
-/* --- what quota-keeper tells --- */
+/* --- quota-keeper's Watch --- */
 
 static void see(struct manager *m, const struct quota_values *values)
 {
@@ -128,7 +124,7 @@ static void see(struct manager *m, const struct quota_values *values)
     struct replica *r = instance ? instance_find_replica(instance, id) : NULL;
     if (!r || (r->quota.level == values->level && streq_null(r->quota.lost, values->not_enforced)))
         return;
-    if (r->quota.lost && !values->not_enforced) { /* it can again: set anew what may have been lost */
+    if (r->quota.lost && !values->not_enforced) { /* limits may have been lost meanwhile: set it again */
         r->done.quota_set = false;
         instance_kick(instance);
     }
@@ -145,8 +141,8 @@ static void on_deletion(const void *out, bool continues, const struct error *e, 
         m->deletions = NULL;
 }
 
-/* What was removed and is not gone: asked for, the provisioner is there, and deletes until nothing is left.
- */
+/* Calls the provisioner, which is started on demand and then continues the deletions that a restart
+ * interrupted. */
 static void finish_deletions(struct manager *m)
 {
     if (!m->deletions)
@@ -161,7 +157,7 @@ static void on_item(const void *out, void *userdata)
         see(userdata, told->quota);
 }
 
-/* quota-keeper is there: what could not be set is asked for again. */
+/* Requests the missing limits again, since quota-keeper is available. */
 static void on_complete(const void *out, void *userdata)
 {
     struct manager *m = userdata;
@@ -184,7 +180,7 @@ void quota_stop(struct manager *m)
     timer_stop(&m->quota_retry_timer);
 }
 
-/* --- what is shown --- */
+/* --- texts --- */
 
 static const char *words_of(int level)
 {

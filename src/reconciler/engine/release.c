@@ -1,4 +1,4 @@
-/* Letting go of revisions that no replica uses any more, and of their packages. */
+/* Implements release.h. */
 #include "reconciler/engine/release.h"
 
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define TRIES 5 /* of a removal whose worker died, or was busy */
+#define TRIES 5 /* attempts of a removal while the worker is lost or busy */
 
 struct removal {
     struct manager *manager;
-    struct instance *waiting; /* is forgotten only when this is over; NULL: nobody waits */
+    struct instance *waiting; /* is dropped only after the removal; NULL: none */
     const char *socket;       /* the manager's */
     const struct varlink_interface *interface;
     const char *method;
@@ -25,7 +25,8 @@ struct removal {
     unsigned tries;
 };
 
-/* An instance whose record cannot be read may use any. */
+/* Reports whether an instance but 'except' uses the package. An instance whose record cannot be read may use
+ * any. */
 static bool package_used(const struct manager *m, const struct instance *except, const char *id)
 {
     if (m->unreadable)
@@ -44,14 +45,15 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
 {
     (void)out, (void)continues;
     struct removal *removal = userdata;
-    /* It may be wanted again by now. */
+    /* An instance may use it again by now. */
     if (e && e->class == ERROR_RETRY && ++removal->tries < TRIES &&
         !package_used(removal->manager, removal->waiting, removal->id)) {
         start_removal(removal);
         return;
     }
     if (e)
-        log_notice("package %s, which nobody uses, stays in the store: %s", removal->id, e->message);
+        log_notice("package %s, which no instance uses, cannot be removed and is kept: %s", removal->id,
+                   e->message);
     if (removal->waiting && --removal->waiting->removals == 0)
         instance_changed(removal->waiting);
     free(removal->name);
@@ -125,8 +127,8 @@ static void release_revision(struct instance *instance, size_t at)
     store_save_soon(instance);
 }
 
-/* All of it was destroyed, but it stays known, since the zone is to hear of it: only its description stays.
- */
+/* Drops the image and packages of an instance whose replicas are all destroyed and which stays in the record
+ * because the zone receives its stages. */
 static void release_bits(struct instance *instance)
 {
     struct record_revision *target = instance_target(instance), old = {.revision = target->revision};
@@ -148,7 +150,7 @@ static bool revision_used(const struct instance *instance, int64_t revision)
         return true;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
-        /* A call that is under way may speak of it still. */
+        /* A call in progress may use any revision. */
         if (r->record->applied_revision == revision || r->request ||
             (r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == revision) ||
             (r->seen.old.state != DRIVER_MISSING && r->seen.old.revision == revision))

@@ -1,12 +1,14 @@
-/* Letting go of revisions that no replica uses any more, and of their packages. */
+/* Removes revisions that no replica uses any more, and their packages. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
-/* Those of the revision that no instance uses any more; it is no part of a record by now. */
+/* Removes the packages of a revision that no instance uses, unless 'keep_packages' is set. The revision is no
+ * longer in a record. */
 void release_packages(struct manager *m, const struct record_revision *revision);
-/* Nothing is left of the instance: its packages go before its record does, so that whoever is killed, the
- * next life knows of them. True when they are gone. */
+/* Removes the packages of an instance without replicas. They are removed before its record, so that after a
+ * kill the next process finds them in the record. Returns true when this has ended; a turn is requested then.
+ */
 bool instance_let_go(struct instance *instance);
-void instance_release_revisions(
-    struct instance *instance); /* those that no replica uses, and their packages */
+/* Removes the revisions that no replica uses from the record, and their packages. */
+void instance_release_revisions(struct instance *instance);

@@ -1,4 +1,4 @@
-/* A replica's state, its failures and the pauses after them; see replica.h. */
+/* Implements replica.h. */
 #include "reconciler/engine/replica.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ static void on_timer(void *userdata)
 {
     struct replica *r = userdata;
     r->retry.next = 0;
-    /* Whether it is still up, or still in our way, is seen, not remembered. */
+    /* Whether the container is still up, or the foreign one still has the name, must be inspected. */
     if (r->last == STEP_PROBATION || r->last == STEP_CONFLICT)
         r->seen.stale = true;
     replica_kick(r);
@@ -82,7 +82,7 @@ void replica_retry_later(struct replica *r, const struct error *e)
     pause /= USEC_PER_MSEC;
     if (!quick) {
         set_string(&r->message, e->message);
-        log_warning("%s/%lld: %s; tried again in %.3g s", r->instance->record->name, (long long)r->record->id,
+        log_warning("%s/%lld: %s; retried in %.3g s", r->instance->record->name, (long long)r->record->id,
                     e->message, (double)pause / 1000);
     }
     r->retry.next = (uint64_t)outside_now_msec(m->outside) + pause;

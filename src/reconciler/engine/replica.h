@@ -1,15 +1,18 @@
-/* A replica's state, its failures and the pauses after them. */
+/* Sets a replica's state, and plans retries after failures. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
+/* Sets the state, logs a change and notifies watchers of it. */
 void replica_set_state(struct replica *replica, enum replica_state state);
-/* Sets the state that follows from what is wanted, seen and being done. */
+/* Sets the state that follows from the desired state, the containers and the step in progress. */
 void replica_update_state(struct replica *replica);
-/* Has decide() asked for it after a pause, whatever happens until then. */
+/* Kicks the replica after a pause, in place of an earlier such plan. */
 void replica_kick_after(struct replica *replica, uint64_t msec);
-/* Notes a failure; the replica's next step is tried after a pause, which grows with the failures in a row. */
+/* Counts a failure and plans the next attempt with backoff. A lost worker is retried quickly and without a
+ * message at first. */
 void replica_retry_later(struct replica *replica, const struct error *e);
+/* Drops counted failures and a planned retry. */
 void replica_forget_pause(struct replica *replica);
-/* The step that was being done succeeded: what is next? */
+/* Ends the step in progress after it succeeded, and kicks the replica. */
 void replica_step_over(struct replica *replica);

@@ -1,4 +1,4 @@
-/* The steps of a replica as a table; see steps.h. */
+/* Implements steps.h. */
 #include "reconciler/engine/steps.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
 
-#define SWITCH_ATTEMPTS_MAX 5 /* of one step while nothing runs, before the switch is given up */
+#define SWITCH_ATTEMPTS_MAX 5 /* failures of one step with "retry later" before the switch is rolled back */
 
 /* --- the calls to container-driver --- */
 
@@ -80,8 +80,7 @@ static void rename_slot(struct replica *r, enum driver_slot from, enum driver_sl
     call_driver(r, "Rename", &in, CALL_TIMEOUT);
 }
 
-/* Where the current container is about to be replaced although it was made from what is wanted (or nobody
- * knows from what), this is for drift. */
+/* Stores a recreation for drift, if the current container is about to be replaced for that. */
 static void note_drift(struct replica *r)
 {
     const struct record_revision *target = target_of(r);
@@ -179,7 +178,7 @@ static void effect_start(struct replica *r, const void *out)
     r->seen.stale = true;
 }
 
-/* What is there now is best looked at. */
+/* Has the containers inspected, which shows what the step made. */
 static void effect_look(struct replica *r, const void *out)
 {
     (void)out;
@@ -196,34 +195,34 @@ static void begin_fail(struct replica *r)
 /* --- the table --- */
 
 enum step_flags {
-    WAITS = 1 << 0,        /* nothing is being done: no call, no write */
-    JOURNALS = 1 << 1,     /* ends with a write of the journal, whatever the answer is */
-    SWITCHES = 1 << 2,     /* takes the replica's turn, where it is to run */
-    FIRST = 1 << 3,        /* takes its turn where there is no container */
-    SHOWN = 1 << 4,        /* its stage is shown as running, and as done */
-    BRINGS_UP = 1 << 5,    /* a failure of it ends the switch */
-    NAMES = 1 << 6,        /* a conflict is one of names, and an inspection shows whose it is */
-    USES_BITS = 1 << 7,    /* needs image and packages: where it fails they may be gone */
-    BITS_AT_ONCE = 1 << 8, /* they are looked at at once: a container that is there is started without that */
-    WRITES = 1 << 9,       /* writes below the limit of disk space */
-    LIMITS = 1 << 10,      /* sets that limit, without which it may go on */
+    WAITS = 1 << 0,        /* makes no call and no write */
+    JOURNALS = 1 << 1,     /* ends with a write of the journal, also after a failed call */
+    SWITCHES = 1 << 2,     /* takes the replica's turn, if the replica is to run */
+    FIRST = 1 << 3,        /* takes the replica's turn, if it has no container */
+    SHOWN = 1 << 4,        /* its stage is shown as running, and then as success */
+    BRINGS_UP = 1 << 5,    /* a failure ends the switch and begins its rollback */
+    NAMES = 1 << 6,        /* a conflict is one of names, which an inspection shows: no rollback begins */
+    USES_BITS = 1 << 7,    /* uses image and packages: after a failure they are prepared again */
+    BITS_AT_ONCE = 1 << 8, /* packages: at once, since a container that exists starts without PREPARE */
+    WRITES = 1 << 9,       /* writes files that count against the limit of disk space */
+    LIMITS = 1 << 10,      /* sets that limit, without which the replica may continue */
 };
 
 #define NO_STAGE _STAGE_MAX
 struct step_row {
-    const char *name;          /* of the step in the log, and of its failpoints */
-    const char *words;         /* for people, while it is being done */
-    enum app_stage_name stage; /* that a failure is shown in, or NO_STAGE */
+    const char *name;          /* in the log and in the names of failpoints */
+    const char *words;         /* for people, while it is in progress; NULL: not shown */
+    enum app_stage_name stage; /* shows its failures; NO_STAGE: none */
     void (*begin)(struct replica *replica);
-    void (*effect)(struct replica *replica,
-                   const void *out); /* of a success, as an inspection would show it */
+    /* Updates the replica after success, as an inspection would. 'out' is the reply. */
+    void (*effect)(struct replica *replica, const void *out);
     unsigned flags;
     const char *before, *after; /* failpoints; NULL: none */
 };
 
 /* clang-format off */
 #define GOING_BACK "going back"
-/* Steps that call a worker: with a failpoint before the call, and one between its answer and what follows. */
+/* Steps that call a worker: they have a failpoint before the call, and one after the reply. */
 #define CALLING_STEPS(X) \
     X(HOLD, "hold", "stopping container", NO_STAGE, begin_hold, effect_hold, SWITCHES) \
     X(STOP, "stop", "stopping container", NO_STAGE, begin_stop, effect_stop, SWITCHES) \
@@ -240,7 +239,7 @@ struct step_row {
     X(REVIVE, "revive", GOING_BACK, NO_STAGE, begin_start, effect_look, 0) \
     X(UPDATE_FILES, "update_files", NULL, NO_STAGE, files_update, files_updated, WRITES) \
     X(REMOVE_DATA, "remove_data", "putting data aside", NO_STAGE, data_remove, data_removed, 0)
-/* Steps that end with a write of the journal, which has failpoints of its own. */
+/* Steps that end with a write of the journal, which has its own failpoints (store.*). */
 #define JOURNAL_STEPS(X) \
     X(COMMIT, "commit", NULL, NO_STAGE, journal_commit, NULL, JOURNALS) \
     X(FAIL, "fail", GOING_BACK, NO_STAGE, begin_fail, journal_fail, JOURNALS) \
@@ -356,11 +355,12 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
         journal_begin_undo(r, e->message, stage);
         return;
     }
-    /* A failed stage ends the patience of who watches the deploy: what may yet work is not failed. */
+    /* Callers that follow a deploy end with a failed stage. While quick or further attempts are left, it is
+     * running. */
     if (stage != NO_STAGE && !error_worker_lost(e))
         stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
     r->step = STEP_SETTLED;
-    /* Not knowing how far it came, look before the next try. */
+    /* The call may have had an effect: inspect before the next attempt. */
     r->seen.stale = true;
     replica_retry_later(r, e);
 }
@@ -390,6 +390,6 @@ void step_done(struct replica *r, const void *out, const struct error *e)
         step_succeeded(r, row, out);
     data_purge_over(r);
     if (row->after && failpoint(row->after) < 0)
-        log_notice("failpoint: the answer is taken as lost");
+        log_notice("failpoint: the reply counts as lost");
     replica_step_over(r);
 }

@@ -1,5 +1,4 @@
-/* A turn of the engine; see turn.h. Asks decide() with what is wanted, what the journal says and what the
- * runtime shows, and begins the step that it answers. */
+/* Implements turn.h. Gathers the input of decide() and begins the step that it returns. */
 #include "reconciler/engine/turn.h"
 
 #include <stdlib.h>
@@ -21,7 +20,7 @@
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/rollout.h"
 
-/* --- what decide() is asked with --- */
+/* --- the input of decide() --- */
 
 static bool probation_over(const struct replica *r)
 {
@@ -29,7 +28,7 @@ static bool probation_over(const struct replica *r)
     return now >= r->seen.current.started_at + (int64_t)replica_probation_msec(r);
 }
 
-/* Tells whether the rollout lets the replica begin a switch. */
+/* Reports whether the rollout permits the replica to begin a switch. */
 static bool has_turn(const struct replica *r)
 {
     const struct instance *instance = r->instance;
@@ -60,10 +59,10 @@ static bool drifted(const struct replica *r, const struct record_revision *targe
            drift_is_mended_now(&r->drift, target, outside_monotonic_usec(r->instance->manager->outside));
 }
 
-/* Changes nothing; note_what_is_seen() has noted before what is to be remembered. */
+/* Returns the next step and changes nothing. note_what_is_seen() runs before it. */
 static enum step next_step(const struct replica *r, const struct record_revision *target, const char *config)
 {
-    bool assigned = !r->record->unassigned; /* else it is left as it is */
+    bool assigned = !r->record->unassigned; /* else neither drift nor files are considered */
     struct decision_input in = {
         .want = replica_want(r),
         .current = &r->seen.current,
@@ -88,9 +87,9 @@ static enum step next_step(const struct replica *r, const struct record_revision
     return step == STEP_REMOVE_DATA && !data_may_be_removed(r) ? STEP_WAIT : step;
 }
 
-/* --- what is remembered of what is seen --- */
+/* --- conclusions from an inspection --- */
 
-/* A switch that an earlier life of ours began is under way as well. */
+/* Updates turn_taken. A switch that a previous process began counts, too: its containers show it. */
 static void note_turn(struct replica *r, int64_t target)
 {
     bool unproven = r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == target &&
@@ -140,7 +139,8 @@ static void act(struct replica *r)
         instance_changed(r->instance);
 }
 
-/* Whether those who watch may have been shown that it was about to act, and it does not. */
+/* Inspects the replica or begins its next step. Returns true if no call is in progress afterwards: watchers
+ * may have been shown a step that has ended. */
 static bool ask(struct replica *r)
 {
     r->kick = false;
@@ -159,7 +159,7 @@ static bool ask_kicked(struct instance *instance)
         kicked |= instance->replicas[i]->kick;
         stale |= instance->replicas[i]->seen.stale;
     }
-    /* While something may be there that was not looked at, all revisions may be in use. */
+    /* A container that is not inspected yet may use any revision. */
     if (kicked && !stale && instance->manager->subscribed)
         instance_release_revisions(instance);
     bool tell = false;
@@ -182,7 +182,7 @@ static bool drop_gone(struct instance *instance)
     return dropped;
 }
 
-/* Gone for good: file and all. */
+/* Removes the instance and its record. */
 static void forget(struct instance *instance)
 {
     struct manager *m = instance->manager;
@@ -192,7 +192,7 @@ static void forget(struct instance *instance)
             break;
         }
     if (failpoint("forget.before") < 0)
-        log_notice("failpoint: instance %s is forgotten all the same", instance->record->name);
+        log_notice("failpoint: instance %s is removed nevertheless", instance->record->name);
     store_remove(instance);
     instance_free(instance);
 }
@@ -220,14 +220,14 @@ void turn(void *userdata)
         instance_release_revisions(instance);
         store_save_soon(instance);
     }
-    /* What a step changed just now is told with it. */
+    /* One notice includes what the steps above changed. */
     if (tell || dropped || instance->changed) {
         instance->changed = false;
         instance->manager->listener->changed(instance);
     }
 }
 
-/* --- anew --- */
+/* --- beginning again --- */
 
 void replica_forget_failure(struct replica *r)
 {
@@ -247,7 +247,7 @@ void instance_begin(struct instance *instance)
         replica_forget_pause(r);
         r->done.quota_set = r->done.provisioned = r->done.data_removed = false;
         r->drift.mended_at = 0;
-        /* Nothing is known of a replica that is new: look before acting. */
+        /* A new replica is inspected before its first step. */
         r->seen.observed = true;
         r->seen.stale = true;
         exits_forget(r);

@@ -1,13 +1,14 @@
-/* A turn of the engine: what follows from everything that happened to an instance since the last one. */
+/* Runs a turn of an instance: handles all kicks and changes since the last turn. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
-/* Asks decide() for the replicas that were kicked and begins their next steps, drops what is gone, and tells
- * those who watch what changed. The manager's 'turn'; 'instance' may be freed by it. */
+/* Calls decide() for the kicked replicas and begins their next steps, drops destroyed replicas, and notifies
+ * watchers of changes. A destroyed instance is removed with its record and freed. The manager's 'turn'. */
 void turn(void *instance);
 
-/* Forgets failures in a row and the pauses for them, and has everything looked at before anything is done. */
+/* Begins again after the desired state changed: drops counted failures and pauses, and has all containers
+ * inspected before the next step. */
 void instance_begin(struct instance *instance);
-/* Forgets that a replica failed, so that what failed is tried again; the caller saves the record. */
+/* Drops a replica's failure, so that its switch or step is retried. The caller saves the record. */
 void replica_forget_failure(struct replica *replica);

@@ -1,4 +1,4 @@
-/* Steps by which no worker is called; see waits.h. */
+/* Implements waits.h. */
 #include "reconciler/engine/waits.h"
 
 #include <stdlib.h>
@@ -34,13 +34,14 @@ void wait_settled(struct replica *r)
     if (replica_want(r) == WANT_STOP)
         stage_set(r, STAGE_CONTAINER_STOP, STAGE_SUCCESS, NULL);
     replica_update_state(r);
-    /* A lower order clears the list, and nothing is switched for it: what runs is what it wants. */
+    /* An order with a lower number clears the stages without a switch, and the container already is the
+     * desired one. */
     if (r->state == REPLICA_RUNNING && !r->record->failure && !r->record->unassigned)
         stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
     instance_release_revisions(instance);
     if (all_settled(instance))
         prepare_redo(instance, replica_target_revision(r));
-    if (turn) /* the next one may begin */
+    if (turn) /* the next replica may begin */
         instance_kick(instance);
 }
 
@@ -49,7 +50,7 @@ void wait_for_others(struct replica *r)
     (void)r;
 }
 
-/* It is dropped at the end of this turn; the zone's stay, to be reported. */
+/* The end of this turn drops the replica, unless the zone still assigns it and receives its stages. */
 void wait_gone(struct replica *r)
 {
     stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_SUCCESS, NULL);
@@ -66,7 +67,7 @@ void wait_for_name(struct replica *r)
                            c->owner ?: "no label");
     r->turn_taken = false;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);
-    /* The runtime tells nothing of containers that are not ours. */
+    /* No event arrives for a container that does not belong to this tree: inspect it after a pause. */
     replica_kick_after(r, retry_next(&r->retry.count, &r->instance->manager->settings.retry) / USEC_PER_MSEC);
 }
 
@@ -77,7 +78,8 @@ void wait_for_preparation(struct replica *r)
     prepare_start(instance, revision);
     const struct prepare *p = prepare_find(instance, revision);
     if (p->state == PREPARE_WAITING && p->failure && r->seen.old.state != DRIVER_MISSING) {
-        /* In the midst of a switch there is an outage: better the old one now than the new one some day. */
+        /* The replica is down in the middle of a switch: the old container is brought back rather than
+         * waiting for a preparation that failed. */
         set_string(&r->record->failure, p->failure);
         step_begin(r, STEP_FAIL);
     }

@@ -87,8 +87,8 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_KEEP;
     if (exists(in->old))
         return STEP_REMOVE_OLD;
-    /* A running container needs neither for a new start. A larger limit is set before the file is written,
-     * and a lower one after it. */
+    /* The file and the limit of a running container are updated in place: the limit once by each process and
+     * when it changed. A larger limit is set before the file is written, a lower one after it. */
     if (in->has_data && in->update_files && (in->quota_set || !in->quota_raises))
         return STEP_UPDATE_FILES;
     return in->has_data && !in->quota_set ? STEP_QUOTA : STEP_SETTLED;
