@@ -1,5 +1,5 @@
-/* What the agents in containers report (AgentReport): their own stages, and nothing else. The caller parses
- * what a tenant sends; what arrives here is no better. */
+/* Implements agent.h. A report is hostile input: rpc-gateway has parsed it, and its contents are the
+ * tenant's. */
 #include "reconciler/face/agent.h"
 
 #include <errno.h>
@@ -14,10 +14,11 @@
 #define STAGES_MAX  32
 #define NAME_MAX_   64
 #define MESSAGE_MAX 2048
-/* Bytes of an instance's messages in JSON: all of its stages go into one record and one answer. */
+/* Bytes of an instance's messages in JSON: one record and one reply have all of its stages. */
 #define INSTANCE_MESSAGES_MAX ((size_t)2 << 20)
 
-/* "task_run"; and none of hostlet's own, which a reader that looks at names alone would take for ours. */
+/* Reports whether a name such as "task_run" is valid and not one of hostlet's stages, with which a reader
+ * that ignores the owner would confuse it. */
 static bool is_stage_name(const char *name)
 {
     size_t n = name ? strlen(name) : 0;
@@ -25,8 +26,8 @@ static bool is_stage_name(const char *name)
            !STAGE_IS_OWN(schema_enum_value(&app_stage_name_enum, name));
 }
 
-/* How much of a text fits into '*room' bytes of JSON, which it takes: most characters are one there, some
- * six. */
+/* Returns how many bytes of a text fit into '*room' bytes of JSON, and subtracts these: most characters take
+ * one byte in JSON, some take two or six. */
 static size_t take_room(const char *text, size_t n, size_t *room)
 {
     for (size_t i = 0; i < n; i++) {
@@ -39,7 +40,7 @@ static size_t take_room(const char *text, size_t n, size_t *room)
     return n;
 }
 
-/* Not in the midst of a character: what follows must be text still. */
+/* Returns the largest length up to 'n' that does not cut a UTF-8 character. */
 static size_t whole_characters(const char *text, size_t n)
 {
     while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
@@ -47,7 +48,8 @@ static size_t whole_characters(const char *text, size_t n)
     return n;
 }
 
-/* The part of it that is kept, or NULL: another's, of another revision, or nonsense. */
+/* Returns a copy of the stage with a message that fits into '*room', or NULL if the stage is of another owner
+ * or revision or is not valid. */
 static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision, size_t *room)
 {
     if (!streq_null(from->owner, "inagent") || from->revision != revision || !is_stage_name(from->name) ||

@@ -1,4 +1,4 @@
-/* From a manifest, or an order, into the record; durable before anything is done. */
+/* Implements apply.h. */
 #include "reconciler/face/apply.h"
 
 #include <errno.h>
@@ -27,8 +27,8 @@ void apply_out_done(struct reconciler_apply_out *out)
     schema_done(varlink_find_method(&reconciler_interface, "Apply")->out, out);
 }
 
-/* The record's replicas follow the manifest: new ones come, absent ones are marked to go, each gets its
- * ports. */
+/* Updates the record's replicas to the manifest: adds new ones, marks missing ones for removal, and assigns
+ * host ports. */
 static int update_replicas(struct manager *m, struct record *record, const struct app_manifest *manifest,
                            bool changed, struct error *e)
 {
@@ -54,8 +54,8 @@ static int update_replicas(struct manager *m, struct record *record, const struc
     return r;
 }
 
-/* A copy of the record with the manifest worked in; the one in use stays as it is until the copy is on disk.
- */
+/* Makes a copy of the instance's record with the manifest as desired state, or a new record. The current
+ * record stays unchanged until the copy is on disk. */
 static int make_record(struct manager *m, const struct instance *instance,
                        const struct app_manifest *manifest, struct record **ret, struct error *e)
 {
@@ -102,7 +102,7 @@ void instance_add_replicas(struct instance *instance)
             instance_add_replica(instance, record->replicas[i])->seen.observed = false;
 }
 
-/* Puts the new record in the place of the old one: replicas point into it. */
+/* Replaces the instance's record, to whose entries its replicas point. */
 static void exchange_record(struct instance *instance, struct record *record)
 {
     struct record *old = instance->record;
@@ -148,7 +148,7 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
     return 0;
 }
 
-/* Whether something of it failed, so that the same order means: try again. */
+/* Reports whether a part of the instance failed. An equal request then retries it. */
 static bool has_failed(struct instance *instance)
 {
     const struct prepare *p = prepare_find(instance, instance->record->revision);
@@ -173,11 +173,10 @@ int apply_action(struct instance *instance, enum app_action action, bool purge,
     out->name = xstrdup(record->name);
     out->revision = instance_revision(instance);
     if (zone && !record->hold)
-        return error_refuse(
-            e, EPERM,
-            "instance %s belongs to the zone, which says what becomes of it; 'hostletctl hold %s' lets you "
-            "start and stop it here",
-            record->name, record->name);
+        return error_refuse(e, EPERM,
+                            "instance %s belongs to the zone, which decides over it; 'hostletctl hold %s' "
+                            "lets you start and stop it here",
+                            record->name, record->name);
     if (zone && record->action == APP_ACTION_NONE)
         return error_refuse(e, EINVAL, "instance %s has had no order yet that could be followed: %s",
                             record->name, record->problem ?: "");
@@ -203,7 +202,8 @@ int apply_action(struct instance *instance, enum app_action action, bool purge,
     return 0;
 }
 
-/* A record by which everything goes that the name may have here: any replica's containers, data, quota. */
+/* Makes a record that destroys all objects of the name: containers, data and quotas of every possible
+ * replica. */
 static struct record *make_destroyer(struct unreadable *u, bool purge, int64_t now)
 {
     struct app_manifest manifest = {

@@ -1,15 +1,23 @@
-/* From a manifest, or an order, into the record. */
+/* Changes the desired state of instances. Each change is on disk before work begins. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
+/* Makes the manifest the desired state of the instance 'out->name', if the plan in 'out' has changes and no
+ * refusals. Sets out->revision. */
 int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
                    struct error *e);
+/* Sets the desired action, by which failures are retried, too. During a hold of a zone's instance, sets the
+ * hold's action instead. The caller frees 'out' with apply_out_done(), also on failure. */
 int apply_action(struct instance *instance, enum app_action action, bool purge,
                  struct reconciler_apply_out *out, struct error *e);
-void instance_add_replicas(struct instance *instance); /* those that are in the record alone */
-/* Makes a record the instance's, durably, or a new instance of it. Takes the record, also on failure. */
+/* Adds the replicas that are in the record and not in the instance. */
+void instance_add_replicas(struct instance *instance);
+/* Saves the record and makes it the instance's, or adds a new instance if '*instance' is NULL. Takes
+ * ownership of the record, also on failure. */
 int apply_record(struct manager *m, struct instance **instance, struct record *record, struct error *e);
+/* Frees the members of 'out'. */
 void apply_out_done(struct reconciler_apply_out *out);
-/* Keeps the file aside, and destroys what the name has on this machine. 'u' is gone where it succeeds. */
+/* Keeps the record that cannot be read as PATH.unreadable, and destroys all objects of the name on this
+ * machine by a new record. Frees 'u' on success. */
 int apply_destroy_unreadable(struct manager *m, struct unreadable *u, bool purge, struct error *e);

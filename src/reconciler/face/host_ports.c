@@ -1,4 +1,4 @@
-/* The host ports that are in use on this machine; see host_ports.h. */
+/* Implements host_ports.h. The kernel's tables in /proc/net show listeners. */
 #include "reconciler/face/host_ports.h"
 
 #include <stdio.h>
@@ -42,7 +42,7 @@ static void add_listeners(struct list *list, const char *table)
     char line[512];
     while (f && fgets(line, sizeof line, f)) {
         unsigned port, state;
-        /* "sl: ADDRESS:PORT ADDRESS:PORT STATE …", 0A is listening. */
+        /* "sl: ADDRESS:PORT ADDRESS:PORT STATE …"; state 0A: listening. */
         if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &port, &state) == 2 && state == 0x0a)
             add(list, (struct port_use){port, PORT_OF_LISTENER, NULL, 0});
     }

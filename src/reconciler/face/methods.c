@@ -1,4 +1,4 @@
-/* The calls of io.hostlet.Reconciler. */
+/* Implements methods.h: reads the input of each call, and replies. */
 #include "reconciler/face/methods.h"
 
 #include <errno.h>
@@ -25,13 +25,13 @@
 #include "reconciler/rules/plan.h"
 #include "reconciler/rules/ports.h"
 
-/* A Plan or Apply that waits until the runtime has listed its containers. */
+/* A Plan or Apply in progress, which waits for the runtime's list of containers. */
 struct planning {
     struct manager *manager;
-    struct varlink_call *call; /* NULL: the caller left */
+    struct varlink_call *call;
     struct varlink_request *request;
     struct app_manifest manifest;
-    struct driver_container **containers; /* that the runtime lists */
+    struct driver_container **containers; /* the runtime's list */
     size_t n_containers;
     bool apply;
 };
@@ -108,7 +108,8 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
 {
     struct planning *p = userdata;
     if (e) {
-        /* Without the runtime the desired state can be taken all the same; conflicts show when it is back. */
+        /* The desired state is accepted without the runtime, too. Conflicts are shown when the runtime is
+         * back. */
         p->request = NULL;
         planning_finish(p);
         return;
@@ -129,7 +130,8 @@ static void list_containers(struct planning *p)
                               QUESTION_TIMEOUT, on_listed, p);
 }
 
-/* A tree that just started does not know its machine yet: limits are held against it all the same. */
+/* Receives the machine's CPUs and memory, which a process that just started does not know. A plan compares
+ * limits with them. */
 static void on_info(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)continues;
@@ -152,7 +154,7 @@ static int plan(struct varlink_call *call, const void *in, struct manager *m, bo
     schema_copy(&app_manifest_schema, wanted->manifest, &p->manifest);
     r = app_normalise(&p->manifest, e);
     if (r >= 0)
-        r = app_check_extent(&p->manifest, "/app", e); /* it may have grown */
+        r = app_check_extent(&p->manifest, "/app", e); /* defaults may have made it larger */
     if (r < 0) {
         planning_free(p);
         return r;
@@ -198,8 +200,7 @@ static int order(struct varlink_call *call, struct manager *m, const char *name,
                             *path = xasprintf("'%s' is kept aside", u->path);
         plan_add_change(&out, subject, schema_enum_name(&app_action_enum, (int)action), path);
         int r = apply_destroy_unreadable(m, u, purge, e);
-        /* Whoever waits for the end knows what he waits for by its revision. A bad name leaves no instance.
-         */
+        /* A caller that waits for the end compares revisions. No instance is made for an invalid name. */
         const struct instance *made = r >= 0 ? manager_find(m, name) : NULL;
         out.revision = made ? instance_revision(made) : 0;
         if (r >= 0)
@@ -263,7 +264,7 @@ static int on_get(struct varlink_call *call, const void *in, void *userdata, str
     if (!instance && !u)
         return -e->errnum;
     if (u) {
-        struct app_manifest nothing = {.app = &(struct app_instance){.meta = NULL}}; /* nobody knows */
+        struct app_manifest nothing = {.app = &(struct app_instance){.meta = NULL}}; /* not known */
         struct reconciler_get_out shown = {report_unreadable(m, u), &nothing};
         varlink_reply(call, &shown);
         schema_free(&reconciler_instance_schema, shown.instance);

@@ -1,4 +1,4 @@
-/* The calls of io.hostlet.Reconciler. */
+/* Declares the handlers of io.hostlet.Reconciler. */
 #pragma once
 
 #include "lib/varlink/server.h"

@@ -1,4 +1,4 @@
-/* What callers are shown of an instance, and telling those who watch. */
+/* Implements report.h. */
 #include "reconciler/face/report.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/rollout.h"
 
-/* Between two tries of a purge nothing is under way, and it is a purge all the same. */
+/* Returns the words for the step in progress. Between two attempts of a purge they stay "deleting data". */
 static const char *doing(const struct replica *r)
 {
     enum step step = r->step != STEP_SETTLED ? r->step : r->last;
@@ -70,7 +70,7 @@ static void report_packages(const struct record_revision *target, struct reconci
     }
 }
 
-/* The zone wants an instance whose name a local one has: its replicas here have failed before they began. */
+/* Adds a failed stage host_recv for each replica of the zone's instance whose name a local instance has. */
 static void report_clash(const struct app_instance *order, int64_t since, const char *host_id,
                          struct reconciler_instance *to)
 {
@@ -178,7 +178,7 @@ struct reconciler_instance *report_unreadable(const struct manager *m, const str
     return to;
 }
 
-/* The last answer to one who watches an instance that is no more. */
+/* Sends the last reply of a watch of one instance and frees the watcher. */
 static void watcher_finish(struct watcher *w, const struct reconciler_watch_out *out)
 {
     for (struct watcher **at = &w->manager->watchers; *at; at = &(*at)->next)

@@ -1,22 +1,25 @@
-/* What callers are shown of an instance, and telling those who watch. */
+/* Makes the replies that describe an instance, and sends changes to watchers. */
 #pragma once
 
 #include "lib/varlink/server.h"
 #include "reconciler/model/instance.h"
 
+/* A Watch in progress. */
 struct watcher {
     struct watcher *next;
     struct manager *manager;
     struct varlink_call *call;
-    char *name; /* NULL: all */
+    char *name; /* NULL: all instances */
 };
 
+/* Return the description of an instance. The caller frees it. */
 struct reconciler_instance *report_instance(const struct instance *instance);
 struct reconciler_instance *report_unreadable(const struct manager *m, const struct unreadable *u);
-/* Why the zone's order is not followed; the caller frees. */
+/* Returns why the zone's order is not followed; NULL: it is. The caller frees the text. */
 char *report_problem(const struct instance *instance);
 
-/* Tell those who watch; of report_gone(), for the last time. */
+/* Send the instance to watchers. report_gone() is the last notice of it, and ends the watches of this
+ * instance alone. */
 void report_changed(struct instance *instance);
 void report_gone(struct instance *instance);
 void report_unreadable_changed(struct manager *m, const struct unreadable *u);

@@ -1,9 +1,4 @@
-/* What the zone wants of this machine (PutZoneState), and holds, by which its orders wait. Which instances
- * are whose:
- *
- *   - a name belongs to the zone or to this machine, to who used it first; a clash is shown and reported, and
- * ends when the other one goes
- *   - an instance that the zone's answers have no more is not destroyed for that: absence is no order */
+/* Implements zone.h. */
 #include "reconciler/face/zone.h"
 
 #include <errno.h>
@@ -28,7 +23,7 @@
 
 /* --- orders that wait --- */
 
-/* What could not be saved did not happen. */
+/* Restores the members from 'before' after a failed write, frees the newer order, and returns 'r'. */
 static int next_as_before(struct record *record, const struct record *before, int r)
 {
     if (record->next != before->next)
@@ -39,7 +34,7 @@ static int next_as_before(struct record *record, const struct record *before, in
     return r;
 }
 
-/* Keeps an order for later: the instance is on hold, or the name is that of a local one. */
+/* Stores an order that waits, since the instance is on hold or a local instance has the name. */
 static int keep_for_later(struct instance *instance, const struct app_instance *wanted, bool *changed,
                           struct error *e)
 {
@@ -55,7 +50,7 @@ static int keep_for_later(struct instance *instance, const struct app_instance *
     record->unassigned = false;
     int r = store_save(instance, e);
     if (r < 0)
-        return next_as_before(record, &before, r); /* it is sent again */
+        return next_as_before(record, &before, r); /* rpc-gateway sends the order again */
     if (before.next)
         schema_free(&app_instance_schema, before.next);
     log_notice("instance %s: an order of the zone waits: %s", record->name,
@@ -70,7 +65,7 @@ void zone_take_over(struct manager *m, struct app_instance *next)
     struct error e = ERROR_INIT;
     bool changed;
     if (next && m->zone && zone_follow(m, NULL, next, NULL, &changed, &e) < 0)
-        log_warning("instance %s: the zone's order cannot be taken: %s", next->meta->name, e.message);
+        log_warning("instance %s: the zone's order cannot be followed: %s", next->meta->name, e.message);
     if (next)
         schema_free(&app_instance_schema, next);
 }
@@ -171,7 +166,7 @@ static int put_assigned(struct manager *m, const struct reconciler_assignment *a
 {
     int r = 0;
     size_t n = assigned->n_names;
-    /* A sorted copy of the pointers: 5,000 names are looked up for as many instances. */
+    /* A sorted copy of the pointers, since up to 5,000 names are searched for as many instances. */
     _cleanup_free_ char **names = xcalloc(n + 1, sizeof *names);
     _cleanup_free_ bool *known = xcalloc(n + 1, sizeof *known);
     for (size_t i = 0; i < n; i++)
@@ -198,12 +193,12 @@ static int put_assigned(struct manager *m, const struct reconciler_assignment *a
     return r;
 }
 
-/* What containers read of it is written anew; replicas of a host id that is ours no more are no longer
- * assigned. */
+/* Has app_replica.json written again, which contains facts, and updates which replicas are assigned to this
+ * machine, since its host id may have changed. */
 static void facts_changed(struct manager *m)
 {
     for (struct instance *i = m->instances; i; i = i->next) {
-        prepare_redo(i, i->record->revision); /* perhaps another network */
+        prepare_redo(i, i->record->revision); /* the network may be another one */
         if (record_is_zone(i->record) &&
             zone_assign_replicas(i->record, instance_target(i)->manifest, m->zone->host_id)) {
             instance_add_replicas(i);
@@ -302,7 +297,8 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
     bool changed = false;
     record->hold = NULL;
     record->hold_action = APP_ACTION_ABSENT;
-    /* The order that waited is taken with the same write; without one the last is followed again. */
+    /* One write ends the hold and stores the order that waited. Without such an order, the last one is
+     * followed. */
     struct app_instance *next = record->next;
     if (next) {
         record->next = NULL;

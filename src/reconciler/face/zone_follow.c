@@ -1,5 +1,4 @@
-/* Orders of the zone, followed; see zone_follow.h. What follows from an order is decided in
- * rules/zone_order.c. */
+/* Implements zone_follow.h. rules/zone_order.c decides what follows from an order. */
 #include "reconciler/face/zone_follow.h"
 
 #include <errno.h>
@@ -14,7 +13,7 @@
 #include "reconciler/model/stages.h"
 #include "reconciler/rules/zone_order.h"
 
-/* Goes on from what the record says now. */
+/* Begins the work for the changed record. */
 static void go_on(struct instance *instance, const struct zone_order_effect *effect)
 {
     const struct record *record = instance->record;
@@ -34,7 +33,7 @@ static void go_on(struct instance *instance, const struct zone_order_effect *eff
     instance_kick(instance);
 }
 
-/* Saves the effect's record in the place of the instance's. */
+/* Saves the effect's record and makes it the instance's. */
 static int save(struct manager *m, struct instance **instance, struct zone_order_effect *effect,
                 struct error *e)
 {

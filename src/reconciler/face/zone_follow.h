@@ -1,11 +1,11 @@
-/* Orders of the zone, followed: durable before anything is done. */
+/* Follows orders of the zone. Each order is on disk before work begins. */
 #pragma once
 
 #include "reconciler/model/instance.h"
 
-/* Follows an order for 'instance', which is NULL for one that is not known yet. The name was checked, and the
- * facts are there. 'refused': why the order is not followed, whatever it says; NULL: it is looked at.
- * '*changed' becomes true where the record changed. 0, or a negative errno where it could not be saved, which
- * leaves everything as it was. */
+/* Follows an order for 'instance', or for a new instance if that is NULL. The caller has checked the name,
+ * and facts are known. 'refused' is the reason for which the sender refuses the order; NULL: none. '*changed'
+ * becomes true if the record changed. Returns 0, or a negative errno if the record could not be saved;
+ * nothing has changed then. */
 int zone_follow(struct manager *m, struct instance *instance, const struct app_instance *wanted,
                 const char *refused, bool *changed, struct error *e);
