@@ -17,63 +17,70 @@ static const char *const state_names[] = {
     [_REPLICA_STATE_MAX] = NULL,
 };
 const struct schema_enum replica_state_enum = {
-    "ReplicaState", "none: no container. conflict: the name is taken by a container that is not ours.",
+    "ReplicaState",
+    "none: no container exists. conflict: a container that does not belong to this tree has the name.",
     state_names};
 
 #define T struct reconciler_package
 STRUCT(package, "InstancePackage", T, "A package of an instance.", S_STRING(T, name, NULL),
-       S_STRING_OPT(T, version, "The rule."), S_STRING_OPT(T, id, "Resolved; absent while not."));
+       S_STRING_OPT(T, version, "The rule that the id is resolved by."),
+       S_STRING_OPT(T, id, "Absent until it is resolved."));
 #undef T
 #define T struct reconciler_replica
-STRUCT(replica, "Replica", T, "One replica as it is.", S_INT(T, id, NULL), S_STRING(T, container, NULL),
-       S_ENUM(T, state, &replica_state_enum, NULL), S_INT_OPT(T, revision, "Of the container that is there."),
-       S_STRING_OPT(T, step, "What is being done now."),
-       S_STRING_OPT(T, message, "Last error, or why it is so."), S_INT_OPT(T, attempt, "Failures in a row."),
-       S_INT_OPT(T, next_retry, "Unix milliseconds of the next try by itself."),
-       S_STRING_OPT(T, quota, "What is enforced, or why nothing is, for a human."),
+STRUCT(replica, "Replica", T, "The actual state of one replica.", S_INT(T, id, NULL),
+       S_STRING(T, container, NULL), S_ENUM(T, state, &replica_state_enum, NULL),
+       S_INT_OPT(T, revision, "The container's; absent: none exists."),
+       S_STRING_OPT(T, step, "The step in progress, in words; absent: none."),
+       S_STRING_OPT(T, message, "The last error, or the reason for the state."),
+       S_INT_OPT(T, attempt, "Failures in a row."),
+       S_INT_OPT(T, next_retry, "Unix milliseconds; absent: no retry is planned."),
+       S_STRING_OPT(T, quota, "The limit that is enforced, or why none is; text for people."),
        S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
        S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
-                 "All of the instance's revision, each with its owner: what the zone is told."),
-       S_BOOL_OPT(T, unassigned, "The zone has this replica elsewhere, or no more."),
-       S_STRING_OPT(T, vpc_ipv4, "Its address in the zone's network."));
+                 "All stages of the instance's revision, each with its owner. The zone receives them."),
+       S_BOOL_OPT(T, unassigned, "The zone assigns this replica to another host, or has removed it."),
+       S_STRING_OPT(T, vpc_ipv4, "The replica's address in the zone's network."));
 #undef T
 #define T struct reconciler_stage_report
-STRUCT(stage_report, "StageReport", T, "What the zone is told of one replica.", S_INT(T, replica_id, NULL),
-       S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
+STRUCT(stage_report, "StageReport", T, "The stages that the zone receives for one replica.",
+       S_INT(T, replica_id, NULL), S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 #define T struct reconciler_instance
 STRUCT_EXPORTED(
-    reconciler_instance_schema, "Instance", T, "An instance as it is.", S_STRING(T, name, NULL),
-    S_STRING(T, origin, "local or zone."), S_ENUM(T, action, &app_action_enum, NULL),
-    S_INT(T, revision, "The desired one; of a zone's instance that of the zone's last order."),
-    S_STRING_OPT(T, spec, "Name of the spec."), S_STRING_OPT(T, version, "Of the spec."),
-    S_STRING_OPT(T, image, NULL), S_STRING_OPT(T, image_id, "Resolved; absent while not."),
+    reconciler_instance_schema, "Instance", T, "The desired and actual state of an instance.",
+    S_STRING(T, name, NULL), S_STRING(T, origin, "local or zone."), S_ENUM(T, action, &app_action_enum, NULL),
+    S_INT(T, revision, "The desired revision; of a zone's instance, the revision of the zone's last order."),
+    S_STRING_OPT(T, spec, "The name of the spec."), S_STRING_OPT(T, version, "The version of the spec."),
+    S_STRING_OPT(T, image, NULL), S_STRING_OPT(T, image_id, "Absent until it is resolved."),
     S_STRUCTS(T, packages, struct reconciler_package, &package, NULL),
-    S_BOOL(T, settled, "Nothing is being done, and nothing will be by itself."),
-    S_BOOL(T, failed, "Something is not as desired, and the last attempt failed."),
-    S_STRING_OPT(T, message, "Why resolving or preparing failed, or the rollout stopped."),
-    S_INT_OPT(T, next_retry, "Unix milliseconds of the next try by itself."),
+    S_BOOL(T, settled, "Nothing is in progress, and nothing starts without a request or event."),
+    S_BOOL(T, failed,
+           "Preparing, the rollout or a replica failed, the order cannot be followed, or the runtime is not "
+           "reachable."),
+    S_STRING_OPT(T, message, "Why preparing the revision failed or the rollout stopped."),
+    S_INT_OPT(T, next_retry,
+              "Unix milliseconds of the next attempt to prepare the revision; absent: none is planned."),
     S_STRUCTS(T, replicas, struct reconciler_replica, &replica, NULL),
-    S_BOOL_OPT(T, unassigned, "The zone's answers have it no more."),
-    S_STRING_OPT(T, hold, "Why the zone's orders wait until Release."),
+    S_BOOL_OPT(T, unassigned, "The zone no longer lists the instance."),
+    S_STRING_OPT(T, hold, "The reason for the hold; absent: the zone's orders are followed."),
     S_STRING_OPT(T, problem, "Why the zone's last order is not followed."),
     S_STRUCTS(T, clash, struct reconciler_stage_report, &stage_report,
-              "Of a local instance whose name the zone uses too: what the zone is told of its replicas."));
+              "In a clash, a local instance carries the stages that the zone receives for its own."));
 #undef T
 #define T struct reconciler_apply_in
 STRUCT(apply_in, NULL, T, NULL, S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL));
 #undef T
 #define T struct reconciler_change
-STRUCT(change, "Change", T, "What would be, or is being, changed.",
+STRUCT(change, "Change", T, "A change that Plan predicts or Apply makes.",
        S_STRING(T, subject, "instance NAME or replica ID."),
        S_STRING(T, action, "create, recreate, update, start, stop, remove."), S_STRING_OPT(T, reason, NULL));
 #undef T
 #define T struct reconciler_apply_out
 STRUCT(apply_out, NULL, T, NULL, S_STRING(T, name, NULL), S_INT(T, revision, NULL), S_BOOL(T, changed, NULL),
        S_STRUCTS(T, changes, struct reconciler_change, &change, NULL),
-       S_STRINGS(T, refusals, "Of Plan: why Apply would be refused."),
+       S_STRINGS(T, refusals, "Plan only: the reasons for which Apply would refuse the manifest."),
        S_STRINGS(T, grants,
-                 "What the manifest gives its containers that others do not have, changed or not."));
+                 "Rights beyond those of other containers that the manifest grants, changed or not."));
 #undef T
 #define T struct reconciler_name_in
 STRUCT(name_in, NULL, T, NULL, S_STRING(T, name, NULL));
@@ -86,106 +93,114 @@ STRUCT(destroy_in, NULL, T, NULL, S_STRING(T, name, NULL),
 #define T struct reconciler_get_out
 STRUCT(get_out, NULL, T, NULL,
        S_STRUCT(T, instance, struct reconciler_instance, &reconciler_instance_schema, NULL),
-       S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, "As it is desired."));
+       S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, "The desired state."));
 #undef T
 #define T struct reconciler_watch_out
 STRUCT(watch_out, NULL, T, NULL,
        S_STRUCT_OPT(T, instance, struct reconciler_instance, &reconciler_instance_schema,
-                    "Absent in the answer that ends a list, and in the one with complete."),
-       S_BOOL_OPT(T, gone, "Of Watch: it was destroyed, this is the last of it."),
-       S_BOOL_OPT(T, complete, "Of Watch: all that is there was told; changes follow."));
+                    "Absent in the reply that ends a list, and in the one with complete."),
+       S_BOOL_OPT(T, gone, "Watch only: the instance was destroyed."),
+       S_BOOL_OPT(T, complete, "Watch only: the snapshot is complete; changes follow."));
 #undef T
 #define T struct reconciler_hold_in
 STRUCT(hold_in, NULL, T, NULL, S_STRING(T, name, NULL),
-       S_STRING_OPT(T, reason, "For those who wonder later."));
+       S_STRING_OPT(T, reason, "A text that is shown with the instance."));
 #undef T
 #define T struct reconciler_zone_facts
 STRUCT_EXPORTED(
     reconciler_zone_facts_schema, "ZoneFacts", T,
-    "What the zone says of this machine. Replaced as a whole: a member that is absent is unknown.",
-    S_STRING(T, host_id, "12 to 16 hex digits. Replicas of other hosts are not ours."),
-    S_STRING_OPT(T, lan_addr, "IPv4 address at which this machine is reached."),
-    S_STRING_OPT(T, status_url, "Where inagent reports to; absent: it does not."),
+    "The zone's facts about this machine. They are replaced as a whole: an absent member is unknown.",
+    S_STRING(T, host_id, "12 to 16 hex digits. Replicas with this host id are assigned to this machine."),
+    S_STRING_OPT(T, lan_addr, "The IPv4 address at which this machine is reached."),
+    S_STRING_OPT(T, status_url, "The URL that inagent reports to; absent: it does not report."),
     S_STRING_OPT(T, base_domain, "zone_base_domain of app_replica.json."),
-    S_STRING_OPT(T, vpc_bridge_ip, "Bare IPv4 address."),
+    S_STRING_OPT(T, vpc_bridge_ip, "An IPv4 address without prefix length."),
     S_STRING_OPT(T, vpc_instance_cidr, "The containers' network, such as 10.10.3.0/24."),
-    S_STRING_OPT(T, vpc_problem, "Why that cannot be had; absent: container-driver decides."));
+    S_STRING_OPT(T, vpc_problem, "Why that network cannot be used; absent: container-driver decides."));
 #undef T
 #define T struct reconciler_assignment
-STRUCT(assignment, "Assignment", T, "The names of all instances that the zone has on this machine.",
+STRUCT(assignment, "Assignment", T, "The names of all instances that the zone assigns to this machine.",
        S_STRINGS(T, names, NULL));
 #undef T
 #define T struct reconciler_zone_in
-STRUCT(
-    zone_in, NULL, T, NULL,
-    S_STRUCT_OPT(T, facts, struct reconciler_zone_facts, &reconciler_zone_facts_schema, "Absent: as before."),
-    S_STRUCT_OPT(T, instance, struct app_instance, &app_instance_schema,
-                 "As the leader answered it; deploy.stages and status are dropped."),
-    S_STRING_OPT(
-        T, refused,
-        "Why the instance is not followed whatever it says; of it then are name, order number and replicas."),
-    S_STRUCT_OPT(T, assigned, struct reconciler_assignment, &assignment,
-                 "The complete list: others of the zone's are no longer assigned. Absent: as before."));
+STRUCT(zone_in, NULL, T, NULL,
+       S_STRUCT_OPT(T, facts, struct reconciler_zone_facts, &reconciler_zone_facts_schema,
+                    "Absent: unchanged."),
+       S_STRUCT_OPT(T, instance, struct app_instance, &app_instance_schema,
+                    "The instance in the leader's response, without deploy.stages and status."),
+       S_STRING_OPT(
+           T, refused,
+           "Why the caller refuses the instance, which then has only its name, order number and replicas."),
+       S_STRUCT_OPT(T, assigned, struct reconciler_assignment, &assignment,
+                    "The complete list: the zone's instances that are not in it are no longer assigned. "
+                    "Absent: unchanged."));
 #undef T
 #define T struct reconciler_zone_out
 STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),
        S_BOOL_OPT(T, managed, "The instance has a replica on this machine."),
-       S_STRING_OPT(T, problem,
-                    "Why the instance's order is not followed: its name is taken by a local one, it is not "
-                    "well-formed, its action is unknown. It is kept, shown, and reported as a stage."),
-       S_STRINGS(T, unknown, "Names of the list that are not known here: their instances are to be sent."));
+       S_STRING_OPT(
+           T, problem,
+           "Why the instance's order is not followed: a local instance has its name, it is not well-formed, "
+           "or its action is unknown. The order is stored; the problem is shown, and reported as a stage."),
+       S_STRINGS(T, unknown, "Names in the list without a record. The caller sends these instances again."));
 #undef T
 #define T struct reconciler_secret_in
 STRUCT(secret_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
        S_STRING(T, secret, "34 hex digits."));
 #undef T
 #define T struct reconciler_report_in
-STRUCT(report_in, NULL, T, NULL, S_STRING(T, instance_name, NULL), S_INT_OPT(T, replica_id, NULL),
-       S_STRING(T, secret, "The replica's own."), S_INT_OPT(T, updated, "Unix milliseconds."),
-       S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
-                 "Replace all that inagent owns; others', and those of another revision, are dropped."));
+STRUCT(
+    report_in, NULL, T, NULL, S_STRING(T, instance_name, NULL), S_INT_OPT(T, replica_id, NULL),
+    S_STRING(T, secret, "The secret of this replica."), S_INT_OPT(T, updated, "Unix milliseconds."),
+    S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
+              "They replace all stages that inagent owns; stages of other owners or revisions are dropped."));
 #undef T
 #define T struct reconciler_info_out
-STRUCT(info_out, NULL, T, NULL, S_STRING(T, host_id, "The zone's for this machine, else its own."),
-       S_STRUCT_OPT(T, zone, struct reconciler_zone_facts, &reconciler_zone_facts_schema,
-                    "Absent: it belongs to none."),
-       S_INT(T, instances, "How many there are."),
-       S_STRING_OPT(T, runtime_failure, "Why the container runtime is not reachable."),
-       S_STRUCT_OPT(T, runtime, struct driver_info_out, &driver_info_schema,
-                    "The container runtime, as it was a minute or two ago; absent: not known yet."));
+STRUCT(
+    info_out, NULL, T, NULL,
+    S_STRING(T, host_id, "The zone's id for this machine, or the machine's own without a zone."),
+    S_STRUCT_OPT(T, zone, struct reconciler_zone_facts, &reconciler_zone_facts_schema,
+                 "Absent: the machine belongs to no zone."),
+    S_INT(T, instances, "The number of instances."),
+    S_STRING_OPT(T, runtime_failure, "Why the container runtime is not reachable."),
+    S_STRUCT_OPT(
+        T, runtime, struct driver_info_out, &driver_info_schema,
+        "The container runtime. It is refreshed after a minute when a caller asks; absent: not known yet."));
 #undef T
 
 static const struct varlink_method methods[] = {
     {"Apply", VARLINK_CHANGES, &apply_in, &apply_out,
-     "Makes a manifest the desired state and begins; equal to what is desired already: does nothing, and "
-     "says so. Follow with Watch."},
-    {"Plan", 0, &apply_in, &apply_out, "What Apply would change and why. Nothing is done."},
-    {"List", VARLINK_MORE, NULL, &watch_out, "All instances, one per answer."},
-    {"Get", 0, &name_in, &get_out, "One instance."},
+     "Makes a manifest the desired state and replies before the work is done; Watch shows the progress. If "
+     "the manifest equals the desired state, the call changes nothing and replies with changed = false."},
+    {"Plan", 0, &apply_in, &apply_out,
+     "Replies with the changes that Apply would make, their reasons and refusals, and changes nothing."},
+    {"List", VARLINK_MORE, NULL, &watch_out, "Replies with all instances, one per reply."},
+    {"Get", 0, &name_in, &get_out, "Replies with one instance."},
     {"Start", VARLINK_CHANGES, &name_in, &apply_out,
-     "Wants it running; a switch that failed is tried again."},
-    {"Stop", VARLINK_CHANGES, &name_in, &apply_out, "Wants it stopped; containers and data stay."},
+     "Makes start the desired action. A failed switch is retried."},
+    {"Stop", VARLINK_CHANGES, &name_in, &apply_out,
+     "Makes stop the desired action. Containers and data are kept."},
     {"Destroy", VARLINK_CHANGES, &destroy_in, &apply_out,
-     "Removes containers; the data is kept aside, or deleted with purge."},
+     "Makes destroy the desired action: containers are removed. The data is kept under another name, or "
+     "deleted with purge."},
     {"Watch", VARLINK_MORE, &watch_in, &watch_out,
-     "All instances, or the one of that name, then an answer with complete, then each again when it "
-     "changes."},
+     "Sends a snapshot of all instances, or of the named one, then a reply with complete, then each instance "
+     "again when it changes."},
     {"Hold", VARLINK_CHANGES, &hold_in, &apply_out,
-     "Lets the orders of the zone for one of its instances wait until Release: what runs, runs on, and may "
-     "be "
-     "started, stopped and destroyed here."},
-    {"Release", VARLINK_CHANGES, &name_in, &apply_out, "Ends a hold: the zone's last order is followed."},
-    {"Info", 0, NULL, &info_out, "This machine, and its zone."},
+     "Holds one of the zone's instances: orders are stored, and Release follows the last one. Meanwhile an "
+     "administrator may start, stop and destroy the instance."},
+    {"Release", VARLINK_CHANGES, &name_in, &apply_out, "Ends a hold. The zone's last order is followed."},
+    {"Info", 0, NULL, &info_out, "Replies with the state of this machine, its zone and its runtime."},
     {"PutZoneState", VARLINK_CHANGES, &zone_in, &zone_out,
-     "What the zone wants of this machine: facts, then one instance, then the list, of which each may be "
-     "absent. Durable when answered; an equal one does nothing. Unlike Apply it is not refused for what "
-     "stands in its way: that is shown and reported."},
+     "Accepts the zone's facts, the order for one instance and the list of assigned instances, in this "
+     "order; each may be absent. They are saved before the reply; equal ones change nothing. Unlike Apply, "
+     "the call accepts an order that cannot be followed: the problem is shown and reported."},
     {"ImportSecret", VARLINK_CHANGES, &secret_in, NULL,
-     "The secret that a container had from the agent before hostlet; for an import. One that hostlet made "
-     "stays."},
+     "Stores the secret that the original agent gave a container. A secret that exists already is kept."},
     {"AgentReport", VARLINK_CHANGES, &report_in, NULL,
-     "What the agent in a container says of its stages. Unauthorized: no such replica, or not its secret."},
+     "Accepts the stages that inagent reports from a container. Unauthorized: no such replica exists, or the "
+     "secret is not its own."},
     {.name = NULL},
 };
 const struct varlink_interface reconciler_interface = {
-    "io.hostlet.Reconciler", "The desired state of this machine, and what became of it.", methods, NULL};
+    "io.hostlet.Reconciler", "The desired state of this machine and its actual state.", methods, NULL};

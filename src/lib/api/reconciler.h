@@ -1,4 +1,4 @@
-/* The interface of the reconciler: what is to be on this machine, and what is. */
+/* Declares io.hostlet.Reconciler: the desired state of this machine and its actual state. */
 #pragma once
 
 #include "lib/api/app.h"
@@ -7,7 +7,7 @@
 
 extern const struct varlink_interface reconciler_interface;
 
-/* States of the contract (section 5), and our two beside them. */
+/* The states of the contract (section 5), and two of hostlet: crash_looping and conflict. */
 enum replica_state {
     REPLICA_NONE, /* no container */
     REPLICA_STARTING,
@@ -18,31 +18,34 @@ enum replica_state {
     REPLICA_DESTROYED,
     REPLICA_FAILED,
     REPLICA_CRASH_LOOPING, /* "failed" for the contract */
-    REPLICA_CONFLICT,      /* the name is taken by a container that is not ours */
+    REPLICA_CONFLICT,      /* a container that does not belong to this tree has the name */
     _REPLICA_STATE_MAX
 };
 extern const struct schema_enum replica_state_enum;
 
 struct reconciler_package {
-    char *name, *version /* rule */, *id /* resolved; NULL: not yet */;
+    char *name;
+    char *version; /* the rule that the id is resolved by */
+    char *id;      /* NULL: not resolved yet */
 };
 struct reconciler_replica {
     int64_t id;
     char *container;
-    int state;                   /* enum replica_state */
-    int64_t revision;            /* of the container that runs; 0: none */
-    char *step;                  /* what is being done now: "creating container"; NULL: nothing */
-    char *message;               /* last error, or why it is in this state */
-    int64_t attempt, next_retry; /* failures in a row; unix milliseconds of the next try, 0: none by itself */
-    char *quota;                 /* "1073741824 bytes; partial: writable layer unlimited" */
+    int state;          /* enum replica_state */
+    int64_t revision;   /* of the container; 0: none exists */
+    char *step;         /* in progress: "creating container"; NULL: none */
+    char *message;      /* the last error, or the reason for the state */
+    int64_t attempt;    /* failures in a row */
+    int64_t next_retry; /* unix milliseconds; 0: no retry is planned */
+    char *quota;        /* "1073741824 bytes; partial: writable layer unlimited" */
     struct app_service_port **ports;
     size_t n_ports;
-    struct app_stage **stages; /* complete: of the instance's revision, with their owners */
+    struct app_stage **stages; /* all stages of the instance's revision, hostlet's and inagent's */
     size_t n_stages;
-    bool unassigned; /* of a zone's instance that has this replica elsewhere, or no more */
+    bool unassigned; /* the zone assigns this replica to another host, or has removed it */
     char *vpc_ipv4;
 };
-/* What the zone is told of a replica in place of the stages above. */
+/* The stages that the zone receives for a replica whose order is not followed because of a clash. */
 struct reconciler_stage_report {
     int64_t replica_id;
     struct app_stage **stages;
@@ -55,16 +58,16 @@ struct reconciler_instance {
     char *spec, *version, *image, *image_id;
     struct reconciler_package **packages;
     size_t n_packages;
-    bool settled;  /* nothing is being done and nothing will be by itself */
-    bool failed;   /* some replica is not as desired for good, or the last attempt failed */
-    char *message; /* of the instance: resolving or preparing failed, the rollout stopped … */
+    bool settled;  /* nothing is in progress, and nothing starts without a request or event */
+    bool failed;   /* preparing, the rollout or a replica failed, or the order cannot be followed */
+    char *message; /* why preparing the revision failed or the rollout stopped */
     int64_t next_retry;
     struct reconciler_replica **replicas;
     size_t n_replicas;
-    bool unassigned; /* the zone's answers have it no more; it is kept as the configuration says */
-    char *hold;      /* why the zone's orders wait until "release"; NULL: they are followed */
+    bool unassigned; /* the zone no longer lists it; the setting 'unassigned' decides what happens */
+    char *hold;      /* the reason for the hold; NULL: orders are followed */
     char *problem;   /* why the zone's last order is not followed */
-    /* Of a local instance whose name the zone uses too: what to tell the zone of its replicas. */
+    /* In a clash, a local instance carries the stages that the zone receives for its own instance. */
     struct reconciler_stage_report **clash;
     size_t n_clash;
 };
@@ -80,13 +83,13 @@ struct reconciler_change {
 };
 struct reconciler_apply_out { /* Apply and Plan */
     char *name;
-    int64_t revision; /* that it has, or would have */
+    int64_t revision; /* the desired one after the change */
     bool changed;
     struct reconciler_change **changes;
     size_t n_changes;
-    char **refusals; /* of Plan: why Apply would be refused */
+    char **refusals; /* Plan only: the reasons for which Apply would refuse the manifest */
     size_t n_refusals;
-    char **grants; /* what the manifest gives its containers that others do not have, changed or not */
+    char **grants; /* rights beyond those of other containers that the manifest grants, changed or not */
     size_t n_grants;
 };
 struct reconciler_name_in {
@@ -101,23 +104,23 @@ struct reconciler_get_out {
     struct app_manifest *manifest;
 };
 struct reconciler_watch_out {             /* List and Watch */
-    struct reconciler_instance *instance; /* NULL: the end of the list */
-    bool gone;                            /* of Watch: it was destroyed, this is the last of it */
-    bool complete;                        /* of Watch: all was told */
+    struct reconciler_instance *instance; /* NULL: the end of a list or snapshot */
+    bool gone;                            /* Watch only: the instance was destroyed */
+    bool complete;                        /* Watch only: the snapshot is complete */
 };
 struct reconciler_hold_in {
     char *name, *reason;
 };
 
-/* What a zone says of this machine; durable, and replaced as a whole. */
+/* The zone's facts about this machine. They are saved, and replaced as a whole. */
 struct reconciler_zone_facts {
-    char *host_id;           /* of its replicas: those of other hosts are not ours */
-    char *lan_addr;          /* where this machine is reached */
-    char *status_url;        /* where inagent reports to; NULL: it does not */
+    char *host_id;           /* replicas with this host id are assigned to this machine */
+    char *lan_addr;          /* the address at which this machine is reached */
+    char *status_url;        /* the URL that inagent reports to; NULL: it does not report */
     char *base_domain;       /* zone_base_domain of app_replica.json */
-    char *vpc_bridge_ip;     /* bare */
-    char *vpc_instance_cidr; /* of the containers' network: 10.10.3.0/24 */
-    char *vpc_problem;       /* why it cannot be had; NULL: the driver decides */
+    char *vpc_bridge_ip;     /* without prefix length */
+    char *vpc_instance_cidr; /* the containers' network, such as 10.10.3.0/24 */
+    char *vpc_problem;       /* why that network cannot be used; NULL: container-driver decides */
 };
 extern const struct schema_struct reconciler_zone_facts_schema;
 struct reconciler_assignment {
@@ -125,16 +128,16 @@ struct reconciler_assignment {
     size_t n_names;
 };
 struct reconciler_zone_in {
-    struct reconciler_zone_facts *facts; /* NULL: as before */
+    struct reconciler_zone_facts *facts; /* NULL: unchanged */
     struct app_instance *instance;       /* NULL: none */
-    char *refused; /* why that is not followed, whatever it says; NULL: the reconciler decides */
-    struct reconciler_assignment *assigned; /* the complete list of names; NULL: as before */
+    char *refused; /* why the caller refuses the instance; NULL: the reconciler decides */
+    struct reconciler_assignment *assigned; /* the complete list of names; NULL: unchanged */
 };
 struct reconciler_zone_out {
     bool changed;
-    bool managed;   /* of the instance: it has a replica on this machine */
-    char *problem;  /* why its order is not followed; shown, and reported as a stage */
-    char **unknown; /* names of the list that are not known here: their instances are to be sent */
+    bool managed;   /* the instance has a replica on this machine */
+    char *problem;  /* why the order is not followed; it is shown, and reported as a stage */
+    char **unknown; /* names in the list without a record; the caller sends these instances again */
     size_t n_unknown;
 };
 struct reconciler_secret_in {
@@ -151,9 +154,9 @@ struct reconciler_report_in {
     size_t n_stages;
 };
 struct reconciler_info_out {
-    char *host_id; /* the zone's for this machine, else its own */
+    char *host_id; /* the zone's id for this machine, or the machine's own without a zone */
     struct reconciler_zone_facts *zone;
     int64_t instances;
     char *runtime_failure;
-    struct driver_info_out *runtime; /* not older than a minute or two; NULL: not known yet */
+    struct driver_info_out *runtime; /* refreshed after a minute when a caller asks; NULL: not known yet */
 };
