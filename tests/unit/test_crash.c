@@ -1,4 +1,4 @@
-/* Exits in a row: which of them are a crash loop, and what is shown of one. */
+/* Tests which exits are a crash loop, and the message of one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,26 +15,26 @@
 #define SECOND INT64_C(1000)
 #define START  INT64_C(1700000000000)
 
-static void test_loops(void **state)
+static void test_three_exits_within_a_minute_are_a_loop(void **state)
 {
     (void)state;
     static const struct {
         const char *what;
-        int64_t exits[6]; /* seconds after the start; −1: no more */
+        int64_t exits[6]; /* seconds after START; −1: the end */
         int64_t asked;
         bool looping;
     } rows[] = {
         {"no exit", {-1}, 10, false},
-        {"one", {0, -1}, 1, false},
-        {"two", {0, 1, -1}, 2, false},
-        {"three within a minute", {0, 29, 59, -1}, 60, true},
-        {"three at once", {5, 5, 5, -1}, 5, true},
-        {"the third comes after a minute", {0, 30, 60, -1}, 60, false},
-        {"and the fourth within one of the second", {0, 30, 60, 80, -1}, 80, true},
-        {"it lasts while the last one is younger than a minute", {0, 1, 2, -1}, 61, true},
-        {"and ends then", {0, 1, 2, -1}, 62, false},
-        {"the next exit after a calm minute begins anew", {0, 1, 2, 90, -1}, 90, false},
-        {"two more make a loop again", {0, 1, 2, 90, 91, 92}, 92, true},
+        {"one exit", {0, -1}, 1, false},
+        {"two exits", {0, 1, -1}, 2, false},
+        {"three exits within a minute", {0, 29, 59, -1}, 60, true},
+        {"three exits at once", {5, 5, 5, -1}, 5, true},
+        {"the third exit a minute after the first", {0, 30, 60, -1}, 60, false},
+        {"the fourth exit within a minute of the second", {0, 30, 60, 80, -1}, 80, true},
+        {"less than a minute after the last exit", {0, 1, 2, -1}, 61, true},
+        {"a minute after the last exit", {0, 1, 2, -1}, 62, false},
+        {"the first exit after a minute without one", {0, 1, 2, 90, -1}, 90, false},
+        {"the third exit after a minute without one", {0, 1, 2, 90, 91, 92}, 92, true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct crash_exits exits = {.at = {0}};
@@ -45,7 +45,7 @@ static void test_loops(void **state)
     }
 }
 
-static void test_message(void **state)
+static void test_the_message_has_code_and_last_lines(void **state)
 {
     (void)state;
     char *lines[] = {(char *)"first", (char *)"second"};
@@ -59,6 +59,7 @@ static void test_message(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_loops), cmocka_unit_test(test_message)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_exits_within_a_minute_are_a_loop),
+                                       cmocka_unit_test(test_the_message_has_code_and_last_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

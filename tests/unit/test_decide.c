@@ -1,4 +1,4 @@
-/* decide(): the next step of a replica, by hand-made cases and by walking every situation to its end. */
+/* Tests decide() with single cases, and by following every situation to its end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ static struct decision_input input(const struct driver_container *current, const
 
 static const struct driver_container none = {.state = DRIVER_MISSING};
 
-static void test_cases(void **state)
+static void test_a_switch_goes_through_its_steps(void **state)
 {
     (void)state;
     struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_ALWAYS);
@@ -41,27 +41,27 @@ static void test_cases(void **state)
 
     struct decision_input in = input(&run1, &none);
     in.prepared = false;
-    assert_int_equal(decide(&in), STEP_PREPARE); /* the old one runs on meanwhile */
+    assert_int_equal(decide(&in), STEP_PREPARE); /* the old container runs on */
     in.prepared = true;
     in.turn = false;
     assert_int_equal(decide(&in), STEP_WAIT);
     in.turn = true;
     assert_int_equal(decide(&in), STEP_HOLD);
 
-    /* An order that cannot be followed: nothing is done, whatever is there. */
+    /* Nothing is done for an order that cannot be followed. */
     in.want = WANT_NOTHING;
     assert_int_equal(decide(&in), STEP_SETTLED);
     in.rolling_back = true;
     assert_int_equal(decide(&in), STEP_SETTLED);
 
     in = input(&none, &exited1);
-    assert_int_equal(decide(&in), STEP_PROVISION); /* first what gets the project, then the project */
+    assert_int_equal(decide(&in), STEP_PROVISION); /* the directory is made before its quota */
     in.provisioned = true;
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
     assert_int_equal(decide(&in), STEP_CREATE);
     in.provisioned = in.quota_set = false;
-    in.quota_raises = true; /* there is room again before files are written */
+    in.quota_raises = true; /* a larger limit comes before files are written */
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
     assert_int_equal(decide(&in), STEP_PROVISION);
@@ -75,11 +75,11 @@ static void test_cases(void **state)
     in.current = &kept2;
     assert_int_equal(decide(&in), STEP_REMOVE_OLD);
     in.old = &none;
-    assert_int_equal(decide(&in), STEP_QUOTA); /* it runs on meanwhile */
+    assert_int_equal(decide(&in), STEP_QUOTA); /* while it runs */
     in.has_data = false;
     assert_int_equal(decide(&in), STEP_SETTLED);
     in.has_data = in.update_files = true;
-    assert_int_equal(decide(&in), STEP_UPDATE_FILES); /* before a lower limit leaves no room for them */
+    assert_int_equal(decide(&in), STEP_UPDATE_FILES); /* before a lower limit */
     in.quota_raises = true;
     assert_int_equal(decide(&in), STEP_QUOTA);
     in.quota_set = true;
@@ -87,7 +87,7 @@ static void test_cases(void **state)
     in.update_files = false;
     assert_int_equal(decide(&in), STEP_SETTLED);
 
-    /* One that was adopted carries no config, and is right as it is until another revision is wanted. */
+    /* An adopted container has no config, and is kept until another revision is desired. */
     struct driver_container adopted = kept2;
     adopted.config = NULL;
     adopted.adopted = true;
@@ -117,8 +117,8 @@ static void test_cases(void **state)
     assert_int_equal(decide(&in), STEP_REVIVE);
 }
 
-/* What is asked of decide() rarely: each row is a branch that the cases above do not take. */
-static void test_rare_situations(void **state)
+/* Each row takes a branch that the cases above do not take. */
+static void test_rare_situations_have_their_steps(void **state)
 {
     (void)state;
     struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_ALWAYS);
@@ -130,8 +130,8 @@ static void test_rare_situations(void **state)
     struct driver_container going2 = container(DRIVER_REMOVING, 2, DRIVER_RESTART_NO);
     struct driver_container other2 = kept2;
     other2.config = (char *)"another";
-    struct driver_container stranger = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
-    stranger.ours = false;
+    struct driver_container foreign = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
+    foreign.ours = false;
     const struct {
         const char *what;
         const struct driver_container *current, *old;
@@ -139,29 +139,36 @@ static void test_rare_situations(void **state)
         enum want want;
         bool no_data, unprepared, no_turn, no_config, rolling_back, quota_raises, quota_set;
     } rows[] = {
-        {"nothing is there, and nothing is prepared", &none, &none, STEP_PREPARE, .unprepared = true},
-        {"it waits for its turn", &none, &none, STEP_WAIT, .no_turn = true},
-        {"an outage does not wait for a turn", &none, &exited1, STEP_PROVISION, .no_turn = true},
-        {"without data a container is created at once", &none, &exited1, STEP_CREATE, .no_data = true},
-        {"without data a larger limit means nothing", &none, &none, STEP_CREATE, .no_data = true,
-         .quota_raises = true},
-        {"a created one gets its files before it starts", &created2, &exited1, STEP_PROVISION,
-         .want = WANT_RUN},
-        {"without data a created one starts", &created2, &exited1, STEP_START, .no_data = true},
-        {"the wanted one is being removed", &going2, &none, STEP_WAIT, .want = WANT_RUN},
-        {"the old one is being removed", &going1, &none, STEP_WAIT, .want = WANT_RUN},
-        {"the old one runs until its turn comes", &run1, &none, STEP_WAIT, .no_turn = true},
-        {"the old one fell before its turn", &fell1, &none, STEP_REVIVE, .no_turn = true},
-        {"the old one fell while the new one is prepared", &fell1, &none, STEP_REVIVE, .unprepared = true},
-        {"the old one was stopped before its turn", &exited1, &none, STEP_WAIT, .no_turn = true},
-        {"the old one was stopped, the new one is prepared", &exited1, &none, STEP_PREPARE,
+        {"without a container, an unprepared revision is prepared", &none, &none, STEP_PREPARE,
          .unprepared = true},
-        {"without data there are no files to restore", &exited1, &none, STEP_REVIVE, .no_data = true,
+        {"a replica without a container waits for its turn", &none, &none, STEP_WAIT, .no_turn = true},
+        {"a replica that is down in a switch does not wait for a turn", &none, &exited1, STEP_PROVISION,
+         .no_turn = true},
+        {"without data a container is created at once", &none, &exited1, STEP_CREATE, .no_data = true},
+        {"without data a larger limit has no effect", &none, &none, STEP_CREATE, .no_data = true,
+         .quota_raises = true},
+        {"files are written before a created container starts", &created2, &exited1, STEP_PROVISION,
+         .want = WANT_RUN},
+        {"without data a created container starts at once", &created2, &exited1, STEP_START, .no_data = true},
+        {"a container of the target that is being removed is waited for", &going2, &none, STEP_WAIT,
+         .want = WANT_RUN},
+        {"an old container that is being removed is waited for", &going1, &none, STEP_WAIT, .want = WANT_RUN},
+        {"the old container runs until the replica's turn", &run1, &none, STEP_WAIT, .no_turn = true},
+        {"an old container that exited is started while its replica waits for a turn", &fell1, &none,
+         STEP_REVIVE, .no_turn = true},
+        {"an old container that exited is started during the preparation", &fell1, &none, STEP_REVIVE,
+         .unprepared = true},
+        {"an old container that was stopped is not started before its turn", &exited1, &none, STEP_WAIT,
+         .no_turn = true},
+        {"a stopped old container does not prevent the preparation", &exited1, &none, STEP_PREPARE,
+         .unprepared = true},
+        {"without data no files are restored", &exited1, &none, STEP_REVIVE, .no_data = true,
          .rolling_back = true},
-        {"made from something else", &other2, &none, STEP_HOLD, .quota_set = true},
-        {"what it is to be made from is not known", &other2, &none, STEP_SETTLED, .no_config = true,
+        {"a container with another config is replaced", &other2, &none, STEP_HOLD, .quota_set = true},
+        {"an unknown config is not compared", &other2, &none, STEP_SETTLED, .no_config = true,
          .quota_set = true},
-        {"a stranger does not go with the replica", &stranger, &none, STEP_REMOVE_DATA, .want = WANT_GONE},
+        {"a foreign container is not removed with the replica", &foreign, &none, STEP_REMOVE_DATA,
+         .want = WANT_GONE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct decision_input in = input(rows[i].current, rows[i].old);
@@ -181,33 +188,33 @@ static void test_rare_situations(void **state)
     }
 }
 
-static void test_conflict(void **state)
+static void test_a_foreign_container_is_a_conflict_except_in_a_destroy(void **state)
 {
     (void)state;
-    struct driver_container stranger = container(DRIVER_RUNNING, 0, DRIVER_RESTART_NO);
-    stranger.ours = false;
-    struct decision_input in = input(&stranger, &none);
+    struct driver_container foreign = container(DRIVER_RUNNING, 0, DRIVER_RESTART_NO);
+    foreign.ours = false;
+    struct decision_input in = input(&foreign, &none);
     assert_int_equal(decide(&in), STEP_CONFLICT);
     in.current = &none;
-    in.old = &stranger;
+    in.old = &foreign;
     assert_int_equal(decide(&in), STEP_CONFLICT);
     in.rolling_back = true;
     assert_int_equal(decide(&in), STEP_CONFLICT);
     in.want = WANT_STOP;
     assert_int_equal(decide(&in), STEP_CONFLICT);
-    in.want = WANT_GONE; /* a stranger is no reason not to go */
+    in.want = WANT_GONE; /* a foreign container does not prevent a destroy */
     in.data_removed = true;
     assert_int_equal(decide(&in), STEP_GONE);
 }
 
-/* A model of the world in which every step does what it says. */
+/* A model in which every step has its effect at once. */
 struct world {
     struct driver_container current, old;
     int64_t applied;
     bool rolling_back, quota, provisioned, restored, data_removed, failed;
 };
 
-static bool perform(struct world *w, enum step step, bool new_one_dies)
+static bool perform(struct world *w, enum step step, bool new_one_exits)
 {
     switch (step) {
     case STEP_HOLD:
@@ -220,7 +227,7 @@ static bool perform(struct world *w, enum step step, bool new_one_dies)
         w->current.state = DRIVER_EXITED;
         return true;
     case STEP_PUT_ASIDE:
-        assert_int_equal(w->old.state, DRIVER_MISSING); /* never over one that is there */
+        assert_int_equal(w->old.state, DRIVER_MISSING); /* a rename never meets an existing container */
         w->old = w->current;
         w->current = none;
         return true;
@@ -244,7 +251,7 @@ static bool perform(struct world *w, enum step step, bool new_one_dies)
         return true;
     case STEP_START:
         w->current.state =
-            new_one_dies && w->current.revision == 2 && w->applied != 2 ? DRIVER_EXITED : DRIVER_RUNNING;
+            new_one_exits && w->current.revision == 2 && w->applied != 2 ? DRIVER_EXITED : DRIVER_RUNNING;
         return true;
     case STEP_REVIVE:
         w->current.state = DRIVER_RUNNING;
@@ -278,13 +285,13 @@ static bool has_proven(const struct world *w)
     return (w->current.state != DRIVER_MISSING && w->current.revision == 1) || w->old.state != DRIVER_MISSING;
 }
 
-static enum step run_world(struct world *w, enum want want, bool new_one_dies)
+static enum step run_world(struct world *w, enum want want, bool new_one_exits)
 {
     enum step step = STEP_SETTLED;
     bool had_proven = want == WANT_RUN && has_proven(w);
     for (int i = 0; i < 60; i++) {
         if (w->failed && w->applied == 0)
-            return STEP_WAIT; /* the caller tries again later */
+            return STEP_WAIT; /* the engine retries later */
         int64_t target = w->failed ? w->applied : 2;
         struct decision_input in = {.want = want,
                                     .current = &w->current,
@@ -302,9 +309,9 @@ static enum step run_world(struct world *w, enum want want, bool new_one_dies)
                                     .data_removed = w->data_removed,
                                     .probation_over = true};
         step = decide(&in);
-        if (!perform(w, step, new_one_dies))
+        if (!perform(w, step, new_one_exits))
             return step;
-        /* What can never be: nothing is left of something that proved itself while a switch is not over. */
+        /* A container of the applied revision exists until the switch has ended. */
         if (had_proven && w->applied == 1)
             assert_true(has_proven(w));
     }
@@ -312,8 +319,8 @@ static enum step run_world(struct world *w, enum want want, bool new_one_dies)
     return step;
 }
 
-/* From every combination of containers, policies and journal entries the end is right. */
-static void test_every_situation_ends_well(void **state)
+/* Starts from every combination of containers, policies and journal entries. */
+static void test_every_situation_reaches_the_desired_state(void **state)
 {
     (void)state;
     static const int states[] = {DRIVER_MISSING, DRIVER_CREATED, DRIVER_RUNNING, DRIVER_RESTARTING,
@@ -329,19 +336,19 @@ static void test_every_situation_ends_well(void **state)
         int current = states[TAKE(5)], old = states[TAKE(5)];
         int policy = (int)TAKE(2), revision = (int)TAKE(2) + 1;
         int64_t applied = (int64_t)TAKE(3);
-        bool rolling_back = TAKE(2), dies = TAKE(2);
+        bool rolling_back = TAKE(2), exits = TAKE(2);
         enum want want = (enum want)TAKE(3);
         if (applied == 1 && current == DRIVER_MISSING && old == DRIVER_MISSING)
             continue;
         if (rolling_back && applied == 2)
-            continue; /* never written: a commit clears it */
+            continue; /* does not occur: a commit clears it */
         if (old != DRIVER_MISSING && applied == 0)
-            continue; /* only what proved itself is put aside */
+            continue; /* only a container of an applied revision is put aside */
         struct world w = {.current = container(current, revision, policy),
                           .old = container(old, 1, 0),
                           .applied = applied,
                           .rolling_back = rolling_back};
-        enum step end = run_world(&w, want, dies);
+        enum step end = run_world(&w, want, exits);
         if (want == WANT_GONE) {
             assert_int_equal(end, STEP_GONE);
             assert_int_equal(w.current.state, DRIVER_MISSING);
@@ -362,9 +369,11 @@ static void test_every_situation_ends_well(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_rare_situations),
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_switch_goes_through_its_steps),
+        cmocka_unit_test(test_rare_situations_have_their_steps),
 
-                                       cmocka_unit_test(test_conflict),
-                                       cmocka_unit_test(test_every_situation_ends_well)};
+        cmocka_unit_test(test_a_foreign_container_is_a_conflict_except_in_a_destroy),
+        cmocka_unit_test(test_every_situation_reaches_the_desired_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

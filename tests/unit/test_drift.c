@@ -1,4 +1,4 @@
-/* Drift: what makes a container another one than its revision wants, and when it is recreated for that. */
+/* Tests which differences of a container are drift, and when it is recreated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #define MINUTE (UINT64_C(60) * 1000000)
 
-/* A revision and a container that was made for it. Every row of the table changes something. */
+/* A revision and a container that was made for it. Every row of the table changes a part of them. */
 struct situation {
     struct driver_port bound, other;
     struct driver_port *bindings[2];
@@ -55,7 +55,7 @@ static void make(struct situation *s)
     s->wish = (struct drift_wish){&s->revision, "c", "10.0.0.2", s->ports, 1};
 }
 
-static void as_made(struct situation *s)
+static void unchanged(struct situation *s)
 {
     (void)s;
 }
@@ -87,7 +87,7 @@ static void another_address(struct situation *s)
 {
     s->container.vpc_ipv4 = (char *)"10.0.0.3";
 }
-static void an_address_too_many(struct situation *s)
+static void an_unwanted_address(struct situation *s)
 {
     s->wish.vpc_ipv4 = NULL;
 }
@@ -169,7 +169,7 @@ static void adopted_for_no_image(struct situation *s)
     adopted_of_another_image(s);
     s->spec.image = NULL;
 }
-static void gone(struct situation *s)
+static void missing(struct situation *s)
 {
     cpu_by_more(s);
     s->container.state = DRIVER_MISSING;
@@ -180,7 +180,7 @@ static void without_deploy(struct situation *s)
     s->app.deploy = NULL;
 }
 
-static void test_differences(void **state)
+static void test_drift_is_a_difference_from_the_revision(void **state)
 {
     (void)state;
 #define ROW(change, drifted)                                                                                 \
@@ -192,7 +192,7 @@ static void test_differences(void **state)
         void (*change)(struct situation *s);
         bool differs;
     } rows[] = {
-        ROW(as_made, false),
+        ROW(unchanged, false),
         ROW(cpu_by_one_percent, false),
         ROW(cpu_by_more, true),
         ROW(cpu_by_less, true),
@@ -200,7 +200,7 @@ static void test_differences(void **state)
         ROW(cpu_not_limited, false),
         ROW(memory_by_more, true),
         ROW(another_address, true),
-        ROW(an_address_too_many, true),
+        ROW(an_unwanted_address, true),
         ROW(no_address, true),
         ROW(no_address_while_down, false),
         ROW(no_address_wanted, false),
@@ -217,7 +217,7 @@ static void test_differences(void **state)
         ROW(adopted_by_digest, false),
         ROW(adopted_of_an_unknown_image, false),
         ROW(adopted_for_no_image, false),
-        ROW(gone, false),
+        ROW(missing, false),
         ROW(without_deploy, false),
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -229,7 +229,7 @@ static void test_differences(void **state)
     }
 }
 
-static void test_what_is_seen(void **state)
+static void test_drift_is_seen_in_the_applied_revision_and_stays(void **state)
 {
     (void)state;
     struct situation s;
@@ -238,11 +238,11 @@ static void test_what_is_seen(void **state)
     assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish));
     another_host_port(&s);
     assert_true(drift_is_seen(&drift, &s.container, 2, &s.wish));
-    assert_false(drift_is_seen(&drift, &s.container, 1, &s.wish)); /* a switch is under way */
+    assert_false(drift_is_seen(&drift, &s.container, 1, &s.wish)); /* a switch is in progress */
     s.container.revision = 1;
-    assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish)); /* what ran before */
+    assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish)); /* a container of an earlier revision */
 
-    /* Once it is seen it stays so, though a container that was stopped for it shows no ports. */
+    /* Drift that was seen stays, although a stopped container shows no ports. */
     s.container.revision = 2;
     s.container.state = DRIVER_EXITED;
     assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish));
@@ -252,20 +252,20 @@ static void test_what_is_seen(void **state)
     assert_false(drift_is_seen(&drift, &s.container, 2, &s.wish));
 }
 
-static void test_when_it_is_mended(void **state)
+static void test_recreations_have_ten_minutes_between_them(void **state)
 {
     (void)state;
     struct situation s;
     make(&s);
     struct drift drift = {.seen = true};
     uint64_t now = 5 * MINUTE;
-    assert_true(drift_is_mended_now(&drift, &s.revision, now)); /* the first time at once */
+    assert_true(drift_is_mended_now(&drift, &s.revision, now)); /* the first recreation does not wait */
     drift_note_replacement(&drift, &s.container, &s.wish, now);
     assert_int_equal(drift.mended_at, now);
     assert_false(drift_is_mended_now(&drift, &s.revision, now));
     assert_false(drift_is_mended_now(&drift, &s.revision, now + 10 * MINUTE - 1));
     assert_true(drift_is_mended_now(&drift, &s.revision, now + 10 * MINUTE));
-    s.deploy.cpu_limit = 2000; /* an order with other limits does not wait */
+    s.deploy.cpu_limit = 2000; /* other desired limits do not wait */
     assert_true(drift_is_mended_now(&drift, &s.revision, now));
     s.deploy.cpu_limit = 1000;
     s.deploy.memory_limit = 2000000;
@@ -274,20 +274,20 @@ static void test_when_it_is_mended(void **state)
     assert_false(drift_is_mended_now(&drift, &s.revision, now));
 }
 
-static void test_what_is_noted(void **state)
+static void test_only_a_recreation_for_drift_is_stored(void **state)
 {
     (void)state;
     struct situation s;
     make(&s);
     struct drift drift = {.seen = true};
-    s.container.revision = 1; /* replaced for the revision */
+    s.container.revision = 1; /* replaced by another revision */
     drift_note_replacement(&drift, &s.container, &s.wish, 1);
     assert_int_equal(drift.mended_at, 0);
     s.container.revision = 2;
-    s.container.config = (char *)"another"; /* replaced for what it was made from */
+    s.container.config = (char *)"another"; /* replaced because of another config */
     drift_note_replacement(&drift, &s.container, &s.wish, 2);
     assert_int_equal(drift.mended_at, 0);
-    s.container.adopted = true; /* nobody knows from what */
+    s.container.adopted = true; /* its config is not known */
     drift_note_replacement(&drift, &s.container, &s.wish, 3);
     assert_int_equal(drift.mended_at, 3);
     assert_int_equal(drift.mended_cpu, 1000);
@@ -301,8 +301,9 @@ static void test_what_is_noted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_what_is_seen),
-        cmocka_unit_test(test_when_it_is_mended), cmocka_unit_test(test_what_is_noted)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_drift_is_a_difference_from_the_revision),
+                                       cmocka_unit_test(test_drift_is_seen_in_the_applied_revision_and_stays),
+                                       cmocka_unit_test(test_recreations_have_ten_minutes_between_them),
+                                       cmocka_unit_test(test_only_a_recreation_for_drift_is_stored)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* The engine on a simulated clock: a deploy, and an update that fails and is undone, against a runtime and
- * workers that are a few lines here. No event loop, no disk, no process: minutes pass in milliseconds. */
+/* Tests the engine on a simulated clock: a deploy, and an update that fails and is rolled back, with fakes of
+ * the runtime and the workers. It uses no event loop, disk or process, so that simulated minutes take
+ * milliseconds. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,19 +23,19 @@
 #include "simulated_clock.h"
 
 #define ANSWER_USEC     (3 * USEC_PER_MSEC)
-#define LIFE_USEC       (200 * USEC_PER_MSEC) /* of a container that does not stay up */
+#define LIFE_USEC       (200 * USEC_PER_MSEC) /* how long a container of BROKEN_REVISION runs */
 #define PROBATION_MSEC  10000
 #define BROKEN_REVISION 2
 #define STEPS_MAX       10000
 
-/* A call that is under way. */
+/* A call in progress. */
 struct request {
     struct timer timer;
     struct world *world;
     varlink_answer_fn on_answer;
     void *userdata;
     char *method;
-    int slot, to, restart; /* what the call says, where it says that */
+    int slot, to, restart; /* arguments of the call, if it has them */
     int64_t revision;
     char *config;
 };
@@ -42,13 +43,13 @@ struct request {
 struct world {
     struct outside outside; /* first */
     struct simulated_clock clock;
-    struct driver_container slots[2]; /* the runtime's truth */
+    struct driver_container slots[2]; /* the containers of the fake runtime */
     struct request *watch;
     struct timer end_of_life;
-    char *trace; /* the methods that were called and change something */
-    char *saved; /* the record as last written */
-    unsigned saves, told;
-    const char *lost; /* a method whose next call gets no answer: its worker died */
+    char *trace; /* the called methods that change something */
+    char *saved; /* the record as written last */
+    unsigned saves, notices;
+    const char *lost; /* a method whose next call has its effect and gets no reply */
 };
 
 static void set_slot(struct world *w, int slot, const struct driver_container *c)
@@ -104,7 +105,7 @@ static void create_container(struct world *w, const struct request *q)
                                         .config = q->config});
 }
 
-/* Does what the call asks of the runtime. */
+/* Changes the runtime's containers as the call requests. */
 static void act(struct world *w, const struct request *q)
 {
     struct driver_container *c = &w->slots[DRIVER_SLOT_CURRENT];
@@ -150,7 +151,7 @@ static void on_time(void *userdata)
     if (streq(q->method, "Watch") && w->watch == q)
         q->on_answer(&(struct driver_watch_out){.complete = true}, true, NULL, q->userdata);
     else if (streq(q->method, "Watch"))
-        return; /* quota-keeper has nothing to tell */
+        return; /* quota-keeper reports nothing */
     else if (streq(q->method, "Info"))
         answer(q, &(struct driver_info_out){.runtime = (char *)"fake"});
     else if (streq(q->method, "ImageInspect"))
@@ -169,7 +170,7 @@ static void on_lost(void *userdata)
 {
     struct request *q = userdata;
     struct error e = ERROR_INIT;
-    error_retry(&e, ECONNRESET, "the worker died");
+    error_retry(&e, ECONNRESET, "the worker exited");
     q->on_answer(NULL, false, &e, q->userdata);
     free_request(q);
 }
@@ -186,7 +187,7 @@ static void note(struct world *w, const char *method)
         }
 }
 
-/* Keeps what the fakes need of a call. */
+/* Copies the arguments that the fakes need. */
 static void read_call(struct request *q, const void *in)
 {
     if (streq(q->method, "Create")) {
@@ -243,7 +244,7 @@ static int write_file(struct outside *outside, const char *path, size_t max, con
 
 static void changed(struct instance *instance)
 {
-    ((struct world *)instance->manager->outside)->told++;
+    ((struct world *)instance->manager->outside)->notices++;
 }
 
 static void gone(struct instance *instance)
@@ -376,7 +377,7 @@ static void deploy(struct fixture *f)
     run_until_settled(f);
 }
 
-static void test_deploy(void **state)
+static void test_a_deploy_runs_and_passes_its_probation(void **state)
 {
     struct fixture *f = *state;
     uint64_t began = f->world.clock.monotonic_usec;
@@ -388,12 +389,12 @@ static void test_deploy(void **state)
     assert_int_equal(f->replica->state, REPLICA_RUNNING);
     assert_int_equal(c->state, DRIVER_RUNNING);
     assert_int_equal(c->restart, DRIVER_RESTART_ALWAYS);
-    /* Its probation passed, in simulated time. */
+    /* The simulated probation has passed. */
     assert_true(f->world.clock.monotonic_usec - began >= PROBATION_MSEC * USEC_PER_MSEC);
     assert_non_null(strstr(f->world.saved, "\"applied_revision\":1"));
-    /* Neither a write nor a notice for each step. */
+    /* Several steps share a write and a notice. */
     assert_true(f->world.saves <= 15);
-    assert_true(f->world.told > 0 && f->world.told < 40);
+    assert_true(f->world.notices > 0 && f->world.notices < 40);
 }
 
 static void update(struct fixture *f, int64_t revision)
@@ -405,7 +406,7 @@ static void update(struct fixture *f, int64_t revision)
     run_until_settled(f);
 }
 
-static void test_failed_update_is_undone(void **state)
+static void test_a_failed_update_is_rolled_back(void **state)
 {
     struct fixture *f = *state;
     deploy(f);
@@ -429,7 +430,7 @@ static void test_failed_update_is_undone(void **state)
     assert_non_null(strstr(f->world.saved, "\"failed_revision\":2"));
 }
 
-static void test_good_update(void **state)
+static void test_an_update_replaces_the_container(void **state)
 {
     struct fixture *f = *state;
     deploy(f);
@@ -437,12 +438,12 @@ static void test_good_update(void **state)
     assert_int_equal(f->replica->record->applied_revision, 3);
     assert_int_equal(f->world.slots[DRIVER_SLOT_CURRENT].revision, 3);
     assert_int_equal(f->world.slots[DRIVER_SLOT_OLD].state, DRIVER_MISSING);
-    assert_int_equal(f->instance->record->n_revisions, 1); /* the old one is let go */
+    assert_int_equal(f->instance->record->n_revisions, 1); /* the old revision is removed */
 }
 
-/* The container was made, and the answer did not come: what is there is looked at, and nothing is made twice.
+/* The container was created and the reply was lost: an inspection shows it, and Create is not called again.
  */
-static void test_lost_answer(void **state)
+static void test_a_step_whose_reply_is_lost_is_not_repeated_after_its_effect(void **state)
 {
     struct fixture *f = *state;
     f->world.lost = "Create";
@@ -452,7 +453,7 @@ static void test_lost_answer(void **state)
     assert_int_equal(f->replica->state, REPLICA_RUNNING);
 }
 
-static void test_every_step_has_a_name_of_its_own(void **state)
+static void test_every_step_has_its_own_name(void **state)
 {
     (void)state;
     for (int a = 0; a < _STEP_MAX; a++)
@@ -463,11 +464,12 @@ static void test_every_step_has_a_name_of_its_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_deploy, begin, end),
-        cmocka_unit_test_setup_teardown(test_failed_update_is_undone, begin, end),
-        cmocka_unit_test_setup_teardown(test_good_update, begin, end),
-        cmocka_unit_test_setup_teardown(test_lost_answer, begin, end),
-        cmocka_unit_test(test_every_step_has_a_name_of_its_own),
+        cmocka_unit_test_setup_teardown(test_a_deploy_runs_and_passes_its_probation, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_failed_update_is_rolled_back, begin, end),
+        cmocka_unit_test_setup_teardown(test_an_update_replaces_the_container, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_step_whose_reply_is_lost_is_not_repeated_after_its_effect,
+                                        begin, end),
+        cmocka_unit_test(test_every_step_has_its_own_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

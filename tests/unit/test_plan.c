@@ -1,4 +1,4 @@
-/* Plans: what a manifest would change, and what forbids it. */
+/* Tests plans: what a manifest would change, and why it is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "lib/schema/parse.h"
 #include "reconciler/rules/plan.h"
 
-/* JSON with ' for ". Manifests are given as the members of spec, of deploy and of our own options. */
+/* JSON with ' in place of ". A manifest is given by members of spec, of deploy and of hostlet's options. */
 #define MANIFEST(spec, deploy, options)                                                                      \
     "{'app':{'meta':{'name':'web'},'spec':{'name':'web','version':'1','image':'nginx'" spec                  \
     "},'deploy':{" deploy "}},'hostlet':{" options "}}"
@@ -25,7 +25,7 @@
 #define HTTP     ",'service_ports':[{'name':'http','port':80}]"
 #define ON(port) "'replicas':[{'id':0,'service_ports':[{'name':'http','port':80,'host_port':" port "}]}]"
 
-/* A replica of the record, which proved itself, and one that never did. */
+/* A replica of the record with an applied revision, and one without. */
 #define PROVEN(id) "{'id':" id ",'applied_revision':3}"
 #define FRESH(id)  "{'id':" id "}"
 
@@ -50,12 +50,11 @@ static void make_manifest(const char *text, struct app_manifest *ret)
 
 struct row {
     const char *what, *manifest;
-    /* Of the record: its only revision is 3. NULL: there is none. */
-    const char *current;  /* the manifest */
-    const char *replicas; /* as JSON */
-    const char *action;   /* NULL: start */
+    const char *current;  /* the manifest in the record, as revision 3; NULL: no record exists */
+    const char *replicas; /* in the record, as JSON */
+    const char *action;   /* in the record; NULL: start */
     bool zone;
-    const char *container; /* that the runtime lists, as JSON; NULL: none */
+    const char *container; /* in the runtime's list, as JSON; NULL: none */
     const char *expected;
 };
 
@@ -139,52 +138,54 @@ static void check(const struct row *row, const struct plan_input *more)
     "{'id':'1','name':'i8k_web_0','instance':'web','replica_id':0,'slot':'current','state':'running','"      \
     "restart':'no','exit_code':0" more "}"
 
-static void test_changes(void **state)
+static void test_a_plan_lists_what_changes(void **state)
 {
     (void)state;
     static const struct row rows[] = {
         {"a new instance", MANIFEST("", TWO, ""),
          .expected = "web 1 changed\ncreate instance web: it is new\n"
                      "create replica 0: it is new\ncreate replica 1: it is new\n"},
-        {"the same again", SIMPLE, SIMPLE, PROVEN("0"), .expected = "web 3\n"},
-        {"another image", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE, PROVEN("0"),
+        {"an equal manifest", SIMPLE, SIMPLE, PROVEN("0"), .expected = "web 3\n"},
+        {"another limit", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE, PROVEN("0"),
          .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
-        {"another image for one that never ran", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE, FRESH("0"),
+        {"another limit for a replica without an applied revision", MANIFEST("", ONE ",'cpu_limit':500", ""),
+         SIMPLE, FRESH("0"),
          .expected = "web 4 changed\ncreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
-        {"what needs no new container", MANIFEST("", ONE ",'volume_limit':1048576", ""), SIMPLE, PROVEN("0"),
+        {"a change that needs no new container", MANIFEST("", ONE ",'volume_limit':1048576", ""), SIMPLE,
+         PROVEN("0"),
          .expected = "web 3 changed\nupdate instance web: /app/deploy/volume_limit: (absent) -> 1048576\n"},
-        {"a replica comes", MANIFEST("", TWO, ""), SIMPLE, PROVEN("0"),
+        {"a new replica", MANIFEST("", TWO, ""), SIMPLE, PROVEN("0"),
          .expected = "web 3 changed\n"
                      "update instance web: /app/deploy/replica_cap: 1 -> 2; /app/deploy/replicas: [{}] -> "
                      "[{},{\"id\":1}]\n"
                      "create replica 1: it is new\n"},
-        {"a replica goes", SIMPLE, MANIFEST("", TWO, ""), PROVEN("0") "," PROVEN("1"),
+        {"a removed replica", SIMPLE, MANIFEST("", TWO, ""), PROVEN("0") "," PROVEN("1"),
          .expected = "web 3 changed\n"
                      "update instance web: /app/deploy/replica_cap: 2 -> 1; /app/deploy/replicas: "
                      "[{},{\"id\":1}] -> [{}]\n"
                      "remove replica 1: the manifest has it no more\n"},
-        {"a replica goes already", SIMPLE, SIMPLE, PROVEN("0") ",{'id':1,'removing':true}",
+        {"a replica that is being removed", SIMPLE, SIMPLE, PROVEN("0") ",{'id':1,'removing':true}",
          .expected = "web 3\n"},
-        {"and comes back", MANIFEST("", TWO, ""), MANIFEST("", TWO, ""),
+        {"a replica that is being removed is desired again", MANIFEST("", TWO, ""), MANIFEST("", TWO, ""),
          PROVEN("0") ",{'id':1,'removing':true}", .expected = "web 3 changed\ncreate replica 1: it is new\n"},
-        {"the switch failed", SIMPLE, SIMPLE, "{'id':0,'failed_revision':3,'failure':'it exited'}",
+        {"a failed switch", SIMPLE, SIMPLE, "{'id':0,'failed_revision':3,'failure':'it exited'}",
          .expected = "web 3 changed\nretry replica 0: it exited\n"},
-        {"the switch failed, nobody knows why", SIMPLE, SIMPLE, "{'id':0,'failed_revision':3}",
+        {"a failed switch without a reason", SIMPLE, SIMPLE, "{'id':0,'failed_revision':3}",
          .expected = "web 3 changed\nretry replica 0: -\n"},
-        {"it could not be deployed", SIMPLE, SIMPLE, "{'id':0,'failure':'no image'}",
+        {"a failed deploy", SIMPLE, SIMPLE, "{'id':0,'failure':'no image'}",
          .expected = "web 3 changed\nretry replica 0: no image\n"},
-        {"another revision than the one that failed", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE,
+        {"a new revision after a failed switch", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE,
          "{'id':0,'applied_revision':2,'failed_revision':3,'failure':'it exited'}",
          .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
-        {"it is to stop", MANIFEST("", ONE ",'action':'stop'", ""), SIMPLE, PROVEN("0"),
+        {"the action becomes stop", MANIFEST("", ONE ",'action':'stop'", ""), SIMPLE, PROVEN("0"),
          .expected = "web 3 changed\nupdate instance web: /app/deploy/action: \"start\" -> \"stop\"\n"
                      "stop instance web: the wanted action changes\n"},
-        {"it was stopped by hand", SIMPLE, SIMPLE, PROVEN("0"), "stop",
+        {"the manifest starts a stopped instance", SIMPLE, SIMPLE, PROVEN("0"), "stop",
          .expected = "web 3 changed\nstart instance web: the wanted action changes\n"},
-        {"within a list", MANIFEST(",'packages':[{'name':'a','version':'2'}]", ONE, ""),
+        {"a difference within a list", MANIFEST(",'packages':[{'name':'a','version':'2'}]", ONE, ""),
          MANIFEST(",'packages':[{'name':'a','version':'1'}]", ONE, ""), PROVEN("0"),
          .expected = "web 4 changed\nrecreate replica 0: /app/spec/packages/0/version: \"1\" -> \"2\"\n"},
-        {"a member goes", SIMPLE, MANIFEST("", ONE, "'read_only':true"), PROVEN("0"),
+        {"a removed member", SIMPLE, MANIFEST("", ONE, "'read_only':true"), PROVEN("0"),
          .expected = "web 4 changed\nrecreate replica 0: /hostlet/read_only: true -> (absent)\n"},
         {"many differences",
          MANIFEST("", ONE ",'cpu_limit':500,'memory_limit':67108864",
@@ -203,7 +204,7 @@ static void test_changes(void **state)
 #define NEW(revision)                                                                                        \
     "web " revision " changed\ncreate instance web: it is new\ncreate replica 0: it is new\n"
 
-static void test_refusals(void **state)
+static void test_a_plan_lists_what_is_refused(void **state)
 {
     (void)state;
     static const struct row rows[] = {
@@ -212,49 +213,52 @@ static void test_refusals(void **state)
         {"a port of an unreadable instance, and of another one", WEB("8002"),
          .expected = NEW("1") "refused: host port 8002 is taken by instance lost, whose record cannot be "
                               "read\n"},
-        {"a port of a program", WEB("8003"),
+        {"a port that a program listens on", WEB("8003"),
          .expected = NEW("1") "refused: host port 8003 is taken by another program\n"},
         {"a free port", WEB("8006"), .expected = NEW("1")},
-        {"the port of a single replica", MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
+        {"a port of a single replica without a host port",
+         MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
          .expected = NEW("1") "refused: host port 8003 is taken by another program\n"},
-        {"a single replica has a port already",
+        {"a single replica keeps its host port",
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""), PROVEN("0"),
          .expected = "web 3\n"},
-        {"its own port, which its container holds", WEB("8004"), WEB("8004"), PROVEN("0"),
+        {"a listener of the instance's own container", WEB("8004"), WEB("8004"), PROVEN("0"),
          .container = CONTAINER(",'ours':true,'ports':[{'port':81,'host_port':1},{'port':80,'host_port':8004}"
                                 "]"),
          .expected = "web 3\n"},
-        {"its own port, which another program took", WEB("8004"), WEB("8004"), PROVEN("0"),
+        {"a listener of another program on the instance's port", WEB("8004"), WEB("8004"), PROVEN("0"),
          .container = CONTAINER(",'ours':true"),
          .expected = "web 3\nrefused: host port 8004 is taken by another program\n"},
-        {"a port of another replica of its own", WEB("8005"), WEB("8005"), PROVEN("0"),
+        {"a port of another replica of the instance", WEB("8005"), WEB("8005"), PROVEN("0"),
          .expected = "web 3\n"},
-        {"a container that is not ours", SIMPLE, .container = CONTAINER(",'ours':false,'owner':'a person'"),
+        {"a foreign container with an owner", SIMPLE,
+         .container = CONTAINER(",'ours':false,'owner':'a person'"),
          .expected =
              NEW("1") "refused: container 'i8k_web_0' exists and does not belong to this tree (a person)\n"},
-        {"nor has an owner", SIMPLE, .container = CONTAINER(",'ours':false"),
+        {"a foreign container without an owner", SIMPLE, .container = CONTAINER(",'ours':false"),
          .expected = NEW("1") "refused: container 'i8k_web_0' exists and does not belong to this tree (no "
                               "label of this tree)\n"},
-        {"a stranger with another replica's name", SIMPLE,
+        {"a foreign container with another replica's name", SIMPLE,
          .container = "{'id':'1','name':'i8k_web_1','instance':'web','replica_id':1,'slot':'current',"
                       "'state':'running','restart':'no','exit_code':0,'ours':false}",
          .expected = NEW("1")},
-        {"a stranger in the place of one that was put aside", SIMPLE,
+        {"a foreign container with the name .old", SIMPLE,
          .container = "{'id':'1','name':'i8k_web_0.old','instance':'web','replica_id':0,'slot':'old',"
                       "'state':'running','restart':'no','exit_code':0,'ours':false}",
          .expected = NEW("1")},
-        {"a stranger of another instance", SIMPLE,
+        {"a foreign container with another instance's name", SIMPLE,
          .container = "{'id':'1','name':'i8k_db_0','instance':'db','replica_id':0,'slot':'current',"
                       "'state':'running','restart':'no','exit_code':0,'ours':false}",
          .expected = NEW("1")},
-        {"a container of ours", SIMPLE, .container = CONTAINER(",'ours':true"), .expected = NEW("1")},
-        {"the zone has the name", SIMPLE, SIMPLE, PROVEN("0"), .zone = true,
+        {"a container of this tree without a record", SIMPLE, .container = CONTAINER(",'ours':true"),
+         .expected = NEW("1")},
+        {"an instance of the zone has the name", SIMPLE, SIMPLE, PROVEN("0"), .zone = true,
          .expected = "web 3\nrefused: instance web belongs to the zone: another name is needed\n"},
-        {"it is being destroyed", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
+        {"the instance is being destroyed", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
          .expected = "web 3 changed\nstart instance web: the wanted action changes\n"
                      "refused: instance web is being destroyed: apply again when it is gone\n"},
-        {"capabilities are told", MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"),
+        {"granted capabilities are listed", MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"),
          MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"), PROVEN("0"),
          .expected = "web 3\ngrants: capability NET_RAW, which other containers do not have; with it a "
                      "container can read and forge packets in its network, and so answer for its gateway and "
@@ -264,7 +268,7 @@ static void test_refusals(void **state)
         check(&rows[i], &(struct plan_input){.n_containers = 0});
 }
 
-static void test_machine(void **state)
+static void test_a_plan_refuses_more_than_the_machine_has(void **state)
 {
     (void)state;
     static const struct row large = {
@@ -274,10 +278,9 @@ static void test_machine(void **state)
     static const struct row all = {"all that the machine has",
                                    MANIFEST("", ONE ",'cpu_limit':2000,'memory_limit':67108864", ""),
                                    .expected = NEW("1")};
-    static const struct row unknown = {"nobody knows what the machine has", large.manifest,
-                                       .expected = NEW("1")};
+    static const struct row unknown = {"the machine is not known", large.manifest, .expected = NEW("1")};
     static const struct row unreadable = {
-        "nothing can be read", SIMPLE,
+        "record and host id cannot be read", SIMPLE,
         .expected = NEW("1") "refused: instance web: its record is garbage\nrefused: no host id\n"};
     static const struct driver_info_out small = {.cpus = 2, .memory = 67108864}, silent = {.cpus = 0};
     check(&large, &(struct plan_input){.machine = &small});
@@ -290,7 +293,8 @@ static void test_machine(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_changes), cmocka_unit_test(test_refusals),
-                                       cmocka_unit_test(test_machine)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_plan_lists_what_changes),
+                                       cmocka_unit_test(test_a_plan_lists_what_is_refused),
+                                       cmocka_unit_test(test_a_plan_refuses_more_than_the_machine_has)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Host ports: which one each port of a replica gets. */
+/* Tests which host port each port of a replica gets. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,14 +14,13 @@
 #include "lib/schema/object.h"
 #include "reconciler/rules/ports.h"
 
-/* Ports 80 and 443 are wanted. Each row says what the manifest asks for and what there is already; 0 is none.
- */
+/* The manifest has the ports 80 and 443. Each row has the host ports that are given already; 0: none. */
 struct row {
     const char *what;
-    int64_t wished[2]; /* by the manifest, for this replica */
-    int64_t had[2];    /* by the replica */
-    int64_t sibling;   /* by another replica of the record that is being made */
-    size_t n_replicas; /* of the manifest */
+    int64_t wished[2]; /* stated by the manifest for this replica */
+    int64_t had[2];    /* of the replica before */
+    int64_t sibling;   /* of another replica of the record that is being made */
+    size_t n_replicas; /* in the manifest */
     int64_t expected[2];
 };
 
@@ -59,20 +58,30 @@ static int resolve(const struct row *row, const struct port_range *range, struct
     return ports_resolve(&uses, range, &record, &manifest, replica, e);
 }
 
-static void test_resolve(void **state)
+static void test_each_port_gets_its_host_port(void **state)
 {
     (void)state;
     static const struct row rows[] = {
         {"a single replica gets the same numbers", {0}, {0}, 0, 1, {80, 443}},
-        {"one of several gets free ones", {0}, {0}, 0, 2, {30003, 30004}},
-        {"another replica of the record has one of them", {0}, {0}, 30003, 2, {30004, 30005}},
-        {"the manifest's own come first", {8080, 0}, {0}, 0, 1, {8080, 443}},
-        {"also where another has the port: the plan refuses that", {30000, 0}, {0}, 0, 2, {30000, 30003}},
-        {"what it has stays", {0}, {31000, 31001}, 0, 2, {31000, 31001}},
-        {"also with a single replica", {0}, {31000, 31001}, 0, 1, {31000, 31001}},
-        {"what it has goes for what the manifest says", {8080, 0}, {31000, 31001}, 0, 2, {8080, 31001}},
-        {"a port that is new gets a free one", {0}, {30003, 0}, 0, 2, {30003, 30004}},
-        {"one that was just wished is in use", {30003, 0}, {0}, 0, 2, {30003, 30004}},
+        {"one of several replicas gets free ports", {0}, {0}, 0, 2, {30003, 30004}},
+        {"a port of another replica of the record is not free", {0}, {0}, 30003, 2, {30004, 30005}},
+        {"a host port in the manifest is used", {8080, 0}, {0}, 0, 1, {8080, 443}},
+        {"a host port in the manifest is used even if it is in use (the plan refuses it)",
+         {30000, 0},
+         {0},
+         0,
+         2,
+         {30000, 30003}},
+        {"a replica keeps its ports", {0}, {31000, 31001}, 0, 2, {31000, 31001}},
+        {"a single replica keeps its ports, too", {0}, {31000, 31001}, 0, 1, {31000, 31001}},
+        {"a host port in the manifest replaces the replica's",
+         {8080, 0},
+         {31000, 31001},
+         0,
+         2,
+         {8080, 31001}},
+        {"a new port gets a free host port", {0}, {30003, 0}, 0, 2, {30003, 30004}},
+        {"a host port in the manifest is not free for the next port", {30003, 0}, {0}, 0, 2, {30003, 30004}},
     };
     static const struct port_range range = {30000, 30005};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -92,7 +101,7 @@ static void test_resolve(void **state)
     }
 }
 
-static void test_none_is_free(void **state)
+static void test_a_full_range_refuses_and_changes_nothing(void **state)
 {
     (void)state;
     static const struct row row = {.had = {31000, 0}, .n_replicas = 2};
@@ -102,13 +111,12 @@ static void test_none_is_free(void **state)
     assert_int_equal(resolve(&row, &range, &replica, &e), -EADDRINUSE);
     assert_int_equal(e.class, ERROR_REFUSED);
     assert_string_equal(e.message, "no host port is free between 30000 and 30002");
-    assert_int_equal(replica.n_ports, 1); /* it is as it was */
+    assert_int_equal(replica.n_ports, 1); /* unchanged */
     assert_int_equal(replica.ports[0]->host_port, 31000);
     schema_done(&record_replica_schema, &replica);
 }
 
-/* A service without ports needs none, in any number. */
-static void test_no_ports(void **state)
+static void test_a_manifest_without_ports_needs_no_allocation(void **state)
 {
     (void)state;
     struct app_spec spec = {.n_service_ports = 0};
@@ -118,7 +126,7 @@ static void test_no_ports(void **state)
     assert_false(ports_may_be_allocated(&manifest));
 }
 
-static void test_uses(void **state)
+static void test_uses_are_found_by_port_and_user(void **state)
 {
     (void)state;
     assert_ptr_equal(port_find_use(&uses, 30001, PORT_OF_UNREADABLE), &items[1]);
@@ -134,7 +142,9 @@ static void test_uses(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_resolve), cmocka_unit_test(test_none_is_free),
-                                       cmocka_unit_test(test_no_ports), cmocka_unit_test(test_uses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_port_gets_its_host_port),
+                                       cmocka_unit_test(test_a_full_range_refuses_and_changes_nothing),
+                                       cmocka_unit_test(test_a_manifest_without_ports_needs_no_allocation),
+                                       cmocka_unit_test(test_uses_are_found_by_port_and_user)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

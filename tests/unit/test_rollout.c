@@ -1,4 +1,4 @@
-/* Whose turn it is: tables of replicas, and who of them may be switched. */
+/* Tests which replicas have their turn, by tables of replicas. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,10 +12,10 @@
 #include "lib/basic/util.h"
 #include "reconciler/rules/rollout.h"
 
-/* One replica in a row: what it is, in letters.
- *   digit  the revision that proved itself, 0 for none (the first one)
- *   u up · t it took its turn · s it is to stop · c conflict · x unassigned · f failed with the desired
- * revision r the switch to the desired revision is being undone */
+/* A replica in a row is one string. It begins with a digit, the applied revision (0: none); letters follow:
+ *   u  up                 t  began a switch               s  is to stop
+ *   c  conflict           x  unassigned                   f  failed with the desired revision
+ *   r  the switch to the desired revision is being rolled back */
 #define REPLICAS_MAX 6
 
 static struct record_replica parse(const char *text, int64_t id, struct rollout_replica *r)
@@ -31,8 +31,8 @@ static struct record_replica parse(const char *text, int64_t id, struct rollout_
     return record;
 }
 
-/* Revision 2 is wanted; two may begin at once, and one may be updated. 'turns' has '1' where it is a
- * replica's turn. */
+/* Revision 2 is desired. Two replicas without an applied revision may be in a switch at once, and one with an
+ * applied revision. 'turns' has '1' for each replica that has its turn. */
 static void check(const char *what, const char *const *texts, int64_t parallel, bool no_manifest,
                   bool no_options, const char *turns, bool stopped)
 {
@@ -65,7 +65,7 @@ static void check(const char *what, const char *const *texts, int64_t parallel, 
         fail_msg("%s: the rollout is%s stopped", what, stopped ? " not" : "");
 }
 
-static void test_turns(void **state)
+static void test_replicas_have_their_turns(void **state)
 {
     (void)state;
     const struct {
@@ -73,53 +73,53 @@ static void test_turns(void **state)
         int64_t parallel;
         bool stopped, no_manifest, no_options;
     } rows[] = {
-        {"an update begins with the first", {"1u", "1u", "1u"}, "100", .parallel = 0},
-        {"one that is down but of the old revision waits, too", {"1", "1u"}, "10", .parallel = 0},
-        {"whoever began goes on", {"1t", "1u", "1u"}, "100", .parallel = 0},
-        {"the second follows when the first is over", {"2u", "1u", "1u"}, "110", .parallel = 0},
-        {"a later one that began keeps its turn", {"1u", "1ut", "1u"}, "010", .parallel = 0},
-        {"more at once, as the manifest says", {"1ut", "1u", "1u"}, "110", .parallel = 2},
-        {"also with them the order is kept", {"1u", "1u", "1u"}, "100", .parallel = 3},
-        {"a manifest without options leaves it to the configuration",
-         {"1ut", "1u"},
-         "10",
-         .no_options = true},
-        {"a revision that is not there leaves it to the configuration",
+        {"an update begins with the first replica", {"1u", "1u", "1u"}, "100", .parallel = 0},
+        {"a replica that is down with the old revision waits, too", {"1", "1u"}, "10", .parallel = 0},
+        {"a replica that began continues", {"1t", "1u", "1u"}, "100", .parallel = 0},
+        {"the second replica follows when the first has ended", {"2u", "1u", "1u"}, "110", .parallel = 0},
+        {"a later replica that began keeps its turn", {"1u", "1ut", "1u"}, "010", .parallel = 0},
+        {"the manifest permits more at once", {"1ut", "1u", "1u"}, "110", .parallel = 2},
+        {"with more at once, the order of ids is kept", {"1u", "1u", "1u"}, "100", .parallel = 3},
+        {"without options the configuration decides", {"1ut", "1u"}, "10", .no_options = true},
+        {"without the revision's entry the configuration decides",
          {"1ut", "1u"},
          "10",
          .no_manifest = true,
          .parallel = 2},
 
-        {"two new ones may begin at once", {"0", "0", "0"}, "111", .parallel = 0},
-        {"and the third waits", {"0t", "0t", "0"}, "110", .parallel = 0},
-        {"a new one does not wait for those before it", {"0", "0t", "0"}, "111", .parallel = 0},
-        {"new ones and updates are counted apart", {"0t", "0t", "1u"}, "111", .parallel = 0},
-        {"and the other way round", {"1ut", "0", "0"}, "111", .parallel = 0},
-        {"as the manifest says for new ones", {"0t", "0"}, "10", .parallel = 1},
+        {"two new replicas may begin at once", {"0", "0", "0"}, "111", .parallel = 0},
+        {"a third new replica waits", {"0t", "0t", "0"}, "110", .parallel = 0},
+        {"a new replica does not wait for lower ids", {"0", "0t", "0"}, "111", .parallel = 0},
+        {"new replicas in a switch do not count for updates", {"0t", "0t", "1u"}, "111", .parallel = 0},
+        {"updates do not count for new replicas", {"1ut", "0", "0"}, "111", .parallel = 0},
+        {"the manifest's number applies to new replicas", {"0t", "0"}, "10", .parallel = 1},
 
-        {"one that is down and as wanted needs no turn", {"1ut", "2"}, "11", .parallel = 0},
-        {"one that is up and as wanted needs one: it would be recreated", {"1ut", "2u"}, "10", .parallel = 0},
-        {"it waits for those before it", {"1u", "2u"}, "10", .parallel = 0},
+        {"a replica that is down with the desired revision needs no turn", {"1ut", "2"}, "11", .parallel = 0},
+        {"a replica that is up with the desired revision needs a turn to be recreated",
+         {"1ut", "2u"},
+         "10",
+         .parallel = 0},
+        {"such a replica waits for lower ids", {"1u", "2u"}, "10", .parallel = 0},
 
-        {"nobody waits for one that is unassigned", {"1ux", "1u"}, "11", .parallel = 0},
-        {"nobody waits for a conflict", {"1uc", "1u"}, "11", .parallel = 0},
-        {"nobody waits for one that is to stop", {"1us", "1u"}, "11", .parallel = 0},
+        {"no replica waits for an unassigned one", {"1ux", "1u"}, "11", .parallel = 0},
+        {"no replica waits for one with a conflict", {"1uc", "1u"}, "11", .parallel = 0},
+        {"no replica waits for one that is to stop", {"1us", "1u"}, "11", .parallel = 0},
 
-        {"a failure stops the others", {"1uf", "1u", "1u"}, "000", .stopped = true},
-        {"also before the undoing is over", {"1r", "1u"}, "00", .stopped = true},
-        {"but not the one that began", {"1uf", "1ut"}, "01", .stopped = true},
-        {"the first deploy of another does not stop them", {"0r", "1u"}, "11", .parallel = 0},
-        {"new ones come all the same", {"1uf", "0"}, "01", .stopped = true},
-        {"a failure of one that is unassigned stops nobody", {"1ufx", "1u"}, "11", .parallel = 0},
+        {"a failure stops the rollout", {"1uf", "1u", "1u"}, "000", .stopped = true},
+        {"a rollback in progress stops the rollout", {"1r", "1u"}, "00", .stopped = true},
+        {"a stopped rollout does not stop a replica that began", {"1uf", "1ut"}, "01", .stopped = true},
+        {"a failed first deploy does not stop updates", {"0r", "1u"}, "11", .parallel = 0},
+        {"a stopped rollout does not stop new replicas", {"1uf", "0"}, "01", .stopped = true},
+        {"a failure of an unassigned replica stops no other", {"1ufx", "1u"}, "11", .parallel = 0},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         check(rows[i].what, rows[i].replicas, rows[i].parallel, rows[i].no_manifest, rows[i].no_options,
               rows[i].turns, rows[i].stopped);
 }
 
-/* Every replica takes its turn as soon as it may, in any number at once: all of them are switched, and never
- * more than allowed are between two revisions. */
-static void test_every_rollout_ends(void **state)
+/* Every replica begins as soon as it has its turn: all are switched, and never more than permitted are in a
+ * switch. */
+static void test_every_rollout_switches_all_replicas(void **state)
 {
     (void)state;
     for (int64_t parallel = 1; parallel <= 3; parallel++) {
@@ -154,7 +154,7 @@ static void test_every_rollout_ends(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_turns),
-                                       cmocka_unit_test(test_every_rollout_ends)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_replicas_have_their_turns),
+                                       cmocka_unit_test(test_every_rollout_switches_all_replicas)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

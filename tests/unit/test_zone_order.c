@@ -1,4 +1,4 @@
-/* Orders of the zone: from an order to the record that follows it. */
+/* Tests which record follows an order of the zone. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static void parse(const struct schema_struct *schema, const char *text, void *re
         fail_msg("%s: %s", e.message, text);
 }
 
-/* An instance as the leader answers it, with ' for ". */
+/* An instance of the leader's response, with ' in place of ". */
 #define ORDER_OF(number, spec, deploy)                                                                       \
     "{'meta':{'name':'web'},'spec':{'name':'web','version':'1','resources':{'cpu_limit':'1','memory_limit':" \
     "'64Mi','volume_limit':'1Gi'}," spec "},'deploy':{'revision':" number "," deploy "}}"
@@ -39,7 +39,7 @@ static void parse(const struct schema_struct *schema, const char *text, void *re
 #define REPLICAS(list) "'replicas':[" list "]"
 #define ORDER(number)  ORDER_OF(number, NGINX, REPLICAS(MINE("0")))
 
-/* The record as text: one line for it, one for each revision and replica. */
+/* Formats a record: a line for it, and one for each revision and replica. The caller frees the text. */
 static char *show(const struct record *record)
 {
     char *text = NULL;
@@ -68,7 +68,7 @@ static char *show(const struct record *record)
     return text;
 }
 
-/* Follows the order; the record becomes that of the effect. */
+/* Follows the order and replaces '*record' by the effect's record. */
 static void give(struct record **record, const char *text, const char *refused,
                  struct zone_order_effect *effect)
 {
@@ -84,7 +84,7 @@ static void give(struct record **record, const char *text, const char *refused,
     *record = TAKE_PTR(effect->record);
 }
 
-/* What happens to the record before the next order comes. */
+/* Changes of a record between two orders. */
 static void nothing(struct record *r)
 {
     (void)r;
@@ -123,32 +123,32 @@ static void destroyed(struct record *r)
 struct row {
     const char *what, *first;
     void (*between)(struct record *record);
-    const char *second, *expected; /* NULL: the record says it already */
+    const char *second, *expected; /* NULL: the order changes nothing */
     bool new_order, other_bits;
 };
 
-static void test_orders(void **state)
+static void test_an_order_changes_the_record(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        /* Numbers. */
+        /* The number of the order. */
         {"the first order", NULL, NULL, ORDER("5"),
          "order 5 start revision 5\nrevision 5: nginx\nreplica 0: files\n", .new_order = true},
         {"an order without a number", NULL, NULL, ORDER("0"),
          "order 0 start revision 1\nrevision 1: nginx\nreplica 0: files\n", .new_order = true},
-        {"the same again", ORDER("5"), proven, ORDER("5"), NULL, .new_order = false},
+        {"an equal order", ORDER("5"), proven, ORDER("5"), NULL, .new_order = false},
         {"a higher number", ORDER("5"), proven, ORDER("6"),
          "order 6 start revision 6\nrevision 5: nginx resolved\nrevision 6: nginx\nreplica 0:\n",
          .new_order = true},
-        {"a lower number than what proved itself", ORDER("5"), proven, ORDER("4"),
+        {"a lower number than the applied revision", ORDER("5"), proven, ORDER("4"),
          "order 4 start revision 5\nrevision 5: nginx resolved\nreplica 0: files\n", .new_order = true},
-        {"a lower number, and nothing proved itself", ORDER("5"), nothing, ORDER("4"),
+        {"a lower number without an applied revision", ORDER("5"), nothing, ORDER("4"),
          "order 4 start revision 4\nrevision 5: nginx\nrevision 4: nginx\nreplica 0: files\n",
          .new_order = true},
-        {"the same after it was unassigned", ORDER("5"), unassigned, ORDER("5"),
+        {"an equal order after the instance was unassigned", ORDER("5"), unassigned, ORDER("5"),
          "order 5 start revision 5\nrevision 5: nginx resolved\nreplica 0:\n", .new_order = false},
 
-        /* What changes under one number. */
+        /* Changes under the same number. */
         {"another image under the number", ORDER("5"), proven,
          ORDER_OF("5", "'image':'httpd'", REPLICAS(MINE("0"))),
          "order 5 start revision 5\nrevision 5: httpd\nreplica 0: files\n", .other_bits = true},
@@ -171,20 +171,20 @@ static void test_orders(void **state)
         {"another action under the number", ORDER("5"), proven,
          ORDER_OF("5", NGINX, REPLICAS(MINE("0")) ",'action':'stop'"),
          "order 5 stop revision 5\nrevision 5: nginx resolved\nreplica 0: files\n", .new_order = true},
-        {"it comes back from its destruction", ORDER("5"), destroyed,
+        {"a destroyed instance is started again", ORDER("5"), destroyed,
          ORDER_OF("5", NGINX, REPLICAS(MINE("0")) ",'action':'start'"),
          "order 5 start revision 5\nrevision 5: nginx resolved\nreplica 0: files\n", .new_order = true},
 
         /* Replicas. */
-        {"a replica comes", ORDER("5"), proven, ORDER_OF("5", NGINX, REPLICAS(MINE("0") "," MINE("2"))),
+        {"a new replica", ORDER("5"), proven, ORDER_OF("5", NGINX, REPLICAS(MINE("0") "," MINE("2"))),
          "order 5 start revision 5\nrevision 5: nginx resolved\nreplica 0: files\nreplica 2: files\n",
          .new_order = true},
-        {"a replica is another host's now", ORDER("5"), proven,
+        {"a replica is assigned to another host", ORDER("5"), proven,
          ORDER_OF("6", NGINX, REPLICAS(THEIRS("0") "," MINE("1"))),
          "order 6 start revision 6\nrevision 5: nginx resolved\nrevision 6: nginx\nreplica 0: unassigned\n"
          "replica 1: files\n",
          .new_order = true},
-        {"replicas of others are not ours", NULL, NULL,
+        {"replicas of other hosts are ignored", NULL, NULL,
          ORDER_OF("5", NGINX, REPLICAS(THEIRS("0") "," MINE("1") "," THEIRS("2"))),
          "order 5 start revision 5\nrevision 5: nginx\nreplica 1: files\n", .new_order = true},
         {"ports and address of the zone", NULL, NULL,
@@ -204,18 +204,18 @@ static void test_orders(void **state)
          "order 6 start revision 6\nrevision 5: nginx resolved\nrevision 6: nginx\nreplica 0: 81=81\n",
          .new_order = true},
 
-        {"empty texts are none", NULL, NULL,
+        {"empty texts count as absent", NULL, NULL,
          ORDER_OF("5", NGINX, REPLICAS("{'id':0,'host_id':'" HOST "','vpc_ipv4':''}") ",'action':''"),
          "order 5 start revision 5\nrevision 5: nginx\nreplica 0: files\n", .new_order = true},
 
         /* Failures. */
-        {"a new order forgets failures", ORDER("5"), failed, ORDER("6"),
+        {"an order with another number clears failures", ORDER("5"), failed, ORDER("6"),
          "order 6 start revision 6\nrevision 5: nginx\nrevision 6: nginx\nreplica 0:\n", .new_order = true},
-        {"but not why something is being undone", ORDER("5"), undone, ORDER("6"),
+        {"the reason of a rollback in progress is kept", ORDER("5"), undone, ORDER("6"),
          "order 6 start revision 6\nrevision 5: nginx\nrevision 6: nginx\nreplica 0: why\n",
          .new_order = true},
-        {"the same order does not forget them", ORDER("5"), failed, ORDER("5"), NULL, .new_order = false},
-        {"nor does one that changes files", ORDER("5"), failed,
+        {"an equal order keeps failures", ORDER("5"), failed, ORDER("5"), NULL, .new_order = false},
+        {"an order that changes files alone keeps failures", ORDER("5"), failed,
          ORDER_OF("5", NGINX ",'description':'x'", REPLICAS(MINE("0"))),
          "order 5 start revision 5\nrevision 5: nginx\nreplica 0: files failed attempts why\n",
          .new_order = false},
@@ -232,14 +232,14 @@ static void test_orders(void **state)
         parse(&app_instance_schema, rows[i].second, &wanted);
         zone_order_make(record, &order, &effect);
         if (!effect.record != !rows[i].expected)
-            fail_msg("%s: the record says it%s", rows[i].what, effect.record ? " not" : " already");
+            fail_msg("%s: the order changes %s", rows[i].what, effect.record ? "the record" : "nothing");
         _cleanup_free_ char *text = effect.record ? show(effect.record) : NULL;
         if (text && strcmp(text, rows[i].expected))
             fail_msg("%s:\n%snot\n%s", rows[i].what, text, rows[i].expected);
         if (effect.new_order != rows[i].new_order || effect.other_bits != rows[i].other_bits)
             fail_msg("%s: new order %d, other bits %d", rows[i].what, effect.new_order, effect.other_bits);
         assert_true(!effect.record || !effect.record->problem);
-        /* What it was made from is given back, to be released. */
+        /* The previous ids are returned, to be released. */
         assert_int_equal(effect.old.image_id != NULL, rows[i].other_bits);
         zone_order_effect_done(&effect);
         schema_done(&app_instance_schema, &wanted);
@@ -248,17 +248,15 @@ static void test_orders(void **state)
     }
 }
 
-/* What cannot be followed is kept, and what is there goes on. */
-static void test_problems(void **state)
+static void test_an_order_that_cannot_be_followed_is_stored(void **state)
 {
     (void)state;
     static const struct {
         const char *what, *order, *refused, *problem, *alone, *beside;
     } rows[] = {
-        {"an action that is not known",
-         ORDER_OF("6", NGINX, REPLICAS(MINE("0") "," MINE("1")) ",'action':'dance'"), NULL,
-         "action 'dance' is not known, and the order is not followed",
-         /* It is shown as it is: it could be followed but for that. */
+        {"an unknown action", ORDER_OF("6", NGINX, REPLICAS(MINE("0") "," MINE("1")) ",'action':'dance'"),
+         NULL, "action 'dance' is not known, and the order is not followed",
+         /* The record has the order's manifest, which is well formed. */
          "order 6 none revision 6 next\nrevision 6: nginx\nreplica 0: files\nreplica 1: files\n",
          "order 6 start revision 5 next\nrevision 5: nginx resolved\nreplica 0:\n"},
         {"no image", ORDER_OF("6", "'description':'x'", REPLICAS(MINE("0") "," THEIRS("1") "," MINE("0"))),
@@ -271,7 +269,7 @@ static void test_problems(void **state)
         {"no deploy at all", "{'meta':{'name':'web'},'spec':{'name':'web','version':'1'}}", NULL, NULL,
          "order 0 none revision 1 next\nrevision 1: -\n",
          "order 0 start revision 5 next\nrevision 5: nginx resolved\nreplica 0:\n"},
-        {"refused before it came here", ORDER("6"), "too large", "too large",
+        {"refused by the sender", ORDER("6"), "too large", "too large",
          "order 6 none revision 6\nrevision 6: -\nreplica 0: files\n",
          "order 6 start revision 5\nrevision 5: nginx resolved\nreplica 0:\n"},
     };
@@ -288,7 +286,7 @@ static void test_problems(void **state)
             if (strcmp(text, beside ? rows[i].beside : rows[i].alone))
                 fail_msg("%s, %d:\n%s", rows[i].what, beside, text);
             assert_non_null(record->problem);
-            if (!beside && record->n_replicas > 0) /* each of them once, also in what stands for the order */
+            if (!beside && record->n_replicas > 0) /* each replica once, also in a stub */
                 assert_int_equal(record->revisions[0]->manifest->app->deploy->n_replicas, record->n_replicas);
             if (rows[i].problem)
                 assert_string_equal(record->problem, rows[i].problem);
@@ -296,12 +294,12 @@ static void test_problems(void **state)
             assert_true(effect.new_order);
             assert_false(effect.other_bits);
 
-            /* The same again: known while the order is there; one that is not there is looked at anew. */
+            /* An equal order changes nothing that needs work. */
             struct zone_order_effect again = {.record = NULL};
             give(&record, rows[i].order, rows[i].refused, &again);
             assert_false(again.new_order);
 
-            /* One that can be followed ends it. */
+            /* An order that can be followed ends the problem. */
             struct zone_order_effect good = {.record = NULL};
             give(&record, ORDER("6"), NULL, &good);
             assert_null(record->problem);
@@ -312,8 +310,8 @@ static void test_problems(void **state)
         }
 }
 
-/* An order that is followed is refused meanwhile: it is no reason to think of the record as known. */
-static void test_refused_meanwhile(void **state)
+/* The record of a refused order differs from the order, although revision and manifest are equal. */
+static void test_an_order_is_followed_again_after_a_refusal(void **state)
 {
     (void)state;
     struct record *record = NULL;
@@ -328,8 +326,9 @@ static void test_refused_meanwhile(void **state)
     schema_free(&record_schema, record);
 }
 
-/* The record of an order has no room on disk: what is there stays, and the reason is noted. */
-static void test_small(void **state)
+/* The record with the order is too large for its file: revision and action are kept, and the problem is
+ * stored. */
+static void test_an_order_without_room_leaves_its_problem(void **state)
 {
     (void)state;
     struct record *record = NULL;
@@ -361,8 +360,7 @@ static void test_small(void **state)
     schema_free(&record_schema, record);
 }
 
-/* The host id changed: what was ours is no more, and comes back with it. */
-static void test_another_host(void **state)
+static void test_another_host_id_changes_the_assignment(void **state)
 {
     (void)state;
     struct record *record = NULL;
@@ -383,8 +381,10 @@ static void test_another_host(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_orders), cmocka_unit_test(test_problems),
-                                       cmocka_unit_test(test_refused_meanwhile), cmocka_unit_test(test_small),
-                                       cmocka_unit_test(test_another_host)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_order_changes_the_record),
+                                       cmocka_unit_test(test_an_order_that_cannot_be_followed_is_stored),
+                                       cmocka_unit_test(test_an_order_is_followed_again_after_a_refusal),
+                                       cmocka_unit_test(test_an_order_without_room_leaves_its_problem),
+                                       cmocka_unit_test(test_another_host_id_changes_the_assignment)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
