@@ -209,16 +209,16 @@ static void test_a_plan_lists_what_is_refused(void **state)
     (void)state;
     static const struct row rows[] = {
         {"a port of another instance", WEB("8001"),
-         .expected = NEW("1") "refused: host port 8001 is taken by instance db, replica 2\n"},
+         .expected = NEW("1") "refused: host port 8001 is in use by instance db, replica 2\n"},
         {"a port of an unreadable instance, and of another one", WEB("8002"),
-         .expected = NEW("1") "refused: host port 8002 is taken by instance lost, whose record cannot be "
+         .expected = NEW("1") "refused: host port 8002 is in use by instance lost, whose record cannot be "
                               "read\n"},
         {"a port that a program listens on", WEB("8003"),
-         .expected = NEW("1") "refused: host port 8003 is taken by another program\n"},
+         .expected = NEW("1") "refused: host port 8003 is in use by another program\n"},
         {"a free port", WEB("8006"), .expected = NEW("1")},
         {"a port of a single replica without a host port",
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
-         .expected = NEW("1") "refused: host port 8003 is taken by another program\n"},
+         .expected = NEW("1") "refused: host port 8003 is in use by another program\n"},
         {"a single replica keeps its host port",
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""), PROVEN("0"),
@@ -229,7 +229,7 @@ static void test_a_plan_lists_what_is_refused(void **state)
          .expected = "web 3\n"},
         {"a listener of another program on the instance's port", WEB("8004"), WEB("8004"), PROVEN("0"),
          .container = CONTAINER(",'ours':true"),
-         .expected = "web 3\nrefused: host port 8004 is taken by another program\n"},
+         .expected = "web 3\nrefused: host port 8004 is in use by another program\n"},
         {"a port of another replica of the instance", WEB("8005"), WEB("8005"), PROVEN("0"),
          .expected = "web 3\n"},
         {"a foreign container with an owner", SIMPLE,
@@ -257,7 +257,7 @@ static void test_a_plan_lists_what_is_refused(void **state)
          .expected = "web 3\nrefused: instance web belongs to the zone: another name is needed\n"},
         {"the instance is being destroyed", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
          .expected = "web 3 changed\nstart instance web: the wanted action changes\n"
-                     "refused: instance web is being destroyed: apply again when it is gone\n"},
+                     "refused: instance web is being destroyed: apply again when that has ended\n"},
         {"granted capabilities are listed", MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"),
          MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"), PROVEN("0"),
          .expected = "web 3\ngrants: capability NET_RAW, which other containers do not have; with it a "

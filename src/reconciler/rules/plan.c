@@ -122,13 +122,13 @@ static void check_port(const struct plan_input *in, const struct record_replica 
     const struct port_use *unreadable = port_find_use(in->ports, port, PORT_OF_UNREADABLE);
     const struct port_use *other = port_find_other_replica(in->ports, port, name, replica ? replica->id : -1);
     if (unreadable)
-        refuse(out, xasprintf("host port %lld is taken by instance %s, whose record cannot be read",
+        refuse(out, xasprintf("host port %lld is in use by instance %s, whose record cannot be read",
                               (long long)port, unreadable->instance));
     else if (other && !streq(other->instance, name))
-        refuse(out, xasprintf("host port %lld is taken by instance %s, replica %lld", (long long)port,
+        refuse(out, xasprintf("host port %lld is in use by instance %s, replica %lld", (long long)port,
                               other->instance, (long long)other->replica_id));
     else if (!holds_port_already(in, port) && port_find_use(in->ports, port, PORT_OF_LISTENER))
-        refuse(out, xasprintf("host port %lld is taken by another program", (long long)port));
+        refuse(out, xasprintf("host port %lld is in use by another program", (long long)port));
 }
 
 static void check_ports(const struct plan_input *in, const struct record_replica *replica, int64_t id,
@@ -205,7 +205,7 @@ static void check_instance(const struct plan_input *in, struct reconciler_apply_
     if (in->record && record_is_zone(in->record))
         refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
     else if (in->record && in->record->action == APP_ACTION_DESTROY)
-        refuse(out, xasprintf("instance %s is being destroyed: apply again when it is gone", name));
+        refuse(out, xasprintf("instance %s is being destroyed: apply again when that has ended", name));
 }
 
 /* Adds the removals and retries of the record's replicas. */

@@ -88,7 +88,7 @@ def test_one_record_costs_one_instance(tree, how):
         with pytest.raises(VarlinkError, match="cannot be read"):
             act()
     for name, ports in (("new", {"http": 20080}),):
-        with pytest.raises(VarlinkError, match="20080 is taken by instance web"):
+        with pytest.raises(VarlinkError, match="20080 is in use by instance web"):
             App(tree, name).apply(manifest(name=name, image="app:1", ports=ports))
     now = driver_containers(tree)["i8k_web_0"]
     assert {k: now.get(k) for k in ("id", "started_at", "state", "restart")} == {k: before.get(k) for k in ("id", "started_at", "state", "restart")}
