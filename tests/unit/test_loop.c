@@ -1,19 +1,16 @@
-/* Timers on an event loop and on a simulated clock, work in threads, and the pauses between tries. */
+/* Tests timers on an event loop and on a simulated clock, and the pauses between attempts. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/loop/clock.h"
 #include "lib/loop/retry.h"
 #include "lib/loop/timer.h"
-#include "lib/loop/work.h"
 #include "simulated_clock.h"
 
 /* --- timers on an event loop --- */
@@ -192,131 +189,6 @@ static void test_clock_of_the_machine(void **state)
     end(&f);
 }
 
-/* --- work in threads --- */
-
-struct gate {
-    atomic_bool begun, open;
-};
-
-struct sum {
-    struct work work; /* first */
-    struct fixture *fixture;
-    struct gate *gate;
-    unsigned result;
-    atomic_uint *dropped;
-    struct workers *workers; /* of this work alone: freed when it is done */
-};
-
-static void sum_run(struct work *work)
-{
-    struct sum *s = (struct sum *)work;
-    if (s->gate)
-        atomic_store(&s->gate->begun, true);
-    while (s->gate && !atomic_load(&s->gate->open))
-        usleep(100);
-    s->result = 42;
-}
-
-static void sum_done(struct work *work)
-{
-    struct sum *s = (struct sum *)work;
-    s->fixture->fired += s->result;
-    workers_free(s->workers);
-    free(s);
-}
-
-static void sum_drop(struct work *work)
-{
-    struct sum *s = (struct sum *)work;
-    atomic_uint *dropped = s->dropped;
-    free(s);
-    atomic_fetch_add(dropped, 1);
-}
-
-static struct sum *sum_new(struct fixture *f, struct gate *gate, atomic_uint *dropped)
-{
-    struct sum *s = calloc(1, sizeof *s);
-    s->work = (struct work){.run = sum_run, .done = sum_done, .drop = sum_drop};
-    s->fixture = f;
-    s->gate = gate;
-    s->dropped = dropped;
-    return s;
-}
-
-static void test_work_comes_back_to_the_loop(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct workers *workers;
-    struct error e = ERROR_INIT;
-    begin(&f);
-    assert_int_equal(workers_new(f.event, 2, WORKERS_PATIENT, &workers, &e), 0);
-    assert_false(workers_busy(workers));
-    for (unsigned i = 0; i < 100; i++)
-        workers_add(workers, &sum_new(&f, NULL, NULL)->work);
-    assert_true(workers_busy(workers));
-    assert_int_equal(f.fired, 0);
-    while (workers_busy(workers))
-        assert_true(sd_event_run(f.event, 10 * USEC_PER_SEC) > 0);
-    assert_int_equal(f.fired, 4200);
-    workers_free(workers);
-
-    /* The last one frees its workers. */
-    assert_int_equal(workers_new(f.event, 1, WORKERS_PATIENT, &workers, &e), 0);
-    struct sum *s = sum_new(&f, NULL, NULL);
-    s->workers = workers;
-    workers_add(workers, &s->work);
-    assert_true(sd_event_run(f.event, 10 * USEC_PER_SEC) > 0);
-    assert_int_equal(f.fired, 4242);
-    end(&f);
-}
-
-static void test_work_is_dropped_with_its_workers(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct workers *workers;
-    struct error e = ERROR_INIT;
-    struct gate gate = {false, false};
-    atomic_uint dropped = 0;
-    begin(&f);
-    assert_int_equal(workers_new(f.event, 1, WORKERS_PROMPT, &workers, &e), 0);
-    workers_add(workers, &sum_new(&f, &gate, &dropped)->work);
-    workers_add(workers, &sum_new(&f, &gate, &dropped)->work);
-    while (!atomic_load(&gate.begun))
-        usleep(100);
-    workers_free(workers); /* does not wait */
-    assert_int_equal(atomic_load(&dropped), 1);
-    atomic_store(&gate.open, true);
-    for (unsigned i = 0; i < 10000 && atomic_load(&dropped) < 2; i++)
-        usleep(1000);
-    assert_int_equal(atomic_load(&dropped), 2);
-    assert_int_equal(f.fired, 0);
-    end(&f);
-}
-
-static void test_work_is_waited_for(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct workers *workers;
-    struct error e = ERROR_INIT;
-    struct gate gate = {false, true};
-    begin(&f);
-    assert_int_equal(workers_new(f.event, 1, WORKERS_PATIENT, &workers, &e), 0);
-    struct sum *s[2] = {sum_new(&f, &gate, NULL), sum_new(&f, &gate, NULL)};
-    for (unsigned i = 0; i < 2; i++)
-        workers_add(workers, &s[i]->work);
-    workers_wait(workers);
-    workers_free(workers);
-    assert_true(s[1]->result == 0 || s[0]->result == 42); /* those that had begun have ended */
-    run_for(&f, 5);
-    assert_int_equal(f.fired, 0);
-    free(s[0]);
-    free(s[1]);
-    end(&f);
-}
-
 /* --- a simulated clock --- */
 
 static void on_simulated(void *userdata)
@@ -423,9 +295,6 @@ int main(void)
         cmocka_unit_test(test_timer_s_function_arms_and_frees),
         cmocka_unit_test(test_timer_needs_no_descriptor_later),
         cmocka_unit_test(test_clock_of_the_machine),
-        cmocka_unit_test(test_work_comes_back_to_the_loop),
-        cmocka_unit_test(test_work_is_dropped_with_its_workers),
-        cmocka_unit_test(test_work_is_waited_for),
         cmocka_unit_test(test_clock_that_is_simulated),
         cmocka_unit_test(test_retry_pauses_double),
         cmocka_unit_test(test_retry_spreads),

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -101,7 +102,7 @@ static int setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
     struct error e = ERROR_INIT;
-    threads_left = 100;
+    threads_left = 1000;
     n_done = 0;
     assert_true(sd_event_new(&f->event) >= 0);
     assert_int_equal(workers_new(f->event, 2, WORKERS_PROMPT, &f->prompt, &e), 0);
@@ -216,6 +217,125 @@ static void test_the_end_does_not_wait_for_work(void **state)
     assert_int_equal(b.worked_in, 0); /* what waited is not begun any more */
 }
 
+/* --- where work ends: done, dropped or waited for --- */
+
+struct gate {
+    atomic_bool begun, open;
+};
+
+struct sum {
+    struct work work; /* first */
+    unsigned *total;
+    struct gate *gate;
+    unsigned result;
+    atomic_uint *dropped;
+    struct workers *workers; /* of this work alone: freed when it is done */
+};
+
+static void sum_run(struct work *work)
+{
+    struct sum *s = (struct sum *)work;
+    if (s->gate)
+        atomic_store(&s->gate->begun, true);
+    while (s->gate && !atomic_load(&s->gate->open))
+        usleep(100);
+    s->result = 42;
+}
+
+static void sum_done(struct work *work)
+{
+    struct sum *s = (struct sum *)work;
+    *s->total += s->result;
+    workers_free(s->workers);
+    free(s);
+}
+
+static void sum_drop(struct work *work)
+{
+    struct sum *s = (struct sum *)work;
+    atomic_uint *dropped = s->dropped;
+    free(s);
+    atomic_fetch_add(dropped, 1);
+}
+
+static struct sum *sum_new(unsigned *total, struct gate *gate, atomic_uint *dropped)
+{
+    struct sum *s = xcalloc(1, sizeof *s);
+    s->work = (struct work){.run = sum_run, .done = sum_done, .drop = sum_drop};
+    s->total = total;
+    s->gate = gate;
+    s->dropped = dropped;
+    return s;
+}
+
+static void test_work_comes_back_to_the_loop(void **state)
+{
+    struct fixture *f = *state;
+    unsigned total = 0;
+    struct workers *workers;
+    struct error e = ERROR_INIT;
+    assert_int_equal(workers_new(f->event, 2, WORKERS_PATIENT, &workers, &e), 0);
+    assert_false(workers_busy(workers));
+    for (unsigned i = 0; i < 100; i++)
+        workers_add(workers, &sum_new(&total, NULL, NULL)->work);
+    assert_true(workers_busy(workers));
+    assert_int_equal(total, 0);
+    while (workers_busy(workers))
+        assert_true(sd_event_run(f->event, 10 * USEC_PER_SEC) > 0);
+    assert_int_equal(total, 4200);
+    workers_free(workers);
+
+    /* The last one frees its workers. */
+    assert_int_equal(workers_new(f->event, 1, WORKERS_PATIENT, &workers, &e), 0);
+    struct sum *s = sum_new(&total, NULL, NULL);
+    s->workers = workers;
+    workers_add(workers, &s->work);
+    assert_true(sd_event_run(f->event, 10 * USEC_PER_SEC) > 0);
+    assert_int_equal(total, 4242);
+}
+
+static void test_work_is_dropped_with_its_workers(void **state)
+{
+    struct fixture *f = *state;
+    unsigned total = 0;
+    struct workers *workers;
+    struct error e = ERROR_INIT;
+    struct gate gate = {false, false};
+    atomic_uint dropped = 0;
+    assert_int_equal(workers_new(f->event, 1, WORKERS_PROMPT, &workers, &e), 0);
+    workers_add(workers, &sum_new(&total, &gate, &dropped)->work);
+    workers_add(workers, &sum_new(&total, &gate, &dropped)->work);
+    while (!atomic_load(&gate.begun))
+        usleep(100);
+    workers_free(workers); /* does not wait */
+    assert_int_equal(atomic_load(&dropped), 1);
+    atomic_store(&gate.open, true);
+    for (unsigned i = 0; i < 10000 && atomic_load(&dropped) < 2; i++)
+        usleep(1000);
+    assert_int_equal(atomic_load(&dropped), 2);
+    assert_int_equal(total, 0);
+}
+
+static void test_work_is_waited_for(void **state)
+{
+    struct fixture *f = *state;
+    unsigned total = 0;
+    struct workers *workers;
+    struct error e = ERROR_INIT;
+    struct gate gate = {false, true};
+    assert_int_equal(workers_new(f->event, 1, WORKERS_PATIENT, &workers, &e), 0);
+    struct sum *s[2] = {sum_new(&total, &gate, NULL), sum_new(&total, &gate, NULL)};
+    for (unsigned i = 0; i < 2; i++)
+        workers_add(workers, &s[i]->work);
+    workers_wait(workers);
+    workers_free(workers);
+    assert_true(s[1]->result == 0 || s[0]->result == 42);           /* those that had begun have ended */
+    assert_int_equal(sd_event_run(f->event, 5 * USEC_PER_MSEC), 0); /* nothing came */
+    assert_int_equal(total, 0);
+    free(s[0]);
+    free(s[1]);
+}
+
 #define WORK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -227,6 +347,9 @@ int main(void)
         WORK_TEST(test_the_threads_that_there_are_do_the_work),
         WORK_TEST(test_background_work_waits_for_a_thread),
         WORK_TEST(test_the_end_does_not_wait_for_work),
+        WORK_TEST(test_work_comes_back_to_the_loop),
+        WORK_TEST(test_work_is_dropped_with_its_workers),
+        WORK_TEST(test_work_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
