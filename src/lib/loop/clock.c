@@ -1,4 +1,4 @@
-/* Clocks; see clock.h. */
+/* Implements clock.h. */
 #include "lib/loop/clock.h"
 
 static uint64_t machine_monotonic_usec(struct clock *clock)
@@ -13,7 +13,8 @@ static uint64_t machine_realtime_usec(struct clock *clock)
     return now_realtime_usec();
 }
 
-/* The timer's own source stands for the clock from here on, so that timer_stop() needs nothing of it. */
+/* Sets the timer on the event loop. The clock is cleared because the timer's event source is enough for
+ * timer_stop() from here on. */
 static void machine_arm(struct clock *clock, struct timer *t)
 {
     t->clock = NULL;

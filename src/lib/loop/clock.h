@@ -1,9 +1,9 @@
-/* The clock of a part that tests run in simulated time: what time it is, and timers.
+/* Provides the time and timers to code that tests run in simulated time.
  *
- * clock_init() makes the one of a process: the machine's clocks, and timers on its event loop. A test puts
- * functions of its own in its place, as tests/unit/simulated_clock.h does. Code that gets a 'struct clock'
- * asks it alone for the time, and sets its timers with clock_arm(); timer_armed() and timer_stop() are the
- * same for all timers. Code that nobody simulates uses timer_arm() with its event loop. */
+ * clock_init() makes the clock of a process: the machine's clocks, and timers on its event loop. A test
+ * replaces it by its own functions (tests/unit/simulated_clock.h). Code that is passed a 'struct clock' reads
+ * the time from this clock only and sets its timers by clock_arm(); timer_armed() and timer_stop() are the
+ * same for all timers. Code that no test simulates uses timer_arm() with its event loop. */
 #pragma once
 
 #include "lib/loop/timer.h"
@@ -11,17 +11,19 @@
 struct clock {
     uint64_t (*monotonic_usec)(struct clock *clock);
     uint64_t (*realtime_usec)(struct clock *clock);
-    /* Makes the timer fire at timer->at, whether it was armed before or not. Whoever fires a timer calls
-     * timer_stop() and then the timer's function. */
+    /* Sets the timer to timer->at, also if it was armed before. At that time the clock calls timer_stop() and
+     * then the timer's function. */
     void (*arm)(struct clock *clock, struct timer *timer);
-    /* Forgets a timer that was armed. */
+    /* Removes an armed timer from the clock. */
     void (*stop)(struct clock *clock, struct timer *timer);
     sd_event *event; /* of clock_init(); borrowed */
 };
 
+/* Makes the clock of a process. 'event' is borrowed. */
 void clock_init(struct clock *clock, sd_event *event);
 
+/* Return microseconds of CLOCK_MONOTONIC, and unix milliseconds. */
 uint64_t clock_monotonic_usec(struct clock *clock);
 int64_t clock_realtime_msec(struct clock *clock);
-/* Does what timer_arm() does, on a clock. */
+/* Arms a timer as timer_arm() does, on a clock. */
 void clock_arm(struct clock *clock, struct timer *t, uint64_t usec, timer_fn *fire, void *userdata);

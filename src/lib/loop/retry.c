@@ -1,4 +1,4 @@
-/* Pauses between tries; see retry.h. */
+/* Implements retry.h. */
 #include "lib/loop/retry.h"
 
 #define QUICK_PAUSE (10 * USEC_PER_MSEC)
@@ -13,7 +13,8 @@ bool retry_quickly(struct retry *retry, uint64_t *ret_usec)
 
 uint64_t retry_pause(const struct retry_policy *policy, unsigned failures)
 {
-    uint64_t pause = policy->first_usec ?: 1; /* a first pause of 0 would stay 0 */
+    /* A pause of 0 would stay 0 when it is doubled. */
+    uint64_t pause = policy->first_usec ?: 1;
     for (unsigned i = 1; i < failures && pause < policy->most_usec; i++)
         pause *= 2;
     return pause < policy->most_usec ? pause : policy->most_usec;

@@ -1,4 +1,4 @@
-/* Timers as event sources; see timer.h. */
+/* Implements timer.h by event sources of sd-event. */
 #include "lib/loop/timer.h"
 
 #include <stdlib.h>
@@ -28,7 +28,8 @@ int timer_reserve(sd_event *event)
     return r < 0 ? r : 0;
 }
 
-/* Gives the time by which the timer may fire late. It is never 0, which sd-event takes for 250 ms. */
+/* Returns the accuracy of the timer: the microseconds by which it may fire late. The value is at least 1,
+ * because sd-event reads 0 as 250 ms. */
 static uint64_t slack(uint64_t usec)
 {
     uint64_t part = usec / 100;
@@ -52,7 +53,8 @@ static void arm(struct timer *t, sd_event *event, uint64_t at, uint64_t usec, ti
     t->at = at;
     t->fire = fire;
     t->userdata = userdata;
-    if (set_source(t, event, usec) < 0) /* no memory, as in xcalloc(); see timer_reserve() */
+    /* Only a lack of memory (as in xcalloc()) or of a descriptor (see timer_reserve()) leads here. */
+    if (set_source(t, event, usec) < 0)
         abort();
 }
 

@@ -1,11 +1,11 @@
-/* Timers: one callback at one time. timer_arm() sets a timer, sets it anew when it is set already, and never
- * fails.
+/* Provides timers that call a function once. timer_arm() sets a timer, also if it is already set, and always
+ * succeeds.
  *
- * A 'struct timer' of zeros is a timer that is not armed. A timer that has fired or was stopped owns nothing.
- * The owner calls timer_stop() before it frees the struct, and does not move the struct while it is armed.
+ * A zero-initialized 'struct timer' is not armed. A timer that has fired or was stopped owns nothing. The
+ * owner calls timer_stop() before it frees the struct, and does not move the struct while the timer is armed.
  *
- * A timer fires late by at most a hundredth of its time and a second, so that the wake-ups of a process
- * coincide. */
+ * A timer may fire late by up to a hundredth of its time, at most by a second, so that the wake-ups of a
+ * process coincide. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -20,20 +20,21 @@ struct timer {
     uint64_t at; /* microseconds of CLOCK_MONOTONIC */
     timer_fn *fire;
     void *userdata;
-    sd_event_source *source; /* private: of the event loop that it waits on */
-    struct clock *clock;     /* private: the clock that it waits on in place of an event loop */
+    sd_event_source *source; /* private: on the event loop */
+    struct clock *clock;     /* private: the clock, if the timer is not on an event loop */
     struct timer *next;      /* private to the clock */
 };
 
-/* Makes what timers need of a loop beside memory, which is one descriptor, so that timer_arm() cannot lack it
- * later. A process that can run out of descriptors calls it at its start: 0 or a negative errno. */
+/* Creates what timers need of an event loop besides memory: one descriptor. timer_arm() cannot lack it later.
+ * A process that can run out of descriptors calls this at its start. Returns 0 or a negative errno. */
 int timer_reserve(sd_event *event);
-/* Calls 'fire' once after 'usec' microseconds; 0 means in the next turn of the loop. What the timer was set
- * to before is forgotten. 'fire' may arm the timer again, or free the struct that holds it. */
+/* Arms the timer: calls 'fire' once after 'usec' microseconds; 0 means in the next iteration of the loop. A
+ * previous setting of the timer is replaced. 'fire' may arm the timer again, or free the struct that contains
+ * it. */
 void timer_arm(struct timer *t, sd_event *event, uint64_t usec, timer_fn *fire, void *userdata);
-/* Does the same for a time of CLOCK_MONOTONIC. */
+/* Arms the timer for a time of CLOCK_MONOTONIC in microseconds. */
 void timer_arm_at(struct timer *t, sd_event *event, uint64_t at, timer_fn *fire, void *userdata);
-/* Tells whether the timer is going to fire. */
+/* Reports whether the timer is armed. */
 bool timer_armed(const struct timer *t);
-/* Stops the timer. A timer that is not armed stays as it is. */
+/* Stops the timer. A timer that is not armed stays unchanged. */
 void timer_stop(struct timer *t);

@@ -1,4 +1,4 @@
-/* Work in threads; see work.h. */
+/* Implements work.h. */
 #include "lib/loop/work.h"
 
 #include <errno.h>
@@ -14,9 +14,10 @@
 #include "lib/basic/util.h"
 #include "lib/loop/timer.h"
 
-#define RETRY_USEC USEC_PER_SEC /* until a thread that could not be had is asked for again */
+/* Time after which the creation of a thread is attempted again. */
+#define RETRY_USEC USEC_PER_SEC
 
-/* <linux/ioprio.h> of the oldest kernel headers that we build with lacks them. */
+/* The header <linux/ioprio.h> of the oldest supported kernel lacks these constants. */
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_IDLE        (3 << 13)
 
@@ -31,14 +32,15 @@ struct workers {
     sd_event_source *source;
     struct timer retry;
     int event_fd;
-    size_t outstanding; /* of the loop alone */
+    size_t outstanding; /* works that are added and not done; used in the loop only */
 
-    pthread_mutex_t mutex; /* of all that follows */
+    pthread_mutex_t mutex; /* protects the members below */
     struct list waiting, finished;
-    struct work **running; /* one place per thread */
+    struct work **running; /* one slot per thread; NULL: the slot is free */
     unsigned threads;
-    pthread_cond_t idle; /* no thread works any more */
-    bool orphaned;       /* workers_free() was called: the last thread frees the struct */
+    pthread_cond_t idle; /* signalled when the last thread ends */
+    /* workers_free() was called: the last thread frees the struct. */
+    bool orphaned;
 };
 
 static void append(struct list *list, struct work *work)
@@ -56,8 +58,8 @@ static bool same_key(const struct work *a, const struct work *b)
     return a && a->key && b->key && streq(a->key, b->key);
 }
 
-/* Takes the first work that nothing is in the way of: no running one of its key, no earlier one that waits.
- */
+/* Removes and returns the first waiting work whose key neither a running work nor an earlier waiting work
+ * has. Returns NULL if there is none. */
 static struct work *take(struct workers *workers)
 {
     struct work *previous = NULL;
@@ -104,7 +106,7 @@ static void drop_all(struct list *list)
     *list = (struct list){NULL, NULL};
 }
 
-/* Gives finished work to the loop; the mutex is held. */
+/* Appends finished work to the list of the loop and wakes the loop. The caller holds the mutex. */
 static void hand_over(struct workers *workers, struct work *work)
 {
     uint64_t one = 1;
@@ -144,7 +146,8 @@ static void work_until_empty(struct workers *workers)
         destroy(workers);
 }
 
-/* Of this thread alone. Where it is not allowed the work goes on at the usual priority. */
+/* Lowers the CPU and disk priority of the calling thread. Errors are ignored: the thread then runs at normal
+ * priority. */
 static void give_way(void)
 {
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
@@ -214,8 +217,8 @@ static bool start_thread(struct workers *workers)
 
 static void on_retry(void *userdata);
 
-/* No thread can be had. Those that are there take the work; where there is none, slow is better than never.
- */
+/* Handles a failed creation of a thread. Threads that exist run the work. If none exists, the loop runs it
+ * itself (WORKERS_PROMPT), or a timer attempts the creation again. */
 static void go_on_without(struct workers *workers, bool none)
 {
     if (none && workers->kind == WORKERS_PROMPT) {

@@ -1,41 +1,52 @@
-/* Work in threads, so that the loop answers while a disk, a parser or a name server is slow.
+/* Runs work in threads, so that the event loop stays responsive while a disk, a parser or a name server is
+ * slow.
  *
- * Workers do at most one work of a key (a container) at a time, those of one key in the order in which they
- * came. Threads exist only while there is work. */
+ * At most one work per key (such as a container) runs at a time. Works with the same key run in the order in
+ * which they were added. Threads exist only while there is work. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "lib/basic/error.h"
 
-/* The first member of the struct that holds what the work needs and what comes out of it. */
+/* The first member of the struct that contains the input and the result of the work. */
 struct work {
-    const char *key; /* borrowed until done; NULL: no other work is in its way */
-    void (*run)(
-        struct work *work); /* in a thread: touches what belongs to the work alone, and does not log */
-    void (*done)(struct work *work); /* in the loop, once; may free the work */
-    void (*drop)(
-        struct work *work); /* in place of 'done', in any thread, when the workers went; NULL: nothing */
-    struct work *next;      /* private */
+    /* Borrowed until 'done' or 'drop'. NULL: the work waits for no other work. */
+    const char *key;
+    /* Runs in a thread. It uses only what belongs to the work, and it does not log. */
+    void (*run)(struct work *work);
+    /* Runs in the loop, once. It may free the work. */
+    void (*done)(struct work *work);
+    /* Runs in any thread in place of 'done', if the workers were freed before. NULL: nothing is called. */
+    void (*drop)(struct work *work);
+    struct work *next; /* private */
 };
 
 enum workers_kind {
-    WORKERS_PROMPT,     /* where no thread can be had, the loop does the work: slow is better than never */
-    WORKERS_PATIENT,    /* the work waits until a thread can be had */
-    WORKERS_BACKGROUND, /* the same, with threads of the least share of the processor (nice 19), which get the
-                           disk when nobody else wants it: for what takes long and nobody waits for */
+    /* If no thread can be created, the loop runs the work itself. */
+    WORKERS_PROMPT,
+    /* The work waits until a thread can be created. */
+    WORKERS_PATIENT,
+    /* As WORKERS_PATIENT, with threads of the lowest CPU priority (nice 19) and the idle class of the disk.
+     * It suits long work whose result is not urgent. */
+    WORKERS_BACKGROUND,
 };
 
 struct workers;
 
+/* Creates workers with at most 'threads_max' threads, whose 'done' functions run in 'event'. Returns 0 or a
+ * negative errno. */
 int workers_new(sd_event *event, unsigned threads_max, enum workers_kind kind, struct workers **ret,
                 struct error *e);
+/* Adds a work, which must stay in memory until its 'done' or 'drop' is called. */
 void workers_add(struct workers *workers, struct work *work);
-/* Tells whether any work is not done. */
+/* Reports whether any added work is not done. */
 bool workers_busy(const struct workers *workers);
-/* Waits until no thread works any more. No 'done' is called from here on: what has not begun is forgotten,
- * and the owners free their works. */
+/* Waits until no thread runs. 'done' and 'drop' are not called any more: works that have not begun are
+ * removed from the queue, and the callers free all of them. */
 void workers_wait(struct workers *workers);
-/* Does not wait: a thread that still works goes on, and what it leaves is dropped. At the end of the process
- * it ends with it: what it does survives a kill at any time. The last 'done' may call it. NULL is fine. */
+/* Drops the works that wait or have finished, and returns without waiting. A thread that still runs a work
+ * drops that work at its end, and the last thread frees the struct. The exit of the process ends such a
+ * thread at any point, so a work must tolerate being killed. The last 'done' may call this function.
+ * 'workers' may be NULL. */
 void workers_free(struct workers *workers);

@@ -1,4 +1,4 @@
-/* The way into the jail: one straight list of calls. See jail.h. */
+/* Implements jail.h. The order of the calls matters: each needs rights that a later one drops. */
 #include "lib/service/jail.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static int leave_network(int netns, struct error *e)
     return 0;
 }
 
-/* Drops from the bounding set everything that is not kept, so that no exec brings it back. */
+/* Drops all capabilities but 'kept' from the bounding set, so that an exec cannot regain them. */
 static int bound_capabilities(const cap_value_t *kept, size_t n, struct error *e)
 {
     for (cap_value_t cap = 0; cap_get_bound(cap) >= 0; cap++) {
@@ -93,7 +93,8 @@ int jail_enter(const struct service_conf *conf, const gid_t *extra_groups, size_
         return error_os(e, errno, "cannot set no_new_privs");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_os(e, errno, "cannot become undumpable");
-    /* Last, because changing credentials clears it. The supervisor's pipe covers the time before. */
+    /* The setting comes last, because the kernel clears it when credentials change. Until here the lifeline
+     * replaces it. */
     if (die_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return error_os(e, errno, "cannot ask for the parent's death signal");
     return 0;

@@ -1,4 +1,4 @@
-/* The lock of a worker; see lock.h. */
+/* Implements lock.h. */
 #include "lib/service/lock.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* The skeleton of every worker; see service.h. */
+/* Implements service.h. */
 #include "lib/service/service.h"
 
 #include <errno.h>
@@ -37,8 +37,8 @@ static void print_help(const struct service_definition *service)
         "A process of hostlet's tree; see %s(8). It is started by hostletd, and by hand or under another\n"
         "supervisor with these options:\n\n"
         "      --prefix DIR            the tree below DIR instead of the system's places ($HOSTLET_PREFIX)\n"
-        "      --services DIR          where the service directories lie ($HOSTLET_SERVICES)\n"
-        "      --libexec DIR           where the programs lie ($HOSTLET_LIBEXEC)\n"
+        "      --services DIR          the service directories ($HOSTLET_SERVICES)\n"
+        "      --libexec DIR           the programs ($HOSTLET_LIBEXEC)\n"
         "      --log-format FORMAT     auto, plain, journal or json\n"
         "      --notification-fd N     write a newline to descriptor N when ready (s6)\n"
         "      --describe              print the Varlink interface and exit\n"
@@ -51,7 +51,8 @@ static void print_interface(const struct service_definition *service)
 {
     char *text = varlink_describe(service->interface);
     fputs(text, stdout);
-    free(text); /* exit() cleans nothing up */
+    /* The memory is freed for the leak checker: exit() does not run the callers' clean-up. */
+    free(text);
 }
 
 static void parse_arguments(const struct service_definition *service, int argc, char **argv,
@@ -72,7 +73,8 @@ static void parse_arguments(const struct service_definition *service, int argc, 
     arguments_end(argc, argv);
 }
 
-/* A descriptor number that hostletd left in the environment, or −1. */
+/* Returns the descriptor whose number hostletd left in the environment variable, or −1. Sets close-on-exec
+ * and removes the variable. */
 static int inherited_fd(const char *variable)
 {
     const char *text = getenv(variable);
@@ -83,12 +85,13 @@ static int inherited_fd(const char *variable)
     return (int)fd;
 }
 
-/* What hostletd hands over: the Unix socket first, then the TCP ports in the order of service.conf. */
+/* Accepts the sockets that hostletd passes: the Unix socket first, then the TCP sockets in the order of
+ * service.conf. */
 static int take_inherited(struct running *r, size_t n, struct error *e)
 {
     struct service_context *c = &r->context;
     if (n != 1 + c->conf->n_tcp)
-        return error_fail(e, EINVAL, "%zu listening sockets were handed over, and not %zu", n,
+        return error_fail(e, EINVAL, "%zu listening sockets were passed, expected %zu", n,
                           1 + c->conf->n_tcp);
     r->listen_fd = SD_LISTEN_FDS_START;
     for (size_t i = 0; i < c->conf->n_tcp; i++)
@@ -117,15 +120,14 @@ static int take_sockets(struct running *r, struct error *e)
     r->listen_fd = unix_listen(path, 0600, (gid_t)-1, e);
     if (r->listen_fd < 0)
         return r->listen_fd;
-    /* Where there are no access lists, the group of the run directory is the group of those who may try. */
+    /* On a file system without access lists, the group of the run directory can open the socket. */
     bool by_group;
     int x = unix_admit(path, c->conf->peer_ids, c->conf->n_peers,
                        stat(c->tree.run, &st) == 0 ? st.st_gid : (gid_t)-1, &by_group, e);
     if (x >= 0 && by_group)
-        log_notice(
-            "the file system of '%s' has no access lists: its group can open it, and every caller is judged "
-            "when he does",
-            path);
+        log_notice("the file system of '%s' has no access lists: its group can open it, and the service "
+                   "checks every caller's uid",
+                   path);
     return x;
 }
 
@@ -136,7 +138,8 @@ void service_exit(struct service_context *context, int code)
 
 static void on_idle_timer(void *userdata);
 
-/* A service on demand ends when it was idle for some time; the supervisor starts it for the next caller. */
+/* Starts or restarts the idle timer of a service on demand. When it fires, the process exits, and the
+ * supervisor starts it for the next caller. */
 static void time_idleness(struct running *r)
 {
     const struct service_context *c = &r->context;
@@ -175,7 +178,8 @@ static bool method_allowed(uid_t uid, const char *method, void *userdata)
     return service_conf_method_allowed(r->context.conf, uid, method);
 }
 
-/* A method that is misspelt in service.conf would be a right that nobody has: said at the start. */
+/* Refuses a method name in 'peers' of service.conf that the interface lacks. A misspelt name would silently
+ * grant nothing. */
 static int check_peers(const struct service_context *c, struct error *e)
 {
     for (size_t i = 0; i < c->conf->n_peers; i++)
@@ -201,7 +205,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
 static int on_lifeline(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     (void)source, (void)fd, (void)revents;
-    log_warning("the supervisor is gone: ending");
+    log_warning("the supervisor has exited: ending");
     service_exit(userdata, EXIT_FAILED);
     return 0;
 }
@@ -248,8 +252,9 @@ static int serve(struct running *r, struct error *e)
     sd_notify(0, "READY=1");
     if (r->notification_fd >= 0) {
         if (write(r->notification_fd, "\n", 1) < 0)
-            log_debug("nobody waits for readiness");
-        /* A standard descriptor stays: its number would go to the next connection, and our lines with it. */
+            log_debug("cannot report readiness: %s", strerrordesc_np(errno));
+        /* A standard descriptor stays open: otherwise the next connection would get its number, and log lines
+         * would be written into the connection. */
         r->notification_fd = r->notification_fd > STDERR_FILENO ? close_fd(r->notification_fd) : -1;
     }
     return 0;
@@ -332,7 +337,8 @@ int service_main(const struct service_definition *service, int argc, char **argv
     failpoint_table(service->failpoints);
     log_open(service->name, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
     parse_arguments(service, argc, argv, &a);
-    /* hostletd gives the lines of its children their name and form; they send the importance alone. */
+    /* hostletd adds the name and the format to the log lines of its workers, so that a worker writes the
+     * level only. */
     process.context.supervised = getenv("HOSTLET_LIFELINE_FD") != NULL;
     log_open(service->name, process.context.supervised ? LOG_FORMAT_JOURNAL : a.log_format, LOG_LEVEL_INFO);
     process.notification_fd = a.notification_fd;
@@ -340,8 +346,8 @@ int service_main(const struct service_definition *service, int argc, char **argv
     process.netns_fd = inherited_fd("HOSTLET_NETNS_FD");
 
     int r = run(&process, &a, &e);
-    /* The server first: what waits for clients hears that they are gone, while the state it belongs to still
-     * is there. */
+    /* The server is freed first: it reports to the handlers that the callers are gone, and the handlers still
+     * need the state that stop() frees. */
     varlink_server_free(process.context.server);
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);

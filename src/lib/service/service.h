@@ -1,9 +1,10 @@
-/* The skeleton of every worker: arguments, configuration, sockets, jail, readiness, the loop, the end.
+/* Implements what is common to all workers: arguments, configuration, sockets, jail, readiness, event loop,
+ * exit.
  *
- * A worker fills 'struct service_definition' and calls service_main(). It is started by hostletd (listening
- * socket in LISTEN_FDS, lifeline pipe, notification descriptor), or by hand, systemd, s6 or runit: then it
- * binds its own socket before the jail. It starts as root and gives up what its service.conf does not name.
- */
+ * A worker fills 'struct service_definition' and calls service_main(). hostletd starts it with the listening
+ * sockets (LISTEN_FDS), the lifeline and a notification descriptor. An administrator, systemd, s6 or runit
+ * can start it without them: then it binds its own sockets before it enters the jail. It starts as root and
+ * drops every right that its service.conf does not name. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -20,44 +21,47 @@ struct service_context {
     struct service_conf *conf;
     sd_event *event;
     struct varlink_server *server;
-    bool supervised;              /* started by hostletd */
-    int tcp_fds[SERVICE_TCP_MAX]; /* listening, as many as conf->n_tcp, in its order */
-    gid_t extra_groups[8];        /* before_jail may add groups that only this machine knows */
+    bool supervised; /* hostletd started the process */
+    /* Listening TCP sockets: conf->n_tcp of them, in the order of 'conf'. */
+    int tcp_fds[SERVICE_TCP_MAX];
+    /* Groups that before_jail() adds, whose ids differ between machines. */
+    gid_t extra_groups[8];
     size_t n_extra_groups;
     void *userdata; /* the worker's own state */
-    bool ending;    /* was asked to end, and finishes what is under way */
+    bool ending;    /* SIGTERM or SIGINT was received, and finish() was called */
 };
 
 struct service_definition {
     const char *name; /* its folder in svc/ */
     const struct varlink_interface *interface;
-    const struct varlink_handlers *handlers; /* called with userdata = the context's userdata */
+    const struct varlink_handlers *handlers; /* their userdata is the context's userdata */
     const char *const *failpoints;           /* ends with NULL; may be NULL */
-    /* The system calls that it makes, from 'start' on: SERVICE_FILTER(list) of lib/service/filter.h. NULL:
-     * all of them. */
+    /* The system calls that the worker makes from 'start' on: SERVICE_FILTER(list) of lib/service/filter.h.
+     * NULL: all calls are allowed. */
     const struct service_filter *filter;
-    /* As root, before anything is given up: opens what only root can. May be NULL. */
+    /* Runs as root, before rights are dropped: opens what only root can open. May be NULL. */
     int (*before_jail)(struct service_context *context, struct error *e);
-    /* In the jail, with the loop, before the socket is served: sets up userdata. An error of class
-     * ERROR_REFUSED ends with exit 100. */
+    /* Runs in the jail, with the event loop, before the socket is served: sets userdata. After an error of
+     * class ERROR_REFUSED the process exits with 100. */
     int (*start)(struct service_context *context, struct error *e);
-    /* Whether work goes on that no connection shows: an idle service on demand does not end then. May be
-     * NULL. */
+    /* Reports whether work is in progress that no connection shows. A service on demand does not exit as idle
+     * while it returns true. May be NULL. */
     bool (*busy)(void *userdata);
-    /* Asked to end: finishes what is under way and calls service_exit(), soon; asked again, it ends at once.
-     * NULL: there is nothing to finish. */
+    /* Runs at the first SIGTERM or SIGINT: completes the work in progress and calls service_exit() soon. At a
+     * second signal the process exits without waiting. NULL: the process exits at the first signal. */
     void (*finish)(void *userdata);
-    /* At the end of the loop: releases userdata. May be NULL. */
+    /* Runs after the event loop: releases userdata. May be NULL. */
     void (*stop)(void *userdata);
 };
 
-/* The whole life of the process: its exit code. */
+/* Runs the service and returns the exit code of the process. */
 int service_main(const struct service_definition *service, int argc, char **argv);
 
-/* Whom the directories of the service are given to, by its before_jail: the user and group that it is going
- * to be, or −1 where it stays what it is, not started by root or in a build without a jail. */
+/* Return the user and the group that the process gets in its jail, for before_jail() to set the owner of
+ * directories. Return −1 if the process keeps its user: it was not started by root, or the build has no
+ * jail. */
 uid_t service_uid(const struct service_context *context);
 gid_t service_gid(const struct service_context *context);
 
-/* Ends the loop with an exit code, from a handler of the service. */
+/* Ends the event loop; the process exits with 'code'. */
 void service_exit(struct service_context *context, int code);
