@@ -1,5 +1,4 @@
-/* Answers in place of a service that is down or given up, so that its callers learn it at once instead of
- * waiting. */
+/* Implements down.h. */
 #include "hostletd/down.h"
 
 #include <errno.h>
@@ -32,7 +31,7 @@ void service_answer_down(struct service *s)
     struct error e = ERROR_INIT;
     if (varlink_server_new(s->manager->event, &options, &s->down) < 0 ||
         varlink_server_listen(s->down, s->listen_fd, &e) < 0) {
-        log_warning("callers of %s are left waiting: %s", s->name, e.message);
+        log_warning("cannot reply to callers of '%s' in its place: %s; they wait", s->name, e.message);
         service_stop_answering(s);
     }
 }

@@ -1,4 +1,4 @@
-/* Lines of the children; see lines.h. */
+/* Implements lines.h. */
 #include "hostletd/lines.h"
 
 void lines_flush(struct line_splitter *s, line_fn on_line, void *userdata)

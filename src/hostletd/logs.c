@@ -1,4 +1,4 @@
-/* The log; see logs.h. */
+/* Implements logs.h. */
 #include "hostletd/logs.h"
 
 #include <errno.h>
@@ -24,12 +24,13 @@
 #define READS_AT_END      16
 
 static struct {
-    int fd; /* non-blocking by itself, or a socket or file */
+    int fd; /* non-blocking through its own open file description, or a socket or file */
     bool is_socket, is_file;
     sd_event_source *writable;
-    size_t start, end; /* of what waits in the queue */
+    size_t start, end; /* of the queued bytes */
     uint64_t dropped;
-    char queue[QUEUE_BYTES]; /* pages of it exist only once they were used */
+    /* The kernel allocates its pages at their first use. */
+    char queue[QUEUE_BYTES];
 } output = {.fd = -1};
 
 struct child_log {
@@ -40,7 +41,7 @@ struct child_log {
     char last[LAST_LINE_BYTES + 1];
 };
 
-/* Writes what the reader takes at once: bytes, or negative errno. */
+/* Writes without blocking. Returns the number of bytes that were written, or a negative errno. */
 static ssize_t output_write(const char *data, size_t n)
 {
     for (;;) {
@@ -71,7 +72,7 @@ static void logs_write(const char *line, size_t n)
     if (output.start == output.end) {
         output.start = output.end = 0;
         written = output_write(line, n);
-        /* A reader that is gone for good is no reason to end, nor to keep its lines. */
+        /* If the reader no longer exists, the line is dropped and hostletd continues. */
         if (written < 0 && written != -EAGAIN)
             return;
         if (written < 0)
@@ -81,7 +82,8 @@ static void logs_write(const char *line, size_t n)
         enqueue(line + written, n - (size_t)written);
 }
 
-/* Line by line, since a write of at most PIPE_BUF is not mixed with what others write into the same pipe. */
+/* Writes the queue line by line, because the kernel does not mix a write of up to PIPE_BUF bytes with the
+ * writes of other processes into the same pipe. */
 static void flush_queue(void)
 {
     while (output.start < output.end) {
@@ -119,15 +121,16 @@ int logs_open(sd_event *event, struct error *e)
     output.is_socket = S_ISSOCK(st.st_mode);
     output.is_file = S_ISREG(st.st_mode);
     if (!output.is_socket && !output.is_file) {
-        /* The description behind descriptor 2 is shared with whoever gave it to us: we open one of our own.
-         */
+        /* Other processes share the open file description of descriptor 2, and O_NONBLOCK would apply to them
+         * too. So hostletd opens a description of its own. */
         output.fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (output.fd < 0)
             return error_os(e, errno, "cannot open standard error a second time");
     }
     if (!output.is_file) {
         int r = sd_event_add_io(event, &output.writable, output.fd, EPOLLOUT, on_writable, NULL);
-        if (r == -EPERM) /* such as /dev/null: always writable */
+        /* epoll does not support it, as /dev/null; it is always writable. */
+        if (r == -EPERM)
             r = 0;
         else if (r >= 0)
             r = sd_event_source_set_enabled(output.writable, SD_EVENT_OFF);
@@ -162,7 +165,7 @@ static void on_line(const char *line, void *userdata)
     _cleanup_free_ char *shown = printable_line(line_parse(line, log->name, &level));
     const char *text = shown;
     snprintf(log->last, sizeof log->last, "%s", text);
-    /* JSON may make a line six times as long; a write stays within PIPE_BUF. */
+    /* JSON escapes can make a line six times as long; a write must not exceed PIPE_BUF. */
     size_t left = strlen(text), n = left;
     while (left > 0) {
         _cleanup_free_ char *part = xstrndup(text, n), *whole = log_line(log->name, level, part);
@@ -170,7 +173,8 @@ static void on_line(const char *line, void *userdata)
         if (size > PIPE_BUF && n > 1) {
             n /= 2;
             while (n > 1 && (text[n] & 0xc0) == 0x80)
-                n--; /* no cut inside of a character */
+                /* A cut must not be inside of a character of UTF-8. */
+                n--;
             continue;
         }
         logs_write(whole, size);
@@ -180,7 +184,7 @@ static void on_line(const char *line, void *userdata)
     }
 }
 
-/* Reads what is there, at most 'reads' times. */
+/* Reads the pipe of a service, at most 'reads' times. */
 static void take(struct child_log *log, unsigned reads)
 {
     char data[16384];
@@ -208,11 +212,11 @@ int child_log_new(sd_event *event, const char *name, struct child_log **ret, str
     log->name = name;
     log->reading = pipe_fds[0];
     log->writing = pipe_fds[1];
-    /* Only our end: a child's writes block, as it expects. */
+    /* Only hostletd's end is non-blocking: workers expect their writes to block. */
     int r = fcntl(log->reading, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
     if (r >= 0)
         r = sd_event_add_io(event, &log->source, log->reading, EPOLLIN, on_readable, log);
-    /* A flood of lines must not keep deaths and callers waiting. */
+    /* A flood of lines must not delay the handling of exits and callers. */
     if (r >= 0)
         r = sd_event_source_set_priority(log->source, SD_EVENT_PRIORITY_IDLE);
     if (r < 0) {

@@ -1,29 +1,29 @@
-/* The log: lines of the supervisor and of its children, onto standard error, without ever waiting for its
- * reader. */
+/* Writes the lines of hostletd and its workers to standard error without ever waiting for the reader. */
 #pragma once
 
 #include <systemd/sd-event.h>
 
 #include "lib/basic/error.h"
 
-/* From here on everything that is logged goes through a bounded queue; what does not fit is counted, and said
- * when there is room again. */
+/* Directs the log of this process through a bounded queue. If the queue is full, lines are dropped and
+ * counted, and the count is logged when there is room again. Returns 0 or a negative errno. */
 int logs_open(sd_event *event, struct error *e);
-/* Gives the queue a moment to empty itself. */
+/* Waits up to 200 ms for the queue to be written, and returns to the unqueued log. */
 void logs_close(void);
 
-/* What one service writes; lives as long as the service, through all its runs. */
+/* The log pipe of one service. It exists as long as the service, across the restarts of its process. */
 struct child_log;
 
-/* 'name' is borrowed. */
+/* Creates the log pipe of a service. 'name' is borrowed. Returns 0 or a negative errno. */
 int child_log_new(sd_event *event, const char *name, struct child_log **ret, struct error *e);
 void child_log_free(struct child_log *log);
 
-/* The descriptor that becomes a child's standard output and error. */
+/* Returns the descriptor (borrowed) that becomes standard output and standard error of the service's
+ * process. */
 int child_log_fd(const struct child_log *log);
-/* A run begins: its last line is none yet. */
+/* Begins a run of the process: child_log_last() returns "" until it writes a line. */
 void child_log_begin(struct child_log *log);
-/* The run is over: takes what is still in the pipe, the unfinished line too. */
+/* Ends a run: reads what the pipe still contains, including an incomplete last line. */
 void child_log_end(struct child_log *log);
-/* The last line of this run, "" without one. */
+/* Returns the last line of this run (borrowed), or "" if there is none. */
 const char *child_log_last(const struct child_log *log);

@@ -1,11 +1,12 @@
 /* hostletd: the supervisor of the tree.
  *
- * Job: holds the listening sockets of all services, starts their processes in the order of their needs or at
- * the first call, waits for their readiness, starts them again when they end, stops them in reverse order,
- * reaps everything, and writes their lines to its standard error. Privileges: root, never jailed. It parses
- * nothing from outside: its configuration is the administrator's, its callers are root. Failures: when it
- * dies its children end with it (lifeline and parent-death signal), containers run on, and the next start
- * recovers everything; there is no state but the lock, the pid file and the tree's id. */
+ * Job: binds the listening sockets of all services, starts their processes in the order of their needs or
+ * when a caller connects, waits until they are ready, restarts them when they exit, stops them in reverse
+ * order, reaps all processes, and writes their log lines to its standard error. Privileges: root, without a
+ * jail. It parses no untrusted input: the administrator writes its configuration, and its callers are root
+ * and the users that a 'supervisor' line admits. Failures: when it is killed, its workers are killed too
+ * (lifeline and parent-death signal) while containers continue to run, and the next start recovers
+ * everything. Its only state is the lock, the pid file and the tree's id. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -38,8 +39,8 @@ static void print_help(void)
         "Usage: hostletd [OPTION…]\n\n"
         "The supervisor of hostlet's tree, in the foreground; see hostletd(8).\n\n"
         "      --prefix DIR            the tree below DIR instead of the system's places ($HOSTLET_PREFIX)\n"
-        "      --services DIR          where the service directories lie ($HOSTLET_SERVICES)\n"
-        "      --libexec DIR           where the programs lie ($HOSTLET_LIBEXEC)\n"
+        "      --services DIR          the service directories ($HOSTLET_SERVICES)\n"
+        "      --libexec DIR           the programs ($HOSTLET_LIBEXEC)\n"
         "      --log-format FORMAT     auto, plain, journal or json\n"
         "      --notification-fd N     write a newline to descriptor N when the tree is up (s6)\n"
         "      --setup                 make the tree's directories and id, and exit\n"
@@ -76,14 +77,14 @@ static void parse_arguments(int argc, char **argv, struct arguments *a, enum mod
     arguments_end(argc, argv);
 }
 
-/* What our starter left behind must not matter: descriptors that are open would be where our children expect
- * theirs. */
+/* Resets what the process inherited: umask, signal handling and open descriptors. An inherited descriptor
+ * could have a number at which workers expect theirs. */
 static int start_clean(struct manager *m, const struct arguments *a, struct error *e)
 {
     sigset_t blocked;
     umask(0022);
-    /* What our starter ignored would be ignored by us and by every service; a child's end would not even be
-     * told. */
+    /* Workers would inherit ignored signals, and if SIGCHLD is ignored, the kernel does not report the exit
+     * of a child. */
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
@@ -134,8 +135,8 @@ static int boot_and_loop(struct manager *m, struct topology *topology, struct er
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return error_os(e, errno, "cannot adopt the orphans of services");
     r = sd_event_default(&m->event);
-    /* Where systemd wants signs of life (WATCHDOG_USEC), the loop itself gives them: only one that turns
-     * does. */
+    /* If systemd requests a watchdog (WATCHDOG_USEC), the event loop sends its notifications, so that a
+     * blocked loop is detected. */
     if (r >= 0)
         r = sd_event_set_watchdog(m->event, true);
     if (r < 0)
@@ -161,7 +162,8 @@ static int run(struct manager *m, const struct arguments *a, enum mode mode, str
         return error_fail(e, EIO, "failpoint");
     r = setup_lock(&m->tree, &lock, e);
     if (r == -EAGAIN && mode == MODE_SETUP)
-        return 0; /* it runs: everything is there */
+        /* hostletd runs already: the directories and the id exist. */
+        return 0;
     if (r < 0)
         return r;
     r = failpoint("setup.before_id") < 0 ? error_fail(e, EIO, "failpoint") : setup_tree_id(&m->tree, e);

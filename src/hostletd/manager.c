@@ -1,4 +1,4 @@
-/* The set of services; see manager.h. */
+/* Implements manager.h. */
 #include "hostletd/manager.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static bool needs(const struct service *s, const struct service *other)
     return false;
 }
 
-/* Whether something that needs this one still runs. */
+/* Reports whether a service that needs this one still runs. */
 static bool is_needed(const struct manager *m, const struct service *s)
 {
     for (size_t i = 0; i < m->n_services; i++)
@@ -60,7 +60,7 @@ void manager_unwant(struct manager *m, struct service *s)
     manager_settle_later(m);
 }
 
-/* Stops everything in the reverse order of needs, then ends the loop. */
+/* Stops all services in the reverse order of their needs, then ends the event loop. */
 static void manager_end(struct manager *m)
 {
     if (m->ending)
@@ -99,11 +99,13 @@ static void tell_ready(struct manager *m)
     log_info("ready");
     sd_notify(0, "READY=1");
     if (m->notification_fd >= 0 && write(m->notification_fd, "\n", 1) < 0)
-        log_debug("nobody waits for readiness");
+        log_debug("cannot report readiness: %s", strerrordesc_np(errno));
     m->notification_fd = close_fd(m->notification_fd);
 }
 
-/* Every look is at the whole: what an event changed for others is found here, not where it happened. */
+/* Examines all services after an event: stops those that are no longer wanted and not needed, and starts
+ * those whose needs are met. The effects of one service's change on others are found here and not where the
+ * change happens. */
 static int on_settle(sd_event_source *source, void *userdata)
 {
     (void)source;
@@ -143,7 +145,8 @@ static struct service *find_process(const struct manager *m, pid_t pid)
     return NULL;
 }
 
-/* Signals coalesce: everyone who ended is looked for, orphans that we adopted among them. */
+/* Reaps every child that has exited, because one SIGCHLD can stand for several. Adopted orphans of services
+ * are among them. */
 static int on_child(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
     (void)source, (void)si;
@@ -153,7 +156,8 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *si, 
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
             return 0;
         struct service *s = find_process(m, info.si_pid);
-        /* While it is not reaped, its process group is surely its own: helpers do not outlive it. */
+        /* As long as the process is not reaped, its process group id cannot be reused: the signal can only
+         * reach its own helpers. */
         if (s)
             kill(-info.si_pid, SIGKILL);
         if (waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG) < 0)
@@ -194,7 +198,8 @@ static int watch_signals(struct manager *m)
     return r;
 }
 
-/* What containers are given is root's from the boot on, not from the next deploy on. */
+/* Marks the provisioner to run once without a caller if packages in the install store are unfinished or do
+ * not belong to root. Otherwise a container could use such a package until the next deploy. */
 static void call_for_packages(struct manager *m)
 {
     struct service *provisioner = manager_find(m, "provisioner");

@@ -1,4 +1,4 @@
-/* Handlers of io.hostlet.Supervisor; see methods.h. */
+/* Implements io.hostlet.Supervisor; see methods.h. */
 #include "hostletd/methods.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "lib/varlink/client.h"
 #include "lib/varlink/unix.h"
 
-/* A call that is answered when its service is there, or down, or will not be for now. */
+/* A call that hostletd answers when its service is ready, is down, or will not become ready for now. */
 struct waiter {
     struct waiter *next;
     struct varlink_call *call;
@@ -29,7 +29,7 @@ struct watcher {
     struct varlink_call *call;
 };
 
-/* Proportional set size of a process in bytes; 0 where the kernel does not tell. */
+/* Returns the proportional set size of a process in bytes, or 0 if the kernel does not report it. */
 static int64_t read_memory(pid_t pid)
 {
     _cleanup_free_ char *path = xasprintf("/proc/%d/smaps_rollup", pid), *text = NULL;
@@ -40,7 +40,7 @@ static int64_t read_memory(pid_t pid)
     return line && sscanf(line + strlen("\nPss:"), "%lld", &kib) == 1 ? kib * 1024 : 0;
 }
 
-/* What is borrowed from the service is gone with its next event. */
+/* Returns a description that borrows from the service: it is valid until the service's next event. */
 static struct supervisor_service describe(const struct service *s, bool with_memory)
 {
     return (struct supervisor_service){
@@ -76,7 +76,7 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
     (void)in;
     const struct manager *m = userdata;
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "List answers once for each service: set 'more'");
+        return error_refuse(e, EINVAL, "List sends one reply for each service: set 'more'");
     for (size_t i = 0; i < m->n_services; i++)
         tell(call, m->services[i], true);
     struct supervisor_list_out end = {.service = NULL};
@@ -101,7 +101,7 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     (void)in;
     struct manager *m = userdata;
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "Watch answers at each change: set 'more'");
+        return error_refuse(e, EINVAL, "Watch sends a reply for each service and change: set 'more'");
     for (size_t i = 0; i < m->n_services; i++)
         tell_watcher(call, m->services[i], true, false);
     struct watcher *w = xcalloc(1, sizeof *w);
@@ -112,7 +112,8 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     return 0;
 }
 
-/* Whether the wait is over: 1 well, 0 not yet, or a negative errno with 'e' filled. */
+/* Reports whether the call can be answered: 1 if the state is reached, 0 if not yet, or a negative errno with
+ * 'e' set. */
 static int is_over(const struct service *s, bool up, struct error *e)
 {
     if (!up)
@@ -202,7 +203,7 @@ static int on_restart(struct varlink_call *call, const void *in, void *userdata,
     if (s->wanted)
         service_event(s, EVENT_RENEW);
     else
-        manager_want(userdata, s); /* with what it needs */
+        manager_want(userdata, s); /* also what the service needs */
     wait_until(call, s, true);
     return 0;
 }
@@ -261,7 +262,7 @@ void methods_service_gone(struct service *s)
             continue;
         }
         struct error e = ERROR_INIT;
-        error_set(&e, ERROR_NOT_FOUND, ENOENT, "the service '%s' is gone", s->name);
+        error_set(&e, ERROR_NOT_FOUND, ENOENT, "the service '%s' was removed", s->name);
         *at = w->next;
         varlink_call_on_gone(w->call, NULL, NULL);
         varlink_error(w->call, &e);
@@ -269,8 +270,8 @@ void methods_service_gone(struct service *s)
     }
 }
 
-/* Restarting a process of the tree is the administrator's. A service may look, as far as its service.conf
- * says. */
+/* Reports whether a user may call a method: root all of them, a service those in 'supervisor' of its
+ * service.conf, none of which changes anything (methods_check()). */
 static bool method_allowed(uid_t uid, const char *method, void *userdata)
 {
     const struct manager *m = userdata;
@@ -319,7 +320,7 @@ void methods_admit(struct manager *m)
         if (m->services[i]->conf->n_supervisor > 0)
             users[n++] = m->services[i]->conf->uid;
     if (m->supervisor_fd >= 0 && sockets_admit(m, path, users, n, &e) < 0)
-        log_warning("%s; callers are judged when they call", e.message);
+        log_warning("%s; the server checks callers when they connect", e.message);
 }
 
 int methods_serve(struct manager *m, struct error *e)

@@ -1,21 +1,23 @@
-/* io.hostlet.Supervisor on RUN/supervisor.sock. */
+/* Serves io.hostlet.Supervisor on RUN/supervisor.sock. */
 #pragma once
 
 #include "hostletd/manager.h"
 
 struct service;
 
-/* Whether the services' rights on this interface ('supervisor' in service.conf) are such that it has. */
+/* Returns 0, or −EINVAL (refused) if 'supervisor' in a service.conf names a method that the interface lacks
+ * or that changes something. */
 int methods_check(const struct topology *topology, struct error *e);
 
 int methods_serve(struct manager *m, struct error *e);
 void methods_done(struct manager *m);
-/* Lets those open its socket who may call: again whenever the set of services changed. */
+/* Lets the services that may call open the socket. It is called again whenever the set of services has
+ * changed. */
 void methods_admit(struct manager *m);
 
-/* A service is in another state: answers those who waited for it, and tells those who watch. */
+/* Sends the new state of a service to all watchers, and answers the calls that waited for it. */
 void methods_state_changed(struct service *s);
-/* A reload took the service away: tells those who watch. */
+/* Reports the removal of a service by a reload to all watchers. */
 void methods_service_removed(const struct service *s);
-/* It is about to be freed. */
+/* Answers the calls that wait for a service which is about to be freed. */
 void methods_service_gone(struct service *s);

@@ -1,4 +1,4 @@
-/* The install directories of packages; see packages.h. */
+/* Implements packages.h. */
 #include "hostletd/packages.h"
 
 #include <dirent.h>
@@ -11,9 +11,11 @@
 #include "lib/basic/log.h"
 #include "lib/paths/tree.h"
 
-/* An entry: what lies in the way and is none of root's is removed, a directory is taken. 1: it is to be
- * looked into, also when it was taken before: the process that did so may have died over it. Its name is
- * root's already, so it stays what it is. */
+/* Gives one entry to root: removes it if it is not a directory and not root's; sets owner and mode if it is a
+ * directory and 'directories' is set. Returns 1 and an open descriptor if the caller must examine the
+ * directory's entries, also if it was root's before, because a crash may have interrupted an earlier
+ * examination. Only root can rename the entry at this point, because the parent directory is root's. Returns
+ * 0 if there is nothing to examine, or a negative errno. */
 static int take(int dir, const char *path, const char *name, bool directories, int *ret, struct error *e)
 {
     struct stat st;
@@ -36,8 +38,8 @@ static int take(int dir, const char *path, const char *name, bool directories, i
     return 1;
 }
 
-/* The entries of a directory that is root's. 'directories': those are taken, and what is in them is looked
- * at. Takes 'fd'. */
+/* Examines the entries of a directory that root owns. With 'directories' it gives directories to root and
+ * examines what is in them. Takes ownership of 'fd', also on failure. */
 static int take_all(int fd, const char *path, bool directories, struct error *e)
 {
     _cleanup_closedir_ DIR *dir = fdopendir(fd);
@@ -75,7 +77,8 @@ static bool is_left(int dir, const char *name)
            (st.st_uid != geteuid() || (S_ISDIR(st.st_mode) && st.st_mode & 0022));
 }
 
-/* Whether something is left in {store}/{name}; all that is in IPK_PUBLISHING is. */
+/* Reports whether the directory 'name' of the store contains unfinished work; every entry of IPK_PUBLISHING
+ * is unfinished. */
 static bool left_in(int store, const char *name)
 {
     bool all = streq(name, IPK_PUBLISHING), found = false;

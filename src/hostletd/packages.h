@@ -1,15 +1,15 @@
-/* The install directories of packages, where an earlier version let the unpacker's user write. */
+/* Repairs the install store of packages, in which an earlier version let the unpacker's user write. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* Makes each directory {name} of the store 'fd' (whose path is 'path') root's, so that nobody but root can
- * say any more what {name}/{id} is: a container's mount is looked up by that path. What is no directory, and
- * belongs to another user, is removed there: nothing of ours ever was one. What {id} holds is provisioner's
- * to take. IPK_STAGING is left alone. */
+/* Gives each directory {name} of the store 'fd' (its path is 'path') to root, because a container's mount is
+ * found by the path {name}/{id} and only root may decide what that is. Removes entries that are not
+ * directories and belong to another user; hostlet never made such entries. The provisioner gives what is
+ * below {id} to root. IPK_STAGING is left unchanged. Returns 0 or a negative errno. */
 int packages_take(int fd, const char *path, struct error *e);
 
-/* Whether anything waits for the provisioner in the store at 'path': install directories that are another
- * user's still, what a version before this one did not finish, and what was on its way in or out when a boot
- * ended. Nobody else has a reason to start it for them. */
+/* Reports whether the store at 'path' contains work for the provisioner: install directories of another user,
+ * unfinished publications of an earlier version, and packages that were being published or removed when the
+ * machine stopped. hostletd then starts the provisioner, because no other process would. */
 bool packages_left(const char *path);

@@ -1,4 +1,4 @@
-/* The directories of a tree; see places.h. */
+/* Implements places.h. */
 #include "hostletd/places.h"
 
 const struct place places[] = {

@@ -1,12 +1,12 @@
-/* Rules of the supervisor; see policy.h. */
+/* Implements policy.h. */
 #include "hostletd/policy.h"
 
 #include "lib/basic/log.h"
 
-/* A run that was ready for so long was a good one: the next begins at once. */
+/* A run that was ready for this long counts as healthy: the service is restarted at once. */
 #define HEALTHY_USEC (1 * USEC_PER_SEC)
 
-/* What is not named is ACTION_NONE: an event that comes too late, or says what is so already. */
+/* A missing entry is ACTION_NONE: the event arrived too late or the state is reached already. */
 static const enum service_action actions[_SERVICE_STATE_MAX][_EVENT_MAX] = {
     [SERVICE_DOWN] = {[EVENT_UP] = ACTION_BEGIN, [EVENT_RENEW] = ACTION_BEGIN},
     [SERVICE_LISTENING] = {[EVENT_CALLER] = ACTION_WAIT, [EVENT_DOWN] = ACTION_RELEASE},
@@ -40,7 +40,8 @@ enum run_verdict policy_after_end(const struct run_end *end)
         return VERDICT_DOWN;
     if (end->exited && end->code == EXIT_PERMANENT)
         return VERDICT_FAILED;
-    /* Idle. One that ends at once while somebody waits has not served him: that must not become a spin. */
+    /* The process exited because it was idle. If it exits early while a caller waits, it has not served that
+     * caller, and an immediate restart could repeat endlessly. */
     if (end->on_demand && end->exited && end->code == EXIT_OK && end->ready &&
         (healthy || !end->caller_waits))
         return VERDICT_LISTEN;

@@ -1,4 +1,4 @@
-/* Reading everything anew; see reload.h. */
+/* Implements reload.h. */
 #include "hostletd/reload.h"
 
 #include <inttypes.h>
@@ -15,11 +15,11 @@
 struct change {
     enum reload_verdict verdict;
     struct service *service;
-    struct service_conf *conf; /* to be adopted */
+    struct service_conf *conf; /* to be passed to service_adopt() */
     char *fingerprint;
 };
 
-/* The new state, read and checked whole before anything of the old one is touched. */
+/* The new configuration, which is read and checked completely before the old one is changed. */
 struct fresh {
     struct tree tree;
     struct config *config;
@@ -50,7 +50,7 @@ static int read_fresh(const struct manager *m, struct fresh *f, struct error *e)
     return r;
 }
 
-/* Finds what is to happen to the service of 'conf', which is taken. */
+/* Determines what a reload does with the service of 'conf'. Takes ownership of 'conf', also on failure. */
 static int plan_change(struct manager *m, struct service_conf *conf, struct change *c, struct error *e)
 {
     struct service *s = manager_find(m, conf->name);
@@ -81,7 +81,7 @@ static void carry_out(const struct change *c)
         service_event(s, EVENT_UP);
 }
 
-/* Puts the services into the new order; those that are not in it any more come last, until they are down. */
+/* Puts the services into the new order. Services that a reload removed come last, until they are down. */
 static void reorder(struct manager *m, const struct change *changes, size_t n)
 {
     struct service **order = xcalloc(n + m->n_services, sizeof *order);
@@ -127,7 +127,7 @@ static void apply(struct manager *m, struct fresh *f)
         carry_out(&changes[i]);
     methods_admit(m);
     manager_settle_later(m);
-    log_info("configuration read anew: %zu services changed, %zu new, %zu gone, %zu left alone",
+    log_info("configuration read anew: %zu services changed, %zu new, %zu removed, %zu unchanged",
              seen[RELOAD_CHANGE], seen[RELOAD_ADD], before - seen[RELOAD_CHANGE] - seen[RELOAD_KEEP],
              seen[RELOAD_KEEP]);
 }
@@ -135,11 +135,12 @@ static void apply(struct manager *m, struct fresh *f)
 int manager_reload(struct manager *m, struct error *e)
 {
     struct fresh fresh = {.config = NULL};
-    /* systemd compares the time with that of its own request: an answer to an earlier one does not count. */
+    /* systemd compares this time with the time of its own request: a notification about an earlier reload
+     * does not count. */
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_monotonic_usec());
     int r = read_fresh(m, &fresh, e);
     if (r < 0) {
-        error_prefix(e, "the configuration is not taken, and nothing changes");
+        error_prefix(e, "the configuration is not accepted, and nothing changes");
         log_error("%s", e->message);
     } else {
         enum log_level level = LOG_LEVEL_INFO;

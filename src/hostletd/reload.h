@@ -1,8 +1,9 @@
-/* SIGHUP, and the call Reload: the configuration and the services are read anew. */
+/* Reads the configuration and the services again: for SIGHUP and the call Reload. */
 #pragma once
 
 #include "hostletd/manager.h"
 
-/* Restarts what changed, starts what appeared, stops what went, and tries again what was given up; leaves the
- * rest alone. A mistake anywhere is logged and returned, and nothing changes. */
+/* Restarts the services whose configuration changed, starts new ones, stops removed ones, starts failed ones
+ * again, and leaves the others unchanged. If the configuration contains an error, it is logged and returned,
+ * and nothing changes. */
 int manager_reload(struct manager *m, struct error *e);

@@ -1,4 +1,4 @@
-/* The state machine of one service; see service.h, and policy.c for its rules. */
+/* Implements service.h: the state machine of one service. Its rules are in policy.c. */
 #include "hostletd/service.h"
 
 #include <assert.h>
@@ -24,7 +24,8 @@ static enum log_level level_of(enum service_state state, const char *reason)
     return state == SERVICE_READY || state == SERVICE_DOWN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
-/* Takes 'reason', which may be NULL. The socket follows the state: someone always stands behind it. */
+/* Sets and logs the state. Takes ownership of 'reason', which may be NULL. hostletd serves or watches the
+ * listening socket as the state demands, so that no caller waits without end. */
 static void service_set_state(struct service *s, enum service_state state, char *reason)
 {
     bool is_news = state != s->state || !streq_null(reason, s->reason);
@@ -78,7 +79,7 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
     return 0;
 }
 
-/* A run went wrong: the next try comes after a pause. Takes nothing of 'why'. */
+/* Enters the state backoff and sets the timer for the next attempt. 'why' is borrowed. */
 static void back_off(struct service *s, const char *why)
 {
     uint64_t pause = retry_next(&s->retry, &policy_retry);
@@ -118,7 +119,7 @@ bool service_needs_met(const struct service *s)
     return true;
 }
 
-/* 'reason' says what ended the run before, or is NULL; taken. */
+/* Enters the state waiting. Takes ownership of 'reason' (why the previous run ended, or NULL). */
 static void wait_for_needs(struct service *s, char *reason)
 {
     service_set_state(s, SERVICE_WAITING, reason);
@@ -139,7 +140,8 @@ bool service_is_enabled(const struct service *s)
     return service_conf_enabled(s->conf, s->manager->config);
 }
 
-/* Whoever has the port may let it go, and any local user can have taken it: nobody shall have to notice. */
+/* Enters the state failed. If the error can pass, the timer starts the next attempt: any local user can have
+ * bound the port and may release it, and no administrator has to act then. */
 static void cannot_bind(struct service *s, const struct error *e)
 {
     if (e->class == ERROR_REFUSED) {
@@ -171,7 +173,8 @@ static void begin(struct service *s)
     bring_up(s);
 }
 
-/* Why a run ended, for a human: our own verdict, or how it ended and its last words. */
+/* Returns why the run ended: hostletd's own reason, or the exit status with the last line of the log. The
+ * caller frees it. */
 static char *describe_end(const struct service *s)
 {
     if (s->verdict)
@@ -218,7 +221,7 @@ static void died(struct service *s, const siginfo_t *info)
     }
 }
 
-/* What a reload brought takes the place of what was. */
+/* Replaces the configuration by the one of a reload. */
 static void swap_conf(struct service *s)
 {
     if (!s->next_conf)

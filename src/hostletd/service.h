@@ -1,4 +1,4 @@
-/* One service: its state, its process, its socket. */
+/* Manages one service: its state, its process, its socket. */
 #pragma once
 
 #include <sys/wait.h>
@@ -13,54 +13,57 @@ struct service {
     struct manager *manager;
     char *name;
     struct service_conf *conf;
-    char *fingerprint; /* of what its process read at its start; a reload compares it */
-    /* What a reload brought, until the old process is gone. */
+    char *fingerprint; /* the configuration that its process read at start; a reload compares it */
+    /* The configuration of a reload, until the old process has exited. */
     struct service_conf *next_conf;
     char *next_fingerprint;
-    bool removed; /* a reload took it away: freed once it is down */
+    bool removed; /* a reload removed the service: it is freed when it is down */
 
-    enum service_state state; /* written by service_set_state() alone */
+    enum service_state state; /* written by service_set_state() only */
     char *reason;             /* of the state, or NULL */
     bool wanted;
-    bool uncalled; /* is to run once without a caller, until it has ended by itself */
+    bool uncalled; /* the process runs once without a caller, until it exits as idle */
 
-    pid_t pid;                         /* 0: none */
+    pid_t pid;                         /* 0: no process */
     uint64_t started_usec, ready_usec; /* of this run; ready_usec 0: not ready yet */
-    char *verdict;                     /* why we killed it, or NULL */
+    char *verdict;                     /* why hostletd killed the process, or NULL */
     char *last_exit;
-    struct retry retry; /* after bad runs in a row */
+    struct retry retry; /* after early exits in a row */
     int64_t restarts;
 
     int listen_fd;
-    int tcp_fds[SERVICE_TCP_MAX]; /* −1 where not bound */
-    char *tcp_bound;              /* the addresses they are bound to, or NULL */
-    sd_event_source *caller;      /* on listen_fd, while it waits on demand */
-    struct varlink_server *down;  /* on listen_fd, while nobody else will answer */
+    int tcp_fds[SERVICE_TCP_MAX]; /* −1: not bound */
+    char *tcp_bound;              /* the addresses to which they are bound, or NULL */
+    sd_event_source *caller;      /* watches listen_fd for callers in the state listening */
+    struct varlink_server *down;  /* replies on listen_fd in the states down and failed */
     int ready_fd;
     sd_event_source *ready;
     struct timer timer;
     struct child_log *log;
 };
 
-/* Takes conf and fingerprint. The service is down. */
+/* Creates a service in the state down. Takes ownership of 'conf' and 'fingerprint', also on failure. Returns
+ * 0 or a negative errno. */
 int service_new(struct manager *m, struct service_conf *conf, char *fingerprint, struct service **ret,
                 struct error *e);
 void service_free(struct service *s);
 
-/* Looks the event up in the table of policy.c and does what stands there. */
+/* Looks the event up in the table of policy.c and carries out the action. */
 void service_event(struct service *s, enum service_event event);
 
-/* Its process ended; it is reaped. */
+/* Handles the exit of the process, which is reaped already. */
 void service_process_ended(struct service *s, const siginfo_t *info);
 
-/* Takes the configuration that a reload brought, now or when its process ended, and begins a fresh run. */
+/* Applies the configuration of a reload: at once if no process runs, otherwise after the process has been
+ * stopped. Then the service starts again. Takes ownership of 'conf' and 'fingerprint'. */
 void service_adopt(struct service *s, struct service_conf *conf, char *fingerprint);
 
-/* Whether nothing that it needs is on its way still. */
+/* Reports whether every service that it needs is ready, or will not be for now. */
 bool service_needs_met(const struct service *s);
 
-/* What of the configuration makes a service's process what it is. The caller frees. */
+/* Returns the part of the configuration that a service's process reads. The caller frees it. */
 char *service_make_fingerprint(const struct service_conf *conf, const struct config *config);
 
-/* Whether hostlet.conf lets it run; what is not enabled is down, says why, and is not started by anybody. */
+/* Reports whether hostlet.conf enables the service. A service that is not enabled is down with that reason,
+ * and no caller can start it. */
 bool service_is_enabled(const struct service *s);

@@ -1,4 +1,4 @@
-/* Directories, id and lock; see setup.h. */
+/* Implements setup.h. */
 #include "hostletd/setup.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ int setup_find_group(gid_t *ret, struct error *e)
     return 0;
 }
 
-/* An open directory takes the owner that it must have, and lets nobody else write into it. */
+/* Corrects the owner of an open directory, and removes the right of others to write into it. */
 static int mend(int fd, const char *path, const struct place *place, uid_t uid, gid_t gid, struct error *e)
 {
     struct stat st;
@@ -53,7 +53,8 @@ static int mend(int fd, const char *path, const struct place *place, uid_t uid, 
     return 0;
 }
 
-/* A root of the tree may lie anywhere; its parents are the administrator's. */
+/* Opens a base directory of the tree. It can be anywhere, and its parents are the administrator's: they are
+ * created if they are missing, and not corrected. */
 static int open_base(const char *path, mode_t mode, bool *ret_made, struct error *e)
 {
     bool made = mkdir(path, mode) == 0;
@@ -75,7 +76,7 @@ static int open_base(const char *path, mode_t mode, bool *ret_made, struct error
     return fd;
 }
 
-/* Makes or mends one directory; what lies above it is in order already. */
+/* Creates or corrects one directory. Its parents in the tree are correct already. */
 static int make_place(const struct tree *tree, const struct place *place, uid_t uid, gid_t gid,
                       struct error *e)
 {
@@ -92,7 +93,7 @@ static int make_place(const struct tree *tree, const struct place *place, uid_t 
     }
     if (fchown(fd, uid, gid) < 0)
         return error_os(e, errno, "cannot change the owner of '%s'", path);
-    /* mkdir takes no set-group-id bit. */
+    /* mkdir() ignores the set-group-id bit. */
     if (place->mode > 0777 && fchmod(fd, place->mode) < 0)
         return error_os(e, errno, "cannot change the mode of '%s'", path);
     return 0;

@@ -1,23 +1,25 @@
-/* The ground of a tree: its directories, its id, its lock; and whether its users can live there. */
+/* Prepares a tree: its directories, its id, its lock. */
 #pragma once
 
 #include <sys/types.h>
 
 #include "lib/topology/topology.h"
 
-/* Group of those who may open the sockets: "hostlet". */
+/* Stores the id of the group hostlet, whose members can open the sockets. Returns 0, or −ESRCH (refused). */
 int setup_find_group(gid_t *ret, struct error *e);
 
-/* Makes what is missing, mends owners, and takes away what lets others write; other modes are the
- * administrator's. A symbolic link or a file in a directory's place is refused. */
+/* Creates missing directories, corrects owners, and removes the right of others to write; other modes are the
+ * administrator's. A symbolic link or a file in place of a directory is refused. Returns 0 or a negative
+ * errno. */
 int setup_directories(const struct tree *tree, const struct topology *topology, gid_t group, struct error *e);
 
-/* VAR/hostlet/tree.id: written once, never changed. */
+/* Writes VAR/hostlet/tree.id if it does not exist; the id never changes. Returns 0 or a negative errno. */
 int setup_tree_id(const struct tree *tree, struct error *e);
 
-/* VAR/hostlet/hostletd.lock, held for as long as the returned descriptor is open, and RUN/hostletd.pid.
- * −EAGAIN, naming the process, when this tree runs already: an error that may pass, since the other one may
- * be on its way out. The lock does not lie in RUN, which may be emptied while the tree runs. */
+/* Locks VAR/hostlet/hostletd.lock, until the returned descriptor is closed, and writes RUN/hostletd.pid.
+ * Returns −EAGAIN and names the process if this tree runs already. The error may pass, because that process
+ * may be about to exit. The lock is not in RUN, because the files there can be deleted while the tree
+ * runs. */
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e);
-/* Removes the pid file; the lock ends with its descriptor. */
+/* Removes the pid file. The lock is released when its descriptor is closed. */
 void setup_unlock(const struct tree *tree);

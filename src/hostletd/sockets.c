@@ -1,5 +1,4 @@
-/* The listening sockets: hostletd holds them, so that callers wait in the backlog while a service is started
- * again. */
+/* Implements sockets.h. */
 #include "hostletd/sockets.h"
 
 #include <errno.h>
@@ -23,7 +22,7 @@ static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-/* Those who may call, and nobody else, can open it. */
+/* Lets only the users who may call open the socket. */
 static int admit(const struct service *s, const char *path, struct error *e)
 {
     return sockets_admit(s->manager, path, s->conf->peer_ids, s->conf->n_peers, e);
@@ -35,10 +34,9 @@ int sockets_admit(struct manager *m, const char *path, const uid_t *users, size_
     int r = unix_admit(path, users, n_users, m->group, &by_group, e);
     if (r >= 0 && by_group && !m->told_by_group) {
         m->told_by_group = true;
-        log_notice(
-            "the file system of '%s' has no access lists: the group hostlet can open sockets, and every "
-            "caller is judged when he does",
-            m->tree.run);
+        log_notice("the file system of '%s' has no access lists: the group hostlet can open sockets, and "
+                   "the services check every caller's uid",
+                   m->tree.run);
     }
     return r;
 }
@@ -50,7 +48,7 @@ void service_admit(struct service *s)
         return;
     _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
     if (admit(s, path, &e) < 0)
-        log_warning("%s: %s; callers are judged when they call", s->name, e.message);
+        log_warning("%s: %s; the service checks callers when they connect", s->name, e.message);
 }
 
 static int bind_unix(struct service *s, struct error *e)
@@ -78,7 +76,7 @@ static int bind_unix(struct service *s, struct error *e)
     return 0;
 }
 
-/* All addresses in one text, as they are to be. The caller frees. */
+/* Returns the configured addresses as one text. The caller frees it. */
 static char *tcp_wanted(const struct service *s)
 {
     char *text = xstrdup("");

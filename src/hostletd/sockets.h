@@ -4,15 +4,16 @@
 #include "hostletd/service.h"
 #include "hostletd/spawn.h"
 
-/* RUN/NAME.sock, bound until the service is freed or its name changes, and the TCP ports, bound
- * until it is freed, they are others, or it is not enabled any more. */
+/* Binds RUN/NAME.sock, until the service is freed or its name changes, and the TCP sockets, until the service
+ * is freed, its addresses change, or it is disabled. Returns 0 or a negative errno. */
 int service_bind(struct service *s, struct error *e);
 void service_unbind(struct service *s);
-/* Lets those open its socket, when it has one, whom its service.conf names now. */
+/* Lets the users in 'peers' of service.conf open the socket, if the service has one. */
 void service_admit(struct service *s);
-/* The same for any socket of hostletd. */
+/* Lets 'users' open any socket of hostletd. On a file system without access lists, the group hostlet can open
+ * it, which is logged once. Returns 0 or a negative errno. */
 int sockets_admit(struct manager *m, const char *path, const uid_t *users, size_t n_users, struct error *e);
 void service_unbind_tcp_unless_same(struct service *s);
-struct spawn_sockets service_sockets(const struct service *s,
-                                     char **ret_names); /* the caller frees the names */
+/* Returns the listening sockets of the service. The caller frees *ret_names. */
+struct spawn_sockets service_sockets(const struct service *s, char **ret_names);
 bool service_caller_waits(const struct service *s);

@@ -1,4 +1,4 @@
-/* Starting processes; see spawn.h. */
+/* Implements spawn.h. */
 #include "hostletd/spawn.h"
 
 #include <assert.h>
@@ -15,7 +15,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
-/* Where a child finds what it gets; hostletd has nothing of its own there, so that dup2 hits nothing. */
+/* Numbers of the descriptors that a child gets. hostletd keeps no descriptors of its own at these numbers, so
+ * that dup2() closes none. */
 enum {
     CHILD_SOCKETS = 3,
     CHILD_READY = CHILD_SOCKETS + 1 + SERVICE_TCP_MAX,
@@ -23,29 +24,30 @@ enum {
     CHILD_NETNS,
     _CHILD_END
 };
-static_assert(_CHILD_END <= SPAWN_FIRST_FREE, "a child's descriptors must hit nothing of ours");
+static_assert(_CHILD_END <= SPAWN_FIRST_FREE, "a child's descriptors must not replace those of hostletd");
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
 
 #define ARGUMENTS_MAX 16
 #define LISTEN_PID    "LISTEN_PID="
-#define PER_START     3 /* variables that one start adds */
+#define PER_START     3 /* number of variables that one start adds */
 
 struct spawner {
     const struct tree *tree;
     int null_fd, lifeline_reading, lifeline_writing, netns;
-    char **environment; /* ends with NULL; room for what one start adds */
+    char **environment; /* ends with NULL; with room for the variables that one start adds */
     size_t n_environment;
 };
 
 struct start {
     const char *program;
     char *const *arguments, *const *environment;
-    char *listen_pid; /* behind "LISTEN_PID=", to be filled in by the child */
+    char *listen_pid; /* after "LISTEN_PID="; the child writes it */
     const struct spawn_sockets *sockets;
     int null_fd, log_fd, ready_fd, lifeline_fd, netns_fd;
     pid_t parent;
-    volatile int errnum; /* written by the child, whose memory is ours until it executes */
+    /* Written by the child, which shares the memory of hostletd until it calls execve(). */
+    volatile int errnum;
 };
 
 static int put_fd(int from, int to)
@@ -64,7 +66,7 @@ static void write_pid(char *to, pid_t pid)
     *to = '\0';
 }
 
-/* In the child, in our memory: nothing but system calls here. */
+/* Runs in the child, in the memory of hostletd: it may only make system calls and write to 's'. */
 static void child_execute(struct start *s)
 {
     sigset_t none;
@@ -88,7 +90,8 @@ static void child_execute(struct start *s)
     _exit(127);
 }
 
-/* vfork: we stand still until the child executes, which is why nothing of ours has to be copied. */
+/* Starts the child by vfork(): hostletd is suspended until the child calls execve(), and no page tables are
+ * copied. */
 static __attribute__((noinline)) pid_t run_child(struct start *s)
 {
     pid_t pid = vfork();
@@ -142,7 +145,7 @@ int spawner_start(const struct spawner *spawner, const struct service_conf *conf
     return 0;
 }
 
-/* What is meant for us, or would be wrong for a child. */
+/* Reports whether a variable of hostletd's environment must not be passed to a child. */
 static bool is_ours(const char *assignment)
 {
     static const char *const names[] = {
@@ -168,8 +171,8 @@ static void make_environment(struct spawner *s)
         s->environment[s->n_environment++] = xasprintf("HOSTLET_NETNS_FD=%d", CHILD_NETNS);
 }
 
-/* One empty network namespace for all children without a network: joining it takes a fraction of the time of
- * making one. −1 where that is not possible; then each makes its own. */
+/* Returns a descriptor of an empty network namespace that all workers without network join, because creating
+ * one takes several times as long. Returns −1 if that is not possible; each worker then creates its own. */
 static int make_empty_netns(void)
 {
     _cleanup_close_ int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), empty = -1;

@@ -1,5 +1,5 @@
-/* Whether the users of the services can pass where they must: tried, not computed, since modes, access lists
- * and mount options all have their say. */
+/* Implements users.h by trying in a child process: modes, access lists and mount options decide together, and
+ * no function computes the result. */
 #include "hostletd/users.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "hostletd/setup.h"
 #include "lib/basic/cleanup.h"
 
-/* Length of the first part of 'path' that we cannot enter; 0: all can be entered. */
+/* Returns the length of the first part of 'path' that the process cannot enter; 0: it can enter all. */
 static size_t find_barrier(const char *path)
 {
     _cleanup_free_ char *copy = xstrdup(path);
@@ -31,10 +31,12 @@ static size_t find_barrier(const char *path)
 }
 
 struct barrier {
-    size_t path, length; /* length 0: none */
+    /* 'length' is 0 if the user can enter all paths. */
+    size_t path, length;
 };
 
-/* In a child: becomes the user and walks to each path. */
+/* Runs in the child: becomes the user of the service, looks for the first path that he cannot enter, and
+ * writes the result into the pipe. */
 static void walk_as(const struct service_conf *conf, char *const *paths, size_t n, int answer)
 {
     struct barrier barrier = {.length = 0};

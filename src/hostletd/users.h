@@ -3,6 +3,6 @@
 
 #include "lib/topology/topology.h"
 
-/* Whether every user of the services can reach the directories that are meant for all of them: the error
- * names the first one where he cannot pass. */
+/* Checks that the user of every service can enter the directories that all of them need. Returns 0, or
+ * −EACCES (refused) with the first part of a path that a user cannot enter. */
 int setup_check_users(const struct tree *tree, const struct topology *topology, struct error *e);

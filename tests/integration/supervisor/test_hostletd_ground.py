@@ -22,13 +22,13 @@ def test_reload_restarts_what_changed_and_nothing_else(start, services):
     services.add("goes")
     tree = start({"fetcher": {"attempts": 3}})
     before = all_services(tree)
-    reload(tree, "0 services changed, 0 new, 0 gone, 3 left alone")
+    reload(tree, "0 services changed, 0 new, 0 removed, 3 unchanged")
     assert {n: s["pid"] for n, s in all_services(tree).items()} == {n: s["pid"] for n, s in before.items()}
 
     tree.write_config({"fetcher": {"attempts": 4}})
     services.add("comes")
     services.drop("goes")
-    reload(tree, "1 services changed, 1 new, 1 gone, 1 left alone")
+    reload(tree, "1 services changed, 1 new, 1 removed, 1 unchanged")
     wait_for(tree, "reads", "ready")
     wait_for(tree, "comes", "ready")
     ground.wait_until(lambda: "goes" not in all_services(tree), 5, "the service that went is gone")
