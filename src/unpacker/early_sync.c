@@ -1,4 +1,4 @@
-/* A sync that begins early; see early_sync.h. */
+/* Implements early_sync.h. */
 #include "unpacker/early_sync.h"
 
 #include <errno.h>

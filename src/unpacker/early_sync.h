@@ -1,5 +1,5 @@
-/* A sync of the filesystem that begins while the last part of a package is still being unpacked: the disk is
- * idle then, and the sync at the end has little left to wait for. */
+/* Starts syncing the file system while the last part of a package is still being unpacked. The disk is mostly
+ * idle then, and the final sync has less left to write. */
 #pragma once
 
 #include <pthread.h>
@@ -8,13 +8,14 @@
 struct early_sync {
     pthread_t thread;
     bool started;
-    int fd; /* any file of the filesystem; borrowed */
+    int fd; /* any file of the file system; borrowed */
     int result;
 };
 
-/* Begins it, once; without a thread to spare nothing happens. */
+/* Starts the sync in a thread, once. If no thread can be created, nothing happens. */
 void early_sync_start(struct early_sync *s, int fd);
 
-/* Waits for it: 0, or a negative errno. The kernel reports a failed write to the first sync that asks, so
- * this one's answer counts as much as the last one's. */
+/* Waits for the thread. Returns 0 (also if no sync was started) or a negative errno. The kernel reports a
+ * failed write only to the first sync after it, so the caller must check this result as well as that of the
+ * final sync. */
 int early_sync_finish(struct early_sync *s);

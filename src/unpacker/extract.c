@@ -1,4 +1,4 @@
-/* From a package file to its content in staging; see extract.h. */
+/* Implements extract.h. */
 #include "unpacker/extract.h"
 
 #include <errno.h>
@@ -16,10 +16,10 @@
 #include "unpacker/staging.h"
 #include "unpacker/tree.h"
 
-/* How many bytes are written between two looks at the free space, and how many entries. */
+/* The free space is checked after this many written bytes or entries. */
 #define SPACE_INTERVAL   (UINT64_C(16) << 20)
 #define ENTRIES_INTERVAL 256
-/* Packages of at least this many bytes begin to be synced when four fifths of them were read. */
+/* For packages of at least this many bytes, a sync starts when four fifths of them are read. */
 #define EARLY_SYNC_FROM (UINT64_C(4) << 20)
 
 const char *const unpacker_failpoints[] = {
@@ -35,14 +35,14 @@ struct extraction {
     struct staging staging;
     struct early_sync early;
     uint64_t size, entries;
-    uint64_t unchecked; /* bytes written since the free space was looked at */
+    uint64_t unchecked; /* bytes written since the free space was checked */
 };
 
 static int check_space(struct extraction *x, uint64_t more, struct error *e)
 {
     struct statvfs fs;
     if (fstatvfs(x->staging.root, &fs) < 0)
-        return error_os(e, errno, "cannot ask for the free space");
+        return error_os(e, errno, "cannot read the free space");
     uint64_t unused = (uint64_t)fs.f_bavail * fs.f_frsize, keep = x->request->limits.free_space;
     x->unchecked = 0;
     if (unused < keep || unused - keep < more)
@@ -50,7 +50,7 @@ static int check_space(struct extraction *x, uint64_t more, struct error *e)
             e, ENOSPC,
             "the filesystem has %llu MiB left, of which %llu are to stay free: package '%s' does not fit",
             (unsigned long long)(unused >> 20), (unsigned long long)(keep >> 20), x->request->id);
-    /* Filesystems that make inodes as they need them (btrfs) count none. */
+    /* File systems that allocate inodes on demand (btrfs) report no number of inodes. */
     keep = x->request->limits.free_files;
     if (fs.f_files > 0 && fs.f_favail < keep)
         return error_retry(
@@ -113,7 +113,7 @@ static int write_data(struct extraction *x, int fd, const struct package_entry *
     }
     if (r < 0)
         return r;
-    /* Holes, which sparse entries have, at the end of the file. */
+    /* A sparse entry can end with a hole, which no data block covers. */
     if (end < entry->size && ftruncate(fd, (off_t)entry->size) < 0)
         return write_failed(entry->name, errno, e);
     x->size += entry->size;
@@ -153,8 +153,8 @@ static int write_entries(struct extraction *x, struct error *e)
     struct package_entry entry;
     int r;
     while ((r = package_reader_next(x->reader, &entry, e)) > 0) {
-        /* What the writer refuses may be due to damage, too: but it names the entry, and nothing is published
-         * anyway. */
+        /* An entry can be refused because the package is damaged. The error then names the entry instead of
+         * the damage; nothing is published in either case. */
         r = write_entry(x, &entry, e);
         if (r < 0)
             return r;
@@ -184,8 +184,8 @@ static int fill(struct extraction *x, struct error *e)
         r = failpoint_error("unpack.extracted", e);
     if (r < 0)
         return r;
-    /* One sync of the filesystem instead of one per file: thirty times faster for a package of thousands of
-     * files. */
+    /* A single sync of the file system is some thirty times faster than one per file for a package of
+     * thousands of files. */
     r = early_sync_finish(&x->early);
     if (syncfs(x->staging.root) < 0)
         r = -errno;
@@ -200,7 +200,8 @@ static int finish(struct extraction *x, struct extract_result *ret, struct error
     int r = failpoint_error("unpack.before_rename", e);
     if (r >= 0)
         r = staging_finish(&x->staging, key, e);
-    if (r == -EEXIST && x->staging.name) { /* somebody else was faster; what counts is that it is there */
+    /* Another process staged the same package first, which is as good. */
+    if (r == -EEXIST && x->staging.name) {
         *ret = (struct extract_result){.existed = true};
         return 0;
     }
@@ -215,9 +216,10 @@ static int check_identity(const struct extraction *x, struct error *e)
 {
     const struct package *p = package_reader_package(x->reader);
     if (!streq(p->id, x->request->id) || !streq(p->name, x->request->name))
-        return error_refuse(e, EBADMSG, "the file holds package '%s' of '%s', not '%s' of '%s'", p->id,
+        return error_refuse(e, EBADMSG, "the file contains package '%s' of '%s', not '%s' of '%s'", p->id,
                             p->name, x->request->id, x->request->name);
-    /* The header's is what the reader holds the data against while it goes by. */
+    /* The reader checks the data against the checksum in the header, so it is enough to compare the expected
+     * checksum with the header's. */
     const char *wanted = x->request->checksum ? after_prefix(x->request->checksum, "sha256:") : p->sha256;
     if (!wanted || !streq(wanted, p->sha256))
         return error_refuse(e, EBADMSG, "the file's data block has the checksum sha256:%s, not %.80s",

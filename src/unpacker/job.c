@@ -1,4 +1,4 @@
-/* Work in threads; see job.h. */
+/* Implements job.h with the workers of lib/loop/work.h. */
 #include "unpacker/job.h"
 
 #include <stdlib.h>
@@ -8,12 +8,12 @@
 #include "unpacker/staging.h"
 
 struct job {
-    struct work work; /* first */
+    struct work work; /* the first member */
     const struct job_request *request;
     void (*on_done)(struct job *job, void *userdata);
     void *userdata;
     struct extract_progress progress;
-    /* Written by the thread, read after it ended. */
+    /* Written by the thread, read after its end. */
     int result;
     struct error error;
     struct extract_result extracted;

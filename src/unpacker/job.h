@@ -1,4 +1,4 @@
-/* What the unpacker does in threads: unpacking a package, removing one, removing leftovers. */
+/* Runs the unpacker's jobs in threads: unpacking a package, removing one, removing orphans. */
 #pragma once
 
 #include "lib/loop/work.h"
@@ -6,8 +6,8 @@
 
 enum job_kind { JOB_UNPACK, JOB_REMOVE, JOB_CLEAN };
 
-/* Borrowed until the job is freed. Name and id are NULL for JOB_CLEAN, package_fd and checksum (or NULL) are
- * for JOB_UNPACK alone. */
+/* What a job does; borrowed until the job is freed. Name and id are NULL for JOB_CLEAN. package_fd and
+ * checksum (or NULL) are for JOB_UNPACK only. */
 struct job_request {
     enum job_kind kind;
     int store, staging, package_fd;
@@ -18,19 +18,20 @@ struct job_request {
 
 struct job;
 
-/* 'on_done' is called from the loop, once; it may free the job. */
+/* Starts a job. The loop calls 'on_done' once, which may free the job. */
 struct job *job_start(struct workers *workers, const struct job_request *request,
                       void (*on_done)(struct job *job, void *userdata), void *userdata);
 
-/* Asks an extraction to end soon (−ECANCELED). Removals go on. */
+/* Makes an extraction end soon with −ECANCELED. Has no effect on removals. */
 void job_cancel(struct job *job);
 
 const struct extract_progress *job_progress(const struct job *job);
 
-/* After the end: 0 or a negative errno with *e filled; what was unpacked; how many leftovers were removed. */
+/* Return, after the job has ended: 0 or a negative errno with *e set; the result of an extraction (borrowed);
+ * the number of removed directories. */
 int job_result(const struct job *job, struct error *e);
 const struct extract_result *job_extracted(const struct job *job);
 unsigned job_removed(const struct job *job);
 
-/* Frees a job that has ended, or whose workers were waited for. NULL is fine. */
+/* Frees a job that has ended or whose workers were waited for. 'job' may be NULL. */
 void job_free(struct job *job);

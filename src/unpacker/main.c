@@ -1,11 +1,12 @@
-/* unpacker: from verified package files to their content in staging.
+/* unpacker: unpacks verified package files into staging.
  *
- * Job: reads VAR/ipk/{name}/{id}.ipk (the fetcher's), checks its SHA-256, unpacks it and leaves it as
- * VAR/ipk_install/.staging/{id}, which therefore exists only when it is complete. The provisioner takes it
- * from there: nothing that a container is given is ours. Privileges: own user, no capability, no network;
- * writes below VAR/ipk_install/.staging alone. Called by the reconciler. Failures: a bad package is refused,
- * naming the entry, and leaves nothing. Killed at any instant it leaves hidden staging, which the next start
- * removes. A full disk is "retry later". Requests are idempotent: what is there is success at once. */
+ * Job: reads VAR/ipk/{name}/{id}.ipk, which the fetcher wrote, checks its SHA-256, unpacks it and renames the
+ * result to VAR/ipk_install/.staging/{key}, which therefore exists only when it is complete. The provisioner
+ * publishes it from there: containers get no file that the unpacker's user owns. Privileges: own user, no
+ * capability, no network; writes only below VAR/ipk_install/.staging. The reconciler calls it. Failures: a
+ * damaged package is refused with an error that names the entry, and leaves nothing. A kill at any point
+ * leaves a hidden directory in staging, which the next start removes. A full disk is an error of class
+ * "retry". Requests are idempotent: for a package that is unpacked already they succeed at once. */
 #include <unistd.h>
 
 #include "lib/api/unpacker.h"
@@ -16,7 +17,8 @@
 #include "unpacker/manager.h"
 #include "unpacker/methods.h"
 
-/* Our own directory lies in one that is root's: made here, as root. */
+/* Makes the staging directory for the unpacker's user. It runs as root, because the directory above belongs
+ * to root. */
 static int make_staging(struct service_context *c, struct error *e)
 {
     int r = give_dir_below(c->tree.var, "ipk_install", geteuid(), getegid(), 0755, e);

@@ -1,4 +1,4 @@
-/* The unpacker's state; see manager.h. */
+/* Implements manager.h. */
 #include "unpacker/manager.h"
 
 #include <dirent.h>
@@ -17,12 +17,12 @@
 #include "unpacker/job.h"
 #include "unpacker/staging.h"
 
-/* How many packages are unpacked at the same time; the others wait. Each takes two or three threads and up to
- * 160 MiB. */
+/* Number of packages that are unpacked at the same time; the others wait. Each uses two or three threads and
+ * up to 160 MiB of memory. */
 #define PARALLEL          2
-#define THREADS_MAX       16 /* removals are not counted above */
+#define THREADS_MAX       16 /* more than PARALLEL, because removals do not count there */
 #define PROGRESS_INTERVAL (200 * USEC_PER_MSEC)
-/* A client that does not read its progress gets no more of it meanwhile. */
+/* A client gets no more progress messages while this many bytes are unsent to it. */
 #define PENDING_MAX (64 * 1024)
 
 struct waiter {
@@ -31,7 +31,7 @@ struct waiter {
     struct waiter *next;
 };
 
-/* A job with its place in the queue and those who wait for it. */
+/* A job, its position in the queue, and the calls that wait for it. */
 struct task {
     struct manager *manager;
     struct job *job;
@@ -50,7 +50,7 @@ struct manager {
     int store, staging;
     struct package_limits limits;
     unsigned threads;
-    struct task *tasks; /* in the order in which they came */
+    struct task *tasks; /* in the order of arrival */
 };
 
 static const char *const doing[] = {"unpacked", "removed", "cleaned up"};
@@ -140,11 +140,11 @@ static void log_result(const struct task *t, int result, const struct error *why
     const struct job_request *q = &t->request;
     if (q->kind == JOB_CLEAN) {
         if (result < 0)
-            log_warning("leftovers of an interrupted unpacking stay: %s", why->message);
+            log_warning("directories of interrupted extractions cannot be removed: %s", why->message);
         else if (job_removed(t->job) > 0)
-            log_notice("removed %u leftovers of interrupted unpackings", job_removed(t->job));
+            log_notice("removed %u directories of interrupted extractions", job_removed(t->job));
     } else if (result == -ECANCELED) {
-        log_info("%s: cancelled, since nobody waits for it", q->id);
+        log_info("package '%s': unpacking cancelled: no caller waits for it any more", q->id);
     } else if (result < 0) {
         log_warning("%s: not %s: %s", q->id, doing[q->kind], why->message);
     } else if (q->kind == JOB_UNPACK && !job_extracted(t->job)->existed) {
@@ -181,7 +181,7 @@ static void on_done(struct job *job, void *userdata)
     struct error why = ERROR_INIT;
     int result = job_result(job, &why);
     if (result == -ECANCELED && t->waiters) {
-        /* Somebody came after it was given up: from the beginning. */
+        /* A new call arrived after the job was cancelled: it starts again from the beginning. */
         job_free(TAKE_PTR(t->job));
         t->running = false;
     } else {
@@ -209,7 +209,8 @@ static void on_progress(void *userdata)
             notify(t);
             again = true;
         }
-    if (again) /* while nobody waits nothing wakes up */
+    /* The timer is not armed again if no call waits. */
+    if (again)
         timer_arm(&m->progress_timer, m->event, PROGRESS_INTERVAL, on_progress, m);
 }
 
@@ -287,7 +288,7 @@ static int open_package(const struct manager *m, const char *name, const char *i
     return TAKE_FD(package);
 }
 
-/* The task for a request, which the call waits for from now on. */
+/* Adds the call to the task of this request, which is created if it does not exist. */
 static int join_task(struct manager *m, enum job_kind kind, const char *name, const char *id,
                      const char *checksum, struct varlink_call *call, struct error *e)
 {
@@ -302,8 +303,7 @@ static int join_task(struct manager *m, enum job_kind kind, const char *name, co
         t->request.package_fd = TAKE_FD(fd);
         t->request.checksum = xstrdup_null(checksum);
     } else if (checksum && !streq_null(t->request.checksum, checksum)) {
-        return error_retry(e, EBUSY,
-                           "package '%s' is being unpacked for somebody who expects another checksum", id);
+        return error_retry(e, EBUSY, "package '%s' is being unpacked for a call with another checksum", id);
     }
     wait_for(t, call);
     start_waiting(m);
@@ -357,7 +357,7 @@ static void list_package(const struct manager *m, const char *name, struct varli
 int manager_list(struct manager *m, struct varlink_call *call, struct error *e)
 {
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "List streams its answers: call it with \"more\"");
+        return error_refuse(e, EINVAL, "List sends several replies: call it with \"more\"");
     int fd = openat(m->store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _cleanup_closedir_ DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (!dir) {
@@ -385,7 +385,8 @@ void manager_free(struct manager *m)
     for (struct task *t = m->tasks; t; t = t->next)
         if (t->job)
             job_cancel(t->job);
-    if (m->workers) /* the threads use what is freed now */
+    /* The threads use what is freed below. */
+    if (m->workers)
         workers_wait(m->workers);
     workers_free(m->workers);
     while (m->tasks)
@@ -405,8 +406,8 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
     if (store < 0)
         return store;
     _cleanup_close_ int staging = open_beneath(store, IPK_STAGING, O_RDONLY | O_DIRECTORY, 0, e);
-    /* What waits there was left by an earlier process: nobody shall be told that it is there while it goes.
-     */
+    /* Packages in staging at the start are from an earlier process and may be damaged. They are renamed
+     * before the first request, which would find them as unpacked. */
     int r = staging < 0 ? staging : staging_forget(staging, e);
     if (r < 0)
         return error_prefix(e, "%s", options->store);
@@ -423,7 +424,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
         manager_free(m);
         return r;
     }
-    /* Beside the requests, which it does not disturb: what is in use is locked. */
+    /* The removal runs beside the requests. It does not touch directories in use, which are locked. */
     add_task(m, JOB_CLEAN, NULL, NULL);
     start_waiting(m);
     *ret = m;

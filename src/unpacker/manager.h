@@ -1,7 +1,7 @@
-/* The unpacker's state: which packages are being unpacked or removed, and for whom.
+/* Manages the unpacker's work: which packages are being unpacked or removed, and which calls wait for it.
  *
- * Each piece of work is a job with a thread; requests for the same package share one. All functions are
- * called from the loop. */
+ * Each piece of work is a job in a thread; requests for the same package share one. All functions are called
+ * in the loop. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -13,30 +13,33 @@
 struct manager;
 
 struct manager_options {
-    const char *packages; /* directory with {name}/{id}.ipk, the fetcher's */
-    const char *store; /* directory of installs, root's; what is unpacked goes into IPK_STAGING in it, which
-                          is ours */
+    const char *packages; /* directory with {name}/{id}.ipk, which the fetcher writes */
+    /* The install store, which belongs to root. Packages are unpacked into IPK_STAGING in it, which the
+     * unpacker owns. */
+    const char *store;
     struct package_limits limits;
     unsigned threads; /* for decoding one xz package */
 };
 
-/* Opens them, and begins to remove what crashed predecessors left in it. */
+/* Opens the directories, and starts to remove what killed processes left in staging. Returns 0 or a negative
+ * errno. */
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret,
                 struct error *e);
 
-/* Cancels everything and waits for the threads. Calls that wait for an answer get none: the connections are
- * to be closed. */
+/* Cancels all jobs and waits for their threads. Waiting calls get no reply: the caller closes their
+ * connections. */
 void manager_free(struct manager *m);
 
-/* Whether a job runs, for whomever. */
+/* Reports whether a job exists, with or without a waiting call. */
 bool manager_busy(const struct manager *m);
 
-/* Both answer the call when the work is done, or return a negative errno with 'e' filled. Name and id are
- * checked here. When the last client that waits for an extraction leaves, it is cancelled. */
+/* Unpack a package; remove an unpacked one from staging. They reply to the call when the job has ended, or
+ * return a negative errno with 'e' set. They check name and id. An extraction is cancelled when the last
+ * waiting call is gone. */
 int manager_unpack(struct manager *m, const struct unpacker_unpack_in *in, struct varlink_call *call,
                    struct error *e);
 int manager_remove(struct manager *m, const char *name, const char *id, struct varlink_call *call,
                    struct error *e);
 
-/* Streams the install directories to the call, and answers it. */
+/* Sends all published packages to the call, then the final reply. */
 int manager_list(struct manager *m, struct varlink_call *call, struct error *e);

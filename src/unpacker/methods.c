@@ -1,4 +1,4 @@
-/* The methods of io.hostlet.Unpacker; see lib/api/unpacker.c for what they promise. */
+/* Implements the methods of io.hostlet.Unpacker; lib/api/unpacker.c documents them. */
 #include "unpacker/methods.h"
 
 #include "lib/api/package.h"

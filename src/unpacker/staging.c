@@ -1,4 +1,4 @@
-/* The unpacker's own directory; see staging.h. */
+/* Implements staging.h. */
 #include "unpacker/staging.h"
 
 #include <dirent.h>
@@ -20,8 +20,8 @@ static char *hidden_name(const char *id)
     return xasprintf(PREFIX "%s-%s", id, random);
 }
 
-/* A locked descriptor of the directory, or a negative errno; −ESTALE when it vanished before it was locked.
- */
+/* Opens and locks a directory. Returns its descriptor or a negative errno: −EWOULDBLOCK if another process
+ * holds the lock, −ESTALE if the directory was removed before it was locked. */
 static int open_locked(int dir, const char *name)
 {
     _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -35,7 +35,8 @@ static int open_locked(int dir, const char *name)
 
 int staging_create(int dir, const char *id, struct staging *ret, struct error *e)
 {
-    /* Another process that cleans up may take it away between the two calls: then with another name. */
+    /* Another process that cleans up can remove the directory between the two calls. Then another name is
+     * tried. */
     for (int attempt = 0;; attempt++) {
         _cleanup_free_ char *name = hidden_name(id);
         if (mkdirat(dir, name, 0755) < 0)
@@ -61,7 +62,8 @@ int staging_finish(struct staging *s, const char *key, struct error *e)
 void staging_clear(struct staging *s)
 {
     if (s->name)
-        (void)remove_tree_at(s->dir, s->name, NULL); /* else at the next start */
+        /* If this fails, the next start removes it. */
+        (void)remove_tree_at(s->dir, s->name, NULL);
     free(s->name);
     close_fd(s->root);
     *s = (struct staging)STAGING_INIT;
@@ -99,7 +101,7 @@ static int list(int dir, DIR **ret, struct error *e)
     if (!d) {
         int why = errno;
         close_fd(fd);
-        return error_os(e, why, "cannot read the directory of what is staged");
+        return error_os(e, why, "cannot read the staging directory");
     }
     *ret = d;
     return 0;
@@ -116,7 +118,7 @@ int staging_forget(int dir, struct error *e)
         if (d->d_name[0] == '.')
             continue;
         _cleanup_free_ char *hidden = hidden_name("left");
-        /* The provisioner may be faster. */
+        /* The provisioner may have moved the entry meanwhile. */
         if (renameat2(dir, d->d_name, dir, hidden, RENAME_NOREPLACE) < 0 && errno != ENOENT)
             return error_os(e, errno, "cannot rename '%s' away", d->d_name);
     }

@@ -1,11 +1,11 @@
-/* The unpacker's own directory, {store}/.staging: what it makes, and what waits there to be published.
+/* Manages {store}/.staging, the unpacker's own directory, in which packages are made and wait to be
+ * published.
  *
- * .making-…   is being made or removed; locked (flock) by its process for as long as it is in use. A crash
- * leaves one behind that nobody locks. {key}       is whole, and waits for the provisioner, which takes it
- * away; package_key() makes the key.
+ *   .making-…   being made or removed; the process that uses it holds a lock (flock) on it. A crash leaves
+ *               one without a lock.
+ *   {key}       complete; waits for the provisioner, which moves it away. package_key() makes the key.
  *
- * Nothing in it outlives a start of the process: what was whole may have been damaged since by a power cut.
- */
+ * The start of the process removes all entries: a power cut may have damaged complete ones. */
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,7 @@
 struct staging {
     int dir;    /* {store}/.staging; borrowed */
     int root;   /* the hidden directory, locked */
-    char *name; /* its name; NULL once finished or removed */
+    char *name; /* its name; NULL after it was renamed or removed */
 };
 
 #define STAGING_INIT                                                                                         \
@@ -24,13 +24,15 @@ struct staging {
         -1, -1, NULL                                                                                         \
     }
 
-/* Makes an empty hidden directory in 'dir'. Released with staging_clear(). */
+/* Makes an empty hidden directory in 'dir' and locks it; staging_clear() releases it. Returns 0 or a negative
+ * errno. */
 int staging_create(int dir, const char *id, struct staging *ret, struct error *e);
 
-/* Gives it the name by which it is known to be whole. −EEXIST when there is one already. */
+/* Renames the directory to 'key', which marks it as complete. Returns 0, or −EEXIST if the key exists, or
+ * another negative errno. */
 int staging_finish(struct staging *s, const char *key, struct error *e);
 
-/* Removes what was not finished, and closes. */
+/* Removes a directory that is not complete, and closes its descriptor. */
 void staging_clear(struct staging *s);
 
 static inline void cleanup_staging(struct staging *s)
@@ -38,17 +40,17 @@ static inline void cleanup_staging(struct staging *s)
     staging_clear(s);
 }
 
-/* Whether {dir}/{name} is there, a directory: 1, 0 or a negative errno. Of a package: {name}/{id} in the
- * store, or {key} in the directory of what is staged. */
+/* Reports whether {dir}/{name} exists and is a directory: 1, 0 or a negative errno. For a package, 'name' is
+ * {name}/{id} in the store, or {key} in staging. */
 int staging_exists(int dir, const char *name, struct error *e);
 
-/* Removes what waits as {key}; what is not there is fine. *ret_removed says whether there was one. */
+/* Removes {key} from staging. *ret_removed is whether it existed. Returns 0 or a negative errno. */
 int staging_remove(int dir, const char *key, bool *ret_removed, struct error *e);
 
-/* Takes the names of all that waits, before anybody asks: an earlier process left it. Quick; staging_clean()
- * removes it. */
+/* Renames all complete packages to hidden names, so that no request finds what an earlier process left.
+ * staging_clean() removes them later. Returns 0 or a negative errno. */
 int staging_forget(int dir, struct error *e);
 
-/* Removes hidden directories that nobody has locked. *ret_removed counts them. One that cannot be removed
- * does not keep the others from being removed; the first error is returned. */
+/* Removes the hidden directories that no process has locked, and counts them in *ret_removed. After an error
+ * it continues with the others, and returns the first error. */
 int staging_clean(int dir, unsigned *ret_removed, struct error *e);

@@ -1,4 +1,4 @@
-/* Writes a tree beneath one directory; see tree.h. */
+/* Implements tree.h. */
 #include "unpacker/tree.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "lib/basic/fs.h"
 #include "lib/package/entry.h"
 
-/* A stranger's archive decides how many directories there are and how long their names: bounded. */
+/* Limits the memory for directory names, because a hostile archive determines their number and length. */
 #define DIRECTORY_NAMES_MAX ((size_t)64 * 1024 * 1024)
 
 struct directory {
@@ -20,7 +20,7 @@ struct directory {
 
 struct tree {
     int root;
-    char *parent; /* the directory that parent_fd is open on; NULL for none */
+    char *parent; /* the directory on which parent_fd is open; NULL: none */
     int parent_fd;
     struct directory *directories;
     size_t n_directories, room, names_size;
@@ -59,7 +59,9 @@ static int failed(const char *name, int errnum, struct error *e)
     switch (errnum) {
     case EEXIST:
         return refuse(name, errnum, "comes twice", e);
-    case ELOOP: /* one of the directories above is a link; the last one gives ENOTDIR, like a file */
+    /* ELOOP: a directory of the path is a symbolic link. The kernel returns ENOTDIR if it is the last one, as
+     * for a file. */
+    case ELOOP:
     case ENOTDIR:
         return refuse(name, errnum, "lies beneath a symbolic link or a file", e);
     case ENAMETOOLONG:
@@ -69,7 +71,7 @@ static int failed(const char *name, int errnum, struct error *e)
     }
 }
 
-/* Makes the directory 'name' and those above it that the archive has not mentioned. */
+/* Makes the directory 'name' and its parents, which the archive does not contain. */
 static int make_parents(struct tree *t, const char *name, struct error *e)
 {
     _cleanup_free_ char *path = xstrdup(name);
@@ -93,7 +95,8 @@ static int make_parents(struct tree *t, const char *name, struct error *e)
     return 0;
 }
 
-/* The directory that holds 'name', held open until another one is needed, and the last part of the name. */
+/* Returns the directory that contains 'name' and the last part of the name. The descriptor stays open until
+ * another directory is needed. */
 static int open_parent(struct tree *t, const char *name, int *ret_fd, const char **ret_last, struct error *e)
 {
     const char *slash = strrchr(name, '/');
@@ -197,7 +200,7 @@ int tree_end_file(int fd, const char *name, mode_t mode, struct timespec modifie
 
 int tree_finish(struct tree *t, struct error *e)
 {
-    /* In the archive's order: of a directory that comes twice the later entry counts. */
+    /* The order is that of the archive: if a directory occurs twice, the later entry counts. */
     for (size_t i = 0; i < t->n_directories; i++) {
         const struct directory *d = &t->directories[i];
         struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, d->modified};

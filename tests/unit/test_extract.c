@@ -524,7 +524,7 @@ static void sample_packages(void **state)
         assert_int_equal(st.st_size, 20);
         /* A file that is another package than was asked for. */
         assert_int_equal(unpack(&f, fd, "tiny_9.0.0_linux_amd64", &l, &result, &e), -EBADMSG);
-        assert_non_null(strstr(e.message, "the file holds package"));
+        assert_non_null(strstr(e.message, "the file contains package"));
     }
     _cleanup_close_ int fd = open(VECTORS "/ipk/tiny_1.0.2_linux_amd64.ipk", O_RDONLY | O_CLOEXEC);
     struct error e = ERROR_INIT;

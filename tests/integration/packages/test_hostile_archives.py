@@ -114,7 +114,7 @@ def test_no_checksum(process):
 
 def test_another_package(process):
     data, _ = packages.ipk("other", "1.0.0", block=good_block(), how="none")
-    refused(process, data, "the file holds package 'other_1.0.0")
+    refused(process, data, "the file contains package 'other_1.0.0")
 
 
 @pytest.mark.parametrize("is_, said", [("xz", "gzip"), ("gzip", "none"), ("none", "xz"), ("zstd", "xz")])
