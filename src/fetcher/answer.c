@@ -1,4 +1,4 @@
-/* What an HTTP answer to a download means; see answer.h. */
+/* Implements answer.h. */
 #include "fetcher/answer.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 
 #define RETRY_AFTER_MAX 60
 
-/* Digits, advancing *s; false on none or on overflow. */
+/* Parses digits and advances *s past them. Returns false if there are none or the number overflows. */
 static bool take_number(const char **s, uint64_t *ret)
 {
     uint64_t n = 0;
@@ -66,20 +66,21 @@ int answer_status_error(unsigned status, struct error *e)
     if (status >= 200 && status < 300)
         return 0;
     if (status == 404 || status == 410)
-        return error_set(e, ERROR_NOT_FOUND, ENOENT, "it is not there (status %u)", status);
+        return error_set(e, ERROR_NOT_FOUND, ENOENT, "the file does not exist (status %u)", status);
     if (status == 401)
         return error_fail(
             e, EACCES,
-            "access is denied (status %u): user and password for it stand in the file that [fetcher] "
+            "access is denied (status %u): user and password for it are read from the file that [fetcher] "
             "credentials names",
             status);
     if (status == 403 || status == 407)
         return error_fail(e, EACCES, "access is denied (status %u)", status);
     if (status >= 500 || status == 408 || status == 425 || status == 429)
-        return error_retry(e, EBUSY, "the server is in trouble (status %u)", status);
+        return error_retry(e, EBUSY, "the server is unavailable or overloaded (status %u)", status);
     if (status >= 300 && status < 400)
-        return error_fail(e, EPROTO, "a redirect that leads nowhere (status %u)", status);
-    return error_fail(e, EPROTO, "an answer that makes no sense here (status %u)", status);
+        return error_fail(e, EPROTO, "the server sent a redirect without a usable target (status %u)",
+                          status);
+    return error_fail(e, EPROTO, "unexpected response (status %u)", status);
 }
 
 static int size_error(const struct question *q, uint64_t size, struct error *e)
@@ -109,13 +110,13 @@ static enum answer_meaning part_meaning(const struct question *q, const struct a
 {
     struct answer_range range;
     if (q->from == 0) {
-        error_fail(e, EPROTO, "the server answers with a part that was not asked for");
+        error_fail(e, EPROTO, "the server sends a part of the file, which was not asked for");
         return ANSWER_ERROR;
     }
     if (answer_range_parse(a->content_range, &range) < 0)
-        error_fail(e, EPROTO, "the server does not say which part it sends");
+        error_fail(e, EPROTO, "the server's response does not contain the range that it sends");
     else if (range.first != q->from)
-        error_fail(e, EPROTO, "the server sends another part than was asked for");
+        error_fail(e, EPROTO, "the server sends another range than was requested");
     else if (q->size > 0 && range.total != UINT64_MAX && range.total != q->size)
         size_error(q, range.total, e);
     else if (q->etag && a->etag && !streq(q->etag, a->etag))
@@ -136,17 +137,18 @@ enum answer_meaning answer_meaning(const struct question *q, const struct answer
     if (a->status == 206)
         return part_meaning(q, a, ret_size, e);
     if (a->status == 416 && q->from > 0) {
-        /* Nothing lies behind what is there: it is all, or it is not a part of that file. */
+        /* No bytes follow after those that exist. Either they are the whole file, or they are not a part of
+         * this file. */
         if (answer_range_total(a->content_range, &total) >= 0 && total == q->from &&
             (q->size == 0 || q->size == total)) {
             *ret_size = total;
             return ANSWER_COMPLETE;
         }
-        error_fail(e, ERANGE, "the server's file is shorter than what is there already");
+        error_fail(e, ERANGE, "the server's file is shorter than the part that exists here");
         return ANSWER_AGAIN;
     }
     if (answer_status_error(a->status, e) == 0)
-        error_fail(e, EPROTO, "an answer that makes no sense here (status %u)", a->status);
+        error_fail(e, EPROTO, "unexpected response (status %u)", a->status);
     return ANSWER_ERROR;
 }
 

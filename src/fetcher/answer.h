@@ -1,5 +1,5 @@
-/* What an HTTP answer to a download means: pure decisions, apart from the transfer, so that they can be
- * tested whole. (RFC 9110, sections 13.1.5, 14 and 15.) */
+/* Decides what an HTTP response to a download means, without doing anything, so that the rules can be tested
+ * completely. (RFC 9110, sections 13.1.5, 14 and 15.) */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -9,37 +9,37 @@ struct answer_range {
     uint64_t total; /* UINT64_MAX: "*" */
 };
 
-/* Content-Range: "bytes 0-9/100", "bytes 0-9/" and a star: 0 or −EINVAL. */
+/* Parses a Content-Range header: "bytes 0-9/100", or "bytes 0-9/" and a star. Returns 0 or −EINVAL. */
 int answer_range_parse(const char *value, struct answer_range *ret);
-/* "bytes", a star and "/100", which comes with 416: 0 or −EINVAL. */
+/* Parses the Content-Range header of a response 416: "bytes", a star and "/100". Returns 0 or −EINVAL. */
 int answer_range_total(const char *value, uint64_t *ret);
 
 struct answer {
     unsigned status;
-    const char *content_range, *content_length, *etag; /* NULL when absent */
+    const char *content_range, *content_length, *etag; /* NULL if the response has no such header */
 };
 
 struct question {
-    uint64_t from;    /* the range asked for began here; 0: the whole */
-    uint64_t size;    /* that the package must have; 0: nobody says */
-    const char *etag; /* of what is there already; NULL: not known */
+    uint64_t from;    /* the first byte of the requested range; 0: the whole file was requested */
+    uint64_t size;    /* that the package must have; 0: not known */
+    const char *etag; /* of the bytes that exist already; NULL: not known */
 };
 
 enum answer_meaning {
-    ANSWER_CONTINUES, /* bytes from 'from' on follow */
-    ANSWER_WHOLE,     /* the whole file follows: what is there already does not count */
-    ANSWER_COMPLETE,  /* everything is there already */
-    ANSWER_AGAIN,     /* of no use, but the whole file may be asked for */
-    ANSWER_ERROR,     /* 'e' says what */
+    ANSWER_CONTINUES, /* the bytes from 'from' on follow */
+    ANSWER_WHOLE,     /* the whole file follows: the existing bytes are useless */
+    ANSWER_COMPLETE,  /* all bytes exist already */
+    ANSWER_AGAIN,     /* useless, but the whole file can be requested */
+    ANSWER_ERROR,     /* 'e' contains the reason */
 };
 
-/* 'ret_size' is the size of the whole file, 0 where the answer does not say; 'e' is filled for ANSWER_ERROR
- * and (as the reason) for ANSWER_AGAIN. */
+/* Returns the meaning of a response. *ret_size is the size of the whole file, 0 if the response does not
+ * contain it. 'e' is set for ANSWER_ERROR, and for ANSWER_AGAIN as the reason. */
 enum answer_meaning answer_meaning(const struct question *q, const struct answer *a, uint64_t *ret_size,
                                    struct error *e);
 
-/* The error for a status that is no success; 0 for 2xx. */
+/* Returns 0 for status 2xx, otherwise a negative errno with 'e' set. */
 int answer_status_error(unsigned status, struct error *e);
 
-/* Seconds of a Retry-After header, at most 60; 0 when absent, or a date. */
+/* Returns the seconds of a Retry-After header, at most 60; 0 if it is absent or a date. */
 unsigned answer_retry_after(const char *value);

@@ -1,4 +1,4 @@
-/* The file of credentials; see credentials.h. */
+/* Implements credentials.h. */
 #include "fetcher/credentials.h"
 
 #include <ctype.h>
@@ -63,7 +63,8 @@ static void skip_space(struct scanner *s)
         s->next_line += *s->at == '\n';
 }
 
-/* A word in quotes may have spaces, and quotes and backslashes behind a backslash (curl's form). */
+/* Parses a word in quotes, which can contain spaces; a backslash escapes a quote or a backslash (as in
+ * curl). */
 static int quoted_word(struct scanner *s, char *to)
 {
     for (s->at++; *s->at != '"'; s->at++) {
@@ -77,7 +78,7 @@ static int quoted_word(struct scanner *s, char *to)
     return 1;
 }
 
-/* The next word, which the caller frees: 1; 0: there is none. */
+/* Reads the next word, which the caller frees. Returns 1, or 0 at the end, or −EINVAL (refused). */
 static int word(struct scanner *s, char **ret)
 {
     skip_space(s);
@@ -104,13 +105,13 @@ static int word(struct scanner *s, char **ret)
 static int value(struct scanner *s, const char *key, char **to)
 {
     if (*to) {
-        _cleanup_free_ char *what = xasprintf("'%s' stands there twice", key);
+        _cleanup_free_ char *what = xasprintf("'%s' occurs twice", key);
         return mistake(s, what);
     }
     int r = word(s, to);
     if (r != 0)
         return r < 0 ? r : 0;
-    _cleanup_free_ char *what = xasprintf("a value is missing behind '%s'", key);
+    _cleanup_free_ char *what = xasprintf("a value is missing after '%s'", key);
     return mistake(s, what);
 }
 
@@ -138,7 +139,7 @@ static int take(struct credentials *c, struct scanner *s, const char *key)
         return value(s, key, &last->login);
     if (last && streq(key, "password"))
         return value(s, key, &last->password);
-    /* Of "default" in particular: a password for every host there is. */
+    /* In particular "default" is refused: it would send a password to every host. */
     return mistake(s, "expected machine NAME login USER password PASSWORD, and nothing else");
 }
 
@@ -170,7 +171,7 @@ static int check_file(int fd, const char *path, uid_t uid, struct error *e)
 {
     struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-        return refuse_file(path, "is no regular file", e);
+        return refuse_file(path, "is not a regular file", e);
     if (st.st_uid != 0 && st.st_uid != uid && st.st_uid != geteuid())
         return refuse_file(path, "belongs neither to root nor to hostlet-fetcher: chown it to root", e);
     if (st.st_mode & 077)
@@ -207,10 +208,10 @@ int credentials_read(const char *path, uid_t uid, struct credentials **ret, stru
 
 struct place {
     const char *host, *port;
-    size_t n_host, n_port; /* no port: 0 */
+    size_t n_host, n_port; /* n_port 0: no port */
 };
 
-/* "host", "host:port", "::1", "[::1]", "[::1]:port" */
+/* Splits "host", "host:port", "::1", "[::1]" or "[::1]:port". */
 static struct place split(const char *text, size_t size)
 {
     bool bracket = size > 0 && *text == '[';

@@ -1,8 +1,8 @@
-/* Users and passwords for repositories, from a file in the form of netrc (curl, ftp): machine NAME login USER
- * password PASSWORD.
+/* Reads users and passwords for repositories from a file in the format of netrc (curl, ftp): machine NAME
+ * login USER password PASSWORD.
  *
- * They are given to the configured repositories alone, by the host of their URL, and never to where a
- * redirect leads. */
+ * They are sent only to the configured repositories, found by the host of their URL, and never to the target
+ * of a redirect. */
 #pragma once
 
 #include <sys/types.h>
@@ -11,16 +11,17 @@
 
 struct credentials;
 
-/* Reads the file, as root and before the jail. Refused unless it is a regular file, no link, without rights
- * for group and others, of root or of 'uid'; and naming the line where it is not understood. Messages never
- * have what stands in it. */
+/* Reads the file; called as root, before the jail. Refuses a file that is a symbolic link, is not regular,
+ * gives rights to group or others, belongs neither to root nor to 'uid', or has a syntax error, whose line
+ * the error names. Errors never contain text of the file. Returns 0 or a negative errno. */
 int credentials_read(const char *path, uid_t uid, struct credentials **ret, struct error *e);
 void credentials_free(struct credentials *c);
 
-/* From text, for credentials_read() and tests; 'path' is for messages. */
+/* Parses the text, for credentials_read() and tests; 'path' is for messages. Returns 0 or −EINVAL
+ * (refused). */
 int credentials_parse(const char *text, const char *path, struct credentials **ret, struct error *e);
 
-/* Those for the host of a URL (borrowed), first those that name its port, too. False: there are none, or the
- * URL has its own. */
+/* Finds the credentials for the host of a URL (borrowed); an entry with the URL's port is preferred. Returns
+ * false if there are none or the URL contains its own. */
 bool credentials_find(const struct credentials *c, const char *url, const char **ret_user,
                       const char **ret_password);

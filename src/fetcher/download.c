@@ -1,4 +1,4 @@
-/* One package on its way into the store: its states, its tries; see download.h. */
+/* Implements download.h: the states of a download and its attempts. */
 #include "fetcher/download.h"
 
 #include <assert.h>
@@ -14,9 +14,10 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 
-/* So much beyond what was reached before makes a failed try one that got on, and does not count: this part of
- * the package, or these bytes where that would be more; and no less than this part in transfer_timeout, since
- * a server that trickles would else be listened to for ever. */
+/* A failed attempt does not count as a failure if it advanced beyond the high-water mark by more than this
+ * part of the package or these bytes, whichever is less. It must also have reached at least a rate of this
+ * part per transfer_timeout, because otherwise a server that sends a few bytes at a time would keep the
+ * download going for ever. */
 #define PROGRESS_PART  16
 #define PROGRESS_BYTES (UINT64_C(1) << 20)
 #define OVERS_MAX      3
@@ -52,7 +53,7 @@ struct download *download_new(struct manager *manager, const struct package_refe
     return d;
 }
 
-/* Takes back what a try began, the sink apart. */
+/* Ends everything that an attempt started, except the sink. */
 static void end_try(struct download *d)
 {
     lookup_cancel(TAKE_PTR(d->lookup));
@@ -102,7 +103,7 @@ static void locate(struct download *d)
         download_fail(d, &e, false);
         return;
     }
-    download_say(d, "looking for it in the repositories");
+    download_say(d, "searching the repositories");
     set_state(d, DOWNLOAD_LOCATING);
     d->lookup = lookup_start(d->manager->repositories, &what, on_found, d);
 }
@@ -120,8 +121,8 @@ void download_begin(struct download *d)
     int r = store_find(&d->fetcher->store, d->package, &path, &size, &e);
     if (r != 0) {
         if (r > 0) {
-            store_drop_partial(&d->fetcher->store,
-                               d->package->id); /* of one who was killed after the rename */
+            /* A fetcher that was killed after the rename left the partial file. */
+            store_drop_partial(&d->fetcher->store, d->package->id);
             download_answer(d, path, size);
         } else {
             download_answer_error(d, &e);
@@ -129,7 +130,8 @@ void download_begin(struct download *d)
         set_state(d, DOWNLOAD_OVER);
         return;
     }
-    /* The repository may have left the configuration since the reference was made, or have moved the file. */
+    /* The repository may have been removed from the configuration since the reference was made, or may have
+     * moved the file. */
     d->repository = d->package->repository && d->package->file
                         ? repositories_find(d->manager->repositories, d->package->repository)
                         : NULL;
@@ -150,7 +152,7 @@ static void on_stopped(void *userdata)
         d->stop_for_fresh = false;
         d->fresh = true;
         set_state(d, DOWNLOAD_QUEUED);
-    } else if (d->n_calls > 0) { /* someone came while it stopped */
+    } else if (d->n_calls > 0) { /* a new call arrived while it stopped */
         download_begin(d);
     } else {
         set_state(d, DOWNLOAD_OVER);
@@ -166,7 +168,8 @@ static void stop(struct download *d, bool for_fresh)
         sink_stop(d->sink, on_stopped, d);
         return;
     }
-    sink_free(d->sink); /* its thread has nothing left to do */
+    /* The sink's thread has ended its work. */
+    sink_free(d->sink);
     on_stopped(d);
 }
 
@@ -174,7 +177,7 @@ void download_abandon(struct download *d)
 {
     if (d->state == DOWNLOAD_STOPPING || d->state == DOWNLOAD_OVER)
         return;
-    log_info("package '%s': nobody waits for it any more; %llu bytes are kept", d->package->id,
+    log_info("package '%s': no caller waits for it any more; %llu bytes are kept", d->package->id,
              (unsigned long long)(d->sink ? sink_position(d->sink) : 0));
     stop(d, false);
 }
@@ -191,7 +194,7 @@ void download_fail(struct download *d, const struct error *e, bool drop)
               rest ?: "");
     if (kept > 0 && e->class == ERROR_RETRY) {
         size_t n = strlen(final.message);
-        snprintf(final.message + n, sizeof final.message - n, "; %llu bytes are kept for the next time",
+        snprintf(final.message + n, sizeof final.message - n, "; %llu bytes are kept for the next fetch",
                  (unsigned long long)kept);
     }
     if (drop)
@@ -202,7 +205,7 @@ void download_fail(struct download *d, const struct error *e, bool drop)
 
 void download_wrong(struct download *d, const struct error *e)
 {
-    /* One that came in one piece would be wrong again. */
+    /* A package that was received in one piece would be wrong again. */
     if (!d->pieced || d->fresh_tried) {
         download_fail(d, e, true);
         return;
@@ -220,7 +223,7 @@ static void on_pause_over(void *userdata)
     set_state(d, DOWNLOAD_QUEUED);
 }
 
-/* Whether the try that ends at 'position' brought enough for the time that it took. */
+/* Reports whether the attempt that ends at 'position' advanced enough for the time that it took. */
 static bool got_on(const struct download *d, uint64_t position)
 {
     const struct settings *s = &d->fetcher->settings;
@@ -236,7 +239,7 @@ void download_try_failed(struct download *d, const struct error *e, unsigned at_
     uint64_t position = d->sink ? sink_position(d->sink) : 0;
     end_try(d);
     if (e->class == ERROR_NOT_FOUND && !d->looked_up) {
-        log_info("package '%s' is no longer where it was (%s): asking the repositories", d->package->id,
+        log_info("package '%s' is no longer at its URL (%s): searching the repositories", d->package->id,
                  e->message);
         locate(d);
         return;
@@ -267,7 +270,7 @@ void download_start_over(struct download *d, const char *why)
     d->ask_whole = true;
     if (++d->overs > OVERS_MAX) {
         struct error e = ERROR_INIT;
-        error_retry(&e, EPROTO, "it began again %d times; the last time: %s", OVERS_MAX, why);
+        error_retry(&e, EPROTO, "the download started over %d times; the last time: %s", OVERS_MAX, why);
         download_fail(d, &e, false);
     }
 }
@@ -295,7 +298,7 @@ static void on_sink_change(void *userdata)
     } else if (r == -EBADMSG) {
         download_wrong(d, &e);
     } else if (r < 0) {
-        /* On a full disk the space matters more than the bytes that came. */
+        /* If the disk is full, the space matters more than the received bytes. */
         download_fail(d, &e, r == -ENOSPC || r == -EDQUOT || r == -EFBIG);
     } else {
         if (d->state == DOWNLOAD_TRANSFERRING && sink_is_verifying(d->sink)) {
@@ -308,7 +311,7 @@ static void on_sink_change(void *userdata)
     }
 }
 
-/* Decides whether what an earlier process left can be gone on with. */
+/* Opens the sink, which resumes the partial file of an earlier process if it belongs to the same file. */
 static int open_sink(struct download *d, struct error *e)
 {
     const struct settings *settings = &d->fetcher->settings;
@@ -343,7 +346,7 @@ static void on_deadline(void *userdata)
     if (d->state != DOWNLOAD_TRANSFERRING)
         return;
     error_retry(
-        &e, ETIMEDOUT, "%s: not done within %llu s ([fetcher] transfer_timeout); %llu bytes came so far",
+        &e, ETIMEDOUT, "%s: not done within %llu s ([fetcher] transfer_timeout); %llu bytes were received",
         d->repository->name, (unsigned long long)(d->fetcher->settings.transfer_timeout_usec / USEC_PER_SEC),
         (unsigned long long)sink_position(d->sink));
     download_try_failed(d, &e, 0);
@@ -380,7 +383,7 @@ void download_transfer(struct download *d)
     uint64_t position = sink_position(d->sink);
     if (d->total > 0 && position > d->total) {
         d->pieced = true;
-        error_fail(&e, EBADMSG, "what is there already is larger than the package");
+        error_fail(&e, EBADMSG, "the partial file is larger than the package");
         download_wrong(d, &e);
         return;
     }

@@ -1,11 +1,11 @@
-/* One package on its way into the store, for everyone who asked for it.
+/* Downloads one package into the store, for all calls that wait for it.
  *
  *   locating ──▶ queued ──▶ transferring ──▶ finishing ──▶ stopping ──▶ over
  *                  ▲             │  ▲
- *                  └── pausing ◀─┘  └ (the same try begins again from 0)
+ *                  └── pausing ◀─┘  └ (the same attempt starts over from byte 0)
  *
- * It lives in the manager's list. When nobody waits any more it stops, and what came stays for the next time.
- */
+ * The manager owns it. When no call waits any more, the download stops; the received bytes are kept for the
+ * next one. */
 #pragma once
 
 #include "fetcher/facts.h"
@@ -16,13 +16,13 @@
 struct manager;
 
 enum download_state {
-    DOWNLOAD_LOCATING,     /* the repositories are asked which file it is */
+    DOWNLOAD_LOCATING,     /* searches the repositories for the file */
     DOWNLOAD_QUEUED,       /* waits for a slot */
-    DOWNLOAD_TRANSFERRING, /* bytes come */
-    DOWNLOAD_PAUSING,      /* waits before the next try */
-    DOWNLOAD_FINISHING,    /* all bytes are there: verified, synced, moved */
-    DOWNLOAD_STOPPING,     /* the thread ends */
-    DOWNLOAD_OVER,         /* to be freed by the manager */
+    DOWNLOAD_TRANSFERRING, /* receives bytes */
+    DOWNLOAD_PAUSING,      /* waits before the next attempt */
+    DOWNLOAD_FINISHING,    /* has all bytes: verifies, syncs and moves the file */
+    DOWNLOAD_STOPPING,     /* waits for the end of the sink's thread */
+    DOWNLOAD_OVER,         /* the manager frees it */
     _DOWNLOAD_STATE_MAX
 };
 
@@ -35,14 +35,14 @@ struct download {
     struct repository *repository;
     char *file;
 
-    /* Who waits */
+    /* waiting calls */
     struct varlink_call **calls;
     size_t n_calls;
     char message[512];
     uint64_t told_usec;
     struct timer heartbeat;
 
-    /* The try under way */
+    /* the current attempt */
     struct sink *sink;
     struct lookup *lookup;
     struct http_request *request;
@@ -50,49 +50,52 @@ struct download {
     struct timer pause;
     struct timer deadline; /* of a transfer from a server */
     uint64_t begun_usec;   /* when the transfer began */
-    struct facts facts;    /* of what the sink has */
-    uint64_t total;        /* 0: not known yet */
-    uint64_t asked_from;   /* where the range of the request begins */
-    uint64_t written;      /* bytes of this try */
-    bool paused;           /* the request waits for room in the ring */
+    struct facts facts;    /* of the partial file */
+    uint64_t total;        /* bytes of the package; 0: not known yet */
+    uint64_t asked_from;   /* the first byte of the requested range */
+    uint64_t written;      /* bytes of this attempt */
+    bool paused;           /* the request waits for space in the ring */
     bool ask_whole;        /* the next request is for the whole file */
-    bool ask_again;        /* the request ended because of that */
-    bool complete;         /* the request ended because everything is there */
-    struct error refusal;  /* why the answer was not taken */
+    bool ask_again;        /* the request ended because the whole file must be requested */
+    bool complete;         /* the request ended because all bytes exist already */
+    struct error refusal;  /* why the response was not accepted */
     unsigned retry_after;  /* seconds, from the server */
 
-    /* All tries */
+    /* all attempts */
     struct retry retry;
-    uint64_t high_water; /* the furthest position so far: what goes beyond counts as progress */
+    uint64_t high_water; /* the highest position so far; only bytes beyond it count as progress */
     uint64_t started_usec;
-    bool looked_up;      /* the repositories were asked, so asking again is of no use */
-    bool pieced;         /* what is there did not come in one piece */
-    bool fresh;          /* the next sink begins at 0 */
-    bool fresh_tried;    /* a whole download was wrong already, and begun once more */
-    unsigned overs;      /* how often it began again from 0 */
-    bool stop_for_fresh; /* why it is stopping */
+    bool looked_up;      /* the repositories were searched, and another search is useless */
+    bool pieced;         /* the partial file was not received in one piece */
+    bool fresh;          /* the next sink starts at byte 0 */
+    bool fresh_tried;    /* the download was already repeated because of wrong bytes */
+    unsigned overs;      /* how often the download started over from byte 0 */
+    bool stop_for_fresh; /* why it is stopping: to start over from byte 0 */
 };
 
-/* A download in state over; download_begin() sets it off. 'package' is copied. */
+/* Creates a download in the state over; download_begin() starts it. 'package' is copied. */
 struct download *download_new(struct manager *manager, const struct package_reference *package);
 void download_free(struct download *d);
 
-/* Looks whether the package is there already, and else sets out. */
+/* Replies at once if the package is in the store, otherwise starts the download. */
 void download_begin(struct download *d);
-/* The manager has a slot for it. */
+/* Starts the transfer, when the manager has a slot. */
 void download_transfer(struct download *d);
 
-/* For the parts of a download (download_http.c, download_file.c, download_zone.c) */
+/* functions for the parts of a download (download_http.c, download_file.c, download_zone.c) */
 
-/* A try failed: another one after a pause where that may help, or the end. */
+/* Handles a failed attempt: plans a retry at least 'at_least_seconds' later if the error may pass, otherwise
+ * fails the download. */
 void download_try_failed(struct download *d, const struct error *e, unsigned at_least_seconds);
-/* It cannot be had; 'drop' removes what came so far. */
+/* Fails the download and stops it; 'drop' deletes the partial file. */
 void download_fail(struct download *d, const struct error *e, bool drop);
-/* The bytes are not the package's. */
+/* Handles received bytes that are not the package's: repeats the download once if it was resumed, otherwise
+ * fails. */
 void download_wrong(struct download *d, const struct error *e);
-/* Everything is handed to the sink. */
+/* Ends the transfer: the sink has received all bytes. */
 void download_finish(struct download *d);
-/* Nobody waits any more. */
+/* Stops the download, because no call waits any more. */
 void download_abandon(struct download *d);
-/* Empties what is there and says why. */
+/* Notifies the waiting calls of the reason and makes the next request ask for the whole file. Fails the
+ * download when it has started over too often. */
 void download_start_over(struct download *d, const char *why);

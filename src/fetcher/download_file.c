@@ -1,4 +1,4 @@
-/* A download from a repository in a directory: opening it; the sink's thread copies. */
+/* Downloads from a repository in a directory: opens the file, which the sink's thread copies. */
 #include "fetcher/download_file.h"
 
 #include <errno.h>
@@ -9,7 +9,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
-/* What identifies the contents of a local file well enough to go on with a copy of it. */
+/* Returns a text that identifies the contents of a local file, so that an interrupted copy is resumed only
+ * from the same file. The caller frees it. */
 static char *identity(const struct stat *st)
 {
     return xasprintf("%llu:%llu:%lld:%lld.%09ld", (unsigned long long)st->st_dev,
@@ -25,7 +26,7 @@ static int open_source(struct download *d, struct stat *ret, struct error *e)
         return directory;
     _cleanup_close_ int fd = open_beneath(directory, d->file, O_RDONLY, 0, NULL);
     if (fd == -ENOENT)
-        return error_set(e, ERROR_NOT_FOUND, ENOENT, "%s is not there", name);
+        return error_set(e, ERROR_NOT_FOUND, ENOENT, "%s does not exist", name);
     if (fd < 0)
         return error_os(e, -fd, "cannot open %s", name);
     if (fstat(fd, ret) < 0)

@@ -1,4 +1,4 @@
-/* A download over HTTP: one request, whose answer goes on where the last one stopped or begins again. */
+/* Downloads over HTTP: one request at a time, whose response continues the partial file or replaces it. */
 #include "fetcher/download_http.h"
 
 #include <errno.h>
@@ -9,10 +9,10 @@
 #include "lib/basic/log.h"
 #include "lib/http/request.h"
 
-/* Far more than libcurl hands over before a pause takes effect. */
+/* More than libcurl delivers after a pause was requested. */
 #define ROOM_MIN ((size_t)256 * 1024)
 
-/* The whole file comes: remembers what it is a part of, before its first byte. */
+/* Prepares the receipt of the whole file: stores its facts before its first byte. */
 static void begin_whole(struct download *d, struct http_request *request)
 {
     _cleanup_free_ char *url = repository_file_name(d->repository, d->file);
@@ -38,7 +38,7 @@ static void begin_whole(struct download *d, struct http_request *request)
     sink_restart(d->sink, &d->facts);
 }
 
-/* Only an answer whose body belongs into the file is let through. */
+/* Accepts a response only if its body belongs into the partial file. */
 static int on_headers(struct http_request *request, unsigned status, void *userdata)
 {
     struct download *d = userdata;
@@ -73,7 +73,7 @@ static int on_headers(struct http_request *request, unsigned status, void *userd
         d->retry_after = answer_retry_after(http_request_header(request, "Retry-After"));
         break;
     }
-    return http_request_fail(request, ERROR_FAILED, ECANCELED, "the answer is not taken");
+    return http_request_fail(request, ERROR_FAILED, ECANCELED, "the response is not accepted");
 }
 
 static int on_data(struct http_request *request, const void *data, size_t size, void *userdata)
@@ -87,7 +87,7 @@ static int on_data(struct http_request *request, const void *data, size_t size, 
         return error_fail(&d->refusal, EFBIG, "it is larger than %llu bytes ([fetcher] max_size)",
                           (unsigned long long)d->fetcher->settings.size_max);
     if (size > sink_room(d->sink))
-        return error_retry(&d->refusal, ENOBUFS, "libcurl does not heed a pause");
+        return error_retry(&d->refusal, ENOBUFS, "libcurl sends data in spite of a pause");
     sink_write(d->sink, data, size);
     if (sink_room(d->sink) < ROOM_MIN) {
         d->paused = true;
@@ -132,10 +132,11 @@ static void on_done(struct http_request *request, const struct http_result *resu
         if (e.errnum == EPROTONOSUPPORT)
             error_fail(&e, EPROTO, "%s: a redirect from https to something else is not followed", url);
         if (e.class == ERROR_REFUSED)
-            e.class = ERROR_FAILED; /* the caller's request was fine */
+            /* The error is not about the caller's request. */
+            e.class = ERROR_FAILED;
         download_try_failed(d, &e, d->retry_after);
     } else if (d->total > 0 && sink_position(d->sink) < d->total) {
-        error_retry(&e, ECONNRESET, "%s: the answer ended at byte %llu of %llu", url,
+        error_retry(&e, ECONNRESET, "%s: the response ended at byte %llu of %llu", url,
                     (unsigned long long)sink_position(d->sink), (unsigned long long)d->total);
         download_try_failed(d, &e, 0);
     } else {

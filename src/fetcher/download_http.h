@@ -4,5 +4,5 @@
 #include "fetcher/download.h"
 
 void download_start_http(struct download *d);
-/* The sink took bytes. */
+/* Continue a transfer that waited for space in the ring. */
 void download_http_room(struct download *d);

@@ -1,4 +1,4 @@
-/* What those who wait for a download hear: progress, and the final answer. */
+/* Sends progress and the final reply to the calls that wait for a download. */
 #include "fetcher/download_report.h"
 
 #include <stdarg.h>
@@ -8,7 +8,8 @@
 
 #define PROGRESS_USEC  (100 * USEC_PER_MSEC)
 #define HEARTBEAT_USEC (5 * USEC_PER_SEC)
-/* A caller that does not read misses progress, rather than filling our memory. */
+/* A caller that does not read its connection misses progress messages, so that they do not fill the
+ * memory. */
 #define UNSENT_MAX 65536
 
 static void tell(struct download *d, bool with_message)
@@ -40,7 +41,7 @@ void download_progress(struct download *d)
         tell(d, false);
 }
 
-/* A caller that bounds its patience between answers must see that a slow server is not a hung fetcher. */
+/* Sends the progress again if it was not sent for some time: callers limit the time between two replies. */
 static void on_heartbeat(void *userdata)
 {
     struct download *d = userdata;

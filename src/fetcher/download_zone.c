@@ -1,7 +1,7 @@
-/* A download from the zone: several chunks at a time over one connection, written in their order.
+/* Downloads from the zone: requests several chunks at a time over one connection and writes them in order.
  *
- * What a partial file is a part of is told by the package's checksum and the size of its chunks: any zone
- * host may bring the next one. Memory is bounded by the chunks that are under way, whatever the size of the
+ * A partial file is identified by the package's checksum and the size of its chunks, so that it can be
+ * resumed from any zone host. The memory is limited by the chunks in transfer, whatever the size of the
  * package. */
 #include "fetcher/download_zone.h"
 
@@ -16,16 +16,16 @@
 #include "lib/inapi/zone.pb-c.h"
 #include "lib/package/chunk.h"
 
-#define CHUNK_TIMEOUT  (60 * USEC_PER_SEC)  /* the original's */
-#define CHUNK_SIZE_MAX ((int64_t)16 << 20)  /* what a zone host's answer can carry at all */
-#define WINDOW         4                    /* chunks under way */
-#define WINDOW_BYTES   ((uint64_t)32 << 20) /* of large chunks, fewer */
+#define CHUNK_TIMEOUT  (60 * USEC_PER_SEC)  /* as the original agent */
+#define CHUNK_SIZE_MAX ((int64_t)16 << 20)  /* maximum that a response of a zone host can contain */
+#define WINDOW         4                    /* chunks in transfer */
+#define WINDOW_BYTES   ((uint64_t)32 << 20) /* limit of their bytes; large chunks are fewer */
 
 struct slot {
     struct download *download;
-    struct zone_request *request; /* NULL: not asked for, or arrived */
+    struct zone_request *request; /* NULL: not requested, or received */
     int64_t index;
-    uint8_t *data; /* arrived, and not yet written as a whole */
+    uint8_t *data; /* received and not completely written yet */
     size_t size, written;
 };
 
@@ -36,7 +36,7 @@ struct zone_transfer {
     int64_t next_ask, next_write, n_chunks;
 };
 
-/* "chunks of N bytes", as the facts keep it. */
+/* Returns the size of the chunks in the form in which the facts store it. The caller frees it. */
 static char *chunks_text(int64_t chunk_size)
 {
     return xasprintf("chunk-size=%lld", (long long)chunk_size);
@@ -86,7 +86,7 @@ static void ask_for(struct download *d, struct slot *slot, int64_t index)
     slot->request = zone_call(d->zone->client, &ask);
 }
 
-/* Asks for what the window has room for. */
+/* Requests as many chunks as the window allows. */
 static void ask_more(struct download *d)
 {
     struct zone_transfer *t = d->zone;
@@ -106,7 +106,7 @@ static struct slot *find_arrived(struct zone_transfer *t, int64_t index)
     return NULL;
 }
 
-/* Writes what is due, as far as the ring takes it. */
+/* Writes the received chunks that are next in order, as far as the ring has space. */
 static void write_due(struct download *d)
 {
     struct zone_transfer *t = d->zone;
@@ -115,11 +115,13 @@ static void write_due(struct download *d)
         size_t n = slot->size - slot->written, room = sink_room(d->sink);
         n = n < room ? n : room;
         if (n == 0)
-            return; /* the sink tells when there is room */
+            /* The sink calls download_zone_room() when the ring has space. */
+            return;
         sink_write(d->sink, slot->data + slot->written, n);
         slot->written += n;
         if (slot->written < slot->size)
-            continue; /* only a look at a ring that is full asks to be told */
+            /* The sink notifies only after sink_room() has found a ring that is nearly full. */
+            continue;
         free(slot->data);
         *slot = (struct slot){.index = -1};
         t->next_write++;
@@ -138,7 +140,7 @@ void download_zone_room(struct download *d)
         write_due(d);
 }
 
-/* Where the writing goes on: within a chunk where an earlier process was killed there. */
+/* Sets the chunk at which writing continues; a previous process may have been killed within it. */
 static void begin_at(struct download *d, uint64_t position)
 {
     struct zone_transfer *t = d->zone;
@@ -149,7 +151,7 @@ static void begin_at(struct download *d, uint64_t position)
 static int check_file(const struct download *d, const Inapi__PackageFile *f, struct error *e)
 {
     if (!f)
-        return error_fail(e, EBADMSG, "the zone's answer does not say of which file the chunk is");
+        return error_fail(e, EBADMSG, "the zone's response does not describe the file of the chunk");
     if (!streq(f->state, "complete"))
         return error_retry(e, EAGAIN, "the package is not complete in the zone (%.20s)", f->state);
     if (f->size <= 0 || f->chunk_size <= 0 || f->chunk_size > CHUNK_SIZE_MAX)
@@ -169,7 +171,8 @@ static int check_chunk(const struct download *d, const struct slot *slot, const 
 {
     const char *host = zone_client_host(d->zone->client);
     if (!c || c->index != slot->index)
-        return error_retry(e, EBADMSG, "%s: another chunk than number %lld, which was asked for", host,
+        return error_retry(e, EBADMSG,
+                           "%s: the response has another chunk than number %lld, which was asked for", host,
                            (long long)slot->index);
     uint64_t wanted = chunk_bytes(d, slot->index);
     if (c->data.len != wanted)
@@ -182,7 +185,7 @@ static int check_chunk(const struct download *d, const struct slot *slot, const 
     return 0;
 }
 
-/* The first answer says how the package is cut. */
+/* Learns from the first response how the package is divided, and starts the partial file. */
 static void learn(struct download *d, const Inapi__PackageFile *f)
 {
     _cleanup_free_ char *url = repository_file_name(d->repository, d->file),
@@ -212,9 +215,9 @@ static void on_chunk(const ProtobufCMessage *answer, const struct error *e, void
     int x = answer ? check_file(d, r->file, &own) : (own = *e, -1);
     if (x >= 0 && t->chunk_size > 0 &&
         (r->file->chunk_size != t->chunk_size || (uint64_t)r->file->size != d->total)) {
-        /* Uploaded anew meanwhile: what came is of no use. */
+        /* The package was uploaded again meanwhile, so the received bytes are useless. */
         download_zone_stop(d);
-        download_start_over(d, "the package is cut otherwise in the zone than before");
+        download_start_over(d, "the package has another size or other chunks in the zone than before");
         if (d->state == DOWNLOAD_TRANSFERRING)
             download_start_zone(d);
         return;
@@ -225,7 +228,8 @@ static void on_chunk(const ProtobufCMessage *answer, const struct error *e, void
         zone_client_move_on(t->client);
     if (x < 0) {
         if (own.class == ERROR_REFUSED)
-            own.class = ERROR_FAILED; /* the caller's request was fine */
+            /* The error is not about the caller's request. */
+            own.class = ERROR_FAILED;
         if (own.errnum == EBADMSG && own.class == ERROR_FAILED)
             download_wrong(d, &own);
         else if (own.errnum == EFBIG)

@@ -1,4 +1,4 @@
-/* What a partial file is a part of; see facts.h. */
+/* Implements facts.h. */
 #include "fetcher/facts.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ const char *facts_validator(const struct facts *facts)
     return facts->etag ?: facts->last_modified;
 }
 
-/* Printable ASCII alone: it is kept as JSON and sent back as a header. */
+/* Reports whether a value is short printable ASCII: it is stored as JSON and sent back as a header. */
 static bool is_plain(const char *value, size_t max)
 {
     size_t n = strlen(value);

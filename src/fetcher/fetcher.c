@@ -1,11 +1,11 @@
-/* What all parts of this process share; see fetcher.h. */
+/* Implements fetcher.h. */
 #include "fetcher/fetcher.h"
 
 #include <stdlib.h>
 
 #define REDIRECTS_MAX 5
 
-#define PAUSE_MAX (30 * USEC_PER_SEC) /* between two tries, unless [fetcher] retry_min is longer */
+#define PAUSE_MAX (30 * USEC_PER_SEC) /* between two attempts, unless [fetcher] retry_min is longer */
 
 void settings_load(struct settings *s, const struct config *config)
 {

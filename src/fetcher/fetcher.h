@@ -1,4 +1,4 @@
-/* What all parts of this process share: the loop, the configuration, the store, the HTTP client. */
+/* Holds what all parts of the process share: event loop, configuration, store, HTTP client. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -18,7 +18,7 @@ struct settings {
     unsigned tries_max, parallel;
     uint64_t retry_min_usec;
     uint64_t size_max, keep_free;
-    uint16_t zone_port; /* of zone hosts that are named without one */
+    uint16_t zone_port; /* of zone hosts whose address has no port */
 };
 
 struct fetcher_zone;
@@ -30,19 +30,20 @@ struct fetcher {
     struct store store;
     struct credentials *credentials;    /* NULL: none */
     struct grpc_tls_settings *zone_tls; /* NULL: plaintext */
-    struct fetcher_zone *zones;         /* today's first (zone.c) */
+    struct fetcher_zone *zones;         /* the current one first (zone.c) */
     struct timer zone_sweep;
-    struct workers *workers;  /* read and parse indexes */
-    struct http_client *http; /* NULL until something is fetched over the network: libcurl is slow to begin */
+    struct workers *workers; /* read and parse indexes */
+    /* NULL until a file is fetched over the network, because libcurl needs long to initialize. */
+    struct http_client *http;
 };
 
 void settings_load(struct settings *settings, const struct config *config);
 
-/* The HTTP client, made when it is first needed. */
+/* Returns the HTTP client (borrowed), which is created at the first call. Returns 0 or a negative errno. */
 int fetcher_http(struct fetcher *fetcher, struct http_client **ret, struct error *e);
 
-/* What every request to a repository has in common. 'url' is borrowed. */
+/* Fills in what all requests to repositories have in common. 'url' is borrowed. */
 void fetcher_ask(const struct fetcher *fetcher, const char *url, struct http_ask *ret);
 
-/* Counts a failure: the pause before the next try in microseconds, or 0 when there shall be none. */
+/* Counts a failure. Returns the pause before the next attempt in microseconds, or 0 if no attempt is left. */
 uint64_t fetcher_next_pause(const struct fetcher *fetcher, struct retry *retry);

@@ -1,4 +1,4 @@
-/* The last index of each http repository; see index_cache.h. */
+/* Implements index_cache.h. */
 #include "fetcher/index_cache.h"
 
 #include <dirent.h>
@@ -88,7 +88,9 @@ int index_cache_write(int state_fd, const char *name, const char *url, const cha
     size_t n;
     _cleanup_free_ char *line = schema_pack_text(&head_schema, &head, &n);
     _cleanup_free_ char *whole = xcalloc(n + 1 + size, 1);
-    int r = n < LINE_MAX_BYTES ? 0 : error_refuse(e, EFBIG, "'%s' says too much of itself to be kept", url);
+    int r = n < LINE_MAX_BYTES
+                ? 0
+                : error_refuse(e, EFBIG, "the response headers of '%s' are too long to be stored", url);
     if (r >= 0)
         r = file_fits(name, size, PACKAGE_INDEX_MAX, e);
     if (r < 0)

@@ -1,4 +1,4 @@
-/* Looking for a package in the repositories; see lookup.h. */
+/* Implements lookup.h. */
 #include "fetcher/lookup.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static void finish(struct lookup *l, const struct package_reference *package, co
     lookup_free(l);
 }
 
-/* Nothing matched anywhere: says where it was looked for. */
+/* Reports that no repository has the package, with the names of those that were searched. */
 static void not_found(struct lookup *l)
 {
     struct error e = ERROR_INIT;
@@ -72,7 +72,7 @@ static void make_reference(const struct repository *r, const struct package_inde
                                       .file = item->file};
 }
 
-/* Calls on_found with the match in this index; false when there is none. */
+/* Calls on_found() with the match in this index. Returns false if there is none. */
 static bool found_in(struct lookup *l, const struct package_index *index)
 {
     ssize_t at = l->exactly ? -1 : package_index_find(index, l->name, l->version, l->os, l->arch);

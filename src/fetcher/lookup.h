@@ -1,6 +1,6 @@
-/* Looking for a package in the repositories, in their order: the first that has a match wins. A repository
- * that cannot be asked ends the search with its error: a later one must not step in silently, since it may
- * have another package of the name. */
+/* Searches the repositories for a package, in their order; the first match wins. If a repository cannot be
+ * reached, the search ends with its error: a later repository may have another package of the same name and
+ * must not replace it silently. */
 #pragma once
 
 #include "fetcher/repository.h"
@@ -9,16 +9,20 @@ struct lookup;
 
 struct lookup_for {
     const char *name, *os, *arch;
-    const char *version; /* the rule; "": the newest */
-    const struct package_reference
-        *exactly; /* or this one: the same id and, where both say, the same contents; may be NULL */
+    const char *version; /* the version rule; "": the newest */
+    /* Searches for this package instead: the same id and, as far as both define them, the same contents. May
+     * be NULL. */
+    const struct package_reference *exactly;
 };
 
-/* 'package' is borrowed and NULL when it was not found; then 'e' says why. The lookup is freed after it. */
+/* 'package' is borrowed; NULL: it was not found, and 'e' is the reason. The lookup is freed after the
+ * call. */
 typedef void (*lookup_found_fn)(const struct package_reference *package, const struct error *e,
                                 void *userdata);
 
-/* Everything but the list, which is not empty, is copied. The answer comes from the loop. */
+/* Starts a search. 'what' is copied; 'list' is borrowed and not empty. The loop calls 'on_found' once, unless
+ * the search is cancelled. */
 struct lookup *lookup_start(struct repository *list, const struct lookup_for *what, lookup_found_fn on_found,
                             void *userdata);
-void lookup_cancel(struct lookup *lookup); /* NULL is fine */
+/* Cancels a search. 'lookup' may be NULL. */
+void lookup_cancel(struct lookup *lookup);

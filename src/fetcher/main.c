@@ -1,29 +1,31 @@
-/* fetcher: brings packages from repositories into the package store.
+/* fetcher: downloads packages from repositories into the package store.
  *
  * Job: finds the best package for a name and a version rule in the configured repositories, and downloads it
- * into VAR/ipk/NAME/ID.ipk: resumed after whatever interrupts it, verified, moved into place whole. Started
- * on demand. Privileges: own user, no capability; the network. It owns VAR/ipk and VAR/hostlet/fetcher and
- * writes nothing else. Failures: it may be killed at any instant: what came is kept with what it is a part
- * of, and the next request goes on from there. A server in trouble is asked again, with growing pauses, until
- * the request fails with "retry later". */
+ * to VAR/ipk/NAME/ID.ipk. It resumes interrupted downloads, verifies the file, and renames it only when it is
+ * complete. hostletd starts the process on demand. Privileges: own user, no capability; with network. It owns
+ * VAR/ipk and VAR/hostlet/fetcher and writes nothing else. Failures: it can be killed at any point: the
+ * received bytes are kept together with the facts of their file, and the next request resumes there. Requests
+ * to a server that is unavailable are retried with growing pauses, until the call fails with an error of
+ * class "retry". */
 #include "fetcher/manager.h"
 #include "fetcher/methods.h"
 #include "lib/service/service.h"
 
 static const char *const failpoints[] = {
-    "fetch.partial_opened", /* the partial file is there, perhaps empty */
-    "fetch.begun",          /* it was emptied, and what it is a part of is written */
-    "fetch.bytes",          /* a piece was written */
-    "fetch.received",       /* all of it was */
-    "fetch.verified",       /* and is right */
-    "fetch.synced",         /* and on the disk */
-    "fetch.renamed",        /* and in its place, whose directory is not synced yet */
+    "fetch.partial_opened", /* the partial file exists, perhaps empty */
+    "fetch.begun",          /* it was emptied, and its facts are written */
+    "fetch.bytes",          /* some bytes were written */
+    "fetch.received",       /* all bytes were written */
+    "fetch.verified",       /* the file is the package */
+    "fetch.synced",         /* it is synced to the disk */
+    "fetch.renamed",        /* it has its final name, and the directory is not synced yet */
     "index.cached",         /* an index was written into the cache */
-    "remove.unlinked",      /* a package was removed, its directory not synced yet */
+    "remove.unlinked",      /* a package was removed, and its directory is not synced yet */
     NULL,
 };
 
-static struct credentials *credentials; /* read before the jail, since they may be root's */
+/* Read before the jail, because the file may belong to root. */
+static struct credentials *credentials;
 
 static int before_jail(struct service_context *context, struct error *e)
 {

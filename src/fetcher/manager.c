@@ -1,4 +1,4 @@
-/* The requests; see manager.h. */
+/* Implements manager.h. */
 #include "fetcher/manager.h"
 
 #include <errno.h>
@@ -18,20 +18,21 @@
 
 #define LOADS_MAX 16 /* indexes that are read and parsed at the same time */
 
-/* What runs here, the most particular first. Zones match both exactly: what is for all must be asked for. */
+/* The platforms that run on this machine, the most specific first. A zone matches both parts exactly, so
+ * packages for "all" need a request of their own. */
 static const struct platform {
     const char *os, *arch;
 } platforms[] = {{"linux", HOSTLET_ARCH}, {"linux", "src"}, {"all", HOSTLET_ARCH}, {"all", "src"}};
 
-/* A call of Resolve that waits. */
+/* A waiting call of Resolve. */
 struct resolve {
     struct manager *manager;
     struct resolve *next;
     struct varlink_call *call;
     struct lookup *lookup;
-    char *name, *version; /* NULL where the call names its platform */
-    size_t platform;      /* the one that is looked for */
-    struct error first;   /* why there is none for the first */
+    char *name, *version; /* NULL if the call names its platform */
+    size_t platform;      /* the platform that is searched */
+    struct error first;   /* why no package exists for the first platform */
 };
 
 static void resolve_end(struct resolve *v)
@@ -202,14 +203,15 @@ void manager_reschedule(struct manager *m)
     sd_event_source_set_enabled(m->schedule, SD_EVENT_ONESHOT);
 }
 
-/* The administrator's choice, but one that should be known. */
+/* Logs a warning for passwords that are sent unencrypted. They are the administrator's choice, but perhaps by
+ * mistake. */
 static void warn_of_plain_passwords(const struct manager *m)
 {
     const char *user, *password;
     for (const struct repository *r = m->repositories; r; r = r->next)
         if (r->kind == REPOSITORY_HTTP && strncasecmp(r->url, "http:", 5) == 0 && http_url_is_far(r->url) &&
             (!streq(r->url, r->name) || credentials_find(m->fetcher.credentials, r->url, &user, &password)))
-            log_warning("repository %s: user and password go there unencrypted: use https", r->name);
+            log_warning("repository %s: user and password are sent unencrypted: use https", r->name);
 }
 
 int manager_new(sd_event *event, const struct tree *tree, const struct config *config,

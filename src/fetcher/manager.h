@@ -1,4 +1,5 @@
-/* The requests: which downloads there are, who shares them, how many run at once. */
+/* Manages the requests: the downloads, the calls that share them, and how many transfers run at the same
+ * time. */
 #pragma once
 
 #include "fetcher/download.h"
@@ -11,21 +12,24 @@ struct manager {
     sd_event_source *schedule;
 };
 
-/* Takes *credentials (NULL where there are none). */
+/* Creates the manager. Takes ownership of *credentials (NULL: none), also on failure. Returns 0 or a negative
+ * errno. */
 int manager_new(sd_event *event, const struct tree *tree, const struct config *config,
                 struct credentials **credentials, struct manager **ret, struct error *e);
 void manager_free(struct manager *manager);
 
-/* Each answers the call later, or fails now. */
+/* Handle a call: they reply to it later, or return a negative errno with 'e' set. manager_remove() returns 0
+ * and the caller replies. */
 int manager_resolve(struct manager *manager, struct varlink_call *call, const struct fetcher_resolve_in *in,
                     struct error *e);
 int manager_fetch(struct manager *manager, struct varlink_call *call, const struct package_reference *package,
                   struct error *e);
 int manager_remove(struct manager *manager, const char *name, const char *id, struct error *e);
 
-/* Soon: begins what waits and has a slot, frees what is over. */
+/* Schedules, for the next iteration of the loop, that queued downloads get free slots and finished ones are
+ * freed. */
 void manager_reschedule(struct manager *manager);
 bool manager_busy(const struct manager *manager);
 
-/* 0, or not found, naming 'package', when no repository is configured. */
+/* Returns 0, or −ENOENT (not found) with an error that names 'package' if no repository is configured. */
 int manager_has_repositories(const struct manager *manager, const char *package, struct error *e);

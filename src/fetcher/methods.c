@@ -1,4 +1,4 @@
-/* The methods of io.hostlet.Fetcher. */
+/* Implements the methods of io.hostlet.Fetcher. */
 #include "fetcher/methods.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static int list(struct varlink_call *call, const void *in, void *userdata, struc
     struct manager *m = userdata;
     const struct fetcher_list_out end = {0};
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "List answers with a stream: call it with \"more\"");
+        return error_refuse(e, EINVAL, "List sends several replies: call it with \"more\"");
     int r = store_list(&m->fetcher.store, list_one, call, e);
     if (r >= 0)
         varlink_reply(call, &end);

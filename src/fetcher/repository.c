@@ -1,4 +1,5 @@
-/* Repositories: their list, and sharing a load of an index; see repository.h. */
+/* Implements repository.h: the list of repositories, and the sharing of a load. repository_file.c and
+ * repository_http.c load indexes. */
 #include "fetcher/repository.h"
 
 #include <ctype.h>
@@ -14,7 +15,7 @@
 #define NAME_MAX_BYTES 2048
 
 struct repository_wait {
-    struct repository_wait *next, **at; /* 'at': the pointer that points here */
+    struct repository_wait *next, **at; /* 'at': the pointer that points to this struct */
     repository_loaded_fn on_loaded;
     void *userdata;
 };
@@ -40,8 +41,8 @@ static void repository_free(struct repository *r)
 }
 DEFINE_CLEANUP(struct repository *, repository_free);
 
-/* What may be shown of a URL that is not understood: a password may have a slash in it, which its writer did
- * not escape. */
+/* Returns what a message may show of an invalid URL: nothing before the last '@', because a password can
+ * contain a slash that is not escaped. The caller frees it. */
 static char *hidden(const char *url)
 {
     const char *host = strstr(url, "://"), *at = strrchr(url, '@');
@@ -65,7 +66,7 @@ static int hex_value(char c)
                                         : -1;
 }
 
-/* "%20" and the like. NULL for a malformed one and for a zero byte. */
+/* Decodes "%20" and the like. Returns NULL for an invalid escape or a zero byte. The caller frees it. */
 static char *decode_percent(const char *s)
 {
     char *path = xcalloc(strlen(s) + 1, 1), *to = path;
@@ -106,7 +107,8 @@ static int parse_http(struct repository *r, const char *url, const char *host, s
     port += *port == ']';
     if (*port == ':' && port[1 + strspn(port + 1, "0123456789")] != '\0' &&
         port[1 + strspn(port + 1, "0123456789")] != '/')
-        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a port that is no number", r->name);
+        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a port that is not a number",
+                            r->name);
     r->url = has_suffix(url, "/") ? xstrdup(url) : xasprintf("%s/", url);
     return 0;
 }
@@ -161,7 +163,7 @@ int repositories_parse(struct fetcher *fetcher, const char *urls, bool with_zone
         struct repository *one = NULL;
         int x = parse_url(fetcher, url, &one, e);
         if (x >= 0 && repositories_find(list, one->name)) {
-            x = error_refuse(e, EINVAL, "[fetcher] repositories: '%s' stands there twice", one->name);
+            x = error_refuse(e, EINVAL, "[fetcher] repositories: '%s' occurs twice", one->name);
             repository_free(one);
         }
         if (x < 0) {
@@ -240,7 +242,8 @@ void repository_loaded(struct repository *r, struct package_index *index, const 
     if (waits)
         waits->at = &waits;
     r->loading = false;
-    /* Callbacks may ask again: what they begin must not lose the index that the others are still given. */
+    /* A callback can start another load. The list and the index are local, so that such a load cannot change
+     * what the remaining callbacks get. */
     while (waits) {
         struct repository_wait *wait = waits;
         unlink_wait(wait);
@@ -270,8 +273,8 @@ int repository_file_check(const struct repository *r, const char *file, struct e
     }
     return good ? 0
                 : error_refuse(e, EINVAL,
-                               "repository %s: '%.100s' is no plain relative path that ends in .ipk", r->name,
-                               file);
+                               "repository %s: '%.100s' is not a plain relative path that ends in .ipk",
+                               r->name, file);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -288,6 +291,6 @@ int index_check(const struct package_index *index, struct error *e)
     qsort(sorted, index->n_items, sizeof *sorted, compare_ids);
     for (size_t i = 1; i < index->n_items; i++)
         if (streq(sorted[i - 1]->id, sorted[i]->id))
-            return error_fail(e, EBADMSG, "its index has package '%s' twice", sorted[i]->id);
+            return error_fail(e, EBADMSG, "its index contains package '%s' twice", sorted[i]->id);
     return 0;
 }

@@ -1,12 +1,12 @@
-/* A repository of packages: where it is, and its index.
+/* Loads the indexes of package repositories.
  *
- *   file:///directory     index.json there, or else the headers of the packages in it
- *   http(s)://…/          index.json there; asked for with what we know of the last one, so that it comes
- * again only when it has changed zone                  the zone that the machine belongs to, which has no
- * index: it is searched (zone.h)
+ *   file:///directory     index.json in it; without it the headers of the packages in it
+ *   http(s)://…/          index.json there, by a conditional request: it is received again only if it has
+ *                         changed
+ *   zone                  the zone of the machine, which has no index: it is searched (zone.h)
  *
- * Loads that are asked for while one is under way share it. An index is only ever used when the repository
- * was asked just now: no answer is made from an old one. */
+ * Calls during a load share it. Each use of an index is preceded by a request to the repository: no reply is
+ * made from an outdated index. */
 #pragma once
 
 #include "fetcher/fetcher.h"
@@ -14,28 +14,29 @@
 
 enum repository_kind { REPOSITORY_FILE, REPOSITORY_HTTP, REPOSITORY_ZONE };
 
-/* What a thread reads and parses for a repository: the first member of a struct that has the rest. */
+/* What a thread reads and parses for a repository: the first member of a struct with the rest. */
 struct repository_load {
     struct work work;
-    struct repository *repository; /* NULL: it is gone, and nobody is interested */
+    struct repository *repository; /* NULL: the repository was freed, and the result is dropped */
 };
 
 struct repository {
     struct fetcher *fetcher;
     struct repository *next;
     enum repository_kind kind;
-    char *name; /* the URL as people see it: without user and password, with a slash at the end */
-    char *url;  /* of http: with them */
-    char *path; /* of a file: the directory */
+    char *name; /* the URL for messages: without user and password, with a slash at the end */
+    char *url;  /* of http: with user and password */
+    char *path; /* of file: the directory */
 
-    /* The index */
-    struct package_index *index; /* http: kept as long as the process lives; else until the load ends */
-    char *etag, *last_modified;  /* of 'index', or of the cached one */
-    bool cache_known;            /* whether the cache was looked at */
-    unsigned skipped;            /* files without a usable header, of a directory without an index */
-    char *skipped_why;           /* of the first of them */
+    /* the index */
+    /* Of http: kept until the process exits. Of file: until the load ends. */
+    struct package_index *index;
+    char *etag, *last_modified; /* of 'index', or of the cached index */
+    bool cache_known;           /* the cache was read */
+    unsigned skipped;           /* files without a valid header, in a directory without an index */
+    char *skipped_why;          /* of the first such file */
 
-    /* The load under way */
+    /* the current load */
     bool loading;
     struct repository_wait *waits;
     struct repository_load *load; /* in a thread; NULL: none */
@@ -46,34 +47,38 @@ struct repository {
 
 struct repository_wait;
 
-/* The index is borrowed for the call; NULL with 'e' when it could not be had. */
+/* 'index' is borrowed for the call; NULL: it could not be loaded, and 'e' is the reason. */
 typedef void (*repository_loaded_fn)(const struct package_index *index, const struct error *e,
                                      void *userdata);
 
-/* Parses the configured URLs, separated by white space, into a list; refused naming the bad one. 'with_zone'
- * adds the zone behind them, where it is not among them. */
+/* Parses the configured URLs, which are separated by white space, into a list. 'with_zone' appends the zone
+ * if the list does not contain it. Returns 0, or −EINVAL (refused) with an error that names the invalid
+ * URL. */
 int repositories_parse(struct fetcher *fetcher, const char *urls, bool with_zone, struct repository **ret,
                        struct error *e);
 void repositories_free(struct repository *list);
 struct repository *repositories_find(struct repository *list, const char *name);
 
-/* Asks for the index; the answer comes from the loop, once, unless it is cancelled. */
+/* Loads the index. The loop calls 'on_loaded' once, unless the wait is cancelled. */
 struct repository_wait *repository_load(struct repository *repository, repository_loaded_fn on_loaded,
                                         void *userdata);
-void repository_wait_cancel(struct repository_wait *wait); /* NULL is fine */
+/* Cancels a wait. 'wait' may be NULL. */
+void repository_wait_cancel(struct repository_wait *wait);
 
-/* The URL (with user and password), or the path, of a file of the repository, for opening, and the one for
- * people. */
+/* Return the URL of a file of the repository for requests (with user and password), and the name for
+ * messages. The caller frees them. */
 char *repository_file_url(const struct repository *repository, const char *file);
 char *repository_file_name(const struct repository *repository, const char *file);
 
-/* Whether 'file' of an index item (or of a reference) stays beneath the repository: 0, or refused. */
+/* Checks that 'file' of an index item or a reference is below the repository. Returns 0 or −EINVAL
+ * (refused). */
 int repository_file_check(const struct repository *repository, const char *file, struct error *e);
 
-/* For repository_file.c and repository_http.c */
+/* for repository_file.c and repository_http.c */
 
-/* The end of a load: takes 'index' (NULL: it failed with 'e'), tells everyone who waits. */
+/* Ends a load: calls all waiting callbacks with 'index' (NULL: it failed with 'e'). Takes ownership of
+ * 'index' unless it is r->index. */
 void repository_loaded(struct repository *repository, struct package_index *index, const struct error *e);
-/* Whether the items of an index are different packages: 0, or failed naming the one that comes twice. Takes
- * time. */
+/* Checks that no package occurs twice in an index. Returns 0, or −EBADMSG with an error that names the
+ * package. It can take long for a large index. */
 int index_check(const struct package_index *index, struct error *e);

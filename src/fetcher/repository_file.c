@@ -1,4 +1,4 @@
-/* Repositories in a directory: index.json, or the headers of the packages, read in a thread. */
+/* Loads the index of a repository in a directory in a thread: index.json, or the headers of the packages. */
 #include "fetcher/repository_file.h"
 
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include "lib/basic/log.h"
 #include "lib/package/index_scan.h"
 
-/* Of one load; the thread's, then the loop's. */
+/* One load, which first its thread and then the loop uses. */
 struct file_load {
-    struct repository_load load; /* first */
+    struct repository_load load; /* the first member */
     char *path;
     struct package_index *index;
     unsigned skipped;
@@ -29,7 +29,7 @@ static void on_skipped(void *userdata, const struct error *why)
 static int read_directory(struct file_load *load, struct error *e)
 {
     _cleanup_close_ int fd = open_dir_at(AT_FDCWD, load->path, e);
-    /* It may be a filesystem that is not mounted yet. */
+    /* The directory can be on a file system that is not mounted yet, so the error may pass. */
     if (fd < 0)
         return error_retry(e, -fd, "cannot open directory '%s': %s", load->path, strerrordesc_np(-fd));
     _cleanup_free_ char *text = NULL;
@@ -50,7 +50,8 @@ static void load_run(struct work *work)
         package_index_free(load->index);
         load->index = NULL;
         if (load->error.class == ERROR_REFUSED)
-            load->error.class = ERROR_FAILED; /* the caller's request was fine */
+            /* The error is not about the caller's request. */
+            load->error.class = ERROR_FAILED;
     }
 }
 

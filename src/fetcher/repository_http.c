@@ -1,5 +1,5 @@
-/* Repositories on a web server: the index by a conditional request, tried again while the server is in
- * trouble. */
+/* Loads the index of a repository on a web server by a conditional request, which is retried while the server
+ * is unavailable. */
 #include "fetcher/repository_http.h"
 
 #include <errno.h>
@@ -17,13 +17,14 @@
 
 #define INDEX_TIMEOUT_USEC (5 * 60 * USEC_PER_SEC)
 
-/* Of one answer: parsing, and the cache, in a thread. */
+/* One response, which a thread parses and caches. */
 struct http_load {
-    struct repository_load load; /* first */
+    struct repository_load load; /* the first member */
     int state_fd;
-    char *cache, *url; /* the cache's name, and what it is of */
+    char *cache, *url; /* the name of the cache file, and the URL that it contains */
     char *etag, *last_modified;
-    bool cached; /* read it from the cache; else 'text' came just now */
+    /* The thread reads the index from the cache. Otherwise 'text' is the received index. */
+    bool cached;
     char *text;
     size_t size;
     struct package_index *index;
@@ -36,7 +37,8 @@ static void fail(struct repository *r, struct error *e)
 {
     error_prefix(e, "repository %s", r->name);
     if (e->class == ERROR_REFUSED || e->class == ERROR_NOT_FOUND)
-        e->class = ERROR_FAILED; /* these words are about the caller's request */
+        /* The class would describe the caller's request, which is not at fault. */
+        e->class = ERROR_FAILED;
     repository_loaded(r, NULL, e);
 }
 
@@ -46,7 +48,7 @@ static void on_pause_over(void *userdata)
     try_now(r);
 }
 
-/* Tries again after a pause where that may help. */
+/* Plans a retry if the error may pass and a call waits, otherwise fails the load. */
 static void fail_or_retry(struct repository *r, struct error *e, unsigned at_least_seconds)
 {
     uint64_t pause = e->class == ERROR_RETRY && r->waits ? fetcher_next_pause(r->fetcher, &r->retry) : 0;
@@ -81,7 +83,7 @@ static void load_run(struct work *work)
         unlinkat(load->state_fd, load->cache, 0);
         return;
     }
-    /* Without the cache it works as well. */
+    /* A failed write of the cache is logged and otherwise ignored. */
     if (!load->cached && (load->etag || load->last_modified) &&
         index_cache_write(load->state_fd, load->cache, load->url, load->etag, load->last_modified, load->text,
                           load->size, &load->cache_error) < 0)
@@ -107,7 +109,8 @@ static void load_loaded(struct http_load *load, struct repository *r)
     forget_validators(r);
     free(load->text);
     load->text = NULL;
-    malloc_trim(0); /* the text and its JSON may have been large */
+    /* The text and its JSON may have been large. */
+    malloc_trim(0);
     if (r->index) {
         r->etag = TAKE_PTR(load->etag);
         r->last_modified = TAKE_PTR(load->last_modified);
@@ -141,7 +144,7 @@ static void load_done(struct work *work)
     load_free(work);
 }
 
-/* Parses what came; 'body' NULL: what is cached. */
+/* Starts the parsing of the received index; 'body' NULL: of the cached index. */
 static void parse(struct repository *r, struct http_request *request, const char *body, size_t size)
 {
     struct http_load *load = xcalloc(1, sizeof *load);
@@ -180,7 +183,7 @@ static void on_done(struct http_request *request, const struct http_result *resu
         parse(r, request, NULL, 0);
     } else {
         if (answer_status_error(result->status, &e) == 0)
-            error_fail(&e, EPROTO, "an answer that makes no sense here (status %u)", result->status);
+            error_fail(&e, EPROTO, "unexpected response (status %u)", result->status);
         error_prefix(&e, "index.json");
         fail_or_retry(r, &e, answer_retry_after(http_request_header(request, "Retry-After")));
     }
@@ -217,6 +220,6 @@ static void try_now(struct repository *r)
 void repository_load_http(struct repository *r)
 {
     r->retry.failures = 0;
-    /* From the loop, so that a failure is not told from within repository_load(). */
+    /* The request starts in the loop, so that repository_load() never calls back before it returns. */
     timer_arm(&r->pause, r->fetcher->event, 0, on_pause_over, r);
 }

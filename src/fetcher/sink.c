@@ -1,4 +1,4 @@
-/* The writing end of a download; see sink.h. What the thread does stands in sink_thread.c. */
+/* Implements sink.h on the side of the event loop. sink_thread.c is the thread. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -51,7 +51,7 @@ static int on_event(sd_event_source *source, int fd, uint32_t revents, void *use
     return 0;
 }
 
-/* The length of what an earlier try left is where this one goes on. */
+/* Opens the partial file. The next attempt continues at its end. */
 static int open_partial(struct sink *s, bool fresh, struct error *e)
 {
     const char *id = s->options.package->id;

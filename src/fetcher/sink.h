@@ -1,9 +1,9 @@
-/* The writing end of a download: a thread that hashes and writes what comes into the partial file, and, when
- * all is there, verifies it and moves it into the store. The loop hands bytes over through a ring and never
- * waits for the disk.
+/* Writes a download: a thread hashes the received bytes and writes them into the partial file, and, when all
+ * are received, verifies the file and moves it into the store. The loop passes bytes to the thread through a
+ * ring and never waits for the disk.
  *
- * A sink lives through several tries of one download. Its thread first hashes what an earlier process left.
- */
+ * A sink is used for several attempts of one download. Its thread first hashes the bytes that an earlier
+ * process received. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -15,42 +15,45 @@ struct sink;
 
 struct sink_options {
     const struct store *store;
-    const struct package_reference *package; /* borrowed, like the store, until the sink has stopped */
-    uint64_t size_max;                       /* bytes of a package whose size nobody says */
-    uint64_t keep_free;                      /* bytes that must stay free */
-    /* From the loop: bytes were taken, or the thread is done (sink_result). */
+    const struct package_reference *package; /* borrowed, as is the store, until the sink has stopped */
+    uint64_t size_max;                       /* limit in bytes for a package of unknown size */
+    uint64_t keep_free;                      /* bytes of the file system that must stay free */
+    /* Called by the loop: the ring has space again, bytes were written, or the thread has ended its work
+     * (sink_result()). */
     void (*on_change)(void *userdata);
     void *userdata;
 };
 
-/* Opens the partial file; 'fresh' empties it. */
+/* Opens the partial file and starts the thread; 'fresh' empties the file. Returns 0 or a negative errno. */
 int sink_new(sd_event *event, const struct sink_options *options, bool fresh, struct sink **ret,
              struct error *e);
 
-/* Bytes there are, counting those that wait in the ring: where a transfer goes on. */
+/* Returns the number of received bytes, including those in the ring: where a transfer continues. */
 uint64_t sink_position(struct sink *s);
-/* Bytes that sink_write() takes now. When they are few, on_change tells once half of the ring is free. */
+/* Returns the number of bytes that sink_write() accepts now. If it is less than half of the ring, on_change
+ * is called when half of the ring is free. */
 size_t sink_room(struct sink *s);
 void sink_write(struct sink *s, const void *data, size_t size);
 
-/* Throws away what is there and begins at 0, with these facts. */
+/* Discards the received bytes and starts at 0, with these facts. */
 void sink_restart(struct sink *s, const struct facts *facts);
 
-/* Lets the thread copy from a local file, from sink_position() on; takes 'fd'. It ends as with sink_end(). */
+/* Makes the thread copy a local file from sink_position() on, and then verify and publish as after
+ * sink_end(). Takes ownership of 'fd'. */
 void sink_copy(struct sink *s, int fd);
 
-/* Everything was handed over: verify and publish. */
+/* Ends the download: the thread verifies and publishes the file. */
 void sink_end(struct sink *s);
 
-/* 1: the package is in its place. 0: not yet. Otherwise what went wrong; −EBADMSG where the bytes are not the
- * package's. */
+/* Returns 1 if the package is in the store, 0 if the thread still works, or a negative errno: −EBADMSG if the
+ * bytes are not the package's. */
 int sink_result(struct sink *s, struct error *e);
-/* Whether all bytes are written and it is verifying and syncing. */
+/* Reports whether all bytes are written and the thread verifies and syncs the file. */
 bool sink_is_verifying(struct sink *s);
 
-/* Stops the thread, which may take as long as the disk does; on_stopped comes from the loop and frees the
- * sink after it. No other callback is called any more. */
+/* Stops the thread, which may still wait for the disk. The loop then frees the sink and calls 'on_stopped'.
+ * No other callback is called any more. */
 void sink_stop(struct sink *s, void (*on_stopped)(void *userdata), void *userdata);
 
-/* At the end of the process: stops and waits. NULL is fine. */
+/* Stops the thread and waits for it, at the end of the process. 's' may be NULL. */
 void sink_free(struct sink *s);

@@ -1,4 +1,4 @@
-/* The thread of a sink: everything of a download that waits for the disk or computes. */
+/* Runs the thread of a sink: all parts of a download that wait for the disk or compute. */
 #include "fetcher/sink_thread.h"
 
 #include <errno.h>
@@ -14,9 +14,10 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 
-/* So often the kernel is told to write back, so that the final sync is short, and free space is looked at. */
+/* After this many bytes the kernel is told to write back, so that the final sync is short, and the free space
+ * is checked. */
 #define PUSH_SIZE (UINT64_C(8) << 20)
-/* Hashed in a fraction of a second. */
+/* A prefix of this many bytes is hashed in a fraction of a second. */
 #define PREFIX_WORTH (UINT64_C(64) << 20)
 
 static const char *id_of(const struct sink *s)
@@ -28,7 +29,8 @@ static void wake_loop(struct sink *s)
 {
     const uint64_t one = 1;
     if (write(s->event_fd, &one, sizeof one) < 0)
-        return; /* EAGAIN: it is awake already */
+        /* EAGAIN: the loop is awake already. */
+        return;
 }
 
 static int check_space(struct sink *s, struct error *e)
@@ -42,7 +44,7 @@ static int check_space(struct sink *s, struct error *e)
         id_of(s), (unsigned long long)left, s->options.store->path, (unsigned long long)s->options.keep_free);
 }
 
-/* After new bytes: looks at the limits now and then. */
+/* Checks the limits of the size, and from time to time the free space. */
 static int push(struct sink *s, struct error *e)
 {
     uint64_t at = s->digest.position;
@@ -79,7 +81,8 @@ static int take_bytes(struct sink *s, const uint8_t *data, size_t size, struct e
     return r < 0 ? error_os(e, -r, "failpoint") : push(s, e);
 }
 
-/* Begins again: the facts are gone before the bytes that they are about, and there before the new ones. */
+/* Starts over. The old facts are removed before the bytes that they describe, and the new facts are written
+ * before the new bytes. */
 static int restart(struct sink *s, const char *facts, struct error *e)
 {
     facts_remove(s->options.store->partial_fd, id_of(s));
@@ -106,7 +109,7 @@ static ssize_t read_some(struct sink *s, int fd, uint64_t at, size_t size, struc
     }
 }
 
-/* Hashes another piece of what an earlier process left. */
+/* Hashes the next bytes that an earlier process received. */
 static int hash_prefix(struct sink *s, uint64_t end, struct error *e)
 {
     uint64_t left = end - s->digest.position;
@@ -121,8 +124,8 @@ static int hash_prefix(struct sink *s, uint64_t end, struct error *e)
     return digest_add(&s->digest, s->buffer, (size_t)n, id_of(s), e);
 }
 
-/* Copies another piece of a local file: 0 at its end. Where both lie on a filesystem that can share blocks,
- * that is done first, and only hashed here. */
+/* Copies the next bytes of a local file. Returns 1, 0 at the end of the file, or a negative errno. On a file
+ * system that can share blocks, the whole file is cloned first; then it only has to be hashed. */
 static int copy_some(struct sink *s, int from, struct error *e)
 {
     if (s->digest.position == 0 && ioctl(s->fd, FICLONE, from) == 0) {
@@ -163,8 +166,8 @@ static int verify_and_publish(struct sink *s, struct error *e)
     return r < 0 ? error_os(e, -r, "failpoint") : store_publish(s->options.store, p->name, p->id, e);
 }
 
-/* One piece from the ring, copied, since a restart gives the ring to new bytes at once. Locked when called
- * and when it returns. */
+/* Writes bytes from the ring. They are copied first, because a restart gives the space in the ring to new
+ * bytes at once. The mutex is held by the caller and at return. */
 static int take_from_ring(struct sink *s, struct error *e)
 {
     size_t n = SINK_RING_SIZE - s->first < s->filled ? SINK_RING_SIZE - s->first : s->filled;
@@ -182,8 +185,8 @@ static int take_from_ring(struct sink *s, struct error *e)
     return r;
 }
 
-/* The next step. Locked when called and when it returns: 1 when everything is done, 0 to go on, or what went
- * wrong. */
+/* Executes the next step. The mutex is held by the caller and at return. Returns 1 when the package is
+ * published, 0 if there is more to do, or a negative errno. */
 static int step(struct sink *s, struct error *e)
 {
     int r;
@@ -224,7 +227,8 @@ static int step(struct sink *s, struct error *e)
     return r;
 }
 
-/* What waits in the ring is worth a moment: it need not be sent again. Hashing gigabytes before it is not. */
+/* Reports whether a stopping thread can end here. It first writes the bytes in the ring, so that they need
+ * not be received again, unless a long prefix would have to be hashed before. */
 static bool stops_here(const struct sink *s)
 {
     bool long_prefix = !s->restart && s->digest.position + PREFIX_WORTH < s->prefix_end;
@@ -240,12 +244,13 @@ void *sink_thread(void *userdata)
     while (r == 0 && !(s->stop && stops_here(s))) {
         r = step(s, &e);
         if (r < 0 && s->restart && r == -EBADMSG)
-            r = 0; /* what the earlier process left was no good, and is being thrown away */
+            /* The bytes of the earlier process are not a package's, and the restart discards them. */
+            r = 0;
     }
     s->result = r;
     s->error = e;
     wake_loop(s);
-    /* The result is looked at, and then it is stopped. */
+    /* The loop reads the result and then stops the thread. */
     while (!s->stop)
         pthread_cond_wait(&s->changed, &s->mutex);
     s->over = true;

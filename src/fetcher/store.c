@@ -1,4 +1,4 @@
-/* The package store on disk; see store.h. */
+/* Implements store.h. */
 #include "fetcher/store.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@
 #include "lib/service/lock.h"
 
 #define PARTIAL_DIRECTORY ".partial"
-/* Nobody asked for it for so long: it is not resumed any more. */
+/* A partial file that was not written for this many seconds is removed. */
 #define PARTIAL_AGE_MAX (7 * 24 * 60 * 60)
 
 int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
@@ -29,8 +29,8 @@ int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e
     return r < 0 ? r : give_dir_below(tree->var, "hostlet/fetcher", uid, gid, 0700, e);
 }
 
-/* What a process that was killed left between creating a temporary file and renaming it, and parts that
- * nobody wants. */
+/* Removes temporary files that a killed process did not rename, and with 'old_parts' partial files that were
+ * not resumed for a long time. */
 static void clean_directory(int dirfd, bool old_parts)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -59,7 +59,7 @@ int store_open(struct store *store, const struct tree *tree, struct error *e)
         return store->state_fd;
     store->lock_fd = service_lock(lock, e);
     if (store->lock_fd == -EAGAIN)
-        return error_prefix(e, "another fetcher works on this tree");
+        return error_prefix(e, "another fetcher runs for this tree");
     if (store->lock_fd < 0)
         return store->lock_fd;
     store->fd = open_dir_at(AT_FDCWD, store->path, e);
@@ -143,7 +143,8 @@ char *store_package_path(const struct store *store, const char *name, const char
     return xasprintf("%s/%s/%s.ipk", store->path, name, id);
 }
 
-/* The header of a stored package, as a reference. 0 when there is none that can be used. */
+/* Reads the header of a stored package into a reference. A damaged package is removed. Returns 1, 0 if there
+ * is no package, or a negative errno. */
 static int read_stored(const struct store *store, const struct package_reference *wanted,
                        struct package_reference *ret, struct error *e)
 {
@@ -299,7 +300,7 @@ int store_free_space(const struct store *store, uint64_t *ret, struct error *e)
 {
     struct statvfs v;
     if (fstatvfs(store->fd, &v) < 0)
-        return error_os(e, errno, "cannot ask for the free space of '%s'", store->path);
+        return error_os(e, errno, "cannot read the free space of '%s'", store->path);
     *ret = (uint64_t)v.f_bavail * v.f_frsize;
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Whether what was received is the package that was asked for: its size, the hash of the file, what its
- * header says, and the checksum of its data block. Computed while the bytes go by, so that nothing is read
+/* Checks that received bytes are the requested package: size, hash of the file, contents of the header, and
+ * checksum of the data block. The hashes are computed while the bytes are received, so that no byte is read
  * twice. */
 #include "fetcher/verify.h"
 
@@ -31,8 +31,8 @@ void digest_done(struct digest *d)
     *d = (struct digest){0};
 }
 
-/* The magic and the header's length tell where the data block begins; what is no package at all is seen here,
- * not after gigabytes. */
+/* Computes where the data block begins from the magic and the header's length. A file that is not a package
+ * is detected here and not after gigabytes. */
 static int read_prefix(struct digest *d, const char *id, struct error *e)
 {
     uint32_t header;
@@ -42,7 +42,7 @@ static int read_prefix(struct digest *d, const char *id, struct error *e)
         return wrong(e, id, "it does not begin with IPK1");
     if (header < 2 || header > PACKAGE_HEADER_MAX) {
         char why[64];
-        snprintf(why, sizeof why, "its header would have %u bytes", header);
+        snprintf(why, sizeof why, "its header claims to have %u bytes", header);
         return wrong(e, id, why);
     }
     d->block_offset = sizeof d->prefix + (uint64_t)header;
@@ -97,12 +97,12 @@ static int check_header(const char *block, int fd, const struct package_referenc
     }
     _cleanup_free_ char *reason = NULL;
     if (!streq(header->id, p->id) || !streq(header->name, p->name))
-        reason = xasprintf("its header says '%s'", header->id);
+        reason = xasprintf("its header contains the id '%s'", header->id);
     else if (!streq(header->sha256, block))
-        reason = xasprintf("its data block has the checksum sha256:%s, its header says sha256:%s", block,
+        reason = xasprintf("its data block has the checksum sha256:%s, its header contains sha256:%s", block,
                            header->sha256);
     else if (p->checksum && !streq(p->checksum + strlen("sha256:"), block))
-        reason = xasprintf("its data block has the checksum sha256:%s, the repository says %s", block,
+        reason = xasprintf("its data block has the checksum sha256:%s, the repository expects %s", block,
                            p->checksum);
     return reason ? wrong(e, p->id, reason) : 0;
 }

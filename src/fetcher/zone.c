@@ -1,4 +1,4 @@
-/* The zone as a repository: the connection, and searches; see zone.h. */
+/* Implements zone.h. */
 #include "fetcher/zone.h"
 
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include "lib/schema/object.h"
 #include "lib/zone/file.h"
 
-#define LIST_TIMEOUT (30 * USEC_PER_SEC) /* the original's */
+#define LIST_TIMEOUT (30 * USEC_PER_SEC) /* as the original agent */
 #define LIST_MEMORY  ((size_t)64 << 20)
 
-/* The zone as zone.json had it. An older one lives on while someone uses it. */
+/* A zone as zone.json described it. An older one exists until its last user has released it. */
 struct fetcher_zone {
     struct fetcher_zone *next;
     struct zone_client *client;
@@ -32,7 +32,7 @@ static void zone_free(struct fetcher_zone *z)
     free(z);
 }
 
-/* Which host answered last is no other zone. */
+/* Compares two zones. The host that answered last does not distinguish them. */
 static bool is_same(const struct zone_file *a, const struct zone_file *b)
 {
     bool same = streq(a->access_key, b->access_key) && a->n_hosts == b->n_hosts;
@@ -41,8 +41,8 @@ static bool is_same(const struct zone_file *a, const struct zone_file *b)
     return same;
 }
 
-/* Frees what nobody uses: all but the first, and the first too where 'all'. From the loop alone, since it may
- * be a client's own callback that made it of no use. */
+/* Frees the clients without users: all but the first, and also the first if 'all' is set. Only the loop may
+ * call it, because a callback of a client may have released that client. */
 static void sweep(struct fetcher *fetcher, bool all)
 {
     for (struct fetcher_zone **at = &fetcher->zones; *at;) {
@@ -113,7 +113,7 @@ void fetcher_zone_free(struct fetcher *fetcher)
 
 struct zone_search {
     struct fetcher *fetcher;
-    struct zone_client *client; /* NULL: not taken */
+    struct zone_client *client; /* NULL: none is taken */
     struct zone_request *request;
     struct timer pause;
     struct retry retry;
@@ -159,7 +159,8 @@ static void on_pause_over(void *userdata)
 
 static void fail_or_retry(struct zone_search *s, struct error *e)
 {
-    if (e->class == ERROR_NOT_FOUND && s->client) { /* the zone's own word for "none" */
+    /* "Not found" is the zone's reply for "no such package". */
+    if (e->class == ERROR_NOT_FOUND && s->client) {
         finish(s, NULL, NULL);
         return;
     }
@@ -175,12 +176,13 @@ static void fail_or_retry(struct zone_search *s, struct error *e)
         error_set(e, e->class, e->errnum, "%s", text);
     }
     if (e->class == ERROR_REFUSED || e->class == ERROR_NOT_FOUND)
-        e->class = ERROR_FAILED; /* these words are about the caller's request */
+        /* The class would describe the caller's request, which is not at fault. */
+        e->class = ERROR_FAILED;
     finish(s, NULL, e);
 }
 
-/* What the zone offers, checked: it becomes names of files. 'ret' borrows from 'p', but for the id, which the
- * caller frees. */
+/* Checks a package that the zone offers, because its members become file names. 'ret' borrows from 'p' except
+ * for the id, which the caller frees. Returns 0 or a negative errno. */
 static int check_offer(const struct zone_search *s, const Inapi__Package *p, char **ret_id,
                        struct package_reference *ret, struct error *e)
 {
@@ -280,6 +282,7 @@ struct zone_search *zone_search_start(struct fetcher *fetcher, const struct look
         s->exactly = xcalloc(1, sizeof *s->exactly);
         schema_copy(&package_reference_schema, what->exactly, s->exactly);
     }
-    timer_arm(&s->pause, fetcher->event, 0, on_pause_over, s); /* the answer comes from the loop */
+    /* The search starts in the loop, so that 'on_found' is never called before the return. */
+    timer_arm(&s->pause, fetcher->event, 0, on_pause_over, s);
     return s;
 }

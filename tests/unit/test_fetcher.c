@@ -402,8 +402,8 @@ static void test_bad_credentials(void **state)
         {"machine h login u password pw\nmacdef init\n", "/f:2: expected machine"},
         {"machine h account u password pw\n", "/f:1: expected machine"},
         {"login u password pw\n", "/f:1: expected machine"},
-        {"machine h password\n", "/f:1: a value is missing behind 'password'"},
-        {"machine h password pw password pw\n", "/f:1: 'password' stands there twice"},
+        {"machine h password\n", "/f:1: a value is missing after 'password'"},
+        {"machine h password pw password pw\n", "/f:1: 'password' occurs twice"},
         {"machine h password \"pw\n", "/f:1: a quote is not closed"},
         {"pw\n", "/f:1: expected machine"},
     };

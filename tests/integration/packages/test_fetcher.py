@@ -567,7 +567,7 @@ def test_file_of_the_reference_cannot_lead_out(make_fetcher, place, repository):
     fetcher = make_fetcher({"repositories": repository.url}).start()
     package = fetcher.resolve("demo")
     answers = fetcher.fetch({**package, "file": "../secret.ipk"})
-    assert "looking for it" in messages(answers)
+    assert "searching the repositories" in messages(answers)
     assert_stored(fetcher, package, original, answers)
 
 

@@ -248,13 +248,13 @@ WRONG_UNSIZED = {
     "shorter": (DATA[:-1], "truncated"),
     "empty": (b"", "truncated"),
     "a few bytes": (b"IPK", "truncated"),
-    "huge header": (b"IPK1\xff\xff\xff\x7f" + DATA, "its header would have"),
-    "empty header": (b"IPK1\0\0\0\0" + DATA, "its header would have"),
+    "huge header": (b"IPK1\xff\xff\xff\x7f" + DATA, "its header claims to have"),
+    "empty header": (b"IPK1\0\0\0\0" + DATA, "its header claims to have"),
     "header that is no JSON": (b"IPK1\x10\0\0\0" + b"x" * 100, "not JSON"),
-    "other package": (other_ipk(name="other"), "its header says 'other_1.0.0"),
-    "other version": (other_ipk(version="1.0.1"), "its header says 'demo_1.0.1"),
-    "other data": (other_ipk(), "the repository says"),
-    "header that lies": (other_ipk(release={"checksum": HEADER["release"]["checksum"]}), "its header says"),
+    "other package": (other_ipk(name="other"), "its header contains the id 'other_1.0.0"),
+    "other version": (other_ipk(version="1.0.1"), "its header contains the id 'demo_1.0.1"),
+    "other data": (other_ipk(), "the repository expects"),
+    "header that lies": (other_ipk(release={"checksum": HEADER["release"]["checksum"]}), "its header contains"),
 }
 
 

@@ -118,7 +118,7 @@ def test_credentials_that_others_may_touch_are_refused(make_fetcher, secret_file
 
 
 @pytest.mark.parametrize("what, words", [
-    ("missing", "cannot open"), ("link", "symbolic link"), ("directory", "no regular file"), ("fifo", "no regular file"),
+    ("missing", "cannot open"), ("link", "symbolic link"), ("directory", "not a regular file"), ("fifo", "not a regular file"),
     ("default login u password s3cr3t\n", "netrc:1: expected machine"), ("machine h\nmachine i password s3cr3t\n", "netrc:2: the machine before")])
 def test_credentials_that_make_no_sense_are_refused(make_fetcher, secret_file, place, what, words):
     path = place / "netrc"
