@@ -1,4 +1,4 @@
-/* What peers make a server hold; see account.h. */
+/* Implements account.h. */
 #include "lib/grpc/account.h"
 
 static bool counts(const struct grpc_account *a)
@@ -76,7 +76,8 @@ enum grpc_account_verdict grpc_account_judge(const struct grpc_account *a, size_
     size_t all = a->accounts->held[a->kind] + more;
     if (a->held + more > max->connection)
         return GRPC_ACCOUNT_TOO_MUCH;
-    /* Mostly all of them hold less than one origin may: then nobody has to be added up. */
+    /* Usually all connections together hold less than one origin may hold; then the sum of the origin is not
+     * needed. */
     if (all > max->origin && held_by(a->accounts, a->kind, &a->origin) + more > max->origin)
         return GRPC_ACCOUNT_TOO_MUCH;
     return all > max->all ? GRPC_ACCOUNT_FULL : GRPC_ACCOUNT_FITS;

@@ -1,13 +1,14 @@
-/* What peers make a server hold, in bytes, counted against their connection, its origin (an IPv4 address, an
- * IPv6 /64) and all connections of the same kind. Pure.
+/* Counts the bytes of memory that peers make a server hold: for each connection, its origin (an IPv4 address,
+ * an IPv6 /64) and all connections of the same kind. It does no input or output.
  *
- * Strangers, which have shown no good token yet, have a share of their own, so that whatever they do there is
- * room for those that have. */
+ * Unauthenticated peers, which have shown no valid token yet, have limits of their own, so that they can
+ * never use up the memory of authenticated peers. */
 #pragma once
 
 #include "lib/peer/peer.h"
 
-struct grpc_shares { /* bytes */
+/* bytes */
+struct grpc_shares {
     size_t connection, origin, all;
 };
 
@@ -19,9 +20,10 @@ struct grpc_accounts {
     struct grpc_account *first;
 };
 
-/* Of one connection. */
+/* The account of one connection. */
 struct grpc_account {
-    struct grpc_accounts *accounts; /* NULL: it is counted, and bounded by nobody */
+    /* NULL: the bytes are counted without limits. */
+    struct grpc_accounts *accounts;
     struct grpc_account *next, *previous;
     struct peer origin;
     enum grpc_account_kind kind;
@@ -32,24 +34,26 @@ struct grpc_account {
 
 void grpc_account_open(struct grpc_accounts *accounts, struct grpc_account *account, const struct peer *peer,
                        void *owner);
-/* What it still holds is given back. One that was never opened is fine. */
+/* Closes an account, which may still hold bytes. An account that was never opened is ignored. */
 void grpc_account_close(struct grpc_account *account);
-/* It showed a good token. */
+/* Marks the connection as authenticated: it has shown a valid token. */
 void grpc_account_trust(struct grpc_account *account);
-/* Its connection is about to end: what it holds counts against nobody any more. */
+/* Stops counting the bytes of a connection that is about to end. */
 void grpc_account_leave(struct grpc_account *account);
 
-/* Counts, whatever the limits are. */
+/* Count bytes, without checking limits. */
 void grpc_account_add(struct grpc_account *account, size_t bytes);
 void grpc_account_sub(struct grpc_account *account, size_t bytes);
 
 enum grpc_account_verdict {
     GRPC_ACCOUNT_FITS,
-    GRPC_ACCOUNT_TOO_MUCH, /* for this connection or its origin */
-    GRPC_ACCOUNT_FULL,     /* for all of its kind together */
+    GRPC_ACCOUNT_TOO_MUCH, /* too much for this connection or its origin */
+    GRPC_ACCOUNT_FULL,     /* too much for all connections of its kind */
 };
+/* Compares what the account would hold with 'more' bytes with the limits. */
 enum grpc_account_verdict grpc_account_judge(const struct grpc_account *account, size_t more);
 
-/* Who gives way to a stranger when all strangers hold too much: of the origin that holds most, and more than
- * the stranger's would, the connection that holds most. NULL: none, and trusted ones never do. */
+/* Returns the connection to evict when all unauthenticated peers together hold too much, so that 'stranger'
+ * can hold 'more' bytes: of the origin that holds most, the connection that holds most. Returns NULL if no
+ * origin holds more than that of 'stranger' would. Authenticated connections are never evicted. */
 struct grpc_account *grpc_account_heaviest(const struct grpc_account *stranger, size_t more);

@@ -11,10 +11,10 @@
 #include "lib/grpc/call_answer.h"
 #include "lib/grpc/server-types.h"
 
-#define COST_CALL                                                                                            \
-    1024 /* of memory: what belongs to a call beside it: its timer, what a handler keeps of it */
+/* Bytes of memory that a call needs besides its struct: its timer and what a handler stores for it. */
+#define COST_CALL 1024
 
-/* What is held for the caller */
+/* --- memory that is held for the caller --- */
 
 bool call_hold(struct grpc_call *call, size_t bytes)
 {
@@ -29,7 +29,7 @@ void call_give_back(struct grpc_call *call, size_t bytes)
     grpc_account_sub(&call->connection->account, bytes);
 }
 
-/* Of the message that is coming in. */
+/* Counts memory of the message that is being received. */
 static bool hold_message(void *owner, ssize_t bytes)
 {
     struct grpc_call *call = owner;
@@ -53,7 +53,7 @@ void call_forget_waiting(struct grpc_call *call)
     free(TAKE_PTR(call->waiting));
 }
 
-/* Life */
+/* --- creation and end --- */
 
 void call_give_back_message(struct grpc_call *call, size_t room)
 {
@@ -119,7 +119,7 @@ void call_drop(struct grpc_call *call)
     call_free(call);
 }
 
-/* Time */
+/* --- time --- */
 
 static void on_timer(void *userdata);
 
@@ -146,14 +146,14 @@ static void on_timer(void *userdata)
     struct grpc_call *call = userdata;
     struct grpc_connection *c = call->connection;
     if (!call->headers_done)
-        grpc_connection_fail(c, ETIMEDOUT, "takes too long for its headers");
+        grpc_connection_fail(c, ETIMEDOUT, "did not send the headers of a call in time");
     else if (call->answered) {
         nghttp2_submit_rst_stream(c->session, 0, call->stream, NGHTTP2_CANCEL);
         grpc_connection_kick(c);
     } else if (now_monotonic_usec() >= call->deadline)
         leave(call, GRPC_DEADLINE_EXCEEDED, "the deadline has passed");
     else
-        leave(call, GRPC_DEADLINE_EXCEEDED, "the request did not come in time");
+        leave(call, GRPC_DEADLINE_EXCEEDED, "the request was not received in time");
 }
 
 void call_drain(struct grpc_call *call)
@@ -182,7 +182,7 @@ const char *grpc_call_peer(const struct grpc_call *call)
     return call->connection->peer;
 }
 
-/* The request */
+/* --- headers --- */
 
 void call_begin(struct grpc_connection *c, int32_t stream)
 {
@@ -224,8 +224,10 @@ int call_header(void *stream, const char *name, size_t name_size, const char *va
     call->header_bytes += bytes;
     if (call->header_bytes > HEADERS_MAX || !call_hold(call, 2 * bytes))
         return -EMSGSIZE;
-    call->held += 2 * bytes; /* as they are kept, and once more for the allocator and the array */
-    if (call->headers_done)  /* trailers of a caller say nothing that we know */
+    /* twice: for the stored headers, and for the overhead of the allocator and the array */
+    call->held += 2 * bytes;
+    /* The server uses no trailers of callers. */
+    if (call->headers_done)
         return 0;
     if (is(name, name_size, ":path")) {
         free(call->path);
@@ -248,7 +250,7 @@ int call_header(void *stream, const char *name, size_t name_size, const char *va
     return 0;
 }
 
-/* Finds the method; false when the call was answered because there is none. */
+/* Finds the method. Returns false if there is none; the call is then finished. */
 static bool route(struct grpc_call *call)
 {
     const char *service = *call->path == '/' ? call->path + 1 : "", *slash = strchr(service, '/');
@@ -296,7 +298,7 @@ static void authorise(struct grpc_call *call)
         trust(call->connection);
 }
 
-/* Its method says what the call may take of us. */
+/* Applies the limits that the method defines for its calls. */
 static void set_bounds(struct grpc_call *call)
 {
     const struct grpc_method *m = call->method;

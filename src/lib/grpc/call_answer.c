@@ -40,7 +40,7 @@ static ssize_t read_output(nghttp2_session *session, int32_t stream, uint8_t *to
         (uint8_t *)(n), (uint8_t *)(v), strlen(n), strlen(v), NGHTTP2_NV_FLAG_NO_COPY_NAME                   \
     }
 
-/* The headers that messages follow. */
+/* Sends the headers that precede messages. */
 static void respond(struct grpc_call *call)
 {
     const nghttp2_nv headers[] = {HEADER(":status", "200"), HEADER("content-type", "application/grpc")};
@@ -49,7 +49,7 @@ static void respond(struct grpc_call *call)
     nghttp2_submit_response(call->connection->session, call->stream, headers, ARRAY_SIZE(headers), &provider);
 }
 
-/* Headers that are the whole answer. */
+/* Sends headers that are the whole response. */
 static void respond_trailers_only(struct grpc_call *call)
 {
     char status[12];
@@ -61,7 +61,7 @@ static void respond_trailers_only(struct grpc_call *call)
     nghttp2_submit_response(call->connection->session, call->stream, headers, ARRAY_SIZE(headers), NULL);
 }
 
-/* For what is no gRPC at all. */
+/* Sends a response with an HTTP status to a request that is not gRPC. */
 void call_respond_http(struct grpc_call *call, const char *status)
 {
     const nghttp2_nv headers[] = {HEADER(":status", status)};
@@ -81,7 +81,8 @@ static void send_message(struct grpc_call *call, const ProtobufCMessage *message
 {
     grpc_output_add(&call->output, message);
     call_recount_output(call);
-    /* What it costs is known too late to refuse it: whoever has no more is refused the next one. */
+    /* The size of the message is known too late to refuse it. If the peer has used up its budget, its next
+     * message is refused. */
     (void)server_pays(call->connection, (unsigned)(grpc_output_pending(&call->output) >> 10));
     if (call->responded)
         nghttp2_session_resume_data(call->connection->session, call->stream);
@@ -98,7 +99,7 @@ void grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message)
         send_message(call, message);
         return;
     }
-    log_debug("%s: does not take its answers, cut off", c->peer);
+    log_debug("%s: does not read its responses: call reset", c->peer);
     nghttp2_submit_rst_stream(c->session, 0, call->stream, NGHTTP2_ENHANCE_YOUR_CALM);
     grpc_connection_kick(c);
 }
@@ -130,8 +131,8 @@ void grpc_call_reply(struct grpc_call *call, const ProtobufCMessage *message)
         grpc_call_finish(call, GRPC_RESOURCE_EXHAUSTED, HOLDS_TOO_MUCH);
 }
 
-/* A caller that has not finished need not. RST_STREAM queued together with the headers would drop them, so it
- * comes after. */
+/* Resets the stream if the caller has not ended its request, because the rest is not needed. nghttp2 drops
+ * headers that are queued together with RST_STREAM, so this happens after they were sent. */
 void call_sent_end(void *stream)
 {
     struct grpc_call *call = stream;

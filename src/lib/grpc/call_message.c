@@ -32,7 +32,8 @@ static void unpack_and_hand_over(struct grpc_call *call, const uint8_t *data, si
         hand_over(call, in);
 }
 
-/* Whoever sends does not take what it is answered: the rest of what it sends has to wait. */
+/* Reports whether messages of a stream must wait because its caller has not read the responses to the
+ * previous ones. */
 static bool must_wait(const struct grpc_call *call)
 {
     return call->method->flags & GRPC_STREAMS_BOTH && grpc_output_pending(&call->output) > 0;
@@ -58,7 +59,7 @@ static int on_message(uint8_t *data, size_t size, size_t room, void *userdata)
     return call->answered ? -ECANCELED : must_wait(call);
 }
 
-/* Returns how much was done with. */
+/* Parses bytes of a request. Returns how many were consumed. */
 static size_t feed(struct grpc_call *call, const uint8_t *data, size_t size)
 {
     struct error e = ERROR_INIT;
@@ -88,14 +89,15 @@ static void keep_waiting(struct grpc_call *call, const uint8_t *data, size_t siz
 ssize_t call_data(void *stream, const uint8_t *data, size_t size)
 {
     struct grpc_call *call = stream;
-    if (call->answered) /* refused already: what is still under way is let go by */
+    /* The call is answered: the rest of its request is discarded. */
+    if (call->answered)
         return (ssize_t)size;
     size_t done = call->waiting || must_wait(call) ? 0 : feed(call, data, size);
     keep_waiting(call, data + done, size - done);
     return (ssize_t)(call->answered ? size : done);
 }
 
-/* All of the request is here, and nothing of it waits. */
+/* Handles the end of a request whose messages are all processed. */
 static void request_complete(struct grpc_call *call)
 {
     call_arm(call, 0);

@@ -1,4 +1,4 @@
-/* Receives the request of a call: its messages, and who has to wait with them. */
+/* Receives the request of a call: its messages, and the flow control of streams. */
 #pragma once
 
 #include <sys/types.h>
@@ -7,5 +7,5 @@
 
 ssize_t call_data(void *stream, const uint8_t *data, size_t size);
 void call_end(void *stream);
-/* Its answers were taken: what waited for that goes on. */
+/* Continues with a request that waited until its responses were read. */
 void call_wake(struct grpc_call *call);

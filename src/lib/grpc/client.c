@@ -1,4 +1,4 @@
-/* The gRPC client: its connections, and which call takes which; see client.h. request.c does the calls. */
+/* Implements the connections of client.h, and assigns calls to them. request.c handles calls. */
 #include "lib/grpc/client.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #define WINDOW     (2 * 1024 * 1024)
 #define WINDOW_ALL (8 * 1024 * 1024)
 
-/* Lists */
+/* --- lists --- */
 
 void request_link(struct grpc_request *q, struct grpc_request **list)
 {
@@ -39,7 +39,7 @@ void request_unlink(struct grpc_request *q)
     q->next = q->previous = NULL;
 }
 
-/* Connections */
+/* --- connections --- */
 
 static void connection_end(struct grpc_connection *c, const char *why)
 {
@@ -50,7 +50,8 @@ static void connection_end(struct grpc_connection *c, const char *why)
         client->connections = c->next;
     if (c->next)
         c->next->previous = c->previous;
-    c->draining = true; /* what these calls' callbacks start must not come here */
+    /* Calls that are started by callbacks below must use another connection. */
+    c->draining = true;
     while (c->first_stream)
         request_lost(c->first_stream, why);
     grpc_connection_free(c);
@@ -62,7 +63,7 @@ static void on_gone(struct grpc_connection *c, const struct error *e)
     connection_end(c, e->message);
 }
 
-/* Calls that waited for others to end take another connection. */
+/* Moves calls whose streams were not opened yet to another connection. */
 static void on_goaway(struct grpc_connection *c)
 {
     struct grpc_request *q = c->first_stream;
@@ -87,7 +88,7 @@ static const struct grpc_connection_hooks hooks = {
     .gone = on_gone,
 };
 
-/* Calls that wait for a connection which cannot be had. */
+/* Fails the waiting calls, because no connection can be established. */
 static void fail_waiting(struct grpc_client *client, const char *why)
 {
     free(client->failure);
@@ -100,7 +101,7 @@ static int bind_source(int fd, const char *source, struct error *e)
     struct sockaddr_storage address;
     socklen_t size;
     if (grpc_numeric_address(source, 0, &address, &size) < 0)
-        return error_refuse(e, EINVAL, "'%s' is no address to connect from", source);
+        return error_refuse(e, EINVAL, "'%s' is not an address to connect from", source);
     if (bind(fd, (struct sockaddr *)&address, size) < 0)
         return error_os(e, errno, "cannot connect from %s", source);
     return 0;
@@ -159,7 +160,8 @@ static void connect_to(struct grpc_client *client, const struct sockaddr_storage
     if (c->next)
         c->next->previous = c;
     client->connections = c;
-    grpc_connection_kick(c); /* its time is watched from now on */
+    /* From now on its timeouts are checked. */
+    grpc_connection_kick(c);
     client_kick(client);
 }
 
@@ -188,7 +190,7 @@ static void make_connection(struct grpc_client *client)
         fail_waiting(client, e.message);
 }
 
-/* The connection that takes new calls. */
+/* Returns the connection for new calls, or NULL. */
 static struct grpc_connection *current(const struct grpc_client *client)
 {
     struct grpc_connection *c = client->connections;
@@ -204,7 +206,7 @@ static int on_work(sd_event_source *source, void *userdata)
         struct grpc_request *last = client->waiting;
         while (last && last->next)
             last = last->next;
-        /* Those that their callbacks add stand behind, and try again. */
+        /* Calls that the callbacks add are after 'last', and start another attempt. */
         for (bool more = last; more && client->waiting;) {
             more = client->waiting != last;
             request_lost(client->waiting, why);

@@ -1,5 +1,5 @@
-/* HTTP/2 connections: their life, reading and sending; see connection.h. session.c holds nghttp2's callbacks.
- */
+/* Implements connection.h: creation and end, reading, sending and timeouts. session.c contains the callbacks
+ * of nghttp2. */
 #include "lib/grpc/connection.h"
 
 #include <arpa/inet.h>
@@ -17,21 +17,21 @@
 #include "lib/grpc/tls.h"
 
 #define READ_SIZE       (64 * 1024)
-#define READS_AT_ONCE   8 /* then others have their turn */
+#define READS_AT_ONCE   8 /* then other event sources run */
 #define SEND_SIZE       (64 * 1024)
 #define SMALL_SIZE      4096
 #define TCP_PATIENCE_MS 20000
-#define TCP_UNSENT_MAX  (256 * 1024)      /* what the kernel holds of ours that it could not send yet */
-#define HELD_MAX        ((size_t)4 << 20) /* of a connection whose owner keeps no accounts */
-#define COST_CONNECTION 4096              /* of memory: itself, and what belongs to it in the event loop */
+#define TCP_UNSENT_MAX  (256 * 1024)      /* bytes that the kernel buffers and could not send yet */
+#define HELD_MAX        ((size_t)4 << 20) /* limit for a connection whose owner uses no accounts */
+#define COST_CONNECTION 4096              /* bytes of memory for the struct and its event sources */
 #define COST_TLS        (96 * 1024)
 
-/* Frames that bring nothing: so many more than were worth it, in so long a time, are nobody's need. */
+/* A connection is ended after this many useless frames within FRAMES_TIME. */
 #define FRAMES_MAX   2000
-#define FRAMES_WORTH 8 /* what is forgiven for a message that came to its place */
+#define FRAMES_WORTH 8 /* number of frames that one delivered message compensates */
 #define FRAMES_TIME  (10 * USEC_PER_SEC)
 
-/* "192.0.2.1:9533", "[2001:db8::1]:9533". */
+/* Formats an address: "192.0.2.1:9533", "[2001:db8::1]:9533". */
 static void grpc_address_text(const struct sockaddr *address, char *ret, size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
@@ -69,12 +69,12 @@ void grpc_connection_kick(struct grpc_connection *c)
         sd_event_source_set_enabled(c->work, SD_EVENT_ONESHOT);
 }
 
-/* Ends it after telling the peer that it asks too much. Not from within a hook. */
+/* Ends a connection after sending the peer ENHANCE_YOUR_CALM. Must not be called from a hook. */
 static void grpc_connection_banish(struct grpc_connection *c, const char *why)
 {
     if (c->dead || c->banished)
         return;
-    log_debug("%s: %s, sent away", c->peer, why);
+    log_debug("%s: %s: ending the connection", c->peer, why);
     c->banished = true;
     nghttp2_session_terminate_session(c->session, NGHTTP2_ENHANCE_YOUR_CALM);
     grpc_connection_kick(c);
@@ -115,7 +115,8 @@ void grpc_connection_drain(struct grpc_connection *c)
         return;
     c->draining = true;
     if (c->server && c->settled) {
-        /* The last stream is told with the answer to a ping: all that was under way is here by then. */
+        /* The final GOAWAY is sent after the reply to a ping: all streams that the peer had begun are
+         * received by then. */
         c->farewell = true;
         c->pinged = now_monotonic_usec();
         nghttp2_submit_shutdown_notice(c->session);
@@ -125,7 +126,7 @@ void grpc_connection_drain(struct grpc_connection *c)
     grpc_connection_kick(c);
 }
 
-/* Reading */
+/* --- reading --- */
 
 static ssize_t read_some(struct grpc_connection *c, void *data, size_t size, struct error *e)
 {
@@ -135,7 +136,7 @@ static ssize_t read_some(struct grpc_connection *c, void *data, size_t size, str
     return n < 0 ? error_fail(e, errno, "%s", strerror(errno)) : n;
 }
 
-/* Whether the peer's bytes may be parsed: what they cost is known before. */
+/* Counts the cost of received bytes before they are parsed. Returns false if the peer exceeds a limit. */
 static bool pays_for(struct grpc_connection *c, const uint8_t *data, size_t size)
 {
     struct grpc_toll toll = grpc_tally(&c->tally, data, size);
@@ -145,17 +146,17 @@ static bool pays_for(struct grpc_connection *c, const uint8_t *data, size_t size
     }
     c->frames += toll.frames;
     if (c->frames >= FRAMES_MAX)
-        grpc_connection_banish(c, "floods");
+        grpc_connection_banish(c, "sends too many useless frames");
     else if (c->hooks->toll && !c->hooks->toll(c, toll.cost))
-        grpc_connection_banish(c, "costs too much");
+        grpc_connection_banish(c, "causes too much work");
     return !c->banished;
 }
 
-/* What nghttp2 keeps for the peer is only known afterwards. */
+/* Ends the connection if it holds too much. The memory that nghttp2 needs is known only after parsing. */
 static void check_room(struct grpc_connection *c)
 {
     if (!c->dead && !(c->hooks->room ? c->hooks->room(c) : c->account.held <= HELD_MAX))
-        grpc_connection_fail(c, ENOBUFS, "makes us hold too much");
+        grpc_connection_fail(c, ENOBUFS, "causes too much memory to be held");
 }
 
 static void receive(struct grpc_connection *c)
@@ -180,14 +181,14 @@ static void receive(struct grpc_connection *c)
             return;
         ssize_t used = nghttp2_session_mem_recv(c->session, buffer, (size_t)n);
         if (used < 0) {
-            grpc_connection_fail(c, EPROTO, "speaks no proper HTTP/2: %s", nghttp2_strerror((int)used));
+            grpc_connection_fail(c, EPROTO, "violates HTTP/2: %s", nghttp2_strerror((int)used));
             return;
         }
         check_room(c);
     }
 }
 
-/* Sending */
+/* --- sending --- */
 
 static ssize_t write_some(struct grpc_connection *c, const void *data, size_t size, struct error *e)
 {
@@ -197,7 +198,7 @@ static ssize_t write_some(struct grpc_connection *c, const void *data, size_t si
     return n < 0 ? error_fail(e, errno, "%s", strerror(errno)) : n;
 }
 
-/* Sends what waits: false while the socket takes no more. */
+/* Sends the queued bytes. Returns false if the socket accepts no more. */
 static bool send_unsent(struct grpc_connection *c)
 {
     while (c->unsent_at < c->unsent_size) {
@@ -224,14 +225,14 @@ static bool send_unsent(struct grpc_connection *c)
     return true;
 }
 
-/* Frames of the session until about SEND_SIZE bytes are there: one write for many small ones. */
+/* Collects frames of the session up to about SEND_SIZE bytes, so that one write sends many small frames. */
 static void collect(struct grpc_connection *c)
 {
     while (c->unsent_size < SEND_SIZE) {
         const uint8_t *data = NULL;
         ssize_t n = nghttp2_session_mem_send(c->session, &data);
         if (n < 0) {
-            grpc_connection_fail(c, EPROTO, "cannot go on: %s", nghttp2_strerror((int)n));
+            grpc_connection_fail(c, EPROTO, "cannot make frames: %s", nghttp2_strerror((int)n));
             return;
         }
         if (n == 0)
@@ -263,7 +264,7 @@ static void flush(struct grpc_connection *c)
         sd_event_source_set_io_events(c->io, EPOLLIN | (wants ? EPOLLOUT : 0u));
 }
 
-/* Time */
+/* --- time --- */
 
 static void earlier(uint64_t *at, uint64_t begin, uint64_t limit)
 {
@@ -289,7 +290,7 @@ static uint64_t next_deadline(const struct grpc_connection *c)
 
 static void on_timer(void *userdata);
 
-/* The timer may ring too early, and is then set anew: that is cheaper than moving it with every frame. */
+/* The timer can fire too early and is then set again, which costs less than moving it with every frame. */
 static void arm(struct grpc_connection *c)
 {
     uint64_t at = next_deadline(c);
@@ -311,9 +312,9 @@ static void watch_time(struct grpc_connection *c, uint64_t now)
                              c->connecting ? "no connection within %.3g s" : "no HTTP/2 within %.3g s",
                              (double)l->handshake / 1e6);
     else if (c->stalled_since && over(now, c->stalled_since, l->stall))
-        grpc_connection_fail(c, ETIMEDOUT, "takes nothing of what is sent");
+        grpc_connection_fail(c, ETIMEDOUT, "does not read what is sent");
     else if (c->pinged && over(now, c->pinged, l->keepalive_answer))
-        grpc_connection_fail(c, ETIMEDOUT, "does not answer any more");
+        grpc_connection_fail(c, ETIMEDOUT, "does not respond any more");
     else if (!c->pinged && c->streams > 0 && over(now, c->last_read, l->keepalive)) {
         c->pinged = now;
         nghttp2_submit_ping(c->session, 0, GRPC_PING_ALIVE);
@@ -323,7 +324,8 @@ static void watch_time(struct grpc_connection *c, uint64_t now)
     }
 }
 
-/* The end of each turn: what there is to send is sent, and the end is told. Afterwards 'c' may be gone. */
+/* Ends each iteration: sends what is queued, and calls 'gone' if the connection has failed. 'c' may be freed
+ * afterwards. */
 static void conclude(struct grpc_connection *c)
 {
     if (c->woken && !c->dead && !c->banished) {
@@ -333,7 +335,7 @@ static void conclude(struct grpc_connection *c)
     flush(c);
     check_room(c);
     if (c->banished && !c->dead)
-        grpc_connection_fail(c, EPROTO, "sent away");
+        grpc_connection_fail(c, EPROTO, "exceeded a limit");
     if (!c->dead && !c->connecting && !c->farewell && c->unsent_size == 0 &&
         !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
         grpc_connection_fail(c, ECONNRESET, "ended the connection");
@@ -376,7 +378,7 @@ static void on_timer(void *userdata)
     conclude(c);
 }
 
-/* Life */
+/* --- creation and end --- */
 
 static int add_sources(struct grpc_connection *c)
 {

@@ -1,9 +1,10 @@
-/* One HTTP/2 connection on the event loop, of a server or a client: socket, nghttp2's session, and the watch
- * over a peer that is silent, slow or floods. Streams are their owners', which learn of them by hooks.
+/* One HTTP/2 connection of a server or a client on the event loop: socket, session of nghttp2, and the
+ * detection of peers that are silent, slow or send floods. The owner manages the streams, of which hooks
+ * notify it.
  *
- * nghttp2 must not be made to send from within its own callbacks. So nothing here sends when asked to:
- * grpc_connection_kick() has it done by the next turn of the loop, and hooks may call everything but
- * grpc_connection_free(). */
+ * nghttp2 must not send from its own callbacks. Therefore no function here sends at once:
+ * grpc_connection_kick() schedules it for the next iteration of the loop, and hooks may call everything
+ * except grpc_connection_free(). */
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -19,50 +20,52 @@
 struct grpc_connection;
 
 struct grpc_connection_hooks {
-    /* A stream begins (servers); the hook sets its object by nghttp2_session_set_stream_user_data(), or
-     * resets it. */
-    void (*begin)(struct grpc_connection *c, int32_t stream);
-    /* The rest are for streams that have an object. A header, of the block that ends with 'headers'. Negative
+    /* A stream begins (servers only). The hook sets its object by nghttp2_session_set_stream_user_data(), or
      * resets the stream. */
+    void (*begin)(struct grpc_connection *c, int32_t stream);
+    /* The following hooks are called for streams that have an object. 'header' gets one header of a block,
+     * which 'headers' ends. A negative return value resets the stream. */
     int (*header)(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
     void (*headers)(void *stream, bool end);
-    /* How many of the bytes are done with, for which the peer may send others: for the rest
-     * grpc_connection_consumed() says it later. Negative resets the stream. */
+    /* Returns how many of the bytes are consumed; the peer may send as many further ones.
+     * grpc_connection_consumed() reports the rest later. A negative return value resets the stream. */
     ssize_t (*data)(void *stream, const uint8_t *data, size_t size);
-    /* The peer sends nothing more. Comes after 'headers' or 'data'. */
+    /* The peer has ended the stream. It is called after 'headers' or 'data'. */
     void (*end)(void *stream);
-    /* A frame of ours went out that ends the stream on our side. */
+    /* A frame was sent that ends the stream on this side. */
     void (*sent_end)(void *stream);
-    /* 'code' is nghttp2's; the object is the hook's to free. */
+    /* The stream has ended, with an error code of HTTP/2. The hook frees the object. */
     void (*closed)(void *stream, uint32_t code);
-    /* Bytes were read that cost so much (grpc_tally), and are not parsed yet: false sends the peer away. May
-     * be NULL. */
+    /* Bytes with this cost (grpc_tally()) were read and are not parsed yet. If it returns false, the
+     * connection is ended. May be NULL. */
     bool (*toll)(struct grpc_connection *c, unsigned cost);
-    /* Whether the connection may hold what it holds; false ends it. NULL: up to a bound of all connections.
-     */
+    /* Reports whether the connection may hold the memory that it holds; false ends it. NULL: a limit for all
+     * connections applies. */
     bool (*room)(struct grpc_connection *c);
-    /* What grpc_connection_wake() asked for, outside of nghttp2. */
+    /* Called after grpc_connection_wake(), outside of nghttp2's callbacks. */
     void (*wake)(struct grpc_connection *c);
-    /* The peer will not take further streams. */
+    /* The peer accepts no further streams. */
     void (*goaway)(struct grpc_connection *c);
-    /* Once, at the end, from the loop: the owner ends the streams that are left and calls
+    /* Called once from the loop, at the end: the owner ends the remaining streams and calls
      * grpc_connection_free(). */
     void (*gone)(struct grpc_connection *c, const struct error *e);
 };
 
-struct grpc_connection_limits { /* µs; 0: not watched */
-    uint64_t handshake;         /* until the peer's settings are here */
-    uint64_t stall;             /* what we send is not taken */
-    uint64_t
-        keepalive; /* silence, while there are streams, after which the peer is asked for a sign of life */
-    uint64_t keepalive_answer; /* in which it has to come */
-    uint64_t idle;             /* no streams: the connection is ended, politely */
+/* in µs; 0: no limit */
+struct grpc_connection_limits {
+    uint64_t handshake; /* until the peer's settings are received */
+    uint64_t stall;     /* while the peer does not read what is sent */
+    /* Silence during open streams after which the peer is sent a ping. */
+    uint64_t keepalive;
+    uint64_t keepalive_answer; /* for the reply to that ping */
+    uint64_t idle;             /* without streams; then the connection is ended with GOAWAY */
 };
 
 struct grpc_tls;
 
 struct grpc_connection {
-    struct peer_place place; /* servers; first: a place is its connection */
+    /* Servers only. It is the first member, so that a pointer to it is a pointer to its connection. */
+    struct peer_place place;
     struct grpc_account account;
     sd_event *event;
     void *owner;
@@ -76,13 +79,14 @@ struct grpc_connection {
     struct timer timer;
     nghttp2_session *session;
     bool server, connecting;
-    bool settled;  /* the peer's settings came */
-    bool draining; /* takes no new streams */
-    bool farewell; /* said that it will, and waits for the peer to have heard it */
-    bool trusted;  /* servers: a call of it was authorised */
-    bool banished; /* it was told to go: nothing of it is read any more */
+    bool settled;  /* the peer's settings were received */
+    bool draining; /* accepts no new streams */
+    /* The peer was notified that the connection drains, and its reply to a ping is pending. */
+    bool farewell;
+    bool trusted;  /* servers: a call of the connection was authorised */
+    bool banished; /* the peer exceeded a limit: nothing more is read */
     bool woken;
-    bool dead;     /* over; 'gone' was called or will be */
+    bool dead;     /* failed; 'gone' was or will be called */
     char peer[80]; /* "192.0.2.1:9533" */
     struct sockaddr_storage address;
     unsigned streams;
@@ -90,9 +94,9 @@ struct grpc_connection {
     size_t unsent_at, unsent_size, unsent_room;
     uint64_t created, last_read, idle_since, stalled_since, pinged;
     struct grpc_tally tally;
-    unsigned frames; /* since frames_since, beyond those that were worth it */
+    unsigned frames; /* since frames_since, without those that a useful message compensated */
     uint64_t frames_since;
-    struct error error; /* why it is dead */
+    struct error error; /* why it failed */
 };
 
 struct grpc_connection_options {
@@ -101,32 +105,32 @@ struct grpc_connection_options {
     struct grpc_connection_limits limits;
     bool server;
     bool connecting;      /* connect() has not finished */
-    struct grpc_tls *tls; /* taken */
-    unsigned streams_max; /* that the peer may have at once; 0: none (clients) */
-    uint32_t window;      /* bytes of one stream that may be under way to us */
-    uint32_t window_all;  /* and of all together */
+    struct grpc_tls *tls; /* the connection takes ownership */
+    unsigned streams_max; /* number of streams that the peer may have open; 0: none (clients) */
+    uint32_t window;      /* bytes of one stream that the peer may send before they are consumed */
+    uint32_t window_all;  /* the same for all streams together */
     uint32_t header_list_max;
 };
 
-/* Takes 'fd' (non-blocking) in every case. */
+/* Creates a connection. Takes ownership of 'fd' (non-blocking), also on failure. Returns 0 or a negative
+ * errno. */
 int grpc_connection_new(sd_event *event, int fd, const struct grpc_connection_options *options,
                         struct grpc_connection **ret, struct error *e);
-/* Ends it at once, calling no hook. Never from within a hook but 'gone'. */
+/* Ends the connection at once without calling a hook. Of the hooks only 'gone' may call it. */
 void grpc_connection_free(struct grpc_connection *c);
 
-/* There is something to send, or the end was asked for: soon. */
+/* Schedules sending, and the handling of a failure, for the next iteration of the loop. */
 void grpc_connection_kick(struct grpc_connection *c);
-/* It is over: 'gone' comes from the loop. The first reason counts. */
+/* Marks the connection as failed; the loop then calls 'gone'. The first reason counts. */
 void grpc_connection_fail(struct grpc_connection *c, int errnum, const char *fmt, ...) _printf_(3, 4);
-/* 'wake' is called from the loop. */
+/* Schedules a call of the hook 'wake'. */
 void grpc_connection_wake(struct grpc_connection *c);
-/* Bytes of a stream are done with that were not when they came. */
+/* Reports bytes of a stream as consumed that the hook 'data' had not consumed. */
 void grpc_connection_consumed(struct grpc_connection *c, int32_t stream, size_t bytes);
-/* The peer's frames were for something: a message was handed to whom it is for. */
+/* Reports that frames of the peer were useful: a message was delivered. */
 void grpc_connection_useful(struct grpc_connection *c);
-/* Owners say when a stream of theirs begins and ends. */
+/* Report that the owner's stream began or ended. */
 void grpc_connection_opened(struct grpc_connection *c);
 void grpc_connection_closed(struct grpc_connection *c);
-/* Says GOAWAY: streams that exist end as they would, new ones are refused, and without streams the connection
- * ends. */
+/* Sends GOAWAY: existing streams continue, new ones are refused, and without streams the connection ends. */
 void grpc_connection_drain(struct grpc_connection *c);

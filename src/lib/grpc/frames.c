@@ -1,4 +1,4 @@
-/* Messages in the body of a call; see frames.h. */
+/* Implements frames.h. */
 #include "lib/grpc/frames.h"
 
 #include <errno.h>
@@ -30,9 +30,9 @@ static int grow(struct grpc_frames *f, size_t more, struct error *e)
     if (room <= f->room)
         return 0;
     if (f->budget && f->budget->used - f->room + room > f->budget->max)
-        return error_refuse(e, EMSGSIZE, "all calls together hold too much: try again later");
+        return error_refuse(e, EMSGSIZE, "all calls together hold too much memory: try again later");
     if (f->hold && !f->hold(f->owner, (ssize_t)(room - f->room)))
-        return error_refuse(e, EMSGSIZE, "callers hold too much: try again later");
+        return error_refuse(e, EMSGSIZE, "callers hold too much memory: try again later");
     if (f->budget)
         f->budget->used += room - f->room;
     f->data = xrealloc(f->data, room, 1);

@@ -1,4 +1,5 @@
-/* Messages in the body of a call: one byte whether compressed, four of length, the bytes. */
+/* Parses the messages in the body of a call: one byte whether compressed, four bytes of length, the
+ * message. */
 #pragma once
 
 #include <sys/types.h>
@@ -7,37 +8,38 @@
 
 #define GRPC_FRAME_HEADER 5
 
-/* Memory that many calls share: what one takes the others have not. */
+/* A limit of memory that many calls share. */
 struct grpc_budget {
     size_t used, max;
 };
 
-/* Collects messages from pieces of any size. Grows by what came, never by the length that the peer claims.
- * All zero but the settings: nothing came. */
+/* Assembles messages from pieces of any size. Its memory grows with the received bytes, not with the length
+ * that the peer claims. It is zero-initialized except for the settings. */
 struct grpc_frames {
     size_t message_max;         /* of one message */
     struct grpc_budget *budget; /* may be NULL */
-    /* Whether there is room for so much more, which counts then; or counts what is given back (negative). May
+    /* Reports whether there is room for 'bytes' more, and counts them; a negative value gives bytes back. May
      * be NULL. */
     bool (*hold)(void *owner, ssize_t bytes);
     void *owner;
-    size_t taken; /* of the bytes that were fed last: less than all where the callback stopped it */
+    size_t taken; /* number of parsed bytes of the last input; less than all if the callback stopped */
     uint8_t header[GRPC_FRAME_HEADER];
     size_t header_size, size, have, room;
     uint8_t *data;
 };
 
-/* Takes the message, which the callee frees (never NULL), giving its 'room' back to the budget (and 'hold')
- * then. Returns negative to stop, or positive to go on later with what was not taken. */
+/* Receives a message (never NULL), which it owns and frees; it then gives 'room' back to the budget and
+ * 'hold'. Returns 0, a negative errno to stop, or a positive value to stop and continue later with the
+ * rest. */
 typedef int (*grpc_frames_message_fn)(uint8_t *data, size_t size, size_t room, void *userdata);
 
-/* 0, what the callback returned, or, with 'e' filled: −EMSGSIZE (too large, or the budget is used up),
- * −EPROTONOSUPPORT (compressed). */
+/* Parses bytes. Returns 0, the value of the callback, or with 'e' set −EMSGSIZE (the message is too large, or
+ * the budget is used up) or −EPROTONOSUPPORT (compressed). */
 int grpc_frames_feed(struct grpc_frames *frames, const uint8_t *data, size_t size,
                      grpc_frames_message_fn on_message, void *userdata, struct error *e);
-/* Whether what came ends with a whole message. */
+/* Reports whether the received bytes end with a complete message. */
 bool grpc_frames_at_boundary(const struct grpc_frames *frames);
 void grpc_frames_done(struct grpc_frames *frames);
 
-/* The five bytes before an uncompressed message. */
+/* Writes the five bytes that precede an uncompressed message. */
 void grpc_frame_header(size_t size, uint8_t *ret);

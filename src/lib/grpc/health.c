@@ -1,4 +1,4 @@
-/* The health service: Check, and Watch for those who want to be told; see health.h. */
+/* Implements health.h. */
 #include "lib/grpc/health.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ enum {
     SERVICE_UNKNOWN = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN,
 };
 
-#define REQUEST_MAX GRPC_MESSAGE_KIB(1) /* the name of a service */
+#define REQUEST_MAX GRPC_MESSAGE_KIB(1) /* for the name of a service */
 
 struct known {
     struct known *next;
@@ -32,7 +32,8 @@ struct watch {
     struct watch *next;
     struct grpc_health *health;
     struct grpc_call *call;
-    const struct known *known; /* NULL: none that we know, whatever its name was */
+    /* NULL: an unknown service. */
+    const struct known *known;
 };
 
 struct grpc_health {

@@ -1,22 +1,22 @@
-/* The scan before unpacking, and packing; see message.h. */
+/* Implements message.h. */
 #include "lib/grpc/message.h"
 
 #include <errno.h>
 
 #include "lib/grpc/wire.h"
 
-/* What one thing costs in protobuf-c 1.4 beside its own bytes. */
+/* Bytes of memory that protobuf-c 1.4 needs besides the contents. */
 enum {
-    COST_ALLOCATION = 16, /* malloc's own */
-    COST_MEMBER = 80,     /* a field while its message is parsed: 40 bytes in slabs that double */
-    COST_UNKNOWN = 48,    /* a field that the descriptor does not have is kept */
+    COST_ALLOCATION = 16, /* overhead of malloc() */
+    COST_MEMBER = 80,     /* a field during parsing: 40 bytes in slabs that double */
+    COST_UNKNOWN = 48,    /* a stored field that the descriptor does not contain */
 };
 enum { WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_LENGTH = 2, WIRE_32BIT = 5 };
 #define FIELDS_MAX 256
 
 struct scan {
     size_t memory, memory_max;
-    bool mend; /* bad text is made good instead of refused: the bytes are ours */
+    bool mend; /* replaces invalid text instead of refusing it; only for bytes that this process has packed */
     struct error *e;
 };
 
@@ -24,7 +24,7 @@ struct scan {
 struct member {
     uint32_t number;
     unsigned wire;
-    uint8_t *value; /* of what has a length: behind the length */
+    uint8_t *value; /* for a field with a length: after the length */
     size_t size;    /* of the value */
     size_t all;     /* with tag and length */
 };
@@ -117,7 +117,7 @@ static unsigned wire_of(ProtobufCType type)
     }
 }
 
-/* Numbers packed into one member: at least one byte each becomes eight at most. */
+/* Scans numbers that are packed into one field: each is at least one byte and becomes up to eight. */
 static int scan_packed(struct scan *s, const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f,
                        const struct member *m)
 {
@@ -167,7 +167,8 @@ static int scan_message(struct scan *s, const ProtobufCMessageDescriptor *d, uin
     if (depth > GRPC_DEPTH_MAX)
         return refuse(s, d, NULL, "is nested too deeply");
     if (d->n_fields > FIELDS_MAX)
-        abort(); /* a message of ours */
+        /* Only a message type of hostlet's own can have so many fields. */
+        abort();
     int r = spend(s, d, d->sizeof_message + COST_ALLOCATION);
     for (size_t at = 0; r >= 0 && at < size;) {
         struct member m;
@@ -185,8 +186,8 @@ static int scan_message(struct scan *s, const ProtobufCMessageDescriptor *d, uin
         uint64_t bit = UINT64_C(1) << index % 64;
         bool again = seen[index / 64] & bit;
         seen[index / 64] |= bit;
-        /* To be merged, says the specification; nobody sends that, and the merging is code that nobody needs.
-         */
+        /* The specification demands that the two are merged. No known client sends that, and merging is
+         * rarely tested code in protobuf-c. */
         if (again && f->type == PROTOBUF_C_TYPE_MESSAGE && f->label != PROTOBUF_C_LABEL_REPEATED)
             return refuse(s, d, f, "is given twice");
         if (!again && f->label == PROTOBUF_C_LABEL_REPEATED)
@@ -201,7 +202,8 @@ int grpc_message_scan(const ProtobufCMessageDescriptor *d, const uint8_t *data, 
                       size_t memory_max, size_t *ret_memory, struct error *e)
 {
     struct scan s = {.memory_max = memory_max, .e = e};
-    int r = scan_message(&s, d, (uint8_t *)data, size, 1); /* without 'mend' nothing is written */
+    /* Without 'mend' the scan does not write. */
+    int r = scan_message(&s, d, (uint8_t *)data, size, 1);
     if (r >= 0 && ret_memory)
         *ret_memory = s.memory;
     return r;

@@ -1,13 +1,14 @@
-/* What waits to be sent; see output.h. */
+/* Implements output.h. */
 #include "lib/grpc/output.h"
 
 #include "lib/grpc/frames.h"
 
-/* Puts a message behind what waits; 'packed' has room for the frame header before it and is taken. */
+/* Appends a message. 'packed' has space for the frame header at its start; takes ownership of it. */
 static void add(struct grpc_output *o, uint8_t *packed, size_t size)
 {
     grpc_frame_header(size - GRPC_FRAME_HEADER, packed);
-    if (o->at == o->size) { /* nothing waits: no copy */
+    /* The queue is empty, so no copy is needed. */
+    if (o->at == o->size) {
         free(o->data);
         *o = (struct grpc_output){.data = packed, .size = size, .room = size, .last = o->last};
         return;

@@ -1,5 +1,4 @@
-/* Server reflection; see reflection.h. The descriptions are searched as they are: raw bytes of
- * descriptor.proto. */
+/* Implements reflection.h. The descriptors are searched as raw bytes of descriptor.proto. */
 #include "lib/grpc/reflection.h"
 
 #include <stdlib.h>
@@ -15,8 +14,8 @@ typedef Grpc__Reflection__V1alpha__FileDescriptorResponse file_response;
 typedef Grpc__Reflection__V1alpha__ListServiceResponse list_response;
 typedef Grpc__Reflection__V1alpha__ServiceResponse service_response;
 
-/* Numbers of descriptor.proto. A message's own fields (2) and a service's methods (2) have their name at 1 as
- * well. */
+/* Field numbers of descriptor.proto. The fields of a message (2) and the methods of a service (2) have their
+ * name as number 1, too. */
 enum {
     SET_FILE = 1,
     FILE_NAME = 1,
@@ -32,7 +31,7 @@ enum {
     MESSAGE_ENUM = 4,
 };
 
-#define REQUEST_MAX GRPC_MESSAGE_KIB(4) /* the name of a file or symbol */
+#define REQUEST_MAX GRPC_MESSAGE_KIB(4) /* for the name of a file or symbol */
 
 struct grpc_reflection {
     struct grpc_server *server;
@@ -58,8 +57,8 @@ static struct bytes first(struct bytes in, uint32_t field)
     return found;
 }
 
-/* What of 'symbol' is left behind this name and a dot, "" when it is the name itself; NULL when it is another
- * one. */
+/* Returns the part of 'symbol' after this name and a dot, "" if it equals the name, or NULL if it is another
+ * name. */
 static const char *behind(const char *symbol, struct bytes name)
 {
     if (strncmp(symbol, (const char *)name.data, name.size) != 0)
@@ -79,7 +78,7 @@ static bool names_one(struct bytes in, uint32_t field, const char *symbol)
     return false;
 }
 
-/* As deep as the symbol has dots, and our own descriptions have messages. */
+/* The recursion is limited by the dots in the symbol and the nesting of the served descriptors. */
 static bool message_has(struct bytes in, uint32_t field, const char *symbol)
 {
     struct bytes message;
@@ -112,7 +111,7 @@ static bool file_named(struct bytes file, const char *name)
     return own.size == strlen(name) && memcmp(own.data, name, own.size) == 0;
 }
 
-/* The file that 'is' it, with 'what' said of it; {NULL} when none is. */
+/* Returns the file for which 'is' returns true with 'what', or {NULL} if there is none. */
 static struct bytes find_file(const struct grpc_reflection *f,
                               bool (*is)(struct bytes file, const char *what), const char *what)
 {
@@ -125,7 +124,7 @@ static struct bytes find_file(const struct grpc_reflection *f,
 
 #define FILES_MAX 16
 
-/* A file and all that it needs, so that a client asks once. */
+/* Collects a file and the files that it imports, so that a client needs one request. */
 static size_t gather(const struct grpc_reflection *f, struct bytes file, ProtobufCBinaryData files[FILES_MAX],
                      size_t n)
 {
@@ -226,7 +225,7 @@ static int on_info(struct grpc_call *call, const ProtobufCMessage *in, void *use
         send_error(call, asked, GRPC_NOT_FOUND, "no extensions");
         break;
     default:
-        send_error(call, asked, GRPC_INVALID_ARGUMENT, "nothing was asked for");
+        send_error(call, asked, GRPC_INVALID_ARGUMENT, "the request is empty");
     }
     return 0;
 }

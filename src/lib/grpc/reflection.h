@@ -1,4 +1,4 @@
-/* Server reflection (grpc.reflection.v1alpha and v1): what is served, for clients that were not told. */
+/* Serves server reflection (grpc.reflection.v1alpha and v1), for clients that have no proto files. */
 #pragma once
 
 #include "lib/grpc/server.h"

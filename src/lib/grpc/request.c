@@ -12,7 +12,7 @@
 
 #define HEADERS_MAX (16 * 1024)
 
-/* Life */
+/* --- creation and end --- */
 
 static void request_free(struct grpc_request *q)
 {
@@ -30,7 +30,7 @@ static void request_free(struct grpc_request *q)
     free(q);
 }
 
-/* Takes it from its list; its stream, if there is one, knows it no longer. */
+/* Removes a call from its list and from its stream, if it has one. */
 static void detach(struct grpc_request *q)
 {
     struct grpc_connection *c = q->connection;
@@ -43,7 +43,7 @@ static void detach(struct grpc_request *q)
     grpc_connection_closed(c);
 }
 
-/* What a caller can do about a status. */
+/* Returns the error class of a status. */
 static enum error_class class_of(int status)
 {
     switch (status) {
@@ -76,7 +76,7 @@ static int errno_of(int status)
                                             : EIO;
 }
 
-/* The end: the request is gone afterwards. 'answered': these are the peer's words. */
+/* Ends and frees a call. 'answered': status and text were sent by the peer. */
 static void finish(struct grpc_request *q, bool answered, int status, const char *text)
 {
     struct grpc_result result = {.status = status, .text = text ?: "", .answered = answered};
@@ -98,7 +98,7 @@ static void finish(struct grpc_request *q, bool answered, int status, const char
 
 void request_lost(struct grpc_request *q, const char *why)
 {
-    /* 'why' names the peer already, as the errors of connections do. */
+    /* If 'why' begins with the peer's address, as errors of connections do, it is removed. */
     const char *rest = after_prefix(why, q->client->address);
     rest = rest ? after_prefix(rest, ": ") : NULL;
     finish(q, false, GRPC_UNAVAILABLE, rest ?: why);
@@ -113,7 +113,8 @@ void grpc_request_cancel(struct grpc_request *q)
 {
     if (!q || q->finished)
         return;
-    if (q->delivering) { /* by its own callback: the stream ends behind it */
+    /* The call cancels itself in on_data. Its stream ends after the callback has returned. */
+    if (q->delivering) {
         q->on_done = nobody;
         error_set(&q->failure, ERROR_RETRY, ECANCELED, "cancelled");
         return;
@@ -131,14 +132,15 @@ uint8_t *grpc_request_take_answer(struct grpc_request *q)
     return TAKE_PTR(q->answer);
 }
 
-/* Sending */
+/* --- sending --- */
 
 static ssize_t read_message(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
                             uint32_t *flags, nghttp2_data_source *source, void *userdata)
 {
     (void)source, (void)userdata;
     struct grpc_request *q = nghttp2_session_get_stream_user_data(session, stream);
-    if (!q) /* cancelled meanwhile */
+    /* The call was cancelled meanwhile. */
+    if (!q)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     size_t n = q->message_size - q->sent < size ? q->message_size - q->sent : size;
     memcpy(to, q->message + q->sent, n);
@@ -165,7 +167,8 @@ void request_submit(struct grpc_request *q, struct grpc_connection *c)
     all[n++] = header(":scheme", c->tls ? "https" : "http", 0);
     all[n++] = header(":path", q->path, 0);
     all[n++] = header(":authority", q->client->address, 0);
-    all[n++] = header("te", "trailers", 0); /* grpc's own core insists */
+    /* The server of grpc's C++ library requires it. */
+    all[n++] = header("te", "trailers", 0);
     all[n++] = header("content-type", "application/grpc", 0);
     all[n++] = header("user-agent", "hostlet/" PACKAGE_VERSION, 0);
     if (q->deadline != UINT64_MAX) {
@@ -190,9 +193,9 @@ void request_submit(struct grpc_request *q, struct grpc_connection *c)
     grpc_connection_kick(c);
 }
 
-/* Receiving */
+/* --- receiving --- */
 
-/* Ends the stream for a reason of ours, which counts whatever the peer says afterwards. */
+/* Stops a call for a reason on this side. The reason counts, whatever the peer sends afterwards. */
 static int give_up(struct grpc_request *q, enum error_class class, int errnum, const char *fmt, ...)
     _printf_(4, 5);
 static int give_up(struct grpc_request *q, enum error_class class, int errnum, const char *fmt, ...)
@@ -230,7 +233,7 @@ int request_header(void *stream, const char *name, size_t name_size, const char 
     struct grpc_request *q = stream;
     q->header_bytes += name_size + value_size + 32;
     if (q->header_bytes > HEADERS_MAX)
-        return give_up(q, ERROR_FAILED, EMSGSIZE, "answers with too many headers");
+        return give_up(q, ERROR_FAILED, EMSGSIZE, "sent too many headers");
     if (is(name, name_size, ":status"))
         q->http_status = (unsigned)number_of(value, value_size, 0);
     else if (is(name, name_size, "content-type"))
@@ -246,7 +249,8 @@ int request_header(void *stream, const char *name, size_t name_size, const char 
 
 void request_headers(void *stream, bool end)
 {
-    (void)stream, (void)end; /* all of it is judged at the end */
+    /* Headers are checked at the end of the call. */
+    (void)stream, (void)end;
 }
 
 static int on_message(uint8_t *data, size_t size, size_t room, void *userdata)
@@ -261,9 +265,9 @@ static int on_message(uint8_t *data, size_t size, size_t room, void *userdata)
         r = q->on_data(q, data, size, q->userdata);
         q->delivering = false;
         if (r < 0 || q->failure.errnum)
-            r = give_up(q, ERROR_RETRY, ECANCELED, "the call was given up");
+            r = give_up(q, ERROR_RETRY, ECANCELED, "the call was cancelled");
     } else if (q->answer)
-        r = give_up(q, ERROR_FAILED, EPROTO, "answers with more than one message");
+        r = give_up(q, ERROR_FAILED, EPROTO, "sent more than one message");
     else {
         q->answer = TAKE_PTR(data);
         q->answer_size = size;
@@ -280,7 +284,7 @@ ssize_t request_data(void *stream, const uint8_t *data, size_t size)
         return (ssize_t)size;
     int r = grpc_frames_feed(&q->frames, data, size, on_message, q, &e);
     if (r < 0 && !q->failure.errnum)
-        r = give_up(q, ERROR_FAILED, -r, "answers with %s", e.message);
+        r = give_up(q, ERROR_FAILED, -r, "sent %s", e.message);
     return r < 0 ? r : (ssize_t)size;
 }
 
@@ -341,8 +345,9 @@ void request_closed(void *stream, uint32_t code)
         finish(q, true, GRPC_OK, NULL);
 }
 
-/* Time. A peer from which nothing at all came since the call began is not only slow: its connection is
- * dropped. */
+/* --- time ---
+ *
+ * If nothing was received from the peer since the call began, the connection is ended. */
 static void on_timer(void *userdata)
 {
     struct grpc_request *q = userdata;

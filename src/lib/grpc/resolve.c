@@ -1,4 +1,4 @@
-/* Looking up host names; see resolve.h. */
+/* Implements resolve.h. */
 #include "lib/grpc/resolve.h"
 
 #include <errno.h>
@@ -11,13 +11,13 @@
 #include "lib/loop/work.h"
 
 struct grpc_resolve {
-    struct work work;        /* first */
-    struct workers *workers; /* of this work alone: it is dropped with them when it is cancelled */
+    struct work work;        /* the first member */
+    struct workers *workers; /* for this work only: cancelling frees them, which drops the work */
     char *host;
     uint16_t port;
     struct sockaddr_storage address;
     socklen_t size;
-    int failure; /* of getaddrinfo */
+    int failure; /* result of getaddrinfo() */
     grpc_resolved_fn on_resolved;
     void *userdata;
 };
@@ -100,9 +100,10 @@ int grpc_split_address(const char *address, char **ret_host, uint16_t *ret_port,
         begin++;
         end--;
     } else if (colon && memchr(address, ':', (size_t)(colon - address)))
-        end = begin; /* more than one colon, and no brackets */
+        /* More than one colon is valid only with brackets. */
+        end = begin;
     if (!colon || end <= begin || end - begin > 253 || parse_int64(colon + 1, 1, 65535, &port) < 0)
-        return error_refuse(e, EINVAL, "'%.300s' is no address: HOST:PORT is expected", address);
+        return error_refuse(e, EINVAL, "'%.300s' is not an address: HOST:PORT is expected", address);
     *ret_host = xstrndup(begin, (size_t)(end - begin));
     *ret_port = (uint16_t)port;
     return 0;

@@ -1,4 +1,4 @@
-/* What server.c (connections) and call.c (calls) share. */
+/* Declares what server.c (connections) and call.c (calls) share. */
 #pragma once
 
 #include "lib/grpc/connection.h"
@@ -9,10 +9,10 @@
 
 #define SERVICES_MAX  8
 #define LISTENERS_MAX 4
-/* Bytes of a stream that may be under way to us: at first, and when its message is larger. */
+/* Bytes of a stream that the peer may send before they are consumed: at first, and for larger messages. */
 #define WINDOW_FIRST (64 * 1024)
 #define WINDOW_LARGE (256 * 1024)
-#define HEADERS_MAX  (16 * 1024) /* of one call, with 32 bytes for each beside its own */
+#define HEADERS_MAX  (16 * 1024) /* of one call, counting 32 bytes more for each header */
 
 struct grpc_added {
     const struct grpc_service *service;
@@ -48,30 +48,31 @@ struct grpc_call {
     struct grpc_call *next, *previous; /* of the connection */
     int32_t stream;
     uint64_t began;
-    /* Headers */
+    /* headers */
     char *path;
     bool post, right_type, bad_timeout;
     struct grpc_metadata *metadata;
     size_t n_metadata, header_bytes;
-    size_t held; /* by the call itself and its headers */
+    size_t held; /* memory of the call itself and its headers */
     bool headers_done;
     const struct grpc_added *service;
     const struct grpc_method *method;
-    struct timer timer; /* until the request is here, the deadline, the answer is taken */
+    struct timer timer; /* until the request is complete, the deadline passes, or the response is sent */
     uint64_t deadline;  /* monotonic µs; UINT64_MAX: none */
-    /* The request */
+    /* the request */
     struct grpc_frames frames;
-    uint8_t *request; /* the message of a method that takes one */
+    uint8_t *request; /* the message of a method that has one request message */
     size_t request_size, request_room;
-    bool large;       /* its window was made larger */
-    bool ended;       /* by the caller: nothing more comes */
-    uint8_t *waiting; /* of a stream whose answers have to be taken first; not consumed yet */
+    bool large; /* its window was enlarged */
+    bool ended; /* by the caller, which sends nothing more */
+    /* Bytes of a stream that must wait until responses are read. They are not consumed yet. */
+    uint8_t *waiting;
     size_t waiting_size;
-    /* The answer */
+    /* the response */
     struct grpc_output output;
-    size_t output_held; /* of it, what is counted */
-    bool answered;      /* finally: the handler has it no longer */
-    bool responded;     /* headers went out */
+    size_t output_held; /* bytes of it that are counted */
+    bool answered;      /* finally: the handler must not use the call any more */
+    bool responded;     /* headers were sent */
     int status;
     char *text;
     void (*on_gone)(struct grpc_call *call, void *userdata);

@@ -1,4 +1,4 @@
-/* The gRPC server: listening sockets, connections, bounds; see server.h. call.c does the calls. */
+/* Implements server.h: listening sockets, connections and limits. call.c handles calls. */
 #include "lib/grpc/server.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #define MIB        ((size_t)1 << 20)
 #define WINDOW_ALL (1024 * 1024)
-/* A connection that has shown no good token for so long gives its place to another of its address. */
+/* A connection without a valid token for this long can be replaced by another one of its address. */
 #define STRANGER_USEC (5 * USEC_PER_SEC)
 
 static void set_share(size_t *share, size_t mib)
@@ -76,7 +76,7 @@ unsigned grpc_server_connections(const struct grpc_server *s)
     return s->n_connections;
 }
 
-/* Draining */
+/* --- draining --- */
 
 static int on_drained(sd_event_source *source, void *userdata)
 {
@@ -129,7 +129,7 @@ void grpc_server_drain(struct grpc_server *s, uint64_t timeout_usec, void (*done
     tell_drained(s);
 }
 
-/* Connections */
+/* --- connections --- */
 
 static void set_accepting(struct grpc_server *s, bool accepting)
 {
@@ -170,7 +170,7 @@ static void on_gone(struct grpc_connection *c, const struct error *e)
     tell_drained(s);
 }
 
-/* What connections hold and cost */
+/* --- memory and cost of connections --- */
 
 bool server_has_room(struct grpc_connection *c, size_t more)
 {
@@ -179,7 +179,7 @@ bool server_has_room(struct grpc_connection *c, size_t more)
     while ((verdict = grpc_account_judge(&c->account, more)) == GRPC_ACCOUNT_FULL &&
            (heaviest = grpc_account_heaviest(&c->account, more))) {
         grpc_account_leave(heaviest);
-        grpc_connection_fail(heaviest->owner, ENOBUFS, "holds most, and gives way to others");
+        grpc_connection_fail(heaviest->owner, ENOBUFS, "holds most memory, and is evicted");
     }
     return verdict == GRPC_ACCOUNT_FITS;
 }
@@ -231,15 +231,15 @@ static struct grpc_connection *of_place(struct peer_place *place)
     return (struct grpc_connection *)place;
 }
 
-/* The oldest connection of an address that has shown no good token for so long that it will hardly do so. */
+/* Returns the oldest connection of an address that has shown no valid token for STRANGER_USEC, or NULL. */
 static struct grpc_connection *overdue_of(const struct grpc_server *s, const struct peer *peer)
 {
     struct peer_place *place = peer_places_silent_of(&s->places, peer);
     return place && now_monotonic_usec() >= of_place(place)->created + STRANGER_USEC ? of_place(place) : NULL;
 }
 
-/* Who gives way when there are too many: strangers must not keep out whoever has a token, however many
- * addresses they have. */
+/* Returns the connection to evict when there are too many, or NULL. Unauthenticated peers must not keep out
+ * authenticated ones, however many addresses they use. */
 static struct grpc_connection *least_welcome(const struct grpc_server *s)
 {
     struct peer_place *place = peer_places_least_welcome(&s->places, 0);
@@ -259,7 +259,7 @@ static bool make_place(struct grpc_server *s, const struct peer *peer, const str
         gives_way = least_welcome(s);
     if (!gives_way)
         return !crowd && !is_full(s);
-    log_debug("too many connections: one of %s gives way", gives_way->peer);
+    log_debug("too many connections: one of %s is evicted", gives_way->peer);
     connection_end(gives_way);
     return true;
 }
@@ -320,14 +320,16 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *use
     (void)source, (void)events;
     struct grpc_server *s = userdata;
     if (is_full(s) && !least_welcome(s)) {
-        set_accepting(s, false); /* until one ends */
+        /* until a connection ends */
+        set_accepting(s, false);
         return 0;
     }
     int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (client >= 0)
         grpc_server_take(s, client);
     else if ((errno == EMFILE || errno == ENFILE) && s->n_connections > 0)
-        set_accepting(s, false); /* until one ends */
+        /* until a connection ends */
+        set_accepting(s, false);
     return 0;
 }
 

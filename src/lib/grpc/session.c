@@ -1,4 +1,5 @@
-/* nghttp2's callbacks: frames become hooks; and its memory, of which every byte is counted. */
+/* Implements session.h: the callbacks of nghttp2, which call hooks, and its memory allocation, which is
+ * counted. */
 #include "lib/grpc/session.h"
 
 #include <errno.h>
@@ -78,7 +79,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, c
     ssize_t done = stream ? c->hooks->data(stream, data, size) : (ssize_t)size;
     if (done < 0)
         nghttp2_submit_rst_stream(c->session, 0, stream_id, NGHTTP2_CANCEL);
-    /* One stream that waits does not hold up the others. */
+    /* The connection's window is opened at once, so that a stream whose data waits does not block the
+     * others. */
     nghttp2_session_consume_connection(c->session, size);
     if (done > 0)
         nghttp2_session_consume_stream(c->session, stream_id, (size_t)done);
@@ -122,8 +124,8 @@ static nghttp2_session_callbacks *make_callbacks(void)
     return callbacks;
 }
 
-/* Memory: what a peer can make nghttp2 keep (streams, also those that are over, header tables, frames to be
- * sent) is the peer's. */
+/* Memory that a peer can make nghttp2 use (streams, including closed ones, header tables, frames to be sent)
+ * is counted for the peer. */
 
 static void *counted(struct grpc_connection *c, void *p)
 {
@@ -169,7 +171,8 @@ static int say_settings(struct grpc_connection *c, const struct grpc_connection_
 {
     nghttp2_settings_entry all[] = {
         {NGHTTP2_SETTINGS_ENABLE_PUSH,
-         0}, /* clients alone may say it: it stands first and is left out by servers */
+         /* Only clients may send it: it is the first entry, which servers leave out. */
+         0},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o->window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, o->header_list_max},
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o->streams_max},
@@ -200,7 +203,8 @@ int session_new(struct grpc_connection *c, const struct grpc_connection_options 
 
 void session_free(struct grpc_connection *c)
 {
-    nghttp2_session_del(c->session); /* says nothing of streams that are left: their owners end them */
+    /* It does not close the remaining streams: their owners do. */
+    nghttp2_session_del(c->session);
     c->session = NULL;
 }
 

@@ -1,4 +1,4 @@
-/* nghttp2's side of a connection; for connection.c alone. */
+/* The session of nghttp2 for a connection; only connection.c uses it. */
 #pragma once
 
 #include "lib/grpc/connection.h"
@@ -8,5 +8,5 @@
 
 int session_new(struct grpc_connection *c, const struct grpc_connection_options *options);
 void session_free(struct grpc_connection *c);
-/* GOAWAY with the last stream that was begun. */
+/* Sends GOAWAY with the last stream that the peer began. */
 void session_goaway(struct grpc_connection *c);

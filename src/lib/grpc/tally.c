@@ -1,20 +1,23 @@
-/* What a peer's bytes cost; see tally.h. */
+/* Implements tally.h. */
 #include "lib/grpc/tally.h"
 
 #include <nghttp2/nghttp2.h>
 
-#define GOOD_PIECE 256 /* bytes of DATA that are no frame for its own sake */
+#define GOOD_PIECE 256 /* a DATA frame with at least this many bytes counts as useful */
 
 static unsigned cost_of(uint8_t type, size_t size)
 {
     switch (type) {
-    case NGHTTP2_HEADERS: /* a call; each byte may be a header */
+    /* a call; each byte may be a header */
+    case NGHTTP2_HEADERS:
         return 6 + (unsigned)(size >> 6);
     case NGHTTP2_CONTINUATION:
         return 2 + (unsigned)(size >> 6);
-    case NGHTTP2_PRIORITY: /* a tree of streams to be changed */
+    /* changes the tree of streams */
+    case NGHTTP2_PRIORITY:
         return 3;
-    case NGHTTP2_SETTINGS: /* every stream may change, and an answer */
+    /* may change every stream, and needs a reply */
+    case NGHTTP2_SETTINGS:
         return 4;
     case NGHTTP2_PING:
     case NGHTTP2_RST_STREAM:

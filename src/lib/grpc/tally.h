@@ -1,7 +1,8 @@
-/* What a peer's bytes cost, counted by the frames that are in them, before they are parsed. Pure.
+/* Computes what a peer's bytes cost, from the frames that they contain, before they are parsed. It does no
+ * input or output.
  *
- * nghttp2 tells of the frames that it knows and wants: what it skips (unknown types, frames of streams that
- * are over) costs as well. */
+ * nghttp2 reports only the frames that it uses. Frames that it skips (unknown types, frames of closed
+ * streams) cost time as well. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,21 +10,21 @@
 #include <stdint.h>
 
 struct grpc_tally {
-    size_t
-        preface; /* bytes of a client's preface that have yet to come: servers begin with GRPC_PREFACE_SIZE */
+    /* Bytes of a client's preface that are still to be received; a server begins with GRPC_PREFACE_SIZE. */
+    size_t preface;
     uint8_t header[9];
     size_t header_size;
     size_t rest; /* of the frame's payload */
 };
 #define GRPC_PREFACE_SIZE 24
-#define GRPC_MESSAGE_COST                                                                                    \
-    10 /* of a message that a handler gets, beside its frames; a KiB of the answer costs one */
+/* Cost of a message that a handler gets, besides its frames. A KiB of the response costs one. */
+#define GRPC_MESSAGE_COST 10
 
 struct grpc_toll {
-    unsigned cost; /* of all of it, about a microsecond each: a frame that asks for nothing costs one, and so
-                      does a KiB */
-    unsigned frames; /* without those that bring a good piece of a message */
+    /* Cost of all the bytes; one is about a microsecond. An empty frame costs one, and so does a KiB. */
+    unsigned cost;
+    unsigned frames; /* without large frames of messages */
 };
 
-/* The toll of the next bytes; one read is one more. */
+/* Returns the cost of the next received bytes; each read costs one more. */
 struct grpc_toll grpc_tally(struct grpc_tally *tally, const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-/* TLS by GnuTLS; see tls.h. */
+/* Implements tls.h with GnuTLS. */
 #include "lib/grpc/tls.h"
 
 #include <arpa/inet.h>
@@ -11,8 +11,8 @@
 
 #include "lib/basic/cleanup.h"
 
-#define HANDSHAKE_MAX                                                                                        \
-    (32 * 1024) /* bytes of one message: a chain of certificates, of who has not shown yet who it is */
+/* Bytes of one handshake message, such as the certificate chain of a peer that is not authenticated yet. */
+#define HANDSHAKE_MAX (32 * 1024)
 
 struct grpc_tls_settings {
     gnutls_certificate_credentials_t credentials;
@@ -32,9 +32,9 @@ static int fail(struct error *e, int code, const char *what)
     return error_fail(e, EPROTO, "TLS: %s: %s", what, gnutls_strerror(code));
 }
 
-/* Settings */
+/* --- settings --- */
 
-/* The library says "error while reading file" of whatever it is. */
+/* Checks that a file can be read, because GnuTLS reports every error as "error while reading file". */
 static int check_readable(const char *path, struct error *e)
 {
     return !path || access(path, R_OK) == 0
@@ -94,7 +94,7 @@ void grpc_tls_settings_free(struct grpc_tls_settings *s)
     free(s);
 }
 
-/* Sessions */
+/* --- sessions --- */
 
 static void expect_peer(struct grpc_tls *tls, bool server, const char *host)
 {
@@ -158,7 +158,7 @@ void grpc_tls_free(struct grpc_tls *tls)
     free(tls);
 }
 
-/* What a result of GnuTLS means to the loop. */
+/* Translates a result of GnuTLS into a byte count or a negative errno. */
 static ssize_t result(struct grpc_tls *tls, ssize_t r, bool reading, struct error *e)
 {
     if (r >= 0)
@@ -171,27 +171,28 @@ static ssize_t result(struct grpc_tls *tls, ssize_t r, bool reading, struct erro
         tls->write_wants_read |= !reading && !writing;
         return -EAGAIN;
     }
-    tls->failed = true; /* nothing may be sent any more */
+    /* No further bytes may be sent. */
+    tls->failed = true;
     if (r == GNUTLS_E_PREMATURE_TERMINATION)
         return reading ? 0 : error_fail(e, ECONNRESET, "closed the connection");
     if (r == GNUTLS_E_FATAL_ALERT_RECEIVED || r == GNUTLS_E_WARNING_ALERT_RECEIVED)
-        return error_fail(e, EPROTO, "TLS: the peer says: %s",
+        return error_fail(e, EPROTO, "TLS: alert from the peer: %s",
                           gnutls_alert_get_name(gnutls_alert_get(tls->session)));
     if (r == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
         gnutls_datum_t text = {NULL, 0};
         gnutls_certificate_verification_status_print(gnutls_session_get_verify_cert_status(tls->session),
                                                      GNUTLS_CRT_X509, &text, 0);
-        while (text.size > 0 &&
-               strchr(" .", text.data[text.size - 1])) /* "The certificate is NOT trusted. …unknown. " */
+        /* The text ends as in "The certificate is NOT trusted. …unknown. ". */
+        while (text.size > 0 && strchr(" .", text.data[text.size - 1]))
             text.size--;
         error_fail(e, EPROTO, "TLS: %.*s", (int)text.size, text.data ? (char *)text.data : "");
         gnutls_free(text.data);
         return -EPROTO;
     }
-    return fail(e, (int)r, "cannot go on");
+    return fail(e, (int)r, "the connection failed");
 }
 
-/* 0 when it is over. */
+/* Performs the handshake. Returns 0 when it has ended, or a negative errno. */
 static ssize_t shake_hands(struct grpc_tls *tls, bool reading, struct error *e)
 {
     if (tls->established)

@@ -1,4 +1,4 @@
-/* Statuses, deadlines and messages in headers; see wire.h. */
+/* Implements wire.h. */
 #include "lib/grpc/wire.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ int grpc_status_of_http(unsigned http_status)
     }
 }
 
-/* Finest first: microseconds are what we count in, and nanoseconds are what others may send. */
+/* Finest first. This code counts in microseconds; peers may send nanoseconds. */
 static const struct unit {
     char name;
     uint64_t usec;
@@ -136,7 +136,7 @@ char *grpc_message_decode(const char *text, size_t size)
     return out;
 }
 
-/* Length of the well-formed sequence at 'p', 0 when there is none. */
+/* Returns the length of the valid sequence at 'p', or 0 if there is none. */
 static size_t utf8_sequence(const uint8_t *p, size_t left)
 {
     size_t n = p[0] < 0x80                    ? 1
@@ -149,7 +149,7 @@ static size_t utf8_sequence(const uint8_t *p, size_t left)
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    /* Overlong, surrogates, beyond U+10FFFF: told by the second byte. */
+    /* The second byte shows overlong sequences, surrogates and values beyond U+10FFFF. */
     if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
         (p[0] == 0xf4 && p[1] > 0x8f))
         return 0;

@@ -1,4 +1,4 @@
-/* What gRPC writes into HTTP/2's headers: statuses, deadlines, messages. */
+/* Converts what gRPC writes into the headers of HTTP/2: statuses, deadlines, messages. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -6,7 +6,7 @@
 enum grpc_status {
     GRPC_OK = 0,
     GRPC_CANCELLED = 1,
-    GRPC_UNKNOWN = 2, /* what handlers of the zone answer with, whatever went wrong */
+    GRPC_UNKNOWN = 2, /* the status of all errors of the zone's handlers */
     GRPC_INVALID_ARGUMENT = 3,
     GRPC_DEADLINE_EXCEEDED = 4,
     GRPC_NOT_FOUND = 5,
@@ -24,25 +24,24 @@ enum grpc_status {
     _GRPC_STATUS_MAX
 };
 
-/* "UNAVAILABLE"; for numbers that nobody defined "UNKNOWN". */
+/* Returns the name of a status: "UNAVAILABLE"; "UNKNOWN" for an undefined number. */
 const char *grpc_status_name(int status);
 
-/* The status that stands for an HTTP answer which is no gRPC (a proxy's, mostly). */
+/* Returns the status for an HTTP response that is not gRPC (usually of a proxy). */
 int grpc_status_of_http(unsigned http_status);
 
-/* grpc-timeout: at most 8 digits and a unit. What is finer than the unit that is needed is rounded up; 'ret'
- * has room for GRPC_TIMEOUT_SIZE bytes. */
+/* Formats a grpc-timeout: at most 8 digits and a unit, rounded up. 'ret' has room for GRPC_TIMEOUT_SIZE
+ * bytes. */
 #define GRPC_TIMEOUT_SIZE 12
 void grpc_timeout_format(uint64_t usec, char *ret);
-/* 0, or −EINVAL. */
+/* Parses a grpc-timeout. Returns 0 or −EINVAL. */
 int grpc_timeout_parse(const char *text, size_t size, uint64_t *ret_usec);
 
-/* grpc-message: UTF-8, percent-encoded. The caller frees; what is no escape stays as it is, what is no UTF-8
- * becomes '?'. */
+/* Encode and decode a grpc-message, which is percent-encoded UTF-8. The caller frees the result. Invalid
+ * escapes are not changed, and bytes that are not UTF-8 become '?'. */
 char *grpc_message_encode(const char *text);
 char *grpc_message_decode(const char *text, size_t size);
 
-/* Whether these bytes are UTF-8 (RFC 3629: no surrogates, nothing overlong) without a NUL. With 'mend' each
- * byte that is not becomes
- * '?', so that the length stays. */
+/* Reports whether the bytes are UTF-8 (RFC 3629: no surrogates, no overlong sequences) without a NUL. With
+ * 'mend' each invalid byte is replaced by '?', which keeps the length. */
 bool utf8_check(uint8_t *data, size_t size, bool mend);
