@@ -1,5 +1,5 @@
-# svc: a directory for each service. hostletd reads service.conf; run, finish and notification-fd are for s6 and runit, and
-# the same for all but for the name: they are made into the build directory.
+# svc: a directory for each service. hostletd reads service.conf. The files run, finish and notification-fd are for s6 and runit;
+# they differ only in the name of the service and are made in the build directory.
 nobase_dist_pkgdata_DATA = \
 	svc/container-driver/service.conf \
 	svc/fetcher/service.conf \
@@ -19,7 +19,7 @@ SUBSTITUTE = $(SED) -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' -e 's|@sbindir[@
 $(nobase_nodist_pkgdata_SCRIPTS): svc/run.in svc/finish.in Makefile
 	$(AM_V_GEN)folder=$(@D) && $(MKDIR_P) $$folder && \
 	$(SUBSTITUTE) -e "s|@NAME[@]|$${folder#svc/}|g" $(srcdir)/svc/$(@F).in >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
-# s6 hears on this descriptor that a service is ready.
+# The number of the descriptor on which a service reports to s6 that it is ready.
 $(nobase_nodist_pkgdata_DATA): Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && echo 3 >$@
 

@@ -223,7 +223,7 @@ def test_under_s6(prepared, place):
         subprocess.run(["s6-svc", "-r", directory], check=True)
         ground.wait_until(lambda: "false" in subprocess.run(["s6-svstat", "-o", "wantedup", directory], capture_output=True,
                                                             text=True).stdout, 10, "s6 gives it up after exit 100")
-        assert "not started again until a human acts" in (place / "s6.log").read_text()
+        assert "not started again until an administrator acts" in (place / "s6.log").read_text()
     finally:
         subprocess.run(["s6-svc", "-xd", directory], check=False)
         ground.stop(supervisor)
