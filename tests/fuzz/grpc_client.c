@@ -1,4 +1,4 @@
-/* Fuzzes the gRPC client by what a server may answer: each of two calls must end exactly once. */
+/* Fuzzes the gRPC client with the bytes of a server: each of two calls must end exactly once. */
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run_loop(-1);
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
     must(fd >= 0);
-    /* Resets at its end: the ports of connections in TIME_WAIT would be used up. */
+    /* The socket is reset at its end, because connections in TIME_WAIT would use up the ports. */
     must(setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger)) == 0);
     size_t first = size / 2;
     (void)!send(fd, "\0\0\0\4\0\0\0\0\0", 9, MSG_NOSIGNAL);
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)!send(fd, data + first, size - first, MSG_NOSIGNAL);
     run_loop(fd);
     close(fd);
-    /* A call that was refused goes on over new connections: they end at once. */
+    /* A refused call is sent again over new connections, which end at once. */
     for (int i = 0; i < 100 && ended < 2; i++) {
         run_loop(-1);
         while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {

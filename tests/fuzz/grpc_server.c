@@ -1,5 +1,5 @@
-/* Fuzzes the gRPC server by what a caller may send behind the preface: frames, header blocks, messages, an
- * end in the midst of one. */
+/* Fuzzes the gRPC server with the bytes of a caller after the preface: frames, header blocks, messages, an
+ * end within one of them. */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
@@ -25,7 +25,7 @@ static void on_gone(struct grpc_call *call, void *userdata)
     kept = NULL;
 }
 
-/* Answers at once, fails, or keeps the call until the caller leaves. */
+/* Replies at once, fails, or keeps the call until the caller leaves. */
 static int on_init(struct grpc_call *call, const ProtobufCMessage *in, void *userdata, struct error *e)
 {
     (void)userdata;

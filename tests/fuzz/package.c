@@ -1,4 +1,4 @@
-/* Fuzzes what comes with packages: the head of an .ipk, an index, versions and ids. */
+/* Fuzzes the parsers of package data: the header of a package, an index, versions and ids. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -59,7 +59,7 @@ static void index_text(const char *text, size_t size)
     package_index_free(index);
 }
 
-/* Two halves of the text as versions: the order must be one. */
+/* Compares the two halves of the text as versions: the order must be consistent. */
 static void versions(const char *text)
 {
     struct error e = ERROR_INIT;

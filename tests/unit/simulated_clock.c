@@ -1,4 +1,4 @@
-/* A clock that only a test moves; see simulated_clock.h. */
+/* Implements simulated_clock.h. */
 #include "simulated_clock.h"
 
 #define MONOTONIC_BEGIN (1000 * USEC_PER_SEC)
@@ -29,7 +29,7 @@ static void stop(struct clock *clock, struct timer *timer)
         }
 }
 
-/* Timers of one time fire in the order in which they were armed. */
+/* Arms a timer. Timers with the same time fire in the order in which they were armed. */
 static void arm(struct clock *clock, struct timer *timer)
 {
     stop(clock, timer);

@@ -1,5 +1,5 @@
-/* Packages, hostile and damaged ones above all, through the unpacker's core: what is refused leaves nothing
- * behind. */
+/* Tests the unpacker's core with packages, in particular hostile and damaged ones: a refused package leaves
+ * nothing behind. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -33,7 +33,7 @@ static struct package_limits limits_for_tests(void)
 }
 
 struct fixture {
-    char *path; /* the store */
+    char *path; /* of the store */
     int store, staging;
 };
 
@@ -70,7 +70,7 @@ static void assert_store_is_empty(const struct fixture *f, const char *what)
         fail_msg("%s: something was left in the store", what);
 }
 
-/* Unpacks 'block' as a package and expects a refusal whose message holds 'message'. */
+/* Unpacks 'block' as a package and expects a refusal whose message contains 'message'. */
 static void expect_refusal(const char *what, enum compression said, const struct bytes *block,
                            const struct package_limits *limits, const char *message)
 {
@@ -97,7 +97,7 @@ static void hostile(const char *what, void (*make)(struct bytes *tar), const cha
     bytes_clear(&tar);
 }
 
-static char outside[4096]; /* a directory that no archive may reach */
+static char outside[4096]; /* a directory outside, which no archive may reach */
 
 #define MAKE(name) static void name(struct bytes *t)
 MAKE(absolute)
@@ -290,7 +290,7 @@ MAKE(control_characters)
     tar_entry(t, "/\033[2J\n", '0', "", 0644, "y");
 }
 
-static void hostile_archives(void **state)
+static void test_hostile_archives_are_refused(void **state)
 {
     (void)state;
     char *other = scratch_make();
@@ -352,7 +352,7 @@ static void one_file(struct bytes *tar)
     tar_entry(tar, "file", '0', "", 0644, "content\n");
 }
 
-static void hostile_streams(void **state)
+static void test_hostile_streams_are_refused(void **state)
 {
     (void)state;
     struct bytes tar = {0}, no_mark = {0}, half_mark = {0}, zeros_at_end = {0};
@@ -360,14 +360,15 @@ static void hostile_streams(void **state)
     bytes_add(&no_mark, tar.data, tar.size);
     bytes_add(&half_mark, tar.data, tar.size);
     bytes_add(&half_mark, (char[512]){0}, 512);
-    /* The last file's own zeros are no end mark. */
+    /* The zeros at the end of the last file are not an end mark. */
     tar_raw(&zeros_at_end, "zeros", '0', "", 0644, 2048);
     bytes_add(&zeros_at_end, (char[2048]){0}, 2048);
     tar_end(&tar);
     expect_refusal("no end mark", COMPRESSION_NONE, &no_mark, NULL, "has no end mark");
     expect_refusal("half an end mark", COMPRESSION_NONE, &half_mark, NULL, "has no end mark");
     expect_refusal("zeros instead of an end mark", COMPRESSION_NONE, &zeros_at_end, NULL, "has no end mark");
-    bytes_add(&tar, (char[300]){0}, 300); /* padding is fine, of any length: not refused below */
+    /* Padding of any length is valid: it is not refused below. */
+    bytes_add(&tar, (char[300]){0}, 300);
     for (enum compression c = COMPRESSION_XZ; c < _COMPRESSION_MAX; c++) {
         struct bytes block = {0}, twice = {0};
         compress_bytes(c, &tar, &block);
@@ -394,7 +395,7 @@ static void hostile_streams(void **state)
     bytes_clear(&zeros_at_end);
 }
 
-static void limits(void **state)
+static void test_limits_are_enforced(void **state)
 {
     (void)state;
     struct bytes tar = {0}, block = {0};
@@ -437,7 +438,7 @@ static struct stat stat_of(const struct fixture *f, const char *name)
     return st;
 }
 
-static void whole_package(void **state)
+static void test_a_package_is_unpacked_completely(void **state)
 {
     (void)state;
     struct bytes tar = {0}, long_name = {0};
@@ -466,7 +467,7 @@ static void whole_package(void **state)
         struct extract_result result = {0};
         struct package_limits l = limits_for_tests();
         struct error e = ERROR_INIT;
-        mode_t mask = umask(027); /* modes are the package's, not the process's */
+        mode_t mask = umask(027); /* modes are set by the package, not by the umask */
         if (unpack(&f, fd, ID, &l, &result, &e) < 0)
             fail_msg("%s", e.message);
         umask(mask);
@@ -486,11 +487,11 @@ static void whole_package(void **state)
         assert_int_equal(stat_of(&f, (char *)long_name.data).st_size, 4);
         _cleanup_free_ char *names = xasprintf("%s/" STAGING, f.path);
         assert_int_equal(count_names(names), 1);
-        /* Again: it is there. */
+        /* A second request succeeds, because the package is staged. */
         assert_int_equal(unpack(&f, fd, ID, &l, &result, &e), 0);
         assert_true(result.existed);
         assert_false(result.published);
-        /* And when it was published. */
+        /* So does one after the package was published. */
         assert_int_equal(mkdirat(f.store, NAME, 0755), 0);
         assert_int_equal(renameat(f.staging, ID, f.store, NAME "/" ID), 0);
         assert_int_equal(unpack(&f, fd, ID, &l, &result, &e), 0);
@@ -502,7 +503,7 @@ static void whole_package(void **state)
     bytes_clear(&long_name);
 }
 
-static void sample_packages(void **state)
+static void test_sample_packages_are_unpacked(void **state)
 {
     (void)state;
     static const char *const good[] = {"tiny_1.0.0_linux_amd64", "tiny_1.0.1_linux_amd64",
@@ -522,7 +523,7 @@ static void sample_packages(void **state)
         assert_int_equal(stat(tiny, &st), 0);
         assert_int_equal(st.st_mode, S_IFREG | 0755);
         assert_int_equal(st.st_size, 20);
-        /* A file that is another package than was asked for. */
+        /* A file that contains another package than requested. */
         assert_int_equal(unpack(&f, fd, "tiny_9.0.0_linux_amd64", &l, &result, &e), -EBADMSG);
         assert_non_null(strstr(e.message, "the file contains package"));
     }
@@ -536,8 +537,8 @@ static void sample_packages(void **state)
     fixture_remove(&f);
 }
 
-/* Each sample truncated at every byte, and with every byte of its data block altered. */
-static void truncated_and_altered(void **state)
+/* Truncates each sample at every byte, and alters every byte of its data block. */
+static void test_truncated_and_altered_packages_are_refused(void **state)
 {
     (void)state;
     struct fixture f = fixture_make();
@@ -571,7 +572,7 @@ static void truncated_and_altered(void **state)
     fixture_remove(&f);
 }
 
-static void cancelled(void **state)
+static void test_a_cancelled_extraction_leaves_nothing(void **state)
 {
     (void)state;
     struct fixture f = fixture_make();
@@ -603,11 +604,11 @@ static void *race(void *userdata)
     struct error e = ERROR_INIT;
     unsigned removed;
     r->result = unpack(r->fixture, r->fd, ID, &l, &result, &e);
-    (void)staging_clean(r->fixture->staging, &removed, NULL); /* must not touch what the others use */
+    (void)staging_clean(r->fixture->staging, &removed, NULL); /* must not remove directories in use */
     return NULL;
 }
 
-static void several_at_once(void **state)
+static void test_several_processes_can_unpack_at_once(void **state)
 {
     (void)state;
     struct fixture f = fixture_make();
@@ -637,7 +638,7 @@ static void several_at_once(void **state)
     fixture_remove(&f);
 }
 
-static void leftovers_and_removal(void **state)
+static void test_staging_is_cleaned_and_packages_are_removed(void **state)
 {
     (void)state;
     struct fixture f = fixture_make();
@@ -661,7 +662,7 @@ static void leftovers_and_removal(void **state)
     assert_int_equal(staging_remove(f.staging, ID, &was_there, &e), 0);
     assert_false(was_there);
     assert_int_equal(count_names(names), 0);
-    /* What an earlier process left is forgotten at once, and removed with the rest: a link as well. */
+    /* Packages of an earlier process are hidden at once and removed later, also a symbolic link. */
     assert_int_equal(mkdirat(f.staging, ID, 0755), 0);
     assert_int_equal(symlinkat("/", f.staging, "other_1.0.0_linux_amd64"), 0);
     assert_int_equal(staging_forget(f.staging, &e), 0);
@@ -672,8 +673,9 @@ static void leftovers_and_removal(void **state)
     fixture_remove(&f);
 }
 
-/* A file that is the package, but not the one that was resolved: nothing but the caller's checksum tells. */
-static void another_checksum(void **state)
+/* A file that is the requested package, but not the resolved one: only the caller's checksum distinguishes
+ * them. */
+static void test_another_checksum_is_refused(void **state)
 {
     (void)state;
     struct fixture f = fixture_make();
@@ -697,9 +699,9 @@ static void another_checksum(void **state)
     fixture_remove(&f);
 }
 
-/* Killed at each step: the install directory is there when the rename happened, and the next start leaves
- * nothing else. */
-static void killed_at_each_step(void **state)
+/* A kill at each step: the package is staged if the rename happened, and the next start removes everything
+ * else. */
+static void test_a_kill_at_each_step_leaves_nothing_incomplete(void **state)
 {
     (void)state;
 #ifdef ENABLE_FAILPOINTS
@@ -739,7 +741,8 @@ static void killed_at_each_step(void **state)
         fixture_remove(&f);
     }
 #else
-    print_message("skip killed_at_each_step: runs in the failpoints variant\n");
+    print_message(
+        "skip test_a_kill_at_each_step_leaves_nothing_incomplete: runs in the failpoints variant\n");
     skip();
 #endif
 }
@@ -748,17 +751,17 @@ int main(void)
 {
     failpoint_table(unpacker_failpoints);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hostile_archives),
-        cmocka_unit_test(hostile_streams),
-        cmocka_unit_test(limits),
-        cmocka_unit_test(whole_package),
-        cmocka_unit_test(sample_packages),
-        cmocka_unit_test(truncated_and_altered),
-        cmocka_unit_test(cancelled),
-        cmocka_unit_test(several_at_once),
-        cmocka_unit_test(leftovers_and_removal),
-        cmocka_unit_test(another_checksum),
-        cmocka_unit_test(killed_at_each_step),
+        cmocka_unit_test(test_hostile_archives_are_refused),
+        cmocka_unit_test(test_hostile_streams_are_refused),
+        cmocka_unit_test(test_limits_are_enforced),
+        cmocka_unit_test(test_a_package_is_unpacked_completely),
+        cmocka_unit_test(test_sample_packages_are_unpacked),
+        cmocka_unit_test(test_truncated_and_altered_packages_are_refused),
+        cmocka_unit_test(test_a_cancelled_extraction_leaves_nothing),
+        cmocka_unit_test(test_several_processes_can_unpack_at_once),
+        cmocka_unit_test(test_staging_is_cleaned_and_packages_are_removed),
+        cmocka_unit_test(test_another_checksum_is_refused),
+        cmocka_unit_test(test_a_kill_at_each_step_leaves_nothing_incomplete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The fetcher's pure parts: what an answer means, pauses, facts, references, repositories' URLs, duplicates
- * in an index. */
+/* Tests the fetcher's functions without input and output: the meaning of responses, pauses, facts,
+ * references, URLs of repositories, duplicates in an index. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,7 +22,7 @@
 #define HEX_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define HEX_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
-static void test_content_range(void **state)
+static void test_content_ranges_are_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -68,7 +68,7 @@ static void test_content_range(void **state)
     assert_int_equal(total, 100);
 }
 
-static void test_what_an_answer_means(void **state)
+static void test_responses_have_the_right_meaning(void **state)
 {
     (void)state;
     static const struct {
@@ -101,7 +101,7 @@ static void test_what_an_answer_means(void **state)
         {{50, 100, NULL}, {206, "bytes 50-99/200", NULL, NULL}, ANSWER_AGAIN, 0, EBADMSG, ERROR_FAILED},
         {{50, 100, NULL}, {206, NULL, NULL, NULL}, ANSWER_AGAIN, 0, EPROTO, ERROR_FAILED},
         {{0, 100, NULL}, {206, "bytes 0-99/100", NULL, NULL}, ANSWER_ERROR, 0, EPROTO, ERROR_FAILED},
-        /* nothing behind it */
+        /* no bytes follow */
         {{100, 100, NULL}, {416, "bytes */100", NULL, NULL}, ANSWER_COMPLETE, 100, 0, 0},
         {{100, 0, NULL}, {416, "bytes */100", NULL, NULL}, ANSWER_COMPLETE, 100, 0, 0},
         {{50, 100, NULL}, {416, "bytes */50", NULL, NULL}, ANSWER_AGAIN, 0, ERANGE, ERROR_FAILED},
@@ -132,7 +132,7 @@ static void test_what_an_answer_means(void **state)
     }
 }
 
-static void test_retry_after(void **state)
+static void test_retry_after_is_parsed(void **state)
 {
     (void)state;
     assert_int_equal(answer_retry_after(NULL), 0);
@@ -143,7 +143,7 @@ static void test_retry_after(void **state)
     assert_int_equal(answer_retry_after("99999999999999999999999"), 0);
 }
 
-static void test_pauses_end_with_the_tries(void **state)
+static void test_pauses_end_with_the_attempts(void **state)
 {
     (void)state;
     struct fetcher f = {.settings = {.retry_min_usec = 500000, .tries_max = 12}};
@@ -158,10 +158,10 @@ static void test_pauses_end_with_the_tries(void **state)
     assert_int_not_equal(fetcher_next_pause(&f, &(struct retry){0}), 0);
     f.settings.retry_min_usec = 100 * USEC_PER_SEC;
     assert_true(fetcher_next_pause(&f, &(struct retry){0}) >=
-                80 * USEC_PER_SEC); /* what is configured is not cut */
+                80 * USEC_PER_SEC); /* a configured pause is not shortened */
 }
 
-static void test_validators(void **state)
+static void test_only_strong_validators_are_used(void **state)
 {
     (void)state;
     static const char *const bad[] = {NULL, "", "W/\"a\"", "a", "\"a\r\n\"", "\"\x80\""};
@@ -186,7 +186,7 @@ static char *scratch(void)
     return path;
 }
 
-static void test_facts_are_kept(void **state)
+static void test_facts_are_stored(void **state)
 {
     (void)state;
     _cleanup_free_ char *path = scratch();
@@ -213,7 +213,7 @@ static void test_facts_are_kept(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, path, NULL), 0);
 }
 
-static void test_references(void **state)
+static void test_references_are_checked(void **state)
 {
     (void)state;
     const struct package_reference good = {.id = "demo_1.0.0_linux_amd64",
@@ -255,11 +255,11 @@ static void test_references(void **state)
     assert_int_equal(reference_same(&good, &other, "there", NULL), -EEXIST);
 }
 
-static void test_repository_urls(void **state)
+static void test_repository_urls_are_parsed(void **state)
 {
     (void)state;
     static const struct {
-        const char *url, *name, *path, *secret; /* a name of NULL: refused */
+        const char *url, *name, *path, *secret; /* name NULL: refused */
     } cases[] = {
         {"file:///srv/packages", "file:///srv/packages/", "/srv/packages", NULL},
         {"file:///srv/a%20b/", "file:///srv/a%20b/", "/srv/a b/", NULL},
@@ -314,7 +314,7 @@ static void test_repository_urls(void **state)
     assert_int_equal(repositories_parse(&fetcher, "file:///a file:///a/", false, &list, NULL), -EINVAL);
 }
 
-static void test_files_of_a_repository(void **state)
+static void test_files_outside_of_a_repository_are_refused(void **state)
 {
     (void)state;
     const struct repository r = {.name = "http://h/"};
@@ -328,7 +328,7 @@ static void test_files_of_a_repository(void **state)
         assert_int_equal(repository_file_check(&r, bad[i], NULL), -EINVAL);
 }
 
-static void test_an_id_that_comes_twice(void **state)
+static void test_an_id_that_occurs_twice_is_refused(void **state)
 {
     (void)state;
     struct package one = {.id = (char *)"b"}, two = {.id = (char *)"a"}, three = {.id = (char *)"b"};
@@ -341,19 +341,19 @@ static void test_an_id_that_comes_twice(void **state)
     assert_non_null(strstr(e.message, "'b' twice"));
 }
 
-/* What cannot be read is no empty file: nothing would be authenticated, and nobody told why. */
-static void test_unreadable_credentials(void **state)
+/* An unreadable file is not an empty file, which would disable authentication silently. */
+static void test_unreadable_credentials_are_an_error(void **state)
 {
     (void)state;
     struct credentials *c = NULL;
     struct error e = ERROR_INIT;
-    /* A regular file of mode 0600 whose first byte nobody can read. */
+    /* A regular file of mode 0600 whose first byte cannot be read. */
     assert_int_equal(credentials_read("/proc/self/mem", geteuid(), &c, &e), -EIO);
     assert_non_null(strstr(e.message, "cannot read '/proc/self/mem'"));
     assert_null(c);
 }
 
-static void test_credentials(void **state)
+static void test_credentials_are_found_by_host(void **state)
 {
     (void)state;
     static const char text[] =
@@ -390,7 +390,7 @@ static void test_credentials(void **state)
     assert_false(credentials_find(NULL, "https://a.example/", NULL, NULL));
 }
 
-static void test_bad_credentials(void **state)
+static void test_invalid_credentials_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -422,19 +422,19 @@ static void test_bad_credentials(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_content_range),
-        cmocka_unit_test(test_what_an_answer_means),
-        cmocka_unit_test(test_retry_after),
-        cmocka_unit_test(test_pauses_end_with_the_tries),
-        cmocka_unit_test(test_validators),
-        cmocka_unit_test(test_facts_are_kept),
-        cmocka_unit_test(test_references),
-        cmocka_unit_test(test_repository_urls),
-        cmocka_unit_test(test_files_of_a_repository),
-        cmocka_unit_test(test_an_id_that_comes_twice),
-        cmocka_unit_test(test_credentials),
-        cmocka_unit_test(test_unreadable_credentials),
-        cmocka_unit_test(test_bad_credentials),
+        cmocka_unit_test(test_content_ranges_are_parsed),
+        cmocka_unit_test(test_responses_have_the_right_meaning),
+        cmocka_unit_test(test_retry_after_is_parsed),
+        cmocka_unit_test(test_pauses_end_with_the_attempts),
+        cmocka_unit_test(test_only_strong_validators_are_used),
+        cmocka_unit_test(test_facts_are_stored),
+        cmocka_unit_test(test_references_are_checked),
+        cmocka_unit_test(test_repository_urls_are_parsed),
+        cmocka_unit_test(test_files_outside_of_a_repository_are_refused),
+        cmocka_unit_test(test_an_id_that_occurs_twice_is_refused),
+        cmocka_unit_test(test_credentials_are_found_by_host),
+        cmocka_unit_test(test_unreadable_credentials_are_an_error),
+        cmocka_unit_test(test_invalid_credentials_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* The filter of system calls: what is listed works, in threads too, and what is not ends the process. */
+/* Tests the filter of system calls: listed calls work, also in threads, and others kill the process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

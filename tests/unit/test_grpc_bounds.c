@@ -1,4 +1,4 @@
-/* What peers make a server hold and do: accounts, and the toll of their frames. */
+/* Tests the limits for peers: accounts of memory, and the cost of their frames. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,39 +21,41 @@ static struct peer peer_of(const char *text)
     return peer;
 }
 
-static void test_shares(void **state)
+static void test_accounts_enforce_their_limits(void **state)
 {
     (void)state;
     struct grpc_accounts all = {.max = {{10, 15, 30}, {40, 40, 50}}};
     struct grpc_account a = {.held = 1}, same = {.held = 0}, b = {.held = 0}, c = {.held = 0};
     const struct peer one = peer_of("fd00::1"), two = peer_of("fd00:0:0:2::1"),
                       three = peer_of("fd00:0:0:3::1");
-    grpc_account_add(&a, 1); /* before it is opened: counted from then on */
+    /* Bytes that are added before the account is opened count afterwards. */
+    grpc_account_add(&a, 1);
     grpc_account_open(&all, &a, &one, NULL);
     grpc_account_open(&all, &same, &one, NULL);
     grpc_account_open(&all, &b, &two, NULL);
     grpc_account_open(&all, &c, &three, NULL);
     assert_int_equal(all.held[GRPC_STRANGERS], 2);
     assert_int_equal(grpc_account_judge(&a, 8), GRPC_ACCOUNT_FITS);
-    assert_int_equal(grpc_account_judge(&a, 9), GRPC_ACCOUNT_TOO_MUCH); /* the connection */
+    assert_int_equal(grpc_account_judge(&a, 9),
+                     GRPC_ACCOUNT_TOO_MUCH); /* more than the connection may hold */
     grpc_account_add(&a, 8);
     assert_int_equal(grpc_account_judge(&same, 5), GRPC_ACCOUNT_FITS);
-    assert_int_equal(grpc_account_judge(&same, 6), GRPC_ACCOUNT_TOO_MUCH); /* the origin */
+    assert_int_equal(grpc_account_judge(&same, 6), GRPC_ACCOUNT_TOO_MUCH); /* more than the origin may hold */
     grpc_account_add(&same, 5);
     grpc_account_add(&b, 10);
     assert_int_equal(grpc_account_judge(&c, 5), GRPC_ACCOUNT_FITS);
     assert_int_equal(grpc_account_judge(&c, 6), GRPC_ACCOUNT_FULL);
-    /* Of the origin that holds most, the connection that does; but nobody who holds less than the newcomer
-     * would. */
+    /* The connection that holds most, of the origin that holds most, is evicted; never one of an origin that
+     * holds less than the new one would. */
     assert_ptr_equal(grpc_account_heaviest(&c, 6), &a);
     assert_ptr_equal(grpc_account_heaviest(&b, 1), &a);
     assert_null(grpc_account_heaviest(&same, 1));
     grpc_account_leave(&a);
     assert_int_equal(all.held[GRPC_STRANGERS], 15);
     assert_int_equal(grpc_account_judge(&c, 6), GRPC_ACCOUNT_FITS);
-    grpc_account_sub(&a, 10); /* what it gives back now was given back */
+    grpc_account_sub(&a, 10); /* gives back what does not count any more */
     assert_int_equal(all.held[GRPC_STRANGERS], 15);
-    /* Whoever shows a token leaves the strangers' share. */
+    /* A connection that shows a token no longer counts as unauthenticated. */
     grpc_account_trust(&b);
     assert_int_equal(all.held[GRPC_STRANGERS], 5);
     assert_int_equal(all.held[GRPC_TRUSTED], 10);
@@ -70,8 +72,8 @@ static void test_shares(void **state)
     assert_null(all.first);
 }
 
-/* The same bytes cost the same frames, however they are cut. */
-static void test_toll(void **state)
+/* The same bytes contain the same frames, however they are divided into reads. */
+static void test_the_cost_of_frames_does_not_depend_on_reads(void **state)
 {
     (void)state;
     static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -113,6 +115,7 @@ static void test_toll(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shares), cmocka_unit_test(test_toll)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_accounts_enforce_their_limits),
+                                       cmocka_unit_test(test_the_cost_of_frames_does_not_depend_on_reads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* What is bounded before anything is unpacked, frames, headers' words. */
+/* Tests what is checked before a message is unpacked, frames, and the values of gRPC headers. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #define MEMORY ((size_t)64 << 20)
 
-/* n levels of AppDeployStage.stages, from the inside out. */
+/* Returns n levels of AppDeployStage.stages, from the inside out. */
 static uint8_t *nested(unsigned n, size_t *ret_size)
 {
     uint8_t *data = xcalloc(8 * (size_t)n + 1, 1), *at = data + 8 * (size_t)n;
@@ -37,7 +37,7 @@ static uint8_t *nested(unsigned n, size_t *ret_size)
     return data;
 }
 
-static void test_depth(void **state)
+static void test_deep_nesting_is_refused(void **state)
 {
     (void)state;
     size_t size = 0;
@@ -55,8 +55,8 @@ static void test_depth(void **state)
                      -EBADMSG);
 }
 
-/* 16 MiB of empty sub-messages would become hundreds of MiB. */
-static void test_memory(void **state)
+/* 16 MiB of empty sub-messages would need hundreds of MiB. */
+static void test_memory_is_limited(void **state)
 {
     (void)state;
     size_t size = (size_t)16 << 20, memory = 0;
@@ -99,8 +99,8 @@ static void count_free(void *userdata, void *pointer)
     free(p);
 }
 
-/* What the scan says is never less than what unpacking takes. */
-static void test_estimate(void **state)
+/* The estimate of the scan is never below what unpacking allocates. */
+static void test_the_estimate_covers_the_memory(void **state)
 {
     (void)state;
     struct {
@@ -134,7 +134,7 @@ static void test_estimate(void **state)
         }
 }
 
-static void test_malformed(void **state)
+static void test_malformed_messages_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -167,8 +167,8 @@ static void test_malformed(void **state)
     }
 }
 
-/* Bad text that we were given elsewhere goes out mended, in place. */
-static void test_pack_mends(void **state)
+/* Invalid text from another source is corrected in place when it is packed. */
+static void test_packing_corrects_text(void **state)
 {
     (void)state;
     size_t size = 0;
@@ -193,7 +193,7 @@ static int keep_message(uint8_t *data, size_t size, size_t room, void *userdata)
     return 0;
 }
 
-static void test_frames(void **state)
+static void test_frames_are_assembled(void **state)
 {
     (void)state;
     static const uint8_t input[] = {0, 0, 0, 0, 3, 'a', 'b', 'c', 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
@@ -236,7 +236,7 @@ static void test_frames(void **state)
     assert_int_equal(little.used, 0);
 }
 
-static void test_timeouts(void **state)
+static void test_timeouts_are_formatted_and_parsed(void **state)
 {
     (void)state;
     static const struct {
@@ -254,7 +254,8 @@ static void test_timeouts(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         grpc_timeout_format(cases[i].usec, text);
         if (i == 6)
-            assert_string_equal(text, "6666667M"); /* nine digits of seconds are too many */
+            /* Nine digits of seconds are too many. */
+            assert_string_equal(text, "6666667M");
         else
             assert_string_equal(text, cases[i].text);
     }
@@ -269,7 +270,7 @@ static void test_timeouts(void **state)
     assert_true(usec == UINT64_C(99999999) * 3600 * USEC_PER_SEC);
 }
 
-static void test_words(void **state)
+static void test_statuses_and_messages_are_converted(void **state)
 {
     (void)state;
     _cleanup_free_ char *encoded = grpc_message_encode("a%b\n\xc3\xbc\xff~"),
@@ -283,7 +284,7 @@ static void test_words(void **state)
     assert_string_equal(grpc_status_name(99), "UNKNOWN");
 }
 
-static void test_next(void **state)
+static void test_all_occurrences_of_a_field_are_found(void **state)
 {
     (void)state;
     static const uint8_t data[] = {0x12, 1, 'a', 0x08, 1, 0x1a, 1, 'n', 0x12, 0, 0x12, 9, 'x'};
@@ -300,9 +301,15 @@ static void test_next(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_depth),     cmocka_unit_test(test_memory),     cmocka_unit_test(test_estimate),
-        cmocka_unit_test(test_malformed), cmocka_unit_test(test_pack_mends), cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_timeouts),  cmocka_unit_test(test_words),      cmocka_unit_test(test_next),
+        cmocka_unit_test(test_deep_nesting_is_refused),
+        cmocka_unit_test(test_memory_is_limited),
+        cmocka_unit_test(test_the_estimate_covers_the_memory),
+        cmocka_unit_test(test_malformed_messages_are_refused),
+        cmocka_unit_test(test_packing_corrects_text),
+        cmocka_unit_test(test_frames_are_assembled),
+        cmocka_unit_test(test_timeouts_are_formatted_and_parsed),
+        cmocka_unit_test(test_statuses_and_messages_are_converted),
+        cmocka_unit_test(test_all_occurrences_of_a_field_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

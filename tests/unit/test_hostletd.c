@@ -1,5 +1,5 @@
-/* The supervisor's rules: the table of states and events, what follows a death, pauses, reloads, lines of
- * children. */
+/* Tests the supervisor's rules: the table of states and events, the decision after an exit, backoff, reloads,
+ * and log lines of workers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ static bool has_process(enum service_state state)
     return state == SERVICE_STARTING || state == SERVICE_READY || state == SERVICE_STOPPING;
 }
 
-static void test_table_knows_processes(void **state)
+static void test_only_states_with_a_process_expect_its_end(void **state)
 {
     (void)state;
     for (int s = 0; s < _SERVICE_STATE_MAX; s++)
@@ -32,7 +32,7 @@ static void test_table_knows_processes(void **state)
         }
 }
 
-static void test_every_death_is_noticed(void **state)
+static void test_every_exit_is_handled(void **state)
 {
     (void)state;
     for (int s = 0; s < _SERVICE_STATE_MAX; s++)
@@ -111,7 +111,7 @@ static const struct {
      VERDICT_BACKOFF},
 };
 
-static void test_what_follows_an_end(void **state)
+static void test_an_exit_has_the_right_consequence(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
@@ -119,7 +119,7 @@ static void test_what_follows_an_end(void **state)
             fail_msg("%s: %d instead of %d", ends[i].what, policy_after_end(&ends[i].end), ends[i].expected);
 }
 
-static void test_pauses(void **state)
+static void test_the_pause_doubles_up_to_a_minute(void **state)
 {
     (void)state;
     const uint64_t middles[] = {100000,  200000,   400000,   800000,   1600000,  3200000,
@@ -132,13 +132,13 @@ static void test_pauses(void **state)
     assert_int_equal(retry_pause(&policy_retry, UINT32_MAX), 60000000);
 }
 
-static void test_who_holds_up_others(void **state)
+static void test_only_unsettled_states_delay_others(void **state)
 {
     (void)state;
     assert_false(state_is_settled(SERVICE_WAITING));
     assert_false(state_is_settled(SERVICE_STARTING));
     assert_false(state_is_settled(SERVICE_STOPPING));
-    /* The tree comes up although one part does not. */
+    /* The tree becomes ready although one service does not. */
     assert_true(state_is_settled(SERVICE_BACKOFF));
     assert_true(state_is_settled(SERVICE_FAILED));
     assert_true(state_is_settled(SERVICE_DOWN));
@@ -146,7 +146,7 @@ static void test_who_holds_up_others(void **state)
     assert_true(state_is_settled(SERVICE_LISTENING));
 }
 
-static void test_reload_compares(void **state)
+static void test_a_reload_compares_fingerprints(void **state)
 {
     (void)state;
     assert_int_equal(reload_compare("a", "a"), RELOAD_KEEP);
@@ -190,7 +190,7 @@ static void test_lines_are_split(void **state)
     assert_string_equal(c.lines[2], "thr");
 }
 
-static void test_lines_cannot_speak_to_the_terminal(void **state)
+static void test_control_characters_are_replaced(void **state)
 {
     (void)state;
     struct line_splitter s = {.n = 0};
@@ -242,15 +242,15 @@ static void test_lines_are_parsed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_knows_processes),
-        cmocka_unit_test(test_every_death_is_noticed),
+        cmocka_unit_test(test_only_states_with_a_process_expect_its_end),
+        cmocka_unit_test(test_every_exit_is_handled),
         cmocka_unit_test(test_every_state_can_be_left),
-        cmocka_unit_test(test_what_follows_an_end),
-        cmocka_unit_test(test_pauses),
-        cmocka_unit_test(test_who_holds_up_others),
-        cmocka_unit_test(test_reload_compares),
+        cmocka_unit_test(test_an_exit_has_the_right_consequence),
+        cmocka_unit_test(test_the_pause_doubles_up_to_a_minute),
+        cmocka_unit_test(test_only_unsettled_states_delay_others),
+        cmocka_unit_test(test_a_reload_compares_fingerprints),
         cmocka_unit_test(test_lines_are_split),
-        cmocka_unit_test(test_lines_cannot_speak_to_the_terminal),
+        cmocka_unit_test(test_control_characters_are_replaced),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_lines_are_parsed),
     };

@@ -40,12 +40,13 @@ static void on_last(void *userdata)
     sd_event_exit(f->event, 0);
 }
 
-/* Runs the loop for some milliseconds. */
+/* Runs the loop for 'msec' milliseconds. */
 static void run_for(struct fixture *f, uint64_t msec)
 {
     timer_arm(&f->last, f->event, msec * USEC_PER_MSEC, on_last, f);
     assert_true(sd_event_loop(f->event) >= 0);
-    f->event = sd_event_unref(f->event); /* a loop that has ended begins no more */
+    /* A loop that has ended cannot run again. */
+    f->event = sd_event_unref(f->event);
     assert_true(sd_event_new(&f->event) >= 0);
 }
 
@@ -79,13 +80,14 @@ static void test_timer_fires_once(void **state)
     end(&f);
 }
 
-static void test_timer_is_set_anew(void **state)
+static void test_timer_can_be_armed_again(void **state)
 {
     (void)state;
     struct fixture f;
     begin(&f);
     timer_arm(&f.timer, f.event, 3600 * USEC_PER_SEC, on_fired, &f);
-    timer_arm(&f.timer, f.event, 0, on_other, &f); /* with another function, and a shorter slack */
+    /* with another function and a shorter slack */
+    timer_arm(&f.timer, f.event, 0, on_other, &f);
     timer_arm(&f.other, f.event, 0, on_fired, &f);
     timer_arm(&f.other, f.event, UINT64_MAX, on_fired, &f);
     run_for(&f, 10);
@@ -95,14 +97,14 @@ static void test_timer_is_set_anew(void **state)
     end(&f);
 }
 
-static void test_timer_is_stopped(void **state)
+static void test_stopped_timer_does_not_fire(void **state)
 {
     (void)state;
     struct fixture f;
     begin(&f);
     timer_stop(&f.timer);
     timer_arm(&f.timer, f.event, 0, on_fired, &f);
-    timer_arm_at(&f.other, f.event, 1, on_other, &f); /* long past */
+    timer_arm_at(&f.other, f.event, 1, on_other, &f); /* a time in the past */
     timer_stop(&f.timer);
     timer_stop(&f.timer);
     assert_false(timer_armed(&f.timer));
@@ -133,7 +135,7 @@ static void on_freed(void *userdata)
     free(owner);
 }
 
-static void test_timer_s_function_arms_and_frees(void **state)
+static void test_timer_function_can_arm_and_free(void **state)
 {
     (void)state;
     struct fixture f;
@@ -167,7 +169,7 @@ static void test_timer_needs_no_descriptor_later(void **state)
     end(&f);
 }
 
-static void test_clock_of_the_machine(void **state)
+static void test_machine_clock_follows_the_system(void **state)
 {
     (void)state;
     struct fixture f;
@@ -204,7 +206,7 @@ static void on_simulated_other(void *userdata)
     f->fired = f->fired * 10 + 2;
 }
 
-static void test_clock_that_is_simulated(void **state)
+static void test_simulated_clock_fires_timers_in_order(void **state)
 {
     (void)state;
     struct simulated_clock s;
@@ -219,7 +221,7 @@ static void test_clock_that_is_simulated(void **state)
     assert_true(simulated_clock_step(&s));
     assert_int_equal(f.fired, 1);
     assert_int_equal(clock_monotonic_usec(&s.clock) - begun, USEC_PER_SEC);
-    simulated_clock_advance(&s, 2500 * USEC_PER_MSEC); /* 2 s: the other was armed first; 3 s */
+    simulated_clock_advance(&s, 2500 * USEC_PER_MSEC); /* 2 s: the other timer was armed first; 3 s */
     assert_int_equal(f.fired, 1211);
     assert_int_equal(clock_realtime_msec(&s.clock) - msec, 3500);
     timer_stop(&f.timer);
@@ -230,7 +232,7 @@ static void test_clock_that_is_simulated(void **state)
     assert_int_equal(f.fired, 1211);
 }
 
-/* --- pauses between tries --- */
+/* --- pauses between attempts --- */
 
 static void test_retry_pauses_double(void **state)
 {
@@ -242,7 +244,7 @@ static void test_retry_pauses_double(void **state)
         assert_int_equal(retry_pause(&policy, i), expected[i]);
     assert_int_equal(retry_pause(&policy, UINT32_MAX), 1000);
     assert_int_equal(retry_pause(&odd, 1), 6);
-    assert_int_equal(retry_pause(&none, 1), 1); /* never 0: nobody spins */
+    assert_int_equal(retry_pause(&none, 1), 1); /* never 0, which would be a busy loop */
     assert_int_equal(retry_pause(&none, 9), 4);
     assert_int_equal(retry_pause(&huge, UINT32_MAX), 1ULL << 62);
 }
@@ -290,12 +292,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timer_fires_once),
-        cmocka_unit_test(test_timer_is_set_anew),
-        cmocka_unit_test(test_timer_is_stopped),
-        cmocka_unit_test(test_timer_s_function_arms_and_frees),
+        cmocka_unit_test(test_timer_can_be_armed_again),
+        cmocka_unit_test(test_stopped_timer_does_not_fire),
+        cmocka_unit_test(test_timer_function_can_arm_and_free),
         cmocka_unit_test(test_timer_needs_no_descriptor_later),
-        cmocka_unit_test(test_clock_of_the_machine),
-        cmocka_unit_test(test_clock_that_is_simulated),
+        cmocka_unit_test(test_machine_clock_follows_the_system),
+        cmocka_unit_test(test_simulated_clock_fires_timers_in_order),
         cmocka_unit_test(test_retry_pauses_double),
         cmocka_unit_test(test_retry_spreads),
         cmocka_unit_test(test_retry_is_quick_at_first),

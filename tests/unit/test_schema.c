@@ -1,4 +1,4 @@
-/* The declarative codec: what it takes, what it refuses and how it says so. */
+/* Tests the codec for declared structs: what it accepts, what it refuses and with which message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ static int parse(const char *text, struct app_manifest *m, struct error *e)
     return schema_parse_text(&app_manifest_schema, text, strlen(text), SCHEMA_STRICT, "test", m, e);
 }
 
-static void test_round_trip(void **state)
+static void test_a_round_trip_changes_nothing(void **state)
 {
     (void)state;
     static const char text[] =
@@ -131,9 +131,9 @@ static void test_copies_share_nothing(void **state)
     assert_null(first->no_map);
     assert_null(second->words);
     assert_null(second->leaves);
-    assert_int_equal(first->leaf->undeclared, 0); /* what is not declared is not copied */
+    assert_int_equal(first->leaf->undeclared, 0); /* an undeclared member is not copied */
 
-    /* Whatever happens to the one, the other stays as it is. */
+    /* A change of the original does not change the copy. */
     tree.branches[0]->words[1][0] = 'W';
     tree.branches[0]->map[0].value[0] = 'V';
     tree.branches[0]->leaves[1]->text[0] = 'Y';
@@ -148,21 +148,21 @@ static void test_copies_share_nothing(void **state)
     assert_null(copy.branches);
 }
 
-static void test_copy_of_nothing(void **state)
+static void test_an_empty_struct_can_be_copied(void **state)
 {
     (void)state;
     struct tree tree = {.branches = NULL}, copy = {.branches = NULL};
     schema_copy(&tree_schema, &tree, &copy);
     assert_null(copy.branches);
     assert_int_equal(copy.n_branches, 0);
-    /* An array that was filled once may still have its memory. */
+    /* An empty array can still own memory. */
     tree.branches = xcalloc(1, sizeof *tree.branches);
     schema_copy(&tree_schema, &tree, &copy);
     assert_null(copy.branches);
     free(tree.branches);
 }
 
-static void test_refusals(void **state)
+static void test_invalid_documents_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -190,8 +190,8 @@ static void test_refusals(void **state)
     }
 }
 
-/* What is not UTF-8 (a name of a file, a message of another program) is packed all the same. */
-static void test_bytes_that_are_no_text(void **state)
+/* Text that is not UTF-8, such as a file name or a message of another program, is packed too. */
+static void test_bytes_that_are_not_utf8_are_packed(void **state)
 {
     (void)state;
     struct driver_info_out out = {.runtime = (char *)"x\xff", .state = DRIVER_RUNTIME_UP};
@@ -205,11 +205,11 @@ static void test_bytes_that_are_no_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_a_round_trip_changes_nothing),
         cmocka_unit_test(test_copies_share_nothing),
-        cmocka_unit_test(test_copy_of_nothing),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_bytes_that_are_no_text),
+        cmocka_unit_test(test_an_empty_struct_can_be_copied),
+        cmocka_unit_test(test_invalid_documents_are_refused),
+        cmocka_unit_test(test_bytes_that_are_not_utf8_are_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* The fetcher's sink: bytes that come in pieces of any size become the package, and nothing else does. */
+/* Tests the fetcher's sink: bytes that arrive in pieces of any size become the package, and wrong bytes are
+ * never published. */
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -24,7 +25,7 @@ struct fixture {
     char *root;
     struct store store;
     sd_event *event;
-    uint8_t *bytes; /* a package */
+    uint8_t *bytes; /* the package */
     size_t size;
     char sha256[SHA256_HEX_SIZE], checksum[80];
     struct package_reference package;
@@ -51,7 +52,7 @@ static void make_package(struct fixture *f, size_t block_size)
         xasprintf("{\"metadata\":{\"name\":\"demo\"},\"release\":{\"version\":\"1.0.0\",\"os\":\"linux\","
                   "\"arch\":\"amd64\",\"size\":%zu,\"checksum\":\"%s\"}}",
                   block_size, f->checksum);
-    uint32_t n = (uint32_t)strlen(header); /* every machine we build for is little-endian */
+    uint32_t n = (uint32_t)strlen(header); /* all supported machines are little-endian */
     f->size = 8 + n + block_size;
     f->bytes = xcalloc(1, f->size);
     memcpy(f->bytes, "IPK1", 4);
@@ -137,7 +138,7 @@ static void run_loop(struct fixture *f)
     assert_true(sd_event_run(f->event, 20 * USEC_PER_SEC) > 0); /* 0: nothing happened for too long */
 }
 
-/* Feeds bytes in pieces of changing sizes, waiting for room as a transfer does. */
+/* Passes bytes in pieces of varying sizes, waiting for room as a transfer does. */
 static void feed(struct fixture *f, const uint8_t *data, size_t size, size_t piece_max)
 {
     size_t piece = 1;
@@ -154,7 +155,7 @@ static void feed(struct fixture *f, const uint8_t *data, size_t size, size_t pie
     }
 }
 
-/* Until the thread is done; what it says. */
+/* Waits until the thread has ended its work, and returns its result. */
 static int result(struct fixture *f, struct error *e)
 {
     int r;
@@ -194,7 +195,7 @@ static void assert_nothing_published(struct fixture *f)
     assert_int_equal(store_find(&f->store, &f->package, &path, &size, NULL), 0);
 }
 
-static void test_pieces_of_any_size(void **state)
+static void test_pieces_of_any_size_become_the_package(void **state)
 {
     struct fixture *f = *state;
     static const size_t pieces[] = {1 << 16, 16384, 997};
@@ -213,7 +214,7 @@ static void test_pieces_of_any_size(void **state)
     }
 }
 
-static void test_what_was_written_is_gone_on_with(void **state)
+static void test_a_partial_file_is_resumed(void **state)
 {
     struct fixture *f = *state;
     struct error e = ERROR_INIT;
@@ -222,7 +223,7 @@ static void test_what_was_written_is_gone_on_with(void **state)
     begin(f);
     for (size_t i = 0; i + 1 < ARRAY_SIZE(cuts); i++) {
         feed(f, f->bytes + cuts[i], cuts[i + 1] - cuts[i], 5000);
-        stop(f); /* what waits in the ring is written first */
+        stop(f); /* the bytes in the ring are written first */
         open_sink(f, false);
         assert_int_equal(sink_position(f->sink), cuts[i + 1]);
     }
@@ -233,7 +234,7 @@ static void test_what_was_written_is_gone_on_with(void **state)
     assert_published(f);
 }
 
-static void test_restart_throws_away(void **state)
+static void test_a_restart_discards_the_partial_file(void **state)
 {
     struct fixture *f = *state;
     struct error e = ERROR_INIT;
@@ -242,14 +243,14 @@ static void test_restart_throws_away(void **state)
     open_sink(f, true);
     begin(f);
     feed(f, junk, 900000, 16384);
-    begin(f); /* while the thread works on it */
+    begin(f); /* while the thread works */
     assert_int_equal(sink_position(f->sink), 0);
     feed(f, f->bytes, f->size, 16384);
     sink_end(f->sink);
     assert_int_equal(result(f, &e), 1);
     stop(f);
     assert_published(f);
-    /* Also what is longer than the package. */
+    /* A partial file longer than the package is discarded too. */
     assert_int_equal(store_remove(&f->store, "demo", ID, &e), 0);
     int fd = openat(f->store.partial_fd, ID ".ipk", O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write_all(fd, f->bytes, f->size), 0);
@@ -298,18 +299,18 @@ static void test_wrong_bytes_are_not_published(void **state)
     }
 }
 
-static void test_no_package_is_seen_at_once(void **state)
+static void test_a_file_that_is_not_a_package_is_detected_at_once(void **state)
 {
     struct fixture *f = *state;
     struct error e = ERROR_INIT;
     open_sink(f, true);
     begin(f);
     sink_write(f->sink, "<html>..", 8);
-    assert_int_equal(result(f, &e), -EBADMSG); /* without sink_end */
+    assert_int_equal(result(f, &e), -EBADMSG); /* without sink_end() */
     stop(f);
 }
 
-static void test_more_than_the_package(void **state)
+static void test_more_bytes_than_the_package_are_refused(void **state)
 {
     struct fixture *f = *state;
     struct error e = ERROR_INIT;
@@ -322,7 +323,7 @@ static void test_more_than_the_package(void **state)
     assert_nothing_published(f);
 }
 
-static void test_copy_of_a_file(void **state)
+static void test_a_local_file_is_copied(void **state)
 {
     struct fixture *f = *state;
     struct error e = ERROR_INIT;
@@ -344,7 +345,7 @@ static void test_copy_of_a_file(void **state)
     }
 }
 
-static void test_stopped_at_any_moment(void **state)
+static void test_the_sink_can_be_stopped_at_any_moment(void **state)
 {
     struct fixture *f = *state;
     for (unsigned i = 0; i < 40; i++) {
@@ -366,7 +367,7 @@ static void test_stopped_at_any_moment(void **state)
     assert_published(f);
 }
 
-static void test_other_contents_in_the_store(void **state)
+static void test_other_contents_in_the_store_are_a_conflict(void **state)
 {
     struct fixture *f = *state;
     struct error e = ERROR_INIT;
@@ -383,7 +384,7 @@ static void test_other_contents_in_the_store(void **state)
     assert_int_equal(store_find(&f->store, &other, &path, &size, &e), -EEXIST);
     assert_int_equal(e.class, ERROR_CONFLICT);
     assert_published(f);
-    /* A damaged one makes place for a good one. */
+    /* A damaged package is replaced by a valid one. */
     _cleanup_free_ char *there = store_package_path(&f->store, "demo", ID);
     assert_int_equal(truncate(there, 50), 0);
     assert_nothing_published(f);
@@ -393,15 +394,16 @@ static void test_other_contents_in_the_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_pieces_of_any_size, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_what_was_written_is_gone_on_with, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_restart_throws_away, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pieces_of_any_size_become_the_package, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_partial_file_is_resumed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_restart_discards_the_partial_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_bytes_are_not_published, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_package_is_seen_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_more_than_the_package, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_copy_of_a_file, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stopped_at_any_moment, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_contents_in_the_store, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_not_a_package_is_detected_at_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_more_bytes_than_the_package_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_local_file_is_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_sink_can_be_stopped_at_any_moment, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_contents_in_the_store_are_a_conflict, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

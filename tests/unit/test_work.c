@@ -1,5 +1,5 @@
-/* Work in threads: what runs at the same time, in which order, and what happens where no thread can be had.
- */
+/* Tests work in threads: what runs at the same time, in which order, and what happens if no thread can be
+ * created. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,13 +19,13 @@
 #include "lib/basic/util.h"
 #include "lib/loop/work.h"
 
-/* The linker puts this in the place of pthread_create() (--wrap). */
+/* The linker replaces pthread_create() by this function (--wrap). */
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                           void *userdata);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                           void *userdata);
 
-static unsigned threads_left; /* so many can still be had */
+static unsigned threads_left; /* number of threads that can still be created */
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                           void *userdata)
@@ -38,12 +38,12 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 struct test_work {
     struct work work;
-    struct test_work *partner; /* each waits until the other has begun */
+    struct test_work *partner; /* each work runs until the other has begun */
     sem_t begun, may_end;
-    bool waits, met;   /* waits: for may_end. met: its partner began in time */
-    pid_t worked_in;   /* the thread */
+    bool waits, met;   /* waits: for may_end. met: the partner began in time */
+    pid_t worked_in;   /* thread id */
     int nice;          /* of the thread */
-    unsigned position; /* in the order in which they were done; from 1 */
+    unsigned position; /* in the order of the calls of 'done'; from 1 */
 };
 
 static unsigned n_done;
@@ -121,7 +121,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void test_work_of_two_keys_run_at_the_same_time(void **state)
+static void test_works_of_two_keys_run_at_the_same_time(void **state)
 {
     struct fixture *f = *state;
     struct test_work a = make_work("a"), b = make_work("b");
@@ -134,7 +134,7 @@ static void test_work_of_two_keys_run_at_the_same_time(void **state)
     assert_int_not_equal(a.worked_in, getpid());
 }
 
-static void test_work_of_one_key_run_one_after_the_other(void **state)
+static void test_works_of_one_key_run_one_after_the_other(void **state)
 {
     struct fixture *f = *state;
     struct test_work first = make_work("a"), second = make_work("a"), third = make_work("a"),
@@ -145,7 +145,7 @@ static void test_work_of_one_key_run_one_after_the_other(void **state)
     workers_add(f->prompt, &third.work);
     workers_add(f->prompt, &other.work);
     workers_add(f->prompt, &none.work);
-    /* Those that nothing is in the way of go past the first. */
+    /* Works that nothing blocks overtake the first. */
     assert_true(wait_for(&other.begun) && wait_for(&none.begun));
     assert_int_equal(sem_trywait(&second.begun), -1);
     sem_post(&first.may_end);
@@ -153,14 +153,15 @@ static void test_work_of_one_key_run_one_after_the_other(void **state)
     assert_true(first.position < second.position && second.position < third.position);
 }
 
-static void test_the_loop_works_where_no_thread_can_be_had(void **state)
+static void test_the_loop_works_if_no_thread_can_be_created(void **state)
 {
     struct fixture *f = *state;
     struct test_work a = make_work("a"), b = make_work("b");
     threads_left = 0;
     workers_add(f->prompt, &a.work);
-    assert_int_equal(a.worked_in, getpid()); /* already */
-    assert_int_equal(a.position, 0);         /* but its end is told by the loop, as always */
+    assert_int_equal(a.worked_in, getpid()); /* it has run already */
+    /* The loop calls 'done', as always. */
+    assert_int_equal(a.position, 0);
     threads_left = 100;
     workers_add(f->prompt, &b.work);
     run_until_idle(f->event, f->prompt);
@@ -168,7 +169,7 @@ static void test_the_loop_works_where_no_thread_can_be_had(void **state)
     assert_int_not_equal(b.worked_in, getpid());
 }
 
-static void test_the_threads_that_there_are_do_the_work(void **state)
+static void test_existing_threads_do_the_work(void **state)
 {
     struct fixture *f = *state;
     struct test_work a = make_work("a"), b = make_work("b");
@@ -176,7 +177,7 @@ static void test_the_threads_that_there_are_do_the_work(void **state)
     a.waits = true;
     workers_add(f->prompt, &a.work);
     assert_true(wait_for(&a.begun));
-    workers_add(f->prompt, &b.work); /* does not stop the loop */
+    workers_add(f->prompt, &b.work); /* does not block the loop */
     assert_int_equal(sem_trywait(&b.begun), -1);
     sem_post(&a.may_end);
     run_until_idle(f->event, f->prompt);
@@ -198,23 +199,25 @@ static void test_background_work_waits_for_a_thread(void **state)
     assert_int_not_equal(a.worked_in, getpid());
     assert_int_equal(a.worked_in, b.worked_in);
     assert_int_equal(a.nice, 19);
-    assert_int_equal(getpriority(PRIO_PROCESS, 0), own_nice); /* the loop's own stays */
+    /* The priority of the loop's thread is unchanged. */
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), own_nice);
 }
 
-static void test_the_end_does_not_wait_for_work(void **state)
+static void test_freeing_workers_does_not_wait(void **state)
 {
     struct fixture *f = *state;
-    static struct test_work a, b; /* the thread has them still */
+    /* The thread still uses them after the function has returned. */
+    static struct test_work a, b;
     a = make_work("a");
     b = make_work("a");
     a.waits = true;
     workers_add(f->prompt, &a.work);
     workers_add(f->prompt, &b.work);
     assert_true(wait_for(&a.begun));
-    workers_free(TAKE_PTR(f->prompt)); /* its thread frees them when it ends */
+    workers_free(TAKE_PTR(f->prompt)); /* the last thread frees the workers */
     sem_post(&a.may_end);
     assert_int_equal(n_done, 0);
-    assert_int_equal(b.worked_in, 0); /* what waited is not begun any more */
+    assert_int_equal(b.worked_in, 0); /* a waiting work does not begin any more */
 }
 
 /* --- where work ends: done, dropped or waited for --- */
@@ -224,12 +227,12 @@ struct gate {
 };
 
 struct sum {
-    struct work work; /* first */
+    struct work work; /* the first member */
     unsigned *total;
     struct gate *gate;
     unsigned result;
     atomic_uint *dropped;
-    struct workers *workers; /* of this work alone: freed when it is done */
+    struct workers *workers; /* for this work only: freed when it is done */
 };
 
 static void sum_run(struct work *work)
@@ -268,7 +271,7 @@ static struct sum *sum_new(unsigned *total, struct gate *gate, atomic_uint *drop
     return s;
 }
 
-static void test_work_comes_back_to_the_loop(void **state)
+static void test_done_is_called_in_the_loop(void **state)
 {
     struct fixture *f = *state;
     unsigned total = 0;
@@ -285,7 +288,7 @@ static void test_work_comes_back_to_the_loop(void **state)
     assert_int_equal(total, 4200);
     workers_free(workers);
 
-    /* The last one frees its workers. */
+    /* The last 'done' frees its workers. */
     assert_int_equal(workers_new(f->event, 1, WORKERS_PATIENT, &workers, &e), 0);
     struct sum *s = sum_new(&total, NULL, NULL);
     s->workers = workers;
@@ -316,7 +319,7 @@ static void test_work_is_dropped_with_its_workers(void **state)
     assert_int_equal(total, 0);
 }
 
-static void test_work_is_waited_for(void **state)
+static void test_waiting_ends_when_no_thread_runs(void **state)
 {
     struct fixture *f = *state;
     unsigned total = 0;
@@ -329,8 +332,8 @@ static void test_work_is_waited_for(void **state)
         workers_add(workers, &s[i]->work);
     workers_wait(workers);
     workers_free(workers);
-    assert_true(s[1]->result == 0 || s[0]->result == 42);           /* those that had begun have ended */
-    assert_int_equal(sd_event_run(f->event, 5 * USEC_PER_MSEC), 0); /* nothing came */
+    assert_true(s[1]->result == 0 || s[0]->result == 42);           /* works that had begun have ended */
+    assert_int_equal(sd_event_run(f->event, 5 * USEC_PER_MSEC), 0); /* no 'done' is called */
     assert_int_equal(total, 0);
     free(s[0]);
     free(s[1]);
@@ -341,15 +344,15 @@ static void test_work_is_waited_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORK_TEST(test_work_of_two_keys_run_at_the_same_time),
-        WORK_TEST(test_work_of_one_key_run_one_after_the_other),
-        WORK_TEST(test_the_loop_works_where_no_thread_can_be_had),
-        WORK_TEST(test_the_threads_that_there_are_do_the_work),
+        WORK_TEST(test_works_of_two_keys_run_at_the_same_time),
+        WORK_TEST(test_works_of_one_key_run_one_after_the_other),
+        WORK_TEST(test_the_loop_works_if_no_thread_can_be_created),
+        WORK_TEST(test_existing_threads_do_the_work),
         WORK_TEST(test_background_work_waits_for_a_thread),
-        WORK_TEST(test_the_end_does_not_wait_for_work),
-        WORK_TEST(test_work_comes_back_to_the_loop),
+        WORK_TEST(test_freeing_workers_does_not_wait),
+        WORK_TEST(test_done_is_called_in_the_loop),
         WORK_TEST(test_work_is_dropped_with_its_workers),
-        WORK_TEST(test_work_is_waited_for),
+        WORK_TEST(test_waiting_ends_when_no_thread_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
