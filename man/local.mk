@@ -1,4 +1,4 @@
-# Manual pages in scdoc, one line per page; tests/integration/documents/test_documents.py holds the list against the programs.
+# Manual pages in scdoc, one line per page; tests/integration/documents/test_documents.py compares the list with the programs.
 # Without scdoc there are none.
 manual_pages =
 manual_pages += man/fetcher.8
