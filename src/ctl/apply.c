@@ -1,4 +1,5 @@
-/* Commands that change what is desired: apply, plan, start, stop, destroy. */
+/* Implements the commands that change the desired state: apply, plan, convert, start, stop, destroy, hold,
+ * release. */
 #include "ctl/apply.h"
 
 #include <dirent.h>
@@ -20,7 +21,7 @@
 
 #define WAIT_USEC (5 * 60 * USEC_PER_SEC)
 
-/* --- what is said of an answer --- */
+/* --- printing replies --- */
 
 static void print_changes(const struct reconciler_apply_out *out)
 {
@@ -55,7 +56,8 @@ static const char *done_word(const char *method)
                                     : "asked to be destroyed";
 }
 
-/* Calls 'method', says what changes, and waits unless told not to. *ret_json gets what --json prints. */
+/* Calls 'method', prints the changes, and waits for the result unless 'no_wait' is set. Returns the exit
+ * code; *ret_json is the output of --json, unset if the call failed. */
 static int request(struct ctl *ctl, const char *method, const void *in, enum app_action action, bool no_wait,
                    json_t **ret_json)
 {
@@ -67,9 +69,10 @@ static int request(struct ctl *ctl, const char *method, const void *in, enum app
     int r = ctl_call(ctl, &ctl_reconciler, method, in, &out, CTL_TIMEOUT_USEC, &e), code = EXIT_OK;
     if (r < 0)
         return ctl_fail(&e);
-    bool destroys = action == APP_ACTION_DESTROY; /* it is not done while there is an instance to ask for */
+    /* A destroy is not done while the instance exists, even if the reconciler changes nothing. */
+    bool destroys = action == APP_ACTION_DESTROY;
     if (!ctl->json && !out.changed && destroys)
-        printf("%s: is being destroyed already\n", out.name);
+        printf("%s: is already being destroyed\n", out.name);
     else if (!ctl->json && !out.changed)
         printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
     if (!ctl->json && out.changed) {
@@ -158,8 +161,8 @@ static int manifests_add_directory(struct manifests *m, const char *path, struct
     return r;
 }
 
-/* A file, a directory of them, or "-". All are read before anything is asked for: a mistake in the last shall
- * not leave half of them applied. */
+/* Reads a file, a directory of files, or "-" for standard input. All files are read before the first request,
+ * so that a mistake in the last one does not leave half of them applied. */
 static int manifests_read(const char *path, struct manifests *ret, struct error *e)
 {
     struct stat st;
@@ -201,7 +204,7 @@ int command_apply(struct ctl *ctl)
     int code = EXIT_OK;
     for (size_t i = 0; i < m.n; i++) {
         if (code != EXIT_OK) {
-            log_error("%s: not applied any more", m.paths[i]);
+            log_error("%s: not applied, since an earlier manifest failed", m.paths[i]);
             continue;
         }
         const struct reconciler_apply_in in = {.manifest = &m.items[i]};
@@ -271,7 +274,7 @@ int command_convert(struct ctl *ctl)
     return EXIT_OK;
 }
 
-/* --- orders --- */
+/* --- actions --- */
 
 static int order(struct ctl *ctl, const char *method, const void *in, enum app_action action)
 {
@@ -304,7 +307,7 @@ int command_destroy(struct ctl *ctl)
     return order(ctl, "Destroy", &in, APP_ACTION_DESTROY);
 }
 
-/* --- orders of a zone --- */
+/* --- holds --- */
 
 static int hold_or_release(struct ctl *ctl, const char *method, const void *in, const char *word)
 {

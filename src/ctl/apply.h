@@ -1,4 +1,4 @@
-/* Implements the commands that change what is desired. Each returns an exit code. */
+/* Declares the commands that change the desired state. Each returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

@@ -1,4 +1,4 @@
-/* Commands that look at applications: apps, app. */
+/* Implements apps.h and the commands apps and app. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static enum colour state_colour(int state)
     }
 }
 
-/* One word for an instance: running, stopped, working, failed. */
+/* Returns one word for an instance: running, stopped, working, failed, or the action. */
 static const char *instance_summary(const struct reconciler_instance *i)
 {
     if (i->failed)
@@ -50,7 +50,7 @@ static enum colour instance_colour(const struct reconciler_instance *i)
     return i->failed ? RED : !i->settled ? YELLOW : i->action == APP_ACTION_START ? GREEN : PLAIN;
 }
 
-/* The most telling message of an instance, or "". Borrowed. */
+/* The instance's own message precedes a hold, which precedes the first message of a replica. */
 const char *instance_message(const struct reconciler_instance *i)
 {
     if (i->problem || i->message)
@@ -133,7 +133,7 @@ int command_apps(struct ctl *ctl)
     return EXIT_OK;
 }
 
-/* --- one of them --- */
+/* --- one instance --- */
 
 static void print_field(const char *name, const char *value)
 {
@@ -174,7 +174,7 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
         print_field("zone", "no longer assigned");
     print_field("next try", next);
     print_field("spec", spec);
-    if (!streq(i->origin, "unknown")) /* its record cannot be read */
+    if (!streq(i->origin, "unknown")) /* "unknown": the record cannot be read */
         print_field("revision", revision);
     print_field("image", image);
     if (deploy && deploy->cpu_limit + deploy->memory_limit + deploy->volume_limit > 0) {
@@ -188,7 +188,7 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
     for (size_t j = 0; j < i->n_packages; j++) {
         const struct reconciler_package *p = i->packages[j];
         _cleanup_free_ char *text =
-            p->id ? xasprintf("%s (asked for: %s %s)", p->id, p->name, p->version ?: "any")
+            p->id ? xasprintf("%s (requested: %s %s)", p->id, p->name, p->version ?: "any")
                   : xasprintf("%s %s (not resolved yet)", p->name, p->version ?: "any");
         print_field("package", text);
     }
@@ -261,7 +261,7 @@ static void print_stages(const struct reconciler_instance *i)
     table_print(t, false);
 }
 
-/* The triggers of contract's tasks; interval and cron are taken, and said to be left out. */
+/* Prints the tasks with their triggers. Tasks with an interval or cron are marked as not run. */
 static void print_tasks(const struct app_manifest *manifest)
 {
     const struct app_spec *spec = manifest->app ? manifest->app->spec : NULL;

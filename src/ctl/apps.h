@@ -1,4 +1,4 @@
-/* Instances as the reconciler lists them, and the commands that show them. */
+/* Reads the list of instances from the reconciler, and declares the commands that show it. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -10,13 +10,14 @@ struct instance_list {
     size_t n_items;
 };
 
-/* All instances by name; the caller ends with instance_list_done, after a failure too. */
+/* Reads all instances, sorted by name, into the zeroed '*ret'. The caller releases it with
+ * instance_list_done, also after a failure. */
 int instance_list_read(const struct ctl *ctl, struct instance_list *ret, struct error *e);
 void instance_list_done(struct instance_list *list);
 
-/* Its most telling message, or "" (borrowed). */
+/* Returns the most important message of the instance, or "" (borrowed). */
 const char *instance_message(const struct reconciler_instance *instance);
-/* How many of its replicas run. */
+/* Returns the number of the instance's running replicas. */
 size_t instance_running(const struct reconciler_instance *instance);
 
 /* Each returns an exit code. */

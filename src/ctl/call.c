@@ -1,4 +1,4 @@
-/* Calls to the services of the tree; see call.h. */
+/* Implements call.h. */
 #include "ctl/call.h"
 
 #include <errno.h>

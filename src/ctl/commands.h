@@ -1,6 +1,6 @@
-/* The table of commands. */
+/* Declares the table of commands. */
 #pragma once
 
 #include "ctl/ctl.h"
 
-extern const struct command ctl_commands[]; /* ends with a name of NULL */
+extern const struct command ctl_commands[]; /* end with a name of NULL */

@@ -1,4 +1,4 @@
-/* What was removed and is not gone yet; see deletions.h. */
+/* Implements deletions.h. */
 #include "ctl/deletions.h"
 
 #include <dirent.h>
@@ -67,9 +67,9 @@ char *deletion_text(const struct provisioner_deletions_out *d)
         return xasprintf("%s", "it is being deleted");
     int64_t left = d->next_retry - now_realtime_msec();
     if (d->running || left <= 0)
-        return xasprintf("%s; it is being tried again", d->message);
+        return xasprintf("%s; it is being retried", d->message);
     _cleanup_free_ char *next = format_duration(left);
-    return xasprintf("%s; tried again in %s (%" PRId64 " failed)", d->message, next, d->attempts);
+    return xasprintf("%s; retried in %s (%" PRId64 " failed)", d->message, next, d->attempts);
 }
 
 json_t *deletion_list_pack(const struct deletion_list *list)

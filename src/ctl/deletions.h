@@ -1,4 +1,4 @@
-/* What was removed and is not gone yet, as the provisioner tells it. */
+/* Reads from the provisioner which removed directories are not deleted yet. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -9,16 +9,18 @@ struct deletion_list {
     size_t n_items;
 };
 
-/* Asks the provisioner, which this starts, where there is anything to ask for: something hidden lies in the
- * app path, or 'running' says that it is at work. */
+/* Reads the pending deletions into the zeroed '*ret'. Calls the provisioner, which starts it, only if the app
+ * path contains a hidden directory or if 'running' states that the provisioner runs already. */
 int deletion_list_read(const struct ctl *ctl, bool running, struct deletion_list *ret, struct error *e);
 void deletion_list_done(struct deletion_list *list);
 
-/* By path; NULL: it is not known. */
+/* Returns the deletion of a path (borrowed), or NULL if there is none. */
 const struct provisioner_deletions_out *deletion_list_find(const struct deletion_list *list,
                                                            const char *path);
 
-/* Why it is not gone, and when it is tried again, in one sentence. The caller frees. */
+/* Returns one sentence with the reason why the directory is not deleted yet and the time of the next attempt.
+ * The caller frees it. */
 char *deletion_text(const struct provisioner_deletions_out *deletion);
 
+/* Returns a new reference to the list as JSON. */
 json_t *deletion_list_pack(const struct deletion_list *list);

@@ -1,5 +1,5 @@
-/* The command describe: the interfaces in Varlink's own language, and all of them as one page in Markdown.
- * The files of proto/ are made by it. */
+/* Implements the command describe: prints the interfaces in Varlink's language, or all of them as one page in
+ * Markdown. 'make update-proto' writes the files of proto/ with it. */
 #include "ctl/describe.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static const struct varlink_interface *const interfaces[] = {
     &quota_keeper_interface,   &container_driver_interface, &rpc_gateway_interface,
 };
 
-/* Types met so far, each described once. */
+/* The types of the interfaces printed so far, each of which is described once. */
 struct types {
     const struct schema_struct *structs[256];
     size_t n_structs;
@@ -59,7 +59,7 @@ static void collect(struct types *t, const struct schema_struct *s)
     }
 }
 
-/* Nothing of a comment may be taken for markup of the table around it. */
+/* Prints a comment with the characters escaped that Markdown would read as markup. */
 static void print_text(const char *text)
 {
     for (const char *c = text ?: ""; *c; c++) {

@@ -1,4 +1,4 @@
-/* Implements the command describe, which returns an exit code. */
+/* Declares the command describe, which returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

@@ -1,4 +1,4 @@
-/* Configuration written by commands; see enable.h. */
+/* Implements enable.h. */
 #include "ctl/enable.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ int write_config_part(const struct ctl *ctl, const char *name, const char *text,
     return r < 0 ? r : replace_file(path, text, strlen(text), 0644, e);
 }
 
-/* The configuration, with the tree as it has it. */
+/* Reads the configuration, and the paths of the tree that follow from it. The caller releases both. */
 static int load(const struct ctl *ctl, struct tree *tree, struct config **ret, struct error *e)
 {
     int r = tree_init(tree, ctl->tree.prefix, ctl->tree.services, ctl->tree.libexec, e);
@@ -44,9 +44,9 @@ void warn_without_tls(const struct ctl *ctl)
     struct config *config = NULL;
     struct error e = ERROR_INIT;
     if (load(ctl, &tree, &config, &e) >= 0 && !*config_string(config, "zone", "tls_certificate"))
-        fputs("hostletctl: warning: gRPC with the zone is not encrypted: who is on the network's path can "
+        fputs("hostletctl: warning: gRPC with the zone is not encrypted: attackers on the network path can "
               "read and "
-              "change it; where the zone speaks TLS, set [zone] tls_certificate, tls_key and tls_ca\n",
+              "change it; if the zone supports TLS, set [zone] tls_certificate, tls_key and tls_ca\n",
               stderr);
     config_free(config);
     tree_done(&tree);
@@ -64,7 +64,8 @@ int configured_app_path(const struct ctl *ctl, char **ret, struct error *e)
     return r;
 }
 
-/* Until it is started its socket is not there, or answers that it is not enabled. */
+/* Repeats the call while rpc-gateway is not started: its socket does not exist then, or hostletd replies that
+ * it is not enabled. */
 int call_gateway(const struct ctl *ctl, const char *method, const void *in, void *out, struct error *e)
 {
     const struct timespec pause = {.tv_nsec = READY_PAUSE};

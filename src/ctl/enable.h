@@ -1,19 +1,20 @@
-/* Writing a part of the configuration for the administrator, and having it taken. */
+/* Reads the configuration, writes parts of it for the administrator, and waits until services use it. */
 #pragma once
 
 #include "ctl/ctl.h"
 
-/* Writes ETC/hostlet.conf.d/NAME. */
+/* Writes ETC/hostlet.conf.d/NAME with the given text. */
 int write_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e);
 
-/* Whether hostlet.conf says yes to [zone] enable. */
+/* Reads whether [zone] enable is yes in the configuration. */
 int zone_is_enabled(const struct ctl *ctl, bool *ret, struct error *e);
 
-/* One line on standard error where no certificate for gRPC is configured. */
+/* Prints a warning to standard error if no certificate for gRPC is configured. */
 void warn_without_tls(const struct ctl *ctl);
 
-/* Where hostlet.conf has the applications; the caller frees. */
+/* Reads the app path of the configuration; the caller frees '*ret'. */
 int configured_app_path(const struct ctl *ctl, char **ret, struct error *e);
 
-/* A call to rpc-gateway, which a reload may just be starting: waits for it. 'out' as for ctl_call(). */
+/* Calls rpc-gateway, and waits up to 30 seconds if a reload is just starting it. 'out' is used as by
+ * ctl_call(). */
 int call_gateway(const struct ctl *ctl, const char *method, const void *in, void *out, struct error *e);

@@ -1,7 +1,7 @@
-/* Following logs; see follow.h.
- *
- * A container's log ends with the container, an application's does not: io.hostlet.Reconciler.Watch says when
- * its replica has another one, and whether there will be another one. */
+/* Implements follow.h.
+ * The log of a container ends with the container, but the application continues in the next one. Therefore
+ * io.hostlet.Reconciler.Watch is followed, too: it shows when a replica has another container, and whether
+ * there can be another one. */
 #include "ctl/follow.h"
 
 #include <errno.h>
@@ -19,9 +19,9 @@ struct follow;
 struct followed {
     struct follow *follow;
     struct log_source *source;
-    sd_event_source *io; /* while it is open */
-    bool lives;          /* its replica has a container that writes, or soon will */
-    bool wanted;         /* to be opened: it lives, or was never read */
+    sd_event_source *io; /* NULL: the source is not open */
+    bool lives;          /* the replica has a container that writes, or gets one */
+    bool wanted;         /* the source has to be opened: it lives, or was never read */
 };
 
 struct follow {
@@ -33,7 +33,7 @@ struct follow {
     struct follower *follower; /* of the instance */
     struct followed *items;
     size_t n;
-    bool over; /* nothing more will come than what is open */
+    bool over; /* no source will be opened any more */
     int code;
 };
 
@@ -79,7 +79,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
     return 0;
 }
 
-/* Whether its output flows now. */
+/* Opens a source and waits for its data. Returns false, with the error, if it cannot be opened. */
 static bool open_one(struct followed *item, struct error *e)
 {
     struct follow *f = item->follow;
@@ -91,7 +91,8 @@ static bool open_one(struct followed *item, struct error *e)
     return true;
 }
 
-/* Opens what has a container again. The driver may be away, or be between two containers: that passes. */
+/* Opens the sources that have a container again. Retries if the driver is not running, or if the next
+ * container does not exist yet. */
 static void open_wanted(struct follow *f)
 {
     for (size_t i = 0; i < f->n; i++) {
@@ -108,7 +109,7 @@ static void open_wanted(struct follow *f)
     }
 }
 
-/* "failed" may well be what an old revision runs under. */
+/* Reports whether the replica has a container that can write. A failed replica can run an old revision. */
 static bool writes(const struct reconciler_replica *r)
 {
     return r->state == REPLICA_STARTING || r->state == REPLICA_RUNNING || r->state == REPLICA_CRASH_LOOPING ||

@@ -1,9 +1,8 @@
-/* The command import: takes a machine over from the original agent of InnerStack v2, without restarting one
- * container.
- *
- * What it does is in the order in which a half-done import harms nobody: hostlet is told last which
- * applications the machine has, when it knows their containers for its own. Each step may be repeated, so an
- * import that was interrupted is simply made again. */
+/* Implements the command import: takes over a machine from the original agent of InnerStack v2 without
+ * restarting a container.
+ * The order of the steps makes an incomplete import harmless: hostlet receives the machine's applications
+ * last, after it has adopted their containers. Each step can be repeated, and so can an interrupted import.
+ */
 #include "ctl/import.h"
 
 #include <errno.h>
@@ -41,7 +40,7 @@
 /* One replica of this machine, and its container as Docker shows it. */
 struct item {
     const struct app_instance *instance;
-    int64_t replica_id, revision; /* revision −1: not known */
+    int64_t replica_id, revision; /* revision −1: unknown */
     char *container;
     struct driver_container *found; /* NULL: there is none */
 };
@@ -54,7 +53,7 @@ struct import {
     char *settings; /* text of CONFIG_NAME */
 };
 
-/* --- looking --- */
+/* --- inspection --- */
 
 static void find_items(struct import *import)
 {
@@ -85,7 +84,7 @@ static void on_container(const void *answer, void *userdata)
         }
 }
 
-/* hostlet.conf.d/50-import.conf: what the original was configured with, where it is not our default. */
+/* Returns the text of hostlet.conf.d/50-import.conf: the original's settings. The caller frees it. */
 static char *make_settings(const struct import *import)
 {
     const struct original *o = &import->original;
@@ -113,7 +112,8 @@ static char *make_settings(const struct import *import)
     return text;
 }
 
-/* Applications of another app path would lose their data from sight. */
+/* Refuses if hostlet has applications in another app path: after the change of the path hostlet would no
+ * longer find their data. */
 static int check_place(struct import *import, struct error *e)
 {
     struct instance_list apps = {.n_items = 0};
@@ -125,15 +125,15 @@ static int check_place(struct import *import, struct error *e)
     if (r >= 0 && apps.n_items > 0)
         r = error_refuse(
             e, EEXIST,
-            "hostlet has applications below '%s' already, and the original agent's are below '%s': "
-            "one tree has one app_path",
+            "hostlet already has applications below '%s', and the original agent's are below '%s': "
+            "a tree has one app_path",
             ours, import->original.app_path);
     instance_list_done(&apps);
     return r;
 }
 
-/* The process of hostletd, which holds the ports of the tree whether or not rpc-gateway runs; 0: it does not
- * run. */
+/* Returns the process id of hostletd, which listens on the ports of the tree whether or not rpc-gateway runs;
+ * 0: it is not running. */
 static pid_t find_supervisor(const struct ctl *ctl)
 {
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_supervisor.socket);
@@ -143,7 +143,8 @@ static pid_t find_supervisor(const struct ctl *ctl)
     return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
-/* rpc-gateway would refuse as well, but only when the containers are ours already. */
+/* Refuses if the machine has another host id. rpc-gateway would also refuse, but only after the containers
+ * were adopted. */
 static int check_identity(const struct import *import, struct error *e)
 {
     const struct original_hostlet *h = import->original.hostlet;
@@ -152,10 +153,11 @@ static int check_identity(const struct import *import, struct error *e)
     if (r == -ENOENT)
         return 0;
     if (r >= 0 && !streq_null(zone.host_id, h->host_id))
-        r = error_refuse(e, EEXIST,
-                         "this machine is host %s already, and the original's is %s: leave that zone first "
-                         "(hostletctl zone leave)",
-                         zone.host_id, h->host_id);
+        r = error_refuse(
+            e, EEXIST,
+            "this machine is already host %s, and the original's id is %s: leave that zone first "
+            "(hostletctl zone leave)",
+            zone.host_id, h->host_id);
     zone_file_done(&zone);
     return r;
 }
@@ -175,21 +177,21 @@ static int look(struct import *import, struct error *e)
     return r < 0 ? r : check_place(import, e);
 }
 
-/* --- telling --- */
+/* --- output --- */
 
 static const char *fate(const struct item *item)
 {
     if (!item->found)
-        return "no container: made when its action is start";
+        return "no container: created if its action is start";
     if (item->found->tree)
-        return "of another hostlet tree: not taken";
+        return "belongs to another hostlet tree: not adopted";
     if (item->found->ours && !item->found->adopted)
-        return "hostlet's own already";
+        return "already belongs to this tree";
     if (item->revision < 0)
-        return "taken; its revision is not known, so the zone's order will recreate it";
+        return "adopted; its revision is unknown, so the zone's order will recreate it";
     if (item->instance->deploy->revision > item->revision)
-        return "taken; a newer revision is wanted, so it will be switched";
-    return item->found->adopted ? "taken already" : "taken as it runs";
+        return "adopted; a newer revision is desired, so it will be switched";
+    return item->found->adopted ? "already adopted" : "adopted as it runs";
 }
 
 static void print_plan(const struct import *import)
@@ -233,9 +235,9 @@ static json_t *pack_plan(const struct import *import, bool done)
                      import->settings);
 }
 
-/* --- doing --- */
+/* --- execution --- */
 
-/* A pause between two looks at what another process is about to do. */
+/* Sleeps between two checks of another process's progress. */
 static void wait_a_little(void)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
@@ -261,7 +263,8 @@ static bool has_project(const json_t *items, const struct original_quota *quota)
     return false;
 }
 
-/* How many projects our ledger has (0: there is none), and how many of the original's are not among them. */
+/* Counts the projects in hostlet's ledger (0: it does not exist), and those of the original that are not in
+ * it. */
 static int compare_projects(const struct original *o, const char *path, size_t *ret, size_t *ret_missing,
                             struct error *e)
 {
@@ -281,9 +284,9 @@ static int compare_projects(const struct original *o, const char *path, size_t *
     return 0;
 }
 
-/* In a tree with the original's own prefix the ledger is where it always was. Elsewhere it is copied, while
- * its writer is stopped, unless hostlet has projects of its own already. The writer is to be started when it
- * can find the directories. */
+/* Copies the original's ledger, with quota-keeper stopped, unless hostlet already has projects. In a tree
+ * with the original's own prefix both use the same file. quota-keeper is started again when the configuration
+ * names the original's app path. */
 static int take_ledger(const struct import *import, struct error *e)
 {
     const struct tree *tree = &import->ctl->tree;
@@ -299,7 +302,7 @@ static int take_ledger(const struct import *import, struct error *e)
         return r;
     if (n > 0) {
         if (missing > 0)
-            log_notice("hostlet has projects in '%s' already, and %zu of the original's are not among them: "
+            log_notice("hostlet already has projects in '%s', and %zu of the original's are not among them: "
                        "their replicas get new ones",
                        to, missing);
         return 0;
@@ -310,7 +313,7 @@ static int take_ledger(const struct import *import, struct error *e)
     return r < 0 ? r : replace_file(to, text, size, 0600, e);
 }
 
-/* Whether this import stopped it or one that was interrupted. */
+/* Starts quota-keeper if it is down, also if an earlier, interrupted import stopped it. */
 static int start_quota_keeper(const struct import *import, struct error *e)
 {
     struct service_list services = {.n_items = 0};
@@ -336,7 +339,7 @@ static int adopt(const struct import *import, const struct item *item, struct er
         if (r >= 0)
             ctl_done(&ctl_driver, "Adopt", &out);
         else if (e->class == ERROR_NOT_FOUND)
-            r = 0; /* it went meanwhile */
+            r = 0; /* the container was removed meanwhile */
     }
     if (r >= 0 && secret) {
         const struct reconciler_secret_in in = {
@@ -363,7 +366,8 @@ static int join(const struct import *import, struct error *e)
     return r;
 }
 
-/* The gateway tells the reconciler who this machine is: before that no instance of a zone is taken. */
+/* Waits until rpc-gateway has sent the host id to the reconciler, which accepts no instance of a zone before
+ * that. */
 static int wait_for_facts(const struct import *import, struct error *e)
 {
     uint64_t deadline = now_monotonic_usec() + READY_USEC;
@@ -377,7 +381,8 @@ static int wait_for_facts(const struct import *import, struct error *e)
         if (known)
             return 0;
         if (now_monotonic_usec() > deadline)
-            return error_retry(e, ETIMEDOUT, "rpc-gateway does not tell the reconciler which host this is");
+            return error_retry(e, ETIMEDOUT,
+                               "rpc-gateway has not sent the host id to the reconciler within 30 s");
         wait_a_little();
     }
 }
@@ -390,8 +395,9 @@ static bool is_known(const struct instance_list *list, const char *name)
     return false;
 }
 
-/* As the zone would: so that the machine does the right thing from now on, with no leader in reach too. What
- * the zone has told meanwhile is newer. */
+/* Sends the original's instances to the reconciler as orders of the zone, so that the machine works also if
+ * no leader is reachable. Instances that the reconciler already has are skipped, since the zone's order is
+ * newer. */
 static int tell_instances(const struct import *import, struct error *e)
 {
     const struct original *o = &import->original;
@@ -445,7 +451,7 @@ int command_import(struct ctl *ctl)
     if (r >= 0 && ctl->json)
         print_json(pack_plan(&import, !dry));
     else if (r >= 0)
-        puts(dry ? "\nNothing was done."
+        puts(dry ? "\nNothing was changed."
                  : "\nTaken over. 'hostletctl apps' shows what runs, 'hostletctl zone status' the zone.");
     for (size_t i = 0; i < import.n_items; i++) {
         free(import.items[i].container);

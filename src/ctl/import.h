@@ -1,4 +1,4 @@
-/* Implements the command import, which returns an exit code. */
+/* Declares the command import, which returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

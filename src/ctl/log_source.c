@@ -1,4 +1,4 @@
-/* One replica's output; see log_source.h. */
+/* Implements log_source.h. */
 #include "ctl/log_source.h"
 
 #include <errno.h>
@@ -12,10 +12,10 @@
 #include "lib/basic/fs.h"
 #include "lib/varlink/client-sync.h"
 
-#define LINE_MAX_BYTES 65536 /* a longer one is broken */
+#define LINE_MAX_BYTES 65536 /* a longer line is split */
 
-/* A terminal obeys what it is sent; anybody else gets the bytes as they are. 'end': no character goes on
- * after this. */
+/* Writes data to standard output or error: escaped for a terminal unless 'raw' is set, else unchanged. 'end':
+ * an incomplete character at the end of the data is not continued. */
 static void put(struct log_source *s, int stream, const char *data, size_t size, bool end)
 {
     int fd = stream == LOG_STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO;
@@ -25,7 +25,7 @@ static void put(struct log_source *s, int stream, const char *data, size_t size,
         data = shown;
     }
     int r = write_all(fd, data, size);
-    if (r < 0 && r != -EPIPE) /* a reader who has gone away knows it */
+    if (r < 0 && r != -EPIPE) /* EPIPE: the reader has closed the pipe, which needs no message */
         log_error("logs: cannot write to standard %s: %s", fd == STDOUT_FILENO ? "output" : "error",
                   strerror(-r));
     if (r < 0)
@@ -120,10 +120,9 @@ int log_source_read(struct log_source *s, struct error *e)
     if (n > 0 && r >= 0)
         return 1;
     if (r < 0)
-        error_prefix(e, "replica %" PRId64 ": what came is no log", s->replica);
+        error_prefix(e, "replica %" PRId64 ": the received data is no log", s->replica);
     else if (n < 0 || !log_frames_at_boundary(&s->frames))
-        r = error_fail(e, EPROTO, "replica %" PRId64 ": the log broke off: the service went away",
-                       s->replica);
+        r = error_fail(e, EPROTO, "replica %" PRId64 ": the log ended early: the service exited", s->replica);
     close_source(s);
     return r;
 }

@@ -1,5 +1,5 @@
-/* One replica's output, as the driver's Logs sends it: opened, read, and written to our own standard output
- * and error: byte by byte, but for a terminal, to which what is not printable (lib/basic/printable.h) is
+/* Reads one replica's output from the driver's method Logs and writes it to hostletctl's standard output and
+ * error: byte by byte, except to a terminal, where bytes that are not printable (lib/basic/printable.h) are
  * shown as \u001b or \x9b. */
 #pragma once
 
@@ -7,7 +7,7 @@
 #include "lib/basic/printable.h"
 #include "lib/logs/frames.h"
 
-/* What waits for its end of line, per stream, where several replicas share the screen. */
+/* The incomplete last line of a stream, which is stored if the lines of several replicas are mixed. */
 struct log_line {
     char *text;
     size_t size;
@@ -17,19 +17,20 @@ struct log_source {
     int64_t replica;
     int fd; /* blocking; −1: not open */
     struct log_frames frames;
-    bool prefixed; /* several replicas share the screen: each line says whose it is */
+    bool prefixed; /* each line begins with the replica's id */
     struct log_line lines[2];
-    bool raw; /* as it is, on a terminal as well */
+    bool raw; /* write all bytes to a terminal, too */
     struct printable_stream characters[2];
-    int64_t ended; /* unix milliseconds of the last end; 0: it was never open */
+    int64_t ended; /* unix milliseconds of the last close; 0: it was never open */
 };
 
-/* Connects. After an end, what was written since then; before the first one, what the command's options say.
- */
+/* Opens the log. The first time it begins as the command's options state, later where the last reading
+ * ended. Returns 0 or a negative errno. */
 int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance, struct error *e);
 
-/* Reads once, waiting if need be, and prints. At the end it is closed: 0. 1 while it goes on; −EPROTO where
- * what came is no log or broke off, also closed. A reader of ours that is gone ends the program. */
+/* Reads once, blocking if no data is available, and prints it. Returns 1 while the log continues, 0 at its
+ * end, and −EPROTO if the data is no log or is incomplete; in the last two cases the source is closed. Exits
+ * if standard output or error cannot be written. */
 int log_source_read(struct log_source *s, struct error *e);
 
 void log_source_done(struct log_source *s);

@@ -1,5 +1,5 @@
-/* The command logs: which replicas, and how their output is shown; log_source.c reads it, follow.c goes on
- * reading. */
+/* Implements the command logs: selects the replicas and prints their output. log_source.c reads one output,
+ * follow.c implements --follow. */
 #include "ctl/logs.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "lib/api/reconciler.h"
 #include "lib/app/limits.h"
 
-/* One replica after the other. */
+/* Prints the output of one replica after the other. */
 static int print_all(struct ctl *ctl, const char *instance, struct log_source *sources, size_t n)
 {
     int code = EXIT_OK;
@@ -35,7 +35,7 @@ static int find_replicas(struct ctl *ctl, const char *instance, struct log_sourc
         return ctl_fail(&e);
     const struct reconciler_instance *found = out.instance;
     if (found->n_replicas == 0) {
-        log_error("logs: no replica of '%s' is known%s%s", instance, found->message ? ": " : "",
+        log_error("logs: '%s' has no replica%s%s", instance, found->message ? ": " : "",
                   found->message ?: "");
         ctl_done(&ctl_reconciler, "Get", &out);
         return EXIT_FAILED;

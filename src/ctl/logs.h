@@ -1,4 +1,4 @@
-/* Implements the command logs, which returns an exit code. */
+/* Declares the command logs, which returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

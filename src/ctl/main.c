@@ -1,9 +1,8 @@
-/* hostletctl: the administrator's command.
- *
- * Job: turns command lines into calls of the tree's services, and answers into text for people or JSON.
- * Privileges: those of its caller; the sockets say what that one may do (the right to apply equals root).
- * Failures: one message on standard error that names the thing, and an exit code: hostletctl(8) lists them.
- * Nothing that was asked for is undone when it is interrupted: the tree goes on. */
+/* Starts hostletctl, the administrator's command.
+ * Job: turns command lines into calls of the tree's services, and replies into text or JSON.
+ * Privileges: those of its caller; each service admits its callers (the right to apply equals root).
+ * Failures: one message on standard error that names the object, and an exit code of hostletctl(8).
+ * Interrupting hostletctl cancels no request: the tree continues to execute it. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,22 +17,24 @@
 static void print_usage(void)
 {
     printf("Usage: hostletctl [--prefix DIR] [--json] COMMAND [ARGUMENT…]\n\n"
-           "Looks at, and changes, what runs on this machine; see hostletctl(8).\n\n");
+           "Shows and changes what runs on this machine; see hostletctl(8).\n\n");
     for (const struct command *c = ctl_commands; c->name; c++) {
         char left[64];
         snprintf(left, sizeof left, "%s %s", c->name, c->arguments);
         printf("  %-34s %s\n", left, c->summary);
     }
     printf("\nOptions of all commands:\n"
-           "      --prefix DIR             the tree below DIR instead of the system's ($HOSTLET_PREFIX)\n"
+           "      --prefix DIR             call the tree below DIR instead of the installed one "
+           "($HOSTLET_PREFIX)\n"
            "      --json                   print JSON\n"
-           "  -h, --help                   this text; of a command, when it follows one\n"
+           "  -h, --help                   print this text; after a command: its options\n"
            "      --version                print the version\n\n"
-           "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the tree or a service does not run,\n"
-           "4 not done in time (it goes on in the background).\n");
+           "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the tree or a service is not running,\n"
+           "4 not done in time (the work continues in the background).\n");
 }
 
-/* The command named by the first words; *ret_words is 1 or 2. NULL after a message. */
+/* Returns the command that the first words name; *ret_words is their number, 1 or 2. Prints a message and
+ * returns NULL if there is none; exits after the help of a group of commands. */
 static const struct command *find_command(int argc, char **argv, int *ret_words)
 {
     bool group = false;

@@ -1,4 +1,4 @@
-/* Options of commands, and their help; see options.h. */
+/* Implements options.h. */
 #include "ctl/options.h"
 
 #include <getopt.h>
@@ -8,7 +8,8 @@
 #include "lib/config/config.h"
 #include "lib/config/value.h"
 
-enum { OPTION_PREFIX = 256, OPTION_JSON, OPTION_HELP, OPTION_OWN /* and what follows: the command's own */ };
+/* From OPTION_OWN on: the command's own options, in the order of its list. */
+enum { OPTION_PREFIX = 256, OPTION_JSON, OPTION_HELP, OPTION_OWN };
 
 const char *ctl_option(const struct ctl *ctl, const char *name)
 {
@@ -16,7 +17,7 @@ const char *ctl_option(const struct ctl *ctl, const char *name)
     for (size_t i = 0; options && options[i].name; i++)
         if (streq(options[i].name, name))
             return ctl->values[i];
-    abort(); /* a name that is not in the command's table */
+    abort(); /* the name is not in the command's list */
 }
 
 uint64_t ctl_option_duration(const struct ctl *ctl, const char *name, uint64_t standard)
@@ -63,11 +64,11 @@ static void ctl_print_help(const struct command *command)
     for (const struct ctl_option *o = command->options; o && o->name; o++)
         print_option(o->name, o->letter, o->argument, o->help);
     print_option("json", 0, NULL, "print JSON");
-    print_option("prefix", 0, "DIR", "the tree below DIR ($HOSTLET_PREFIX)");
-    print_option("help", 'h', NULL, "this text");
+    print_option("prefix", 0, "DIR", "call the tree below DIR ($HOSTLET_PREFIX)");
+    print_option("help", 'h', NULL, "print this text");
 }
 
-/* The tables that getopt wants, made from ours. */
+/* The tables for getopt_long(3), made from a command's list of options. */
 struct parser {
     struct option longs[CTL_OPTIONS_MAX + 4];
     char shorts[2 * CTL_OPTIONS_MAX + 8];
@@ -118,7 +119,7 @@ int ctl_parse_options(struct ctl *ctl, int argc, char **argv, const char **ret_p
 {
     struct parser parser;
     make_parser(ctl->command, &parser);
-    optind = 0; /* begin anew: main.c has used getopt for what stands before the command */
+    optind = 0; /* reset getopt, which main.c has used for the options before the command */
     for (int c; (c = getopt_long(argc, argv, parser.shorts, parser.longs, NULL)) != -1;)
         switch (c) {
         case OPTION_PREFIX:

@@ -1,4 +1,4 @@
-/* The original agent's files; see original.h. */
+/* Implements original.h. */
 #include "ctl/original.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@
 #define DEFAULT_HTTP_PORT 9532
 #define DEFAULT_PEER_PORT 9533
 
-/* Of hostlet_active.json and innerstack.toml: what stands at their top. */
+/* The top levels of hostlet_active.json, innerstack.toml and hostlet_vol_quota.json. */
 struct active_file {
     struct app_instance **app_instances;
     size_t n_app_instances;
@@ -91,7 +91,7 @@ static int read_config(struct original *o, struct error *e)
     size_t size;
     int r = read_file_at(AT_FDCWD, path, FILE_MAX, &text, &size, e);
     if (r == -ENOENT)
-        return error_refuse(e, ENOENT, "'%s' is not there: '%s' is no prefix of the original agent", path,
+        return error_refuse(e, ENOENT, "'%s' does not exist: '%s' is no prefix of the original agent", path,
                             o->dir);
     if (r < 0)
         return r;
@@ -107,7 +107,7 @@ static int read_config(struct original *o, struct error *e)
     return r;
 }
 
-/* A file of JSON that may be absent. */
+/* Reads a JSON file below etc into '*ret'. Returns 0 without a change if it does not exist. */
 static int read_json(const struct original *o, const char *name, const struct schema_struct *schema,
                      void *ret, struct error *e)
 {
@@ -178,7 +178,8 @@ void original_done(struct original *o)
 
 /* --- whether it runs --- */
 
-/* Its program is called hostlet; ours are not. */
+/* Returns the process id of the original agent, whose program is named hostlet, unlike any of this tree; 0:
+ * none. */
 static pid_t find_process(void)
 {
     DIR *proc = opendir("/proc");
@@ -202,7 +203,7 @@ static pid_t find_process(void)
     return found;
 }
 
-/* The kernel's tables name a socket by its inode, and so do the links of its holders. */
+/* Reports whether a process has the socket with this inode open: the links in /proc/PID/fd name it. */
 static bool has_socket(pid_t pid, unsigned long inode)
 {
     _cleanup_free_ char *path = xasprintf("/proc/%d/fd", (int)pid),
@@ -220,7 +221,7 @@ static bool has_socket(pid_t pid, unsigned long inode)
     return found;
 }
 
-/* Whether something but process 'ours' listens on a TCP port of this machine: the kernel's own table. */
+/* Reports whether a process other than 'ours' listens on a TCP port, by a table of /proc/net. */
 static bool is_listening(const char *table, unsigned port, pid_t ours)
 {
     FILE *file = fopen(table, "re");
@@ -244,20 +245,21 @@ int original_check_stopped(const struct original *o, pid_t ours, struct error *e
     pid_t pid = find_process();
     if (pid)
         return error_refuse(
-            e, EBUSY, "the original agent runs (process %d): stop it first; its containers run on", (int)pid);
+            e, EBUSY, "the original agent runs (process %d): stop it first; its containers keep running",
+            (int)pid);
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
         if (is_listening("/proc/net/tcp", (unsigned)ports[i], ours) ||
             is_listening("/proc/net/tcp6", (unsigned)ports[i], ours))
-            return error_refuse(
-                e, EADDRINUSE, "something listens on port %lld, which is the original agent's: stop it first",
-                (long long)ports[i]);
+            return error_refuse(e, EADDRINUSE,
+                                "a program listens on port %lld of the original agent: stop it first",
+                                (long long)ports[i]);
     return 0;
 }
 
-/* --- what it knows of a container --- */
+/* --- revisions and secrets of containers --- */
 
-/* The file that it gave the container says it too; the tenant may have changed it, and gains nothing by that.
- */
+/* Returns the revision in the container's app_replica.json, or −1. The tenant can change that file, without
+ * an advantage: a wrong revision only recreates its own container. */
 static int64_t revision_of_file(const struct original *o, const char *container)
 {
     struct app_replica_instance replica = {.app = NULL};

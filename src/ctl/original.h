@@ -1,5 +1,5 @@
-/* What the original agent of InnerStack v2 leaves on a machine: its configuration and state, read for an
- * import (contract sections 8 and 11). Nothing of it is changed. */
+/* Reads the configuration and state of the original agent of InnerStack v2 for an import (contract sections 8
+ * and 11). Changes nothing of them. */
 #pragma once
 
 #include <sys/types.h>
@@ -7,7 +7,7 @@
 #include "lib/api/app.h"
 
 struct original_server {
-    int64_t http_port, peer_port; /* 0: its defaults */
+    int64_t http_port, peer_port; /* 0: the original's defaults */
     char **zone_hosts;
     size_t n_zone_hosts;
 };
@@ -40,14 +40,17 @@ struct original {
 };
 
 /* Reads DIR/etc/innerstack.toml, hostlet_active.json and hostlet_vol_quota.json into the zeroed '*ret'; the
- * latter two may be absent. Refused, naming file and place, when they are not understood. */
+ * latter two may be absent. Returns a negative errno (refused), with file and place, if one of them is
+ * invalid. */
 int original_read(const char *dir, struct original *ret, struct error *e);
 void original_done(struct original *original);
 
-/* Refused while it runs: naming the process, or the port that someone listens on. 'ours' is the process that
- * holds the ports of our own tree, which an import before this one may have opened; 0: none. */
+/* Checks that the original agent does not run. Returns −EBUSY or −EADDRINUSE (refused), with the process or
+ * the port in use, if it does. 'ours' is the hostletd of this tree, which may listen on the ports since an
+ * earlier import; 0: none. */
 int original_check_stopped(const struct original *original, pid_t ours, struct error *e);
 
-/* The revision that it last applied to a container; −1: it is not known. */
+/* Returns the revision that the original last applied to a container; −1: unknown. */
 int64_t original_revision(const struct original *original, const char *container);
-const char *original_secret(const struct original *original, const char *container); /* or NULL */
+/* Returns the secret of a container's agent (borrowed), or NULL if there is none. */
+const char *original_secret(const struct original *original, const char *container);

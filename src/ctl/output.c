@@ -1,4 +1,4 @@
-/* Forms of values; see output.h. */
+/* Implements output.h. */
 #include "ctl/output.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include "lib/basic/log.h"
 #include "lib/basic/printable.h"
 
-/* What stands before the descriptors 1 and 2. */
+/* The filter of one of the descriptors 1 and 2. */
 struct shown {
     int fd;
     struct printable_stream characters;
@@ -55,7 +55,7 @@ void output_control(const char *sequence)
     (void)write_all(STDOUT_FILENO, sequence, strlen(sequence));
 }
 
-/* Begins a colour, or ends all of them (PLAIN). */
+/* Prints the control sequence that begins a colour, or that ends all colours (PLAIN). */
 static void output_colour(enum colour colour)
 {
     static const char *const sequences[] = {"\033[0m",  "\033[1m",  "\033[2m",

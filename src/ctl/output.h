@@ -1,9 +1,8 @@
-/* Text for people and JSON for programs. Colours and bars go to terminals only.
- *
- * Much of what is printed was written by others: tenants, repositories, the zone's leader. So standard output
- * and standard error themselves let nothing through but printable characters, newlines and tabs
- * (lib/basic/printable.h), whatever is printed and by whom; control sequences of our own go by
- * output_control(). Within a line, format_safe() keeps a text of others from beginning another one. */
+/* Prints text for readers and JSON for programs. Colours and bars are printed to terminals only.
+ * Much of the printed text comes from tenants, repositories and the zone's leader. Therefore the streams
+ * stdout and stderr themselves write only printable characters, newlines and tabs (lib/basic/printable.h),
+ * whatever is printed; hostletctl's own control sequences are written by output_control(). format_safe()
+ * removes newlines from a text that is printed within a line. */
 #pragma once
 
 #include <jansson.h>
@@ -13,29 +12,30 @@
 
 enum colour { PLAIN, BOLD, DIM, GREEN, YELLOW, RED };
 
-/* Puts the filter before stdout and stderr: before anything is printed. */
+/* Replaces stdout and stderr by streams with the filter. Called before anything is printed. */
 void output_open(void);
 
-/* Whether standard output is a terminal that understands colours (NO_COLOR unset, TERM not "dumb"). */
+/* Reports whether standard output is a terminal that supports colours (NO_COLOR unset, TERM not "dumb"). */
 bool output_is_live(void);
-/* Sends a control sequence of ours behind what was printed; nothing where standard output is not live. */
+/* Flushes stdout and writes a control sequence of hostletctl; does nothing if standard output is not live. */
 void output_control(const char *sequence);
-/* Prints the text in that colour. */
+/* Prints the text in the given colour. */
 void print_coloured(enum colour colour, const char *text);
 
-/* Each allocates. "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and time of unix
- * milliseconds, "-" for 0; a copy in which what is not printable became '?'. */
+/* Return a text that the caller frees: "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and
+ * time of unix milliseconds, "-" for 0; a copy in which '?' replaces characters that are not printable. */
 char *format_size(int64_t bytes);
 char *format_duration(int64_t msec);
 char *format_time(int64_t unix_msec);
 char *format_safe(const char *text);
-/* The first line alone, with " …" where others follow: for tables. */
+/* Returns the first line, with " …" if others follow, for tables. The caller frees it. */
 char *format_first_line(const char *text);
-/* The lines behind the first, each with 'indent' before it; "" where there is none. */
+/* Returns the lines after the first, each with 'indent' before it; "" if there is none. The caller frees
+ * it. */
 char *format_other_lines(const char *text, const char *indent);
 
-/* Columns on a screen that the text takes, counting code points. */
+/* Returns the number of screen columns that the text needs: its code points. */
 size_t text_width(const char *text);
 
-/* Prints 'json' with an indent of two and a newline, and drops the reference. */
+/* Prints 'json' with an indent of two and a newline. Takes ownership of the reference. */
 void print_json(json_t *json);

@@ -1,4 +1,5 @@
-/* Commands for packages: build, inspect, index (files), list, fetch (the store of this machine). */
+/* Implements the commands for packages: build, inspect, index (files); list, fetch (the store of this
+ * machine). */
 #include "ctl/package.h"
 
 #include <errno.h>
@@ -117,7 +118,7 @@ static void print_entry(const struct package_entry *entry, const char *name)
            target ? " -> " : "", target ?: "");
 }
 
-/* Reads the whole package, so that what is shown has been verified. */
+/* Reads the whole package, which verifies it, and prints its entries. Returns 0 or a negative errno. */
 static int inspect(struct ctl *ctl, struct package_reader *reader, json_t *entries, struct error *e)
 {
     struct package_entry entry;
@@ -154,7 +155,7 @@ int command_package_inspect(struct ctl *ctl)
         print_json(json_pack("{s:o,s:O}", "package", package_to_json(package_reader_package(reader)),
                              "entries", entries));
     else if (r >= 0)
-        puts("whole: checksum and archive are right");
+        puts("complete: checksum and archive are valid");
     json_decref(entries);
     fflush(stdout);
     return r < 0 ? ctl_fail(&e) : EXIT_OK;
@@ -233,7 +234,8 @@ static void on_progress(const void *answer, void *userdata)
     f->shown = true;
 }
 
-/* A fetcher that dies half-way goes on where it was when it is asked again. */
+/* Fetches a package. If the fetcher is lost, the call is repeated for up to 60 seconds, and the transfer
+ * resumes. The caller frees *ret_path. */
 static int fetch(struct ctl *ctl, struct package_reference *package, char **ret_path, struct error *e)
 {
     const struct fetcher_fetch_in in = {.package = package};

@@ -1,4 +1,4 @@
-/* Implements the commands for packages. Each returns an exit code. */
+/* Declares the commands for packages. Each returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

@@ -1,4 +1,4 @@
-/* Stages as lines and bars; see progress.h. */
+/* Implements progress.h. */
 #include "ctl/progress.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #define BARS_MAX      12
 #define STAGES_NEEDED 7 /* of a start: host_recv to container_running */
 
-/* What was said of a stage already: so that each end of it is said once. */
+/* The last printed end of a stage, so that each end is printed once. */
 struct seen {
     char *key; /* "REPLICA STAGE" */
     char *state;
@@ -22,7 +22,7 @@ struct seen {
 struct progress {
     int64_t revision, begun_msec;
     bool live;
-    size_t bars; /* lines on the screen that are to be written over */
+    size_t bars; /* lines of bars on the screen, which the next output replaces */
     struct seen *seen;
     size_t n_seen;
 };
@@ -36,13 +36,13 @@ struct progress *progress_new(int64_t revision, int64_t begun_msec)
     return p;
 }
 
-/* An enum app_stage_state, or below 0: it is none that we know. */
+/* Returns the stage's enum app_stage_state, or a negative number if the state is unknown. */
 static int state_of(const struct app_stage *stage)
 {
     return schema_enum_value(&app_stage_state_enum, stage->state);
 }
 
-/* Whether this end of the stage is new. */
+/* Reports whether this end of the stage was not printed yet, and stores it. */
 static bool is_news(struct progress *p, int64_t replica, const struct app_stage *stage)
 {
     _cleanup_free_ char *key = xasprintf("%" PRId64 " %s", replica, stage->name ?: "");
@@ -96,7 +96,7 @@ static void print_bar(const struct progress *p, const char *instance, const stru
     bar[BAR_WIDTH] = '\0';
     _cleanup_free_ char *what = format_safe(r->step ?: schema_enum_name(&replica_state_enum, r->state)),
                         *message = format_first_line(running ? running->message : NULL);
-    /* Cut, so that a bar never takes two lines of the screen. */
+    /* Texts are cut, so that a bar never needs two lines of the screen. */
     output_control("\033[2K");
     printf("  %s/%" PRId64 "  [%s] %.30s%s%.40s\n", instance, r->id, bar, what, *message ? ": " : "",
            message);

@@ -1,15 +1,16 @@
-/* How a deploy goes on, for people: a line for each stage that ended, and on a terminal a bar for each
- * replica below them. */
+/* Shows the progress of a deploy: a line for each stage that ended, and on a terminal a bar for each replica
+ * below the lines. */
 #pragma once
 
 #include "lib/api/reconciler.h"
 
 struct progress;
 
-/* Stages of another revision, and those that ended before 'begun_msec' (unix time), are no news. */
+/* Returns a new display of one revision. Stages of other revisions, and stages that ended before 'begun_msec'
+ * (unix milliseconds), are not shown. */
 struct progress *progress_new(int64_t revision, int64_t begun_msec);
-/* Shows what is new in this state of the instance. */
+/* Prints the stages that ended since the last call, and draws the bars again. */
 void progress_show(struct progress *p, const struct reconciler_instance *instance);
-/* Takes the bars away. */
+/* Erases the bars. */
 void progress_clear(struct progress *p);
 struct progress *progress_free(struct progress *p);

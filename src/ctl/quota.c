@@ -1,4 +1,4 @@
-/* Commands for disk quotas: quota list, report, info, recheck. */
+/* Implements the commands for disk quotas: quota list, report, info, recheck. */
 #include "ctl/quota.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 
-/* Every file of every replica is looked at. */
+/* quota-keeper reads every file of every replica. */
 #define WALK_TIMEOUT_USEC (3600 * USEC_PER_SEC)
 
 struct listing {
@@ -76,11 +76,12 @@ static int print_listing(struct ctl *ctl, struct listing *l, const char *method,
     return r < 0 ? ctl_fail(&e) : EXIT_OK;
 }
 
-/* Why the kernel holds no replica to its limits, and what would help: "; …" or "". */
+/* Returns the reason why the kernel enforces no limits and what would help, as "; …", or "" if it enforces
+ * them. The caller frees it. */
 static char *why_not_enforced(const struct ctl *ctl)
 {
     struct quota_info_out info = {.n_mounts = 0};
-    struct error ignored = ERROR_INIT; /* the answer stands for itself */
+    struct error ignored = ERROR_INIT; /* the reason is optional */
     if (ctl_call(ctl, &ctl_quota, "Info", NULL, &info, CTL_TIMEOUT_USEC, &ignored) < 0)
         return xstrdup("");
     char *text = info.enforced
@@ -102,13 +103,14 @@ int command_quota_list(struct ctl *ctl)
     return print_listing(ctl, &l, "List", add_listed, none);
 }
 
-/* What keeps a removed directory from being deleted is the provisioner's to say. */
+/* Returns the text of a finding, for a removed directory with the provisioner's reason. The caller frees
+ * it. */
 static char *finding_message(const struct listing *l, const struct quota_finding *f)
 {
     const struct provisioner_deletions_out *d =
         f->kind == QUOTA_NOT_DELETED ? deletion_list_find(&l->deletions, f->path) : NULL;
     _cleanup_free_ char *why = d ? deletion_text(d) : NULL;
-    return why ? xasprintf("'%s' was removed and is not gone yet: %s", f->path, why) : xstrdup(f->message);
+    return why ? xasprintf("'%s' was removed and is not deleted yet: %s", f->path, why) : xstrdup(f->message);
 }
 
 static void add_finding(const void *answer, void *userdata)
@@ -136,10 +138,10 @@ int command_quota_report(struct ctl *ctl)
 {
     struct listing l = {
         table_new("FINDING", "PROJECT", "CONTAINER", "WHAT", NULL), json_array(), {.n_items = 0}};
-    struct error ignored = ERROR_INIT; /* the finding stands for itself */
+    struct error ignored = ERROR_INIT; /* the provisioner's reasons are optional */
     (void)deletion_list_read(ctl, false, &l.deletions, &ignored);
     _cleanup_free_ char *why = ctl->json ? xstrdup("") : why_not_enforced(ctl),
-                        *none = xasprintf("ledger, kernel and directories agree%s", why);
+                        *none = xasprintf("ledger, kernel and directories are consistent%s", why);
     int code = print_listing(ctl, &l, "Report", add_finding, none);
     deletion_list_done(&l.deletions);
     return code;
@@ -180,7 +182,8 @@ int command_quota_info(struct ctl *ctl)
     return EXIT_OK;
 }
 
-/* A tenant's name may stand in a sentence of the list, made safe by quota-keeper. */
+/* Prints the result of one container. quota-keeper has made the names of a tenant's files in the sentences
+ * printable. */
 static void print_rechecked(const struct quota_values *v, const char *why)
 {
     for (size_t i = 0; i < v->n_put_back; i++)
@@ -195,8 +198,8 @@ static void print_rechecked(const struct quota_values *v, const char *why)
 }
 
 struct recheck {
-    json_t *array; /* NULL: it is printed */
-    char *why;     /* nothing is enforced; "" */
+    json_t *array; /* NULL: results are printed as text */
+    char *why;     /* of why_not_enforced() */
     bool failed;
 };
 
@@ -213,7 +216,7 @@ static void add_rechecked(const void *answer, void *userdata)
     else if (out->quota)
         print_rechecked(out->quota, l->why);
     else
-        printf("%s: %s\n", out->container, out->problem ?: "it could not be looked at");
+        printf("%s: %s\n", out->container, out->problem ?: "it could not be checked");
 }
 
 static int recheck_all(struct ctl *ctl)

@@ -1,4 +1,4 @@
-/* Implements the commands for disk quotas. Each returns an exit code. */
+/* Declares the commands for disk quotas. Each returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

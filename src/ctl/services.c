@@ -1,4 +1,4 @@
-/* Commands for the processes of the tree: services, service start, stop, restart; reload. */
+/* Implements services.h and the commands services, service start, stop and restart, and reload. */
 #include "ctl/services.h"
 
 #include <inttypes.h>
@@ -10,10 +10,10 @@
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 
-/* The supervisor waits for the service itself, and gives it up after its own time. */
+/* The supervisor waits for the service, with a time-out of its own. */
 #define SERVICE_TIMEOUT_USEC (180 * USEC_PER_SEC)
 
-/* The list's item without an own name in the interface: the field of the answer has its schema. */
+/* Returns the schema of a service in the list, which the interface declares only in the reply of List. */
 static const struct schema_struct *service_schema(void)
 {
     return varlink_find_method(&supervisor_interface, "List")->out->fields[0].structure;
@@ -131,6 +131,6 @@ int command_reload(struct ctl *ctl)
     if (ctl->json)
         print_json(json_pack("{s:s}", "done", "reloaded"));
     else
-        printf("the configuration was read anew\n");
+        printf("the configuration was read again\n");
     return EXIT_OK;
 }

@@ -1,4 +1,4 @@
-/* Services as the supervisor lists them, and the commands for them. */
+/* Reads the list of services from the supervisor, and declares the commands for services. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -10,10 +10,12 @@ struct service_list {
     size_t n_items;
 };
 
-/* All services in the supervisor's order; the caller ends with service_list_done, after a failure too. */
+/* Reads all services in the supervisor's order into the zeroed '*ret'. The caller releases it with
+ * service_list_done, also after a failure. */
 int service_list_read(const struct ctl *ctl, struct service_list *ret, struct error *e);
 void service_list_done(struct service_list *list);
 
+/* Returns the colour in which a state of a service is shown. */
 enum colour service_colour(int state);
 
 /* Each returns an exit code. */

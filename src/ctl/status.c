@@ -1,4 +1,4 @@
-/* The commands status and version. */
+/* Implements the commands status and version. */
 #include "ctl/status.h"
 
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 
-/* A runtime that hangs must not keep the page from being shown. */
+/* The page is shown also if the runtime hangs. */
 #define STATUS_TIMEOUT_USEC (10 * USEC_PER_SEC)
 
 struct status {
@@ -24,7 +24,7 @@ struct status {
     struct quota_info_out quota;
     struct instance_list apps;
     struct deletion_list deletions;
-    /* Why a part is not there; errnum 0: it is. */
+    /* The reasons why parts could not be read; errnum 0: the part was read. */
     struct error services_error, runtime_error, quota_error, apps_error, deletions_error;
 };
 
@@ -96,7 +96,7 @@ static void print_services(const struct status *s)
     }
 }
 
-/* What filters the system calls of containers that are made from now on. */
+/* Prints the seccomp profile of new containers. */
 static void print_seccomp(const struct driver_info_out *i)
 {
     if (i->state != DRIVER_RUNTIME_UP || !i->seccomp)
@@ -106,9 +106,9 @@ static void print_seccomp(const struct driver_info_out *i)
         text = xasprintf("  seccomp: new containers have no filter of system calls: %s",
                          i->seccomp_reason ?: "");
     else if (streq(i->seccomp, "runtime"))
-        text = xasprintf(
-            "  seccomp: new containers get the engine's own profile%s%s; disk quotas hold accidents alone",
-            i->seccomp_reason ? ": " : "", i->seccomp_reason ?: "");
+        text = xasprintf("  seccomp: new containers get the engine's own profile%s%s; disk quotas limit only "
+                         "accidental growth",
+                         i->seccomp_reason ? ": " : "", i->seccomp_reason ?: "");
     else
         text = xasprintf("  seccomp: new containers get %s%s",
                          streq(i->seccomp, "hostlet") ? "hostlet's profile" : "the profile ",
@@ -184,7 +184,7 @@ static void print_apps(const struct status *s)
     }
 }
 
-/* Nothing is said where nothing is left of what was removed. */
+/* Prints the pending deletions; nothing if there are none. */
 static void print_deletions(const struct status *s)
 {
     const struct deletion_list *list = &s->deletions;
@@ -198,7 +198,7 @@ static void print_deletions(const struct status *s)
     if (list->n_items == 0)
         return;
     _cleanup_free_ char *text =
-        xasprintf("%zu under way, %zu cannot be finished", list->n_items - stuck, stuck);
+        xasprintf("%zu in progress, %zu cannot be finished", list->n_items - stuck, stuck);
     print_part("deletions", stuck ? RED : YELLOW, text);
     for (size_t i = 0; i < list->n_items; i++) {
         _cleanup_free_ char *why = deletion_text(list->items[i]),
@@ -238,7 +238,7 @@ static json_t *pack_status(const struct ctl *ctl, const struct status *s)
                      "deletions", part_or_error(&s->deletions_error, deletion_list_pack(&s->deletions)));
 }
 
-/* A tree that does not run is another thing than a caller who may not ask it. */
+/* Returns EXIT_DOWN if the tree is not running, and EXIT_FAILED if a service refused the caller or failed. */
 static int status_code(const struct status *s)
 {
     const struct error *parts[] = {&s->services_error, &s->apps_error};

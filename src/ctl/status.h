@@ -1,4 +1,4 @@
-/* Implements the commands status and version. Each returns an exit code. */
+/* Declares the commands status and version. Each returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

@@ -1,4 +1,4 @@
-/* Prints aligned tables; see table.h. */
+/* Implements table.h. */
 #include "ctl/table.h"
 
 #include <stdarg.h>
@@ -13,7 +13,7 @@ struct cell {
 };
 
 struct table {
-    size_t columns, n_cells; /* the header's cells are the first */
+    size_t columns, n_cells; /* n_cells includes the header, which is first */
     struct cell *cells;
 };
 

@@ -3,10 +3,13 @@
 
 #include "ctl/output.h"
 
-/* A table: its header, then cells row by row. */
+/* A table: a header, followed by cells row by row. */
 struct table;
-struct table *table_new(const char *first, ...) __attribute__((sentinel)); /* headers, ending with NULL */
+/* Returns a new table with the given headers, which end with NULL. */
+struct table *table_new(const char *first, ...) __attribute__((sentinel));
+/* Adds the next cell; rows follow from the number of headers. An empty text is shown as "-". */
 void table_cell(struct table *t, enum colour colour, const char *fmt, ...) _printf_(3, 4);
-/* Prints aligned columns, nothing at all when there is no row or 'discard' is set, and frees. */
+/* Prints aligned columns, unless there is no row or 'discard' is set, and frees the table. */
 void table_print(struct table *t, bool discard);
+/* Returns the number of rows without the header. */
 size_t table_rows(const struct table *t);

@@ -1,4 +1,4 @@
-/* Follows an instance by io.hostlet.Reconciler.Watch; see wait.h. */
+/* Implements wait.h with io.hostlet.Reconciler.Watch. */
 #include "ctl/wait.h"
 
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include "lib/schema/object.h"
 #include "lib/varlink/follow.h"
 
-#define AGAIN_USEC    (100 * USEC_PER_MSEC) /* between two calls that fail */
-#define PATIENCE_USEC (10 * USEC_PER_SEC)   /* with a tree that does not answer */
-#define STUCK_USEC    (15 * USEC_PER_SEC)   /* with a runtime that is away */
+#define AGAIN_USEC    (100 * USEC_PER_MSEC) /* pause after a failed call */
+#define PATIENCE_USEC (10 * USEC_PER_SEC)   /* time-out while the reconciler does not reply */
+#define STUCK_USEC    (15 * USEC_PER_SEC)   /* time-out while the runtime is down */
 
 struct wait {
     const struct wait_options *options;
@@ -26,8 +26,8 @@ struct wait {
     struct follower *follower;
     struct progress *progress;
     struct reconciler_instance *last;
-    uint64_t lost_at; /* when the reconciler went away; 0: it answers */
-    bool is_stuck;    /* it has failed as a whole, and nothing is tried */
+    uint64_t lost_at; /* monotonic µs at which the watch was lost; 0: it works */
+    bool is_stuck;    /* the instance has failed as a whole, and no attempt is planned */
     bool done;
     int code;
 };
@@ -38,7 +38,8 @@ static void finish(struct wait *w, int code)
     w->code = code;
 }
 
-/* A stage that failed since the request was made. */
+/* Returns a stage of the requested revision that failed since the request (borrowed), with its replica; NULL:
+ * there is none. */
 static const struct app_stage *failed_stage(const struct wait *w, const struct reconciler_instance *i,
                                             const struct reconciler_replica **ret_replica)
 {
@@ -55,8 +56,9 @@ static const struct app_stage *failed_stage(const struct wait *w, const struct r
     return NULL;
 }
 
-/* Whether the instance's own word "failed" is about this request: something was tried and is waited with, or
- * nothing is left to do. A runtime that is away is neither: it is shown, and waited for a while. */
+/* Reports whether the instance's state "failed" is the result of this request: an attempt failed and the next
+ * one is planned, or the instance is settled. If the runtime is down, neither is the case: hostletctl shows
+ * it and waits for a while. */
 static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
 {
     if (!i->failed)
@@ -69,17 +71,18 @@ static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
     return w->options->action == APP_ACTION_START && waiting;
 }
 
+/* Prints when the next attempt is made. */
 static void say_next_try(int64_t next_retry)
 {
     int64_t left = next_retry - now_realtime_msec();
     _cleanup_free_ char *text = format_duration(left);
     if (next_retry > 0)
-        log_error("  tried again by itself in %s", text);
+        log_error("  retried automatically in %s", text);
     else
-        log_error("  not tried again by itself; 'hostletctl app' shows what runs now");
+        log_error("  not retried automatically; 'hostletctl app' shows what runs now");
 }
 
-/* A message may have the last lines of a log behind it. */
+/* Prints a message, which may end with the last lines of a log. */
 static void say_message(const char *before, const char *message)
 {
     _cleanup_free_ char *first = format_first_line(message), *others = format_other_lines(message, "    ");
@@ -165,7 +168,8 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     if (!w->options->quiet)
         progress_show(w->progress, i);
     bool superseded = i->revision > w->options->revision || i->action != (int)w->options->action;
-    /* A stop ends some day; a deletion may need somebody. */
+    /* A failed stage of a stop is no result, since the stop is retried until it succeeds; a failed deletion
+     * can need an administrator. */
     bool failed = is_failed(w, i) || (w->options->action != APP_ACTION_STOP && failed_stage(w, i, &r));
     bool over = superseded || failed || i->settled, stuck = i->failed && i->message && !over;
     if (stuck != w->is_stuck) {
@@ -184,21 +188,21 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
         return;
     progress_clear(w->progress);
     if (superseded) {
-        log_error("%s: something else was asked for meanwhile: revision %" PRId64 ", %s", i->name,
-                  i->revision, schema_enum_name(&app_action_enum, i->action));
+        log_error("%s: another request has replaced this one: revision %" PRId64 ", %s", i->name, i->revision,
+                  schema_enum_name(&app_action_enum, i->action));
         finish(w, EXIT_FAILED);
     } else if (failed) {
         say_failure(w, i);
         finish(w, EXIT_FAILED);
     } else if (w->options->action == APP_ACTION_DESTROY && is_destroyed(i)) {
-        on_gone(w); /* a zone's stays known */
+        on_gone(w); /* the record of a zone's instance is kept */
     } else if (w->options->action != APP_ACTION_DESTROY) {
         say_success(w, i);
         finish(w, EXIT_OK);
     }
 }
 
-/* The reconciler went away: its supervisor brings it back, and nothing is lost. */
+/* Waits for the reconciler, which hostletd restarts, and fails after PATIENCE_USEC. */
 static void on_away(struct wait *w, const struct error *e)
 {
     uint64_t now = now_monotonic_usec();
@@ -249,8 +253,8 @@ static void on_timeout(void *userdata)
     struct wait *w = userdata;
     _cleanup_free_ char *limit = format_duration((int64_t)(w->options->timeout_usec / USEC_PER_MSEC));
     progress_clear(w->progress);
-    log_error("%s: not done within %s; it goes on, and 'hostletctl app %s' shows it", w->options->name, limit,
-              w->options->name);
+    log_error("%s: not done within %s; the work continues, and 'hostletctl app %s' shows it",
+              w->options->name, limit, w->options->name);
     finish(w, EXIT_TIMEOUT);
 }
 
@@ -259,7 +263,7 @@ static void on_stuck(void *userdata)
     struct wait *w = userdata;
     progress_clear(w->progress);
     say_message(w->options->name, w->last ? w->last->message : NULL);
-    log_error("  it goes on by itself when that is mended");
+    log_error("  it continues automatically when that is corrected");
     finish(w, EXIT_FAILED);
 }
 
@@ -268,8 +272,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     (void)source, (void)info;
     struct wait *w = userdata;
     progress_clear(w->progress);
-    log_error("%s: no longer waited for; it goes on, and 'hostletctl app %s' shows it", w->options->name,
-              w->options->name);
+    log_error("%s: the wait was interrupted; the work continues, and 'hostletctl app %s' shows it",
+              w->options->name, w->options->name);
     finish(w, EXIT_TIMEOUT);
     return 0;
 }

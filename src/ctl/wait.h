@@ -1,4 +1,4 @@
-/* Waiting until an instance is what was asked for, has failed, or the time is over. */
+/* Waits until an instance reaches the desired state, has failed, or a time-out passes. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -8,13 +8,13 @@ struct wait_options {
     const char *name;
     int64_t revision;
     enum app_action action;
-    int64_t begun_msec; /* unix time before the request: stages that failed earlier do not count */
+    int64_t begun_msec; /* unix milliseconds before the request; earlier failures of stages are ignored */
     uint64_t timeout_usec;
-    bool quiet; /* no lines and bars */
+    bool quiet; /* print no lines and bars */
 };
 
-/* Follows the instance and says how it ends. Returns the exit code; *ret_last is the last state seen (the
- * caller frees it with schema_free), NULL when there was none or it is gone. Ctrl-C ends the waiting alone.
- */
+/* Follows the instance and prints the result. Returns the exit code. *ret_last is the last received state
+ * (the caller frees it with schema_free), or NULL if there was none or the instance no longer exists. Ctrl-C
+ * ends only the wait. */
 int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
                       struct reconciler_instance **ret_last);

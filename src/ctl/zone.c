@@ -1,4 +1,4 @@
-/* Commands about the zone: zone init, join-info, status, leave. */
+/* Implements the commands zone init, join-info, status and leave. */
 #include "ctl/zone.h"
 
 #include <arpa/inet.h>
@@ -32,14 +32,14 @@ static int print_join(const struct ctl *ctl, const char *method, const struct ga
     return EXIT_OK;
 }
 
-/* The id that containers of this machine know it by already. */
+/* Returns the host id that containers of this machine already have, or NULL. The caller frees it. */
 static char *known_host_id(const struct ctl *ctl)
 {
     struct reconciler_info_out info = {.host_id = NULL};
     struct error e = ERROR_INIT;
     if (ctl_call(ctl, &ctl_reconciler, "Info", NULL, &info, CTL_TIMEOUT_USEC, &e) < 0)
         return NULL;
-    char *id = info.host_id && *info.host_id ? xstrdup(info.host_id) : NULL; /* "": it cannot be read */
+    char *id = info.host_id && *info.host_id ? xstrdup(info.host_id) : NULL; /* "": the file cannot be read */
     ctl_done(&ctl_reconciler, "Info", &info);
     return id;
 }
@@ -55,9 +55,9 @@ static int enable(const struct ctl *ctl, struct error *e)
     return r < 0 ? r : ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
 }
 
-/* Before anything is made: a host that cannot be called is found out by a machine that never joins. An
- * address without a port has the zone's, [zone] peer_port; one word alone is no name of a host but a mistake.
- */
+/* Reports whether the text is an IPv4 address or HOST:PORT. An address without a port gets [zone] peer_port;
+ * a single word is refused as a mistake. The check comes before any change, since a wrong address would only
+ * show in a machine that never joins. */
 static bool is_zone_host(const char *text)
 {
     const char *colon = strrchr(text, ':');
@@ -83,7 +83,7 @@ int command_zone_init(struct ctl *ctl)
     struct gateway_join_out out = {.host_id = NULL};
     struct gateway_zone_out before = {.state = 0};
     int r = enable(ctl, &e);
-    /* A machine that is a host already stays the one that it is. */
+    /* A machine that already has a host id keeps it. */
     if (r >= 0)
         r = call_gateway(ctl, "ZoneStatus", NULL, &before, &e);
     if (r < 0)
@@ -99,15 +99,14 @@ int command_zone_init(struct ctl *ctl)
     return code;
 }
 
-/* What helps where the gateway is not there because nobody asked for it. */
+/* Prints the error, and what helps if rpc-gateway is not enabled. Returns the exit code. */
 static int zone_fail(const struct ctl *ctl, const struct error *e)
 {
     struct error ignored = ERROR_INIT;
     bool enabled = true;
     int code = ctl_fail(e);
     if (e->class == ERROR_SERVICE_DOWN && zone_is_enabled(ctl, &enabled, &ignored) >= 0 && !enabled)
-        log_error(
-            "  'hostletctl zone init' sets [zone] enable = yes, and makes this machine ready for a zone");
+        log_error("  'hostletctl zone init' sets [zone] enable = yes, and prepares this machine for a zone");
     return code;
 }
 
@@ -149,17 +148,18 @@ static void print_status(const struct gateway_zone_out *z)
     print_row("leader", z->leader);
     if (z->last_success) {
         _cleanup_free_ char *when = format_time(z->last_success);
-        print_row("last answer", when);
+        print_row("last reply", when);
         printf("%-14s %.1f ms\n", "took", (double)z->round_trip_usec / 1000);
     }
     if (z->failures) {
         _cleanup_free_ char *wait = format_duration(z->next_try - now_realtime_msec());
-        printf("%-14s %" PRId64 " in a row; next try in %s\n", "failures", z->failures, wait);
+        printf("%-14s %" PRId64 " in a row; next attempt in %s\n", "failures", z->failures, wait);
     }
     if (z->state != GATEWAY_ZONE_NONE)
-        printf("%-14s %" PRId64 ", %" PRId64 " of them on their way\n", "instances", z->assigned, z->waiting);
+        printf("%-14s %" PRId64 ", %" PRId64 " of them not delivered yet\n", "instances", z->assigned,
+               z->waiting);
     if (z->reports_due)
-        printf("%-14s of %" PRId64 " replicas are not told yet\n", "stages", z->reports_due);
+        printf("%-14s of %" PRId64 " replicas are not reported yet\n", "stages", z->reports_due);
     for (size_t i = 0; i < z->n_problems; i++)
         print_row(i == 0 ? "problems" : "", z->problems[i]);
     print_row("bridge", z->vpc_bridge_ip);
@@ -190,7 +190,8 @@ int command_zone_leave(struct ctl *ctl)
     if (ctl->json)
         print_json(json_pack("{s:b}", "left", true));
     else
-        puts("This machine belongs to no zone any more. What runs runs on; 'hostletctl apps' shows it as no "
-             "longer assigned.");
+        puts("This machine belongs to no zone any more. Its applications keep running; 'hostletctl apps' "
+             "shows them "
+             "as no longer assigned.");
     return EXIT_OK;
 }

@@ -1,4 +1,4 @@
-/* Implements the commands about the zone. Each returns an exit code. */
+/* Declares the commands about the zone. Each returns an exit code. */
 #pragma once
 
 #include "ctl/ctl.h"

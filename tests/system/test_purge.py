@@ -103,7 +103,7 @@ def test_a_tenants_projects_keep_nothing_from_a_purge(keeper, filesystem):
     assert list(keeper.apps.iterdir()) == []
     assert keeper.list() == {} and keeper.ledger() == {}
     assert not any(any(row.values()) for project, row in kernel(filesystem.point).items() if project)
-    assert "ledger, kernel and directories agree" in keeper.tree.ctl("quota", "report").stdout
+    assert "ledger, kernel and directories are consistent" in keeper.tree.ctl("quota", "report").stdout
 
 
 def test_a_full_quota_keeps_nothing_from_a_purge(keeper, filesystem):

@@ -392,7 +392,7 @@ def test_info_and_log_say_which_profile_is_given(docker_driver):
 
 @pytest.mark.parametrize("seccomp, said", [
     ("hostlet", "seccomp: new containers get hostlet's profile"),
-    ("runtime", "seccomp: new containers get the engine's own profile; disk quotas hold accidents alone")])
+    ("runtime", "seccomp: new containers get the engine's own profile; disk quotas limit only accidental growth")])
 def test_status_shows_which_profile_is_given(make_tree, docker_settings, engine, seccomp, said):
     tree = make_tree({"container-driver": {**docker_settings["container-driver"], "seccomp": seccomp}}).start()
     assert said in ground.wait_until(lambda: (text := tree.ctl("status").stdout) and "seccomp:" in text and text, 20, "status")

@@ -108,7 +108,7 @@ def test_dry_run_shows_everything_and_does_nothing(fresh, original, engine):
     original.add("gone", container=False)
     before = identity(engine)
     text = fresh.ctl("import", original.dir, "--dry-run").stdout
-    assert "i8k_web_0" in text and "taken as it runs" in text and "no container" in text and "Nothing was done." in text
+    assert "i8k_web_0" in text and "adopted as it runs" in text and "no container" in text and "Nothing was changed." in text
     assert f"app_path = {original.apps}" in text and KEY[1] not in text
     shown = fresh.ctl_json("import", original.dir, "--dry-run")
     assert not shown["done"] and shown["host_id"] == HOST and len(shown["containers"]) == 2 and KEY[1] not in json.dumps(shown)
@@ -140,7 +140,7 @@ def test_running_containers_are_taken_over_as_they_run(fresh, original, engine):
     ground.wait_until(endpoint, 20, "the application is told where to report, with its own secret")
 
     # Again, and after a restart of the tree: the same.
-    assert "taken already" in fresh.ctl("import", original.dir, "--dry-run").stdout
+    assert "already adopted" in fresh.ctl("import", original.dir, "--dry-run").stdout
     assert "Taken over." in fresh.ctl("import", original.dir).stdout
     fresh.restart()
     web.running(7)
@@ -267,7 +267,7 @@ def test_import_that_failed_behind_its_adoptions_is_made_again(make_tree, docker
     assert tree.ctl("import", original.dir, check=False).returncode != 0
     assert (tree.prefix / "etc/hostlet.conf.d/50-import.conf").exists()
     tree.ctl("service", "start", "reconciler")
-    assert "taken already" in tree.ctl("import", original.dir, "--dry-run").stdout
+    assert "already adopted" in tree.ctl("import", original.dir, "--dry-run").stdout
     repeated(tree, original, engine, before)
 
 
@@ -279,7 +279,7 @@ def test_import_that_was_killed_before_it_joined_is_made_again(fresh, original, 
     os.kill(pid, signal.SIGSTOP)
     try:
         command = subprocess.Popen([program("hostletctl"), "--prefix", fresh.prefix, "import", original.dir], stdout=subprocess.DEVNULL)
-        ground.wait_until(lambda: "taken already" in fresh.ctl("import", original.dir, "--dry-run").stdout, 20, "it adopts")
+        ground.wait_until(lambda: "already adopted" in fresh.ctl("import", original.dir, "--dry-run").stdout, 20, "it adopts")
         command.kill()
         command.wait()
     finally:
@@ -329,7 +329,7 @@ def test_container_of_another_tree_is_not_taken(fresh, original, engine):
     original.add(container=False)
     engine.run(images.BUSYBOX, ["sleep", "1000"], name="i8k_web_0", Labels={"io.hostlet.tree": "another"})
     before = identity(engine)
-    assert "of another hostlet tree: not taken" in fresh.ctl("import", original.dir).stdout
+    assert "belongs to another hostlet tree: not adopted" in fresh.ctl("import", original.dir).stdout
     ZoneApp(fresh).wait(lambda i: i["replicas"][0]["state"] == "conflict", "the conflict is shown")
     assert identity(engine) == before
 
@@ -340,7 +340,7 @@ def test_tree_with_applications_elsewhere_is_refused(fresh, original, engine):
         "app": {"meta": {"name": "own"}, "spec": {"name": "own", "version": "1", "image": images.BUSYBOX}, "deploy": {"replicas": [{"id": 0}]}},
         "hostlet": {"init": "image", "command": ["sleep", "1000"], "pull": "never"}})
     result = fresh.ctl("import", original.dir, check=False)
-    assert result.returncode != 0 and "one tree has one app_path" in result.stderr
+    assert result.returncode != 0 and "a tree has one app_path" in result.stderr
 
 
 def test_machine_of_another_zone_is_refused_before_anything_is_done(fresh, original, engine):
@@ -350,7 +350,7 @@ def test_machine_of_another_zone_is_refused_before_anything_is_done(fresh, origi
     fresh.call("rpc-gateway", "ZoneInit", host_id="fedcba9876543210", access_key=f"ak_fedcba9876543210_{KEY[1]}")
     for more in ([], ["--dry-run"]):
         result = fresh.ctl("import", original.dir, *more, check=False)
-        assert result.returncode != 0 and "fedcba9876543210 already" in result.stderr and HOST in result.stderr
+        assert result.returncode != 0 and "already host fedcba9876543210" in result.stderr and HOST in result.stderr
     assert identity(engine) == before
 
 

@@ -327,7 +327,7 @@ def test_apply_fails_at_the_first_failed_stage(ctl, manifest):
         stage("image_pull", "failed", message="no such image: demo:1")])], settled=False, next_retry=now() + 5000)])
     result = ctl("apply", manifest, expect=FAILED)
     assert "web: replica 0: image_pull failed: no such image: demo:1" in result.stderr
-    assert "tried again by itself in " in result.stderr
+    assert "retried automatically in " in result.stderr
     assert "web/0  image_pull         failed  1.5 s  no such image: demo:1" in result.stdout
 
 
@@ -350,7 +350,7 @@ def test_apply_fails_when_the_instance_has_failed(ctl, manifest):
     reconciler(ctl, [instance([replica(state="failed", message="port 80 is taken")], failed=True)])
     result = ctl("apply", manifest, expect=FAILED)
     assert "web: replica 0 is failed: port 80 is taken" in result.stderr
-    assert "not tried again by itself" in result.stderr
+    assert "not retried automatically" in result.stderr
 
 
 def test_apply_ignores_what_was_before(ctl, manifest):
@@ -365,7 +365,7 @@ def test_apply_ignores_what_was_before(ctl, manifest):
 
 def test_apply_is_superseded(ctl, manifest):
     reconciler(ctl, [instance(revision=3, settled=False)])
-    assert "something else was asked for meanwhile: revision 3" in ctl("apply", manifest, expect=FAILED).stderr
+    assert "another request has replaced this one: revision 3" in ctl("apply", manifest, expect=FAILED).stderr
 
 
 def test_apply_of_what_is_destroyed_meanwhile(ctl, manifest):
@@ -376,7 +376,7 @@ def test_apply_of_what_is_destroyed_meanwhile(ctl, manifest):
 def test_apply_times_out(ctl, manifest):
     reconciler(ctl, [instance([replica(state="starting")], settled=False)])
     result = ctl("apply", manifest, "--timeout", "300ms", expect=TIMEOUT)
-    assert "web: not done within 300 ms; it goes on, and 'hostletctl app web' shows it" in result.stderr
+    assert "web: not done within 300 ms; the work continues, and 'hostletctl app web' shows it" in result.stderr
 
 
 def test_apply_interrupted_goes_on(ctl, manifest):
@@ -386,7 +386,7 @@ def test_apply_interrupted_goes_on(ctl, manifest):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == TIMEOUT
-    assert "no longer waited for; it goes on" in errors
+    assert "the wait was interrupted; the work continues" in errors
 
 
 def test_apply_shows_that_the_runtime_is_away_and_waits(ctl, manifest):
@@ -401,7 +401,7 @@ def test_apply_gives_up_on_a_runtime_that_stays_away(ctl, manifest):
     away = instance([replica(state="starting")], settled=False, failed=True, message="the runtime is not reachable")
     reconciler(ctl, [away])
     result = ctl("apply", manifest, expect=FAILED)
-    assert "web: the runtime is not reachable" in result.stderr and "goes on by itself when that is mended" in result.stderr
+    assert "web: the runtime is not reachable" in result.stderr and "continues automatically when that is corrected" in result.stderr
 
 
 def test_apply_survives_the_reconciler(ctl, manifest):
@@ -470,7 +470,7 @@ def test_apply_directory_stops_at_the_first_failure(ctl, place):
     def apply(_):
         raise Refusal("Refused", "no")
     fake = ctl.fake("reconciler", Apply=apply)
-    assert "bbb.toml: not applied any more" in ctl("apply", directory, expect=FAILED).stderr
+    assert "bbb.toml: not applied, since an earlier manifest failed" in ctl("apply", directory, expect=FAILED).stderr
     assert len(fake.calls) == 1
 
 
@@ -569,7 +569,7 @@ def test_app(ctl):
                       "deploy": {"cpu_limit": 500, "memory_limit": 1 << 26}}}
     ctl.fake("reconciler", Get=lambda _: {"instance": shown, "manifest": wanted})
     text = ctl("app", "web").stdout
-    for part in ("web  failed", "tiny_1.0.1_linux_amd64 (asked for: tiny 1.0)", "0.5 CPU, memory 64.0 MiB, volume unlimited",
+    for part in ("web  failed", "tiny_1.0.1_linux_amd64 (requested: tiny 1.0)", "0.5 CPU, memory 64.0 MiB, volume unlimited",
                  "http 20001->80", "not enforced (no quota here)", "in 1 min 4 s", "exit 7"):
         assert part in text, text
     assert re.search(r"0 +hostlet +image_pull +success +1 .* 1 min 1 s", text)
@@ -729,7 +729,7 @@ def test_followed_log_goes_on_in_the_next_container(ctl):
     fake = ctl.fake("container-driver", Logs=answer)
     result = ctl("logs", "-f", "-n", "3", "web")
     assert result.stdout.replace("ha", "") == "one\ntwo\n"
-    assert "words" in result.stderr and "the log broke off" in result.stderr
+    assert "words" in result.stderr and "the log ended early" in result.stderr
     first, *others = fake.called("Logs")
     assert first["tail"] == 3 and "since" not in first
     assert all(abs(call["since"] - now()) < 20000 and "tail" not in call for call in others)
@@ -819,8 +819,8 @@ def test_nothing_that_services_say_controls_a_terminal(ctl, manifest):
 def test_logs_that_are_broken(ctl):
     answers = iter([b"no frames at all", frame(1, b"half")[:-2]])
     ctl.fake("container-driver", Logs=lambda _: next(answers))
-    assert "what came is no log" in ctl("logs", "web/0", expect=FAILED).stderr
-    assert "the log broke off" in ctl("logs", "web/0", expect=FAILED).stderr
+    assert "the received data is no log" in ctl("logs", "web/0", expect=FAILED).stderr
+    assert "the log ended early" in ctl("logs", "web/0", expect=FAILED).stderr
 
 
 def test_logs_into_a_full_disk(ctl):
@@ -854,7 +854,7 @@ def test_package_build_inspect_index(ctl, place):
         shown = ctl.json("package", "inspect", made[how]["file"])
         assert "bin/tool" in [entry["name"] for entry in shown["entries"]]
         assert shown["package"]["metadata"]["description"] == "a tool"
-        assert "whole: checksum and archive are right" in ctl("package", "inspect", made[how]["file"]).stdout
+        assert "complete: checksum and archive are valid" in ctl("package", "inspect", made[how]["file"]).stdout
         assert ctl("package", "index", out).stdout == f"{out}/index.json: 1 package\n"
         assert json.loads((out / "index.json").read_text())["items"][0]["size"] == Path(made[how]["file"]).stat().st_size
     first = Path(made["xz"]["file"]).read_bytes()

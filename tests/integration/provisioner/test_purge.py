@@ -44,7 +44,7 @@ def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable)
     for _ in range(2):
         failed = tree.ctl("destroy", "web", "--purge", check=False)
         assert failed.returncode == 1, failed.stdout
-        assert "/stays'" in failed.stderr and "chattr -i" in failed.stderr and "tried again by itself" in failed.stderr
+        assert "/stays'" in failed.stderr and "chattr -i" in failed.stderr and "retried automatically" in failed.stderr
     assert not data(tree, "web").exists()
     (name,) = hidden(tree)
     shown = tree.ctl_json("app", "web")["instance"]

@@ -72,7 +72,7 @@ def test_what_is_not_there_is_fine_to_let_go(kept):
     for method in ("Get", "Recheck"):
         with pytest.raises(VarlinkError, match="io.hostlet.NotFound"):
             kept.call("quota-keeper", method, container="i8k_none_0")
-    for command, words in (("list", "no replica has a project"), ("report", "ledger, kernel and directories agree")):
+    for command, words in (("list", "no replica has a project"), ("report", "ledger, kernel and directories are consistent")):
         said = kept.ctl("quota", command).stdout
         assert said.startswith(f"{words}; disk quotas are not enforced: ") and said.count("\n") == 1, said
     assert json.loads(kept.ctl("--json", "quota", "list").stdout) == []
