@@ -10,11 +10,11 @@ CLEANFILES += svc/hostlet.conf
 svc/hostlet.conf: svc/sysusers.conf
 	$(AM_V_GEN)$(MKDIR_P) svc && cp $< $@
 
-# With the unit tests, since they take no tool and no time.
+# 'make check' runs them, too, since they need no tools and little time.
 check-local: lint-layers lint-circles lint-headers lint-decisions lint-unused
 lint-layers:
 	$(srcdir)/scripts/lint-layers
-# The objects are there: it comes after all that 'make check' builds.
+# It reads the objects, so it runs after the build.
 lint-circles: all
 	$(srcdir)/scripts/lint-circles .
 lint-headers: all

@@ -35,7 +35,7 @@ def deploy_and_remove(prefix, *words, environment=None):
         made = quickstart("--prefix", prefix, "--port", port, *words, environment=environment)
         assert made.returncode == 0, made.stdout + made.stderr
         assert "hello from a package" in made.stdout
-        assert "running" in made.stdout.split("== hostletctl app hello")[1].split("== How to go on")[0]
+        assert "running" in made.stdout.split("== hostletctl app hello")[1].split("== Next steps")[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
             assert answer.read().startswith(b"hello from a package")
         made_bridge = bridge.read_text().strip() if bridge.exists() else None
@@ -81,7 +81,7 @@ def test_quickstart_says_at_once_that_the_port_is_taken(place):
         port = stranger.getsockname()[1]
         refused = quickstart("--prefix", place / "start", "--port", port)
     assert refused.returncode == 1
-    assert refused.stderr == f"scripts/quickstart: port {port} is taken by another program: choose a free one with --port\n"
+    assert refused.stderr == f"scripts/quickstart: port {port} is in use by another program: choose a free one with --port\n"
     assert not (place / "start").exists()
 
 
