@@ -1,4 +1,4 @@
-/* Declarations of the contract's application messages; see app.h. The comments are those of the served
+/* Implements app.h: the schemas of the contract's application messages. Their comments are part of the served
  * interfaces. */
 #include "lib/api/app.h"
 
@@ -10,7 +10,7 @@ STRUCT(metadata_schema, "Metadata", T, "Identity of an object of the zone.", S_S
        S_INT_OPT(T, created, NULL), S_INT_OPT(T, updated, NULL), S_INT_OPT(T, version, NULL));
 #undef T
 #define T struct app_resources
-STRUCT(resources_schema, "AppSpecResources", T, "Limits, as their author wrote them.",
+STRUCT(resources_schema, "AppSpecResources", T, "Limits, in the form in which the author wrote them.",
        S_STRING_OPT(T, cpu_limit, "Such as 500m."), S_STRING_OPT(T, memory_limit, "Such as 512Mi."),
        S_STRING_OPT(T, volume_limit, "Such as 10Gi."));
 #undef T
@@ -20,21 +20,22 @@ STRUCT(name_version_schema, "AppSpecNameVersion", T,
        S_STRING_OPT(T, version, "One or two parts match as a prefix."));
 #undef T
 #define T struct app_spec_port
-STRUCT(spec_port_schema, "AppSpecServicePort", T, "A port that the application listens on.",
-       S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "Inside of the container."));
+STRUCT(spec_port_schema, "AppSpecServicePort", T, "A TCP port on which the application listens.",
+       S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "The port inside the container."));
 #undef T
 #define T struct app_task
-STRUCT(task_schema, "AppSpecTask", T, "What inagent runs in the container.", S_STRING_OPT(T, name, NULL),
-       S_STRING_OPT(T, working_dir, NULL), S_STRING_OPT(T, run_user, NULL),
-       S_STRINGS(T, depends_on, "Tasks that must have succeeded."), S_BOOL_OPT(T, on_startup, NULL),
-       S_BOOL_OPT(T, on_shutdown, NULL), S_INT_OPT(T, interval_seconds, NULL), S_STRING_OPT(T, cron, NULL),
-       S_INT_OPT(T, max_attempts, NULL), S_INT_OPT(T, retry_backoff_seconds, NULL),
-       S_STRING_OPT(T, script, "Standard input of sh."));
+STRUCT(task_schema, "AppSpecTask", T, "A script that inagent runs in the container.",
+       S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, working_dir, NULL), S_STRING_OPT(T, run_user, NULL),
+       S_STRINGS(T, depends_on, "Names of the tasks that must succeed first."),
+       S_BOOL_OPT(T, on_startup, NULL), S_BOOL_OPT(T, on_shutdown, NULL),
+       S_INT_OPT(T, interval_seconds, NULL), S_STRING_OPT(T, cron, NULL), S_INT_OPT(T, max_attempts, NULL),
+       S_INT_OPT(T, retry_backoff_seconds, NULL),
+       S_STRING_OPT(T, script, "The script: inagent passes it to sh as standard input."));
 #undef T
 
 #define T struct app_config_field
 static const struct schema_struct config_field_schema;
-STRUCT(config_field_schema, "AppSpecConfigItem", T, "A setting that the application knows.",
+STRUCT(config_field_schema, "AppSpecConfigItem", T, "A setting that the application accepts.",
        S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, title, NULL), S_STRING_OPT(T, prompt, NULL),
        S_STRING_OPT(T, type, NULL), S_NAMED_STRING_OPT(T, standard, "default", NULL),
        S_STRING_OPT(T, auto_fill, NULL), S_STRING_OPT(T, description, NULL),
@@ -42,10 +43,10 @@ STRUCT(config_field_schema, "AppSpecConfigItem", T, "A setting that the applicat
 #undef T
 
 #define T struct app_spec
-STRUCT_EXPORTED(app_spec_schema, "AppSpec", T, "What its author says of an application.",
+STRUCT_EXPORTED(app_spec_schema, "AppSpec", T, "The specification of an application, as its author wrote it.",
                 S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, version, NULL),
                 S_STRING_OPT(T, description, NULL),
-                S_STRING_OPT(T, image, "Reference of the container's image."),
+                S_STRING_OPT(T, image, "The reference of the container's image."),
                 S_STRUCT_OPT(T, resources, struct app_resources, &resources_schema, NULL),
                 S_STRUCTS(T, depends, struct app_name_version, &name_version_schema, NULL),
                 S_STRUCTS(T, service_depends, struct app_name_version, &name_version_schema, NULL),
@@ -61,9 +62,10 @@ STRUCT_EXPORTED(app_config_value_schema, "AppDeployConfigItem", T, "The value of
                 S_STRUCTS(T, items, struct app_config_value, &app_config_value_schema, NULL));
 #undef T
 #define T struct app_service_port
-STRUCT_EXPORTED(app_service_port_schema, "AppDeployServicePort", T, "Where a port of a replica is reached.",
-                S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "Inside of the container."),
-                S_INT_OPT(T, host_port, NULL), S_STRING_OPT(T, lan_addr, NULL));
+STRUCT_EXPORTED(app_service_port_schema, "AppDeployServicePort", T,
+                "The addresses at which one port of a replica is reached.", S_STRING_OPT(T, name, NULL),
+                S_INT_OPT(T, port, "The port inside the container."),
+                S_INT_OPT(T, host_port, "The port of the machine."), S_STRING_OPT(T, lan_addr, NULL));
 #undef T
 #define T struct app_replica
 STRUCT_EXPORTED(app_replica_schema, "AppDeployReplica", T, "One replica of an instance.",
@@ -87,7 +89,7 @@ static const char *const action_names[] = {
     NULL,
 };
 const struct schema_enum app_action_enum = {
-    "Action", "What is to become of an instance; none: nothing is done with it.", action_names};
+    "Action", "What is desired of a whole instance; none: the instance stays as it is.", action_names};
 static const char *const stage_names[] = {
     [STAGE_HOST_RECV] = "host_recv",
     [STAGE_IMAGE_PULL] = "image_pull",
@@ -116,17 +118,18 @@ const struct schema_enum app_stage_state_enum = {"StageState", "The state of a s
 #define T struct app_stage
 STRUCT_EXPORTED(app_stage_schema, "AppDeployStage", T, "One stage of a deploy.",
                 S_STRING_OPT(T, name, "image_pull, pkg_download, provision, container_create, …"),
-                S_STRING_OPT(T, owner, "hostlet or inagent."), S_INT_OPT(T, revision, NULL),
-                S_STRING_OPT(T, state, "pending, running, success or failed."),
+                S_STRING_OPT(T, owner, "The program that owns the stage: hostlet or inagent."),
+                S_INT_OPT(T, revision, NULL),
+                S_STRING_OPT(T, state, "One of pending, running, success and failed."),
                 S_INT_OPT(T, attempt, "Counts from 0."), S_STRING_MAP(T, attrs, NULL),
                 S_STRING_OPT(T, message, NULL), S_INT_OPT(T, created, "Unix milliseconds."),
-                S_INT_OPT(T, finished, "Unix milliseconds; absent while not finished."),
+                S_INT_OPT(T, finished, "Unix milliseconds; absent while the stage has not finished."),
                 S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 
 #define T struct app_deploy
-STRUCT_EXPORTED(app_deploy_schema, "AppDeploy", T, "How an instance is to run.",
-                S_STRING_OPT(T, action, "start, stop or destroy; absent means start."),
+STRUCT_EXPORTED(app_deploy_schema, "AppDeploy", T, "The desired state of an instance.",
+                S_STRING_OPT(T, action, "One of start, stop and destroy; absent: start."),
                 S_INT_OPT(T, revision, NULL), S_INT_OPT(T, cpu_limit, "Millicores."),
                 S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, volume_limit, "Bytes."),
                 S_STRUCTS(T, configs, struct app_config_value, &app_config_value_schema, NULL),
@@ -139,7 +142,8 @@ STRUCT_EXPORTED(app_deploy_schema, "AppDeploy", T, "How an instance is to run.",
 STRUCT_EXPORTED(app_status_schema, "AppStatus", T, NULL, S_STRING_OPT(T, id, NULL));
 #undef T
 #define T struct app_instance
-STRUCT_EXPORTED(app_instance_schema, "AppInstance", T, "An application as the InnerStack contract has it.",
+STRUCT_EXPORTED(app_instance_schema, "AppInstance", T,
+                "An instance of an application, as the InnerStack contract defines it.",
                 S_STRUCT_OPT(T, meta, struct app_metadata, &metadata_schema, NULL),
                 S_STRUCT_OPT(T, spec, struct app_spec, &app_spec_schema, NULL),
                 S_STRUCT_OPT(T, deploy, struct app_deploy, &app_deploy_schema, NULL),
@@ -147,11 +151,11 @@ STRUCT_EXPORTED(app_instance_schema, "AppInstance", T, "An application as the In
                 S_STRUCT_OPT(T, status, struct app_status, &app_status_schema, NULL));
 #undef T
 #define T struct app_status_endpoint
-STRUCT(endpoint_schema, "HostletStatusEndpoint", T, "Where inagent reports to.", S_STRING_OPT(T, url, NULL),
-       S_STRING_OPT(T, secret_key, NULL));
+STRUCT(endpoint_schema, "HostletStatusEndpoint", T, "The address to which inagent sends its reports.",
+       S_STRING_OPT(T, url, NULL), S_STRING_OPT(T, secret_key, NULL));
 #undef T
 #define T struct app_replica_instance
-STRUCT_EXPORTED(app_replica_instance_schema, "AppReplicaInstance", T, "What app_replica.json holds.",
+STRUCT_EXPORTED(app_replica_instance_schema, "AppReplicaInstance", T, "The content of app_replica.json.",
                 S_STRUCT_OPT(T, app, struct app_instance, &app_instance_schema, NULL),
                 S_STRUCT_OPT(T, replica, struct app_replica, &app_replica_schema, NULL),
                 S_STRING_OPT(T, zone_base_domain, NULL),
@@ -160,36 +164,45 @@ STRUCT_EXPORTED(app_replica_instance_schema, "AppReplicaInstance", T, "What app_
 
 static const char *const init_names[] = {NULL, "inagent", "image", NULL};
 const struct schema_enum app_init_enum = {
-    "Init", "inagent: the contract's container. image: the image's own entrypoint, as its own user.",
+    "Init",
+    "inagent: the container runs inagent, as the contract defines. image: the container runs the image's own "
+    "entrypoint as the image's own user.",
     init_names};
 static const char *const pull_names[] = {NULL, "missing", "always", "never", NULL};
-const struct schema_enum app_pull_enum = {"Pull", "When the image is pulled.", pull_names};
+const struct schema_enum app_pull_enum = {
+    "Pull",
+    "When the image is pulled. missing: only when it is not present. always: once for each revision. "
+    "never: an image that is not present is an error.",
+    pull_names};
 
 const char *const app_capability_names[] = {
     "CHOWN",   "DAC_OVERRIDE", "FSETID",           "FOWNER",     "MKNOD", "NET_RAW",     "SETGID", "SETUID",
     "SETFCAP", "SETPCAP",      "NET_BIND_SERVICE", "SYS_CHROOT", "KILL",  "AUDIT_WRITE", NULL};
 
 #define T struct app_options
-STRUCT_EXPORTED(app_options_schema, "Options", T, "What the table [hostlet] of a manifest adds.",
-                S_ENUM_OPT(T, init, &app_init_enum, "Absent is inagent."),
-                S_STRINGS(T, command, "For init = image: in place of the image's own command."),
-                S_ENUM_OPT(T, pull, &app_pull_enum, "Absent is missing."),
-                S_STRING_MAP(T, env, "Environment of the container, beside what the contract gives."),
-                S_INT_OPT(T, pids_limit, "Absent: 100 with inagent, 1000 with image."),
-                S_INT_OPT(T, stop_timeout_msec, "Absent: the configured one."),
-                S_BOOL_OPT(T, probation_given, "probation_msec counts, 0 included."),
-                S_INT_OPT(T, probation_msec, NULL),
-                S_INT_OPT(T, parallel, "Replicas that are updated at once; absent: the configured number."),
-                S_STRINGS(T, capabilities,
-                          "Of Docker's default set, such as NET_RAW, beside those that every container has."),
-                S_BOOL_OPT(T, read_only,
-                           "The image's files cannot be changed; /tmp and /run are empty, in memory."),
-                S_BOOL_OPT(T, no_new_privileges, "set-user-id programs and file capabilities give nothing."));
+STRUCT_EXPORTED(
+    app_options_schema, "Options", T, "Options of a manifest's table [hostlet].",
+    S_ENUM_OPT(T, init, &app_init_enum, "Absent: inagent."),
+    S_STRINGS(T, command, "Only with init = image: replaces the image's own command."),
+    S_ENUM_OPT(T, pull, &app_pull_enum, "Absent: missing."),
+    S_STRING_MAP(T, env,
+                 "Environment variables of the container, in addition to those that the contract defines."),
+    S_INT_OPT(T, pids_limit, "Absent: 100 with inagent, 1000 with image."),
+    S_INT_OPT(T, stop_timeout_msec, "Absent: the configured time-out."),
+    S_BOOL_OPT(T, probation_given, "True when probation_msec is set, also to 0."),
+    S_INT_OPT(T, probation_msec, NULL),
+    S_INT_OPT(T, parallel, "The number of replicas that are updated at once; absent: the configured number."),
+    S_STRINGS(T, capabilities,
+              "Capabilities of Docker's default set, such as NET_RAW, in addition to those that every "
+              "container has."),
+    S_BOOL_OPT(T, read_only,
+               "The container's root file system is read-only; /tmp and /run are empty and in memory."),
+    S_BOOL_OPT(T, no_new_privileges, "Set-user-id programs and file capabilities give no privileges."));
 #undef T
 #define T struct app_manifest
-STRUCT_EXPORTED(app_manifest_schema, "Manifest", T, "What is to be on this machine.",
+STRUCT_EXPORTED(app_manifest_schema, "Manifest", T, "The desired state of one instance on this machine.",
                 S_STRUCT(T, app, struct app_instance, &app_instance_schema,
-                         "The instance; name, spec, limits, configs, action, replica ids "
-                         "and host ports count."),
+                         "The instance. Of its members, apply reads the name, the spec, limits, configs, the "
+                         "action, replica ids and host ports."),
                 S_STRUCT_OPT(T, hostlet, struct app_options, &app_options_schema, NULL));
 #undef T

@@ -1,5 +1,6 @@
-/* The messages of the InnerStack contract (section 3) that describe applications, in the JSON form that files
- * and manifests have: snake_case names, zero values left out. And our own options beside them. */
+/* Declares the messages of the InnerStack contract (section 3) that describe applications, in the JSON form
+ * of files and manifests (snake_case names, zero values omitted), and the options that hostlet adds to a
+ * manifest. */
 #pragma once
 
 #include "lib/schema/schema.h"
@@ -80,7 +81,8 @@ struct app_depend { /* AppDeployDepend */
     size_t n_replicas;
 };
 
-/* The stages of a deploy (section 6 of the contract): those that hostlet owns, then those of inagent. */
+/* Stages of a deploy (section 6 of the contract): first those that hostlet owns, then those that inagent
+ * owns. */
 enum app_stage_name {
     STAGE_HOST_RECV,
     STAGE_IMAGE_PULL,
@@ -99,8 +101,9 @@ enum app_stage_name {
 #define STAGE_IS_OWN(name) ((int)(name) >= 0 && (int)(name) < STAGE_INAGENT_BOOT)
 enum app_stage_state { STAGE_PENDING, STAGE_RUNNING, STAGE_SUCCESS, STAGE_FAILED };
 
-/* The name and the state are text, since others send them: an agent in a container names stages of its own.
- * What this machine writes and looks for are the values of app_stage_name_enum and app_stage_state_enum. */
+/* One stage of a deploy. Its name and state are text because other programs send them: an agent in a
+ * container can send stages that this enumeration does not contain. hostlet itself writes and looks for only
+ * the values of app_stage_name_enum and app_stage_state_enum. */
 struct app_stage { /* AppDeployStage */
     char *name, *owner;
     int64_t revision;
@@ -114,17 +117,18 @@ struct app_stage { /* AppDeployStage */
     size_t n_stages;
 };
 
-/* What is to become of an instance. */
+/* What is desired of a whole instance. */
 enum app_action {
     APP_ACTION_ABSENT,
     APP_ACTION_START,
     APP_ACTION_STOP,
     APP_ACTION_DESTROY,
-    APP_ACTION_NONE, /* nothing is done with it: of this machine alone, no order says so */
+    /* The instance stays as it is. Only this machine uses the value: no order contains it. */
+    APP_ACTION_NONE,
 };
 
 struct app_deploy {
-    char *action; /* text, since others send it: app_action_of() reads it. NULL means start */
+    char *action; /* text, because other programs send it; app_action_of() reads it; NULL: start */
     int64_t revision;
     int64_t cpu_limit;    /* millicores */
     int64_t memory_limit; /* bytes */
@@ -164,32 +168,32 @@ struct app_replica_instance { /* app_replica.json */
     struct app_status_endpoint *hostlet_endpoint;
 };
 
-/* Our own options of a manifest: its table [hostlet], but for what became part of the instance (instance,
- * replicas, configs, host_ports). Durations in milliseconds; −1 means not given. */
+/* The options of a manifest's table [hostlet], without those that are stored in the instance itself
+ * (instance, replicas, configs, host_ports). */
 enum app_init { APP_INIT_NONE, APP_INIT_INAGENT, APP_INIT_IMAGE };
 enum app_pull { APP_PULL_NONE, APP_PULL_MISSING, APP_PULL_ALWAYS, APP_PULL_NEVER };
 
 struct app_options {
-    int init; /* enum app_init; absent is inagent */
+    int init; /* enum app_init; 0: inagent */
     char **command;
     size_t n_command;
-    int pull; /* enum app_pull; absent is missing */
+    int pull; /* enum app_pull; 0: missing */
     struct schema_pair *env;
     size_t n_env;
     int64_t pids_limit;        /* 0: 100 with inagent, 1000 with image */
-    int64_t stop_timeout_msec; /* 0: the configured one */
-    bool probation_given;      /* since 0 is a value of its own */
+    int64_t stop_timeout_msec; /* 0: the configured time-out */
+    bool probation_given;      /* whether probation_msec is set, since 0 is a valid value of it */
     int64_t probation_msec;
-    int64_t parallel;    /* 0: the configured one */
-    char **capabilities; /* beside those of every container; of app_capability_names */
+    int64_t parallel;    /* replicas that are updated at once; 0: the configured number */
+    char **capabilities; /* values of app_capability_names, in addition to those of every container */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
 };
 
-/* What a container may be given: the capabilities of Docker's default set, without "CAP_"; ends with NULL. */
+/* Capabilities that a manifest may request: Docker's default set, without "CAP_"; ends with NULL. */
 extern const char *const app_capability_names[];
 
-/* What "apply" hands over: the instance as the contract has it, and our options. */
+/* The input of "apply": the instance as the contract defines it, and hostlet's options. */
 struct app_manifest {
     struct app_instance *app;
     struct app_options *hostlet;

@@ -1,63 +1,69 @@
-/* Declares io.hostlet.ContainerDriver; see container_driver.h. */
+/* Implements container_driver.h: declares io.hostlet.ContainerDriver. */
 #include "lib/api/container_driver.h"
 
 #include "lib/api/declare.h"
 
 static const char *const slot_names[] = {"current", "old", NULL};
-const struct schema_enum driver_slot_enum = {
-    "Slot", "current: i8k_INSTANCE_ID. old: the container that a switch put aside, i8k_INSTANCE_ID.old.",
-    slot_names};
+const struct schema_enum driver_slot_enum = {"Slot",
+                                             "current: the container i8k_INSTANCE_ID. old: the previous "
+                                             "container, which a switch renames to i8k_INSTANCE_ID.old.",
+                                             slot_names};
 static const char *const state_names[] = {"missing", "created",  "running", "restarting",
                                           "exited",  "removing", NULL};
-const struct schema_enum driver_state_enum = {"State", "Of a container.", state_names};
+const struct schema_enum driver_state_enum = {
+    "State",
+    "The state of a container. running includes paused containers. missing: no such container exists.",
+    state_names};
 static const char *const restart_names[] = {"no", "always", NULL};
 const struct schema_enum driver_restart_enum = {"Restart", "The runtime's own restart policy.",
                                                 restart_names};
 static const char *const runtime_state_names[] = {"unknown", "up", "down", NULL};
 const struct schema_enum driver_runtime_state_enum = {
-    "RuntimeState", "As the last request found the runtime.", runtime_state_names};
+    "RuntimeState", "The state of the runtime as of the last request.", runtime_state_names};
 
-#define REPLICA(T) S_STRING(T, instance, "Name of the instance."), S_INT(T, replica_id, "0 to 127.")
+#define REPLICA(T) S_STRING(T, instance, "The name of the instance."), S_INT(T, replica_id, "0 to 127.")
 
 #define T struct driver_info_out
-STRUCT_EXPORTED(
-    driver_info_schema, "RuntimeInfo", T, "A container runtime.", S_STRING(T, runtime, "docker or null."),
-    S_ENUM(T, state, &driver_runtime_state_enum, NULL), S_STRING_OPT(T, reason, "Why it is down."),
-    S_STRING_OPT(T, version, NULL), S_STRING_OPT(T, api_version, NULL), S_STRING_OPT(T, storage_driver, NULL),
-    S_STRING_OPT(T, arch, "Of containers: amd64, arm64."), S_INT_OPT(T, cpus, NULL),
-    S_INT_OPT(T, memory, "Bytes."), S_INT_OPT(T, containers, "All that the runtime has."),
-    S_INT_OPT(T, images, "All that the runtime has."),
-    S_BOOL_OPT(T, live_restore, "Containers survive a restart of the runtime."),
-    S_BOOL_OPT(T, layer_limit, "Writable layers can be limited."),
-    S_STRING_OPT(T, seccomp,
-                 "The profile of new containers: hostlet, the path of a file, runtime (the engine's "
-                 "own) or none; absent: "
-                 "not known."),
-    S_STRING_OPT(T, seccomp_reason, "Why it is not the configured one."),
-    S_STRING_OPT(T, adopted_reason, "Why containers of the agent before hostlet are left alone."));
+STRUCT_EXPORTED(driver_info_schema, "RuntimeInfo", T, "A container runtime.",
+                S_STRING(T, runtime, "docker or null."), S_ENUM(T, state, &driver_runtime_state_enum, NULL),
+                S_STRING_OPT(T, reason, "Why the runtime is down."), S_STRING_OPT(T, version, NULL),
+                S_STRING_OPT(T, api_version, NULL), S_STRING_OPT(T, storage_driver, NULL),
+                S_STRING_OPT(T, arch, "The architecture of containers: amd64 or arm64."),
+                S_INT_OPT(T, cpus, NULL), S_INT_OPT(T, memory, "Bytes."),
+                S_INT_OPT(T, containers, "The number of all containers of the runtime."),
+                S_INT_OPT(T, images, "The number of all images of the runtime."),
+                S_BOOL_OPT(T, live_restore, "Containers keep running while the runtime restarts."),
+                S_BOOL_OPT(T, layer_limit, "The runtime can limit writable layers."),
+                S_STRING_OPT(T, seccomp,
+                             "The seccomp profile of new containers: hostlet, the path of a file, runtime "
+                             "(the runtime's own) or none; absent: not known."),
+                S_STRING_OPT(T, seccomp_reason, "Why the seccomp profile is not the configured one."),
+                S_STRING_OPT(T, adopted_reason,
+                             "Why hostlet does not manage containers of the original agent; absent: hostlet "
+                             "manages the adopted ones."));
 #undef T
 #define T struct driver_image_in
-STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "Name, name:tag, name@digest or id."));
+STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "NAME, NAME:TAG, NAME@DIGEST or an id."));
 #undef T
 #define T struct driver_image
-STRUCT_EXPORTED(driver_image_schema, "Image", T, "An image that is present.", S_STRING(T, id, NULL),
+STRUCT_EXPORTED(driver_image_schema, "Image", T, "An image of the runtime.", S_STRING(T, id, NULL),
                 S_STRINGS(T, tags, NULL), S_STRINGS(T, digests, NULL), S_INT_OPT(T, size, "Bytes."),
                 S_STRING_OPT(T, user, NULL), S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL));
 #undef T
 #define T struct driver_image_list_out
 STRUCT(image_out, NULL, T, NULL,
        S_STRUCT_OPT(T, image, struct driver_image, &driver_image_schema,
-                    "Absent in the answer that ends a list."));
+                    "Absent in the reply that ends a list."));
 #undef T
 #define T struct driver_pull_out
-STRUCT(pull_out, NULL, T, NULL, S_STRING_OPT(T, status, "What is happening, for a human."),
+STRUCT(pull_out, NULL, T, NULL, S_STRING_OPT(T, status, "The current activity, for a human."),
        S_INT_OPT(T, done, "Bytes of the layers known so far."),
        S_INT_OPT(T, total, "Bytes of the layers known so far."),
-       S_STRING_OPT(T, id, "Of the image: the final answer."));
+       S_STRING_OPT(T, id, "The image's id; only in the final reply."));
 #undef T
 #define T struct driver_port
-STRUCT(port, "Port", T, "A published TCP port.", S_INT(T, port, "Inside."),
-       S_INT(T, host_port, "On all addresses of the machine."));
+STRUCT(port, "Port", T, "A published TCP port.", S_INT(T, port, "The port inside the container."),
+       S_INT(T, host_port, "The port on all addresses of the machine."));
 #undef T
 #define T struct driver_package
 STRUCT(package, "Package", T, "A package's install directory, mounted read-only at /usr/innerstack/NAME.",
@@ -65,20 +71,28 @@ STRUCT(package, "Package", T, "A package's install directory, mounted read-only 
 #undef T
 #define T struct driver_create_in
 STRUCT_EXPORTED(
-    driver_create_schema, NULL, T, NULL, REPLICA(T), S_INT(T, revision, "Kept as a label."),
-    S_STRING(T, config, "Hash of what the container is made from; kept as a label."),
-    S_STRING(T, image, "Reference or id; must be present."), S_STRING(T, host_id, "For APP_HOST_ID."),
-    S_ENUM(T, init, &app_init_enum, NULL), S_STRINGS(T, command, "For init = image."),
-    S_STRING_MAP(T, env, "Beside what the contract gives."), S_INT_OPT(T, cpu_limit, "Millicores."),
-    S_INT_OPT(T, memory_limit, "Bytes."), S_INT_OPT(T, pids_limit, NULL),
-    S_INT_OPT(T, stop_timeout_msec, NULL), S_INT_OPT(T, probation_msec, "Told to inagent."),
+    driver_create_schema, NULL, T, NULL, REPLICA(T),
+    S_INT(T, revision, "Stored as a label of the container."),
+    S_STRING(T, config, "A hash of the container's definition; stored as a label of the container."),
+    S_STRING(T, image, "The reference or id of an image that is present."),
+    S_STRING(T, host_id, "The value of APP_HOST_ID."), S_ENUM(T, init, &app_init_enum, NULL),
+    S_STRINGS(T, command, "Only with init = image: replaces the image's own command."),
+    S_STRING_MAP(T, env, "Environment variables, in addition to those that the contract defines."),
+    S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
+    S_INT_OPT(T, pids_limit, NULL), S_INT_OPT(T, stop_timeout_msec, NULL),
+    S_INT_OPT(T, probation_msec, "The driver passes it to inagent."),
     S_STRUCTS(T, ports, struct driver_port, &port, NULL),
     S_STRUCTS(T, packages, struct driver_package, &package, NULL),
-    S_STRING_OPT(T, vpc_ipv4, "Its fixed address in the zone's network; absent: the runtime's own network."),
-    S_STRING_OPT(T, vpc_cidr, "The zone's network on this machine, such as 10.10.3.0/24; with vpc_ipv4."),
+    S_STRING_OPT(T, vpc_ipv4,
+                 "The container's fixed address in the zone's network; absent: the container is in the "
+                 "runtime's default network."),
+    S_STRING_OPT(T, vpc_cidr,
+                 "The zone's network on this machine, such as 10.10.3.0/24; only with vpc_ipv4."),
     S_STRINGS(T, capabilities,
-              "Of Docker's default set, such as NET_RAW, beside those that every container has."),
-    S_BOOL_OPT(T, read_only, "Its root is read-only; /tmp and /run are empty, in memory."),
+              "Capabilities of Docker's default set, such as NET_RAW, in addition to those that every "
+              "container has."),
+    S_BOOL_OPT(T, read_only,
+               "The container's root file system is read-only; /tmp and /run are empty and in memory."),
     S_BOOL_OPT(T, no_new_privileges, NULL));
 #undef T
 #define T struct driver_check_network_in
@@ -86,7 +100,9 @@ STRUCT(check_network_in, NULL, T, NULL, S_STRING(T, cidr, "Such as 10.10.3.0/24.
 #undef T
 #define T struct driver_check_network_out
 STRUCT(check_network_out, NULL, T, NULL,
-       S_STRING_OPT(T, problem, "Why it cannot: what of this machine's it would take the place of."));
+       S_STRING_OPT(T, problem,
+                    "Why the network cannot be made: which route or address of this machine overlaps with "
+                    "the range; absent: it can be made."));
 #undef T
 #define T struct driver_create_out
 STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
@@ -96,42 +112,44 @@ STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
 STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL));
 #undef T
 #define T struct driver_container
-STRUCT_EXPORTED(driver_container_schema, "Container", T,
-                "What the runtime says of a container with a name of hostlet's form.", S_STRING(T, id, NULL),
-                S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
-                S_ENUM(T, slot, &driver_slot_enum, NULL),
-                S_BOOL(T, ours, "Carries the label of this tree, or was adopted."),
-                S_BOOL_OPT(T, adopted,
-                           "Made by the agent before hostlet: what it is made of is not compared."),
-                S_STRING_OPT(T, owner, "Whose it is, where it is not ours, for a human."),
-                S_STRING_OPT(T, tree, "The id of another tree, whose label it carries."),
-                S_ENUM(T, state, &driver_state_enum, NULL),
-                S_STRING_OPT(T, image, "As the creator named it."), S_STRING_OPT(T, image_id, NULL),
-                S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
-                S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
-                S_STRING_OPT(T, error, "Of the runtime: why it did not start."),
-                S_BOOL_OPT(T, oom_killed, NULL), S_INT_OPT(T, started_at, "Unix milliseconds."),
-                S_INT_OPT(T, finished_at, "Unix milliseconds."), S_INT_OPT(T, restart_count, NULL),
-                S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
-                S_INT_OPT(T, layer_limit, "Bytes of its writable layer; absent: not limited."),
-                S_INT_OPT(T, stop_timeout_msec, "Its own; absent: the runtime's default."),
-                S_STRUCTS(T, ports, struct driver_port, &port, "As bound."),
-                S_STRING_OPT(T, vpc_ipv4, "Its address in the zone's network, whether it runs or not."),
-                S_BOOL_OPT(T, lxcfs, "It has the files of lxcfs."),
-                S_BOOL_OPT(T, lxcfs_differs, "It should have them and has not, or the other way round."));
+STRUCT_EXPORTED(
+    driver_container_schema, "Container", T, "The actual state of a container whose name has hostlet's form.",
+    S_STRING(T, id, NULL), S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
+    S_ENUM(T, slot, &driver_slot_enum, NULL),
+    S_BOOL(T, ours, "The container carries this tree's label, or is adopted."),
+    S_BOOL_OPT(T, adopted,
+               "The original agent made the container; its definition is not compared with the desired one."),
+    S_STRING_OPT(T, owner, "What a container that is not 'ours' is, for a human."),
+    S_STRING_OPT(T, tree, "The id of the other tree whose label the container carries; absent: none."),
+    S_ENUM(T, state, &driver_state_enum, NULL),
+    S_STRING_OPT(T, image, "The reference from which the container was created."),
+    S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
+    S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
+    S_STRING_OPT(T, error, "The runtime's reason why the container did not start."),
+    S_BOOL_OPT(T, oom_killed, NULL), S_INT_OPT(T, started_at, "Unix milliseconds."),
+    S_INT_OPT(T, finished_at, "Unix milliseconds."), S_INT_OPT(T, restart_count, NULL),
+    S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
+    S_INT_OPT(T, layer_limit, "Bytes of the writable layer; absent: no limit."),
+    S_INT_OPT(T, stop_timeout_msec, "The container's own time-out; absent: the runtime's default."),
+    S_STRUCTS(T, ports, struct driver_port, &port, "The published ports, as the runtime bound them."),
+    S_STRING_OPT(
+        T, vpc_ipv4,
+        "The container's configured address in the zone's network, also while the container does not run."),
+    S_BOOL_OPT(T, lxcfs, "The container has the mounts of lxcfs."),
+    S_BOOL_OPT(T, lxcfs_differs, "A new container would differ in 'lxcfs'."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,
        S_STRUCT_OPT(T, container, struct driver_container, &driver_container_schema,
-                    "Absent: there is none; in a list, its end."));
+                    "Absent: no such container exists; in List: the list ends."));
 #undef T
 #define T struct driver_stop_in
 STRUCT(stop_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
-       S_INT_OPT(T, timeout_msec, "Before SIGKILL; absent: the container's own."));
+       S_INT_OPT(T, timeout_msec, "The time before SIGKILL; absent: the container's own time-out."));
 #undef T
 #define T struct driver_adopt_in
 STRUCT(adopt_in, NULL, T, NULL, REPLICA(T),
-       S_INT(T, revision, "That the agent before hostlet last applied to it."));
+       S_INT(T, revision, "The revision that the original agent applied last."));
 #undef T
 #define T struct driver_rename_in
 STRUCT(rename_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, from, &driver_slot_enum, NULL),
@@ -144,60 +162,71 @@ STRUCT(restart_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum,
 #define T struct driver_logs_in
 STRUCT(logs_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
        S_BOOL_OPT(T, follow, NULL), S_INT_OPT(T, since, "Unix milliseconds."),
-       S_INT_OPT(T, tail, "Lines; absent is all."));
+       S_INT_OPT(T, tail, "The number of the last lines; absent: all."));
 #undef T
 #define T struct driver_tail_out
 STRUCT(tail_out, NULL, T, NULL, S_STRINGS(T, lines, "The last lines of both streams, without line ends."));
 #undef T
 #define T struct driver_event
-STRUCT_EXPORTED(driver_event_schema, "Event", T, "Something happened to a container of ours.", REPLICA(T),
+STRUCT_EXPORTED(driver_event_schema, "Event", T, "An event of a container of this tree.", REPLICA(T),
                 S_ENUM(T, slot, &driver_slot_enum, NULL),
-                S_STRING(T, action, "create, start, die, destroy, rename, …"), S_INT_OPT(T, exit_code, NULL));
+                S_STRING(T, action,
+                         "The runtime's name of the event, such as create, start, die, destroy or rename."),
+                S_INT_OPT(T, exit_code, NULL));
 #undef T
 #define T struct driver_watch_out
-STRUCT(watch_out, NULL, T, NULL,
-       S_STRUCT_OPT(T, container, struct driver_container, &driver_container_schema,
-                    "One that is there, ours or not, as List has it."),
-       S_STRUCT_OPT(T, event, struct driver_event, &driver_event_schema,
-                    "Something that happened: Inspect shows what became of the container."),
-       S_BOOL_OPT(T, complete, "All that is there was told; events follow."),
-       S_STRING_OPT(T, lost,
-                    "Why the runtime's events do not flow. All is told anew, in this stream, when they do."));
+STRUCT(
+    watch_out, NULL, T, NULL,
+    S_STRUCT_OPT(T, container, struct driver_container, &driver_container_schema,
+                 "An item of the snapshot, as List returns it."),
+    S_STRUCT_OPT(T, event, struct driver_event, &driver_event_schema,
+                 "A change: only Inspect shows the container's actual state."),
+    S_BOOL_OPT(T, complete, "The snapshot ends; events follow."),
+    S_STRING_OPT(
+        T, lost,
+        "Why no events arrive from the runtime. A new snapshot follows in this stream when they do again."));
 #undef T
 
 static const struct varlink_method methods[] = {
-    {"Info", 0, NULL, &driver_info_schema, "The runtime and its state."},
-    {"ImageInspect", 0, &image_in, &image_out, "An image that is present; NotFound otherwise."},
-    {"ImageList", VARLINK_MORE, NULL, &image_out, "All images, one per answer."},
-    {"ImagePull", VARLINK_MORE | VARLINK_CHANGES, &image_in, &pull_out, "Pulls an image. Streams progress."},
+    {"Info", 0, NULL, &driver_info_schema, "Returns the runtime and its state."},
+    {"ImageInspect", 0, &image_in, &image_out,
+     "Returns an image that is present. NotFound: the image is not present."},
+    {"ImageList", VARLINK_MORE, NULL, &image_out, "Returns all images, one in each reply."},
+    {"ImagePull", VARLINK_MORE | VARLINK_CHANGES, &image_in, &pull_out,
+     "Pulls an image. The replies are a stream of progress."},
     {"List", VARLINK_MORE, NULL, &inspect_out,
-     "All containers whose names have hostlet's form, ours or not, one per answer."},
-    {"Inspect", 0, &replica_in, &inspect_out, "One container."},
+     "Returns all containers whose names have hostlet's form, also those of other programs, one in each "
+     "reply."},
+    {"Inspect", 0, &replica_in, &inspect_out, "Returns the actual state of one container."},
     {"CheckNetwork", 0, &check_network_in, &check_network_out,
-     "Whether the zone's network can be made with this range, or is there with it; makes nothing."},
+     "Reports whether the zone's network can be made with this range, or exists with it. Changes nothing."},
     {"Create", VARLINK_CHANGES, &driver_create_schema, &create_out,
-     "Creates the container of a replica, restart policy no; fine if it is there from the same config. "
-     "Conflict: the name is "
-     "taken by something else."},
-    {"Start", VARLINK_CHANGES, &replica_in, NULL, "Starts it; fine if it runs."},
-    {"Stop", VARLINK_CHANGES, &stop_in, NULL, "Stops it; fine if it does not run or is not there."},
+     "Creates the container of a replica, with the restart policy no. Succeeds when the container exists and "
+     "was created from the same config. Conflict: another object has the name."},
+    {"Start", VARLINK_CHANGES, &replica_in, NULL, "Starts a container. Succeeds when it runs already."},
+    {"Stop", VARLINK_CHANGES, &stop_in, NULL,
+     "Stops a container. Succeeds when it does not run or does not exist."},
     {"Adopt", VARLINK_CHANGES, &adopt_in, &inspect_out,
-     "Takes over, as it is, a container that the agent before hostlet made; for an administrator's import. "
-     "Conflict: another tree's label is on it."},
+     "Adopts a container of the original agent, without changing it; for an administrator's import. "
+     "Conflict: the container carries another tree's label."},
     {"Rename", VARLINK_CHANGES, &rename_in, NULL, "Moves a container between the slots of its replica."},
-    {"Remove", VARLINK_CHANGES, &replica_in, NULL, "Removes it, running or not; fine if it is not there."},
-    {"SetRestart", VARLINK_CHANGES, &restart_in, NULL, "Sets the runtime's restart policy."},
+    {"Remove", VARLINK_CHANGES, &replica_in, NULL,
+     "Removes a container, also while it runs. Succeeds when it does not exist."},
+    {"SetRestart", VARLINK_CHANGES, &restart_in, NULL,
+     "Sets the restart policy of a container in the runtime."},
     {"Logs", VARLINK_UPGRADE, &logs_in, NULL,
-     "The output as raw frames: one byte stream (1 output, 2 errors, 3 the driver's own words when the log "
-     "ends early), three zeros, four bytes of length (big-endian), the data."},
-    {"Tail", 0, &logs_in, &tail_out, "The last lines of the output, as text, for messages."},
+     "Sends the container's output as raw frames: one byte for the stream (1: standard output, 2: standard "
+     "error, 3: a message of the driver when the log ends early), three zero bytes, the length of the data "
+     "in four bytes (big-endian), the data."},
+    {"Tail", 0, &logs_in, &tail_out,
+     "Returns the last lines of the container's output as text, for use in messages."},
     {"Watch", VARLINK_MORE, NULL, &watch_out,
-     "All containers, as List has them, then an answer with complete, then events of our containers; such an "
-     "event may come before the answer with complete."},
+     "Sends a snapshot (all containers, as List returns them), a reply with complete, and then the events of "
+     "this tree's containers. An event can also arrive before the reply with complete."},
     {.name = NULL},
 };
 const struct varlink_interface container_driver_interface = {
     "io.hostlet.ContainerDriver",
-    "Containers by replica, on one container runtime. Containers that neither carry the label of this "
-    "tree nor were adopted are never touched.",
+    "Manages the containers of replicas in one container runtime. The driver never changes a container that "
+    "neither carries this tree's label nor is adopted.",
     methods, NULL};

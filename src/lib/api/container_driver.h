@@ -1,5 +1,5 @@
-/* The interface of container-driver: containers by replica. Its names begin with driver_, which nothing else
- * in this folder does. */
+/* Declares the interface of container-driver: containers, addressed by replica. Only the names of this
+ * interface begin with driver_. */
 #pragma once
 
 #include "lib/api/app.h"
@@ -9,23 +9,23 @@ extern const struct varlink_interface container_driver_interface;
 extern const struct schema_struct driver_info_schema, driver_create_schema, driver_container_schema,
     driver_image_schema, driver_event_schema;
 
-/* Which container of a replica: i8k_INSTANCE_ID, or the one put aside during a switch, i8k_INSTANCE_ID.old.
- */
+/* Selects a container of a replica: i8k_INSTANCE_ID, or the previous one, which a switch renames to
+ * i8k_INSTANCE_ID.old. */
 enum driver_slot { DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD };
 extern const struct schema_enum driver_slot_enum;
 
-/* What a runtime says of a container. "missing" is no container. */
+/* State of a container, as the runtime reports it. */
 enum driver_state {
-    DRIVER_MISSING,
+    DRIVER_MISSING, /* no such container exists */
     DRIVER_CREATED,
-    DRIVER_RUNNING, /* paused too */
+    DRIVER_RUNNING, /* or paused */
     DRIVER_RESTARTING,
-    DRIVER_EXITED, /* dead too */
+    DRIVER_EXITED, /* or Docker's state "dead" */
     DRIVER_REMOVING,
 };
 extern const struct schema_enum driver_state_enum;
 
-/* Tells whether the runtime keeps the container up: it runs, or the runtime is about to start it again. */
+/* Reports whether the runtime keeps the container up: the container runs, or the runtime will restart it. */
 static inline bool driver_state_is_up(enum driver_state state)
 {
     return state == DRIVER_RUNNING || state == DRIVER_RESTARTING;
@@ -38,16 +38,20 @@ enum driver_runtime_state { DRIVER_RUNTIME_UNKNOWN, DRIVER_RUNTIME_UP, DRIVER_RU
 extern const struct schema_enum driver_runtime_state_enum;
 
 struct driver_info_out {
-    char *runtime; /* docker, null */
-    int state;     /* enum driver_runtime_state, as the last request found it */
-    char *reason;  /* why it is down */
-    char *version, *api_version, *storage_driver, *arch; /* amd64, arm64 */
-    int64_t cpus, memory;                                /* bytes */
-    int64_t containers, images;                          /* how many the runtime has, whosever */
-    bool live_restore, layer_limit;                      /* whether writable layers can be limited */
-    char *seccomp; /* of new containers: hostlet, a path, runtime or none; NULL: not known, or nothing runs */
-    char *seccomp_reason; /* why it is not the configured one */
-    char *adopted_reason; /* why adopted containers are left alone; NULL: they are managed */
+    char *runtime; /* "docker" or "null" */
+    int state;     /* enum driver_runtime_state, as of the last request */
+    char *reason;  /* why the runtime is down */
+    char *version, *api_version, *storage_driver;
+    char *arch;                 /* "amd64", "arm64" */
+    int64_t cpus, memory;       /* number; bytes */
+    int64_t containers, images; /* all of the runtime, also those of other programs */
+    bool live_restore;          /* containers keep running while the runtime restarts */
+    bool layer_limit;           /* the runtime can limit writable layers */
+    /* The seccomp profile of new containers: "hostlet", a path, "runtime" or "none"; NULL: not known, or the
+     * null runtime. */
+    char *seccomp;
+    char *seccomp_reason; /* why 'seccomp' is not the configured profile */
+    char *adopted_reason; /* why adopted containers are not managed; NULL: they are managed */
 };
 
 struct driver_image_in {
@@ -63,12 +67,12 @@ struct driver_image {
     size_t n_entrypoint, n_command;
 };
 struct driver_image_list_out {
-    struct driver_image *image; /* NULL: the end of the list */
+    struct driver_image *image; /* NULL: the list ends */
 };
 struct driver_pull_out {
     char *status;
     int64_t done, total; /* bytes of the layers known so far */
-    char *id;            /* of the image: the final answer */
+    char *id;            /* of the image; only in the final reply */
 };
 
 struct driver_port {
@@ -78,29 +82,29 @@ struct driver_package {
     char *name, *id; /* mounted read-only at /usr/innerstack/NAME */
 };
 
-/* All that a caller may say about a container: the driver makes the rest of it, so that no caller can ask for
- * more. */
+/* Everything about a container that a caller determines. The driver determines the rest (mounts, security
+ * options, labels), so that no caller can request more. */
 struct driver_create_in {
     char *instance;
     int64_t replica_id, revision;
-    char *config;  /* hash of what it was made from: a label */
+    char *config;  /* hash of the container's definition; stored as a label */
     char *image;   /* reference or id */
-    char *host_id; /* APP_HOST_ID */
+    char *host_id; /* value of APP_HOST_ID */
     int init;      /* enum app_init */
     char **command;
     size_t n_command;
     struct schema_pair *env;
     size_t n_env;
-    int64_t cpu_limit, memory_limit; /* millicores, bytes; 0: none */
+    int64_t cpu_limit, memory_limit; /* millicores; bytes; 0: none */
     int64_t pids_limit;
     int64_t stop_timeout_msec;
-    int64_t probation_msec; /* told to inagent */
+    int64_t probation_msec; /* passed to inagent */
     struct driver_port **ports;
     size_t n_ports;
     struct driver_package **packages;
     size_t n_packages;
-    char *vpc_ipv4, *vpc_cidr; /* its address in the zone's network, and that network; NULL: none */
-    char **capabilities;       /* beside those of every container; of app_capability_names */
+    char *vpc_ipv4, *vpc_cidr; /* address in the zone's network; that network on this machine; NULL: none */
+    char **capabilities;       /* values of app_capability_names, in addition to those of every container */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
 };
@@ -126,41 +130,43 @@ struct driver_container {
     char *id, *name, *instance;
     int64_t replica_id;
     int slot;
-    bool ours;              /* carries the label of this tree, or was adopted */
-    bool adopted;           /* made by the agent before us: what it is made of is not ours to compare */
-    char *owner;            /* what it is, where it is not ours, for a human */
-    char *tree;             /* the id of the other tree whose label it carries; NULL: of none */
+    bool ours; /* the container carries this tree's label, or is adopted */
+    /* The original agent made the container; its definition is not compared with the desired one. */
+    bool adopted;
+    char *owner;            /* what a container that is not 'ours' is, for a human */
+    char *tree;             /* id of the other tree whose label the container carries; NULL: none */
     int state;              /* enum driver_state */
-    char *image, *image_id; /* reference it was created from, id */
-    int64_t revision;       /* label */
-    char *config;           /* label */
+    char *image, *image_id; /* reference from which the container was created; id */
+    int64_t revision;       /* from the label */
+    char *config;           /* from the label */
     int restart;            /* enum driver_restart */
     int64_t exit_code;
-    char *error; /* of the runtime: why it did not start */
+    char *error; /* the runtime's reason why the container did not start */
     bool oom_killed;
     int64_t started_at, finished_at; /* unix milliseconds */
     int64_t restart_count;
     int64_t cpu_limit, memory_limit;
-    int64_t layer_limit;        /* bytes of its writable layer; 0: not limited */
-    int64_t stop_timeout_msec;  /* its own; 0: the runtime's default */
+    int64_t layer_limit;        /* bytes of the writable layer; 0: no limit */
+    int64_t stop_timeout_msec;  /* the container's own time-out; 0: the runtime's default */
     struct driver_port **ports; /* as bound */
     size_t n_ports;
-    char *vpc_ipv4;            /* as configured, whether it runs or not */
-    bool lxcfs, lxcfs_differs; /* it has its mounts; it should be the other way round now */
+    char *vpc_ipv4;     /* as configured, also while the container does not run */
+    bool lxcfs;         /* the container has the mounts of lxcfs */
+    bool lxcfs_differs; /* a new container would differ in 'lxcfs' */
 };
 struct driver_inspect_out {
-    struct driver_container *container; /* NULL: there is none (in List: the end) */
+    struct driver_container *container; /* NULL: no such container exists; in List: the list ends */
 };
 struct driver_stop_in {
     char *instance;
     int64_t replica_id;
     int slot;
-    int64_t timeout_msec; /* before SIGKILL; 0: the container's own */
+    int64_t timeout_msec; /* before SIGKILL; 0: the container's own time-out */
 };
 struct driver_adopt_in {
     char *instance;
     int64_t replica_id;
-    int64_t revision; /* that the agent before us last applied to it */
+    int64_t revision; /* the revision that the original agent applied last */
 };
 struct driver_rename_in {
     char *instance;
@@ -185,7 +191,7 @@ struct driver_tail_out {
     char **lines;
     size_t n_lines;
 };
-/* Something happened to a container of ours. */
+/* An event of a container of this tree. */
 struct driver_event {
     char *instance;
     int64_t replica_id;
@@ -194,8 +200,8 @@ struct driver_event {
     int64_t exit_code;
 };
 struct driver_watch_out {
-    struct driver_container *container; /* of the snapshot, as List has it */
-    struct driver_event *event;         /* a change: an inspection shows what became of it */
-    bool complete;                      /* all was told */
-    char *lost; /* why the runtime's events do not flow; a snapshot follows when they do */
+    struct driver_container *container; /* an item of the snapshot, as List returns it */
+    struct driver_event *event;         /* a change; only Inspect shows the container's actual state */
+    bool complete;                      /* the snapshot ends */
+    char *lost; /* why no events arrive from the runtime; a snapshot follows when they do again */
 };

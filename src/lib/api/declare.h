@@ -1,6 +1,6 @@
-/* What the .c files of this folder declare their messages with: the fields and the schema of a C struct in
- * one statement. 'type_name' is the name of the Varlink type (NULL for what a method takes and answers),
- * 'ctype' the C struct, 'text' the comment of the type; the fields follow. */
+/* Defines the macros with which the .c files of this folder declare the fields and the schema of a C struct
+ * in one statement. 'type_name' is the name of the Varlink type (NULL for the parameters and replies of
+ * methods), 'ctype' is the C struct, 'text' is the comment of the type, and the fields follow. */
 #pragma once
 
 #include "lib/schema/schema.h"

@@ -1,4 +1,4 @@
-/* The interface of fetcher: packages from repositories into the store. */
+/* Declares the interface of fetcher, which downloads packages from repositories into the store. */
 #pragma once
 
 #include "lib/api/package.h"
@@ -8,7 +8,7 @@ extern const struct varlink_interface fetcher_interface;
 
 struct fetcher_resolve_in {
     char *name, *version; /* the version rule; NULL: the newest */
-    char *os, *arch;      /* NULL: linux, this machine's */
+    char *os, *arch;      /* NULL: "linux"; NULL: the machine's own */
 };
 struct fetcher_resolve_out {
     struct package_reference *package;
@@ -16,12 +16,14 @@ struct fetcher_resolve_out {
 struct fetcher_fetch_in {
     struct package_reference *package;
 };
-struct fetcher_fetch_out { /* progress, and the final answer with path */
-    int64_t done, total;   /* bytes */
-    char *message;         /* what is happening, for a human */
+/* A reply of Fetch: progress, or the final reply, which alone has a path. */
+struct fetcher_fetch_out {
+    int64_t done, total; /* bytes */
+    char *message;       /* the current activity, for a human */
     char *path;
 };
-struct fetcher_list_out { /* one per package of the store */
+/* A reply of List: one package of the store. */
+struct fetcher_list_out {
     char *id, *name, *path;
     int64_t size;
     bool complete; /* false: a partial download */

@@ -1,16 +1,17 @@
-/* The messages that name a package: shared by the interfaces of fetcher, unpacker and provisioner. */
+/* Declares the messages that name a package. The interfaces of fetcher, unpacker and provisioner share them.
+ */
 #pragma once
 
 #include "lib/schema/schema.h"
 
-/* A package as it was resolved: enough to get the same bits again. */
+/* A resolved package: enough to download the same content again. */
 struct package_reference {
     char *id, *name, *version, *os, *arch;
-    char *sha256;     /* of the whole file, 64 hex digits; NULL where the repository does not say */
+    char *sha256;     /* of the whole file, 64 hex digits; NULL: the repository does not state it */
     char *checksum;   /* of the data block: "sha256:…" */
     int64_t size;     /* of the whole file, bytes */
-    char *repository; /* where it was found: its URL, without user and password */
-    char *file;       /* and under which name there, relative to the repository; NULL: to be looked up */
+    char *repository; /* URL of the repository in which it was found, without user and password */
+    char *file;       /* name relative to the repository; NULL: the fetcher looks it up */
 };
 
 struct package_name_in {

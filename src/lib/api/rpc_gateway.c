@@ -1,4 +1,4 @@
-/* Declares io.hostlet.RpcGateway; see rpc_gateway.h. */
+/* Implements rpc_gateway.h: declares io.hostlet.RpcGateway. */
 #include "lib/api/rpc_gateway.h"
 
 #include "lib/api/declare.h"
@@ -6,20 +6,26 @@
 #define T struct gateway_info_out
 STRUCT(info_out, NULL, T, NULL, S_STRING(T, listen, "The address of both ports."),
        S_INT(T, peer_port, "The port for gRPC."), S_INT(T, http_port, "The port for HTTP."),
-       S_STRING_OPT(T, lan_addr, "The machine's address in the zone; absent: none was found yet."),
+       S_STRING_OPT(T, lan_addr, "The machine's address in the zone; absent: no address has been found yet."),
        S_INT(T, started, "Unix seconds."));
 #undef T
 #define T struct gateway_init_in
-STRUCT(init_in, NULL, T, NULL, S_STRING_OPT(T, host_id, "12 to 16 hex digits; absent: made."),
-       S_STRING_OPT(T, access_key, "ak_ID_SECRET; absent: made."), S_STRING_OPT(T, zone_name, NULL),
-       S_STRINGS(T, hosts,
-                 "ADDRESS:PORT of the zone's hosts; none: the leader tells them when it joins this machine."),
-       S_STRING_OPT(T, vpc_bridge_ip, "Of an import."), S_STRING_OPT(T, vpc_instance_cidr, "Of an import."),
-       S_STRING_OPT(T, network_domain, "Of an import; what the zone has told stays."));
+STRUCT(init_in, NULL, T, NULL,
+       S_STRING_OPT(T, host_id, "12 to 16 hex digits; absent: the existing id, or a new one."),
+       S_STRING_OPT(T, access_key, "ak_ID_SECRET; absent: the existing key, or a new one."),
+       S_STRING_OPT(T, zone_name, NULL),
+       S_STRINGS(
+           T, hosts,
+           "ADDRESS:PORT of each host of the zone; empty: the leader sends them when it joins this machine."),
+       S_STRING_OPT(T, vpc_bridge_ip, "From an import."),
+       S_STRING_OPT(T, vpc_instance_cidr, "From an import."),
+       S_STRING_OPT(T, network_domain, "From an import; a domain that the zone has sent already is kept."));
 #undef T
 #define T struct gateway_join_out
 STRUCT(join_out, NULL, T, NULL, S_STRING(T, host_id, NULL), S_STRING(T, access_key, "A secret."),
-       S_STRING_OPT(T, peer_addr, "Where the leader reaches this machine; absent: it has no address yet."));
+       S_STRING_OPT(
+           T, peer_addr,
+           "ADDRESS:PORT at which the leader reaches this machine; absent: the machine has no address yet."));
 #undef T
 
 static const char *const state_names[] = {
@@ -28,39 +34,44 @@ static const char *const state_names[] = {
 };
 const struct schema_enum gateway_zone_state_enum = {
     "ZoneState",
-    "none: this machine belongs to no zone. waiting: for an address of its own, or to be joined. trying: no "
-    "leader has "
-    "answered yet. lost: it answers no more; what runs runs on.",
+    "none: this machine belongs to no zone. waiting: this machine waits for an address of its own, or for "
+    "the leader to join it. trying: no leader has replied yet. joined: the leader replies. lost: the leader "
+    "no longer replies; the instances keep running.",
     state_names};
 
 #define T struct gateway_zone_out
 STRUCT(zone_out, NULL, T, NULL, S_ENUM(T, state, &gateway_zone_state_enum, NULL),
-       S_STRING_OPT(T, reason, "Of waiting, trying and lost."), S_STRING_OPT(T, host_id, NULL),
+       S_STRING_OPT(T, reason, "Why the state is waiting, trying or lost."), S_STRING_OPT(T, host_id, NULL),
        S_STRING_OPT(T, zone_name, NULL), S_STRING_OPT(T, peer_addr, NULL),
-       S_STRINGS(T, hosts, "Of the zone."), S_STRING_OPT(T, leader, "The one that answered last."),
-       S_INT_OPT(T, last_success, "Unix milliseconds."), S_INT_OPT(T, next_try, "Unix milliseconds."),
-       S_INT_OPT(T, round_trip_usec, "Of the last answer, from the call to its last byte."),
-       S_INT_OPT(T, failures, "In a row."), S_INT_OPT(T, assigned, "Instances in the last answer."),
-       S_INT_OPT(T, waiting, "Of them, those that are on their way to the reconciler."),
+       S_STRINGS(T, hosts, "ADDRESS:PORT of each host of the zone."),
+       S_STRING_OPT(T, leader, "The leader that responded last."),
+       S_INT_OPT(T, last_success, "The time of the last response, in unix milliseconds."),
+       S_INT_OPT(T, next_try, "The time of the next attempt, in unix milliseconds."),
+       S_INT_OPT(T, round_trip_usec, "Microseconds from the last call to the last byte of its response."),
+       S_INT_OPT(T, failures, "The number of consecutive failures."),
+       S_INT_OPT(T, assigned, "The number of instances in the last response."),
+       S_INT_OPT(T, waiting, "The number of those instances that the reconciler has not accepted yet."),
        S_STRING_OPT(T, vpc_bridge_ip, NULL), S_STRING_OPT(T, vpc_instance_cidr, NULL),
        S_STRING_OPT(T, network_domain, NULL),
-       S_INT_OPT(T, reports_due, "Replicas whose stages the leader has not got yet."),
-       S_STRINGS(T, problems, "What of the last answer could not be taken, and why."),
-       S_STRING_OPT(T, clock, "What is known of clocks that disagree."));
+       S_INT_OPT(T, reports_due, "The number of replicas whose stages the leader has not received yet."),
+       S_STRINGS(T, problems, "Which parts of the last response were not accepted, and why."),
+       S_STRING_OPT(T, clock,
+                    "How this machine's clock differs from other clocks; absent: no difference is known."));
 #undef T
 
 static const struct varlink_method methods[] = {
-    {"Info", 0, NULL, &info_out, "Where it is reached."},
+    {"Info", 0, NULL, &info_out, "Returns the addresses at which this machine is reached."},
     {"ZoneInit", VARLINK_CHANGES, &init_in, &join_out,
-     "Makes this machine ready to be a member of a zone: its host id and access key, which stay what they "
-     "are when they are there. "
-     "Refused for another id or key than those."},
+     "Prepares this machine for membership in a zone: makes its host id and access key, or keeps the "
+     "existing ones. Refused: the call's id or key differs from the existing one."},
     {"ZoneJoinInfo", 0, NULL, &join_out,
-     "What the zone's operator needs to join this machine; NotFound before ZoneInit."},
-    {"ZoneStatus", 0, NULL, &zone_out, "How it stands with the zone."},
+     "Returns what the zone's operator needs to join this machine. NotFound: ZoneInit was not called."},
+    {"ZoneStatus", 0, NULL, &zone_out, "Returns the state of this machine's membership in the zone."},
     {"ZoneLeave", VARLINK_CHANGES, NULL, NULL,
-     "Forgets the zone, host id and access key; its instances are no longer assigned."},
+     "Deletes the zone, the host id and the access key; the zone's instances are no longer assigned to this "
+     "machine."},
     {.name = NULL},
 };
 const struct varlink_interface rpc_gateway_interface = {
-    "io.hostlet.RpcGateway", "The machine's face towards its zone and its containers.", methods, NULL};
+    "io.hostlet.RpcGateway", "Serves the zone's leader and the agents in this machine's containers.", methods,
+    NULL};

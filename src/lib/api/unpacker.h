@@ -1,4 +1,4 @@
-/* The interface of unpacker: packages of the store into staging. */
+/* Declares the interface of unpacker, which unpacks packages of the store into staging. */
 #pragma once
 
 #include "lib/api/package.h"
@@ -8,11 +8,12 @@ extern const struct varlink_interface unpacker_interface;
 
 struct unpacker_unpack_in {
     char *name, *id;
-    char *checksum; /* "sha256:…" that the data block must have; NULL: the one of the file's header */
+    char *checksum; /* required of the data block, "sha256:…"; NULL: the checksum in the file's header */
 };
-struct unpacker_unpack_out { /* progress, and the final answer with path */
-    int64_t done, total;     /* bytes of the package that were read */
-    int64_t entries, size;   /* unpacked so far */
+/* A reply of Unpack: progress, or the final reply, which alone has a path. */
+struct unpacker_unpack_out {
+    int64_t done, total;   /* bytes of the package that were read */
+    int64_t entries, size; /* unpacked so far: entries of the archive; bytes */
     char *path;
 };
 struct unpacker_list_out {
