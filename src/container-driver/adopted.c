@@ -1,4 +1,4 @@
-/* The adoption ledger; see adopted.h. */
+/* Implements adopted.h. */
 #include "container-driver/adopted.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #define FILE_MAX ((size_t)4 << 20)
 
 struct adopted_container {
-    char *id, *name; /* the name it had, for humans */
+    char *id, *name; /* the name at the adoption, for humans */
     int64_t revision;
 };
 
@@ -29,7 +29,7 @@ struct ledger {
 
 struct adopted {
     char *path;
-    char *problem; /* why the file's ledger is not this one; NULL: it is */
+    char *problem; /* why the file could not be read; NULL: the file contains this ledger */
     struct ledger ledger;
 };
 
@@ -57,7 +57,7 @@ int adopted_load(const char *path, struct adopted **ret, struct error *e)
     else if (r >= 0)
         r = schema_parse_text(&ledger_schema, text, size, 0, path, &a->ledger, e);
     if (r >= 0 && a->ledger.format > FORMAT)
-        r = error_refuse(e, ENOTSUP, "'%s' has format %lld, newer than this version knows", path,
+        r = error_refuse(e, ENOTSUP, "'%s' has format %lld, which this version does not support", path,
                          (long long)a->ledger.format);
     if (r < 0) {
         adopted_free(a);
@@ -174,5 +174,5 @@ void adopted_drop(struct adopted *a, const char *id)
         return;
     forget(a, id);
     if (save(a, &e) < 0)
-        log_warning("container %.12s, which is gone, stays in the ledger: %s", id, e.message);
+        log_warning("the removed container %.12s stays in the adoption ledger: %s", id, e.message);
 }

@@ -1,30 +1,35 @@
-/* The adoption ledger: containers that the agent before us made. They carry no label of ours, and no
- * container can be given one; so that they are taken over as they run, an administrator's import writes them
- * down here.
+/* Implements the adoption ledger: the list of the original agent's containers that this tree manages as its
+ * own. These containers do not carry this tree's label, and Docker cannot add a label to an existing
+ * container. Therefore an administrator's import adds them to the ledger.
  *
- * VAR/hostlet/container-driver/adopted.json, whose one writer is the driver. */
+ * The file is VAR/hostlet/container-driver/adopted.json. Only the driver writes it. */
 #pragma once
 
 #include "lib/api/container_driver.h"
 
 struct adopted;
 
-/* Reads the ledger 'path'; one that is not there is empty. A newer format cannot be read. */
+/* Reads the ledger 'path'. A file that does not exist is an empty ledger. Returns 0, −ENOTSUP (refused) when
+ * the format is newer than this version supports, or another negative errno. */
 int adopted_load(const char *path, struct adopted **ret, struct error *e);
-/* An empty one in the place of a ledger that cannot be read, for the reason 'problem': that one is kept aside
- * when this one is first written. */
+/* Returns an empty ledger in place of the file 'path', which cannot be read for the reason 'problem'. The
+ * first write renames that file and does not delete it. */
 struct adopted *adopted_new_beside(const char *path, const char *problem);
-const char *adopted_problem(const struct adopted *a); /* NULL: none, or no longer */
-void adopted_free(struct adopted *a);                 /* NULL is fine */
+/* Returns why the file could not be read; NULL: it was read, or it has been replaced since. */
+const char *adopted_problem(const struct adopted *a);
+/* Frees the ledger; 'a' may be NULL. */
+void adopted_free(struct adopted *a);
 
 bool adopted_is_empty(const struct adopted *a);
 bool adopted_has(const struct adopted *a, const char *id);
 
-/* What the ledger makes of a container that a runtime described: ours, with its revision, where it is in
- * there. NULL is an empty ledger. */
+/* Sets 'ours', 'adopted' and the revision of a container when the ledger contains it and it does not carry
+ * this tree's label. 'a' may be NULL: an empty ledger. */
 void adopted_claim(const struct adopted *a, struct driver_container *c);
 
-/* Writes a container down; durable when it returns 0. Again with another revision replaces the entry. */
+/* Adds a container to the ledger, or replaces the revision of its entry. The entry is durable when the
+ * function returns 0; after an error the ledger is unchanged. */
 int adopted_add(struct adopted *a, const struct driver_container *c, int64_t revision, struct error *e);
-/* It was removed. What cannot be written is said and left: the entry names nothing any more. */
+/* Drops the entry of a container that was removed. A failed write is logged and otherwise ignored, because no
+ * container has the id any more. */
 void adopted_drop(struct adopted *a, const char *id);

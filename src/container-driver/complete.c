@@ -1,4 +1,4 @@
-/* What this machine knows of a container; see complete.h. */
+/* Implements complete.h. */
 #include "container-driver/complete.h"
 
 #include "container-driver/adopted.h"

@@ -1,4 +1,4 @@
-/* Credentials for registries; see credentials.h. */
+/* Implements credentials.h. */
 #include "container-driver/credentials.h"
 
 #include <errno.h>
@@ -9,13 +9,14 @@
 #include "lib/basic/fs.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
-/* What Docker's login writes for docker.io. */
+/* The key under which "docker login" stores the credentials for docker.io. */
 #define HUB "https://index.docker.io/v1/"
 
 DEFINE_CLEANUP(json_t *, json_decref);
 #define _cleanup_json_ _cleanup_(cleanup_json_decref)
 
-/* Base64 with the alphabet of URLs and padding, as the engine reads the header. */
+/* Encodes a string in base64 with the alphabet for URLs and with padding: the form in which Docker reads the
+ * header. */
 static char *encode(const char *data)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -35,7 +36,8 @@ static char *encode(const char *data)
     return out;
 }
 
-/* Ordinary base64 into a string; NULL when it is none, or has a NUL inside. */
+/* Decodes standard base64 into a string. Returns NULL when 'text' is not base64 or the result contains a NUL.
+ */
 static char *decode(const char *text)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -56,7 +58,8 @@ static char *decode(const char *text)
     return strlen(out) == written ? TAKE_PTR(out) : NULL;
 }
 
-/* "https://registry.example:5000/v2/" and "registry.example:5000" name the same registry. */
+/* Reports whether a key of the file names the registry 'domain'. A key may have a scheme and a path:
+ * "https://registry.example:5000/v2/" and "registry.example:5000" name the same registry. */
 static bool key_is_for(const char *key, const char *domain)
 {
     if (streq(domain, "docker.io") && streq(key, HUB))
@@ -95,7 +98,7 @@ static int header_from(json_t *entry, const char *path, const char *domain, char
             return error_refuse(e, EINVAL, "'%s': user or password for registry %s is not UTF-8", path,
                                 domain);
     } else {
-        return 0; /* what "docker login" with a helper leaves behind: an empty object */
+        return 0; /* "docker login" with a helper leaves an empty object */
     }
     _cleanup_free_ char *text = json_dumps(content, JSON_COMPACT);
     if (!text)
@@ -115,11 +118,10 @@ int credentials_find(const char *text, size_t size, const char *path, const char
         return error_refuse(e, EINVAL, "'%s' is not a JSON object", path);
     json_t *helper = entry_for(json_object_get(root, "credHelpers"), domain);
     if (helper)
-        return error_refuse(
-            e, ENOTSUP,
-            "'%s' wants the credential helper '%s' for registry %s: helpers are not run; put the "
-            "credentials into \"auths\"",
-            path, json_string_value(helper) ?: "?", domain);
+        return error_refuse(e, ENOTSUP,
+                            "'%s' names the credential helper '%s' for registry %s, and hostlet runs no "
+                            "helpers: put the credentials into \"auths\"",
+                            path, json_string_value(helper) ?: "?", domain);
     char *header = NULL;
     json_t *entry = entry_for(json_object_get(root, "auths"), domain);
     int r = entry ? header_from(entry, path, domain, &header, e) : 0;
@@ -127,11 +129,10 @@ int credentials_find(const char *text, size_t size, const char *path, const char
         return r;
     json_t *store = json_object_get(root, "credsStore");
     if (!header && entry && json_is_string(store))
-        return error_refuse(
-            e, ENOTSUP,
-            "'%s' keeps the credentials for registry %s in the store '%s': stores are not asked; "
-            "put the credentials into \"auths\"",
-            path, domain, json_string_value(store));
+        return error_refuse(e, ENOTSUP,
+                            "'%s' refers to the store '%s' for the credentials of registry %s, and hostlet "
+                            "reads no stores: put the credentials into \"auths\"",
+                            path, json_string_value(store), domain);
     *ret = header;
     return 0;
 }

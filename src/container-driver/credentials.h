@@ -1,14 +1,16 @@
-/* Credentials for registries, from a file in the form of Docker's config.json. */
+/* Reads credentials for registries from a file in the form of Docker's config.json. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* The value of the header X-Registry-Auth for a registry ("docker.io", "registry.example:5000") according to
- * the file's text, which 'path' names in errors; *ret is NULL when the file has nothing for it. Refused: a
- * file that is no such JSON, and credential helpers (credsStore, credHelpers) where they would have to
- * answer. The caller frees; never log it. */
+/* Finds the credentials of a registry ("docker.io", "registry.example:5000") in 'text', the content of the
+ * file 'path' (which only errors name). *ret is the value of the header X-Registry-Auth, or NULL when the
+ * file contains no credentials for the registry. The caller frees *ret and must not log it. Returns 0, or a
+ * negative errno (refused) when the text is not JSON of this form, or when only a credential helper
+ * (credsStore, credHelpers) could supply the credentials. */
 int credentials_find(const char *text, size_t size, const char *path, const char *domain, char **ret,
                      struct error *e);
 
-/* The same with the file read; an empty path and a missing file are no credentials. */
+/* Reads the file 'path' and does the same. An empty path or a file that does not exist means that there are
+ * no credentials. */
 int credentials_read(const char *path, const char *domain, char **ret, struct error *e);

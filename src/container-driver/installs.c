@@ -1,4 +1,4 @@
-/* The install directories of packages; see installs.h. */
+/* Implements installs.h. */
 #include "container-driver/installs.h"
 
 #include <errno.h>
@@ -8,19 +8,20 @@
 
 #include "lib/basic/cleanup.h"
 
-/* Opens one directory more of the path; 'path' is all of it, for messages. */
+/* Opens and checks the next directory of the path; 'path' is the whole path, for messages. */
 static int step(int parent, const char *name, const char *path, int *ret, struct error *e)
 {
     _cleanup_close_ int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     if (fd < 0 && errno == ENOENT)
-        return error_retry(e, ENOENT, "'%s' does not exist: the package is not installed (any more)", path);
+        return error_retry(e, ENOENT, "'%s' does not exist: the package is not, or no longer, installed",
+                           path);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
         return error_refuse(e, ENOTDIR, "'%s' is not reached by directories alone: no container gets it",
                             path);
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_os(e, errno, "cannot open '%s'", path);
-    /* A tree that is not root's runs without privileges altogether. */
+    /* In a tree that runs without root, the directories belong to the tree's user. */
     if ((st.st_uid != 0 && st.st_uid != geteuid()) || st.st_mode & 0022)
         return error_refuse(
             e, EPERM,

@@ -1,4 +1,4 @@
-/* A stream cut into lines; see lines.h. */
+/* Implements lines.h. */
 #include "container-driver/lines.h"
 
 #include <errno.h>

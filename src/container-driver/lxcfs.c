@@ -1,4 +1,4 @@
-/* lxcfs; see lxcfs.h. */
+/* Implements lxcfs.h. */
 #include "container-driver/lxcfs.h"
 
 #include <stdio.h>
@@ -12,7 +12,8 @@ const char *const lxcfs_targets[] = {
     "/proc/uptime",  "/proc/slabinfo",  "/sys/devices/system/cpu", NULL,
 };
 
-/* A directory that is only a directory has the name too, while lxcfs does not run. */
+/* Reports whether a file system is mounted at 'path'. While lxcfs does not run, 'path' is an ordinary
+ * directory. */
 static bool is_mount_point(const char *path)
 {
     _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -21,7 +22,8 @@ static bool is_mount_point(const char *path)
     while (f && getline(&line, &size, f) > 0) {
         char *save = NULL, *word = strtok_r(line, " ", &save);
         for (int i = 0; word && i < 4; i++)
-            word = strtok_r(NULL, " ", &save); /* id, parent, device, root; then the mount point */
+            word = strtok_r(NULL, " ",
+                            &save); /* skips id, parent, device and root; then the mount point follows */
         if (word && streq(word, path))
             return true;
     }
@@ -33,7 +35,7 @@ bool lxcfs_available(const struct settings *settings)
     struct stat st;
     if (!settings->lxcfs || !is_mount_point(settings->lxcfs_path))
         return false;
-    /* A mount whose program died answers with an error. */
+    /* stat() fails when the process that serves the mount has exited. */
     _cleanup_free_ char *file = xasprintf("%s/proc/meminfo", settings->lxcfs_path);
     return stat(file, &st) == 0;
 }

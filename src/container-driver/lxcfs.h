@@ -1,11 +1,13 @@
-/* lxcfs: files that show a container its own limits in /proc, in place of the machine's. */
+/* Uses lxcfs: a file system whose files show a container its own limits in /proc in place of the machine's.
+ */
 #pragma once
 
 #include "container-driver/spec.h"
 
-/* Whether it is wanted and runs: its filesystem is mounted, and answers. */
+/* Reports whether lxcfs is enabled in the settings and usable: its file system is mounted and its files are
+ * readable. */
 bool lxcfs_available(const struct settings *settings);
 
-/* Where its files appear in a container (contract, section 5); the list ends with NULL. Below the mount point
+/* The paths of the files in a container (contract, section 5); ends with NULL. Below the mount point of lxcfs
  * they have the same names. */
 extern const char *const lxcfs_targets[];

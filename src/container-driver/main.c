@@ -1,12 +1,19 @@
-/* container-driver: containers by replica, on one container runtime.
+/* Runs container-driver, which manages the containers of replicas in one container runtime.
  *
- * Job: io.hostlet.ContainerDriver, by Docker's Engine API over its Unix socket, or by the null runtime, which
- * runs nothing. Privileges: its own user, and the group of Docker's socket (which is as good as root: hence
- * callers name replicas, never paths or settings); no capability; the network, because Docker's socket may be
- * anywhere a Unix socket can be. Failures: Docker gone, hanging or talking nonsense: requests fail with
- * "retry later" within a bounded time, Info says why, the event stream begins anew. Killed: nothing is lost,
- * since nothing is kept but the adoption ledger; callers repeat what was not answered. Manual:
- * container-driver(8). */
+ * Job: it serves io.hostlet.ContainerDriver, with Docker's Engine API over Docker's Unix socket, or with the
+ * null runtime, which runs nothing.
+ *
+ * Privileges: it has its own user and the group of Docker's socket. The group is as powerful as root;
+ * therefore callers name replicas and never paths or settings. It has no capability. It stays in the
+ * machine's network namespace, because Docker's socket can be at any path and because it reads the machine's
+ * addresses and routes.
+ *
+ * Failures: When Docker does not run, does not respond or sends malformed data, requests fail with "retry
+ * later" within a bounded time, Info returns the reason, and the driver opens the event stream again. A kill
+ * loses nothing, because the driver stores nothing but the adoption ledger; callers repeat calls without a
+ * reply.
+ *
+ * Manual: container-driver(8). */
 #include <errno.h>
 #include <grp.h>
 #include <stdio.h>
@@ -76,8 +83,8 @@ static char *null_directory(const struct service_context *c)
     return xasprintf("%s/null", state);
 }
 
-/* Docker's socket says by its group who may talk to Docker; before Docker ever ran, the group's usual name
- * does. */
+/* Adds the group that may connect to Docker's socket to the process's groups: the group of the socket, or,
+ * while the socket does not exist, the group "docker". */
 static void take_docker_group(struct service_context *c)
 {
     const char *path = config_string(c->config, "container-driver", "docker_socket");
@@ -88,11 +95,13 @@ static void take_docker_group(struct service_context *c)
     if (r >= 0) {
         c->extra_groups[c->n_extra_groups++] = gid;
     } else if (r == -EPERM) {
-        log_warning("%s: its group is not taken", e.message);
+        log_warning("%s: container-driver does not get the socket's group", e.message);
     } else if ((group = getgrnam("docker"))) {
         c->extra_groups[c->n_extra_groups++] = group->gr_gid;
     } else {
-        log_notice("there is no '%s' yet, nor a group 'docker': its group is learnt at the next start", path);
+        log_notice("neither '%s' nor a group 'docker' exists yet: container-driver gets the socket's group "
+                   "when it restarts",
+                   path);
     }
 }
 

@@ -1,4 +1,4 @@
-/* The driver's state. */
+/* Declares the driver's state. */
 #pragma once
 
 #include "container-driver/runtime.h"
@@ -12,7 +12,7 @@ struct manager {
     struct settings settings;
     struct runtime *runtime;
     struct watcher *watchers;
-    bool flowing;         /* the runtime's events flow */
+    bool flowing;         /* the runtime's events arrive */
     char *lost;           /* why they do not; NULL: not known, or they do */
-    struct relay *relays; /* logs on their way to clients */
+    struct relay *relays; /* logs that are sent to clients */
 };

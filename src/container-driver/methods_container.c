@@ -1,4 +1,5 @@
-/* Methods about one container, or all of them: look first whose it is, then act on its id. */
+/* Implements the methods about containers. A method that changes a container first inspects it to determine
+ * whether it belongs to this tree, and then acts on its id. */
 #include "container-driver/methods_container.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ int method_list(struct varlink_call *call, const void *in, void *userdata, struc
 {
     struct manager *m = userdata;
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "List answers one container at a time: call it with \"more\"");
+        return error_refuse(e, EINVAL, "List sends one reply for each container: call it with \"more\"");
     m->runtime->ops->list(m->runtime, on_listed, task_new(m, call, "List", in));
     return 0;
 }
@@ -95,7 +96,7 @@ int method_start(struct varlink_call *call, const void *in, void *userdata, stru
     return 0;
 }
 
-/* Stop, Remove: fine when there is nothing left to do */
+/* Stop, Remove: they succeed when there is nothing to do */
 
 static void on_ended(struct runtime_result *result, const struct error *e, void *userdata)
 {
@@ -155,7 +156,7 @@ int method_remove(struct varlink_call *call, const void *in, void *userdata, str
     return 0;
 }
 
-/* Rename: when it was done before (a repeated request), the container lies at the target already */
+/* Rename: after a repeated request, the container is in the target slot already */
 
 static void on_renamed(struct runtime_result *result, const struct error *e, void *userdata)
 {

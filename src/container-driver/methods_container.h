@@ -1,4 +1,4 @@
-/* Methods about one container, or all of them. */
+/* Implements the methods about containers. */
 #pragma once
 
 #include "lib/service/service.h"

@@ -1,4 +1,5 @@
-/* Create: makes the container of a replica, or finds that it is there already from the same configuration. */
+/* Implements Create, which makes the container of a replica or succeeds when the container exists with the
+ * same configuration, and CheckNetwork. */
 #include "container-driver/methods_create.h"
 
 #include <errno.h>
@@ -13,10 +14,10 @@ static void compare(struct task *task, struct driver_container *c)
     const struct driver_create_in *in = task->in;
     struct error e = ERROR_INIT;
     if (!c)
-        error_retry(&e, EAGAIN, "the name '%s' was taken a moment ago, and is free now", task->name);
+        error_retry(&e, EAGAIN, "the name '%s' was in use a moment ago, and is free now", task->name);
     else if (c->revision != in->revision || !streq_null(c->config, in->config))
         error_set(&e, ERROR_CONFLICT, EEXIST,
-                  "container '%s' is there already, from revision %lld and another configuration", c->name,
+                  "container '%s' exists already, with revision %lld and another configuration", c->name,
                   (long long)c->revision);
     if (e.errnum) {
         task_fail(task, &e);
@@ -40,7 +41,8 @@ static void on_created(struct runtime_result *result, const struct error *e, voi
     }
 }
 
-/* A refusal is the answer, and no error: whoever asks has to tell it from a runtime that is away. */
+/* Replies to CheckNetwork. A refusal is a reply with 'problem' and not an error, so that the caller can
+ * distinguish it from a runtime that is down. */
 static void on_checked(struct runtime_result *result, const struct error *e, void *userdata)
 {
     (void)result;

@@ -1,4 +1,4 @@
-/* Creation of a replica's container, and the check of its network. */
+/* Implements the creation of a replica's container and the check of the zone's network. */
 #pragma once
 
 #include "lib/service/service.h"

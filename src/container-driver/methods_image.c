@@ -1,4 +1,4 @@
-/* Methods about the runtime itself and its images. */
+/* Implements the methods about the runtime itself and its images. */
 #include "container-driver/methods_image.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ int method_image_list(struct varlink_call *call, const void *in, void *userdata,
     struct manager *m = userdata;
     (void)in;
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "ImageList answers one image at a time: call it with \"more\"");
+        return error_refuse(e, EINVAL, "ImageList sends one reply for each image: call it with \"more\"");
     m->runtime->ops->image_list(m->runtime, on_image, task_new(m, call, "ImageList", NULL));
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Methods about the runtime itself and its images. */
+/* Implements the methods about the runtime itself and its images. */
 #pragma once
 
 #include "lib/service/service.h"

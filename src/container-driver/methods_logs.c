@@ -1,5 +1,5 @@
-/* Logs: a container's output relayed to a client's raw connection, no faster than it reads. Tail: its last
- * lines. */
+/* Implements Logs, which relays a container's output to a client's raw connection no faster than the client
+ * reads, and Tail, which returns the last lines. */
 #include "container-driver/methods_logs.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #define TAIL_DEFAULT 20
 #define RELAYS_MAX   256 /* of one user */
-/* The stream of the driver's own messages: Docker uses that number in the same way. */
+/* Number of the stream for the driver's own messages. Docker uses the same number for its own. */
 #define DRIVER_WORDS 3
 
 static int negative(const char *name, int64_t value, struct error *e)
@@ -40,11 +40,11 @@ static struct runtime_log_options options_of(const struct task *task)
 struct relay {
     struct relay *next;
     struct manager *manager;
-    uid_t uid;               /* whose it is */
-    struct runtime_job *job; /* NULL: the end came, the rest is being sent */
+    uid_t uid;               /* of the client */
+    struct runtime_job *job; /* NULL: the log has ended, the rest is being sent */
     int fd;
     sd_event_source *io;
-    char *buffer; /* what the client did not take yet */
+    char *buffer; /* data that the socket has not accepted yet */
     size_t used, sent;
 };
 
@@ -68,7 +68,7 @@ void relays_close(struct manager *manager)
         relay_free(manager->relays);
 }
 
-/* Sends what the socket takes now: bytes taken, or negative errno. */
+/* Sends as much as the socket accepts now. Returns the number of bytes sent, or a negative errno. */
 static ssize_t send_some(struct relay *r, const char *data, size_t size)
 {
     ssize_t n = send(r->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -92,7 +92,7 @@ static int on_log_data(const void *data, size_t size, void *userdata)
     struct relay *r = userdata;
     ssize_t n = r->used > 0 ? 0 : send_some(r, data, size);
     if (n < 0)
-        return (int)n; /* the client left: the loop notices as well */
+        return (int)n; /* the client hung up: the event loop calls on_client() as well */
     keep(r, (const char *)data + n, size - (size_t)n);
     if (r->used > 0)
         r->job->pause(r->job);
@@ -141,13 +141,14 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *use
     return 0;
 }
 
-/* The connections of logs are no longer the server's, which counts the others. */
+/* Enforces the limit of a user's relays. The Varlink server does not count them, because an upgraded
+ * connection is no longer the server's. */
 static int check_relays(const struct manager *m, uid_t uid, struct error *e)
 {
     unsigned n = 0;
     for (const struct relay *r = m->relays; r; r = r->next)
         n += r->uid == uid;
-    return n < RELAYS_MAX ? 0 : error_retry(e, EBUSY, "this user reads %u logs already", n);
+    return n < RELAYS_MAX ? 0 : error_retry(e, EBUSY, "this user has %u open logs already", n);
 }
 
 static void relay_log(struct task *task, struct driver_container *c)
@@ -167,7 +168,7 @@ static void relay_log(struct task *task, struct driver_container *c)
         return;
     }
     if (!task->call || varlink_upgrade(task->call, NULL, &fd, &e) < 0) {
-        task->call = NULL; /* the client is gone, or its connection is the library's to close */
+        task->call = NULL; /* the client has hung up, or lib/varlink closes the connection */
         task_fail(task, &e);
         return;
     }
@@ -247,7 +248,7 @@ int method_tail(struct varlink_call *call, const void *in, void *userdata, struc
     if (r < 0)
         return r;
     if (l->tail > TAIL_LINES_MAX || l->follow)
-        return error_refuse(e, EINVAL, "Tail tells at most %d lines, and does not follow", TAIL_LINES_MAX);
+        return error_refuse(e, EINVAL, "Tail returns at most %d lines, and does not follow", TAIL_LINES_MAX);
     struct task *task = task_new(userdata, call, "Tail", in);
     task_with_own_container(task, l->instance, l->replica_id, l->slot, read_tail);
     return 0;

@@ -1,6 +1,6 @@
-/* Watch: all containers and then the runtime's events, for everyone who watches. The runtime is subscribed to
- * while someone does, and its containers are listed when the events flow: what changes while they are listed
- * is an event. */
+/* Implements Watch, which sends all containers and then the runtime's events to each watcher. The driver
+ * receives the runtime's events while at least one watcher exists. It lists the containers only while events
+ * arrive, so that a change during the listing is an event. */
 #include "container-driver/methods_watch.h"
 
 #include <errno.h>
@@ -12,12 +12,13 @@ struct watcher {
     struct watcher *next;
     struct manager *manager;
     struct varlink_call *call;
-    struct listing *listing; /* while the snapshot is told */
+    struct listing *listing; /* while the snapshot is sent; else NULL */
 };
 
-/* A list that the runtime makes cannot be called off: it is for nobody then. */
+/* A runtime's list that is in progress. It cannot be cancelled; when its watcher ends, its results are
+ * dropped. */
 struct listing {
-    struct watcher *watcher; /* NULL: for nobody any more */
+    struct watcher *watcher; /* NULL: the results are dropped */
 };
 
 static void stop_listing(struct watcher *w)
@@ -50,7 +51,8 @@ static void on_gone(struct varlink_call *call, void *userdata)
     watcher_free(userdata);
 }
 
-/* Ends a stream: with an error, or so that the caller calls again at once. */
+/* Ends a watcher's stream: with the error 'e', or, when 'e' is NULL, with an empty reply, upon which the
+ * caller calls again at once. */
 static void watcher_end(struct watcher *w, const struct error *e)
 {
     struct varlink_call *call = w->call;
@@ -126,7 +128,7 @@ int method_watch(struct varlink_call *call, const void *in, void *userdata, stru
     (void)in;
     struct manager *m = userdata;
     if (!varlink_call_wants_more(call))
-        return error_refuse(e, EINVAL, "Watch answers with each event: call it with \"more\"");
+        return error_refuse(e, EINVAL, "Watch sends one reply for each event: call it with \"more\"");
     struct watcher *w = xcalloc(1, sizeof *w);
     *w = (struct watcher){.next = m->watchers, .manager = m, .call = call};
     varlink_call_on_gone(call, on_gone, w);

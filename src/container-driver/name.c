@@ -1,4 +1,4 @@
-/* Names of containers; see name.h. The form is the InnerStack contract's (section 5). */
+/* Implements name.h. The InnerStack contract (section 5) defines the form of the names. */
 #include "container-driver/name.h"
 
 #include <errno.h>
@@ -15,7 +15,8 @@ static bool is_instance(const char *s)
            s[n - 1] != '-';
 }
 
-/* The name without its slot: of the replica's directory below the app path. */
+/* Builds the name without the slot's suffix, which is also the name of the replica's directory in the app
+ * path. */
 static int replica_name(const char *instance, int64_t replica_id, char **ret, struct error *e)
 {
     if (!instance || !is_instance(instance))
@@ -52,7 +53,7 @@ bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_re
     _cleanup_free_ char *number = xstrndup(underscore + 1, digits);
     _cleanup_free_ char *instance = xstrndup(rest, (size_t)(underscore - rest));
     int64_t id;
-    /* "007" is no id of ours: it would be another container than "7". */
+    /* An id has no leading zeros: "007" and "7" would be two containers of one replica. */
     if (parse_int64(number, 0, REPLICA_ID_MAX, &id) < 0 || (number[0] == '0' && number[1]) ||
         !is_instance(instance))
         return false;

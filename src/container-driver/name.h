@@ -1,14 +1,16 @@
-/* Names of containers: i8k_INSTANCE_ID, and i8k_INSTANCE_ID.old for the one that a switch put aside. */
+/* Builds and parses names of containers: i8k_INSTANCE_ID, and i8k_INSTANCE_ID.old for the previous container,
+ * which a switch renames. */
 #pragma once
 
 #include "lib/api/container_driver.h"
 
 #define CONTAINER_NAME_PREFIX "i8k_"
 
-/* The name of the container in a slot of a replica; the caller frees. Refused: an instance that is no label
- * of RFC 1123 with 3 to 63 characters, an id outside of 0 to 127. */
+/* Builds the name of the container in a slot of a replica; the caller frees *ret. Returns 0, −EINVAL
+ * (refused) when the instance is not a label of RFC 1123 with 3 to 63 characters, or −ERANGE (refused) when
+ * the id is not between 0 and 127. */
 int container_name(const char *instance, int64_t replica_id, int slot, char **ret, struct error *e);
 
-/* Takes a name apart (a leading "/" of Docker's is fine). False when it is not of our form; *ret_instance is
- * the caller's. */
+/* Parses a container's name, with or without Docker's leading "/". Returns false when the name does not have
+ * hostlet's form. The caller frees *ret_instance. */
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot);

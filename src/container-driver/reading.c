@@ -1,4 +1,4 @@
-/* Reading JSON that others wrote; see reading.h. */
+/* Implements reading.h. */
 #include "container-driver/reading.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static void wrong_type(struct reading *r, const char *path, const char *expected
                           type_name(found));
 }
 
-/* The value at 'path', NULL when it or something on the way is absent or null. */
+/* Returns the value at 'path', or NULL when it or an object on the way to it is absent or null. */
 static json_t *find(struct reading *r, json_t *from, const char *path)
 {
     json_t *at = from;
@@ -154,7 +154,7 @@ char *clean_text(const char *text, size_t max)
 {
     size_t n = strnlen(text, max + 1);
     bool cut = n > max;
-    if (cut) /* not inside of a character */
+    if (cut) /* at the boundary of a UTF-8 character */
         for (n = max; n > 0 && (text[n] & 0xc0) == 0x80; n--)
             ;
     while (n > 0 && strchr(" \r\n\t", text[n - 1]))

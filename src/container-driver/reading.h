@@ -1,8 +1,8 @@
-/* Reading JSON that others wrote (Docker's answers): members by path, types checked, absence allowed, one
- * error kept.
+/* Reads members of JSON from another program (Docker's responses) by path, with a check of their types. A
+ * member may be absent.
  *
- * A reader asks for all that it wants and looks at the error once, at the end: after a wrong type every
- * further value is empty. */
+ * A caller reads all members that it needs and checks 'r' once, at the end: after the first member with a
+ * wrong type, every further value is empty. */
 #pragma once
 
 #include <jansson.h>
@@ -11,30 +11,31 @@
 #include "lib/basic/error.h"
 
 struct reading {
-    const char *what; /* named in the error: "Docker's answer to GET /info" */
+    const char *what; /* the document, for errors: "Docker's answer to GET /info" */
     struct error *error;
-    int r; /* negative errno once something was wrong */
+    int r; /* 0, or the negative errno of the first error */
 };
 
-/* 'path' is "State/ExitCode". Absent and null are NULL, 0, false; another type is an error. Strings and
- * values are borrowed. */
+/* Return the member at 'path' ("State/ExitCode"), borrowed, or NULL, 0 or false when it is absent or null.
+ * Another type is an error. */
 const char *read_string(struct reading *r, json_t *from, const char *path);
 int64_t read_integer(struct reading *r, json_t *from, const char *path);
 bool read_bool(struct reading *r, json_t *from, const char *path);
 json_t *read_object(struct reading *r, json_t *from, const char *path);
 json_t *read_array(struct reading *r, json_t *from, const char *path);
-/* Strings of an array, copied; the caller owns them. */
+/* Copies the strings of an array; the caller owns them. */
 void read_strings(struct reading *r, json_t *from, const char *path, char ***ret, size_t *ret_n);
-/* RFC 3339 as unix milliseconds; the year 1 (Docker's "never") is 0. */
+/* Returns a time of RFC 3339 in unix milliseconds. The year 1, with which Docker means "never", is 0. */
 int64_t read_time(struct reading *r, json_t *from, const char *path);
-/* As read_string, but absence is an error too; "" then. */
+/* Does the same as read_string(), but an absent member is an error, and the result is then "". */
 const char *need_string(struct reading *r, json_t *from, const char *path);
 
-/* Text of an answer as JSON. NUL in strings is let through: a container's output is in some of them. */
+/* Parses the text of a response as JSON; the caller releases *ret. A NUL in a string is accepted, because
+ * some strings contain a container's output. Returns 0, or −EPROTO (failed). */
 int parse_answer(const char *what, const char *text, size_t size, json_t **ret, struct error *e);
 
-/* A copy of foreign text for a message: control characters of ASCII become blanks, what else is not
- * printable '?', cut at 'max' bytes. The caller frees. */
+/* Copies another program's text for use in a message: replaces control characters of ASCII with spaces and
+ * other unprintable characters with '?', and cuts the text after 'max' bytes. The caller frees. */
 char *clean_text(const char *text, size_t max);
 
 DEFINE_CLEANUP(json_t *, json_decref);

@@ -1,5 +1,5 @@
-/* References to images; see reference.h. Grammar and defaults are those of the distribution project's
- * "reference" package. */
+/* Implements reference.h. Grammar and defaults are those of the distribution project's "reference" package.
+ */
 #include "container-driver/reference.h"
 
 #include <errno.h>
@@ -36,7 +36,8 @@ static bool is_sha256(const char *s)
     return hex && strlen(hex) == 64 && only(hex, 64, DIGITS "abcdef");
 }
 
-/* One component of a path: lower-case words joined by one of ". _ __ -…". */
+/* Reports whether 's' is a component of a path: lower-case words joined by ".", "_", "__" or one or more "-".
+ */
 static bool is_component(const char *s, size_t n)
 {
     if (n == 0 || !only(s, n, LOWER DIGITS "._-") || strchr("._-", s[0]) || strchr("._-", s[n - 1]))
@@ -70,7 +71,8 @@ static bool is_tag(const char *s)
     return n >= 1 && n <= 128 && only(s, n, ALPHANUMERIC "_.-") && !strchr(".-", s[0]);
 }
 
-/* Words joined by single dots, none of them empty or with a hyphen at its ends. */
+/* Reports whether 's' is a host name: words joined by single dots, none of which is empty or begins or ends
+ * with a hyphen. */
 static bool is_host(const char *s, size_t n)
 {
     for (;;) {
@@ -86,7 +88,7 @@ static bool is_host(const char *s, size_t n)
     }
 }
 
-/* host, host:port, [v6]:port */
+/* Reports whether 's' has the form HOST, HOST:PORT or [IPV6]:PORT. */
 static bool is_domain(const char *s)
 {
     bool bracket = *s == '[';
@@ -97,7 +99,8 @@ static bool is_domain(const char *s)
     return !s[n] || (s[n] == ':' && parse_int64(s + n + 1, 1, 65535, &port) == 0);
 }
 
-/* The first part of a name is a registry only if it looks like one: "library/nginx" has none. */
+/* Splits a name into registry and path. The first part is a registry only if it contains a dot, a colon or a
+ * capital letter, or is "localhost": "library/nginx" has none. */
 static void split_domain(const char *name, struct image_reference *r)
 {
     const char *slash = strchr(name, '/');
@@ -138,7 +141,7 @@ int image_reference_parse(const char *text, struct image_reference **ret, struct
         *at = '\0';
         r->digest = xstrdup(at + 1);
         if (!is_sha256(r->digest))
-            return error_refuse(e, EINVAL, "image '%s': what follows '@' is no digest (sha256:…)", text);
+            return error_refuse(e, EINVAL, "image '%s': the text after '@' is not a digest (sha256:…)", text);
     }
     char *slash = strrchr(name, '/'), *colon = strchr(slash ?: name, ':');
     if (colon) {
@@ -153,7 +156,7 @@ int image_reference_parse(const char *text, struct image_reference **ret, struct
     if (!is_path(r->path))
         return error_refuse(e, EINVAL, "image '%s': '%s' is not a name of an image (lower-case words)", text,
                             r->path);
-    if (r->digest) { /* the digest alone says which image; Docker ignores a tag beside it */
+    if (r->digest) { /* the digest alone identifies the image: Docker ignores a tag beside it */
         free(r->tag);
         r->tag = NULL;
     } else if (!r->tag) {

@@ -1,24 +1,26 @@
-/* References to images: name, name:tag, name@digest, or an id, read as the field reads them, so that "nginx"
- * and "docker.io/library/nginx:latest" are known to be one image. */
+/* Parses references to images (NAME, NAME:TAG, NAME@DIGEST or an id) by Docker's rules, so that "nginx" and
+ * "docker.io/library/nginx:latest" are the same image. */
 #pragma once
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/error.h"
 
 struct image_reference {
-    char *text;   /* as it was given */
-    char *id;     /* "sha256:…" when it is an id; the others are NULL then */
+    char *text;   /* as the caller wrote it */
+    char *id;     /* "sha256:…" when the text is an id; the members below are then NULL */
     char *domain; /* docker.io, registry.example:5000 */
     char *path;   /* library/nginx */
-    char *tag;    /* "latest" unless given; NULL beside a digest */
-    char *digest; /* sha256:…; NULL mostly */
+    char *tag;    /* "latest" when the text has no tag; NULL when it has a digest */
+    char *digest; /* sha256:…; NULL: none */
 };
 
-/* Refused, with a message that says what is wrong: what is no reference. */
+/* Parses 'text'; the caller frees *ret with image_reference_free(). Returns 0, or −EINVAL (refused) when the
+ * text is not a reference; the message states what is wrong. */
 int image_reference_parse(const char *text, struct image_reference **ret, struct error *e);
 void image_reference_free(struct image_reference *r);
 
-/* The whole name without tag and digest ("docker.io/library/nginx"), and with them; the caller frees. */
+/* Return the complete name without tag and digest ("docker.io/library/nginx"), and with one of them; for an
+ * id, the id. The caller frees. */
 char *image_reference_repository(const struct image_reference *r);
 char *image_reference_canonical(const struct image_reference *r);
 

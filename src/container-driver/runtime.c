@@ -1,4 +1,4 @@
-/* What both runtimes need; see runtime.h. */
+/* Implements runtime.h: the functions that both runtimes use. */
 #include "container-driver/runtime.h"
 
 #include "lib/schema/object.h"

@@ -1,8 +1,8 @@
-/* What a container runtime has to offer to the driver: a table of functions, of which there are two: Docker
- * (docker/docker.c) and one that runs nothing (null/null.c).
+/* Defines the interface of a container runtime: a table of functions. Two runtimes implement it: Docker
+ * (docker/docker.c) and the null runtime, which runs nothing (null/null.c).
  *
- * A runtime works on names and ids and does as it is told. Whose a container is, and whether it may be
- * touched, is decided before (task.c). Names are those of name.h. */
+ * A runtime acts on names and ids without a check of ownership. The driver checks before (task.c) whether a
+ * container belongs to this tree. Names have the form of name.h. */
 #pragma once
 
 #include "container-driver/spec.h"
@@ -11,20 +11,21 @@
 struct runtime;
 struct runtime_job;
 
-/* What an operation found; what is no part of it is NULL. Borrowed, but the pointers may be taken (and set to
- * NULL). */
+/* The result of an operation; members that are not part of it are NULL. The callback borrows the members, but
+ * can take ownership of one by setting it to NULL. */
 struct runtime_result {
     struct driver_info_out *info;
     struct driver_image *image;
     struct driver_container *container;
     struct driver_pull_out *progress;
-    char *id;             /* of what was created or pulled */
-    bool layer_unlimited; /* created without a limit of its writable layer */
-    bool more;            /* this was one of several answers */
+    char *id;             /* of the created container or the pulled image */
+    bool layer_unlimited; /* the container was created without a limit of its writable layer */
+    bool more;            /* further results follow */
 };
 
-/* The answer: 'e' is NULL when it worked. Called once, but for streams, whose last answer has more = false.
- * May be called from within the operation, so call operations last. */
+/* Receives the result of an operation; 'e' is NULL when the operation succeeded. The runtime calls it once,
+ * or, for a stream, until a result with more = false. The runtime may call it before the operation's function
+ * returns; therefore a caller does nothing after that function. */
 typedef void (*runtime_answer_fn)(struct runtime_result *result, const struct error *e, void *userdata);
 
 struct runtime_log_options {
@@ -33,38 +34,41 @@ struct runtime_log_options {
     int64_t tail;       /* lines; 0: all */
 };
 
-/* Output in the frames of lib/logs, in any pieces. A negative errno ends the job with that error. */
+/* Receives output in the frames of lib/logs, in pieces of any size. A negative errno ends the job with that
+ * error. */
 typedef int (*runtime_log_data_fn)(const void *data, size_t size, void *userdata);
 typedef void (*runtime_log_end_fn)(const struct error *e, void *userdata);
 
-/* Something happened to a container of ours. */
+/* Receives an event of a container of this tree. */
 typedef void (*runtime_event_fn)(const struct driver_event *event, void *userdata);
-/* Events flow from now on ('lost' is NULL), or do not any more, and why. */
+/* Is called when events begin to arrive from the runtime ('lost' is NULL), and when they no longer do ('lost'
+ * is the reason). */
 typedef void (*runtime_flow_fn)(const char *lost, void *userdata);
 
 struct runtime_ops {
     const char *name;
     void (*free)(struct runtime *rt);
-    /* Never fails: what is wrong is part of the answer. */
+    /* Returns the state of the runtime. It never fails: a problem is part of the result. */
     void (*info)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
-    /* NOT_FOUND when it is not present. */
+    /* NOT_FOUND: the image is not present. */
     void (*image_inspect)(struct runtime *rt, const char *reference, runtime_answer_fn answer,
                           void *userdata);
     void (*image_list)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
-    /* Never answers from within. The job is valid until the last answer. */
+    /* Calls 'answer' only from the event loop. The job is valid until the last result. */
     struct runtime_job *(*image_pull)(struct runtime *rt, const char *reference, runtime_answer_fn answer,
                                       void *userdata);
-    /* All containers whose names are of our form, one per answer (container NULL in the last). */
+    /* Returns all containers whose names have hostlet's form, one in each result; in the last result the
+     * container is NULL. */
     void (*list)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
-    /* container NULL: there is none. */
+    /* In the result, the container is NULL when none has the name. */
     void (*inspect)(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata);
-    /* Whether the zone's network could have this range, which was parsed: refused with the reason, or an
-     * answer without a result. */
+    /* Checks whether the zone's network can have this range, whose form the caller has checked. REFUSED: it
+     * cannot, for the reason in the error. */
     void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata);
-    /* CONFLICT: the name is taken. */
+    /* CONFLICT: the name is in use. */
     void (*create)(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer, void *userdata);
-    /* These take an id. Where there is nothing to do, that is no error; a container that is not there is
-     * NOT_FOUND. */
+    /* The functions below act on a container's id. They succeed when there is nothing to do. NOT_FOUND: the
+     * container does not exist. */
     void (*start)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
     void (*stop)(struct runtime *rt, const char *id, int64_t timeout_msec /* −1: its own */,
                  runtime_answer_fn answer, void *userdata);
@@ -73,27 +77,29 @@ struct runtime_ops {
     void (*remove)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
     void (*set_restart)(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata);
-    /* Never calls back from within. The job is valid until on_end was called. */
+    /* Calls 'on_data' and 'on_end' only from the event loop. The job is valid until 'on_end' is called. */
     struct runtime_job *(*logs)(struct runtime *rt, const char *id, const struct runtime_log_options *options,
                                 runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata);
-    /* From now on events are delivered to the runtime's on_event, after on_flow said that they flow; until
-     * unwatch. */
+    /* Starts the delivery of events, until unwatch: the runtime calls on_flow when events begin to arrive,
+     * and then on_event for each. */
     void (*watch)(struct runtime *rt);
     void (*unwatch)(struct runtime *rt);
 };
 
-/* The head of every implementation's struct. */
+/* The first member of each implementation's struct. */
 struct runtime {
     const struct runtime_ops *ops;
     runtime_event_fn on_event;
     runtime_flow_fn on_flow;
-    void *watch_userdata; /* of both */
+    void *watch_userdata; /* of on_event and on_flow */
 };
 
-/* Something that goes on; the head of the implementations' own structs. */
+/* An operation in progress; the first member of the implementations' structs. */
 struct runtime_job {
-    void (*cancel)(struct runtime_job *job); /* ends it without a further call; frees it */
-    void (*pause)(struct runtime_job *job);  /* logs alone: no data until resume; for use within on_data */
+    /* Ends the job without a further callback, and frees it. */
+    void (*cancel)(struct runtime_job *job);
+    /* Only for logs: pauses the data until resume. May be called from on_data. */
+    void (*pause)(struct runtime_job *job);
     void (*resume)(struct runtime_job *job);
 };
 
@@ -105,10 +111,10 @@ static inline void runtime_job_cancel(struct runtime_job *job)
 
 void runtime_free(struct runtime *rt);
 
-/* Says a success without a result, or an error. */
+/* Calls 'answer' with an empty result, or with the error 'e' when 'e' contains one. */
 void runtime_answer(runtime_answer_fn answer, void *userdata, const struct error *e);
 
-/* Whose a container is that does not carry our label, for a human; the caller frees. */
+/* Describes, for a human, a container that does not carry this tree's label; the caller frees. */
 char *runtime_describe_owner(const char *tree_label, const char *name_label, const char *image);
 
 void driver_container_free(struct driver_container *c);

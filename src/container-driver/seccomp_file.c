@@ -1,5 +1,5 @@
-/* A seccomp profile of the administrator's: read and checked when the driver starts, since Docker looks at a
- * profile only when a container starts, and a mistake would be an outage then; see seccomp_file.h. */
+/* Implements seccomp_file.h. The driver checks the profile when it starts: Docker checks a profile only when
+ * a container starts, so that a mistake would otherwise be an outage then. */
 #include "container-driver/seccomp_file.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #include "container-driver/reading.h"
 
-#define FILE_MAX ((off_t)512 * 1024) /* Docker's own has 16 KiB */
+#define FILE_MAX ((off_t)512 * 1024) /* Docker's default profile has 16 KiB */
 
 static const char *const actions[] = {
     "SCMP_ACT_ALLOW",        "SCMP_ACT_ERRNO",       "SCMP_ACT_KILL",
@@ -62,7 +62,7 @@ static int check_argument(json_t *argument, const char *name, const char *where,
     return check_word(json_object_get(argument, "op"), operators, name, op, e);
 }
 
-/* One of "name" and "names", which hold names of system calls. */
+/* Checks that a rule has either "name" or "names", with names of system calls. */
 static int check_names(json_t *rule, const char *name, const char *where, struct error *e)
 {
     size_t i;
@@ -119,7 +119,7 @@ static int check_owner(int fd, const char *path, struct error *e)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
-        return error_os(e, errno, "cannot look at the seccomp profile '%s'", path);
+        return error_os(e, errno, "cannot read the attributes of the seccomp profile '%s'", path);
     if (!S_ISREG(st.st_mode))
         return error_refuse(e, EINVAL, "the seccomp profile '%s' is not a regular file", path);
     if (st.st_uid != 0 && st.st_uid != geteuid())

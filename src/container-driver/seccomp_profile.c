@@ -1,19 +1,18 @@
-/* The seccomp profile of ours, as data; see seccomp_profile.h.
- *
- * It is an allow-list: what Docker 20.10 allows by default, less some of it. A call that is not named here
- * fails with EPERM (or ENOSYS, where its number is beyond all that the profile names: runc's way to let
- * programs fall back). Beyond Docker's default it refuses
- * - the ways to give a file another project, or to take it out of one: two ioctls with their 32-bit forms
- * (below), and file_setattr(2), which is not named. The owner of a file may do so in the initial user
- * namespace, and project ids are what disk quotas are charged to;
- * - io_uring, which makes calls that no filter sees;
+/* Implements seccomp_profile.h: builds the profile from tables.
+ * The profile is an allow-list: the calls that Docker 20.10 allows by default, without some of them. A call
+ * that is not listed here fails with EPERM, or with ENOSYS when its number is higher than that of each listed
+ * call (runc does so to let programs fall back). Beyond Docker's default, the profile refuses:
+ * - the calls that change the project of a file: two ioctls with their 32-bit forms (below), and
+ * file_setattr(2), which is not listed. The kernel allows them to the owner of a file in the initial user
+ * namespace, and disk quotas are charged to projects;
+ * - io_uring, which executes operations that no filter checks;
  * - sockets of families that ordinary programs do not use.
  *
- * What is refused must be refused in every form in which the kernel would take it: in calls of 64-bit
- * programs, of 32-bit ones (which a 64-bit program may make by int 0x80) and of x32; and with whatever stands
- * in bits of an argument that the kernel does not look at. Hence no rule says "not equal", which compares 64
- * bits and is passed by one more bit: rules say what is allowed. libseccomp takes several rules of one call
- * as "or", and several conditions of one rule on the same argument as well. */
+ * A refused call must be refused in every form that the kernel accepts: in calls of 64-bit programs, of
+ * 32-bit programs (which a 64-bit program can make with int 0x80) and of x32, and with any value in the bits
+ * of an argument that the kernel ignores. Therefore no rule uses "not equal": that compares 64 bits, and one
+ * more bit would pass it. The rules state what is allowed. libseccomp combines several rules of one call with
+ * "or", and several conditions of one rule on the same argument with "or" as well. */
 #include "container-driver/seccomp_profile.h"
 
 #include <errno.h>
@@ -29,8 +28,8 @@
 #define CLONE_NEW_NAMESPACES 0x7e020000
 
 /* FS_IOC_FSSETXATTR (0x401c5820), FS_IOC_SETFLAGS (0x40086602) and FS_IOC32_SETFLAGS (0x40046602) by their
- * low 16 bits, type and number: the two others differ in the size alone, and the rest of the argument is not
- * looked at by the kernel above bit 31. */
+ * low 16 bits, type and number. The 32-bit form differs only in the size, and the kernel ignores the bits of
+ * the argument above bit 31. */
 static const uint16_t refused_ioctls[] = {0x5820, 0x6602};
 
 /* Allowed without a condition, on every architecture that has them. */
@@ -329,8 +328,8 @@ static const char *const synchronising[] = {
     "shmget",
     NULL,
 };
-/* socketcall is how 32-bit programs of older C libraries make all of these: its arguments lie in memory,
- * where no filter looks, so for it the families below hold nothing back. The kernel's own checks
+/* 32-bit programs with older C libraries make all of these calls through socketcall. Its arguments are in
+ * memory, which no filter reads, so the families below do not restrict it; only the kernel's own checks
  * (CAP_NET_RAW) do. */
 static const char *const network[] = {
     "accept",   "accept4", "bind",     "connect",    "getpeername",     "getsockname", "getsockopt",
@@ -368,7 +367,7 @@ static const char *const time_and_machine[] = {
 static const char *const *const allowed[] = {files,         waiting, memory,          processes,
                                              synchronising, network, time_and_machine};
 
-/* Further calls, each under a condition that Docker looks at. */
+/* Further calls, each with a condition that Docker evaluates. */
 static const struct {
     const char *names[7];
     const char *capability, *min_kernel, *architectures[4];
@@ -383,7 +382,7 @@ static const struct {
      .architectures = {"arm", "arm64"}},
 };
 
-/* Linux and its 32-bit form, each also with the version number of Linux 2.6, and the question which it is. */
+/* PER_LINUX and PER_LINUX32, each also with UNAME26, and the value that reads the current personality. */
 static const uint64_t personalities[] = {0x0, 0x8, 0x20000, 0x20008, 0xffffffff};
 
 static const struct {
@@ -407,7 +406,8 @@ static json_t *add_rule(json_t *rules, json_t *names, const char *action)
     return rule;
 }
 
-/* With one condition on argument 'index'. MASKED_EQ: (argument & value) == value_two, all 64 bits of it. */
+/* Adds a rule with one condition on argument 'index'. MASKED_EQ: (argument & value) == value_two, in all 64
+ * bits. */
 static json_t *add_condition(json_t *rules, const char *name, unsigned index, const char *op, uint64_t value,
                              uint64_t value_two)
 {
@@ -424,8 +424,9 @@ static void include_capability(json_t *rule, const char *capability)
         json_object_set_new(rule, "includes", json_pack("{s:[s]}", "caps", capability));
 }
 
-/* Allows every ioctl but the refused ones, by its low 16 bits: walks down from bit 15 beside the refused
- * values, and allows what leaves their path by the other value of a bit. */
+/* Allows every ioctl except the refused ones, by the low 16 bits of its number. The function walks a binary
+ * tree of prefixes from bit 15 down: it allows a prefix that no refused value has, and divides every other
+ * one. */
 static void add_ioctls(json_t *rules, unsigned bit, uint16_t prefix)
 {
     uint16_t mask = (uint16_t)(0xffffu << bit);
@@ -458,7 +459,7 @@ static void add_conditional(json_t *rules)
                            families[i].capability);
     add_condition(rules, "socketpair", 0, "SCMP_CMP_EQ", AF_UNIX, 0);
     add_condition(rules, "clone", 0, "SCMP_CMP_MASKED_EQ", CLONE_NEW_NAMESPACES, 0);
-    /* Its flags lie in memory. C libraries go on with clone. */
+    /* The flags of clone3 are in memory, which no filter reads. After ENOSYS, C libraries use clone. */
     json_object_set_new(add_rule(rules, json_pack("[s]", "clone3"), "SCMP_ACT_ERRNO"), "errnoRet",
                         json_integer(ENOSYS_EVERYWHERE));
     add_ioctls(rules, 16, 0);

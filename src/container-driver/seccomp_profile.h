@@ -1,10 +1,11 @@
-/* The seccomp profile that containers of ours get, in the form that Docker takes in SecurityOpt (that of its
- * own default.json). */
+/* Builds hostlet's own seccomp profile for containers, in the form that Docker accepts in SecurityOpt (that
+ * of Docker's default.json). */
 #pragma once
 
 #include <jansson.h>
 
 #include "lib/basic/error.h"
 
-/* Ours, as compact JSON; the caller frees. It is built anew at each call, so build it once. */
+/* Returns the profile as compact JSON; the caller frees. Each call builds it again, so that a caller stores
+ * it. */
 char *seccomp_profile_text(void);

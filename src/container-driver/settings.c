@@ -1,4 +1,4 @@
-/* The driver's settings; see settings.h. */
+/* Implements settings.h. */
 #include "container-driver/settings.h"
 
 #include "container-driver/seccomp_file.h"
@@ -7,7 +7,7 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 
-/* Built or read once: it goes into every creation. */
+/* Builds or reads the seccomp profile once, because every creation of a container sends it. */
 static int read_seccomp(struct settings *s, struct error *e)
 {
     if (streq(s->seccomp, "hostlet"))
@@ -43,10 +43,11 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
                         *ledger = xasprintf("%s/adopted.json", state);
     r = adopted_load(ledger, &ret->adopted, e);
     if (r < 0) {
-        /* What it names is not known as ours, so nobody touches it; all other containers are managed. */
+        /* Without the ledger, its containers are not this tree's, so that no method changes them. The driver
+         * manages all other containers. */
         _cleanup_free_ char *problem =
-            xasprintf("%s: containers of the agent before hostlet are left alone until it is repaired and "
-                      "container-driver restarted, or they are imported again",
+            xasprintf("%s: containers of the original agent are not managed until the file is repaired and "
+                      "container-driver is restarted, or until they are imported again",
                       e->message);
         log_warning("%s", problem);
         *e = (struct error)ERROR_INIT;

@@ -1,5 +1,4 @@
-/* What the driver was configured with: section [container-driver] of hostlet.conf, and the places of the
- * tree. */
+/* Reads the driver's settings: section [container-driver] of hostlet.conf, and the tree's directories. */
 #pragma once
 
 #include "container-driver/adopted.h"
@@ -7,8 +6,8 @@
 
 struct settings {
     char *tree_id;     /* value of the label io.hostlet.tree */
-    char *apps;        /* the replicas' directories lie in it */
-    char *ipk_install; /* the packages' install directories lie in it */
+    char *apps;        /* the app path */
+    char *ipk_install; /* the install store */
     char *docker_socket, *docker_config;
     uint64_t request_timeout_usec, pull_timeout_usec;
     char *log_driver;
@@ -16,16 +15,17 @@ struct settings {
     int64_t layer_size; /* bytes; 0: writable layers are not limited */
     char **dns;
     size_t n_dns;
-    bool lxcfs; /* wanted, where it runs */
+    bool lxcfs; /* mount the files of lxcfs when it runs */
     char *lxcfs_path;
-    char *seccomp;         /* hostlet, runtime, or the path of the profile that containers get */
-    char *seccomp_profile; /* its text, compact JSON; NULL: the runtime's own */
+    char *seccomp;         /* "hostlet", "runtime", or the path of a profile */
+    char *seccomp_profile; /* the profile as compact JSON; NULL: the runtime's own */
     struct adopted *adopted;
-    bool was_root; /* at the start: the next start can take another group of the socket */
+    bool was_root; /* the process was started as root, so that a restart can get another group */
 };
 
-/* Copies what it keeps, and reads the adoption ledger and the seccomp profile. Fails when the tree has no id
- * yet. */
+/* Reads the settings, the adoption ledger and the seccomp profile; borrows neither 'tree' nor 'config'. The
+ * caller releases *ret with settings_done(). An adoption ledger that cannot be read is logged and is not an
+ * error. Fails when the tree has no id yet or the seccomp profile is not usable. */
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret,
                   struct error *e);
 void settings_done(struct settings *s);

@@ -1,4 +1,5 @@
-/* Looking at a path as root, one name after the other; see socket_group.h. */
+/* Implements socket_group.h. It opens the path one name after the other, so that it can check the owner of
+ * each. */
 #include "container-driver/socket_group.h"
 
 #include <errno.h>
@@ -12,10 +13,10 @@
 #define LINKS_MAX 40
 
 struct walk {
-    const char *path; /* the whole, for messages */
-    int at;
-    char *rest;  /* names still to come */
-    uid_t owner; /* of all that is not root's; 0: nothing yet */
+    const char *path; /* the whole path, for messages */
+    int at;           /* the directory reached so far */
+    char *rest;       /* the names that are left */
+    uid_t owner;      /* of all parts that root does not own; 0: none so far */
     unsigned links;
 };
 
@@ -30,7 +31,7 @@ static int check_owner(struct walk *w, const struct stat *st, struct error *e)
     return 0;
 }
 
-/* The link's target comes before what is left. */
+/* Puts the target of a symbolic link in front of the names that are left. */
 static int follow(struct walk *w, int link, struct error *e)
 {
     char target[PATH_MAX];
@@ -43,7 +44,8 @@ static int follow(struct walk *w, int link, struct error *e)
     return 0;
 }
 
-/* The next name: 1 when it is the last one and *ret tells it, 0 to go on. */
+/* Opens the next name. Returns 1 when it is the last one (*ret contains its attributes), 0 when names are
+ * left, or a negative errno. */
 static int step(struct walk *w, struct stat *ret, struct error *e)
 {
     if (*w->rest == '/') {
@@ -58,7 +60,7 @@ static int step(struct walk *w, struct stat *ret, struct error *e)
     w->rest = rest;
     _cleanup_close_ int fd = openat(w->at, size > 0 ? one : ".", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, ret) < 0)
-        return error_os(e, errno, "cannot look at '%s'", w->path);
+        return error_os(e, errno, "cannot read the attributes of '%s'", w->path);
     int r = check_owner(w, ret, e);
     if (r < 0)
         return r;
@@ -83,7 +85,7 @@ int socket_group(const char *path, gid_t *ret, struct error *e)
     if (r < 0)
         return r;
     if (!S_ISSOCK(st.st_mode))
-        return error_refuse(e, ENOTSOCK, "'%s' is no socket", path);
+        return error_refuse(e, ENOTSOCK, "'%s' is not a socket", path);
     if (w.owner != 0 && w.owner != st.st_uid)
         return error_refuse(e, EPERM, "user %u owns a part of the path '%s', whose socket is of user %u",
                             w.owner, path, st.st_uid);

@@ -1,4 +1,4 @@
-/* From a replica to the container that is to be made; see spec.h. */
+/* Implements spec.h. */
 #include "container-driver/spec.h"
 
 #include <arpa/inet.h>
@@ -45,14 +45,14 @@ static void add_env(struct spec *s, const char *key, const char *value)
     schema_append_string(&s->env, &s->n_env, pair);
 }
 
-/* Milliseconds as seconds with a fraction, as inagent reads them. */
+/* Adds a duration in seconds with a fraction, the form that inagent reads. */
 static void add_env_seconds(struct spec *s, const char *key, int64_t msec)
 {
     _cleanup_free_ char *value = xasprintf("%lld.%03lld", (long long)(msec / 1000), (long long)(msec % 1000));
     add_env(s, key, value);
 }
 
-/* Takes 'source'. */
+/* Takes ownership of 'source' and 'target'. */
 static void add_mount(struct spec *s, char *source, char *target, bool read_only)
 {
     s->mounts = xrealloc(s->mounts, s->n_mounts + 1, sizeof *s->mounts);
@@ -60,7 +60,8 @@ static void add_mount(struct spec *s, char *source, char *target, bool read_only
         (struct spec_mount){.source = source, .target = target, .read_only = read_only};
 }
 
-/* One name of a directory, nothing else: no separators, no "." or "..", nothing hidden. */
+/* Reports whether 's' can be the name of a package's directory: it has no separator, and begins neither with
+ * a dot nor with a hyphen. */
 static bool is_directory_name(const char *s)
 {
     static const char accepted[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-";
@@ -95,7 +96,7 @@ static void make_lxcfs_mounts(struct spec *s, const struct settings *settings)
         return;
     for (const char *const *target = lxcfs_targets; *target; target++) {
         char *source = xasprintf("%s%s", settings->lxcfs_path, *target);
-        /* Older ones lack some of them. */
+        /* Older versions of lxcfs lack some of the files. */
         if (access(source, F_OK) == 0)
             add_mount(s, source, xstrdup(*target), true);
         else
@@ -103,7 +104,8 @@ static void make_lxcfs_mounts(struct spec *s, const struct settings *settings)
     }
 }
 
-/* An address of the subnet, and the subnet itself as a network would be made of it. */
+/* Checks that the container's address is in the zone's network and usable, and that the network is
+ * well-formed. */
 static int check_vpc(const struct spec *s, const struct driver_create_in *in, struct error *e)
 {
     struct in_addr address;
@@ -112,16 +114,16 @@ static int check_vpc(const struct spec *s, const struct driver_create_in *in, st
     if (!in->vpc_ipv4)
         return 0;
     if (!in->vpc_cidr)
-        return error_retry(e, EAGAIN,
-                           "%s: it has the address %.40s in the zone's network, which is not known yet",
-                           s->name, in->vpc_ipv4);
+        return error_retry(
+            e, EAGAIN, "%s: the zone's network, in which the replica has the address %.40s, is not known yet",
+            s->name, in->vpc_ipv4);
     int r = zone_network_parse(s->name, in->vpc_cidr, &n, &bits, e);
     if (r < 0)
         return r;
     if (inet_pton(AF_INET, in->vpc_ipv4, &address) != 1)
-        return error_refuse(e, EINVAL, "%s: '%.40s' is no IPv4 address", s->name, in->vpc_ipv4);
+        return error_refuse(e, EINVAL, "%s: '%.40s' is not an IPv4 address", s->name, in->vpc_ipv4);
     uint32_t a = ntohl(address.s_addr), hosts = UINT32_MAX >> bits;
-    /* The first is the bridge's own. */
+    /* The first address is the bridge's. */
     if ((a & ~hosts) != n || (a & hosts) < 2 || (a & hosts) == hosts)
         return error_refuse(e, ERANGE, "%s: %s is no address for a container in %s", s->name, in->vpc_ipv4,
                             in->vpc_cidr);
@@ -139,8 +141,8 @@ static int make_env(struct spec *s, const struct driver_create_in *in, bool inag
                                 key);
         for (size_t j = 0; j < ARRAY_SIZE(reserved); j++)
             if (streq(key, reserved[j]))
-                return error_refuse(e, EPERM, "%s: the environment variable %s is set by hostlet alone",
-                                    s->name, key);
+                return error_refuse(e, EPERM, "%s: only hostlet sets the environment variable %s", s->name,
+                                    key);
         add_env(s, key, in->env[i].value);
     }
     _cleanup_free_ char *id = xasprintf("%lld", (long long)in->replica_id);
@@ -195,9 +197,10 @@ static int check_limits(const struct spec *s, const struct driver_create_in *in,
     return 0;
 }
 
-/* What the root of an ordinary image needs to install, to become other users and to serve. Not among them, of
- * Docker's default set: NET_RAW, with which a container answers for its gateway and reads its neighbours'
- * secrets; MKNOD; and AUDIT_WRITE, with which it writes into the machine's audit log. */
+/* Reports whether every container has a capability: those that root in an ordinary image needs to install
+ * software, to change its user and to serve. Of Docker's default set, the list lacks NET_RAW, with which a
+ * container could reply for its gateway and read its neighbours' secrets; MKNOD; and AUDIT_WRITE, with which
+ * a container could write to the machine's audit log. */
 static bool has_by_itself(const char *capability)
 {
     static const char *const standard[] = {
@@ -251,10 +254,10 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
     if (r < 0)
         return r;
     if (inagent && in->n_command > 0)
-        return error_refuse(e, EINVAL, "%s: a command goes with init = image alone", s->name);
+        return error_refuse(e, EINVAL, "%s: a command requires init = image", s->name);
     if (inagent) {
-        /* Through sh, since the file may lie on a filesystem mounted noexec. As root from /, whatever the
-         * image says. */
+        /* sh runs the file, because it can be on a file system that is mounted noexec. The image's user and
+         * working directory do not apply: it runs as root in /. */
         schema_append_string(&s->command, &s->n_command, "/bin/sh");
         schema_append_string(&s->command, &s->n_command, "/home/action/.innerstack/ininit");
         s->user = "0";

@@ -1,7 +1,8 @@
-/* A container as it is to be made, in full: what the contract (InnerStack v2, section 5) makes of a replica.
+/* Builds the complete definition of a new container from a request, as the contract (InnerStack v2, section
+ * 5) defines it for a replica.
  *
- * The only place where a caller's words become mounts, users and limits. A caller names an instance, packages
- * and an image; there is no way for it to name a path, a privilege or a namespace. */
+ * Only this file turns a caller's request into mounts, users and limits. A caller names an instance, packages
+ * and an image; it cannot name a path, a privilege or a namespace. */
 #pragma once
 
 #include "container-driver/settings.h"
@@ -22,7 +23,7 @@ struct spec_mount {
 
 struct spec {
     char *name, *image;
-    char **command; /* the whole of it: the image's entrypoint is not used. Empty: the image's own */
+    char **command; /* complete: replaces the image's entrypoint and command; empty: the image's own */
     size_t n_command;
     const char *user, *working_dir; /* NULL: the image's */
     char **env;                     /* "KEY=value" */
@@ -37,14 +38,15 @@ struct spec {
     int64_t stop_timeout_sec;
     const struct driver_port *const *ports; /* of the request, borrowed */
     size_t n_ports;
-    const char *vpc_ipv4, *vpc_cidr; /* of the request, borrowed; NULL: the runtime's own network */
-    const char *capabilities[SPEC_CAPABILITIES_MAX]; /* all that it has, without "CAP_" */
+    const char *vpc_ipv4, *vpc_cidr; /* of the request, borrowed; NULL: the runtime's default network */
+    const char *capabilities[SPEC_CAPABILITIES_MAX]; /* all of the container's, without "CAP_" */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
 };
 
-/* Refused: whatever is not well-formed, naming it. RETRY: the zone's network is not known yet. 'in' must
- * outlive the spec. */
+/* Builds the definition; the caller releases *ret with spec_done(). 'in' must outlive the spec. Returns 0, a
+ * negative errno (refused) when a part of the request is not well-formed (the message names the part), or
+ * −EAGAIN (retry) when the zone's network is not known yet. */
 int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,
               struct error *e);
 void spec_done(struct spec *s);

@@ -1,4 +1,4 @@
-/* The last lines of output; see tail.h. */
+/* Implements tail.h. */
 #include "container-driver/tail.h"
 
 #include <stdlib.h>
@@ -6,8 +6,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/printable.h"
 
-/* Control characters of ASCII are mostly those of colours and tabulators: they become spaces, which read
- * better. */
+/* Replaces control characters of ASCII with spaces, which are easier to read than '?': most of them are
+ * tabulators and parts of colour codes. */
 static char *readable(char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)

@@ -1,4 +1,4 @@
-/* The last lines of a container's output, as text for messages. */
+/* Collects the last lines of a container's output, as text for messages. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -12,17 +12,18 @@ struct tail_partial {
     bool begun;
 };
 
-/* Zeroed, with 'max' lines (1 to TAIL_LINES_MAX) set; tail_done() at the end. */
+/* The caller zeroes it, sets 'max' to the number of lines (1 to TAIL_LINES_MAX), and releases it with
+ * tail_done(). */
 struct tail {
     size_t max;
     char **lines; /* a ring of 'max' */
     size_t n, first;
-    struct tail_partial partial[2]; /* one per stream, since their pieces mix */
+    struct tail_partial partial[2]; /* one for each stream, because their pieces arrive interleaved */
 };
 
-/* A piece of stream 1 or 2 (a log_piece_fn). */
+/* Adds a piece of stream 1 or 2 (a log_piece_fn). */
 int tail_piece(int stream, const void *data, size_t size, void *tail);
-/* All lines, oldest first, also those that had no end: an array of strings that the caller owns; always valid
- * UTF-8, and printable (lib/basic/printable.h). */
+/* Returns all lines, oldest first, including lines without a line end, as an array of strings that the caller
+ * owns. They are valid UTF-8 and printable (lib/basic/printable.h). */
 void tail_take(struct tail *t, char ***ret, size_t *ret_n);
 void tail_done(struct tail *t);

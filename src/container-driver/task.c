@@ -1,5 +1,4 @@
-/* One method call that asks the runtime before it answers, and whose containers it may touch; see task.h.
- */
+/* Implements task.h. */
 #include "container-driver/task.h"
 
 #include <errno.h>
@@ -14,11 +13,11 @@ static void on_gone(struct varlink_call *call, void *userdata)
     struct task *task = userdata;
     task->call = NULL;
     if (!task->job)
-        return; /* what was begun is finished: every method may be repeated */
+        return; /* the act is completed: every method may be repeated */
     struct runtime_job *job = TAKE_PTR(task->job);
     struct error e = ERROR_INIT;
     runtime_job_cancel(job);
-    error_retry(&e, ECANCELED, "the client left");
+    error_retry(&e, ECANCELED, "the client hung up");
     task_fail(task, &e);
 }
 
@@ -87,8 +86,8 @@ void task_answer(struct runtime_result *result, const struct error *e, void *use
 
 int container_conflict(const struct driver_container *c, struct error *e)
 {
-    return error_set(e, ERROR_CONFLICT, EEXIST, "the name '%s' is taken by %s, which is not touched", c->name,
-                     c->owner ?: "something else");
+    return error_set(e, ERROR_CONFLICT, EEXIST, "the name '%s' is taken by %s, which hostlet does not change",
+                     c->name, c->owner ?: "something else");
 }
 
 static void on_inspected(struct runtime_result *result, const struct error *e, void *userdata)

@@ -1,4 +1,4 @@
-/* Reading the machine's addresses and routes from the kernel; see used_ranges.h. */
+/* Implements used_ranges.h. */
 #include "container-driver/used_ranges.h"
 
 #include <arpa/inet.h>
@@ -11,8 +11,8 @@
 
 #include "lib/basic/cleanup.h"
 
-#define ANSWER_MAX 65536 /* a part of a dump: the kernel makes them of half that at most */
-#define DUMPS_MAX  5     /* one that was changed in the midst is asked for again */
+#define ANSWER_MAX 65536 /* bytes of a part of a dump; the kernel sends at most half of that */
+#define DUMPS_MAX  5     /* attempts: a dump during which something changed is requested again */
 
 struct ranges {
     struct used_range *items;
@@ -31,7 +31,8 @@ static void add(struct ranges *all, enum address_use use, uint32_t first, unsign
         *range->device = '\0';
 }
 
-/* An IPv4 address in an attribute; false when there is none. */
+/* Reads an IPv4 address from an attribute. Returns false when the attribute is absent or not an IPv4 address.
+ */
 static bool get_address(const struct rtattr *a, uint32_t *ret)
 {
     if (!a || RTA_PAYLOAD(a) != sizeof *ret)
@@ -60,7 +61,7 @@ static void take_address(const struct nlmsghdr *m, struct ranges *all)
     bool has_local = get_address(a[IFA_LOCAL], &local);
     if (get_address(a[IFA_ADDRESS], &peer))
         add(all, USE_ADDRESS, peer, address->ifa_prefixlen, (int)address->ifa_index);
-    if (has_local) /* at one end of a point-to-point device, its network holds the other one alone */
+    if (has_local) /* on a point-to-point device, IFA_ADDRESS is the other end's address */
         add(all, USE_ADDRESS, local, 32, (int)address->ifa_index);
 }
 
@@ -103,7 +104,8 @@ static void take_route(const struct nlmsghdr *m, struct ranges *all)
             device);
 }
 
-/* One part of the answer: 1 at its end, −EAGAIN when the whole is to be asked for again. */
+/* Reads one part of a dump. Returns 0, 1 at the end of the dump, −EAGAIN when something changed during the
+ * dump and it must be requested again, or another negative errno. */
 static int take_part(char *data, size_t size, struct ranges *all)
 {
     bool changed = false;
@@ -127,7 +129,7 @@ static int dump(uint16_t type, struct ranges *all)
 {
     struct {
         struct nlmsghdr head;
-        struct rtmsg route; /* at least as large as what an address is asked for with */
+        struct rtmsg route; /* at least as large as the struct ifaddrmsg that RTM_GETADDR expects */
     } ask = {.head = {.nlmsg_len = sizeof ask, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
              .route = {.rtm_family = AF_INET}};
     const struct timeval patience = {.tv_sec = 5};

@@ -1,4 +1,4 @@
-/* Judging a range of addresses; see zone_network.h. */
+/* Implements zone_network.h. */
 #include "container-driver/zone_network.h"
 
 #include <arpa/inet.h>
@@ -7,7 +7,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
-#define VXLAN_DEVICE "invpc2_vxlan.10" /* the contract's name */
+#define VXLAN_DEVICE "invpc2_vxlan.10" /* name defined by the contract */
 
 #define RANGE_TEXT (INET_ADDRSTRLEN + 3)
 
@@ -16,7 +16,7 @@ static uint32_t host_mask(unsigned bits)
     return bits == 0 ? UINT32_MAX : bits >= 32 ? 0 : UINT32_MAX >> bits;
 }
 
-/* RFC 1918, all of it. */
+/* Reports whether a range is within one of the private ranges of RFC 1918. */
 static bool is_private(uint32_t first, unsigned bits)
 {
     static const struct {
@@ -39,10 +39,10 @@ int zone_network_parse(const char *name, const char *cidr, uint32_t *ret_first, 
     const char *slash = strchr(cidr, '/');
     _cleanup_free_ char *base = slash ? xstrndup(cidr, (size_t)(slash - cidr)) : NULL;
     if (!base || inet_pton(AF_INET, base, &address) != 1 || parse_int64(slash + 1, 8, 30, &bits) < 0)
-        return error_refuse(e, EINVAL, "%s: '%.40s' is no network", name, cidr);
+        return error_refuse(e, EINVAL, "%s: '%.40s' is not a network", name, cidr);
     uint32_t first = ntohl(address.s_addr);
     if (!is_private(first, (unsigned)bits) || (first & host_mask((unsigned)bits)) != 0)
-        return error_refuse(e, EINVAL, "%s: '%s' is no private network", name, cidr);
+        return error_refuse(e, EINVAL, "%s: '%s' is not a private network", name, cidr);
     *ret_first = first;
     *ret_bits = (unsigned)bits;
     return 0;
@@ -63,7 +63,7 @@ static bool holds(uint32_t first, unsigned bits, uint32_t address)
     return ((first ^ address) & ~host_mask(bits)) == 0;
 }
 
-/* Why it is in the way; NULL: it is not. */
+/* Returns why a used range prevents the zone's network; NULL: it does not. */
 static const char *in_the_way(const struct used_range *u, uint32_t first, unsigned bits)
 {
     bool within = u->bits >= bits && holds(first, bits, u->first),

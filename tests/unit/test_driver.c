@@ -105,13 +105,13 @@ static void zone_networks(void **state)
         {"10.9.0.0/16", {USE_ROUTE, IP(10, 9, 3, 0), 24, "invpc2_vxlan.10"}, NULL, NULL},
         {"10.9.0.0/16", {USE_GATEWAY, IP(10, 9, 3, 1), 32, "invpc2_vxlan.10"}, NULL, NULL},
         {"10.9.0.0/16", {USE_ADDRESS, IP(10, 9, 0, 1), 24, "br-0123456789ac"}, "br-0123456789ac", NULL},
-        /* What is no network. */
-        {"10.9.0.0", {0}, "is no network", NULL},
-        {"10.9.0.0/31", {0}, "is no network", NULL},
-        {"10.9.0.1/16", {0}, "is no private network", NULL},
-        {"11.0.0.0/8", {0}, "is no private network", NULL},
-        {"172.0.0.0/8", {0}, "is no private network", NULL},
-        {"192.168.0.0/13", {0}, "is no private network", NULL},
+        /* Ranges that are not networks. */
+        {"10.9.0.0", {0}, "is not a network", NULL},
+        {"10.9.0.0/31", {0}, "is not a network", NULL},
+        {"10.9.0.1/16", {0}, "is not a private network", NULL},
+        {"11.0.0.0/8", {0}, "is not a private network", NULL},
+        {"172.0.0.0/8", {0}, "is not a private network", NULL},
+        {"192.168.0.0/13", {0}, "is not a private network", NULL},
         {"192.168.0.0/16", {USE_ROUTE, 0, 0, ""}, NULL, NULL},
         {"172.16.0.0/12", {USE_ROUTE, 0, 0, ""}, NULL, NULL},
     };

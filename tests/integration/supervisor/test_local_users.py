@@ -210,7 +210,7 @@ def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, plac
             status = Path(f"/proc/{worker.process.pid}/status").read_text()
             groups = next(line for line in status.splitlines() if line.startswith("Groups:")).split()[1:]
             assert ("54321" in groups) == taken
-            assert ("its group is not taken" in worker.log()) == (not taken)
+            assert ("does not get the socket's group" in worker.log()) == (not taken)
         finally:
             worker.stop()
 
