@@ -363,7 +363,7 @@ static void test_an_answer_that_is_too_large_becomes_an_error(void **state)
     char answer[512] = "";
     assert_true(recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(answer, "\"error\""));
-    assert_non_null(strstr(answer, "the answer is larger than a message may be"));
+    assert_non_null(strstr(answer, "the reply is larger than a message may be"));
     /* The connection goes on. */
     assert_int_equal(send_while(fd, info, sizeof info), sizeof info);
     assert_true(answered(fd));

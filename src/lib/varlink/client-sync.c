@@ -1,4 +1,4 @@
-/* Calls that wait, for the command line: a plain answer, and an upgraded connection. */
+/* Implements client-sync.h. */
 #include "lib/varlink/client-sync.h"
 
 #include <errno.h>
@@ -54,7 +54,8 @@ int varlink_call_sync(const struct varlink_call_options *options, void *ret, str
     return w.done ? w.result : error_os(e, -r, "the event loop failed");
 }
 
-/* Reads the one answer byte by byte up to its NUL: what follows belongs to the raw stream. */
+/* Reads the reply byte by byte up to its NUL, because the bytes after it belong to the raw stream. The caller
+ * frees *ret. */
 static int read_answer(int fd, uint64_t deadline, char **ret, struct error *e)
 {
     _cleanup_free_ char *text = NULL;
@@ -63,14 +64,14 @@ static int read_answer(int fd, uint64_t deadline, char **ret, struct error *e)
         char c;
         ssize_t got = recv(fd, &c, 1, MSG_DONTWAIT);
         if (got == 0)
-            return error_retry(e, ECONNRESET, "the service went away before it answered");
+            return error_retry(e, ECONNRESET, "the service closed the connection before it replied");
         if (got < 0 && errno != EAGAIN && errno != EINTR)
-            return error_os(e, errno, "cannot read the answer");
+            return error_os(e, errno, "cannot read the reply");
         if (got < 0) {
             uint64_t now = now_monotonic_usec();
             struct pollfd p = {.fd = fd, .events = POLLIN};
             if (deadline && now >= deadline)
-                return error_retry(e, ETIMEDOUT, "no answer in time");
+                return error_retry(e, ETIMEDOUT, "no reply in time");
             (void)poll(&p, 1, deadline ? (int)((deadline - now) / USEC_PER_MSEC) + 1 : -1);
             continue;
         }
@@ -79,7 +80,7 @@ static int read_answer(int fd, uint64_t deadline, char **ret, struct error *e)
         if (c == '\0')
             break;
         if (n > VARLINK_MESSAGE_MAX)
-            return error_fail(e, EMSGSIZE, "the answer is too large");
+            return error_fail(e, EMSGSIZE, "the reply is too large");
     }
     *ret = TAKE_PTR(text);
     return 0;
@@ -101,7 +102,7 @@ int varlink_call_upgrade(const struct varlink_call_options *options, void *ret, 
     for (size_t sent = 0, size = strlen(text) + 1; sent < size;) {
         ssize_t n = send(fd, text + sent, size - sent, MSG_NOSIGNAL);
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
-            break; /* whoever sent us away may have said why */
+            break; /* the server may have sent an error before it closed the connection */
         if (n < 0 && errno != EINTR)
             return error_os(e, errno, "cannot send the call");
         sent += n > 0 ? (size_t)n : 0;

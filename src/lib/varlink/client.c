@@ -1,4 +1,4 @@
-/* The Varlink client; see client.h. */
+/* Implements client.h. */
 #include "lib/varlink/client.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
@@ -18,7 +18,7 @@
 
 struct varlink_request {
     sd_event *event;
-    char *socket, *name; /* of the service, for messages: the full method */
+    char *socket, *name; /* path of the service's socket; full name of the method, for messages */
     const struct varlink_method *method;
     json_t *message;
     struct stream *stream;
@@ -49,7 +49,8 @@ void varlink_request_cancel(struct varlink_request *request)
     request_free(request);
 }
 
-/* The last answer: the request is gone before the callback runs, so that it may start another. */
+/* Delivers the last reply. The request is freed before the callback runs, so that the callback can start
+ * another call. */
 static void request_finish(struct varlink_request *q, const void *out, const struct error *e)
 {
     varlink_answer_fn on_answer = q->on_answer;
@@ -84,11 +85,11 @@ static void on_timeout(void *userdata)
 {
     struct varlink_request *q = userdata;
     struct error e = ERROR_INIT;
-    error_retry(&e, ETIMEDOUT, "%s: no answer within %.3g s", q->name, (double)q->timeout_usec / 1e6);
+    error_retry(&e, ETIMEDOUT, "%s: no reply within %.3g s", q->name, (double)q->timeout_usec / 1e6);
     request_finish(q, NULL, &e);
 }
 
-/* Gives the service its time for the first answer, or the next one of a stream. */
+/* Starts the time-out for the first reply, or for the next one of a stream. */
 static void time_answer(struct varlink_request *q)
 {
     if (q->timeout_usec)
@@ -111,7 +112,7 @@ static int on_message(struct stream *stream, json_t *message, void *userdata)
     void *out = s ? xcalloc(1, s->size) : NULL;
     if (s && schema_parse(s, parameters, 0, out, &e) < 0) {
         free(out);
-        error_prefix(&e, "%s gave an answer that is wrong", q->name);
+        error_prefix(&e, "%s sent a malformed reply", q->name);
         request_finish(q, NULL, &e);
         return -1;
     }
@@ -131,11 +132,12 @@ static void on_closed(struct stream *stream, const struct error *e, void *userda
     (void)stream;
     struct varlink_request *q = userdata;
     struct error copy = ERROR_INIT;
-    error_retry(&copy, e->errnum ?: ECONNRESET, "%s: the service went away before it answered", q->name);
+    error_retry(&copy, e->errnum ?: ECONNRESET, "%s: the service closed the connection before it replied",
+                q->name);
     request_finish(q, NULL, &copy);
 }
 
-/* Connects and sends; also the callback of the timer for another try. */
+/* Connects and sends the call; the timer calls it again while the socket's backlog is full. */
 static void on_connect(void *userdata)
 {
     struct varlink_request *q = userdata;
@@ -178,7 +180,7 @@ static const struct varlink_method *method_of(const struct varlink_call_options 
 {
     const struct varlink_method *m = varlink_find_method(o->interface, o->method);
     if (!m)
-        abort(); /* a name of ours that is in no declaration */
+        abort(); /* a mistake in the program: the interface does not declare the method */
     return m;
 }
 

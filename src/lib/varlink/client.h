@@ -1,4 +1,5 @@
-/* A Varlink client on sd-event: one connection per call, so that giving up a call is closing it. */
+/* Implements a Varlink client on sd-event. Each call has a connection of its own, so that closing the
+ * connection cancels the call. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -7,10 +8,10 @@
 
 struct varlink_request;
 
-/* Called for each answer: 'out' is the parsed struct of the method (borrowed; NULL where it has no members),
- * or 'e' says what went wrong (then 'out' is NULL): the service's own error with its class, or a lost
- * connection and a time-out as ERROR_RETRY. 'continues' is false for the last one, after which the request is
- * freed by the library; varlink_request_cancel() may be called from within while it is true. */
+/* Receives each reply. 'out' is the parsed struct of the method (borrowed; NULL when the reply has no
+ * members). After a failure 'e' is set and 'out' is NULL; 'e' is the service's error with its class, or
+ * ERROR_RETRY for a lost connection and a time-out. 'continues' is false for the last reply: the library has
+ * then freed the request. While it is true, the callback may call varlink_request_cancel(). */
 typedef void (*varlink_answer_fn)(const void *out, bool continues, const struct error *e, void *userdata);
 
 struct varlink_call_options {
@@ -19,14 +20,14 @@ struct varlink_call_options {
     const char *method;
     const void *in; /* the method's declared struct */
     bool more;
-    uint64_t timeout_usec; /* until the next answer; 0: none */
+    uint64_t timeout_usec; /* until the next reply; 0: no limit */
 };
 
-/* Starts a call. Failures of the connection arrive through the callback too, from the loop: never from within
- * this call. Connecting to a full backlog is tried again until the time-out (or 10 s). The returned request
- * is valid until the last answer or its cancellation. */
+/* Starts a call; copies 'options'. The callback, also for a failed connection, runs only from the event loop
+ * and never before this function returns. While the socket's backlog is full, connecting is retried until the
+ * time-out (or for 10 s). The returned request is valid until the last reply or its cancellation. */
 struct varlink_request *varlink_call_start(sd_event *event, const struct varlink_call_options *options,
                                            varlink_answer_fn on_answer, void *userdata);
 
-/* Ends a call without further answers; NULL is fine. */
+/* Cancels a call: frees the request without a further callback. 'request' may be NULL. */
 void varlink_request_cancel(struct varlink_request *request);

@@ -1,10 +1,10 @@
-/* Writes an interface in Varlink's description language, from its declaration. */
+/* Implements describe.h. */
 #include "lib/varlink/describe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Named types met so far, each written once, in the order of first use. */
+/* The named types of an interface, each once, in the order of first use. */
 struct types {
     const struct schema_struct *structs[128];
     size_t n_structs;
@@ -34,7 +34,7 @@ static void collect(struct types *t, const struct schema_struct *s)
     }
 }
 
-/* A comment of any length, broken into lines of "# …". */
+/* Writes a comment of any length as lines of "# …" with at most 100 characters of text. */
 static void write_comment(FILE *out, const char *indent, const char *text)
 {
     while (text && *text) {
@@ -99,9 +99,9 @@ static void write_method(FILE *out, const struct varlink_method *m)
     fputc('\n', out);
     write_comment(out, "", m->comment);
     if (m->flags & VARLINK_MORE)
-        write_comment(out, "", "Supports 'more': a stream of answers.");
+        write_comment(out, "", "Supports 'more': a stream of replies.");
     if (m->flags & VARLINK_UPGRADE)
-        write_comment(out, "", "Requires 'upgrade': after the answer the connection carries raw bytes.");
+        write_comment(out, "", "Requires 'upgrade': after the reply the connection carries raw bytes.");
     fprintf(out, "method %s", m->name);
     write_struct(out, m->in);
     fputs(" -> ", out);

@@ -1,7 +1,7 @@
-/* Writes interfaces in Varlink's description language. */
+/* Writes the declaration of an interface in Varlink's description language. */
 #pragma once
 
 #include "lib/varlink/interface.h"
 
-/* The description in Varlink's own language. The caller frees. */
+/* Returns the description of an interface. The caller frees. */
 char *varlink_describe(const struct varlink_interface *interface);

@@ -1,5 +1,5 @@
-/* From a message to a call: the envelope is checked, the method found, its parameters parsed, its handler
- * called; and org.varlink.service is answered. */
+/* Turns a message into a call: checks its envelope, finds the method, parses the parameters and calls the
+ * handler. Replies to the methods of org.varlink.service itself. */
 #include "lib/varlink/dispatch.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static void send_error(struct connection *c, bool oneway, const char *name, cons
         return;
     json_t *message = json_pack("{s:s,s:{s:s?}}", "error", name, "parameters", key, value);
     if (message) {
-        if (stream_send(c->stream, message) == -EMSGSIZE) /* it quotes what the peer sent */
+        if (stream_send(c->stream, message) == -EMSGSIZE) /* 'value' is from the peer's message */
             send_error(c, oneway, name, key, NULL);
         json_decref(message);
     }
@@ -55,7 +55,7 @@ static void answer_service(struct connection *c, const char *method, json_t *par
         text = varlink_describe(which);
     else if (streq(name, "org.varlink.service"))
         text = xstrdup(
-            "# What every Varlink service answers.\ninterface org.varlink.service\n\n"
+            "# The methods of every Varlink service.\ninterface org.varlink.service\n\n"
             "method GetInfo() -> (vendor: string, product: string, version: string, url: string, "
             "interfaces: []string)\n\n"
             "method GetInterfaceDescription(interface: string) -> (description: string)\n\n"
@@ -79,7 +79,7 @@ static varlink_handler_fn find_handler(const struct varlink_server *server, cons
     return NULL;
 }
 
-/* Whether the flags of the call fit the method. */
+/* Reports whether the method supports the flags of the call; if not, sends the error. */
 static bool flags_fit(struct connection *c, const struct varlink_method *m, const struct varlink_call *flags,
                       bool upgrade)
 {
@@ -94,7 +94,8 @@ static bool flags_fit(struct connection *c, const struct varlink_method *m, cons
     return true;
 }
 
-/* Parses the parameters and calls the handler. 1: the answer comes later, reading pauses. */
+/* Parses the parameters and calls the handler. Returns 1 when the handler has not replied yet, so that the
+ * connection is not read until it does; else 0. */
 static int call_handler(struct connection *c, const struct varlink_call *flags,
                         const struct varlink_method *m, json_t *parameters)
 {
@@ -177,7 +178,7 @@ int connection_message(struct stream *stream, json_t *message, void *userdata)
     const char *method = json_string_value(json_object_get(message, "method"));
     json_t *parameters = json_object_get(message, "parameters");
 
-    /* The client left already: what it asked for is not begun. */
+    /* When the client has hung up already, the call does not begin. */
     if (stream_peer_gone(stream))
         return 0;
     if (!method || (parameters && !json_is_object(parameters) && !json_is_null(parameters)) ||

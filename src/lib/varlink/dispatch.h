@@ -3,4 +3,5 @@
 
 #include "lib/varlink/stream.h"
 
+/* Handles one message of a connection ('userdata'); a stream_message_fn. */
 int connection_message(struct stream *stream, json_t *message, void *userdata);

@@ -1,29 +1,31 @@
-/* The common interface io.hostlet: errors that say what a caller can do. See interface.h. */
+/* Implements interface.h: the common interface io.hostlet and the names of errors. */
 #include "lib/varlink/interface.h"
 
 #include <assert.h>
 
 static const struct schema_field reason_fields[] = {
-    S_STRING(struct varlink_reason, reason, "What happened, for a human."),
-    S_STRING_OPT(struct varlink_reason, service, "The service that is concerned, where it is another one."),
+    S_STRING(struct varlink_reason, reason, "The cause of the error, for a human."),
+    S_STRING_OPT(struct varlink_reason, service,
+                 "The name of the service that failed, when it is not the service that replies."),
     S_END,
 };
 const struct schema_struct varlink_reason_schema = {NULL, sizeof(struct varlink_reason), NULL, reason_fields};
 
 static const struct varlink_error common_errors[] = {
     [ERROR_FAILED] = {"Failed", &varlink_reason_schema,
-                      "Failed for good: the same call fails again until something else changes."},
-    [ERROR_RETRY] = {"RetryLater", &varlink_reason_schema, "May work later: repeat the call, with backoff."},
-    [ERROR_REFUSED] = {"Refused", &varlink_reason_schema, "The call itself is wrong, or not allowed."},
-    [ERROR_NOT_FOUND] = {"NotFound", &varlink_reason_schema, "The object that was named does not exist."},
+                      "The call failed permanently: the same call fails again until something else changes."},
+    [ERROR_RETRY] = {"RetryLater", &varlink_reason_schema,
+                     "The call can succeed later: the caller retries it with backoff."},
+    [ERROR_REFUSED] = {"Refused", &varlink_reason_schema, "The call itself is wrong or not allowed."},
+    [ERROR_NOT_FOUND] = {"NotFound", &varlink_reason_schema, "The named object does not exist."},
     [ERROR_CONFLICT] = {"Conflict", &varlink_reason_schema,
-                        "The name is taken by something that is not ours."},
+                        "An object that does not belong to this tree has the name."},
     [ERROR_NOT_SUPPORTED] = {"NotSupported", &varlink_reason_schema,
-                             "This machine cannot do it; the reason says what would help."},
+                             "This machine does not support the call; the reason states what would."},
     [ERROR_UNAUTHORIZED] = {"Unauthorized", &varlink_reason_schema,
-                            "The caller has not shown that it may: a secret is missing or wrong."},
+                            "The caller has not proved its permission: a secret is missing or wrong."},
     [ERROR_SERVICE_DOWN] = {"ServiceDown", &varlink_reason_schema,
-                            "The service was stopped or given up; said by the supervisor in its place."},
+                            "The service is down or failed; the supervisor replies in its place."},
     {NULL, NULL, NULL},
 };
 static_assert(ARRAY_SIZE(common_errors) == _ERROR_CLASS_MAX + 1, "every class has its error");
@@ -42,7 +44,7 @@ static_assert(ARRAY_SIZE(full_names) == _ERROR_CLASS_MAX, "every class has its n
 
 const struct varlink_interface varlink_common_interface = {
     .name = "io.hostlet",
-    .comment = "Errors that every service of hostlet may answer with.",
+    .comment = "Errors with which every service of hostlet can reply.",
     .errors = common_errors,
 };
 
@@ -56,7 +58,7 @@ enum error_class varlink_error_class(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(full_names); i++)
         if (streq(name, full_names[i]))
             return (enum error_class)i;
-    /* The protocol's own errors: the message is wrong, it will not get better. */
+    /* The protocol's own errors mean that the message is wrong, so that a retry is useless. */
     return after_prefix(name, "org.varlink.service.") ? ERROR_REFUSED : ERROR_FAILED;
 }
 

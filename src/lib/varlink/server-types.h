@@ -1,4 +1,4 @@
-/* What server.c and dispatch.c share. */
+/* Declares the structs that server.c and dispatch.c share. */
 #pragma once
 
 #include <sys/socket.h>
@@ -15,15 +15,16 @@ struct varlink_call {
     void *on_gone_userdata;
 };
 
-/* Accepted ones of a user who has as many as he may; further ones are sent away. */
+/* Limit of a user's accepted connections that wait because he has reached connections_max. Further ones are
+ * refused. */
 #define WAITING_MAX 512
 
-/* What one user holds of the server. */
+/* The connections and the memory that one user occupies. */
 struct varlink_user {
     struct varlink_user *next;
     uid_t uid;
     unsigned n_connections;   /* served */
-    int waiting[WAITING_MAX]; /* not served yet, nor read: in the order in which they came, in a ring */
+    int waiting[WAITING_MAX]; /* a ring of connections that are neither served nor read yet, oldest first */
     size_t first_waiting, n_waiting;
     struct stream_account account;
 };
@@ -34,8 +35,8 @@ struct connection {
     struct connection *next, *previous;
     struct stream *stream;
     struct ucred peer;
-    uint64_t idle_since;       /* monotonic: accepted, or answered last */
-    struct varlink_call *call; /* the one that is not answered yet */
+    uint64_t idle_since;       /* monotonic time of the acceptance, the last call or the last final reply */
+    struct varlink_call *call; /* the call without a final reply; NULL: none */
 };
 
 struct varlink_server {
@@ -46,7 +47,7 @@ struct varlink_server {
     struct connection *connections;
     unsigned n_connections; /* served, of all users */
     struct varlink_user *users;
-    struct timer serve_later;  /* those who wait, once a place is free */
-    struct timer accept_later; /* after a shortage of descriptors */
+    struct timer serve_later;  /* serves waiting connections when a place is free */
+    struct timer accept_later; /* accepts again after a shortage of descriptors */
     bool freeing;
 };

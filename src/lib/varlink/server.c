@@ -1,5 +1,5 @@
-/* The Varlink server: sockets, connections, calls and their answers. See server.h; dispatch.c turns messages
- * into calls. */
+/* Implements server.h: sockets, connections, calls and their replies. dispatch.c turns messages into calls.
+ */
 #include "lib/varlink/server.h"
 
 #include <errno.h>
@@ -15,19 +15,20 @@
 #include "lib/varlink/server-types.h"
 
 #define LISTENERS_MAX 4
-/* Accepted at once, before those who are connected have their turn. */
+/* Connections that are accepted in one iteration of the event loop, so that the others are handled as well.
+ */
 #define ACCEPT_BATCH 64
-/* A connection that is younger may have its call on the way still. */
+/* A connection that has been idle for less is not ended, because its call may be in transit. */
 #define IDLE_GRACE   USEC_PER_SEC
 #define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
-/* Bytes of answers that wait for one user; root and its tools look at everything. */
+/* Limits of the unsent bytes of one user. Root's is higher, because its tools read all lists. */
 #define UNSENT_MAX      VARLINK_OUTPUT_MAX
 #define UNSENT_MAX_ROOT (2 * VARLINK_OUTPUT_MAX)
 
 int varlink_server_new(sd_event *event, const struct varlink_server_options *options,
                        struct varlink_server **ret)
 {
-    int r = timer_reserve(event); /* after a shortage of descriptors a timer has to be set */
+    int r = timer_reserve(event); /* so that a timer can be armed during a shortage of descriptors */
     if (r < 0)
         return r;
     struct varlink_server *server = xcalloc(1, sizeof *server);
@@ -39,7 +40,7 @@ int varlink_server_new(sd_event *event, const struct varlink_server_options *opt
     return 0;
 }
 
-/* --- what each user holds --- */
+/* --- users --- */
 
 static struct varlink_user *get_user(struct varlink_server *server, uid_t uid)
 {
@@ -152,7 +153,7 @@ static void serve(struct varlink_server *server, struct varlink_user *user, int 
     user->n_connections++;
 }
 
-/* Ends the one of a user's connections that has been idle for longest. */
+/* Ends the longest idle connection of a user. Returns false when none has been idle for IDLE_GRACE. */
 static bool end_idle(struct varlink_server *server, const struct varlink_user *user)
 {
     struct connection *oldest = NULL;
@@ -171,7 +172,7 @@ static void serve_waiting(struct varlink_server *server, struct varlink_user *us
     while (user->n_waiting > 0 &&
            (user->n_connections < server->options.connections_max || end_idle(server, user)))
         serve(server, user, take_waiting(user));
-    if (user->n_waiting > 0) /* until one ends, or has been idle for long enough */
+    if (user->n_waiting > 0) /* a connection can become idle for long enough */
         serve_later(server, IDLE_GRACE);
     free_user_if_gone(server, user);
 }
@@ -187,13 +188,14 @@ static void on_serve_later(void *userdata)
 
 /* --- accepting --- */
 
-/* Says why at once, reads nothing, and holds nothing: a caller finds the answer before the end. */
+/* Sends an error and closes the connection, without reading from it: the caller receives the error before the
+ * end of the connection. */
 static void send_away(int fd, const char *error, const char *reason)
 {
     json_t *message = json_pack("{s:s,s:{s:s}}", "error", error, "parameters", "reason", reason);
     char *text = json_dumps(message, JSON_COMPACT);
     if (text && send(fd, text, strlen(text) + 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_debug("a caller that was sent away was not told why: %s", strerrordesc_np(errno));
+        log_debug("cannot send the error to a refused caller: %s", strerrordesc_np(errno));
     free(text);
     json_decref(message);
     close_fd(fd);
@@ -228,10 +230,11 @@ static void on_accept_later(void *userdata)
     set_accepting(userdata, SD_EVENT_ON);
 }
 
-/* No descriptor is left: the loop would turn for nothing until one is. */
+/* Stops accepting for ACCEPT_PAUSE after a shortage of descriptors. Otherwise the event loop would spin,
+ * because the listening sockets stay readable. */
 static void pause_accepting(struct varlink_server *server, int errnum)
 {
-    log_warning("a connection waits: %s", strerrordesc_np(errnum));
+    log_warning("cannot accept a connection, which waits: %s", strerrordesc_np(errnum));
     timer_arm(&server->accept_later, server->event, ACCEPT_PAUSE, on_accept_later, server);
     set_accepting(server, SD_EVENT_OFF);
 }
@@ -240,7 +243,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *us
 {
     (void)source, (void)revents;
     struct varlink_server *server = userdata;
-    /* The socket is shared with other processes, and so is this flag: without it we would wait here. */
+    /* Another process can have cleared O_NONBLOCK of the shared socket; accept4() would then block. */
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
         int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -266,7 +269,7 @@ int varlink_server_listen(struct varlink_server *server, int fd, struct error *e
     return 0;
 }
 
-/* Stops accepting; connections that exist go on. */
+/* Stops accepting; existing connections remain. */
 static void varlink_server_unlisten(struct varlink_server *server)
 {
     while (server->n_listeners > 0)
@@ -303,7 +306,7 @@ static json_t *parameters_of(const struct schema_struct *s, const void *value)
     return s && value ? schema_pack(s, value) : json_object();
 }
 
-/* The call was answered: the next message of this connection may come. */
+/* Frees a call after its final reply, and lets the connection handle the next message. */
 static void call_finish(struct varlink_call *call)
 {
     struct connection *c = call->connection;
@@ -317,7 +320,7 @@ static void call_send(struct varlink_call *call, json_t *message)
 {
     if (!call->oneway && stream_send(call->connection->stream, message) == -EMSGSIZE) {
         json_t *instead = json_pack("{s:s,s:{s:s}}", "error", varlink_error_name(ERROR_FAILED), "parameters",
-                                    "reason", "the answer is larger than a message may be");
+                                    "reason", "the reply is larger than a message may be");
         (void)stream_send(call->connection->stream, instead);
         json_decref(instead);
     }
@@ -350,9 +353,9 @@ int varlink_upgrade(struct varlink_call *call, const void *out, int *ret_fd, str
     char *early = NULL;
     size_t early_size = 0;
     call_send(call, json_pack("{s:o}", "parameters", parameters_of(call->method->out, out)));
-    /* Whoever has not read what it asked for before does not make everybody wait. */
+    /* A time-out of 0: a client that has not read its earlier replies must not block the process. */
     int fd = stream_detach(c->stream, 0, &early, &early_size);
-    free(early); /* none of our upgraded streams reads from the client */
+    free(early); /* hostlet's upgraded streams read nothing from the client */
     call->on_gone = NULL;
     stream_close_when_sent(c->stream);
     if (fd < 0)

@@ -1,9 +1,10 @@
-/* A Varlink server on sd-event: listening sockets, connections, calls. Handlers receive parsed structs.
+/* Implements a Varlink server on sd-event: listening sockets, connections and calls. Handlers receive parsed
+ * structs.
  *
- * A call lives until it was answered finally (varlink_reply, varlink_error, varlink_upgrade). A handler may
- * answer later: it keeps the pointer and registers varlink_call_on_gone(), which is called when the client
- * leaves first (the call is then no longer valid). Calls of one connection are handled one after the other.
- */
+ * A call is valid until its final reply (varlink_reply, varlink_error or varlink_upgrade). A handler may
+ * reply later: it keeps the pointer and registers a function with varlink_call_on_gone(), which the server
+ * calls when the client hangs up before (the call is then no longer valid). The server handles the calls of
+ * one connection one after the other. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -13,7 +14,8 @@
 struct varlink_server;
 struct varlink_call;
 
-/* Returns 0 when it answered or will, or a negative errno with 'e' filled, which is sent as the answer. */
+/* Handles a call with the parsed parameters 'in' (borrowed). Returns 0 when it has replied or will reply, or
+ * a negative errno with 'e' filled, which the server sends as the reply. */
 typedef int (*varlink_handler_fn)(struct varlink_call *call, const void *in, void *userdata, struct error *e);
 
 struct varlink_handlers {
@@ -26,43 +28,54 @@ struct varlink_server_options {
     const struct varlink_handlers *handlers; /* ends with a method of NULL */
     void *userdata;                          /* of the handlers */
     void *hooks_userdata;                    /* of the functions below */
-    /* Of one user, so that none takes another's place; 0: 256. When he has as many, his connection that has
-     * been idle for longest ends, or the new one waits. */
+    /* Limit of each user's connections; 0: 256. When a user has reached it, the server ends his longest idle
+     * connection, or a new one waits. */
     unsigned connections_max;
-    /* Whether this peer may call at all, asked when it connects: who may not is told so at once, and nothing
-     * is read from him. NULL: everyone who can open the socket. */
+    /* Reports whether a peer may call at all. The server asks when the peer connects; a refused peer receives
+     * the error at once, and the server reads nothing from it. NULL: every peer that can open the socket may
+     * call. */
     bool (*peer_allowed)(uid_t uid, gid_t gid, pid_t pid, void *userdata);
-    /* Whether it may call this method (without the interface's name); NULL: every one. */
+    /* Reports whether a user may call a method (without the interface's name); NULL: every method. */
     bool (*method_allowed)(uid_t uid, const char *method, void *userdata);
-    /* Called when the last connection ended. */
+    /* Is called when the last connection has ended; may be NULL. */
     void (*on_idle)(void *userdata);
-    /* Answers every call with this error (the supervisor, in place of a service that is down); NULL:
-     * handlers. */
+    /* Fills 'e' with the error that the server sends in reply to every call. The supervisor uses it in place
+     * of a service that is down. NULL: the handlers reply. */
     void (*answer_all)(struct error *e, void *userdata);
 };
 
+/* Creates a server; copies 'options'. Returns 0 or a negative errno. */
 int varlink_server_new(sd_event *event, const struct varlink_server_options *options,
                        struct varlink_server **ret);
 void varlink_server_free(struct varlink_server *server);
 
-/* Accepts on a listening socket (borrowed: the caller closes it after varlink_server_free or _unlisten). */
+/* Accepts connections on a listening socket. The socket is borrowed: the caller closes it after
+ * varlink_server_free(). */
 int varlink_server_listen(struct varlink_server *server, int fd, struct error *e);
+/* Returns the number of connections that are served. */
 unsigned varlink_server_connections(const struct varlink_server *server);
 
-/* The final answer; 'out' is the method's declared struct (NULL where it has no members). */
+/* Sends the final reply and frees the call. 'out' is the method's declared struct (borrowed; NULL when it has
+ * no members). */
 void varlink_reply(struct varlink_call *call, const void *out);
-/* One answer of a stream; more follow. Only where the caller set 'more' (varlink_call_wants_more). */
+/* Sends one reply of a stream; more follow. Allowed only when the caller set 'more'
+ * (varlink_call_wants_more()). */
 void varlink_notify(struct varlink_call *call, const void *out);
-/* The final answer is an error. */
+/* Sends an error as the final reply and frees the call. */
 void varlink_error(struct varlink_call *call, const struct error *e);
-/* The final answer, after which the connection is the handler's: *ret_fd, blocking mode, owned by the caller.
- */
+/* Sends the final reply and hands the connection over: *ret_fd, in blocking mode, which the caller closes.
+ * Returns 0, or a negative errno when the connection has unsent data or has ended; the server then closes it.
+ * The call is no longer the handler's in either case. */
 int varlink_upgrade(struct varlink_call *call, const void *out, int *ret_fd, struct error *e);
 
+/* Reports whether the caller set 'more'. */
 bool varlink_call_wants_more(const struct varlink_call *call);
-/* The user who calls. */
+/* Returns the uid of the caller. */
 uid_t varlink_call_uid(const struct varlink_call *call);
-/* Unsent bytes of this call's connection: a producer that can wait does so above some bound. */
+/* Returns the number of unsent bytes of the call's connection. A producer that can wait does so above a limit
+ * of its own. */
 size_t varlink_call_pending(const struct varlink_call *call);
+/* Registers the function that the server calls when the client hangs up before the final reply; NULL: none.
+ */
 void varlink_call_on_gone(struct varlink_call *call,
                           void (*on_gone)(struct varlink_call *call, void *userdata), void *userdata);

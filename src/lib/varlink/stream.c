@@ -1,4 +1,4 @@
-/* Messages over a socket; see stream.h. */
+/* Implements stream.h. */
 #include "lib/varlink/stream.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "lib/loop/timer.h"
 #include "lib/varlink/interface.h"
 
-/* A peer that began a message has this long to finish it. */
+/* Limit of the time from the first byte of a message to its last. */
 #define MESSAGE_TIMEOUT_USEC (30 * USEC_PER_SEC)
 
 struct buffer {
@@ -26,16 +26,16 @@ struct stream {
     sd_event *event;
     int fd;
     sd_event_source *io, *again;
-    struct timer timer; /* until a message that has begun is whole */
+    struct timer timer; /* time-out of an unfinished message */
     struct buffer in, out;
-    size_t scanned; /* bytes of 'in' known to hold no NUL */
+    size_t scanned; /* bytes of 'in' that contain no NUL */
     bool paused, closing, in_callback, freed, broken;
-    bool deaf;                      /* the peer takes nothing more; what it sent before is read still */
+    bool deaf;                      /* the peer accepts no more data; its data is still read */
     struct stream_account *account; /* NULL: none */
     struct stream *next, *previous; /* in the account */
-    size_t unsent;                  /* as the account has it */
-    bool waits;                     /* for the end of another one's large message */
-    bool behind;                    /* what was read already is handled first, at the next turn of the loop */
+    size_t unsent;                  /* bytes that the account counts for this stream */
+    bool waits;                     /* for the end of another stream's large message */
+    bool behind;                    /* the next iteration handles received messages before reading more */
     struct error failure;
     stream_message_fn on_message;
     stream_closed_fn on_closed;
@@ -62,7 +62,7 @@ static void buffer_append(struct buffer *b, const void *data, size_t n)
     b->end += n;
 }
 
-/* A buffer that once held much, and holds little now, gives its memory back. */
+/* Releases the memory of a buffer that is much larger than its content. */
 static void buffer_settle(struct buffer *b)
 {
     size_t n = b->end - b->start;
@@ -77,7 +77,7 @@ static void buffer_settle(struct buffer *b)
     }
 }
 
-/* The account follows what waits to be sent. */
+/* Updates the account's number of unsent bytes. */
 static void count_unsent(struct stream *s)
 {
     size_t unsent = s->out.end - s->out.start;
@@ -100,7 +100,8 @@ static void update_events(struct stream *s)
         events |= EPOLLIN;
     if (s->out.end > s->out.start)
         events |= EPOLLOUT;
-    /* A half-closed peer still wants its answers, and must not make the loop spin while we cannot read. */
+    /* A peer that has closed only its sending direction still receives replies. While the stream is not read,
+     * its hang-up must not make the event loop spin. */
     if (!(events & EPOLLIN))
         events &= ~(uint32_t)EPOLLRDHUP;
     if (s->io)
@@ -114,8 +115,8 @@ static void on_timeout(void *userdata)
     stream_break(userdata, ETIMEDOUT, "the peer did not finish its message in time");
 }
 
-/* The time of a message begins with its first byte, and does not begin anew with each further one; it stands
- * still, and begins anew, where it is we who do not read. */
+/* Starts the time-out of an unfinished message at its first byte; further bytes do not restart it. The
+ * time-out stops while the stream is not read, and starts again from zero afterwards. */
 static void time_message(struct stream *s)
 {
     bool partial = s->in.end > s->in.start && !s->paused && !s->broken && !s->behind && !s->waits;
@@ -125,8 +126,9 @@ static void time_message(struct stream *s)
         timer_arm(&s->timer, s->event, MESSAGE_TIMEOUT_USEC, on_timeout, s);
 }
 
-/* Another one of the account may go on with its large message: the one that waits longest has its turn from
- * now on, so that its end is the next one's turn, whether it says anything more or not. */
+/* Gives the permission for a large message to another stream of the account: the last one in the list that
+ * waits, which is the oldest. The time-out of that stream's message starts, so that a peer that stays silent
+ * does not keep the permission. */
 static void release_large(struct stream *s)
 {
     if (!s->account || s->account->large != s)
@@ -143,7 +145,7 @@ static void release_large(struct stream *s)
     }
 }
 
-/* How much may be read now; 0: nothing until another one's large message is whole. */
+/* Returns how many bytes may be read now; 0: none until another stream's large message is complete. */
 static size_t readable(struct stream *s, size_t most)
 {
     size_t held = s->in.end - s->in.start;
@@ -162,7 +164,7 @@ static size_t readable(struct stream *s, size_t most)
     return most;
 }
 
-/* The end is told from the loop, never from within a call of the owner. */
+/* Ends the stream. on_closed is called from the event loop and never from within a call of the owner. */
 static void stream_break(struct stream *s, int errnum, const char *why)
 {
     if (s->broken)
@@ -187,7 +189,8 @@ static void flush_output(struct stream *s)
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0) {
-            /* A server may have said why before it closed: reading tells that, and then the end. */
+            /* A server may have sent an error before it closed the connection: the stream still reads it, and
+             * then the end. */
             s->deaf = true;
             s->out.start = s->out.end;
             if (s->account || s->paused || s->closing)
@@ -206,7 +209,7 @@ static void flush_output(struct stream *s)
         update_events(s);
 }
 
-/* Whoever reads least of all of the user's connections gives way. */
+/* Ends the connections with most unsent bytes until the account is within its limit. */
 static void bound_account(struct stream_account *a)
 {
     while (a->unsent > a->unsent_max) {
@@ -214,7 +217,7 @@ static void bound_account(struct stream_account *a)
         for (struct stream *s = most->next; s; s = s->next)
             if (s->unsent > most->unsent)
                 most = s;
-        stream_break(most, ENOBUFS, "the peer does not read its answers, nor do its other connections");
+        stream_break(most, ENOBUFS, "the peer does not read the replies on its connections");
     }
 }
 
@@ -234,7 +237,7 @@ int stream_send(struct stream *s, json_t *message)
         return -EMSGSIZE;
     flush_output(s);
     if (!s->broken && stream_pending(s) > VARLINK_OUTPUT_MAX)
-        stream_break(s, ENOBUFS, "the peer does not read its answers");
+        stream_break(s, ENOBUFS, "the peer does not read its replies");
     if (s->account)
         bound_account(s->account);
     return 0;
@@ -289,18 +292,19 @@ void stream_close_when_sent(struct stream *s)
         flush_output(s);
 }
 
-/* Hands one message to the owner. 0 go on, 1 stop (paused or broken), −1 freed. */
+/* Passes one message to the owner. Returns 0 to continue, 1 when the stream is paused or broken, or −1 when
+ * it was freed. */
 static int handle_message(struct stream *s, const char *text, size_t n)
 {
     json_error_t je;
     if (varlink_values(text, n) > VARLINK_VALUES_MAX) {
-        stream_break(s, E2BIG, "the peer sent a message of too many values");
+        stream_break(s, E2BIG, "the peer sent a message with too many values");
         return 1;
     }
     json_t *message = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!message || !json_is_object(message)) {
         json_decref(message);
-        stream_break(s, EBADMSG, "the peer sent something that is not a JSON object");
+        stream_break(s, EBADMSG, "the peer sent a message that is not a JSON object");
         return 1;
     }
     s->in_callback = true;
@@ -319,8 +323,9 @@ static int handle_message(struct stream *s, const char *text, size_t n)
 
 static int on_again(sd_event_source *source, void *userdata);
 
-/* What was read already is handled before more is read, once all others had their turn: a source that is
- * enabled again would keep its old place, before what came meanwhile, so a new one takes its place. */
+/* Schedules the received messages for the next iteration of the event loop; until then the stream is not
+ * read. A new event source replaces the old one: a source that is enabled again would keep its old place in
+ * the queue, before sources that became ready meanwhile. */
 static void come_back(struct stream *s)
 {
     sd_event_source *last;
@@ -332,8 +337,9 @@ static void come_back(struct stream *s)
     sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
 }
 
-/* All whole messages that were read; of a user whom a server counts one a turn of the loop, so that a
- * thousand of his do not come before the next one of another. −1 when the stream is gone. */
+/* Handles the complete messages that were received: all of them, or, for a stream with an account, one in
+ * each iteration of the event loop, so that a thousand messages of one connection do not delay the next
+ * message of another. Returns 0, or −1 when the stream was freed. */
 static int handle_input(struct stream *s)
 {
     s->behind = false;
@@ -399,7 +405,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
     return 0;
 }
 
-/* Deferred work: telling the end, or messages that waited while paused. */
+/* Does the deferred work: calls on_closed for a broken stream, or handles messages that were received before.
+ */
 static int on_again(sd_event_source *source, void *userdata)
 {
     (void)source;
@@ -449,8 +456,8 @@ void stream_free(struct stream *s)
 {
     if (!s)
         return;
-    leave_account(s);     /* which need not live longer than this call */
-    if (s->in_callback) { /* the frame above us still uses it */
+    leave_account(s);     /* now, because the account need not exist after this call */
+    if (s->in_callback) { /* handle_message() still uses the stream, and frees it afterwards */
         s->freed = s->broken = true;
         return;
     }

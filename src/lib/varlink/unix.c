@@ -1,5 +1,5 @@
-/* Unix sockets in the file system; see unix.h. Where a path is longer than sun_path, its directory is opened,
- * and the name reached through /proc/self/fd. */
+/* Implements unix.h. For a path that is longer than sun_path (107 bytes), it opens the directory and reaches
+ * the name through /proc/self/fd. */
 #include "lib/varlink/unix.h"
 
 #include <endian.h>
@@ -17,7 +17,7 @@
 
 #include "lib/basic/cleanup.h"
 
-/* Fills the address; *ret_dir must stay open while it is used. */
+/* Fills the address of a socket. *ret_dir must stay open while the address is used. */
 static int make_address(const char *path, struct sockaddr_un *address, int *ret_dir, struct error *e)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -55,7 +55,8 @@ int unix_connect(const char *path, struct error *e)
         if (errno == EACCES)
             return error_refuse(
                 e, EACCES,
-                "this user may not open '%s': root may, and who stands in 'peers' of its service.conf", path);
+                "this user may not open '%s': only root and the users in 'peers' of its service.conf may",
+                path);
         return error_os(e, errno, "cannot connect to '%s'", path);
     }
     return TAKE_FD(fd);
@@ -73,7 +74,7 @@ int unix_listen(const char *path, mode_t mode, gid_t gid, struct error *e)
         return error_os(e, errno, "cannot make a socket");
     if (unlink(path) < 0 && errno != ENOENT)
         return error_os(e, errno, "cannot remove the old socket '%s'", path);
-    /* fchmod before bind gives the file its mode from its first instant. */
+    /* fchmod() before bind() gives the file its mode when it is created. */
     if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return error_os(e, errno, "cannot bind '%s'", path);
     if (gid != (gid_t)-1 && lchown(path, (uid_t)-1, gid) < 0)
@@ -114,7 +115,7 @@ int unix_admit(const char *path, const uid_t *users, size_t n_users, gid_t group
     for (size_t i = 0; i < n_users; i++)
         put_entry(&entries[n++], ACL_USER, may_connect, users[i]);
     put_entry(&entries[n++], ACL_GROUP_OBJ, 0, (uid_t)ACL_UNDEFINED_ID);
-    if (n_users > 0) /* bounds what the users above may do */
+    if (n_users > 0) /* limits the rights of the users above */
         put_entry(&entries[n++], ACL_MASK, may_connect, (uid_t)ACL_UNDEFINED_ID);
     put_entry(&entries[n++], ACL_OTHER, 0, (uid_t)ACL_UNDEFINED_ID);
     size = sizeof *list + n * sizeof *entries;

@@ -1,17 +1,19 @@
-/* Unix sockets in the file system: connecting, listening, and who may connect. */
+/* Connects to Unix sockets in the file system, makes them, and determines which users may connect. */
 #pragma once
 
 #include <sys/types.h>
 
 #include "lib/basic/error.h"
 
-/* Unix sockets with paths of any length (beyond 107 bytes through /proc/self/fd): connect (non-blocking
- * socket; −EAGAIN when the backlog is full) and bind+listen with a mode. fd or negative errno. */
+/* Connects to a socket with a path of any length. Returns a non-blocking descriptor, −EAGAIN when the backlog
+ * is full, −ENOENT or −ECONNREFUSED (service down) when no process listens, or another negative errno. */
 int unix_connect(const char *path, struct error *e);
+/* Makes a listening socket with a path of any length, a mode and a group (−1: the process's), in place of an
+ * existing file. Returns a descriptor or a negative errno. */
 int unix_listen(const char *path, mode_t mode, gid_t gid, struct error *e);
 
-/* Lets these users open a socket, besides its owner, and nobody else, by an access list in place of the one
- * that is there. In a file system without access lists the members of 'group' can (*ret_by_group; nobody
- * where there are no users), and whoever accepts has to tell them apart. */
+/* Replaces the access list of a socket, so that only its owner and these users can open it. In a file system
+ * without access lists, the members of 'group' can open it instead (when 'n_users' is 0, only the owner can);
+ * then *ret_by_group is true when 'n_users' is not 0, and the server must check the users. */
 int unix_admit(const char *path, const uid_t *users, size_t n_users, gid_t group, bool *ret_by_group,
                struct error *e);
