@@ -11,7 +11,7 @@
 #include "lib/basic/error.h"
 
 struct reading {
-    const char *what; /* the document, for errors: "Docker's answer to GET /info" */
+    const char *what; /* the document, for errors: "Docker's response to GET /info" */
     struct error *error;
     int r; /* 0, or the negative errno of the first error */
 };

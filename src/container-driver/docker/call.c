@@ -1,5 +1,5 @@
-/* One request to Docker: the version agreed upon first, a bound on how many run at once, a bound on each
- * wait, refusals as errors, and what its end says about the daemon. */
+/* Implements call.h: agrees on a version of the API first, limits the number of concurrent requests and the
+ * time of each, and turns refusals into errors. */
 #include "container-driver/docker/call.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include "lib/http/request.h"
 #include "lib/loop/timer.h"
 
-/* Ordinary requests at the same time; the others wait here, not in libcurl, where their timeouts would not
- * count. */
+/* Limit of the ordinary requests that run at the same time. The others wait here and not in libcurl, where
+ * the time of waiting would count towards their time-outs. */
 #define ACTIVE_MAX       16
 #define DEFAULT_MAX_BODY ((size_t)4 << 20)
 #define REFUSAL_MAX      4096
@@ -23,19 +23,19 @@ struct docker_call {
     struct docker *d;
     struct docker_call *next, *previous;
     struct http_request *request;  /* NULL while it waits */
-    struct timer begin_timer;      /* streams: until the headers are there */
-    sd_event_source *failed_later; /* it failed before it was sent: said from the loop */
+    struct timer begin_timer;      /* for streams: time-out of the response's headers */
+    sd_event_source *failed_later; /* reports a call that failed before it was sent */
     struct docker_ask ask;         /* with copies of its strings */
     char *body;
     docker_answer_fn answer;
     void *userdata;
     unsigned status;
-    char refusal[REFUSAL_MAX]; /* beginning of the body of a stream that was refused */
+    char refusal[REFUSAL_MAX]; /* the beginning of the body when Docker refused a stream */
     size_t n_refusal;
-    struct error error; /* of on_data, or why it failed before it was sent */
+    struct error error; /* of on_data, or why the call failed before it was sent */
     bool unversioned;
-    bool taker_failed; /* on_data ended it, not Docker */
-    bool ending;       /* its answer is being given: it is freed behind that, whoever cancels it */
+    bool taker_failed; /* on_data ended the call, not Docker */
+    bool ending;       /* its callback runs, after which call_answer() frees it, also when it is cancelled */
 };
 
 static void call_send_waiting(struct docker *d);
@@ -106,7 +106,7 @@ int docker_call_fail(struct docker_call *call, const struct error *e)
     return -e->errnum;
 }
 
-/* Answers with what is known now and ends the call. */
+/* Passes the result to the caller's callback and frees the call. */
 static void call_answer(struct docker_call *call, json_t *body, const struct error *e)
 {
     struct docker *d = call->d;
@@ -126,7 +126,7 @@ static int on_failed_later(sd_event_source *s, void *userdata)
     return 0;
 }
 
-/* Fails a call that was not sent, from the loop. */
+/* Fails a call that was not sent. The event loop reports it. */
 static void call_fail_later(struct docker_call *call, const struct error *e)
 {
     if (call->failed_later)
@@ -136,8 +136,8 @@ static void call_fail_later(struct docker_call *call, const struct error *e)
     sd_event_add_defer(call->d->event, &call->failed_later, on_failed_later, call);
 }
 
-/* No answer, or half of one: Docker is down. But not when a pull is quiet for too long, which may be the
- * registry's fault. */
+/* Sets the runtime's state to down after a missing or incomplete response. An exception is a pull without
+ * progress for too long, for which the registry can be the cause. */
 static void call_found_down(struct docker_call *call, const struct error *e)
 {
     if (call->ask.quiet_seconds == 0 || e->errnum != ETIMEDOUT)
@@ -146,7 +146,7 @@ static void call_found_down(struct docker_call *call, const struct error *e)
         docker_check_group(call->d);
 }
 
-/* The whole answer is there, or there will be none. */
+/* Evaluates the complete response, or the failure of the request. */
 static void on_done(struct http_request *request, const struct http_result *result, void *userdata)
 {
     (void)request;
@@ -157,7 +157,7 @@ static void on_done(struct http_request *request, const struct http_result *resu
     call->ending = true;
     call->status = result->status;
     if (result->r < 0 && call->taker_failed) {
-        e = call->error.errnum ? call->error : result->error; /* on_data's own */
+        e = call->error.errnum ? call->error : result->error; /* the error of on_data */
     } else if (result->r < 0) {
         call_found_down(call, &result->error);
         error_prefix(&e, "cannot %s", call->ask.what);
@@ -165,14 +165,14 @@ static void on_done(struct http_request *request, const struct http_result *resu
         docker_set_state(d, DRIVER_RUNTIME_UP, NULL);
         docker_refusal(call->ask.what, result->status, is_stream(call) ? call->refusal : result->body,
                        is_stream(call) ? call->n_refusal : result->body_size, &e);
-        /* The daemon was replaced by another one between two requests. */
+        /* Another version of Docker has replaced the daemon since the last request. */
         if (result->status == 400 && strstr(e.message, "client version")) {
             free(d->api);
             d->api = NULL;
             e.class = ERROR_RETRY;
         }
     } else if (call->ask.json &&
-               parse_answer("Docker's answer", result->body, result->body_size, &body, &e) < 0) {
+               parse_answer("Docker's response", result->body, result->body_size, &body, &e) < 0) {
         docker_set_state(d, DRIVER_RUNTIME_DOWN, &e);
         error_prefix(&e, "cannot %s", call->ask.what);
     } else {
@@ -198,7 +198,7 @@ static int on_data(struct http_request *request, const void *data, size_t size, 
     struct docker_call *call = userdata;
     if (call->status < 400) {
         int r = call->ask.on_data(call, data, size, call->userdata);
-        if (r < 0) /* what it returns for a call that it did not cancel: that one still exists */
+        if (r < 0) /* the call still exists: on_data has not cancelled it */
             call->taker_failed = true;
         return r;
     }
@@ -215,7 +215,7 @@ static void on_begin_timer(void *userdata)
     struct docker_call *call = userdata;
     uint64_t timeout = call->ask.timeout_usec ?: call->d->settings->request_timeout_usec;
     struct error e = ERROR_INIT;
-    error_retry(&e, ETIMEDOUT, "no answer over '%s' within %llu ms", call->d->settings->docker_socket,
+    error_retry(&e, ETIMEDOUT, "no response over '%s' within %llu ms", call->d->settings->docker_socket,
                 (unsigned long long)(timeout / USEC_PER_MSEC));
     call->ending = true;
     http_request_cancel(call->request);
@@ -259,7 +259,7 @@ static void call_send(struct docker_call *call)
         d->active++;
 }
 
-/* Fails what was not sent yet: it would only wait for the same. */
+/* Fails the calls that were not sent yet, because they would only wait for the same failure. */
 static void fail_waiting(struct docker *d, const struct error *e)
 {
     for (struct docker_call *c = d->calls; c; c = c->next)
@@ -272,7 +272,7 @@ static void on_version(struct docker_call *call, json_t *body, const struct erro
     (void)call;
     struct docker *d = userdata;
     struct error own = ERROR_INIT;
-    struct reading r = {.what = "Docker's answer to GET /version", .error = &own};
+    struct reading r = {.what = "Docker's response to GET /version", .error = &own};
     d->version_call = NULL;
     if (e) {
         fail_waiting(d, e);
@@ -290,7 +290,7 @@ static void on_version(struct docker_call *call, json_t *body, const struct erro
     free(d->api);
     d->api = api;
     docker_learn_version(d, body);
-    log_debug("Docker's API %s is spoken (the daemon's newest: %s)", d->api, newest);
+    log_debug("using version %s of Docker's API (the daemon's newest: %s)", d->api, newest);
 }
 
 static struct docker_call *call_new(struct docker *d, const struct docker_ask *ask, docker_answer_fn answer,
@@ -323,7 +323,7 @@ static void ask_version(struct docker *d)
     call_send(d->version_call);
 }
 
-/* Sends what waits and may go. */
+/* Sends the waiting calls as far as the limit allows; asks for Docker's version first. */
 static void call_send_waiting(struct docker *d)
 {
     for (struct docker_call *c = d->freeing ? NULL : d->calls, *next; c; c = next) {
@@ -353,13 +353,13 @@ void docker_set_state(struct docker *d, enum driver_runtime_state state, const s
     if (d->state != state && state == DRIVER_RUNTIME_DOWN)
         log_warning("Docker is down: %s", why);
     else if (d->state != state)
-        log_info("Docker answers");
+        log_info("Docker responds");
     d->state = state;
     free(d->reason);
     d->reason = xstrdup_null(why);
     if (state != DRIVER_RUNTIME_DOWN)
         return;
-    free(d->api); /* another version, or another engine, may come back */
+    free(d->api); /* a restarted Docker can have another version, or be another engine */
     d->api = NULL;
     docker_forget_engine(d);
     fail_waiting(d, reason);

@@ -1,4 +1,5 @@
-/* Containers on Docker: seen, listed, and moved through their lives. */
+/* Implements the operations on containers of Docker: inspection, list, start, stop, rename, removal and
+ * restart policy. */
 #include "container-driver/docker/containers.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 
 #define LIST_MAX ((size_t)32 << 20)
 
-/* As docker_read_container(), and what our own ledger and machine say of it. */
+/* Does the same as docker_read_container(), and adds this machine's own facts (complete.h). */
 static int read_container(struct docker *d, json_t *body, struct driver_container **ret, struct error *e)
 {
     int r = docker_read_container(body, d->settings->tree_id, ret, e);
@@ -46,7 +47,8 @@ void docker_inspect(struct runtime *rt, const char *name, runtime_answer_fn answ
     docker_call(job->d, &ask, on_inspected, job);
 }
 
-/* The list names the containers; each is then inspected, since the list lacks half of what is wanted. */
+/* A list in progress. Docker's list contains only a part of a container's description, so the job inspects
+ * each container of the list. */
 struct list_job {
     struct simple_job head;
     char **ids;
@@ -71,7 +73,7 @@ static void on_listed_one(struct docker_call *call, json_t *body, const struct e
     struct error own = ERROR_INIT;
     _cleanup_driver_container_ struct driver_container *c = NULL;
     if (e && docker_call_status(call) == 404)
-        e = NULL; /* removed meanwhile */
+        e = NULL; /* it was removed after the list */
     else if (!e && read_container(job->head.d, body, &c, &own) < 0)
         docker_set_state(job->head.d, DRIVER_RUNTIME_DOWN, e = &own);
     if (e) {
@@ -97,7 +99,7 @@ static void list_next(struct list_job *job)
     docker_call(job->head.d, &ask, on_listed_one, job);
 }
 
-/* An id goes into a path. */
+/* Reports whether 's' is a container's id. An id becomes a part of a path. */
 static bool is_id(const char *s)
 {
     size_t n = strlen(s);
@@ -113,12 +115,13 @@ static void on_listed(struct docker_call *call, json_t *body, const struct error
     size_t i;
     json_t *item;
     if (!e && !json_is_array(body))
-        r.r = error_fail(&own, EPROTO, "Docker's list of containers makes no sense: it is no list");
+        r.r = error_fail(&own, EPROTO, "Docker's list of containers makes no sense: it is not a list");
     json_array_foreach(body, i, item)
     {
         const char *id = need_string(&r, item, "Id");
         if (r.r == 0 && !is_id(id))
-            r.r = error_fail(&own, EPROTO, "Docker's list of containers makes no sense: an id is none");
+            r.r = error_fail(&own, EPROTO,
+                             "Docker's list of containers makes no sense: an id is not hexadecimal");
         if (r.r == 0)
             schema_append_string(&job->ids, &job->n_ids, id);
     }
@@ -157,21 +160,23 @@ static void on_lost_removed(struct runtime_result *result, const struct error *e
     (void)result;
     struct start_job *job = userdata;
     log_warning("%s: %s", job->lost.message,
-                e ? e->message : "removed, for it can never be started; its data stays");
+                e ? e->message
+                  : "the container was removed, because Docker can never start it; its data is kept");
     start_end(job, &job->lost);
 }
 
-/* A Docker that ended while it started a container finds the task in containerd, and neither takes it nor
- * lets it go: no start of that container works ever again (20.10 to this day). It goes, and a new one is made
- * with the next try. */
+/* Reports whether Docker can never start a container again. When Docker exits while it starts a container,
+ * its successor finds the task in containerd and neither uses nor removes it, so that every start fails
+ * (since 20.10). The driver removes the container, and the caller's next attempt creates a new one. */
 static bool has_lost_task(const struct error *e, unsigned status, const char *id)
 {
     _cleanup_free_ char *words = xasprintf("task %s: already exists", id);
     return status == 500 && strstr(e->message, words);
 }
 
-/* A start is refused in many ways (400: no such program, 404: no such device, 500: the port is taken), all of
- * which mean that it failed; a container that is gone, or going, is told apart. */
+/* Classifies the error of a start. Docker refuses a start with several statuses (400: no such program, 404:
+ * no such device, 500: the port is in use), all of which mean a failure. A container that does not exist (not
+ * found) or is being removed (retry) is an exception. */
 static void on_started(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)body;

@@ -1,4 +1,4 @@
-/* Containers on Docker: the runtime's operations on them. */
+/* Implements the runtime's operations (runtime.h) on Docker's containers. */
 #pragma once
 
 #include "container-driver/docker/docker.h"

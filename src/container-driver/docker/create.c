@@ -1,4 +1,4 @@
-/* The body of Docker's "create a container"; see create.h. */
+/* Implements create.h. */
 #include "container-driver/docker/create.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include "container-driver/docker/network.h"
 #include "container-driver/reading.h"
 
-#define NOFILE         10000 /* the contract's */
+#define NOFILE         10000 /* defined by the contract */
 #define SECCOMP_OPTION "seccomp="
 
 static json_t *strings(char *const *items, size_t n)
@@ -31,7 +31,8 @@ static json_t *labels(const struct spec *s)
     return object;
 }
 
-/* Mounts, not Binds: a bind whose source is missing is silently created, as an empty directory of root. */
+/* Uses Mounts and not Binds: for a bind whose source does not exist, Docker silently creates an empty
+ * directory that root owns. */
 static json_t *mounts(const struct spec *s)
 {
     json_t *array = json_array();
@@ -74,7 +75,7 @@ static json_t *port_bindings(const struct spec *s)
     return object;
 }
 
-/* The log lies outside of the replica's quota, so it is bounded here. */
+/* Limits the size of the container's log, because the replica's quota does not include it. */
 static json_t *log_config(const struct settings *settings)
 {
     json_t *options = json_pack("{s:o, s:o}", "max-size", number_text(settings->log_max_size), "max-file",
@@ -94,21 +95,24 @@ static json_t *security_options(const struct spec *s, const struct settings *set
     return array;
 }
 
-/* Memory of the container: it counts against its limit. */
+/* Returns the options of a file system in memory. Its content counts towards the container's memory limit, so
+ * it can have half of it. */
 static json_t *memory_file_system(const struct spec *s, const char *options)
 {
     return s->memory_limit > 0 ? json_sprintf("%s,size=%lld", options, (long long)s->memory_limit / 2)
                                : json_string(options);
 }
 
-/* All are dropped and each is named, so that another engine's default set changes nothing. */
+/* Drops all capabilities and adds each by name, so that the result does not depend on the engine's default
+ * set. */
 static void set_capabilities(json_t *h, const struct spec *s)
 {
     json_object_set_new(h, "CapDrop", json_pack("[s]", "ALL"));
     json_object_set_new(h, "CapAdd", strings((char *const *)s->capabilities, s->n_capabilities));
 }
 
-/* What programs write outside of their data (temporary files, process ids, sockets) goes into memory. */
+/* Makes the root file system read-only. Programs write temporary files, process ids and sockets to file
+ * systems in memory. */
 static void set_read_only(json_t *h, const struct spec *s)
 {
     json_object_set_new(h, "ReadonlyRootfs", json_true());
@@ -136,7 +140,7 @@ void docker_create_with_json_file(json_t *body)
 static json_t *host_config(const struct spec *s, const struct settings *settings, int64_t layer_size)
 {
     json_t *h = json_pack("{s:{s:s}, s:I, s:[{s:s, s:i, s:i}], s:o, s:o}", /* */
-                          "RestartPolicy", "Name", "no",                   /* until probation is over */
+                          "RestartPolicy", "Name", "no",                   /* until the probation ends */
                           "PidsLimit", (json_int_t)s->pids_limit,          /* */
                           "Ulimits", "Name", "nofile", "Soft", NOFILE, "Hard", NOFILE, /* */
                           "PortBindings", port_bindings(s),                            /* */
@@ -164,7 +168,7 @@ static json_t *host_config(const struct spec *s, const struct settings *settings
 int docker_create_body(const struct spec *s, const struct settings *settings, int64_t layer_size,
                        json_t **ret, struct error *e)
 {
-    /* All else came as JSON. */
+    /* Only paths are checked: all other text arrived as JSON, which is UTF-8. */
     for (size_t i = 0; i < s->n_mounts; i++) {
         _cleanup_json_ json_t *probe = json_string(s->mounts[i].source);
         if (!probe)
@@ -180,8 +184,8 @@ int docker_create_body(const struct spec *s, const struct settings *settings, in
     if (!body)
         return error_retry(e, ENOMEM, "%s: out of memory", s->name);
     if (s->n_command > 0) {
-        /* An empty list, not an absent one: else the image's entrypoint would run with our command as its
-         * arguments. */
+        /* The list is empty and not absent: otherwise Docker would run the image's entrypoint with the
+         * command as its arguments. */
         json_object_set_new(body, "Entrypoint", json_array());
         json_object_set_new(body, "Cmd", strings(s->command, s->n_command));
     }

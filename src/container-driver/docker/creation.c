@@ -1,5 +1,4 @@
-/* Creation of a container on Docker: with a limit of its writable layer where that is possible, else without.
- */
+/* Creates a container on Docker, with a limit of its writable layer when Docker supports it, else without. */
 #include "container-driver/docker/creation.h"
 
 #include <errno.h>
@@ -48,10 +47,12 @@ static void on_created(struct docker_call *call, json_t *body, const struct erro
     struct docker *d = job->head.d;
     struct runtime_result result = {0};
     struct error own = ERROR_INIT;
-    struct reading r = {.what = "Docker's answer to a creation", .error = &own};
+    struct reading r = {.what = "Docker's response to a creation", .error = &own};
     /* "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" */
     if (e && job->limited && strcasestr(e->message, "storage-opt")) {
-        log_notice("writable layers cannot be limited here: %s", e->message);
+        log_notice("Docker cannot limit writable layers on this machine, and creates containers without the "
+                   "limit: %s",
+                   e->message);
         d->layer_limit = LAYER_LIMIT_NO;
         job->limited = false;
         json_object_del(json_object_get(job->body, "HostConfig"), "StorageOpt");
@@ -83,8 +84,8 @@ static void creation_send(struct creation *job)
     docker_call(job->head.d, &ask, on_created, job);
 }
 
-/* Asked once for each time that the engine comes up, since a creation that is refused for it leaves an event
- * "destroy" under our name. */
+/* Reports whether the job must read /info before the creation: once after each start of the engine. A
+ * creation that Docker refuses for its limit would cause an event "destroy" with the container's name. */
 static bool must_ask(const struct creation *job)
 {
     const struct docker *d = job->head.d;
@@ -129,7 +130,7 @@ static void on_info(struct docker_call *call, json_t *body, const struct error *
             job->head.d->layer_limit = LAYER_LIMIT_NO;
     }
     driver_info_done(&info);
-    creation_begin(job); /* the creation itself says what is wrong with Docker */
+    creation_begin(job); /* after an error of /info the creation fails as well and reports it */
 }
 
 static void creation_learn(struct creation *job)

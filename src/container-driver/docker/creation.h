@@ -1,4 +1,4 @@
-/* Creation of containers on Docker. */
+/* Implements the runtime's creation of containers (runtime.h) on Docker. */
 #pragma once
 
 #include "container-driver/docker/docker.h"

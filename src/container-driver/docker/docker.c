@@ -1,4 +1,4 @@
-/* The Docker runtime: its life, its table of operations, what it says of itself. */
+/* Implements the Docker runtime: its creation and release, its table of operations and Info. */
 #include "container-driver/docker/docker.h"
 
 #include "container-driver/docker/call.h"
@@ -14,7 +14,7 @@
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 
-/* Info is what an administrator waits for: it says soon that Docker hangs. */
+/* The time-out of Info is short, because an administrator waits for it. */
 #define INFO_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 struct info_job {
@@ -36,7 +36,7 @@ static void on_info(struct docker_call *call, json_t *body, const struct error *
         docker_learn_info(d, body);
     docker_tell_seccomp(d, &info);
     if (!e && !own.errnum && d->layer_limit == LAYER_LIMIT_UNKNOWN && !info.layer_limit)
-        d->layer_limit = LAYER_LIMIT_NO; /* known without trying */
+        d->layer_limit = LAYER_LIMIT_NO; /* without an attempt */
     info.layer_limit = info.layer_limit && d->layer_limit != LAYER_LIMIT_NO;
     info.state = e ? DRIVER_RUNTIME_DOWN : (int)d->state;
     info.reason = xstrdup_null(e ? e->message : d->reason);
@@ -64,7 +64,7 @@ static void docker_free(struct runtime *rt)
     d->freeing = true;
     docker_events_free(d->events);
     d->events = NULL;
-    /* What still waits is not answered: its clients see the connection end, and repeat. */
+    /* Calls in progress end without a reply: their clients see the end of the connection and retry. */
     while (d->calls)
         docker_call_cancel(d->calls);
     http_client_free(d->http);

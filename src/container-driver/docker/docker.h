@@ -1,5 +1,5 @@
-/* The Docker runtime: what its files share. One file each: the requests (call.c), containers, images,
- * logs, events. */
+/* Declares the Docker runtime and the state that its files share. Requests (call.c), containers, images, logs
+ * and events have a file each. */
 #pragma once
 
 #include "container-driver/runtime.h"
@@ -9,9 +9,10 @@ struct docker;
 struct docker_call;
 struct docker_events;
 
+/* Creates the runtime; borrows 'settings'. Sends no request yet. Returns 0 or a negative errno. */
 int docker_new(sd_event *event, const struct settings *settings, struct runtime **ret, struct error *e);
 
-/* Whether writable layers can be limited: Docker says so only when it is asked for it. */
+/* States whether Docker can limit writable layers. Only an attempt shows it with certainty. */
 enum layer_limit { LAYER_LIMIT_UNKNOWN, LAYER_LIMIT_YES, LAYER_LIMIT_NO };
 
 struct docker {
@@ -20,21 +21,22 @@ struct docker {
     const struct settings *settings;
     struct http_client *http;
 
-    enum driver_runtime_state state; /* written by docker_set_state() alone */
-    char *reason;                    /* why it is down */
-    char *api;                       /* the version spoken; NULL until asked, and again after a failure */
+    enum driver_runtime_state state; /* only docker_set_state() writes it */
+    char *reason;                    /* why Docker is down */
+    char *api; /* the version of the API in use; NULL: not known yet, or again after a failure */
 
-    struct docker_call *calls, *last_call; /* sent and waiting, oldest first */
+    struct docker_call *calls, *last_call; /* in progress and waiting, oldest first */
     struct docker_call *version_call;
-    unsigned active; /* of those that count against the limit */
-    bool freeing;    /* nothing is sent any more */
+    unsigned active; /* calls in progress that count towards the limit */
+    bool freeing;    /* no further call is sent */
 
     enum layer_limit layer_limit;
-    bool engine_known;  /* /info was read since it came up */
-    bool is_podman;     /* takes the path of a seccomp profile, and no profile; has no log driver "local" */
-    bool lacks_seccomp; /* says that it cannot filter system calls */
-    char *seccomp_said; /* what was logged last about the profile */
+    bool engine_known;  /* /info was read since the engine was last down */
+    bool is_podman;     /* accepts only the path of a seccomp profile; has no log driver "local" */
+    bool lacks_seccomp; /* reports that it cannot filter system calls */
+    char *seccomp_said; /* the last logged message about the profile */
     struct docker_events *events;
-    /* Called with 'events' when Docker is down: docker_events_break, which call.c need not know. */
+    /* Is called with 'events' when Docker is down. It is docker_events_break(); the pointer spares call.c the
+     * dependency on events.h. */
     void (*on_down)(struct docker_events *events, const char *reason);
 };

@@ -1,4 +1,4 @@
-/* Docker's events; see event.h. */
+/* Implements event.h. */
 #include "container-driver/docker/event.h"
 
 #include <errno.h>
@@ -7,11 +7,13 @@
 #include "container-driver/reading.h"
 #include "container-driver/spec.h"
 
-/* What changes a state, a name or a policy. "exec_create: sh …" and the like do not. */
+/* The events that change a container's state, name or restart policy. Others, such as "exec_create: sh …", do
+ * not. */
 static const char *const interesting[] = {"create", "start", "restart", "die",    "stop",    "kill",
                                           "oom",    "pause", "unpause", "rename", "destroy", "update"};
 
-/* Labels stand among the attributes, whose names may hold dots: no path of read_string() leads there. */
+/* Reports whether an event is about a container of this tree. Labels are members of the attributes, and their
+ * names can contain dots and slashes, which a path of read_string() cannot express. */
 static bool is_ours(struct reading *r, json_t *event, const char *tree_id, const struct adopted *adopted)
 {
     const char *id = read_string(r, event, "Actor/ID"),

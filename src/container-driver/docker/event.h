@@ -1,11 +1,12 @@
-/* One line of Docker's event stream. */
+/* Parses one line of Docker's event stream. */
 #pragma once
 
 #include "container-driver/adopted.h"
 #include "container-driver/runtime.h"
 
-/* Fills 'ret' with what happened to a container that is ours by its label or by the ledger; its strings are
- * the caller's (driver_event_done()). Returns 1, or 0 for an event that is of no interest (others'
- * containers, other names, exec, attach …). */
+/* Parses an event of a container that carries this tree's label or that the ledger contains. The caller
+ * releases *ret with driver_event_done(). Returns 1; 0 for an event to ignore (of another container, or of a
+ * kind that changes nothing, such as exec or attach), which does not fill *ret; or a negative errno (failed)
+ * when the line is malformed. */
 int docker_read_event(const char *line, size_t size, const char *tree_id, const struct adopted *adopted,
                       struct driver_event *ret, struct error *e);

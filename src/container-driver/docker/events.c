@@ -1,6 +1,6 @@
-/* Docker's event stream: one subscription for all watchers, begun anew whenever it breaks. Nothing is asked
- * while it is quiet: that Docker hangs is noticed by the next request, which breaks it (docker_events_break).
- */
+/* Implements events.h: one stream for all watchers, which is opened again whenever it ends. While no
+ * events arrive, the stream does not detect that Docker hangs; the next request does and then ends the stream
+ * (docker_events_break()). */
 #include "container-driver/docker/events.h"
 
 #include <errno.h>
@@ -12,17 +12,17 @@
 #include "lib/loop/timer.h"
 
 #define LINE_MAX_BYTES ((size_t)256 << 10)
-#define HEALTHY_USEC   (10 * USEC_PER_SEC) /* a stream that held so long was fine: the pauses begin anew */
+#define HEALTHY_USEC   (10 * USEC_PER_SEC) /* a stream that lasted longer resets the backoff */
 
 static const struct retry_policy policy = {100 * USEC_PER_MSEC, 5 * USEC_PER_SEC};
 
 struct docker_events {
     struct docker *d;
     bool wanted, subscribed;
-    bool told_lost; /* of this outage: those who watch know that they see nothing */
+    bool told_lost; /* on_flow was called with the reason of this outage */
     struct docker_call *call;
     struct retry retry;
-    struct timer timer; /* until the next try */
+    struct timer timer; /* until the next attempt */
     uint64_t since_usec;
     struct lines lines;
 };
@@ -41,7 +41,7 @@ static void on_retry(void *userdata)
     events_begin(userdata);
 }
 
-/* It broke: says so if it flowed, and plans the next try. */
+/* Handles the end of the stream: plans the next attempt, and reports the outage once. */
 static void events_lost(struct docker_events *s, const char *reason)
 {
     bool was = s->subscribed;
@@ -101,8 +101,8 @@ static void on_ended(struct docker_call *call, json_t *body, const struct error 
 static void events_begin(struct docker_events *s)
 {
     timer_stop(&s->timer);
-    /* An adopted container has no label: with one in the ledger all containers' events come, and are sorted
-     * here. */
+    /* Docker can filter by the label, which an adopted container does not carry. With an entry in the ledger,
+     * Docker sends the events of all containers, and docker_read_event() filters them. */
     _cleanup_free_ char *label =
         adopted_is_empty(s->d->settings->adopted)
             ? xasprintf(",\"label\":[\"" LABEL_TREE "=%s\"]", s->d->settings->tree_id)

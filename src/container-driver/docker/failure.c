@@ -1,4 +1,4 @@
-/* What Docker's refusals mean; see failure.h. */
+/* Implements failure.h. */
 #include "container-driver/docker/failure.h"
 
 #include <errno.h>
@@ -13,13 +13,13 @@ static char *message_of(const char *body, size_t size)
     const char *message = json_string_value(json_object_get(j, "message"));
     if (message && *message)
         return clean_text(message, MESSAGE_MAX);
-    /* Foreign bytes where it is no JSON. */
+    /* When the body is not JSON, its bytes can be anything. */
     _cleanup_json_ json_t *probe = json_stringn(body, size);
     return !probe ? xstrdup("(not UTF-8)") : size > 0 ? clean_text(body, 200) : xstrdup("no reason given");
 }
 
-/* Refusals with status 500 that speak of Docker's own helpers (containerd, the shim) or of time: they may not
- * come again. */
+/* Reports whether a refusal with status 500 is temporary: its message names a helper of Docker (containerd,
+ * the shim) or a time-out. */
 static bool is_passing(const char *message)
 {
     static const char *const words[] = {"deadline exceeded", "transport is closing", "containerd.sock",

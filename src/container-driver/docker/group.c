@@ -22,8 +22,8 @@ void docker_check_group(struct docker *d)
         ours |= groups[i] == gid;
     if (ours)
         return;
-    log_warning(
-        "'%s' belongs to group %u, which this process was not started with: ending, to be started with it",
-        path, gid);
+    log_warning("'%s' belongs to group %u, which this process does not have: container-driver exits, and its "
+                "restart gets the group",
+                path, gid);
     sd_event_exit(d->event, EXIT_FAILED);
 }

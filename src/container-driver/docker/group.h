@@ -1,8 +1,9 @@
-/* Ends the process when it lacks the group of Docker's socket. */
+/* Exits when the process lacks the group of Docker's socket. */
 #pragma once
 
 #include "container-driver/docker/docker.h"
 
-/* Is called when permission was denied. Ends the process if the socket has a group that the process was not
- * started with (Docker was started after it, or installed anew): the next start takes that group. */
+/* Ends the event loop with EXIT_FAILED when the socket has a group that the process does not have, because
+ * Docker was started later or installed again. The restarted process gets the group. Call it when the
+ * permission to connect was denied. */
 void docker_check_group(struct docker *d);

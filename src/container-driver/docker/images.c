@@ -1,4 +1,4 @@
-/* Images on Docker: looked at. */
+/* Implements the inspection and the list of Docker's images. */
 #include "container-driver/docker/images.h"
 
 #include <errno.h>
@@ -32,7 +32,8 @@ void docker_image_inspect(struct runtime *rt, const char *reference, runtime_ans
         runtime_answer(answer, userdata, &e);
         return;
     }
-    /* As it was given, so that Docker's rules for short ids hold; a tag beside a digest is left out. */
+    /* The reference is passed on as the caller wrote it, so that Docker's rules for short ids apply. Only a
+     * tag beside a digest is omitted. */
     _cleanup_free_ char *name =
         parsed->digest ? image_reference_canonical(parsed) : xstrdup(parsed->id ?: parsed->text);
     _cleanup_free_ char *path = xasprintf("/images/%s/json", name),
@@ -50,7 +51,7 @@ static void on_listed(struct docker_call *call, json_t *body, const struct error
     size_t i;
     json_t *item;
     if (!e && !json_is_array(body)) {
-        error_fail(&own, EPROTO, "Docker's list of images makes no sense: it is no list");
+        error_fail(&own, EPROTO, "Docker's list of images makes no sense: it is not a list");
         e = &own;
     }
     json_array_foreach(body, i, item)

@@ -1,4 +1,4 @@
-/* Images on Docker. */
+/* Implements the runtime's operations (runtime.h) on Docker's images. */
 #pragma once
 
 #include "container-driver/docker/docker.h"

@@ -1,4 +1,4 @@
-/* Docker's answers as the driver's structs; see inspect.h. */
+/* Implements inspect.h. */
 #include "container-driver/docker/inspect.h"
 
 #include <errno.h>
@@ -34,7 +34,8 @@ static int read_state(struct reading *r, json_t *answer)
     return DRIVER_MISSING;
 }
 
-/* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; ports of other protocols are not ours to show. */
+/* Reads the published TCP ports from {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; ignores other
+ * protocols. */
 static void read_ports(struct reading *r, json_t *answer, struct driver_container *c)
 {
     const char *key;
@@ -82,7 +83,7 @@ static void read_labels(struct reading *r, json_t *answer, const char *tree_id, 
     c->owner = c->ours ? NULL : runtime_describe_owner(tree, read_string(r, labels, LABEL_NAME), c->image);
 }
 
-/* A container that does not run shows no address, but the one it was configured with. */
+/* Reads the address in the zone's network. A container that does not run has only its configured address. */
 static void read_network(struct reading *r, json_t *answer, struct driver_container *c)
 {
     json_t *network = read_object(r, answer, "NetworkSettings/Networks/" VPC_NETWORK);
@@ -159,7 +160,7 @@ int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e
     return 0;
 }
 
-/* As packages name architectures. */
+/* Returns the name of an architecture that packages use; the caller frees. */
 static char *architecture(const char *machine)
 {
     if (streq(machine, "x86_64"))
@@ -167,8 +168,8 @@ static char *architecture(const char *machine)
     return xstrdup(streq(machine, "aarch64") ? "arm64" : machine);
 }
 
-/* Whether writable layers can be limited, as far as it can be told: overlay2 needs xfs below (and its mount
- * option pquota, which is not told). */
+/* Reports whether Docker can possibly limit writable layers. overlay2 requires xfs with the mount option
+ * pquota, and Docker does not report the option. */
 static bool may_limit_layers(struct reading *r, json_t *answer, const char *driver)
 {
     size_t i;
@@ -214,7 +215,7 @@ bool docker_read_seccomp(json_t *info)
 
 int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e)
 {
-    struct reading r = {.what = "Docker's answer to GET /info", .error = e};
+    struct reading r = {.what = "Docker's response to GET /info", .error = e};
     const char *version = read_string(&r, answer, "ServerVersion"),
                *driver = read_string(&r, answer, "Driver");
     const char *machine = read_string(&r, answer, "Architecture");

@@ -1,5 +1,5 @@
-/* Docker's answers about containers, images and itself, as the driver's own structs. Pure: text in, struct
- * out. */
+/* Converts Docker's descriptions of containers, images and itself into the driver's structs. The functions
+ * have no side effects. */
 #pragma once
 
 #include <jansson.h>
@@ -7,18 +7,19 @@
 #include "container-driver/settings.h"
 #include "lib/api/container_driver.h"
 
-/* An inspection of a container. NULL (with 0) when its name is not of our form. 'tree_id' says which are
- * ours. The caller frees with driver_container_free(). */
+/* Converts the inspection of a container. *ret is NULL when the container's name does not have hostlet's
+ * form. 'ours' is set when the container's label is 'tree_id'. The caller frees *ret with
+ * driver_container_free(). Returns 0, or a negative errno (failed) when the description is malformed. */
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret,
                           struct error *e);
 
-/* An inspection of an image, or one item of the list of images (of which user, entrypoint and command are
- * empty). */
+/* Converts the inspection of an image, or an item of the list of images, which has no user, entrypoint and
+ * command. The caller frees *ret with driver_image_free(). */
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e);
 
-/* Of the answer to GET /version: whether it is podman that speaks Docker's language. */
+/* Reports whether the response to GET /version is podman's, which implements Docker's API. */
 bool docker_read_podman(json_t *version);
-/* Of the answer to GET /info: whether the engine filters system calls. */
+/* Reports whether the response to GET /info states that the engine filters system calls. */
 bool docker_read_seccomp(json_t *info);
-/* From GET /info; adds to 'info'. */
+/* Adds the content of the response to GET /info to 'info'. On an error 'info' is unchanged. */
 int docker_read_info(json_t *answer, struct driver_info_out *info, struct error *e);

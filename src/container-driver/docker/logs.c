@@ -1,5 +1,5 @@
-/* A container's output from Docker, in frames: checked when they come as frames, made when the container has
- * a terminal. What Docker's log driver "local" loses of long lines is put back. */
+/* Reads a container's output from Docker in frames: checks Docker's frames, or makes them for a container
+ * with a terminal. Adds the newlines that Docker's log driver "local" loses at the end of long lines. */
 #include "container-driver/docker/logs.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "lib/logs/frames.h"
 #include "lib/loop/timer.h"
 
-/* Docker keeps longer lines in parts of this size. */
+/* Docker splits longer lines into parts of this size. */
 #define LINE_PART ((size_t)16 << 10)
 
 struct logs {
@@ -25,9 +25,9 @@ struct logs {
     struct docker_call *ping;
     struct timer ping_timer;
     struct log_frames frames;
-    const char *at;  /* of what came at last, what was not handed on */
-    size_t n_frame;  /* bytes that came of the frame at hand */
-    bool in_line[2]; /* of each stream: its last frame was a part of a line, and not the last one */
+    const char *at;  /* the received data that was not passed on yet */
+    size_t n_frame;  /* received bytes of the current frame */
+    bool in_line[2]; /* for each stream: the last frame was a part of a line, and not the last part */
 };
 
 static void logs_free(struct logs *l)
@@ -71,7 +71,7 @@ static int put_frame(struct logs *l, int stream, const void *data, size_t size)
     return r < 0 ? r : l->on_data(data, size, l->userdata);
 }
 
-/* Hands on what came until 'end'. */
+/* Passes on the received data up to 'end'. */
 static int put_until(struct logs *l, const char *end)
 {
     size_t size = (size_t)(end - l->at);
@@ -80,9 +80,9 @@ static int put_until(struct logs *l, const char *end)
     return r;
 }
 
-/* The log driver "local" keeps the parts of a long line, and not the newline behind the last part, which is
- * known by being shorter (met with Docker 20.10). A line that is a whole multiple of the size has no such
- * part: its newline stays lost. */
+/* Adds the newline after the last part of a long line: the log driver "local" stores the parts without it
+ * (seen in Docker 20.10). The last part is recognized because it is shorter than LINE_PART. A line whose
+ * length is a multiple of LINE_PART has no shorter part, so its newline remains lost. */
 static int on_local_piece(int stream, const void *data, size_t size, void *userdata)
 {
     struct logs *l = userdata;
@@ -132,7 +132,8 @@ static void on_streamed(struct docker_call *call, json_t *body, const struct err
 
 static void on_ping_timer(void *userdata);
 
-/* A log that is followed may be quiet for days: whether Docker still lives is asked now and then. */
+/* Plans the next request that checks whether Docker still responds, since a followed log can be without
+ * output for days. */
 static void plan_ping(struct logs *l)
 {
     timer_arm(&l->ping_timer, l->d->event, l->d->settings->request_timeout_usec, on_ping_timer, l);

@@ -1,4 +1,4 @@
-/* The output of containers on Docker. */
+/* Implements the runtime's operation for the output of containers (runtime.h) on Docker. */
 #pragma once
 
 #include "container-driver/docker/docker.h"

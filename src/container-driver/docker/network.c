@@ -1,4 +1,4 @@
-/* The zone's network on Docker; see network.h. */
+/* Implements network.h. */
 #include "container-driver/docker/network.h"
 
 #include <errno.h>
@@ -9,8 +9,9 @@
 #include "container-driver/zone_network.h"
 #include "lib/basic/log.h"
 
-#define ROUNDS_MAX                                                                                           \
-    5 /* inspection, removal or creation, inspection again: others do the same at the same time */
+/* Limit of the rounds of inspection and change, since other requests can change the network at the same time.
+ */
+#define ROUNDS_MAX 5
 
 struct network_job {
     struct simple_job head;
@@ -29,7 +30,8 @@ static void network_end(struct network_job *job, const struct error *e)
     free(job);
 }
 
-/* What was done, or was refused because another request did it first, is looked at again. */
+/* Inspects the network again after a change, also after one that Docker refused because another request made
+ * it first. */
 static void on_changed(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)body;
@@ -41,7 +43,7 @@ static void on_changed(struct docker_call *call, json_t *body, const struct erro
         network_end(job, e);
     } else if (++job->rounds > ROUNDS_MAX) {
         error_retry(&own, EBUSY, "%s: network " VPC_NETWORK " cannot be made with subnet %s: %s", job->name,
-                    job->subnet, e ? e->message : "it is changed by others all the time");
+                    job->subnet, e ? e->message : "other requests keep changing it");
         network_end(job, &own);
     } else {
         network_inspect(job);
@@ -74,7 +76,8 @@ static void network_remove(struct network_job *job, const char *subnet)
     docker_call(job->head.d, &ask, on_changed, job);
 }
 
-/* The device of Docker's bridge: its name is an option, or made of the network's id. */
+/* Determines the device of Docker's bridge: its name is an option of the network, or derived from the
+ * network's id. */
 static void read_bridge(struct reading *r, json_t *network, char device[IF_NAMESIZE])
 {
     const char *named = read_string(r, read_object(r, network, "Options"), "com.docker.network.bridge.name");
@@ -85,8 +88,8 @@ static void read_bridge(struct reading *r, json_t *network, char device[IF_NAMES
         (void)snprintf(device, IF_NAMESIZE, "br-%.12s", id);
 }
 
-/* It is there as it should be. That somebody's network came into its range meanwhile is no reason to take it
- * from those who use it. */
+/* Ends the job when the network exists as desired. When another network has come to use its range since, a
+ * warning is logged and the network is kept, because containers use it. */
 static void network_is_there(struct network_job *job, const char *bridge)
 {
     struct error e = ERROR_INIT;
@@ -95,7 +98,8 @@ static void network_is_there(struct network_job *job, const char *bridge)
     network_end(job, NULL);
 }
 
-/* Before anything is removed or made. False: it was answered. */
+/* Checks whether the network can have its range, before it is removed or made. Returns false when the job has
+ * ended: with a refusal, or because it only checks. */
 static bool network_may_be_made(struct network_job *job, const char *bridge)
 {
     struct error e = ERROR_INIT;

@@ -1,4 +1,4 @@
-/* The progress of a pull; see progress.h. */
+/* Implements progress.h. */
 #include "container-driver/docker/progress.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
-/* What Docker says during a pull: one JSON object a line, of single layers; summed up here. */
+/* Sums up the progress of a pull. Docker sends one JSON object per line, each about a single layer. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* Layers that are counted; an image of more shows less progress. */
+/* Limit of the layers that are counted; further layers of an image are not part of the progress. */
 #define PROGRESS_LAYERS_MAX 256
 
 struct progress_layer {
@@ -11,16 +11,16 @@ struct progress_layer {
     int64_t done, total;
 };
 
-/* Zeroed at the start; progress_done() at the end. */
+/* The caller zeroes it, and releases it with progress_done(). */
 struct progress {
     struct progress_layer *layers;
     size_t n_layers;
-    char *status; /* the last words, for a human */
+    char *status; /* the last status, for a human */
 };
 
-/* One line. Fails for good, or to be tried again (a registry that does not answer), when the line says that
- * the pull failed: Docker says so within an answer of status 200. */
+/* Reads one line. Returns 0, the errno of docker_pull_failure() when the line reports that the pull failed
+ * (Docker reports it in a response with status 200), or −EPROTO (failed) when the line is malformed. */
 int progress_line(struct progress *p, const char *line, size_t size, struct error *e);
-/* Bytes over all layers known so far. */
+/* Returns the sums of bytes over all layers known so far. */
 void progress_sum(const struct progress *p, int64_t *ret_done, int64_t *ret_total);
 void progress_done(struct progress *p);

@@ -1,4 +1,5 @@
-/* A pull by Docker: credentials, progress as it comes, and the id of what was pulled. */
+/* Pulls an image with Docker: sends the credentials, reports progress, and returns the id of the pulled
+ * image. */
 #include "container-driver/docker/pull.h"
 
 #include <errno.h>
@@ -22,13 +23,13 @@ struct pull {
     runtime_answer_fn answer;
     void *userdata;
     struct docker_call *call;
-    sd_event_source *refused; /* it failed before it began: said from the loop */
+    sd_event_source *refused; /* reports a pull that failed before it began */
     struct error error;
     char *reference;
     struct lines lines;
     struct progress progress;
     uint64_t told_usec;
-    bool cancelled; /* while it waits for the image's inspection */
+    bool cancelled; /* during the inspection of the pulled image */
 };
 
 static void pull_free(struct pull *p)
@@ -44,7 +45,7 @@ static void pull_cancel(struct runtime_job *job)
 {
     struct pull *p = (struct pull *)job;
     if (!p->call && !p->refused) {
-        p->cancelled = true; /* freed by the inspection's answer */
+        p->cancelled = true; /* on_present() frees it */
         return;
     }
     docker_call_cancel(p->call);
@@ -80,7 +81,7 @@ static int on_data(struct docker_call *call, const void *data, size_t size, void
     return 0;
 }
 
-/* The end: the image is there under its name. */
+/* Ends the pull with the id of the image, which is now present under its name. */
 static void on_present(struct runtime_result *found, const struct error *e, void *userdata)
 {
     struct pull *p = userdata;
@@ -124,7 +125,7 @@ static int pull_start(struct pull *p, struct error *e)
     _cleanup_free_ char *auth = NULL;
     int x = image_reference_parse(p->reference, &r, e);
     if (x >= 0 && r->id)
-        x = error_refuse(e, EINVAL, "it is an id: no registry knows it by that");
+        x = error_refuse(e, EINVAL, "it is an id, and registries have no images by id");
     if (x >= 0)
         x = credentials_read(p->d->settings->docker_config, r->domain, &auth, e);
     if (x < 0)

@@ -1,4 +1,4 @@
-/* Pulls of images by Docker. */
+/* Implements the runtime's pull of images (runtime.h) with Docker. */
 #pragma once
 
 #include "container-driver/docker/docker.h"

@@ -1,6 +1,7 @@
-/* Which seccomp profile containers get: the configured one, where the engine takes it. Docker takes the whole
- * profile with a creation; podman's socket takes the path of a file on its own machine, so there the engine's
- * own is left in place; and an engine without seccomp refuses to start a container that asks for any. */
+/* Implements seccomp.h. Containers get the configured profile when the engine accepts it. Docker
+ * accepts the profile's text in a request to create a container. podman accepts only the path of a file on
+ * its own machine; its own profile then applies. An engine without seccomp refuses to start a container with
+ * a profile, so that containers get none. */
 #include "container-driver/docker/seccomp.h"
 
 #include "container-driver/docker/inspect.h"
@@ -9,12 +10,12 @@
 bool docker_takes_profile(const struct docker *d, const char **ret_why)
 {
     *ret_why = d->lacks_seccomp                               ? "the engine has no seccomp"
-               : d->is_podman && d->settings->seccomp_profile ? "podman takes no profile from its clients"
+               : d->is_podman && d->settings->seccomp_profile ? "podman accepts no profile from its clients"
                                                               : NULL;
     return d->settings->seccomp_profile && !*ret_why;
 }
 
-/* Once at the start, and again when another engine answers. */
+/* Logs which profile containers get, at the start and whenever it changes with the engine. */
 static void say(struct docker *d)
 {
     const char *why;
@@ -25,8 +26,7 @@ static void say(struct docker *d)
         text = xasprintf("%s: containers are made without a filter of system calls", why);
     else
         text = xasprintf("containers are made with the engine's own seccomp profile (%s): tenants can change "
-                         "the project of their "
-                         "files, and so pass disk quotas",
+                         "the project of their files, and so exceed disk quotas",
                          why ?: "seccomp = runtime");
     if (!streq_null(text, d->seccomp_said) && docker_takes_profile(d, &why))
         log_info("%s", text);

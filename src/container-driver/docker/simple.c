@@ -1,4 +1,4 @@
-/* Requests that either work or do not; see simple.h. */
+/* Implements simple.h. */
 #include "container-driver/docker/simple.h"
 
 void *simple_job_new(struct runtime *rt, size_t size, runtime_answer_fn answer, void *userdata)

@@ -1,4 +1,4 @@
-/* Which version of Docker's API is spoken; see version.h. */
+/* Implements version.h. */
 #include "container-driver/docker/version.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 
 #include "container-driver/reading.h"
 
-/* "1.41" as a number to compare; −1 when it is none. */
+/* Returns a version such as "1.41" as a number to compare, or −1 when the text is not a version. */
 static int number(const char *version)
 {
     unsigned major, minor;
@@ -22,17 +22,19 @@ int docker_choose_version(const char *newest, const char *oldest, char **ret, st
     int theirs_max = number(newest), theirs_min = oldest && *oldest ? number(oldest) : 0;
     if (theirs_max < 0 || theirs_min < 0) {
         _cleanup_free_ char *clean = clean_text(theirs_max < 0 ? newest : oldest, 40);
-        return error_fail(e, EPROTO,
-                          "Docker's answer to GET /version makes no sense: '%s' is no version of its API",
-                          clean);
+        return error_fail(
+            e, EPROTO, "Docker's response to GET /version makes no sense: '%s' is not a version of its API",
+            clean);
     }
     if (theirs_max < ours_min)
-        return error_set(
-            e, ERROR_NOT_SUPPORTED, EPROTONOSUPPORT,
-            "Docker is too old: its API is %s, needed is " DOCKER_API_MIN " (Docker 19.03) or newer", newest);
+        return error_set(e, ERROR_NOT_SUPPORTED, EPROTONOSUPPORT,
+                         "Docker is too old: its API is %s, and hostlet needs " DOCKER_API_MIN
+                         " (Docker 19.03) or newer",
+                         newest);
     if (theirs_min > ours_max)
         return error_set(e, ERROR_NOT_SUPPORTED, EPROTONOSUPPORT,
-                         "Docker is too new: its API begins at %s, known is " DOCKER_API_MAX " and older",
+                         "Docker is too new: its API begins at %s, and hostlet supports " DOCKER_API_MAX
+                         " and older",
                          oldest);
     *ret = xstrdup(theirs_max < ours_max ? newest : DOCKER_API_MAX);
     return 0;

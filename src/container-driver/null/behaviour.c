@@ -1,4 +1,4 @@
-/* What an image of the null runtime does; see behaviour.h. */
+/* Implements behaviour.h. */
 #include "container-driver/null/behaviour.h"
 
 #include <stdio.h>

@@ -1,12 +1,12 @@
-/* What an image of the null runtime does, by its name:
+/* Derives from an image's name what its containers do in the null runtime:
  *
- *   missing/ANY           is not there, and no registry has it
- *   pull/ANY              is not there until it was pulled
+ *   missing/ANY           is not present, and no registry has it
+ *   pull/ANY              is not present until it is pulled
  *   null/exit-N           exits with code N right after each start
  *   null/exit-N-after-MS  exits with code N that many milliseconds after each start
  *   null/start-fails      cannot be started
- *   null/slow:MS          its start and stop, and its pull, take that many milliseconds
- *   anything else         is there, and runs until it is stopped */
+ *   null/slow:MS          each start, stop and pull takes that many milliseconds
+ *   any other name        is present, and runs until it is stopped */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -17,4 +17,5 @@ struct null_behaviour {
     uint64_t exit_after_usec, slow_usec;
 };
 
+/* Returns the behaviour of an image. */
 struct null_behaviour null_behaviour_of(const char *reference);

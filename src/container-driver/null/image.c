@@ -1,4 +1,5 @@
-/* Images of the null runtime: there by being asked for, unless their name says otherwise. */
+/* Implements image.h. An image becomes present when it is first requested, unless its name states otherwise
+ * (behaviour.h). */
 #include "container-driver/null/image.h"
 
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include "lib/basic/hash.h"
 #include "lib/loop/timer.h"
 
-/* An id that is the same for the same reference, in any process. */
+/* Returns the id of an image, which depends only on the reference; the caller frees. */
 static char *id_of(const char *reference)
 {
     char id[7 + 64 + 1] = "sha256:";

@@ -1,4 +1,4 @@
-/* The lives of containers that only exist on paper: started, stopped, exiting, restarted by their policy. */
+/* Implements life.h. */
 #include "container-driver/null/life.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "lib/basic/log.h"
 #include "lib/loop/retry.h"
 
-/* Docker's: 100 ms, doubling, from the beginning again after 10 s of health. */
+/* The backoff of Docker's restarts: 100 ms, doubled each time, and reset after a run of 10 s. */
 static const struct retry_policy policy = {100 * USEC_PER_MSEC, 60 * USEC_PER_SEC};
 #define HEALTHY_MSEC 10000
 
@@ -91,7 +91,8 @@ static bool binds(const struct driver_container *c, int64_t host_port)
     return false;
 }
 
-/* As Docker says it, and with the same trace: the container stays "created", with a code and the error. */
+/* Reports why a container cannot be started, with Docker's words and effect: the container keeps its state
+ * and gets an exit code and the error. */
 static int start_problem(struct null_container *k, struct error *e)
 {
     int code = 0;
@@ -115,7 +116,7 @@ static int start_problem(struct null_container *k, struct error *e)
     return -e->errnum;
 }
 
-/* An act that takes its time, by the behaviour "slow". */
+/* A start or stop that takes time, by the behaviour "slow". */
 struct slow_act {
     struct null *n;
     char *id;
@@ -177,6 +178,6 @@ void null_start(struct runtime *rt, const char *id, runtime_answer_fn answer, vo
 void null_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_fn answer,
                void *userdata)
 {
-    (void)timeout_msec; /* nothing here resists */
+    (void)timeout_msec; /* a simulated container stops at once */
     act_in_time(rt, id, false, answer, userdata);
 }

@@ -1,4 +1,4 @@
-/* The lives of the null runtime's containers: start, stop, exits and restarts. */
+/* Simulates the null runtime's containers: start, stop, exits and restarts. */
 #pragma once
 
 #include "container-driver/null/null.h"
@@ -6,5 +6,5 @@
 void null_start(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
 void null_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runtime_answer_fn answer,
                void *userdata);
-/* After the driver's own restart: what was running goes on. */
+/* Continues the simulation of a container after a restart of the driver. */
 void null_resume(struct null_container *k);

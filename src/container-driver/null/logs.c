@@ -1,4 +1,4 @@
-/* Output of containers of the null runtime: a line for their start, a line for their end. */
+/* Implements logs.h. The output of a container is one line for its start and one for its exit. */
 #include "container-driver/null/logs.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static void log_cancel(struct runtime_job *job)
     log_free((struct null_log *)job);
 }
 
-/* A few bytes: the reader's own buffer takes them. */
+/* Ignores pause and resume: the output is so short that the reader buffers it. */
 static void log_nothing(struct runtime_job *job)
 {
     (void)job;

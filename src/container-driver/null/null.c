@@ -1,4 +1,4 @@
-/* The null runtime; see null.h. */
+/* Implements the null runtime's table of operations. */
 #include "container-driver/null/null.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ static void null_info(struct runtime *rt, runtime_answer_fn answer, void *userda
     answer(&(struct runtime_result){.info = &info}, NULL, userdata);
 }
 
-/* A copy, with what depends on who asks. */
+/* Copies a container's description, and adds the members that depend on this tree and on the settings. */
 static struct driver_container *describe(struct null_container *k)
 {
     struct driver_container *c = xcalloc(1, sizeof *c);
@@ -124,7 +124,7 @@ static int check_spec(struct null *n, const struct spec *spec, struct null_image
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (spec->cpu_limit > cpus * 1000)
         return error_refuse(e, ERANGE,
-                            "cannot create container %s: it wants more CPUs than the %ld there are",
+                            "cannot create container %s: it requires more than the machine's %ld CPUs",
                             spec->name, cpus);
     *ret_image = null_find_image(n, spec->image, e);
     if (!*ret_image)
@@ -134,7 +134,7 @@ static int check_spec(struct null *n, const struct spec *spec, struct null_image
     return 0;
 }
 
-/* Nothing is made, so nothing is in the way. */
+/* Accepts every range, because the null runtime makes no network. */
 static void null_check_network(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata)
 {
     (void)rt, (void)cidr;

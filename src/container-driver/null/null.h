@@ -1,9 +1,9 @@
-/* The null runtime: containers that are only written down. For tests, and for many replicas on a small
- * machine.
+/* Declares the null runtime, which stores containers and does not run them. It is for tests, and for many
+ * replicas on a small machine.
  *
- * One file per container in its state directory, so that it survives a restart of the driver as a real
- * runtime would: kill tests mean something. What a container does is told by its image's name
- * (behaviour.h). */
+ * Each container has a file in the state directory, so that containers survive a restart of the driver as
+ * those of a real runtime do, and tests can kill the driver. An image's name determines what its containers
+ * do (behaviour.h). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -15,16 +15,17 @@ struct null;
 struct null_container;
 struct null_log;
 
-/* 'directory' exists and is ours to write. */
+/* Creates the runtime and loads its containers from 'directory', which must exist and be writable. Borrows
+ * 'settings'. Returns 0 or a negative errno. */
 int null_new(sd_event *event, const struct settings *settings, const char *directory, struct runtime **ret,
              struct error *e);
 
 struct null_container {
     struct null *null;
     struct null_container *next;
-    char *tree;                 /* value of its label; NULL for one that is not ours */
-    struct driver_container *c; /* 'ours' and 'owner' are worked out at each answer */
-    struct timer timer;         /* what it does next by itself: exits, is restarted */
+    char *tree;                 /* value of the label io.hostlet.tree; NULL: none */
+    struct driver_container *c; /* without 'ours', 'tree' and 'owner', which each description computes */
+    struct timer timer;         /* until the next simulated exit or restart */
 };
 
 struct null_image {
@@ -40,11 +41,13 @@ struct null {
     struct null_container *containers;
     struct null_image *images;
     size_t n_images;
-    struct null_log *logs; /* being followed */
+    struct null_log *logs; /* logs in progress */
     bool watched;
 };
 
+/* Returns the container with an id or name, or NULL. */
 struct null_container *null_find(struct null *n, const char *id_or_name);
+/* Reports an event of a container of this tree while events are watched. */
 void null_event(struct null_container *k, const char *action);
-/* The error for an id that is not there. */
+/* Makes the error for an id that no container has. Returns −ENOENT (not found). */
 int null_no_container(const char *id, struct error *e);

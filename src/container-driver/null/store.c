@@ -1,4 +1,4 @@
-/* The null runtime's files: NAME.json per container, images.json. */
+/* Implements store.h. Each container has a file ID.json; images.json contains the images. */
 #include "container-driver/null/store.h"
 
 #include <dirent.h>
@@ -17,7 +17,7 @@
 #define IMAGES   "images.json"
 #define FILE_MAX ((size_t)4 << 20)
 
-/* Replaced by rename, so that a kill leaves the old or the new; not synced. */
+/* Replaces a file by rename, so that a kill leaves the old or the new content. The file is not synced. */
 static int save(const char *directory, const char *name, json_t *content, struct error *e)
 {
     _cleanup_free_ char *text = json_dumps(content, JSON_INDENT(2) | JSON_SORT_KEYS);
@@ -72,7 +72,7 @@ static int load_container(struct null *n, const char *path, const char *text, si
     const char *tree = read_string(&reading, content, "tree");
     json_t *container = read_object(&reading, content, "container");
     if (reading.r < 0 || !container)
-        return reading.r < 0 ? reading.r : error_fail(e, EPROTO, "'%s': no container in it", path);
+        return reading.r < 0 ? reading.r : error_fail(e, EPROTO, "'%s' contains no container", path);
     struct null_container *k = xcalloc(1, sizeof *k);
     k->null = n;
     k->tree = xstrdup_null(tree);

@@ -496,7 +496,7 @@ PODMAN = [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon", "Ver
 
 @pytest.mark.parametrize("components, options, seccomp, why", [
     ([{"Name": "Engine", "Version": "20.10.24"}], ["name=apparmor", "name=seccomp,profile=default"], "hostlet", None),
-    (PODMAN, ["name=seccomp,profile=default"], "runtime", "podman takes no profile from its clients"),
+    (PODMAN, ["name=seccomp,profile=default"], "runtime", "podman accepts no profile from its clients"),
     (PODMAN, [], "none", "the engine has no seccomp"),
     ([], ["name=apparmor"], "none", "the engine has no seccomp"),
 ], ids=["docker", "podman", "podman-without", "without"])
