@@ -105,11 +105,10 @@ int zone_network_judge(const char *cidr, const struct used_range *ranges, size_t
             broader = u;
     }
     if (broader)
-        *ret_warning =
-            xasprintf("the zone's network %s lies within %s, to which this machine has a route%s%s: "
-                      "what that leads to in this range is not reached any more",
-                      cidr, range_text(broader->first, broader->bits, text), *broader->device ? " by " : "",
-                      broader->device);
+        *ret_warning = xasprintf("the zone's network %s is within %s, to which this machine has a route%s%s: "
+                                 "this machine no longer reaches that route's destinations in this range",
+                                 cidr, range_text(broader->first, broader->bits, text),
+                                 *broader->device ? " by " : "", broader->device);
     return r;
 }
 

@@ -1,5 +1,5 @@
-/* Fuzzes a Varlink server by what a client may send: framing, envelope, parameters, several messages, an end
- * in the midst of one. In the input a newline ends a message, so that seeds are text. */
+/* Fuzzes a Varlink server with a client's data: framing, envelope, parameters, several messages, and an end
+ * within a message. A newline of the input ends a message, so that seeds are text files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -36,7 +36,7 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
     return 0;
 }
 
-/* Never answers: the client leaves first. */
+/* Never replies: the client hangs up first. */
 static int on_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     (void)call, (void)in, (void)userdata, (void)e;
@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             text[i] = '\0';
     int fd = unix_connect(path, &e);
     must(fd >= 0);
-    /* In two parts, so that the cut falls somewhere. */
+    /* Sends two parts, so that the server receives messages in pieces. */
     size_t first = size / 2;
     (void)!send(fd, text, first, MSG_NOSIGNAL | MSG_DONTWAIT);
     run_loop();

@@ -1,13 +1,16 @@
-/* lib/grpc as a program, for tests against other implementations of gRPC.
+/* Makes lib/grpc a program, for tests against other implementations of gRPC.
  *
- *   grpc-peer serve [OPTION=VALUE…] ADDRESS    serves until SIGTERM, then drains; prints a line per call:
- * PATH STATUS grpc-peer call [OPTION=VALUE…] ADDRESS     obeys lines on standard input, prints a line per
- * event
+ *   grpc-peer serve [OPTION=VALUE…] ADDRESS    serves until SIGTERM, then drains
+ *   grpc-peer call [OPTION=VALUE…] ADDRESS     executes the lines of standard input
  *
- * Served: inapi.ZoneService (Ping, PackageList), inapi.HostInternalService behind tokens of the key in
- * HOSTLET_TEST_KEY, health, reflection. PackageList does what the name of the asked package says: "big:BYTES"
- * answers with that much, "sleep:MS" answers later, "never" does not, "error:TEXT" fails, anything else comes
- * back. Lines: "list ID TIMEOUT_MS NAME", "watch ID SERVICE" (health), "cancel ID", "renew", "quit". */
+ * "serve" prints a line "PATH STATUS" for each call, "call" a line for each event.
+ *
+ * It serves inapi.ZoneService (Ping, PackageList), inapi.HostInternalService with tokens of the key in
+ * HOSTLET_TEST_KEY, health and reflection. The name of the requested package determines the response of
+ * PackageList: "big:BYTES" has that size, "sleep:MS" is late, "never" gets no response, "error:TEXT" fails;
+ * every other name is returned.
+ *
+ * The lines are "list ID TIMEOUT_MS NAME", "watch ID SERVICE" (health), "cancel ID", "renew" and "quit". */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -44,7 +47,7 @@ static int64_t number(const char *text)
 {
     int64_t v = 0;
     if (parse_int64(text, 0, INT64_MAX, &v) < 0)
-        fatal(EXIT_USAGE, "'%s' is no number", text);
+        fatal(EXIT_USAGE, "'%s' is not a number", text);
     return v;
 }
 

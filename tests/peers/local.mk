@@ -1,10 +1,10 @@
-# tests/peers: our libraries as programs, for the integration tests against other implementations
+# tests/peers: programs of hostlet's libraries, for the integration tests against other implementations
 noinst_PROGRAMS += grpc-peer
 grpc_peer_SOURCES = tests/peers/grpc-peer.c
 grpc_peer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_builddir)/src/lib
 grpc_peer_LDADD = $(BASE_LIBS) $(GRPC_LIBS)
 
-# What a tenant tries inside of a container: static, so that it runs in any image.
+# Attempts of a hostile tenant in a container. The program is static, so that it runs in any image.
 TENANT_PROBE = tenant-probe
 $(TENANT_PROBE): tests/peers/tenant-probe.c config.status
 	$(AM_V_CCLD)$(MUSL_CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -O1 -static -o $@.tmp $(srcdir)/tests/peers/tenant-probe.c && mv $@.tmp $@

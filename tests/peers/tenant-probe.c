@@ -1,8 +1,9 @@
-/* What a tenant tries from inside of his container, and what must not be tried anywhere else: system calls as
- * a 64-bit program, as a 32-bit one (int 0x80) and as one of the x32 ABI, with odd bits where the kernel does
- * not look. Static, so that it runs in any image. Prints "NAME ERRNO" for each try, ERRNO 0 where it worked;
- * what the answers must be is the tests' to say. An argument names the tries wanted by their beginning.
- * "forge-arp ADDRESS" claims an address of the network for this container. */
+/* Attempts the system calls of a hostile tenant in a container; do not run it anywhere else. It makes the
+ * calls as a 64-bit program, as a 32-bit program (int 0x80) and in the x32 ABI, with additional bits that the
+ * kernel ignores. The program is static, so that it runs in any image. It prints "NAME ERRNO" for each
+ * attempt, with an ERRNO of 0 for a success; the tests know the expected results. The first argument is the
+ * beginning of the names of the attempts to make. "forge-arp ADDRESS" claims an address of the network for
+ * this container. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +47,7 @@ struct attributes {
 
 static const char *wanted = "";
 static int file = -1;
-static struct attributes *low; /* below 4 GiB, where a 32-bit call reaches it */
+static struct attributes *low; /* below 4 GiB, so that a 32-bit call can use its address */
 
 static void say(const char *name, long result)
 {
@@ -93,7 +94,8 @@ static void try_ioctls(const char *abi, long (*call)(unsigned long command))
             snprintf(name, sizeof name, "%s.ioctl.%s%s", abi, commands[i].name, highs[j].name);
             fill();
             if (commands[i].command == FS_IOC_FSSETXATTR_)
-                low->flags = 0; /* of a file: ext4 would refuse the flag of directories before the project */
+                low->flags =
+                    0; /* for a file, ext4 would refuse the directories' flag before it checks the project */
             TRY(name, call(commands[i].command | highs[j].bits));
         }
 }
@@ -103,7 +105,7 @@ static long ioctl_64(unsigned long command)
     return syscall(SYS_ioctl, file, command, low);
 }
 
-/* A child ends at once. */
+/* Returns the result of a fork in the parent; the child exits at once. */
 static long parent_of(long pid)
 {
     if (pid == 0)
@@ -260,8 +262,8 @@ static void try_calls(void)
     TRY("mknod.fifo", make_fifo());
 }
 
-/* Tells everybody on the network of eth0 that this container is at somebody else's address: what CAP_NET_RAW
- * is good for. */
+/* Sends an ARP reply to the network of eth0 that assigns 'address' to this container, which CAP_NET_RAW
+ * allows. Returns 0 or an errno. */
 static int forge_arp(const char *address)
 {
     struct ether_arp arp = {.arp_hrd = htons(ARPHRD_ETHER),
@@ -279,7 +281,7 @@ static int forge_arp(const char *address)
     if (ioctl(fd, SIOCGIFHWADDR, &device) < 0)
         return errno;
     memcpy(arp.arp_sha, device.ifr_hwaddr.sa_data, 6);
-    memcpy(arp.arp_tha, arp.arp_sha, 6); /* else an entry that is young is not overwritten */
+    memcpy(arp.arp_tha, arp.arp_sha, 6); /* otherwise a recent entry is not overwritten */
     inet_pton(AF_INET, address, arp.arp_spa);
     inet_pton(AF_INET, address, arp.arp_tpa);
     return sendto(fd, &arp, sizeof arp, 0, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
@@ -295,7 +297,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         wanted = argv[1];
     low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-    /* A file of one's own: named, or one without a name. */
+    /* A file of the caller: a named one, or one without a name. */
     file = argc > 2 ? open(argv[2], O_RDWR | O_CREAT, 0600) : (int)syscall(SYS_memfd_create, path, 0);
     if (low == MAP_FAILED || file < 0) {
         perror("tenant-probe");

@@ -1,5 +1,5 @@
-/* The container-driver's pure parts: names, references, credentials, what is asked of Docker and what it
- * answers. */
+/* Tests the parts of container-driver without side effects: names, references, credentials, requests to
+ * Docker and its responses. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -35,7 +35,7 @@
 
 #define TREE "6f1f6a3e-0000-4000-8000-000000000001"
 
-static void names(void **state)
+static void names_are_built_and_parsed(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -66,11 +66,11 @@ static void names(void **state)
         "i8k_ab_1",    "i8k_web_-1", "i8k_a_b_c_1.old"};
     for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
         if (container_name_parse(foreign[i], &instance, &id, &slot))
-            fail_msg("'%s' was taken for a name of ours", foreign[i]);
+            fail_msg("'%s' was accepted as a name of hostlet's form", foreign[i]);
 }
 
-/* Which range the zone may have, beside what this machine uses. */
-static void zone_networks(void **state)
+/* Checks which ranges the zone's network can have next to the ranges that the machine uses. */
+static void a_range_in_use_is_refused_for_the_zones_network(void **state)
 {
     (void)state;
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
@@ -100,7 +100,7 @@ static void zone_networks(void **state)
         {"10.9.0.0/16", {USE_GATEWAY, IP(10, 9, 0, 1), 32, "eth0"}, "the gateway", NULL},
         {"10.9.0.0/16", {USE_GATEWAY, IP(10, 8, 0, 1), 32, "eth0"}, NULL, NULL},
         {"10.9.0.0/16", {USE_NAME_SERVER, IP(10, 9, 0, 53), 32, ""}, "10.9.0.53, a name server", NULL},
-        /* What is our own. */
+        /* Ranges of the zone's own devices. */
         {"10.9.0.0/16", {USE_ADDRESS, IP(10, 9, 0, 1), 24, "br-0123456789ab"}, NULL, NULL},
         {"10.9.0.0/16", {USE_ROUTE, IP(10, 9, 3, 0), 24, "invpc2_vxlan.10"}, NULL, NULL},
         {"10.9.0.0/16", {USE_GATEWAY, IP(10, 9, 3, 1), 32, "invpc2_vxlan.10"}, NULL, NULL},
@@ -124,7 +124,7 @@ static void zone_networks(void **state)
         if ((warning != NULL) != (cases[i].warned != NULL) || (warning && !strstr(warning, cases[i].warned)))
             fail_msg("case %zu, %s: warned '%s'", i, cases[i].cidr, warning ?: "");
     }
-    /* This machine: loopback is always there. */
+    /* The ranges of this machine, which always has the loopback device. */
     _cleanup_free_ struct used_range *ranges = NULL;
     size_t n = 0;
     struct error e = ERROR_INIT;
@@ -132,7 +132,7 @@ static void zone_networks(void **state)
 #undef IP
 }
 
-static void references(void **state)
+static void references_are_parsed_as_docker_does(void **state)
 {
     (void)state;
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -190,12 +190,12 @@ static int credentials(const char *text, const char *domain, char **ret, struct 
     return credentials_find(text, strlen(text), "config.json", domain, ret, e);
 }
 
-static void credentials_are_found(void **state)
+static void credentials_of_a_registry_are_found(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
     char *header = NULL;
-    /* "tester:secret"; the header is checked against what base64 -w0 says. */
+    /* "tester:secret"; the expected header is the output of base64 -w0. */
     static const char file[] = "{\"auths\": {\"localhost:5000\": {\"auth\": \"dGVzdGVyOnNlY3JldA==\"},"
                                " \"https://index.docker.io/v1/\": {\"auth\": \"dTpw\"},"
                                " \"https://token.example/v2/\": {\"identitytoken\": \"tok\"},"
@@ -275,7 +275,7 @@ static json_t *body_of(const struct driver_create_in *in, int64_t layer_size)
     return body;
 }
 
-/* Compares with what is written here in the test, as JSON text. */
+/* Compares a JSON value with the test's JSON text. */
 static void assert_json(json_t *found, const char *expected_text)
 {
     json_t *expected = json_loads(expected_text, JSON_DECODE_ANY, NULL);
@@ -292,7 +292,7 @@ static void assert_json(json_t *found, const char *expected_text)
     "\"SETPCAP\","                                                                                           \
     " \"NET_BIND_SERVICE\", \"SYS_CHROOT\", \"KILL\"]"
 
-static void create_with_inagent(void **state)
+static void a_container_with_inagent_gets_the_contracts_definition(void **state)
 {
     (void)state;
     struct driver_create_in in = example();
@@ -324,7 +324,7 @@ static void create_with_inagent(void **state)
               "   \"StorageOpt\": {\"size\": \"10737418240\"}}}");
 }
 
-static void create_with_the_images_own_init(void **state)
+static void a_container_without_inagent_runs_the_images_entrypoint(void **state)
 {
     (void)state;
     struct driver_create_in in = example();
@@ -346,7 +346,7 @@ static void create_with_the_images_own_init(void **state)
     assert_json(json_object_get(host, "PidsLimit"), "1000");
     assert_null(json_object_get(host, "StorageOpt"));
     assert_null(json_object_get(host, "Memory"));
-    /* What must never be asked for, by whatever way. */
+    /* Members that no request may contain. */
     static const char *const never[] = {"Privileged",  "PidMode",    "IpcMode", "UTSMode",
                                         "UsernsMode",  "Devices",    "Binds",   "CgroupParent",
                                         "SecurityOpt", "NetworkMode"};
@@ -365,8 +365,8 @@ static void create_with_the_images_own_init(void **state)
     assert_null(json_object_get(own, "User"));
 }
 
-/* What a manifest may ask for: no more than Docker gives by itself. */
-static void create_with_other_privileges(void **state)
+/* Checks what a manifest can request: no more than Docker's default set. */
+static void a_manifest_can_request_only_docker_default_capabilities(void **state)
 {
     (void)state;
     struct driver_create_in in = example();
@@ -386,7 +386,7 @@ static void create_with_other_privileges(void **state)
     assert_json(json_object_get(host, "Tmpfs"),
                 "{\"/tmp\": \"rw,nosuid,nodev,exec,mode=1777,size=33554432\","
                 " \"/run\": \"rw,nosuid,nodev,noexec,mode=755,size=33554432\"}");
-    /* An engine that takes no profile takes this. */
+    /* The body for an engine that does not accept a profile. */
     docker_create_without_profile(body);
     assert_json(json_object_get(host, "SecurityOpt"), "[\"no-new-privileges:true\"]");
     in.memory_limit = 0;
@@ -407,8 +407,8 @@ static void create_with_other_privileges(void **state)
     }
 }
 
-/* The whole profile goes into the creation, and out of it for an engine that takes none. */
-static void create_with_a_seccomp_profile(void **state)
+/* The request contains the profile's text, which is removed for an engine that does not accept one. */
+static void a_request_contains_the_seccomp_profile(void **state)
 {
     (void)state;
     struct driver_create_in in = example();
@@ -429,7 +429,7 @@ static void create_with_a_seccomp_profile(void **state)
     json_decref(body);
 }
 
-static void create_refuses(void **state)
+static void a_request_that_is_not_well_formed_is_refused(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -467,7 +467,7 @@ static void create_refuses(void **state)
     REFUSED(ERANGE, in.cpu_limit = INT64_MAX);
 }
 
-static void create_in_the_zones_network(void **state)
+static void a_container_in_the_zones_network_gets_its_address(void **state)
 {
     (void)state;
     static const struct {
@@ -524,7 +524,7 @@ static const char container_text[] =
     "   \"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"\", \"HostPort\": \"8080\"}], \"53/udp\": "
     "[{\"HostPort\": \"53\"}]}}}";
 
-static void inspect_is_read(void **state)
+static void an_inspection_is_read(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -579,7 +579,7 @@ static void network_and_lxcfs_are_read(void **state)
         {"{\"Networks\": {\"bridge\": {\"IPAddress\": \"172.17.0.2\"}}}", NULL},
         {"{\"Networks\": {\"invpc2_docker\": {\"IPAddress\": \"10.1.1.3\", \"IPAMConfig\": null}}}",
          "10.1.1.3"},
-        /* It does not run: what it was configured with stands there still. */
+        /* A container that does not run still has its configured address. */
         {"{\"Networks\": {\"invpc2_docker\": {\"IPAddress\": \"\", \"IPAMConfig\": {\"IPv4Address\": "
          "\"10.1.1.4\"}}}}",
          "10.1.1.4"},
@@ -599,11 +599,12 @@ static void network_and_lxcfs_are_read(void **state)
     _cleanup_driver_container_ struct driver_container *c = read_with("Mounts", text);
     assert_true(c->lxcfs);
     container_complete(&settings, c);
-    assert_true(c->lxcfs_differs); /* it is not wanted */
+    assert_true(c->lxcfs_differs); /* the settings disable lxcfs */
 }
 
-/* Each member of another type, or absent: an error that names it, or a default; never a crash. */
-static void inspect_of_nonsense(void **state)
+/* A member that is absent or has another type causes an error that names it, or has a default value; it never
+ * causes a crash. */
+static void a_malformed_inspection_fails_or_has_defaults(void **state)
 {
     (void)state;
     static const struct {
@@ -681,7 +682,7 @@ static void images_and_info_are_read(void **state)
     assert_int_equal(docker_read_info(answer, &info, &e), -EPROTO);
 }
 
-static void versions(void **state)
+static void the_newest_common_version_is_chosen(void **state)
 {
     (void)state;
     static const struct {
@@ -744,14 +745,14 @@ static void events_are_read(void **state)
     assert_int_equal(event("{\"Type\":\"contai", &out, &e), -EPROTO);
 }
 
-/* A container by its id and name alone, as the ledger sees it. */
+/* Makes a container with only an id and a name, which are all that the ledger reads. */
 static struct driver_container plain(const char *id)
 {
     return (struct driver_container){
         .id = (char *)id, .name = (char *)"i8k_web_3", .owner = xstrdup("somebody")};
 }
 
-static void ledger_is_durable_and_claims(void **state)
+static void the_ledger_is_durable_and_claims_its_containers(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -867,7 +868,7 @@ static int collect(char *line, size_t size, void *userdata)
     return 0;
 }
 
-static void lines_are_cut(void **state)
+static void a_stream_is_split_into_lines(void **state)
 {
     (void)state;
     static const char input[] = "one\r\n\n\ntwo\nthree";
@@ -890,7 +891,7 @@ static void lines_are_cut(void **state)
     lines_done(&l);
 }
 
-static void foreign_text_is_cleaned(void **state)
+static void unprintable_text_is_replaced(void **state)
 {
     (void)state;
     _cleanup_free_ char *a = clean_text("a\x1b[31m\nb\n\n", 100),
@@ -899,13 +900,13 @@ static void foreign_text_is_cleaned(void **state)
     assert_string_equal(b, "\xc3\xa4…");
 }
 
-static void tails(void **state)
+static void a_tail_contains_the_last_lines(void **state)
 {
     (void)state;
     struct tail t = {.max = 3};
     char **out = NULL;
     size_t n;
-    /* The pieces of the two streams mix; each keeps its own lines. */
+    /* Pieces of the two streams arrive interleaved; each stream has its own lines. */
     tail_piece(1, "one\ntw", 6, &t);
     tail_piece(2, "error\r\n", 7, &t);
     tail_piece(1, "o\n\n", 3, &t);
@@ -976,13 +977,13 @@ static void make_link(int dir, const char *target, const char *name, uid_t uid)
     assert_int_equal(fchownat(dir, name, uid, uid, AT_SYMLINK_NOFOLLOW), 0);
 }
 
-static void test_the_group_of_the_socket(void **state)
+static void the_group_of_the_socket_needs_a_trusted_path(void **state)
 {
     (void)state;
     char base[] = "/tmp/hostlet-test-socket-XXXXXX";
     gid_t gid = 0;
     if (geteuid() != 0) {
-        print_message("skip test_the_group_of_the_socket: needs root\n");
+        print_message("skip the_group_of_the_socket_needs_a_trusted_path: needs root\n");
         skip();
     }
     assert_non_null(mkdtemp(base));
@@ -1028,29 +1029,29 @@ static void test_the_group_of_the_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_group_of_the_socket),
-        cmocka_unit_test(names),
-        cmocka_unit_test(zone_networks),
-        cmocka_unit_test(references),
-        cmocka_unit_test(credentials_are_found),
-        cmocka_unit_test(create_with_inagent),
-        cmocka_unit_test(create_with_the_images_own_init),
-        cmocka_unit_test(create_with_other_privileges),
-        cmocka_unit_test(create_with_a_seccomp_profile),
-        cmocka_unit_test(create_refuses),
-        cmocka_unit_test(create_in_the_zones_network),
-        cmocka_unit_test(inspect_is_read),
+        cmocka_unit_test(the_group_of_the_socket_needs_a_trusted_path),
+        cmocka_unit_test(names_are_built_and_parsed),
+        cmocka_unit_test(a_range_in_use_is_refused_for_the_zones_network),
+        cmocka_unit_test(references_are_parsed_as_docker_does),
+        cmocka_unit_test(credentials_of_a_registry_are_found),
+        cmocka_unit_test(a_container_with_inagent_gets_the_contracts_definition),
+        cmocka_unit_test(a_container_without_inagent_runs_the_images_entrypoint),
+        cmocka_unit_test(a_manifest_can_request_only_docker_default_capabilities),
+        cmocka_unit_test(a_request_contains_the_seccomp_profile),
+        cmocka_unit_test(a_request_that_is_not_well_formed_is_refused),
+        cmocka_unit_test(a_container_in_the_zones_network_gets_its_address),
+        cmocka_unit_test(an_inspection_is_read),
         cmocka_unit_test(network_and_lxcfs_are_read),
-        cmocka_unit_test(inspect_of_nonsense),
+        cmocka_unit_test(a_malformed_inspection_fails_or_has_defaults),
         cmocka_unit_test(images_and_info_are_read),
-        cmocka_unit_test(versions),
+        cmocka_unit_test(the_newest_common_version_is_chosen),
         cmocka_unit_test(events_are_read),
-        cmocka_unit_test(ledger_is_durable_and_claims),
+        cmocka_unit_test(the_ledger_is_durable_and_claims_its_containers),
         cmocka_unit_test(progress_is_summed_up),
         cmocka_unit_test(refusals_have_classes),
-        cmocka_unit_test(lines_are_cut),
-        cmocka_unit_test(foreign_text_is_cleaned),
-        cmocka_unit_test(tails),
+        cmocka_unit_test(a_stream_is_split_into_lines),
+        cmocka_unit_test(unprintable_text_is_replaced),
+        cmocka_unit_test(a_tail_contains_the_last_lines),
         cmocka_unit_test(null_images_behave_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

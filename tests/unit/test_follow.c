@@ -1,5 +1,5 @@
-/* The follower of a Watch: what it tells, and when it calls again. The service is a function of this file,
- * and time is simulated. */
+/* Tests which handlers the follower of a Watch calls, and when it calls Watch again. A function of this file
+ * is the service, and the clock is simulated. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -140,7 +140,7 @@ static void told(const char *expected)
     t.told[0] = '\0';
 }
 
-/* How long the follower waits before it calls again. */
+/* Returns how long the follower waits before it calls Watch again. */
 static uint64_t next_call(void)
 {
     uint64_t before = t.clock.monotonic_usec;
@@ -150,7 +150,7 @@ static uint64_t next_call(void)
     return t.clock.monotonic_usec - before;
 }
 
-static void a_snapshot_and_its_changes_are_told(void **state)
+static void a_snapshot_and_its_changes_reach_the_handlers(void **state)
 {
     (void)state;
     start(NULL);
@@ -165,7 +165,7 @@ static void a_snapshot_and_its_changes_are_told(void **state)
     assert_int_equal(t.cancelled, 1);
 }
 
-static void an_empty_snapshot_is_one(void **state)
+static void an_empty_snapshot_is_complete(void **state)
 {
     (void)state;
     start(NULL);
@@ -174,7 +174,7 @@ static void an_empty_snapshot_is_one(void **state)
     follower_free(t.follower);
 }
 
-static void what_the_service_loses_is_told_and_follows_anew(void **state)
+static void a_lost_snapshot_is_reported_and_replaced(void **state)
 {
     (void)state;
     start(NULL);
@@ -191,7 +191,7 @@ static void what_the_service_loses_is_told_and_follows_anew(void **state)
     follower_free(t.follower);
 }
 
-static void a_service_that_died_is_called_again_at_once(void **state)
+static void a_service_that_exits_is_called_again_at_once(void **state)
 {
     (void)state;
     start(NULL);
@@ -205,8 +205,8 @@ static void a_service_that_died_is_called_again_at_once(void **state)
     follower_free(t.follower);
 }
 
-/* A snapshot that never becomes whole is no success: the quick tries end. */
-static void quick_tries_end(void **state)
+/* An incomplete snapshot does not count as a success, so that the number of quick retries is limited. */
+static void the_number_of_quick_retries_is_limited(void **state)
 {
     (void)state;
     start(NULL);
@@ -226,7 +226,7 @@ static void quick_tries_end(void **state)
     follower_free(t.follower);
 }
 
-static void failures_are_repeated_with_growing_pauses(void **state)
+static void failed_calls_are_retried_with_backoff(void **state)
 {
     (void)state;
     static const uint64_t pauses[] = {1, 2, 4, 4, 4};
@@ -240,7 +240,7 @@ static void failures_are_repeated_with_growing_pauses(void **state)
     follower_free(t.follower);
 }
 
-static void a_stream_that_ends_begins_anew(void **state)
+static void a_stream_that_ends_is_followed_by_a_new_call(void **state)
 {
     (void)state;
     start(NULL);
@@ -248,14 +248,14 @@ static void a_stream_that_ends_begins_anew(void **state)
     answer(&(struct watch_out){.number = 0}, false);
     told("reset complete lost-quickly(io.test.Watch ended)");
     assert_true(next_call() < 100 * USEC_PER_MSEC);
-    answer(&(struct watch_out){.number = 5}, false); /* a last answer that says something */
+    answer(&(struct watch_out){.number = 5}, false); /* a last reply with content */
     told("reset item5 lost-quickly(io.test.Watch ended)");
     follower_free(t.follower);
     assert_false(simulated_clock_step(&t.clock));
     assert_int_equal(t.cancelled, 0);
 }
 
-static void every_handler_may_free_it(void **state)
+static void every_handler_may_free_the_follower(void **state)
 {
     (void)state;
     static const char *const places[] = {"reset", "item", "complete", "lost"};
@@ -276,14 +276,14 @@ static void every_handler_may_free_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_snapshot_and_its_changes_are_told),
-        cmocka_unit_test(an_empty_snapshot_is_one),
-        cmocka_unit_test(what_the_service_loses_is_told_and_follows_anew),
-        cmocka_unit_test(a_service_that_died_is_called_again_at_once),
-        cmocka_unit_test(quick_tries_end),
-        cmocka_unit_test(failures_are_repeated_with_growing_pauses),
-        cmocka_unit_test(a_stream_that_ends_begins_anew),
-        cmocka_unit_test(every_handler_may_free_it),
+        cmocka_unit_test(a_snapshot_and_its_changes_reach_the_handlers),
+        cmocka_unit_test(an_empty_snapshot_is_complete),
+        cmocka_unit_test(a_lost_snapshot_is_reported_and_replaced),
+        cmocka_unit_test(a_service_that_exits_is_called_again_at_once),
+        cmocka_unit_test(the_number_of_quick_retries_is_limited),
+        cmocka_unit_test(failed_calls_are_retried_with_backoff),
+        cmocka_unit_test(a_stream_that_ends_is_followed_by_a_new_call),
+        cmocka_unit_test(every_handler_may_free_the_follower),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The seccomp profile of containers: what it lets through, evaluated as libseccomp would; and what is taken
- * of an administrator's. */
+/* Tests which calls hostlet's seccomp profile allows, with an evaluation that does the same as libseccomp,
+ * and which profiles of an administrator are accepted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -28,7 +28,7 @@ static bool condition_holds(json_t *argument, const uint64_t *values)
     const char *op = json_string_value(json_object_get(argument, "op"));
     if (streq(op, "SCMP_CMP_EQ"))
         return is == value;
-    assert_string_equal(op, "SCMP_CMP_MASKED_EQ"); /* nothing else is safe: see seccomp_profile.c */
+    assert_string_equal(op, "SCMP_CMP_MASKED_EQ"); /* no other operator is safe: see seccomp_profile.c */
     return (is & value) == two;
 }
 
@@ -41,7 +41,8 @@ static bool names_call(json_t *rule, const char *name)
     return false;
 }
 
-/* Whether a call is allowed to a process whose container has every capability that a rule asks for. */
+/* Reports whether the profile allows a call to a process whose container has every capability that a rule
+ * requires. */
 static bool allows(const char *name, const uint64_t *values)
 {
     size_t i;
@@ -59,9 +60,9 @@ static bool allows(const char *name, const uint64_t *values)
     return false;
 }
 
-/* Every value of the low 16 bits, with odd bits above: exactly two of them are refused, whatever stands
- * above. */
-static void ioctls(void **state)
+/* Tries every value of the low 16 bits with several values of the bits above: exactly two are refused, with
+ * any bits above. */
+static void two_ioctls_are_refused_with_any_high_bits(void **state)
 {
     (void)state;
     static const uint64_t above[] = {
@@ -82,7 +83,7 @@ static void ioctls(void **state)
         }
 }
 
-static void new_namespaces(void **state)
+static void new_namespaces_are_refused(void **state)
 {
     (void)state;
     static const uint64_t ordinary[] = {17, 0x1200011, 0x3d0f00, 0x4111};
@@ -166,8 +167,8 @@ static void new_namespaces(void **state)
             fail_msg("%s is allowed", never[i]);
 }
 
-/* Whatever has one more bit is another family, though not to the kernel. */
-static void socket_families(void **state)
+/* A family with an additional high bit is refused, although the kernel ignores the bit. */
+static void only_ordinary_socket_families_are_allowed(void **state)
 {
     (void)state;
     for (uint64_t family = 0; family < 256; family++)
@@ -190,7 +191,7 @@ static void socket_families(void **state)
     }
 }
 
-static void form(void **state)
+static void the_profile_is_well_formed(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -199,7 +200,7 @@ static void form(void **state)
     assert_int_equal(seccomp_profile_check(profile, "ours", &e), 0);
     assert_string_equal(json_string_value(json_object_get(profile, "defaultAction")), "SCMP_ACT_ERRNO");
     assert_int_equal(json_array_size(json_object_get(profile, "archMap")), 2);
-    /* Every rule allows, but the one that lets C libraries fall back. */
+    /* Every rule allows calls, except the one for clone3, after which C libraries use clone. */
     json_array_foreach(json_object_get(profile, "syscalls"), i, rule)
     {
         if (streq(json_string_value(json_object_get(rule, "action")), "SCMP_ACT_ALLOW"))
@@ -209,7 +210,7 @@ static void form(void **state)
     }
 }
 
-static void engines(void **state)
+static void the_engine_and_its_seccomp_are_recognized(void **state)
 {
     (void)state;
     static const struct {
@@ -238,11 +239,11 @@ static void engines(void **state)
     assert_false(docker_read_podman(odd));
 }
 
-static void others_profiles(void **state)
+static void only_well_formed_profiles_are_accepted(void **state)
 {
     (void)state;
     static const struct {
-        const char *text; /* with ' for " */
+        const char *text; /* with ' in place of " */
         bool good;
     } cases[] = {
         {"{'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': []}", true},
@@ -310,7 +311,7 @@ static int write_profile(const char *path, const char *text, mode_t mode)
     return fd < 0 || write_all(fd, text, strlen(text)) < 0 || fchmod(fd, mode) < 0 ? -1 : 0;
 }
 
-static void files_of_profiles(void **state)
+static void only_a_file_of_root_is_accepted(void **state)
 {
     (void)state;
     static const char good[] = "{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n \"syscalls\": []}";
@@ -332,7 +333,7 @@ static void files_of_profiles(void **state)
         assert_int_equal(seccomp_profile_read(path, &text, &e), -EPERM);
     }
     assert_int_equal(chmod(path, 0644), 0);
-    /* Not what somebody else may exchange, nor what blocks. */
+    /* A file that another user can replace, and files that block, are refused. */
     assert_int_equal(symlink(path, link), 0);
     assert_int_equal(seccomp_profile_read(link, &text, &e), -ELOOP);
     assert_int_equal(mkfifo(fifo, 0644), 0);
@@ -365,13 +366,13 @@ static int drop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ioctls),
-        cmocka_unit_test(new_namespaces),
-        cmocka_unit_test(socket_families),
-        cmocka_unit_test(form),
-        cmocka_unit_test(engines),
-        cmocka_unit_test(others_profiles),
-        cmocka_unit_test(files_of_profiles),
+        cmocka_unit_test(two_ioctls_are_refused_with_any_high_bits),
+        cmocka_unit_test(new_namespaces_are_refused),
+        cmocka_unit_test(only_ordinary_socket_families_are_allowed),
+        cmocka_unit_test(the_profile_is_well_formed),
+        cmocka_unit_test(the_engine_and_its_seccomp_are_recognized),
+        cmocka_unit_test(only_well_formed_profiles_are_accepted),
+        cmocka_unit_test(only_a_file_of_root_is_accepted),
     };
     return cmocka_run_group_tests(tests, load, drop);
 }

@@ -1,5 +1,5 @@
-/* What the container-driver takes from the kernel's addresses and routes, with answers that the test makes:
- * kinds of routes that this machine need not have, a dump that changed meanwhile, errors. */
+/* Tests how container-driver reads the kernel's addresses and routes. The test makes the kernel's replies:
+ * kinds of routes that this machine need not have, dumps during which something changes, and errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 
-/* A part of an answer, written from the front. */
+/* A part of a reply, which is filled from the front. */
 struct part {
     size_t size;
     _Alignas(NLMSG_ALIGNTO) char data[1024];
@@ -26,10 +26,10 @@ struct part {
 
 static struct part parts[16];
 static size_t n_parts, at_part;
-static unsigned asked;  /* how many dumps */
-static int interrupted; /* so many times recv() is interrupted by a signal */
+static unsigned asked;  /* number of requested dumps */
+static int interrupted; /* how many more times a signal interrupts recv() */
 
-/* The linker puts these in the place of recv() and send() (--wrap). */
+/* The linker replaces recv() and send() with these functions (--wrap). */
 ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
 
@@ -49,7 +49,7 @@ ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
         return -1;
     }
     if (at_part == n_parts) {
-        errno = EAGAIN; /* as after the time-out */
+        errno = EAGAIN; /* the error of a time-out */
         return -1;
     }
     const struct part *part = &parts[at_part++];
@@ -170,18 +170,18 @@ static unsigned count(const struct used_range *ranges, size_t n, enum address_us
 
 static unsigned count_all(const struct used_range *ranges, size_t n)
 {
-    unsigned found = 0; /* resolv.conf is this machine's own */
+    unsigned found = 0; /* without name servers, which are from this machine's resolv.conf */
     for (size_t i = 0; i < n; i++)
         found += ranges[i].use != USE_NAME_SERVER;
     return found;
 }
 
-static void test_addresses_and_routes(void **state)
+static void test_addresses_and_routes_are_read(void **state)
 {
     (void)state;
     struct part *p = new_part();
     put_loopback(p);
-    /* An address of IPv6 that is answered nevertheless, and one that is cut off. */
+    /* The reader ignores an address of IPv6 and an address that is cut off. */
     const struct ifaddrmsg other = {.ifa_family = AF_INET6};
     struct nlmsghdr *m = message(p, RTM_NEWADDR, &other, sizeof other);
     attribute_address(p, IFA_ADDRESS, IP(10, 9, 0, 0));
@@ -189,7 +189,7 @@ static void test_addresses_and_routes(void **state)
     message_end(p, message(p, RTM_NEWADDR, &other, 4));
     put_done(new_part(), 0);
     p = new_part();
-    m = put_route(p, RTN_UNICAST, 0, 0); /* the default route: its next hop alone */
+    m = put_route(p, RTN_UNICAST, 0, 0); /* of the default route, only the next hop counts */
     attribute_address(p, RTA_GATEWAY, IP(10, 0, 0, 1));
     message_end(p, m);
     m = put_route(p, RTN_UNICAST, 24, IP(10, 0, 1, 0));
@@ -211,7 +211,7 @@ static void test_addresses_and_routes(void **state)
     assert_string_equal(ranges[0].device, "lo");
 }
 
-/* A hop of a route with several. */
+/* Adds a hop of a route with several hops; a gateway of 0 is none. */
 static void put_hop(struct part *hops, uint32_t gateway)
 {
     const struct rtnexthop hop = {.rtnh_ifindex = 1};
@@ -242,7 +242,7 @@ static void test_every_hop_of_a_route_counts(void **state)
     assert_string_equal(ranges[0].device, "lo");
 }
 
-static void test_a_dump_that_changed_meanwhile_is_asked_for_again(void **state)
+static void test_a_dump_during_a_change_is_requested_again(void **state)
 {
     (void)state;
     struct part *p = new_part();
@@ -258,7 +258,7 @@ static void test_a_dump_that_changed_meanwhile_is_asked_for_again(void **state)
     assert_int_equal(count_all(ranges, n), 2); /* each once */
 }
 
-static void test_a_dump_that_changes_for_ever_is_given_up(void **state)
+static void test_the_fifth_dump_during_a_change_fails(void **state)
 {
     (void)state;
     struct error e;
@@ -269,7 +269,7 @@ static void test_a_dump_that_changes_for_ever_is_given_up(void **state)
     assert_non_null(strstr(e.message, "cannot read this machine's addresses and routes"));
 }
 
-static void test_errors_of_the_kernel(void **state)
+static void test_errors_of_the_kernel_are_returned(void **state)
 {
     struct error e;
     const struct nlmsgerr refused = {.error = -EPERM}, none = {.error = 0};
@@ -278,7 +278,8 @@ static void test_errors_of_the_kernel(void **state)
     assert_int_equal(failure(&e), -EPERM);
     begin(state);
     p = new_part();
-    message_end(p, message(p, NLMSG_ERROR, &none, sizeof none)); /* no answer to a dump */
+    message_end(
+        p, message(p, NLMSG_ERROR, &none, sizeof none)); /* an acknowledgement does not reply to a dump */
     assert_int_equal(failure(&e), -EPROTO);
     begin(state);
     p = new_part();
@@ -288,7 +289,7 @@ static void test_errors_of_the_kernel(void **state)
     begin(state);
     put_done(new_part(), 0);
     assert_int_equal(failure(&e), -EAGAIN);
-    /* An answer that is larger than our place for it. */
+    /* A reply that is larger than the reader's buffer. */
     begin(state);
     new_part()->size = 65537;
     assert_int_equal(failure(&e), -EMSGSIZE);
@@ -299,11 +300,11 @@ static void test_errors_of_the_kernel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RANGES_TEST(test_addresses_and_routes),
+        RANGES_TEST(test_addresses_and_routes_are_read),
         RANGES_TEST(test_every_hop_of_a_route_counts),
-        RANGES_TEST(test_a_dump_that_changed_meanwhile_is_asked_for_again),
-        RANGES_TEST(test_a_dump_that_changes_for_ever_is_given_up),
-        RANGES_TEST(test_errors_of_the_kernel),
+        RANGES_TEST(test_a_dump_during_a_change_is_requested_again),
+        RANGES_TEST(test_the_fifth_dump_during_a_change_fails),
+        RANGES_TEST(test_errors_of_the_kernel_are_returned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Server and client of the Varlink library on a real socket: answers, streams, errors, late answers, hostile
+/* Tests the Varlink server and client on a real socket: replies, streams, errors, late replies and hostile
  * input. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -110,7 +110,7 @@ static void call(const char *method, const void *in, bool more, uint64_t timeout
     run_until(&seen->done);
 }
 
-static void test_answers(void **state)
+static void test_replies_and_streams_arrive(void **state)
 {
     (void)state;
     struct seen seen;
@@ -125,7 +125,7 @@ static void test_answers(void **state)
     assert_int_equal(seen.last, 4);
 }
 
-static void test_timeout(void **state)
+static void test_a_late_reply_times_out(void **state)
 {
     (void)state;
     struct seen seen;
@@ -134,7 +134,7 @@ static void test_timeout(void **state)
     assert_int_equal(seen.e.errnum, ETIMEDOUT);
 }
 
-static void test_client_leaves(void **state)
+static void test_the_handler_is_notified_when_the_client_hangs_up(void **state)
 {
     (void)state;
     struct seen seen;
@@ -150,7 +150,7 @@ static void test_client_leaves(void **state)
     assert_int_equal(gone, 1);
 }
 
-/* Sends raw bytes, lets the server work, and gives its first answer (or "" when it hung up). */
+/* Sends raw bytes, runs the server, and returns its first reply in 'answer' ("" when it hung up). */
 static void exchange(const char *bytes, size_t size, char *answer, size_t room)
 {
     struct error e = ERROR_INIT;
@@ -167,7 +167,7 @@ static void exchange(const char *bytes, size_t size, char *answer, size_t room)
     close(fd);
 }
 
-static void test_hostile_input(void **state)
+static void test_hostile_input_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -201,7 +201,7 @@ static void test_hostile_input(void **state)
     }
 }
 
-static void test_flood(void **state)
+static void test_a_message_that_is_too_large_ends_the_connection(void **state)
 {
     (void)state;
     char answer[4096];
@@ -227,7 +227,7 @@ static void test_flood(void **state)
     free(flood);
 }
 
-static void test_introspection(void **state)
+static void test_the_interface_is_described(void **state)
 {
     (void)state;
     char answer[16384];
@@ -239,7 +239,7 @@ static void test_introspection(void **state)
     assert_non_null(strstr(answer, "package: PackageReference"));
 }
 
-static void test_nobody_there(void **state)
+static void test_a_socket_without_a_server_means_service_down(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
@@ -249,8 +249,8 @@ static void test_nobody_there(void **state)
     assert_int_equal(e.class, ERROR_SERVICE_DOWN);
 }
 
-/* A connection that ends without an answer is told from everything that a worker answers. */
-static void test_worker_is_lost(void **state)
+/* error_worker_lost() distinguishes a connection that ends without a reply from every reply of a worker. */
+static void test_a_lost_worker_is_distinguished_from_a_reply(void **state)
 {
     (void)state;
     struct seen seen;
@@ -287,7 +287,7 @@ static int set_up(void **state)
 {
     (void)state;
     struct error e = ERROR_INIT;
-    /* Longer than sun_path, on purpose. */
+    /* The path is longer than sun_path. */
     char dir[] = "/tmp/hostlet-test-XXXXXX";
     if (!mkdtemp(dir))
         return -1;
@@ -322,10 +322,14 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),       cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_hostile_input),
-        cmocka_unit_test(test_flood),         cmocka_unit_test(test_introspection),
-        cmocka_unit_test(test_nobody_there),  cmocka_unit_test(test_worker_is_lost),
+        cmocka_unit_test(test_replies_and_streams_arrive),
+        cmocka_unit_test(test_a_late_reply_times_out),
+        cmocka_unit_test(test_the_handler_is_notified_when_the_client_hangs_up),
+        cmocka_unit_test(test_hostile_input_is_refused),
+        cmocka_unit_test(test_a_message_that_is_too_large_ends_the_connection),
+        cmocka_unit_test(test_the_interface_is_described),
+        cmocka_unit_test(test_a_socket_without_a_server_means_service_down),
+        cmocka_unit_test(test_a_lost_worker_is_distinguished_from_a_reply),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

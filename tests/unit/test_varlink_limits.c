@@ -1,4 +1,5 @@
-/* What callers can make a Varlink server hold: judged when they connect, bounded for each user. */
+/* Tests the limits of a Varlink server: which peers may connect, and how much of its memory and how many
+ * connections a user can occupy. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,7 +34,7 @@ static int listener = -1;
 static bool allowed;
 static unsigned calls;
 
-/* Answers with the name that it got. */
+/* Replies with the name from the call. */
 static int on_resolve(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     (void)userdata, (void)e;
@@ -83,7 +84,7 @@ static void end(void)
     free(path);
 }
 
-/* The server does what it can do now. */
+/* Runs the event loop until no event is pending. */
 static void turn(void)
 {
     while (sd_event_run(event, 0) > 0)
@@ -97,7 +98,7 @@ static int connect_one(void)
     return fd;
 }
 
-/* Sends all of it while the server turns, or what it takes. */
+/* Sends the data while the server runs. Returns the number of bytes that were accepted. */
 static size_t send_while(int fd, const char *data, size_t size)
 {
     size_t sent = 0;
@@ -110,8 +111,8 @@ static size_t send_while(int fd, const char *data, size_t size)
     return sent;
 }
 
-/* What came, up to the end, which must be there: a reset where bytes of ours were not read. The caller frees.
- */
+/* Reads the connection up to its end, which must have been reached (a reset when the server did not read all
+ * data). The caller frees. */
 static char *read_to_end(int fd)
 {
     char *text = xcalloc(65536, 1);
@@ -150,7 +151,7 @@ static void on_answer(const void *out, bool continues, const struct error *e, vo
         seen->e = *e;
 }
 
-static void test_denied_at_accept(void **state)
+static void test_a_refused_peer_receives_the_reason(void **state)
 {
     (void)state;
     begin(0);
@@ -163,7 +164,7 @@ static void test_denied_at_accept(void **state)
     assert_non_null(strstr(one, "org.varlink.service.PermissionDenied"));
     assert_string_equal(one, two);
 
-    /* Our own clients read the reason, though what they sent is not taken any more. */
+    /* hostlet's clients receive the reason, although the server does not accept their data. */
     struct varlink_call_options o = {path, &fetcher_interface, "List", NULL, true, 5 * USEC_PER_SEC};
     struct seen seen = {.done = false};
     varlink_call_start(event, &o, on_answer, &seen);
@@ -186,7 +187,7 @@ static void test_denied_at_accept(void **state)
     end();
 }
 
-static void test_a_user_has_so_many_connections(void **state)
+static void test_the_connections_of_a_user_are_limited(void **state)
 {
     (void)state;
     int fds[7];
@@ -197,12 +198,12 @@ static void test_a_user_has_so_many_connections(void **state)
     assert_int_equal(varlink_server_connections(server), 4);
     assert_true(send(fds[4], info, sizeof info, MSG_NOSIGNAL) > 0);
     turn();
-    assert_false(answered(fds[4])); /* its turn has not come */
+    assert_false(answered(fds[4])); /* it waits for a place */
     close(fds[1]);
     turn();
     assert_true(answered(fds[4]));
     assert_int_equal(varlink_server_connections(server), 4);
-    /* Those that ask for nothing give way to those that wait. */
+    /* Idle connections end in favour of waiting ones. */
     assert_true(send(fds[6], info, sizeof info, MSG_NOSIGNAL) > 0);
     uint64_t deadline = now_monotonic_usec() + 10 * USEC_PER_SEC;
     while (!answered(fds[6])) {
@@ -218,7 +219,7 @@ static void test_a_user_has_so_many_connections(void **state)
     end();
 }
 
-static void test_more_than_can_wait_are_sent_away(void **state)
+static void test_connections_beyond_the_queue_are_refused(void **state)
 {
     (void)state;
     int fds[600];
@@ -237,8 +238,9 @@ static void test_more_than_can_wait_are_sent_away(void **state)
     end();
 }
 
-/* Many unfinished messages: one of a user is read on, of the others no more than a little. */
-static void test_one_large_message_at_a_time(void **state)
+/* Of a user's many unfinished messages, the server reads one completely and of the others only the beginning.
+ */
+static void test_one_large_message_of_a_user_is_read_at_a_time(void **state)
 {
     (void)state;
     int fds[32];
@@ -249,14 +251,14 @@ static void test_one_large_message_at_a_time(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         fds[i] = connect_one();
         size_t sent = send_while(fds[i], data, size);
-        assert_true(i == 0 ? sent == size : sent < size / 2); /* what the socket keeps */
+        assert_true(i == 0 ? sent == size : sent < size / 2); /* the socket's buffer accepts a part */
     }
-    /* When the first one is whole, another one's turn comes. */
+    /* When the first message is complete, the server reads the next one. */
     char last[] = "{}";
     assert_int_equal(send_while(fds[0], last, sizeof last), sizeof last);
     assert_int_equal(send_while(fds[1], data, size), size);
     assert_true(send_while(fds[2], data, size) < size / 2);
-    /* A small message goes on all the while. */
+    /* The server still handles small messages. */
     _cleanup_close_ int small = connect_one();
     assert_true(send(small, info, sizeof info, MSG_NOSIGNAL) > 0);
     turn();
@@ -276,8 +278,8 @@ static char *resolve_call(size_t size)
     return text;
 }
 
-/* A thousand calls that came at once do not come before the next one of another connection. */
-static void test_a_call_of_each_at_a_time(void **state)
+/* Hundreds of calls that arrive at once do not delay the next call of another connection. */
+static void test_one_call_of_each_connection_is_handled_at_a_time(void **state)
 {
     (void)state;
     begin(0);
@@ -300,8 +302,8 @@ static void test_a_call_of_each_at_a_time(void **state)
     end();
 }
 
-/* Nobody reads: the user holds no more than he may, and connections that are cut off give it back. */
-static void test_unread_answers_are_bounded_for_a_user(void **state)
+/* No connection of the user is read: connections end until the unsent replies are within the user's limit. */
+static void test_unread_replies_of_a_user_are_limited(void **state)
 {
     (void)state;
     int fds[160];
@@ -323,7 +325,7 @@ static void test_unread_answers_are_bounded_for_a_user(void **state)
     end();
 }
 
-static void test_too_many_values(void **state)
+static void test_a_message_with_too_many_values_is_refused(void **state)
 {
     (void)state;
     begin(0);
@@ -337,7 +339,7 @@ static void test_too_many_values(void **state)
     send_while(one, many, strlen(many) + 1);
     assert_true(at_end(one));
     assert_false(answered(one) && recv(one, many, 1, MSG_DONTWAIT) > 0);
-    /* In a string they are no values. */
+    /* Commas in a string are not values. */
     _cleanup_free_ char *commas = xcalloc(1, 2 * n);
     memset(commas, ',', 2 * n - 1);
     memcpy(commas, "\\\"", 2);
@@ -348,7 +350,7 @@ static void test_too_many_values(void **state)
     end();
 }
 
-static void test_an_answer_that_is_too_large_becomes_an_error(void **state)
+static void test_a_reply_that_is_too_large_becomes_an_error(void **state)
 {
     (void)state;
     begin(0);
@@ -364,7 +366,7 @@ static void test_an_answer_that_is_too_large_becomes_an_error(void **state)
     assert_true(recv(fd, answer, sizeof answer - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(answer, "\"error\""));
     assert_non_null(strstr(answer, "the reply is larger than a message may be"));
-    /* The connection goes on. */
+    /* The connection remains usable. */
     assert_int_equal(send_while(fd, info, sizeof info), sizeof info);
     assert_true(answered(fd));
     end();
@@ -386,13 +388,13 @@ static void test_connections_wait_while_no_descriptor_is_left(void **state)
     unsigned turns = 0;
     while (turns < 10 && sd_event_run(event, 0) > 0)
         turns++;
-    assert_true(turns > 0 && turns < 10); /* the loop does not turn for nothing */
+    assert_true(turns > 0 && turns < 10); /* the event loop does not spin */
     assert_int_equal(varlink_server_connections(server), 0);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     for (unsigned i = 0; i < 50 && !answered(fd); i++)
         sd_event_run(event, 100000);
-    assert_true(answered(fd)); /* it was not forgotten */
-    /* Others need no pause any more. */
+    assert_true(answered(fd)); /* the waiting connection was accepted */
+    /* Further connections are accepted without a pause. */
     _cleanup_close_ int other = connect_one();
     turn();
     assert_int_equal(varlink_server_connections(server), 2);
@@ -402,14 +404,14 @@ static void test_connections_wait_while_no_descriptor_is_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_denied_at_accept),
-        cmocka_unit_test(test_a_user_has_so_many_connections),
-        cmocka_unit_test(test_more_than_can_wait_are_sent_away),
-        cmocka_unit_test(test_one_large_message_at_a_time),
-        cmocka_unit_test(test_a_call_of_each_at_a_time),
-        cmocka_unit_test(test_unread_answers_are_bounded_for_a_user),
-        cmocka_unit_test(test_too_many_values),
-        cmocka_unit_test(test_an_answer_that_is_too_large_becomes_an_error),
+        cmocka_unit_test(test_a_refused_peer_receives_the_reason),
+        cmocka_unit_test(test_the_connections_of_a_user_are_limited),
+        cmocka_unit_test(test_connections_beyond_the_queue_are_refused),
+        cmocka_unit_test(test_one_large_message_of_a_user_is_read_at_a_time),
+        cmocka_unit_test(test_one_call_of_each_connection_is_handled_at_a_time),
+        cmocka_unit_test(test_unread_replies_of_a_user_are_limited),
+        cmocka_unit_test(test_a_message_with_too_many_values_is_refused),
+        cmocka_unit_test(test_a_reply_that_is_too_large_becomes_an_error),
         cmocka_unit_test(test_connections_wait_while_no_descriptor_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static void network_remove(struct network_job *job, const char *subnet)
 {
     struct docker_ask ask = {
         .what = "remove network " VPC_NETWORK, .method = "DELETE", .path = "/networks/" VPC_NETWORK};
-    log_notice("network " VPC_NETWORK ": made anew with subnet %s instead of %s", job->subnet, subnet);
+    log_notice("network " VPC_NETWORK ": replaced, with subnet %s instead of %s", job->subnet, subnet);
     docker_call(job->head.d, &ask, on_changed, job);
 }
 
@@ -94,7 +94,7 @@ static void network_is_there(struct network_job *job, const char *bridge)
 {
     struct error e = ERROR_INIT;
     if (!job->look_only && zone_network_check(job->name, job->subnet, bridge, &e) < 0)
-        log_warning("network " VPC_NETWORK " is there already, and stays: %s", e.message);
+        log_warning("network " VPC_NETWORK " exists already, and is kept: %s", e.message);
     network_end(job, NULL);
 }
 

@@ -148,7 +148,7 @@ def test_a_bridge_that_is_down(machine, zone_tree):
 
 
 @pytest.mark.parametrize("made, warned", [
-    (["route", "add", "10.0.0.0/8", "via", "192.168.50.9"], "10.9.0.0/24 lies within 10.0.0.0/8"),  # broader: said
+    (["route", "add", "10.0.0.0/8", "via", "192.168.50.9"], "10.9.0.0/24 is within 10.0.0.0/8"),  # broader: said
     (["route", "add", "10.9.1.0/24", "via", "192.168.50.9"], None),  # beside it
     (["route", "add", "0.0.0.0/1", "via", "192.168.50.9"], "within 0.0.0.0/1"),  # a default route by halves
     (["link", "add", "invpc2_vxlan.10", "type", "vxlan", "id", "10", "dstport", "8472", "nolearning", "dev", "uplink"], None),
@@ -180,7 +180,7 @@ def test_our_own_network_is_there_already(machine, zone_tree):
     with kept(machine, "address", "add", "10.9.0.77/16", "dev", "uplink"):
         order(app, "10.9.0.0/24", 3)
         app.running(3)
-        assert "is there already, and stays" in zone_tree.log() and "10.9.0.0/16 on uplink" in zone_tree.log()
+        assert "exists already, and is kept" in zone_tree.log() and "10.9.0.0/16 on uplink" in zone_tree.log()
     assert machine.docker.engine.request("GET", f"/networks/{BRIDGE_NAME}")["Id"] == before
 
 
