@@ -86,8 +86,9 @@ void task_answer(struct runtime_result *result, const struct error *e, void *use
 
 int container_conflict(const struct driver_container *c, struct error *e)
 {
-    return error_set(e, ERROR_CONFLICT, EEXIST, "the name '%s' is taken by %s, which hostlet does not change",
-                     c->name, c->owner ?: "something else");
+    return error_set(e, ERROR_CONFLICT, EEXIST,
+                     "the name '%s' is in use by %s, which hostlet does not change", c->name,
+                     c->owner ?: "something else");
 }
 
 static void on_inspected(struct runtime_result *result, const struct error *e, void *userdata)

@@ -36,7 +36,7 @@ struct docker {
     bool lacks_seccomp; /* reports that it cannot filter system calls */
     char *seccomp_said; /* the last logged message about the profile */
     struct docker_events *events;
-    /* Is called with 'events' when Docker is down. It is docker_events_break(); the pointer spares call.c the
-     * dependency on events.h. */
+    /* Is called with 'events' when Docker is down. It points to docker_events_break(), so that call.c does
+     * not depend on events.c. */
     void (*on_down)(struct docker_events *events, const char *reason);
 };
