@@ -1,4 +1,4 @@
-/* What the fuzz targets share. libFuzzer calls LLVMFuzzerTestOneInput(), which it does not declare. */
+/* Declares what the fuzz targets share. libFuzzer calls LLVMFuzzerTestOneInput() and does not declare it. */
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A property that every input must have; assert() that no NDEBUG takes away. */
+/* Aborts when a property does not hold, which every input must have; NDEBUG does not disable it. */
 #define must(condition)                                                                                      \
     do {                                                                                                     \
         if (!(condition)) {                                                                                  \
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                                    \
     } while (0)
 
-/* The input as text with a final NUL that it does not own; the caller frees. */
+/* Copies the input as text with an additional final NUL; the caller frees. */
 static inline char *text_of(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);

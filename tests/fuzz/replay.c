@@ -1,5 +1,5 @@
-/* Gives the files that are named as arguments to a fuzz target, one after the other, once each: what
- * libFuzzer does with its seeds before it changes them. */
+/* Runs a fuzz target once with each file that the arguments name, as libFuzzer does with its seeds before it
+ * mutates them. */
 #include "fuzz.h"
 
 int main(int argc, char **argv)

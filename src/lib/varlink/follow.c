@@ -1,4 +1,4 @@
-/* The subscriber to a Watch; see follow.h. */
+/* Implements follow.h. */
 #include "lib/varlink/follow.h"
 
 #include <errno.h>
@@ -6,15 +6,16 @@
 
 struct follower {
     struct follower_options options;
-    const struct schema_struct *out; /* of Watch */
+    const struct schema_struct *out; /* the reply of Watch */
     const struct schema_field *complete_field, *lost_field;
     char *socket;
     void *request;
     struct timer timer; /* until the next call */
-    struct retry retry; /* since the last complete snapshot */
-    bool told;          /* a snapshot began, and was not lost */
+    struct retry retry; /* failures since the last complete snapshot */
+    bool told;          /* a snapshot has begun and is still valid */
     bool complete;
-    bool busy, freed; /* a handler runs; it freed the follower */
+    bool busy;  /* a handler runs */
+    bool freed; /* a handler has freed the follower */
 };
 
 static void begin(void *userdata);
@@ -38,7 +39,8 @@ static const char *lost_reason(const struct follower *f, const void *out)
     return f->lost_field ? *(char *const *)((const char *)out + f->lost_field->offset) : NULL;
 }
 
-/* The last answer of a stream may carry nothing. The parser zeroes the struct, padding included. */
+/* Reports whether a reply has no content, as the last one of a stream can. The comparison works because the
+ * parser zeroes the struct, including its padding. */
 static bool is_empty(const struct follower *f, const void *out)
 {
     const char *bytes = out;
@@ -81,7 +83,7 @@ static void tell_answer(struct follower *f, const void *out)
     }
 }
 
-/* The stream ended: with 'e', or without an error. */
+/* Plans the next call after the end of a stream, with the error 'e' or without an error (NULL). */
 static void begin_again(struct follower *f, const struct error *e)
 {
     struct error ended = ERROR_INIT;
@@ -138,7 +140,7 @@ struct follower *follower_new(const struct follower_options *options)
     const struct varlink_method *watch = varlink_find_method(options->interface, "Watch");
     struct follower *f = xcalloc(1, sizeof *f);
     if (!watch || !watch->out)
-        abort(); /* an interface of ours that has none */
+        abort(); /* a mistake in the program: the interface has no Watch */
     f->options = *options;
     f->socket = xstrdup_null(options->socket);
     f->out = watch->out;

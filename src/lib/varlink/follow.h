@@ -1,25 +1,26 @@
-/* Follows what a service has: the Watch protocol, and the one subscriber to it.
+/* Implements a follower of the Watch protocol.
  *
- * The protocol. Every method Watch of the tree is a stream ("more"), and answers in this order:
+ * Each method Watch of the tree is a stream ("more"), with the replies in this order:
  *
- *   1. the snapshot: one answer for each item that is there, as the method List shows it
- *   2. one answer with 'complete' and without an item: what was not told is not there
- *   3. the changes: one answer for each item that changed, as it is now, or what happened to it. An answer
- * with 'gone' is the last one of its item
+ *   1. The snapshot: one reply for each item that exists, as the method List returns it.
+ *   2. One reply with 'complete' and without an item. Items that the snapshot does not contain do not exist.
+ *   3. The changes: one reply for each changed item, with its new state or with the event. A reply
+ *      with 'gone' is the last one for its item.
  *
- * Two things end what was told, and a new snapshot follows each:
+ * Two conditions invalidate the received items; a new snapshot follows each:
  *
- *   - an answer with 'lost', which is the reason: the service does not reach what it watches. The snapshot
- *     follows in the same stream when it does again. The first answer of a stream may be such a one
- *   - the end of the stream, with an error or without. The caller calls again. A service ends a stream
- * without an error where it makes a new snapshot, and a caller that does not read, whose answers wait beyond
- * the server's bound (server.h), loses its connection
+ *   - A reply with 'lost', which contains the reason: the service does not reach what it watches.
+ *     When it does again, the snapshot follows in the same stream. The first reply of a stream can be
+ *     such a reply.
+ *   - The end of the stream, with or without an error. The caller calls Watch again. A service ends a stream
+ *     without an error to send a new snapshot. The server closes the connection of a caller whose unsent
+ *     replies exceed its limit (server.h).
  *
- * No caller has to call List besides: a change that happens while the snapshot is told is told as well,
- * between its items or after it. Of an item that was told before its change, the change is what holds; where
- * a change names an item that the snapshot has not told yet, the item may be older than the change, and the
- * caller asks for it. 'complete' and 'lost' are members of the method's answer where the service has a use
- * for them. */
+ * A caller does not need List in addition. When an item changes during the snapshot, the service sends the
+ * change as well, between the items or after them. A change replaces an item that was sent before it. When a
+ * change names an item that the snapshot has not contained yet, the item in the snapshot can be older than
+ * the change; the caller then requests the item's state. 'complete' and 'lost' are members of the method's
+ * reply only when the service uses them. */
 #pragma once
 
 #include "lib/loop/clock.h"
@@ -28,18 +29,18 @@
 
 struct follower;
 
-/* What a follower tells. It tells nothing from within follower_new(). Each function may free the follower,
- * and may be NULL. */
+/* The callbacks of a follower, which are called only from the event loop. Each may free the follower, and may
+ * be NULL. */
 struct follower_handlers {
-    /* A snapshot begins: forget what was told. */
+    /* A snapshot begins: the caller drops all items. */
     void (*reset)(void *userdata);
-    /* An item of the snapshot, or a change after it: the method's answer, borrowed. */
+    /* Receives an item of the snapshot or a change: the method's reply, borrowed. */
     void (*item)(const void *out, void *userdata);
-    /* The snapshot is whole: the answer with 'complete', borrowed. */
+    /* The snapshot is complete. Receives the reply with 'complete', borrowed. */
     void (*complete)(const void *out, void *userdata);
-    /* What was told does not hold any more, or nothing could be told. A snapshot follows as soon as there is
-     * one. 'quickly': the service died or ended the stream, and is called again within milliseconds, so that
-     * nobody needs to be told. */
+    /* The received items are no longer valid, or none could be received. A snapshot follows as soon as
+     * possible. 'quickly' is true when the service exited or ended the stream and the follower calls it again
+     * within milliseconds, so that the loss need not be reported. */
     void (*lost)(const struct error *e, bool quickly, void *userdata);
 };
 
@@ -47,20 +48,20 @@ struct follower_options {
     struct clock *clock; /* borrowed; varlink_call_start() gets its event loop */
     const char *socket;  /* of the service */
     const struct varlink_interface *interface;
-    const void *in; /* the parameters of Watch, borrowed as long as the follower lives; NULL: none */
-    struct retry_policy pauses;               /* between calls that fail */
-    const struct follower_handlers *handlers; /* borrowed as long as the follower lives */
+    const void *in;             /* the parameters of Watch, borrowed until follower_free(); NULL: none */
+    struct retry_policy pauses; /* between failed calls */
+    const struct follower_handlers *handlers; /* borrowed until follower_free() */
     void *userdata;                           /* of the handlers, and of the two functions below */
-    /* How Watch is called and how such a call ends, for those who count their calls or simulate them; NULL:
-     * by varlink_call_start() and varlink_request_cancel(). 'call' gives what 'cancel' gets. */
+    /* Start and cancel a call of Watch, for a caller that counts or simulates its calls. 'call' returns the
+     * request that 'cancel' gets. NULL: varlink_call_start() and varlink_request_cancel(). */
     void *(*call)(const struct varlink_call_options *options, varlink_answer_fn on_answer, void *follower,
                   void *userdata);
     void (*cancel)(void *request, void *userdata);
 };
 
-/* Begins to follow, in the next turn of the loop. */
+/* Creates a follower, which calls Watch in the next iteration of the event loop; copies 'options'. */
 struct follower *follower_new(const struct follower_options *options);
-/* Ends it without a further word. NULL is fine. */
+/* Frees a follower without a further callback, also from within one; 'follower' may be NULL. */
 void follower_free(struct follower *follower);
-/* Whether what was told is whole and holds. */
+/* Reports whether the received items are a complete and valid snapshot with its changes. */
 bool follower_is_complete(const struct follower *follower);
