@@ -197,10 +197,10 @@ static int check_limits(const struct spec *s, const struct driver_create_in *in,
     return 0;
 }
 
-/* Reports whether every container has a capability: those that root in an ordinary image needs to install
- * software, to change its user and to serve. Of Docker's default set, the list lacks NET_RAW, with which a
- * container could reply for its gateway and read its neighbours' secrets; MKNOD; and AUDIT_WRITE, with which
- * a container could write to the machine's audit log. */
+/* Reports whether every container has a capability without a request. The list contains what root in an
+ * ordinary image needs to install software, to change its user and to serve. Of Docker's default set, it
+ * lacks NET_RAW, with which a container could reply for its gateway and read its neighbours' secrets; MKNOD;
+ * and AUDIT_WRITE, with which a container could write to the machine's audit log. */
 static bool has_by_itself(const char *capability)
 {
     static const char *const standard[] = {

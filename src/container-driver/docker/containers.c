@@ -1,5 +1,4 @@
-/* Implements the operations on containers of Docker: inspection, list, start, stop, rename, removal and
- * restart policy. */
+/* Implements containers.h. */
 #include "container-driver/docker/containers.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Creates a container on Docker, with a limit of its writable layer when Docker supports it, else without. */
+/* Implements creation.h: creates a container with a limit of its writable layer when Docker supports it, else
+ * without. */
 #include "container-driver/docker/creation.h"
 
 #include <errno.h>

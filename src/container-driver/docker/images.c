@@ -1,4 +1,4 @@
-/* Implements the inspection and the list of Docker's images. */
+/* Implements images.h. */
 #include "container-driver/docker/images.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* Reads a container's output from Docker in frames: checks Docker's frames, or makes them for a container
- * with a terminal. Adds the newlines that Docker's log driver "local" loses at the end of long lines. */
+/* Implements logs.h. Reads a container's output in frames: checks Docker's frames, or makes them for a
+ * container with a terminal. Adds the newlines that Docker's log driver "local" loses at the end of long
+ * lines. */
 #include "container-driver/docker/logs.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
-/* Pulls an image with Docker: sends the credentials, reports progress, and returns the id of the pulled
- * image. */
+/* Implements pull.h: sends the credentials, reports progress, and returns the id of the pulled image. */
 #include "container-driver/docker/pull.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Turns a message into a call: checks its envelope, finds the method, parses the parameters and calls the
+/* Implements dispatch.h: checks a message's envelope, finds the method, parses the parameters and calls the
  * handler. Replies to the methods of org.varlink.service itself. */
 #include "lib/varlink/dispatch.h"
 
