@@ -1,5 +1,5 @@
-/* Writes the files that a replica's container reads: its directory, with app_replica.json, ininit and
- * inagent.
+/* Has the provisioner write the files that a replica's container reads: its directory, with app_replica.json,
+ * ininit and inagent.
  *
  * Of each pair, the first function begins the step, and the second updates the replica after the step
  * succeeded. */

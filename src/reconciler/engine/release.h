@@ -10,5 +10,5 @@ void release_packages(struct manager *m, const struct record_revision *revision)
  * kill the next process finds them in the record. Returns true when this has ended; a turn is requested then.
  */
 bool instance_let_go(struct instance *instance);
-/* Removes the revisions that no replica uses from the record, and their packages. */
+/* Drops revisions that no replica uses from the record, and removes their packages. */
 void instance_release_revisions(struct instance *instance);

@@ -141,7 +141,7 @@ int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reco
     if (r < 0)
         return r;
     out->revision = instance->record->revision;
-    log_notice("instance %s: revision %lld is wanted, action %s", instance->record->name,
+    log_notice("instance %s: the desired revision is %lld, the action %s", instance->record->name,
                (long long)instance->record->revision,
                schema_enum_name(&app_action_enum, instance->record->action));
     instance_begin(instance);
@@ -197,7 +197,7 @@ int apply_action(struct instance *instance, enum app_action action, bool purge,
         record->purge = purged;
         return r;
     }
-    log_notice("instance %s: action %s is wanted", record->name, word);
+    log_notice("instance %s: the desired action is %s", record->name, word);
     instance_begin(instance);
     return 0;
 }
@@ -235,9 +235,9 @@ int apply_destroy_unreadable(struct manager *m, struct unreadable *u, bool purge
         r = error_os(e, errno, "cannot remove '%s'", u->path);
     if (r < 0)
         return r;
-    log_notice(
-        "instance %s: its record, which could not be read, is kept as '%s.unreadable'; it is destroyed",
-        u->name, u->path);
+    log_notice("instance %s: its record, which could not be read, is kept as '%s.unreadable'; the instance "
+               "is destroyed",
+               u->name, u->path);
     unreadable_forget(m, u);
     if (instance)
         instance_begin(instance);

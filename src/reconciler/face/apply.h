@@ -19,5 +19,6 @@ int apply_record(struct manager *m, struct instance **instance, struct record *r
 /* Frees the members of 'out'. */
 void apply_out_done(struct reconciler_apply_out *out);
 /* Keeps the record that cannot be read as PATH.unreadable, and destroys all objects of the name on this
- * machine by a new record. Frees 'u' on success. */
+ * machine by a new record. If the name is not valid, no object can have it, and only the file is renamed.
+ * Frees 'u' on success. */
 int apply_destroy_unreadable(struct manager *m, struct unreadable *u, bool purge, struct error *e);

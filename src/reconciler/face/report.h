@@ -18,8 +18,8 @@ struct reconciler_instance *report_unreadable(const struct manager *m, const str
 /* Returns why the zone's order is not followed; NULL: it is. The caller frees the text. */
 char *report_problem(const struct instance *instance);
 
-/* Send the instance to watchers. report_gone() is the last notice of it, and ends the watches of this
- * instance alone. */
+/* Send the instance to watchers. report_gone() is the last notice of it, and ends watches that follow
+ * only this instance. */
 void report_changed(struct instance *instance);
 void report_gone(struct instance *instance);
 void report_unreadable_changed(struct manager *m, const struct unreadable *u);

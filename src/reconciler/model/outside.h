@@ -17,13 +17,14 @@ struct outside {
      * −EFBIG if 'size' is larger than 'max'. */
     int (*write)(struct outside *outside, const char *path, size_t max, const char *text, size_t size,
                  struct error *e);
-    /* Removes a file, on disk, too. A failure is logged; a missing file is none. */
+    /* Removes a file and syncs its directory. A failure is logged; a missing file is none. */
     void (*remove)(struct outside *outside, const char *path);
     /* Keeps a file that cannot be read as PATH.unreadable; see keep_aside() in lib/basic/fs.h. */
     int (*keep_aside)(struct outside *outside, const char *path, struct error *e);
     /* Makes the directory if it does not exist. */
     int (*make_directory)(struct outside *outside, const char *path, struct error *e);
-    /* Calls 'each' for each file of the directory whose name ends in ".json". */
+    /* Calls 'each' for each file of the directory whose name ends in ".json", and removes the rests of
+     * interrupted writes. */
     int (*list)(struct outside *outside, const char *path, void (*each)(void *userdata, const char *name),
                 void *userdata, struct error *e);
 

@@ -58,7 +58,7 @@ char *replica_secret(const struct replica *replica)
     _cleanup_free_ char *path = file_of(replica), *line = xasprintf("%s\n", secret);
     struct outside *outside = replica->instance->manager->outside;
     if (outside->write(outside, path, SECRET_FILE_MAX, line, strlen(line), &e) < 0) {
-        log_warning("%s: its agent cannot report", e.message);
+        log_warning("%s: inagent of this replica cannot report", e.message);
         return NULL;
     }
     return xstrdup(secret);

@@ -2,8 +2,8 @@
  * them.
  *
  * All stages in a replica's list have the revision of the instance's last order; an order with another
- * number, also a lower one, clears the list. stage_set() alone writes hostlet's stages, and the reports of
- * inagent alone write inagent's. */
+ * number, also a lower one, clears the list. Hostlet's stages are written by these functions alone, and
+ * inagent's by its reports alone. */
 #pragma once
 
 #include "reconciler/model/instance.h"

@@ -21,7 +21,8 @@
 static_assert(RECORD_MAX >= 3 * APP_SIZE_MAX + ((size_t)16 << 20),
               "the record of the largest instance can be read again");
 
-/* This many changes by a tenant are written at once, and then one in each such time. */
+/* Bound the writes that a tenant can cause: this many without a wait, and then one in each TENANT_SAVE_USEC.
+ */
 #define TENANT_SAVES_AT_ONCE 5
 #define TENANT_SAVE_USEC     (10 * USEC_PER_SEC)
 
@@ -52,8 +53,8 @@ static void on_save_timer(void *userdata)
     struct instance *instance = userdata;
     struct error e = ERROR_INIT;
     if (instance->dirty && store_save(instance, &e) < 0) {
-        log_warning("instance %s: %s; it is written again with its next change", instance->record->name,
-                    e.message);
+        log_warning("instance %s: %s; the record is written again with its next change",
+                    instance->record->name, e.message);
         instance->dirty = false;
     }
 }
