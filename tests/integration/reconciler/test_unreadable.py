@@ -299,18 +299,18 @@ def test_orders_of_8_mib(tree):
     app.running(1)
     for order in (2, 3, 4):
         said = app.put(order, spec={"description": text_of(8 * MIB - 5000 + order)})
-        assert "at most 4194304 are taken" in said["problem"]
-        too_large(app, "at most 4194304 are taken")
+        assert "at most 4194304 are accepted" in said["problem"]
+        too_large(app, "at most 4194304 are accepted")
     app.put(4, spec={"description": "small again"})
     app.running(1 if app.get()["revision"] == 1 else 4)
     fresh = ZoneApp(tree, "fresh")
     fresh.put(1, spec={"description": text_of(6 * MIB)})
-    too_large(fresh, "at most 4194304 are taken")
+    too_large(fresh, "at most 4194304 are accepted")
     assert all(path.stat().st_size < MIB for path in (tree.prefix / INSTANCES).iterdir())
     tree.stop()
     tree.start()
     is_managed(local, "app:2")
-    too_large(fresh, "at most 4194304 are taken")
+    too_large(fresh, "at most 4194304 are accepted")
     # Back to what it was, under the number that was refused.
     fresh.put(1)
     fresh.running(1)
