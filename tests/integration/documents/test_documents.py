@@ -187,7 +187,7 @@ def test_the_table_of_circles_is_what_lint_circles_finds():
 def test_every_step_is_in_the_tables():
     steps = re.findall(r'^    X\(\w+, "(\w+)",', text_of("src/reconciler/engine/steps.c"), re.M)
     tables = text_of("src/reconciler/README.md")
-    told_in_words = {"waiting": "wait", "preparing": "prepare", "conflict": "conflict", "remove_data": "data put aside",
+    told_in_words = {"waiting": "wait", "preparing": "prepare", "conflict": "conflict", "remove_data": "data is kept under another name",
                      "gone": "dropped from the record"}
     assert len(steps) > 20
     for step in steps:
