@@ -46,7 +46,7 @@ def test_those_who_watch_are_told_that_a_service_went(start, services):
         stream = connection.stream("io.hostlet.Supervisor.Watch")
         assert next(stream)["service"]["name"] == "goes" and next(stream) == {"complete": True}
         services.drop("goes")
-        reload(tree, "0 services changed, 0 new, 1 gone, 0 left alone")
+        reload(tree, "0 services changed, 0 new, 1 removed, 0 unchanged")
         last = next(answer for answer in stream if answer.get("gone"))
     assert last["service"]["name"] == "goes"
 
