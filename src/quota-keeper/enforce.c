@@ -1,4 +1,4 @@
-/* What the ledger says, made true in the kernel; see enforce.h. */
+/* Implements enforce.h. */
 #include "quota-keeper/enforce.h"
 
 #include <errno.h>
@@ -54,7 +54,8 @@ static void fill_values(const struct registry *r, const struct ledger_item *item
     };
 }
 
-/* What it says must have been read, not believed. */
+/* Reads limits, usage and the directory's project from the kernel, and fails if they are not what was set:
+ * a reported value must have been read. */
 static int read_back(const struct registry *r, const struct place *place, const struct ledger_item *item,
                      struct kernel_quota *ret, struct error *e)
 {
@@ -144,7 +145,8 @@ int enforce_lift(struct registry *r, const struct ledger_item *item, struct erro
     return result < 0 ? error_prefix(e, "%s", item->name) : 0;
 }
 
-/* The top first: a directory that carries the project carries it whole. */
+/* Removes the project from a directory, first from the top: a top that carries the project means that
+ * everything below does, too. */
 static int untag(const struct registry *r, struct places *places, const char *name,
                  const struct ledger_item *item, int64_t entries_max, struct error *e)
 {
@@ -158,12 +160,12 @@ static int untag(const struct registry *r, struct places *places, const char *na
     if (result >= 0 && r->kernel->read_tag(r->kernel, place.fd, &tag) == 0 &&
         (tag.project == item->id || tag.project == 0)) {
         int written = tag.project ? r->kernel->write_tag(r->kernel, place.fd, &none) : 0;
-        result = written < 0 ? error_os(e, -written, "cannot take project %" PRId64 " from '%s'", item->id,
+        result = written < 0 ? error_os(e, -written, "cannot remove project %" PRId64 " from '%s'", item->id,
                                         place.path)
                              : tag_tree(r->kernel, place.fd, 0, &how, &tagged, e);
-        /* The limits and the directory's own project are gone for good before the ledger forgets them: after
-         * a power cut they would be nobody's. What lies deeper may keep the project even so: Report tells,
-         * and its id is not given out again. */
+        /* The limits and the directory's own project are removed durably before the ledger drops the item:
+         * after a power failure no ledger would list them. Entries below can keep the project even then:
+         * Report finds them, and the id is not given out again. */
         if (result >= 0 && fsync(place.fd) < 0)
             result = error_os(e, errno, "cannot sync '%s'", place.path);
     }

@@ -1,4 +1,4 @@
-/* Changing a file that others write too; see exchange.h. */
+/* Implements exchange.h. */
 #include "quota-keeper/exchange.h"
 
 #include <dirent.h>
@@ -88,7 +88,8 @@ static int write_staged(int dir, const char *name, const char *staged, const str
     r = write_all(fd, t->data, t->size);
     if (r < 0)
         return error_os(e, -r, "cannot write '%s'", writing);
-    /* Without CAP_CHOWN another owner than root is not kept; what may be read stays the same. */
+    /* Without CAP_CHOWN an owner other than root is not kept; the mode, and so who can read the file,
+     * stays. */
     if ((t->uid != geteuid() || t->gid != getegid()) && fchown(fd, t->uid, t->gid) < 0 && errno != EPERM)
         return error_os(e, errno, "cannot change the owner of '%s'", writing);
     if (fchmod(fd, t->mode) < 0 || fsync(fd) < 0 || renameat(dir, writing, dir, staged) < 0)
@@ -105,8 +106,8 @@ static bool parse_staged(const char *entry, const char *name, uint64_t *ret_read
            !rest[end];
 }
 
-/* What a killed life left: an edit that came out of the exchange and is not in the file again is given back
- * in *pending. */
+/* Examines a staged file that a killed process left. If it contains another program's edit that is not in
+ * the file, *pending becomes the text that includes it. */
 static int look_at_staged(int dir, const char *name, const char *entry, const struct text *file,
                           struct text *pending, struct error *e)
 {
@@ -118,7 +119,7 @@ static int look_at_staged(int dir, const char *name, const char *entry, const st
     if (r < 0)
         return r;
     uint64_t is = hash(&staged);
-    if (is == was_read || is == was_new) /* nothing happened, or nobody else wrote */
+    if (is == was_read || is == was_new) /* the exchange did not happen, or no other program wrote */
         return 0;
     struct text more = staged;
     if (pending->data || hash(file) != was_new)
@@ -153,8 +154,8 @@ static int for_staged(int dir, const char *name, bool remove, const struct text 
     return r;
 }
 
-/* One exchange. 1: it is done, 0: somebody else wrote; then *base is what has to be merged next, and *in_file
- * what is there. */
+/* Exchanges the file once. Returns 1 when the new text is in place, and 0 if another program wrote
+ * meanwhile: then *base is the text to merge next, and *in_file the present content. */
 static int exchange_once(int dir, const char *name, struct text *in_file, struct text *base, struct text *new,
                          struct error *e)
 {
@@ -170,7 +171,7 @@ static int exchange_once(int dir, const char *name, struct text *in_file, struct
         unlinkat(dir, staged, 0);
         if (errnum != EEXIST && errnum != ENOENT)
             return error_os(e, errnum, "cannot exchange '%s'", name);
-        text_clear(in_file); /* it appeared, or went: begin with what is there */
+        text_clear(in_file); /* the file was created or removed meanwhile: start with what exists now */
         r = read_text(dir, name, in_file, e);
         if (r < 0)
             return r;
@@ -190,7 +191,7 @@ static int exchange_once(int dir, const char *name, struct text *in_file, struct
         return r;
     if (same(&out, in_file))
         return 1;
-    if (!same(base, in_file)) { /* a second edit, which does not know of the first */
+    if (!same(base, in_file)) { /* a second edit, which lacks the first one */
         size_t size;
         char *both = projects_union(out.data, out.size, base->data, base->size, &size);
         free(out.data);
@@ -230,10 +231,10 @@ int exchange_file(int dir, const char *name, exchange_merge_fn merge, void *user
             r = failpoint_error("projects.merged", e);
             if (r >= 0)
                 r = for_staged(dir, name, true, NULL, NULL, e);
-            /* Nothing may have had to be written in this life, and a life before may have died while it
-             * wrote. */
+            /* A previous process can have been killed while it wrote, also if this one had nothing to
+             * write. */
             return r < 0 ? r : remove_writing(dir, name, e);
         }
     }
-    return error_retry(e, EAGAIN, "'%s' is changed by somebody else all the time", name);
+    return error_retry(e, EAGAIN, "other programs keep changing '%s'", name);
 }

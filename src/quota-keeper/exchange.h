@@ -1,17 +1,19 @@
-/* Changing a file that others write too, without losing an edit of theirs that was complete before ours.
+/* Changes a file that other programs write, too, without losing an edit of theirs that was complete before
+ * this one.
  *
- * A rename over the file would drop what a foreign writer put there since it was read. So the new text is
- * exchanged with the file (RENAME_EXCHANGE), and what came out is compared with what was read: where it
- * differs, it is merged and put in again. The names of the files that wait beside it (.NAME.hostlet-READ-NEW,
- * with the hashes of both texts) tell the next life, whenever this one is killed, whether they hold such an
- * edit. */
+ * A rename over the file would drop what another program wrote since the file was read. So the new text is
+ * exchanged with the file (RENAME_EXCHANGE), and the text that comes out is compared with the one that was
+ * read: if it differs, it is merged and written again. The names of the staged files
+ * (.NAME.hostlet-READ-NEW, with the hashes of both texts) show the next process, after a kill at any
+ * point, whether they contain such an edit. */
 #pragma once
 
 #include "lib/basic/error.h"
 
-/* What the file shall hold, from what it holds; the caller frees. */
+/* Returns the new text for the file, made from its present one; the caller frees it. */
 typedef char *(*exchange_merge_fn)(const char *text, size_t size, void *userdata, size_t *ret_size);
 
-/* Brings dir/name to what 'merge' makes of it; a file that is not there is made, one that is right is not
- * touched. Only one process at a time may do this: callers hold the machine's lock. */
+/* Makes dir/name contain what 'merge' returns for it. A missing file is created, a correct one is not
+ * touched. Only one process may do this at a time: callers hold the machine's lock. Returns 0 or a
+ * negative errno. */
 int exchange_file(int dir, const char *name, exchange_merge_fn merge, void *userdata, struct error *e);

@@ -1,4 +1,4 @@
-/* Findings of Report and Recheck; see findings.h. */
+/* Implements findings.h. */
 #include "quota-keeper/findings.h"
 
 #include <inttypes.h>
@@ -43,7 +43,7 @@ void findings_clear(struct findings *findings)
 
 struct sentence {
     struct findings *findings;
-    const char *name, *container; /* whose they are */
+    const char *name, *container; /* the directory with the files, and its container */
     bool put_back;
 };
 
@@ -114,7 +114,7 @@ void findings_add_strays(struct findings *findings, struct registry *r, const ch
     _cleanup_free_ char *whom =
         n_others == 1 && !strays->rest.project
             ? xasprintf("project %u, which %s", others.project,
-                        said ? "is another's, or nobody's" : "is no replica's")
+                        said ? "belongs to another replica or to none" : "is no replica's")
             : xasprintf("%s%zu other projects, such as %u", strays->rest.project ? "more than " : "",
                         n_others, others.project);
     say(&s, &others, NULL, whom);

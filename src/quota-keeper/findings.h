@@ -1,5 +1,5 @@
-/* Findings of Report and Recheck: a list that grows, and the sentences about files that are charged to
- * somebody else. */
+/* A growing list of findings for Report and Recheck, and the sentences about files that are charged to
+ * another project. */
 #pragma once
 
 #include "lib/api/quota_keeper.h"
@@ -11,15 +11,16 @@ struct findings {
     size_t n;
 };
 
-/* A new one; its other members are the caller's to fill, and are released with it. */
+/* Adds a finding. The caller fills its other members, which findings_clear() releases. */
 struct quota_finding *findings_add(struct findings *findings, enum quota_finding_kind kind,
                                    const char *container, int64_t project, const char *fmt, ...)
     _printf_(5, 6);
 void findings_clear(struct findings *findings);
 
-/* Who is charged for the strays in the directory 'name' of the app path, which is the container's (NULL: on
- * its way in or out): one finding for each replica, the CHARGED_MAX with most files, and one for all other
- * ids. 'put_back': they were. */
+/* Adds findings that state which projects are charged for the strays in the directory 'name' of the app
+ * path, whose container is 'container' (NULL: an unfinished or hidden directory): one finding for each
+ * replica that is charged, for the CHARGED_MAX with most files, and one for all other ids. 'put_back': the
+ * files have their directory's project again. */
 #define CHARGED_MAX 16
 void findings_add_strays(struct findings *findings, struct registry *r, const char *name,
                          const char *container, const struct strays *strays, bool put_back);

@@ -1,4 +1,4 @@
-/* A set of project ids; see ids.h. */
+/* Implements ids.h. */
 #include "quota-keeper/ids.h"
 
 #include <assert.h>
@@ -34,7 +34,7 @@ bool id_set_has(const struct id_set *set, int64_t id)
     return id >= 0 && id <= ID_MAX && set->bits[id / 64] & BIT(id);
 }
 
-/* The first zero bit of 'word' at or behind 'from' (0 to 64); 64 when there is none. */
+/* Returns the position of the first zero bit of 'word' at or after 'from' (0 to 64); 64 if there is none. */
 static size_t first_zero(uint64_t word, size_t from)
 {
     uint64_t zeros = from < 64 ? ~word & (UINT64_MAX << from) : 0;
@@ -47,7 +47,7 @@ int64_t id_set_first_gap(const struct id_set *set, int64_t min, int64_t max)
         return -1;
     size_t word = (size_t)min / 64;
     size_t bit = first_zero(set->bits[word], (size_t)min % 64);
-    if (bit == 64) { /* the next word that is not full: in this group, or in one behind it */
+    if (bit == 64) { /* the next word that is not full: in this group, or in a later one */
         size_t group = word / 64, next = first_zero(set->full[group], word % 64 + 1);
         if (next == 64) {
             group = first_zero(set->all_full, group + 1);

@@ -1,8 +1,8 @@
-/* Project quotas of XFS and ext4 by system calls; see kernel.h.
+/* Implements kernel.h by system calls on XFS and ext4.
  *
- * Both filesystems take the Q_X commands, which count in blocks of 512 bytes (linux/dqblk_xfs.h), and keep a
- * file's project in struct fsxattr (linux/fs.h). quotactl_fd(2) is of Linux 5.14; before it the block device
- * is named. */
+ * Both filesystems support the Q_X commands, which count in blocks of 512 bytes (linux/dqblk_xfs.h), and
+ * store a file's project in struct fsxattr (linux/fs.h). quotactl_fd(2) exists since Linux 5.14; on older
+ * kernels quotactl(2) names the block device. */
 #include "quota-keeper/kernel.h"
 
 #include <errno.h>
@@ -33,13 +33,14 @@ static int command(int fd, int cmd, uint32_t project, void *data)
         return 0;
     if (errno != ENOSYS)
         return -errno;
-    /* Either the kernel is older, or this is the filesystem's own answer, which it then repeats. */
+    /* Either the kernel is older, or ENOSYS comes from the filesystem; then the second call returns it
+     * again. */
     struct stat st;
     char device[64];
     if (fstat(fd, &st) < 0)
         return -errno;
     if (major(st.st_dev) == 0)
-        return -ENOSYS; /* no block device, and no quota either */
+        return -ENOSYS; /* no block device, so that there are no quotas */
     snprintf(device, sizeof device, DEVICE_PATH, major(st.st_dev), minor(st.st_dev));
     if (syscall(SYS_quotactl, cmd, device, project, data) == 0)
         return 0;
@@ -80,7 +81,7 @@ static int linux_get(const struct kernel *k, int fd, uint32_t project, struct ke
     (void)k;
     struct fs_disk_quota d = {0};
     int r = command(fd, Q_XGETQUOTA, project, &d);
-    if (r == -ENOENT) { /* XFS has nothing on it */
+    if (r == -ENOENT) { /* XFS has no record of the project */
         *ret = (struct kernel_quota){.used = 0};
         return 0;
     }
@@ -102,7 +103,7 @@ static int linux_next(const struct kernel *k, int fd, uint32_t project, uint32_t
     return 0;
 }
 
-/* Up to whole KiB, which is what ext4 keeps on disk. */
+/* Rounds up to whole KiB, the unit in which ext4 stores limits. */
 static uint64_t to_blocks(int64_t bytes)
 {
     if (bytes >= BLOCKS_MAX * BLOCK)

@@ -1,9 +1,9 @@
-/* The kernel's part of project quotas, as a table: the real one calls XFS and ext4 by ioctl and quotactl, the
- * one of the unit tests lives in memory. Every call takes a descriptor of any file on the filesystem that is
- * meant, so that no path and no device has to be guessed.
+/* The kernel's interface to project quotas as a table of functions: kernel_linux calls XFS and ext4 by ioctl
+ * and quotactl, the table of the unit tests simulates them in memory. Every function takes a descriptor of
+ * any file on the filesystem in question, so that no path and no device has to be found.
  *
- * Limits and use are in bytes and inodes; a limit of 0 is none. Filesystems round limits up to their blocks.
- */
+ * Limits and usage are in bytes and inodes; a limit of 0 is no limit. Filesystems round limits up to their
+ * blocks. */
 #pragma once
 
 #include <stdint.h>
@@ -11,8 +11,8 @@
 #include "lib/basic/util.h"
 
 struct kernel_state {
-    bool accounted; /* use is counted per project */
-    bool enforced;  /* and limits are held */
+    bool accounted; /* usage is counted per project */
+    bool enforced;  /* limits are enforced */
 };
 struct kernel_limits {
     int64_t soft, hard, inodes_soft, inodes;
@@ -23,33 +23,33 @@ struct kernel_quota {
 };
 struct kernel_tag {
     uint32_t project;
-    bool inherit; /* what is made in this directory gets the project too */
+    bool inherit; /* new entries of this directory get the project, too */
 };
 
 struct kernel {
-    /* 0 or negative errno: −ENOSYS where the filesystem knows no quotas, or has all of them turned off. */
+    /* Returns 0 or a negative errno; −ENOSYS: the filesystem has no quotas, or all of them are off. */
     int (*state)(const struct kernel *k, int fd, struct kernel_state *ret);
-    /* A project that the kernel does not know is all zero. */
+    /* Reads limits and usage. For a project without a record in the kernel everything is zero. */
     int (*get)(const struct kernel *k, int fd, uint32_t project, struct kernel_quota *ret);
-    /* The first known project from 'project' on; −ENOENT when there is none. */
+    /* Finds the first project with a record from 'project' on; −ENOENT if there is none. */
     int (*next)(const struct kernel *k, int fd, uint32_t project, uint32_t *ret_project,
                 struct kernel_quota *ret);
     int (*set)(const struct kernel *k, int fd, uint32_t project, const struct kernel_limits *limits);
-    /* The project of one file or directory. Writing keeps its other attributes. −EOPNOTSUPP, −ENOTTY where
-     * the filesystem has no place for it. */
+    /* Read and write the project of one file or directory. Writing keeps its other attributes. −EOPNOTSUPP
+     * or −ENOTTY: the filesystem stores no project. */
     int (*read_tag)(const struct kernel *k, int fd, struct kernel_tag *ret);
     int (*write_tag)(const struct kernel *k, int fd, const struct kernel_tag *tag);
-    const char *const
-        *filesystems; /* by type, those that it can do it on; ends with NULL. NULL: all of them */
+    /* Supported filesystem types, ending with NULL; NULL: all of them. */
+    const char *const *filesystems;
     void *userdata;
 };
 
 extern const struct kernel kernel_linux;
 
-/* Whether limits that were read back are those that were set: filesystems round up. */
+/* Reports whether limits that were read back match those that were set: filesystems round up. */
 bool kernel_limits_match(const struct kernel_limits *set, const struct kernel_limits *read);
 
-/* Whether anybody has used a project, or limited it. */
+/* Reports whether a project has usage or limits. */
 static inline bool kernel_quota_known(const struct kernel_quota *q)
 {
     return q->used || q->used_inodes || q->limits.soft || q->limits.hard || q->limits.inodes_soft ||

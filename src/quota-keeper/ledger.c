@@ -1,4 +1,4 @@
-/* The ledger of project ids; see ledger.h. */
+/* Implements ledger.h. */
 #include "quota-keeper/ledger.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ struct ledger_file {
     struct ledger_item **items;
     size_t n_items;
     int64_t updated;   /* unix seconds */
-    int64_t id_offset; /* where the search for the next id begins */
+    int64_t id_offset; /* lowest id from which the next one is searched */
 };
 
 #define T struct ledger_item
@@ -95,7 +95,7 @@ struct ledger_item *ledger_find_id(const struct ledger *ledger, int64_t id)
     return found ? *found : NULL;
 }
 
-/* Takes the item. */
+/* Takes ownership of the item. */
 static void insert(struct ledger *ledger, struct ledger_item *item)
 {
     if (!tsearch(item, &ledger->by_name, compare_names) || !tsearch(item, &ledger->by_id, compare_ids))
@@ -124,7 +124,7 @@ void ledger_remove(struct ledger *ledger, struct ledger_item *item)
     free_item(item);
 }
 
-static void forget_others(struct ledger *ledger)
+static void drop_others(struct ledger *ledger)
 {
     size_t n;
     _cleanup_free_ struct ledger_item **items = ledger_items(ledger, &n);
@@ -139,8 +139,8 @@ int ledger_allocate(struct ledger *ledger, bool (*is_foreign)(int64_t id, void *
     bool fresh = false;
     for (;;) {
         int64_t id = id_set_first_gap(&ledger->taken, ledger->id_min, ledger->id_max);
-        if (id < 0 && !fresh) { /* some of what was others' may be free by now */
-            forget_others(ledger);
+        if (id < 0 && !fresh) { /* ids that others used can be free by now */
+            drop_others(ledger);
             fresh = true;
             continue;
         }
@@ -192,7 +192,7 @@ char *ledger_pack(const struct ledger *ledger)
     json_t *json = schema_pack(&file_schema, &file);
     if (!json_object_get(json, "items"))
         json_object_set_new(json, "items", json_array());
-    json_object_set_new(json, "mount_points", json_array()); /* the contract's; nobody reads it */
+    json_object_set_new(json, "mount_points", json_array()); /* a member of the contract; no reader exists */
     char *text = json_dumps(json, JSON_INDENT(1));
     json_decref(json);
     if (!text)
@@ -238,7 +238,7 @@ int ledger_parse(struct ledger *ledger, const char *text, size_t size, const cha
         else
             left_out++;
     }
-    /* What the ledger took is its own: the rest goes. */
+    /* The ledger owns the items that it accepted: only the others are released. */
     size_t kept = 0;
     for (size_t i = 0; i < file.n_items; i++)
         if (file.items[i])

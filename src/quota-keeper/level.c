@@ -1,4 +1,4 @@
-/* How much of its limits a project uses; see level.h. */
+/* Implements level.h. */
 #include "quota-keeper/level.h"
 
 static enum quota_level level_of(int64_t used, int64_t soft, int64_t hard, int64_t threshold)

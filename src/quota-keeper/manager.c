@@ -1,4 +1,4 @@
-/* Start and end of the process; see manager.h. */
+/* Implements manager.h: start and end of the process. */
 #include "quota-keeper/manager.h"
 
 #include <errno.h>
@@ -47,15 +47,16 @@ static void recovery_done(struct work *work)
     watch_arm(m);
 }
 
-/* With a prefix the contract says where it lies; without one, /etc is no place for what changes by itself. */
+/* Returns the ledger's path. With a prefix, the contract defines it; without one it is in the process's
+ * state directory, because /etc is no place for data that a process changes. */
 static char *ledger_path(const struct tree *tree)
 {
     _cleanup_free_ char *state = tree_state(tree, "quota-keeper");
     return xasprintf("%s/hostlet_vol_quota.json", tree->prefix ? tree->etc : state);
 }
 
-/* Without root the machine's lock cannot be had, and no project either: what is left to be done concerns this
- * tree alone. */
+/* Returns the path of the lock on project ids. Without root the machine's lock is out of reach, and no
+ * project can be set either; then a lock in this tree is enough. */
 static char *lock_path(const struct tree *tree)
 {
     return geteuid() == 0 ? xstrdup(REGISTRY_LOCK) : xasprintf("%s/quota.lock", tree->run);
@@ -102,8 +103,8 @@ bool manager_busy(void *userdata)
     return workers_busy(m->jobs) || workers_busy(m->walks) || workers_busy(m->background);
 }
 
-/* Threads that still work end with the process: what they do survives a kill at any time. So what they use
- * stays. */
+/* Threads that still run end with the process; a kill at any time does no harm. The memory that they use
+ * is not freed. */
 void manager_stop(void *userdata)
 {
     struct manager *m = userdata;

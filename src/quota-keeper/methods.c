@@ -1,4 +1,4 @@
-/* Handlers: what is asked for is checked here, and done elsewhere. */
+/* Implements methods.h: each handler checks the parameters and passes the call on. */
 #include "quota-keeper/methods.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 static int check_pair(const char *what, int64_t soft, int64_t hard, struct error *e)
 {
     if (soft < 0 || hard < 0)
-        return error_refuse(e, EINVAL, "a limit of %" PRId64 " %s is none: 0 lifts it",
+        return error_refuse(e, EINVAL, "%" PRId64 " %s is not a valid limit: 0 means no limit",
                             soft < 0 ? soft : hard, what);
     if (hard > 0 && soft > hard)
         return error_refuse(e, EINVAL, "the soft limit (%" PRId64 " %s) is above the hard one (%" PRId64 ")",
@@ -51,7 +51,7 @@ static int check_stream(const struct varlink_call *call, struct error *e)
 {
     if (varlink_call_wants_more(call))
         return 0;
-    return error_refuse(e, EINVAL, "the answer comes as a stream: the call must set 'more'");
+    return error_refuse(e, EINVAL, "the reply is a stream: the call must set 'more'");
 }
 
 static int on_recheck_all(struct varlink_call *call, const void *in, void *userdata, struct error *e)

@@ -1,4 +1,4 @@
-/* The handlers of io.hostlet.QuotaKeeper. */
+/* The table of handlers of io.hostlet.QuotaKeeper. */
 #pragma once
 
 #include "lib/service/service.h"

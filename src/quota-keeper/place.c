@@ -1,4 +1,4 @@
-/* Where a replica's directory lies; see place.h. */
+/* Implements place.h. */
 #include "quota-keeper/place.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static bool is_known(const struct kernel *kernel, const char *type)
     return true;
 }
 
-/* What the system calls answer where there simply are no quotas. */
+/* Reports whether a system call's error means that there are no quotas. */
 static bool means_none(int r)
 {
     return r == -ENOSYS || r == -ESRCH || r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTTY;

@@ -1,4 +1,4 @@
-/* The texts of /etc/projects and /etc/projid; see projects.h. */
+/* Implements projects.h. */
 #include "quota-keeper/projects.h"
 
 #include <inttypes.h>
@@ -10,8 +10,8 @@
 
 struct line {
     const char *text;
-    size_t size;   /* with its newline, where it has one */
-    size_t length; /* without it */
+    size_t size;   /* with its newline, if there is one */
+    size_t length; /* without the newline */
 };
 
 static bool next_line(const char **text, size_t *left, struct line *ret)
@@ -34,7 +34,7 @@ static bool is_container(const char *name)
     return app_container_name_parse(name, &instance, &id) == 0;
 }
 
-/* ID:REST or, with 'id_last', REST:ID. The caller frees *ret_rest. */
+/* Splits ID:REST or, with 'id_last', REST:ID. The caller frees *ret_rest. */
 static bool split(const struct line *line, bool id_last, int64_t *ret_id, char **ret_rest)
 {
     if (memchr(line->text, '\0', line->length))
@@ -50,7 +50,8 @@ static bool split(const struct line *line, bool id_last, int64_t *ret_id, char *
     return true;
 }
 
-/* The container of a line of /etc/projects, NULL when it is not ours. The caller frees. */
+/* Returns the container of a line of /etc/projects, or NULL if the line does not belong to this tree. The
+ * caller frees it. */
 static char *our_directory(const char *apps, const struct line *line, int64_t *ret_id)
 {
     _cleanup_free_ char *path = NULL;
@@ -70,7 +71,7 @@ static const struct projects_entry *find(const struct projects *p, const char *n
     return p->n ? bsearch(name, p->entries, p->n, sizeof *p->entries, compare) : NULL;
 }
 
-/* The text that is being made. A last line without its newline gets one before others follow. */
+/* The text that is written. If a last line has no newline, one is added before another line follows. */
 struct output {
     FILE *file;
     char *text;
@@ -134,7 +135,8 @@ char *projid_merge(const struct projects *p, const char *text, size_t size, size
 {
     struct output o;
     struct line line;
-    _cleanup_free_ bool *seen = xcalloc(p->n + 1, sizeof *seen); /* or in the way: the name is another's */
+    /* seen is also set when another project has the entry's name. */
+    _cleanup_free_ bool *seen = xcalloc(p->n + 1, sizeof *seen);
     struct id_set named = {.all_full = 0};
     output_begin(&o);
     while (next_line(&text, &size, &line)) {

@@ -1,5 +1,4 @@
-/* What only looks: Get, List, the snapshot of Watch, Report, Info, and the check that the timer asks for.
- * Each is a piece of work; see manager.h. */
+/* Implements questions.h. Each question runs as one job. */
 #include "quota-keeper/questions.h"
 
 #include <errno.h>
@@ -17,10 +16,10 @@
 
 struct question {
     struct work work;
-    struct question *next; /* of those that wait */
+    struct question *next; /* the next one in the list of those that wait */
     struct manager *manager;
     enum question_kind kind;
-    struct varlink_call *call; /* NULL: nobody waits (any more) */
+    struct varlink_call *call; /* NULL: a question without a caller, or the caller hung up */
     char *container;
     struct quota_values **values;
     size_t n_values;
@@ -83,7 +82,7 @@ static int read_values(struct question *q)
             result = read;
             q->e = e;
         } else {
-            notes_add(&q->notes, xasprintf("%s; it is left out of the list", e.message));
+            notes_add(&q->notes, xasprintf("%s; the list does not contain it", e.message));
         }
     }
     if (result >= 0)
@@ -161,7 +160,7 @@ static void question_done(struct work *work)
     else if (q->kind == QUESTION_CHECK && q->result < 0)
         log_warning("cannot check the quotas: %s", q->e.message);
     for (size_t i = 0; i < q->n_gone; i++) {
-        log_notice("%s has no directory any more: its project is given back", q->gone[i]);
+        log_notice("%s no longer has a directory: its project is given back", q->gone[i]);
         request_begin(m, REQUEST_REMOVE_IF_GONE, NULL, q->gone[i], NULL);
     }
     if (q->kind == QUESTION_CHECK)

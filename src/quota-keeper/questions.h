@@ -1,9 +1,11 @@
-/* Requests that only look. */
+/* Answers the calls that change nothing: Get, List, Report and Info, the snapshot of a Watch, and the
+ * check that the timer starts. */
 #pragma once
 
 #include "quota-keeper/manager.h"
 
-/* QUESTION_WATCH asks for the snapshot of a Watch, after which watch.c has the call. */
+/* QUESTION_WATCH reads the snapshot of a Watch; then watch.c keeps the call. QUESTION_CHECK reads all
+ * levels and gives back ids whose data no longer exists. */
 enum question_kind {
     QUESTION_GET,
     QUESTION_LIST,

@@ -1,4 +1,4 @@
-/* Every file of a replica back to the project of its directory; see recheck.h. */
+/* Implements recheck.h. */
 #include "quota-keeper/recheck.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 struct recheck {
     struct registry *r;
     const char *name;
-    struct ledger_item item; /* name NULL: it has none */
+    struct ledger_item item; /* name NULL: the container has none */
     struct places places;
     struct strays *strays;
     struct findings *findings;
@@ -42,7 +42,7 @@ static int put_back(struct recheck *c, const struct app_path_entry *entry, struc
     uint32_t project;
     const struct ledger_item *item = c->item.name ? &c->item : NULL;
     int result = place_open(&c->places, entry->name, &place, e);
-    if (result == -ENOENT) /* it went */
+    if (result == -ENOENT) /* the directory was removed meanwhile */
         return 0;
     if (result >= 0 && recheck_project(c->r, &place, entry, item, &project) >= 0) {
         const struct kernel_limits limits = {c->item.soft, c->item.hard, c->item.inodes_soft, c->item.inodes};
@@ -53,7 +53,7 @@ static int put_back(struct recheck *c, const struct app_path_entry *entry, struc
             c->values->project = project;
             c->values->skipped += tagged.skipped;
         }
-        say(c, entry); /* also of what was reached before it failed */
+        say(c, entry); /* also for what was reached before a failure */
         if (result == -ECANCELED)
             result = 0;
     }
@@ -61,7 +61,8 @@ static int put_back(struct recheck *c, const struct app_path_entry *entry, struc
     return result < 0 ? error_prefix(e, "%s", entry->name) : 0;
 }
 
-/* The directory of a replica with a project: its limits are looked at too, and everything is read back. */
+/* Rechecks the directory of a replica with a project: its limits are checked, too, and everything is read
+ * back. */
 static int enforce_whole(struct recheck *c, const struct app_path_entry *entry, struct error *e)
 {
     const struct enforce_options options = {.recheck = true, .strays = c->strays};
@@ -82,7 +83,7 @@ static bool is_its(const struct recheck *c, const struct app_path_entry *entry)
     return streq_null(entry->container, c->name) || streq(entry->name, c->name);
 }
 
-/* All of them, although one fails: the first failure is the result. */
+/* Rechecks all directories, also after a failure of one; the first failure is the result. */
 static int look_at_all(struct recheck *c, bool *ret_found, struct error *e)
 {
     struct app_path_entry *entries = NULL;

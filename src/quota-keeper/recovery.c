@@ -1,4 +1,4 @@
-/* At the start; see recovery.h. */
+/* Implements recovery.h. */
 #include "quota-keeper/recovery.h"
 
 #include <errno.h>
@@ -28,16 +28,16 @@ static bool tagged_with(struct recovery *v, const char *name, int64_t project)
     return is;
 }
 
-/* The ledger gives the directory's project to another container. Directories tell the truth: if that one does
- * not carry it, the ledger is out of date. */
-static bool take_from(struct recovery *v, struct ledger_item *owner)
+/* Handles a directory whose project the ledger assigns to another container. If that container's directory
+ * does not carry the project, the ledger is out of date, and its item is removed. */
+static bool drop_outdated(struct recovery *v, struct ledger_item *owner)
 {
     if (tagged_with(v, owner->name, owner->id))
         return false;
-    notes_add(v->notes, xasprintf("the ledger gives project %" PRId64
-                                  " to %s, whose directory does not carry it: it is "
-                                  "taken out of the ledger",
-                                  owner->id, owner->name));
+    notes_add(v->notes,
+              xasprintf("the ledger gives project %" PRId64
+                        " to %s, whose directory does not carry it: the item is removed from the ledger",
+                        owner->id, owner->name));
     registry_drop(v->r, owner);
     return true;
 }
@@ -48,9 +48,9 @@ static void adopt(struct recovery *v, const struct app_path_entry *entry, const 
     struct registry *r = v->r;
     struct kernel_quota quota;
     struct ledger_item *owner = ledger_find_id(&r->ledger, project);
-    if (owner && !take_from(v, owner)) {
+    if (owner && !drop_outdated(v, owner)) {
         notes_add(v->notes,
-                  xasprintf("'%s' carries project %u of %s: it gets one of its own when it is ensured",
+                  xasprintf("'%s' carries project %u of %s: the next Ensure gives it one of its own",
                             place->path, project, owner->name));
         return;
     }
@@ -70,7 +70,8 @@ static void adopt(struct recovery *v, const struct app_path_entry *entry, const 
                                   place->path, project));
 }
 
-/* The kernel has the limits that the ledger wants, where the directory carries its project. */
+/* Sets the ledger's limits in the kernel where they differ. Called for a directory that carries its
+ * project. */
 static void set_limits(struct recovery *v, const struct ledger_item *item, const struct place *place)
 {
     const struct kernel *k = v->r->kernel;
@@ -89,8 +90,8 @@ static void set_limits(struct recovery *v, const struct ledger_item *item, const
                             item->name, quota.limits.hard, quota.limits.inodes, item->hard, item->inodes));
 }
 
-/* Inodes that nobody asked for by number follow from the limit, the configuration and what is there now;
- * ledgers of earlier versions have none. */
+/* Derives the limit of inodes from the limit of bytes, the configuration and the present usage, unless a
+ * caller asked for a number. Ledgers of earlier versions have no limits of inodes. */
 static void derive_inodes(struct recovery *v, struct ledger_item *item, const struct place *place)
 {
     struct registry *r = v->r;
@@ -126,7 +127,8 @@ static void look_at(struct recovery *v, const struct app_path_entry *entry)
     place_clear(&place);
 }
 
-/* What is on its way out counts as there until it is gone. */
+/* Reports whether a directory of the container exists. An unfinished one counts, and so does a hidden one
+ * until it is deleted. */
 static bool is_there(const struct app_path_entry *entries, size_t n, const char *container)
 {
     for (size_t i = 0; i < n; i++)
@@ -152,7 +154,7 @@ static bool is_unused(struct registry *r, struct places *places, const struct le
     struct place place = PLACE_INIT;
     struct kernel_quota quota = {.used = 0};
     bool gone, unused = place_open_any(places, item->name, &place, &gone, NULL) >= 0 && gone &&
-                        /* on the same mount as then, since another one knows nothing of it */
+                        /* on the same mount as before: another one has no record of it */
                         streq_null(item->mnt, place.filesystem->mount.mount_point) &&
                         (!place.filesystem->state.accounted ||
                          r->kernel->get(r->kernel, place.fd, (uint32_t)item->id, &quota) == 0) &&
@@ -202,7 +204,7 @@ static void drop_gone(struct recovery *v)
     char **names = recovery_find_gone(v->r, &n);
     for (size_t i = 0; i < n; i++) {
         struct ledger_item *item = ledger_find(&v->r->ledger, names[i]);
-        notes_add(v->notes, xasprintf("%s has no directory any more: project %" PRId64 " is given back",
+        notes_add(v->notes, xasprintf("%s no longer has a directory: project %" PRId64 " is given back",
                                       names[i], item->id));
         struct place place = PLACE_INIT;
         bool gone;
@@ -240,7 +242,7 @@ void recovery_run(struct registry *r, struct notes *notes)
     drop_gone(&v);
     registry_see(r, &v.places);
     places_close(&v.places);
-    /* The files in /etc are looked at in any case: whoever was killed may have left something beside them. */
+    /* The files in /etc are checked in any case: a killed process can have left staged files beside them. */
     if (r->ledger.n > 0 || v.changed || torn)
         registry_run(r, ops, 1, notes);
     if (op.result < 0)

@@ -1,17 +1,17 @@
-/* At the start: ledger, directories and kernel are made to agree. */
+/* Makes ledger, directories and kernel agree at the start. */
 #pragma once
 
 #include "quota-keeper/registry.h"
 
-/* Directories that carry a project nobody else has are taken into the ledger; items whose data is gone leave
- * it; the kernel gets the limits of the ledger where it has others; then the ledger and the files in /etc are
- * written where they changed. What was done is told in the notes. */
+/* Adds items for directories that carry a project that no other item has; removes items whose data no
+ * longer exists; sets the ledger's limits in the kernel where they differ; then writes the ledger and the
+ * files in /etc if they changed. Adds a note for each change. */
 void recovery_run(struct registry *r, struct notes *notes);
 
-/* Items whose directory and kept data are gone, and of which the kernel knows no use: their names, which the
- * caller frees. */
+/* Returns the names of items whose directory and kept data no longer exist and whose project has no usage
+ * in the kernel. The caller frees them. */
 char **recovery_find_gone(struct registry *r, size_t *ret_n);
 bool recovery_is_gone(struct registry *r, const struct ledger_item *item);
-/* Whether something that was removed of a container is not deleted yet, or a directory of it not complete:
- * whoever gives its id back waits for that. True also when the app path cannot be read. */
+/* Reports whether a removed directory of the container is not deleted yet, or a new one is not complete. The
+ * container's id must not be given back until it is. True also if the app path cannot be read. */
 bool recovery_is_on_its_way(struct registry *r, const char *container);

@@ -1,4 +1,4 @@
-/* Whose project an id is; see registry.h. */
+/* Implements registry.h. */
 #include "quota-keeper/registry.h"
 
 #include <dirent.h>
@@ -91,8 +91,8 @@ void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n)
     pthread_mutex_unlock(&r->mutex);
 }
 
-/* Under the mutex. */
-static void forget_old_freed(struct registry *r)
+/* Drops stored ids that are too old. The caller holds the mutex. */
+static void drop_old_freed(struct registry *r)
 {
     if (now_monotonic_usec() - r->freed_usec > FREED_LATELY)
         r->n_freed = 0;
@@ -108,7 +108,7 @@ void registry_forget_freed(struct registry *r)
 bool registry_has_freed(struct registry *r)
 {
     pthread_mutex_lock(&r->mutex);
-    forget_old_freed(r);
+    drop_old_freed(r);
     bool has = r->n_freed > 0;
     pthread_mutex_unlock(&r->mutex);
     return has;
@@ -117,7 +117,7 @@ bool registry_has_freed(struct registry *r)
 bool registry_take_freed(struct registry *r, int64_t *ret)
 {
     pthread_mutex_lock(&r->mutex);
-    forget_old_freed(r);
+    drop_old_freed(r);
     bool has = r->n_freed > 0;
     if (has)
         *ret = r->freed[--r->n_freed];
@@ -163,7 +163,7 @@ bool registry_note_level(struct registry *r, const char *container, int level, b
     return changed;
 }
 
-/* --- the file --- */
+/* --- the ledger's file --- */
 
 void registry_init(struct registry *r, const struct kernel *kernel, int64_t id_min, int64_t id_max)
 {
@@ -190,7 +190,7 @@ static void set_aside(struct registry *r, const char *why, struct notes *notes)
                         why, kept ? "; the old one is kept as " : "", kept ? aside : ""));
 }
 
-/* What replace_file() had not finished when an earlier life was killed. */
+/* Removes temporary files that replace_file() left when an earlier process was killed. */
 static void remove_unfinished(const struct registry *r)
 {
     const char *slash = strrchr(r->ledger_path, '/');
@@ -210,7 +210,7 @@ int registry_load(struct registry *r, struct notes *notes, struct error *e)
     size_t size, left_out = 0;
     remove_unfinished(r);
     if (lstat(r->ledger_path, &st) < 0) {
-        return errno == ENOENT ? 0 : error_os(e, errno, "cannot look at '%s'", r->ledger_path);
+        return errno == ENOENT ? 0 : error_os(e, errno, "cannot stat '%s'", r->ledger_path);
     }
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 0022) {
         set_aside(r, "others than root can write it", notes);
@@ -248,7 +248,7 @@ int registry_save(struct registry *r, struct error *e)
     return result;
 }
 
-/* --- the machine --- */
+/* --- the machine's files --- */
 
 void registry_see(struct registry *r, const struct places *places)
 {
@@ -256,7 +256,6 @@ void registry_see(struct registry *r, const struct places *places)
         r->has_quotas |= places->filesystems[i]->state.accounted;
 }
 
-/* Ids that others have by name, from the two files. Ids of our own directories are not among them. */
 void registry_read_others(const struct registry *r, struct id_set *others)
 {
     _cleanup_free_ char *projects = NULL, *projid = NULL, *path = xasprintf("%s/projects", r->etc),
@@ -278,14 +277,14 @@ static char *merge_projid(const char *text, size_t size, void *userdata, size_t 
     return projid_merge(userdata, text, size, ret_size);
 }
 
-/* Lines that come: first where they lie, then their names. Lines that go: the other way round. So a name
- * without a place is never left, which nobody could tell from another tree's. */
+/* Writes both files. When adding, it writes /etc/projects before /etc/projid; when removing, the reverse,
+ * so that a crash never leaves a name without a directory, which looks like another tree's. */
 static int update_files(struct registry *r, int etc, struct projects *p, struct error *e)
 {
     _cleanup_free_ char *text = NULL, *path = xasprintf("%s/projects", r->etc);
     size_t size;
     if (read_file_at(AT_FDCWD, path, LEDGER_MAX, &text, &size, NULL) >= 0)
-        projects_ids(r->apps, text, size, true, &p->ids); /* those that are to go, too */
+        projects_ids(r->apps, text, size, true, &p->ids); /* also those of lines that have to be removed */
     p->keep = true;
     int result = exchange_file(etc, "projects", merge_projects, p, e);
     p->keep = false;

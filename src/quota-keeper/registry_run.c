@@ -1,5 +1,4 @@
-/* What is done to the ledger under the machine's lock: ids are chosen, limits set, and what cannot be written
- * is taken back. See registry.h. */
+/* Implements registry_run.h: chooses ids, changes the ledger, and undoes what cannot be written. */
 #include "quota-keeper/registry_run.h"
 
 #include <errno.h>
@@ -16,16 +15,17 @@ struct allocation {
     struct id_set *others;
 };
 
-/* Used, limited or named by somebody. What the kernel cannot tell is not taken either. */
+/* Reports whether an id has usage, limits or a name that is not this tree's. An id whose state the kernel
+ * cannot report counts as used. */
 static bool is_others(int64_t id, void *userdata)
 {
     const struct allocation *a = userdata;
     return id_set_has(a->others, id) || project_is_known(a->registry->kernel, a->place->fd, (uint32_t)id);
 }
 
-/* A tenant who gives his files such ids over and over has the next one in use again at once. Nobody else used
- * it a moment ago, so that is no reason to be without a limit: those files are charged to the new owner until
- * they are put back again. */
+/* Reports whether an id that became free can be given out, even if it has usage again. A tenant that keeps
+ * giving its files such ids uses the next one at once. That is no reason to leave a replica without a
+ * limit: those files are charged to the new owner until they are put back. */
 static bool may_give_freed(const struct allocation *a, int64_t id)
 {
     const struct registry *r = a->registry;
@@ -37,8 +37,8 @@ static bool may_give_freed(const struct allocation *a, int64_t id)
     return !quota_is_known(r->kernel, a->place->fd, &quota);
 }
 
-/* Who has the ids, when none is left. */
-static int say_who_has_them(const struct allocation *a, struct error *e)
+/* Fails with a message that states who has the ids when none is free. */
+static int fail_with_owners(const struct allocation *a, struct error *e)
 {
     const struct ledger *l = &a->registry->ledger;
     int64_t named = 0, ours = 0;
@@ -64,7 +64,8 @@ bool registry_may_adopt(struct registry *r, const struct places *places, uint32_
            (r->kernel->read_tag(r->kernel, places->apps_fd, &apps) < 0 || apps.project != project);
 }
 
-/* The project that the directory has already, where it is ours; else a new one. */
+/* Chooses an id: the project that the directory already carries, if it can be adopted; otherwise a new
+ * one. */
 static int choose_id(struct allocation *a, const struct places *places, int64_t *ret, struct error *e)
 {
     struct registry *r = a->registry;
@@ -80,11 +81,11 @@ static int choose_id(struct allocation *a, const struct places *places, int64_t 
             return 0;
         }
     int result = ledger_allocate(&r->ledger, is_others, a, ret, e);
-    return result == -ENOSPC ? say_who_has_them(a, e) : result;
+    return result == -ENOSPC ? fail_with_owners(a, e) : result;
 }
 
 struct change {
-    struct ledger_item before; /* name NULL: there was none */
+    struct ledger_item before; /* name NULL: there was no item */
     bool changed;
 };
 
@@ -99,7 +100,7 @@ int64_t registry_inodes_for(const struct registry *r, int64_t soft, int64_t hard
     return inodes > used_inodes ? inodes : used_inodes;
 }
 
-/* The limits that an Ensure asks for, with inodes where it names none. */
+/* Completes the limits that an Ensure asks for with a derived limit of inodes if it names none. */
 static int complete_limits(const struct registry *r, const struct place *place, int64_t project,
                            struct kernel_limits *limits, bool *ret_derived, struct error *e)
 {
@@ -125,7 +126,7 @@ static int ensure(struct registry *r, struct op *op, struct places *places, stru
     int result = place_open(places, op->container, &place, &op->e);
     if (result >= 0)
         result = place_check_enforced(&place, &op->e);
-    /* This thread alone changes the ledger: what it reads needs no lock. */
+    /* Only this thread changes the ledger, so that its reads need no lock. */
     struct ledger_item *item = ledger_find(&r->ledger, op->container);
     if (result >= 0 && !item) {
         struct allocation a = {r, &place, others};
@@ -181,7 +182,7 @@ static void let_go(struct registry *r, struct op *op, struct change *change)
     pthread_mutex_unlock(&r->mutex);
 }
 
-/* As it was before an op whose change could not be written. */
+/* Restores the item as it was before an op whose change could not be written. */
 static void take_back(struct registry *r, const struct op *op, const struct change *change)
 {
     struct ledger_item *item = ledger_find(&r->ledger, op->container);

@@ -1,4 +1,4 @@
-/* What is not as it should be; see report.h. */
+/* Implements report.h. */
 #include "quota-keeper/report.h"
 
 #include <errno.h>
@@ -13,14 +13,14 @@
 #include "quota-keeper/recheck.h"
 #include "quota-keeper/tag.h"
 
-#define OPEN_AND_DELETED 16 /* files of a running application that no name leads to: not worth a word */
+/* Open files of a running application that have no name any more; so few are not reported. */
+#define OPEN_AND_DELETED 16
+#define ORPHANS_MAX      100 /* orphan ids that are reported one by one */
 
-#define ORPHANS_MAX 100 /* ids that nobody owns, which are said one by one */
-
-/* What the directories of an item hold. */
+/* What the walk found in the directories of an item. */
 struct seen {
     struct tag_result files;
-    bool incomplete; /* not all of it could be looked at */
+    bool incomplete; /* not all entries could be checked */
 };
 
 struct report {
@@ -28,9 +28,9 @@ struct report {
     struct places places;
     struct id_set others;
     struct ledger_item *items;
-    struct seen *seen; /* of each item */
+    struct seen *seen; /* one for each item */
     size_t n_items;
-    double *elsewhere; /* of each id: files of others' directories that carry it */
+    double *elsewhere; /* for each id: files that carry it in directories of others */
     struct findings found;
 };
 
@@ -67,7 +67,7 @@ static const struct ledger_item *find_id(const struct report *p, int64_t id)
     return NULL;
 }
 
-/* --- what an item should be --- */
+/* --- limits and files of an item --- */
 
 static void check_limits(struct report *p, const struct ledger_item *item, const struct place *place,
                          const struct kernel_quota *quota)
@@ -94,7 +94,7 @@ static void check_files(struct report *p, const struct ledger_item *item, const 
                     "gives it to them",
                     seen->skipped, item->name),
                 quota);
-    /* Files come and go while we look: what was there before and is still there counts. */
+    /* Files are created and deleted during the walk: only what existed before it and still exists counts. */
     int64_t most = quota->used_inodes;
     if (k->get(k, place->fd, (uint32_t)item->id, &now) == 0 && now.used_inodes < most)
         most = now.used_inodes;
@@ -103,17 +103,16 @@ static void check_files(struct report *p, const struct ledger_item *item, const 
     if (elsewhere > OPEN_AND_DELETED && !p->seen[item - p->items].incomplete)
         add_use(add(p, QUOTA_USED_BY_OTHERS, item->name, item->id, place,
                     "%" PRId64 " files of project %" PRId64
-                    " are in no replica's directory: somebody else uses the id (Docker hands out its own "
-                    "from 1 up where its storage lies on the same filesystem), or they were deleted and are "
-                    "still open, or they are symbolic links, fifos or devices, which have no descriptor to "
-                    "ask by",
+                    " are in no replica's directory: another program uses the id (Docker gives out ids from "
+                    "1 up if its storage is on the same filesystem), or they were deleted and are "
+                    "still open, or they are symbolic links, fifos or devices, whose project cannot be read",
                     elsewhere, item->id),
                 quota);
 }
 
-/* --- every file --- */
+/* --- the walk --- */
 
-/* Of an item: what all its directories hold that stand for its project. */
+/* Adds what the walk found to the item, for each directory that stands for its project. */
 static void add_seen(struct report *p, const struct ledger_item *item, uint32_t project,
                      const struct tag_result *seen, bool whole)
 {
@@ -164,7 +163,7 @@ static int walk_directories(struct report *p, struct error *e)
     return r;
 }
 
-/* --- one item --- */
+/* --- an item --- */
 
 static void check_item(struct report *p, const struct ledger_item *item)
 {
@@ -174,8 +173,8 @@ static void check_item(struct report *p, const struct ledger_item *item)
     bool gone;
     if (id_set_has(&p->others, item->id))
         add(p, QUOTA_USED_BY_OTHERS, item->name, item->id, NULL,
-            "project %" PRId64 " is named by somebody else too, in %s/projects or %s/projid", item->id,
-            p->r->etc, p->r->etc);
+            "project %" PRId64 " is also in use by others, in %s/projects or %s/projid", item->id, p->r->etc,
+            p->r->etc);
     if (place_open_any(&p->places, item->name, &place, &gone, &e) < 0) {
         add(p, QUOTA_WITHOUT_DIRECTORY, item->name, item->id, NULL, "%s", e.message);
         return;
@@ -186,7 +185,7 @@ static void check_item(struct report *p, const struct ledger_item *item)
     if (gone) {
         struct quota_finding *f =
             add(p, QUOTA_WITHOUT_DIRECTORY, item->name, item->id, NULL,
-                "project %" PRId64 " is in the ledger, and its directory is gone; the next check "
+                "project %" PRId64 " is in the ledger, and its directory no longer exists; the next check "
                 "gives the id back when nothing is charged to it",
                 item->id);
         if (r >= 0)
@@ -200,7 +199,7 @@ static void check_item(struct report *p, const struct ledger_item *item)
 
 /* --- directories and kernel --- */
 
-/* What was removed and is not gone: the provisioner is at it, and knows what is in its way. */
+/* Reports a hidden directory. The provisioner deletes it, and reports what prevents the deletion. */
 static void check_hidden(struct report *p, const struct app_path_entry *entry)
 {
     struct place place = PLACE_INIT;
@@ -252,15 +251,16 @@ static void say_orphan(struct report *p, const struct filesystem *f, uint32_t pr
 {
     struct quota_finding *finding =
         add(p, QUOTA_ORPHAN_PROJECT, NULL, project, NULL,
-            "the kernel knows project %u on '%s', and nobody owns it: no new replica gets this id; "
+            "the kernel has project %u on '%s', and no replica owns it: no new replica gets this id; "
             "'xfs_quota -x -c \"limit -p bsoft=0 bhard=0 isoft=0 ihard=0 %u\" %s' lifts its limits",
             project, f->mount.mount_point, project, f->mount.mount_point);
     add_use(finding, quota);
     finding->mount_point = xstrdup(f->mount.mount_point);
 }
 
-/* Ids of our range with use or limits, on one filesystem, that no item has. Others' by name are theirs; what
- * files of replicas explain was said of these, and is no reason not to give the id out. */
+/* Reports ids of the range that have usage or limits on one filesystem and no item. Ids that others have
+ * by name are skipped. Usage that is explained by files of replicas was reported with these files, and
+ * does not keep the id from being given out. */
 static void check_kernel(struct report *p, const struct filesystem *f, int fd)
 {
     const struct kernel *k = p->r->kernel;
@@ -286,11 +286,11 @@ static void check_kernel(struct report *p, const struct filesystem *f, int fd)
             ->mount_point = xstrdup(f->mount.mount_point);
 }
 
-/* Each filesystem once, by the first directory on it. */
+/* Checks each filesystem once, by the first directory on it. */
 static void check_filesystems(struct report *p)
 {
     struct place place = PLACE_INIT;
-    struct id_set done = {.all_full = 0}; /* by device number's place in the list */
+    struct id_set done = {.all_full = 0}; /* index in places.filesystems */
     for (size_t i = 0; i <= p->n_items; i++) {
         bool gone;
         int r = i == 0 ? place_open(&p->places, NULL, &place, NULL)

@@ -1,5 +1,5 @@
-/* What changes something: Ensure, Release, Remove. Each request goes through the registry, by batches, and
- * through the kernel, in a piece of work of its own; see manager.h. */
+/* Implements requests.h. Each request changes the registry, in a batch with others, and the kernel, in a job
+ * of its own. */
 #include "quota-keeper/requests.h"
 
 #include <errno.h>
@@ -17,17 +17,17 @@
 #include "quota-keeper/sweep.h"
 #include "quota-keeper/watch.h"
 
-#define QUICK_ENTRIES 2000 /* files that are looked at before a request goes to the long walks */
+#define QUICK_ENTRIES 2000 /* files that a request visits before it moves to the pool of long walks */
 #define RECLAIMS_MAX  3
-#define RECLAIM_PAUSE (60 * USEC_PER_SEC) /* after one in vain */
+#define RECLAIM_PAUSE (60 * USEC_PER_SEC) /* after a search for free ids that found none */
 
 enum phase {
-    PHASE_WAITING,     /* for the recovery, or for an earlier request of its container */
-    PHASE_UNREGISTER,  /* of a removal: before the registry, in a piece of work */
-    PHASE_TO_REGISTER, /* for the next batch */
+    PHASE_WAITING,     /* waits for the recovery, or for an earlier request of its container */
+    PHASE_UNREGISTER,  /* a removal before its change of the registry; in a job */
+    PHASE_TO_REGISTER, /* waits for the next batch */
     PHASE_REGISTERING,
-    PHASE_RECLAIMING, /* there is no free id: strangers' files are put back */
-    PHASE_ENFORCING,  /* in a piece of work */
+    PHASE_RECLAIMING, /* no id is free: files that carry ids of others are put back */
+    PHASE_ENFORCING,  /* changes the kernel in a job */
 };
 
 struct request {
@@ -36,14 +36,14 @@ struct request {
     struct manager *manager;
     enum request_kind kind;
     enum phase phase;
-    struct varlink_call *call; /* NULL: nobody waits (any more) */
+    struct varlink_call *call; /* NULL: a request without a caller, or the caller hung up */
     char *container;
     struct op op;
-    bool followed;         /* the limit of inodes was made to follow what is there */
-    bool long_walk;        /* there are many files to look at */
-    unsigned reclaims;     /* how often ids were reclaimed for it */
-    struct sweep *sweep;   /* a part of it; NULL: of none */
-    struct strays *strays; /* of a recheck */
+    bool followed;         /* the limit of inodes was raised once to the usage */
+    bool long_walk;        /* there are many files to visit */
+    unsigned reclaims;     /* number of searches for free ids for this request */
+    struct sweep *sweep;   /* the sweep that this recheck is a part of; NULL: none */
+    struct strays *strays; /* for a recheck */
     struct findings findings;
     struct quota_values values;
     int result;
@@ -140,7 +140,8 @@ static void enforce_work(struct work *work)
     }
 }
 
-/* What was not counted before it got the project is more than the limit that was derived without it. */
+/* Reports whether files that were not counted before they got the project exceed the limit of inodes that
+ * was derived without them. */
 static bool has_more_inodes(const struct request *q)
 {
     return q->kind == REQUEST_ENSURE && q->result >= 0 && !q->followed && q->op.item.inodes_derived &&
@@ -176,7 +177,7 @@ static void enforce(struct request *q)
     q->phase = PHASE_ENFORCING;
     q->work = (struct work){.key = q->container, .run = enforce_work, .done = enforce_done};
     if (q->kind == REQUEST_RECHECK) {
-        bool for_ids = q->sweep && sweep_is_for_ids(q->sweep); /* somebody waits for them */
+        bool for_ids = q->sweep && sweep_is_for_ids(q->sweep); /* a request waits for these ids */
         q->strays = xcalloc(1, sizeof *q->strays);
         if (for_ids)
             *q->strays = (struct strays){.kernel = m->registry.kernel,
@@ -187,8 +188,8 @@ static void enforce(struct request *q)
     workers_add(jobs, &q->work);
 }
 
-/* A removal begins with the kernel: the ledger lets go last, so that whoever is killed, the next one goes on.
- */
+/* Starts a removal with the kernel: the ledger drops the item last, so that after a kill the next request
+ * continues. */
 static void unregister_work(struct work *work)
 {
     struct request *q = (struct request *)work;
@@ -196,7 +197,8 @@ static void unregister_work(struct work *work)
     struct ledger_item item;
     if (!registry_get(r, q->container, &item))
         return;
-    /* It came back meanwhile; or it is not deleted yet, and a check gives the id back when it is. */
+    /* The directory exists again, or it is not deleted yet; in the second case a later check gives the id
+     * back. */
     bool is_used = q->kind == REQUEST_REMOVE_IF_GONE ? !recovery_is_gone(r, &item)
                                                      : recovery_is_on_its_way(r, q->container);
     if (is_used)
@@ -242,8 +244,8 @@ static void batch_work(struct work *work)
     registry_run(&b->manager->registry, b->ops, b->n, &b->notes);
 }
 
-/* Ids that tenants' files hold are no reason to be without a limit: those are put back first. Not over and
- * over, where it did not help: each time all files of all replicas are looked at. */
+/* Reports whether files that occupy ids are to be put back for this request: no id was free, and no recent
+ * search was in vain. Each search visits all files of all replicas. */
 static bool may_reclaim(const struct request *q)
 {
     uint64_t in_vain = q->manager->reclaimed_in_vain;
@@ -296,7 +298,7 @@ void requests_reclaimed(struct manager *m, bool again)
             q->op.no_ids = false;
         } else {
             finish(q);
-            next = m->requests; /* finishing one may have ended others */
+            next = m->requests; /* finish() can have ended further requests */
         }
     }
     requests_run(m);
@@ -325,8 +327,8 @@ static void register_all(struct manager *m)
 
 /* --- the order --- */
 
-/* What waits for ids is not in the way of the sweep that looks for them, and goes on between two steps of it.
- */
+/* Reports whether an earlier request of the container has to end first. A request that waits for ids does
+ * not block the sweep that searches for them. */
 static bool has_earlier(const struct manager *m, const struct request *q)
 {
     bool for_ids = q->sweep && sweep_is_for_ids(q->sweep);
@@ -356,7 +358,7 @@ void requests_run(struct manager *m)
         register_all(m);
 }
 
-/* What was not begun is dropped; the rest goes on. */
+/* Drops a request that has not started; one that has runs on without its caller. */
 static void on_gone(struct varlink_call *call, void *userdata)
 {
     (void)call;
@@ -376,7 +378,7 @@ static int on_begun(sd_event_source *source, void *userdata)
 static struct request *begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
                              const char *container, const struct kernel_limits *limits)
 {
-    /* A recheck asks the registry for nothing. */
+    /* REQUEST_RECHECK never uses its op. */
     static const enum op_kind ops[] = {OP_ENSURE, OP_REFRESH, OP_RELEASE, OP_REMOVE, OP_REMOVE};
     struct request *q = xcalloc(1, sizeof *q), **last = &m->requests;
     *q = (struct request){
@@ -389,7 +391,7 @@ static struct request *begin(struct manager *m, enum request_kind kind, struct v
     *last = q;
     if (call)
         varlink_call_on_gone(call, on_gone, q);
-    /* At the end of this turn of the loop: what comes at the same time goes into one batch. */
+    /* Runs at the end of this iteration of the loop, so that requests that arrive together form one batch. */
     sd_event_source *source = NULL;
     if (sd_event_add_defer(m->event, &source, on_begun, m) < 0)
         abort();

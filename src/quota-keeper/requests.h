@@ -1,4 +1,5 @@
-/* Requests that change something, one of a container at a time. */
+/* Executes the calls that change something: Ensure, Recheck, Release and Remove; one request of a
+ * container at a time. */
 #pragma once
 
 #include "quota-keeper/manager.h"
@@ -10,13 +11,14 @@ enum request_kind {
     REQUEST_REMOVE,
     REQUEST_REMOVE_IF_GONE
 };
-/* 'call' NULL: nobody waits for it. */
+/* Starts a request. 'call' NULL: it has no caller. 'limits' are those of an Ensure, else NULL. */
 void request_begin(struct manager *m, enum request_kind kind, struct varlink_call *call,
                    const char *container, const struct kernel_limits *limits);
-/* A recheck as a part of a sweep, which is told of its end. */
+/* Starts a recheck as a part of a sweep; sweep_one_done() receives its result. */
 void request_begin_recheck(struct manager *m, const char *name, struct sweep *sweep);
-/* Starts what can be started. */
+/* Starts every request that no earlier one has to precede, and the next batch. */
 void requests_run(struct manager *m);
-/* What waits for a free id goes on: it is tried again, or ends with the failure that it had. */
+/* Continues the requests that wait for a free id: with 'again' they are in the next batch, otherwise they
+ * end with their earlier failure. */
 void requests_reclaimed(struct manager *m, bool again);
 void requests_free(struct manager *m);

@@ -1,4 +1,4 @@
-/* Files that carry the project of somebody else; see strays.h. */
+/* Implements strays.h. */
 #include "quota-keeper/strays.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/printable.h"
 
-#define PATH_LENGTH 1024 /* bytes of a path that is shown */
-#define BLOCK       512  /* of st_blocks */
+#define PATH_LENGTH 1024 /* bytes of a path that is reported */
+#define BLOCK       512  /* bytes, the unit of st_blocks */
 
 bool quota_is_known(const struct kernel *k, int fd, const struct kernel_quota *quota)
 {

@@ -1,7 +1,7 @@
-/* Files in one replica's directory that carry the project of somebody else, and so are charged to them.
+/* Collects files in one replica's directory that carry another project, so that they are charged to it.
  *
- * The kernel lets the owner of a file give it any project. What is remembered is bounded whatever he does:
- * how many files and bytes for each id of our range, and for some ids the path of the first file. */
+ * The kernel lets the owner of a file give it any project. The memory for such files is bounded: the
+ * number of files and bytes for each id of the range, and for some ids the path of the first file. */
 #pragma once
 
 #include <sys/stat.h>
@@ -9,36 +9,37 @@
 #include "quota-keeper/ids.h"
 #include "quota-keeper/kernel.h"
 
-#define STRAYS_NAMED 64 /* ids that are remembered with a path */
-#define STRAYS_FREED 64 /* ids that are enough for now */
+#define STRAYS_NAMED 64 /* ids that are stored with a path */
+#define STRAYS_FREED 64 /* number of free ids that ends a search */
 
-/* A file with several names counts once: each name is a part of it. */
+/* Files of one project. A file with several names counts once: each name is a part of it. */
 struct stray {
     uint32_t project;
     double files, bytes;
-    char *path; /* of the first one, made safe to print; NULL: it lies too deep to be named */
+    char *path; /* of the first file, escaped for printing; NULL: it is too long */
 };
 
 struct strays {
     struct stray named[STRAYS_NAMED];
     size_t n;
-    struct stray rest; /* of all other ids; 'project' is the first of them */
-    double *by_id; /* files of each id up to ID_MAX; of the caller, may be NULL: then they are not counted */
+    struct stray rest; /* all other ids; 'project' is the first of them */
+    /* Files of each id up to ID_MAX, in the caller's array; NULL: they are not counted. */
+    double *by_id;
 
-    /* Where ids are wanted: those of the range that nobody uses any more, now that the file was put back. */
-    const struct kernel *kernel; /* NULL: none are */
+    /* A search for ids: those of the range without usage or limits after the file was put back. */
+    const struct kernel *kernel; /* NULL: no search */
     int64_t id_min, id_max;
     uint32_t freed[STRAYS_FREED];
     size_t n_freed;
-    bool enough; /* the walk may end */
+    bool enough; /* the walk can end */
 };
 
-/* One more file, which 'fd' is open on. 'st' NULL: a directory that need not be named. */
+/* Adds a file, of which 'fd' is a descriptor. 'st' is NULL for a directory. */
 void strays_add(struct strays *strays, uint32_t project, int fd, const struct stat *st);
-/* Forgets what was added. */
+/* Drops what was added. */
 void strays_clear(struct strays *strays);
 
-/* Whether an id has use, or limits that it does not have by itself: XFS gives each project, when it is first
- * used, the limits of project 0. What cannot be read is known, too. */
+/* Report whether an id has usage, or limits that are not the default: XFS gives each project, when it is
+ * first used, the limits of project 0. True also if the kernel cannot be read. */
 bool project_is_known(const struct kernel *kernel, int fd, uint32_t project);
 bool quota_is_known(const struct kernel *kernel, int fd, const struct kernel_quota *quota);

@@ -1,6 +1,4 @@
-/* Rechecks of everything in the app path, one after the other: for an administrator who asks, and for a
- * replica that needs a project id while strangers' files hold all of them; see manager.h. Each recheck is a
- * request of its container like any other. */
+/* Implements sweep.h. */
 #include "quota-keeper/sweep.h"
 
 #include <errno.h>
@@ -14,11 +12,11 @@
 #include "quota-keeper/requests.h"
 
 struct sweep {
-    struct work work; /* finds out what there is */
+    struct work work; /* makes the list of names */
     struct sweep *next;
     struct manager *manager;
-    struct varlink_call *call;   /* NULL: nobody waits (any more) */
-    bool for_ids, started, gone; /* gone: the caller left */
+    struct varlink_call *call;   /* NULL: a sweep without a caller, or the caller hung up */
+    bool for_ids, started, gone; /* gone: the caller hung up */
     char **names;
     size_t n, at;
     int result;
@@ -51,7 +49,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Every container that has a project or a directory, and what is on its way in or out by its own name. */
+/* Lists every container that has a project or a directory, and each unfinished or hidden directory by its
+ * own name. */
 static void list_work(struct work *work)
 {
     struct sweep *s = (struct sweep *)work;
@@ -85,7 +84,7 @@ static void list_work(struct work *work)
 
 static void list_done(struct work *work);
 
-/* One of each kind at a time. */
+/* Starts the next sweep of a kind; one of each kind runs at a time. */
 static void start_next(struct manager *m, bool for_ids)
 {
     struct sweep *s = m->sweeps;
@@ -125,7 +124,7 @@ static void end(struct sweep *s)
         requests_reclaimed(m, found);
 }
 
-static void go_on(struct sweep *s)
+static void run_next(struct sweep *s)
 {
     bool enough = s->for_ids && registry_has_freed(&s->manager->registry);
     if (s->result < 0 || s->at == s->n || s->gone || enough)
@@ -144,14 +143,14 @@ void sweep_one_done(struct sweep *s, const char *name, const struct quota_values
     };
     if (result < 0 && !s->call)
         log_warning("looking for project ids that files of %s hold: %s", name, e->message);
-    if (s->call && e->class != ERROR_NOT_FOUND) /* it went meanwhile */
+    if (s->call && e->class != ERROR_NOT_FOUND) /* NotFound: the directory was removed meanwhile */
         varlink_notify(s->call, &out);
-    go_on(s);
+    run_next(s);
 }
 
 static void list_done(struct work *work)
 {
-    go_on((struct sweep *)work);
+    run_next((struct sweep *)work);
 }
 
 static void on_gone(struct varlink_call *call, void *userdata)

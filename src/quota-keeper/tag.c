@@ -1,4 +1,4 @@
-/* Giving a project to everything in a directory; see tag.h. */
+/* Implements tag.h. */
 #include "quota-keeper/tag.h"
 
 #include <errno.h>
@@ -22,7 +22,8 @@ static struct kernel_tag wanted(const struct tagging *t, bool directory)
     return (struct kernel_tag){t->project, directory && t->project != 0};
 }
 
-/* The tenant may be writing: the limits are gone for no longer than this one file needs. */
+/* Writes the project of one file. The tenant can write at the same time, so the limits are lifted no
+ * longer than this one file needs. */
 static int write_tag(struct tagging *t, int fd, const struct kernel_tag *tag)
 {
     const struct kernel *k = t->kernel;
@@ -38,7 +39,7 @@ static int write_tag(struct tagging *t, int fd, const struct kernel_tag *tag)
     return r < 0 ? r : again;
 }
 
-/* Whether a file carries the project of somebody else. */
+/* Reports whether a file carries a project that is neither 0 nor its directory's. */
 static bool is_stray(const struct tagging *t, const struct kernel_tag *is)
 {
     return t->options->strays && is->project != 0 && is->project != t->project;
@@ -73,7 +74,8 @@ static int tag_one(struct tagging *t, int fd, bool directory, const struct stat 
     return 0;
 }
 
-/* What a tenant can do to his own files to keep us from one: it is counted, and not an error of the whole. */
+/* Reports whether an error is one that a tenant can cause for a file of its own. Such a file is counted
+ * and does not fail the whole walk. */
 static bool is_theirs(int r)
 {
     return r == -ENOENT || r == -ELOOP || r == -EAGAIN || r == -ETXTBSY || r == -EPERM || r == -EACCES ||
@@ -96,7 +98,7 @@ static int visit(void *userdata, int fd, const struct stat *st)
         t->result.skipped += r != -ENOENT;
     else if (r < 0)
         return r;
-    else if (!directory && st->st_nlink > 1) { /* we shall meet it again */
+    else if (!directory && st->st_nlink > 1) { /* its other names will be visited, too */
         t->result.unseen += t->result.entries - before;
         t->result.entries = before;
     }
@@ -107,7 +109,7 @@ static int walk_once(struct tagging *t, int top)
 {
     t->result = (struct tag_result){0};
     if (t->options->strays && t->look_only)
-        strays_clear(t->options->strays); /* they are met again */
+        strays_clear(t->options->strays); /* the walk starts again and finds them again */
     int r = walk_below(top, WALK_WINDOW, visit, t);
     if (r >= 0 && failpoint("tag.contents") < 0)
         r = -EIO;
@@ -129,7 +131,7 @@ static int run(struct tagging *t, int fd, struct tag_result *ret, struct error *
         ret->changed = changed;
     }
     if (r == WALK_MOVED)
-        return error_retry(e, EAGAIN, "its directories are moved by the application all the time");
+        return error_retry(e, EAGAIN, "the application keeps moving its directories");
     return r < 0 ? error_os(e, -r, "cannot give its files project %u", t->project) : 0;
 }
 

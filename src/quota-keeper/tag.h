@@ -1,7 +1,7 @@
-/* Giving a project to everything in a directory that a tenant writes in: a walk (walk.h), and what is done
- * with each entry.
+/* Gives a project to everything in a directory that a tenant can write: by a walk (walk.h).
  *
- * The directory at the top gets its project last: that it carries one says that all below it does. */
+ * The top directory gets its project last: a top directory that carries its project shows that everything
+ * below carries it, too. */
 #pragma once
 
 #include "lib/basic/error.h"
@@ -9,29 +9,31 @@
 #include "quota-keeper/strays.h"
 
 struct tag_result {
-    int64_t changed; /* entries that got the project now */
-    int64_t entries; /* that carry it, the top included */
-    int64_t skipped; /* that do not: they did not let us, or something else is mounted there */
-    int64_t
-        unseen; /* symlinks, fifos, devices, which have no descriptor to ask by; and names of linked files */
+    int64_t changed; /* entries that got the project in this call */
+    int64_t entries; /* entries that carry the project, including the top */
+    int64_t skipped; /* entries without it: the tenant prevented it, or something else is mounted there */
+    /* Entries that cannot be checked: symlinks, fifos and devices, which have no usable descriptor, and names
+     * of files with several links. */
+    int64_t unseen;
 };
 
 struct tag_options {
-    /* Hears of the files that carry another project, not none; may be NULL. tag_count() does not count them
+    /* Receives the files that carry another project (not 0); can be NULL. tag_count() does not count them
      * as skipped then. */
     struct strays *strays;
-    /* The limits of the project. Where they do not allow a file to be counted (ext4, which holds us to them),
-     * they are lifted for the moment in which that file is given the project. NULL: −EDQUOT or −ENOSPC. */
+    /* The limits of the project. Where they forbid to charge a file to it (ext4 enforces them for root,
+     * too), they are lifted for the moment in which that file gets the project. NULL: −EDQUOT or −ENOSPC. */
     const struct kernel_limits *limits;
-    int64_t entries_max; /* −E2BIG when there are more; 0: any number */
+    int64_t entries_max; /* −E2BIG if there are more entries; 0: any number */
 };
 
-/* 'fd' is the directory at the top; 'project' 0 takes the project away. The tenant moving directories while
- * we walk makes it begin again, some times; then ERROR_RETRY, and what was reached has its project.
- * −ECANCELED: the strays were enough. */
+/* Gives everything below 'fd', the top directory, and then the top the project; 'project' 0 removes it.
+ * Returns 0 or a negative errno. If the tenant moves directories meanwhile, the walk is repeated a few
+ * times; then it fails with ERROR_RETRY, and the entries that were reached have their project. −ECANCELED:
+ * 'strays' has enough. */
 int tag_tree(const struct kernel *kernel, int fd, uint32_t project, const struct tag_options *options,
              struct tag_result *ret, struct error *e);
 
-/* Changes nothing: counts in 'entries' what carries the project, and in 'skipped' what does not. */
+/* Changes nothing: counts the entries that carry the project in 'entries' and the others in 'skipped'. */
 int tag_count(const struct kernel *kernel, int fd, uint32_t project, const struct tag_options *options,
               struct tag_result *ret, struct error *e);

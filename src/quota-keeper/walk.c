@@ -1,4 +1,4 @@
-/* A walk over everything in a directory that a tenant writes in; see walk.h. */
+/* Implements walk.h. */
 #include "quota-keeper/walk.h"
 
 #include <errno.h>
@@ -11,12 +11,12 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
-#define BUFFER    8192 /* bytes: what is read again after each directory below */
+#define BUFFER    8192 /* bytes; as much is read again after each directory below */
 #define REOPEN    (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-#define AGAIN_MAX 1000 /* times that a way is looked for from the top */
-#define UNKNOWN   (-1) /* a position that was forgotten */
+#define AGAIN_MAX 1000 /* how often the way is searched from the top */
+#define UNKNOWN   (-1) /* a position that is no longer stored */
 
-/* A directory on the way down: where to go on when we are back in it. */
+/* A directory on the way down, and the position at which the walk continues in it. */
 struct level {
     dev_t dev;
     ino_t ino;
@@ -29,27 +29,27 @@ struct walk {
     int top;
     dev_t top_dev;
     ino_t top_ino;
-    int fd;               /* of the directory that we are in */
-    ino_t came_from;      /* the entry behind which to go on in it; 0: where it stands */
-    struct level *levels; /* the lowest ones of the way down */
-    size_t forgotten;     /* that many above them are not remembered */
+    int fd;               /* the present directory */
+    ino_t came_from;      /* inode of the entry after which the walk continues; 0: at the present position */
+    struct level *levels; /* the lowest stored levels of the way down */
+    size_t forgotten;     /* number of levels above them that are not stored */
     size_t n, room, window;
-    bool moved; /* something was, so that not all may have been seen */
+    bool moved; /* a directory was moved, so that entries may have been missed */
     unsigned again;
     char buffer[BUFFER] __attribute__((aligned(8)));
 };
 
-/* As getdents64(2) writes it. */
+/* The format of getdents64(2). */
 struct entry {
     uint64_t ino;
-    int64_t position; /* of the entry behind it */
+    int64_t position; /* position of the next entry */
     unsigned short size;
     unsigned char type;
     char name[];
 };
 
-/* Opens an entry: a descriptor that can be asked for its project, −ENOTSUP for what is neither file nor
- * directory. */
+/* Opens an entry for reading its project. Returns a descriptor, −ENOTSUP for what is neither a file nor a
+ * directory, or another negative errno. */
 static int open_entry(int dir, const char *name, struct stat *ret)
 {
     struct stat st;
@@ -69,9 +69,9 @@ static int open_entry(int dir, const char *name, struct stat *ret)
     return fd < 0 ? -errno : fd;
 }
 
-static void remember(struct walk *w, struct level level)
+static void store_level(struct walk *w, struct level level)
 {
-    if (w->n == w->window) { /* those that we come back to last are forgotten */
+    if (w->n == w->window) { /* drops the upper levels, which are needed last */
         size_t kept = w->window / 2, gone = w->n - kept;
         memmove(w->levels, w->levels + gone, kept * sizeof *w->levels);
         w->forgotten += gone;
@@ -85,7 +85,7 @@ static void remember(struct walk *w, struct level level)
     w->levels[w->n++] = level;
 }
 
-/* Into the directory 'fd' (taken), whose place in the present one is remembered. */
+/* Enters the directory 'fd' (takes ownership, also on failure) and stores the position in the present one. */
 static int go_down(struct walk *w, int fd, off_t position)
 {
     struct stat st;
@@ -93,14 +93,14 @@ static int go_down(struct walk *w, int fd, off_t position)
         close_fd(fd);
         return -errno;
     }
-    remember(w, (struct level){st.st_dev, st.st_ino, position});
+    store_level(w, (struct level){st.st_dev, st.st_ino, position});
     close_fd(w->fd);
     w->fd = fd;
     return 0;
 }
 
-/* The way up to what was forgotten: who our ancestors are, read from them. They are believed because their
- * line ends at the top, after as many steps as we came down. */
+/* Finds the levels that were dropped by climbing from the present directory to the top. They are trusted
+ * because the climb ends at the top after as many steps as the way down had. */
 static int climb(struct walk *w)
 {
     size_t depth = w->forgotten, kept = depth < w->window / 2 ? depth : w->window / 2;
@@ -126,7 +126,7 @@ static int climb(struct walk *w)
     return 0;
 }
 
-/* The directory below 'dir' with this inode; −ENOENT when it is none of its entries. */
+/* Finds the directory below 'dir' with this inode. Returns a descriptor, or −ENOENT if no entry has it. */
 static int find_child(struct walk *w, int dir, const struct level *level)
 {
     for (long n; (n = syscall(SYS_getdents64, dir, w->buffer, sizeof w->buffer)) > 0;)
@@ -143,9 +143,9 @@ static int find_child(struct walk *w, int dir, const struct level *level)
     return -ENOENT;
 }
 
-/* Our way was moved: it is gone down again from the top, as far as it is still there, and the walk goes on
- * where that ends. So moving a directory hides no more than what is in it, and that is what another walk is
- * for. The levels up to 'depth'. */
+/* Handles a way that was moved: goes down again from the top along the levels up to 'depth', as far as
+ * they still exist, and continues the walk there. So a moved directory hides only its own content, which
+ * another walk then visits. */
 static int find_again(struct walk *w, size_t depth)
 {
     w->moved = true;
@@ -190,11 +190,11 @@ static int go_up(struct walk *w)
     return 0;
 }
 
-/* One entry. 1: we are in another directory now. */
+/* Visits one entry. Returns 1 if the walk entered a directory, 0, or a negative errno. */
 static int visit(struct walk *w, const struct entry *entry)
 {
     struct stat st = {0};
-    if (w->came_from) { /* it was visited, and all before it */
+    if (w->came_from) { /* this entry was visited, and all before it */
         if (entry->ino == w->came_from)
             w->came_from = 0;
         return 0;
@@ -208,15 +208,15 @@ static int visit(struct walk *w, const struct entry *entry)
     return r;
 }
 
-/* Everything below the directory that we are in, which comes back to it. */
+/* Visits everything below the top, including the directories on the way. */
 static int walk_all(struct walk *w)
 {
     for (;;) {
         long n = syscall(SYS_getdents64, w->fd, w->buffer, sizeof w->buffer);
-        if (n < 0 && errno != ENOENT) /* ENOENT: it was removed under our feet */
+        if (n < 0 && errno != ENOENT) /* ENOENT: the directory was removed during the walk */
             return -errno;
         if (n <= 0) {
-            if (w->came_from) /* it is not there any more */
+            if (w->came_from) /* the entry no longer exists */
                 return WALK_MOVED;
             if (w->n + w->forgotten == 0)
                 return w->moved ? WALK_MOVED : 0;

@@ -1,4 +1,4 @@
-/* Levels, and who hears of their changes; see manager.h. */
+/* Implements watch.h. */
 #include "quota-keeper/watch.h"
 
 #include <inttypes.h>
@@ -23,8 +23,8 @@ static void watcher_gone(struct varlink_call *call, void *userdata)
     free(w);
 }
 
-/* The provisioner starts on demand, and this is whether there is any: a machine may have gone down while it
- * deleted. */
+/* Reports whether a hidden directory exists. The provisioner, which deletes it, starts on demand, and the
+ * machine can have stopped during the deletion. */
 static bool any_hidden(const struct manager *m)
 {
     struct app_path_entry *entries = NULL;

@@ -1,14 +1,15 @@
-/* Levels, and who hears of their changes. */
+/* Reports changes of levels to the log and to the callers of Watch. */
 #pragma once
 
 #include "quota-keeper/manager.h"
 
 struct quota_values;
 
-/* Tells the snapshot to a caller, and from now on every change. */
+/* Sends the snapshot to a caller, and from then on every change. */
 void watch_begin(struct manager *m, struct varlink_call *call, struct quota_values *const *values, size_t n);
-/* Values that were just read: whoever watches hears of it when the level changed. */
+/* Compares values that were just read with the last ones. If the level changed, it is logged and sent to
+ * every watcher. */
 void watch_see(struct manager *m, const struct quota_values *values);
-/* The next check, while there is anything to check. */
+/* Starts the timer of the next check, if checks are enabled and the ledger has items. */
 void watch_arm(struct manager *m);
 void watch_free(struct manager *m);

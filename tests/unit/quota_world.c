@@ -1,11 +1,11 @@
-/* A kernel in memory; see quota_world.h. */
+/* Implements quota_world.h. */
 #include "quota_world.h"
 #include "lib/basic/remove_tree.h"
 #include "lib/schema/object.h"
 
 const struct enforce_options plain = {.recheck = false}, recheck = {.recheck = true};
 
-/* --- the kernel in memory: every file that was given a project counts 4096 bytes --- */
+/* --- the kernel in memory: every file that has a project counts 4096 bytes --- */
 
 static struct world *world_of(const struct kernel *k)
 {
@@ -209,7 +209,7 @@ struct op run_op(struct tree_of_test *t, enum op_kind kind, const char *containe
     return op;
 }
 
-/* Both halves of an Ensure: its result; *ret is released by the caller. */
+/* Executes both halves of an Ensure and returns its result. The caller releases *ret. */
 int ensure(struct tree_of_test *t, const char *container, int64_t hard, struct quota_values *ret,
            struct error *e)
 {

@@ -1,5 +1,5 @@
-/* A kernel in memory and a tree of replicas' directories, for the tests of quota-keeper. Every file that was
- * given a project counts 4096 bytes. */
+/* Simulates a kernel in memory and a tree of replicas' directories for the tests of quota-keeper. Every
+ * file that has a project counts 4096 bytes. */
 #pragma once
 
 #include <setjmp.h>
@@ -34,7 +34,7 @@ struct tagged {
 struct known {
     uint32_t project;
     struct kernel_limits limits;
-    int64_t foreign_use; /* bytes of files that are nowhere */
+    int64_t foreign_use; /* bytes of files that do not exist on the disk */
 };
 struct world {
     struct kernel kernel;
@@ -42,9 +42,9 @@ struct world {
     size_t n_files;
     struct known known[1024];
     size_t n_known;
-    bool off;            /* no quotas on this filesystem */
-    bool strict;         /* a project may not grow over its limit, as on ext4 without CAP_SYS_RESOURCE */
-    bool forgets_limits; /* says yes, and does nothing */
+    bool off;            /* the filesystem has no quotas */
+    bool strict;         /* a project cannot grow above its limit, as on ext4 without CAP_SYS_RESOURCE */
+    bool forgets_limits; /* setting limits succeeds and has no effect */
     unsigned sets;
 };
 
@@ -52,7 +52,7 @@ struct tree_of_test {
     char path[64], apps[96], ledger[96], etc[96], lock[96];
     struct world *world;
     struct registry r;
-    bool starts_with_inodes; /* the next lives derive limits of inodes */
+    bool starts_with_inodes; /* the next starts derive limits of inodes */
 };
 
 extern const struct enforce_options plain, recheck;

@@ -1,5 +1,5 @@
-/* quota-keeper's pure parts: ids, ledger, the texts of /etc/projects and /etc/projid, levels, reasons; and
- * the exchange of a file that others write too. */
+/* Tests the parts of quota-keeper that need no directories: ids, ledger, the texts of /etc/projects and
+ * /etc/projid, levels, reasons; and the exchange of a file that other programs write, too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,14 +39,14 @@ static void test_gaps_are_found_wherever_they_are(void **state)
     assert_int_equal(id_set_first_gap(&set, 100, ID_MAX), -1);
     assert_int_equal(id_set_first_gap(&set, 0, ID_MAX), 0);
     static const int64_t gaps[] = {110000, 109999, 65536, 65535, 4096, 4095, 191, 128, 127, 100};
-    for (size_t i = 0; i < ARRAY_SIZE(gaps); i++) { /* each is the lowest when it comes */
+    for (size_t i = 0; i < ARRAY_SIZE(gaps); i++) { /* each is the lowest gap at its turn */
         id_set_remove(&set, gaps[i]);
         assert_false(id_set_has(&set, gaps[i]));
         assert_int_equal(id_set_first_gap(&set, 100, ID_MAX), gaps[i]);
         assert_int_equal(id_set_first_gap(&set, gaps[i] + 1, ID_MAX), i == 0 ? -1 : gaps[i - 1]);
         assert_int_equal(id_set_first_gap(&set, 100, gaps[i] - 1), -1);
     }
-    id_set_add(&set, ID_MAX + 1); /* beyond what it can hold: nothing happens */
+    id_set_add(&set, ID_MAX + 1); /* ids out of range change nothing */
     id_set_add(&set, -1);
     assert_false(id_set_has(&set, ID_MAX + 1));
 }
@@ -71,7 +71,7 @@ static void test_gaps_agree_with_a_search(void **state)
 
 /* --- ledger --- */
 
-static bool nobody(int64_t id, void *userdata)
+static bool no_other(int64_t id, void *userdata)
 {
     (void)id, (void)userdata;
     return false;
@@ -94,21 +94,21 @@ static void test_ids_are_given_out_lowest_first_and_again(void **state)
     for (int i = 0; i < 10000; i++) {
         char name[32];
         snprintf(name, sizeof name, "i8k_app_%d", i);
-        assert_int_equal(ledger_allocate(&l, nobody, NULL, &id, &e), 0);
+        assert_int_equal(ledger_allocate(&l, no_other, NULL, &id, &e), 0);
         assert_int_equal(id, 100 + i);
         assert_non_null(ledger_add(&l, name, id));
     }
-    assert_null(ledger_add(&l, "i8k_app_7", 20000)); /* its name is taken */
-    assert_null(ledger_add(&l, "i8k_new_0", 107));   /* its id is */
+    assert_null(ledger_add(&l, "i8k_app_7", 20000)); /* the name is in use */
+    assert_null(ledger_add(&l, "i8k_new_0", 107));   /* the id is in use */
     assert_string_equal(ledger_find_id(&l, 5100)->name, "i8k_app_5000");
     ledger_remove(&l, ledger_find(&l, "i8k_app_5000"));
     ledger_remove(&l, ledger_find(&l, "i8k_app_17"));
     assert_null(ledger_find(&l, "i8k_app_17"));
     assert_null(ledger_find_id(&l, 117));
-    assert_int_equal(ledger_allocate(&l, nobody, NULL, &id, &e), 0);
+    assert_int_equal(ledger_allocate(&l, no_other, NULL, &id, &e), 0);
     assert_int_equal(id, 117);
     assert_non_null(ledger_add(&l, "i8k_new_0", id));
-    /* Others' ids are passed over, and asked about once. */
+    /* Ids of others are skipped, and 'is_foreign' is called once for each. */
     assert_int_equal(ledger_allocate(&l, even, &asked, &id, &e), 0);
     assert_int_equal(id, 10101);
     assert_int_equal(asked, 3); /* 5100, 10100, 10101 */
@@ -117,7 +117,7 @@ static void test_ids_are_given_out_lowest_first_and_again(void **state)
     ledger_done(&l);
 }
 
-static void test_a_full_range_is_asked_again_and_then_said(void **state)
+static void test_a_full_range_is_searched_again_and_then_reported(void **state)
 {
     (void)state;
     struct ledger l;
@@ -128,8 +128,8 @@ static void test_a_full_range_is_asked_again_and_then_said(void **state)
     ledger_add(&l, "i8k_aaa_0", 101);
     assert_int_equal(ledger_allocate(&l, even, &asked, &id, &e), -ENOSPC);
     assert_non_null(strstr(e.message, "between 100 and 102"));
-    assert_int_equal(asked, 4);                                      /* 100 and 102, twice */
-    assert_int_equal(ledger_allocate(&l, nobody, NULL, &id, &e), 0); /* what was others' is free by now */
+    assert_int_equal(asked, 4);                                        /* 100 and 102, twice */
+    assert_int_equal(ledger_allocate(&l, no_other, NULL, &id, &e), 0); /* the ids of others are free by now */
     assert_int_equal(id, 100);
     ledger_done(&l);
 }
@@ -157,7 +157,7 @@ static void test_the_contracts_file_is_read(void **state)
     assert_int_equal(web->hard, 104857600);
     assert_string_equal(web->mnt, "/opt");
     assert_string_equal(ledger_find_id(&l, 103)->name, "i8k_data_1");
-    /* And ours is a file of the contract again. */
+    /* The packed text is a file of the contract again. */
     _cleanup_free_ char *ours = ledger_pack(&l);
     struct ledger again;
     ledger_done(&l);
@@ -174,7 +174,7 @@ static void test_the_contracts_file_is_read(void **state)
     ledger_done(&again);
 }
 
-static void test_what_is_no_ledger_is_told_from_a_newer_one(void **state)
+static void test_a_damaged_ledger_differs_from_a_newer_one(void **state)
 {
     (void)state;
     static const char *const broken[] = {
@@ -192,7 +192,7 @@ static void test_what_is_no_ledger_is_told_from_a_newer_one(void **state)
     ledger_done(&l);
 }
 
-static void test_items_that_cannot_be_ours_are_left_out(void **state)
+static void test_invalid_items_are_skipped(void **state)
 {
     (void)state;
     static const char text[] = "{\"items\":[{\"id\":100,\"name\":\"i8k_web_0\"},{\"id\":100,\"name\":\"i8k_"
@@ -222,7 +222,7 @@ static struct projects two(void)
     return p;
 }
 
-static void test_lines_of_projects(void **state)
+static void test_projects_gets_the_lines_of_this_tree(void **state)
 {
     (void)state;
     static const struct {
@@ -230,14 +230,14 @@ static void test_lines_of_projects(void **state)
         bool keep;
     } cases[] = {
         {"", "101:/srv/apps/i8k_data_0\n100:/srv/apps/i8k_web_0\n", false},
-        /* whatever others wrote stays as it is, a last line without its end too */
+        /* lines of others stay as they are, also a last line without its newline */
         {"# ours: 1\n\n "
          "7:/x\n100:/elsewhere\r\nnonsense\n5:/srv/apps\n5:/srv/apps/other\n6:/srv/apps/i8k_web_0/opt",
          "# ours: 1\n\n "
          "7:/x\n100:/elsewhere\r\nnonsense\n5:/srv/apps\n5:/srv/apps/other\n6:/srv/apps/i8k_web_0/opt\n"
          "101:/srv/apps/i8k_data_0\n100:/srv/apps/i8k_web_0\n",
          false},
-        /* ours keep their place; what is wrong, twice or no longer wanted goes */
+        /* this tree's lines keep their place; wrong, repeated and unneeded ones are removed */
         {"100:/srv/apps/i8k_web_0\n9:/x\n100:/srv/apps/i8k_web_0\n55:/srv/apps/i8k_data_0\n103:/srv/apps/"
          "i8k_gone_0\n",
          "100:/srv/apps/i8k_web_0\n9:/x\n101:/srv/apps/i8k_data_0\n", false},
@@ -245,7 +245,7 @@ static void test_lines_of_projects(void **state)
          "102:/srv/apps/i8k_old_0\n103:/srv/apps/i8k_gone_0\n101:/srv/apps/i8k_data_0\n100:/srv/apps/"
          "i8k_web_0\n",
          true},
-        /* another tree's */
+        /* a line of another tree */
         {"100:/srv/apps2/i8k_web_0\n",
          "100:/srv/apps2/i8k_web_0\n101:/srv/apps/i8k_data_0\n100:/srv/apps/i8k_web_0\n", false},
     };
@@ -257,7 +257,7 @@ static void test_lines_of_projects(void **state)
         assert_string_equal(text, cases[i].after);
         assert_int_equal(size, strlen(cases[i].after));
         _cleanup_free_ char *same = projects_merge(&p, text, size, &again);
-        assert_string_equal(same, text); /* doing it again changes nothing */
+        assert_string_equal(same, text); /* a second merge changes nothing */
     }
 }
 
@@ -275,7 +275,7 @@ static void test_bytes_of_others_survive(void **state)
     assert_memory_equal(names, text, size);
 }
 
-static void test_lines_of_projid(void **state)
+static void test_projid_gets_the_names_of_this_tree(void **state)
 {
     (void)state;
     static const struct {
@@ -284,7 +284,7 @@ static void test_lines_of_projid(void **state)
         {"", "i8k_data_0:101\ni8k_old_0:102\ni8k_web_0:100\n"},
         {"mine:7\n# x\ni8k_gone_0:103\ni8k_web_0:102\n",
          "mine:7\n# x\ni8k_data_0:101\ni8k_old_0:102\ni8k_web_0:100\n"},
-        /* another tree's container of the same name, and an administrator's name for an id of ours */
+        /* another tree's container of the same name, and an administrator's name for an id of this tree */
         {"i8k_web_0:500\nspecial:101\n", "i8k_web_0:500\nspecial:101\ni8k_old_0:102\n"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -295,7 +295,7 @@ static void test_lines_of_projid(void **state)
     }
 }
 
-static void test_ids_of_others(void **state)
+static void test_ids_of_others_are_collected(void **state)
 {
     (void)state;
     static const char projects[] = "7:/x\n100:/srv/apps/i8k_web_0\n101:/other/apps/i8k_web_0\n#9:/y\n";
@@ -339,7 +339,7 @@ static void put(int dir, const char *name, const char *text)
     close(fd);
 }
 
-static void assert_holds(int dir, const char *name, const char *expected)
+static void assert_contains(int dir, const char *name, const char *expected)
 {
     _cleanup_free_ char *text = NULL;
     assert_int_equal(read_file_at(dir, name, 1 << 20, &text, NULL, NULL), 0);
@@ -356,12 +356,11 @@ static size_t count_entries(const char *path)
     return n - 2;
 }
 
-/* Merges like projects_merge, and lets somebody else write meanwhile: between our reading and our exchange.
- */
+/* Merges like projects_merge(), and makes another program write between the reading and the exchange. */
 struct meddler {
     struct projects p;
     int dir;
-    const char *edits[4]; /* one for each round; NULL: none */
+    const char *edits[4]; /* one for each round; NULL: no edit */
     bool by_rename;
     int rounds;
 };
@@ -395,7 +394,7 @@ static void test_a_file_is_made_and_left_alone_when_right(void **state)
     place_begin(&place);
     struct meddler m = meddler(&place);
     assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), 0);
-    assert_holds(place.fd, "projects", "100:/a/i8k_web_0\n");
+    assert_contains(place.fd, "projects", "100:/a/i8k_web_0\n");
     fstatat(place.fd, "projects", &before, 0);
     assert_int_equal(before.st_mode & 07777, 0644);
     assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), 0);
@@ -418,7 +417,7 @@ static void test_an_edit_meanwhile_is_merged(void **state)
         m.by_rename = by_rename;
         m.edits[0] = "1:/x\n2:/added\n";
         assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), 0);
-        assert_holds(place.fd, "projects", "1:/x\n2:/added\n100:/a/i8k_web_0\n");
+        assert_contains(place.fd, "projects", "1:/x\n2:/added\n100:/a/i8k_web_0\n");
         fstatat(place.fd, "projects", &st, 0);
         assert_int_equal(st.st_mode & 07777, 0640);
         assert_int_equal(count_entries(place.path), 1);
@@ -435,9 +434,10 @@ static void test_two_edits_meanwhile_are_both_merged(void **state)
     put(place.fd, "projects", "1:/x\n");
     struct meddler m = meddler(&place);
     m.edits[0] = "1:/x\n2:/first\n";
-    m.edits[1] = "1:/x\n100:/a/i8k_web_0\n3:/second\n"; /* upon what we put in, which lacked the first */
+    /* The second edit is made on the exchanged text, which lacked the first. */
+    m.edits[1] = "1:/x\n100:/a/i8k_web_0\n3:/second\n";
     assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), 0);
-    assert_holds(place.fd, "projects", "1:/x\n100:/a/i8k_web_0\n3:/second\n2:/first\n");
+    assert_contains(place.fd, "projects", "1:/x\n100:/a/i8k_web_0\n3:/second\n2:/first\n");
     place_end(&place);
 }
 
@@ -449,7 +449,7 @@ static uint64_t fnv(const char *text)
     return h;
 }
 
-static void test_what_a_killed_life_left_is_understood(void **state)
+static void test_an_exchange_that_was_killed_is_completed(void **state)
 {
     (void)state;
     static const char was[] = "1:/x\n", ours[] = "1:/x\n100:/a/i8k_web_0\n";
@@ -457,11 +457,12 @@ static void test_what_a_killed_life_left_is_understood(void **state)
         const char *file, *staged, *after;
     } cases[] = {
         {was, ours, ours}, /* killed before the exchange */
-        {ours, was, ours}, /* after it; nobody else had written */
-        {ours, "1:/x\n2:/added\n", "1:/x\n2:/added\n100:/a/i8k_web_0\n"}, /* somebody had */
-        {"1:/x\n100:/a/i8k_web_0\n4:/later\n", "1:/x\n2:/added\n",        /* and later once more */
+        {ours, was, ours}, /* killed after it; no other program wrote */
+        {ours, "1:/x\n2:/added\n", "1:/x\n2:/added\n100:/a/i8k_web_0\n"}, /* another program wrote before */
+        {"1:/x\n100:/a/i8k_web_0\n4:/later\n",
+         "1:/x\n2:/added\n", /* another program wrote before and afterwards */
          "1:/x\n100:/a/i8k_web_0\n4:/later\n2:/added\n"},
-        {"4:/later\n", was, "4:/later\n100:/a/i8k_web_0\n"}, /* only later */
+        {"4:/later\n", was, "4:/later\n100:/a/i8k_web_0\n"}, /* another program wrote afterwards only */
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct place_of_test place;
@@ -472,9 +473,9 @@ static void test_what_a_killed_life_left_is_understood(void **state)
             xasprintf(".projects.hostlet-%016" PRIx64 "-%016" PRIx64, fnv(was), fnv(ours));
         put(place.fd, "projects", cases[i].file);
         put(place.fd, name, cases[i].staged);
-        put(place.fd, ".projects.hostlet-writing", "1:/x\n10"); /* and torn */
+        put(place.fd, ".projects.hostlet-writing", "1:/x\n10"); /* a damaged temporary file */
         assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), 0);
-        assert_holds(place.fd, "projects", cases[i].after);
+        assert_contains(place.fd, "projects", cases[i].after);
         assert_int_equal(faccessat(place.fd, name, F_OK, 0), -1);
         assert_int_equal(faccessat(place.fd, ".projects.hostlet-writing", F_OK, 0), -1);
         place_end(&place);
@@ -491,13 +492,13 @@ static void test_a_link_is_not_followed(void **state)
     assert_int_equal(symlinkat("target", place.fd, "projects"), 0);
     struct meddler m = meddler(&place);
     assert_int_equal(exchange_file(place.fd, "projects", merge_meddled, &m, &e), -ELOOP);
-    assert_holds(place.fd, "target", "1:/x\n");
+    assert_contains(place.fd, "target", "1:/x\n");
     place_end(&place);
 }
 
 /* --- levels, limits, mounts, reasons --- */
 
-static void test_levels(void **state)
+static void test_the_level_is_the_worse_of_bytes_and_inodes(void **state)
 {
     (void)state;
     static const struct {
@@ -527,7 +528,7 @@ static void test_limits_are_compared_as_filesystems_round_them(void **state)
     (void)state;
     struct kernel_limits set = {1000, 1000, 0, 7}, read = {4096, 4096, 0, 7};
     assert_true(kernel_limits_match(&set, &read));
-    read.hard = 0; /* lifted is not rounded */
+    read.hard = 0; /* a lifted limit is not a rounded one */
     assert_false(kernel_limits_match(&set, &read));
     read.hard = 999;
     assert_false(kernel_limits_match(&set, &read));
@@ -557,7 +558,7 @@ static void test_the_mount_is_found_by_its_id(void **state)
     assert_int_equal(mountinfo_find(text, 31, &m), 0); /* a bind mount of the same filesystem */
     assert_string_equal(m.root, "/apps/i8k_web_0/opt");
     mount_clear(&m);
-    assert_int_equal(mountinfo_find(text, 32, &m), 0); /* one below another */
+    assert_int_equal(mountinfo_find(text, 32, &m), 0); /* a mount below another */
     assert_string_equal(m.mount_point, "/srv/a b/apps/i8k_web_1");
     mount_clear(&m);
     assert_int_equal(mountinfo_find(text, 99, &m), -ENOENT);
@@ -571,7 +572,7 @@ static void test_reasons_come_with_remedies(void **state)
         int state_result;
         struct kernel_state state;
         int tag_result;
-        const char *reason, *remedy; /* parts; NULL: enforced */
+        const char *reason, *remedy; /* parts of the texts; NULL: enforced */
     } cases[] = {
         {"xfs", "/srv", 0, {true, true}, 0, NULL, NULL},
         {"ext4", "/srv", 0, {true, true}, 0, NULL, NULL},
@@ -611,20 +612,20 @@ int main(void)
         cmocka_unit_test(test_gaps_are_found_wherever_they_are),
         cmocka_unit_test(test_gaps_agree_with_a_search),
         cmocka_unit_test(test_ids_are_given_out_lowest_first_and_again),
-        cmocka_unit_test(test_a_full_range_is_asked_again_and_then_said),
+        cmocka_unit_test(test_a_full_range_is_searched_again_and_then_reported),
         cmocka_unit_test(test_the_contracts_file_is_read),
-        cmocka_unit_test(test_what_is_no_ledger_is_told_from_a_newer_one),
-        cmocka_unit_test(test_items_that_cannot_be_ours_are_left_out),
-        cmocka_unit_test(test_lines_of_projects),
+        cmocka_unit_test(test_a_damaged_ledger_differs_from_a_newer_one),
+        cmocka_unit_test(test_invalid_items_are_skipped),
+        cmocka_unit_test(test_projects_gets_the_lines_of_this_tree),
         cmocka_unit_test(test_bytes_of_others_survive),
-        cmocka_unit_test(test_lines_of_projid),
-        cmocka_unit_test(test_ids_of_others),
+        cmocka_unit_test(test_projid_gets_the_names_of_this_tree),
+        cmocka_unit_test(test_ids_of_others_are_collected),
         cmocka_unit_test(test_a_file_is_made_and_left_alone_when_right),
         cmocka_unit_test(test_an_edit_meanwhile_is_merged),
         cmocka_unit_test(test_two_edits_meanwhile_are_both_merged),
-        cmocka_unit_test(test_what_a_killed_life_left_is_understood),
+        cmocka_unit_test(test_an_exchange_that_was_killed_is_completed),
         cmocka_unit_test(test_a_link_is_not_followed),
-        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_the_level_is_the_worse_of_bytes_and_inodes),
         cmocka_unit_test(test_limits_are_compared_as_filesystems_round_them),
         cmocka_unit_test(test_the_mount_is_found_by_its_id),
         cmocka_unit_test(test_reasons_come_with_remedies),

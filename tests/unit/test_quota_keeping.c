@@ -1,5 +1,5 @@
-/* quota-keeper at work on real directories, with a kernel in memory: what a tenant puts in the way, what is
- * made true and read back, what a start finds. The real kernel's part is tested in the virtual machine. */
+/* Tests quota-keeper on real directories with a kernel in memory: hostile content, what is enforced and
+ * read back, what a start finds. The tests in the virtual machine cover the real kernel. */
 #include "lib/schema/object.h"
 #include "quota_world.h"
 
@@ -26,7 +26,7 @@ static void test_ensure_gives_project_and_limits(void **state)
                         *line = xasprintf("100:%s/i8k_web_0\n", t->apps);
     assert_string_equal(projects, line);
     assert_string_equal(projid, "i8k_web_0:100\n");
-    /* Again: nothing is written, nothing is set. */
+    /* A second Ensure writes nothing and sets nothing. */
     struct stat before, after;
     unsigned sets = t->world->sets;
     stat(t->ledger, &before);
@@ -34,7 +34,7 @@ static void test_ensure_gives_project_and_limits(void **state)
     stat(t->ledger, &after);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_int_equal(t->world->sets, sets);
-    /* Another limit is, and 0 lifts it. */
+    /* Another limit is set, and 0 lifts it. */
     assert_int_equal(ensured(t, "i8k_web_0", 200 * MIB), 100);
     assert_int_equal(find_known(t->world, 100)->limits.hard, 200 * MIB);
     assert_int_equal(ensured(t, "i8k_web_0", 0), 100);
@@ -52,16 +52,16 @@ static void test_ensure_needs_a_directory_and_a_filesystem(void **state)
     t->world->off = true;
     assert_int_equal(ensure(t, "i8k_web_0", MIB, &v, &e), -EOPNOTSUPP);
     assert_int_equal(e.class, ERROR_NOT_SUPPORTED);
-    assert_int_equal(registry_count(&t->r), 0); /* no id was spent */
+    assert_int_equal(registry_count(&t->r), 0); /* no id was used */
     assert_int_equal(access(t->ledger, F_OK), -1);
-    /* A link in the place of the directory is somebody's trick. */
+    /* A link in the place of the directory is refused. */
     t->world->off = false;
     _cleanup_free_ char *link = path_in(t, "i8k_web_1");
     assert_int_equal(symlink("/etc", link), 0);
     assert_true(ensure(t, "i8k_web_1", MIB, &v, &e) < 0);
 }
 
-static void test_what_the_kernel_did_not_do_is_not_claimed(void **state)
+static void test_limits_that_the_kernel_ignored_are_not_reported_as_set(void **state)
 {
     struct tree_of_test *t = *state;
     struct quota_values v;
@@ -72,7 +72,7 @@ static void test_what_the_kernel_did_not_do_is_not_claimed(void **state)
     assert_non_null(strstr(e.message, "and has 0 and 0"));
 }
 
-static void test_ids_of_others_are_never_taken(void **state)
+static void test_ids_of_others_are_never_given_out(void **state)
 {
     struct tree_of_test *t = *state;
     _cleanup_free_ char *projects = xasprintf("%s/projects", t->etc),
@@ -99,7 +99,7 @@ static void test_two_trees_never_share_an_id(void **state)
         snprintf(name, sizeof name, "i8k_web_%d", i);
         make_directory(t, name);
         make_directory(&other, name);
-        /* Of the first half the kernel hears nothing: /etc/projects alone tells. */
+        /* The kernel has no record of the first half: only /etc/projects shows it. */
         struct op a = run_op(t, OP_ENSURE, name, MIB), b = run_op(&other, OP_ENSURE, name, MIB);
         assert_int_equal(a.item.id, 100 + 2 * i);
         assert_int_equal(b.item.id, 101 + 2 * i);
@@ -107,7 +107,7 @@ static void test_two_trees_never_share_an_id(void **state)
         op_clear(&b);
     }
     struct notes notes = {.n = 0};
-    start_again(t, &notes); /* which leaves the other's lines alone */
+    start_again(t, &notes); /* keeps the other tree's lines */
     notes_clear(&notes);
     _cleanup_free_ char *projects = content(t->etc, "projects"),
                         *line = xasprintf("109:%s/i8k_web_4\n", other.apps);
@@ -138,7 +138,7 @@ static void test_a_ledger_that_cannot_be_written_changes_nothing(void **state)
     assert_false(registry_get(&t->r, "i8k_web_1", &item));
 }
 
-static void test_many_at_once_are_one_write(void **state)
+static void test_many_changes_at_once_are_one_write(void **state)
 {
     struct tree_of_test *t = *state;
     struct op ops[200], *list[200];
@@ -177,7 +177,7 @@ static struct ledger_item item_of(struct tree_of_test *t, const char *container)
     return copy;
 }
 
-static void test_inodes_follow_from_the_bytes(void **state)
+static void test_inodes_are_derived_from_the_bytes(void **state)
 {
     struct tree_of_test *t = *state;
     struct quota_values v;
@@ -186,21 +186,21 @@ static void test_inodes_follow_from_the_bytes(void **state)
     t->r.inodes_min = 16384;
     make_directory(t, "i8k_web_0");
     assert_int_equal(ensure(t, "i8k_web_0", 100 * MIB, &v, &e), 0);
-    assert_int_equal(v.inodes, 16384); /* at least */
+    assert_int_equal(v.inodes, 16384); /* the minimum */
     schema_done(&quota_values_schema, &v);
     ensured(t, "i8k_web_0", 10240 * MIB);
     assert_int_equal(find_known(t->world, 100)->limits.inodes, 655360); /* one for 16 KiB */
     use_inodes(t, 100, 700000);
     ensured(t, "i8k_web_0", 10240 * MIB);
-    assert_int_equal(find_known(t->world, 100)->limits.inodes, 700001); /* what is there, the top included */
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 700001); /* the usage, including the top */
     use_inodes(t, 100, 690000);
     ensured(t, "i8k_web_0", 100 * MIB);
-    assert_int_equal(find_known(t->world, 100)->limits.inodes, 690001); /* it follows down */
+    assert_int_equal(find_known(t->world, 100)->limits.inodes, 690001); /* the limit shrinks with the usage */
     use_inodes(t, 100, 0);
     ensured(t, "i8k_web_0", 100 * MIB);
     assert_int_equal(find_known(t->world, 100)->limits.inodes, 16384);
     assert_true(item_of(t, "i8k_web_0").inodes_derived);
-    /* No limit of bytes, no limit of inodes; and a number that is asked for is that. */
+    /* Without a limit of bytes there is none of inodes; a requested number is used as it is. */
     ensured(t, "i8k_web_0", 0);
     assert_int_equal(find_known(t->world, 100)->limits.inodes, 0);
     struct op op = {.kind = OP_ENSURE, .container = "i8k_web_0", .limits = {MIB, MIB, 0, 7}}, *ops[] = {&op};
@@ -221,7 +221,7 @@ static void test_a_start_gives_inodes_to_those_that_have_none(void **state)
     make_directory(t, "i8k_web_0");
     make_directory(t, "i8k_web_1");
     make_directory(t, "i8k_own_0");
-    ensured(t, "i8k_web_0", 1024 * MIB); /* as an earlier version left it: none */
+    ensured(t, "i8k_web_0", 1024 * MIB); /* as an earlier version left it: no limit of inodes */
     ensured(t, "i8k_web_1", 100 * MIB);
     struct op op = {.kind = OP_ENSURE, .container = "i8k_own_0", .limits = {MIB, MIB, 0, 7}}, *ops[] = {&op};
     registry_run(&t->r, ops, 1, &notes);
@@ -240,12 +240,12 @@ static void test_a_start_gives_inodes_to_those_that_have_none(void **state)
     notes_clear(&notes);
     assert_int_equal(find_known(t->world, 100)->limits.inodes, 70001);
     assert_int_equal(find_known(t->world, 101)->limits.inodes, 0); /* released */
-    assert_int_equal(find_known(t->world, 102)->limits.inodes, 7); /* asked for */
+    assert_int_equal(find_known(t->world, 102)->limits.inodes, 7); /* requested */
     assert_int_equal(item_of(t, "i8k_web_0").inodes, 70001);
     _cleanup_free_ char *ledger = content(t->path, "ledger.json");
     assert_non_null(strstr(ledger, "\"inodes_derived\": true"));
-    /* Killed before the kernel heard of it, or after: the next start says the same. It follows what is there.
-     */
+    /* A kill before or after the change of the kernel makes no difference for the next start. The limit
+     * follows the usage. */
     find_known(t->world, 100)->limits.inodes = 0;
     use_inodes(t, 100, 10);
     start_again(t, &notes);
@@ -258,9 +258,9 @@ static void test_a_start_gives_inodes_to_those_that_have_none(void **state)
     findings_clear(&found);
 }
 
-/* --- what a tenant puts in the way --- */
+/* --- hostile content --- */
 
-static void test_files_that_would_block_or_lead_away(void **state)
+static void test_files_that_block_or_lead_outside_are_not_opened(void **state)
 {
     struct tree_of_test *t = *state;
     make_directory(t, "i8k_web_0/opt");
@@ -276,7 +276,8 @@ static void test_files_that_would_block_or_lead_away(void **state)
     assert_int_equal(linkat(AT_FDCWD, file, AT_FDCWD, hard, 0), 0);
     if (geteuid() == 0)
         assert_int_equal(mknod(device, S_IFCHR | 0666, makedev(10, 130)),
-                         0); /* a watchdog: opening it would start it */
+                         /* A watchdog: opening it would start it. */
+                         0);
     alarm(20);
     assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
     alarm(0);
@@ -289,7 +290,7 @@ static void test_files_that_would_block_or_lead_away(void **state)
     assert_int_equal(tag_of(t, ".").project, 0);
 }
 
-static void test_depth_beyond_any_path(void **state)
+static void test_a_tree_deeper_than_any_path_gets_its_project(void **state)
 {
     struct tree_of_test *t = *state;
     make_directory(t, "i8k_web_0");
@@ -308,7 +309,7 @@ static void test_depth_beyond_any_path(void **state)
     close(fd);
 }
 
-static void test_wide_directories(void **state)
+static void test_wide_directories_get_their_project(void **state)
 {
     struct tree_of_test *t = *state;
     for (int i = 0; i < 400; i++) { /* more than one read of a directory */
@@ -327,11 +328,11 @@ static void test_wide_directories(void **state)
     assert_int_equal(seen.skipped, 0);
 }
 
-/* Moves a directory out of the way while the walk is in it. */
+/* Moves a directory away while the walk is in it. */
 struct mover {
-    struct kernel kernel; /* the world's, but for one call */
+    struct kernel kernel; /* the simulated kernel with one function replaced */
     struct world *world;
-    const char *from, *to, *when; /* when this one gets its project */
+    const char *from, *to, *when; /* the move happens when the directory with this suffix gets its project */
     int left;
 };
 
@@ -355,7 +356,7 @@ static int moving_read_tag(const struct kernel *k, int fd, struct kernel_tag *re
     return world_read_tag(&m->world->kernel, fd, ret);
 }
 
-static void test_directories_that_move_while_we_walk(void **state)
+static void test_directories_that_move_during_the_walk_get_their_project(void **state)
 {
     struct tree_of_test *t = *state;
     struct tag_result seen;
@@ -382,7 +383,7 @@ static void test_directories_that_move_while_we_walk(void **state)
     assert_tag(t, "i8k_web_0", 100);
 }
 
-static void test_more_than_the_limit_is_there_already(void **state)
+static void test_a_limit_below_the_usage_is_set(void **state)
 {
     struct tree_of_test *t = *state;
     struct quota_values v;
@@ -401,7 +402,7 @@ static void test_more_than_the_limit_is_there_already(void **state)
     schema_done(&quota_values_schema, &v);
 }
 
-static void test_recheck_brings_back_what_was_taken_out(void **state)
+static void test_recheck_gives_files_their_project_again(void **state)
 {
     struct tree_of_test *t = *state;
     struct quota_values v;
@@ -413,7 +414,7 @@ static void test_recheck_brings_back_what_was_taken_out(void **state)
     ensured(t, "i8k_web_0", MIB);
     _cleanup_free_ char *path = path_in(t, "i8k_web_0/opt/big");
     int fd = open(path, O_RDONLY);
-    find_file(t->world, fd)->tag.project = 0; /* as its owner may */
+    find_file(t->world, fd)->tag.project = 0; /* as its owner can do */
     close(fd);
     assert_int_equal(report_make(&t->r, &found, &e), 0);
     assert_int_equal(found.n, 1);
@@ -429,7 +430,7 @@ static void test_recheck_brings_back_what_was_taken_out(void **state)
     findings_clear(&found);
 }
 
-/* --- letting go --- */
+/* --- Release and Remove --- */
 
 static void test_release_keeps_the_id_with_the_data(void **state)
 {
@@ -446,7 +447,7 @@ static void test_release_keeps_the_id_with_the_data(void **state)
     _cleanup_free_ char *projects = content(t->etc, "projects"), *projid = content(t->etc, "projid");
     assert_string_equal(projects, "");
     assert_string_equal(projid, "i8k_web_0:100\n");
-    /* Kept, and taken back: it is the same project. */
+    /* After the data was kept and restored, the project is the same. */
     _cleanup_free_ char *is = path_in(t, "i8k_web_0"),
                         *kept = path_in(t, "i8k_web_0.removed-20261123T210640");
     assert_int_equal(rename(is, kept), 0);
@@ -455,7 +456,7 @@ static void test_release_keeps_the_id_with_the_data(void **state)
     assert_int_equal(rename(kept, is), 0);
     assert_int_equal(ensured(t, "i8k_web_0", MIB), 100);
     assert_int_equal(find_known(t->world, 100)->limits.hard, MIB);
-    op = run_op(t, OP_RELEASE, "i8k_none_0", 0); /* nothing to release is fine */
+    op = run_op(t, OP_RELEASE, "i8k_none_0", 0); /* without a project Release succeeds */
     assert_int_equal(op.result, 0);
     assert_false(op.found);
 }
@@ -487,7 +488,7 @@ static void test_remove_gives_the_id_back(void **state)
 
 /* --- a start --- */
 
-static void test_a_lost_ledger_is_made_anew(void **state)
+static void test_a_lost_ledger_is_rebuilt(void **state)
 {
     struct tree_of_test *t = *state;
     static const char *const states[] = {NULL, "", "{\"items\":[{\"id\":10", "\xff"};
@@ -496,7 +497,7 @@ static void test_a_lost_ledger_is_made_anew(void **state)
         struct ledger_item item;
         make_directory(t, "i8k_web_0/opt");
         make_directory(t, "i8k_web_1/opt");
-        make_directory(t, "i8k_new_0"); /* never ensured: nothing to take in */
+        make_directory(t, "i8k_new_0"); /* never ensured: it has no project to adopt */
         ensured(t, "i8k_web_0", 100 * MIB);
         ensured(t, "i8k_web_1", 200 * MIB);
         assert_int_equal(unlink(t->ledger), 0);
@@ -519,7 +520,7 @@ static void test_a_lost_ledger_is_made_anew(void **state)
     }
 }
 
-static void test_an_older_ledger_gives_way_to_the_directories(void **state)
+static void test_directories_take_precedence_over_an_older_ledger(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -527,7 +528,7 @@ static void test_an_older_ledger_gives_way_to_the_directories(void **state)
     make_directory(t, "i8k_old_0");
     make_directory(t, "i8k_new_0");
     assert_int_equal(ensured(t, "i8k_new_0", 100 * MIB), 100);
-    /* A copy from a backup: 100 was another's then. */
+    /* A copy from a backup, in which 100 belongs to another container. */
     static const char older[] = "{\"items\":[{\"id\":100,\"name\":\"i8k_old_0\",\"hard\":5}]}";
     assert_int_equal(replace_file(t->ledger, older, strlen(older), 0644, NULL), 0);
     start_again(t, &notes);
@@ -540,7 +541,7 @@ static void test_an_older_ledger_gives_way_to_the_directories(void **state)
     assert_int_equal(ensured(t, "i8k_old_0", MIB), 101);
 }
 
-static void test_two_directories_with_one_project(void **state)
+static void test_one_of_two_directories_with_one_project_gets_a_new_one(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -577,7 +578,7 @@ static void test_without_quotas_the_files_in_etc_are_left_alone(void **state)
     assert_non_null(strstr(projects, "100:"));
 }
 
-static void test_limits_come_back_from_the_ledger(void **state)
+static void test_limits_are_restored_from_the_ledger(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -590,7 +591,7 @@ static void test_limits_come_back_from_the_ledger(void **state)
     notes_clear(&notes);
 }
 
-static void test_an_inherited_project_is_not_ours(void **state)
+static void test_an_inherited_project_is_not_adopted(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -598,7 +599,8 @@ static void test_an_inherited_project_is_not_ours(void **state)
     int apps = open(t->apps, O_RDONLY);
     _cleanup_free_ char *path = path_in(t, "i8k_web_0");
     int fd = open(path, O_RDONLY);
-    find_file(t->world, apps)->tag = (struct kernel_tag){150, true}; /* an administrator limits the whole */
+    /* An administrator limits the whole app path. */
+    find_file(t->world, apps)->tag = (struct kernel_tag){150, true};
     find_file(t->world, fd)->tag = (struct kernel_tag){150, true};
     close(fd);
     close(apps);
@@ -615,7 +617,7 @@ static void forget_files(struct tree_of_test *t, uint32_t project)
             t->world->files[i].tag.project = 0;
 }
 
-static void test_what_is_gone_is_given_back_once_nothing_is_charged(void **state)
+static void test_an_id_is_given_back_once_nothing_is_charged_to_it(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -626,13 +628,13 @@ static void test_what_is_gone_is_given_back_once_nothing_is_charged(void **state
     size_t n;
     assert_int_equal(rename(path, deleting), 0);
     free(recovery_find_gone(&t->r, &n));
-    assert_int_equal(n, 0); /* on its way out */
+    assert_int_equal(n, 0); /* hidden, not deleted */
     assert_true(recovery_is_on_its_way(&t->r, "i8k_web_0"));
     assert_false(recovery_is_on_its_way(&t->r, "i8k_web_01") || recovery_is_on_its_way(&t->r, "i8k_we_0"));
     assert_int_equal(rmdir(deleting), 0);
     assert_false(recovery_is_on_its_way(&t->r, "i8k_web_0"));
     free(recovery_find_gone(&t->r, &n));
-    assert_int_equal(n, 0); /* gone, and something is still charged */
+    assert_int_equal(n, 0); /* deleted, and something is still charged */
     forget_files(t, 100);
     char **gone = recovery_find_gone(&t->r, &n);
     assert_int_equal(n, 1);
@@ -646,7 +648,7 @@ static void test_what_is_gone_is_given_back_once_nothing_is_charged(void **state
     assert_int_equal(find_known(t->world, 100)->limits.hard, 0);
 }
 
-static void test_a_ledger_that_others_may_write_is_not_believed(void **state)
+static void test_a_ledger_that_others_can_write_is_not_used(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -669,7 +671,7 @@ static const struct quota_finding *finding(const struct findings *f, enum quota_
     return NULL;
 }
 
-static void test_report_finds_what_is_wrong(void **state)
+static void test_report_finds_every_kind_of_difference(void **state)
 {
     struct tree_of_test *t = *state;
     struct findings f;
@@ -702,7 +704,7 @@ static void test_report_finds_what_is_wrong(void **state)
     findings_clear(&f);
 }
 
-static void test_info(void **state)
+static void test_info_states_what_is_enforced(void **state)
 {
     struct tree_of_test *t = *state;
     struct quota_info_out info;
@@ -730,31 +732,31 @@ int main(void)
     const struct CMUnitTest tests[] = {
         QUOTA_TEST(test_ensure_gives_project_and_limits),
         QUOTA_TEST(test_ensure_needs_a_directory_and_a_filesystem),
-        QUOTA_TEST(test_what_the_kernel_did_not_do_is_not_claimed),
-        QUOTA_TEST(test_ids_of_others_are_never_taken),
+        QUOTA_TEST(test_limits_that_the_kernel_ignored_are_not_reported_as_set),
+        QUOTA_TEST(test_ids_of_others_are_never_given_out),
         QUOTA_TEST(test_two_trees_never_share_an_id),
         QUOTA_TEST(test_a_ledger_that_cannot_be_written_changes_nothing),
-        QUOTA_TEST(test_many_at_once_are_one_write),
-        QUOTA_TEST(test_inodes_follow_from_the_bytes),
+        QUOTA_TEST(test_many_changes_at_once_are_one_write),
+        QUOTA_TEST(test_inodes_are_derived_from_the_bytes),
         QUOTA_TEST(test_a_start_gives_inodes_to_those_that_have_none),
-        QUOTA_TEST(test_files_that_would_block_or_lead_away),
-        QUOTA_TEST(test_depth_beyond_any_path),
-        QUOTA_TEST(test_wide_directories),
-        QUOTA_TEST(test_directories_that_move_while_we_walk),
-        QUOTA_TEST(test_more_than_the_limit_is_there_already),
-        QUOTA_TEST(test_recheck_brings_back_what_was_taken_out),
+        QUOTA_TEST(test_files_that_block_or_lead_outside_are_not_opened),
+        QUOTA_TEST(test_a_tree_deeper_than_any_path_gets_its_project),
+        QUOTA_TEST(test_wide_directories_get_their_project),
+        QUOTA_TEST(test_directories_that_move_during_the_walk_get_their_project),
+        QUOTA_TEST(test_a_limit_below_the_usage_is_set),
+        QUOTA_TEST(test_recheck_gives_files_their_project_again),
         QUOTA_TEST(test_release_keeps_the_id_with_the_data),
         QUOTA_TEST(test_remove_gives_the_id_back),
-        QUOTA_TEST(test_a_lost_ledger_is_made_anew),
-        QUOTA_TEST(test_an_older_ledger_gives_way_to_the_directories),
-        QUOTA_TEST(test_two_directories_with_one_project),
+        QUOTA_TEST(test_a_lost_ledger_is_rebuilt),
+        QUOTA_TEST(test_directories_take_precedence_over_an_older_ledger),
+        QUOTA_TEST(test_one_of_two_directories_with_one_project_gets_a_new_one),
         QUOTA_TEST(test_without_quotas_the_files_in_etc_are_left_alone),
-        QUOTA_TEST(test_limits_come_back_from_the_ledger),
-        QUOTA_TEST(test_an_inherited_project_is_not_ours),
-        QUOTA_TEST(test_what_is_gone_is_given_back_once_nothing_is_charged),
-        QUOTA_TEST(test_a_ledger_that_others_may_write_is_not_believed),
-        QUOTA_TEST(test_report_finds_what_is_wrong),
-        QUOTA_TEST(test_info),
+        QUOTA_TEST(test_limits_are_restored_from_the_ledger),
+        QUOTA_TEST(test_an_inherited_project_is_not_adopted),
+        QUOTA_TEST(test_an_id_is_given_back_once_nothing_is_charged_to_it),
+        QUOTA_TEST(test_a_ledger_that_others_can_write_is_not_used),
+        QUOTA_TEST(test_report_finds_every_kind_of_difference),
+        QUOTA_TEST(test_info_states_what_is_enforced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,13 @@
-/* quota-keeper's start where something is in its way: what disappears while it looks, what the kernel
- * refuses, what cannot be read. test_quota_keeping.c has the starts that succeed. */
+/* Tests quota-keeper's start under failures: directories that disappear meanwhile, a kernel that refuses,
+ * data that cannot be read. test_quota_keeping.c tests the starts that succeed. */
 #include "lib/basic/remove_tree.h"
 #include "quota_world.h"
 
 #include "lib/app-path/app_path.h"
 
-/* --- what goes wrong on purpose --- */
+/* --- simulated failures --- */
 
-/* The linker puts this in the place of app_path_list() (--wrap). */
+/* The linker replaces app_path_list() by this function (--wrap). */
 int __real_app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
 int __wrap_app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
 
@@ -45,7 +45,7 @@ static int refuse_read_tag(const struct kernel *k, int fd, struct kernel_tag *re
     return -EIO;
 }
 
-/* Says that inodes are charged and no bytes: empty files. */
+/* Reports usage of inodes and no bytes, as empty files have it. */
 static int get_inodes_alone(const struct kernel *k, int fd, uint32_t project, struct kernel_quota *ret)
 {
     (void)k, (void)fd, (void)project;
@@ -136,7 +136,7 @@ static bool is_gone(struct tree_of_test *t, const char *container)
     return gone;
 }
 
-/* Makes a container of the ledger without directory and without use; returns its project. */
+/* Makes an item of the ledger without directory and without usage; returns its project. */
 static uint32_t make_gone(struct tree_of_test *t, const char *container)
 {
     make_directory(t, container);
@@ -148,7 +148,7 @@ static uint32_t make_gone(struct tree_of_test *t, const char *container)
     return (uint32_t)project;
 }
 
-/* --- directories are taken into the ledger --- */
+/* --- directories are adopted into the ledger --- */
 
 static void test_an_owner_without_directory_loses_its_project(void **state)
 {
@@ -195,7 +195,7 @@ static void test_a_project_that_cannot_be_read_is_not_adopted(void **state)
     t->world->kernel.get = refuse_get;
     assert_false(starts_with_note(t, "into the ledger"));
     assert_int_equal(registry_count(&t->r), 0);
-    /* Neither is a directory whose tag cannot be read. */
+    /* Nor is a directory whose project cannot be read. */
     t->world->kernel = healthy;
     t->world->kernel.read_tag = refuse_read_tag;
     assert_false(starts_with_note(t, "into the ledger"));
@@ -208,13 +208,13 @@ static void remove_web_1(void)
     remove_directory(current, "i8k_web_1");
 }
 
-static void test_a_directory_that_disappears_meanwhile_is_passed_over(void **state)
+static void test_a_directory_that_disappears_meanwhile_is_skipped(void **state)
 {
     struct tree_of_test *t = *state;
     make_directory(t, "i8k_web_0");
     make_directory(t, "i8k_web_1");
     make_directory(t, ".deleting-i8k_web_2-0123456789abcdef");
-    set_tag(t, ".deleting-i8k_web_2-0123456789abcdef", 105); /* nobody's any more */
+    set_tag(t, ".deleting-i8k_web_2-0123456789abcdef", 105); /* no item has it */
     ensured(t, "i8k_web_0", MIB);
     ensured(t, "i8k_web_1", MIB);
     assert_int_equal(unlink(t->ledger), 0);
@@ -223,9 +223,9 @@ static void test_a_directory_that_disappears_meanwhile_is_passed_over(void **sta
     assert_int_equal(registry_count(&t->r), 1);
 }
 
-/* --- the kernel gets the ledger's limits --- */
+/* --- the ledger's limits are set in the kernel --- */
 
-static void test_limits_that_the_kernel_refuses_are_told(void **state)
+static void test_limits_that_the_kernel_refuses_are_reported(void **state)
 {
     struct tree_of_test *t = *state;
     make_directory(t, "i8k_web_0");
@@ -234,15 +234,15 @@ static void test_limits_that_the_kernel_refuses_are_told(void **state)
     struct kernel healthy = t->world->kernel;
     t->world->kernel.set = refuse_set;
     assert_true(starts_with_note(t, "i8k_web_0: cannot set the limits of project 100: "));
-    assert_int_equal(item_of(t, "i8k_web_0").hard, 100 * MIB); /* the ledger keeps what is wanted */
-    /* Limits that cannot be read are not written either. */
+    assert_int_equal(item_of(t, "i8k_web_0").hard, 100 * MIB); /* the ledger keeps the desired limit */
+    /* If the kernel's limits cannot be read, none are set. */
     t->world->kernel = healthy;
     t->world->kernel.get = refuse_get;
     assert_false(starts_with_note(t, "i8k_web_0"));
     assert_int_equal(find_known(t->world, 100)->limits.hard, MIB);
 }
 
-static void test_inodes_that_somebody_asked_for_stay(void **state)
+static void test_requested_inodes_stay(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -250,7 +250,7 @@ static void test_inodes_that_somebody_asked_for_stay(void **state)
     make_directory(t, "i8k_web_1");
     ensured(t, "i8k_web_0", MIB);
     ensured(t, "i8k_web_1", MIB);
-    /* One has a soft limit alone; the other's were derived by a configuration that derived none. */
+    /* One has only a soft limit; those of the other were derived while the configuration derived none. */
     put_ledger(t, "{\"id\":100,\"name\":\"i8k_web_0\",\"hard\":1048576,\"inodes_soft\":9},"
                   "{\"id\":101,\"name\":\"i8k_web_1\",\"hard\":1048576,\"inodes_derived\":true}");
     start_again(t, &notes);
@@ -279,17 +279,17 @@ static void test_a_project_is_kept_while_its_use_is_unknown(void **state)
     t->world->kernel.get = refuse_get;
     assert_int_equal(count_gone(t), 0);
     assert_false(is_gone(t, "i8k_web_0"));
-    /* Where nothing is counted any more, nothing can be charged. */
+    /* If the filesystem counts nothing, nothing can be charged. */
     t->world->off = true;
     assert_int_equal(count_gone(t), 1);
     t->world->off = false;
     t->world->kernel = healthy;
-    /* A file in the place of its directory. */
+    /* A file is in the place of the directory. */
     make_file(t, "i8k_web_0");
     assert_int_equal(count_gone(t), 0);
     assert_false(is_gone(t, "i8k_web_0"));
     remove_directory(t, "i8k_web_0");
-    /* Kept data, or data on its way out. */
+    /* The container has kept data, or a hidden directory. */
     make_directory(t, "i8k_web_0.removed-20260101T000000");
     assert_false(is_gone(t, "i8k_web_0"));
     remove_directory(t, "i8k_web_0.removed-20260101T000000");
@@ -310,7 +310,7 @@ static void test_a_directory_that_appears_meanwhile_keeps_its_project(void **sta
     assert_int_equal(count_gone(t), 0);
 }
 
-static void test_another_mount_knows_nothing_of_the_use(void **state)
+static void test_usage_on_another_mount_is_unknown(void **state)
 {
     struct tree_of_test *t = *state;
     put_ledger(t, "{\"id\":100,\"name\":\"i8k_web_0\",\"mnt\":\"/nowhere\"}");
@@ -326,17 +326,17 @@ static int put_file_in_the_place(const struct kernel *k, int fd, uint32_t projec
     return 0;
 }
 
-static void test_what_is_given_back_has_its_limits_lifted_where_possible(void **state)
+static void test_limits_of_a_given_back_id_are_lifted_if_possible(void **state)
 {
     struct tree_of_test *t = *state;
     make_gone(t, "i8k_web_0");
     assert_int_equal(find_known(t->world, 100)->limits.hard, MIB);
-    /* Where nothing is counted there is nothing to lift. */
+    /* If the filesystem counts nothing, there is no limit to lift. */
     t->world->off = true;
     assert_true(starts_with_note(t, "project 100 is given back"));
     assert_int_equal(find_known(t->world, 100)->limits.hard, MIB);
     assert_int_equal(registry_count(&t->r), 0);
-    /* Nor where the directory cannot be opened any more. */
+    /* Nor is there if the directory can no longer be opened. */
     t->world->off = false;
     uint32_t project = make_gone(t, "i8k_web_0");
     current = t;
@@ -346,14 +346,14 @@ static void test_what_is_given_back_has_its_limits_lifted_where_possible(void **
     assert_int_equal(registry_count(&t->r), 0);
 }
 
-/* --- what cannot be read --- */
+/* --- an app path or a ledger that fails --- */
 
 static void test_an_app_path_that_cannot_be_opened_changes_nothing(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
     make_gone(t, "i8k_web_0");
-    assert_int_equal(chmod(t->apps, 0777), 0); /* others may write in it: not believed */
+    assert_int_equal(chmod(t->apps, 0777), 0); /* other users can write in it: it is not used */
     assert_false(is_gone(t, "i8k_web_0"));
     assert_int_equal(count_gone(t), 0);
     assert_true(recovery_is_on_its_way(&t->r, "i8k_web_0"));
@@ -378,7 +378,7 @@ static void test_an_app_path_that_cannot_be_listed_changes_nothing(void **state)
     assert_int_equal(registry_count(&t->r), 1);
 }
 
-static void test_one_on_its_way_among_others(void **state)
+static void test_hidden_and_unfinished_directories_are_on_their_way(void **state)
 {
     struct tree_of_test *t = *state;
     make_directory(t, ".deleting-i8k_web_0-0123456789abcdef");
@@ -389,7 +389,7 @@ static void test_one_on_its_way_among_others(void **state)
     assert_false(recovery_is_on_its_way(&t->r, "i8k_web_2"));
 }
 
-static void test_a_ledger_that_cannot_be_written_is_tried_again(void **state)
+static void test_a_ledger_that_cannot_be_written_is_retried(void **state)
 {
     struct tree_of_test *t = *state;
     struct notes notes = {.n = 0};
@@ -412,17 +412,17 @@ int main(void)
         RECOVERY_TEST(test_an_owner_without_directory_loses_its_project),
         RECOVERY_TEST(test_an_owner_whose_project_cannot_be_read_loses_it),
         RECOVERY_TEST(test_a_project_that_cannot_be_read_is_not_adopted),
-        RECOVERY_TEST(test_a_directory_that_disappears_meanwhile_is_passed_over),
-        RECOVERY_TEST(test_limits_that_the_kernel_refuses_are_told),
-        RECOVERY_TEST(test_inodes_that_somebody_asked_for_stay),
+        RECOVERY_TEST(test_a_directory_that_disappears_meanwhile_is_skipped),
+        RECOVERY_TEST(test_limits_that_the_kernel_refuses_are_reported),
+        RECOVERY_TEST(test_requested_inodes_stay),
         RECOVERY_TEST(test_a_project_is_kept_while_its_use_is_unknown),
         RECOVERY_TEST(test_a_directory_that_appears_meanwhile_keeps_its_project),
-        RECOVERY_TEST(test_another_mount_knows_nothing_of_the_use),
-        RECOVERY_TEST(test_what_is_given_back_has_its_limits_lifted_where_possible),
+        RECOVERY_TEST(test_usage_on_another_mount_is_unknown),
+        RECOVERY_TEST(test_limits_of_a_given_back_id_are_lifted_if_possible),
         RECOVERY_TEST(test_an_app_path_that_cannot_be_opened_changes_nothing),
         RECOVERY_TEST(test_an_app_path_that_cannot_be_listed_changes_nothing),
-        RECOVERY_TEST(test_one_on_its_way_among_others),
-        RECOVERY_TEST(test_a_ledger_that_cannot_be_written_is_tried_again),
+        RECOVERY_TEST(test_hidden_and_unfinished_directories_are_on_their_way),
+        RECOVERY_TEST(test_a_ledger_that_cannot_be_written_is_retried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

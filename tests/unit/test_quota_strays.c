@@ -1,5 +1,6 @@
-/* What tenants do with others' projects, on a kernel in memory: who is charged is said, files come back to
- * the project of their directory, and ids that only such files hold are no reason to be without a limit. */
+/* Tests files that a tenant charges to other projects, with a kernel in memory: findings state who is
+ * charged, files get the project of their directory again, and ids that only such files carry do not keep
+ * a replica from its limit. */
 #include "lib/schema/object.h"
 #include "quota_world.h"
 
@@ -15,7 +16,7 @@ static void tag_path(struct tree_of_test *t, const char *name, uint32_t project)
     find_file(t->world, fd)->tag = (struct kernel_tag){project, false};
 }
 
-/* A file of the tenant that he gives a project, as the kernel lets its owner do. */
+/* Makes a file and gives it a project, as the kernel lets its owner do. */
 static void stray(struct tree_of_test *t, const char *directory, const char *name, uint32_t project)
 {
     _cleanup_free_ char *path = xasprintf("%s/%s", directory, name);
@@ -30,7 +31,7 @@ static const struct quota_finding *charge(const struct findings *f, const char *
         if (f->items[i]->kind == QUOTA_CHARGES_OTHERS && streq_null(f->items[i]->container, container) &&
             streq_null(f->items[i]->charged, charged))
             return f->items[i];
-    fail_msg("nothing is said of what %s charges %s", container, charged ?: "others");
+    fail_msg("there is no finding of what %s charges %s", container, charged ?: "others");
     return NULL;
 }
 
@@ -66,7 +67,7 @@ static void rechecked(struct tree_of_test *t, const char *name, struct findings 
     schema_done(&quota_values_schema, &v);
 }
 
-static void test_report_says_who_charges_whom(void **state)
+static void test_report_states_who_charges_whom(void **state)
 {
     struct tree_of_test *t = *state;
     struct findings f;
@@ -92,7 +93,8 @@ static void test_report_says_who_charges_whom(void **state)
     assert_non_null(strstr(web->path, EVIL "/opt/?[31m?/to-web"));
     assert_null(strchr(web->message, '\x1b'));
     assert_int_equal(rest->used_inodes, 2);
-    /* Who is charged is not told that somebody unknown has his id, and nobody is said to own 500. */
+    /* The charged replica gets no finding about unknown users of its id, and 500 is not reported as an
+     * orphan. */
     assert_int_equal(count_kind(&f, QUOTA_USED_BY_OTHERS), 0);
     assert_int_equal(count_kind(&f, QUOTA_ORPHAN_PROJECT), 0);
     assert_int_equal(count_kind(&f, QUOTA_NOT_TAGGED), 1); /* 'out' */
@@ -122,7 +124,7 @@ static void test_a_file_with_many_names_is_one_file(void **state)
     findings_clear(&f);
 }
 
-static void test_what_is_said_is_bounded(void **state)
+static void test_the_number_of_findings_is_bounded(void **state)
 {
     struct tree_of_test *t = *state;
     struct findings f;
@@ -153,7 +155,7 @@ static void test_what_is_said_is_bounded(void **state)
     assert_int_equal(files, 300 + 30 * 31 / 2);
     assert_int_equal(count_kind(&f, QUOTA_ORPHAN_PROJECT), 0);
     findings_clear(&f);
-    /* Ids that nobody explains: a hundred by number, and how many more there are. */
+    /* Ids without an explanation: a hundred are reported one by one, and then how many more there are. */
     for (uint32_t i = 0; i < 150; i++)
         find_known(t->world, 2000 + i)->foreign_use = 4096;
     assert_int_equal(report_make(&t->r, &f, &e), 0);
@@ -181,7 +183,7 @@ static void test_recheck_puts_everything_back(void **state)
     stray(t, ".deleting-i8k_old_0-0011/opt", "old", 502);
     rechecked(t, EVIL, &f);
     assert_int_equal(charge(&f, EVIL, "i8k_web_0")->used_inodes, 1);
-    assert_int_equal(f.n, 3); /* and 500 and 501, each of its directory */
+    assert_int_equal(f.n, 3); /* 500 and 501, too, each for its directory */
     assert_non_null(strstr(charge(&f, EVIL, "i8k_web_0")->message, "were put back"));
     findings_clear(&f);
     assert_tag(t, EVIL "/opt/to-web", 101);
@@ -202,8 +204,9 @@ static void test_recheck_puts_everything_back(void **state)
     findings_clear(&f);
 }
 
-/* On ext4 a tenant whose own limit is used up cannot keep what he charged to others out of his project. */
-static void test_a_full_project_takes_its_files_back(void **state)
+/* Even if the tenant's own limit is used up, on ext4, the files that it charged to others get its project
+ * again. */
+static void test_a_full_project_gets_its_files_again(void **state)
 {
     struct tree_of_test *t = *state;
     struct findings f = {.n = 0};
@@ -227,9 +230,9 @@ static void test_a_full_project_takes_its_files_back(void **state)
     assert_int_equal(find_known(t->world, 101)->limits.hard, 4096);
 }
 
-/* Ids from 100 to 109: one for the tenant, one that somebody uses outside of the app path, one with a limit
- * of somebody, one by name, all others held by the tenant's files. */
-static void hold_all_ids(struct tree_of_test *t)
+/* Uses all ids from 100 to 109: one belongs to the tenant, one is used outside of the app path, one has a
+ * limit, one has a name, and the tenant's files carry all of them. */
+static void use_all_ids(struct tree_of_test *t)
 {
     registry_done(&t->r);
     registry_begin(t, 109);
@@ -246,13 +249,13 @@ static void hold_all_ids(struct tree_of_test *t)
     }
 }
 
-static void test_ids_that_tenants_hold_are_reclaimed(void **state)
+static void test_ids_that_only_strays_carry_are_reclaimed(void **state)
 {
     struct tree_of_test *t = *state;
     struct findings f = {.n = 0};
     struct error e = ERROR_INIT;
     struct quota_values v;
-    hold_all_ids(t);
+    use_all_ids(t);
     for (int i = 0; i < 7; i++) {
         char name[32];
         snprintf(name, sizeof name, "i8k_new_%d", i);
@@ -271,7 +274,7 @@ static void test_ids_that_tenants_hold_are_reclaimed(void **state)
         if (i < 6) { /* 104 to 109 */
             assert_int_equal(op.result, 0);
             assert_in_range(op.item.id, 104, 109);
-        } else { /* what others use, limit or name is theirs as before */
+        } else { /* ids with usage, limit or name of others stay theirs */
             assert_int_equal(op.result, -ENOSPC);
             assert_non_null(strstr(op.e.message, "2 have use or limits"));
         }
@@ -281,20 +284,20 @@ static void test_ids_that_tenants_hold_are_reclaimed(void **state)
     assert_tag(t, EVIL "/opt/file109", 100);
 }
 
-/* What became free is in use again, by a tenant who does it over and over: it is given out all the same, to
- * who waited for it. What somebody limited or named meanwhile is not, and what became free earlier is looked
- * at like any other. */
-static void test_freed_ids_are_given_out_before_they_are_held_again(void **state)
+/* An id that became free and was used again by the tenant is given out all the same to the replica that
+ * waited for it. An id that got a limit or a name meanwhile is not, and an id that became free earlier is
+ * checked like any other. */
+static void test_freed_ids_are_given_out_even_if_used_again(void **state)
 {
     struct tree_of_test *t = *state;
     struct findings f = {.n = 0};
     struct error e = ERROR_INIT;
     struct quota_values v;
-    hold_all_ids(t);
+    use_all_ids(t);
     assert_int_equal(recheck_name(t, EVIL, true, &f, &v, &e), 0);
     schema_done(&quota_values_schema, &v);
     findings_clear(&f);
-    assert_int_equal(t->r.n_freed, 7); /* 103 among them, which somebody named */
+    assert_int_equal(t->r.n_freed, 7); /* 103 is among them, which has a name */
     for (uint32_t id = 104; id <= 109; id++)
         find_known(t->world, id)->foreign_use = 4096;
     find_known(t->world, 104)->limits.hard = find_known(t->world, 108)->limits.hard = MIB;
@@ -317,8 +320,8 @@ static void test_freed_ids_are_given_out_before_they_are_held_again(void **state
     }
 }
 
-/* XFS gives each project that is used the limits of project 0, where somebody set some. */
-static void test_limits_of_the_filesystem_s_own_hold_no_id(void **state)
+/* XFS gives each project that is used the limits of project 0, if there are any. */
+static void test_default_limits_of_the_filesystem_occupy_no_id(void **state)
 {
     struct tree_of_test *t = *state;
     registry_done(&t->r);
@@ -334,8 +337,8 @@ static void test_limits_of_the_filesystem_s_own_hold_no_id(void **state)
     op_clear(&op);
 }
 
-/* A walk that many files make long is not begun where others would wait for it. */
-static void test_many_files_are_for_another_thread(void **state)
+/* A walk over many files ends early, so that another pool can repeat it. */
+static void test_a_walk_over_many_files_ends_early(void **state)
 {
     struct tree_of_test *t = *state;
     const struct enforce_options quick = {.entries_max = 10};
@@ -348,7 +351,7 @@ static void test_many_files_are_for_another_thread(void **state)
     }
     struct op op = run_op(t, OP_ENSURE, "i8k_web_0", MIB);
     assert_int_equal(enforce_item(&t->r, &op.item, &quick, &v, &e), -E2BIG);
-    assert_int_equal(tag_of(t, "i8k_web_0").project, 0); /* the top comes last */
+    assert_int_equal(tag_of(t, "i8k_web_0").project, 0); /* the top gets its project last */
     assert_int_equal(enforce_item(&t->r, &op.item, &plain, &v, &e), 0);
     schema_done(&quota_values_schema, &v);
     assert_int_equal(enforce_item(&t->r, &op.item, &quick, &v, &e), 0); /* nothing is left to do */
@@ -364,15 +367,15 @@ static void test_many_files_are_for_another_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STRAYS_TEST(test_report_says_who_charges_whom),
+        STRAYS_TEST(test_report_states_who_charges_whom),
         STRAYS_TEST(test_a_file_with_many_names_is_one_file),
-        STRAYS_TEST(test_what_is_said_is_bounded),
+        STRAYS_TEST(test_the_number_of_findings_is_bounded),
         STRAYS_TEST(test_recheck_puts_everything_back),
-        STRAYS_TEST(test_a_full_project_takes_its_files_back),
-        STRAYS_TEST(test_ids_that_tenants_hold_are_reclaimed),
-        STRAYS_TEST(test_freed_ids_are_given_out_before_they_are_held_again),
-        STRAYS_TEST(test_limits_of_the_filesystem_s_own_hold_no_id),
-        STRAYS_TEST(test_many_files_are_for_another_thread),
+        STRAYS_TEST(test_a_full_project_gets_its_files_again),
+        STRAYS_TEST(test_ids_that_only_strays_carry_are_reclaimed),
+        STRAYS_TEST(test_freed_ids_are_given_out_even_if_used_again),
+        STRAYS_TEST(test_default_limits_of_the_filesystem_occupy_no_id),
+        STRAYS_TEST(test_a_walk_over_many_files_ends_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* The walk over what a tenant writes: everything is seen once, whatever the depth, with little memory, and
- * nothing that lies outside. */
+/* Tests the walk over a tenant's directory: it visits every entry once at any depth, with little memory,
+ * and nothing outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,8 +21,8 @@
 struct seen {
     ino_t *inodes;
     size_t n, room;
-    ino_t forbidden; /* must not be met */
-    /* What the tenant does when a directory of this inode is met. */
+    ino_t forbidden; /* must not be visited */
+    /* The tenant moves 'from' to 'to' when a directory with this inode is visited. */
     ino_t when;
     const char *from, *to;
     int left;
@@ -98,8 +98,8 @@ static ino_t inode_of(const char *top, const char *name)
     return st.st_ino;
 }
 
-/* A chain of 'depth' directories with a file and another directory beside each; returns how many entries that
- * are. */
+/* Makes a chain of 'depth' directories with a file and another directory beside each; returns the number
+ * of entries. */
 static size_t make_chain(const char *top, size_t depth, const char *name)
 {
     int fd = open_top(top);
@@ -143,7 +143,7 @@ static size_t make_branches(const char *top, int depth)
     return entries;
 }
 
-static void test_branches_beyond_the_window(void **state)
+static void test_branches_beyond_the_window_are_visited_once(void **state)
 {
     size_t entries = make_branches(*state, 7);
     int top = open_top(*state);
@@ -168,7 +168,7 @@ static int count(void *userdata, int fd, const struct stat *st)
 
 static void test_memory_does_not_grow_with_depth(void **state)
 {
-    /* 255-byte names: a path of 2.5 MB. */
+    /* names of 255 bytes: a path of 2.5 MB */
     char name[256];
     memset(name, 'n', 255);
     name[255] = '\0';
@@ -194,7 +194,7 @@ static void test_a_directory_that_is_moved_hides_nothing_else(void **state)
     int fd = open_top(top);
     assert_int_equal(walk_below(fd, WALK_WINDOW, see, &s), WALK_MOVED);
     assert_int_equal(s.left, 0);
-    assert_int_equal(different(&s), 9); /* all of them in one walk, however moved */
+    assert_int_equal(different(&s), 9); /* all of them in one walk, in spite of the move */
     s.n = 0;
     assert_int_equal(walk_below(fd, WALK_WINDOW, see, &s), 0);
     assert_int_equal(different(&s), 9);
@@ -204,8 +204,8 @@ static void test_a_directory_that_is_moved_hides_nothing_else(void **state)
 
 static void test_the_way_up_never_leads_out(void **state)
 {
-    /* 'in' is the top; while we are deep in it, that place is moved up, so that as many steps upward lead
-     * out. */
+    /* 'in' is the top. While the walk is deep in it, a directory on its way is moved up, so that as many
+     * steps upward lead out. */
     const char *base = *state;
     make(base, "outside/secret");
     make(base, "in/1/2/3/4/5/6/7/8/9");
@@ -233,7 +233,7 @@ static int stop(void *userdata, int fd, const struct stat *st)
     return ++s->n == 3 ? -ECANCELED : 0;
 }
 
-static void test_the_visitor_ends_it(void **state)
+static void test_a_negative_result_ends_the_walk(void **state)
 {
     make_branches(*state, 3);
     struct seen s = {.n = 0};
@@ -247,11 +247,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_everything_is_seen_once_at_any_depth, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_branches_beyond_the_window, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_branches_beyond_the_window_are_visited_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_does_not_grow_with_depth, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_directory_that_is_moved_hides_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_way_up_never_leads_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_visitor_ends_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_negative_result_ends_the_walk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
