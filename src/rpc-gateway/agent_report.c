@@ -1,4 +1,4 @@
-/* What an agent in a container posts; see agent_report.h. */
+/* Implements agent_report.h. */
 #include "rpc-gateway/agent_report.h"
 
 #include <stdlib.h>
@@ -7,7 +7,8 @@
 #include "lib/schema/object.h"
 #include "lib/schema/parse.h"
 
-/* Without the secret, which comes in a header: a member of this name is one of those that are ignored. */
+/* The secret is missing, because it arrives in a header: a member of this name is ignored as an unknown
+ * one. */
 #define T struct reconciler_report_in
 static const struct schema_field report_fields[] = {
     S_STRING_OPT(T, instance_name, NULL),
@@ -19,7 +20,7 @@ static const struct schema_field report_fields[] = {
 static const struct schema_struct report_schema = {"InagentStatusReport", sizeof(T), NULL, report_fields};
 #undef T
 
-static void drop_what_is_lost(struct app_stage *stage)
+static void drop_nested(struct app_stage *stage)
 {
     for (size_t i = 0; i < stage->n_stages; i++)
         schema_free(&app_stage_schema, stage->stages[i]);
@@ -49,7 +50,7 @@ enum agent_report_verdict agent_report_parse(const char *body, size_t size, stru
         return verdict;
     }
     for (size_t i = 0; i < report.n_stages; i++)
-        drop_what_is_lost(report.stages[i]);
+        drop_nested(report.stages[i]);
     *ret = report;
     return AGENT_REPORT_OK;
 }

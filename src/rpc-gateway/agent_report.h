@@ -1,5 +1,5 @@
-/* What an agent in a container posts, InagentStatusReport of the contract. Pure: a hostile body in, a struct
- * out. */
+/* Parses what an agent in a container posts: InagentStatusReport of the contract. The body is hostile. No
+ * function has a side effect. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -9,11 +9,12 @@
 
 enum agent_report_verdict {
     AGENT_REPORT_OK,
-    AGENT_REPORT_BAD,     /* no JSON, wrong types, a number as a string, more than anyone has to say */
-    AGENT_REPORT_NAMELESS /* without instance_name */
+    AGENT_REPORT_BAD,     /* not JSON, wrong types, a number as a string, or larger than any valid report */
+    AGENT_REPORT_NAMELESS /* instance_name is missing */
 };
 
-/* Into '*ret' (without the secret), to be released by agent_report_done(); only where it is OK. Unknown
- * members are ignored; what the zone would drop (attributes, stages within stages) is dropped here. */
+/* Fills '*ret' (without the secret) only for AGENT_REPORT_OK; the caller releases it with
+ * agent_report_done(). Unknown members are ignored; members that the zone would drop (attributes, stages
+ * within stages) are dropped. */
 enum agent_report_verdict agent_report_parse(const char *body, size_t size, struct reconciler_report_in *ret);
 void agent_report_done(struct reconciler_report_in *report);

@@ -1,4 +1,4 @@
-/* Calls, counted; see call_stats.h. */
+/* Implements call_stats.h. */
 #include "rpc-gateway/call_stats.h"
 
 #include <stdlib.h>

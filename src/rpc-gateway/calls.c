@@ -1,4 +1,4 @@
-/* Calls to the other processes of the tree; see calls.h. */
+/* Implements calls.h. */
 #include "rpc-gateway/calls.h"
 
 #include <stdlib.h>
@@ -73,7 +73,7 @@ void call_cancel(struct call *c)
 {
     if (!c)
         return;
-    /* From within its own answer the call is still needed. */
+    /* A call that is cancelled by its own 'on_answer' is freed afterwards. */
     if (c->answering) {
         c->cancelled = true;
         return;

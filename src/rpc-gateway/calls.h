@@ -1,11 +1,11 @@
-/* Calls to the other processes of the tree, counted and timed. */
+/* Calls other processes of the tree, and counts and times these calls. */
 #pragma once
 
 #include "lib/paths/tree.h"
 #include "lib/varlink/client.h"
 #include "rpc-gateway/call_stats.h"
 
-/* A process that the gateway calls, as far as service.conf lets it. */
+/* A process that the gateway calls; the process's service.conf defines which methods it accepts. */
 struct call_peer {
     const char *name, *socket;
     const struct varlink_interface *interface;
@@ -20,10 +20,10 @@ struct caller {
 
 struct call;
 
-/* As varlink_call_start(): 'on_answer' comes from the loop, and with the last answer the call is gone. A
- * stream ('more') is timed until its first answer. */
+/* Starts a call as varlink_call_start() does. 'on_answer' runs in the loop; with the last reply the call
+ * is freed. A stream ('more') is timed until its first reply. */
 struct call *call_start(const struct caller *caller, const struct call_peer *peer, const char *method,
                         const void *in, bool more, uint64_t timeout_usec, varlink_answer_fn on_answer,
                         void *userdata);
-/* Ends it without a further answer; NULL is fine. */
+/* Ends the call without a further reply; NULL does nothing. */
 void call_cancel(struct call *call);

@@ -1,4 +1,5 @@
-/* From the leader to the reconciler; see deliver.h. deliver_known.c keeps what the reconciler has. */
+/* Implements deliver.h. deliver_instances.c goes through the instances of an answer, deliver_known.c
+ * stores what the reconciler has. */
 #include "rpc-gateway/deliver.h"
 
 #include <malloc.h>
@@ -18,7 +19,7 @@
 #define PUT_TIMEOUT_USEC (30 * USEC_PER_SEC)
 #define LARGE_ANSWER     ((size_t)1 << 20)
 
-/* While the reconciler is not to be had. */
+/* pauses while the reconciler cannot be reached */
 static const struct retry_policy policy = {50 * USEC_PER_MSEC, 5 * USEC_PER_SEC};
 
 void deliver_problem(struct deliver *d, const char *fmt, ...)
@@ -40,7 +41,7 @@ void deliver_see(struct deliver *d, struct known *k)
         deliver_problem(d, "instance %s: %s", k->name, k->problem);
 }
 
-/* Runs */
+/* --- runs --- */
 
 static bool facts_due(const struct deliver *d)
 {
@@ -55,7 +56,7 @@ static bool assigned_due(const struct deliver *d)
 
 static void on_timer(void *userdata);
 
-/* Something came: a run goes on with it, or begins, unless a pause after a failure is on. */
+/* Starts a run soon, unless one is in progress, which includes the new data, or a pause after a failure. */
 static void run_soon(struct deliver *d)
 {
     if (!d->running && !timer_armed(&d->timer))
@@ -120,7 +121,7 @@ bool deliver_is_refusal(const struct error *e)
                  e->class == ERROR_NOT_SUPPORTED);
 }
 
-/* Facts */
+/* --- facts --- */
 
 static void on_facts(const void *out, bool continues, const struct error *e, void *userdata)
 {
@@ -141,7 +142,7 @@ static void on_facts(const void *out, bool continues, const struct error *e, voi
 
 static void put_facts(struct deliver *d)
 {
-    /* Told from here on: others that come meanwhile are due again. */
+    /* Counts as delivered from here on: facts that change meanwhile are due again. */
     if (d->facts_told)
         schema_free(&reconciler_zone_facts_schema, d->facts_told);
     d->facts_told = xcalloc(1, sizeof *d->facts_told);
@@ -149,7 +150,7 @@ static void put_facts(struct deliver *d)
     deliver_put(d, &(struct reconciler_zone_in){.facts = d->facts}, on_facts);
 }
 
-/* The list of names */
+/* --- the list of names --- */
 
 static void on_assigned(const void *out, bool continues, const struct error *e, void *userdata)
 {
@@ -166,7 +167,7 @@ static void on_assigned(const void *out, bool continues, const struct error *e, 
         deliver_problem(d, "the list of instances: %s", e->message);
     for (size_t i = 0; told && i < told->n_unknown; i++) {
         struct known *k = known_by_name(&d->known, told->unknown[i]);
-        if (k && !k->refused) { /* it has lost it: the next answer brings it again */
+        if (k && !k->refused) { /* the reconciler has lost it: the next answer delivers it again */
             memset(&k->raw, 0, sizeof k->raw);
             memset(&k->clean, 0, sizeof k->clean);
         }
@@ -204,7 +205,7 @@ void deliver_advance(struct deliver *d)
         run_done(d);
 }
 
-/* What comes */
+/* --- input --- */
 
 void deliver_facts(struct deliver *d, const struct reconciler_zone_facts *facts)
 {

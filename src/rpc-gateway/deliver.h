@@ -1,7 +1,7 @@
-/* What a leader answered, on its way to the reconciler: first the facts of this machine, then each instance
- * that is not what it was, then the list of all names. One call at a time, one instance unpacked at a time:
- * an answer may be large, and most of it is what the last one was. A reconciler that is not there is waited
- * for; an answer that comes meanwhile takes the place of the one that waits. */
+/* Delivers a leader's answer to the reconciler: first the facts of this machine, then each instance that
+ * differs from the last answer, then the list of all names. One call runs at a time, and one instance is
+ * unpacked at a time, because an answer can be large and most of it equals the last one. While the
+ * reconciler cannot be reached, delivery is retried; a newer answer replaces one that waits. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -18,63 +18,65 @@ struct answer_bytes {
 
 struct deliver {
     struct caller caller;
-    struct timer timer; /* begins a run: soon, or after a failure */
+    struct timer timer; /* starts a run: soon, or after a failure */
     struct retry retry;
     bool running;
     struct call *call;
 
     struct reconciler_zone_facts *facts, *facts_told;
-    char *facts_problem; /* of those that were told */
+    char *facts_problem; /* why the reconciler refused the last facts; NULL: it did not */
     struct known_list known;
-    bool list_whole;    /* what is known is all that an answer had */
-    bool assigned_told; /* the reconciler has the list as it is */
+    bool list_whole;    /* 'known' contains all instances of a complete answer */
+    bool assigned_told; /* the reconciler has the present list */
 
-    struct answer_bytes waiting; /* takes the place of the one that is being delivered */
-    struct answer_bytes now;     /* kept until all of it was delivered */
+    struct answer_bytes waiting; /* replaces 'now' in the next run */
+    struct answer_bytes now;     /* kept until it is completely delivered */
     size_t at, n_instances, n_seen;
-    unsigned count;      /* of answers, and of tries */
-    bool not_understood; /* something in the answer: its list of names is not complete */
+    unsigned count;      /* number of the run */
+    bool not_understood; /* a part of the answer could not be read, so that its list of names is incomplete */
     struct problems problems, shown;
 
-    /* The instance that is being put. */
+    /* The instance of the call in progress. */
     struct deliver_hash put_raw, put_clean;
     char *put_name;
-    /* The one that the last try ended at comes last, so that the others have their turn. */
+    /* The instance at which the last run failed; it is delivered last, so that it does not block the
+     * others. */
     char *failed_name;
-    struct answer_bytes postponed; /* a part of 'now' */
+    struct answer_bytes postponed; /* points into 'now' */
     bool postponed_done;
 };
 
 struct deliver *deliver_new(const struct caller *caller);
-void deliver_free(struct deliver *d); /* NULL is fine */
+void deliver_free(struct deliver *d); /* NULL does nothing */
 
-/* Copied. */
+/* Delivers new facts, which are copied. */
 void deliver_facts(struct deliver *d, const struct reconciler_zone_facts *facts);
-/* The bytes of a HostStatusUpdateResponse, which are taken: a whole number of fields, of which nothing else
- * is known. What cannot be taken of it is a problem, and keeps nothing else from its turn. */
+/* Delivers the bytes of a HostStatusUpdateResponse: a whole number of fields, otherwise unchecked. Takes
+ * ownership of 'data'. What cannot be accepted of it is a problem, and does not stop the delivery of the
+ * rest. */
 void deliver_answer(struct deliver *d, uint8_t *data, size_t size);
-/* The zone is left: nothing is assigned any more. */
+/* Delivers an empty list, when the machine leaves its zone. */
 void deliver_nothing(struct deliver *d);
-/* The reconciler has begun a new life: what it was told is told again. */
+/* Called when the reconciler has restarted: facts and list are delivered again. */
 void deliver_forget(struct deliver *d);
 
-/* How many instances of the last answer wait to be looked at. */
+/* Returns how many instances of the last answer are not processed yet. */
 size_t deliver_waiting(const struct deliver *d);
-/* What of the last answer could not be taken, and why. */
+/* Returns what of the last answer could not be accepted, and why. */
 char *const *deliver_problems(const struct deliver *d, size_t *ret_n);
 
-/* For the parts of it (deliver_instances.c). */
+/* The following functions are for deliver_instances.c. */
 
-/* Notes what is wrong: logged when it comes, and shown for as long as it is so. */
+/* Adds a problem of this answer. A new one is logged; it is shown until an answer does not have it. */
 void deliver_problem(struct deliver *d, const char *fmt, ...) _printf_(2, 3);
-/* Notes that an instance is in this answer, and its problem. */
+/* Marks an instance as contained in this answer, and adds its problem, if it has one. */
 void deliver_see(struct deliver *d, struct known *k);
-/* Calls the reconciler; one call at a time. */
+/* Starts a call of PutZoneState; one call runs at a time. */
 void deliver_put(struct deliver *d, const struct reconciler_zone_in *in, varlink_answer_fn on_answer);
-/* Whether an error will come again, however often the same is said. */
+/* Reports whether an error is a refusal, which a repeated call would return again. */
 bool deliver_is_refusal(const struct error *e);
-/* Tells all of it again after a pause, since the reconciler was not to be had. */
+/* Ends the run, because the reconciler cannot be reached, and starts another one after a pause. */
 void deliver_run_failed(struct deliver *d, const struct error *e);
-/* Goes on until a call is under way, or to the end. Absence is no order, but it is told: of an answer that
- * was understood as a whole. */
+/* Continues the run until a call has started, or to its end. The list of names is only delivered for an
+ * answer that could be read completely: an instance that is missing from it then counts as not assigned. */
 void deliver_advance(struct deliver *d);

@@ -1,4 +1,4 @@
-/* The instances of an answer; see deliver_instances.h. */
+/* Implements deliver_instances.h. */
 #include "rpc-gateway/deliver_instances.h"
 
 #include <stdlib.h>
@@ -8,14 +8,14 @@
 #include "lib/schema/pack.h"
 #include "rpc-gateway/zone_answer.h"
 
-#define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* as JSON: a message between processes has 16 MiB */
-#define INSTANCE_VALUES_MAX ((size_t)100000)  /* and 262144 values */
+#define INSTANCE_TEXT_MAX   ((size_t)8 << 20) /* bytes of JSON: a Varlink message has at most 16 MiB */
+#define INSTANCE_VALUES_MAX ((size_t)100000)  /* a Varlink message has at most 262144 values */
 #define TOO_LARGE           "has more than 8 MiB or 100000 values: not taken"
 #define NAME_MAX_SIZE       63
-#define REPLICAS_MAX        4096 /* of an instance of which no more is told than that it is refused */
+#define REPLICAS_MAX        4096 /* of an instance that is only reported as refused */
 
-/* What went wrong with this instance alone: the others have their turn, and the next answer is another try.
- */
+/* Reports whether a failure concerns this instance alone. The others are still delivered, and the next
+ * answer retries this one. */
 static bool is_own_failure(const struct error *e)
 {
     return e && (e->class == ERROR_FAILED || e->class == ERROR_UNAUTHORIZED);
@@ -47,7 +47,7 @@ static void on_instance(const void *out, bool continues, const struct error *e, 
     deliver_advance(d);
 }
 
-/* Unpacks one instance; what is wrong with it is a problem, and false. */
+/* Unpacks one instance. A failure is stored as a problem; the function then returns false. */
 static bool take_instance(struct deliver *d, const uint8_t *data, size_t size, struct app_instance *ret)
 {
     struct error e = ERROR_INIT;
@@ -71,8 +71,8 @@ static void refuse_here(struct deliver *d, const char *name, const struct delive
     deliver_see(d, k);
 }
 
-/* The zone hears why from the reconciler, which is told of the instance's name, order and replicas alone.
- * False: none of them is ours, or it cannot be unpacked. */
+/* Delivers a refused instance's name, order and replicas alone, so that the reconciler reports the reason
+ * to the zone. Returns false if no replica is on this machine or the instance cannot be unpacked. */
 static bool put_refused(struct deliver *d, struct answer_bytes raw_bytes, const struct deliver_hash *raw)
 {
     struct app_instance app = {.meta = NULL};
@@ -100,7 +100,7 @@ static bool put_refused(struct deliver *d, struct answer_bytes raw_bytes, const 
     return begun;
 }
 
-/* One that is too large already as it comes: of it, the name alone is read. */
+/* Refuses an instance whose bytes are already too many: only its name is read. */
 static void refuse_unseen(struct deliver *d, struct answer_bytes raw_bytes, const struct deliver_hash *raw)
 {
     _cleanup_free_ char *text = zone_answer_name(raw_bytes.data, raw_bytes.size, NAME_MAX_SIZE);
@@ -112,7 +112,7 @@ static void refuse_unseen(struct deliver *d, struct answer_bytes raw_bytes, cons
     refuse_here(d, text, raw, raw);
 }
 
-/* Whether a call was begun for an instance that is another than it was. */
+/* Delivers an instance that differs from the last answer. Returns whether a call has started. */
 static bool put_changed(struct deliver *d, struct answer_bytes raw_bytes, const struct deliver_hash *raw,
                         const struct app_instance *app)
 {

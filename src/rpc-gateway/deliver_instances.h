@@ -1,7 +1,7 @@
-/* The instances of a leader's answer, each put to the reconciler when it is not what it was. */
+/* Puts each changed instance of a leader's answer to the reconciler. */
 #pragma once
 
 #include "rpc-gateway/deliver.h"
 
-/* Goes through the answer until a call is begun; false at its end. */
+/* Continues through the answer until a call has started. Returns false at the end of the answer. */
 bool deliver_put_instances(struct deliver *d);

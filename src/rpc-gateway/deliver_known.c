@@ -1,4 +1,4 @@
-/* What the reconciler has; see deliver_known.h. */
+/* Implements deliver_known.h. */
 #include "rpc-gateway/deliver_known.h"
 
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-/* How long things took; see histogram.h. */
+/* Implements histogram.h. */
 #include "rpc-gateway/histogram.h"
 
 const double histogram_calls[HISTOGRAM_BOUNDS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,

@@ -1,4 +1,4 @@
-/* How long things took: counts by bounds. Pure. */
+/* A histogram of durations. */
 #pragma once
 
 #include "lib/basic/util.h"
@@ -6,13 +6,15 @@
 #define HISTOGRAM_BOUNDS 12
 
 struct histogram {
-    uint64_t counts[HISTOGRAM_BOUNDS + 1]; /* of each bound alone; the last one is beyond them all */
-    double sum;                            /* seconds */
+    /* one for each bound, not cumulative; the last one counts what exceeds all bounds */
+    uint64_t counts[HISTOGRAM_BOUNDS + 1];
+    double sum; /* seconds */
 };
 
-extern const double
-    histogram_calls[HISTOGRAM_BOUNDS]; /* bounds in seconds: half a millisecond to ten seconds */
-extern const double histogram_stages[HISTOGRAM_BOUNDS]; /* a tenth of a second to half an hour */
+/* Bounds in seconds: half a millisecond to ten seconds. */
+extern const double histogram_calls[HISTOGRAM_BOUNDS];
+/* Bounds in seconds: a tenth of a second to half an hour. */
+extern const double histogram_stages[HISTOGRAM_BOUNDS];
 
 void histogram_add(struct histogram *h, const double *bounds, double seconds);
 uint64_t histogram_count(const struct histogram *h);

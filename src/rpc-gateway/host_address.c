@@ -1,4 +1,4 @@
-/* The machine's address in its zone: which one; see host_address.h. */
+/* Implements the choice of the machine's address; see host_address.h. */
 #include "rpc-gateway/host_address.h"
 
 #include <arpa/inet.h>
@@ -6,7 +6,7 @@
 
 #include "lib/basic/cleanup.h"
 
-#define DEPTH_MAX 4 /* a bridge on a VLAN on a bond */
+#define DEPTH_MAX 4 /* for example a bridge on a VLAN on a bond */
 
 bool host_address_is_private(struct in_addr address)
 {
@@ -14,7 +14,7 @@ bool host_address_is_private(struct in_addr address)
     return a >> 24 == 10 || a >> 20 == (172 << 4 | 1) || a >> 16 == (192 << 8 | 168);
 }
 
-/* Smaller is better; 0: not at all. */
+/* Returns the rank of an address: a smaller one is better; 0: it cannot be used. */
 static int rank(const struct host_address *a)
 {
     if (!host_address_is_private(a->address))

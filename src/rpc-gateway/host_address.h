@@ -1,30 +1,33 @@
-/* Which of the machine's addresses is the one that its zone knows it by. */
+/* Chooses which of the machine's addresses its zone uses. */
 #pragma once
 
 #include <netinet/in.h>
 
 #include "lib/basic/error.h"
 
-/* What a network device is, as far as it matters here. */
+/* The kinds of network devices. */
 enum host_device_kind {
-    HOST_DEVICE_HARDWARE,  /* hardware, or a bridge, bond or VLAN on top of some */
-    HOST_DEVICE_CONTAINER, /* the near end of a pair: what a machine that is itself a container has */
-    HOST_DEVICE_VIRTUAL,   /* docker0 and other bridges without hardware, tunnels, overlays */
+    HOST_DEVICE_HARDWARE, /* hardware, or a bridge, bond or VLAN on top of some */
+    /* One end of a veth pair, or a macvlan or ipvlan device: the network of a machine that is itself a
+       container. */
+    HOST_DEVICE_CONTAINER,
+    HOST_DEVICE_VIRTUAL, /* docker0 and other bridges without hardware, tunnels, overlays */
 };
 
 struct host_address {
     char device[32];
     enum host_device_kind kind;
-    bool default_route; /* its device has it */
+    bool default_route; /* the device has the default route */
     struct in_addr address;
 };
 
-/* Private by RFC 1918. */
+/* Reports whether the address is private (RFC 1918). */
 bool host_address_is_private(struct in_addr address);
 
-/* The index of the best: private, of hardware (first that with the default route), else of a container's
- * device with the default route; the first of equals. −1: none. Pure. */
+/* Returns the index of the best address: a private one of hardware (the device with the default route
+ * first), else of a container's device with the default route; the first of equals. −1: none. */
 int host_address_choose(const struct host_address *addresses, size_t n);
 
-/* The kind of a device of this driver (as ethtool says it), by what lies below 'sys' ("/sys"). */
+/* Returns the kind of a device with this driver (as ethtool reports it), by its entries below 'sys'
+ * ("/sys"). */
 enum host_device_kind host_device_kind(const char *sys, const char *name, const char *driver);

@@ -1,4 +1,4 @@
-/* The machine's address in its zone: watching it; see host_address.h. */
+/* Implements host_address_watch.h. */
 #include "rpc-gateway/host_address_watch.h"
 
 #include <arpa/inet.h>
@@ -22,7 +22,7 @@
 #include "rpc-gateway/host_parse.h"
 
 struct host_address_watch {
-    const char *configured; /* NULL: to be found */
+    const char *configured; /* NULL: the address is searched */
     host_address_fn on_change;
     void *userdata;
     int netlink_fd;
@@ -39,7 +39,7 @@ static void default_device(char *device, size_t size)
         *device = '\0';
 }
 
-/* "" for what has none: the older tunnels. */
+/* Reads the name of a device's driver; "" if the kernel reports none, as for older tunnels. */
 static void read_driver(const char *name, char *driver, size_t size)
 {
     struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
@@ -50,7 +50,7 @@ static void read_driver(const char *name, char *driver, size_t size)
     (void)snprintf(driver, size, "%.*s", (int)sizeof info.driver, known ? info.driver : "");
 }
 
-/* All IPv4 addresses of devices that are up. The caller frees. */
+/* Returns all IPv4 addresses of devices that are up, except loopback; the caller frees them. */
 static struct host_address *list_addresses(size_t *ret_n)
 {
     struct ifaddrs *all = NULL;
@@ -66,7 +66,7 @@ static struct host_address *list_addresses(size_t *ret_n)
             continue;
         list = xrealloc(list, *ret_n + 1, sizeof *list);
         struct host_address *a = &list[(*ret_n)++];
-        /* An alias (eth0:1) is its device's. */
+        /* An alias (eth0:1) belongs to its device. */
         (void)snprintf(a->device, sizeof a->device, "%.*s", (int)strcspn(i->ifa_name, ":"), i->ifa_name);
         read_driver(a->device, driver, sizeof driver);
         a->kind = host_device_kind("/sys", a->device, driver);
@@ -77,7 +77,8 @@ static struct host_address *list_addresses(size_t *ret_n)
     return list;
 }
 
-/* The address to have: the configured one, the one we have where it is as good as any, else the best. */
+/* Finds the address: the configured one, else the present one if it is as good as any other, else the
+ * best. */
 static void find(const struct host_address_watch *w, char *address, char *device)
 {
     size_t n = 0;
@@ -89,7 +90,7 @@ static void find(const struct host_address_watch *w, char *address, char *device
     for (size_t i = 0; i < n; i++) {
         char text[INET_ADDRSTRLEN];
         inet_ntop(AF_INET, &list[i].address, text, sizeof text);
-        /* Two addresses of one device are equals: the one that peers know stays. */
+        /* All private addresses of one device are equally good: the one that peers have stays. */
         if (streq(text, wanted) && (w->configured || (best >= 0 && streq(list[i].device, list[best].device) &&
                                                       host_address_is_private(list[i].address))))
             best = (int)i;
@@ -111,7 +112,8 @@ static void look(struct host_address_watch *w, bool tell)
         w->on_change(*w->address ? w->address : NULL, w->device, w->userdata);
 }
 
-/* What the messages say does not matter: that something changed does. An overrun (ENOBUFS) says so too. */
+/* Any message means that an address or a route changed; its content is not needed. An overrun (ENOBUFS)
+ * means the same. */
 static int on_netlink(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     (void)source, (void)revents;

@@ -1,4 +1,4 @@
-/* HostStatus; see host_message.h. */
+/* Implements host_message.h. */
 #include "rpc-gateway/host_message.h"
 
 #include "lib/basic/util.h"

@@ -1,13 +1,13 @@
-/* What the files of proc(5) say; see host_parse.h. */
+/* Implements host_parse.h. */
 #include "rpc-gateway/host_parse.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-#define SECTOR 512 /* of /proc/diskstats, whatever the disk's own size is */
+#define SECTOR 512 /* bytes, the unit of /proc/diskstats, whatever the disk's sector size is */
 
-/* The start of the next line, or NULL. */
+/* Returns the start of the next line, or NULL. */
 static const char *next_line(const char *line)
 {
     const char *end = strchr(line, '\n');
@@ -88,7 +88,8 @@ void host_parse_meminfo(const char *text, struct host_memory *ret)
     }
 }
 
-/* The value behind "KEY : ", where the line begins with the key, into 'model'. */
+/* Copies the value of a line "KEY : VALUE" into 'model', if the line begins with 'key'. Returns whether it
+ * has a value. */
 static bool take_value(const char *line, const char *key, char *model, size_t size)
 {
     const char *value = after_prefix(line, key);
@@ -114,7 +115,7 @@ void host_parse_cpuinfo(const char *text, char *model, size_t size, int *ret_cor
     *model = '\0';
     for (const char *line = text; line; line = next_line(line)) {
         cores += take_value(line, "processor", ignored, sizeof ignored);
-        /* x86; some boards of arm64. */
+        /* x86; some arm64 boards have "Model". */
         named =
             named || take_value(line, "model name", model, size) || take_value(line, "Model", model, size);
     }

@@ -1,4 +1,4 @@
-/* The machine's own figures; see host_status.h. */
+/* Implements host_status.h. */
 #include "rpc-gateway/host_status.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #define PROC_FILE_MAX ((size_t)4 << 20)
 
-/* "" where it cannot be read. The caller frees. */
+/* Returns the file's text, "" if it cannot be read. The caller frees it. */
 static char *read_proc(const char *path)
 {
     char *text = NULL;
@@ -30,7 +30,7 @@ static bool has_hardware(const char *class, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* Whether a network device has hardware behind it. */
+/* Reports whether a network device is hardware. */
 static bool host_device_is_hardware(const char *name)
 {
     return has_hardware("class/net", name);
@@ -48,7 +48,7 @@ static bool disk_counts(const char *name, void *userdata)
     return has_hardware("block", name);
 }
 
-/* The device of the app path, or of its nearest parent that is there already. */
+/* Finds the device of the app path, or of its nearest existing parent. */
 static void find_disk(const char *path, struct stat *ret_st, struct statvfs *ret_fs)
 {
     _cleanup_free_ char *at = xstrdup(path);

@@ -1,5 +1,5 @@
-/* The machine's own figures: HostStatus of the contract, sections 3 and 4. They are read when they are asked
- * for; nothing is sampled in between. */
+/* Reads the machine's figures: HostStatus of the contract, sections 3 and 4. They are read on request;
+ * nothing is sampled in between. */
 #pragma once
 
 #include "rpc-gateway/host_window.h"
@@ -9,14 +9,15 @@ struct host_status {
     char cpu_model[96];
     int cpu_cores;
     int64_t mem_total, mem_used, mem_available;
-    int64_t disk_total_bytes, disk_free_bytes; /* of the filesystem that holds the app path */
+    int64_t disk_total_bytes, disk_free_bytes; /* of the app path's filesystem */
     struct host_counters last_minute, totals;
 };
 
 struct host {
     char *app_path;
     int64_t started; /* unix seconds */
-    char device[32]; /* counted although it has no hardware: the one with the machine's address; "": none */
+    /* The device with the machine's address; it is counted although it is not hardware; "": none. */
+    char device[32];
     char cpu_model[96];
     int cpu_cores;
     struct host_window window;
@@ -26,5 +27,5 @@ struct host {
 struct host *host_new(const char *app_path, int64_t started);
 void host_free(struct host *host);
 
-/* Reads everything now. What cannot be read is 0. */
+/* Reads all figures. What cannot be read is 0. */
 void host_status_read(struct host *host, struct host_status *ret);

@@ -1,7 +1,7 @@
-/* Counters over the last 60 seconds; see host_window.h. */
+/* Implements host_window.h. */
 #include "rpc-gateway/host_window.h"
 
-/* All members are int64_t: they are worked on as an array. */
+/* All members are int64_t, so that they can be used as an array. */
 #define N_COUNTERS (sizeof(struct host_counters) / sizeof(int64_t))
 union values {
     struct host_counters counters;
@@ -13,7 +13,7 @@ static struct host_sample *sample_at(struct host_window *w, size_t i)
     return &w->samples[(w->first + i) % ARRAY_SIZE(w->samples)];
 }
 
-/* The counters at 'usec', which lies between two samples. */
+/* Interpolates the counters at 'usec', which is between two samples. */
 static union values between(const struct host_sample *a, const struct host_sample *b, uint64_t usec)
 {
     const union values from = {.counters = a->counters}, to = {.counters = b->counters};
@@ -40,7 +40,7 @@ void host_window_add(struct host_window *w, uint64_t usec, const struct host_cou
 {
     const struct host_sample sample = {usec, *now};
     const uint64_t begin = usec > HOST_WINDOW_USEC ? usec - HOST_WINDOW_USEC : 0;
-    /* Of the samples before the window the last one is enough. */
+    /* Of the samples before the window only the last one is needed. */
     while (w->n > 1 && sample_at(w, 1)->usec <= begin) {
         w->first = (w->first + 1) % ARRAY_SIZE(w->samples);
         w->n--;

@@ -1,4 +1,5 @@
-/* Counters over the last 60 seconds, from samples that come when they come. Pure: time is an argument. */
+/* Computes the growth of counters over the last 60 seconds, from samples at irregular times. Time is an
+ * argument. */
 #pragma once
 
 #include "rpc-gateway/host_parse.h"
@@ -10,15 +11,15 @@ struct host_sample {
     struct host_counters counters;
 };
 
-/* Samples closer than a second are not kept, so 64 of them always reach back far enough. Starts as all zero.
- */
+/* A sample less than a second after the one before is not kept, so that 64 samples always cover the
+ * window. All zero is the initial value. */
 struct host_window {
-    struct host_sample samples[64]; /* a ring, oldest at 'first' */
+    struct host_sample samples[64]; /* a ring; the oldest is at 'first' */
     size_t first, n;
 };
 
-/* Adds what was counted at 'usec', and gives what it grew by in the 60 seconds before: exactly, the counters
- * then being taken from the line between the two samples around that moment. Since the first sample, while
- * that is less than 60 seconds ago. A counter that fell (a device went) gives 0. */
+/* Adds a sample at 'usec' and returns how much each counter grew in the 60 seconds before, or since the
+ * first sample if that is more recent. The value at the start of the window is interpolated between the
+ * samples around it. A counter that fell (a device was removed) gives 0. */
 void host_window_add(struct host_window *w, uint64_t usec, const struct host_counters *now,
                      struct host_counters *ret_delta);

@@ -1,4 +1,4 @@
-/* The HTTP server: the daemon on our loop, connections and their time; see http.h. */
+/* Implements http.h: the library's daemon on the event loop, connections and their deadlines. */
 #include "rpc-gateway/http.h"
 
 #include <errno.h>
@@ -12,11 +12,12 @@
 #include "rpc-gateway/http_request.h"
 #include "rpc-gateway/http_types.h"
 
-#define ACCEPTS_AT_ONCE 8 /* then others have their turn */
+#define ACCEPTS_AT_ONCE 8 /* connections accepted in one iteration of the loop */
 #define RUNS_PER_SECOND 1000
 #define RUNS_BURST      4000
 #define PAUSE_USEC      2000
-#define ENDING_MAX      32 /* connections that the library has yet to close, beyond those that have a place */
+/* Ended connections that the library has not closed yet, beyond those that have a place. */
+#define ENDING_MAX 32
 
 static void on_run_timer(void *userdata);
 static void on_deadline(void *userdata);
@@ -25,7 +26,7 @@ static void run(struct http_server *s)
 {
     MHD_UNSIGNED_LONG_LONG msec;
     MHD_run(s->daemon);
-    /* It may have read more than it could work on, and says so by a time. */
+    /* If the library has read more than it could process, it states when it has to run again. */
     if (MHD_get_timeout(s->daemon, &msec) == MHD_YES)
         timer_arm(&s->run_timer, s->event, msec * USEC_PER_MSEC, on_run_timer, s);
 }
@@ -35,8 +36,8 @@ void http_run_soon(struct http_server *s)
     timer_arm(&s->run_timer, s->event, 0, on_run_timer, s);
 }
 
-/* Whether the library may run now. Whoever sends a request byte by byte would have it run for each of them:
- * when it has run very often, it waits a moment, in which more comes together. */
+/* Reports whether the library may run now. A client that sends a request byte by byte would make it run
+ * for each byte: after many runs it pauses for a moment, in which more bytes arrive. */
 static bool may_run(struct http_server *s)
 {
     uint64_t now = now_monotonic_usec();
@@ -70,8 +71,8 @@ static void on_run_timer(void *userdata)
     run(s);
 }
 
-/* Time. The library knows a time without traffic alone, which whoever sends a byte now and then never
- * reaches. */
+/* --- deadlines. The library only limits idle time, which a client that sends single bytes never reaches.
+ * --- */
 
 static struct http_connection *of_place(struct peer_place *place)
 {
@@ -93,11 +94,12 @@ static void set_deadline_timer(struct http_server *s)
 void http_connection_begun(struct http_connection *c)
 {
     if (!c->ended)
-        c->deadline = c->created + HTTP_DEADLINE_USEC; /* the timer rings too early once, which is cheaper */
+        /* The timer can now expire once too early, which costs less than to rearm it. */
+        c->deadline = c->created + HTTP_DEADLINE_USEC;
 }
 
-/* Gives its place back at once; the library closes it when it is run next. Not from within one of its
- * callbacks. */
+/* Releases the connection's place at once; the library closes the connection in its next run. Must not be
+ * called from one of the library's callbacks. */
 static void end(struct http_connection *c)
 {
     if (c->ended)
@@ -125,27 +127,28 @@ static void on_deadline(void *userdata)
     set_deadline_timer(s);
 }
 
-/* Connections */
+/* --- connections --- */
 
-/* Whether a newcomer may have a place, before anything is read. */
+/* Reports whether a new connection gets a place, before anything is read from it; ends another connection
+ * if that must make room. */
 static bool make_place(struct http_server *s, const struct peer *peer)
 {
     unsigned n = peer_places_of(&s->places, peer);
-    struct peer_place *gives_way = NULL;
+    struct peer_place *victim = NULL;
     if (!peer_rate_take(&s->rate, peer, now_monotonic_usec())) {
         s->counts.refused_rate++;
         return false;
     }
     bool full = s->places.n >= HTTP_CONNECTIONS_MAX;
     if (full)
-        gives_way = peer_places_least_welcome(&s->places, n);
-    if (n >= HTTP_CONNECTIONS_OF_PEER || (full && !gives_way)) {
+        victim = peer_places_least_welcome(&s->places, n);
+    if (n >= HTTP_CONNECTIONS_OF_PEER || (full && !victim)) {
         s->counts.refused_places++;
         return false;
     }
-    if (gives_way) {
+    if (victim) {
         s->counts.refused_places++;
-        end(of_place(gives_way));
+        end(of_place(victim));
         run(s);
     }
     return true;
@@ -160,7 +163,7 @@ static void take(struct http_server *s, int fd, const struct sockaddr *address, 
         return;
     }
     s->counts.accepted++;
-    if (MHD_add_connection(s->daemon, fd, address, size) == MHD_YES) /* it closes 'fd' in any case */
+    if (MHD_add_connection(s->daemon, fd, address, size) == MHD_YES) /* closes 'fd' also on failure */
         run(s);
 }
 

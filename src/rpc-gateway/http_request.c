@@ -1,4 +1,4 @@
-/* The HTTP server: requests, from their first line to their answer; see http.h. */
+/* Implements http_request.h. */
 #include "rpc-gateway/http_request.h"
 
 #include <stdio.h>
@@ -7,14 +7,15 @@
 #include "lib/basic/cleanup.h"
 #include "rpc-gateway/http_types.h"
 
-#define DRAINED_MAX ((size_t)64 << 10) /* of a body that nobody wants: read, so that the answer is */
+/* Bytes of a body without use that are read, so that the client reads the response. */
+#define DRAINED_MAX ((size_t)64 << 10)
 
 static size_t body_max(const struct http_request *r)
 {
     return r->route && r->route->post ? r->route->body_max : DRAINED_MAX;
 }
 
-/* Who announces more than we take is told before he sends it. */
+/* Reports whether the announced body is too large. Such a request is refused before its body arrives. */
 static bool announces_too_much(struct http_request *r)
 {
     const char *text = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
@@ -47,7 +48,8 @@ static struct http_request *request_new(struct http_server *s, struct MHD_Connec
     return r;
 }
 
-/* Memory grows with what came, not with what was announced. */
+/* Appends a part of the body. Memory grows with the received data, not with the announced size. Returns
+ * false if the body is too large. */
 static bool take_body(struct http_request *r, const char *data, size_t size)
 {
     if (size > body_max(r) - r->size)
@@ -74,8 +76,8 @@ static void make_answer(struct http_request *r, unsigned status, const char *typ
     if (!r->answer)
         abort();
     MHD_add_response_header(r->answer, "Content-Type", type);
-    /* One request a connection: its time is bounded then, and the listening socket's rate is the requests'.
-     */
+    /* One request per connection: so the time of a connection is limited, and the rate of connections
+     * limits that of requests. */
     MHD_add_response_header(r->answer, "Connection", "close");
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(r->answer, "Allow", r->route->post ? "POST" : "GET, HEAD");
@@ -89,7 +91,7 @@ static enum MHD_Result queue_answer(struct http_request *r)
     return result;
 }
 
-/* What the server refuses by itself. */
+/* Makes the response to a request that the server itself refuses. */
 static void refuse(struct http_request *r, unsigned status, const char *text)
 {
     bool json = r->route && r->route->json;
@@ -113,8 +115,8 @@ static enum MHD_Result dispatch(struct http_request *r)
     return MHD_YES;
 }
 
-/* Called first with the headers, then for each part of the body, then at its end, and once more after a
- * suspension. */
+/* Called by the library first with the headers, then for each part of the body, then at its end, and once
+ * more after a suspension. */
 enum MHD_Result http_on_request(void *userdata, struct MHD_Connection *connection, const char *url,
                                 const char *method, const char *version, const char *data, size_t *data_size,
                                 void **request)
@@ -129,7 +131,7 @@ enum MHD_Result http_on_request(void *userdata, struct MHD_Connection *connectio
         return queue_answer(r);
     }
     if (*data_size > 0) {
-        /* Too much without having announced it: too late for an answer. */
+        /* The body is larger than announced and too large: it is too late for a response. */
         if (!take_body(r, data, *data_size))
             return MHD_NO;
         *data_size = 0;

@@ -1,4 +1,4 @@
-/* What http.c (connections) and http_request.c (requests) share. */
+/* The types that http.c (connections) and http_request.c (requests) share. */
 #pragma once
 
 #include <microhttpd.h>
@@ -7,14 +7,14 @@
 #include "lib/peer/places.h"
 #include "rpc-gateway/http.h"
 
-/* From accept to close. */
+/* A connection, from accept to close. */
 struct http_connection {
-    struct peer_place place; /* first: a place is its connection */
+    struct peer_place place; /* first, because a place is cast to its connection */
     struct http_server *server;
-    struct http_request *request; /* NULL: its headers are not all here, or it is over */
+    struct http_request *request; /* NULL: its headers are not complete, or it has ended */
     uint64_t created, deadline;
     int fd;
-    bool ended; /* by us: the library is about to notice */
+    bool ended; /* ended by the server; the library closes it in its next run */
 };
 
 struct http_server {
@@ -26,7 +26,7 @@ struct http_server {
     struct peer_places places;
     struct http_request *requests;
     struct peer_rate rate;
-    double runs; /* that may follow at once */
+    double runs; /* number of runs that are allowed at once */
     uint64_t ran;
     struct http_counts counts;
 };
@@ -36,7 +36,7 @@ struct http_request {
     struct http_request *next, *previous;
     struct MHD_Connection *connection;
     struct http_connection *place;
-    const struct http_route *route; /* NULL: none fits */
+    const struct http_route *route; /* NULL: the path or the method is unknown */
     uint64_t started;
     struct peer peer;
     char *body;
@@ -44,6 +44,6 @@ struct http_request {
     bool post, method_fits, dispatched, suspended;
     void (*on_gone)(void *pending);
     void *pending;
-    struct MHD_Response *answer; /* ready to be queued */
+    struct MHD_Response *answer; /* complete, not queued yet */
     unsigned status;
 };

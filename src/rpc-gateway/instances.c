@@ -1,4 +1,4 @@
-/* All instances of the machine; see instances.h. */
+/* Implements instances.h. */
 #include "rpc-gateway/instances.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ struct instances {
     void *userdata;
     struct clock clock;
     struct follower *follower;
-    unsigned generation; /* of the snapshot: what it did not tell is gone */
+    unsigned generation; /* number of the snapshot: an instance that it did not contain no longer exists */
     struct reconciler_instance **items;
     unsigned *generations;
     size_t n;
@@ -89,10 +89,10 @@ static void on_whole(const void *out, void *userdata)
 static void on_lost(const struct error *e, bool quickly, void *userdata)
 {
     (void)quickly, (void)userdata;
-    log_debug("the reconciler is not there: %s", e->message);
+    log_debug("the reconciler does not reply: %s", e->message);
 }
 
-/* As its calls are counted. */
+/* Starts the Watch by calls.h, which counts it. */
 static void *call_watch(const struct varlink_call_options *options, varlink_answer_fn on_answer,
                         void *follower, void *userdata)
 {

@@ -1,5 +1,5 @@
-/* All instances of the machine as the reconciler sees them, kept current by its Watch: for the metrics, for
- * readiness, and for what the zone is told. */
+/* Stores all instances of the machine as the reconciler reports them, kept current by its Watch: for the
+ * metrics, for readiness, and for the reports to the zone. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -7,21 +7,21 @@
 
 struct instances;
 
-/* After an instance was told, and again when it changed ('before' is what it was; NULL: new); with 'now' of
- * NULL when it is gone. */
+/* Called for each instance of the snapshot and for each change. 'before' is the previous state, NULL for a
+ * new instance; 'now' is NULL for a removed one. */
 typedef void (*instances_fn)(const struct reconciler_instance *before, const struct reconciler_instance *now,
                              void *userdata);
 
-/* Each time when all were told, after a first or a lost connection. */
+/* Called each time the snapshot is complete, after the first connection and after each lost one. */
 typedef void (*instances_complete_fn)(void *userdata);
 
-/* Begins to watch; tries again, with growing pauses, for as long as the reconciler does not answer. 'caller'
- * is copied. */
+/* Starts to watch, and retries with growing pauses as long as the reconciler does not reply. 'caller' is
+ * copied. */
 struct instances *instances_new(const struct caller *caller, instances_fn on_change,
                                 instances_complete_fn on_complete, void *userdata);
 void instances_free(struct instances *instances);
 
-/* Whether the reconciler is connected and has told all. */
+/* Reports whether the reconciler is connected and its snapshot is complete. */
 bool instances_complete(const struct instances *instances);
-/* Those that are known, in no order; valid until the loop runs again. */
+/* Returns the stored instances, in no order; valid until the next iteration of the loop. */
 const struct reconciler_instance *const *instances_list(const struct instances *instances, size_t *ret_n);

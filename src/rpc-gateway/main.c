@@ -1,22 +1,24 @@
-/* rpc-gateway: the machine's face towards the network.
+/* rpc-gateway: serves the network and talks to the zone.
  *
- * Job: serves HTTP (reports of the containers' inagent, metrics, health) and gRPC on TCP, and speaks with the
- * zone. Privileges: own user, no capability; the network. It parses hostile bytes, so it may ask the other
- * processes for little: their service.conf says what. Failures: it may be killed at any instant. What it is
- * told is passed on before it is acknowledged, and peers that come meanwhile wait in the backlog of the
- * ports, which hostletd holds. Bytes that are no request end their connection and nothing else. Asked to end,
- * it finishes the calls of the peer port first, for two seconds at most. */
+ * Job: serves HTTP (reports of the containers' inagent, metrics, health) and gRPC on TCP, and calls the
+ * zone's leader.
+ * Privileges: its own user, no capability; the network. It parses hostile bytes, so it may call the other
+ * processes for little: their service.conf defines what.
+ * Failures: the process can be killed at any time. It acknowledges what it receives only after it has
+ * passed it on, and peers that connect meanwhile wait in the backlog of the ports, which hostletd keeps
+ * open. Bytes that are no request end their connection and nothing else. When asked to end, it completes
+ * the calls of the peer port first, within two seconds. */
 #include "lib/service/service.h"
 #include "rpc-gateway/manager.h"
 #include "rpc-gateway/methods.h"
 
 static const char *const failpoints[] = {
-    "report.received",   /* an agent's report was read, and not passed on yet */
-    "report.judged",     /* the reconciler has it, and the agent does not know */
-    "zone.before_save",  /* zone.json is to be replaced */
-    "zone.saved",        /* it is */
-    "token.before_keep", /* a zone's token is good, and not written down as taken */
-    "token.kept",        /* it is; nothing of the call was done */
+    "report.received",   /* an agent's report is parsed, and not passed on yet */
+    "report.judged",     /* the reconciler has accepted the report, the agent has no response yet */
+    "zone.before_save",  /* zone.json is about to be replaced */
+    "zone.saved",        /* zone.json is replaced */
+    "token.before_keep", /* a zone's token is valid, and not stored as used */
+    "token.kept",        /* the token is stored as used; the call is not executed yet */
     NULL,
 };
 

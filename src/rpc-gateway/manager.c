@@ -1,4 +1,4 @@
-/* What the gateway holds; see manager.h. */
+/* Implements manager.h. */
 #include "rpc-gateway/manager.h"
 
 #include <arpa/inet.h>
@@ -38,7 +38,7 @@ int manager_join_info(const struct manager *m, struct gateway_join_out *ret, str
     return 0;
 }
 
-/* The device that holds the machine's address counts as its network, hardware or not. */
+/* Stores the device with the machine's address, which counts as its network whether it is hardware or not. */
 static void on_address(const char *address, const char *device, void *userdata)
 {
     struct manager *m = userdata;
@@ -48,9 +48,8 @@ static void on_address(const char *address, const char *device, void *userdata)
     if (address)
         log_info("this machine's address is %s%s%s", address, *device ? " on " : "", device);
     else
-        log_notice(
-            "this machine has no private address on a real network device, nor [zone] lan_addr: waiting for "
-            "one");
+        log_notice("this machine has no private address on a hardware network device, nor [zone] lan_addr: "
+                   "waiting for one");
 }
 
 static int watch_address(struct manager *m, struct error *e)

@@ -1,4 +1,4 @@
-/* What the gateway holds: the parts that serve its ports. */
+/* The gateway's state: the parts that serve its ports. */
 #pragma once
 
 #include "lib/api/rpc_gateway.h"
@@ -9,7 +9,7 @@
 #include "rpc-gateway/zone_loop.h"
 #include "rpc-gateway/zone_server.h"
 
-/* Indexes into the context's tcp_fds: the order of 'tcp' in service.conf. */
+/* Indexes into the context's tcp_fds, in the order of 'tcp' in service.conf. */
 enum { PORT_PEER, PORT_HTTP };
 
 struct manager {
@@ -31,11 +31,12 @@ struct manager {
 };
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);
-/* Finishes the calls of the zone, and ends the process. */
+/* Completes the calls of the zone, and then ends the process. */
 void manager_finish(struct manager *manager);
 void manager_free(struct manager *manager);
 
-/* Each fills 'ret', which is released with schema_done(). */
+/* Fill 'ret', which the caller releases with schema_done(). manager_join_info() returns −ENOENT (class
+ * NotFound) if this machine belongs to no zone. */
 int manager_join_info(const struct manager *manager, struct gateway_join_out *ret, struct error *e);
 void manager_zone(const struct manager *manager, struct gateway_zone_out *ret);
 void manager_info(const struct manager *manager, struct gateway_info_out *ret);

@@ -1,4 +1,4 @@
-/* zone.json and its changes; see membership.h. */
+/* Implements membership.h. */
 #include "rpc-gateway/membership.h"
 
 #include <errno.h>
@@ -18,12 +18,12 @@
 #define HOSTS_MAX     1024
 #define HOST_TEXT_MAX 255
 #define ZONE_NAME_MAX 253               /* bytes */
-#define READERS_GROUP "hostlet-fetcher" /* the fetcher asks the zone for packages, with the same key */
+#define READERS_GROUP "hostlet-fetcher" /* the fetcher uses the same key to ask the zone for packages */
 
 int membership_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
 {
     const struct group *readers = getgrnam(READERS_GROUP);
-    /* Set-group-id: what is written in it is the group's that may read it. */
+    /* Set-group-id: files in it get the group that can read them. */
     return give_dir_below(tree->var, "hostlet/zone", uid, readers && uid != (uid_t)-1 ? readers->gr_gid : gid,
                           02750, e);
 }
@@ -41,7 +41,8 @@ void membership_done(struct membership *m)
     m->member = false;
 }
 
-/* Makes 'zone', which is taken, the truth: on the disk first. */
+/* Writes 'zone' to the disk, and then makes it the present one. Takes ownership of 'zone', also on
+ * failure. */
 static int put(struct membership *m, struct zone_file *zone, bool tell, struct error *e)
 {
     int r = failpoint("zone.before_save") < 0 ? error_fail(e, EIO, "failpoint")
@@ -74,7 +75,7 @@ static void set(char **to, const char *value)
     *to = xstrdup_null(value);
 }
 
-/* Where nothing or "" is given, what is there stays. */
+/* Replaces a value; NULL or "" keeps it. */
 static void set_given(char **to, const char *value)
 {
     if (value && *value)
@@ -92,7 +93,7 @@ static void set_hosts(struct zone_file *zone, char *const *hosts, size_t n)
         schema_append_string(&zone->hosts, &zone->n_hosts, hosts[i]);
 }
 
-/* They come from the network: each becomes a line of a file and an address to connect to. */
+/* Checks hosts that come from the network: each becomes a line of a file and an address to connect to. */
 static int check_hosts(char *const *hosts, size_t n, struct error *e)
 {
     if (n > HOSTS_MAX)
@@ -116,7 +117,7 @@ static int check_zone_name(const char *name, struct error *e)
                                name, ZONE_NAME_MAX);
 }
 
-/* The reconciler would refuse all that it is told of this machine for one bad value. */
+/* Checks the network's values. The reconciler would refuse all facts of this machine for one bad value. */
 static int check_network(const struct gateway_init_in *in, struct error *e)
 {
     const struct {
@@ -135,7 +136,7 @@ static int check_key(const char *host_id, const char *text, struct error *e)
 {
     struct access_key key = {0};
     int r = access_key_parse(text, &key, e);
-    /* A leader answers "auth fail" to packages where they differ (contract, section 13). */
+    /* A leader answers "auth fail" to requests for packages if the two ids differ (contract, section 13). */
     if (r >= 0 && !streq(key.id, host_id))
         r = error_refuse(e, EINVAL,
                          "the access key's id is '%.32s' and the host's '%s': they must be the same", key.id,
@@ -144,7 +145,7 @@ static int check_key(const char *host_id, const char *text, struct error *e)
     return r;
 }
 
-/* Id and key of a machine that had none. */
+/* Sets id and key of a machine that had none. */
 static int make_identity(struct zone_file *zone, const struct gateway_init_in *in, struct error *e)
 {
     char id[HOST_ID_SIZE], secret[ACCESS_SECRET_SIZE];
@@ -188,7 +189,8 @@ int membership_init(struct membership *m, const struct gateway_init_in *in, stru
         set_hosts(&zone, in->hosts, in->n_hosts);
     set_given(&zone.vpc_bridge_ip, in->vpc_bridge_ip);
     set_given(&zone.vpc_instance_cidr, in->vpc_instance_cidr);
-    /* A leader's word on it counts when it is new: it would not come again soon. */
+    /* A stored domain, which a leader stated, takes precedence: the leader does not repeat it soon. */
+
     if (!zone.network_domain)
         set_given(&zone.network_domain, in->network_domain);
     if (m->member && schema_equal(&zone_file_schema, &zone, &m->zone)) {
@@ -214,7 +216,7 @@ int membership_set_hosts(struct membership *m, const char *zone_name, char *cons
     if (zone_name && *zone_name)
         set(&zone.zone_name, zone_name);
     set(&zone.leader, NULL);
-    log_notice("a leader of zone '%s' tells %zu zone hosts", zone.zone_name ?: "", n);
+    log_notice("zone '%s': a leader set %zu zone hosts", zone.zone_name ?: "", n);
     return put(m, &zone, true, e);
 }
 
@@ -245,7 +247,7 @@ int membership_leave(struct membership *m, struct error *e)
     int r = zone_file_remove(m->tree, e);
     if (r < 0)
         return r;
-    log_notice("this machine, which was host %s, belongs to no zone any more", m->zone.host_id);
+    log_notice("this machine, which was host %s, no longer belongs to a zone", m->zone.host_id);
     membership_done(m);
     m->on_change(m->userdata);
     return 0;

@@ -1,4 +1,4 @@
-/* The methods of io.hostlet.RpcGateway. */
+/* Implements methods.h. */
 #include "rpc-gateway/methods.h"
 
 #include "lib/schema/object.h"

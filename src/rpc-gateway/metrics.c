@@ -1,4 +1,4 @@
-/* /metrics: collecting; see metrics.h. */
+/* Implements metrics.h. */
 #include "rpc-gateway/metrics.h"
 
 #include <assert.h>
@@ -13,17 +13,17 @@
 #define FRESH_USEC   (1 * USEC_PER_SEC)
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
 
-/* What another process lists: one item an answer, as the first member of it, and an answer without one as the
- * end. */
+/* A list that another process returns: one item per reply, as the reply's first member; a reply without an
+ * item ends it. */
 struct listing {
     struct metrics *metrics;
     const struct call_peer *peer;
     const struct schema_struct *schema;
     size_t size;
-    struct call *call; /* while it is asked */
+    struct call *call; /* while the call is in progress */
     void **items;
     size_t n;
-    bool known; /* it was told to the end */
+    bool known; /* the list is complete */
 };
 static_assert(offsetof(struct supervisor_list_out, service) == 0, "see struct listing");
 static_assert(offsetof(struct quota_list_out, quota) == 0, "see struct listing");

@@ -1,4 +1,4 @@
-/* /metrics: collecting what other processes know, once for all who ask at the same time. */
+/* Serves /metrics: collects figures of other processes, once for all requests that wait at the same time. */
 #pragma once
 
 #include "rpc-gateway/calls.h"
@@ -9,19 +9,19 @@
 
 struct metrics;
 
-/* Where the figures come from; borrowed. */
+/* The sources of the figures; borrowed. */
 struct metrics_parts {
     const struct caller *caller;
     const struct instances *instances;
     const struct call_stats *calls;
     const struct stage_stats *stages;
-    struct http_server *const *http; /* exists only once the metrics do */
+    struct http_server *const *http; /* set after metrics_new() */
     struct host *host;
 };
 
 struct metrics *metrics_new(const struct metrics_parts *parts);
 void metrics_free(struct metrics *metrics);
 
-/* Answers the request, now (from what is at most a second old) or when all was collected. What does not
- * answer in time is left out. */
+/* Responds to the request, at once if the last text is at most a second old, or when all figures are
+ * collected. The figures of a process that does not reply in time are left out. */
 void metrics_answer(struct metrics *metrics, struct http_request *request);

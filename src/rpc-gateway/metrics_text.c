@@ -1,4 +1,4 @@
-/* The metrics as text; see metrics_text.h. Their meaning stands in rpc-gateway(8). */
+/* Implements metrics_text.h. rpc-gateway(8) defines the metrics. */
 #include "rpc-gateway/metrics_text.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void put_services(struct openmetrics *m, const struct metrics_sources *s)
             openmetrics_sample(m, "", s->services[i]->state == state, "service", s->services[i]->name,
                                "hostlet_service_state", schema_enum_name(&service_state_enum, state), NULL);
     openmetrics_family(m, "hostlet_service_restarts", "counter", NULL,
-                       "Deaths of a service that nobody asked for.");
+                       "Exits of a service without a request.");
     for (size_t i = 0; i < s->n_services; i++)
         openmetrics_sample(m, "_total", (double)s->services[i]->restarts, "service", s->services[i]->name,
                            NULL);
@@ -40,7 +40,7 @@ static void put_quotas(struct openmetrics *m, const struct metrics_sources *s)
     for (size_t i = 0; i < s->n_quotas; i++)
         openmetrics_sample(m, "", (double)s->quotas[i]->used, "container", s->quotas[i]->container, NULL);
     openmetrics_family(m, "hostlet_quota_limit_bytes", "gauge", "bytes",
-                       "What a replica may use; absent while it has no limit.");
+                       "Disk space that a replica can use at most; absent while it has no limit.");
     for (size_t i = 0; i < s->n_quotas; i++)
         if (s->quotas[i]->hard > 0)
             openmetrics_sample(m, "", (double)s->quotas[i]->hard, "container", s->quotas[i]->container, NULL);
@@ -49,7 +49,7 @@ static void put_quotas(struct openmetrics *m, const struct metrics_sources *s)
         openmetrics_sample(m, "", (double)s->quotas[i]->used_inodes, "container", s->quotas[i]->container,
                            NULL);
     openmetrics_family(m, "hostlet_quota_enforced", "gauge", NULL,
-                       "1 where the kernel holds a replica to its limits.");
+                       "1 if the kernel enforces a replica's limits.");
     for (size_t i = 0; i < s->n_quotas; i++)
         openmetrics_sample(m, "", !s->quotas[i]->not_enforced, "container", s->quotas[i]->container, NULL);
 }
@@ -65,11 +65,12 @@ static void put_instances(struct openmetrics *m, const struct metrics_sources *s
     }
     openmetrics_family(m, "hostlet_instances", "gauge", NULL, "Instances that this machine has.");
     openmetrics_sample(m, "", (double)s->n_instances, NULL);
-    openmetrics_family(m, "hostlet_instances_settled", "gauge", NULL,
-                       "Instances at which nothing is being done, and nothing will be by itself.");
+    openmetrics_family(
+        m, "hostlet_instances_settled", "gauge", NULL,
+        "Instances at which nothing is in progress and nothing starts without a request or event.");
     openmetrics_sample(m, "", (double)settled, NULL);
     openmetrics_family(m, "hostlet_instances_failed", "gauge", NULL,
-                       "Instances of which something is not as desired after the last attempt.");
+                       "Instances that differ from their desired state after the last attempt.");
     openmetrics_sample(m, "", (double)failed, NULL);
     openmetrics_family(m, "hostlet_replicas", "gauge", NULL, "Replicas by state.");
     for (int state = 0; state < _REPLICA_STATE_MAX; state++)
@@ -118,16 +119,15 @@ static void put_http(struct openmetrics *m, const struct http_counts *http)
     openmetrics_sample(m, "", http->connections, NULL);
     openmetrics_family(m, "hostlet_http_accepted", "counter", NULL, "HTTP connections that were accepted.");
     openmetrics_sample(m, "_total", (double)http->accepted, NULL);
-    openmetrics_family(
-        m, "hostlet_http_refused", "counter", NULL,
-        "HTTP connections that were closed: an address came too often, or had too many places, or a "
-        "request took too long.");
+    openmetrics_family(m, "hostlet_http_refused", "counter", NULL,
+                       "HTTP connections that were closed: an address connected too often or had too many "
+                       "connections, or a request took too long.");
     openmetrics_sample(m, "_total", (double)http->refused_rate, "reason", "rate", NULL);
     openmetrics_sample(m, "_total", (double)http->refused_places, "reason", "places", NULL);
     openmetrics_sample(m, "_total", (double)http->overdue, "reason", "overdue", NULL);
 }
 
-/* Counters of the kernel, each with one label or none. */
+/* Adds a counter with two samples, each with one label. */
 static void put_counter(struct openmetrics *m, const char *name, const char *unit, const char *help,
                         const char *label, const char *first, double first_value, const char *second,
                         double second_value)

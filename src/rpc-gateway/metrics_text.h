@@ -1,4 +1,4 @@
-/* The metrics as text, from what was collected. Pure. */
+/* Makes the text of the metrics from the collected figures. */
 #pragma once
 
 #include "lib/api/quota_keeper.h"
@@ -12,7 +12,7 @@
 struct metrics_sources {
     struct supervisor_service **services;
     size_t n_services;
-    bool services_known; /* false, here and below: left out */
+    bool services_known; /* false, here and below: the figures are left out */
     struct quota_values **quotas;
     size_t n_quotas;
     bool quotas_known;
@@ -25,5 +25,5 @@ struct metrics_sources {
     const struct http_counts *http;
 };
 
-/* The caller frees. */
+/* Returns the text; the caller frees it. */
 char *metrics_text(const struct metrics_sources *sources, size_t *ret_size);

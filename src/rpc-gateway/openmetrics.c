@@ -1,4 +1,4 @@
-/* Text of OpenMetrics; see openmetrics.h. */
+/* Implements openmetrics.h. */
 #include "rpc-gateway/openmetrics.h"
 
 #include <stdarg.h>
@@ -79,7 +79,7 @@ void openmetrics_histogram(struct openmetrics *m, const struct histogram *h, con
         char bound[32] = "+Inf";
         bool first = true;
         sum += h->counts[i];
-        /* The canonical form has a point. */
+        /* The canonical form has a decimal point. */
         if (i < HISTOGRAM_BOUNDS)
             (void)snprintf(bound, sizeof bound, bounds[i] < 1 ? "%g" : "%.1f", bounds[i]);
         fprintf(m->file, "%s_bucket", m->family);

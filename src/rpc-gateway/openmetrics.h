@@ -1,4 +1,4 @@
-/* Text of OpenMetrics 1.0, line by line. Pure. */
+/* Writes text of OpenMetrics 1.0, line by line. */
 #pragma once
 
 #include <stdio.h>
@@ -9,22 +9,22 @@
 
 struct openmetrics {
     FILE *file;
-    const char *family; /* that the samples belong to */
+    const char *family; /* the family of the following samples */
 };
 
-/* Begins a family: 'type' is gauge, counter, histogram, stateset or info; the samples of a counter get
- * "_total". 'unit' is the end of the name ("seconds"), or NULL. */
+/* Starts a family: 'type' is gauge, counter, histogram, stateset or info; the samples of a counter have
+ * the suffix "_total". 'unit' is the end of the name ("seconds"), or NULL. */
 void openmetrics_family(struct openmetrics *m, const char *name, const char *type, const char *unit,
                         const char *help);
 
-/* A sample of the family: its suffix ("", "_total"), its value, and names and values of labels, ended with
- * NULL. A label without value (NULL) is left out. */
+/* Writes a sample of the family: its suffix ("", "_total"), its value, and names and values of labels,
+ * ended with NULL. A label whose value is NULL is left out. */
 void openmetrics_sample(struct openmetrics *m, const char *suffix, double value, ...)
     __attribute__((sentinel));
 
-/* All samples of a histogram, labelled in the same way. */
+/* Writes all samples of a histogram; the labels are given in the same way. */
 void openmetrics_histogram(struct openmetrics *m, const struct histogram *h, const double *bounds, ...)
     __attribute__((sentinel));
 
-/* The last line. */
+/* Writes the last line. */
 void openmetrics_end(struct openmetrics *m);

@@ -1,4 +1,4 @@
-/* Sentences; see problems.h. */
+/* Implements problems.h. */
 #include "rpc-gateway/problems.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* A list of sentences for those who look: what could not be taken, and why. Pure. */
+/* A list of sentences that states what could not be accepted, and why. */
 #pragma once
 
 #include "lib/basic/util.h"

@@ -1,4 +1,4 @@
-/* The container runtime in a HostStatus; see runtime.h. */
+/* Implements runtime.h. */
 #include "rpc-gateway/runtime.h"
 
 #include <limits.h>
@@ -19,7 +19,7 @@ static void on_info(const void *out, bool continues, const struct error *e, void
     struct runtime *r = userdata;
     r->call = NULL;
     if (e) {
-        r->asked = 0; /* with the next round */
+        r->asked = 0; /* the next round calls again */
         return;
     }
     schema_done(info_schema(), &r->known);

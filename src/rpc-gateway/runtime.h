@@ -1,4 +1,4 @@
-/* The container runtime, as the zone is told of it: asked of the reconciler, at most once a minute. */
+/* Describes the container runtime to the zone: asks the reconciler, at most once a minute. */
 #pragma once
 
 #include "lib/api/reconciler.h"
@@ -8,15 +8,15 @@
 struct runtime {
     const struct caller *caller; /* borrowed */
     struct call *call;
-    uint64_t asked; /* monotonic µs */
+    uint64_t asked; /* monotonic microseconds; 0: never, or the last call failed */
     struct reconciler_info_out known;
-    /* What 'containers' of a status points to. */
+    /* The target of 'containers' in a HostStatus. */
     Inapi__HostStatusContainer message;
     Inapi__HostStatus__ContainersEntry entry, *entries[1];
 };
 
 void runtime_done(struct runtime *runtime);
 
-/* Adds what is known of it to a status, which borrows it; what is old is asked for, and known the next time.
- */
+/* Adds the stored description to a status, which borrows it. If it is older than a minute, a call starts,
+ * whose result is in a later status. */
 void runtime_fill(struct runtime *runtime, Inapi__HostStatus *status);

@@ -1,4 +1,4 @@
-/* Stages on their way to the zone; see stage_reports.h. */
+/* Implements stage_reports.h. */
 #include "rpc-gateway/stage_reports.h"
 
 #include <stdlib.h>
@@ -10,11 +10,11 @@
 struct stage_report {
     char *instance;
     int64_t replica_id;
-    struct app_stage **stages; /* as they are now */
+    struct app_stage **stages; /* the present stages */
     size_t n_stages;
-    uint64_t changed;  /* counts changes */
-    uint64_t taken;    /* 'changed' as the report under way has it */
-    uint64_t accepted; /* as the leader has it; 0: nothing */
+    uint64_t changed;  /* number of changes */
+    uint64_t taken;    /* value of 'changed' in the report in progress */
+    uint64_t accepted; /* value of 'changed' that the leader has accepted; 0: none */
 };
 
 static void free_stages(struct app_stage **stages, size_t n)
@@ -51,7 +51,7 @@ static void put_replica(struct stage_reports *r, const char *instance, int64_t r
 {
     struct stage_report *s = find(r, instance, replica_id);
     if (s ? same_stages(s, stages, n) : n == 0)
-        return; /* what was never told need not be cleared */
+        return; /* an empty list that was never reported needs no report */
     if (!s) {
         r->items = xrealloc(r->items, r->n + 1, sizeof *r->items);
         s = &r->items[r->n++];
@@ -77,7 +77,7 @@ static bool mentions(const struct reconciler_instance *instance, int64_t replica
     return false;
 }
 
-/* Replicas that are no more are nobody's business: the leader has them no more either. */
+/* Drops reports of replicas that no longer exist; the leader has removed them, too. */
 static void drop_gone(struct stage_reports *r, const char *name, const struct reconciler_instance *now)
 {
     size_t kept = 0;
@@ -96,7 +96,7 @@ void stage_reports_put(struct stage_reports *r, const struct reconciler_instance
     drop_gone(r, now ? now->name : before->name, now);
     if (!now)
         return;
-    /* Of an instance of this machine's own the zone hears nothing, but that it has the name. */
+    /* Of a local instance the zone only receives the clash of names. */
     for (size_t i = 0; streq(now->origin, "zone") && i < now->n_replicas; i++)
         put_replica(r, now->name, now->replicas[i]->id, now->replicas[i]->stages, now->replicas[i]->n_stages);
     for (size_t i = 0; i < now->n_clash; i++)
@@ -144,7 +144,7 @@ Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size
     size_t n = 0, bytes = 0;
     for (size_t i = 0; i < r->n; i++) {
         struct stage_report *s = &r->items[i];
-        s->taken = 0; /* it is not in this report */
+        s->taken = 0; /* not in this report */
         if (s->changed == s->accepted || (n > 0 && bytes >= bytes_max))
             continue;
         s->taken = s->changed;

@@ -1,4 +1,4 @@
-/* Stages of deploys that ended; see stage_stats.h. */
+/* Implements stage_stats.h. */
 #include "rpc-gateway/stage_stats.h"
 
 #include "lib/schema/object.h"

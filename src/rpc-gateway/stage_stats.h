@@ -1,23 +1,24 @@
-/* Stages of deploys that ended, by name, as the reconciler tells of them. Pure. */
+/* Counts the stages of deploys that ended, by name, as the reconciler reports them. */
 #pragma once
 
 #include "lib/api/reconciler.h"
 #include "rpc-gateway/histogram.h"
 
-/* The stages of the contract, by enum app_stage_name, and all others together. */
+/* The stages of the contract, by enum app_stage_name, and one for all others. */
 enum { STAGE_STATS_OTHER = _STAGE_MAX, STAGE_STATS_NAMES };
 
 struct stage_stats {
-    int64_t since; /* unix milliseconds: what ended before is not counted */
+    int64_t since; /* unix milliseconds: stages that ended earlier are not counted */
     struct {
         uint64_t success, failed;
-        struct histogram duration; /* from the first begin to the end, pauses between tries included */
+        struct histogram duration; /* from the first start to the end, including pauses between attempts */
     } stages[STAGE_STATS_NAMES];
 };
 
-/* Names come from containers as well: what is none of the contract's is "other". */
+/* Returns the label of a stage. Names also come from containers: one that the contract does not define is
+ * "other". */
 const char *stage_stats_name(size_t i);
 
-/* Counts each end of a stage that 'now' shows and 'before' (NULL: it was not known) did not. */
+/* Counts each end of a stage that is in 'now' and not in 'before' (NULL: a new instance). */
 void stage_stats_add(struct stage_stats *stats, const struct reconciler_instance *before,
                      const struct reconciler_instance *now);

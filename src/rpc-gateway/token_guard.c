@@ -1,4 +1,4 @@
-/* Tokens that are taken once; see token_guard.h. */
+/* Implements token_guard.h. */
 #include "rpc-gateway/token_guard.h"
 
 #include <errno.h>
@@ -17,9 +17,8 @@
 #include "lib/schema/schema.h"
 
 #define FORMAT 1
-#define FILE_MAX                                                                                             \
-    ((size_t)256                                                                                             \
-     << 10) /* TOKENS_KEPT entries of 86 characters and some 40 around them: never written larger */
+/* Bytes: TOKENS_KEPT entries of 86 characters and about 40 around them; the file is never written larger. */
+#define FILE_MAX ((size_t)256 << 10)
 
 struct seen {
     char *signature;
@@ -34,9 +33,10 @@ struct seen_file {
 
 struct token_guard {
     char *path;
-    uint64_t began_usec; /* CLOCK_BOOTTIME, which no correction of the clock moves */
-    bool forgetful;      /* what earlier lives took is not known */
-    bool unreadable; /* there is a file that cannot be read, and that may be no file: it makes room first */
+    uint64_t began_usec; /* CLOCK_BOOTTIME, which a change of the clock does not affect */
+    bool forgetful;      /* tokens that earlier processes accepted are lost */
+    /* The file exists and cannot be read; it is renamed before a new one is written. */
+    bool unreadable;
     struct seen_file seen;
 };
 
@@ -60,8 +60,8 @@ static uint64_t now_boottime_usec(void)
     return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* The unix second at which this life began, by the clock as it goes now. */
-static int64_t life_began(const struct token_guard *g)
+/* Returns the unix second at which this process started, by the present clock. */
+static int64_t process_began(const struct token_guard *g)
 {
     return (int64_t)((now_realtime_usec() - (now_boottime_usec() - g->began_usec)) / USEC_PER_SEC);
 }
@@ -114,8 +114,8 @@ static bool was_taken(const struct token_guard *g, const char *signature)
     return false;
 }
 
-/* Those that have expired are kept while there is room: a clock that is set back would make them good again.
- */
+/* Removes expired tokens. They are kept while there is room, because a clock that is set back would make
+ * them valid again. */
 static void drop_expired(struct token_guard *g, int64_t now)
 {
     size_t kept = 0;
@@ -148,9 +148,10 @@ static int keep(struct token_guard *g, const struct token_claims *t, int64_t now
         g->unreadable = false;
     if (r >= 0 && failpoint("token.kept") < 0)
         r = error_fail(e, EIO, "failpoint");
+    /* The caller can retry with another token: this one counts as used, whether the file was written or not.
+     */
     if (r < 0)
-        e->class =
-            ERROR_RETRY; /* with another token: this life knows the one by now, whatever became of the file */
+        e->class = ERROR_RETRY;
     return r;
 }
 
@@ -158,7 +159,7 @@ int token_guard_take(struct token_guard *g, const struct access_key *key, const 
                      struct error *e)
 {
     struct token_claims t;
-    int64_t life, began = life_began(g);
+    int64_t life, began = process_began(g);
     if (!token_claims(key, token, &t))
         return token_denied(e, "invalid access_token");
     if (t.own)

@@ -1,4 +1,4 @@
-/* What is served over HTTP; see web.h. */
+/* Implements web.h. */
 #include "rpc-gateway/web.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ struct web {
     struct metrics *metrics;
 };
 
-/* A report that the reconciler judges. */
+/* A report that was passed to the reconciler. */
 struct report {
     struct http_request *request;
     struct call *call;
@@ -32,7 +32,7 @@ static void answer_text(struct http_request *request, unsigned status, const cha
     http_answer(request, status, "text/plain; charset=utf-8", text, strlen(text));
 }
 
-/* Reports of agents */
+/* --- reports of agents --- */
 
 static void answer_report(struct http_request *request, const struct error *e)
 {
@@ -66,7 +66,8 @@ static void on_report_gone(void *pending)
     free(r);
 }
 
-/* A header that JSON can carry; nobody's secret is anything else. */
+/* Reports whether a header's value can be a secret. Secrets consist of printable ASCII, which JSON can
+ * carry. */
 static bool may_be_secret(const char *text)
 {
     size_t n = 0;
@@ -108,14 +109,14 @@ static void on_report(struct http_request *request, void *userdata)
     agent_report_done(&in);
 }
 
-/* Metrics and health */
+/* --- metrics and health --- */
 
 static void on_metrics(struct http_request *request, void *userdata)
 {
     struct web *w = userdata;
     if (!peer_is_in(http_request_peer(request), &w->metrics_allow))
         answer_text(request, 403,
-                    "not from this address: see metrics_allow in section [zone] of hostlet.conf\n");
+                    "this address is not allowed: see metrics_allow in section [zone] of hostlet.conf\n");
     else
         metrics_answer(w->metrics, request);
 }
@@ -183,7 +184,7 @@ void web_free(struct web *w)
 {
     if (!w)
         return;
-    http_server_free(w->http); /* first: requests still know of the rest */
+    http_server_free(w->http); /* first, because its requests use the other parts */
     metrics_free(w->metrics);
     peer_networks_done(&w->metrics_allow);
     free(w);

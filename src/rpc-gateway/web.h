@@ -1,14 +1,14 @@
-/* What is served over HTTP: the containers' reports, metrics, health. */
+/* Serves the HTTP port: the containers' reports, metrics, health. */
 #pragma once
 
 #include "rpc-gateway/metrics.h"
 
 struct web;
 
-/* The userdata's parts are borrowed. 'listen_fd' too, until web_free(). */
+/* All parts are borrowed, 'listen_fd' until web_free(). */
 struct web_parts {
     int listen_fd;
-    const char *metrics_allow; /* networks that may read /metrics */
+    const char *metrics_allow; /* networks from which /metrics can be read */
     const struct caller *caller;
     const struct instances *instances;
     struct call_stats *calls;

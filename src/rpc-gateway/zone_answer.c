@@ -1,4 +1,4 @@
-/* A leader's answer; see zone_answer.h. */
+/* Implements zone_answer.h. */
 #include "rpc-gateway/zone_answer.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@
 #define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
 
 enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
-enum { FIELD_META = 1, FIELD_NAME = 2 }; /* of AppInstance and Metadata */
+enum { FIELD_META = 1, FIELD_NAME = 2 }; /* fields of AppInstance and Metadata */
 
 bool zone_is_address(const char *text)
 {
@@ -53,7 +53,7 @@ bool zone_is_domain(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == n;
 }
 
-/* The last one of a field, as far as it is good. */
+/* Returns the last value of a field if it is valid, else NULL. */
 static char *text_field(const uint8_t *data, size_t size, uint32_t field, bool (*is_good)(const char *text))
 {
     const uint8_t *value;

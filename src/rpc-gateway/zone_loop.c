@@ -1,4 +1,4 @@
-/* The loop with the zone; see zone_loop.h. */
+/* Implements zone_loop.h. */
 #include "rpc-gateway/zone_loop.h"
 
 #include <errno.h>
@@ -16,9 +16,9 @@
 #include "rpc-gateway/zone_answer.h"
 
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
-#define NEXT_HOST     (200 * USEC_PER_MSEC) /* another zone host is asked sooner, until all were */
+#define NEXT_HOST     (200 * USEC_PER_MSEC) /* pause before another zone host, until all have been asked */
 #define PAUSE_MAX     10                    /* intervals */
-#define REPORTS_MAX   ((size_t)8 << 20)     /* bytes of reports in one update: servers take 16 MiB */
+#define REPORTS_MAX   ((size_t)8 << 20)     /* bytes of reports in one update: servers accept 16 MiB */
 
 struct zone_loop {
     struct zone_loop_parts parts;
@@ -32,7 +32,7 @@ struct zone_loop {
     bool map_seen, map_bad;
     enum gateway_zone_state state;
     char *reason;
-    char *answered;                 /* the host that took the last update, in this life */
+    char *answered;                 /* the host that accepted the last update of this process */
     int64_t last_success, next_try; /* unix milliseconds */
     int64_t failures, assigned, round_trip_usec;
 };
@@ -72,18 +72,17 @@ static void stop_rounds(struct zone_loop *z)
     timer_stop(&z->timer);
 }
 
-/* --- what is told to the reconciler of ourselves --- */
+/* --- the facts for the reconciler --- */
 
-/* Why the range that the zone gave cannot be had: its hosts would not be reached any more. What else this
- * machine uses, container-driver knows. */
+/* Returns why the range that the zone assigned cannot be used: a zone host in it would no longer be
+ * reached. container-driver checks it against other ranges of this machine. */
 static char *network_problem(const struct zone_file *zone)
 {
     for (size_t i = 0; zone->vpc_instance_cidr && i < zone->n_hosts; i++)
         if (zone_network_holds(zone->vpc_instance_cidr, zone->hosts[i]))
-            return xasprintf(
-                "the zone's network %s is not made: the zone host %.64s is in it; the zone has to give "
-                "this machine another one",
-                zone->vpc_instance_cidr, zone->hosts[i]);
+            return xasprintf("the zone's network %s is not made: the zone host %.64s is in it; the zone has "
+                             "to assign another one to this machine",
+                             zone->vpc_instance_cidr, zone->hosts[i]);
     return NULL;
 }
 
@@ -108,7 +107,8 @@ static void tell_facts(struct zone_loop *z)
 
 /* --- answers --- */
 
-/* Its counter starts at 0 with each life of ours; only a newer map counts. */
+/* Returns the domain of a map that is newer than the last one, else NULL. The leader's counter starts at 0
+ * each time this process starts. */
 static const char *take_map(struct zone_loop *z, const struct zone_answer *answer)
 {
     if (!answer->has_map || (z->map_seen && answer->map_revision <= z->map_revision))
@@ -118,7 +118,7 @@ static const char *take_map(struct zone_loop *z, const struct zone_answer *answe
     return answer->network_domain;
 }
 
-/* 'data' is taken. */
+/* Takes ownership of 'data'. */
 static void take(struct zone_loop *z, uint8_t *data, size_t size)
 {
     struct error e = ERROR_INIT;
@@ -126,9 +126,9 @@ static void take(struct zone_loop *z, uint8_t *data, size_t size)
     zone_answer_read(data, size, &answer);
     if (membership_set_network(z->parts.membership, zone_client_host(z->client), answer.vpc_bridge_ip,
                                answer.vpc_instance_cidr, take_map(z, &answer), &e) < 0)
-        log_warning("zone: what the leader says of our network is not kept: %s", e.message);
+        log_warning("zone: this machine's network, as the leader states it, is not stored: %s", e.message);
     if (answer.map_problem && !z->map_bad)
-        log_warning("zone: the leader's map of the network is not taken: %s", answer.map_problem);
+        log_warning("zone: the leader's map of the network is ignored: %s", answer.map_problem);
     z->map_bad = answer.map_problem != NULL;
     tell_facts(z);
     z->assigned = (int64_t)answer.n_instances;
@@ -136,7 +136,8 @@ static void take(struct zone_loop *z, uint8_t *data, size_t size)
     deliver_answer(z->deliver, data, size);
 }
 
-/* What it took; another leader than the last one knows nothing of what that one took. */
+/* Marks the reports as accepted. If the leader is another one than before, it has none of the reports that
+ * the other one accepted, and all become due. */
 static void reports_taken(struct zone_loop *z)
 {
     const char *host = zone_client_host(z->client);
@@ -147,8 +148,7 @@ static void reports_taken(struct zone_loop *z)
     z->answered = xstrdup(host);
 }
 
-/* Another host at once where there is one that was not asked yet; then with growing pauses, each a bit
- * different. */
+/* Returns the pause: short before a host that was not asked yet, then growing with jitter. */
 static uint64_t pause_after_failure(const struct zone_loop *z)
 {
     size_t n = z->parts.membership->zone.n_hosts;
@@ -242,7 +242,7 @@ static void begin_round(struct zone_loop *z)
         ask(z);
 }
 
-/* From the loop alone: the client may be in the midst of a callback where the change was noticed. */
+/* Runs in the loop, because the change can be noticed in a callback of the client. */
 static int on_renew(sd_event_source *source, void *userdata)
 {
     (void)source;

@@ -1,6 +1,6 @@
-/* The loop with the zone (contract, section 4): says how the machine is, and takes what it is to do. Every 3
- * s (or as configured), counted from the end of the round before; a leader that is slow, dead or wrong delays
- * and changes nothing that runs here. */
+/* Runs the loop with the zone (contract, section 4): reports the machine's state and receives the zone's
+ * orders, every 3 s (or as configured), counted from the end of the round before. A leader that is slow,
+ * unreachable or faulty causes a delay and changes nothing that runs here. */
 #pragma once
 
 #include "lib/api/rpc_gateway.h"
@@ -13,7 +13,7 @@
 
 struct zone_loop;
 
-struct zone_loop_parts { /* borrowed as long as the loop lives */
+struct zone_loop_parts { /* borrowed as long as the loop exists */
     const struct caller *caller;
     struct membership *membership;
     struct host *host;
@@ -21,19 +21,20 @@ struct zone_loop_parts { /* borrowed as long as the loop lives */
     struct stage_reports *reports;
     struct grpc_tls_settings *tls; /* NULL: plaintext */
     int64_t peer_port, http_port;
-    uint64_t interval_usec; /* from the end of a round to the next one */
+    uint64_t interval_usec; /* from the end of a round to the start of the next */
 };
 
 int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, struct zone_loop **ret,
                   struct error *e);
-void zone_loop_free(struct zone_loop *z); /* NULL is fine */
+void zone_loop_free(struct zone_loop *z); /* NULL does nothing */
 
-/* The membership is another one, or the machine's address (NULL: it has none): begins anew, at once. */
+/* Restart the loop at once: after a change of the membership, or of the machine's address (NULL: it has
+ * none). */
 void zone_loop_renew(struct zone_loop *z);
 void zone_loop_set_address(struct zone_loop *z, const char *lan_addr);
 
-/* The reconciler has begun a new life: what it was told is told again. */
+/* Called when the reconciler has restarted: everything is delivered to it again. */
 void zone_loop_reconciler_back(struct zone_loop *z);
 
-/* Fills 'ret', which is released with schema_done(). */
+/* Fills 'ret', which the caller releases with schema_done(). */
 void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret);

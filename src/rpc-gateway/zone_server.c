@@ -1,4 +1,4 @@
-/* gRPC on the peer port; see zone_server.h. */
+/* Implements zone_server.h. */
 #include "rpc-gateway/zone_server.h"
 
 #include <errno.h>
@@ -18,18 +18,18 @@
 #include "rpc-gateway/host_message.h"
 #include "rpc-gateway/token_guard.h"
 
-#define PEER_RATE  20 /* connections that one address may make in a second */
-#define PEER_BURST 64 /* and at once */
-/* What an address that has shown no good token may cost, in the units of lib/grpc/tally.h: a call with its
- * connection costs some eighty. */
-#define COST_RATE       1000  /* in a second */
-#define COST_BURST      20000 /* and at once */
+#define PEER_RATE  20 /* connections per second of one address */
+#define PEER_BURST 64 /* connections of one address at once */
+/* Limits of the cost that an address without a valid token can cause, in the units of lib/grpc/tally.h: a
+ * call with its connection costs about eighty. */
+#define COST_RATE       1000  /* per second */
+#define COST_BURST      20000 /* at once */
 #define COST_CONNECTION 50
 #define KIB             ((size_t)1 << 10)
 #define MIB             ((size_t)1 << 20)
 #define DRAIN_USEC      (2 * USEC_PER_SEC)
-#define NEWS_MSEC                                                                                            \
-    (10 * 60 * 1000) /* how long it is news that a call's token was too old, or sent again by somebody */
+/* Milliseconds for which a call with a token that was too old, or that was sent again, is reported. */
+#define NEWS_MSEC (10 * 60 * 1000)
 
 struct zone_server {
     struct zone_server_parts parts;
@@ -38,13 +38,13 @@ struct zone_server {
     struct grpc_reflection *reflection;
     struct token_guard *guard;
     struct peer_rate rate, costs;
-    char *clock;                 /* what a call said of clocks */
+    char *clock;                 /* what a call showed about clocks that differ */
     int64_t clock_at, replay_at; /* unix milliseconds */
 };
 
-/* Tokens */
+/* --- tokens --- */
 
-/* Our own key with what it may; false when this machine has none. */
+/* Reads this machine's key with its scopes; returns false if it has none. */
 static bool own_key(const struct zone_server *s, struct access_key *ret)
 {
     const struct membership *m = s->parts.membership;
@@ -54,7 +54,7 @@ static bool own_key(const struct zone_server *s, struct access_key *ret)
     return true;
 }
 
-/* A token that is right but for its time says by how much two clocks disagree. */
+/* Records that two clocks differ, and by how much, if a token is valid except for its time. */
 static void look_at_clock(struct zone_server *s, const struct access_key *key, const char *token,
                           const char *peer)
 {
@@ -74,7 +74,8 @@ const char *zone_server_clock(const struct zone_server *s)
     return s->clock && now_realtime_msec() - s->clock_at < NEWS_MSEC ? s->clock : NULL;
 }
 
-/* Somebody reads what we and the zone say. */
+/* Logs that a token was sent again, at most once in ten minutes: another party can read the traffic of this
+ * machine and the zone. */
 static void warn_of_replay(struct zone_server *s, const char *peer)
 {
     if (s->replay_at && now_realtime_msec() - s->replay_at < NEWS_MSEC)
@@ -84,7 +85,7 @@ static void warn_of_replay(struct zone_server *s, const char *peer)
                 s->parts.tls ? "" : "; TLS ([zone] tls_certificate) keeps tokens from being read");
 }
 
-/* A token with a right signature, once. */
+/* Accepts a token with a valid signature once. */
 static int take_token(struct zone_server *s, const struct access_key *key, const char *token,
                       const char *peer, int *ret_status, struct error *e)
 {
@@ -107,7 +108,7 @@ static int check_scope(const struct zone_server *s, const struct access_key *key
     return error_refuse(e, EACCES, "auth fail: caller not authorized for host ID");
 }
 
-/* Of every method that wants a token. */
+/* Checks the token of a call. Runs for every method that needs one. */
 static int authorise(struct grpc_call *call, const struct grpc_method *method, void *userdata,
                      int *ret_status, struct error *e)
 {
@@ -128,7 +129,7 @@ static int authorise(struct grpc_call *call, const struct grpc_method *method, v
     return r;
 }
 
-/* HostInternalService */
+/* --- HostInternalService --- */
 
 static int on_host_init(struct grpc_call *call, const ProtobufCMessage *in, void *userdata, struct error *e)
 {
@@ -156,7 +157,7 @@ static const struct grpc_method host_methods[] = {
 };
 static const struct grpc_service host_service = {"inapi.HostInternalService", host_methods, authorise};
 
-/* ZoneService: of it, every host answers Ping, to everyone. */
+/* --- ZoneService: every host answers Ping, for every caller --- */
 
 static int on_ping(struct grpc_call *call, const ProtobufCMessage *in, void *userdata, struct error *e)
 {
@@ -190,7 +191,8 @@ static bool spend(const struct sockaddr *address, unsigned cost, void *userdata)
     return peer_rate_spend(&s->costs, &peer, cost, now_monotonic_usec());
 }
 
-/* Names become rows of the metrics: those that strangers choose do not. */
+/* Counts a call. Names become rows of the metrics, so names that unauthenticated peers choose are counted
+ * as "other". */
 static void observe(const char *path, bool known, int status, uint64_t usec, void *userdata)
 {
     struct zone_server *s = userdata;
@@ -207,8 +209,8 @@ int zone_server_new(const struct zone_server_parts *parts, struct zone_server **
     peer_rate_init(&s->rate, PEER_RATE, PEER_BURST);
     peer_rate_init(&s->costs, COST_RATE, COST_BURST);
     const struct grpc_server_options options = {
-        .message_max = MIB,       /* HostInit is the largest that anyone has to say */
-        .buffered_max = 12 * MIB, /* more than all strangers together may hold */
+        .message_max = MIB,       /* HostInit is the largest request */
+        .buffered_max = 12 * MIB, /* more than all unauthenticated peers together can hold */
         .memory_max = 8 * MIB,
         .unsent_max = MIB,
         .strangers = {.connection = 512 * KIB, .origin = 2 * MIB, .all = 8 * MIB},

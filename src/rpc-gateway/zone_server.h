@@ -1,5 +1,5 @@
-/* gRPC on the peer port: HostInit, by which an operator joins this machine to a zone; Ping, health,
- * reflection. */
+/* Serves gRPC on the peer port: HostInit, by which an operator joins this machine to a zone; Ping, health
+ * and reflection. */
 #pragma once
 
 #include "lib/grpc/tls.h"
@@ -23,10 +23,10 @@ struct zone_server_parts { /* borrowed */
 };
 
 int zone_server_new(const struct zone_server_parts *parts, struct zone_server **ret, struct error *e);
-/* Takes no more connections and finishes what is under way, for two seconds at most. 'on_drained' is called
- * from the loop. */
+/* Accepts no more connections and completes the calls in progress, within two seconds. Then 'on_drained'
+ * is called from the loop. */
 void zone_server_drain(struct zone_server *server, void (*on_drained)(void *userdata), void *userdata);
 void zone_server_free(struct zone_server *server);
 
-/* What calls have shown lately of clocks that disagree; NULL: nothing. */
+/* Returns what a call of the last ten minutes showed about clocks that differ; NULL: nothing. */
 const char *zone_server_clock(const struct zone_server *server);

@@ -1,4 +1,5 @@
-/* Fuzzes the report of an agent: whatever is taken can be passed on, and the reconciler reads the same. */
+/* Fuzzes the report of an agent: every accepted report can be passed on, and the reconciler reads the same
+ * values. */
 #include "fuzz.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"

@@ -1,5 +1,5 @@
-/* Fuzzes what is made of messages of the zone: frames in any pieces, the scan, unpacking, conversion, and
- * back. The first byte chooses the message. */
+/* Fuzzes the processing of the zone's messages: frames in pieces of any size, the scan, unpacking,
+ * conversion, and back. The first byte selects the message. */
 #include "fuzz.h"
 #include "lib/grpc/frames.h"
 #include "lib/grpc/message.h"
@@ -106,8 +106,8 @@ static int feed(const uint8_t *data, size_t size, size_t step, struct messages *
     return r;
 }
 
-/* What is read without unpacking: never more instances than there are fields, and nothing that is not good.
- */
+/* Checks what is read without unpacking: there are never more instances than fields, and every value is
+ * valid. */
 static void look(const uint8_t *data, size_t size)
 {
     struct zone_answer answer;

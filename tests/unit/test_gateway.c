@@ -1,5 +1,5 @@
-/* The gateway's pure parts: reports of agents, addresses and their rates, histograms, counters, stages, the
- * text of the metrics. */
+/* Tests the parts of the gateway that need no process: reports of agents, addresses and their rates,
+ * histograms, counters, stages, the text of the metrics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include "rpc-gateway/metrics_text.h"
 #include "rpc-gateway/openmetrics.h"
 
-/* Reports */
+/* --- reports --- */
 
 static enum agent_report_verdict parse(const char *text, struct reconciler_report_in *ret)
 {
@@ -25,7 +25,7 @@ static enum agent_report_verdict parse(const char *text, struct reconciler_repor
     return agent_report_parse(text, strlen(text), ret);
 }
 
-static void test_report(void **state)
+static void test_a_report_is_parsed_without_its_secret(void **state)
 {
     (void)state;
     struct reconciler_report_in in;
@@ -41,14 +41,14 @@ static void test_report(void **state)
     assert_string_equal(in.instance_name, "web");
     assert_int_equal(in.replica_id, 7);
     assert_int_equal(in.updated, 1795468000999);
-    assert_null(in.secret); /* it comes in a header, and from nowhere else */
+    assert_null(in.secret); /* the secret arrives only in a header */
     assert_int_equal(in.n_stages, 1);
     assert_string_equal(in.stages[0]->message, "spec file empty");
     assert_int_equal(in.stages[0]->n_stages + in.stages[0]->n_attrs, 0);
     agent_report_done(&in);
 }
 
-static void test_reports_that_are_none(void **state)
+static void test_invalid_reports_are_rejected(void **state)
 {
     (void)state;
     static const struct {
@@ -78,7 +78,7 @@ static void test_reports_that_are_none(void **state)
             fail_msg("%s", table[i].text);
 }
 
-/* Addresses */
+/* --- addresses --- */
 
 static struct peer peer_of(const char *text)
 {
@@ -94,7 +94,7 @@ static struct peer peer_of(const char *text)
     return peer;
 }
 
-static void test_networks(void **state)
+static void test_an_address_is_found_in_its_network(void **state)
 {
     (void)state;
     static const struct {
@@ -110,7 +110,7 @@ static void test_networks(void **state)
         {"10.1.2.3", "10.1.2.2", false},
         {"10.1.2.0/23", "10.1.3.255", true},
         {"10.1.2.0/23", "10.1.4.0", false},
-        {"10.1.2.0/23", "::ffff:10.1.3.1", true}, /* a socket of both kinds */
+        {"10.1.2.0/23", "::ffff:10.1.3.1", true}, /* an IPv4 peer of a socket for IPv4 and IPv6 */
         {"0.0.0.0/0", "8.8.8.8", true},
         {"0.0.0.0/0", "fd00::1", false},
         {"::/0", "8.8.8.8", true},
@@ -139,7 +139,7 @@ static void test_networks(void **state)
     }
 }
 
-static void test_rate_of_an_address(void **state)
+static void test_an_address_is_refused_above_its_rate(void **state)
 {
     (void)state;
     static struct peer_rate rate;
@@ -156,7 +156,7 @@ static void test_rate_of_an_address(void **state)
     for (int i = 0; i < 3; i++)
         assert_true(peer_rate_take(&rate, &a, now + 100 * USEC_PER_SEC));
     assert_false(peer_rate_take(&rate, &a, now + 100 * USEC_PER_SEC));
-    /* One network of IPv6 is one. */
+    /* All addresses of an IPv6 /64 count as one. */
     const struct peer c = peer_of("fd00::1"), d = peer_of("fd00::2"), other = peer_of("fd00:0:0:1::1");
     for (int i = 0; i < 3; i++)
         assert_true(peer_rate_take(&rate, i % 2 ? &c : &d, now));
@@ -164,13 +164,13 @@ static void test_rate_of_an_address(void **state)
     assert_true(peer_rate_take(&rate, &other, now));
 }
 
-static void test_rates_of_many_addresses(void **state)
+static void test_a_flooding_address_stays_refused_among_many(void **state)
 {
     (void)state;
     static struct peer_rate rate;
     uint64_t now = USEC_PER_SEC;
     peer_rate_init(&rate, 1, 2);
-    /* One that floods stays refused while as many come as the table can tell apart. */
+    /* An address that floods stays refused while as many others connect as the table has room for. */
     const struct peer bad = peer_of("192.168.0.1");
     while (peer_rate_take(&rate, &bad, now))
         ;
@@ -185,8 +185,8 @@ static void test_rates_of_many_addresses(void **state)
     assert_true(passed <= 1);
 }
 
-/* A site that has many /64s has no more than sixteen of them would. */
-static void test_rates_of_a_site(void **state)
+/* A site with many /64s gets as many connections as sixteen of them, and no more. */
+static void test_a_site_is_refused_above_its_rate(void **state)
 {
     (void)state;
     static struct peer_rate rate;
@@ -206,9 +206,9 @@ static void test_rates_of_a_site(void **state)
     assert_false(peer_rate_take(&rate, &four, USEC_PER_SEC));
 }
 
-/* Places */
+/* --- places --- */
 
-static void test_whom_an_address_counts_for(void **state)
+static void test_addresses_have_an_origin_and_a_site(void **state)
 {
     (void)state;
     static const struct {
@@ -232,7 +232,7 @@ static void test_whom_an_address_counts_for(void **state)
     }
 }
 
-static void test_who_gives_way(void **state)
+static void test_the_origin_with_most_places_yields(void **state)
 {
     (void)state;
     const struct peer a = peer_of("10.0.0.1"), b = peer_of("10.0.0.2"), c = peer_of("fd00:1:0:1::1"),
@@ -244,7 +244,8 @@ static void test_who_gives_way(void **state)
         peer_places_add(&places, &p[i], who[i]);
     assert_int_equal(places.n, 6);
     assert_int_equal(peer_places_of(&places, &b), 3);
-    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[1]); /* the oldest of who has most */
+    /* The oldest of the origin with most places. */
+    assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[1]);
     assert_ptr_equal(peer_places_least_welcome(&places, 2), &p[1]);
     assert_null(peer_places_least_welcome(&places, 3));
     p[1].busy = true;
@@ -256,7 +257,7 @@ static void test_who_gives_way(void **state)
     assert_ptr_equal(peer_places_least_welcome(&places, 1), &p[3]);
     peer_places_remove(&places, &p[3]);
     peer_places_remove(&places, &p[2]);
-    /* All have one: of a site, where that has more. */
+    /* Each origin has one: the victim is of a site that has more. */
     assert_ptr_equal(peer_places_least_welcome(&places, 0), &p[4]);
     assert_null(peer_places_least_welcome(&places, 1));
     peer_places_remove(&places, &p[4]);
@@ -270,16 +271,16 @@ static void test_who_gives_way(void **state)
     assert_null(places.newest);
 }
 
-/* Counters */
+/* --- counters --- */
 
-static void test_histogram(void **state)
+static void test_a_histogram_counts_by_bounds(void **state)
 {
     (void)state;
     struct histogram h = {.sum = 0};
-    histogram_add(&h, histogram_calls, 0.0005); /* a bound belongs to its own bucket */
+    histogram_add(&h, histogram_calls, 0.0005); /* a value equal to a bound is counted at the bound */
     histogram_add(&h, histogram_calls, 0.00051);
     histogram_add(&h, histogram_calls, 99);
-    histogram_add(&h, histogram_calls, -1); /* a clock that was set */
+    histogram_add(&h, histogram_calls, -1); /* the clock was set back */
     assert_int_equal(h.counts[0], 2);
     assert_int_equal(h.counts[1], 1);
     assert_int_equal(h.counts[HISTOGRAM_BOUNDS], 1);
@@ -321,7 +322,7 @@ static void set_stage(struct app_stage *stage, const char *name, const char *sta
                                 .finished = finished};
 }
 
-static void test_ends_of_stages(void **state)
+static void test_each_end_of_a_stage_counts_once(void **state)
 {
     (void)state;
     struct stage_stats stats = {.since = 1000};
@@ -334,14 +335,14 @@ static void test_ends_of_stages(void **state)
     struct reconciler_instance before = {.replicas = old_replicas, .n_replicas = 1};
 
     set_stage(&a, "image_pull", "running", 2000, 0);
-    set_stage(&b, "provision", "success", 400, 900); /* before we began to count */
+    set_stage(&b, "provision", "success", 400, 900); /* before the counting started */
     stage_stats_add(&stats, NULL, &now);
     old_a = a;
     old_b = b;
     set_stage(&a, "image_pull", "success", 2000, 4500);
     stage_stats_add(&stats, &before, &now);
     old_a = a;
-    stage_stats_add(&stats, &before, &now); /* known already */
+    stage_stats_add(&stats, &before, &now); /* counted before */
     set_stage(&a, "image_pull", "failed", 2000, 9000);
     set_stage(&b, "what a tenant wrote", "failed", 5000, 5000);
     stage_stats_add(&stats, &before, &now);
@@ -356,9 +357,9 @@ static void test_ends_of_stages(void **state)
     assert_string_equal(stage_stats_name(STAGE_STATS_NAMES - 1), "other");
 }
 
-/* Text */
+/* --- text --- */
 
-static void test_text(void **state)
+static void test_openmetrics_text_is_escaped(void **state)
 {
     (void)state;
     char *text = NULL;
@@ -386,7 +387,7 @@ static void test_text(void **state)
     free(text);
 }
 
-static void test_what_is_not_known_is_left_out(void **state)
+static void test_unknown_figures_are_left_out(void **state)
 {
     (void)state;
     static const struct call_stats calls;
@@ -420,19 +421,19 @@ static void test_what_is_not_known_is_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report),
-        cmocka_unit_test(test_reports_that_are_none),
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_rate_of_an_address),
-        cmocka_unit_test(test_rates_of_many_addresses),
-        cmocka_unit_test(test_rates_of_a_site),
-        cmocka_unit_test(test_whom_an_address_counts_for),
-        cmocka_unit_test(test_who_gives_way),
-        cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_a_report_is_parsed_without_its_secret),
+        cmocka_unit_test(test_invalid_reports_are_rejected),
+        cmocka_unit_test(test_an_address_is_found_in_its_network),
+        cmocka_unit_test(test_an_address_is_refused_above_its_rate),
+        cmocka_unit_test(test_a_flooding_address_stays_refused_among_many),
+        cmocka_unit_test(test_a_site_is_refused_above_its_rate),
+        cmocka_unit_test(test_addresses_have_an_origin_and_a_site),
+        cmocka_unit_test(test_the_origin_with_most_places_yields),
+        cmocka_unit_test(test_a_histogram_counts_by_bounds),
         cmocka_unit_test(test_calls_are_bounded),
-        cmocka_unit_test(test_ends_of_stages),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_what_is_not_known_is_left_out),
+        cmocka_unit_test(test_each_end_of_a_stage_counts_once),
+        cmocka_unit_test(test_openmetrics_text_is_escaped),
+        cmocka_unit_test(test_unknown_figures_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

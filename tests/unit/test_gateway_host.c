@@ -1,5 +1,5 @@
-/* The machine's own figures: what /proc says, the window of 60 seconds, the address that a zone knows the
- * machine by. */
+/* Tests the machine's figures: the texts of /proc, the window of 60 seconds, the choice of the machine's
+ * address. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"
 
-/* Texts of /proc */
+/* --- texts of /proc --- */
 
 static bool begins_with_e_or_v(const char *name, void *userdata)
 {
@@ -29,7 +29,7 @@ static bool begins_with_e_or_v(const char *name, void *userdata)
     return *name == 'e' || *name == 'v';
 }
 
-static void test_processor_times(void **state)
+static void test_processor_times_are_read_in_milliseconds(void **state)
 {
     (void)state;
     struct host_counters c = {0};
@@ -55,7 +55,7 @@ static const char net_dev[] = "Inter-|   Receive                                
                               "docker0: 999 9 0 0 0 0 0 0 999 9 0 0 0 0 0 0\n"
                               "enp1s0:1 2 0 0 0 0 0 0 3 4 0 0 0 0 0 0\n";
 
-static void test_network_counters(void **state)
+static void test_only_counted_devices_are_added_up(void **state)
 {
     (void)state;
     struct host_counters c = {0};
@@ -71,7 +71,7 @@ static const char diskstats[] = "   7       0 loop0 11 0 22 0 0 0 0 0 0 0 0 0 0 
                                 " 254       1 vda1 90 5 1000 60 180 6 3000 70 0 80 90 0 0 0 0 1 2\n"
                                 " 253       0 dm-0 1 1 1 1 1 1 1 1 0 1 1\n";
 
-static void test_disk_counters(void **state)
+static void test_the_disk_of_the_app_path_is_counted(void **state)
 {
     (void)state;
     struct host_counters c = {0};
@@ -80,13 +80,14 @@ static void test_disk_counters(void **state)
     assert_int_equal(c.disk_read_bytes, 1000 * 512);
     assert_int_equal(c.disk_write_count, 180);
     assert_int_equal(c.disk_write_bytes, 3000 * 512);
-    /* An anonymous device: the disks themselves, not their partitions; here 'v' counts both. */
+    /* An anonymous device: the sum of the disks without their partitions; the test's function counts both
+     * names with 'v'. */
     c = (struct host_counters){0};
     host_parse_diskstats(diskstats, makedev(0, 44), begins_with_e_or_v, NULL, &c);
     assert_int_equal(c.disk_read_count, 190);
 }
 
-static void test_memory(void **state)
+static void test_memory_is_read_in_bytes(void **state)
 {
     (void)state;
     struct host_memory m;
@@ -98,7 +99,7 @@ static void test_memory(void **state)
     assert_int_equal(m.total, 0);
 }
 
-static void test_processors(void **state)
+static void test_model_and_number_of_processors_are_read(void **state)
 {
     (void)state;
     char model[24];
@@ -118,7 +119,7 @@ static void test_processors(void **state)
     assert_int_equal(cores, 1);
 }
 
-static void test_default_route(void **state)
+static void test_the_default_route_has_the_lowest_metric(void **state)
 {
     (void)state;
     char device[32];
@@ -132,7 +133,7 @@ static void test_default_route(void **state)
     assert_false(host_parse_route("Iface\tDestination\n", device, sizeof device));
 }
 
-/* The window */
+/* --- the window --- */
 
 static struct host_counters user(int64_t ms)
 {
@@ -146,34 +147,35 @@ static int64_t add(struct host_window *w, uint64_t seconds, int64_t ms)
     return delta.cpu_user;
 }
 
-static void test_window_is_exactly_a_minute(void **state)
+static void test_the_window_is_exactly_a_minute(void **state)
 {
     (void)state;
     struct host_window w = {.n = 0};
-    /* 10 ms a second, asked every 3 s; then 50 ms a second. */
+    /* 10 ms per second, sampled every 3 s; then 50 ms per second. */
     int64_t ms = 0;
     for (uint64_t t = 0; t <= 300; t += 3, ms += 30)
         assert_int_equal(add(&w, t, ms), t < 60 ? 10 * (int64_t)t : 600);
     ms += -30 + 3 * 50; /* at 303 s */
     for (uint64_t t = 303; t <= 360; t += 3, ms += 150)
         assert_int_equal(add(&w, t, ms), 10 * (360 - (int64_t)t) + 50 * ((int64_t)t - 300));
-    /* 150 ms came in the 140 s since 360 s; of these, 60. */
+    /* The last sample before is at 360 s. The counter grew by 150 ms in the 140 s since then; 60 s of
+     * these are in the window. */
     assert_int_equal(add(&w, 500, ms), 64);
 }
 
-static void test_window_lies_between_samples(void **state)
+static void test_the_window_is_interpolated_between_samples(void **state)
 {
     (void)state;
     struct host_window w = {.n = 0};
     assert_int_equal(add(&w, 0, 5000), 0);
     assert_int_equal(add(&w, 40, 5400), 400);
-    /* 60 s before 80 s is half way between the first two. */
+    /* The window of the sample at 80 s starts half way between the first two samples. */
     assert_int_equal(add(&w, 80, 6000), 800);
-    /* Far apart: the mean of the time between. */
+    /* The window starts between distant samples: their mean growth is used. */
     assert_int_equal(add(&w, 680, 12000), 600);
 }
 
-static void test_window_counters_that_fall(void **state)
+static void test_a_counter_that_falls_gives_zero(void **state)
 {
     (void)state;
     struct host_window w = {.n = 0};
@@ -183,13 +185,13 @@ static void test_window_counters_that_fall(void **state)
     assert_int_equal(add(&w, 63, 300), 200);
 }
 
-static void test_window_of_many_samples(void **state)
+static void test_many_samples_leave_the_sum_correct(void **state)
 {
     (void)state;
     struct host_window w = {.n = 0};
     struct host_counters delta = {0};
-    /* A hundred a second for two minutes: those that are too close are not kept, and the sum is right all the
-     * same. */
+    /* A hundred samples per second for two minutes: samples that are too close are not kept, and the sum
+     * is correct all the same. */
     for (int64_t i = 0; i <= 12000; i++) {
         struct host_counters now = user(i);
         host_window_add(&w, 1000 * USEC_PER_SEC + (uint64_t)i * 10000, &now, &delta);
@@ -198,7 +200,7 @@ static void test_window_of_many_samples(void **state)
     assert_true(w.n <= 62);
 }
 
-/* The address */
+/* --- the address --- */
 
 static struct host_address at(const char *device, enum host_device_kind kind, bool route, const char *address)
 {
@@ -208,7 +210,7 @@ static struct host_address at(const char *device, enum host_device_kind kind, bo
     return a;
 }
 
-static void test_private_addresses(void **state)
+static void test_private_addresses_are_those_of_rfc_1918(void **state)
 {
     (void)state;
     static const struct {
@@ -226,7 +228,7 @@ static void test_private_addresses(void **state)
     }
 }
 
-static void test_choice_of_address(void **state)
+static void test_an_address_of_hardware_is_preferred(void **state)
 {
     (void)state;
     const struct host_address list[] = {
@@ -239,14 +241,14 @@ static void test_choice_of_address(void **state)
         at("eth3", HOST_DEVICE_HARDWARE, true, "10.0.0.3"),
         at("eth3", HOST_DEVICE_HARDWARE, true, "10.0.0.4"),
     };
-    assert_int_equal(host_address_choose(list, 4), -1); /* docker0 never */
+    assert_int_equal(host_address_choose(list, 4), -1); /* docker0 is never chosen */
     assert_int_equal(host_address_choose(list, 5), 4);
     assert_int_equal(host_address_choose(list, 6), 5);
     assert_int_equal(host_address_choose(list, 8), 6);
     assert_int_equal(host_address_choose(NULL, 0), -1);
 }
 
-/* A device as /sys shows it: a directory, and in it what only has to be there. */
+/* Makes a device as /sys shows it: a directory with one entry that only has to exist. */
 static void make_device(const char *sys, const char *name, const char *also)
 {
     _cleanup_free_ char *path = xasprintf("%s/class/net/%s/%s", sys, name, also ?: "");
@@ -254,7 +256,7 @@ static void make_device(const char *sys, const char *name, const char *also)
     assert_int_equal(make_dirs(path, 0755, &e), 0);
 }
 
-static void test_kinds_of_devices(void **state)
+static void test_hardware_is_told_from_virtual_devices(void **state)
 {
     (void)state;
     static const struct {
@@ -287,9 +289,9 @@ static void test_kinds_of_devices(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, sys, &e), 0);
 }
 
-/* This machine */
+/* --- this machine --- */
 
-static void test_this_machine(void **state)
+static void test_this_machine_has_figures(void **state)
 {
     (void)state;
     struct host_status s;
@@ -300,7 +302,7 @@ static void test_this_machine(void **state)
     assert_true(s.mem_total > 0 && s.mem_available > 0 && s.mem_used == s.mem_total - s.mem_available);
     assert_true(s.disk_total_bytes > 0 && s.disk_free_bytes >= 0 && s.disk_free_bytes <= s.disk_total_bytes);
     assert_int_equal(s.last_minute.cpu_user, 0);
-    /* What we use shows. */
+    /* The test's own processor time is counted. */
     uint64_t end = now_monotonic_usec() + USEC_PER_SEC;
     while (s.last_minute.cpu_user + s.last_minute.cpu_sys < 50 && now_monotonic_usec() < end)
         host_status_read(host, &s);
@@ -312,20 +314,20 @@ static void test_this_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_processor_times),
-        cmocka_unit_test(test_network_counters),
-        cmocka_unit_test(test_disk_counters),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_processors),
-        cmocka_unit_test(test_default_route),
-        cmocka_unit_test(test_window_is_exactly_a_minute),
-        cmocka_unit_test(test_window_lies_between_samples),
-        cmocka_unit_test(test_window_counters_that_fall),
-        cmocka_unit_test(test_window_of_many_samples),
-        cmocka_unit_test(test_private_addresses),
-        cmocka_unit_test(test_choice_of_address),
-        cmocka_unit_test(test_kinds_of_devices),
-        cmocka_unit_test(test_this_machine),
+        cmocka_unit_test(test_processor_times_are_read_in_milliseconds),
+        cmocka_unit_test(test_only_counted_devices_are_added_up),
+        cmocka_unit_test(test_the_disk_of_the_app_path_is_counted),
+        cmocka_unit_test(test_memory_is_read_in_bytes),
+        cmocka_unit_test(test_model_and_number_of_processors_are_read),
+        cmocka_unit_test(test_the_default_route_has_the_lowest_metric),
+        cmocka_unit_test(test_the_window_is_exactly_a_minute),
+        cmocka_unit_test(test_the_window_is_interpolated_between_samples),
+        cmocka_unit_test(test_a_counter_that_falls_gives_zero),
+        cmocka_unit_test(test_many_samples_leave_the_sum_correct),
+        cmocka_unit_test(test_private_addresses_are_those_of_rfc_1918),
+        cmocka_unit_test(test_an_address_of_hardware_is_preferred),
+        cmocka_unit_test(test_hardware_is_told_from_virtual_devices),
+        cmocka_unit_test(test_this_machine_has_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
