@@ -6,12 +6,12 @@
 #define T struct provisioner_provision_in
 STRUCT(provision_in_schema, NULL, T, NULL, S_STRING(T, container, "i8k_INSTANCE_ID."),
        S_STRUCT(T, replica, struct app_replica_instance, &app_replica_instance_schema,
-                "What app_replica.json shall hold."),
-       S_STRING_OPT(T, arch, "Of the runtime, for inagent; absent is this machine's."));
+                "The content of app_replica.json."),
+       S_STRING_OPT(T, arch, "The runtime's architecture, to choose inagent; absent: this machine's."));
 #undef T
 #define T struct provisioner_provision_out
 STRUCT(provision_out_schema, NULL, T, NULL, S_STRING(T, path, "The replica's directory."),
-       S_BOOL_OPT(T, restored, "Kept data of an earlier replica of this name was taken back."));
+       S_BOOL_OPT(T, restored, "Kept data of an earlier replica of this name became the directory."));
 #undef T
 #define T struct provisioner_update_in
 STRUCT(update_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
@@ -19,25 +19,28 @@ STRUCT(update_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
 #undef T
 #define T struct provisioner_remove_in
 STRUCT(remove_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
-       S_BOOL_OPT(T, purge, "Delete the data, that of earlier removals included, instead of keeping it."));
+       S_BOOL_OPT(T, purge,
+                  "Deletes the data, and the kept data of earlier removals, instead of keeping it."));
 #undef T
 #define T struct provisioner_remove_out
-STRUCT(remove_out_schema, NULL, T, NULL, S_STRING_OPT(T, kept, "Where the data is kept."),
+STRUCT(remove_out_schema, NULL, T, NULL, S_STRING_OPT(T, kept, "The path of the kept data."),
        S_STRINGS(T, others,
-                 "Of a purge: containers of the same instance of which nothing but kept data is there."));
+                 "After a purge: containers of the same instance that have kept data and no directory."));
 #undef T
 #define T struct provisioner_list_out
 STRUCT(provisioner_list_out_schema, NULL, T, NULL,
-       S_STRING_OPT(T, container, "Absent in the answer that ends the list."), S_STRING_OPT(T, path, NULL),
-       S_BOOL_OPT(T, removed, "Kept data of a replica that was removed."),
+       S_STRING_OPT(T, container, "Absent in the reply that ends the list."), S_STRING_OPT(T, path, NULL),
+       S_BOOL_OPT(T, removed, "The directory is kept data of a removed replica."),
        S_INT_OPT(T, removed_at, "Unix seconds."));
 #undef T
 #define T struct provisioner_deletions_out
 STRUCT(provisioner_deletions_out_schema, NULL, T, NULL,
-       S_STRING_OPT(T, path, "Absent in the answer that ends the list."),
-       S_STRING_OPT(T, container, "Whose it was; absent where its name does not say."),
-       S_BOOL_OPT(T, running, "It is being deleted just now."),
-       S_INT_OPT(T, attempts, "That failed in a row."), S_INT_OPT(T, next_retry, "Unix milliseconds."),
+       S_STRING_OPT(T, path, "Absent in the reply that ends the list."),
+       S_STRING_OPT(T, container,
+                    "The container that it belonged to; absent: its name does not contain one."),
+       S_BOOL_OPT(T, running, "A thread deletes it, or it waits for a thread."),
+       S_INT_OPT(T, attempts, "Failed attempts in a row."),
+       S_INT_OPT(T, next_retry, "Unix milliseconds; absent: now."),
        S_STRING_OPT(T, message, "Why the last attempt failed."));
 #undef T
 #define T struct provisioner_publish_out
@@ -45,22 +48,21 @@ STRUCT(publish_out_schema, NULL, T, NULL, S_STRING(T, path, "The install directo
 #undef T
 static const struct varlink_method methods[] = {
     {"Provision", VARLINK_CHANGES, &provision_in_schema, &provision_out_schema,
-     "Makes and fills the directory of a replica, taking kept data back."},
+     "Makes and fills the directory of a replica; kept data of the container becomes the directory."},
     {"Update", VARLINK_CHANGES, &update_in_schema, NULL, "Rewrites app_replica.json of a replica."},
     {"Remove", VARLINK_CHANGES, &remove_in_schema, &remove_out_schema,
-     "Removes the directory of a replica, keeping its data as NAME.removed-DATE unless purged. A purge is "
-     "answered "
-     "when nothing is left."},
-    {"List", VARLINK_MORE, NULL, &provisioner_list_out_schema, "The directories, one per answer."},
+     "Removes the directory of a replica. Without purge the data is kept as NAME.removed-DATE. The reply to "
+     "a purge arrives when everything is deleted."},
+    {"List", VARLINK_MORE, NULL, &provisioner_list_out_schema, "Lists the directories, one per reply."},
     {"Deletions", VARLINK_MORE, NULL, &provisioner_deletions_out_schema,
-     "What was removed and is not gone yet, one per answer: it is tried again until nothing is left."},
+     "Lists hidden directories that are not deleted yet, one per reply. Each deletion is retried until it "
+     "succeeds."},
     {"Publish", VARLINK_CHANGES, &package_name_in_schema, &publish_out_schema,
-     "Makes what the unpacker staged root's, all of it, and gives it its name as an install directory, which "
-     "exists only when it is complete. What is published already is success."},
+     "Makes everything that the unpacker staged root's, and gives it its final name as an install directory, "
+     "which exists only when it is complete. Succeeds at once if the package is published already."},
     {"Unpublish", VARLINK_CHANGES, &package_name_in_schema, NULL,
-     "Removes an install directory, and what is staged of the package; fine if there is none. Its content "
-     "goes "
-     "afterwards."},
+     "Removes an install directory, and what is staged of the package; succeeds also if there is none. The "
+     "content is deleted afterwards."},
     {.name = NULL},
 };
 const struct varlink_interface provisioner_interface = {

@@ -1,4 +1,4 @@
-/* The interface of provisioner: the directories of replicas, and install directories of packages. */
+/* The interface of the provisioner: directories of replicas, and install directories of packages. */
 #pragma once
 
 #include "lib/api/app.h"
@@ -10,23 +10,24 @@ extern const struct varlink_interface provisioner_interface;
 struct provisioner_provision_in {
     char *container; /* i8k_INSTANCE_ID */
     struct app_replica_instance *replica;
-    char *arch; /* of the runtime, for inagent; NULL: this machine's */
+    char *arch; /* of the runtime, to choose inagent; NULL: this machine's */
 };
 struct provisioner_provision_out {
-    char *path;    /* of the replica's directory */
-    bool restored; /* kept data of an earlier replica of this name was taken back */
+    char *path;    /* the replica's directory */
+    bool restored; /* kept data of an earlier replica of this name became the directory */
 };
-struct provisioner_update_in { /* app_replica.json of a replica that runs */
+struct provisioner_update_in { /* the new content of app_replica.json of an existing replica */
     char *container;
     struct app_replica_instance *replica;
 };
 struct provisioner_remove_in {
     char *container;
-    bool purge; /* the data too, kept data of earlier removals included */
+    bool purge; /* deletes the data, too, and the kept data of earlier removals */
 };
 struct provisioner_remove_out {
-    char *kept;    /* path where the data is kept; NULL: there was none, or it was purged */
-    char **others; /* of a purge: containers of the same instance of which nothing but kept data is there */
+    char *kept; /* path of the kept data; NULL: there is none, or it was purged */
+    /* After a purge: containers of the same instance that have kept data and no directory. */
+    char **others;
     size_t n_others;
 };
 struct provisioner_list_out { /* one per directory */
@@ -35,15 +36,15 @@ struct provisioner_list_out { /* one per directory */
     int64_t removed_at; /* unix seconds */
 };
 
-struct provisioner_deletions_out { /* one per hidden directory that is not gone yet */
+struct provisioner_deletions_out { /* one for each hidden directory that is not deleted yet */
     char *path;                    /* NULL: the end of the list */
-    char *container;               /* whose it was; NULL: its name does not say */
-    bool running;                  /* a thread is at it, or it waits for one */
-    int64_t attempts;              /* that failed in a row */
-    int64_t next_retry;            /* unix milliseconds; 0: now */
-    char *message;                 /* why the last attempt failed; NULL: none did */
+    char *container;    /* the container that it belonged to; NULL: its name does not contain one */
+    bool running;       /* a thread deletes it, or it waits for a thread */
+    int64_t attempts;   /* failed attempts in a row */
+    int64_t next_retry; /* unix milliseconds; 0: now */
+    char *message;      /* why the last attempt failed; NULL: no attempt failed */
 };
 
 struct provisioner_publish_out {
-    char *path; /* of the install directory */
+    char *path; /* the install directory */
 };
