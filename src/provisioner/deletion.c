@@ -62,7 +62,7 @@ static struct deletion *find_or_add(struct manager *m, const char *of)
     return d;
 }
 
-static void forget(struct deletion *d)
+static void remove_deletion(struct deletion *d)
 {
     for (struct deletion **at = &d->manager->pending; *at; at = &(*at)->next)
         if (*at == d) {
@@ -131,7 +131,7 @@ static void delete_done(struct work *work)
         try_again_later(d);
     tell_waiters(d, d->result, &d->e);
     if (d->result >= 0)
-        forget(d);
+        remove_deletion(d);
 }
 
 static void expire_done(struct work *work)
@@ -275,7 +275,7 @@ void deletions_free(struct manager *m)
             m->pending = d->next;
             timer_stop(&d->timer);
         } else {
-            forget(d);
+            remove_deletion(d);
         }
     }
 }

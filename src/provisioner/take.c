@@ -197,7 +197,7 @@ static int check_unwritten(const struct walk *w, int fd, const char *name)
 }
 
 /* Checks the owner and the number of links again: until now the file's owner, and each user who could
- * write to it, could give it another name by a descriptor. */
+ * write to it, could make a second link to it by a descriptor. */
 static int check_links(const struct walk *w, int fd, const char *name)
 {
     struct stat st;
@@ -237,7 +237,7 @@ static int take_link(struct walk *w, int dir, const char *name, const struct sta
     return r < 0 ? r : check_link_project(w, dir, name);
 }
 
-static int remember(struct walk *w, const char *name)
+static int add_pending(struct walk *w, const char *name)
 {
     char *path = xasprintf("%s%s%s", w->directory, *w->directory ? "/" : "", name);
     w->pending_size += strlen(path) + 1 + sizeof path;
@@ -259,13 +259,13 @@ static int take_entry(struct walk *w, int dir, const char *name, unsigned char t
     if (type == DT_REG)
         return take_file(w, dir, name);
     if (type == DT_DIR)
-        return remember(w, name);
+        return add_pending(w, name);
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return failed(w, name, errno);
     if (S_ISREG(st.st_mode))
         return take_file(w, dir, name);
     if (S_ISDIR(st.st_mode))
-        return remember(w, name);
+        return add_pending(w, name);
     return S_ISLNK(st.st_mode)
                ? take_link(w, dir, name, &st)
                : refuse(w, name, EINVAL, "is neither a file, a directory nor a symbolic link");

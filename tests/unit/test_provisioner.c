@@ -107,7 +107,7 @@ static void test_hidden_names_contain_their_container(void **state)
         struct app_path_entry entry = {.name = NULL};
         assert_true(app_path_entry_parse(cases[i].name, &entry));
         if (entry.container || !streq_null(entry.hidden_of, cases[i].of))
-            fail_msg("'%s' is said to be of '%s'", cases[i].name, entry.hidden_of ?: "nobody");
+            fail_msg("'%s' is hidden of '%s'", cases[i].name, entry.hidden_of ?: "(none)");
         app_path_entry_clear(&entry);
     }
     _cleanup_free_ char *name = app_path_deleting_name("i8k_web_0"),
