@@ -5,12 +5,12 @@ from pathlib import Path
 from filesystems import run
 
 
-def test_systemd_is_its_init_and_nothing_has_failed():
+def test_systemd_is_init_and_no_unit_has_failed():
     assert Path("/proc/1/comm").read_text().strip() == "systemd"
     assert run("systemctl", "--failed", "--no-legend", "--plain").stdout == ""
 
 
-def test_its_file_systems_enforce_project_quotas(filesystem):
+def test_the_file_systems_enforce_project_quotas(filesystem):
     options = next(line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {filesystem.point} " in line)
     assert "prjquota" in options
     if filesystem.kind == "xfs":

@@ -60,7 +60,7 @@ def test_a_foreign_project_is_refused(store, what):
     assert tree.call("provisioner", "Publish", **NAMED)["path"] == str(place / "site" / ID)
 
 
-def test_a_project_of_the_administrators_is_inherited_and_kept(store):
+def test_a_project_of_the_administrator_is_inherited_and_kept(store):
     tree, place = store
     for path in (place, place / ".staging"):
         project(path, 4712, True)

@@ -85,7 +85,7 @@ def opened_beforehand(path):
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def test_a_tenants_projects_keep_nothing_from_a_purge(keeper, filesystem):
+def test_projects_of_a_tenant_do_not_block_a_purge(keeper, filesystem):
     data = deploy(keeper)
     opt, home = opened_beforehand(data / "opt"), opened_beforehand(data / "home/action")
 
@@ -106,7 +106,7 @@ def test_a_tenants_projects_keep_nothing_from_a_purge(keeper, filesystem):
     assert "ledger, kernel and directories are consistent" in keeper.tree.ctl("quota", "report").stdout
 
 
-def test_a_full_quota_keeps_nothing_from_a_purge(keeper, filesystem):
+def test_a_full_quota_does_not_block_a_purge(keeper, filesystem):
     """Its limits stay until it is gone, and moving a directory up takes room."""
     data = deploy(keeper)
     opt = opened_beforehand(data / "opt")
@@ -121,7 +121,7 @@ def test_a_full_quota_keeps_nothing_from_a_purge(keeper, filesystem):
     assert not any(any(row.values()) for project, row in kernel(filesystem.point).items() if project)
 
 
-def test_limits_and_id_stay_until_nothing_is_left(keeper, filesystem):
+def test_limits_and_id_stay_until_the_data_is_deleted(keeper, filesystem):
     data = deploy(keeper)
     project = keeper.get("i8k_web_0")["project"]
     stays = data / "opt/stays"

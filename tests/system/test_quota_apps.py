@@ -66,7 +66,7 @@ def test_250_replicas_have_their_limits(xfs, make_tree):
     assert not any(any(row.values()) for project, row in kernel(xfs.point).items() if project)
 
 
-def test_limits_end_with_the_application_and_come_back_with_its_data(keeper, filesystem):
+def test_limits_are_removed_with_the_application_and_restored_with_its_data(keeper, filesystem):
     app = App(keeper.tree)
     app.deploy(wanted(image="one:1", probation=0))
     project = keeper.get("i8k_web_0")["project"]
@@ -136,7 +136,7 @@ def project_of(path):
 
 
 @pytest.mark.limit(400)
-def test_a_tenant_cannot_move_his_files_to_another_project(filesystem, engine, make_tree):
+def test_a_tenant_cannot_move_files_to_another_project(filesystem, engine, make_tree):
     """Root in his container owns his files, which is all that the kernel asks for."""
     apps = filesystem.point / "apps"
     apps.mkdir()

@@ -35,7 +35,7 @@ def files(directory, prefix, number):
     return as_tenant(directory, f"seq -f {prefix}%.0f {number} | xargs touch")
 
 
-def test_a_tenant_cannot_take_all_inodes(filesystem, make_tree):
+def test_a_tenant_cannot_use_all_inodes(filesystem, make_tree):
     most, quota = (16384, {}) if filesystem.kind == "xfs" else (1600, {"bytes_per_inode": "64K", "inodes_min": 100})
     keeper = make_keeper(make_tree, filesystem, **quota)
     hostile, other = keeper.make("i8k_hostile_0"), keeper.make("i8k_other_0")
@@ -55,7 +55,7 @@ def test_a_tenant_cannot_take_all_inodes(filesystem, make_tree):
     agree(keeper, filesystem.point)
 
 
-def test_what_has_more_inodes_keeps_them_and_gets_no_more(filesystem, make_tree):
+def test_a_replica_above_its_inode_limit_keeps_its_files_and_gets_no_more(filesystem, make_tree):
     """Files that were there before there was a project, and a limit that is lowered."""
     keeper = make_keeper(make_tree, filesystem, bytes_per_inode="1M", inodes_min=20)
     directory = keeper.make("i8k_web_0")
@@ -138,7 +138,7 @@ def findings(keeper, kind):
     return [finding for finding in keeper.report() if finding["kind"] == kind]
 
 
-def test_who_charges_whom_is_said_and_put_back(filesystem, make_tree):
+def test_files_charged_to_another_project_are_reported_and_corrected(filesystem, make_tree):
     keeper = make_keeper(make_tree, filesystem)
     hostile, victim = keeper.make("i8k_hostile_0"), keeper.make("i8k_victim_0")
     own = keeper.ensure("i8k_hostile_0", hard=20 * MIB)["project"]
@@ -162,7 +162,7 @@ def test_who_charges_whom_is_said_and_put_back(filesystem, make_tree):
     agree(keeper, filesystem.point)
 
 
-def test_no_tenant_takes_all_project_ids(filesystem, make_tree):
+def test_no_tenant_can_use_all_project_ids(filesystem, make_tree):
     """With files for all ids of the range, one of which somebody else uses too; and a tenant who goes on doing it."""
     keeper = make_keeper(make_tree, filesystem, ids="100-160")
     theirs = filesystem.point / "theirs"
@@ -199,7 +199,7 @@ def test_no_tenant_takes_all_project_ids(filesystem, make_tree):
     assert kernel(filesystem.point)[131]["hard"] == 9 * MIB
 
 
-def test_without_any_free_id_it_is_said_who_has_them(xfs, make_tree):
+def test_without_a_free_id_the_users_of_ids_are_reported(xfs, make_tree):
     keeper = make_keeper(make_tree, xfs, ids="100-102")
     theirs = xfs.point / "theirs"
     theirs.mkdir()
@@ -213,7 +213,7 @@ def test_without_any_free_id_it_is_said_who_has_them(xfs, make_tree):
     assert carries(theirs) == (101, True)
 
 
-def test_a_deploy_gets_its_limit_although_all_ids_are_held(xfs, make_tree):
+def test_a_deploy_gets_its_limit_although_all_ids_are_in_use(xfs, make_tree):
     """By files of a replica: at once. By somebody outside of the app path: it runs without, and gets it by itself later."""
     keeper = make_keeper(make_tree, xfs, {"retry_min": "100ms", "retry_max": "500ms"}, ids="100-103")
     hostile = keeper.make("i8k_hostile_0")
@@ -256,7 +256,7 @@ def memory(keeper):
 
 
 @pytest.mark.limit(600)
-def test_the_depth_of_a_tree_costs_no_memory_and_delays_nobody(xfs, make_tree):
+def test_a_deep_tree_uses_no_memory_and_delays_no_call(xfs, make_tree):
     """In names of which twenty are longer than a path may be. Deeper than what a walk remembers is tested in tests/unit."""
     keeper = make_keeper(make_tree, xfs)
     hostile = keeper.make("i8k_hostile_0")

@@ -39,7 +39,7 @@ def keeper(filesystem, make_tree):
 
 # Limits
 
-def test_limits_are_the_kernels_and_are_read_back(keeper, filesystem):
+def test_limits_are_set_in_the_kernel_and_read_back(keeper, filesystem):
     directory = keeper.make("i8k_web_0")
     (directory / "there before").write_bytes(bytes(3 * MIB))
     said = keeper.ensure("i8k_web_0", soft=8 * MIB, hard=10 * MIB, inodes_soft=15, inodes=20)
@@ -69,7 +69,7 @@ def test_a_tenant_cannot_write_past_the_limit(keeper, filesystem):
     agree(keeper, filesystem.point)
 
 
-def test_limits_are_raised_lifted_and_lowered_below_what_is_used(keeper, filesystem):
+def test_limits_are_raised_lifted_and_lowered_below_the_usage(keeper, filesystem):
     directory = keeper.make("i8k_web_0")
     keeper.ensure("i8k_web_0", hard=10 * MIB)
     write = "dd if=/dev/zero of=fill bs=1M count=20 conv=fsync"
@@ -86,7 +86,7 @@ def test_limits_are_raised_lifted_and_lowered_below_what_is_used(keeper, filesys
     agree(keeper, filesystem.point)
 
 
-def test_released_limits_are_gone_and_a_removed_project_too(keeper, filesystem):
+def test_released_limits_and_removed_projects_no_longer_exist(keeper, filesystem):
     directory = keeper.make("i8k_web_0")
     project = keeper.ensure("i8k_web_0", hard=10 * MIB)["project"]
     (directory / "file").write_bytes(bytes(MIB))
@@ -104,7 +104,7 @@ def test_released_limits_are_gone_and_a_removed_project_too(keeper, filesystem):
     assert keeper.ensure("i8k_other_0", hard=MIB)["project"] == project  # the gap is used again
 
 
-def test_a_directory_that_was_removed_behind_our_back_is_told_and_forgotten(keeper, filesystem):
+def test_a_directory_removed_by_another_program_is_reported_and_dropped(keeper, filesystem):
     for name in ("i8k_web_0", "i8k_web_1"):
         keeper.make(name)
         keeper.ensure(name, hard=10 * MIB)
@@ -184,7 +184,7 @@ LOCK, WRITABLE_BY_ALL = Path("/run/hostlet-quota-keeper.lock"), ("/run/lock", "/
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 
 
-def test_no_local_user_keeps_ids_from_being_given_out(xfs, make_tree):
+def test_no_local_user_can_block_the_assignment_of_ids(xfs, make_tree):
     """Before anything of ours was there, a user makes lock files wherever he can, and holds them."""
     names = [f"{directory}/{name}" for directory in WRITABLE_BY_ALL for name in ("hostlet-quota-keeper.lock", "hostlet-quota-keeper")]
     held = []
@@ -209,7 +209,7 @@ def test_no_local_user_keeps_ids_from_being_given_out(xfs, make_tree):
             Path(name).unlink(missing_ok=True)
 
 
-def test_whoever_holds_the_lock_is_named_and_waited_for(xfs, make_tree):
+def test_the_holder_of_the_lock_is_named_and_waited_for(xfs, make_tree):
     keeper = start(make_tree, xfs)
     keeper.make("i8k_web_0")
     keeper.ensure("i8k_web_0", hard=10 * MIB)

@@ -103,7 +103,7 @@ def storm(keeper, names, until):
 
 @pytest.mark.by_hand
 @pytest.mark.limit(3000)
-def test_200_kills_by_chance(make_keeper, xfs):
+def test_200_random_kills(make_keeper, xfs):
     keeper = make_keeper()
     names = [f"i8k_web_{number}" for number in range(12)]
     for batch in range(1, 11):
@@ -117,7 +117,7 @@ def test_200_kills_by_chance(make_keeper, xfs):
 
 
 @pytest.mark.limit(300)
-def test_torn_empty_and_older_ledgers_are_made_anew(make_keeper, xfs):
+def test_torn_empty_and_older_ledgers_are_rebuilt(make_keeper, xfs):
     keeper = make_keeper()
     wanted = {}
     for number in range(5):

@@ -22,7 +22,7 @@ def settled(services):
 
 # Installed
 
-def test_installation_made_users_and_a_sound_unit():
+def test_installation_creates_users_and_a_valid_unit():
     callers = {"reconciler", "rpc"}  # the others call nobody
     for name in ("reconciler", "fetcher", "unpacker", "container-driver", "rpc-gateway"):
         user = pwd.getpwnam(f"hostlet-{name}")
@@ -64,7 +64,7 @@ def test_lines_have_their_priorities_in_the_journal(hostlet):
 
 # Reload
 
-def test_reload_restarts_what_changed_alone(hostlet):
+def test_reload_restarts_changed_services_alone(hostlet):
     hostlet.start(NULL)
     before, main = hostlet.children(), hostlet.main_pid()
     hostlet.configure({**NULL, "reconciler": {"parallel_first": 3}})
@@ -75,7 +75,7 @@ def test_reload_restarts_what_changed_alone(hostlet):
     assert hostlet.main_pid() == main and hostlet.state() == "active"
 
 
-def test_reload_with_a_mistake_fails_says_it_and_changes_nothing(hostlet):
+def test_reload_of_an_invalid_file_fails_with_a_message_and_changes_nothing(hostlet):
     hostlet.start(NULL)
     before, main = hostlet.children(), hostlet.main_pid()
     hostlet.configure({**NULL, "reconciler": {"parallel_frist": 3}})
@@ -96,7 +96,7 @@ def test_a_plain_sighup_is_a_reload_that_systemd_sees(hostlet):
 
 # What goes wrong
 
-def test_it_is_started_again_however_often_it_dies(hostlet):
+def test_hostletd_is_restarted_however_often_it_is_killed(hostlet):
     hostlet.drop_in("[Service]\nRestartSec=100ms\n")
     hostlet.start(NULL)
     main = hostlet.main_pid()
@@ -107,7 +107,7 @@ def test_it_is_started_again_however_often_it_dies(hostlet):
     assert hostlet.property("NRestarts") == "7"
 
 
-def test_a_mistake_in_the_configuration_is_not_tried_again(hostlet):
+def test_an_invalid_configuration_is_not_retried(hostlet):
     hostlet.configure(text="[hostlet]\nlog_levle = debug\n")
     assert hostlet.systemctl("start", check=False).returncode != 0
     assert hostlet.state() == "failed" and hostlet.property("ExecMainStatus") == "100"
@@ -115,7 +115,7 @@ def test_a_mistake_in_the_configuration_is_not_tried_again(hostlet):
     assert "hostlet.conf:2: unknown key 'log_levle' in [hostlet]" in messages(hostlet.journal(3))
 
 
-def test_out_of_memory_in_its_group_does_not_end_the_tree(hostlet):
+def test_out_of_memory_in_its_control_group_does_not_end_the_tree(hostlet):
     hostlet.start(NULL)
     main, group = hostlet.main_pid(), Path("/sys/fs/cgroup/system.slice/hostlet.service")
     (group / "memory.max").write_text(str(160 << 20))

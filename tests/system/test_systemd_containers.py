@@ -32,7 +32,7 @@ def deployed(docker):
     remove_containers(docker)
 
 
-def test_containers_run_on_across_restart_stop_and_start(deployed, docker):
+def test_containers_keep_running_across_restart_stop_and_start(deployed, docker):
     hostlet, before, main = deployed.tree, facts(docker), deployed.tree.main_pid()
     hostlet.systemctl("restart")
     assert hostlet.main_pid() != main

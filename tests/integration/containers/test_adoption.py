@@ -47,7 +47,7 @@ def test_foreign_container_is_not_touched_until_it_is_adopted(driver, foreign, e
 @pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")
 @pytest.mark.parametrize("action", ["kill", "error"])
 @pytest.mark.parametrize("point", ["adopted.before_save", "adopted.saved"])
-def test_adoption_that_ended_in_its_midst_is_made_again(driver, foreign, engine, point, action):
+def test_an_interrupted_adoption_is_completed_by_the_next_call(driver, foreign, engine, point, action):
     before = engine.inspect("i8k_web_0")
     driver.stop()
     driver.start(failpoint=f"{point}:{action}")
@@ -64,7 +64,7 @@ def test_adoption_that_ended_in_its_midst_is_made_again(driver, foreign, engine,
     assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
 
 
-def test_events_of_an_adopted_container_are_told(driver, foreign, engine, busybox_image):
+def test_events_of_an_adopted_container_are_reported(driver, foreign, engine, busybox_image):
     watch = Watch(driver)
     watch.wait(lambda e: e["event"] == "complete", "the subscription")
     adopt(driver)
@@ -76,7 +76,7 @@ def test_events_of_an_adopted_container_are_told(driver, foreign, engine, busybo
     assert not [e for e in watch.events if e.get("instance") == "other"], "strangers' events are not"
 
 
-def test_what_cannot_be_adopted(driver, engine, busybox_image):
+def test_adoption_of_an_unsuitable_container_is_refused(driver, engine, busybox_image):
     assert driver.refused(adopt, driver)[0] == "NotFound"
     engine.run(busybox_image, ["sleep", "1000"], name="i8k_web_1", Labels={"io.hostlet.tree": "another"})
     name, reason = driver.refused(adopt, driver, 5, 1)
@@ -87,7 +87,7 @@ def test_what_cannot_be_adopted(driver, engine, busybox_image):
     assert driver.refused(adopt, driver, -1, 2)[0] == "Refused"
 
 
-def test_a_ledger_that_cannot_be_read(driver):
+def test_an_unreadable_ledger_is_reported_and_set_aside(driver):
     """It costs what it names: those containers are not ours. It is kept aside when the next one is written."""
     driver.stop()
     path = driver.prefix / "var/hostlet/container-driver/adopted.json"

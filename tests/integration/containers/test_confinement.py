@@ -82,7 +82,7 @@ def bundle(dockerd, engine, name):
 
 # What a tenant tries
 
-def test_tenant_is_refused_what_the_profile_refuses_by_every_way(docker_driver, engine, probe_image):
+def test_the_profile_refuses_system_calls_of_every_abi(docker_driver, engine, probe_image):
     """As a 64-bit program, as a 32-bit one, as x32, and with bits where the kernel does not look; as process 1's child and by
     exec into the container."""
     container = run(docker_driver(), probe_image)
@@ -96,7 +96,7 @@ def test_tenant_is_refused_what_the_profile_refuses_by_every_way(docker_driver, 
     assert {name: found.get(name) for name in denied if found.get(name) not in (errno.EPERM, errno.ENOSYS)} == {}
 
 
-def test_without_the_profile_the_same_tries_reach_the_kernel(docker_driver, engine, probe_image):
+def test_without_the_profile_the_same_calls_reach_the_kernel(docker_driver, engine, probe_image):
     """So the test before this one tests the filter: with Docker's own profile, none of these is refused with EPERM."""
     container = run(docker_driver(seccomp="runtime"), probe_image)
     found = tries(engine.execute(container, "/bin/tenant-probe")[1])
@@ -161,7 +161,7 @@ def bounding_set(engine, container, pid=1):
 
 
 @pytest.mark.parametrize("raw", [False, True], ids=["ours", "with-net-raw"])
-def test_a_container_cannot_answer_for_its_gateway(docker_driver, dockerd, engine, probe_image, raw):
+def test_a_container_cannot_forge_arp_replies_for_its_gateway(docker_driver, dockerd, engine, probe_image, raw):
     """The attack itself: an ARP reply that says that the gateway is here, after which the neighbour's reports and their
     X-Secret-Key come here. With NET_RAW, as Docker gives it, it works."""
     driver = docker_driver()
@@ -204,7 +204,7 @@ def test_containers_have_no_more_capabilities_than_ordinary_images_need(docker_d
     assert found["socket.icmp-datagram"] == 0, "pings that use it need no capability (ping_group_range)"
 
 
-def test_capabilities_that_are_asked_back_are_given(docker_driver, engine, probe_image):
+def test_capabilities_that_a_manifest_restores_are_granted(docker_driver, engine, probe_image):
     container = run(docker_driver(), probe_image, capabilities=["NET_RAW", "MKNOD", "AUDIT_WRITE", "CHOWN"])
     assert bounding_set(engine, container)[0] == ALWAYS | {"NET_RAW", "MKNOD", "AUDIT_WRITE"}
     found = tries(engine.execute(container, "/bin/tenant-probe")[1])
@@ -213,14 +213,14 @@ def test_capabilities_that_are_asked_back_are_given(docker_driver, engine, probe
 
 
 @pytest.mark.parametrize("capability", ["SYS_ADMIN", "NET_ADMIN", "ALL", "CAP_NET_RAW", "DAC_READ_SEARCH", ""])
-def test_the_driver_gives_no_other_capability_to_whoever_asks(make_driver, capability):
+def test_the_driver_grants_no_other_capability(make_driver, capability):
     driver = make_driver({"runtime": "null"}).start()
     name, said = driver.refused(driver.create, capabilities=["NET_RAW", capability])
     assert name == "Refused" and f"'{capability}' is given to no container" in said
     assert driver.list() == {}
 
 
-def test_manifest_asks_back_by_name_and_plan_says_so(tree, engine, probe_image):
+def test_a_manifest_restores_capabilities_and_plan_shows_them(tree, engine, probe_image):
     app = App(tree)
     plain = manifest(image=probe_image, init="image", command=SLEEP)
     assert "grants" not in app.plan(plain)
@@ -242,7 +242,7 @@ def test_manifest_asks_back_by_name_and_plan_says_so(tree, engine, probe_image):
     assert bounding_set(engine, app.container())[0] == ALWAYS
 
 
-def test_manifest_is_refused_what_docker_does_not_give(null_tree):
+def test_a_manifest_cannot_request_capabilities_beyond_dockers(null_tree):
     app = App(null_tree)
     for name in ("SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "cap_net_raw"):
         with pytest.raises(VarlinkError) as caught:
@@ -251,7 +251,7 @@ def test_manifest_is_refused_what_docker_does_not_give(null_tree):
         assert f"'{name}' is none of CHOWN, " in str(caught.value) and "NET_RAW" in str(caught.value)
 
 
-def test_a_zones_instance_has_no_word_for_it(make_tree, docker_settings, vpc, engine, probe_image):
+def test_a_zones_instance_cannot_restore_capabilities(make_tree, docker_settings, vpc, engine, probe_image):
     tree = make_tree(docker_settings).start()
     join(tree, vpc_instance_cidr=vpc.cidr)
     app = ZoneApp(tree)
@@ -312,7 +312,7 @@ def test_no_new_privileges(tree, engine, probe_image):
     assert "no-new-privileges:true" in options and any(o.startswith("seccomp={") for o in options)
 
 
-def test_a_container_that_uses_none_of_it_has_the_label_that_it_had(null_tree):
+def test_a_container_without_these_options_keeps_its_label(null_tree):
     """Else every container of an earlier version would be recreated. The text is what earlier versions made the label of."""
     app = App(null_tree)
     app.deploy(manifest(image="app:1", init="image", command=["a", "b"], probation=0))
@@ -380,7 +380,7 @@ def test_containers_are_made_with_the_configured_profile(docker_driver, dockerd,
     assert info["seccomp"] == str(path) and "seccomp_reason" not in info
 
 
-def test_info_and_log_say_which_profile_is_given(docker_driver):
+def test_info_and_log_name_the_profile_in_use(docker_driver):
     driver = docker_driver()
     assert driver.call(D + "Info")["seccomp"] == "hostlet"
     assert "containers are made with the seccomp profile 'hostlet'" in driver.log()
@@ -393,7 +393,7 @@ def test_info_and_log_say_which_profile_is_given(docker_driver):
 @pytest.mark.parametrize("seccomp, said", [
     ("hostlet", "seccomp: new containers get hostlet's profile"),
     ("runtime", "seccomp: new containers get the engine's own profile; disk quotas limit only accidental growth")])
-def test_status_shows_which_profile_is_given(make_tree, docker_settings, engine, seccomp, said):
+def test_status_shows_the_profile_in_use(make_tree, docker_settings, engine, seccomp, said):
     tree = make_tree({"container-driver": {**docker_settings["container-driver"], "seccomp": seccomp}}).start()
     assert said in ground.wait_until(lambda: (text := tree.ctl("status").stdout) and "seccomp:" in text and text, 20, "status")
 
@@ -428,7 +428,7 @@ def test_a_bad_profile_is_refused_at_the_start(make_driver, place, what, text, m
     driver.process = None
 
 
-def test_a_word_that_is_neither_a_choice_nor_a_path_is_refused(make_driver):
+def test_a_profile_setting_that_is_neither_a_choice_nor_a_path_is_refused(make_driver):
     driver = make_driver({"runtime": "null", "seccomp": "FILE"})
     with pytest.raises(AssertionError):
         driver.start(timeout=10)
@@ -500,7 +500,7 @@ PODMAN = [{"Name": "Podman Engine", "Version": "4.3.1"}, {"Name": "Conmon", "Ver
     (PODMAN, [], "none", "the engine has no seccomp"),
     ([], ["name=apparmor"], "none", "the engine has no seccomp"),
 ], ids=["docker", "podman", "podman-without", "without"])
-def test_where_the_engine_takes_no_profile_none_is_sent_and_it_is_shown(make_driver, fake_engine, components, options, seccomp, why):
+def test_an_engine_without_seccomp_gets_no_profile_and_status_shows_it(make_driver, fake_engine, components, options, seccomp, why):
     engine = fake_engine(components, options)
     driver = make_driver({"runtime": "docker", "docker_socket": engine.daemon.path}).start()
     driver.create(image="app:1", command=SLEEP)

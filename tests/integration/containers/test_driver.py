@@ -66,7 +66,7 @@ def read_log(driver, timeout=30, until=None, **parameters):
 # The null runtime
 
 @pytest.mark.sanitized
-def test_null_runs_through_a_life(null, watch):
+def test_null_runtime_creates_starts_stops_and_removes_a_container(null, watch):
     events = watch(null)
     info = null.call(D + "Info")
     assert info["runtime"] == "null" and info["state"] == "up"
@@ -97,7 +97,7 @@ def test_null_runs_through_a_life(null, watch):
 
 
 @pytest.mark.sanitized
-def test_a_watch_tells_first_what_is_there(null, watch):
+def test_a_watch_sends_a_snapshot_first(null, watch):
     null.create()
     null.on("Start")
     events = watch(null)
@@ -155,7 +155,7 @@ def test_null_images_behave_as_they_are_named(null):
 
 
 @pytest.mark.sanitized
-def test_null_refuses_what_is_not_ours(null):
+def test_null_refuses_containers_of_other_programs(null):
     null.create()
     null.stop()
     directory = null.prefix / "var/hostlet/container-driver/null"
@@ -176,7 +176,7 @@ def test_null_refuses_what_is_not_ours(null):
     assert json.loads(file.read_text()) == content
 
 
-def test_null_takes_five_hundred_replicas(null):
+def test_null_runs_five_hundred_replicas(null):
     started = time.monotonic()
     with null.connect() as connection:
         for n in range(500):
@@ -205,7 +205,7 @@ def test_bad_requests_are_refused(null):
 @pytest.mark.parametrize("point", ["before_create", "after_create", "before_start", "after_start", "before_rename",
                                    "after_rename", "before_set_restart", "after_set_restart", "before_stop", "after_stop",
                                    "before_remove", "after_remove"])
-def test_every_act_may_be_repeated_after_a_kill(make_driver, point):
+def test_every_call_can_be_repeated_after_a_kill(make_driver, point):
     driver = make_driver({"runtime": "null"})
     acts = [driver.create, lambda: driver.on("Start"), lambda: driver.on("SetRestart", policy="always"),
             lambda: driver.on("Stop"), lambda: driver.rename("current", "old"), lambda: driver.on("Remove", slot="old")]
@@ -260,7 +260,7 @@ def test_docker_container_is_made_as_the_contract_says(driver, engine, shell_ima
 
 
 @pytest.mark.sanitized
-def test_docker_runs_through_a_life(driver, engine, busybox_image, watch):
+def test_docker_creates_starts_stops_and_removes_a_container(driver, engine, busybox_image, watch):
     events = watch(driver)
     made = driver.create(image=busybox_image, command=["sleep", "1000"], stop_timeout_msec=1000)
     assert driver.create(image=busybox_image, command=["sleep", "1000"], stop_timeout_msec=1000)["id"] == made["id"]
@@ -301,7 +301,7 @@ def test_docker_image_init_keeps_the_images_own(driver, engine, entry_image):
     assert "GREETING=changed" in config["Env"] and engine.inspect("i8k_web_0")["HostConfig"]["PidsLimit"] == 1000
 
 
-def test_docker_start_errors_are_failures_with_dockers_words(driver, busybox_image):
+def test_docker_start_errors_are_reported_with_dockers_message(driver, busybox_image):
     with socket.socket() as taken:
         taken.bind(("0.0.0.0", 0))
         taken.listen()
@@ -471,7 +471,7 @@ def test_docker_container_whose_task_docker_lost_is_removed(driver, dockerd, eng
 
 
 @pytest.mark.sanitized
-def test_docker_restarted_daemon_is_found_again(driver, dockerd, busybox_image, watch):
+def test_docker_daemon_is_reached_again_after_its_restart(driver, dockerd, busybox_image, watch):
     events = watch(driver)
     driver.create(image=busybox_image, command=["sleep", "1000"], stop_timeout_msec=1000)
     driver.on("Start")
@@ -506,7 +506,7 @@ def test_docker_hanging_daemon_is_noticed_at_the_next_request(make_driver, engin
     ground.wait_until(lambda: events.count("complete") >= 2, 20, "the second subscription")
 
 
-def test_docker_that_comes_later_is_no_trouble(make_driver, place):
+def test_docker_may_start_after_the_driver(make_driver, place):
     path = place / "later.sock"
     driver = make_driver({"runtime": "docker", "docker_socket": path, "request_timeout": "2s"}).start()
     info = driver.call(D + "Info")
@@ -519,7 +519,7 @@ def test_docker_that_comes_later_is_no_trouble(make_driver, place):
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail, so no socket is closed to it")
-def test_docker_socket_with_another_group_is_a_reason_to_start_again(make_driver, place):
+def test_docker_socket_with_another_group_restarts_the_driver(make_driver, place):
     path = place / "group.sock"
     driver = make_driver({"runtime": "docker", "docker_socket": path, "request_timeout": "2s"}).start()
     daemon = HostileDaemon(path, answer(b"[]"))
@@ -599,7 +599,7 @@ NONSENSE = {
 
 @pytest.mark.sanitized
 @pytest.mark.parametrize("kind", NONSENSE)
-def test_nonsense_is_survived(hostile, kind):
+def test_the_driver_survives_malformed_replies_of_docker(hostile, kind):
     daemon, driver = hostile(NONSENSE[kind])
     pid = driver.process.pid
     calls = [lambda: driver.on("Inspect"), lambda: driver.on("Start"), lambda: driver.create(image="app:1"),
@@ -621,7 +621,7 @@ def test_nonsense_is_survived(hostile, kind):
 
 
 @pytest.mark.sanitized
-def test_a_daemon_that_hangs_from_the_beginning(hostile):
+def test_a_daemon_that_hangs_before_the_driver_starts_is_reported(hostile):
     _, driver = hostile(hang=True)
     started = time.monotonic()
     assert driver.refused(driver.on, "Inspect")[0] == "RetryLater"
@@ -644,7 +644,7 @@ def test_requests_that_change_something_are_sent_once(hostile):
 @pytest.mark.parametrize("words,name", [
     (b'{"ApiVersion": "1.12"}', "NotSupported"), (b'{"ApiVersion": "9.0", "MinAPIVersion": "9.0"}', "NotSupported"),
     (b'{"ApiVersion": 141}', "Failed"), (b"{}", "Failed"), (b"[]", "Failed"), (b'{"ApiVersion": "new"}', "Failed")])
-def test_versions_that_do_not_fit(hostile, words, name, monkeypatch):
+def test_unsupported_docker_versions_are_reported(hostile, words, name, monkeypatch):
     monkeypatch.setattr("lib.hostile.VERSION", words)
     _, driver = hostile(answer(b"[]"))
     assert driver.refused(driver.list)[0] == name
@@ -653,7 +653,7 @@ def test_versions_that_do_not_fit(hostile, words, name, monkeypatch):
 
 
 @pytest.mark.sanitized
-def test_those_who_watch_are_told_once_that_docker_is_away_from_the_start(make_driver, place):
+def test_a_watch_reports_once_that_docker_is_unreachable_at_the_start(make_driver, place):
     driver = make_driver({"runtime": "docker", "docker_socket": place / "none.sock"}).start()
     events = Watch(driver)
     lost = events.wait(lambda e: e["event"] == "lost", "that nothing is seen")
@@ -682,7 +682,7 @@ def test_a_list_that_fails_ends_the_watch_with_the_reason(hostile):
 
 
 @pytest.mark.sanitized
-def test_event_streams_that_break_are_begun_anew(hostile):
+def test_a_broken_event_stream_is_opened_again(hostile):
     def event(tree):
         attributes = {"name": "i8k_web_0", "exitCode": "3", "io.hostlet.tree": tree}
         return json.dumps({"Type": "container", "Action": "die", "Actor": {"ID": "aa", "Attributes": attributes}}).encode() + b"\n"
@@ -710,7 +710,7 @@ def test_event_streams_that_break_are_begun_anew(hostile):
     assert len(endings) <= len(deaths) <= len(served) + 1 and all(e["exit_code"] == 3 and e["instance"] == "web" for e in deaths)
 
 
-def test_an_event_stream_that_never_begins(hostile):
+def test_an_event_stream_without_a_reply_is_opened_again(hostile):
     def serve(line, connection):
         if "/events" in line:
             connection.recv(1)

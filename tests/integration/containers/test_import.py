@@ -117,7 +117,7 @@ def test_dry_run_shows_everything_and_does_nothing(fresh, original, engine):
         fresh.call("rpc-gateway", "ZoneStatus")
 
 
-def test_running_containers_are_taken_over_as_they_run(fresh, original, engine):
+def test_running_containers_are_adopted_without_a_restart(fresh, original, engine):
     original.add()
     original.add("other")
     before = [identity(engine, name) for name in ("i8k_web_0", "i8k_other_0")]
@@ -181,7 +181,7 @@ def test_stopped_container_is_started_once(fresh, original, engine):
     assert engine.inspect("i8k_web_0")["State"]["Running"]
 
 
-def test_the_zone_goes_on_with_the_machine(place, make_tree, docker_settings, engine, busybox_image, messages):
+def test_the_zone_continues_to_order_after_the_import(place, make_tree, docker_settings, engine, busybox_image, messages):
     leader = Leader(messages)
     try:
         original = Original(place, engine, [leader.address])
@@ -201,7 +201,7 @@ def test_the_zone_goes_on_with_the_machine(place, make_tree, docker_settings, en
         leader.stop()
 
 
-def test_interrupted_import_is_made_again(fresh, original, engine):
+def test_interrupted_import_is_completed_by_the_next(fresh, original, engine):
     original.add()
     original.add("other")
     before = [identity(engine, name) for name in ("i8k_web_0", "i8k_other_0")]
@@ -230,7 +230,7 @@ def enable(tree, original):
     tree.ctl("service", "start", "rpc-gateway")
 
 
-def test_domain_that_the_zone_told_is_not_replaced(fresh, original, engine):
+def test_domain_of_the_zone_is_not_replaced(fresh, original, engine):
     original.add()
     fresh.ctl("import", original.dir)
     config = original.dir / "etc/innerstack.toml"
@@ -239,14 +239,14 @@ def test_domain_that_the_zone_told_is_not_replaced(fresh, original, engine):
     assert fresh.call("rpc-gateway", "ZoneStatus")["network_domain"] == "zone.test"
 
 
-def test_import_that_ended_behind_its_reload_is_made_again(fresh, original, engine):
+def test_import_interrupted_after_its_reload_is_completed_by_the_next(fresh, original, engine):
     original.add()
     before = identity(engine)
     enable(fresh, original)
     repeated(fresh, original, engine, before)
 
 
-def test_import_is_made_again_when_the_gateway_hung(fresh, original, engine):
+def test_import_that_failed_at_a_hanging_gateway_is_completed_by_the_next(fresh, original, engine):
     original.add()
     before = identity(engine)
     enable(fresh, original)
@@ -259,7 +259,7 @@ def test_import_is_made_again_when_the_gateway_hung(fresh, original, engine):
     repeated(fresh, original, engine, before)
 
 
-def test_import_that_failed_behind_its_adoptions_is_made_again(make_tree, docker_settings, original, engine):
+def test_import_that_failed_after_its_adoptions_is_completed_by_the_next(make_tree, docker_settings, original, engine):
     original.add()
     before = identity(engine)
     tree = make_tree({**docker_settings, "hostlet": {"app_path": original.apps}, "reconciler": {"probation": "100ms"}}).start()
@@ -271,7 +271,7 @@ def test_import_that_failed_behind_its_adoptions_is_made_again(make_tree, docker
     repeated(tree, original, engine, before)
 
 
-def test_import_that_was_killed_before_it_joined_is_made_again(fresh, original, engine):
+def test_import_killed_before_it_joined_is_completed_by_the_next(fresh, original, engine):
     original.add()
     before = identity(engine)
     enable(fresh, original)
@@ -287,7 +287,7 @@ def test_import_that_was_killed_before_it_joined_is_made_again(fresh, original, 
     repeated(fresh, original, engine, before)
 
 
-def test_ports_of_another_tree_are_not_ours(fresh, original, make_tree, docker_settings, engine):
+def test_ports_of_another_tree_refuse_the_import(fresh, original, make_tree, docker_settings, engine):
     original.add()
     make_tree({**docker_settings, "zone": {"enable": "yes", "peer_port": original.ports[0], "http_port": original.ports[1]}}, "other").start()
     result = fresh.ctl("import", original.dir, check=False)
@@ -316,7 +316,7 @@ def test_refused_while_the_original_runs(fresh, original, place, engine):
     ("innerstack.toml", None, "is no prefix of the original agent"), ("innerstack.toml", "[hostlet\n", "innerstack.toml:1:"),
     ("innerstack.toml", "[hostlet]\nhost_id = 5\n", "/hostlet/host_id"), ("hostlet_active.json", "{", "hostlet_active.json"),
     ("hostlet_vol_quota.json", '{"items": 5}', "hostlet_vol_quota.json")])
-def test_files_that_make_no_sense(fresh, original, file, text, words):
+def test_malformed_files_of_the_original_are_refused(fresh, original, file, text, words):
     path = original.dir / "etc" / file
     path.unlink(missing_ok=True)
     if text is not None:
@@ -325,7 +325,7 @@ def test_files_that_make_no_sense(fresh, original, file, text, words):
     assert result.returncode != 0 and words in result.stderr, result.stderr
 
 
-def test_container_of_another_tree_is_not_taken(fresh, original, engine):
+def test_container_of_another_tree_is_not_adopted(fresh, original, engine):
     original.add(container=False)
     engine.run(images.BUSYBOX, ["sleep", "1000"], name="i8k_web_0", Labels={"io.hostlet.tree": "another"})
     before = identity(engine)
@@ -365,7 +365,7 @@ def quota_keeper(tree):
     return {service["name"]: service["state"] for service in tree.ctl_json("services")}["quota-keeper"]
 
 
-def test_quota_ledger_is_taken_where_it_lies_elsewhere(fresh, original):
+def test_quota_ledger_at_another_path_is_imported(fresh, original):
     original.add()
     quota_ledger(original)
     fresh.ctl("import", original.dir)
@@ -389,7 +389,7 @@ def test_quota_keeper_that_an_interrupted_import_stopped_is_started(fresh, origi
     assert [(item["id"], item["name"]) for item in mine["items"]] == [(4711, "i8k_web_0")]
 
 
-def test_projects_that_are_there_already_are_kept(fresh, original):
+def test_existing_projects_are_kept(fresh, original):
     original.add()
     ledger = json.loads(quota_ledger(original).read_text())
     ledger["items"][0]["id"] = 4000

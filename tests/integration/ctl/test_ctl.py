@@ -264,7 +264,7 @@ def test_bad_manifest(ctl, place, name, text, message):
     assert fake.calls == []
 
 
-def test_manifest_that_is_not_there(ctl, place):
+def test_missing_manifest(ctl, place):
     assert f"cannot open '{place}/none.toml': No such file" in ctl("apply", place / "none.toml", expect=FAILED).stderr
     assert "is not a regular file" in ctl("convert", "/dev/null", expect=FAILED).stderr
 
@@ -353,7 +353,7 @@ def test_apply_fails_when_the_instance_has_failed(ctl, manifest):
     assert "not retried automatically" in result.stderr
 
 
-def test_apply_ignores_what_was_before(ctl, manifest):
+def test_apply_ignores_earlier_states_and_failures(ctl, manifest):
     """A state of the old revision, and a failure that is older than the request, end nothing."""
     old = instance([replica(state="failed", stages=[stage("image_pull", "failed", revision=1)])], failed=True)
     stale = instance([replica(stages=[stage("image_pull", "failed", revision=2, at=now() - 60000)])], revision=2,
@@ -368,7 +368,7 @@ def test_apply_is_superseded(ctl, manifest):
     assert "another request has replaced this one: revision 3" in ctl("apply", manifest, expect=FAILED).stderr
 
 
-def test_apply_of_what_is_destroyed_meanwhile(ctl, manifest):
+def test_apply_of_an_instance_that_is_destroyed_meanwhile(ctl, manifest):
     reconciler(ctl, [instance(settled=False), {"gone": True}])
     assert "was destroyed meanwhile" in ctl("apply", manifest, expect=FAILED).stderr
 
@@ -379,7 +379,7 @@ def test_apply_times_out(ctl, manifest):
     assert "web: not done within 300 ms; the work continues, and 'hostletctl app web' shows it" in result.stderr
 
 
-def test_apply_interrupted_goes_on(ctl, manifest):
+def test_an_interrupted_apply_continues_in_the_reconciler(ctl, manifest):
     fake = reconciler(ctl, [instance([replica(state="starting")], settled=False)])
     process = ctl.start("apply", manifest)
     wait_until(lambda: fake.called("Watch"), 10, "it waits")
@@ -389,7 +389,7 @@ def test_apply_interrupted_goes_on(ctl, manifest):
     assert "the wait was interrupted; the work continues" in errors
 
 
-def test_apply_shows_that_the_runtime_is_away_and_waits(ctl, manifest):
+def test_apply_waits_and_shows_that_the_runtime_is_unreachable(ctl, manifest):
     away = instance([replica(state="starting")], settled=False, failed=True, message="the runtime is not reachable")
     reconciler(ctl, [away, away, instance()])
     text = ctl("apply", manifest).stdout
@@ -397,7 +397,7 @@ def test_apply_shows_that_the_runtime_is_away_and_waits(ctl, manifest):
     assert "web: revision 1 is running" in text
 
 
-def test_apply_gives_up_on_a_runtime_that_stays_away(ctl, manifest):
+def test_apply_fails_when_the_runtime_stays_unreachable(ctl, manifest):
     away = instance([replica(state="starting")], settled=False, failed=True, message="the runtime is not reachable")
     reconciler(ctl, [away])
     result = ctl("apply", manifest, expect=FAILED)
@@ -579,7 +579,7 @@ def test_app(ctl):
     assert ctl.json("app", "web") == {"instance": shown, "manifest": wanted}
 
 
-def test_control_sequences_of_others_are_not_passed_on(ctl):
+def test_control_sequences_in_data_are_not_printed(ctl):
     hostile = instance([replica(state="failed", message="\x1b[2J\x9bboo\u009b1m\r\n")], failed=True)
     ctl.fake("reconciler", List=lambda _: listed("instance", [hostile]),
              Get=lambda _: {"instance": hostile, "manifest": {"app": {}}})
@@ -655,7 +655,7 @@ def test_status(ctl):
     assert made["services"] == SERVICES and made["apps"][0]["name"] == "web"
 
 
-def test_tree_that_does_not_run(ctl, manifest, place):
+def test_a_stopped_tree_is_reported(ctl, manifest, place):
     for words in (["apps"], ["app", "web"], ["apply", manifest], ["plan", manifest], ["stop", "web"], ["services"],
                   ["service", "stop", "x"], ["package", "list"], ["package", "fetch", "x"], ["logs", "web/0"]):
         result = ctl(*words, expect=DOWN)
@@ -663,7 +663,7 @@ def test_tree_that_does_not_run(ctl, manifest, place):
     assert "is the tree running?" in ctl("status", expect=DOWN).stdout
 
 
-def test_service_that_is_down(ctl):
+def test_a_stopped_service_is_reported(ctl):
     def down(_):
         raise Refusal("ServiceDown", "the reconciler was stopped by an administrator")
     ctl.fake("reconciler", List=down)
@@ -689,7 +689,7 @@ def test_logs_of_one_replica(ctl):
     assert fake.called("Logs")[1] == {"instance": "web", "replica_id": 3, "slot": "current", "follow": True}
 
 
-def test_logs_of_several_replicas_say_whose(ctl):
+def test_logs_of_several_replicas_name_the_replica_in_each_line(ctl):
     ctl.fake("reconciler", Get=lambda _: {"instance": instance([replica(0), replica(4)]), "manifest": {"app": {}}},
              Watch=lambda _: [{"instance": instance([replica(0, "stopped"), replica(4, "stopped")], action="stop")}])
     ctl.fake("container-driver", Logs=lambda p: frame(1, b"one\ntw") + frame(2, b"bad\n") + frame(1, b"o\nrest")
@@ -700,7 +700,7 @@ def test_logs_of_several_replicas_say_whose(ctl):
     assert sorted(followed.stdout.splitlines()) == ["0 | zero", "4 | one", "4 | rest", "4 | two"]
 
 
-def test_followed_log_goes_on_in_the_next_container(ctl):
+def test_followed_log_continues_in_the_next_container(ctl):
     """The driver dies, the reconciler dies, a container is not there yet: all of that passes."""
     def missing():
         raise Refusal("NotFound", "there is no container i8k_web_0")
@@ -750,7 +750,7 @@ def split(stream, data):
 
 @pytest.mark.parametrize("follow", [[], ["-f"]])
 @pytest.mark.parametrize("cut", [frame, split])
-def test_logs_on_a_terminal_are_shown_not_obeyed(ctl, cut, follow):
+def test_control_sequences_in_logs_are_escaped_on_a_terminal(ctl, cut, follow):
     ctl.fake("reconciler", Watch=lambda _: [{"instance": instance([replica(0, "stopped")], action="stop")}],
              Get=lambda _: {"instance": instance([replica(0), replica(4)]), "manifest": {"app": {}}})
     ctl.fake("container-driver", Logs=lambda p: cut(1, b"tab\there\r\n" + HOSTILE) + cut(2, HOSTILE + "ä€\n".encode()))
@@ -762,7 +762,7 @@ def test_logs_on_a_terminal_are_shown_not_obeyed(ctl, cut, follow):
         assert f"{number} | {SHOWN}\r\n" in text and f"{number} | {SHOWN}ä€\r\n" in text
 
 
-def test_logs_raw_and_not_on_a_terminal_are_as_they_were(ctl):
+def test_logs_are_unchanged_with_raw_or_without_a_terminal(ctl):
     ctl.fake("container-driver", Logs=lambda _: split(1, HOSTILE) + split(2, HOSTILE))
     result = subprocess.run([program("hostletctl"), "--prefix", ctl.prefix, "logs", "web/0"], capture_output=True, timeout=30)
     assert (result.stdout, result.stderr) == (HOSTILE, HOSTILE)
@@ -784,7 +784,7 @@ def test_half_a_character_at_the_end_of_a_log(ctl):
     assert ctl.terminal("logs", "web/0") == (OK, "end\\xe2\\x80")
 
 
-def test_nothing_that_services_say_controls_a_terminal(ctl, manifest):
+def test_no_text_of_a_service_controls_a_terminal(ctl, manifest):
     """Every command that prints what others wrote: no control character but our own colours and bars reaches the terminal."""
     bad = "\u009b31m\x1b]0;x\x07\x7f\u202e\u2066\u2028|"
     failed = [replica(0, "crash_looping", message=f"{bad}\n{bad}", step=bad, quota=bad,
@@ -816,7 +816,7 @@ def test_nothing_that_services_say_controls_a_terminal(ctl, manifest):
     assert ctl.json("app", "web")["instance"]["problem"] == bad
 
 
-def test_logs_that_are_broken(ctl):
+def test_broken_log_streams_are_reported(ctl):
     answers = iter([b"no frames at all", frame(1, b"half")[:-2]])
     ctl.fake("container-driver", Logs=lambda _: next(answers))
     assert "the received data is no log" in ctl("logs", "web/0", expect=FAILED).stderr
@@ -862,7 +862,7 @@ def test_package_build_inspect_index(ctl, place):
     assert (place / Path(made["xz"]["file"]).name).read_bytes() == first
 
 
-def test_package_inspect_refuses_what_is_wrong(ctl, place):
+def test_package_inspect_refuses_damaged_packages(ctl, place):
     sample = VECTORS / "ipk" / "tiny_1.0.2_linux_amd64.ipk"
     assert "bin/link" in ctl("package", "inspect", sample, expect=FAILED).stderr
     whole = (VECTORS / "ipk" / "tiny_1.0.0_linux_amd64.ipk").read_bytes()

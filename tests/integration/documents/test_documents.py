@@ -62,7 +62,7 @@ def test_every_file_format_has_its_page(name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_references_of_a_page_lead_somewhere(name):
+def test_every_reference_of_a_page_exists(name):
     foreign = {"systemd(1)", "sysusers.d(5)", "systemd.unit(5)", "s6-supervise(8)", "s6-svscan(8)", "runsv(8)", "varlinkctl(1)",
                "dockerd(8)", "capabilities(7)", "glob(7)", "proc(5)", "journalctl(1)", "systemctl(1)", "curl(1)", "tar(1)",
                "xz(1)", "docker(1)", "network_namespaces(7)", "environ(7)", "inotify(7)", "systemd-sysusers(8)"}
@@ -73,7 +73,7 @@ def test_references_of_a_page_lead_somewhere(name):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_references_of_a_document_lead_somewhere(name):
+def test_every_reference_of_a_document_exists(name):
     for reference, section in re.findall(r"\*([a-z][a-z0-9.-]*)\*\(([1-9])\)", text_of(name)):
         assert f"{reference}.{section}" in PAGES, f"{reference}({section}) does not exist"
 
@@ -84,7 +84,7 @@ def headings_of(text):
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_links_of_a_document_lead_somewhere(name):
+def test_every_link_of_a_document_exists(name):
     text = text_of(name)
     headings = headings_of(text)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -258,7 +258,7 @@ def test_the_capabilities_of_containers_are_in_the_page():
     assert re.split(r",\s+|\s+and\s+", listed) == sorted(given)
 
 
-def test_what_images_of_the_null_runtime_do_is_in_the_page():
+def test_every_image_of_the_null_runtime_is_in_the_page():
     forms = re.findall(r"^ \*   ((?:null|missing|pull)/\S+)", text_of("src/container-driver/null/behaviour.h"), re.M)
     assert len(forms) >= 6
     for form in forms:
@@ -445,7 +445,7 @@ def test_the_first_change_of_hacking_can_be_made():
     assert "test_forms_of_values_are_parsed()" in part and "test_forms_of_values_are_parsed(" in text_of("tests/unit/test_config.c")
 
 
-def test_documents_speak_of_hostlet_alone():
+def test_documents_contain_no_paths_of_a_developers_machine():
     """No paths of whoever wrote them."""
     for path in [SOURCE / name for name in DOCUMENTS] + list(PAGES.values()):
         assert not re.search(r"/root/|/home/(?!action)", path.read_text()), path

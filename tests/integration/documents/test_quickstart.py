@@ -56,7 +56,7 @@ def test_quickstart_with_a_private_docker(place):
     deploy_and_remove(place / "start", "--private-docker")
 
 
-def test_quickstart_with_the_docker_that_answers(place, dockerd, engine):
+def test_quickstart_with_the_machines_docker(place, dockerd, engine):
     images_before = images(engine)
     deploy_and_remove(place / "start", environment={"DOCKER_HOST": f"unix://{dockerd.socket}"})
     assert engine.names() == []
@@ -74,7 +74,7 @@ def test_quickstart_leaves_a_foreign_directory_alone(place):
     assert (foreign / "file").read_text() == "mine"
 
 
-def test_quickstart_says_at_once_that_the_port_is_taken(place):
+def test_quickstart_fails_at_once_when_the_port_is_in_use(place):
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
@@ -91,7 +91,7 @@ def test_quickstart_refuses_a_bad_port(place, port):
     assert refused.returncode == 1 and f"--port '{port}' is not a number from 1 to 65535" in refused.stderr
 
 
-def test_removal_takes_what_the_tree_left_and_nothing_of_others(place, dockerd, engine):
+def test_removal_deletes_the_tree_and_nothing_of_other_programs(place, dockerd, engine):
     """hostletd was killed before: the containers of the tree go by their label, a stranger's of our kind of name stays."""
     environment = {"DOCKER_HOST": f"unix://{dockerd.socket}"}
     prefix = place / "start"

@@ -13,13 +13,13 @@ from lib.worker import Worker
 pytestmark = pytest.mark.sanitized
 
 
-def test_a_machine_that_is_alone_has_no_gateway(make_tree):
+def test_a_machine_without_a_zone_has_no_gateway(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     gateway = status(tree, "rpc-gateway")
     assert gateway["state"] == "down" and gateway["disabled"] and "not enabled" in gateway["reason"]
 
 
-def test_it_says_where_it_is_reached(make_tree):
+def test_the_gateway_reports_its_addresses(make_tree):
     settings = zone_settings(lan_addr="192.168.77.7")
     tree = make_tree(settings).start()
     info = tree.call("rpc-gateway", "Info")
@@ -28,7 +28,7 @@ def test_it_says_where_it_is_reached(make_tree):
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
-def test_it_is_jailed(make_tree):
+def test_the_gateway_is_jailed(make_tree):
     tree = make_tree(zone_settings()).start()
     fields, _ = identity(wait_for(tree, "rpc-gateway", "ready")["pid"])
     assert fields["Uid"].split() == [str(pwd.getpwnam("hostlet-rpc-gateway").pw_uid)] * 4
@@ -36,7 +36,7 @@ def test_it_is_jailed(make_tree):
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="a sanitized process is larger, and wakes up by itself")
-def test_at_rest_it_is_small_and_sleeps(make_tree):
+def test_an_idle_gateway_sleeps_and_uses_little_memory(make_tree):
     settings = zone_settings()
     tree = make_tree(settings).start()
     port = settings["zone"]["http_port"]
@@ -58,7 +58,7 @@ def test_at_rest_it_is_small_and_sleeps(make_tree):
     assert status(tree, "rpc-gateway")["memory"] < 8 << 20
 
 
-def test_by_hand_it_binds_its_own_ports(place):
+def test_a_gateway_started_by_hand_binds_its_own_ports(place):
     settings = zone_settings()
     worker = Worker("rpc-gateway", place / "tree", settings)
     worker.start()
@@ -68,7 +68,7 @@ def test_by_hand_it_binds_its_own_ports(place):
         worker.stop()
 
 
-def test_by_hand_and_not_enabled(place):
+def test_a_gateway_started_by_hand_and_not_enabled_exits(place):
     worker = Worker("rpc-gateway", place / "tree", {"zone": {"listen": "127.0.0.1", "peer_port": ground.free_port(),
                                                              "http_port": ground.free_port()}})
     process = ground.start([program("rpc-gateway"), "--prefix", worker.prefix, "--services", SOURCE / "svc"], worker.log_path)
@@ -96,7 +96,7 @@ def address_of(worker):
     return worker.call("io.hostlet.RpcGateway.Info").get("lan_addr")
 
 
-def test_an_address_that_comes_late_is_waited_for(gateway_inside, namespace):
+def test_the_gateway_waits_for_an_address(gateway_inside, namespace):
     # What Docker has is there before the network is.
     namespace.inside("link", "add", "docker0", "type", "bridge")
     namespace.inside("addr", "add", "172.17.0.1/16", "dev", "docker0")
@@ -116,11 +116,11 @@ def test_an_address_that_comes_late_is_waited_for(gateway_inside, namespace):
     ground.wait_until(lambda: address_of(gateway) is None, 5, "the address is gone")
 
 
-def test_a_configured_address_wins(gateway_inside, namespace):
+def test_a_configured_address_has_precedence(gateway_inside, namespace):
     gateway = gateway_inside(lan_addr="10.1.2.3")
     assert address_of(gateway) == "10.1.2.3"
 
 
-def test_a_configured_address_that_no_leader_takes_is_told(gateway_inside):
+def test_a_public_configured_address_is_logged(gateway_inside):
     gateway = gateway_inside(lan_addr="203.0.113.5")
     assert address_of(gateway) == "203.0.113.5" and "no private address (RFC 1918)" in gateway.log()

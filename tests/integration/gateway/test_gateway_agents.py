@@ -55,7 +55,7 @@ def reports(app):
     return int(found[1]) if found else 0
 
 
-def test_a_start_is_told_step_by_step(app):
+def test_every_step_of_a_start_is_reported(app):
     app.put(3, image=images.BUSYBOX, **tasks("true", WAIT_FOR))
     running = told(app, "task_run", "running", "1/2 tasks running")
     boot, load = told(app, "inagent_boot", "success"), told(app, "spec_load", "success")
@@ -67,12 +67,12 @@ def test_a_start_is_told_step_by_step(app):
     assert ground.wait_until(lambda: reports(app) >= 2, 5, "the reports are counted")
 
 
-def test_no_tasks_are_done_tasks(app):
+def test_an_application_without_tasks_reports_success(app):
     app.put(1, image=images.BUSYBOX)
     told(app, "task_run", "success")
 
 
-def test_a_task_that_fails(app):
+def test_a_failed_task_is_reported(app):
     app.put(1, image=images.BUSYBOX, **tasks(WAIT_FOR + "; exit 3"))
     told(app, "task_run", "running", "1/1 tasks running")
     app.running()
@@ -84,7 +84,7 @@ def test_a_task_that_fails(app):
     assert again["attempt"] == 1 and again["created"] == failed["created"] and not again.get("finished")
 
 
-def test_a_specification_that_cannot_be_used(app):
+def test_an_unusable_specification_is_reported(app):
     app.put(1, image=images.BUSYBOX, **tasks(WAIT_FOR))
     told(app, "task_run", "running", "1/1 tasks running")
     path = home(app) / ".innerstack/app_replica.json"
@@ -111,7 +111,7 @@ def test_a_specification_that_cannot_be_used(app):
     assert told(app, "spec_load", "success")["attempt"] == 1
 
 
-def test_what_changed_while_nobody_listened_is_told_later(app):
+def test_changes_during_an_outage_of_the_gateway_are_reported_later(app):
     app.put(1, image=images.BUSYBOX, **tasks(WAIT_FOR))
     told(app, "task_run", "running", "1/1 tasks running")
     app.tree.call("hostletd", "Stop", name="rpc-gateway")
@@ -120,7 +120,7 @@ def test_what_changed_while_nobody_listened_is_told_later(app):
     told(app, "task_run", "success", "1/1 tasks done", timeout=25)
 
 
-def test_a_new_revision_begins_anew(app):
+def test_a_new_revision_reports_from_the_first_stage(app):
     app.put(1, image=images.BUSYBOX, **tasks("true"))
     told(app, "task_run", "success", "1/1 tasks done")
     app.put(2, image=images.BUSYBOX, **tasks(WAIT_FOR))
@@ -128,7 +128,7 @@ def test_a_new_revision_begins_anew(app):
     assert {stage["revision"] for stage in app.stages(owner="inagent").values()} == {2}
 
 
-def test_without_an_endpoint_nothing_is_told(app):
+def test_without_an_endpoint_nothing_is_reported(app):
     join(app.tree, status_url=None)
     app.put(1, image=images.BUSYBOX, **tasks("true"))
     app.running()
@@ -136,7 +136,7 @@ def test_without_an_endpoint_nothing_is_told(app):
     assert app.stages(owner="inagent") == {} and reports(app) == 0
 
 
-def test_a_secret_is_good_for_its_own_replica_alone(app):
+def test_a_secret_is_valid_for_its_own_replica_alone(app):
     app.put(1, image=images.BUSYBOX, replicas=(0, 1), **tasks("true"))
     app.running()
     report = {"instance_name": app.name, "replica_id": 1, "stages": []}
@@ -149,7 +149,7 @@ def test_a_secret_is_good_for_its_own_replica_alone(app):
 @pytest.mark.failpoints
 @pytest.mark.parametrize("failpoint", [f"{name}@2:{action}" for name in ("report.received", "report.judged")
                                        for action in ("kill", "error")])
-def test_a_report_that_was_cut_off_comes_again(app, failpoint):
+def test_an_interrupted_report_is_sent_again(app, failpoint):
     app.put(1, image=images.BUSYBOX, **tasks(WAIT_FOR))
     told(app, "task_run", "running", "1/1 tasks running", timeout=25)
     (home(app) / "go").touch()

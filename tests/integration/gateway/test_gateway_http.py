@@ -60,7 +60,7 @@ STAGE = {"name": "task_run", "owner": "inagent", "revision": 3, "state": "runnin
 REPORT = {"instance_name": "web", "replica_id": 1, "updated": 1795468000999, "stages": [STAGE]}
 
 
-def test_a_report_is_passed_on(alone):
+def test_a_report_is_forwarded_to_the_reconciler(alone):
     status, headers, body = post(alone.port, REPORT)
     assert (status, body) == OK
     assert headers["content-type"] == "application/json" and headers["connection"] == "close"
@@ -94,13 +94,13 @@ def test_checks_of_a_report_and_their_order(alone, body, secret, method, expecte
     assert len(alone.reconciler.called("AgentReport")) == reached
 
 
-def test_what_a_zone_would_drop_is_dropped(alone):
+def test_fields_that_a_zone_would_drop_are_dropped(alone):
     stage = {**STAGE, "attrs": {"a": "b"}, "stages": [{"name": "inner", "stages": [{"name": "innermost"}]}]}
     assert short(post(alone.port, {**REPORT, "stages": [stage]})) == OK
     assert alone.reconciler.called("AgentReport")[0]["stages"] == [STAGE]
 
 
-def test_every_way_to_say_it(alone):
+def test_a_report_is_accepted_in_every_form_of_http(alone):
     """HTTP/1.0 and 1.1, curl with its own headers, chunks, 100-continue, and in pieces."""
     assert short(post(alone.port, REPORT, version="1.1")) == OK
     url = f"http://127.0.0.1:{alone.port}{STATUS}"
@@ -128,7 +128,7 @@ def test_failures_of_the_reconciler(alone, what, expected):
     assert post(alone.port, REPORT)[0] == expected
 
 
-def test_a_reconciler_that_dies_or_hangs(alone):
+def test_a_reconciler_that_crashes_or_hangs(alone):
     def die(_):
         raise Hangup
     alone.reconciler.on_report = die
@@ -205,7 +205,7 @@ def test_metrics_of_a_tree(zone_tree):
     ground.wait_until(lambda: value(metrics(zone_tree.port), "hostlet_instances") == 0, 10, "it is gone from the metrics")
 
 
-def test_metrics_without_the_others(alone):
+def test_metrics_without_a_supervisor(alone):
     """Without a supervisor its figures are left out, and nothing else."""
     ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 200, 5, "it is ready")
     found = metrics(alone.port)
@@ -245,7 +245,7 @@ def test_quotas_and_a_process_that_hangs(alone):
         supervisor.close()
 
 
-def test_what_went_while_the_reconciler_was_away(alone):
+def test_instances_removed_during_an_outage_of_the_reconciler_are_dropped(alone):
     alone.reconciler.close()
     ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
     alone.reconciler = Reconciler(alone.prefix, ["web", "shop"])
@@ -256,7 +256,7 @@ def test_what_went_while_the_reconciler_was_away(alone):
     ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 1, 20, "one is there")
 
 
-def test_those_who_ask_together_are_answered_together(zone_tree):
+def test_concurrent_scrapes_share_one_query_of_hostletd(zone_tree):
     """A scrape makes hostletd look at every process: however many ask, it does so once a second."""
     before = value(metrics(zone_tree.port), "hostlet_calls_total", protocol="varlink", service="hostletd", method="List",
                    outcome="ok")
@@ -272,7 +272,7 @@ def test_those_who_ask_together_are_answered_together(zone_tree):
     assert ground.wait_until(after, 5, "it asked again") - before <= lasted + 3
 
 
-def test_who_may_read_the_metrics(place):
+def test_metrics_are_readable_from_allowed_networks_alone(place):
     worker = gateway(place, metrics_allow="127.0.0.2 10.0.0.0/8 ::1").start()
     try:
         status, _, body = get(worker.port, "/metrics")
@@ -283,7 +283,7 @@ def test_who_may_read_the_metrics(place):
         worker.stop()
 
 
-def test_a_network_that_is_none(place):
+def test_an_invalid_network_in_metrics_allow_is_refused(place):
     worker = gateway(place, metrics_allow="127.0.0.0/8 10.0.0.0/33")
     with pytest.raises(AssertionError, match="is not ready"):
         worker.start()
@@ -317,7 +317,7 @@ def memory(pid):
     (f"POST {STATUS} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzzz\r\n".encode(), (0, 400)),
 ], ids=["zeros", "noise", "no-version", "nothing", "no-host", "version", "line", "header", "headers", "body", "overflow",
         "negative", "chunks", "no-chunk"])
-def test_what_is_no_request(alone, data, expected):
+def test_malformed_requests_are_refused(alone, data, expected):
     pid = alone.process.pid
     with Connection(alone.port) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -341,7 +341,7 @@ def closed(connection):
         return True
 
 
-def test_those_who_are_slow(alone):
+def test_slow_clients_are_disconnected(alone):
     """A byte now and then, a body that never ends, an answer that nobody reads: each ends after ten seconds."""
     pid = alone.process.pid
     started = time.monotonic()
@@ -369,7 +369,7 @@ def test_those_who_are_slow(alone):
     assert value(metrics(alone.port), "hostlet_http_refused_total", reason="overdue") == 16
 
 
-def test_those_who_are_many(alone):
+def test_connections_of_one_address_are_rate_limited(alone):
     """A flood of one address: it gets so many a second, and others do not notice."""
     pid, outcomes = alone.process.pid, []
     before, slowest = memory(pid), 0
@@ -393,7 +393,7 @@ def test_those_who_are_many(alone):
     ground.wait_until(lambda: get(alone.port, "/healthz", source="127.0.0.6")[0] == 200, 5, "it may come again")
 
 
-def test_connections_of_many_addresses(alone):
+def test_connections_beyond_the_limit_wait_in_the_backlog(alone):
     """More than there are places: the rest waits in the backlog and is served as places become free."""
     pid = alone.process.pid
     with contextlib.ExitStack() as stack:
@@ -412,7 +412,7 @@ def silent(alone, stack, sources, each=16):
     return [stack.enter_context(Connection(alone.port, source=source, timeout=30)) for source in sources for _ in range(each)]
 
 
-def test_a_newcomer_takes_a_place_of_those_who_have_most(alone):
+def test_a_new_address_evicts_a_connection_of_the_address_with_most(alone):
     """Eight addresses hold all places; others are served at once, one after the other, whatever those eight do."""
     pid = alone.process.pid
     with contextlib.ExitStack() as stack:
@@ -430,7 +430,7 @@ def test_a_newcomer_takes_a_place_of_those_who_have_most(alone):
     unharmed(alone, pid)
 
 
-def test_as_many_addresses_as_places(alone):
+def test_a_new_address_is_served_when_each_address_has_one_connection(alone):
     """Each has one place, so nobody has most: a newcomer is served all the same, and who has sent a request is not the one to go."""
     with contextlib.ExitStack() as stack:
         waiting = []
@@ -445,7 +445,7 @@ def test_as_many_addresses_as_places(alone):
         assert short(first.answer()) == OK
 
 
-def test_the_silent_have_less_time(alone):
+def test_connections_without_headers_are_closed_first(alone):
     """Who has not sent its headers goes before who has."""
     body = 23
     with contextlib.ExitStack() as stack:
@@ -486,7 +486,7 @@ def test_one_network_of_ipv6_counts_as_one_address(place, namespace):
         assert len(open_of(held)) >= 100
 
 
-def test_who_sends_byte_by_byte(alone):
+def test_a_client_that_sends_single_bytes_delays_no_other(alone):
     """However small the pieces, nobody else waits for it, and a request in pieces is answered."""
     body = json.dumps(REPORT)
     text = f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {len(body) + 20_000}\r\n\r\n{' ' * 20_000}{body}".encode()
@@ -499,7 +499,7 @@ def test_who_sends_byte_by_byte(alone):
         assert short(slow.answer()) == OK
 
 
-def test_big_bodies_from_many(alone):
+def test_large_bodies_on_many_connections_use_bounded_memory(alone):
     pid = alone.process.pid
     before = memory(pid)
     body = b'{"instance_name":"' + b"a" * 65000 + b'"}'
@@ -516,7 +516,7 @@ def test_big_bodies_from_many(alone):
 
 # Deaths
 
-def test_a_connection_waits_for_the_next_life(zone_tree):
+def test_a_waiting_connection_is_served_after_a_restart(zone_tree):
     pid = zone_tree.pid("rpc-gateway")
     os.kill(pid, signal.SIGSTOP)
     with Connection(zone_tree.port) as waiting:
@@ -526,7 +526,7 @@ def test_a_connection_waits_for_the_next_life(zone_tree):
     assert zone_tree.pid("rpc-gateway") != pid
 
 
-def test_killed_again_and_again(zone_tree):
+def test_requests_are_served_after_repeated_kills(zone_tree):
     for _ in range(5):
         zone_tree.kill_service("rpc-gateway")
         with urllib.request.urlopen(f"http://127.0.0.1:{zone_tree.port}/healthz", timeout=20) as answer:

@@ -30,7 +30,7 @@ def test_build_directory_is_given():
     assert (Path(os.environ["HOSTLET_BUILD"]) / "Makefile").exists()
 
 
-def test_wait_until_names_what_did_not_come():
+def test_wait_until_names_the_condition_that_failed():
     with pytest.raises(AssertionError, match="the moon: not within 0.05 s; last seen: 0"):
         ground.wait_until(lambda: 0, 0.05, "the moon")
 
@@ -91,7 +91,7 @@ def test_pull_from_the_registry(engine, registry, busybox_image):
     engine.remove_image(reference)
 
 
-def test_the_private_registry_wants_its_password(engine, private_registry, busybox_image):
+def test_the_private_registry_requires_its_password(engine, private_registry, busybox_image):
     reference = private_registry.push(engine, busybox_image, "ground/private:1")
     with pytest.raises(EngineError, match="no basic auth|unauthorized"):
         engine.pull(reference)
@@ -100,7 +100,7 @@ def test_the_private_registry_wants_its_password(engine, private_registry, busyb
     engine.remove_image(reference)
 
 
-def test_nginx_serves_ranges_and_refuses_them_where_told(nginx):
+def test_nginx_serves_ranges_and_refuses_them_below_noranges(nginx):
     (nginx.root / "file").write_bytes(b"0123456789")
     assert get(nginx.url + "/file", {"Range": "bytes=4-"}) == (206, b"456789")
     assert get(nginx.url + "/noranges/file", {"Range": "bytes=4-"}) == (200, b"0123456789")

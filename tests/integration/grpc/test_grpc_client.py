@@ -130,7 +130,7 @@ def test_streams(serve, client_of):
 
 
 @pytest.mark.sanitized
-def test_large_answers(serve, client_of):
+def test_large_responses(serve, client_of):
     client = client_of(serve().port)
     status, size, _ = client.call(f"big:{24 * MIB - 100}", 60000)
     assert status == "OK" and 24 * MIB - 100 < size <= 24 * MIB
@@ -149,7 +149,7 @@ def test_many_calls_at_once(serve, client_of):
 
 
 @pytest.mark.sanitized
-def test_a_server_that_goes_and_comes_back(serve, proto, client_of):
+def test_a_client_reconnects_to_a_restarted_server(serve, proto, client_of):
     server = serve()
     client = client_of(server.port)
     slow = client.start("wait")
@@ -238,7 +238,7 @@ ANSWERS = {
 
 @pytest.mark.sanitized
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_an_end_means(lie, name):
+def test_ends_of_a_response_have_their_status(lie, name):
     pieces, status = ANSWERS[name]
     client = lie(lambda connection, stream, count: connection.send(*(p if name == "garbage" else at(stream, p) for p in pieces)))
     assert client.call("x", 3000)[0] == status
@@ -266,7 +266,7 @@ def test_a_call_that_was_not_begun_is_sent_again_once(lie):
 
 
 @pytest.mark.sanitized
-def test_goaway_means_a_new_connection(lie):
+def test_goaway_makes_the_client_open_a_new_connection(lie):
     def answer(connection, stream, count):
         if count == 1 and stream > 1:
             connection.send(frame(GOAWAY, 0, 0, struct.pack(">II", 1, 0)))  # only the first stream was taken
@@ -278,7 +278,7 @@ def test_goaway_means_a_new_connection(lie):
 
 
 @pytest.mark.sanitized
-def test_goaway_lets_what_runs_end(lie):
+def test_goaway_lets_running_calls_end(lie):
     told, elsewhere = threading.Event(), threading.Event()
 
     def answer(connection, stream, count):
@@ -298,7 +298,7 @@ def test_goaway_lets_what_runs_end(lie):
 
 
 @pytest.mark.sanitized
-def test_a_silent_server(client_of):
+def test_a_silent_server_fails_the_call(client_of):
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
         status, _, text = client_of(port, connect_ms=300).call("x")
@@ -308,7 +308,7 @@ def test_a_silent_server(client_of):
 
 
 @pytest.mark.sanitized
-def test_a_server_that_dies_silently(lie):
+def test_a_connection_without_replies_is_dropped_at_the_deadline(lie):
     """It answers once and then nothing any more, not even pings: the deadline drops the connection, and the next call is served."""
     def answer(connection, stream, count):
         if count == 1 and stream > 1:
@@ -341,7 +341,7 @@ def test_keepalive_notices_a_dead_server(lie):
 @pytest.mark.sanitized
 @pytest.mark.parametrize("flood", [frame(8, 0, 0, b"\0\0\0\1"), frame(0xF5, 0, 0, b"x"), frame(PING, 0, 0, b"x" * 8), frame(DATA, 0, 1)],
                          ids=["window-update", "unknown", "ping", "empty-data"])
-def test_a_server_that_floods(lie, flood):
+def test_a_server_that_floods_is_disconnected(lie, flood):
     """It is left, and the next call makes a new connection."""
     ended = []
 
@@ -361,13 +361,13 @@ def test_a_server_that_floods(lie, flood):
 
 
 @pytest.mark.sanitized
-def test_nobody_listens(client_of):
+def test_a_refused_connection_fails_the_call(client_of):
     status, _, text = client_of(ground.free_port()).call("x")
     assert status == "UNAVAILABLE" and "cannot connect: Connection refused" in text
 
 
 @pytest.mark.sanitized
-def test_names_are_looked_up(serve, place):
+def test_host_names_are_resolved(serve, place):
     client = grpc_peer.Client(place, f"localhost:{serve().port}")
     assert client.call("x")[0] in ("OK", "UNAVAILABLE")  # ::1 may come first
     assert client.stop() == 0
@@ -399,7 +399,7 @@ def certificates(session_place):
 
 
 @pytest.mark.sanitized
-def test_tls_both_ways(proto, place, certificates, client_of):
+def test_tls_authenticates_both_sides(proto, place, certificates, client_of):
     c = certificates
     server = grpc_peer.Server(place, certificate=c / "server.pem", key=c / "server.key", ca=c / "ca.pem")
     try:

@@ -107,7 +107,7 @@ def test_deadlines_end_on_both_sides(proto, serve, channel_to):
 
 
 @pytest.mark.sanitized
-def test_a_caller_that_cancels(proto, serve, channel_to):
+def test_a_cancelled_call_ends(proto, serve, channel_to):
     server = serve()
     channel = channel_to(server)
     call = packages(proto, channel, "never", future=True)
@@ -137,7 +137,7 @@ def test_many_calls_at_once(proto, serve, channel_to):
 
 
 @pytest.mark.sanitized
-def test_tokens_are_asked_for_at_the_headers(proto, serve, channel_to):
+def test_tokens_are_checked_at_the_headers(proto, serve, channel_to):
     server = serve()
     channel = channel_to(server)
     prefix = "authentication failed: rpc error: code = Unauthenticated desc = "
@@ -209,7 +209,7 @@ def test_reflection(proto, serve, channel_to):
 
 
 @pytest.mark.sanitized
-def test_draining(proto, serve, channel_to):
+def test_a_draining_server_ends_its_calls_and_refuses_new_ones(proto, serve, channel_to):
     server = serve()
     channel = channel_to(server)
     slow = packages(proto, channel, "sleep:700", future=True)
@@ -233,7 +233,7 @@ def refusal_now(proto, channel):
 # Peers that mean no good
 
 @pytest.mark.sanitized
-def test_what_is_no_grpc(serve):
+def test_requests_other_than_grpc_are_refused(serve):
     port = serve().port
     for headers, status in ((request_headers(PING_PATH, **{":method": "GET"}), b"405"),
                             (request_headers(PING_PATH, **{"content-type": "text/html"}), b"415"),
@@ -293,7 +293,7 @@ def trailers_of(raw, stream=1):
     (message(b"") * 2, "PackageList INTERNAL"),                                 # two messages
     (b"", "PackageList INTERNAL"),                                              # none
 ])
-def test_bad_bodies(serve, body, status):
+def test_malformed_messages_are_refused(serve, body, status):
     server = serve()
     raw = Connection.to(server.port)
     raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(LIST_PATH))), frame(DATA, END_STREAM, 1, body))

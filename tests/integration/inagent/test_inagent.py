@@ -81,14 +81,14 @@ def test_passwd_that_is_a_mount_point_is_added_to(make):
     assert own.read_text().splitlines()[1] == "action:*:2048:2048::/home/action:/bin/sh"
 
 
-def test_read_only_etc_is_gone_without(make):
+def test_a_read_only_etc_is_left_unchanged(make):
     container = make("debian")
     container.start([task("app", "true")])
     container.wait_log("task 'app' succeeded")
     assert "user 'action' is not added" in container.log()
 
 
-def test_etc_is_made_where_it_is_absent(make):
+def test_a_missing_etc_is_created(make):
     container = make("bare")
     container.start([task("app", "true")])
     container.wait_log("task 'app' succeeded")
@@ -106,7 +106,7 @@ def test_a_root_without_proc_gets_the_script_on_standard_input(make):
 # Ownership
 
 
-def test_owners_are_mended_without_following_links_or_leaving_the_mount(make):
+def test_owners_are_corrected_without_following_links_or_leaving_the_mount(make):
     container = make()
     outside = container.directory / "outside"
     outside.mkdir()
@@ -131,7 +131,7 @@ def test_owners_are_mended_without_following_links_or_leaving_the_mount(make):
     assert (spec.st_uid, spec.st_gid, spec.st_mode & 0o777) == (0, ACTION, 0o640)
 
 
-def test_a_home_that_is_right_already_is_not_walked(make):
+def test_a_home_with_the_right_owner_is_not_walked(make):
     container = make()
     home = container.home / "action"
     os.chown(home, ACTION, ACTION)
@@ -145,7 +145,7 @@ def test_a_home_that_is_right_already_is_not_walked(make):
 # Tasks
 
 
-def test_what_a_finished_task_left_in_the_background_lives_on(make):
+def test_background_processes_of_a_finished_task_continue(make):
     container = make()
     container.start([task("app", "sleep 1000 & echo $! > /home/action/pid")])
     container.wait_log("task 'app' succeeded")
@@ -169,7 +169,7 @@ def test_a_failure_on_probation_ends_the_container_with_its_code(make):
     assert "task 'app' failed with exit code 23" in container.log()
 
 
-def test_death_by_signal_on_probation_is_128_plus_its_number(make):
+def test_a_signal_on_probation_exits_with_128_plus_its_number(make):
     container = make()
     container.start([task("app", "kill -9 $$")], probation=30)
     assert container.wait_exit() == 128 + signal.SIGKILL
@@ -208,7 +208,7 @@ def test_a_later_attempt_may_succeed(make):
     assert "again in 1 s" in container.log()
 
 
-def test_a_failure_after_probation_is_tried_again(make):
+def test_a_task_that_fails_after_probation_is_retried(make):
     container = make()
     container.start([task("app", "echo x >> /home/action/out; exit 9", retry_backoff_seconds=1),
                      task("ten", "exit 8")])
@@ -229,7 +229,7 @@ def test_depends_on_waits_for_success(make):
     assert container.wait_file("out") == "first\nmiddle\nlast\n"
 
 
-def test_a_dependency_that_failed_holds_back_what_depends_on_it(make):
+def test_a_failed_dependency_blocks_its_dependents(make):
     container = make()
     container.start([task("one", "exit 1", max_attempts=1), task("two", "true", depends_on=["one"]),
                      task("three", "true")])
@@ -246,7 +246,7 @@ def test_a_dependency_that_failed_holds_back_what_depends_on_it(make):
     ([task("a", "true", depends_on=["b"]), task("b", "true", depends_on=["a"])],
      "task 'a' failed: depends_on names 'b', which can never succeed"),
 ])
-def test_a_dependency_that_can_never_be_met_is_a_failure_that_names_it(make, tasks, says):
+def test_an_unsatisfiable_dependency_fails_by_name(make, tasks, says):
     container = make()
     container.start(tasks, probation=30)
     assert container.wait_exit() == 1
@@ -302,7 +302,7 @@ def test_templates(make):
     assert lines[1] == "demo hello world 10.1.2.3:20001 /usr/innerstack/tiny-app"
 
 
-def test_output_is_the_container_s_log_as_it_is(make):
+def test_output_reaches_the_container_s_log_unchanged(make):
     container = make()
     container.start([task("app", "echo to-out; echo to-err >&2")])
     container.wait_log("\nto-err\n")
@@ -340,7 +340,7 @@ def test_grandchildren_are_reaped(make):
     wait_until("nothing but process 1", lambda: list(container.processes().values()) == [("inagent", "S")])
 
 
-def test_it_sleeps_without_a_timeout_when_idle(make):
+def test_an_idle_inagent_sleeps_without_a_timeout(make):
     container = make()
     container.start([task("app", "true"), task("server", "exec sleep 1000")])
     container.wait_log("task 'app' succeeded")
@@ -375,7 +375,7 @@ def test_a_signal_runs_the_shutdown_tasks_then_ends_everything(make, number):
     assert "task 'bye-2' failed with exit code 3" in container.log()
 
 
-def test_what_ignores_sigterm_is_killed_before_the_stop_timeout(make):
+def test_a_process_that_ignores_sigterm_is_killed_before_the_stop_timeout(make):
     container = make()
     container.start([task("app", "trap '' TERM; echo x > /home/action/out; while :; do sleep 0.05; done")],
                     environment={"HOSTLET_STOP_TIMEOUT": "2.5"})
@@ -401,7 +401,7 @@ def test_a_shutdown_task_that_hangs_leaves_time_for_sigterm(make):
     assert "task 'bye' takes too long: killed" in container.log()
 
 
-def test_stopping_starts_nothing_any_more(make):
+def test_no_task_starts_during_a_stop(make):
     container = make()
     container.start([task("first", "trap 'exit 0' TERM; echo x > up; while :; do sleep 0.05; done"),
                      task("second", "echo second-ran", depends_on=["first"])])
@@ -434,7 +434,7 @@ def test_an_idle_container_stops_at_once(make):
     (b'{"app":"\xff"}', "spec decode failed"),
     ("[" * 100000, "spec decode failed"),
 ])
-def test_a_broken_specification_is_waited_out(make, text, says):
+def test_inagent_waits_while_the_specification_is_malformed(make, text, says):
     container = make()
     container.write_spec(text)
     container.start(probation=30)
@@ -443,7 +443,7 @@ def test_a_broken_specification_is_waited_out(make, text, says):
     container.wait_log("task 'app' succeeded")
 
 
-def test_a_missing_specification_is_waited_for(make):
+def test_inagent_waits_while_the_specification_is_missing(make):
     container = make()
     container.start(probation=30)
     container.wait_log("spec_load failed: '/home/action/.innerstack/app_replica.json': No such file")
@@ -451,7 +451,7 @@ def test_a_missing_specification_is_waited_for(make):
     container.wait_log("task 'app' succeeded")
 
 
-def test_a_new_specification_runs_what_is_new_and_nothing_twice(make):
+def test_a_new_specification_runs_new_tasks_and_none_twice(make):
     container = make()
     container.start([task("one", "echo one >> out"), task("server", "echo server >> out; exec sleep 1000")])
     container.wait_log("task 'one' succeeded")
@@ -492,7 +492,7 @@ def test_the_directory_of_the_specification_may_be_replaced(make):
     container.wait_log("task 'two' succeeded")
 
 
-def test_a_new_specification_is_noticed_where_inotify_is_used_up(make, tmp_path):
+def test_a_new_specification_is_noticed_without_inotify(make, tmp_path):
     # A user namespace has its own, lower count of inotify instances.
     holder = subprocess.Popen(["unshare", "--user", "sh", "-c", "echo; exec sleep 1000"], stdout=subprocess.PIPE)
     try:

@@ -74,7 +74,7 @@ def test_a_failure_on_probation_is_the_container_s_exit_code(replica, shell_imag
     assert replica.engine.wait(replica.container) == 23
 
 
-def test_docker_stop_ends_it_well(replica, busybox_image):
+def test_docker_stop_runs_the_shutdown_tasks(replica, busybox_image):
     replica.run(busybox_image, [task("app", "trap 'echo had-term; exit 0' TERM\necho up\nwhile :; do sleep 0.1; done"),
                                 {"name": "bye", "on_shutdown": True, "script": "echo had-bye"}])
     replica.wait_log("\nup\n")
@@ -103,7 +103,7 @@ def test_read_only_root(replica, busybox_image):
     assert "user 'action' is not added" in replica.log()
 
 
-def test_without_capabilities_it_says_what_it_cannot_do(replica, busybox_image):
+def test_without_capabilities_inagent_logs_what_it_cannot_do(replica, busybox_image):
     replica.run(busybox_image, [task("app", "id -u"), task("of-root", "id -u", run_user="root")],
                 host={"CapDrop": ["ALL"]})
     replica.wait_log("task 'of-root' succeeded")
@@ -111,7 +111,7 @@ def test_without_capabilities_it_says_what_it_cannot_do(replica, busybox_image):
     assert "could not be given to 'action'" in replica.log()
 
 
-def test_not_as_root_it_runs_everything_as_who_it_is(replica, busybox_image):
+def test_an_inagent_without_root_runs_tasks_as_its_own_user(replica, busybox_image):
     replica.run(busybox_image, [task("app", "id -u", working_dir="/tmp")], User=f"1234:{ACTION}")
     replica.wait_log("task 'app' succeeded")
     ground.wait_until(lambda: "1234" in replica.log().splitlines(), 20, "the task's output")

@@ -112,7 +112,7 @@ def test_bad_names_are_refused(make_fetcher, repository, parameters):
     assert caught.value.name == "io.hostlet.Refused"
 
 
-def test_what_is_for_all_is_found_too(make_fetcher, server):
+def test_packages_for_all_systems_are_found(make_fetcher, server):
     repository = packages.Repository(server.root)
     data, header = packages.ipk("demo", "2.0.0", files={"a": b"all"}, release={"os": "all", "arch": "src"})
     repository.add_bytes("demo.ipk", data, header)
@@ -138,7 +138,7 @@ def test_first_repository_with_a_match_wins(make_fetcher, place, server):
     assert len(server.requests()) == 1
 
 
-def test_unreachable_repository_is_not_passed_over(make_fetcher, place, repository):
+def test_unreachable_repository_is_not_skipped(make_fetcher, place, repository):
     repository.add("demo", "1.0.0", files={"a": b"x"})
     port = ground.free_port()
     fetcher = make_fetcher({"repositories": [f"http://127.0.0.1:{port}", repository.url]}).start()
@@ -176,7 +176,7 @@ def test_new_packages_are_seen_at_once(make_fetcher, server):
     assert fetcher.resolve("demo")["version"] == "1.0.1"
 
 
-def test_index_comes_again_only_when_it_changed(make_fetcher, server):
+def test_index_is_downloaded_again_only_when_it_changed(make_fetcher, server):
     fill(server.root)
     fetcher = make_fetcher({"repositories": f"{server.url}/"}).start()
     fetcher.resolve("demo")
@@ -224,7 +224,7 @@ def test_local_copy(make_fetcher, repository, kind):
     assert_stored(fetcher, package, original, fetcher.fetch(package))
 
 
-def test_local_file_that_leads_elsewhere(make_fetcher, place, repository):
+def test_local_file_that_is_a_link_is_refused(make_fetcher, place, repository):
     original = repository.add("demo", "1.0.0", files={"a": b"x"})
     shutil.move(original, place / "elsewhere.ipk")
     original.symlink_to(place / "elsewhere.ipk")
@@ -260,7 +260,7 @@ def test_a_caller_that_leaves_does_not_stop_the_others(make_fetcher, server):
     assert_stored(fetcher, package, original)
 
 
-def test_without_callers_it_stops_and_goes_on_later(make_fetcher, server):
+def test_a_download_without_callers_stops_and_resumes_later(make_fetcher, server):
     _, original = fill(server.root, size=8_000_000)
     fetcher = make_fetcher({"repositories": f"{server.url}/slow"}).start()
     package = fetcher.resolve("demo")
@@ -433,7 +433,7 @@ def test_failpoints_are_listed(place):
                       "fetch.synced", "fetch.renamed", "index.cached", "remove.unlinked"]
 
 
-def test_server_without_ranges_starts_over_and_says_so(make_fetcher, server):
+def test_server_without_ranges_starts_over_and_the_log_shows_it(make_fetcher, server):
     _, original = fill(server.root, size=2_000_000)
     fetcher = make_fetcher({"repositories": f"{server.url}/noranges"}).start()
     package = fetcher.resolve("demo")
@@ -560,7 +560,7 @@ def test_bad_references_are_refused(make_fetcher, repository, change):
     assert caught.value.name == "io.hostlet.Refused"
 
 
-def test_file_of_the_reference_cannot_lead_out(make_fetcher, place, repository):
+def test_file_of_the_reference_cannot_leave_the_repository(make_fetcher, place, repository):
     """A bad file name is not used: the package is looked up instead."""
     original = repository.add("demo", "1.0.0", files={"a": b"x"})
     shutil.copy(original, place / "secret.ipk")
@@ -571,7 +571,7 @@ def test_file_of_the_reference_cannot_lead_out(make_fetcher, place, repository):
     assert_stored(fetcher, package, original, answers)
 
 
-def test_repository_that_left_the_configuration(make_fetcher, place, server):
+def test_repository_that_was_removed_from_the_configuration(make_fetcher, place, server):
     """The reference stays good while some repository has the same package."""
     repository, original = fill(server.root)
     fetcher = make_fetcher({"repositories": f"{server.url}/"}).start()
@@ -603,7 +603,7 @@ def test_file_that_moved_within_its_repository(make_fetcher, server):
 
 # The network
 
-def test_tls_with_an_own_authority(make_fetcher, server):
+def test_tls_with_a_configured_authority(make_fetcher, server):
     _, original = fill(server.root)
     fetcher = make_fetcher({"repositories": f"{server.tls_url}/", "ca_file": server.ca_file}).start()
     package = fetcher.resolve("demo")
@@ -782,7 +782,7 @@ def test_two_fetchers_on_one_tree(make_fetcher, repository, place):
         other.stop()
 
 
-def test_runs_in_its_jail(make_fetcher, repository):
+def test_the_fetcher_runs_in_its_jail(make_fetcher, repository):
     fetcher = make_fetcher({"repositories": repository.url}).start()
     status = dict(line.rstrip("\n").split(":\t", 1) for line in open(f"/proc/{fetcher.process.pid}/status") if ":\t" in line)
     uid = str(pwd.getpwnam("hostlet-fetcher").pw_uid)

@@ -80,7 +80,7 @@ def cut(request, at=600_000, **headers):
 # Answers that can be recovered from
 
 @pytest.mark.sanitized
-def test_connection_lost_in_the_middle_goes_on_there(world):
+def test_a_lost_connection_is_resumed_at_the_same_byte(world):
     def answer(request, start, count):
         if count == 1:
             cut(request, ETag='"a"')
@@ -97,7 +97,7 @@ def test_connection_lost_in_the_middle_goes_on_there(world):
     assert "trying again" in messages(answers)
 
 
-def test_tries_without_progress_are_counted(world):
+def test_attempts_without_progress_are_counted(world):
     fetcher = world(lambda request, start, count: cut(request) if count == 1 else send(request, 503))
     with pytest.raises(VarlinkError, match="503.*tried 3 times.*600000 bytes are kept") as caught:
         fetch(fetcher)
@@ -105,7 +105,7 @@ def test_tries_without_progress_are_counted(world):
     assert_not_stored(fetcher)
 
 
-def test_server_in_trouble_recovers(world):
+def test_a_server_error_is_retried(world):
     def answer(request, start, count):
         if count == 1:
             send(request, 503, Retry_After="1")
@@ -154,7 +154,7 @@ def test_part_of_another_file_is_found_by_the_hash(world):
     ("overflow", {"Content_Range": "bytes 600000-99999999999999999999999/99999999999999999999999999"}),
     ("missing", {}),
     ("another file", {"Content_Range": f"bytes 600000-{len(DATA) - 1}/{len(DATA)}", "ETag": '"b"'})])
-def test_lies_about_ranges_start_over(world, name, headers):
+def test_wrong_range_replies_start_over(world, name, headers):
     def answer(request, start, count):
         if count == 1:
             cut(request, ETag='"a"')
@@ -182,7 +182,7 @@ def test_range_not_satisfiable_starts_over(world, length):
     assert ranges(fetcher) == [None, "bytes=600000-", None]
 
 
-def test_all_there_and_size_unknown(world):
+def test_a_complete_file_of_unknown_size_is_accepted(world):
     """Nobody says the size; the first process was killed between the last byte and the end."""
     def answer(request, start, count):
         if not start:
@@ -203,7 +203,7 @@ def test_all_there_and_size_unknown(world):
 
 @pytest.mark.parametrize("facts", [b"", b"{", b"[]", b'{"format":1}', b'{"format":2,"url":"x"}', b'{"format":1,"url":7}',
                                    b"\xff\xfe" * 100, b"x" * 100_000])
-def test_damaged_facts_start_over(world, facts):
+def test_damaged_metadata_starts_over(world, facts):
     fetcher = world(lambda request, start, count: send(request, 200, DATA))
     package = fetcher.resolve("demo")
     (fetcher.partial / f"{ID}.ipk").write_bytes(b"IPK1" + b"\0" * 1000)
@@ -269,7 +269,7 @@ def test_wrong_contents_where_only_the_checksum_is_known(world, what):
     assert list(fetcher.partial.iterdir()) == []
 
 
-def test_always_wrong_ends(world):
+def test_contents_that_stay_wrong_fail_the_download(world):
     """Cut and wrong for ever: one fresh try, then the end."""
     wrong = DATA[:-1] + bytes([DATA[-1] ^ 1])
 
@@ -285,7 +285,7 @@ def test_always_wrong_ends(world):
     assert ranges(fetcher) == [None, "bytes=600000-", None, "bytes=600000-"]
 
 
-def test_ranges_never_right_end(world):
+def test_ranges_that_stay_wrong_fail_the_download(world):
     def answer(request, start, count):
         if start:
             send(request, 206, DATA[start:])
@@ -323,7 +323,7 @@ def test_body_without_end_and_size_unknown(world):
 
 
 @pytest.mark.parametrize("sent", [0, 100_000])
-def test_stalled_server_is_given_up(world, sent):
+def test_a_stalled_server_fails_the_download(world, sent):
     def answer(request, start, count):
         if count == 1:
             cut(request, sent)
@@ -340,7 +340,7 @@ def test_stalled_server_is_given_up(world, sent):
     assert len(ranges(fetcher)) == 2 and "trying again" in messages(answers)
 
 
-def test_slow_trickle_is_given_up(world):
+def test_a_trickling_server_fails_the_download(world):
     def answer(request, start, count):
         if count > 1:
             return send(request, 200, DATA) if not start else part(request, start)
@@ -355,7 +355,7 @@ def test_slow_trickle_is_given_up(world):
     assert "trying again" in messages(answers) and ranges(fetcher)[1].startswith("bytes=")
 
 
-def test_answer_of_a_part_that_was_not_asked_for(world):
+def test_an_unrequested_partial_response(world):
     fetcher = world(lambda request, start, count: part(request, 0))
     with pytest.raises(VarlinkError, match="not asked for"):
         fetch(fetcher)
@@ -413,7 +413,7 @@ def test_strange_headers_do_no_harm(world, headers):
 
 @pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200\r\n\r\n", b"HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n",
                                     b"HTTP/1.1 204 X\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"])
-def test_answers_that_are_no_http(world, answer):
+def test_responses_that_are_not_http(world, answer):
     fetcher = world(lambda request, start, count: request.wfile.write(answer), attempts=2)
     with pytest.raises(VarlinkError, match=ID) as caught:
         fetch(fetcher)
@@ -539,7 +539,7 @@ def test_index_without_end(place):
         server.stop()
 
 
-def test_not_modified_that_was_not_asked_for(place):
+def test_an_unrequested_not_modified(place):
     server = Hostile(lambda request: send(request, 304))
     fetcher = Fetcher(place / "tree", {"repositories": server.url}).start()
     try:

@@ -110,7 +110,7 @@ def test_credentials_from_a_file_are_used_and_not_shown(make_fetcher, secret_fil
 @pytest.mark.parametrize("mode, owner, words", [
     (0o644, "root", "chmod 0600"), (0o640, "root", "chmod 0600"), (0o604, "root", "chmod 0600"), (0o620, "root", "chmod 0600"),
     (0o602, "root", "chmod 0600"), (0o644, "hostlet-fetcher", "chmod 0600"), (0o600, "nobody", "chown it to root")])
-def test_credentials_that_others_may_touch_are_refused(make_fetcher, secret_file, mode, owner, words):
+def test_credentials_that_other_users_can_access_are_refused(make_fetcher, secret_file, mode, owner, words):
     path = secret_file(f"machine h login user password {PASSWORD}\n", mode, owner)
     fetcher = make_fetcher({"repositories": "http://h/", "credentials": path}).start(wait=False)
     assert fetcher.wait() == 100
@@ -120,7 +120,7 @@ def test_credentials_that_others_may_touch_are_refused(make_fetcher, secret_file
 @pytest.mark.parametrize("what, words", [
     ("missing", "cannot open"), ("link", "symbolic link"), ("directory", "not a regular file"), ("fifo", "not a regular file"),
     ("default login u password s3cr3t\n", "netrc:1: expected machine"), ("machine h\nmachine i password s3cr3t\n", "netrc:2: the machine before")])
-def test_credentials_that_make_no_sense_are_refused(make_fetcher, secret_file, place, what, words):
+def test_malformed_credentials_are_refused(make_fetcher, secret_file, place, what, words):
     path = place / "netrc"
     if what == "link":
         path.symlink_to(secret_file(f"machine h login u password {PASSWORD}\n", name="real"))
@@ -135,7 +135,7 @@ def test_credentials_that_make_no_sense_are_refused(make_fetcher, secret_file, p
     assert "[fetcher] credentials" in fetcher.log() and words in fetcher.log() and PASSWORD not in fetcher.log()
 
 
-def test_url_with_password_needs_a_file_that_nobody_else_reads(make_fetcher, stop_at_end):
+def test_url_with_password_needs_a_private_configuration_file(make_fetcher, stop_at_end):
     server = Hostile(private)
     stop_at_end(server)
     url = server.url.replace("http://", f"http://user:{PASSWORD}@")
@@ -152,7 +152,7 @@ def test_url_with_password_needs_a_file_that_nobody_else_reads(make_fetcher, sto
 
 
 @pytest.mark.parametrize("form", ["file", "url"])
-def test_a_redirect_takes_no_password_along(make_fetcher, secret_file, stop_at_end, form):
+def test_a_redirect_carries_no_password(make_fetcher, secret_file, stop_at_end, form):
     """To another port of the same host, to another name of it, and although the file has something for that one as well."""
     def redirect(request):
         send(request, 302, Location=f"http://{target}:{thief.port}{request.path}")
@@ -175,7 +175,7 @@ def test_a_redirect_takes_no_password_along(make_fetcher, secret_file, stop_at_e
 
 @pytest.mark.parametrize("url, warned", [("http://packages.example/", True), ("https://packages.example/", False),
                                          ("http://127.0.0.1:1/", False), ("http://other.example/", False)])
-def test_passwords_that_would_go_unencrypted_are_warned_of(make_fetcher, secret_file, url, warned):
+def test_unencrypted_passwords_cause_a_warning(make_fetcher, secret_file, url, warned):
     path = secret_file("machine packages.example login u password p\nmachine 127.0.0.1 login u password p\n")
     fetcher = make_fetcher({"repositories": url, "credentials": path}).start()
     assert ("unencrypted" in fetcher.log()) == warned
@@ -252,13 +252,13 @@ def test_redirect_to_this_machine_or_its_link_is_not_followed(net, make_fetcher,
 @pytest.mark.parametrize("origin, host", [("198.51.100.1", "198.51.100.2"), ("repository.example", "[2001:db8::1]"), ("127.0.0.1", "127.0.0.2"),
                                           ("127.0.0.1", "[::1]"), ("localhost", "rebound.example"), ("169.254.1.1", "169.254.169.254"),
                                           ("127.0.0.1", "198.51.100.1")])
-def test_redirect_to_others_or_within_the_same_place_is_followed(net, make_fetcher, origin, host):
+def test_redirect_to_other_hosts_or_within_the_same_place_is_followed(net, make_fetcher, origin, host):
     fetcher = follow(net, make_fetcher, origin, net.url(host, f"elsewhere/{ID}.ipk"))
     fetch(fetcher)
     assert_stored(fetcher)
 
 
-def test_redirects_of_indexes_and_chains_are_judged_too(net, make_fetcher):
+def test_redirects_of_indexes_and_chains_are_checked(net, make_fetcher):
     fetcher = follow(net, make_fetcher, "198.51.100.1", net.url("127.0.0.1", "elsewhere/index/index.json"))
     with pytest.raises(VarlinkError, match="a redirect to 127.0.0.1, which is this machine, is not followed"):
         fetcher.resolve("demo")
@@ -268,7 +268,7 @@ def test_redirects_of_indexes_and_chains_are_judged_too(net, make_fetcher):
     assert not any("elsewhere" in path for path, _ in net.server.seen) and "127.0.0.1" not in net.server.reached
 
 
-def test_redirect_into_a_connection_that_is_there_already(namespace, net, make_fetcher, stop_at_end):
+def test_redirect_into_an_existing_connection_is_refused(namespace, net, make_fetcher, stop_at_end):
     """No new connection would be made, so it is not enough to look at those that are."""
     def answer(request):
         if request.path.startswith("/evil/"):
@@ -291,7 +291,7 @@ def test_redirect_into_a_connection_that_is_there_already(namespace, net, make_f
     assert [path for path, _ in local.seen] == ["/local/index.json", "/evil/index.json"]
 
 
-def test_redirects_behind_a_proxy(make_fetcher, stop_at_end):
+def test_redirects_behind_a_proxy_are_checked(make_fetcher, stop_at_end):
     """The proxy is on this machine, and looks up names itself: it may be connected to, and addresses in URLs are judged."""
     def answer(request):
         if request.path.endswith("index.json"):
@@ -344,7 +344,7 @@ class Trickle:
         self.server.stop()
 
 
-def test_slow_but_steady_server_is_listened_to_to_the_end(make_fetcher, stop_at_end):
+def test_slow_but_steady_server_completes_the_download(make_fetcher, stop_at_end):
     """In several transfers, each of which goes on where the last one was broken off."""
     server = Trickle(20_000)
     stop_at_end(server)
@@ -356,7 +356,7 @@ def test_slow_but_steady_server_is_listened_to_to_the_end(make_fetcher, stop_at_
     assert "transfer_timeout" in messages(answers) and "starting over" not in messages(answers)
 
 
-def test_trickling_server_is_given_up_and_what_came_is_kept(make_fetcher, stop_at_end):
+def test_trickling_server_fails_the_download_and_keeps_the_partial_file(make_fetcher, stop_at_end):
     server = Trickle(500)
     stop_at_end(server)
     fetcher = make_fetcher({"repositories": server.url, "transfer_timeout": "1s", "low_speed_limit": 1}).start()
@@ -372,7 +372,7 @@ def test_trickling_server_is_given_up_and_what_came_is_kept(make_fetcher, stop_a
     assert_stored(fetcher)
 
 
-def test_trickling_server_that_hangs_up_itself_is_given_up_too(make_fetcher, stop_at_end):
+def test_trickling_server_that_closes_connections_fails_the_download(make_fetcher, stop_at_end):
     """Each try brings more than a mebibyte, which would count as progress if it did not take so long."""
     data, header = packages.ipk("demo", "1.0.0", files={"data": random.Random(8).randbytes(64 << 20)}, how="none")
     server = Trickle(120_000, data, header, seconds=0.6)
@@ -383,7 +383,7 @@ def test_trickling_server_that_hangs_up_itself_is_given_up_too(make_fetcher, sto
     assert caught.value.name == "io.hostlet.RetryLater" and len(ranges(server.server)) == 3
 
 
-def test_index_has_a_total_time_too(make_fetcher, stop_at_end):
+def test_index_has_a_time_limit(make_fetcher, stop_at_end):
     over = threading.Event()
 
     def answer(request):

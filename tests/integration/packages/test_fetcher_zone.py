@@ -84,7 +84,7 @@ def content(path):
 
 # Sunny days
 
-def test_package_comes_by_chunks(fetcher, make_leader):
+def test_a_package_is_downloaded_in_chunks(fetcher, make_leader):
     leader = make_leader()
     whole = put(leader)
     fetcher.join(leader).start()
@@ -100,7 +100,7 @@ def test_package_comes_by_chunks(fetcher, make_leader):
 
 
 @pytest.mark.parametrize("os, arch", [("linux", "src"), ("all", packages.ARCH), ("all", "src")])
-def test_what_is_for_all_is_found_too(fetcher, make_leader, os, arch):
+def test_packages_for_all_systems_are_found(fetcher, make_leader, os, arch):
     leader = make_leader()
     whole, header = packages.ipk("demo", "2.0.0", files={"data": DATA}, how="none", release={"os": os, "arch": arch})
     leader.add_package(whole, header, CHUNK)
@@ -114,7 +114,7 @@ def test_what_is_for_all_is_found_too(fetcher, make_leader, os, arch):
     assert fetcher.resolve("demo")["id"] == packages.package_id("demo", "1.0.0"), "what is for this machine comes first"
 
 
-def test_real_packages(fetcher, make_leader):
+def test_packages_of_the_original_builder(fetcher, make_leader):
     """Those that the original builder made, in chunks as the zone has them, and in small ones."""
     leader = make_leader()
     originals = {}
@@ -133,7 +133,7 @@ def test_real_packages(fetcher, make_leader):
     assert len(asked) == 4 and len(leader.called("PackageChunk")) == 2 + sum(-(-len(originals[v]) // 100) for v in ("1.0.0", "1.0.1"))
 
 
-def test_by_tls(fetcher, make_leader, place):
+def test_a_package_is_downloaded_over_tls(fetcher, make_leader, place):
     certificates = Certificates(place / "tls")
     leader = make_leader(credentials=certificates.server())
     whole = put(leader)
@@ -196,7 +196,7 @@ def test_the_zone_is_asked_last_unless_named(place, make_leader):
             fetcher.stop()
 
 
-def test_not_there(fetcher, make_leader):
+def test_a_package_that_no_leader_has_is_not_found(fetcher, make_leader):
     leader = make_leader()
     put(leader)
     fetcher.join(leader).start()
@@ -223,7 +223,7 @@ def test_the_next_zone_host_is_asked_when_one_is_no_leader(fetcher, make_leader)
     assert len(follower.called("PackageList")) == 1 and not follower.called("PackageChunk"), "the one that answered is kept"
 
 
-def test_the_leader_dies_in_the_midst_and_the_next_one_goes_on(fetcher, make_leader):
+def test_a_download_continues_at_the_next_leader(fetcher, make_leader):
     first, second = make_leader(), make_leader()
     whole = put(first)
     put(second)
@@ -246,7 +246,7 @@ def test_the_leader_dies_in_the_midst_and_the_next_one_goes_on(fetcher, make_lea
 
 
 @pytest.mark.parametrize("what", ["crc", "short", "long", "other index", "no file", "no chunk"])
-def test_a_chunk_that_is_wrong_is_asked_for_elsewhere(fetcher, make_leader, what):
+def test_a_wrong_chunk_is_requested_from_another_leader(fetcher, make_leader, what):
     liar, honest = make_leader(), make_leader()
     whole = put(liar)
     put(honest)
@@ -292,7 +292,7 @@ def test_wrong_bytes_with_a_right_crc_never_reach_the_store(fetcher, make_leader
 
 
 @pytest.mark.parametrize("state", ["uploading", ""])
-def test_a_package_that_is_not_complete_is_waited_for(fetcher, make_leader, state):
+def test_an_incomplete_package_is_retry_later(fetcher, make_leader, state):
     leader = make_leader()
     put(leader, state=state)
     fetcher.join(leader).start()
@@ -316,7 +316,7 @@ def test_uploaded_anew_with_other_chunks(fetcher, make_leader):
     assert "other chunks in the zone" in fetcher.log()
 
 
-def test_token_refused_and_a_clock_that_is_off_are_said_plainly(fetcher, make_leader):
+def test_a_refused_token_and_a_wrong_clock_are_reported(fetcher, make_leader):
     leader = make_leader()
     put(leader)
     leader.clock = 120
@@ -333,7 +333,7 @@ def test_token_refused_and_a_clock_that_is_off_are_said_plainly(fetcher, make_le
 
 
 @pytest.mark.parametrize("chunk_size", [0, -1, (16 << 20) + 1, 1 << 62])
-def test_chunk_sizes_that_make_no_sense(fetcher, make_leader, chunk_size):
+def test_invalid_chunk_sizes_are_refused(fetcher, make_leader, chunk_size):
     leader = make_leader()
     put(leader)
     fetcher.join(leader).start()
@@ -345,7 +345,7 @@ def test_chunk_sizes_that_make_no_sense(fetcher, make_leader, chunk_size):
         fetcher.fetch(package)
 
 
-def test_offers_that_were_not_asked_for(fetcher, make_leader):
+def test_unrequested_packages_are_refused(fetcher, make_leader):
     leader = make_leader()
     put(leader, name="other")
     other = leader.packages[packages.package_id("other", "1.0.0")][0]
@@ -360,7 +360,7 @@ def test_offers_that_were_not_asked_for(fetcher, make_leader):
 
 @pytest.mark.failpoints
 @pytest.mark.skipif(VARIANT != "failpoints", reason="needs failpoints")
-def test_killed_anywhere_it_goes_on_at_the_chunk(place, make_leader):
+def test_a_killed_fetcher_resumes_at_the_chunk(place, make_leader):
     leader = make_leader()
     whole = put(leader)
     fetcher = ZoneFetcher(place / "tree", {"repositories": "zone"}).join(leader)
@@ -376,7 +376,7 @@ def test_killed_anywhere_it_goes_on_at_the_chunk(place, make_leader):
         assert fetcher.stop() == 0
 
 
-def test_a_kill_costs_no_more_than_the_chunk_at_hand(fetcher, make_leader):
+def test_a_kill_loses_one_chunk_at_most(fetcher, make_leader):
     leader = make_leader()
     whole = put(leader)
     reached = threading.Event()
@@ -401,7 +401,7 @@ def test_a_kill_costs_no_more_than_the_chunk_at_hand(fetcher, make_leader):
     assert min(asked) >= 8, f"asked again: {asked}"
 
 
-def test_zone_host_that_trickles_is_given_up_and_what_came_is_kept(place, make_leader):
+def test_trickling_zone_host_fails_the_download_and_keeps_the_chunks(place, make_leader):
     """Each chunk comes in time; all of them would not."""
     leader = make_leader()
     whole = put(leader, chunk_size=4096)

@@ -153,7 +153,7 @@ def test_xz_that_wants_too_much_memory(process):
     refused(process, data, "MiB of memory")
 
 
-def test_truncated_everywhere(process):
+def test_truncated_at_every_byte(process):
     """Cut at every byte, with a header that was made for the cut file: only the end of the stream can tell."""
     block = packages.compress(packages.make_tar([entry("file", b"content " * 20)]), "xz")
     for size in range(1, len(block)):

@@ -54,7 +54,7 @@ def site(null_tree, repository):
 
 
 @pytest.mark.sanitized
-def test_what_a_container_is_given_is_roots(site):
+def test_packages_in_a_container_belong_to_root(site):
     store = site.prefix / "var/ipk_install"
     assert names_below(store) == [".publishing", ".staging", "site"]
     assert is_taken(site) and owners(store / ".publishing") == {(0, 0, False)}
@@ -84,7 +84,7 @@ def test_the_unpackers_user_can_replace_nothing(site):
 
 
 @jailed
-def test_a_restarted_container_gets_the_package_and_not_the_root(tree, engine, repository, busybox_image):
+def test_a_restarted_container_gets_the_package_and_not_the_root_directory(tree, engine, repository, busybox_image):
     add_site(repository)
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000", packages=["site"]))
@@ -164,7 +164,7 @@ def test_a_file_that_the_unpacker_still_writes_to_is_refused(staged, how):
 
 
 @jailed
-def test_access_lists_do_not_survive(staged):
+def test_access_lists_are_removed(staged):
     as_unpacker('mkdir "$1/open" && chmod 777 "$1/open" "$1/bin/tool"', staged.path, check=True)
     user = pwd.getpwnam(USER).pw_uid
     acl = b"\2\0\0\0" + b"".join(tag.to_bytes(2, "little") + b"\7\0" + who.to_bytes(4, "little")
@@ -181,7 +181,7 @@ def test_access_lists_do_not_survive(staged):
 
 
 @jailed
-def test_what_an_earlier_version_left_to_the_unpacker_is_taken(site):
+def test_directories_of_an_earlier_version_become_roots(site):
     """As it was: the unpacker's own, with what it may have planted there."""
     store = site.prefix / "var/ipk_install"
     before = (store / "site" / ID).stat().st_ino
@@ -208,7 +208,7 @@ def as_an_earlier_version_left_it(tree):
 
 
 @jailed
-def test_setup_that_died_before_it_was_through_is_made_up_for(site):
+def test_an_interrupted_setup_is_completed(site):
     """The directory was taken, and what the unpacker's user had planted in it not removed yet."""
     site.stop()
     store = site.prefix / "var/ipk_install"
@@ -220,7 +220,7 @@ def test_setup_that_died_before_it_was_through_is_made_up_for(site):
 
 
 @jailed
-def test_an_application_whose_package_is_refused_by_an_update_gets_it_again(tree, engine, repository, busybox_image):
+def test_a_refused_package_of_a_running_application_is_unpacked_again(tree, engine, repository, busybox_image):
     """Its container is there and needs no creation, but what it is to have mounted is gone."""
     add_site(repository)
     app = App(tree)
@@ -241,7 +241,7 @@ def test_an_application_whose_package_is_refused_by_an_update_gets_it_again(tree
 @jailed
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["publish.moved", "publish.directory", "publish.taken", "publish.named"])
-def test_an_update_takes_packages_whoever_dies_meanwhile(make_tree, repository, point):
+def test_an_update_gets_its_packages_although_processes_are_killed(make_tree, repository, point):
     """The provisioner is not called by anybody, and is started again for what it has left."""
     add_site(repository)
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
@@ -255,7 +255,7 @@ def test_an_update_takes_packages_whoever_dies_meanwhile(make_tree, repository, 
     App(tree).running(1)
 
 
-def test_what_a_boot_left_of_a_removed_package_is_deleted_by_the_next(make_tree, repository):
+def test_leftovers_of_a_removed_package_are_deleted_after_a_restart(make_tree, repository):
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     tree.stop()
     left = tree.prefix / "var/ipk_install/.publishing/.deleting-0123456789abcdef/deep"
@@ -267,7 +267,7 @@ def test_what_a_boot_left_of_a_removed_package_is_deleted_by_the_next(make_tree,
 
 @pytest.mark.sanitized
 @pytest.mark.parametrize("what", ["link", "parent", "owner", "mode", "file"])
-def test_the_driver_gives_no_container_what_is_not_roots(site, what):
+def test_the_driver_mounts_only_packages_of_root(site, what):
     store = site.prefix / "var/ipk_install"
     install = store / "site" / ID
     if what == "link":
@@ -332,7 +332,7 @@ def test_only_the_reconciler_and_root_may_publish(staged):
 @pytest.mark.sanitized
 @pytest.mark.limit(240)
 @pytest.mark.parametrize("service", ["unpacker", "provisioner"])
-def test_killed_in_the_midst(make_tree, repository, service):
+def test_a_kill_leaves_complete_packages_and_nothing_else(make_tree, repository, service):
     """Wherever it is in its work: what is published is complete, and nothing else is left."""
     repository.add("large", "1.0.0", files={f"d{n % 40}/f{n}": b"x" * 200 for n in range(2000)}, how="zstd")
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url},

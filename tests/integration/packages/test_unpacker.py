@@ -58,7 +58,7 @@ def test_unpacks_and_removes(unpacker):
     assert process.left() == []
 
 
-def test_what_is_published_is_found_and_listed(unpacker):
+def test_published_packages_are_found_and_listed(unpacker):
     process = unpacker().start()
     identity = process.add(files={"a": b"a"})
     path = process.installs / "demo" / identity
@@ -70,7 +70,7 @@ def test_what_is_published_is_found_and_listed(unpacker):
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="that build has no jail")
-def test_writes_to_staging_alone(unpacker):
+def test_the_unpacker_writes_to_staging_alone(unpacker):
     """The directory that holds the packages' names is root's, also where another version left it to the unpacker."""
     process = unpacker()
     process.installs.mkdir()
@@ -132,7 +132,7 @@ def test_every_sample_package(unpacker):
     assert process.left() == ["tiny_1.0.0_linux_amd64", "tiny_1.0.1-r1_linux_amd64", "tiny_1.0.1_linux_amd64"]
 
 
-def test_refuses_names_that_lead_elsewhere(unpacker):
+def test_names_that_leave_the_directory_are_refused(unpacker):
     process = unpacker().start()
     good = process.add(files={"a": b"a"})
     for name, identity in [("../x", good), ("demo", "../../etc"), ("demo", good + "/.."), ("other", good), ("", ""),
@@ -173,7 +173,7 @@ def test_limits_are_configurable(unpacker):
     assert process.left() == []
 
 
-def test_no_room_is_retry_later(unpacker):
+def test_a_full_disk_is_retry_later(unpacker):
     process = unpacker(keep_free="1000000G").start()
     identity = process.add(files={"a": b"a"})
     with pytest.raises(VarlinkError, match="are to stay free") as refusal:
@@ -242,7 +242,7 @@ def test_a_client_that_leaves_does_not_cancel_for_others(unpacker):
         assert stays.receive()["parameters"]["path"]
 
 
-def test_cancelled_when_everybody_left(unpacker):
+def test_an_extraction_without_clients_is_cancelled(unpacker):
     """An extraction whose last client is gone ends, and leaves nothing."""
     process = unpacker().start()
     identity = process.add(how="none", entries=[packages.entry(f"d{n // 1000}/f{n}") for n in range(30000)])
@@ -253,7 +253,7 @@ def test_cancelled_when_everybody_left(unpacker):
     ground.wait_until(lambda: process.left() == [], 10, "staging is gone")
 
 
-def test_left_and_asked_again(unpacker):
+def test_a_cancelled_extraction_can_be_requested_again(unpacker):
     process = unpacker().start()
     identity = process.add(how="none", files=big_files())
     for _ in range(5):
@@ -343,7 +343,7 @@ def test_jail(unpacker):
     assert os.readlink(f"/proc/{process.process.pid}/ns/net") != os.readlink("/proc/self/ns/net")
 
 
-def test_garbage_does_not_hurt(unpacker):
+def test_malformed_messages_are_survived(unpacker):
     process = unpacker().start()
     identity = process.add(files={"a": b"a"})
     for garbage in (b"\0", b"{}\0", b"[1]\0", b"\xff" * 1000 + b"\0", b'{"method":7}\0', b'{"method":"x"'):

@@ -108,7 +108,7 @@ def test_equal_content_is_not_written(provisioner):
     assert {path for path in after if after[path] != before[path]} == {json_path, inner}
 
 
-def test_what_was_changed_by_hand_is_mended(provisioner):
+def test_changes_by_hand_are_corrected(provisioner):
     provisioner.provision()
     inner = provisioner.innerstack()
     (inner / "ininit").write_text("echo wrong\n")
@@ -120,7 +120,7 @@ def test_what_was_changed_by_hand_is_mended(provisioner):
     check_replica(provisioner)
 
 
-def test_what_is_the_tenants_stays_as_it_made_it(provisioner):
+def test_files_of_the_tenant_are_left_unchanged(provisioner):
     provisioner.provision()
     provisioner.action().chmod(0o700)
     os.chown(provisioner.container() / "opt", 1234, 1234)
@@ -212,7 +212,7 @@ def test_one_provisioner_per_app_path(make, place):
     assert f"another provisioner works in the app path '{first.apps}'" in second.log()
 
 
-def test_strangers_in_the_app_path_are_left_alone(provisioner, canary):
+def test_foreign_files_in_the_app_path_are_left_alone(provisioner, canary):
     before = snapshot(canary)
     (provisioner.apps / CONTAINER).symlink_to(canary)
     (provisioner.apps / "lost+found").mkdir()
@@ -239,7 +239,7 @@ BAD = ["link", "link to a file", "fifo", "socket", "device", "file", "directory"
                                    "home/action/.innerstack/app_replica.json",
                                    "home/action/.innerstack/.app_replica.json.new",
                                    "home/action/.innerstack/inagent", "home/.action.new"])
-def test_anything_in_the_place_of_ours(provisioner, canary, where, kind):
+def test_foreign_objects_under_names_of_hostlet_are_not_followed(provisioner, canary, where, kind):
     provisioner.provision()
     before = snapshot(canary)
     path = provisioner.container() / where
@@ -343,7 +343,7 @@ def test_a_reader_never_sees_half_a_file(provisioner):
 
 # Removal
 
-def test_data_is_kept_and_given_back(provisioner):
+def test_data_is_kept_and_restored(provisioner):
     provisioner.provision()
     (provisioner.action() / "data").write_text("first\n")
     kept = provisioner.call("Remove", container=CONTAINER)["kept"]
@@ -360,7 +360,7 @@ def test_data_is_kept_and_given_back(provisioner):
     assert provisioner.provision() == {"path": str(provisioner.container())}
 
 
-def test_the_newest_of_several_is_taken(provisioner):
+def test_the_newest_of_several_kept_directories_is_restored(provisioner):
     for date in ("20200103T000000-9", "20200103T000000-10", "20200103T000000", "20200102T235959", "20191231T000000-11"):
         home = provisioner.apps / f"{CONTAINER}.removed-{date}" / "home/action"
         home.mkdir(parents=True)
@@ -369,7 +369,7 @@ def test_the_newest_of_several_is_taken(provisioner):
     assert (provisioner.action() / "data").read_text() == "20200103T000000-10"
 
 
-def test_removals_within_one_second(provisioner):
+def test_removals_within_one_second_keep_all_data(provisioner):
     provisioner.provision()
     now = time.time()
     for second in range(-1, 10):  # the names of the next seconds are taken, some twice
@@ -379,7 +379,7 @@ def test_removals_within_one_second(provisioner):
     assert provisioner.call("Remove", container=CONTAINER)["kept"].endswith("-2")
 
 
-def test_removing_nothing(provisioner):
+def test_removing_an_absent_container_succeeds(provisioner):
     assert provisioner.call("Remove", container="i8k_none_0") == {}
     assert provisioner.call("Remove", container="i8k_none_0", purge=True) == {}
 
@@ -492,7 +492,7 @@ def stuck_at(provisioner, path, immutable):
     immutable(path)
 
 
-def test_what_cannot_be_deleted_is_said_and_does_not_keep_the_rest(provisioner, immutable):
+def test_an_undeletable_file_is_reported_and_blocks_no_other(provisioner, immutable):
     provisioner.provision()
     stuck_at(provisioner, provisioner.action() / "sub/immutable", immutable)
     (provisioner.action() / "other").touch()
@@ -527,7 +527,7 @@ def test_a_purge_has_succeeded_only_when_nothing_is_left(provisioner, immutable)
     assert provisioner.call("Remove", container=CONTAINER, purge=True) == {}
 
 
-def test_a_purge_takes_what_earlier_ones_and_killed_processes_left(make):
+def test_a_purge_deletes_leftovers_of_earlier_purges_and_killed_processes(make):
     provisioner = make()
     hidden = [f".deleting-{CONTAINER}-0123456789abcdef", f".deleting-{CONTAINER}.removed-20200101T000000-1-0123456789abcdef",
               f".making-{CONTAINER}"]
@@ -543,7 +543,7 @@ def test_a_purge_takes_what_earlier_ones_and_killed_processes_left(make):
     ground.wait_until(lambda: provisioner.hidden() == [], 20, "the next start deletes all of them")
 
 
-def test_an_unfinished_directory_that_cannot_go_keeps_nobody_from_starting(make, immutable):
+def test_an_undeletable_unfinished_directory_blocks_no_deploy(make, immutable):
     provisioner = make()
     stuck = provisioner.apps / f".making-{CONTAINER}/opt/stays"
     stuck_at(provisioner, stuck, immutable)
@@ -554,7 +554,7 @@ def test_an_unfinished_directory_that_cannot_go_keeps_nobody_from_starting(make,
     refused("Failed", "/stays'", provisioner.call, "Remove", container=CONTAINER, purge=True)
 
 
-def test_expired_data_that_cannot_be_deleted_is_shown_and_tried_again(make, place):
+def test_expired_data_that_cannot_be_deleted_is_shown_and_retried(make, place):
     provisioner = make({"provisioner": {"keep_removed": "1d"}})
     mount = provisioner.apps / f"{CONTAINER}.removed-20200101T000000/home"
     mount.mkdir(parents=True)
@@ -571,7 +571,7 @@ def test_expired_data_that_cannot_be_deleted_is_shown_and_tried_again(make, plac
 
 
 @pytest.mark.failpoints
-def test_nobody_waits_behind_deletions(make):
+def test_calls_do_not_wait_for_deletions(make):
     """All threads of deletions hang: everything else goes on, for the same container too."""
     provisioner = make().start(failpoint="remove.deleting:hang", once=False)
     names = [f"i8k_old_{i}" for i in range(6)]
@@ -604,7 +604,7 @@ def test_nobody_waits_behind_deletions(make):
 
 
 @pytest.mark.failpoints
-def test_a_deletion_that_fails_is_tried_again_by_itself(make):
+def test_a_failed_deletion_is_retried_automatically(make):
     provisioner = make().start(failpoint="remove.deleting:error")
     provisioner.provision()
     refused("Failed", "failpoint", provisioner.call, "Remove", container=CONTAINER, purge=True)
@@ -633,7 +633,7 @@ def test_kept_data_expires(make):
     assert paths["young"].exists() and os.path.exists(kept)
 
 
-def test_kept_data_is_kept_for_ever_unless_told(provisioner):
+def test_kept_data_does_not_expire_by_default(provisioner):
     path = provisioner.apps / f"{CONTAINER}.removed-19990101T000000"
     path.mkdir()
     provisioner.call("Remove", container="i8k_other_0")
@@ -683,7 +683,7 @@ def test_a_full_disk_leaves_the_old_file(make, tmpfs):
 # Order, deaths
 
 @sanitized
-def test_requests_for_one_container_come_one_after_the_other(provisioner):
+def test_requests_for_one_container_are_executed_in_order(provisioner):
     connections = []
     for i in range(1, 31):
         method = ("Provision", "Update", "Remove")[i % 3]

@@ -36,7 +36,7 @@ def immutable(place):
     begin.end()
 
 
-def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable):
+def test_leftovers_of_a_purge_are_reported_and_retried(make_tree, immutable):
     tree = make_tree(NULL).start()
     tree.apply(app_manifest("web"))
     tree.apply(app_manifest("other"))
@@ -72,7 +72,7 @@ def test_what_a_purge_leaves_is_said_shown_and_tried_again(make_tree, immutable)
     assert tree.ctl("destroy", "other", "--purge").stdout.endswith("other: destroyed\n")
 
 
-def test_data_of_replicas_that_went_earlier_is_purged(make_tree):
+def test_data_of_replicas_removed_earlier_is_purged(make_tree):
     tree = make_tree(NULL).start()
     for replicas in (3, 1):
         tree.apply(app_manifest("web", replicas))
@@ -87,7 +87,7 @@ def test_data_of_replicas_that_went_earlier_is_purged(make_tree):
     assert "web" not in [item["name"] for item in tree.ctl_json("apps")]
 
 
-def test_what_an_earlier_boot_left_is_deleted_without_being_asked_for(make_tree):
+def test_leftovers_of_an_earlier_run_are_deleted_without_a_request(make_tree):
     tree = make_tree(NULL)
     left = tree.prefix / "apps/.deleting-i8k_old_0-0123456789abcdef/opt"
     left.mkdir(parents=True)
@@ -96,13 +96,13 @@ def test_what_an_earlier_boot_left_is_deleted_without_being_asked_for(make_tree)
     ground.wait_until(lambda: hidden(tree) == [], 30, "it is deleted")
 
 
-def test_status_starts_nobody_for_nothing(make_tree):
+def test_status_starts_no_provisioner(make_tree):
     tree = make_tree(NULL).start()
     assert "deletions" not in tree.ctl("status").stdout and tree.ctl_json("status")["deletions"] == []
     assert "provisioner" not in tree.children()
 
 
-def test_a_purge_that_is_asked_for_while_data_is_kept(make_tree):
+def test_a_purge_overrides_a_removal_in_progress(make_tree):
     """The second order comes while the first is being carried out: it is the second that counts."""
     tree = make_tree(NULL).start()
     tree.apply(app_manifest("web"))
@@ -119,7 +119,7 @@ def test_a_purge_that_is_asked_for_while_data_is_kept(make_tree):
 
 
 @pytest.mark.failpoints
-def test_many_purges_hold_nobody_up(make_tree):
+def test_many_purges_delay_no_other_instance(make_tree):
     """All threads that delete hang: other instances are deployed, changed and destroyed, and few connections are held."""
     tree = make_tree(NULL, environment={"HOSTLET_FAILPOINT": "remove.deleting:hang"}).start()
     tree.apply(app_manifest("old", replicas=30))
@@ -140,7 +140,7 @@ def test_many_purges_hold_nobody_up(make_tree):
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["remove.hidden", "remove.deleting", "remove.deleted"])
 @pytest.mark.parametrize("action", ["kill", "error"])
-def test_a_death_in_a_purge(make_tree, point, action):
+def test_an_interrupted_purge_is_completed(make_tree, point, action):
     tree = make_tree(NULL).start(failpoint=f"{point}:{action}")
     tree.apply(app_manifest("web", replicas=3))
     App(tree, "web").destroy(purge=True)

@@ -57,14 +57,14 @@ def test_app_replica_json_swapped_for_a_link_is_replaced_not_followed(app, engin
     assert not file.is_symlink() and app.replica_file()["app"]["deploy"]["revision"] == 2
 
 
-def test_fifo_in_place_of_a_file_stops_nobody(app, engine):
+def test_fifo_in_place_of_a_file_blocks_nothing(app, engine):
     assert engine.execute("i8k_web_0", "sh", "-c", "cd /home/action/.innerstack && rm app_replica.json && "
                                                    "mkfifo app_replica.json ininit.new")[0] == 0
     app.deploy(manifest(script="exec sleep 2000"))
     assert app.replica_file()["app"]["deploy"]["revision"] == 2
 
 
-def test_links_in_his_data_are_removed_not_followed(app, engine, place):
+def test_links_in_the_data_are_removed_not_followed(app, engine, place):
     victim = place / "victim"
     victim.mkdir()
     (victim / "file").write_text("untouched")

@@ -32,7 +32,7 @@ def items(tree):
     return streamed(tree, "quota-keeper", "List", "quota")
 
 
-def test_info_says_why_not_and_what_would_help(kept):
+def test_info_reports_why_quotas_are_unavailable_and_the_remedy(kept):
     info = kept.call("quota-keeper", "Info")
     assert info["mount_point"] and info["filesystem"] and info["reason"] and info["remedy"]
     assert (info["id_min"], info["id_max"], info["threshold"]) == (100, 110000, 90)
@@ -66,7 +66,7 @@ def test_bad_requests_are_named(kept, method, parameters, words):
     assert refused.value.name == "io.hostlet.Refused" and words in refused.value.parameters["reason"]
 
 
-def test_what_is_not_there_is_fine_to_let_go(kept):
+def test_releasing_an_unknown_container_succeeds(kept):
     for method in ("Release", "Remove"):
         assert kept.call("quota-keeper", method, container="i8k_none_0") == {}
     for method in ("Get", "Recheck"):
@@ -78,13 +78,13 @@ def test_what_is_not_there_is_fine_to_let_go(kept):
     assert json.loads(kept.ctl("--json", "quota", "list").stdout) == []
 
 
-def test_a_recheck_says_why_there_is_no_project(kept):
+def test_a_recheck_reports_why_there_is_no_project(kept):
     (kept.prefix / "apps/i8k_web_0/opt").mkdir(parents=True)
     for name in ([], ["i8k_web_0"]):
         assert kept.ctl("quota", "recheck", *name).stdout.startswith("i8k_web_0: it has no project; disk quotas are not enforced: ")
 
 
-def test_the_watch_of_nothing_is_complete(kept):
+def test_a_watch_without_items_is_complete(kept):
     with kept.connect("quota-keeper") as client:
         client.send({"method": "io.hostlet.QuotaKeeper.Watch", "more": True})
         assert client.receive() == {"parameters": {"complete": True}, "continues": True}
@@ -92,7 +92,7 @@ def test_the_watch_of_nothing_is_complete(kept):
 
 # The ledger
 
-def test_the_originals_ledger_is_taken_and_kept(make_tree):
+def test_the_originals_ledger_is_imported_and_kept(make_tree):
     tree = make_tree(NULL)
     (tree.prefix / "etc").mkdir(parents=True)
     (tree.prefix / "apps/i8k_web_0").mkdir(parents=True)
@@ -121,7 +121,7 @@ def test_the_originals_ledger_is_taken_and_kept(make_tree):
 
 
 @pytest.mark.parametrize("text", ["", "{\"items\":[{\"id\":1", "\0\0\0\0", "[]"])
-def test_a_torn_ledger_is_said_and_survived(make_tree, text):
+def test_a_torn_ledger_is_logged_and_survived(make_tree, text):
     tree = make_tree(NULL)
     (tree.prefix / "etc").mkdir(parents=True)
     (tree.prefix / LEDGER).write_text(text)
@@ -132,7 +132,7 @@ def test_a_torn_ledger_is_said_and_survived(make_tree, text):
     assert json.loads((tree.prefix / LEDGER).read_text())["items"] == []
 
 
-def test_a_newer_ledger_waits_for_a_human(make_tree):
+def test_a_newer_ledger_waits_for_an_administrator(make_tree):
     tree = make_tree(NULL)
     (tree.prefix / "etc").mkdir(parents=True)
     (tree.prefix / LEDGER).write_text('{"format": 2, "items": []}')
@@ -149,7 +149,7 @@ def test_a_newer_ledger_waits_for_a_human(make_tree):
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no filter")
-def test_its_system_calls_are_filtered(kept):
+def test_the_system_calls_of_quota_keeper_are_filtered(kept):
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{kept.pid('quota-keeper')}/status") if ":\t" in line)
     assert status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1"
 
@@ -172,7 +172,7 @@ def test_another_limit_needs_no_new_container(kept):
     assert app.replica()["quota"].startswith("not enforced (")
 
 
-def test_a_replica_that_runs_goes_on_when_quota_keeper_does_not(kept):
+def test_a_running_replica_continues_without_quota_keeper(kept):
     app = App(kept)
     app.deploy(manifest(image="one:1", probation=0))
     before = driver_containers(kept)["i8k_web_0"]["id"]

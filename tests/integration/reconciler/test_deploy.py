@@ -101,7 +101,7 @@ def test_ordinary_image_takes_a_command_in_place_of_its_own(tree, engine, entry_
     ground.wait_until(lambda: engine.logs("i8k_web_0") == "65534\n", 10, "the image's own user runs the command")
 
 
-def test_logs_come_byte_by_byte(tree, engine, busybox_image):
+def test_logs_are_passed_through_byte_by_byte(tree, engine, busybox_image):
     """Through Docker, the driver and hostletctl, into a pipe: what is no UTF-8, NUL, and lines longer than Docker's own pieces."""
     script = ("printf 'a\\377b\\302\\233c\\000\\033[1m\\r\\n'; head -c 40000 /dev/zero | tr '\\000' '\\351'; printf '\\342\\n'; "
               "printf 'e\\200\\n' >&2; exec sleep 1000")
@@ -255,7 +255,7 @@ def test_quota_is_shown_as_not_enforced_with_the_reason(tree, busybox_image):
     assert "not enforced (" in tree.ctl("app", "web").stdout
 
 
-def test_first_deploy_that_fails_is_tried_again_until_its_cause_is_mended(make_tree, docker_settings, engine, repository,
+def test_a_failed_first_deploy_is_retried_until_it_succeeds(make_tree, docker_settings, engine, repository,
                                                                           busybox_image):
     tree = make_tree({**docker_settings, "fetcher": {"repositories": repository.url},
                       "reconciler": {"retry_min": "100ms", "retry_max": "400ms"}}).start()

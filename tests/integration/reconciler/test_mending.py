@@ -8,7 +8,7 @@ from lib.apps import App, answers, manifest, server
 from lib.engine import EngineError
 
 
-def test_container_removed_by_hand_comes_back(tree, engine, busybox_image):
+def test_container_removed_by_hand_is_created_again(tree, engine, busybox_image):
     app, port = App(tree), ground.free_port()
     app.deploy(manifest(script=server("one", port), ports={"http": port}))
     answers(port, "one")
@@ -33,7 +33,7 @@ def test_container_ended_by_hand_is_started_again(tree, engine, busybox_image, h
     assert engine.inspect("i8k_web_0")["Id"] == before["Id"]
 
 
-def test_limits_changed_by_hand_are_put_right(tree, engine, busybox_image):
+def test_limits_changed_by_hand_are_corrected(tree, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000", resources={"cpu_limit": "200m", "memory_limit": "64Mi"}))
     before = engine.inspect("i8k_web_0")
@@ -43,7 +43,7 @@ def test_limits_changed_by_hand_are_put_right(tree, engine, busybox_image):
     assert engine.inspect("i8k_web_0")["HostConfig"]["NanoCpus"] == 200 * 10 ** 6
 
 
-def test_policy_changed_by_hand_is_put_right(tree, engine, busybox_image):
+def test_policy_changed_by_hand_is_corrected(tree, engine, busybox_image):
     App(tree).deploy(manifest(script="exec sleep 1000"))
     engine.request("POST", "/containers/i8k_web_0/update", {"RestartPolicy": {"Name": "no"}})
     ground.wait_until(lambda: engine.inspect("i8k_web_0")["HostConfig"]["RestartPolicy"]["Name"] == "always", 30,
@@ -59,7 +59,7 @@ def test_foreign_container_with_our_name_is_reported_and_never_touched(tree, eng
     assert made["Id"] == foreign and made["State"]["Running"] and made["State"]["StartedAt"] == engine.inspect(foreign)["State"]["StartedAt"]
 
 
-def test_foreign_container_that_takes_the_name_later_is_a_conflict(tree, engine, busybox_image):
+def test_foreign_container_that_gets_the_name_later_is_a_conflict(tree, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
     # Removed and replaced while nobody looks: the reconciler is away.
@@ -79,7 +79,7 @@ def test_foreign_container_that_takes_the_name_later_is_a_conflict(tree, engine,
     assert made["HostConfig"]["RestartPolicy"]["Name"] in ("no", "")
 
 
-def test_conflict_ends_when_the_foreign_container_goes(tree, engine, busybox_image):
+def test_conflict_ends_when_the_foreign_container_is_removed(tree, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
     tree.ctl("service", "stop", "reconciler")
@@ -92,7 +92,7 @@ def test_conflict_ends_when_the_foreign_container_goes(tree, engine, busybox_ima
     app.running(1)
 
 
-def test_crash_loop_is_shown_with_exit_code_and_last_words(tree, engine, busybox_image):
+def test_crash_loop_is_shown_with_exit_code_and_last_output(tree, engine, busybox_image):
     """It survives its probation and crashes afterwards, again and again."""
     app = App(tree)
     app.apply(manifest(init="image", probation=100,
@@ -110,7 +110,7 @@ def test_crash_loop_is_shown_with_exit_code_and_last_words(tree, engine, busybox
     app.running(2)
 
 
-def test_docker_mends_a_single_crash_by_itself(tree, engine, busybox_image):
+def test_docker_restarts_a_container_after_a_single_crash(tree, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(init="image", command=["/bin/sh", "-c", "echo up; trap 'exit 1' USR1; while :; do sleep 0.05; done"]))
     before = engine.inspect("i8k_web_0")
@@ -121,7 +121,7 @@ def test_docker_mends_a_single_crash_by_itself(tree, engine, busybox_image):
     assert engine.inspect("i8k_web_0")["Id"] == before["Id"]
 
 
-def test_what_stop_stopped_stays_down_when_dockerd_restarts(tree, dockerd, engine, busybox_image):
+def test_a_stopped_instance_stays_stopped_when_dockerd_restarts(tree, dockerd, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
     app.stop()

@@ -57,7 +57,7 @@ def test_facts_are_kept_and_shown(zone_tree):
     ("host_id", "xyz"), ("host_id", "0123456789abcdef0"), ("lan_addr", "localhost"), ("vpc_bridge_ip", "192.168.10.3/24"),
     ("vpc_instance_cidr", "10.10.3.0"), ("vpc_instance_cidr", "10.10.3.0/33"), ("status_url", "http://a b"),
     ("base_domain", "x" * 300)])
-def test_facts_that_are_none_are_refused(null_tree, member, value):
+def test_invalid_facts_are_refused(null_tree, member, value):
     assert f"/facts/{member}" in refused(join, null_tree, **{member: value})
     assert "zone" not in null_tree.call("reconciler", "Info")
 
@@ -91,7 +91,7 @@ def test_a_higher_number_switches(app):
     assert app.replica_file()["app"]["deploy"]["revision"] == 6
 
 
-def test_what_needs_no_new_container_is_written_into_its_file(app):
+def test_changes_without_a_new_container_are_written_into_its_file(app):
     app.put(5)
     app.running()
     before = container(app)["id"]
@@ -163,7 +163,7 @@ def test_a_switch_that_failed_waits_for_a_new_order(app):
     app.running(7)
 
 
-def test_orders_are_there_after_a_restart_without_a_leader(app):
+def test_orders_survive_a_restart_without_a_leader(app):
     app.put(5)
     app.running()
     stages = app.replica()["stages"]
@@ -202,7 +202,7 @@ def test_stop_start_and_destroy_have_numbers_of_their_own(app):
     assert assign(app.tree) == {"changed": False}
 
 
-def test_stop_and_destroy_succeed_where_nothing_was(app):
+def test_stop_and_destroy_of_an_undeployed_instance_succeed(app):
     app.put(1, action="stop")
     app.wait(lambda i: i["settled"] and app.stages().get("container_stop", {}).get("state") == "success", "it is stopped")
     app.put(2, action="destroy")
@@ -241,7 +241,7 @@ def test_an_unknown_action_of_an_unknown_instance_does_nothing(app):
     {"image": "in valid"}, {"spec": {"resources": None}}, {"deploy": {"memory_limit": -1}}, {"replicas": (0, 0)},
     {"replicas": (128,)}, {"spec": {"packages": [{"name": "../up"}]}}, {"ports": {80: 70000}}, {"replica": {"vpc_ipv4": "1.2.3"}},
     {"revision": -1}])
-def test_what_is_not_well_formed_is_shown_and_reported(app, broken):
+def test_malformed_orders_are_shown_and_reported(app, broken):
     app.put(5)
     app.running()
     before = container(app)["id"]
@@ -258,14 +258,14 @@ def test_what_is_not_well_formed_is_shown_and_reported(app, broken):
     other.running(7)
 
 
-def test_names_that_are_none_are_refused(app):
+def test_invalid_names_are_refused(app):
     for name in ("a", "UPPER", "../x", "x" * 64):
         assert "/instance/meta/name" in refused(ZoneApp(app.tree, name).put)
 
 
 # Whose it is
 
-def test_replicas_of_other_hosts_are_not_ours(app):
+def test_replicas_of_other_hosts_are_not_deployed(app):
     app.put(1, replicas=(1,), elsewhere=(0, 2))
     said = app.running()
     assert [r["id"] for r in said["replicas"]] == [1]
@@ -276,7 +276,7 @@ def test_replicas_of_other_hosts_are_not_ours(app):
     assert other.get() is None
 
 
-def test_a_replica_that_moved_elsewhere_is_kept(app):
+def test_a_replica_that_moved_to_another_host_is_kept(app):
     app.put(1, replicas=(0, 1))
     app.running()
     before = {n: container(app, n)["id"] for n in (0, 1)}
@@ -286,7 +286,7 @@ def test_a_replica_that_moved_elsewhere_is_kept(app):
     assert app.replica(1)["unassigned"] and not app.replica(0).get("unassigned")
 
 
-def test_a_replica_that_moved_elsewhere_holds_up_nobody(app):
+def test_a_replica_that_moved_to_another_host_delays_no_other(app):
     app.put(1, replicas=(0, 1, 2))
     app.running()
     before = container(app, 0)["id"]
@@ -309,7 +309,7 @@ def test_local_orders_for_a_zones_instance_are_refused(app):
     assert app.running() and container(app)["id"] == before
 
 
-def test_a_hold_lets_orders_wait(app):
+def test_a_hold_stores_orders_without_executing_them(app):
     app.put(1)
     app.running()
     before = container(app)["id"]
@@ -337,7 +337,7 @@ def test_a_hold_lets_orders_wait(app):
     assert "belongs to the zone" in refused(app.stop)
 
 
-def test_a_release_without_an_order_follows_the_last_one(app):
+def test_a_release_without_a_new_order_executes_the_last_one(app):
     app.put(1)
     app.running()
     app.hold()
@@ -347,7 +347,7 @@ def test_a_release_without_an_order_follows_the_last_one(app):
     app.running(1)
 
 
-def test_a_release_after_a_destruction_makes_everything_anew(app):
+def test_a_release_after_a_destruction_deploys_again(app):
     app.put(1)
     app.running()
     app.hold()
@@ -360,7 +360,7 @@ def test_a_release_after_a_destruction_makes_everything_anew(app):
     assert "bytes" in app.replica()["quota"] or "not enforced" in app.replica()["quota"]
 
 
-def test_holds_are_for_the_zones_instances(app):
+def test_only_instances_of_the_zone_can_be_held(app):
     with pytest.raises(VarlinkError, match="NotFound"):
         app.hold()
     own = App(app.tree, "own")
@@ -391,7 +391,7 @@ def test_a_clash_of_names_is_shown_reported_and_ends(app):
     assert app.running(9)["origin"] == "zone"
 
 
-def test_a_clash_ends_when_the_zone_has_the_name_no_more(app):
+def test_a_clash_ends_when_the_zone_drops_the_name(app):
     own = App(app.tree)
     own.deploy(manifest(image="own:1"))
     app.put(9)
@@ -429,7 +429,7 @@ def test_local_instances_need_no_assignment(app):
 
 
 @pytest.mark.parametrize("policy", ["stop", "destroy"])
-def test_absence_may_be_made_an_order(zone_tree, policy):
+def test_absence_can_be_configured_as_an_order(zone_tree, policy):
     tree = zone_tree(unassigned=policy)
     app, other = ZoneApp(tree), ZoneApp(tree, "other")
     app.put(1)
@@ -450,7 +450,7 @@ def test_absence_may_be_made_an_order(zone_tree, policy):
         len(i["replicas"]) == 1 if policy == "destroy" else i["replicas"][1]["state"] == "stopped"), "its other replica too")
 
 
-def test_the_host_id_is_that_of_the_zone(app):
+def test_the_host_id_is_the_zones(app):
     own = App(app.tree, "own")
     own.deploy(manifest("own", image="app:1"))
     app.put(1)

@@ -71,7 +71,7 @@ def test_ten_replicas_answer_on_ports_of_their_own_after_one_download(make_tree,
     assert {item["Names"][0]: item["Id"] for item in engine.containers()} == containers
 
 
-def test_allocated_ports_are_kept_by_updates_and_taken_by_nobody_else(make_tree):
+def test_allocated_ports_are_kept_by_updates_and_assigned_once(make_tree):
     first = free_range(8)
     tree = make_tree(null_settings(host_ports=f"{first}-{first + 7}")).start()
     app = App(tree)
@@ -99,7 +99,7 @@ def test_range_without_a_free_port_is_refused(make_tree):
     assert App(tree).get() is None
 
 
-def test_port_in_use_is_passed_over(make_tree):
+def test_port_in_use_is_skipped(make_tree):
     first = free_range(3)
     tree = make_tree(null_settings(host_ports=f"{first}-{first + 2}")).start()
     with socket.create_server(("0.0.0.0", first)):
@@ -138,7 +138,7 @@ def all_at(revision):
 
 
 @pytest.mark.parametrize("parallel, first, update", [(None, 4, 1), (2, 2, 2)])
-def test_how_many_replicas_are_switched_at_once(make_tree, parallel, first, update):
+def test_the_rollout_bounds_how_many_replicas_switch_at_once(make_tree, parallel, first, update):
     app = App(make_tree(null_settings()).start())
     more = {"parallel": parallel} if parallel else {}
     assert watch_busy(app, manifest(image="one:1", replicas=6, **more), all_at(1)) == first

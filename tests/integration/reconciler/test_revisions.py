@@ -35,7 +35,7 @@ def ids(tree):
     ({"pids_limit": 50}, True),
     ({"init": "image", "script": None}, True),
 ], ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")
-def test_revision_grows_when_it_should(null_tree, app, change, grows):
+def test_revision_grows_when_a_new_container_is_needed(null_tree, app, change, grows):
     base = {"image": "one:1", "script": "sleep 1000"}
     app.deploy(manifest(**base))
     before = ids(null_tree)["i8k_web_0"]
@@ -45,7 +45,7 @@ def test_revision_grows_when_it_should(null_tree, app, change, grows):
     assert (ids(null_tree)["i8k_web_0"] != before) == grows
 
 
-def test_equal_apply_says_that_there_is_nothing_to_do(null_tree, app):
+def test_equal_apply_reports_no_change(null_tree, app):
     wanted = manifest(image="one:1", script="sleep 1000")
     app.deploy(wanted)
     before = driver_containers(null_tree)
@@ -62,7 +62,7 @@ def test_older_manifest_again_is_a_new_revision(app):
     assert app.deploy(one)["revision"] == 3
 
 
-def test_scaling_touches_only_the_replicas_that_come_or_go(null_tree, app):
+def test_scaling_touches_only_added_and_removed_replicas(null_tree, app):
     app.deploy(manifest(image="one:1", replicas=3))
     before = ids(null_tree)
     assert app.apply(manifest(image="one:1", replicas=5))["revision"] == 1
@@ -78,7 +78,7 @@ def test_scaling_touches_only_the_replicas_that_come_or_go(null_tree, app):
     assert app.replica_file(0)["app"]["deploy"]["replica_cap"] == 2
 
 
-def test_apply_overtakes_one_that_is_under_way(null_tree, app):
+def test_apply_supersedes_one_in_progress(null_tree, app):
     app.deploy(manifest(image="one:1"))
     app.apply(manifest(image="null/slow:300"))
     assert app.apply(manifest(image="three:1"))["revision"] == 3
@@ -124,7 +124,7 @@ def test_instance_may_be_applied_again_after_destroy(null_tree, app):
 
 # Failures that are not Docker's
 
-def test_failed_update_runs_the_old_revision_and_is_not_repeated(null_tree, app):
+def test_failed_update_rolls_back_and_is_not_retried(null_tree, app):
     app.deploy(manifest(image="one:1"))
     before = ids(null_tree)
     app.apply(manifest(image="null/exit-3"))
@@ -160,7 +160,7 @@ def test_failed_update_back_to_the_old_manifest(null_tree, app):
 
 
 @pytest.mark.parametrize("image", ["null/exit-3", "null/start-fails"])
-def test_first_deploy_is_repeated_with_growing_pauses(make_tree, image):
+def test_first_deploy_is_retried_with_backoff(make_tree, image):
     tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "200ms"}}).start()
     app = App(tree)
     app.apply(manifest(image=image, probation=100))
@@ -171,7 +171,7 @@ def test_first_deploy_is_repeated_with_growing_pauses(make_tree, image):
     assert list(driver_containers(tree)) == ["i8k_web_0"]
 
 
-def test_image_that_no_registry_has_is_tried_again_with_backoff(make_tree):
+def test_an_unknown_image_is_retried_with_backoff(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "50ms", "retry_max": "200ms"}}).start()
     app = App(tree)
     app.deploy(manifest(image="one:1"))
@@ -201,7 +201,7 @@ def test_crash_loop_is_a_state_of_its_own(make_tree):
 
 # Plan, and what is refused
 
-def test_plan_tells_what_would_change_and_does_nothing(null_tree, app):
+def test_plan_shows_changes_and_makes_none(null_tree, app):
     wanted = manifest(image="one:1", replicas=2)
     said = app.plan(wanted)
     assert said["revision"] == 1 and {(c["subject"], c["action"]) for c in said["changes"]} == {
@@ -279,7 +279,7 @@ def test_quota_required_refuses_with_the_reason(make_tree):
     App(tree, "plain").deploy(manifest("plain", image="one:1", init="image"))
 
 
-def test_what_apply_refuses_is_named_by_hostletctl(null_tree, place):
+def test_hostletctl_shows_why_apply_refuses(null_tree, place):
     file = place / "app.toml"
     file.write_text('name = "web"\nversion = "1"\nimage = "one:1"\n[resources]\ncpu_limit = "lots"\n')
     refused = null_tree.ctl("apply", file, check=False)

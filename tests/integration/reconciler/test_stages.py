@@ -54,7 +54,7 @@ def test_a_deploy_reports_every_stage(app, repository):
     assert stages["host_recv"]["created"] == stages["host_recv"]["finished"]
 
 
-def test_attempts_count_and_the_beginning_stays(app):
+def test_a_retried_stage_counts_attempts_and_keeps_its_start_time(app):
     app.put(1, image="missing/x")
 
     def tried(i):
@@ -98,7 +98,7 @@ for number in range(100):
 """
 
 
-def test_a_step_that_may_work_later_is_not_failed(start, services):
+def test_a_step_that_is_retried_later_is_not_failed(start, services):
     """A failed stage ends the patience of who watches the deploy."""
     for service in ("container-driver", "quota-keeper", "fetcher", "unpacker", "reconciler"):
         services.take(service)
@@ -119,7 +119,7 @@ def test_a_step_that_may_work_later_is_not_failed(start, services):
     assert app.stages()["provision"].get("message") is None
 
 
-def test_a_crash_loop_is_a_failure_of_what_ran(zone_tree):
+def test_a_crash_loop_is_reported_as_a_failed_stage(zone_tree):
     """Defect 17: reported as running, and the deploy as completed."""
     app = ZoneApp(zone_tree(probation="50ms"))
     app.put(1, image="null/exit-5-after-150")
@@ -128,7 +128,7 @@ def test_a_crash_loop_is_a_failure_of_what_ran(zone_tree):
     assert "code 5" in app.stages()["container_running"]["message"]
 
 
-def test_stages_survive_any_death(app):
+def test_stages_survive_any_kill(app):
     app.put(1)
     app.running()
     app.report(app.secret(), [stage(message="2/2 tasks done")])
@@ -143,7 +143,7 @@ def test_stages_survive_any_death(app):
     assert app.replica()["stages"] == before
 
 
-def test_a_life_that_ended_between_a_step_and_its_stage_leaves_none_behind(make_tree):
+def test_a_kill_between_a_step_and_its_stage_leaves_no_stage_running(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"probation": "1s"}}).start()
     join(tree)
     app = ZoneApp(tree)
@@ -175,7 +175,7 @@ def test_the_file_tells_the_agent_where_to_report(app):
     assert len(secrets) == 3
 
 
-def test_where_agents_report_to_may_change(app):
+def test_the_endpoint_of_agents_can_change(app):
     app.put(1)
     app.running()
     before, made = app.secret(), driver_containers(app.tree)["i8k_web_0"]["id"]
@@ -185,7 +185,7 @@ def test_where_agents_report_to_may_change(app):
     assert driver_containers(app.tree)["i8k_web_0"]["id"] == made
 
 
-def test_secrets_survive_destruction_and_go_with_the_data(app):
+def test_secrets_survive_destruction_and_are_deleted_with_the_data(app):
     own = App(app.tree, "own")
     own.deploy(manifest("own", image="app:1"))
     secret = own.replica_file()["hostlet_endpoint"]["secret_key"]
@@ -207,7 +207,7 @@ def test_secrets_survive_destruction_and_go_with_the_data(app):
     assert app.secret() == secret
 
 
-def test_a_report_replaces_what_inagent_owns(app):
+def test_a_report_replaces_the_stages_of_inagent(app):
     app.put(3)
     app.running()
     own = app.stages()
@@ -221,7 +221,7 @@ def test_a_report_replaces_what_inagent_owns(app):
     assert not app.stages(owner="inagent")
 
 
-def test_a_report_may_forge_nothing(app):
+def test_a_report_cannot_forge_stages_of_hostlet(app):
     app.put(3)
     app.running()
     own = app.stages()
@@ -243,7 +243,7 @@ def test_a_report_may_forge_nothing(app):
     assert kept["task_run"]["message"] == "é" * 1024
 
 
-def test_only_the_replicas_own_secret_fits(app):
+def test_only_the_replicas_own_secret_is_accepted(app):
     app.put(1, replicas=(0, 1))
     app.running()
     secret, other = app.secret(0), app.secret(1)
@@ -257,7 +257,7 @@ def test_only_the_replicas_own_secret_fits(app):
     assert app.stages(0, "inagent") and app.stages(1, "inagent")
 
 
-def test_reports_of_local_instances_are_taken_too(app):
+def test_reports_of_local_instances_are_accepted(app):
     own = ZoneApp(app.tree, "own")
     own.deploy(manifest("own", image="app:1"))
     own.report(own.secret(), [stage("task_run", own.get()["revision"])])
@@ -266,7 +266,7 @@ def test_reports_of_local_instances_are_taken_too(app):
 
 # What hostletctl shows
 
-def test_ctl_holds_shows_and_releases(app):
+def test_hostletctl_holds_shows_and_releases_an_instance(app):
     app.put(5)
     app.running()
     app.report(app.secret(), [stage(revision=5)])

@@ -52,7 +52,7 @@ def test_update_replaces_the_container_and_keeps_the_data(tree, engine, busybox_
     ground.wait_until(lambda: [r["revision"] for r in app.record()["revisions"]] == [2], 10, "the old revision is released")
 
 
-def test_equal_apply_does_nothing_and_says_so(tree, engine, busybox_image):
+def test_equal_apply_changes_nothing_and_reports_it(tree, engine, busybox_image):
     app, wanted = App(tree), manifest(script="exec sleep 1000")
     app.deploy(wanted)
     before = engine.inspect("i8k_web_0")["Id"]
@@ -62,7 +62,7 @@ def test_equal_apply_does_nothing_and_says_so(tree, engine, busybox_image):
     assert engine.inspect("i8k_web_0")["Id"] == before and app.get()["settled"]
 
 
-def test_description_alone_goes_into_the_running_container(tree, engine, busybox_image):
+def test_a_new_description_is_written_into_the_running_container(tree, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
     before = engine.inspect("i8k_web_0")
@@ -86,7 +86,7 @@ def assert_untouched(app, engine, before, port):
 
 
 @pytest.mark.parametrize("what", ["image", "package"])
-def test_update_with_something_missing_leaves_the_old_one_alone_and_tries_again(fast_tree, engine, repository, entry_image,
+def test_update_with_a_missing_part_keeps_the_old_revision_and_is_retried(fast_tree, engine, repository, entry_image,
                                                                                 busybox_image, what):
     app, port = App(fast_tree), ground.free_port()
     app.deploy(manifest(script=server("one", port), ports={"http": port}))
@@ -122,7 +122,7 @@ def fails_by_port(port):
 
 
 @pytest.mark.parametrize("failure", ["entrypoint", "exit", "task", "command"])
-def test_update_that_does_not_stay_up_ends_with_the_old_revision(tree, engine, busybox_image, failure):
+def test_update_that_fails_its_probation_is_rolled_back(tree, engine, busybox_image, failure):
     app, port = App(tree), ground.free_port()
     app.deploy(manifest(script=server("one", port), ports={"http": port}))
     answers(port, "one")
@@ -165,7 +165,7 @@ def test_update_that_does_not_stay_up_ends_with_the_old_revision(tree, engine, b
     assert not app.replica().get("message")
 
 
-def test_port_that_a_stranger_took_after_plan_fails_the_switch(tree, engine, busybox_image):
+def test_port_that_another_program_binds_after_plan_fails_the_switch(tree, engine, busybox_image):
     app, port, more = App(tree), ground.free_port(), ground.free_port()
     app.deploy(manifest(script=f"echo start >> /home/action/starts; trap 'sleep 1; exit 0' TERM; mkdir -p /home/action/www; "
                         f"echo one > /home/action/www/index.html; httpd -p {port} -h /home/action/www; "
@@ -229,7 +229,7 @@ def test_on_shutdown_tasks_run_at_stop(tree, busybox_image):
     assert (app.directory() / "home/action/bye").read_text() == "bye\n"
 
 
-def test_destroyed_data_is_kept_and_given_back(tree, engine, busybox_image):
+def test_data_of_a_destroyed_instance_is_kept_and_restored(tree, engine, busybox_image):
     app, port = App(tree), ground.free_port()
     wanted = manifest(script=server("one", port), ports={"http": port})
     app.deploy(wanted)
@@ -269,7 +269,7 @@ def test_destroy_of_a_failed_application(tree, engine, busybox_image):
     assert engine.names() == []
 
 
-def test_app_replica_json_of_the_record_is_what_was_wanted(tree, busybox_image):
+def test_app_replica_json_of_the_record_is_the_desired_state(tree, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000", spec={"configs": [{"name": "cfg/greeting", "default": "hello"}]}))
     file = app.replica_file()
@@ -277,7 +277,7 @@ def test_app_replica_json_of_the_record_is_what_was_wanted(tree, busybox_image):
     assert json.loads(tree.ctl("app", "web", "--json").stdout)
 
 
-def test_followed_log_goes_on_after_the_switch(tree, busybox_image, place):
+def test_followed_log_continues_after_the_switch(tree, busybox_image, place):
     """hostletctl logs -f shows what the next container writes, until the application is stopped."""
     app = App(tree)
     app.deploy(manifest(script="echo one; exec sleep 1000"))

@@ -74,7 +74,7 @@ def is_managed(other, image):
 
 
 @pytest.mark.parametrize("how", SPOILED)
-def test_one_record_costs_one_instance(tree, how):
+def test_an_unreadable_record_affects_one_instance(tree, how):
     web, other = with_neighbour(tree)
     before = driver_containers(tree)["i8k_web_0"]
     spoil(tree, SPOILED[how])
@@ -116,7 +116,7 @@ NO_FILES = ["directory", "fifo", "/etc/passwd", "/nonexistent"]
 
 
 @pytest.mark.parametrize("what", NO_FILES)
-def test_no_file_at_all(tree, what):
+def test_an_object_in_place_of_a_record_affects_one_instance(tree, what):
     """Twice: the first one that was kept aside makes room."""
     web, other = with_neighbour(tree)
     for image in ("app:2", "app:3"):
@@ -131,7 +131,7 @@ def test_no_file_at_all(tree, what):
 
 
 @pytest.mark.parametrize("what", NO_FILES)
-def test_no_file_of_what_the_zone_said(tree, what):
+def test_an_object_in_place_of_zone_json_affects_no_local_instance(tree, what):
     join(tree)
     zone, other = ZoneApp(tree), App(tree, "other")
     zone.put(1)
@@ -146,7 +146,7 @@ def test_no_file_of_what_the_zone_said(tree, what):
         zone.running(1)
 
 
-def test_it_is_repaired(tree):
+def test_a_repaired_record_is_read_after_a_restart(tree):
     web, other = with_neighbour(tree)
     good, before = path_of(tree).read_bytes(), driver_containers(tree)["i8k_web_0"]["id"]
     spoil(tree, "{")
@@ -159,7 +159,7 @@ def test_it_is_repaired(tree):
 
 
 @pytest.mark.parametrize("options", [[], ["--purge"]])
-def test_destroying_it_is_waited_for(tree, options):
+def test_destroy_of_an_instance_with_an_unreadable_record_ends(tree, options):
     web, _ = with_neighbour(tree)
     spoil(tree, "{")
     shown = tree.ctl("app", "web").stdout
@@ -171,7 +171,7 @@ def test_destroying_it_is_waited_for(tree, options):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="another user's file")
-def test_a_record_of_another_user(tree):
+def test_a_record_of_another_user_affects_no_other_instance(tree):
     web, other = with_neighbour(tree)
     tree.stop()
     os.chown(path_of(tree), 0, 0)
@@ -183,7 +183,7 @@ def test_a_record_of_another_user(tree):
         ground.wait_until(lambda: web.get() is None, 30, "it is destroyed")
 
 
-def test_its_packages_stay(tree):
+def test_packages_stay_while_a_record_is_unreadable(tree):
     """Nobody knows which they are."""
     for version in ("1.0.0", "2.0.0"):
         tree.repository.add("site", version, files={"file": version.encode()})
@@ -200,7 +200,7 @@ def test_its_packages_stay(tree):
     assert packages.package_id("site", "1.0.0") in installed()
 
 
-def test_the_zone_s_order_for_its_name_waits(tree):
+def test_an_order_of_the_zone_waits_for_an_unreadable_record(tree):
     web, other = with_neighbour(tree)
     spoil(tree, "{")
     join(tree)
@@ -217,7 +217,7 @@ def test_the_zone_s_order_for_its_name_waits(tree):
     is_managed(other, "app:2")
 
 
-def test_a_zone_s_record(tree):
+def test_an_unreadable_record_of_a_zones_instance(tree):
     join(tree)
     zone, other = ZoneApp(tree), App(tree, "other")
     zone.put(1)
@@ -232,7 +232,7 @@ def test_a_zone_s_record(tree):
 
 @pytest.mark.parametrize("data", ["{", "{}", '{"format": 99, "zone": {"host_id": "0123456789ab"}}', "x" * 100_000, '{"format":1,"zone":{"host_id":"evil/.."}}'],
                          ids=["half", "nothing", "newer", "large", "no id"])
-def test_what_the_zone_said_of_this_machine(tree, data):
+def test_unreadable_facts_of_the_zone_affect_no_local_instance(tree, data):
     join(tree)
     zone, other = ZoneApp(tree), App(tree, "other")
     zone.put(1)
@@ -254,7 +254,7 @@ def test_what_the_zone_said_of_this_machine(tree, data):
     assert (path.parent / "zone.json.unreadable").read_text() == data and json.loads(path.read_text())["zone"]["host_id"] == facts()["host_id"]
 
 
-def test_the_machine_s_own_id(tree):
+def test_an_unreadable_host_id_is_not_replaced(tree):
     """A new one would recreate every container of this machine's own."""
     join(tree)
     zone, web = ZoneApp(tree, "zoned"), App(tree)
@@ -290,7 +290,7 @@ def too_large(app, *words):
     return app.wait(said, f"host_recv says {words}")
 
 
-def test_orders_of_8_mib(tree):
+def test_orders_of_8_mib_are_refused(tree):
     """A revision that runs, one that is wanted, and one that waits."""
     join(tree)
     app, local = ZoneApp(tree), App(tree, "local")
@@ -317,7 +317,7 @@ def test_orders_of_8_mib(tree):
     assert fresh.stages()["host_recv"]["state"] == "success"
 
 
-def test_what_the_gateway_refused(tree):
+def test_orders_that_the_gateway_refused_are_reported(tree):
     join(tree)
     app = ZoneApp(tree)
     app.put(1)
@@ -333,7 +333,7 @@ def test_what_the_gateway_refused(tree):
     app.running(3)
 
 
-def test_the_largest_that_is_taken(tree):
+def test_the_largest_accepted_orders_can_be_read_again(tree):
     """Three times of it are a record that is read again."""
     join(tree)
     app, local = ZoneApp(tree), App(tree, "local")
@@ -358,7 +358,7 @@ def test_the_largest_that_is_taken(tree):
     ({"version": text_of(300_000)}, "/spec/version"), ({"name": text_of(300_000)}, "/spec/name"),
     ({"service_ports": [{"name": text_of(300_000), "port": 80}]}, "/spec/service_ports/name"),
 ], ids=["packages", "ports", "tasks", "version", "name", "port"])
-def test_orders_with_too_much_of_something(tree, spec, words):
+def test_orders_beyond_a_limit_are_refused(tree, spec, words):
     join(tree)
     app, local = ZoneApp(tree), App(tree, "local")
     local.deploy(manifest(name="local", image="app:1"))
@@ -371,7 +371,7 @@ def test_orders_with_too_much_of_something(tree, spec, words):
 
 
 @pytest.mark.parametrize("unreadable", [False, True])
-def test_a_clash_of_very_many_replicas(tree, unreadable):
+def test_a_clash_of_many_replicas_fits_into_a_reply(tree, unreadable):
     """What is told of it fits into an answer."""
     web, other = with_neighbour(tree)
     if unreadable:
@@ -392,7 +392,7 @@ def nested(depth):
     return item
 
 
-def test_orders_that_are_nested_too_deeply(tree):
+def test_orders_that_are_nested_too_deeply_are_refused(tree):
     join(tree)
     app, local = ZoneApp(tree), App(tree, "local")
     local.deploy(manifest(name="local", image="app:1"))
@@ -410,7 +410,7 @@ def test_orders_that_are_nested_too_deeply(tree):
     (lambda m: m["app"]["spec"].update(version=text_of(1000)), "/app/spec/version"),
     (lambda m: m.setdefault("hostlet", {}).update(env={f"V{n}": text_of(4000) for n in range(2000)}), "at most 4194304"),
 ], ids=["description", "packages", "version", "env"])
-def test_manifests_of_this_machine(tree, change, words):
+def test_local_manifests_beyond_a_limit_are_refused(tree, change, words):
     app, other = App(tree), App(tree, "other")
     other.deploy(manifest(name="other", image="app:1"))
     wanted = manifest(image="app:1")
@@ -421,7 +421,7 @@ def test_manifests_of_this_machine(tree, change, words):
     is_managed(other, "app:2")
 
 
-def test_what_agents_say_has_bounds(tree):
+def test_reports_of_agents_are_bounded(tree):
     """Of one instance with many replicas, in which every agent says as much as it can, and nothing but control characters."""
     join(tree)
     app = ZoneApp(tree)
@@ -439,7 +439,7 @@ def test_what_agents_say_has_bounds(tree):
 
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["store.before_save", "store.saved"])
-def test_killed_while_a_record_is_put_aside(make_tree, point):
+def test_a_kill_while_a_record_is_set_aside_loses_nothing(make_tree, point):
     """The file has its second name by then, and the new record is not written, or is."""
     tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST}).start()
     web = App(tree)
@@ -453,7 +453,7 @@ def test_killed_while_a_record_is_put_aside(make_tree, point):
     assert (tree.prefix / INSTANCES / "web.json.unreadable").read_text() == "{"
 
 
-def test_what_agents_say_is_written_seldom(tree):
+def test_frequent_reports_of_agents_are_written_rarely(tree):
     """They may say something else fifty times a second, for as long as they live: the whole record is not written as often."""
     join(tree)
     app = ZoneApp(tree)

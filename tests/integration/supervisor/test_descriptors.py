@@ -51,7 +51,7 @@ def prefix(place):
 
 
 @pytest.mark.parametrize("closed", CLOSED)
-def test_no_connection_of_a_worker_gets_their_numbers(place, prefix, closed):
+def test_no_connection_of_a_worker_gets_a_standard_descriptor(place, prefix, closed):
     with contextlib.ExitStack() as stack:
         for name in WORKERS:
             process = stack.enter_context(started(place, closed, [
@@ -63,7 +63,7 @@ def test_no_connection_of_a_worker_gets_their_numbers(place, prefix, closed):
 
 
 @pytest.mark.parametrize("closed", CLOSED)
-def test_children_of_hostletd_get_good_ones_whatever_it_got(place, services, closed):
+def test_children_of_hostletd_get_valid_standard_descriptors(place, services, closed):
     services.take("quota-keeper")
     tree = Tree(place / "tree")
     with started(place, closed, [program("hostletd"), "--prefix", tree.prefix, *services.arguments, "--libexec", BUILD]) as process:
@@ -76,7 +76,7 @@ def test_children_of_hostletd_get_good_ones_whatever_it_got(place, services, clo
         assert found[3].startswith("socket:"), found
 
 
-def test_the_readiness_may_go_to_a_standard_descriptor(place, prefix):
+def test_readiness_can_be_written_to_a_standard_descriptor(place, prefix):
     """That descriptor stays, where another one is closed once it was told."""
     reading, writing = os.pipe()
     process = subprocess.Popen([program("quota-keeper"), "--prefix", prefix, "--services", SOURCE / "svc", "--notification-fd", "1"],
@@ -121,7 +121,7 @@ class LogsOfADriver(threading.Thread):
 
 
 @pytest.mark.parametrize("closed", CLOSED)
-def test_hostletctl_logs_writes_into_no_connection(place, closed):
+def test_hostletctl_logs_writes_to_no_connection(place, closed):
     driver = LogsOfADriver(place / "tree")
     result = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", program("hostletctl"), "--prefix", place / "tree", "logs", "web/0"],
                             stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
@@ -135,7 +135,7 @@ def test_hostletctl_logs_writes_into_no_connection(place, closed):
 @pytest.mark.skipif(not BUSYBOX or not INAGENT.exists(), reason="needs a static busybox and inagent")
 @pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize("dev", [True, False])
-def test_a_container_without_them(tmp_path, closed, dev):
+def test_a_container_without_standard_descriptors(tmp_path, closed, dev):
     """Its tasks have all three, in an image with a /dev and in one without, and none of inagent's own files is among them."""
     with Container(tmp_path / "container", "bare") as container:
         without = "" if dev else f"umount {container.root}/dev/null; rm -r {container.root}/dev\n"

@@ -30,7 +30,7 @@ def test_the_products_services_are_listed(make_tree):
     assert {name for name, service in listed.items() if service.get("on_demand")} == {"fetcher", "provisioner", "unpacker"}
 
 
-def test_start_and_stop_follow_the_needs(start, services):
+def test_start_and_stop_follow_the_dependencies(start, services):
     body = ("on_term(lambda: (record('end'), spend(0.05), record('ended'), os._exit(0)))\n"
             "spend(0.05)\nready()\nrest()\n")
     services.add("alpha", body, needs="middle")
@@ -42,7 +42,7 @@ def test_start_and_stop_follow_the_needs(start, services):
     assert services.events()[6:] == [f"{name} {what}" for name in ("alpha", "middle", "zulu") for what in ("end", "ended")]
 
 
-def test_the_tree_comes_up_although_parts_do_not(start, services):
+def test_the_tree_starts_although_some_services_fail(start, services):
     services.add("good", needs="crashes missing")
     services.add("crashes", "sys.exit(1)\n")
     services.write("missing", exec="/nonexistent/program")
@@ -61,7 +61,7 @@ def test_the_tree_comes_up_although_parts_do_not(start, services):
     assert status(tree, "unbound")["state"] == "ready"
 
 
-def test_what_the_starter_ignored_is_no_matter(make_tree, services):
+def test_inherited_signal_dispositions_and_descriptors_are_reset(make_tree, services):
     services.take("quota-keeper")
     tree = make_tree()
     tree.write_config()
@@ -84,7 +84,7 @@ def test_what_the_starter_ignored_is_no_matter(make_tree, services):
     assert tree.stop() == 0
 
 
-def test_readiness_is_told_to_systemd(make_tree, services, place):
+def test_systemd_is_notified_of_readiness(make_tree, services, place):
     services.add("slow", "until('go')\nready()\nrest()\n")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(place / "notify"))
@@ -130,7 +130,7 @@ class Watchdog:
         return self.notify.recv(4096).decode() if select.select([self.notify], [], [], timeout)[0] else None
 
 
-def test_the_watchdog_hears_of_a_loop_that_turns_and_wakes_no_other(make_tree, services, place):
+def test_a_running_loop_notifies_the_watchdog_and_wakes_no_service(make_tree, services, place):
     services.add("quiet")
     tree = make_tree()
     watchdog = Watchdog(tree, services, place, 2)
@@ -154,13 +154,13 @@ def test_the_watchdog_hears_of_a_loop_that_turns_and_wakes_no_other(make_tree, s
     assert "WATCHDOG" not in Path(f"/proc/{status(tree, 'quiet')['pid']}/environ").read_text()
 
 
-def test_a_watchdog_that_is_meant_for_another_process_is_none(make_tree, services, place):
+def test_a_watchdog_of_another_process_is_ignored(make_tree, services, place):
     tree = make_tree()
     watchdog = Watchdog(tree, services, place, 0.2, pid=1)
     assert watchdog.next(1) is None
 
 
-def test_a_service_that_does_not_end_is_killed_with_its_helpers(start, services):
+def test_a_service_that_does_not_exit_is_killed_with_its_children(start, services):
     services.add("stubborn", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
                  "if os.fork() == 0:\n    record(f'helper={os.getpid()}')\n    rest()\n"
                  "ready()\nrest()\n", stop_timeout="300ms")
@@ -176,7 +176,7 @@ def test_a_service_that_does_not_end_is_killed_with_its_helpers(start, services)
 
 # Restarts
 
-def test_killed_service_is_back_at_once(start, services):
+def test_a_killed_service_is_restarted_at_once(start, services):
     services.take("quota-keeper")
     tree = start()
     ground.wait_until(lambda: status(tree, "quota-keeper")["uptime_msec"] > 1100, 5, "a healthy run")
@@ -217,7 +217,7 @@ def test_crash_loop_is_visible_and_callers_wait_for_its_end(start, services):
     assert call.answer()["parameters"]["pid"] == wait_for(tree, "loops", "ready")["pid"]
 
 
-def test_pauses_between_bad_runs_double(start, services):
+def test_pauses_between_failed_runs_double(start, services):
     services.add("loops", "record(f'at={time.monotonic()}')\nsys.exit(1)\n")
     start()
     def times():
@@ -229,7 +229,7 @@ def test_pauses_between_bad_runs_double(start, services):
         assert least <= pause <= least * 1.5 + 0.4, pauses
 
 
-def test_exit_100_is_given_up_until_a_human_acts(start, services):
+def test_exit_100_stops_restarts_until_an_administrator_acts(start, services):
     services.add("broken", "if not flag('mended'):\n    say('<3>broken: file x has format 9')\n    sys.exit(100)\nready()\nserve()\n")
     tree = start()
     found = status(tree, "broken")
@@ -247,7 +247,7 @@ def test_exit_100_is_given_up_until_a_human_acts(start, services):
     assert "parameters" in Call(tree, "broken").answer()
 
 
-def test_not_ready_in_time_is_killed_and_tried_again(start, services):
+def test_a_service_that_is_not_ready_in_time_is_killed_and_restarted(start, services):
     services.add("slow", "if not flag('mended'):\n    rest()\nready()\nserve()\n", ready_timeout="300ms")
     tree = start()
     found = wait_for(tree, "slow", "backoff")
@@ -256,7 +256,7 @@ def test_not_ready_in_time_is_killed_and_tried_again(start, services):
     wait_for(tree, "slow", "ready")
 
 
-def test_helpers_do_not_outlive_a_killed_worker(start, services):
+def test_children_of_a_killed_worker_are_killed(start, services):
     services.add("worker", "child = os.fork()\nif child == 0:\n    rest()\nrecord(f'helper={child}')\nready()\nserve()\n")
     tree = start()
     helper = int(services.events()[1].partition("=")[2])
@@ -280,7 +280,7 @@ def test_orphans_are_reaped(start, services):
 
 # On demand
 
-def test_demand_starts_at_the_first_call_and_ends_when_idle(start, services):
+def test_an_on_demand_service_starts_at_the_first_call_and_ends_when_idle(start, services):
     services.take("provisioner", idle_timeout="200ms")
     tree = start({"hostlet": {"log_level": "debug"}})
     assert status(tree, "provisioner")["state"] == "listening"
@@ -293,7 +293,7 @@ def test_demand_starts_at_the_first_call_and_ends_when_idle(start, services):
         assert connection.call("org.varlink.service.GetInfo")["vendor"] == "hostlet"
 
 
-def test_demand_that_crashes_does_not_spin(start, services):
+def test_a_crashing_on_demand_service_does_not_spin(start, services):
     services.add("lazy", "if not flag('mended'):\n    sys.exit(1)\nready()\nserve()\n", start="demand")
     tree = start()
     call = Call(tree, "lazy")
@@ -304,7 +304,7 @@ def test_demand_that_crashes_does_not_spin(start, services):
     assert "parameters" in call.answer()
 
 
-def test_demand_that_ends_without_serving_does_not_spin(start, services):
+def test_an_on_demand_service_that_ends_without_serving_does_not_spin(start, services):
     services.add("lazy", "ready()\nsys.exit(0)\n", start="demand")
     tree = start()
     call = Call(tree, "lazy")
@@ -315,7 +315,7 @@ def test_demand_that_ends_without_serving_does_not_spin(start, services):
 
 # Start, Stop, Restart, Watch
 
-def test_stop_takes_those_who_need_it_along(start, services):
+def test_stop_stops_the_dependent_services(start, services):
     services.add("base")
     services.add("upper", needs="base")
     tree = start()
@@ -342,7 +342,7 @@ def test_restart_touches_one_service(start, services):
     assert "restarts" not in after["base"]
 
 
-def test_unknown_service_and_missing_more(start, services):
+def test_unknown_services_and_a_watch_without_more_are_refused(start, services):
     services.add("one")
     tree = start()
     with pytest.raises(VarlinkError, match="io.hostlet.NotFound.*there is no service 'two'"):
@@ -362,7 +362,7 @@ def test_watch_shows_each_change(start, services):
         assert [next(stream)["service"]["state"] for _ in range(4)] == ["stopping", "waiting", "starting", "ready"]
 
 
-def test_a_waiting_caller_may_leave(start, services):
+def test_a_waiting_caller_can_hang_up(start, services):
     services.add("slow", "until('go')\nready()\nserve()\n")
     services.set("go")
     tree = start()
@@ -378,7 +378,7 @@ def test_a_waiting_caller_may_leave(start, services):
 # Killed on its way
 
 @pytest.mark.failpoints
-def test_killed_at_each_failpoint_the_next_start_is_good(make_tree, services):
+def test_a_start_succeeds_after_a_kill_at_each_failpoint(make_tree, services):
     services.add("one")
     names = subprocess.run([program("hostletd"), "--failpoints"], capture_output=True, text=True, check=True).stdout.split()
     assert len(names) >= 4

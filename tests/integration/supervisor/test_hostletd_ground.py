@@ -39,7 +39,7 @@ def test_reload_restarts_what_changed_and_nothing_else(start, services):
     assert "parameters" in Call(tree, "comes").answer()
 
 
-def test_those_who_watch_are_told_that_a_service_went(start, services):
+def test_a_watch_reports_a_removed_service(start, services):
     services.add("goes")
     tree = start()
     with tree.connect("hostletd") as connection:
@@ -109,7 +109,7 @@ def test_two_trees_side_by_side(start, services):
     assert (first.prefix / "var/hostlet/tree.id").read_text() != (second.prefix / "var/hostlet/tree.id").read_text()
 
 
-def test_killed_hostletd_takes_its_children_along_and_recovers(start, services):
+def test_children_of_a_killed_hostletd_exit_and_the_next_start_recovers(start, services):
     services.add("one", "ready()\nif os.fork() == 0:\n    rest()\nserve()\n")
     services.take("quota-keeper")
     services.add("blocked", "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\nready()\nrest()\n", stop_timeout="500ms")
@@ -178,7 +178,7 @@ def test_directories_and_id(place):
     assert (prefix / "var/hostlet/tree.id").read_text() == identifier and len(identifier) == 37
 
 
-def test_unsafe_directories_are_mended_or_refused(place, services):
+def test_unsafe_directories_are_corrected_or_refused(place, services):
     services.take("fetcher")
     prefix = place / "old"
     setup = ("--prefix", prefix, *services.arguments, "--setup")
@@ -213,7 +213,7 @@ def test_symbolic_links_in_the_tree_are_not_followed(place, services):
     assert (place / "elsewhere").stat().st_uid == 0
 
 
-def test_check_reads_everything_and_does_nothing(place, services):
+def test_check_reads_everything_and_changes_nothing(place, services):
     services.take("fetcher")
     prefix = place / "checked"
     (prefix / "etc").mkdir(parents=True)

@@ -40,7 +40,7 @@ def call_as(user, groups, tree, service, method):
     return json.loads(result.stdout)
 
 
-def test_only_the_peers_of_the_table_may_call(start, services):
+def test_only_the_configured_peers_can_call(start, services):
     services.take("quota-keeper")
     services.add("broken", "sys.exit(100)\n", peers="hostlet-reconciler")
     tree = start()
@@ -55,7 +55,7 @@ def test_only_the_peers_of_the_table_may_call(start, services):
     assert call_as("hostlet-reconciler", ["hostlet"], tree, "broken", "x.Y")["error"] == "io.hostlet.ServiceDown"
 
 
-def test_a_peer_may_be_given_some_methods_alone(start, services):
+def test_a_peer_can_be_limited_to_some_methods(start, services):
     services.take("quota-keeper", peers="hostlet-reconciler hostlet-fetcher:Info")
     tree = start()
 
@@ -72,7 +72,7 @@ def test_a_peer_may_be_given_some_methods_alone(start, services):
     assert "io.hostlet.QuotaKeeper has no method 'Inform'" in tree.log()
 
 
-def test_who_parses_what_strangers_send_may_not_order(make_tree):
+def test_parsers_of_foreign_input_cannot_give_orders(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     for method in ("Apply", "Plan", "Get", "List", "Start", "Stop", "Destroy", "Hold", "Release", "ImportSecret"):
         answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", f"io.hostlet.Reconciler.{method}")
@@ -87,7 +87,7 @@ def test_who_parses_what_strangers_send_may_not_order(make_tree):
         assert call_as("hostlet-rpc-gateway", ["hostlet"], tree, service, "x.Y")["error"] == "not opened", service
 
 
-def test_a_service_may_ask_hostletd_what_its_conf_says(start, services):
+def test_a_service_can_call_the_methods_of_hostletd_that_its_conf_names(start, services):
     services.add("looker", user="hostlet-rpc-gateway", groups="hostlet", supervisor="List")
     services.add("other", user="hostlet-fetcher", groups="hostlet")
     tree = start()
@@ -99,7 +99,7 @@ def test_a_service_may_ask_hostletd_what_its_conf_says(start, services):
 
 
 @pytest.mark.parametrize("method", ["Restart", "Lists"])
-def test_no_service_may_change_others(place, services, method):
+def test_no_service_can_change_other_services(place, services, method):
     services.add("greedy", supervisor=method)
     result = run_hostletd("--prefix", place / "tree", *services.arguments, "--check")
     assert result.returncode == 100 and f"no method '{method}' that changes nothing" in result.stderr
@@ -201,7 +201,7 @@ def info_answers(tree):
     return bool(tree.call("quota-keeper", "Info")["ledger"])
 
 
-def test_under_s6(prepared, place):
+def test_a_worker_runs_under_s6(prepared, place):
     tree, directory, environment = prepared
     supervisor = ground.start(["s6-supervise", directory], place / "s6.log", environment=environment)
     try:
@@ -229,7 +229,7 @@ def test_under_s6(prepared, place):
         ground.stop(supervisor)
 
 
-def test_under_runit(prepared, place):
+def test_a_worker_runs_under_runit(prepared, place):
     tree, directory, environment = prepared
     supervisor = ground.start(["runsv", directory], place / "runit.log", environment=environment)
     try:
@@ -242,7 +242,7 @@ def test_under_runit(prepared, place):
         ground.stop(supervisor)
 
 
-def test_by_hand(prepared, place):
+def test_a_worker_runs_when_started_by_hand(prepared, place):
     tree, _, environment = prepared
     process = ground.start([program("quota-keeper")], place / "hand.log", environment=environment)
     try:

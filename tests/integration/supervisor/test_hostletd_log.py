@@ -69,7 +69,7 @@ def test_no_line_controls_a_terminal(make_tree, services):
         assert any("a?31m?31m??|???äz" in (json.loads(line)["message"] if form == "json" else line) for line in lines)
 
 
-def test_nothing_blocks_on_a_log_that_nobody_reads(make_tree, services):
+def test_a_log_without_a_reader_blocks_nothing(make_tree, services):
     services.add("floods", "ready()\nfor _ in range(20000):\n    os.write(2, b'x' * 100 + b'\\n')\nrecord('flooded')\n"
                  "while True:\n    os.write(2, b'x' * 100 + b'\\n')\n")
     services.take("quota-keeper")
@@ -115,7 +115,7 @@ def test_nothing_blocks_on_a_log_that_nobody_reads(make_tree, services):
         reader.wait()
 
 
-def test_a_log_reader_that_is_gone_is_no_reason_to_end(make_tree, services):
+def test_hostletd_continues_without_a_log_reader(make_tree, services):
     services.take("quota-keeper")
     tree = make_tree()
     tree.write_config()

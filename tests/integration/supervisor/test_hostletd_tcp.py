@@ -51,7 +51,7 @@ def zone(ports, **more):
     return {"zone": {"enable": True, "listen": "127.0.0.1", "peer_port": ports[0], "http_port": ports[1], **more}}
 
 
-def test_ports_are_handed_over_in_order_with_their_names(start, services, ports):
+def test_ports_are_passed_in_order_with_their_names(start, services, ports):
     services.add("faces", ANSWERS, **CONF)
     tree = start(zone(ports))
     pid = str(status(tree, "faces")["pid"])
@@ -61,7 +61,7 @@ def test_ports_are_handed_over_in_order_with_their_names(start, services, ports)
     assert "parameters" in Call(tree, "faces").answer()
 
 
-def test_connections_wait_while_the_service_is_started_again(start, services, ports):
+def test_connections_wait_while_the_service_restarts(start, services, ports):
     services.add("faces", "until('go')\n" + ANSWERS, **CONF)
     tree = start(zone(ports), wait=False)
     ground.wait_until(lambda: services.count("faces start") == 1, 10, "the service starts")
@@ -72,7 +72,7 @@ def test_connections_wait_while_the_service_is_started_again(start, services, po
         assert waiting.makefile().read().split()[1] == "4"
 
 
-def test_what_is_not_enabled_is_not_started_and_says_so(start, services, ports):
+def test_a_disabled_service_is_not_started_and_status_shows_it(start, services, ports):
     services.add("faces", ANSWERS, **CONF)
     tree = start({"zone": {**zone(ports)["zone"], "enable": False}})
     found = status(tree, "faces")
@@ -106,7 +106,7 @@ def test_reload_enables_moves_and_disables(start, services, ports):
     assert Call(tree, "faces").answer()["error"] == "io.hostlet.ServiceDown"
 
 
-def test_port_that_is_taken_fails_the_service_and_not_the_tree(start, services, ports):
+def test_a_port_in_use_fails_the_service_and_not_the_tree(start, services, ports):
     services.add("faces", ANSWERS, **CONF)
     services.add("other")
     with socket.create_server(("127.0.0.1", ports[1])):
@@ -119,7 +119,7 @@ def test_port_that_is_taken_fails_the_service_and_not_the_tree(start, services, 
     assert ask(ports[1])[1] == "5"
 
 
-def test_port_that_is_taken_is_tried_again_at_once_by_start(start, services, ports):
+def test_start_retries_a_port_in_use_at_once(start, services, ports):
     services.add("faces", ANSWERS, **CONF)
     with socket.create_server(("127.0.0.1", ports[1])):
         tree = start(zone(ports))
@@ -131,7 +131,7 @@ def test_port_that_is_taken_is_tried_again_at_once_by_start(start, services, por
     wait_for(tree, "faces", "ready")
 
 
-def test_bad_address_is_said(start, services, ports):
+def test_an_invalid_address_is_reported(start, services, ports):
     services.add("faces", ANSWERS, **CONF)
     tree = start(zone(ports, listen="localhost"))
     assert status(tree, "faces")["reason"] == "[zone] listen = localhost: is not an IP address"

@@ -52,7 +52,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("user", ["nobody", "hostlet-rpc-gateway"])
-def test_whoever_locks_all_that_he_can_open_stops_nothing(make_tree, repository, user):
+def test_locks_of_an_unprivileged_user_stop_nothing(make_tree, repository, user):
     repository.add("tiny", "1.0.0", files={"bin/tiny": b"x"})
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     tree.apply({"name": "first", "image": "demo:1", "packages": [{"name": "tiny"}]})
@@ -71,7 +71,7 @@ def test_whoever_locks_all_that_he_can_open_stops_nothing(make_tree, repository,
         holder.stdin.close()
 
 
-def test_a_second_hostletd_names_the_first_and_may_be_tried_again(null_tree):
+def test_a_second_hostletd_names_the_first_and_can_be_retried(null_tree):
     """A start that fails so must not be the last: systemd starts nothing again after exit 100."""
     second = run_hostletd("--prefix", null_tree.prefix, "--services", SOURCE / "svc")
     assert second.returncode == 1
@@ -92,7 +92,7 @@ def lock_of(name, prefix):
 
 
 @pytest.mark.parametrize("name", ["fetcher", "provisioner"])
-def test_a_worker_waits_for_its_last_life(place, name):
+def test_a_worker_waits_for_the_exit_of_its_predecessor(place, name):
     prefix = place / "tree"
     assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
     worker = Worker(name, prefix)
@@ -118,7 +118,7 @@ def test_a_worker_waits_for_its_last_life(place, name):
     assert ground.holder_of_locks(lock.parent, os.getpid(), name) in worker.log() and str(lock) in worker.log()
 
 
-def test_what_cannot_be_a_lock_is_nobody_elses(ground_of):
+def test_an_object_that_cannot_be_a_lock_is_named_in_the_message(ground_of):
     """Planted where the lock of the fetcher lies: the message says what is there, and not that another fetcher runs."""
     lock = ground_of / "var/hostlet/fetcher/lock"
     owner = lock.parent.stat()
@@ -194,7 +194,7 @@ def test_hostletd_follows_no_planted_link(ground_of, precious, path):
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail, and takes no group")
 @pytest.mark.parametrize("owner, taken", [("root", True), ("hostlet-container-driver", False)])
-def test_the_group_of_dockers_socket_is_not_chosen_by_the_driver(ground_of, place, owner, taken):
+def test_the_driver_cannot_choose_the_group_of_dockers_socket(ground_of, place, owner, taken):
     """The name of the socket leads to any socket of the machine, whose group root would give to the driver."""
     target, link = place / "other.sock", ground_of / "var/hostlet/container-driver/docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -254,7 +254,7 @@ def who_can_open(prefix, users):
     return can
 
 
-def test_each_socket_opens_for_those_of_the_topology_alone(make_tree):
+def test_each_socket_opens_for_its_configured_peers_alone(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     assert who_can_open(tree.prefix, [*WORKERS, "nobody"]) == topology()
 
@@ -281,7 +281,7 @@ def test_a_reload_opens_and_closes_sockets(start, services):
     ground.wait_until(lambda: who_can_open(tree.prefix, users) == after, 10, "the sockets follow")
 
 
-def test_without_access_lists_the_group_can_open_and_each_is_judged(make_tree):
+def test_without_access_lists_the_group_can_connect_and_each_call_is_checked(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}})
     (tree.prefix / "run").mkdir(parents=True)
     subprocess.run(["mount", "-t", "ramfs", "none", tree.prefix / "run"], check=True)
@@ -339,7 +339,7 @@ def resident(pid):
 
 @pytest.mark.parametrize("user, service", [("nobody", "hostletd"), ("nobody", "reconciler"), ("hostlet-rpc-gateway", "hostletd"),
                                            ("hostlet-rpc-gateway", "reconciler"), ("hostlet-rpc-gateway", "quota-keeper")])
-def test_unfinished_messages_hold_little(make_tree, user, service):
+def test_unfinished_messages_use_little_memory(make_tree, user, service):
     """128 of 15 MiB each: by somebody with no rights for whom the file is open nevertheless, and by a worker with few."""
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     pid = tree.process.pid if service == "hostletd" else tree.pid(service)
@@ -376,7 +376,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("user, service", [("hostlet-rpc-gateway", "reconciler"), ("hostlet-rpc-gateway", "hostletd"), ("hostlet-rpc-gateway", "quota-keeper"),
                                            ("hostlet-reconciler", "container-driver")])
-def test_idle_connections_of_a_worker_shut_nobody_out(make_tree, user, service):
+def test_idle_connections_of_a_worker_exclude_no_other_caller(make_tree, user, service):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     with run_as(user, IDLE, tree.socket(service), 600) as holder:
         assert said(holder) == "connected"
@@ -390,7 +390,7 @@ def test_idle_connections_of_a_worker_shut_nobody_out(make_tree, user, service):
 
 
 @pytest.mark.limit(120)
-def test_a_message_that_was_begun_has_to_end(null_tree):
+def test_an_unfinished_message_has_a_time_limit(null_tree):
     """However slowly it comes: a byte now and then does not begin its time anew. Whoever waits for its end loses no time by that."""
     with null_tree.connect("hostletd") as connection, null_tree.connect("hostletd", 60) as other:
         begun = time.monotonic()
@@ -408,7 +408,7 @@ def test_a_message_that_was_begun_has_to_end(null_tree):
         assert other.socket.recv(65536).startswith(b'{"parameters":')
 
 
-def test_hostletctl_says_who_may(make_tree):
+def test_hostletctl_names_the_permitted_users(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
 
     def ask(command="services"):

@@ -20,7 +20,7 @@ DEFECTS = {
     3: ("checksums are not verified, downloads not resumed",
         ["test_hostile_archives::test_wrong_checksum", "test_fetcher_hostile::test_wrong_contents", "test_fetcher::test_resumes_at_any_byte"]),
     4: ("a new revision destroys what runs before it is ready",
-        ["test_switch::test_update_with_something_missing_leaves_the_old_one_alone_and_tries_again", "test_defects::test_what_runs_stays_until_the_new_is_ready"]),
+        ["test_switch::test_update_with_a_missing_part_keeps_the_old_revision_and_is_retried", "test_defects::test_the_old_container_runs_until_the_new_one_is_ready"]),
     5: ("quota failures count as enforced",
         ["test_quota::test_ensure_is_refused_with_reason_and_remedy", "test_revisions::test_quota_required_refuses_with_the_reason"]),
     6: ("/etc/projects is rewritten in place",
@@ -29,34 +29,34 @@ DEFECTS = {
     7: ("project ids collide with Docker's",
         ["unit/test_quota::test_ids_of_others", "unit/test_quota::test_ids_are_given_out_lowest_first_and_again"]),
     8: ("containers removed behind its back stay, states are unknown",
-        ["test_mending::test_container_removed_by_hand_comes_back", "test_mending::test_container_ended_by_hand_is_started_again",
-         "test_survival::test_what_happened_while_the_tree_was_down_is_put_right", "test_defects::test_every_state_of_docker_is_known"]),
-    9: ("SIGHUP ends the daemon", ["test_hostletd_jail::test_a_peer_may_be_given_some_methods_alone", "test_defects::test_sighup_ends_nothing"]),
-    10: ("one loop does all", ["test_defects::test_what_is_slow_delays_nothing_else"]),
-    11: ("the VXLAN device is rebuilt at every restart", ["test_defects::test_the_vxlan_device_stays_as_it_is"]),
-    12: ("only the first zone host is tried", ["test_zone::test_follower_first_then_the_leader_which_is_kept", "test_zone::test_a_new_leader_is_followed"]),
+        ["test_mending::test_container_removed_by_hand_is_created_again", "test_mending::test_container_ended_by_hand_is_started_again",
+         "test_survival::test_changes_while_the_tree_was_stopped_are_corrected", "test_defects::test_every_state_of_docker_is_known"]),
+    9: ("SIGHUP ends the daemon", ["test_hostletd_jail::test_a_peer_can_be_limited_to_some_methods", "test_defects::test_sighup_ends_nothing"]),
+    10: ("one loop does all", ["test_defects::test_a_slow_operation_delays_no_other"]),
+    11: ("the VXLAN device is rebuilt at every restart", ["test_defects::test_the_vxlan_device_is_left_unchanged"]),
+    12: ("only the first zone host is tried", ["test_zone::test_a_follower_is_skipped_and_the_leader_is_kept", "test_zone::test_a_new_leader_is_followed"]),
     13: ("app_replica.json is readable for all, and not written atomically",
          ["test_provisioner::test_owners_and_modes_whatever_the_umask", "test_provisioner::test_a_reader_never_sees_half_a_file"]),
     14: ("set -o pipefail under sh", ["test_inagent::test_pipefail_where_the_shell_has_it"]),
-    15: ("the desired state is not kept", ["test_origins::test_orders_are_there_after_a_restart_without_a_leader"]),
-    16: ("a failed pull is repeated for ever without backoff", ["test_revisions::test_image_that_no_registry_has_is_tried_again_with_backoff"]),
-    17: ("a crash loop is reported as running", ["test_stages::test_a_crash_loop_is_a_failure_of_what_ran"]),
+    15: ("the desired state is not kept", ["test_origins::test_orders_survive_a_restart_without_a_leader"]),
+    16: ("a failed pull is repeated for ever without backoff", ["test_revisions::test_an_unknown_image_is_retried_with_backoff"]),
+    17: ("a crash loop is reported as running", ["test_stages::test_a_crash_loop_is_reported_as_a_failed_stage"]),
     18: ("the entrypoint needs tools of the image", ["test_inagent::test_application_runs_as_action_in_every_kind_of_root"]),
     19: ("packages are held in memory", ["test_fetcher::test_memory_does_not_grow_with_the_package"]),
     20: ("it acts seconds after an assignment", ["test_defects::test_an_assignment_is_acted_on_at_once"]),
-    21: ("the same line in the log every 10 s for ever", ["test_defects::test_what_cannot_be_enforced_is_said_once"]),
+    21: ("the same line in the log every 10 s for ever", ["test_defects::test_an_unenforced_quota_is_logged_once"]),
     22: ("docker0's address is taken for the machine's",
-         ["unit/test_gateway_host::test_choice_of_address", "test_gateway::test_an_address_that_comes_late_is_waited_for"]),
-    "quotas without a leader": ("all quotas become 0 after a restart without a leader", ["test_defects::test_nothing_is_lifted_without_a_leader"]),
-    "stopped": ("stopped applications lose their limit", ["test_defects::test_nothing_is_lifted_by_a_stop"]),
+         ["unit/test_gateway_host::test_choice_of_address", "test_gateway::test_the_gateway_waits_for_an_address"]),
+    "quotas without a leader": ("all quotas become 0 after a restart without a leader", ["test_defects::test_no_limit_is_lifted_without_a_leader"]),
+    "stopped": ("stopped applications lose their limit", ["test_defects::test_a_stop_lifts_no_limit"]),
     "stopped with an address": ("a container with a VPC address is recreated whenever it is stopped",
-                                ["test_zone_docker::test_a_stopped_container_is_started_and_not_made_anew"]),
-    "first inspect": ("a failed first inspect recreates the container", ["test_defects::test_a_failed_first_look_recreates_nothing"]),
-    "stages": ("stages are lost with a restart", ["test_stages::test_stages_survive_any_death"]),
-    "forged stages": ("a container may forge any stage", ["test_stages::test_a_report_may_forge_nothing"]),
+                                ["test_zone_docker::test_a_stopped_container_is_started_and_not_recreated"]),
+    "first inspect": ("a failed first inspect recreates the container", ["test_defects::test_a_failed_first_inspection_recreates_nothing"]),
+    "stages": ("stages are lost with a restart", ["test_stages::test_stages_survive_any_kill"]),
+    "forged stages": ("a container may forge any stage", ["test_stages::test_a_report_cannot_forge_stages_of_hostlet"]),
     "absence": ("what is merely absent is taken for an order", ["test_origins::test_absence_is_no_order"]),
     "image presence": ("an image is pulled at every creation unless named as in its RepoTag",
-                       ["test_defects::test_an_image_that_is_there_is_not_pulled_whatever_its_name"]),
+                       ["test_defects::test_a_present_image_is_not_pulled_under_any_name"]),
 }
 
 
@@ -89,7 +89,7 @@ def ids(tree):
     return {name: c["id"] for name, c in driver_containers(tree).items()}
 
 
-def test_what_runs_stays_until_the_new_is_ready(zone_tree):
+def test_the_old_container_runs_until_the_new_one_is_ready(zone_tree):
     app = ZoneApp(zone_tree)
     app.put(1)
     app.running()
@@ -129,7 +129,7 @@ def test_sighup_ends_nothing(zone_tree):
     assert zone_tree.children().get("reconciler") == children["reconciler"]
 
 
-def test_what_is_slow_delays_nothing_else(zone_tree):
+def test_a_slow_operation_delays_no_other(zone_tree):
     slow, quick = ZoneApp(zone_tree, "slow"), ZoneApp(zone_tree, "quick")
     slow.put(1, image="null/slow:20000")
     slow.wait(lambda i: any(s["name"] == "container_start" for s in i["replicas"][0].get("stages", [])), "it is being started")
@@ -149,7 +149,7 @@ def test_an_assignment_is_acted_on_at_once(zone_tree):
     assert app.stages()["container_start"]["finished"] - begun < 2000  # 4 to 5 s with the original, on an idle machine
 
 
-def test_what_cannot_be_enforced_is_said_once(zone_tree):
+def test_an_unenforced_quota_is_logged_once(zone_tree):
     app = ZoneApp(zone_tree)
     app.put(1)
     app.running()
@@ -200,7 +200,7 @@ def asked_for(services):
     return asked
 
 
-def test_nothing_is_lifted_without_a_leader(quota_tree, services):
+def test_no_limit_is_lifted_without_a_leader(quota_tree, services):
     app = ZoneApp(quota_tree)
     app.put(1)
     app.running()
@@ -211,7 +211,7 @@ def test_nothing_is_lifted_without_a_leader(quota_tree, services):
     assert "Release" not in asked and asked["Ensure"] == {1 << 30}
 
 
-def test_nothing_is_lifted_by_a_stop(quota_tree, services):
+def test_a_stop_lifts_no_limit(quota_tree, services):
     app = ZoneApp(quota_tree)
     app.put(1)
     app.running()
@@ -224,7 +224,7 @@ def test_nothing_is_lifted_by_a_stop(quota_tree, services):
     assert "Release" in asked_for(services)
 
 
-def test_a_failed_first_look_recreates_nothing(make_tree, dockerd, docker_settings, engine, busybox_image):
+def test_a_failed_first_inspection_recreates_nothing(make_tree, dockerd, docker_settings, engine, busybox_image):
     settings = {"container-driver": {**docker_settings["container-driver"], "request_timeout": "1s"}, "reconciler": FAST}
     tree = make_tree(settings).start()
     app = App(tree)
@@ -243,7 +243,7 @@ def test_a_failed_first_look_recreates_nothing(make_tree, dockerd, docker_settin
     assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
 
 
-def test_an_image_that_is_there_is_not_pulled_whatever_its_name(make_tree, docker_settings, engine, busybox_image):
+def test_a_present_image_is_not_pulled_under_any_name(make_tree, docker_settings, engine, busybox_image):
     tree = make_tree({**docker_settings, "reconciler": FAST}).start()
     join(tree)
     identity = engine.request("GET", f"/images/{busybox_image}/json")["Id"]
@@ -258,7 +258,7 @@ def test_an_image_that_is_there_is_not_pulled_whatever_its_name(make_tree, docke
         engine.remove_image("hostlet-plain:latest")
 
 
-def test_the_vxlan_device_stays_as_it_is(make_tree, namespace):
+def test_the_vxlan_device_is_left_unchanged(make_tree, namespace):
     """The device as the agent before us made it: whoever is killed here, restarted, or told of the zone anew, it and what belongs
     to it is the same one."""
     device = "invpc2_vxlan.10"

@@ -55,7 +55,7 @@ def test_service_killed_leaves_containers_untouched(tree, engine, deployed, serv
     ground.wait_until(lambda: engine.inspect("i8k_web_0")["State"]["Pid"] not in (0, before[1]), 30, "it runs again")
 
 
-def test_what_happened_while_the_tree_was_down_is_put_right(tree, engine, deployed):
+def test_changes_while_the_tree_was_stopped_are_corrected(tree, engine, deployed):
     tree.stop()
     engine.remove("i8k_web_0")
     tree.start()
@@ -75,7 +75,7 @@ def test_dockerd_killed_and_restarted_leaves_containers_untouched(tree, dockerd,
     answers(deployed.port, "one")
 
 
-def test_deploy_begun_while_dockerd_is_down_is_done_when_it_is_back(tree, dockerd, engine, deployed):
+def test_a_deploy_waits_for_a_stopped_dockerd_and_completes(tree, dockerd, engine, deployed):
     other, port = App(tree, "other"), ground.free_port()
     dockerd.kill()
     deployed.wait(lambda i: i["failed"], "the runtime's absence is seen")

@@ -33,7 +33,7 @@ def test_same_name_in_both_is_a_reported_conflict_for_the_second(trees, engine):
     assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
 
 
-def test_name_taken_by_the_other_tree_later_is_a_conflict_and_its_container_is_never_touched(trees, engine):
+def test_a_name_that_the_other_tree_uses_later_is_a_conflict_and_its_container_is_never_touched(trees, engine):
     red, blue = (App(tree) for tree in trees)
     wanted = manifest(script="exec sleep 1000")
     blue.deploy(wanted)

@@ -104,7 +104,7 @@ def wait_stage(leader, stage, state, name="web", revision=None, timeout=20):
 
 # The loop
 
-def test_status_updates_say_who_we_are_and_how_we_are(member, leader):
+def test_status_updates_contain_identity_and_state(member, leader):
     requests = leader.wait_called("HostStatusUpdate", 2)
     first = requests[0]
     assert first.host.id == HOST and first.host.peer_addr == f"127.0.0.1:{member.ports[0]}"
@@ -119,7 +119,7 @@ def test_status_updates_say_who_we_are_and_how_we_are(member, leader):
     assert found["leader"] == leader.address and not found.get("failures") and found["host_id"] == HOST
 
 
-def test_rounds_come_three_seconds_after_the_last_one_ended(make_tree, messages, leader):
+def test_rounds_start_three_seconds_after_the_last_one_ended(make_tree, messages, leader):
     times, slow = [], 1.0
 
     def hook(_request, _context):
@@ -203,7 +203,7 @@ def test_absence_is_no_order(member, leader):
     web.wait(lambda i: not i.get("unassigned"), "it is assigned again")
 
 
-def test_desired_state_holds_without_a_leader(member, leader):
+def test_desired_state_is_kept_without_a_leader(member, leader):
     leader.instances = [member.message()]
     app = ZoneApp(member.tree)
     app.running(1)
@@ -217,7 +217,7 @@ def test_desired_state_holds_without_a_leader(member, leader):
 
 # Zone hosts
 
-def test_follower_first_then_the_leader_which_is_kept(make_tree, messages, make_leader):
+def test_a_follower_is_skipped_and_the_leader_is_kept(make_tree, messages, make_leader):
     follower, leader = make_leader(), make_leader()
     follower.hooks["HostStatusUpdate"] = not_the_leader
     member = Member(make_tree, messages, follower, leader)
@@ -241,7 +241,7 @@ def test_a_new_leader_is_followed(make_tree, messages, make_leader):
     ZoneApp(member.tree).running(1)
 
 
-def test_dead_hosts_are_tried_with_growing_pauses_and_nothing_else_suffers(make_tree, messages):
+def test_unreachable_hosts_are_retried_with_backoff_and_delay_nothing_else(make_tree, messages):
     class Dead:
         address = f"127.0.0.1:{ground.free_port()}"
     member = Member(make_tree, messages, Dead)
@@ -253,14 +253,14 @@ def test_dead_hosts_are_tried_with_growing_pauses_and_nothing_else_suffers(make_
     ground.wait_until(lambda: member.status().get("failures", 0) >= 2, 30, "it is tried again")
 
 
-def test_slow_leader_is_given_up_at_the_deadline(make_tree, messages, make_leader):
+def test_a_call_to_a_slow_leader_ends_at_the_deadline(make_tree, messages, make_leader):
     slow, quick = make_leader(), make_leader()
     slow.hooks["HostStatusUpdate"] = lambda *_: ground.let_pass(6)
     member = Member(make_tree, messages, slow, quick)
     assert member.wait_state("joined", 30)["leader"] == quick.address
 
 
-def test_clock_that_is_off_is_said_plainly(make_tree, messages, leader):
+def test_a_wrong_clock_is_reported(make_tree, messages, leader):
     leader.clock = 120
     member = Member(make_tree, messages, leader)
     found = member.wait_state("trying")
@@ -271,7 +271,7 @@ def test_clock_that_is_off_is_said_plainly(make_tree, messages, leader):
     member.wait_state("joined", 40)
 
 
-def test_wrong_key_is_said(make_tree, messages, leader):
+def test_a_wrong_key_is_reported(make_tree, messages, leader):
     member = Member(make_tree, messages, leader, key=(HOST, "T" * 48))
     ground.wait_until(lambda: "verify denied" in member.status().get("reason", ""), 20, "the refusal is shown")
 
@@ -291,7 +291,7 @@ def bomb():
 
 
 @pytest.mark.parametrize("what", ["garbage", "bad text", "bomb", "no name", "bad name"])
-def test_answers_that_make_no_sense_change_nothing(make_tree, messages, make_leader, what):
+def test_malformed_responses_change_nothing(make_tree, messages, make_leader, what):
     leader = make_leader()
     member = Member(make_tree, messages, leader)
     leader.instances = [member.message()]
@@ -382,7 +382,7 @@ def test_init_is_idempotent_and_refuses_another_identity(make_tree):
     ({"vpc_bridge_ip": "10.0.0"}, "vpc_bridge_ip: '10.0.0' is none"), ({"vpc_instance_cidr": "10.0.0.0"}, "vpc_instance_cidr: "),
     ({"network_domain": "a b"}, "network_domain: 'a b' is none"),
 ])
-def test_init_with_what_makes_no_sense(make_tree, parameters, words):
+def test_an_invalid_init_is_refused(make_tree, parameters, words):
     tree = make_tree({"container-driver": {"runtime": "null"}, "zone": {"enable": True, "lan_addr": "127.0.0.1", "listen": "127.0.0.1",
                                                               "peer_port": ground.free_port(), "http_port": ground.free_port()}}).start()
     with pytest.raises(VarlinkError) as caught:
@@ -391,7 +391,7 @@ def test_init_with_what_makes_no_sense(make_tree, parameters, words):
     assert not (tree.prefix / "var/hostlet/zone/zone.json").exists()
 
 
-def test_leaving_leaves_what_runs(member, leader):
+def test_leaving_the_zone_keeps_running_instances(member, leader):
     leader.instances = [member.message()]
     app = ZoneApp(member.tree)
     app.running(1)
@@ -403,7 +403,7 @@ def test_leaving_leaves_what_runs(member, leader):
     assert len(leader.called("HostStatusUpdate")) == count
 
 
-def test_gateway_killed_at_any_time_goes_on(member, leader):
+def test_a_gateway_killed_at_any_time_continues(member, leader):
     app = ZoneApp(member.tree)
     for revision in range(1, 5):
         leader.instances = [member.message(revision=revision)]

@@ -51,7 +51,7 @@ def test_a_container_gets_its_address_in_the_zones_network(zone_tree, engine, vp
     assert address_of(engine, "i8k_other_0") == (None, None)
 
 
-def test_replicas_that_come_at_once_share_one_network(zone_tree, engine, vpc):
+def test_replicas_that_start_at_once_share_one_network(zone_tree, engine, vpc):
     tree = zone_tree()
     apps = [ZoneApp(tree, f"web{n}") for n in range(4)]
     for n, app in enumerate(apps):
@@ -61,7 +61,7 @@ def test_replicas_that_come_at_once_share_one_network(zone_tree, engine, vpc):
     assert len(engine.request("GET", "/networks", query={"filters": {"name": ["invpc2_docker"]}})) == 1
 
 
-def test_a_stopped_container_is_started_and_not_made_anew(zone_tree, engine, vpc):
+def test_a_stopped_container_is_started_and_not_recreated(zone_tree, engine, vpc):
     """Defect (section 13): a container with a VPC address is recreated whenever it is stopped."""
     app = ZoneApp(zone_tree())
     put(app, address=vpc(17))
@@ -84,7 +84,7 @@ def test_a_stopped_container_is_started_and_not_made_anew(zone_tree, engine, vpc
     assert address_of(engine, "i8k_web_0") == (vpc(17), vpc(17))
 
 
-def test_another_address_is_another_container(zone_tree, engine, vpc):
+def test_another_address_recreates_the_container(zone_tree, engine, vpc):
     app = ZoneApp(zone_tree())
     put(app, address=vpc(17))
     app.running()
@@ -102,7 +102,7 @@ def test_another_address_is_another_container(zone_tree, engine, vpc):
     assert address_of(engine, "i8k_web_0") == (vpc(18), vpc(18))
 
 
-def test_a_switch_that_fails_brings_the_old_address_back(zone_tree, engine, vpc):
+def test_a_failed_switch_restores_the_old_address(zone_tree, engine, vpc):
     app = ZoneApp(zone_tree())
     put(app, address=vpc(17))
     app.running()
@@ -113,7 +113,7 @@ def test_a_switch_that_fails_brings_the_old_address_back(zone_tree, engine, vpc)
     assert address_of(engine, "i8k_web_0") == (vpc(17), vpc(17))
 
 
-def test_another_subnet_is_another_network_once_nothing_uses_the_old(zone_tree, engine, vpc):
+def test_another_subnet_replaces_the_network_once_it_is_unused(zone_tree, engine, vpc):
     tree = zone_tree()
     app, other = ZoneApp(tree), ZoneApp(tree, "other")
     put(app, address=vpc(17))
@@ -131,7 +131,7 @@ def test_another_subnet_is_another_network_once_nothing_uses_the_old(zone_tree, 
 
 
 @pytest.mark.parametrize("address", ["10.1.2.300", "not", "8.8.8.8"])
-def test_what_is_no_address_of_the_network_is_said(zone_tree, vpc, address):
+def test_an_address_outside_the_network_is_reported(zone_tree, vpc, address):
     app = ZoneApp(zone_tree())
     put(app, address=address)
     app.wait(lambda i: i["failed"] and address in (i.get("problem") or i["replicas"][0].get("message") or ""), "it is said")
@@ -160,7 +160,7 @@ def test_lxcfs_shows_a_container_its_own_limits(zone_tree, engine, lxcfs):
     assert "/proc/meminfo" not in {m["Destination"] for m in engine.inspect("i8k_web_0")["Mounts"]}
 
 
-def test_lxcfs_that_does_not_run_is_not_wanted(zone_tree, engine, place):
+def test_an_lxcfs_that_does_not_run_is_not_used(zone_tree, engine, place):
     (place / "lxcfs/proc").mkdir(parents=True)
     (place / "lxcfs/proc/meminfo").write_text("MemTotal: 1 kB\n")
     app = ZoneApp(zone_tree({"lxcfs": "yes", "lxcfs_path": place / "lxcfs"}))
@@ -214,7 +214,7 @@ def original(make_tree, docker_settings, engine):
     return make
 
 
-def test_a_container_of_the_original_runs_on(original, engine):
+def test_a_container_of_the_original_keeps_running(original, engine):
     taken = original()
     taken.tree.start()
     app = ZoneApp(taken.tree)
@@ -233,7 +233,7 @@ def test_a_container_of_the_original_runs_on(original, engine):
     assert engine.inspect("i8k_web_0")["Id"] == taken.id
 
 
-def test_a_new_order_switches_it_and_a_failed_one_brings_it_back(original, engine):
+def test_a_new_order_switches_an_adopted_container_and_a_failed_one_restores_it(original, engine):
     taken = original()
     taken.tree.start()
     app = ZoneApp(taken.tree)
@@ -251,7 +251,7 @@ def test_a_new_order_switches_it_and_a_failed_one_brings_it_back(original, engin
 
 
 @pytest.mark.parametrize("difference", [{"image": images.SHELL}, {"Memory": 32 << 20, "MemorySwap": 32 << 20}])
-def test_what_differs_by_the_contract_is_made_anew(original, engine, difference):
+def test_an_adopted_container_that_differs_is_recreated(original, engine, difference):
     taken = original(**difference)
     taken.tree.start()
     app = ZoneApp(taken.tree)
@@ -259,7 +259,7 @@ def test_what_differs_by_the_contract_is_made_anew(original, engine, difference)
     app.running(5)
 
 
-def test_a_container_of_another_id_is_not_ours(original, engine):
+def test_a_container_of_another_id_is_a_conflict(original, engine):
     taken = original()
     engine.remove(taken.id)
     engine.run(images.BUSYBOX, ["/bin/sh", "-c", "exec sleep 1000"], name="i8k_web_0")

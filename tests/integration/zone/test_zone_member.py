@@ -46,7 +46,7 @@ def member(world):
 
 # Rounds
 
-def test_updates_come_every_three_seconds(make_world):
+def test_updates_are_sent_every_three_seconds(make_world):
     world = make_world(interval=None)
     leader = world.leader()
     world.init(leader.address)
@@ -56,7 +56,7 @@ def test_updates_come_every_three_seconds(make_world):
     assert 5.5 < time.monotonic() - begun < 11
 
 
-def test_what_an_update_says(member):
+def test_the_contents_of_an_update(member):
     update = member.leaders[0].wait_updates(1)
     assert update["host"] == {"id": KEY[0], "peer_addr": f"{LAN}:{member.peer_port}"}
     status = update["status"]
@@ -65,7 +65,7 @@ def test_what_an_update_says(member):
     assert member.status()["leader"] == member.leaders[0].address and member.status()["round_trip_usec"] > 0
 
 
-def test_the_zone_s_hosts_in_turn(world):
+def test_zone_hosts_are_tried_in_turn(world):
     """The first does not listen, the second is no leader: the third it is, at once, and it is remembered."""
     follower, leader = world.leader("not_ready"), world.leader()
     dead = f"127.0.0.1:{free_port()}"
@@ -84,7 +84,7 @@ def test_the_zone_s_hosts_in_turn(world):
     assert world.status()["state"] == "joined"
 
 
-def test_a_host_that_is_none_of_the_zone_s_any_more(world):
+def test_a_former_zone_host_is_skipped(world):
     """Whatever it answers, the next one is asked: it may be a server of something else by now."""
     other, leader = world.leader("not_of_the_zone"), world.leader()
     world.init(other.address, leader.address)
@@ -100,7 +100,7 @@ def test_a_zone_that_speaks_tls(make_world, place):
     world.wait_state("joined")
 
 
-def test_a_zone_whose_certificate_we_do_not_trust(make_world, place):
+def test_a_zone_with_an_untrusted_certificate(make_world, place):
     world = make_world(**Certificates(place / "tls").settings)
     leader = world.leader(credentials=Certificates(place / "other").server())
     world.init(leader.address)
@@ -132,7 +132,7 @@ def test_a_leader_that_is_slow_or_silent(member):
     member.wait_state("joined", timeout=40)
 
 
-def test_a_leader_that_says_goaway_and_comes_back(member):
+def test_a_leader_that_sends_goaway_and_restarts(member):
     leader = member.leaders[0]
     leader.server.stop(5).wait()  # GOAWAY; what is under way may end
     member.wait_state("lost")
@@ -166,7 +166,7 @@ def test_a_zone_host_is_in_the_network_that_the_zone_gave(world, network, is_the
     assert any("10.200.3.9:9533" in p for p in world.status().get("problems", [])) == is_there
 
 
-def test_what_the_leader_says_of_the_network_is_kept(member):
+def test_network_facts_of_the_leader_are_stored(member):
     leader = member.leaders[0]
     leader.vpc = ("192.168.10.3", "10.10.3.0/24")
     leader.network = member.messages.zone.ZoneNetworkMap(vpc_network_domain="zone.test", revision=3)
@@ -196,7 +196,7 @@ def delivered(member, *names):
     wait_until(lambda: member.reconciler.lists()[-1:] == [list(names)], 15, f"{names} are delivered")
 
 
-def test_only_what_changed_is_delivered(member):
+def test_only_changed_instances_are_delivered(member):
     leader, reconciler = member.leaders[0], member.reconciler
     delivered(member, "web", "db")
     assert reconciler.put_names() == ["web", "db"]
@@ -217,7 +217,7 @@ def test_only_what_changed_is_delivered(member):
     assert member.status()["assigned"] == 2 and "waiting" not in member.status()
 
 
-def test_absence_is_told_and_is_no_order(member):
+def test_absence_is_delivered_and_is_no_order(member):
     delivered(member, "web", "db")
     member.leaders[0].order(instance("web"))
     wait_until(lambda: member.reconciler.lists()[-1:] == [["web"]], 10, "the list is told")
@@ -226,7 +226,7 @@ def test_absence_is_told_and_is_no_order(member):
 
 @pytest.mark.parametrize("behaviour, word", [("bad_utf8", "is no UTF-8 text"), ("bomb", "nested too deeply"),
                                              ("number", "beyond 2^63-1")])
-def test_an_instance_that_cannot_be_taken(member, behaviour, word):
+def test_a_malformed_instance_blocks_no_other(member, behaviour, word):
     """The others are delivered all the same; but the answer tells nothing of who is absent."""
     leader, reconciler = member.leaders[0], member.reconciler
     delivered(member, "web", "db")
@@ -243,14 +243,14 @@ def test_an_instance_that_cannot_be_taken(member, behaviour, word):
 
 
 @pytest.mark.parametrize("behaviour", ["truncated", "malformed"])
-def test_an_answer_that_is_none(member, behaviour):
+def test_a_malformed_response_changes_nothing(member, behaviour):
     delivered(member, "web", "db")
     member.leaders[0].behave(behaviour)
     assert "malformed" in member.wait_state("lost")["reason"]
     assert member.reconciler.lists()[-1] == ["web", "db"]
 
 
-def test_answers_of_24_mib(member):
+def test_responses_of_24_mib(member):
     """Taken; but an instance of that size is none, and the list goes on to name it."""
     leader, reconciler = member.leaders[0], member.reconciler
     leader.order(instance("web"))
@@ -267,7 +267,7 @@ def test_answers_of_24_mib(member):
 @pytest.mark.parametrize("spec", [
     {"description": "x" * (9 << 20)}, {"service_ports": [{"name": f"p{n}", "port": n % 60000 + 1} for n in range(100_000)]},
 ], ids=["bytes", "values"])
-def test_an_instance_of_ours_that_is_too_large(member, spec):
+def test_an_oversized_instance_of_this_host_is_reported(member, spec):
     """The reconciler hears of it all the same, so that the zone hears why it is not there."""
     leader, reconciler = member.leaders[0], member.reconciler
     one = instance("large", 7, spec=spec)
@@ -296,7 +296,7 @@ def test_5000_instances(member):
     assert reconciler.put_names()[-1] == "app1234"
 
 
-def test_a_reconciler_that_refuses_or_is_away(member):
+def test_a_reconciler_that_refuses_or_is_stopped(member):
     leader, reconciler = member.leaders[0], member.reconciler
     reconciler.refuse["bad"] = ("Refused", "/instance/meta/name: strange")
     reconciler.refuse["later"] = ("RetryLater", "not now")
@@ -313,7 +313,7 @@ def test_a_reconciler_that_refuses_or_is_away(member):
     assert any("strange" in problem for problem in member.status()["problems"])
 
 
-def test_an_answer_outlives_the_leader(member):
+def test_a_response_is_delivered_after_the_leader_exits(member):
     """What came while the reconciler was away is delivered when it is back, leader or not."""
     leader, reconciler = member.leaders[0], member.reconciler
     reconciler.refuse["web"] = ("RetryLater", "not now")
@@ -352,7 +352,7 @@ def test_stages_are_reported_once_and_whole(member):
     assert leader.reports()[-1] == {"instance_name": "web"}
 
 
-def test_a_report_that_failed_is_sent_again(member):
+def test_a_failed_report_is_sent_again(member):
     leader = member.leaders[0]
     leader.behave("not_ready")
     member.wait_state("lost")
@@ -366,7 +366,7 @@ def test_a_report_that_failed_is_sent_again(member):
     assert len(leader.reports()) <= count + 1 and "reports_due" not in member.status()
 
 
-def test_what_changes_during_a_call_is_sent_by_the_next(member):
+def test_changes_during_a_call_are_sent_by_the_next(member):
     leader = member.leaders[0]
     leader.behave("slow")
     leader.seconds = 2
@@ -389,7 +389,7 @@ def test_another_leader_gets_everything(world):
     wait_until(second.reports, 30, "the second has it")
 
 
-def test_what_a_new_life_does_not_know_it_sends(member):
+def test_a_restarted_gateway_sends_all_stages(member):
     leader = member.leaders[0]
     member.reconciler.tell("web", {"image_pull": "success"})
     wait_until(leader.reports, 10, "it is reported")
@@ -400,7 +400,7 @@ def test_what_a_new_life_does_not_know_it_sends(member):
 
 # The end
 
-def test_leaving(member):
+def test_leaving_the_zone_unassigns_all_instances(member):
     delivered(member, "web")
     member.call("ZoneLeave")
     wait_until(lambda: member.reconciler.lists()[-1] == [], 10, "nothing is assigned")

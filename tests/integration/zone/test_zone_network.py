@@ -96,7 +96,7 @@ def refuses(machine, tree, cidr, *words):
     assert Vpc.subnet(machine.docker.engine) is None and routes(machine) == before
 
 
-def test_the_gateway_s_address_is_not_taken(machine, zone_tree):
+def test_the_address_of_the_gateway_is_not_used(machine, zone_tree):
     """A /30 beside the LAN: Docker's bridge would get the gateway's address."""
     refuses(machine, zone_tree, "192.168.50.0/30", "192.168.50.0/24", "uplink")
 
@@ -108,7 +108,7 @@ def test_the_gateway_s_address_is_not_taken(machine, zone_tree):
     ("192.168.0.0/15", ["no private network"]),  # half of it is somebody's in the internet
     ("203.0.113.0/24", ["no private network"]),
 ])
-def test_beside_the_lan(machine, zone_tree, cidr, words):
+def test_ranges_beside_the_lan(machine, zone_tree, cidr, words):
     app = ZoneApp(zone_tree)
     before = routes(machine)
     order(app, cidr)
@@ -130,7 +130,7 @@ def test_beside_the_lan(machine, zone_tree, cidr, words):
     (["route", "add", "10.20.0.0/16", "nexthop", "via", "192.168.50.9", "dev", "uplink", "nexthop", "via", "10.9.0.1", "dev", "uplink", "onlink"],
      "10.9.0.0/16", ["10.9.0.1", "gateway"]),
 ], ids=["lan", "loopback", "peer", "point", "host", "same", "table", "blackhole", "local", "onlink", "multipath"])
-def test_what_the_machine_uses(machine, zone_tree, made, cidr, words):
+def test_ranges_in_use_by_the_machine_are_refused(machine, zone_tree, made, cidr, words):
     with kept(machine, *made):
         refuses(machine, zone_tree, cidr, *words)
 
@@ -153,7 +153,7 @@ def test_a_bridge_that_is_down(machine, zone_tree):
     (["route", "add", "0.0.0.0/1", "via", "192.168.50.9"], "within 0.0.0.0/1"),  # a default route by halves
     (["link", "add", "invpc2_vxlan.10", "type", "vxlan", "id", "10", "dstport", "8472", "nolearning", "dev", "uplink"], None),
 ], ids=["broader", "beside", "half", "vxlan"])
-def test_what_is_no_reason_to_refuse(machine, zone_tree, made, warned):
+def test_routes_and_devices_that_refuse_no_range(machine, zone_tree, made, warned):
     with kept(machine, *made):
         if "vxlan" in made:  # the agent's before us, with a route to what is ours now
             machine.inside("address", "add", "192.168.10.3/24", "dev", "invpc2_vxlan.10")
@@ -167,7 +167,7 @@ def test_what_is_no_reason_to_refuse(machine, zone_tree, made, warned):
         assert not warned or warned in zone_tree.log()
 
 
-def test_our_own_network_is_there_already(machine, zone_tree):
+def test_the_existing_network_of_the_tree_is_kept(machine, zone_tree):
     """After a restart, and when a LAN comes into its range later: it stays, and that is said."""
     app = ZoneApp(zone_tree)
     order(app, "10.9.0.0/24")
@@ -184,7 +184,7 @@ def test_our_own_network_is_there_already(machine, zone_tree):
     assert machine.docker.engine.request("GET", f"/networks/{BRIDGE_NAME}")["Id"] == before
 
 
-def test_the_zone_changes_its_mind(machine, zone_tree):
+def test_a_range_that_the_zone_changes(machine, zone_tree):
     """To a range that cannot be had: what runs goes on in the old network. To one within, or around, its own: that is our own bridge."""
     app = ZoneApp(zone_tree)
     order(app, "10.9.4.0/24")
@@ -205,7 +205,7 @@ def test_the_zone_changes_its_mind(machine, zone_tree):
     assert Vpc.subnet(machine.docker.engine) == "10.9.0.0/16"
 
 
-def test_it_goes_on_by_itself_when_the_range_is_free(machine, zone_tree):
+def test_a_refused_instance_continues_when_the_range_is_free(machine, zone_tree):
     app = ZoneApp(zone_tree)
     with kept(machine, "address", "add", "10.9.3.3/32", "dev", "lo"):
         order(app, "10.9.0.0/16")
@@ -214,7 +214,7 @@ def test_it_goes_on_by_itself_when_the_range_is_free(machine, zone_tree):
     assert app.stages()["host_recv"]["state"] == "success"
 
 
-def test_others_go_on(machine, zone_tree):
+def test_instances_without_an_address_are_unaffected(machine, zone_tree):
     """What has no address in the network needs none."""
     app, other = ZoneApp(zone_tree), ZoneApp(zone_tree, "other")
     order(app, "192.168.50.0/30")
@@ -226,7 +226,7 @@ def test_others_go_on(machine, zone_tree):
     app.running(2)
 
 
-def test_what_another_process_knows_of_the_network(machine, zone_tree):
+def test_a_problem_reported_by_the_gateway_refuses_the_range(machine, zone_tree):
     """rpc-gateway: that a zone host is in it."""
     app, cidr = ZoneApp(zone_tree), "10.9.0.0/24"
     join(zone_tree, vpc_instance_cidr=cidr, vpc_problem="the zone host 10.9.0.9 is in it")
@@ -239,7 +239,7 @@ def test_what_another_process_knows_of_the_network(machine, zone_tree):
         join(zone_tree, vpc_instance_cidr=cidr, vpc_problem="a\nb")
 
 
-def test_the_answer_of_the_driver(machine, zone_tree):
+def test_the_driver_checks_a_range(machine, zone_tree):
     ask = lambda cidr: zone_tree.call("container-driver", "CheckNetwork", cidr=cidr)
     assert ask("10.9.0.0/24") == {}
     assert "uplink" in ask("192.168.50.0/30")["problem"]

@@ -128,7 +128,7 @@ def begin_host_init(g, raw):
     return frame(DATA, END_STREAM, 1, body[9:])
 
 
-def test_calls_under_way_are_finished_at_the_end(made):
+def test_running_calls_are_finished_at_a_stop(made):
     g = made()
     g.init()
     health = g.messages.health
@@ -149,7 +149,7 @@ def test_calls_under_way_are_finished_at_the_end(made):
     assert g.file()["hosts"] == ["10.0.0.1:9533"]
 
 
-def test_a_call_without_end_does_not_hold_up_the_end(made):
+def test_a_call_without_end_does_not_delay_a_stop(made):
     g = made()
     g.init()
     with contextlib.closing(Connection.to(g.port).settle()) as raw:
@@ -160,7 +160,7 @@ def test_a_call_without_end_does_not_hold_up_the_end(made):
         assert g.worker.process.wait(10) == 0 and time.monotonic() - began < 8
 
 
-def test_strangers_do_not_keep_out_a_leader(made):
+def test_unauthenticated_peers_do_not_exclude_a_leader(made):
     """Eight addresses hold all connections with streams that never end; whoever has a token comes in, and stays."""
     g = made()
     g.init()
@@ -262,7 +262,7 @@ ATTACKS = [watch_with_a_long_name, watch_with_a_name, ping_of_a_mebibyte, ping_o
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-def test_strangers_hold_little_and_block_nobody(made, attack):
+def test_unauthenticated_peers_use_little_memory_and_block_no_caller(made, attack):
     """Eight addresses do one thing on all connections and streams that they get, with a window of nothing, and read no answer."""
     g = made()
     g.init()
@@ -283,7 +283,7 @@ def test_strangers_hold_little_and_block_nobody(made, attack):
     assert g.ping()[0] == "OK" and g.worker.process.pid == pid
 
 
-def test_unfinished_requests_do_not_fill_what_host_init_needs(made):
+def test_unfinished_requests_leave_memory_for_host_init(made):
     """Eight addresses send a MiB each for calls that need no token, and never the last byte."""
     g = made()
     g.init()
@@ -300,7 +300,7 @@ def test_unfinished_requests_do_not_fill_what_host_init_needs(made):
 
 
 @pytest.mark.parametrize("path, most", [(PING_PATH, 4096), ("/grpc.health.v1.Health/Check", 1024), (WATCH_PATH, 1024), (REFLECTION_PATH, 4096)])
-def test_a_method_says_how_long_its_requests_may_be(made, path, most):
+def test_each_method_limits_the_length_of_its_requests(made, path, most):
     """Refused at the length, before anything else of the message comes."""
     g = made()
     with contextlib.closing(Connection.to(g.port)) as raw:
@@ -313,7 +313,7 @@ def test_a_method_says_how_long_its_requests_may_be(made, path, most):
             assert found[2] != 3, "it waits for the rest"
 
 
-def test_strangers_at_the_address_of_a_leader(made):
+def test_unauthenticated_peers_at_the_address_of_a_leader(made):
     """They hold all that the address may have, and give way to it when they have been there for some seconds."""
     g = made()
     g.init()
@@ -326,7 +326,7 @@ def test_strangers_at_the_address_of_a_leader(made):
     assert g.file()["hosts"] == ["10.0.0.2:9533"]
 
 
-def test_questions_cost_what_their_answers_do(made):
+def test_requests_are_charged_for_their_responses(made):
     """Many questions fit into one frame: an address that asks too much is told so."""
     g = made()
     g.init()
@@ -364,7 +364,7 @@ def test_watches_of_one_address_are_counted(made):
         assert watch("127.0.0.2", 2)[1] == [0, END_STREAM]
 
 
-def test_answers_are_taken_before_more_is_asked(made):
+def test_responses_are_read_before_more_requests_are_accepted(made):
     """A stream of questions whose answers are not taken waits; nothing of it is lost."""
     g = made()
     asked = message(b"\x22\x19inapi.HostInternalService")
@@ -408,7 +408,7 @@ FRAME_ERRORS = {"settings-ack", "reset-of-what-is-over"}  # nghttp2 may find wha
 
 
 @pytest.mark.parametrize("name", FLOODS)
-def test_floods_of_strangers_are_ended(made, name):
+def test_floods_of_unauthenticated_peers_are_ended(made, name):
     """Whatever the frames are, a connection that sends them for their own sake is told to be calm, and ended."""
     g = made()
     g.init()
@@ -427,7 +427,7 @@ def test_floods_of_strangers_are_ended(made, name):
     assert g.ping()[0] == "OK" and g.host_init("10.0.0.2:9533")[0] == "OK"
 
 
-def test_calls_of_one_address_cost_it_something(made):
+def test_calls_of_one_address_are_charged_to_it(made):
     """Pings that are answered cost as well: an address has some thousand at once, then it has to wait, already at the door."""
     g = made()
     g.init()
@@ -450,7 +450,7 @@ def test_calls_of_one_address_cost_it_something(made):
     wait_until(lambda: pings("127.0.0.2", 1) == 1, 30, "it may come again")
 
 
-def test_who_has_a_token_is_not_counted(made):
+def test_peers_with_a_token_are_not_counted(made):
     """A connection that showed a good one may go on for as long as what it sends is for something."""
     g = made()
     g.init()
@@ -468,7 +468,7 @@ def test_who_has_a_token_is_not_counted(made):
         assert raw.ends()
 
 
-def test_one_address_comes_too_often(made):
+def test_connections_of_one_address_are_rate_limited(made):
     g = made()
 
     def served(source):
@@ -480,7 +480,7 @@ def test_one_address_comes_too_often(made):
     wait_until(lambda: served("127.0.0.2"), 10, "it may come again")
 
 
-def test_tokens_that_are_not_right(made):
+def test_invalid_tokens_are_refused(made):
     g = made()
     assert g.host_init("127.0.0.1:1") == ("UNAUTHENTICATED", f"{DENIED}access-key({KEY[0]}) not found")
     g.init()
@@ -505,7 +505,7 @@ def auth_denied(answer, words):
     return answer[0] == "UNAUTHENTICATED" and answer[1].startswith(f"{DENIED}auth-denied : ") and words in answer[1]
 
 
-def test_a_token_is_taken_once(made):
+def test_a_token_is_accepted_once(made):
     """Somebody reads the network and sends again what a leader sent, with zone hosts of his own; also to the next life."""
     g = made()
     g.init()
@@ -536,7 +536,7 @@ def test_two_calls_with_one_token_at_the_same_time(made):
     assert "hosts" not in g.file()
 
 
-def test_our_own_token_sent_back(made, messages):
+def test_a_token_of_this_host_sent_back_is_refused(made, messages):
     """By who reads our updates; the fetcher's tokens, which another process makes with the same key, are in test_zone_tree.py."""
     g, leader = made(interval="200ms"), Leader(messages)
     g.init()
@@ -556,7 +556,7 @@ def test_our_own_token_sent_back(made, messages):
     leader.stop()
 
 
-def test_a_replay_says_nothing_of_clocks(made):
+def test_a_replay_reports_no_clock_difference(made):
     g = made()
     g.init()
     now = int(time.time())
@@ -586,7 +586,7 @@ def test_times_of_tokens(made):
     assert ask(int(time.time()), int(time.time()) + 120)[0] == "OK"
 
 
-def test_a_token_older_than_this_life(made):
+def test_a_token_older_than_the_process_is_refused(made):
     """It may have been used in the life before, which wrote nothing down: say, because a copy of the disk was put back."""
     g = made()
     g.init()
@@ -600,7 +600,7 @@ def test_a_token_older_than_this_life(made):
 
 @pytest.mark.parametrize("text", ["{", '{"format": 99, "tokens": []}', '{"format": 1, "tokens": [{"signature": "x"}]}', "x" * (1 << 20)],
                          ids=["broken", "newer", "incomplete", "large"])
-def test_what_was_taken_cannot_be_read(made, text):
+def test_an_unreadable_file_of_tokens_refuses_older_tokens(made, text):
     """Then it is not known, and what an earlier life may have taken is refused; nothing else is."""
     g = made()
     g.init()
@@ -613,7 +613,7 @@ def test_what_was_taken_cannot_be_read(made, text):
     assert g.call("ZoneStatus")["hosts"] == ["10.0.0.1:9533"] and g.ping()[0] == "OK"
 
 
-def test_no_file_where_tokens_are_kept(made):
+def test_an_object_in_place_of_the_file_of_tokens(made):
     """It makes room: refused is what an earlier life may have taken, and not everything for ever."""
     g = made()
     g.init()
@@ -625,7 +625,7 @@ def test_no_file_where_tokens_are_kept(made):
     assert (g.worker.prefix / "var/hostlet/zone/tokens.json").is_file()
 
 
-def test_more_tokens_than_are_kept(made):
+def test_more_tokens_than_the_table_stores(made):
     """Each is one of who has the key; those that have expired make room, and as long as none has, nothing is forgotten."""
     g = made()
     g.init()
@@ -649,7 +649,7 @@ def test_more_tokens_than_are_kept(made):
 
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point, used", [("token.before_keep", False), ("token.kept", True), ("zone.before_save", True), ("zone.saved", True)])
-def test_killed_while_a_token_is_taken(made, point, used):
+def test_a_kill_while_a_token_is_accepted(made, point, used):
     """Once it is written down it is taken, whatever became of the call; the zone makes a new one."""
     g = made()
     g.init()
@@ -665,7 +665,7 @@ def test_killed_while_a_token_is_taken(made, point, used):
 
 
 @pytest.mark.failpoints
-def test_a_token_that_cannot_be_written_down(made):
+def test_a_token_that_cannot_be_stored_is_refused(made):
     g = made()
     g.init()
     g.worker.stop()
@@ -676,7 +676,7 @@ def test_a_token_that_cannot_be_written_down(made):
     assert g.host_init("10.0.0.1:9533")[0] == "UNAVAILABLE"
 
 
-def test_a_token_from_a_clock_that_is_off(made):
+def test_a_token_from_a_wrong_clock(made):
     g = made()
     g.init()
     g.host_init(now=time.time() - 120, secret="T" * 48)  # another's signature tells nothing about clocks
@@ -686,7 +686,7 @@ def test_a_token_from_a_clock_that_is_off(made):
     assert "made 12" in clock and "set the clocks" in clock
 
 
-def test_a_zone_file_that_is_none_of_ours(place):
+def test_an_unreadable_zone_file_is_refused(place):
     for text in ("{", '{"format": 99, "host_id": "0123456789ab", "access_key": "x"}'):
         worker = gateway(place, lan_addr=LAN)
         path = worker.prefix / "var/hostlet/zone/zone.json"
@@ -697,7 +697,7 @@ def test_a_zone_file_that_is_none_of_ours(place):
         assert worker.process.wait(10) == 100 and "zone.json" in worker.log()
 
 
-def test_what_a_zone_calls_itself_has_bounds(made, messages):
+def test_names_of_a_zone_are_bounded(made, messages):
     """Whatever comes, zone.json is read by the next life."""
     g = made()
     g.init()
@@ -732,7 +732,7 @@ def test_health_and_reflection(made, messages):
         "UNIMPLEMENTED", "unknown method PackageList for service inapi.ZoneService")
 
 
-def test_calls_are_counted_and_strangers_not_named(made):
+def test_calls_are_counted_and_unauthenticated_peers_are_not_named(made):
     g = made()
     g.ping()
     g.host_init()
@@ -759,7 +759,7 @@ def test_tls_without_certificates_of_clients(made, place):
     assert g.ping()[0] == "UNAVAILABLE"
 
 
-def test_tls_by_halves_is_refused(place):
+def test_incomplete_tls_settings_are_refused(place):
     worker = gateway(place, lan_addr=LAN, tls_ca="/etc/ssl/certs/ca-certificates.crt")
     with pytest.raises(AssertionError):
         worker.start()
@@ -767,14 +767,14 @@ def test_tls_by_halves_is_refused(place):
 
 
 @pytest.mark.parametrize("key", ["tls_certificate", "tls_key", "tls_ca"])
-def test_a_file_for_tls_that_is_not_there_is_named(place, key):
+def test_a_missing_file_for_tls_is_named(place, key):
     worker = gateway(place, lan_addr=LAN, **{**Certificates(place / "tls").settings, key: place / "nothing.pem"})
     with pytest.raises(AssertionError):
         worker.start()
     assert worker.process.wait(10) == 100 and f"cannot read '{place}/nothing.pem': No such file or directory" in worker.log()
 
 
-def test_strangers_may_not_ask_for_the_key(made):
+def test_unauthenticated_peers_cannot_request_the_key(made):
     g = made()
     with pytest.raises(VarlinkError) as caught:
         g.call("ZoneJoinInfo")

@@ -74,7 +74,7 @@ def zone(make_tree, messages):
     made.leader.stop()
 
 
-def test_tokens_of_every_process_of_ours_open_nothing(zone):
+def test_tokens_of_this_host_are_refused_from_every_process(zone):
     """The fetcher signs with the same key, and the gateway does not see what it made."""
     zone.join()
     with pytest.raises(VarlinkError, match="nowhere"):
@@ -107,7 +107,7 @@ def test_from_assignment_to_removal(zone):
     assert "i8k_web_0" not in driver_containers(zone.tree)
 
 
-def test_a_dead_leader_changes_nothing_that_runs(zone):
+def test_a_stopped_leader_changes_no_running_instance(zone):
     zone.join()
     zone.order("web", 1)
     zone.reported("container_running")
@@ -123,7 +123,7 @@ def test_a_dead_leader_changes_nothing_that_runs(zone):
 
 
 @pytest.mark.parametrize("victim", ["rpc-gateway", "reconciler"])
-def test_a_kill_in_the_midst_loses_no_stage(zone, victim):
+def test_a_kill_during_a_deploy_loses_no_stage(zone, victim):
     zone.join()
     for revision in range(1, 6):
         zone.order("web", revision, image=f"app:{revision}")
@@ -131,7 +131,7 @@ def test_a_kill_in_the_midst_loses_no_stage(zone, victim):
         zone.reported("container_running", revision=revision)
 
 
-def test_absent_instances_stay_and_are_shown(zone):
+def test_absent_instances_are_kept_and_shown(zone):
     zone.join()
     zone.order("web", 1)
     zone.reported("container_running")
