@@ -179,9 +179,9 @@ static void test_a_plan_lists_what_changes(void **state)
          .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
         {"the action becomes stop", MANIFEST("", ONE ",'action':'stop'", ""), SIMPLE, PROVEN("0"),
          .expected = "web 3 changed\nupdate instance web: /app/deploy/action: \"start\" -> \"stop\"\n"
-                     "stop instance web: the wanted action changes\n"},
+                     "stop instance web: the desired action changes\n"},
         {"the manifest starts a stopped instance", SIMPLE, SIMPLE, PROVEN("0"), "stop",
-         .expected = "web 3 changed\nstart instance web: the wanted action changes\n"},
+         .expected = "web 3 changed\nstart instance web: the desired action changes\n"},
         {"a difference within a list", MANIFEST(",'packages':[{'name':'a','version':'2'}]", ONE, ""),
          MANIFEST(",'packages':[{'name':'a','version':'1'}]", ONE, ""), PROVEN("0"),
          .expected = "web 4 changed\nrecreate replica 0: /app/spec/packages/0/version: \"1\" -> \"2\"\n"},
@@ -256,7 +256,7 @@ static void test_a_plan_lists_what_is_refused(void **state)
         {"an instance of the zone has the name", SIMPLE, SIMPLE, PROVEN("0"), .zone = true,
          .expected = "web 3\nrefused: instance web belongs to the zone: another name is needed\n"},
         {"the instance is being destroyed", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
-         .expected = "web 3 changed\nstart instance web: the wanted action changes\n"
+         .expected = "web 3 changed\nstart instance web: the desired action changes\n"
                      "refused: instance web is being destroyed: apply again when that has ended\n"},
         {"granted capabilities are listed", MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"),
          MANIFEST("", ONE, "'capabilities':['CHOWN','NET_RAW']"), PROVEN("0"),

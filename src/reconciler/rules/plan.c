@@ -250,5 +250,5 @@ void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
     plan_known_replicas(in, same, out);
     if (in->record && in->record->action != app_action_of(deploy))
         plan_add_change(out, subject, schema_enum_name(&app_action_enum, app_action_of(deploy)),
-                        "the wanted action changes");
+                        "the desired action changes");
 }
