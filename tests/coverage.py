@@ -1,9 +1,9 @@
-"""Counts what the tests reach: runs them with the coverage build and prints one figure per folder of src. Called by
+"""Counts the lines that the tests reach: runs them with the coverage build and prints one figure per folder of src. Called by
 scripts/coverage.
 
-Each part (units, seeds, integration) writes gcov's counters into a directory of its own, where every user of the tree may
-write: libgcov puts them there by GCOV_PREFIX. A part's counters stay until the part is run again, so the parts can be
-run one by one, and the table is always the sum of all parts that were run with this build.
+Each part (units, seeds, integration) writes gcov's counters into a directory of its own, in which every user of the tree can
+write: libgcov writes them there by GCOV_PREFIX. A part's counters stay until the part is run again, so the parts can be run one
+by one, and the table is always the sum of all parts that were run with this build.
 """
 
 import argparse
@@ -20,16 +20,16 @@ import run
 SOURCE = run.SOURCE
 BUILD = run.BUILDS / "coverage"
 REPORT = BUILD / "report"
-# Outside of the checkout: it may lie where the users of the tree's processes may not go.
+# Outside of the checkout, which may be in a directory that the users of the tree's processes cannot enter.
 COUNTERS = Path(os.environ.get("HOSTLET_COVERAGE_COUNTERS") or "/var/tmp/hostlet-coverage")
 
 PARTS = ("units", "seeds", "integration")
-# A line that only abort() stands on cannot be reached by a test: memory is out, or two tables of ours disagree.
+# A line that contains only abort() cannot be reached by a test: it runs when memory is exhausted or two tables disagree.
 NOT_COUNTED = r".*\b(abort|__builtin_unreachable)\(\);.*"
 
 
 def set_environment(part):
-    """Sends the counters of the processes that start from now on into the part's directory; empties it."""
+    """Directs the counters of processes that start from now on into the part's directory, which it empties."""
     directory = COUNTERS / part
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -57,11 +57,11 @@ def integration(arguments):
 
 
 def read_counters(part):
-    """Makes one part's counters a file that gcovr can add to others. Returns the file, or None."""
+    """Converts one part's counters to a file that gcovr can add to others. Returns the file, or None."""
     directory = COUNTERS / part
     if not any(directory.rglob("*.gcda")):
         return None
-    # All of them: a source that no process of this part ran counts as well.
+    # All sources: one that no process of this part ran counts as well.
     for notes in (BUILD / "src").rglob("*.gcno"):
         link = directory / notes.relative_to(BUILD)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def read_counters(part):
 
 
 def summarize(traces, *outputs):
-    """The sum of parts; returns gcovr's summary."""
+    """Adds up parts; returns gcovr's summary."""
     path = REPORT / "summary.json"
     command = ["gcovr", "--root", SOURCE, "--json-summary", path, *outputs]
     for trace in traces:
@@ -85,7 +85,7 @@ def summarize(traces, *outputs):
 
 
 def folder_of(filename):
-    """src/NAME for the processes, src/lib/NAME for the libraries: one row each."""
+    """Groups the files into rows: src/NAME for the processes, src/lib/NAME for the libraries."""
     parts = Path(filename).parts
     return "/".join(parts[:3 if parts[1] == "lib" else 2])
 

@@ -1,8 +1,8 @@
 """Builds hostlet's variants, runs the tiers of tests, gathers their counts. Called by scripts/test.
 
-Every tier yields results (tier, name, outcome, reason). A unit test program counts as its cmocka cases, an integration
-tier as its pytest cases, a build or a check by one command as one case. The last line printed is the sum, and nothing
-else is read by continuous integration: so whatever goes wrong here becomes a failed case, never a missing one.
+Every tier yields results (tier, name, outcome, reason). A unit test program counts as its cmocka cases, an integration tier as
+its pytest cases, a build or a check by one command as one case. The last line printed is the sum, and continuous integration
+reads nothing else, so every failure of this program becomes a failed case, never a missing one.
 """
 
 import os
@@ -40,8 +40,8 @@ def record(tier, name, outcome, reason=""):
 
 
 def run(tier, title, command, *, cwd=SOURCE, timeout=900, live=False, extra_environment=None):
-    """Runs a command with its output in a log of its own (and shown, when live). Returns its exit status; a failure's
-    log is printed."""
+    """Runs a command with its output in a log of its own (and shown, when live). Returns its exit status; prints the log of a
+    failure."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log_path = LOGS / (re.sub(r"[^A-Za-z0-9]+", "-", f"{tier}-{title}") + ".log")
     environment = {**os.environ, **(extra_environment or {})}
@@ -51,7 +51,7 @@ def run(tier, title, command, *, cwd=SOURCE, timeout=900, live=False, extra_envi
         try:
             status = process.wait(timeout)
         except BaseException as error:
-            # The tests' own cleaning up gets its chance before the group is killed.
+            # The tests get time to clean up before the group is killed.
             for number, patience in ((signal.SIGINT, 60), (signal.SIGKILL, None)):
                 try:
                     os.killpg(process.pid, number)
@@ -63,7 +63,7 @@ def run(tier, title, command, *, cwd=SOURCE, timeout=900, live=False, extra_envi
                     break
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
-            print(f"{title}: no end after {timeout} s, stopped", flush=True)
+            print(f"{title}: stopped after {timeout} s", flush=True)
             status = -1
     if status != 0 and not live:
         lines = log_path.read_text(errors="replace").splitlines()
@@ -104,7 +104,7 @@ def build(variant):
     wanted = " ".join(options)
     stamp = directory / "configured-with"
     if not (directory / "Makefile").exists() or not stamp.exists() or stamp.read_text() != wanted:
-        # What configure finds out depends on the compiler alone, so the gcc variants share it.
+        # The results of configure depend on the compiler alone, so the gcc variants share them.
         cache = BUILDS / ("config.cache.clang" if "CC=clang" in options else "config.cache.gcc")
         if run("build", f"configure {variant}", [str(SOURCE / "configure"), f"--cache-file={cache}", *options],
                cwd=directory) != 0:
@@ -125,7 +125,7 @@ CMOCKA_CASE = re.compile(r"^\[\s+(OK|FAILED|SKIPPED)\s+\] (\w+)$")
 
 
 def read_unit_program(tier, trs):
-    """One test program of automake's harness: its cmocka cases, or itself where it has none or died on the way."""
+    """Runs one test program of automake's harness: records its cmocka cases, or itself if it has none or crashed."""
     name = trs.stem
     verdict = re.search(r"^:test-result: (\w+)", trs.read_text(), re.MULTILINE)
     verdict = verdict.group(1) if verdict else "ERROR"
@@ -180,7 +180,7 @@ def lint(_pytest_arguments):
 
 
 def dist(_pytest_arguments):
-    """make distcheck: an unpacked tarball builds, passes its units, installs and uninstalls without rests."""
+    """Runs make distcheck: an unpacked tarball builds, passes its units, installs, and uninstalls without leftovers."""
     directory = build("hardened")
     status = -1
     if directory:
@@ -197,13 +197,13 @@ def fuzz_targets():
 
 
 def seed_folders(target):
-    """Where a fuzz target's seeds lie."""
+    """Returns the directory of a fuzz target's seeds."""
     vectors = {"manifest": "app-spec", "package": "ipk"}.get(target)
     return [SOURCE / "tests/fuzz/seeds" / target, *([SOURCE / "tests/vectors" / vectors] if vectors else [])]
 
 
 def fuzz(seconds):
-    """Each fuzz target for so long, from its seeds."""
+    """Runs each fuzz target for the given time, from its seeds."""
     directory = build("hardened")
     if not directory:
         record("fuzz", "make fuzz", "failed", "hardened was not built")
@@ -226,7 +226,7 @@ def fuzz(seconds):
 # Integration
 
 def read_junit(tier, path):
-    """The cases of a pytest run. Returns how many there were."""
+    """Records the cases of a pytest run. Returns their number."""
     count = 0
     for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
         count += 1
@@ -257,7 +257,7 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
     environment = {
         "HOSTLET_BUILD": str(directory), "HOSTLET_SOURCE": str(SOURCE), "HOSTLET_VARIANT": variant,
         "PYTHONDONTWRITEBYTECODE": "1",
-        # The jailed processes of the sanitized variant: leaks cannot be looked for under ptrace limits or at a kill.
+        # The jailed processes of the sanitized variant: the search for leaks does not work under ptrace limits or at a kill.
         "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     }
     status = run(tier, "pytest", command, timeout=timeout, live=True, extra_environment=environment)
@@ -267,7 +267,7 @@ def pytest(tier, variant, folder, marker, arguments, timeout=1500):
     except (OSError, xml.etree.ElementTree.ParseError) as error:
         record(tier, "pytest", "failed", f"no report: {error}")
         return
-    # 0: all passed, 1: some failed (counted above), 5: nothing collected, which an expression (-k) may well mean.
+    # 0: all passed, 1: some failed (counted above), 5: nothing collected, a possible result of an expression (-k).
     if status not in (0, 1, 5) or (status == 1 and not any(r[0] == tier and r[2] == "failed" for r in results)):
         record(tier, "pytest", "failed", f"pytest ended with status {status}")
     if count == 0:
@@ -282,7 +282,7 @@ def failpoints(rest):
 
 
 def machine(rest, timeout=3000):
-    """The system tests, in a virtual machine that scripts/vm makes and ends: those inside of it, those outside."""
+    """Runs the system tests, in a virtual machine that scripts/vm makes and ends: those inside of it, those outside."""
     missing = [variant for variant in ("hardened", "failpoints") if not build(variant)]
     if missing:
         record("vm", "tests/system", "failed", f"{missing[0]} was not built")
@@ -307,7 +307,7 @@ def machine(rest, timeout=3000):
 
 
 def chaos(_pytest_arguments):
-    """Ten minutes of random kills on each ground."""
+    """Runs ten minutes of random kills on each runtime."""
     directory = build("hardened")
     if not directory:
         record("chaos", "scripts/chaos", "failed", "hardened was not built")
@@ -319,10 +319,10 @@ def chaos(_pytest_arguments):
         record("chaos", " ".join(command[1:]), "passed" if status == 0 else "failed")
 
 
-# What a tier needs: programs, which scripts/deps installs, and what a machine has or has not.
+# The needs of a tier: programs, which scripts/deps installs, and properties of the machine.
 
 def works(*command):
-    """Whether a command succeeds."""
+    """Reports whether a command succeeds."""
     try:
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               timeout=60).returncode == 0
@@ -335,8 +335,8 @@ def program(name):
 
 
 def lacks(tier, part, needs):
-    """Whether something of 'needs' is missing: then one line says what, and the part counts as one case: failed where packages
-    are missing, skipped where the machine has not what it takes."""
+    """Reports whether something in 'needs' is missing. One line then names it, and the part counts as one case: failed if
+    packages are missing, skipped if the machine lacks a property."""
     missing = [(what, outcome) for what, is_here, outcome in needs if not is_here()]
     if missing:
         words = f"this machine lacks {', '.join(what for what, _ in missing)}"
@@ -361,7 +361,7 @@ MACHINE = (ROOT, MOUNTS, program("qemu-system-x86_64"), program("mmdebstrap"))
 class Tier(typing.NamedTuple):
     what: str
     run: typing.Callable  # gets pytest's arguments
-    needs: tuple = ()  # of (what it is, a function that says whether it is here, what the tier is without it)
+    needs: tuple = ()  # of (the need, a function that reports whether it is met, the consequence for the tier without it)
 
 
 ALWAYS = "not failpoints and not quickstart and not by_hand"
@@ -372,7 +372,7 @@ TIERS = {
     "sanitized": Tier("unit tests under ASan and UBSan", lambda _: units("sanitized", "sanitized")),
     "clang": Tier("compiled by clang, unit tests", lambda _: units("clang", "clang"), (program("clang"),)),
     "dist": Tier("make distcheck", dist),
-    "fuzz": Tier("libFuzzer on whatever comes from outside, some seconds each", lambda _: fuzz(FUZZ_SECONDS), (program("clang"),)),
+    "fuzz": Tier("libFuzzer on all untrusted input, some seconds each", lambda _: fuzz(FUZZ_SECONDS), (program("clang"),)),
     "integration": Tier("the real tree with a real dockerd, the hardened build",
                         lambda rest: pytest("integration", "hardened", "tests/integration", ALWAYS, rest), DOCKER),
     "failpoints": Tier("processes killed at every failpoint: units and the tree", failpoints),
@@ -384,13 +384,13 @@ TIERS = {
                        lambda rest: pytest("quickstart", "hardened", "tests/integration", "quickstart", rest), DOCKER),
 }
 
-# scripts/test --release: what is too long for every run.
+# scripts/test --release: tests that are too long for every run.
 RELEASE = {
     "integration": Tier("the integration tests marked by_hand",
                         lambda rest: pytest("integration", "hardened", "tests/integration", "by_hand and not failpoints", rest, 4 * 3600), DOCKER),
     "chaos": Tier("scripts/chaos for ten minutes: on the null runtime, with a zone, on Docker", chaos, DOCKER),
     "fuzz": Tier("each fuzz target for ten minutes", lambda _: fuzz(600), (program("clang"),)),
-    "vm": Tier("the system tests marked by_hand: kills by chance, power cuts",
+    "vm": Tier("the system tests marked by_hand: random kills, power cuts",
                lambda rest: machine(["-m", "by_hand", *rest], 4 * 3600), MACHINE),
 }
 

@@ -1,4 +1,5 @@
-"""From apply to a running container, image and package present, no probation; against docker run -d of the same image."""
+"""Measures the time from apply to a running container, with image and package present and without a probation, against docker run
+-d of the same image."""
 
 import subprocess
 import time
@@ -28,7 +29,7 @@ def measure(place, results, runs):
     try:
         images.load_busybox(daemon.engine)
         tree.start()
-        tree.apply(manifest("keeper", "bench"))  # the package stays in use, hence present
+        tree.apply(manifest("keeper", "bench"))  # the package stays in use and therefore present
         docker, ours = [], []
         install = next((tree.prefix / "var/ipk_install/bench").iterdir())
         for n in range(runs + 1):

@@ -1,5 +1,5 @@
-"""scripts/bench: every measurement beside a real peer's in the same run. Machines are noisy: medians and ratios are reported,
-single figures never. Nothing here fails on a slow machine."""
+"""Implements scripts/bench: takes every measurement beside that of a real peer in the same run. Machines are noisy, so it reports
+medians and ratios, never single figures. Nothing here fails on a slow machine."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ PARTS = {
     "deploys": (deploys.measure, "apply to running, against docker run"),
     "quota": (quota.measure, "disk quotas of 200 replicas, against xfs_quota; needs an XFS with prjquota, as scripts/vm has it"),
     "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
-    "zone": (zone.measure, "rounds with a zone's leader, and 500 MiB by chunks against curl"),
+    "zone": (zone.measure, "rounds with a zone's leader, and 500 MiB in chunks against curl"),
 }
 
 

@@ -1,5 +1,5 @@
-"""A package of 60 MB in 5,000 files from nginx to a synced directory of root's, in each compression: fetcher, unpacker and provisioner
-through their sockets, against two pipelines of curl and bsdtar on the same tar."""
+"""Measures how long a package of 60 MB in 5,000 files takes from nginx to a synced directory of root, in each compression:
+fetcher, unpacker and provisioner through their sockets, against two pipelines of curl and bsdtar on the same tar."""
 
 import os
 import random
@@ -17,7 +17,7 @@ KINDS = {"xz": (".xz", ["xz", "-6", "-T2", "--block-size=4MiB"]), "gzip": (".gz"
 
 
 def make_files(directory):
-    """Half of the bytes compress well, as code does; sizes are spread like those of a source tree."""
+    """Makes files of which half of the bytes compress well, as code does. The sizes are spread like those of a source tree."""
     noise = random.Random(7)
     words = [bytes(noise.choices(b"abcdefghijklmnopqrstuvwxyz_(){};", k=noise.randint(3, 10))) for _ in range(3000)]
     sizes = [noise.expovariate(1) for _ in range(FILES)]
@@ -38,7 +38,7 @@ def seconds(command, environment=None):
 
 
 def ours(tree, name, reference):
-    """Fetch, unpack and publish, as the reconciler asks for it; then it is removed, outside of the time."""
+    """Fetches, unpacks and publishes as the reconciler requests it. The removal afterwards is not measured."""
     begun = time.perf_counter()
     with tree.connect("fetcher", 300) as fetcher:
         list(fetcher.stream("io.hostlet.Fetcher.Fetch", package=reference))
@@ -51,7 +51,7 @@ def ours(tree, name, reference):
         with tree.connect(service, 300) as client:
             client.call(f"io.hostlet.{method}", name=name, id=reference["id"])
     hidden = tree.prefix / "var/ipk_install/.publishing"
-    ground.wait_until(lambda: not any(hidden.iterdir()), 60, "what was removed is deleted")
+    ground.wait_until(lambda: not any(hidden.iterdir()), 60, "the removed package is deleted")
     return taken
 
 
@@ -78,7 +78,7 @@ def measure(place, results, runs):
 
 
 def compare(place, nginx, tree, kind, suffix, results, runs):
-    """Each run takes the three in turn, into directories that are new: a machine's drift meets all of them."""
+    """Runs the three in turn, each into new directories, so that a drift of the machine affects all of them alike."""
     url, times = f"{nginx.url}/bench.tar{suffix}", {"pipe": [], "steps": [], "ours": []}
     name = f"bench-{kind}"
     reference = tree.call("fetcher", "Resolve", name=name)["package"]
@@ -93,7 +93,7 @@ def compare(place, nginx, tree, kind, suffix, results, runs):
                                  f"bsdtar -xf {place}/archive -C {target}; sync -f {target}")
         shutil.rmtree(target)
         taken["ours"] = ours(tree, name, reference)
-        os.sync()  # what was removed must not be the next one's to write
+        os.sync()  # pending writes of the removal must not be charged to the next run
         for key in times if n else ():
             times[key].append(taken[key])
     pipe = results.add(f"{kind}: curl | bsdtar -x", times["pipe"], "s")

@@ -1,5 +1,6 @@
-"""Disk quotas of 200 replicas: Ensure and List, against xfs_quota(8) in the original agent's way (two shells a project) and batched
-in one process. It needs an XFS mounted with prjquota: scripts/vm run has one at /srv/xfs. $HOSTLET_BENCH_QUOTA names another."""
+"""Measures disk quotas of 200 replicas: Ensure and List, against xfs_quota(8) as the original agent calls it (two shells for each
+project) and batched in one process. It needs an XFS mounted with prjquota: scripts/vm run has one at /srv/xfs.
+$HOSTLET_BENCH_QUOTA names another."""
 
 import os
 import shutil
@@ -12,7 +13,7 @@ from lib.tree import Tree
 
 PROJECTS = 200
 LIMIT = 1 << 30
-BATCH_IDS = 200000  # beyond ours
+BATCH_IDS = 200000  # beyond the ids of hostlet
 
 
 def find_filesystem():
@@ -30,7 +31,7 @@ CONTAINERS = [f"i8k_bench{n}_0" for n in range(PROJECTS)]
 
 
 def make_directories(base):
-    """200 directories as a provisioner leaves them: a few files in each."""
+    """Makes 200 directories as a provisioner leaves them, with a few files in each."""
     directories = [base / container for container in CONTAINERS]
     for directory in directories:
         (directory / "opt").mkdir(parents=True)
@@ -46,7 +47,7 @@ def remove_directories(directories):
 
 
 def ensure_at_once(tree):
-    """As the reconciler asks: one connection a call, all of them under way."""
+    """Calls as the reconciler does: one connection for each call, all of them at the same time."""
     clients = [varlink.Varlink(tree.socket("quota-keeper"), 120) for _ in CONTAINERS]
     begun = time.perf_counter()
     for client, container in zip(clients, CONTAINERS):
@@ -88,7 +89,7 @@ def run(*words):
 
 
 def original(point, directories):
-    """Two shells a project, as the original agent does it."""
+    """Runs two shells for each project, as the original agent does."""
     begun = time.perf_counter()
     for n, directory in enumerate(directories):
         project = BATCH_IDS + n
@@ -114,7 +115,7 @@ def report(point):
 
 
 def idle(tree):
-    """CPU time in ms and switches of quota-keeper in ten seconds in which nothing changes."""
+    """Returns the CPU time in ms and the context switches of quota-keeper in ten seconds without a change."""
     process = Path(f"/proc/{tree.pid('quota-keeper')}")
 
     def used():
@@ -122,7 +123,7 @@ def idle(tree):
         switches = sum(int(line.split()[1]) for line in (process / "status").read_text().splitlines() if "ctxt_switches" in line)
         return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK"), switches
     before = used()
-    ground.let_pass(10)  # what is measured is that nothing happens in this time
+    ground.let_pass(10)  # the measured condition is that nothing happens in this time
     after = used()
     return after[0] - before[0], after[1] - before[1]
 

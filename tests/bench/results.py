@@ -1,4 +1,4 @@
-"""A table of results: each row a median with its spread, and the ratio to a peer's median of the same run."""
+"""Prints a table of results: each row has a median with its spread, and the ratio to the median of a peer in the same run."""
 
 import statistics
 
@@ -14,8 +14,8 @@ class Results:
         print(f"\n{part}\n  {'what':<58}{'median':>10}{'min':>9}{'max':>9}  ratio", file=self.out, flush=True)
 
     def add(self, what, values, unit, peer=None, aim=None):
-        """'values' of ours or a peer's; 'peer' is the row (as returned) that the ratio is taken to; 'aim' is what we want to
-        be under: a figure in 'unit', or a ratio as "2.0x"."""
+        """Adds a row of 'values', which hostlet or a peer produced. 'peer' is the row (as returned) that the ratio refers to.
+        'aim' is the desired upper bound: a figure in 'unit', or a ratio as "2.0x"."""
         row = {"part": self.part, "what": what, "unit": unit, "median": statistics.median(values), "min": min(values),
                "max": max(values), "runs": len(values)}
         note = ""
@@ -32,7 +32,7 @@ class Results:
         return row
 
     def compare(self, row, peer, aim):
-        """One more ratio of a row that stands already."""
+        """Adds another ratio to an existing row."""
         ratio = row["median"] / peer["median"]
         self.rows.append({"part": self.part, "what": row["what"], "peer": peer["what"], "ratio": ratio, "aim": aim})
         print(f"  {'':<58}{'':>28}     {ratio:.2f} x {peer['what']}; aim {aim}", file=self.out, flush=True)

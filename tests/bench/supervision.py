@@ -1,4 +1,4 @@
-"""Restarts, start on demand, memory and wake-ups of the tree, against s6-svscan and runsvdir with as many services."""
+"""Measures restarts, starts on demand, memory and wake-ups of the tree, against s6-svscan and runsvdir with as many services."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ IDLE_SECONDS = 10
 
 
 def answer(path, interface):
-    """Connects and asks one call that every service answers; ends with the answer."""
+    """Connects, makes one call that every service answers, and returns after the reply."""
     with varlink.Varlink(path) as client:
         client.call("org.varlink.service.GetInfo")
 
@@ -35,7 +35,7 @@ def wakeups(pid):
 
 
 def time_to_answer(path, kill):
-    """From SIGKILL to the first answer of the new process, in ms."""
+    """Returns the time in ms from SIGKILL to the first reply of the new process."""
     begun = time.perf_counter()
     kill()
     while True:
@@ -43,7 +43,7 @@ def time_to_answer(path, kill):
             answer(path, None)
             return (time.perf_counter() - begun) * 1000
         except (OSError, varlink.Closed):
-            pass  # the connection that the dying process had accepted
+            pass  # the connection that the killed process had accepted
 
 
 def restart_times(tree, service, runs):
@@ -51,7 +51,7 @@ def restart_times(tree, service, runs):
     for _ in range(runs):
         pid = tree.pid(service)
         answer(tree.socket(service), service)
-        ground.let_pass(1.1)  # ready for longer than a second: a healthy run
+        ground.let_pass(1.1)  # A run of more than a second counts as healthy.
         times.append(time_to_answer(tree.socket(service), lambda: os.kill(pid, signal.SIGKILL)))
     return times
 
@@ -68,15 +68,15 @@ def descendants(pid):
 
 
 class Peer:
-    """quota-keeper, our smallest worker, under another supervisor: the same program, so that the supervisors are compared."""
+    """Runs quota-keeper, the smallest worker, under another supervisor: the same program, so that the supervisors are compared."""
 
     def __init__(self, place, prefix, count):
         self.place, self.prefix, self.count = place, prefix, count
         self.scan = place / "scan"
         (prefix / "run").mkdir(parents=True)
         (prefix / "var/hostlet").mkdir(parents=True)
-        # hostletd hands its children an empty network namespace; under the peers each would make its own, which takes longer
-        # than the restart. They are spared that: supervisors are compared, not namespaces.
+        # hostletd passes an empty network namespace to its children. Under the peers each would make its own, which takes longer
+        # than the restart. The peers skip it, so that supervisors are compared and not namespaces.
         self.services = place / "services"
         shutil.copytree(SOURCE / "svc/quota-keeper", self.services / "quota-keeper")
         conf = self.services / "quota-keeper/service.conf"
@@ -85,7 +85,7 @@ class Peer:
         for n in range(count):
             directory = self.scan / f"service{n}"
             directory.mkdir(parents=True)
-            # Only the first is measured; the others stand for as many services in the tree.
+            # Only the first is measured; the others make up as many services as the tree has.
             own = prefix if n == 0 else place / f"prefix{n}"
             (own / "run").mkdir(parents=True, exist_ok=True)
             self.write_run(directory, f"exec {BUILD}/quota-keeper --prefix {own} --services {self.services} --libexec {BUILD}")
@@ -150,7 +150,7 @@ def measure(place, results, runs):
     tree = Tree(place / "tree", {"container-driver": {"runtime": "null"}}).start()
     peers = []
     try:
-        # Alone: beside twelve more processes of ours the shared pages would be counted to them.
+        # Measured alone: beside twelve more processes of hostlet it would be charged for a part of the shared pages only.
         own = memory(tree, results)
         for kind in S6, Runit:
             directory = place / kind.command[0]
@@ -197,7 +197,7 @@ def memory(tree, results):
 
 
 def peer_memory(s6, runit, own, results):
-    """Supervisors alone: what they need for themselves, without the services they run."""
+    """Measures the supervisors alone, without the services that they run."""
     def supervisors(peer):
         return sum(pss(pid) for pid in descendants(peer.process.pid)
                    if b"quota-keeper" not in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]) / 1024

@@ -1,5 +1,5 @@
-"""A member of a zone: what a round with the leader costs, how fast packages come by chunks, what the gateway holds. The leader is
-Python on grpc's own library, so its share of each figure is measured beside it."""
+"""Measures a member of a zone: the cost of a round with the leader, the speed of packages in chunks, and the memory of the
+gateway. The leader is Python on grpc's own library, so its share of each figure is measured beside it."""
 
 import json
 import os
@@ -26,13 +26,13 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def cpu(pid):
-    """Seconds of processor time that a process has used."""
+    """Returns the seconds of processor time that a process has used."""
     fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
 def peak(pid):
-    """MiB that it held at most."""
+    """Returns the peak memory of a process in MiB."""
     for line in open(f"/proc/{pid}/status"):
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
@@ -48,7 +48,7 @@ def member(place, name, leader, **zone):
 
 
 def rounds(place, results, messages, n, count):
-    """Round trips of status updates that are answered with n instances of one replica here."""
+    """Measures round trips of status updates whose response contains n instances of one replica on this host."""
     leader = Leader(messages)
     tree = None
     try:
@@ -64,7 +64,7 @@ def rounds(place, results, messages, n, count):
                 found = [a["instance"] for a in client.stream("io.hostlet.Reconciler.List") if a.get("instance")]
             return len(found) == n and all(i["settled"] and not i["failed"] for i in found)
         ground.wait_until(all_run, 600, f"{n} replicas run", interval=0.5)
-        ground.let_pass(2)  # the last stages are told; what is measured is rest
+        ground.let_pass(2)  # the last stages are reported; the idle state is measured
         pid, trips, last = tree.pid("rpc-gateway"), [], 0
         before, begun = cpu(pid), len(leader.called("HostStatusUpdate"))
         while len(trips) < count:
@@ -85,7 +85,7 @@ def rounds(place, results, messages, n, count):
 
 
 def by_python(leader, messages, identity, size):
-    """grpc's own client, one chunk after the other, as the original agent does it: seconds."""
+    """Downloads with grpc's own client, one chunk after the other, as the original agent does. Returns the seconds."""
     options = [("grpc.max_receive_message_length", 64 << 20)]
     with grpc.insecure_channel(leader.address, options=options) as channel:
         call = channel.unary_unary("/inapi.ZoneInternalService/PackageChunk",

@@ -1,5 +1,5 @@
-"""scripts/chaos: kills processes of a running tree at random while it is given orders, then looks whether everything is as it
-was asked for and nothing is doubled. What it did is told line by line; the seed repeats the dice."""
+"""Implements scripts/chaos: kills processes of a running tree at random while it receives orders, then checks that the actual
+state equals the desired state and that nothing exists twice. It prints each act on a line; the seed repeats the random choices."""
 
 import argparse
 import os
@@ -21,9 +21,9 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/chaos", description="Random faults against a running tree.")
     parser.add_argument("--seconds", type=float, default=60, help="of faults (60)")
     parser.add_argument("--instances", type=int, default=6, help="how many (6)")
-    parser.add_argument("--seed", type=int, help="of the dice (random, and told)")
+    parser.add_argument("--seed", type=int, help="of the random choices (random, and printed)")
     parser.add_argument("--runtime", choices=["null", "docker"], default="null", help="null, or a private dockerd (null)")
-    parser.add_argument("--zone", action="store_true", help="orders come from a zone's leader, which is up and down")
+    parser.add_argument("--zone", action="store_true", help="a zone's leader, which is stopped at times, sends the orders")
     parser.add_argument("--quiet", action="store_true", help="only the result")
     arguments = parser.parse_args()
     if os.geteuid() != 0:

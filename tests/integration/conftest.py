@@ -1,4 +1,4 @@
-"""The integration tests' ground: what every test can ask for. The real daemons are in tests/lib."""
+"""Provides the fixtures that every integration test can request. The real daemons are in tests/lib."""
 
 import os
 
@@ -39,8 +39,8 @@ def dockerd(session_place):
 
 @pytest.fixture
 def engine(dockerd, request):
-    """The private daemon's API; every container is removed when the test ends, after the test's trees have stopped: they
-    would bring it back."""
+    """Provides the API of the private daemon. Every container is removed when the test ends, after the test's trees have stopped,
+    since a running tree would create it again."""
     yield dockerd.engine
     for tree in getattr(request.node, "hostlet_trees", []):
         tree.stop()
@@ -51,19 +51,19 @@ def engine(dockerd, request):
 
 @pytest.fixture
 def busybox_image(engine):
-    """/bin/sh, httpd, nc and the other applets; no entrypoint."""
+    """Provides an image with /bin/sh, httpd, nc and the other applets; no entrypoint."""
     return images.BUSYBOX
 
 
 @pytest.fixture
 def shell_image(engine):
-    """Nothing but /bin/sh: no tools, no /etc/passwd, no /tmp."""
+    """Provides an image with nothing but /bin/sh: no tools, no /etc/passwd, no /tmp."""
     return images.SHELL
 
 
 @pytest.fixture
 def debian_image(engine):
-    """bash, coreutils, useradd and their like, from this machine's own packages."""
+    """Provides an image with bash, coreutils, useradd and similar tools, from this machine's own packages."""
     if not engine.has_image(images.DEBIAN):
         images.load_debian(engine)
     return images.DEBIAN
@@ -77,7 +77,7 @@ def entry_image(engine):
 
 @pytest.fixture(scope="session")
 def registry(session_place):
-    """An image registry on loopback, open to all."""
+    """An image registry on loopback without authentication."""
     server = Registry(session_place / "registry")
     server.start()
     yield server
@@ -86,7 +86,7 @@ def registry(session_place):
 
 @pytest.fixture(scope="session")
 def private_registry(session_place):
-    """An image registry on loopback that wants user "tester", password "secret"."""
+    """An image registry on loopback that requires user "tester", password "secret"."""
     server = Registry(session_place / "private-registry", ("tester", "secret"))
     server.start()
     yield server
@@ -95,7 +95,7 @@ def private_registry(session_place):
 
 @pytest.fixture
 def nginx(place):
-    """A web server of the directory nginx.root (lib/nginx.py tells its locations)."""
+    """A web server of the directory nginx.root (lib/nginx.py lists its locations)."""
     server = Nginx(place / "nginx")
     server.start()
     yield server
@@ -114,7 +114,7 @@ def repository(place):
 
 @pytest.fixture
 def docker_settings(dockerd):
-    """Settings of a tree on the private daemon. What a test adds goes into a copy of its own."""
+    """Settings of a tree on the private daemon. A test adds settings to a copy of its own."""
     return {"container-driver": {"runtime": "docker", "docker_socket": str(dockerd.socket)}}
 
 
@@ -127,7 +127,7 @@ def tree(make_tree, docker_settings, engine, repository):
 
 @pytest.fixture
 def null_tree(make_tree, repository):
-    """A started tree whose containers are made up (runtime = null): for what needs no Docker."""
+    """A started tree with simulated containers (runtime = null), for tests that do not need Docker."""
     return make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
 
 
@@ -147,12 +147,12 @@ def start(make_tree, services):
     return go
 
 
-# What a zone brings
+# Resources of a zone
 
 @pytest.fixture
 def vpc(dockerd, engine, request):
     """A free private network for a zone's containers on the private daemon: 'vpc(n)' is an address in it, 'vpc.cidr' itself.
-    Docker's network is removed afterwards, since its bridge would stay."""
+    Docker's network is removed afterwards, since its bridge would remain."""
     network = Vpc()
     yield network
     for tree in getattr(request.node, "hostlet_trees", []):

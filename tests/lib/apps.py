@@ -1,4 +1,4 @@
-"""Instances as tests see them: manifests in few words, and patient looks at what the reconciler says of them."""
+"""Provides instances for tests: short manifests, and waits for states that the reconciler reports."""
 
 import contextlib
 import json
@@ -14,10 +14,10 @@ PATIENCE = 30  # seconds; a deploy takes less than one, on a machine that is not
 
 def manifest(name="web", image=images.BUSYBOX, script=None, *, tasks=None, packages=(), ports=(), host_ports=None,
              replicas=1, resources=None, spec=None, deploy=None, **hostlet):
-    """A manifest in the canonical form, which hostletctl and the reconciler both take.
+    """Returns a manifest in the canonical form, which hostletctl and the reconciler both accept.
 
-    'script' is a startup task; 'packages' are names or (name, version); 'ports' {name: port}; 'replicas' a number or a list
-    of ids; 'host_ports' {replica id: {port: host port}}. What is left goes into [hostlet]; 'probation' is in milliseconds."""
+    'script' is a startup task; 'packages' are names or (name, version); 'ports' {name: port}; 'replicas' a number or a list of
+    ids; 'host_ports' {replica id: {port: host port}}. Other arguments are members of [hostlet]; 'probation' is in milliseconds."""
     tasks = list(tasks or [])
     if script is not None:
         tasks.append({"name": "main", "on_startup": True, "script": script})
@@ -40,14 +40,14 @@ def manifest(name="web", image=images.BUSYBOX, script=None, *, tasks=None, packa
 
 
 def server(text, port, data=True):
-    """A script that serves 'text' on a port, and counts its starts in the replica's data."""
+    """Returns a script that serves 'text' on a port, and counts its starts in the replica's data."""
     count = 'echo start >> /home/action/starts; echo start >> /opt/starts;' if data else ""
     return f"{count} mkdir -p /home/action/www; echo '{text}' > /home/action/www/index.html; " \
            f"exec httpd -f -p {port} -h /home/action/www"
 
 
 def get(port, path="/", host="127.0.0.1"):
-    """The body of what answers there, or None."""
+    """Returns the body of the response there, or None."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://{host}:{port}{path}", timeout=5) as answer:
@@ -61,7 +61,7 @@ def answers(port, text):
 
 
 class App:
-    """One instance of a tree. Calls are repeated when the process behind them died: that is what its callers do."""
+    """One instance of a tree. Calls are repeated when the process behind them was killed, as its real callers do."""
 
     def __init__(self, tree, name="web"):
         self.tree = tree
@@ -99,14 +99,14 @@ class App:
         try:
             return self._insist("Destroy", name=self.name, purge=purge)
         except VarlinkError as error:
-            if error.name == "io.hostlet.NotFound":  # the answer was lost, the order was not
+            if error.name == "io.hostlet.NotFound":  # the reply was lost, the order was not
                 return None
             raise
 
-    # Looks
+    # States
 
     def get(self):
-        """The instance, or None where there is none."""
+        """Returns the instance, or None if it does not exist."""
         try:
             return self._insist("Get", name=self.name)["instance"]
         except VarlinkError as error:
@@ -118,7 +118,7 @@ class App:
         return next(r for r in self.get()["replicas"] if r["id"] == number)
 
     def wait(self, predicate, what, timeout=PATIENCE):
-        """Waits until predicate(instance) is true, by the reconciler's own Watch; the instance is None when it is gone."""
+        """Waits until predicate(instance) is true, by the reconciler's own Watch; the instance is None when it no longer exists."""
         deadline = time.monotonic() + timeout
         last = "nothing"
         while True:
@@ -145,22 +145,22 @@ class App:
             ground.let_pass(0.02)  # between two connections; the stream does the waiting
 
     def settled(self, timeout=PATIENCE):
-        """Waits until nothing is being done and nothing will be by itself."""
+        """Waits until the instance is settled."""
         return self.wait(lambda i: i is None or i["settled"], "it settles", timeout)
 
     def running(self, revision=None, timeout=PATIENCE):
-        """Waits until every replica runs the revision (the desired one), and all is done."""
+        """Waits until every replica runs the revision (by default the desired one), and the instance is settled."""
         def ready(i):
             return i and i["settled"] and not i["failed"] and i["action"] == "start" and i["replicas"] and all(
                 r["state"] == "running" and r.get("revision") == (revision or i["revision"]) for r in i["replicas"])
         return self.wait(ready, f"it runs revision {revision or 'as desired'}", timeout)
 
     def fallen_back(self, revision, timeout=PATIENCE):
-        """Waits until a failed update is undone: the old revision runs, and the reason is shown."""
+        """Waits until a failed update is rolled back: the old revision runs, and the reason is shown."""
         def back(i):
             return i and i["settled"] and i["failed"] and all(
                 r.get("revision") == revision and not r.get("step") for r in i["replicas"])
-        return self.wait(back, f"it is back at revision {revision}", timeout)
+        return self.wait(back, f"revision {revision} runs again", timeout)
 
     def stopped(self):
         return self.wait(lambda i: i and i["settled"] and i["action"] == "stop" and all(
@@ -191,14 +191,14 @@ class App:
 
 
 def driver_containers(tree):
-    """What container-driver lists: {name: container}."""
+    """Returns container-driver's List: {name: container}."""
     with tree.connect("container-driver", 30) as connection:
         items = [item.get("container") for item in connection.stream("io.hostlet.ContainerDriver.List")]
     return {item["name"]: item for item in items if item}
 
 
 def names_below(directory):
-    """Names in a directory, sorted, the hidden ones too; none where there is no directory."""
+    """Returns the names in a directory, sorted, the hidden ones too; none if the directory does not exist."""
     with contextlib.suppress(FileNotFoundError):
         return sorted(path.name for path in directory.iterdir())
     return []

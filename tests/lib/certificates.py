@@ -1,4 +1,5 @@
-"""A certificate authority, and a certificate by it for 127.0.0.1, made by the openssl program; for hostlet, and for grpc on both sides."""
+"""Makes a certificate authority, and a certificate by it for 127.0.0.1, with the openssl program; for hostlet, and for grpc on
+both sides."""
 
 import subprocess
 
@@ -28,7 +29,7 @@ class Certificates:
 
     @property
     def settings(self):
-        """The keys of [zone]."""
+        """Returns the keys of [zone]."""
         return {"tls_certificate": self.place / "host.pem", "tls_key": self.place / "host.key", "tls_ca": self.place / "ca.pem"}
 
     def _read(self, name):
@@ -39,6 +40,6 @@ class Certificates:
         return grpc.ssl_channel_credentials(self._read("ca.pem"), *own)
 
     def server(self):
-        """That wants to see its clients' certificates."""
+        """Returns the credentials of a server that requires certificates of its clients."""
         pair = (self._read("host.key"), self._read("host.pem"))
         return grpc.ssl_server_credentials([pair], self._read("ca.pem"), require_client_auth=True)

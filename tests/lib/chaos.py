@@ -1,5 +1,5 @@
-"""Random faults against a running tree, orders meanwhile, and a look at what came of it. Used by scripts/chaos and by a short
-test; the seed says which faults and orders, the machine's own timing does the rest."""
+"""Causes random faults in a running tree, sends orders meanwhile, and checks the result. Used by scripts/chaos and by a short
+test. The seed determines the faults and orders; their timing depends on the machine."""
 
 import contextlib
 import json
@@ -18,11 +18,11 @@ from .varlink import Closed, VarlinkError
 from .zone import instance
 from .zone_proto import KEY
 
-CONVERGED = 90  # seconds for everything to be as desired, once the faults have ended
+CONVERGED = 90  # seconds until the desired state is reached, once the faults have ended
 
 
 class Wish:
-    """What was last asked for of one instance, and is to be true in the end."""
+    """The last order for one instance, which is the desired state in the end."""
 
     def __init__(self, tree, name, image):
         self.app = App(tree, name)
@@ -36,7 +36,7 @@ class Wish:
                         env={"NOTE": str(self.note)}, probation=100, stop_timeout=1000)
 
     def change(self, choose):
-        """One random order, carried out whatever dies meanwhile. Returns its name."""
+        """Sends one random order, repeated when a process is killed meanwhile. Returns its name."""
         what = choose.choice(["update", "update", "scale", "stop", "start", "destroy"] if self.action else ["deploy"])
         if self.action in (None, "destroy"):
             self.app.gone()
@@ -47,7 +47,7 @@ class Wish:
             self.replicas = choose.randint(1, 4)
         if what in ("deploy", "update", "scale"):
             self.app.apply(self.manifest())
-            # An apply leaves the action as it was; a stopped instance stays stopped until it is started.
+            # An apply does not change the action: a stopped instance stays stopped until it is started.
             self.action = self.app.get()["action"]
         elif what == "destroy":
             self.app.destroy(purge=True)
@@ -61,7 +61,7 @@ class Wish:
         seen = self.app.get()
         if self.action in (None, "destroy"):
             return seen is None
-        assert seen, "it is not there"
+        assert seen, "the container does not exist"
         state = "running" if self.action == "start" else "stopped"
         states = [(r["id"], r["state"]) for r in seen["replicas"]]
         assert states == [(i, state) for i in range(self.replicas)] or (
@@ -72,7 +72,7 @@ class Wish:
 
 
 class ZoneChaosLeader(Leader):
-    """A leader that keeps what it orders, and what it was told, over its own deaths."""
+    """A leader that keeps its orders and the received reports across its own restarts."""
 
     up = True
 
@@ -91,7 +91,7 @@ class ZoneChaosLeader(Leader):
             self.instances = [i for i in self.instances if i.meta.name != message.meta.name] + [message]
 
     def stages(self, name):
-        """{stage: state} that it was told last of replica 0."""
+        """Returns the latest report about replica 0: {stage: state}."""
         told = {}
         for request in self.called("HostStatusUpdate"):
             for report in request.replica_stages:
@@ -109,7 +109,7 @@ def zone_order(messages):
 
 
 class ZoneWish(Wish):
-    """What a zone's leader wants of one instance: orders are changes of what it answers, and are heard of by stages."""
+    """The zone's desired state of one instance: orders change the leader's response, and stages report their effect."""
 
     def __init__(self, tree, name, image, leader, make):
         super().__init__(tree, name, image)
@@ -133,7 +133,7 @@ class ZoneWish(Wish):
         assert seen["replicas"][0]["state"] in state, seen["replicas"]
         told = self.leader.stages(self.app.name)
         mine = {s["name"]: s["state"] for s in seen["replicas"][0].get("stages", [])}
-        assert told == mine, f"the leader knows {told}, and not {mine}"
+        assert told == mine, f"the leader received {told}, and not {mine}"
         return True
 
 
@@ -175,7 +175,7 @@ class Chaos:
     def kill_container(self):
         name = self._some_container()
         if name:
-            with contextlib.suppress(Exception):  # it may have gone, or not run
+            with contextlib.suppress(Exception):  # it may have been removed, or not run
                 self.daemon.engine.kill(name)
         return "kill container"
 
@@ -198,7 +198,7 @@ class Chaos:
         return "restart dockerd"
 
     def containers(self):
-        """{name: what the runtime says}, of this tree's instances."""
+        """Returns {name: what the runtime shows}, for this tree's instances."""
         if self.daemon:
             return {c["Names"][0].lstrip("/"): c for c in self.daemon.engine.containers() if "/i8k_chaos" in c["Names"][0]}
         deadline = time.monotonic() + 30
@@ -211,7 +211,7 @@ class Chaos:
                 self.tree.revive()
 
     def run(self, seconds):
-        """Faults and orders, one after the other, for so long; what was done is counted in 'done'."""
+        """Causes faults and sends orders, one after the other, for the given time; 'done' counts them."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             if self.choose.random() < 0.5:
@@ -222,10 +222,11 @@ class Chaos:
                 done = self.choose.choice(self.faults)()
                 self.say(done)
             self.done[done] = self.done.get(done, 0) + 1
-            ground.let_pass(self.choose.random() * 0.2)  # the pause is part of the dice, nothing is waited for
+            ground.let_pass(self.choose.random() * 0.2)  # the pause is one of the random choices, and waits for no condition
 
     def check(self):
-        """Everything becomes as it was asked for, and nothing is doubled or left over. Returns the seconds it took."""
+        """Waits until the actual state equals the desired state, and nothing exists twice or is left over. Returns the seconds it
+        took."""
         begun = time.monotonic()
         if self.leader and not self.leader.up:
             self.leader.start()
@@ -237,7 +238,7 @@ class Chaos:
         allowed = wanted | {wish.app.container(n) for wish in self.wishes if wish.action == "stop"
                             for n in range(wish.replicas)}
         names = set(self.containers())
-        assert wanted <= names <= allowed, f"containers {sorted(names)}, wanted {sorted(wanted)}"
+        assert wanted <= names <= allowed, f"containers {sorted(names)}, desired {sorted(wanted)}"
         var = Path(self.tree.prefix / "var")
         passages = [var / "ipk_install/.staging", var / "ipk_install/.publishing"]
         left = [str(path) for path in var.rglob(".*") if path.name != ".partial" and path not in passages]
@@ -247,11 +248,11 @@ class Chaos:
         return took
 
     def check_quiet(self):
-        """A tree that is started anew finds everything as it is wanted: not one container becomes another one."""
+        """Restarts the tree, which must find everything in the desired state: no container is replaced."""
         def ids():
             return {name: c.get("Id") or c["id"] for name, c in self.containers().items()}
         before = ids()
         self.tree.restart()
         for wish in self.wishes:
             ground.wait_until(wish.is_true, CONVERGED, f"{wish.app.name} is as desired after a restart")
-        assert ids() == before, "containers were made anew for no reason"
+        assert ids() == before, "containers were recreated without a reason"

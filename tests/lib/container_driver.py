@@ -1,4 +1,4 @@
-"""container-driver alone, as its callers use it."""
+"""Runs container-driver alone, as its callers use it."""
 
 import contextlib
 import shutil
@@ -43,7 +43,7 @@ class Driver(Worker):
         return {c["container"]["name"]: c["container"] for c in self.stream(D + "List") if c.get("container")}
 
     def refused(self, call, *arguments, **parameters):
-        """The error's short name and its reason."""
+        """Returns the error's short name and its reason."""
         with pytest.raises(VarlinkError) as caught:
             call(*arguments, **parameters)
         return caught.value.name.rpartition(".")[2], str(caught.value)
@@ -56,7 +56,7 @@ class Driver(Worker):
 
 
 class Watch:
-    """The snapshots and events, read in the background. Each has a kind: there, complete, container, lost."""
+    """Reads the snapshots and events in the background. Each has a kind: there, complete, container, lost."""
 
     def __init__(self, driver):
         self.events = []

@@ -1,4 +1,4 @@
-"""A private Docker daemon: real, with --live-restore, on a socket and a bridge of its own, and gone afterwards."""
+"""Runs a private Docker daemon: real, with --live-restore, on a socket and a bridge of its own, removed afterwards."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ STORAGE = (("overlay2", False), ("overlay2", True), ("vfs", False))
 
 
 class DockerdEnded(Exception):
-    """It ended instead of answering. wait_until() does not wait on."""
+    """The daemon exited instead of answering. wait_until() stops waiting."""
 
 
 class Dockerd:
-    """One daemon in the directory 'place'. It leaves the machine's packet filter alone: published ports are served by
-    docker-proxy, which needs no rules, so it works where iptables is missing or broken."""
+    """One daemon in the directory 'place'. It does not change the machine's packet filter: docker-proxy serves published ports
+    and needs no rules, so it works where iptables is missing or broken."""
 
     def __init__(self, place, wrapper=()):
         self.wrapper = list(wrapper)  # a command that runs it elsewhere: in a network namespace
@@ -35,7 +35,7 @@ class Dockerd:
         self.storage = None  # (storage driver, whether its data are on a tmpfs), once it has started
 
     def _make_bridge(self):
-        """A bridge and a network of its own, chosen so that two test runs do not meet."""
+        """Chooses a bridge and a network of its own, so that two test runs do not collide."""
         for _ in range(50):
             name = f"hl{random.randrange(16 ** 8):08x}"
             network = f"10.{random.randint(128, 250)}.{random.randint(0, 250)}"
@@ -71,7 +71,7 @@ class Dockerd:
         raise AssertionError(f"dockerd does not start: {(log.splitlines() or ['no reason given'])[-1]}\nThe end of its log:\n{log}")
 
     def _start_on(self, driver, tmpfs):
-        # What an earlier daemon of ours left when it was killed stops the next one from starting.
+        # Files of an earlier daemon of the tests that was killed prevent the next one from starting.
         for stale in (self.pid_file, self.place / "exec/containerd/containerd.pid"):
             self._end(stale)
         data = self.place / "data"
@@ -103,12 +103,12 @@ class Dockerd:
         pid_file.unlink(missing_ok=True)
 
     def kill(self):
-        """SIGKILL to dockerd alone. Containers and their shims live on."""
+        """Sends SIGKILL to dockerd alone. Containers and their shims keep running."""
         self.process.kill()
         self.process.wait()
 
     def restart(self, number=signal.SIGKILL):
-        """Ends the daemon with a signal and starts it again; live-restore takes the containers over."""
+        """Ends the daemon with a signal and starts it again; live-restore recovers the containers."""
         self.process.send_signal(number)
         self.process.wait(60)
         self.start()

@@ -1,5 +1,5 @@
-"""A client of the Docker Engine API, for what tests do behind hostlet's back: the product's own client is under test, and
-the docker command takes longer to start than most requests to be answered."""
+"""Implements a client of the Docker Engine API, for changes that tests make without hostlet: the product's own client is under
+test, and the docker command takes longer to start than most requests take."""
 
 import base64
 import contextlib
@@ -33,7 +33,7 @@ class Engine:
         self.path = path
 
     def request(self, method, path, body=None, *, query=None, headers=None, timeout=60):
-        """The body of the answer: parsed when it is JSON, else bytes. A refusal is an EngineError."""
+        """Returns the body of the response: parsed when it is JSON, else bytes. A refusal raises an EngineError."""
         connection = _Connection(self.path, timeout)
         headers = dict(headers or {})
         if body is not None and not isinstance(body, (bytes, bytearray)):
@@ -43,7 +43,7 @@ class Engine:
             path += "?" + urlencode({k: json.dumps(v) if isinstance(v, (dict, list)) else v for k, v in query.items()},
                                     doseq=True)
         try:
-            with contextlib.suppress(BrokenPipeError):  # refused before it was read: the answer says why
+            with contextlib.suppress(BrokenPipeError):  # refused before it was read: the response contains the reason
                 connection.request(method, path, body, headers)
             answer = connection.getresponse()
             data = answer.read()
@@ -71,7 +71,7 @@ class Engine:
         return sorted(name.lstrip("/") for item in self.containers() for name in item["Names"])
 
     def inspect(self, name):
-        """The container as the daemon sees it, or None."""
+        """Returns the container as the daemon shows it, or None."""
         try:
             return self.request("GET", f"/containers/{quote(name)}/json")
         except EngineError as error:
@@ -92,11 +92,11 @@ class Engine:
         return made["Id"]
 
     def wait(self, name, timeout=30):
-        """Waits for a container to end; its exit code."""
+        """Waits for a container to end; returns its exit code."""
         return self.request("POST", f"/containers/{quote(name)}/wait", b"", timeout=timeout)["StatusCode"]
 
     def logs(self, name):
-        """What a container without a terminal wrote, both streams in order, as text."""
+        """Returns the output of a container without a terminal, both streams in order, as text."""
         data = self.request("GET", f"/containers/{quote(name)}/logs", query={"stdout": "1", "stderr": "1"})
         text = b""
         while len(data) >= 8:
@@ -106,7 +106,7 @@ class Engine:
         return text.decode(errors="replace")
 
     def execute(self, name, *command, user=None):
-        """Runs a command in a container: (exit code, output)."""
+        """Runs a command in a container: returns (exit code, output)."""
         body = {"AttachStdout": True, "AttachStderr": True, "Tty": True, "Cmd": list(command)}
         if user is not None:
             body["User"] = user
@@ -121,7 +121,7 @@ class Engine:
         try:
             self.request("DELETE", f"/containers/{quote(name)}", query={"force": "1", "v": "1"})
         except EngineError as error:
-            if error.status not in (404, 409):  # gone, or going
+            if error.status not in (404, 409):  # removed, or being removed
                 raise
 
     # Images

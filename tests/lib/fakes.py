@@ -1,4 +1,4 @@
-"""Services that are made up: a Varlink server in the test's own process, for what a real tree says only by accident."""
+"""Provides fake services: a Varlink server in the test's own process, for replies that a real tree rarely sends."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Refusal(Exception):
-    """Raised by a handler: answered as the error io.hostlet.NAME (or NAME itself, where it has a dot)."""
+    """Raised by a handler: the reply is the error io.hostlet.NAME (or NAME itself, if it has a dot)."""
 
     def __init__(self, name, reason):
         super().__init__(name, reason)
@@ -17,13 +17,13 @@ class Refusal(Exception):
 
 
 class Hangup(Exception):
-    """Raised by a handler: the connection is closed without an answer, as by a service that dies."""
+    """Raised by a handler: the connection is closed without a reply, as when the service crashes."""
 
 
 class FakeService:
-    """Serves 'handlers' {method: function(parameters)} on PREFIX/run/NAME.sock. A function returns the parameters of its
-    answer, or is a generator of the answers of a stream, or, for an upgrade, returns bytes that are sent after the
-    answer. 'calls' keeps (method, parameters) of all calls."""
+    """Serves 'handlers' {method: function(parameters)} on PREFIX/run/NAME.sock. A function returns the parameters of its reply,
+    or is a generator of the replies of a stream, or, for an upgrade, returns bytes that are sent after the reply. 'calls'
+    contains (method, parameters) of all calls."""
 
     def __init__(self, prefix, name, handlers):
         self.path = Path(prefix) / "run" / f"{name}.sock"
@@ -68,7 +68,7 @@ class FakeService:
                     return
 
     def _answer(self, connection, message):
-        """Answers one call. True when the connection is to be closed after it."""
+        """Answers one call. Returns True when the connection must be closed after it."""
         method = message["method"].rpartition(".")[2]
         parameters = message.get("parameters") or {}
         self.calls.append((method, parameters))
@@ -92,7 +92,7 @@ class FakeService:
                 if last is not None:
                     send({"parameters": last, "continues": True})
                 last = item
-            # A stream that shall stay open ends with None: the connection is kept until the caller leaves.
+            # A stream that stays open ends with None: the connection is kept until the caller hangs up.
             if last is not None:
                 send({"parameters": last})
             return False
@@ -102,7 +102,7 @@ class FakeService:
 
 
 def listed(member, items):
-    """The answers of a list: one item each, and an empty one as its end."""
+    """Yields the replies of a list: one item each, and an empty one as its end."""
     for item in items:
         yield {member: item}
     yield {}

@@ -1,4 +1,4 @@
-"""The fetcher alone, started by hand as an administrator would to debug it, and servers that misbehave."""
+"""Runs the fetcher alone, started by hand as an administrator would to debug it, and servers that misbehave."""
 
 import contextlib
 import http.server
@@ -23,7 +23,7 @@ class Fetcher:
         self.environment = environment or {}
         self.extra = {}  # other sections of hostlet.conf
         self.config_mode = 0o600 if "@" in str(settings) else 0o644
-        self.command = []  # what runs it, such as nsenter
+        self.command = []  # the command that runs it, such as nsenter
         self.process = None
         self.socket = prefix / "run" / "fetcher.sock"
         self.store = prefix / "var" / "ipk"
@@ -84,18 +84,18 @@ class Fetcher:
         return self.call("Resolve", name=name, **parameters)["package"]
 
     def fetch(self, package):
-        """All answers; the last one has the path."""
+        """Returns all replies; the last one contains the path."""
         with self.connect() as connection:
             return list(connection.stream(f"{INTERFACE}.Fetch", package=package))
 
     def begin(self, package):
-        """A Fetch that is under way: the connection, to read from or to leave."""
+        """A Fetch in progress: the connection, to read from or to close."""
         connection = self.connect()
         connection.send({"method": f"{INTERFACE}.Fetch", "parameters": {"package": package}, "more": True})
         return connection
 
     def finish(self, connection):
-        """The rest of the answers of begin()."""
+        """Returns the remaining replies of begin()."""
         answers = []
         while True:
             message = connection.receive()
@@ -108,7 +108,7 @@ class Fetcher:
         with self.connect() as connection:
             return [item for item in connection.stream(f"{INTERFACE}.List") if item]
 
-    # What lies there
+    # Files
 
     def partial_size(self, package):
         try:
@@ -117,7 +117,7 @@ class Fetcher:
             return 0
 
     def wait_for_bytes(self, package, count, timeout=30):
-        return ground.wait_until(lambda: self.partial_size(package) >= count, timeout, f"{count} bytes came", 0.001)
+        return ground.wait_until(lambda: self.partial_size(package) >= count, timeout, f"{count} bytes were received", 0.001)
 
 
 def messages(answers):
@@ -125,8 +125,8 @@ def messages(answers):
 
 
 class Hostile:
-    """An HTTP server on loopback whose every answer is made by 'answer(request)', a BaseHTTPRequestHandler. 'seen' has
-    (path, Range) of each request, 'headers' its headers, 'reached' our address in each connection."""
+    """An HTTP server on loopback whose every response is made by 'answer(request)', a BaseHTTPRequestHandler. 'seen' has (path,
+    Range) of each request, 'headers' its headers, 'reached' the local address of each connection."""
 
     def __init__(self, answer, address="127.0.0.1"):
         self.answer = answer
@@ -172,7 +172,8 @@ class Hostile:
 
 
 def send(request, status, body=b"", *, length=None, **headers):
-    """An answer; 'length' lies about the body's, False leaves it out (the end of the connection ends the body)."""
+    """Sends a response; 'length' replaces the true length of the body, False leaves it out (the end of the connection ends the
+    body)."""
     request.send_response_only(status)
     for name, value in headers.items():
         request.send_header(name.replace("_", "-"), value)
@@ -184,7 +185,7 @@ def send(request, status, body=b"", *, length=None, **headers):
 
 
 class ConnectProxy:
-    """A proxy that knows CONNECT alone, and remembers for whom."""
+    """A proxy that implements CONNECT alone, and records the targets."""
 
     def __init__(self):
         self.seen = []

@@ -1,4 +1,4 @@
-"""Fixtures that the integration tests and the system tests share; their conftest.py import them."""
+"""Provides the fixtures that the integration tests and the system tests share; their conftest.py import them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from .tree import Tree
 
 @pytest.fixture(scope="session")
 def session_place():
-    """A directory for what lives as long as the session, removed at its end."""
+    """A directory for files of the whole session, removed at its end."""
     place = ground.make_place("session")
     yield place
     ground.remove(place)
@@ -16,8 +16,8 @@ def session_place():
 
 @pytest.fixture
 def place():
-    """A directory of one test, which service users may enter, removed afterwards. Whatever runs in it still is ended: the children of
-    a hostletd that was killed, or of a test that failed between two starts."""
+    """A directory of one test, which service users can enter, removed afterwards. Processes that still run in it are ended: the
+    children of a hostletd that was killed, or of a test that failed between two starts."""
     directory = ground.make_place("case")
     yield directory
     ground.kill_processes_naming(str(directory))

@@ -1,4 +1,4 @@
-"""A gateway for tests, and raw HTTP with nothing between the test and the socket."""
+"""Provides a gateway for tests, and raw HTTP over a socket of the test."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ class Connection:
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
 
     def rest(self):
-        """All that comes until the other side closes; what came before a reset counts too."""
+        """Returns everything that arrives until the other side closes; data before a reset counts too."""
         data = b""
         with contextlib.suppress(ConnectionResetError):
             while chunk := self.socket.recv(65536):
@@ -44,7 +44,8 @@ class Connection:
         return data
 
     def answer(self):
-        """Status, headers (names in lower case) and body of the one answer; (0, {}, b"") if the connection ended without."""
+        """Returns status, headers (names in lower case) and body of the one response; (0, {}, b"") if the connection ended
+        without one."""
         data = self.rest()
         head, _, body = data.partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
@@ -66,7 +67,7 @@ def get(port, path, source="127.0.0.1"):
 
 
 def post(port, body, secret=SECRET, method="POST", path=STATUS, version="1.0", source="127.0.0.1"):
-    """A report as the agents send it; 'body' as bytes, text, or what becomes JSON."""
+    """Sends a report as the agents do; 'body' is bytes, text, or an object for JSON."""
     if not isinstance(body, (bytes, str)):
         body = json.dumps(body)
     body = body.encode() if isinstance(body, str) else body
@@ -78,7 +79,7 @@ def post(port, body, secret=SECRET, method="POST", path=STATUS, version="1.0", s
 
 
 class Reconciler(FakeService):
-    """What a gateway asks of the reconciler: reports are good with SECRET, for instance "web"."""
+    """A fake reconciler: it accepts reports with SECRET, for instance "web"."""
 
     def __init__(self, prefix, instances=()):
         self.instances = instances
@@ -95,7 +96,7 @@ class Reconciler(FakeService):
         for name in self.instances:
             yield {"instance": {"name": name, "origin": "zone", "action": "start", "revision": 1, "settled": True, "failed": False}}
         yield {"complete": True}
-        yield {}  # an answer is sent when there is another one
+        yield {}  # a reply is sent when there is another one
         self.gone.wait(120)
         raise Hangup
 

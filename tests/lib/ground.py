@@ -1,4 +1,5 @@
-"""What every daemon of the tests needs: a place, a port, a patient wait, and an end that leaves nothing behind."""
+"""Provides what every daemon of the tests needs: a directory, a port, a wait with a time-out, and an end that leaves nothing
+behind."""
 
 import contextlib
 import os
@@ -16,8 +17,8 @@ PLACE = Path("/var/tmp")
 
 
 def wait_until(predicate, timeout=10.0, what="the condition", interval=0.01):
-    """Calls 'predicate' until it returns something true, which is returned. After 'timeout' seconds fails, naming 'what'
-    and the predicate's last answer or exception."""
+    """Calls 'predicate' until it returns something true, and returns that. After 'timeout' seconds it fails and shows 'what' and
+    the predicate's last result or exception."""
     deadline = time.monotonic() + timeout
     last = None
     while True:
@@ -34,13 +35,13 @@ def wait_until(predicate, timeout=10.0, what="the condition", interval=0.01):
 
 
 def let_pass(seconds):
-    """Lets time pass, where the time is what a test is about: a rest that is measured, a slow peer, a chance; never to wait for
-    something. No other file of the tests sleeps (scripts/lint)."""
+    """Sleeps, if the time itself is the subject of a test: a measured idle time, a slow peer, a random pause; never to wait for a
+    condition. No other file of the tests sleeps (scripts/lint)."""
     time.sleep(seconds)
 
 
 def free_port():
-    """A TCP port that nobody listens on, below the range that the kernel gives to outgoing connections."""
+    """Returns a TCP port on which no program listens, below the range that the kernel assigns to outgoing connections."""
     for _ in range(200):
         port = random.randint(10000, 32000)
         with socket.socket() as probe:
@@ -51,7 +52,7 @@ def free_port():
 
 
 def connects(port, host="127.0.0.1"):
-    """Whether someone accepts connections there."""
+    """Reports whether a program accepts connections there."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) == 0
@@ -60,8 +61,8 @@ def connects(port, host="127.0.0.1"):
 # Processes
 
 def start(command, log, *, environment=None, **options):
-    """Starts a daemon in a process group of its own, with its output in the file 'log'. It gets SIGTERM when the tests
-    die: setpriv sees to that, since Python code between fork and exec hangs at times where a library has threads."""
+    """Starts a daemon in a process group of its own, with its output in the file 'log'. It gets SIGTERM when the tests exit:
+    setpriv arranges that, since Python code between fork and exec sometimes hangs if a library has threads."""
     with open(log, "ab") as output:
         return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *(str(word) for word in command)],
                                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment,
@@ -69,7 +70,7 @@ def start(command, log, *, environment=None, **options):
 
 
 def stop(process, timeout=15):
-    """SIGTERM, then SIGKILL to what 'start' started. Returns the exit status."""
+    """Sends SIGTERM, then SIGKILL to what 'start' started. Returns the exit status."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -80,7 +81,7 @@ def stop(process, timeout=15):
 
 
 def processes_naming(text):
-    """Process ids whose command line names 'text' (a unique path), ourselves not among them."""
+    """Returns the process ids whose command line names 'text' (a unique path), without this process."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -96,11 +97,11 @@ def kill_processes_naming(text):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return not pids
-    wait_until(gone, 10, f"the processes of {text} are gone")
+    wait_until(gone, 10, f"the processes of {text} have exited")
 
 
 def alive(pid):
-    """Whether a process exists and is no zombie."""
+    """Reports whether a process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -110,13 +111,14 @@ def alive(pid):
 # Places
 
 def holder_of_locks(path, pid, name):
-    """Who a message says holds a lock at 'path'. On an overlay /proc/locks has numbers of devices that stat() does not tell."""
+    """Returns the owner of the lock at 'path' as a message names it. On an overlay /proc/locks has numbers of devices that stat()
+    does not return."""
     kind = subprocess.run(["stat", "--file-system", "--format", "%T", path], capture_output=True, text=True, check=True).stdout
     return "another process" if kind.strip() == "overlayfs" else f"process {pid} ({name})"
 
 
 def unmount_below(directory):
-    """Unmounts, innermost first, whatever is mounted at or below a directory."""
+    """Unmounts everything that is mounted at or below a directory, innermost first."""
     directory = str(directory)
     points = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -128,7 +130,7 @@ def unmount_below(directory):
 
 
 def remove(directory):
-    """Removes a directory that daemons and containers wrote in."""
+    """Removes a directory into which daemons and containers wrote."""
     unmount_below(directory)
     with contextlib.suppress(FileNotFoundError):
         (Path(directory) / "owner").unlink()
@@ -136,7 +138,7 @@ def remove(directory):
 
 
 def _sweep():
-    """Ends and removes what an earlier run left that was killed."""
+    """Ends and removes the processes and files of an earlier run that was killed."""
     for place in PLACE.glob(PREFIX + "*"):
         try:
             owner = int((place / "owner").read_text())
@@ -150,7 +152,7 @@ def _sweep():
 
 
 def make_place(name):
-    """A directory below /var/tmp, which service users may enter, and which the next run removes should we be killed."""
+    """Makes a directory below /var/tmp, which service users can enter, and which the next run removes if this one is killed."""
     _sweep()
     place = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{name}-", dir=PLACE))
     (place / "owner").write_text(str(os.getpid()))

@@ -1,4 +1,4 @@
-"""grpc-peer (tests/peers): our gRPC library as a program, as a server or a client."""
+"""Runs grpc-peer (tests/peers): hostlet's gRPC library as a program, as a server or a client."""
 
 import os
 import queue
@@ -15,8 +15,8 @@ class Server:
         self.port = ground.free_port()
         self.log_path = place / f"{name}.log"
         with open(self.log_path, "ab") as log:
-            # Not by ground.start: Python code between fork and exec hangs at times in a process with grpc's threads. grpc-peer ends
-            # with us by itself.
+            # Not by ground.start: Python code between fork and exec sometimes hangs in a process with grpc's threads. grpc-peer exits
+            # automatically when this process does.
             self.process = subprocess.Popen(
                 [program("grpc-peer"), "serve", *(f"{key}={value}" for key, value in options.items()), f"127.0.0.1:{self.port}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -34,7 +34,7 @@ class Server:
 
 
 class Client:
-    """Calls by 'list' and 'watch' (grpc-peer tells the words); what comes back is waited for by id."""
+    """Makes calls by 'list' and 'watch' (grpc-peer documents the commands); results are waited for by id."""
 
     def __init__(self, place, address, name="grpc-client", environment=None, **options):
         self.log_path = place / f"{name}.log"
@@ -76,7 +76,7 @@ class Client:
         return identity
 
     def wait(self, identity, timeout=20):
-        """(status, size, error), or a number: the next datum of a stream."""
+        """Returns (status, size, error), or a number: the next datum of a stream."""
         return self._of(identity).get(timeout=timeout)
 
     def call(self, name, timeout_ms=10000):

@@ -1,4 +1,4 @@
-"""HTTP/2 by hand, for what no proper peer sends. Headers are literal, without table and Huffman coding."""
+"""Implements raw HTTP/2, for frames that no correct peer sends. Headers are literal, without table and Huffman coding."""
 
 import contextlib
 import socket
@@ -43,7 +43,7 @@ def request_headers(path, **changes):
 
 
 class Connection:
-    """A raw connection; 'send' gives frames, 'frames' yields what comes: (kind, flags, stream, payload)."""
+    """A raw connection; 'send' sends frames, 'frames' yields the received ones: (kind, flags, stream, payload)."""
 
     def __init__(self, sock):
         self.socket = sock
@@ -57,7 +57,7 @@ class Connection:
         return connection
 
     def settle(self):
-        """Waits for the peer's settings: its larger windows and its limits count from then on."""
+        """Waits for the peer's settings: its larger windows and its limits apply from then on."""
         while not (found := self.read_frame())[1] & ACK:
             if found[0] == SETTINGS:
                 self.send(frame(SETTINGS, ACK))
@@ -70,7 +70,7 @@ class Connection:
         self.socket.sendall(b"".join(pieces))
 
     def read_frame(self):
-        """The next frame; None at the end of the connection."""
+        """Returns the next frame; None at the end of the connection."""
         while len(self.buffer) < 9 or len(self.buffer) < 9 + int.from_bytes(self.buffer[:3], "big"):
             try:
                 more = self.socket.recv(65536)
@@ -85,7 +85,7 @@ class Connection:
         return kind, flags, stream, payload
 
     def wait_for(self, kind, stream=None):
-        """The next frame of this kind, settings and pings being answered meanwhile; None at the end."""
+        """Returns the next frame of this kind and answers settings and pings meanwhile; None at the end."""
         while found := self.read_frame():
             if found[0] in (SETTINGS, PING) and not found[1] & ACK and kind != found[0]:
                 with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ class Connection:
         return None
 
     def ends(self, timeout=10):
-        """Whether the peer closes the connection."""
+        """Reports whether the peer closes the connection."""
         self.socket.settimeout(timeout)
         with contextlib.suppress(TimeoutError):
             while True:
@@ -105,7 +105,7 @@ class Connection:
 
 
 class Server:
-    """Listens, and gives each connection, after its preface, to 'on_connection(connection, count)' in a thread."""
+    """Listens, and passes each connection, after its preface, to 'on_connection(connection, count)' in a thread."""
 
     def __init__(self, on_connection, port=0, preface=True):
         self.listener = socket.create_server(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""pytest's hooks that the integration tests and the system tests share; their conftest.py import them."""
+"""Provides pytest's hooks that the integration tests and the system tests share; their conftest.py import them."""
 
 import signal
 
@@ -9,7 +9,7 @@ TEST_LIMIT = 180  # seconds; a test may ask for more by @pytest.mark.limit(N)
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
-    """No test hangs for ever: after its limit it fails with the place where it stood."""
+    """Limits the time of each test: after its limit it fails with the place where it stood."""
     marker = item.get_closest_marker("limit")
     limit = marker.args[0] if marker else TEST_LIMIT
 

@@ -1,4 +1,4 @@
-"""A Docker daemon that misbehaves in a chosen way: for what a real one does only on its worst day."""
+"""Implements a Docker daemon that misbehaves in a chosen way, for failures that a real one rarely has."""
 
 import socket
 import threading
@@ -12,9 +12,9 @@ def answer(body=b"", status=200, headers=()):
 
 
 class HostileDaemon:
-    """Answers GET /version well, and everything else with 'reply': bytes, which are sent as they are, or a function of
-    (request line, connection) that returns bytes, or None after having done its worst itself. 'hang' sends nothing at
-    all, to /version neither. 'bodies' are those of the requests, in order."""
+    """Answers GET /version correctly, and everything else with 'reply': bytes, which are sent unchanged, or a function of
+    (request line, connection) that returns bytes, or None if it handled the connection itself. 'hang' sends nothing at all, not
+    even to /version. 'bodies' are those of the requests, in order."""
 
     def __init__(self, path, reply=b"", hang=False, version=None):
         self.path = path

@@ -1,4 +1,4 @@
-"""Small images made from what Debian ships, so that no test needs a registry of the internet."""
+"""Makes small images from files of Debian packages, so that no test needs a registry on the internet."""
 
 import io
 import subprocess
@@ -37,7 +37,7 @@ class _Tar:
 
 
 def busybox_tar(extra=None):
-    """A root with busybox and its applets; 'extra' maps further file names to their bytes."""
+    """Makes a root with busybox and its applets; 'extra' maps further file names to their bytes."""
     tar = _Tar()
     for name in ("bin", "sbin", "usr", "usr/bin", "usr/sbin", "etc", "root", "home", "opt", "www"):
         tar.directory(name)
@@ -56,7 +56,7 @@ def busybox_tar(extra=None):
 
 
 def shell_tar():
-    """A root with nothing but /bin/sh (dash) and the libraries that it loads: no user, no tool, no /tmp."""
+    """Makes a root with nothing but /bin/sh (dash) and the libraries that it loads: no user, no tool, no /tmp."""
     tar = _Tar()
     tar.directory("bin")
     tar.file("bin/sh", Path("/bin/dash").resolve().read_bytes(), 0o755)
@@ -74,15 +74,15 @@ def shell_tar():
 
 
 def debian_tar():
-    """What a small Debian image has: bash, dash, coreutils, grep, sed and the tools for users and groups, taken from this
-    machine's packages, with the libraries that they load."""
+    """Makes a root with the contents of a small Debian image: bash, dash, coreutils, grep, sed and the tools for users and
+    groups, from this machine's packages, with the libraries that they load."""
     listing = subprocess.run(["dpkg-query", "-L", "bash", "dash", "coreutils", "grep", "sed", "passwd", "base-files"],
                              capture_output=True, text=True, check=True).stdout.splitlines()
     files = [Path(name) for name in listing if Path(name).is_file() and "/share/" not in name and "/cron" not in name]
     programs = [path for path in files if path.parent.name in ("bin", "sbin")] + [Path("/usr/bin/getent")]
     linked = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
     libraries = {Path(word) for word in linked.split() if word.startswith("/") and ".so" in word}
-    # What getent and useradd look up by name when they run.
+    # Files that getent and useradd read by name when they run.
     libraries |= {path for pattern in ("libnss_files*", "libnss_compat*") for path in Path("/lib").glob(f"*/{pattern}")}
     tar = _Tar()
     made = set()
@@ -130,7 +130,7 @@ def load_shell(engine, reference=SHELL):
 
 
 def load_entry(engine, reference=ENTRY):
-    """An ordinary image with its own user and entrypoint: a web server of /www on port 8080."""
+    """Makes an ordinary image with its own user and entrypoint: a web server of /www on port 8080."""
     engine.import_image(reference, busybox_tar(), [
         'ENTRYPOINT ["/bin/busybox", "httpd", "-f", "-v", "-p", "8080"]', 'CMD ["-h", "/www"]', "USER 65534:65534",
         "WORKDIR /www", "ENV GREETING=hello", "EXPOSE 8080"])

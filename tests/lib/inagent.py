@@ -29,7 +29,7 @@ def wait_until(what, condition, seconds=15):
 
 
 def specification(tasks, **more):
-    """An AppReplicaInstance with these tasks."""
+    """Returns an AppReplicaInstance with these tasks."""
     replica = {"id": 1, "host_id": HOST_ID, "host_ipv4": "10.1.2.3",
                "service_ports": [{"name": "http", "port": 8000, "host_port": 20001}]}
     document = {
@@ -50,7 +50,7 @@ def task(name, script, **more):
 
 
 class Container:
-    """One container; as a context manager it is gone at the end, whatever happened."""
+    """One container; as a context manager it is removed at the end, whatever happened."""
 
     def __init__(self, directory, kind="busybox"):
         self.directory = pathlib.Path(directory)
@@ -79,14 +79,14 @@ class Container:
         for name in subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split():
             if name != "busybox":
                 (self.root / "bin" / name).symlink_to("busybox")
-        (self.root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh")  # no newline at the end: it happens
+        (self.root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh")  # no newline at the end, as some images have it
         (self.root / "etc/group").write_text("root:x:0:\n")
 
     def _make_debian(self):
         pass  # bound in start()
 
     def write_spec(self, document):
-        """As the provisioner does: by rename, 0640 root:2048."""
+        """Writes the file as the provisioner does: by rename, 0640 root:2048."""
         text = document if isinstance(document, (str, bytes)) else json.dumps(document)
         temporary = self.ours / ".app_replica.json.new"
         temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -95,8 +95,8 @@ class Container:
         os.rename(temporary, self.ours / "app_replica.json")
 
     def start(self, tasks=None, probation=0.0, environment=None, before="", proc=True, inside=()):
-        """Starts it the way Docker does: /bin/sh ininit. 'before' is shell that runs after the mounts, as process 1;
-        'inside' is a command that runs the rest of its arguments."""
+        """Starts it as Docker does: /bin/sh ininit. 'before' is shell that runs after the mounts, as process 1; 'inside' is a
+        command that runs the rest of its arguments."""
         if tasks is not None:
             self.write_spec(specification(tasks))
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "APP_HOST_ID": HOST_ID,
@@ -147,12 +147,12 @@ class Container:
             raise AssertionError(f"no file '{name}'; the log:\n{self.log()}") from None
 
     def first_process(self):
-        """inagent's pid, as this machine sees it."""
+        """Returns inagent's pid in this machine's pid namespace."""
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(wait_until("a child of unshare", lambda: children.read_text().split())[0])
 
     def processes(self):
-        """pid → (name, state letter) of everything in the container, as this machine sees it."""
+        """Returns pid → (name, state letter) of everything in the container, with pids of this machine's namespace."""
         namespace = os.readlink(f"/proc/{self.first_process()}/ns/pid")
         found = {}
         for entry in pathlib.Path("/proc").iterdir():

@@ -1,5 +1,5 @@
-"""A zone's leader on Debian's own grpc: what a real one answers, and what one in trouble does. One server on loopback; behaviours are set
-while it runs."""
+"""Implements a zone's leader on Debian's own grpc: the responses of a healthy one and of one with failures. It is one server on
+loopback; tests set behaviours while it runs."""
 
 import contextlib
 import hashlib
@@ -50,7 +50,7 @@ class Leader:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
-    # Life
+    # Start and stop
 
     def start(self):
         zone = self.messages.zone
@@ -102,7 +102,7 @@ class Leader:
         return handler
 
     def _authenticate(self, metadata, context):
-        """As contract section 1 has it: kid, expiry, signature."""
+        """Makes a token as contract section 1 defines it: kid, expiry, signature."""
         def refuse(why):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, f"authentication failed: rpc error: code = Unauthenticated desc = {why}")
         token = metadata.get("x-inauth2")
@@ -133,7 +133,7 @@ class Leader:
     # Packages
 
     def add_package(self, data, header, chunk_size=1 << 20, state="complete"):
-        """A package as tests' packages.ipk() makes it."""
+        """Adds a package as tests' packages.ipk() makes it."""
         p = self.messages.package.Package()
         for part in ("metadata", "release"):
             for field, value in header[part].items():
@@ -171,7 +171,7 @@ class Leader:
 
 
 def not_the_leader(_request, context):
-    """A follower's answer."""
+    """Returns a follower's response."""
     context.abort(grpc.StatusCode.UNKNOWN, "zonelet leader")
 
 

@@ -1,4 +1,4 @@
-"""A real lxcfs of the test's own, on a mount point of its own."""
+"""Runs a real lxcfs for the test, on a mount point of its own."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ class Lxcfs:
         self.process = None
 
     def start(self):
-        """None, or why it cannot run here."""
+        """Returns None, or the reason why it cannot run here."""
         if not shutil.which("lxcfs"):
             return "it is not installed"
         if not os.path.exists("/dev/fuse"):

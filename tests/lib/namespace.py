@@ -1,4 +1,4 @@
-"""A network of the test's own."""
+"""Provides a network namespace for the test."""
 
 import contextlib
 import ctypes
@@ -9,7 +9,7 @@ CLONE_NEWNET = 0x40000000
 
 
 class Namespace:
-    """A network namespace with a device "uplink", whose other end is a second namespace's."""
+    """A network namespace with a device "uplink", whose other end is in a second namespace."""
 
     def __init__(self, name):
         self.name = f"{name}-{os.getpid()}"
@@ -27,7 +27,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def entered(self):
-        """Sockets that this thread makes meanwhile are of the namespace."""
+        """Sockets that this thread makes in the context belong to the namespace."""
         libc = ctypes.CDLL(None, use_errno=True)
 
         def enter(path):
@@ -50,7 +50,7 @@ class Namespace:
 
     @property
     def wrapper(self):
-        """A command that runs another in here. ('ip netns exec' mounts a /sys without the cgroups.)"""
+        """Returns a command that runs another in the namespace. ('ip netns exec' mounts a /sys without the cgroups.)"""
         return ["nsenter", f"--net=/run/netns/{self.name}"]
 
     def remove(self):

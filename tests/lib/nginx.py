@@ -112,7 +112,7 @@ class Nginx:
                 ground.wait_until(self._answers, 10, "nginx answers")
                 return
             except ChildProcessError:
-                continue  # a port was taken meanwhile by another
+                continue  # another program bound a port in the meantime
         raise AssertionError("nginx does not start: " + (self.place / "start.log").read_text())
 
     def _answers(self):
@@ -121,7 +121,7 @@ class Nginx:
         return all(ground.connects(port) for port in (self.port, self.tls_port, self.proxy_port))
 
     def requests(self, log="access.log"):
-        """The requests so far: dicts of status, method, uri, range, bytes, complete."""
+        """Returns the requests so far: dicts of status, method, uri, range, bytes, complete."""
         path = self.place / log
         if not path.exists():
             return []

@@ -1,4 +1,4 @@
-"""Package files (.ipk) made by hand: good ones quickly, and hostile ones that the product's own builder would not make."""
+"""Makes package files (.ipk): good ones quickly, and hostile ones that the product's own builder would not make."""
 
 import gzip
 import hashlib
@@ -15,7 +15,7 @@ ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
 
 def entry(name, data=b"", *, kind=tarfile.REGTYPE, mode=0o644, target="", **fields):
-    """An entry of a tar: (TarInfo, bytes). 'kind' is one of tarfile's types, 'target' a link's."""
+    """Returns an entry of a tar: (TarInfo, bytes). 'kind' is one of tarfile's types, 'target' a link's."""
     info = tarfile.TarInfo(name)
     info.type, info.mode, info.linkname = kind, mode, target
     info.size = len(data)
@@ -25,7 +25,7 @@ def entry(name, data=b"", *, kind=tarfile.REGTYPE, mode=0o644, target="", **fiel
 
 
 def make_tar(entries):
-    """A tar of entries. An item may be bytes, which are put between the entries as they are."""
+    """Returns a tar of entries. An item may be bytes, which are inserted between the entries unchanged."""
     buffer = io.BytesIO()
     for item in entries:
         if isinstance(item, bytes):
@@ -54,9 +54,9 @@ def package_id(name, version, arch=ARCH):
 
 
 def ipk(name, version, entries=None, *, files=None, how="xz", arch=ARCH, block=None, header=None, release=None):
-    """The bytes of a package and its header. 'files' maps names to bytes (scripts are made executable); 'entries' is for
-    full control; 'block' replaces the compressed block; 'release' changes fields of the header's release, 'header' is a
-    whole header in its place."""
+    """Returns the bytes of a package and its header. 'files' maps names to bytes (scripts are made executable); 'entries' is for
+    full control; 'block' replaces the compressed block; 'release' changes fields of the header's release, 'header' replaces the
+    whole header."""
     if entries is None:
         entries = [entry(".", kind=tarfile.DIRTYPE, mode=0o755)]
         made = set()

@@ -1,4 +1,4 @@
-"""provisioner by itself, and the tenants who attack it."""
+"""Runs provisioner alone, and tenants that attack it."""
 
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ INTERFACE = "io.hostlet.Provisioner."
 
 
 def replica(revision=1, name="web", number=0, **more):
-    """What app_replica.json shall hold."""
+    """Returns the desired content of app_replica.json."""
     return {"app": {"meta": {"name": name}, "spec": {"name": name, "resources": {"cpu_limit": "500m"}},
                     "deploy": {"revision": revision}},
             "replica": {"id": number} if number else {},
@@ -29,7 +29,7 @@ def replica(revision=1, name="web", number=0, **more):
 
 
 class Provisioner:
-    """The process, started by hand as root: it binds its own socket and never ends for being idle."""
+    """The process, started by hand as root: it binds its own socket and never ends when idle."""
 
     def __init__(self, prefix, settings=None):
         self.prefix = prefix
@@ -121,13 +121,13 @@ class Provisioner:
 
 
 def look(path):
-    """What tells whether somebody touched it."""
+    """Returns the fields that change when the file is touched."""
     st = os.lstat(path)
     return (st.st_ino, st.st_mode, st.st_uid, st.st_gid, st.st_size, st.st_mtime_ns, st.st_ctime_ns)
 
 
 def snapshot(directory):
-    """Of a directory and all below it: looks and contents. Files are read without changing their times."""
+    """Returns metadata and contents of a directory and all below it. Files are read without changing their times."""
     entries = {".": look(directory)}
     for path in sorted(Path(directory).rglob("*")):
         entries[str(path.relative_to(directory))] = (look(path), path.read_bytes() if path.is_file() else None)
@@ -135,7 +135,7 @@ def snapshot(directory):
 
 
 def check_replica(provisioner, name=CONTAINER):
-    """Owners and modes of a replica's directories and files, as the contract has them."""
+    """Returns owners and modes of a replica's directories and files, as the contract defines them."""
     expected = {
         "": (0, 0, stat.S_IFDIR | 0o700),
         "opt": (ACTION, ACTION, stat.S_IFDIR | 0o755),
@@ -166,7 +166,7 @@ def exchange(directory, a, b):
 
 
 def put(directory, kind, name, canary):
-    """Places something bad at a name, which is free."""
+    """Creates a hostile object at a free name."""
     if kind == "link":
         os.symlink(canary, name, dir_fd=directory)
     elif kind == "link to a file":
@@ -175,7 +175,7 @@ def put(directory, kind, name, canary):
         os.mkfifo(name, 0o666, dir_fd=directory)
     elif kind == "socket":
         os.mknod(name, stat.S_IFSOCK | 0o666, dir_fd=directory)
-    elif kind == "device":  # the console-like kind that one had better not open; root of a container may make it
+    elif kind == "device":  # the console, a device that no privileged process should open; root of a container can make it
         os.mknod(name, stat.S_IFCHR | 0o666, os.makedev(5, 0), dir_fd=directory)
     elif kind == "file":
         os.close(os.open(name, os.O_CREAT | os.O_WRONLY, 0o666, dir_fd=directory))
@@ -194,7 +194,7 @@ KINDS = ["link", "directory", "link to a file", "fifo", "full directory", "socke
 
 
 def _attack(action, canary, privileged, done):
-    """Swaps without end. What is in the way is moved to ever new names."""
+    """Swaps without end. An existing object is moved to a new name each time."""
     kinds = itertools.cycle(KINDS + (["device"] if privileged else []))
     count = 0
     targets = itertools.cycle([".innerstack", ".innerstack", ".innerstack.new"])
@@ -203,13 +203,13 @@ def _attack(action, canary, privileged, done):
         kind, target, bad = next(kinds), next(targets), f"bad{count}"
         with contextlib.suppress(OSError):
             put(action, kind, bad, canary)
-        for _ in range(6):  # forth and back, at once
+        for _ in range(6):  # to and fro, without a pause
             exchange(action, bad, target)
         with contextlib.suppress(OSError):
             os.rename(target, f"old{count}", src_dir_fd=action, dst_dir_fd=action)
         with contextlib.suppress(OSError):
             os.rename(bad, target, src_dir_fd=action, dst_dir_fd=action)
-        if privileged:  # a container's root may write in .innerstack too
+        if privileged:  # root of a container can write in .innerstack too
             with contextlib.suppress(OSError):
                 inner = os.open(".innerstack", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=action)
                 for name in ("app_replica.json", ".app_replica.json.new", "inagent"):
@@ -221,12 +221,12 @@ def _attack(action, canary, privileged, done):
                 os.close(inner)
         if count % 50 == 0:
             os.pwrite(done, str(count).encode(), 0)
-            # Room for more: what lies about is swept.
+            # Objects left behind are deleted to free space.
             subprocess.run(["sh", "-c", "rm -rf old* bad*"], check=False, stderr=subprocess.DEVNULL)
 
 
 class Attacker:
-    """A process in the tenant's home, as the user "action", or as a container's root would act there."""
+    """A process in the tenant's home, as the user "action", or with the rights of a container's root."""
 
     def __init__(self, place, action, canary, privileged=False):
         self.count_path = place / f"attacks-{time.monotonic_ns()}"
@@ -261,7 +261,7 @@ class Attacker:
 
 
 def make_nest(directory, levels):
-    """Directories in each other, deeper than any path is long."""
+    """Makes nested directories, deeper than any path is long."""
     at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(levels):
         os.mkdir("d", 0o700, dir_fd=at)

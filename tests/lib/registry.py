@@ -1,4 +1,4 @@
-"""A real image registry on a loopback port, with or without a password."""
+"""Runs a real image registry on a loopback port, with or without a password."""
 
 import crypt
 import http.client
@@ -36,7 +36,7 @@ class Registry:
                 ground.wait_until(self._answers, 20, "docker-registry answers")
                 return
             except ChildProcessError:
-                self.port = None  # taken meanwhile by another
+                self.port = None  # another program bound it in the meantime
         raise AssertionError("docker-registry does not start: " + (self.place / "registry.log").read_text())
 
     def _answers(self):

@@ -1,4 +1,4 @@
-"""Services made for a test: small programs that speak hostletd's protocol and do as the test says."""
+"""Makes services for a test: small programs that speak hostletd's protocol and follow the test's script."""
 
 import contextlib
 import os
@@ -80,13 +80,13 @@ class Services:
         return ["--services", self.directory]
 
     def write(self, name, **conf):
-        """service.conf alone, of a program that exists."""
+        """Makes service.conf alone, of a program that exists."""
         (self.directory / name).mkdir(exist_ok=True)
         lines = [f"{key} = {value}" for key, value in conf.items() if value is not None]
         (self.directory / name / "service.conf").write_text("\n".join(["[service]", *lines, ""]))
 
     def add(self, name, body="ready()\nserve()\n", **conf):
-        """A service whose program is the Python text 'body', behind the helpers above."""
+        """Makes a service whose program is the Python text 'body', behind the helpers above."""
         program = self.programs / name
         fresh = program.with_suffix(".new")
         fresh.write_text(PRELUDE.format(name=name, place=str(self.place)) + body)
@@ -95,7 +95,7 @@ class Services:
         self.write(name, **{"exec": program, "socket": name, **conf})
 
     def take(self, name, **changes):
-        """One of the product's services, with changes to its service.conf."""
+        """Adds one of the product's services, with changes to its service.conf."""
         conf = {}
         for line in (SOURCE / "svc" / name / "service.conf").read_text().splitlines():
             key, _, value = line.partition(" = ")
@@ -113,7 +113,7 @@ class Services:
         (self.place / flag).unlink()
 
     def events(self, *names):
-        """What the services recorded, in order: 'NAME what'; of 'names' alone where given."""
+        """Returns the records of the services, in order: 'NAME what'; of 'names' alone if given."""
         with contextlib.suppress(FileNotFoundError):
             lines = (self.place / "events").read_text().splitlines()
             return [line for line in lines if not names or line.split()[0] in names]
@@ -124,12 +124,12 @@ class Services:
 
 
 def identity(pid):
-    """Of a process: fields of /proc/PID/status, and its network namespace."""
+    """Returns fields of /proc/PID/status, and the network namespace, of a process."""
     fields = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
     return fields, os.stat(f"/proc/{pid}/ns/net").st_ino
 
 
-# Looking at the supervisor
+# The supervisor's view
 
 def all_services(tree):
     with tree.connect("hostletd") as connection:
@@ -143,7 +143,7 @@ def status(tree, name):
 
 
 def wait_for(tree, name, state, timeout=10):
-    """The service's status once it is in 'state'."""
+    """Returns the service's status once it is in 'state'."""
     def look():
         found = status(tree, name)
         assert found["state"] == state, found
@@ -156,7 +156,7 @@ def supervise(tree, method, name):
 
 
 class Call:
-    """A call that was sent, whose answer is looked for later."""
+    """Sends a call whose reply is read later."""
 
     def __init__(self, tree, service, method="io.test.Ping"):
         self.connection = tree.connect(service, timeout=20)
@@ -173,7 +173,7 @@ class Call:
 def reload(tree, expected):
     before = tree.log().count(expected)
     tree.process.send_signal(signal.SIGHUP)
-    ground.wait_until(lambda: tree.log().count(expected) > before, 5, f"the log says '{expected}'")
+    ground.wait_until(lambda: tree.log().count(expected) > before, 5, f"the log contains '{expected}'")
 
 
 def run_hostletd(*arguments, **options):

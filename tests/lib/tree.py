@@ -1,4 +1,4 @@
-"""A whole hostlet tree under a prefix: started as an administrator would start it, looked at from outside."""
+"""Runs a whole hostlet tree under a prefix: starts it as an administrator would, and inspects it from outside."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ VARIANT = os.environ.get("HOSTLET_VARIANT", "hardened")
 
 
 def program(name):
-    """A program of the build under test."""
+    """Returns the path of a program of the build under test."""
     for path in (BUILD / name, *sorted(BUILD.glob(f"src/*/{name}"))):
         if path.is_file() and os.access(path, os.X_OK):
             return path.resolve()
@@ -30,7 +30,7 @@ def has_program(name):
 
 
 def ini(sections):
-    """Text of hostlet.conf from {section: {key: value}}; None leaves a key out, a list repeats nothing but is joined."""
+    """Returns the text of hostlet.conf from {section: {key: value}}; None omits a key, a list is joined to one value."""
     lines = []
     for section, keys in sections.items():
         lines.append(f"[{section}]")
@@ -72,7 +72,7 @@ class Tree:
         self.log_path = self.prefix.parent / f"{self.prefix.name}.log"
         self.once = self.prefix.parent / f"{self.prefix.name}.once"
 
-    # Life
+    # Start and stop
 
     def write_config(self, settings=None):
         """Writes hostlet.conf from 'settings' (which are kept)."""
@@ -84,8 +84,8 @@ class Tree:
         (directory / "hostlet.conf").write_text(ini(self.settings))
 
     def start(self, timeout=30, failpoint=None, wait=True, arguments=()):
-        """Starts hostletd and waits for its readiness. 'failpoint' (NAME:ACTION) is taken once by the process that
-        reaches it; a process that was restarted passes."""
+        """Starts hostletd and waits for its readiness. 'failpoint' (NAME:ACTION) takes effect once, in the process that reaches
+        it; a restarted process passes."""
         self.write_config()
         self.started_with = {"timeout": timeout, "failpoint": failpoint, "arguments": arguments}
         environment = {**os.environ, "HOSTLET_DATA": str(SOURCE / "src/inagent"), **self.environment}
@@ -114,11 +114,11 @@ class Tree:
         return self
 
     def stop(self, timeout=30):
-        """SIGTERM, as an administrator stops it; containers stay. Returns the exit status."""
+        """Sends SIGTERM, as an administrator stops it; containers keep running. Returns the exit status."""
         return ground.stop(self.process, timeout) if self.process else None
 
     def kill(self):
-        """SIGKILL to hostletd; waits until its children are gone too."""
+        """Sends SIGKILL to hostletd; waits until its children have exited too."""
         children = self.children()
         self.process.kill()
         self.process.wait()
@@ -129,7 +129,7 @@ class Tree:
         return self.process is not None and self.process.poll() is None
 
     def revive(self):
-        """Starts hostletd again, as the machine's init would, when it was started here and has died meanwhile."""
+        """Starts hostletd again, as the machine's init would, if it was started here and has exited meanwhile."""
         if self.process and self.process.poll() not in (None, 0):
             self.start(**self.started_with)
 
@@ -137,13 +137,13 @@ class Tree:
         self.stop()
         return self.start(**options)
 
-    # Looking at it
+    # Inspection
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def children(self):
-        """hostletd's direct children: {program name: pid}."""
+        """Returns hostletd's direct children: {program name: pid}."""
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError, IndexError):
@@ -151,12 +151,12 @@ class Tree:
                 name = fields[fields.index("(") + 1:fields.rindex(")")]
                 state, parent = fields[fields.rindex(")") + 2:].split()[:2]
                 if int(parent) == self.process.pid and state != "Z":
-                    # The kernel cuts names at 15 characters: the path of the program says the whole.
+                    # The kernel cuts names at 15 characters: the path of the program is complete.
                     found[Path(os.readlink(entry / "exe")).name or name] = int(entry.name)
         return found
 
     def pid(self, service, timeout=10):
-        """The process id of a running service, waiting for it."""
+        """Waits for a running service and returns its process id."""
         return ground.wait_until(lambda: self.children().get(service), timeout, f"{service} runs")
 
     def kill_service(self, service, number=signal.SIGKILL):
@@ -166,18 +166,18 @@ class Tree:
         return pid
 
     def failpoint_taken(self, name):
-        """Whether a process has reached the failpoint 'name' given to start()."""
+        """Reports whether a process has reached the failpoint 'name' given to start()."""
         return (self.once / name).exists()
 
     def socket(self, service):
         return self.prefix / "run" / f"{'supervisor' if service == 'hostletd' else service}.sock"
 
     def call(self, service, method, **parameters):
-        """One Varlink call to a service; a method without an interface is one of the service's own."""
+        """Makes one Varlink call to a service; a method without an interface is one of the service's own."""
         return varlink.call(self.socket(service), full_method(service, method), **parameters)
 
     def connect(self, service, timeout=10):
-        """A connection to a service, for streams and for what no proper client does."""
+        """Opens a connection to a service, for streams and for messages that no correct client sends."""
         return varlink.Varlink(self.socket(service), timeout)
 
     # hostletctl
@@ -192,7 +192,7 @@ class Tree:
         return result
 
     def ctl_json(self, *words, **options):
-        """What hostletctl says with --json, parsed."""
+        """Returns the parsed output of hostletctl with --json."""
         return json.loads(self.ctl(*words, "--json", **options).stdout)
 
     def apply(self, manifest, *words, **options):

@@ -1,4 +1,4 @@
-"""The unpacker as its tests run it: a process with a store of packages."""
+"""Runs the unpacker for its tests: a process with a store of packages."""
 
 from . import packages
 from .worker import Worker
@@ -9,7 +9,7 @@ LIST = "io.hostlet.Unpacker.List"
 
 
 class Unpacker(Worker):
-    """With a store of packages before it."""
+    """An unpacker that reads from a store of packages."""
 
     def __init__(self, prefix, settings=None):
         super().__init__("unpacker", prefix, {"unpacker": settings or {}})
@@ -19,7 +19,7 @@ class Unpacker(Worker):
         self.packages.mkdir()
 
     def add(self, name="demo", version="1.0.0", data=None, **options):
-        """Puts a package into the store; its id."""
+        """Puts a package into the store; returns its id."""
         if data is None:
             data, _ = packages.ipk(name, version, **options)
         identity = packages.package_id(name, version)
@@ -29,5 +29,5 @@ class Unpacker(Worker):
         return identity
 
     def left(self):
-        """Everything in staging, hidden directories included."""
+        """Returns everything in staging, hidden directories included."""
         return sorted(path.name for path in self.staging.glob("*"))

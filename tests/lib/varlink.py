@@ -1,4 +1,4 @@
-"""A small Varlink client, independent of the product's: calls, streams, upgrades, and raw bytes for hostile tests."""
+"""Implements a small Varlink client, independent of the product's: calls, streams, upgrades, and raw bytes for hostile tests."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import socket
 
 
 class VarlinkError(Exception):
-    """The answer was an error; 'name' is its full name, 'parameters' what came with it."""
+    """The reply was an error; 'name' is its full name, 'parameters' are those of the error."""
 
     def __init__(self, name, parameters):
         super().__init__(f"{name} {json.dumps(parameters, ensure_ascii=False)}")
@@ -15,7 +15,7 @@ class VarlinkError(Exception):
 
 
 class Closed(Exception):
-    """The other side closed the connection where an answer was expected."""
+    """The other side closed the connection before a reply."""
 
 
 class Varlink:
@@ -51,7 +51,7 @@ class Varlink:
         self.send_raw(json.dumps(message).encode() + b"\0")
 
     def receive(self):
-        """The next message, parsed. Closed at the end of the stream."""
+        """Returns the next message, parsed. Raises Closed at the end of the stream."""
         while b"\0" not in self.buffer:
             try:
                 data = self.socket.recv(65536)
@@ -64,7 +64,7 @@ class Varlink:
         return json.loads(frame)
 
     def at_end(self):
-        """Whether the other side has closed, waiting for it within the timeout; unread answers are dropped."""
+        """Waits until the other side has closed; reports whether it did within the timeout. Unread replies are dropped."""
         try:
             while True:
                 data = self.socket.recv(65536)
@@ -88,7 +88,7 @@ class Varlink:
         return self._result(self.receive())
 
     def stream(self, method, **parameters):
-        """A call with "more": yields the parameters of each answer until the last."""
+        """Makes a call with "more": yields the parameters of each reply until the last."""
         self.send({"method": method, "parameters": parameters, "more": True})
         while True:
             message = self.receive()
@@ -100,8 +100,8 @@ class Varlink:
         self.send({"method": method, "parameters": parameters, "oneway": True})
 
     def upgrade(self, method, **parameters):
-        """A call that turns the connection into a raw stream: returns the answer and the bytes that came behind it;
-        then use .socket."""
+        """Makes a call that turns the connection into a raw stream: returns the reply and the bytes that followed it; then use
+        .socket."""
         self.send({"method": method, "parameters": parameters, "upgrade": True})
         result = self._result(self.receive())
         rest, self.buffer = self.buffer, b""
@@ -109,6 +109,6 @@ class Varlink:
 
 
 def call(path, method, **parameters):
-    """One call on a connection of its own."""
+    """Makes one call on a connection of its own."""
     with Varlink(path) as connection:
         return connection.call(method, **parameters)

@@ -1,4 +1,4 @@
-"""One process of the tree without the others: started as an administrator does by hand, on a socket of its own."""
+"""Runs one process of the tree without the others: started as an administrator does by hand, on a socket of its own."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""What a zone's leader would say, put to the reconciler as rpc-gateway does."""
+"""Makes the calls by which rpc-gateway passes a leader's facts and orders to the reconciler."""
 
 import random
 import subprocess
@@ -11,7 +11,7 @@ OTHER_HOST = "fedcba9876543210"
 
 
 def facts(**changes):
-    """What the zone says of this machine; None leaves a member out."""
+    """Returns the zone's facts about this machine; None omits a member."""
     made = {"host_id": HOST, "lan_addr": "192.168.7.1", "status_url": "http://192.168.7.1:9532/in/api/v2/hostlet/inagent/status",
             "base_domain": "zone.test", "vpc_bridge_ip": "192.168.10.3", **changes}
     return {key: value for key, value in made.items() if value is not None}
@@ -19,8 +19,8 @@ def facts(**changes):
 
 def instance(name="web", revision=1, action="start", image="app:1", *, replicas=(0,), elsewhere=(), ports=(), spec=None, deploy=None,
              replica=None):
-    """An AppInstance as the leader answers it. 'replicas' are ids on this host, 'elsewhere' on another one; 'ports' {port: host
-    port} of each replica here; 'replica' is added to each replica here."""
+    """Returns an AppInstance as the leader's response contains it. 'replicas' are ids on this host, 'elsewhere' on another one;
+    'ports' {port: host port} of each replica here; 'replica' is added to each replica here."""
     ours = [{"id": i, "host_id": HOST, "state": "start", "host_ipv4": "192.168.7.1",
              "service_ports": [{"name": f"p{port}", "port": port, "host_port": outside, "lan_addr": "192.168.7.1"}
                                for port, outside in dict(ports).items()], **(replica or {})} for i in replicas]
@@ -54,7 +54,7 @@ class ZoneApp(App):
         return self._insist("Release", name=self.name)
 
     def stages(self, number=0, owner="hostlet"):
-        """{name: stage} of what is reported of a replica."""
+        """Returns {name: stage} of the reported stages of a replica."""
         return {s["name"]: s for s in self.replica(number).get("stages", []) if s["owner"] == owner}
 
     def secret(self, number=0):
@@ -65,17 +65,17 @@ class ZoneApp(App):
 
 
 def join(tree, **changes):
-    """Tells the tree's reconciler that its machine belongs to a zone."""
+    """Sends the facts of a zone to the tree's reconciler, which makes its machine a member."""
     return tree.call("reconciler", "PutZoneState", facts=facts(**changes))
 
 
 def assign(tree, *names):
-    """The complete list of what the zone has here."""
+    """Sends the complete list of the zone's instances on this host."""
     return tree.call("reconciler", "PutZoneState", assigned={"names": list(names)})
 
 
 class Vpc:
-    """A /24 of this machine that nobody uses. Called with a number it is an address of it."""
+    """A /24 of this machine that no network uses. Called with a number it returns an address of it."""
 
     def __init__(self):
         for _ in range(50):
@@ -94,7 +94,7 @@ class Vpc:
 
     @staticmethod
     def subnet(engine):
-        """Of Docker's network, or None."""
+        """Returns the subnet of Docker's network, or None."""
         try:
             return engine.request("GET", "/networks/invpc2_docker")["IPAM"]["Config"][0]["Subnet"]
         except EngineError as error:

@@ -1,4 +1,4 @@
-"""A gateway as a member of a zone, alone: a leader that misbehaves when told to, and a reconciler that is made up."""
+"""Runs a gateway as a member of a zone, alone: with a leader that misbehaves on request, and a fake reconciler."""
 
 import json
 import queue
@@ -24,7 +24,7 @@ def varint(n):
 
 
 def field(number, data):
-    """A field of a message, as bytes."""
+    """Returns a field of a message, as bytes."""
     return varint(number << 3 | 2) + varint(len(data)) + data
 
 
@@ -72,7 +72,7 @@ class MemberLeader(Leader):
         return self.updates[-1]
 
     def reports(self, name="web"):
-        """All that was ever reported of the first replica of an instance, oldest first."""
+        """Returns all reports about the first replica of an instance, oldest first."""
         return [report for update in self.updates for report in update.get("replica_stages", []) if report["instance_name"] == name]
 
     @staticmethod
@@ -112,7 +112,7 @@ class MemberLeader(Leader):
 
 
 class MemberReconciler(FakeService):
-    """Keeps what PutZoneState brings, and tells of instances by Watch."""
+    """Records the calls of PutZoneState, and reports instances by Watch."""
 
     def __init__(self, prefix):
         super().__init__(prefix, "reconciler", {"Watch": self.watch, "PutZoneState": self.put})
@@ -145,7 +145,7 @@ class MemberReconciler(FakeService):
             yield None  # sends the one before at once
 
     def tell(self, name, stages, number=0, origin="zone", **more):
-        """An instance with one replica at these stages ({name: state})."""
+        """Sets an instance with one replica at these stages ({name: state})."""
         replica = {"id": number, "container": f"i8k_{name}_{number}", "state": "running",
                    "stages": [{"name": n, "owner": "hostlet", "revision": 1, "state": s, "created": 1000} for n, s in stages.items()]}
         self.told[name] = {"name": name, "origin": origin, "action": "start", "revision": 1, "settled": True, "failed": False,
@@ -154,7 +154,7 @@ class MemberReconciler(FakeService):
             waiting.put({"instance": self.told[name]})
 
     def break_watches(self):
-        """What it says next makes no sense: the gateway connects anew, as to a new life."""
+        """Sends a malformed change: the gateway connects again, as to a restarted reconciler."""
         for waiting in self.watchers:
             waiting.put({"instance": {}})
 

@@ -1,4 +1,5 @@
-"""The zone's messages for Python, made from our own .proto files by Debian's protoc when a test asks for them, and tokens."""
+"""Provides the zone's messages for Python, made from hostlet's own .proto files by Debian's protoc on the first request, and
+tokens."""
 
 import base64
 import hashlib
@@ -39,12 +40,12 @@ def encode(data):
 
 
 def token_parts(text):
-    """Header and claims of a token."""
+    """Returns header and claims of a token."""
     return [json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in text.split(".")[:2]]
 
 
 def token(key=KEY, now=None, header=None, claims=None, secret=None):
-    """A token as the zone makes it; 'header' and 'claims' replace what it would say, 'secret' what it is signed with."""
+    """Makes a token as the zone does; 'header' and 'claims' replace its content, 'secret' the key that signs it."""
     now = int(time.time() if now is None else now)
     header = {"alg": "HS256", "kid": key[0]} if header is None else header
     claims = {"iat": now, "exp": now + 60, "state": str(uuid.uuid4())} if claims is None else claims

@@ -1,4 +1,4 @@
-"""The ground of the tests inside of the virtual machine (scripts/vm test). Outside of one they are only collected."""
+"""Provides the fixtures of the tests inside of the virtual machine (scripts/vm test). Outside of one they are only collected."""
 
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def ext4():
 
 @pytest.fixture(params=["xfs", "ext4"])
 def filesystem(request):
-    """One after the other."""
+    """Provides one file system after the other."""
     return request.getfixturevalue(request.param)
 
 
@@ -58,7 +58,7 @@ def filesystem(request):
 
 @pytest.fixture
 def hostlet(request):
-    """The installed hostlet (installed.py), not started; afterwards it is as if it had just been installed."""
+    """The installed hostlet (installed.py), not started; afterwards it is reset to the state after installation."""
     installed = Installed()
     installed.forget()
     installed.mark()
@@ -78,6 +78,6 @@ def docker():
 
 @pytest.fixture
 def engine(docker):
-    """The same, without containers when the test ends."""
+    """The same, without containers after the test."""
     yield docker
     remove_containers(docker)

@@ -1,4 +1,4 @@
-"""The machine's two spare disks as file systems with project quotas, and what the kernel says of them."""
+"""Mounts the machine's two spare disks as file systems with project quotas, and reads the kernel's view of them."""
 
 import contextlib
 import subprocess
@@ -35,7 +35,7 @@ class Filesystem:
         return any(line.split()[4] == str(self.point) for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
     def unmount(self):
-        """Unmounts it, and whatever is mounted below; waits for those who have something open there."""
+        """Unmounts it and everything mounted below; waits for processes that have files open there."""
         for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
             point = line.split()[4]
             if point.startswith(f"{self.point}/"):

@@ -1,4 +1,4 @@
-"""The installed hostlet, as systemd runs it in the machine: the same view as of a tree below a prefix."""
+"""Provides the installed hostlet, as systemd runs it in the machine, with the same methods as a tree below a prefix."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from lib.tree import CommandFailed, Tree, ini
 
 UNIT = "hostlet.service"
 DROP_IN = Path("/run/systemd/system/hostlet.service.d/test.conf")
-PATIENCE = 60  # seconds; the machine's processor is an emulated one, on a host that is busy
+PATIENCE = 60  # seconds; the machine's processor is emulated, on a host that is busy
 
 
 class Installed(Tree):
@@ -22,7 +22,7 @@ class Installed(Tree):
         super().__init__("/var/lib/hostlet")
         self.since = None
 
-    # Life
+    # Start and stop
 
     def configure(self, settings=None, text=None):
         """Writes /etc/hostlet/hostlet.conf."""
@@ -34,7 +34,7 @@ class Installed(Tree):
         return run("systemctl", verb, UNIT, check=check, timeout=150)
 
     def drop_in(self, text):
-        """Settings of the unit that hold until the machine or the test ends."""
+        """Changes settings of the unit until the machine or the test ends."""
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
         DROP_IN.write_text(text)
         run("systemctl", "daemon-reload")
@@ -48,10 +48,10 @@ class Installed(Tree):
         self.systemctl("stop")
 
     def revive(self):
-        """That is systemd's."""
+        """Has no effect: systemd starts it."""
 
     def forget(self):
-        """As if it had just been installed."""
+        """Restores the state after installation."""
         self.stop()
         run("systemctl", "reset-failed", UNIT, check=False)
         for path in ("/var/lib/hostlet", "/etc/hostlet"):
@@ -60,7 +60,7 @@ class Installed(Tree):
             DROP_IN.unlink()
             run("systemctl", "daemon-reload")
 
-    # Looks
+    # Inspection
 
     def property(self, name):
         return run("systemctl", "show", UNIT, f"--property={name}", "--value").stdout.strip()
@@ -72,14 +72,14 @@ class Installed(Tree):
         return self.property("ActiveState")
 
     def active(self, without=None, timeout=PATIENCE):
-        """Waits until it is active, with another main process than 'without'. Returns its id."""
+        """Waits until the unit is active, with another main process than 'without'. Returns its id."""
         def now():
             pid = self.main_pid()
             return self.state() == "active" and pid not in (0, without) and pid
         return ground.wait_until(now, timeout, f"{UNIT} is active, and not as {without}")
 
     def processes(self):
-        """Everything in its control group."""
+        """Returns everything in its control group."""
         try:
             return {int(pid) for pid in Path("/sys/fs/cgroup/system.slice/hostlet.service/cgroup.procs").read_text().split()}
         except OSError:
@@ -95,12 +95,12 @@ class Installed(Tree):
         os.kill(self.main_pid(), number)
 
     def mark(self):
-        """From here on journal() tells."""
+        """Marks the position from which journal() returns entries."""
         run("journalctl", "--sync")
         self.since = json.loads(run("journalctl", "-n", "1", "-o", "json").stdout)["__CURSOR"]
 
     def journal(self, priority=7):
-        """The unit's entries since mark() of this importance and above, systemd's about it among them."""
+        """Returns the unit's entries since mark() of this importance and above, with systemd's entries about it."""
         run("journalctl", "--sync")
         # Not -u: with it the first entry behind the cursor is left out where the cursor's own is not the unit's.
         text = run("journalctl", "-o", "json", "--after-cursor", self.since).stdout
@@ -113,7 +113,7 @@ class Installed(Tree):
             return messages(self.journal())
         return ""
 
-    # Speaking to it
+    # Calls
 
     def socket(self, service):
         return Path(f"/run/hostlet/{'supervisor' if service == 'hostletd' else service}.sock")

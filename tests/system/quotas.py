@@ -27,7 +27,7 @@ VALUES = ("soft", "hard", "inodes_soft", "inodes")
 
 
 class Keeper:
-    """The quota-keeper of a tree. Calls are repeated when it died meanwhile: that is what its callers do."""
+    """The quota-keeper of a tree. Calls are repeated when it was killed meanwhile, as its callers do."""
 
     def __init__(self, tree):
         self.tree = tree
@@ -72,14 +72,14 @@ class Keeper:
         return self._stream("Report", "finding")
 
     def ledger(self):
-        """The items on disk: {container: item}."""
+        """Returns the items on disk: {container: item}."""
         path = Path(self.call("Info")["ledger"])
         return {item["name"]: item for item in json.loads(path.read_text())["items"]} if path.exists() else {}
 
     # Directories
 
     def make(self, container):
-        """A replica's directory, as the provisioner makes it."""
+        """Makes a replica's directory, as the provisioner does."""
         directory = self.apps / container
         directory.mkdir(mode=0o700)
         return directory
@@ -88,10 +88,10 @@ class Keeper:
         return {path.name: path for path in self.apps.glob("i8k_*") if ".removed-" not in path.name}
 
 
-# The kernel, by others' tools
+# The kernel, by foreign tools
 
 def kernel(point):
-    """What xfs_quota reports, on ext4 too: {project: {used, soft, hard (bytes), used_inodes, inodes_soft, inodes}}."""
+    """Returns xfs_quota's report, on ext4 too: {project: {used, soft, hard (bytes), used_inodes, inodes_soft, inodes}}."""
     found = {}
     for what, names, unit in (("b", ("used", "soft", "hard"), 1024), ("i", ("used_inodes", "inodes_soft", "inodes"), 1)):
         text = run("xfs_quota", "-x", "-f", "-c", f"report -p -n -N -{what}", point).stdout
@@ -104,7 +104,8 @@ def kernel(point):
 
 
 def all_carry(paths):
-    """The project of each, and whether what is made in it gets the same: {path: (project, inherited)}, as lsattr says."""
+    """Returns the project of each path, and whether new files in it inherit the project: {path: (project, inherited)}, as lsattr
+    shows it."""
     text = run("lsattr", "-p", "-d", *paths).stdout if paths else ""
     words = [line.split(maxsplit=2) for line in text.splitlines()]
     return {Path(path): (int(project), "P" in flags) for project, flags, path in words}
@@ -115,7 +116,7 @@ def carries(path):
 
 
 def names_of_projects(point):
-    """What a person sees: the names in xfs_quota's report."""
+    """Returns the names in xfs_quota's report, as an administrator sees them."""
     return {line.split()[0] for line in run("xfs_quota", "-x", "-f", "-c", "report -p -N -b", point).stdout.splitlines() if line}
 
 
@@ -124,9 +125,9 @@ def lines(path):
 
 
 def disagreements(keeper, point, foreign=()):
-    """What does not agree between ledger, kernel, directories and the files in /etc; 'foreign' are ids that are others'."""
+    """Returns every difference between ledger, kernel, directories and the files in /etc; 'foreign' are ids of other programs."""
     wrong = []
-    keeper.list()  # is answered when the recovery of a new life is over
+    keeper.list()  # replies when the recovery after a start has ended
     ledger, known, directories = keeper.ledger(), kernel(point), keeper.directories()
     carried = all_carry(list(directories.values()))
     for name, item in ledger.items():
@@ -166,7 +167,7 @@ def agree(keeper, point, foreign=()):
 
 
 def fill(path, size):
-    """Writes zeros to a file; returns what the kernel said at the end, None where it took all."""
+    """Writes zeros to a file; returns the kernel's error at the end, None if everything was written."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     with open(path, "wb", buffering=0) as file:
@@ -179,7 +180,7 @@ def fill(path, size):
 
 
 def as_tenant(directory, script):
-    """A shell of user 2048, without capabilities, in a directory of its own."""
+    """Starts a shell of user 2048, without capabilities, in a directory of its own."""
     home = directory / "home"
     home.mkdir(exist_ok=True)
     os.chown(home, 2048, 2048)
@@ -197,7 +198,7 @@ def forget_projects():
 
 
 def step(keeper, names):
-    """One change by chance: a limit, a removal with its directory, or a new directory. Returns (name, what holds now)."""
+    """Makes one random change: a limit, a removal with its directory, or a new directory. Returns (name, the resulting state)."""
     name = random.choice(names)
     directory = keeper.apps / name
     if directory.exists() and random.random() < 0.25:
@@ -222,8 +223,8 @@ def installed_keeper(apps):
 
 
 def storm(keeper, number):
-    """Changes for ever. Change N gives a container the limit of N MiB, so that what is found later tells how old it is; what was
-    answered is told. Some containers come and go."""
+    """Makes changes without end. Change N gives a container the limit of N MiB, so that a limit that is found later shows its
+    age; each change with a reply is printed. Some containers are removed and made again."""
     lasting, passing = [f"i8k_lasting_{i}" for i in range(8)], [f"i8k_passing_{i}" for i in range(4)]
     for name in lasting:
         if not (keeper.apps / name).exists():
@@ -239,7 +240,7 @@ def storm(keeper, number):
 
 
 def settle(keeper):
-    """What the reconciler does in each life: asks again for what the ledger has, and for what it does not know."""
+    """Acts as the reconciler after a start: requests again what the ledger has, and what the ledger does not have."""
     ledger = keeper.ledger()
     for name in keeper.directories():
         item = ledger.get(name, {})

@@ -1,4 +1,4 @@
-"""The machine itself: what the other tests take for granted."""
+"""Tests the machine itself: the conditions on which the other tests rely."""
 
 from pathlib import Path
 

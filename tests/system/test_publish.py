@@ -1,4 +1,5 @@
-"""Packages on file systems with project quotas: what the unpacker's user charges to a tenant's project is not published."""
+"""Tests packages on file systems with project quotas: files that the unpacker's user charges to a tenant's project are not
+published."""
 
 import fcntl
 import os
@@ -28,7 +29,7 @@ def project(path, number, inherited=False):
 
 @pytest.fixture
 def store(filesystem, make_tree):
-    """A tree whose packages lie on a filesystem of their own."""
+    """A tree whose packages are on a filesystem of their own."""
     tree = make_tree({"container-driver": {"runtime": "null"}})
     store = tree.prefix / "var/ipk_install"
     store.mkdir(parents=True)
@@ -55,7 +56,7 @@ def test_a_foreign_project_is_refused(store, what):
         tree.call("provisioner", "Publish", **NAMED)
     assert refusal.value.name == "io.hostlet.Refused"
     assert not (place / "site" / ID).exists() and not path.exists()
-    ground.wait_until(lambda: names_below(place / ".publishing") == [], 30, "what was refused is deleted")
+    ground.wait_until(lambda: names_below(place / ".publishing") == [], 30, "the refused package is deleted")
     stage(place)
     assert tree.call("provisioner", "Publish", **NAMED)["path"] == str(place / "site" / ID)
 

@@ -1,5 +1,5 @@
-"""Purges on file systems with project quotas: whatever projects, depth and use a tenant has given its data, all of it goes, and
-id and limits go with the last of it, not before."""
+"""Tests purges on file systems with project quotas: the data is deleted with any projects, depth and usage that a tenant gave it,
+and id and limits are removed with the last of it, not before."""
 
 import errno
 import fcntl
@@ -36,7 +36,7 @@ def keeper(filesystem, make_tree):
 
 
 def set_project(fd, project, inherit=True):
-    """As the owner of a file may, from the machine's own user namespace."""
+    """Sets the project as the owner of a file can, in the machine's initial user namespace."""
     attributes = bytearray(fcntl.ioctl(fd, FSGETXATTR, bytes(28)))
     flags = struct.unpack_from("I", attributes)[0]
     struct.pack_into("I", attributes, 0, flags | INHERIT if inherit else flags & ~INHERIT)
@@ -62,7 +62,8 @@ def as_tenant(work):
 
 
 def nest(directory, levels, project=None):
-    """Directories in each other, by two names of 200 bytes; with 'project' each has the next one, and hands it on."""
+    """Makes nested directories, with two alternating names of 200 bytes; with 'project' each has the next project, which its
+    content inherits."""
     fd = os.dup(directory)
     for level in range(levels):
         if project:
@@ -81,7 +82,7 @@ def deploy(keeper, name="web"):
 
 
 def opened_beforehand(path):
-    """The tenant has it as a mount; the directory above is closed to it here."""
+    """The tenant reaches the directory by a mount; here the directory above is closed to the tenant."""
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
@@ -107,7 +108,7 @@ def test_projects_of_a_tenant_do_not_block_a_purge(keeper, filesystem):
 
 
 def test_a_full_quota_does_not_block_a_purge(keeper, filesystem):
-    """Its limits stay until it is gone, and moving a directory up takes room."""
+    """Its limits stay until it is deleted, and moving a directory up needs space."""
     data = deploy(keeper)
     opt = opened_beforehand(data / "opt")
 
@@ -136,12 +137,12 @@ def test_limits_and_id_stay_until_the_data_is_deleted(keeper, filesystem):
     assert left["container"] == "i8k_web_0" and left["project"] == project and left["used"] >= MIB
     report = keeper.tree.ctl("quota", "report").stdout
     assert "not_deleted" in report and "/stays'" in report
-    assert keeper.call("Remove", container="i8k_web_0") == {}, "whoever asks"
+    assert keeper.call("Remove", container="i8k_web_0") == {}, "the data is deleted for every caller"
     assert kernel(filesystem.point)[project]["hard"] == LIMIT and "i8k_web_0" in keeper.ledger()
     deploy(keeper, "other")
     assert keeper.get("i8k_other_0")["project"] != project
 
     subprocess.run(["chattr", "-R", "-f", "-i", keeper.apps], check=False)
-    ground.wait_until(lambda: App(keeper.tree).get() is None, 60, "it is tried again by itself")
+    ground.wait_until(lambda: App(keeper.tree).get() is None, 60, "the act is retried automatically")
     assert "i8k_web_0" not in keeper.ledger() and not any(kernel(filesystem.point).get(project, {}).values())
     agree(keeper, filesystem.point)

@@ -1,4 +1,4 @@
-"""Quotas of applications: limits from the manifest to the kernel, in real containers, and of many replicas."""
+"""Tests quotas of applications: limits from the manifest to the kernel, in real containers, and of many replicas."""
 
 import errno
 import shutil
@@ -12,7 +12,7 @@ from lib.dockerd import Dockerd
 from lib.tree import program
 from quotas import MIB, Keeper, agree, forget_projects, kernel
 
-LIMIT = 120 * MIB  # the contract's least is 100
+LIMIT = 120 * MIB  # the contract's minimum is 100
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_limits_are_removed_with_the_application_and_restored_with_its_data(keep
 # In containers
 
 def write_in(engine, path, megabytes, name="i8k_web_0"):
-    """Writes a file in a container. Returns what dd said, '' when all was written."""
+    """Writes a file in a container. Returns dd's message, '' when all was written."""
     code, said = engine.execute(name, "dd", "if=/dev/zero", f"of={path}", "bs=16k", f"count={megabytes * 64}", "conv=fsync")
     return said if code else ""
 
@@ -106,7 +106,7 @@ def test_a_container_cannot_write_past_its_limit(filesystem, engine, make_tree):
     app = App(keeper.tree)
     app.deploy(wanted(script="while :; do sleep 1000; done"))
     container = engine.inspect("i8k_web_0")["Id"]
-    # The machine's own Docker lies on ext4, where it cannot limit its layers: nobody says more than is true.
+    # The machine's own Docker is on ext4, where it cannot limit its layers: the reported state is the true one.
     assert shown(app) == f"{LIMIT} bytes; partial: writable layer unlimited"
     assert write_in(engine, "/opt/some", 40) == ""
     said = write_in(engine, "/home/action/more", 100)
@@ -114,7 +114,7 @@ def test_a_container_cannot_write_past_its_limit(filesystem, engine, make_tree):
     values = keeper.get("i8k_web_0")
     assert LIMIT - MIB < values["used"] <= LIMIT and values["level"] in ("threshold", "full")
 
-    # Another limit needs no other container.
+    # Another limit needs no new container.
     app.deploy(wanted(2 * LIMIT, script="while :; do sleep 1000; done"))
     ground.wait_until(lambda: keeper.get("i8k_web_0")["hard"] == 2 * LIMIT, 30, "the new limit")
     assert engine.inspect("i8k_web_0")["Id"] == container
@@ -137,7 +137,7 @@ def project_of(path):
 
 @pytest.mark.limit(400)
 def test_a_tenant_cannot_move_files_to_another_project(filesystem, engine, make_tree):
-    """Root in his container owns his files, which is all that the kernel asks for."""
+    """Root in a container owns the files there, which is the kernel's only condition."""
     apps = filesystem.point / "apps"
     apps.mkdir()
     tree = make_tree({"hostlet": {"app_path": apps}}).start()
@@ -158,7 +158,7 @@ def test_a_tenant_cannot_move_files_to_another_project(filesystem, engine, make_
     assert {"64.ioctl.fssetxattr", "32.ioctl.setflags32.bit32"} <= setting
     assert {name: found[name] for name in setting} == {name: errno.EPERM for name in setting}
     assert project_of(opt / "mine") == project
-    # The same with the engine's own profile: so it was ours that held him.
+    # The same with the engine's own profile: so hostlet's profile prevented it.
     tree.write_config({**tree.settings, "container-driver": {"seccomp": "runtime"}})
     tree.restart()
     app.deploy(wanted(script="while :; do sleep 1001; done"))
@@ -170,7 +170,7 @@ def test_a_tenant_cannot_move_files_to_another_project(filesystem, engine, make_
 
 @pytest.fixture
 def docker_on_xfs(xfs):
-    """A Docker daemon whose storage lies on XFS with project quotas: there it can limit writable layers."""
+    """A Docker daemon whose storage is on XFS with project quotas: there it can limit writable layers."""
     daemon = Dockerd(xfs.point / "docker")
     daemon.place.mkdir()
     daemon.storage = ("overlay2", False)
@@ -193,4 +193,4 @@ def test_the_writable_layer_is_limited_where_docker_can(docker_on_xfs, make_tree
     said = write_in(docker_on_xfs.engine, "/etc/big", 30)
     assert refused(said), said
     assert write_in(docker_on_xfs.engine, "/opt/big", 30) == ""
-    agree(Keeper(tree), xfs.point)  # Docker's own projects begin at 1, beside ours
+    agree(Keeper(tree), xfs.point)  # Docker's own projects begin at 1, beside those of hostlet

@@ -1,5 +1,5 @@
-"""What tenants do to the quotas of others, on XFS and ext4: they use up inodes, charge their files to others' projects, and take all
-project ids."""
+"""Tests what tenants can do to the quotas of others, on XFS and ext4: they use up inodes, charge their files to other projects,
+and use all project ids."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_a_tenant_cannot_use_all_inodes(filesystem, make_tree):
 
 
 def test_a_replica_above_its_inode_limit_keeps_its_files_and_gets_no_more(filesystem, make_tree):
-    """Files that were there before there was a project, and a limit that is lowered."""
+    """Files existed before the project, and a limit is lowered."""
     keeper = make_keeper(make_tree, filesystem, bytes_per_inode="1M", inodes_min=20)
     directory = keeper.make("i8k_web_0")
     assert files(directory, "before", 150).returncode == 0
@@ -65,7 +65,7 @@ def test_a_replica_above_its_inode_limit_keeps_its_files_and_gets_no_more(filesy
     assert kernel(filesystem.point)[said["project"]]["inodes"] == 152
     assert as_tenant(directory, "touch one-more").returncode != 0
     assert as_tenant(directory, "rm before1 before2 && touch instead").returncode == 0
-    assert keeper.ensure("i8k_web_0", hard=100 * MIB)["inodes"] == 151  # it follows down
+    assert keeper.ensure("i8k_web_0", hard=100 * MIB)["inodes"] == 151  # the limit follows the usage down
     assert keeper.ensure("i8k_web_0", hard=1000 * MIB)["inodes"] == 1000
     assert files(directory, "more", 500).returncode == 0
     assert keeper.ensure("i8k_web_0", hard=100 * MIB)["inodes"] == 651
@@ -90,7 +90,7 @@ def test_a_ledger_without_limits_of_inodes_gets_them_with_the_next_start(filesys
     wanted = {f"i8k_web_{number}": (number + 1) * 65536 for number in range(3)}
     assert {name: values["inodes"] for name, values in keeper.list().items()} == wanted
     agree(keeper, filesystem.point)
-    # Killed before the ledger had them: the next life does the same.
+    # Killed before the ledger had them: the next start does the same.
     keeper.tree.stop()
     path.write_text(before)
     keeper.tree.start()
@@ -99,7 +99,7 @@ def test_a_ledger_without_limits_of_inodes_gets_them_with_the_next_start(filesys
     run("sync", "-f", filesystem.point)
 
 
-# Others' projects
+# Projects of other programs and tenants
 
 SET_PROJECTS = """
 import fcntl, itertools, os, struct, sys
@@ -123,7 +123,8 @@ AS_TENANT = ("setpriv", "--reuid", "2048", "--regid", "2048", "--clear-groups", 
 
 
 def charge(directory, files, how="once"):
-    """Files of the tenant, each with a project of his choice. 'forever': over and over; then the process is returned."""
+    """Makes files of the tenant, each with a project of the tenant's choice. 'forever': repeats it without end and returns the
+    process."""
     as_tenant(directory, "true")
     words = [*AS_TENANT, "python3", "-c", SET_PROJECTS, how, *(f"{name}:{project}" for name, project in files.items())]
     if how == "once":
@@ -145,7 +146,7 @@ def test_files_charged_to_another_project_are_reported_and_corrected(filesystem,
     project = keeper.ensure("i8k_victim_0", hard=10 * MIB)["project"]
     assert as_tenant(hostile, "dd if=/dev/zero of=big bs=1M count=9 conv=fsync").returncode == 0
     charge(hostile, {"big": project})
-    assert as_tenant(hostile, "dd if=/dev/zero of=own bs=1M count=19 conv=fsync").returncode == 0  # his own limit is full as well
+    assert as_tenant(hostile, "dd if=/dev/zero of=own bs=1M count=19 conv=fsync").returncode == 0  # the tenant's own limit is full as well
     assert as_tenant(victim, "dd if=/dev/zero of=mine bs=1M count=5 conv=fsync").returncode != 0
     run("sync", "-f", filesystem.point)
     (said,) = findings(keeper, "charges_others")
@@ -163,7 +164,7 @@ def test_files_charged_to_another_project_are_reported_and_corrected(filesystem,
 
 
 def test_no_tenant_can_use_all_project_ids(filesystem, make_tree):
-    """With files for all ids of the range, one of which somebody else uses too; and a tenant who goes on doing it."""
+    """The tenant has files for all ids of the range, one of which another program uses too, and continues to make such files."""
     keeper = make_keeper(make_tree, filesystem, ids="100-160")
     theirs = filesystem.point / "theirs"
     theirs.mkdir()
@@ -214,7 +215,8 @@ def test_without_a_free_id_the_users_of_ids_are_reported(xfs, make_tree):
 
 
 def test_a_deploy_gets_its_limit_although_all_ids_are_in_use(xfs, make_tree):
-    """By files of a replica: at once. By somebody outside of the app path: it runs without, and gets it by itself later."""
+    """Files of a replica: the deploy gets its limit at once. Files outside of the app path: the replica runs without, and gets
+    its limit later, automatically."""
     keeper = make_keeper(make_tree, xfs, {"retry_min": "100ms", "retry_max": "500ms"}, ids="100-103")
     hostile = keeper.make("i8k_hostile_0")
     keeper.ensure("i8k_hostile_0", hard=100 * MIB)
@@ -250,14 +252,14 @@ os.close(os.open("at the end", os.O_WRONLY | os.O_CREAT, dir_fd=at))
 
 
 def memory(keeper):
-    """The most that quota-keeper ever had, in KiB."""
+    """Returns the peak memory of quota-keeper in KiB."""
     status = open(f"/proc/{keeper.tree.pid('quota-keeper')}/status").read()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
 
 
 @pytest.mark.limit(600)
 def test_a_deep_tree_uses_no_memory_and_delays_no_call(xfs, make_tree):
-    """In names of which twenty are longer than a path may be. Deeper than what a walk remembers is tested in tests/unit."""
+    """Twenty of the names together are longer than a path can be. tests/unit tests trees that are deeper than what a walk stores."""
     keeper = make_keeper(make_tree, xfs)
     hostile = keeper.make("i8k_hostile_0")
     keeper.ensure("i8k_hostile_0", hard=4096 * MIB)
@@ -272,11 +274,11 @@ def test_a_deep_tree_uses_no_memory_and_delays_no_call(xfs, make_tree):
         done.append(keeper.call("Recheck", container="i8k_hostile_0"))
     thread = threading.Thread(target=recheck)
     thread.start()
-    for number in range(1, 20):  # while that goes on
+    for number in range(1, 20):  # while the walk continues
         keeper.make(f"i8k_web_{number}")
         keeper.ensure(f"i8k_web_{number}", hard=MIB)
         keeper.get("i8k_web_0")
-    assert not done, "others were answered before it was through"
+    assert not done, "other calls were answered before it ended"
     thread.join()
     assert not done[0].get("skipped") and done[0]["used_inodes"] == depth + 3
     assert memory(keeper) - before < 6000

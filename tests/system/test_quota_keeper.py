@@ -1,4 +1,4 @@
-"""quota-keeper in a real kernel, on XFS and ext4: its calls against what others' tools say."""
+"""Tests quota-keeper in a real kernel, on XFS and ext4: its replies against the output of foreign tools."""
 
 import errno
 import fcntl
@@ -26,7 +26,7 @@ def no_projects():
 
 
 def start(make_tree, filesystem, name="tree"):
-    """The quota-keeper of a tree whose app path alone lies on the file system."""
+    """The quota-keeper of a tree of which only the app path is on the file system."""
     apps = filesystem.point / name
     apps.mkdir(mode=0o755)
     return Keeper(make_tree({**NULL, "hostlet": {"app_path": apps}}, name).start())
@@ -94,7 +94,7 @@ def test_released_limits_and_removed_projects_no_longer_exist(keeper, filesystem
     assert kernel(filesystem.point)[project]["hard"] == 0 and carries(directory) == (project, True)
     assert keeper.get("i8k_web_0")["released"] and fill(directory / "more", 15 * MIB) is None
     keeper.call("Remove", container="i8k_web_0")
-    keeper.call("Remove", container="i8k_web_0")  # again: fine
+    keeper.call("Remove", container="i8k_web_0")  # again: succeeds
     assert carries(directory) == (0, False) and carries(directory / "file")[0] == 0
     assert not any(kernel(filesystem.point).get(project, {}).values())
     assert keeper.ledger() == {} and keeper.list() == {}
@@ -114,7 +114,7 @@ def test_a_directory_removed_by_another_program_is_reported_and_dropped(keeper, 
     values = keeper.get("i8k_web_0")
     assert "directory" not in values and keeper.get("i8k_web_1")["directory"]
     keeper.tree.kill_service("quota-keeper")
-    ground.wait_until(lambda: set(keeper.list()) == {"i8k_web_1"}, 30, "the next life gives its project back")
+    ground.wait_until(lambda: set(keeper.list()) == {"i8k_web_1"}, 30, "the next run releases its project")
     agree(keeper, filesystem.point)
 
 
@@ -185,7 +185,7 @@ NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 
 
 def test_no_local_user_can_block_the_assignment_of_ids(xfs, make_tree):
-    """Before anything of ours was there, a user makes lock files wherever he can, and holds them."""
+    """Before any file of hostlet exists, a user makes lock files in every writable directory, and locks them."""
     names = [f"{directory}/{name}" for directory in WRITABLE_BY_ALL for name in ("hostlet-quota-keeper.lock", "hostlet-quota-keeper")]
     held = []
     try:
@@ -219,11 +219,11 @@ def test_the_holder_of_the_lock_is_named_and_waited_for(xfs, make_tree):
             with keeper.tree.connect("quota-keeper", 60) as connection:
                 connection.call("io.hostlet.QuotaKeeper.Ensure", container="i8k_web_0", hard=20 * MIB)
         assert refused.value.name == "io.hostlet.RetryLater"
-        assert keeper.get("i8k_web_0")["hard"] == 10 * MIB, "what only looks needs no lock"
+        assert keeper.get("i8k_web_0")["hard"] == 10 * MIB, "a call that only reads needs no lock"
     assert keeper.ensure("i8k_web_0", hard=20 * MIB)["hard"] == 20 * MIB
 
 
-# Others
+# Other programs
 
 FOREIGN_PROJECTS = b"# by hand\n101:/srv/theirs\n102:/srv/more of theirs:with a colon\nnonsense\n\n7:/etc"
 FOREIGN_PROJID = b"theirs:101\r\n# a comment\nbad line\nunused:103\nnobody:x\n"
@@ -266,8 +266,8 @@ def test_edits_of_a_foreign_writer_are_merged(xfs, make_tree):
     written = []
 
     def write():
-        """As an editor does: reads, writes beside it, renames over it. Not faster than a change of ours takes: what it read before
-        that and writes after it loses what others did meanwhile, whatever they do."""
+        """Acts as an editor does: reads, writes beside the file, renames over it. Not faster than a change of hostlet takes: an
+        editor that reads before that change and writes after it removes the changes of others, whatever they do."""
         number = 200000
         while not done.wait(0.5):
             text = PROJECTS.read_text() if PROJECTS.exists() else ""
@@ -290,7 +290,7 @@ def test_edits_of_a_foreign_writer_are_merged(xfs, make_tree):
     finally:
         done.set()
         writer.join()
-    # An edit of theirs that was begun before ours and ended after it may have lost lines of ours: the next change mends it.
+    # A foreign edit that began before hostlet's and ended after it may have removed lines of hostlet: the next change restores them.
     keeper.make("i8k_last_0")
     keeper.ensure("i8k_last_0", hard=MIB)
     missing = set(written) - set(lines(PROJECTS))

@@ -1,4 +1,4 @@
-"""quota-keeper killed between any two of its steps: ledger, kernel, directories and the files in /etc agree afterwards."""
+"""Tests quota-keeper killed between any two of its steps: ledger, kernel, directories and the files in /etc agree afterwards."""
 
 import json
 import os
@@ -18,7 +18,7 @@ FOREIGN = "1:/srv/theirs\n"
 
 
 def failpoints():
-    """Their names, as the program lists them; where the tests are only collected there is no program."""
+    """Returns their names, as the program lists them; where the tests are only collected there is no program."""
     try:
         text = subprocess.run(["/payload/failpoints/quota-keeper", "--failpoints"], capture_output=True, text=True, check=True)
     except OSError:
@@ -44,7 +44,7 @@ def make_keeper(xfs, make_tree):
 
 
 def sound(keeper, point):
-    """What the kills left is put in order by the next life, or the next change."""
+    """The next start, or the next change, corrects the state that the kills left."""
     keeper.make("i8k_last_0")
     keeper.ensure("i8k_last_0", hard=MIB)
     agree(keeper, point)
@@ -73,7 +73,8 @@ def test_killed_at_a_failpoint(make_keeper, xfs, name):
 
 
 def storm(keeper, names, until):
-    """Changes and kills at the same time. 'until' is asked after each kill how long it goes on; returns the number of kills."""
+    """Makes changes and kills at the same time. 'until' decides after each kill whether they continue; returns the number of
+    kills."""
     ended, failures = threading.Event(), []
 
     def work(mine):
@@ -89,9 +90,9 @@ def storm(keeper, names, until):
     try:
         while not failures and not until(kills):
             pid = keeper.tree.pid("quota-keeper", timeout=60)
-            ground.let_pass(random.uniform(1.1, 1.6))  # what died within a second of being ready would be started more and more slowly
+            ground.let_pass(random.uniform(1.1, 1.6))  # a process killed within a second after its readiness would be restarted with growing pauses
             os.kill(pid, signal.SIGKILL)
-            ground.wait_until(lambda dead=pid: keeper.tree.children().get("quota-keeper", dead) != dead, 60, "the next life")
+            ground.wait_until(lambda dead=pid: keeper.tree.children().get("quota-keeper", dead) != dead, 60, "the next process")
             kills += 1
     finally:
         ended.set()

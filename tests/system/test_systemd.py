@@ -1,4 +1,4 @@
-"""hostlet as a systemd service: what its unit and its manual promise an administrator."""
+"""Tests hostlet as a systemd service: what its unit and its manual promise to an administrator."""
 
 import grp
 import os
@@ -16,14 +16,14 @@ NULL = {"container-driver": {"runtime": "null"}}
 
 
 def settled(services):
-    """All of them are as they should be; what nothing in the configuration asks for is down."""
+    """All services are in their expected state; services that nothing in the configuration needs are down."""
     return {s["state"] for s in services.values()} <= {"ready", "listening", "down"} and services["reconciler"]["state"] == "ready"
 
 
 # Installed
 
 def test_installation_creates_users_and_a_valid_unit():
-    callers = {"reconciler", "rpc"}  # the others call nobody
+    callers = {"reconciler", "rpc"}  # the others make no calls
     for name in ("reconciler", "fetcher", "unpacker", "container-driver", "rpc-gateway"):
         user = pwd.getpwnam(f"hostlet-{name}")
         assert user.pw_uid < 1000 and (user.pw_name in grp.getgrnam("hostlet").gr_mem) == (name in callers)
@@ -41,7 +41,7 @@ def test_start_returns_when_the_tree_is_ready_and_stop_leaves_nothing(hostlet):
     assert len(hostlet.processes()) == 1 + sum(1 for s in services.values() if s.get("pid"))
     sockets = {socket.stem: socket for socket in Path("/run/hostlet").glob("*.sock")}
     assert {"reconciler", "unpacker", "supervisor"} <= set(sockets)
-    for socket in sockets.values():  # each opens for root and for those whom an access list names; the mode shows its mask
+    for socket in sockets.values():  # root and the users in an access list can open each; the mode shows its mask
         seen, listed = socket.stat(), "system.posix_acl_access" in os.listxattr(socket)
         assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (0, 0, 0o660 if listed else 0o600), socket
     hostlet.stop()
@@ -53,7 +53,7 @@ def test_lines_have_their_priorities_in_the_journal(hostlet):
     dies(hostlet.children()["reconciler"])
     hostlet.active()
     told = ground.wait_until(lambda: [e for e in hostlet.journal(4) if "reconciler" in e["MESSAGE"]], PATIENCE,
-                             "a warning of the dead reconciler")
+                             "a warning about the killed reconciler")
     assert "signal KILL" in messages(told) and not messages(told).startswith("<")
     everything = [entry for entry in hostlet.journal() if entry.get("_COMM") == "hostletd"]
     assert {"6"} < {entry["PRIORITY"] for entry in everything}
@@ -70,7 +70,7 @@ def test_reload_restarts_changed_services_alone(hostlet):
     hostlet.configure({**NULL, "reconciler": {"parallel_first": 3}})
     hostlet.systemctl("reload")
     after = ground.wait_until(lambda: hostlet.services()["reconciler"]["state"] == "ready" and hostlet.children(), PATIENCE,
-                              "the reconciler is back")
+                              "the reconciler runs again")
     assert after.pop("reconciler") != before.pop("reconciler") and after == before
     assert hostlet.main_pid() == main and hostlet.state() == "active"
 
@@ -102,7 +102,7 @@ def test_hostletd_is_restarted_however_often_it_is_killed(hostlet):
     main = hostlet.main_pid()
     for _ in range(7):  # systemd's own limit would be 5 in 10 s
         os.kill(main, signal.SIGKILL)
-        main = ground.wait_until(lambda old=main: hostlet.main_pid() not in (0, old) and hostlet.main_pid(), PATIENCE, "the next life")
+        main = ground.wait_until(lambda old=main: hostlet.main_pid() not in (0, old) and hostlet.main_pid(), PATIENCE, "the next process")
     hostlet.active()
     assert hostlet.property("NRestarts") == "7"
 
@@ -125,6 +125,6 @@ def test_out_of_memory_in_its_control_group_does_not_end_the_tree(hostlet):
     hostlet.mark()
     glutton.communicate(b"x", timeout=PATIENCE)
     assert glutton.returncode == -signal.SIGKILL
-    ground.wait_until(lambda: "OOM killer" in messages(hostlet.journal()), PATIENCE, "systemd knows of it")
+    ground.wait_until(lambda: "OOM killer" in messages(hostlet.journal()), PATIENCE, "systemd sees it")
     assert hostlet.active() == main and hostlet.property("NRestarts") == "0"
     assert settled(hostlet.services())

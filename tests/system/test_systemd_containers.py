@@ -1,4 +1,4 @@
-"""hostlet as a systemd service, with a real Docker: containers run on, whatever happens to the service."""
+"""Tests hostlet as a systemd service, with a real Docker: containers keep running, whatever happens to the service."""
 
 import signal
 import time
@@ -12,7 +12,7 @@ PORT = 8080
 
 
 def facts(engine, name="i8k_web_0"):
-    """What changes when a container is touched."""
+    """Returns the fields that change when a container is touched."""
     made = engine.inspect(name)
     return made["Id"], made["State"]["Pid"], made["State"]["StartedAt"], made["RestartCount"]
 
@@ -55,17 +55,17 @@ def test_a_hanging_hostletd_is_restarted_by_the_watchdog(deployed, docker):
     children = set(hostlet.children().values())
     assert not old & hostlet.processes()
 
-    # One that is idle is not killed: signs of life come without anything to do.
+    # An idle hostletd is not killed: it notifies the watchdog without other work.
     def last_sign():
         return int(hostlet.property("WatchdogTimestampMonotonic"))
     first, started = last_sign(), time.monotonic()
-    ground.wait_until(lambda: last_sign() > first + 5_000_000, 60, "signs of life for longer than it may be silent", interval=0.5)
+    ground.wait_until(lambda: last_sign() > first + 5_000_000, 60, "notifications for longer than the watchdog's interval", interval=0.5)
     assert time.monotonic() - started > 4 and hostlet.main_pid() == main and hostlet.property("NRestarts") == "0"
 
     hostlet.mark()
     hostlet.signal(signal.SIGSTOP)
     hostlet.active(without=main)
-    ground.wait_until(lambda: not any(map(ground.alive, children)), PATIENCE, "the services of the dead have ended")
+    ground.wait_until(lambda: not any(map(ground.alive, children)), PATIENCE, "the services of the killed hostletd have ended")
     assert hostlet.property("NRestarts") == "1"
     told = messages(hostlet.journal())
     assert "Watchdog timeout" in told and "result 'watchdog'" in told

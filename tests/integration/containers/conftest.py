@@ -1,4 +1,4 @@
-"""A container-driver of its own for a test, without a tree around it."""
+"""Provides a container-driver of its own for a test, without a tree around it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Containers that the agent before hostlet made: taken over as they run, on a real Docker daemon."""
+"""Tests containers that the original agent made: they are adopted while they run, on a real Docker daemon."""
 
 import json
 
@@ -26,13 +26,13 @@ def test_foreign_container_is_not_touched_until_it_is_adopted(driver, foreign, e
     before = engine.inspect("i8k_web_0")
     taken = adopt(driver)
     assert taken["ours"] and taken["adopted"] and taken["revision"] == 5 and "config" not in taken and "owner" not in taken
-    assert adopt(driver)["revision"] == 5, "again is fine"
+    assert adopt(driver)["revision"] == 5, "a second call succeeds"
     driver.kill()
     driver.start()
     seen = driver.inspect()
     assert seen["ours"] and seen["adopted"] and seen["revision"] == 5
     after = engine.inspect("i8k_web_0")
-    assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"]), "it runs on as it is"
+    assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"]), "the container keeps running unchanged"
     driver.on("SetRestart", policy="no")
     driver.on("Stop")
     driver.rename("current", "old")
@@ -40,7 +40,7 @@ def test_foreign_container_is_not_touched_until_it_is_adopted(driver, foreign, e
     driver.on("Remove", slot="old")
     assert not engine.containers()
     ledger = json.loads((driver.prefix / "var/hostlet/container-driver/adopted.json").read_text())
-    assert ledger == {"format": 1}, "what is gone is forgotten"
+    assert ledger == {"format": 1}, "a removed container is dropped from the ledger"
 
 
 @pytest.mark.failpoints
@@ -58,7 +58,8 @@ def test_an_interrupted_adoption_is_completed_by_the_next_call(driver, foreign, 
     else:
         driver.stop()
     driver.start()
-    assert driver.inspect().get("adopted", False) == (point == "adopted.saved"), "it is adopted when that is written down, and not before"
+    assert driver.inspect().get("adopted", False) == (point == "adopted.saved"), \
+        "the container is adopted when the ledger contains it, and not before"
     assert adopt(driver)["revision"] == 5
     after = engine.inspect("i8k_web_0")
     assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
@@ -68,12 +69,12 @@ def test_events_of_an_adopted_container_are_reported(driver, foreign, engine, bu
     watch = Watch(driver)
     watch.wait(lambda e: e["event"] == "complete", "the subscription")
     adopt(driver)
-    ground.wait_until(lambda: watch.count("complete") == 2, 20, "watchers are told to list anew")
+    ground.wait_until(lambda: watch.count("complete") == 2, 20, "the watch requests a new list")
     engine.run(busybox_image, ["true"], name="i8k_other_0")
     engine.kill("i8k_web_0")
-    event = watch.wait(lambda e: e.get("action") == "die", "the death")
+    event = watch.wait(lambda e: e.get("action") == "die", "the exit")
     assert event["instance"] == "web" and event["exit_code"] == 137
-    assert not [e for e in watch.events if e.get("instance") == "other"], "strangers' events are not"
+    assert not [e for e in watch.events if e.get("instance") == "other"], "events of foreign containers are not"
 
 
 def test_adoption_of_an_unsuitable_container_is_refused(driver, engine, busybox_image):
@@ -88,7 +89,7 @@ def test_adoption_of_an_unsuitable_container_is_refused(driver, engine, busybox_
 
 
 def test_an_unreadable_ledger_is_reported_and_set_aside(driver):
-    """It costs what it names: those containers are not ours. It is kept aside when the next one is written."""
+    """The driver does not own the containers that the ledger names, and keeps the file aside when it writes the next one."""
     driver.stop()
     path = driver.prefix / "var/hostlet/container-driver/adopted.json"
     for text in ("{", "[]", "x" * (5 << 20), '{"format": 1, "containers": [{"id": 1}]}', '{"format": 2, "containers": []}'):

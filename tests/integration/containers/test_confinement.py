@@ -1,4 +1,4 @@
-"""What holds a tenant who is root in his container: the seccomp profile, on a real Docker daemon, tried from inside."""
+"""Tests the confinement of a tenant who is root in a container: the seccomp profile, on a real Docker daemon, tried from inside."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ from lib.zone import ZoneApp, join
 PROBE_IMAGE = "hostlet-test/probe:1"
 SLEEP = ["/bin/busybox", "sleep", "1000"]
 
-# What the filter refuses, where the kernel would not by itself: name of the try -> errno.
+# System calls that the filter refuses and that the kernel alone would not: name of the attempt -> errno.
 REFUSED = {
     **{f"{abi}.ioctl.{what}{high}": errno.EPERM for abi in ("64", "32") for what in ("fssetxattr", "setflags", "setflags32")
        for high in ("", ".bit32", ".bit63", ".all-high")},
@@ -32,18 +32,18 @@ REFUSED = {
     "personality.read-implies-exec": errno.EPERM, "socket.vsock": errno.EPERM, "socket.vsock.bit32": errno.EPERM,
     "socket.alg": errno.EPERM, "socket.alg.bit63": errno.EPERM, "socketpair.tipc": errno.EPERM, "32.socket-vsock": errno.EPERM,
 }
-# What must go on working.
+# Calls that must continue to work.
 WORKS = {"32.getpid", "32.clone", "32.socket-inet", "32.socketcall-inet", "clone.plain", "socket.unix", "socket.inet",
          "socket.netlink", "socketpair.unix", "personality.query", "chroot", "mknod.fifo", "64.ioctl.fionread",
          "64.ioctl.fionread.bit32", "32.ioctl.fionread"}
-# Denied, by whatever error says so: a number that libseccomp has no name for is ENOSYS.
+# Refused, with any error: a number that libseccomp has no name for is ENOSYS.
 DENIED = {"64.file_setattr", "32.file_setattr", "x32.file_setattr", "x32.unshare",
           *(f"{abi}.ioctl.{what}{high}" for abi in ("x32", "x32-plain") for what in ("fssetxattr", "setflags", "setflags32")
             for high in ("", ".bit32", ".bit63", ".all-high"))}
 
 
 def tries(text):
-    """{try: errno} of what the probe printed."""
+    """Returns {attempt: errno} from the probe's output."""
     lines = [line.split() for line in text.replace("\r", "").splitlines()]
     found = {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit()}
     assert ["end"] in lines, text
@@ -52,7 +52,7 @@ def tries(text):
 
 @pytest.fixture
 def probe_image(engine):
-    """busybox, and the program that tries."""
+    """Provides busybox with the probe program."""
     if not engine.has_image(PROBE_IMAGE):
         images.load_busybox(engine, PROBE_IMAGE, {"bin/tenant-probe": program("tenant-probe").read_bytes()})
     return PROBE_IMAGE
@@ -73,17 +73,17 @@ def run(driver, image, **more):
 
 
 def bundle(dockerd, engine, name):
-    """What Docker gave to the runtime below it: the container's config.json."""
+    """Returns what Docker passed to the runtime below it: the container's config.json."""
     identity = engine.inspect(name)["Id"]
     found = list((dockerd.place / "exec").rglob(f"{identity}/config.json"))
     assert found, f"no bundle of {name}"
     return json.loads(found[0].read_text())
 
 
-# What a tenant tries
+# Attempts of a tenant
 
 def test_the_profile_refuses_system_calls_of_every_abi(docker_driver, engine, probe_image):
-    """As a 64-bit program, as a 32-bit one, as x32, and with bits where the kernel does not look; as process 1's child and by
+    """Calls as a 64-bit program, as a 32-bit one, as x32, and with bits that the kernel ignores; as a child of process 1 and by
     exec into the container."""
     container = run(docker_driver(), probe_image)
     found = tries(engine.execute(container, "/bin/tenant-probe")[1])
@@ -97,7 +97,7 @@ def test_the_profile_refuses_system_calls_of_every_abi(docker_driver, engine, pr
 
 
 def test_without_the_profile_the_same_calls_reach_the_kernel(docker_driver, engine, probe_image):
-    """So the test before this one tests the filter: with Docker's own profile, none of these is refused with EPERM."""
+    """Shows that the test before this one tests the filter: with Docker's own profile, none of these calls is refused with EPERM."""
     container = run(docker_driver(seccomp="runtime"), probe_image)
     found = tries(engine.execute(container, "/bin/tenant-probe")[1])
     for what in ("fssetxattr", "setflags", "setflags32"):
@@ -106,11 +106,11 @@ def test_without_the_profile_the_same_calls_reach_the_kernel(docker_driver, engi
 
 
 def test_filter_is_on_every_process_of_a_deployed_application(tree, engine, probe_image):
-    """inagent and the task that it started, as another user, and whoever comes by exec."""
+    """Covers inagent, the task that it started as another user, and a process started by exec."""
     app = App(tree)
     app.deploy(manifest(image=probe_image, script="/bin/tenant-probe 64.ioctl.fssetxattr > /opt/tried; exec sleep 1000"))
     text = ground.wait_until(lambda: (app.directory() / "opt/tried").read_text() if (app.directory() / "opt/tried").exists() and
-                             "end" in (app.directory() / "opt/tried").read_text() else None, 20, "the task has tried")
+                             "end" in (app.directory() / "opt/tried").read_text() else None, 20, "the task has made its attempt")
     assert set(tries(text).values()) == {errno.EPERM}
     status = engine.execute(app.container(), "sh", "-c", "for p in /proc/[0-9]*; do grep -h '^Seccomp:' $p/status; done")[1]
     assert {line.split()[1] for line in status.splitlines() if line.strip()} == {"2"}
@@ -118,7 +118,7 @@ def test_filter_is_on_every_process_of_a_deployed_application(tree, engine, prob
 
 @pytest.mark.parametrize("image", ["shell_image", "busybox_image", "debian_image"])
 def test_ordinary_images_start_and_work(request, docker_driver, engine, image):
-    """Docker looks at a profile only when a container starts."""
+    """Docker reads a profile only when a container starts."""
     container = run_shell(docker_driver(), request.getfixturevalue(image))
     code, output = engine.execute(container, "/bin/sh", "-c", "(echo a; echo b) | while read x; do echo got-$x; done; kill -0 1")
     assert code == 0 and "got-a" in output and "got-b" in output
@@ -145,7 +145,7 @@ ALWAYS = {"CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "SETGID", "SETUID", "SETF
           "KILL"}
 NUMBERS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,
            "NET_BIND_SERVICE": 10, "NET_RAW": 13, "SYS_CHROOT": 18, "MKNOD": 27, "AUDIT_WRITE": 29, "SETFCAP": 31}
-# Every way to a packet of one's own making.
+# Every way to send a self-made packet.
 RAW = ("socket.packet-raw", "socket.packet-datagram", "socket.inet-packet", "socket.raw-icmp", "socket.raw-icmpv6",
        "32.socketcall-packet", "32.socketcall-raw")
 
@@ -162,8 +162,8 @@ def bounding_set(engine, container, pid=1):
 
 @pytest.mark.parametrize("raw", [False, True], ids=["ours", "with-net-raw"])
 def test_a_container_cannot_forge_arp_replies_for_its_gateway(docker_driver, dockerd, engine, probe_image, raw):
-    """The attack itself: an ARP reply that says that the gateway is here, after which the neighbour's reports and their
-    X-Secret-Key come here. With NET_RAW, as Docker gives it, it works."""
+    """The attack: a forged ARP reply claims the gateway's address, after which the neighbour's reports and their X-Secret-Key
+    arrive at the attacker. With NET_RAW, as Docker grants it, it succeeds."""
     driver = docker_driver()
     victim = run(driver, probe_image)
     driver.create("evil", image=probe_image, command=SLEEP, **({"capabilities": ["NET_RAW"]} if raw else {}))
@@ -171,14 +171,14 @@ def test_a_container_cannot_forge_arp_replies_for_its_gateway(docker_driver, doc
     attacker = "i8k_evil_0"
 
     def neighbour(address=dockerd.address):
-        """Where the victim thinks that an address is, its gateway's unless said otherwise."""
+        """Returns the hardware address that the victim has for an address, by default its gateway's."""
         return next((line.split()[3] for line in engine.execute(victim, "cat", "/proc/net/arp")[1].splitlines()
                      if line.startswith(address + " ") and "00:00:00:00:00:00" not in line), None)
 
     def meet(address):
-        """Nobody listens there; but the victim has to find out where it is."""
+        """Connects to a closed port, for which the victim has to resolve the address."""
         engine.execute(victim, "nc", "-w", "2", address, "9")
-        return ground.wait_until(lambda: neighbour(address), 10, f"{address} is known")
+        return ground.wait_until(lambda: neighbour(address), 10, f"{address} is resolved")
 
     gateway = meet(dockerd.address)
     own = engine.inspect(attacker)["NetworkSettings"]["MacAddress"]
@@ -186,10 +186,10 @@ def test_a_container_cannot_forge_arp_replies_for_its_gateway(docker_driver, doc
     sent = tries(engine.execute(attacker, "/bin/tenant-probe", "forge-arp", dockerd.address)[1])["forge-arp"]
     if raw:
         assert sent == 0
-        ground.wait_until(lambda: neighbour() == own, 10, "the victim believes it")
+        ground.wait_until(lambda: neighbour() == own, 10, "the victim stores the forged address")
         return
     assert sent == errno.EPERM
-    # The attacker's own answers come through, and would come behind a forged one.
+    # The attacker's genuine replies are accepted, and would be accepted after a forged one.
     assert meet(engine.inspect(attacker)["NetworkSettings"]["IPAddress"]) == own
     assert neighbour() == gateway
 
@@ -234,7 +234,7 @@ def test_a_manifest_restores_capabilities_and_plan_shows_them(tree, engine, prob
     assert "gives: capability NET_RAW" in tree.ctl("plan", path).stdout
     assert app.deploy(wanted)["revision"] == 2, "another container, hence another revision"
     assert bounding_set(engine, app.container())[0] == ALWAYS | {"NET_RAW"}
-    # Said whether it changes or not; and it is the same manifest in another order.
+    # Shown whether it changes or not. The manifest is the same in another order.
     again = manifest(image=probe_image, init="image", command=SLEEP, capabilities=["KILL", "NET_RAW"])
     said = app.plan(again)
     assert not said["changed"] and len(said["grants"]) == 1
@@ -269,7 +269,7 @@ def test_a_zones_instance_cannot_restore_capabilities(make_tree, docker_settings
 # read_only, no_new_privileges
 
 def test_read_only_root_with_inagent(tree, engine, probe_image):
-    """/tmp and /run are in memory, the data is where it was, the image stays as it is."""
+    """/tmp and /run are in memory, the data is unchanged, the image is read-only."""
     app = App(tree)
     app.deploy(manifest(image=probe_image, read_only=True, resources={"memory_limit": "64Mi"}, script="""
         set -e
@@ -290,7 +290,7 @@ def test_read_only_root_with_inagent(tree, engine, probe_image):
 
 
 def test_read_only_root_of_an_ordinary_image(tree, engine, entry_image, shell_image):
-    """With its own user; and one without the directories that are mounted over."""
+    """Tests an image with its own user, and one without the directories that are mounted over."""
     app = App(tree)
     app.deploy(manifest(image=entry_image, init="image", read_only=True))
     assert engine.execute(app.container(), "sh", "-c", "id -u; echo x > /tmp/x && cat /tmp/x")[0] == 0
@@ -301,7 +301,7 @@ def test_read_only_root_of_an_ordinary_image(tree, engine, entry_image, shell_im
 
 
 def test_no_new_privileges(tree, engine, probe_image):
-    """inagent still becomes another user, since that takes no program with set-user-id."""
+    """inagent still becomes another user, since that needs no program with set-user-id."""
     app = App(tree)
     app.deploy(manifest(image=probe_image, no_new_privileges=True, script="id -u > /opt/user; exec sleep 1000"))
     assert bounding_set(engine, app.container()) == (ALWAYS, True)
@@ -313,7 +313,7 @@ def test_no_new_privileges(tree, engine, probe_image):
 
 
 def test_a_container_without_these_options_keeps_its_label(null_tree):
-    """Else every container of an earlier version would be recreated. The text is what earlier versions made the label of."""
+    """Otherwise every container of an earlier version would be recreated. The text is the label that earlier versions made."""
     app = App(null_tree)
     app.deploy(manifest(image="app:1", init="image", command=["a", "b"], probation=0))
     container = driver_containers(null_tree)["i8k_web_0"]
@@ -330,10 +330,10 @@ def test_a_container_without_these_options_keeps_its_label(null_tree):
         assert driver_containers(null_tree)["i8k_web_0"]["config"] != before
 
 
-# Against Docker's own
+# Compared with Docker's own
 
 def allowed(profile):
-    """{system call: [conditions]}; a call without a condition has [()]."""
+    """Returns {system call: [conditions]}; a call without a condition has [()]."""
     found = {}
     for rule in profile["syscalls"]:
         if rule["action"] == "SCMP_ACT_ALLOW":
@@ -343,7 +343,7 @@ def allowed(profile):
 
 
 def test_profile_is_at_least_as_strict_as_dockers_own(docker_driver, dockerd, engine, probe_image):
-    """As the daemon handed them to runc, for the same container with the same capabilities."""
+    """Compares the profiles as the daemon passed them to runc, for the same container with the same capabilities."""
     container = run(docker_driver(), probe_image)
     ours = bundle(dockerd, engine, container)
     capabilities = [c.removeprefix("CAP_") for c in ours["process"]["capabilities"]["bounding"]]
@@ -363,7 +363,7 @@ def test_profile_is_at_least_as_strict_as_dockers_own(docker_driver, dockerd, en
     assert () not in us["ioctl"] and () not in us["socket"] and () not in us["clone"]
 
 
-# The key
+# The setting
 
 def test_containers_are_made_with_the_configured_profile(docker_driver, dockerd, engine, probe_image, place):
     place.chmod(0o755)
@@ -412,7 +412,7 @@ GOOD = json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["r
     ("secret", GOOD, 0o600, 0, "cannot be opened: Permission denied"),
 ])
 def test_a_bad_profile_is_refused_at_the_start(make_driver, place, what, text, mode, owner, said):
-    """Exit 100: a human must act. One message names the file."""
+    """The driver exits with 100: an administrator must act. One message names the file."""
     place.chmod(0o755)
     path = place / f"{what}.json"
     if text is not None:
@@ -438,7 +438,7 @@ def test_a_profile_setting_that_is_neither_a_choice_nor_a_path_is_refused(make_d
 
 
 def test_no_container_is_recreated_for_a_change_of_the_profile(make_tree, docker_settings, engine, probe_image):
-    """Those made before run on as they are; the next revision gets it."""
+    """Existing containers keep running unchanged; the next revision gets the new profile."""
     settings = {"container-driver": {**docker_settings["container-driver"], "seccomp": "runtime"}}
     tree = make_tree(settings).start()
     app = App(tree)
@@ -461,7 +461,7 @@ def test_no_container_is_recreated_for_a_change_of_the_profile(make_tree, docker
 # Other engines
 
 class FakeEngine:
-    """Speaks as much of Docker's API as a creation needs, and keeps what was asked for."""
+    """Implements as much of Docker's API as a creation needs, and records the requests."""
 
     def __init__(self, path, components, options):
         self.created = []

@@ -1,4 +1,4 @@
-"""The container-driver as a process: on the null runtime, on a real Docker daemon, and on one that misbehaves."""
+"""Tests container-driver as a process: on the null runtime, on a real Docker daemon, and on one that misbehaves."""
 
 import base64
 import contextlib
@@ -42,7 +42,7 @@ def watch():
 
 
 def frames(data):
-    """[(stream, bytes)] of a raw log."""
+    """Returns the [(stream, bytes)] of a raw log."""
     found = []
     while data:
         stream, size = data[0], struct.unpack(">I", data[4:8])[0]
@@ -75,7 +75,7 @@ def test_null_runtime_creates_starts_stops_and_removes_a_container(null, watch):
     container = null.inspect()
     assert container["id"] == made["id"] and container["state"] == "created" and container["ours"]
     assert container["restart"] == "no" and container["memory_limit"] == 1 << 26 and container["revision"] == 1
-    for _ in range(2):  # each may be repeated
+    for _ in range(2):  # each can be repeated
         null.on("Start")
         assert null.inspect()["state"] == "running"
     null.on("SetRestart", policy="always")
@@ -118,8 +118,8 @@ def test_null_survives_a_kill_of_the_driver(null):
     assert {c["id"] for c in null.list().values()} == ids
     assert null.inspect()["state"] == "running"
     assert null.inspect(replica_id=2)["state"] == "created"
-    # What exits goes on exiting, and is restarted by its policy.
-    ground.wait_until(lambda: null.inspect(replica_id=1).get("restart_count", 0) >= 2, 20, "restarts go on")
+    # A container that exits continues to exit, and its policy restarts it.
+    ground.wait_until(lambda: null.inspect(replica_id=1).get("restart_count", 0) >= 2, 20, "restarts continue")
     null.on("SetRestart", replica_id=1, policy="no")
     null.on("Stop", replica_id=1)
     assert null.inspect(replica_id=1)["state"] == "exited"
@@ -142,7 +142,7 @@ def test_null_images_behave_as_they_are_named(null):
     null.create(replica_id=1, image="null/start-fails:x")
     assert null.refused(null.on, "Start", replica_id=1)[0] == "Failed"
     assert null.inspect(replica_id=1)["state"] == "created" and null.inspect(replica_id=1)["exit_code"] == 127
-    # An id stands for the image it came from.
+    # An id refers to the image that it belongs to.
     identity = null.call(D + "ImageInspect", reference="null/exit-3:x")["image"]["id"]
     null.create(replica_id=2, image=identity)
     null.on("Start", replica_id=2)
@@ -213,7 +213,7 @@ def test_every_call_can_be_repeated_after_a_kill(make_driver, point):
     for act in acts:
         try:
             act()
-        except Exception:  # noqa: BLE001: whatever the death of the other side looks like
+        except Exception:  # noqa: BLE001: any error that a killed peer can cause
             assert driver.process.wait(10) == -9
             driver.start()
             act()
@@ -255,7 +255,7 @@ def test_docker_container_is_made_as_the_contract_says(driver, engine, shell_ima
     container = driver.inspect(replica_id=3)
     assert container["cpu_limit"] == 500 and container["revision"] == 12 and container["config"] == "abc"
     assert container["ports"] == [{"port": 80, "host_port": port}] and container["stop_timeout_msec"] == 3000
-    # Whether the layer is limited depends on the storage driver: said, either way.
+    # The storage driver decides whether the layer is limited; both cases are reported.
     assert made.get("layer_unlimited", False) == (not host.get("StorageOpt"))
 
 
@@ -314,7 +314,7 @@ def test_docker_start_errors_are_reported_with_dockers_message(driver, busybox_i
     driver.create(replica_id=1, image=busybox_image, command=["/no/such/program"])
     name, reason = driver.refused(driver.on, "Start", replica_id=1)
     assert name == "Failed" and "/no/such/program" in reason
-    # A missing directory to bind is an error, not silently made.
+    # A missing directory to bind is an error; it is not created silently.
     driver_mount = driver.refused(driver.create, replica_id=2, image=busybox_image, init="inagent")
     assert driver_mount[0] == "Refused" and "apps/i8k_web_2" in driver_mount[1]
     name, reason = driver.refused(driver.create, replica_id=3, image=busybox_image, cpu_limit=1000 * 1000)
@@ -346,7 +346,7 @@ def test_docker_logs_and_tail(driver, engine, busybox_image):
     seen = frames(read_log(driver))
     assert b"".join(data for stream, data in seen if stream == 2) == b"".join(b"err %d\n" % n for n in range(1, 6))
     assert b"".join(data for stream, data in seen if stream == 1).startswith(b"out 1\nout 2\n")
-    assert frames(read_log(driver, tail=1))[-1][1] == b"no end \377\033[1m"  # Docker's other log driver keeps no \377
+    assert frames(read_log(driver, tail=1))[-1][1] == b"no end \377\033[1m"  # Docker's other log driver does not preserve \377
     assert read_log(driver, since=int(time.time() * 1000) + 3600000) == b""
     # Followed until the container ends.
     driver.create(replica_id=1, image=busybox_image, command=["sh", "-c", "echo one; sleep 1000"])
@@ -371,14 +371,14 @@ def test_docker_logs_of_a_terminal_are_framed(driver, engine, busybox_image):
 
 @pytest.mark.sanitized
 def test_docker_logs_wait_for_a_slow_reader(driver, busybox_image):
-    """20 MB of log, a reader that stops: the driver neither grows nor loses a byte."""
+    """Sends 20 MB of log to a reader that stops: the driver neither grows nor loses a byte."""
     driver.create(image=busybox_image, command=["sh", "-c", "yes 0123456789abcdef | head -c 20000000"])
     driver.on("Start")
     driver.wait_state("exited")
-    log_size = 10 << 20  # what the bounded log kept at least
+    log_size = 10 << 20  # the bounded log contains at least this much
     with driver.connect(60) as connection:
         _, data = connection.upgrade(D + "Logs", instance="web", replica_id=0, slot="current")
-        assert driver.call(D + "Info")["state"] == "up"  # nothing waits for the reader
+        assert driver.call(D + "Info")["state"] == "up"  # no other call waits for the reader
         resident = int((open(f"/proc/{driver.process.pid}/statm").read()).split()[1]) * 4096
         assert resident < 64 << 20
         total = len(data)
@@ -437,7 +437,7 @@ def test_docker_pull_with_credentials(make_driver, engine, docker_driver_setting
 
 
 def start_by_docker(engine, name):
-    """Docker's refusal, or None."""
+    """Returns Docker's error message, or None."""
     try:
         engine.request("POST", f"/containers/{name}/start", b"")
     except (EngineError, OSError, HTTPException) as error:
@@ -446,8 +446,8 @@ def start_by_docker(engine, name):
 
 
 def test_docker_container_whose_task_docker_lost_is_removed(driver, dockerd, engine, busybox_image):
-    """Killed in the midst of a start, Docker 20.10 finds the task in containerd when it is back, and can never start that container
-    again: "task …: already exists". Only another container can run."""
+    """When Docker 20.10 is killed during a start, it finds the task in containerd after its restart and can never start that
+    container again: "task …: already exists". Only another container can run."""
     for replica in range(30):
         driver.create(replica_id=replica, image=busybox_image, command=["sleep", "1000"])
         name = f"i8k_web_{replica}"
@@ -613,7 +613,7 @@ def test_the_driver_survives_malformed_replies_of_docker(hostile, kind):
         assert caught.value.name.startswith("io.hostlet."), caught.value
     driver.call(D + "Info")
     assert driver.process.poll() is None and driver.process.pid == pid
-    # And when it comes to its senses, all is well again.
+    # When the daemon replies correctly again, the driver works again.
     daemon.reply = answer(b"[]")
     assert driver.list() == {}
     daemon.reply = answer(b'{"message": "no such container"}', status=404)
@@ -631,7 +631,8 @@ def test_a_daemon_that_hangs_before_the_driver_starts_is_reported(hostile):
 
 
 def test_requests_that_change_something_are_sent_once(hostile):
-    """Read and then dropped without an answer: reported, not repeated by the client library."""
+    """The daemon reads the request and closes the connection without a reply: the driver reports it, and the client library does
+    not repeat the request."""
     def drop(line, _):
         return None if line.startswith("POST") else answer(b'{"message": "no such container"}', status=404)
     daemon, driver = hostile(drop)
@@ -658,7 +659,7 @@ def test_a_watch_reports_once_that_docker_is_unreachable_at_the_start(make_drive
     events = Watch(driver)
     lost = events.wait(lambda e: e["event"] == "lost", "that nothing is seen")
     assert "none.sock" in lost["reason"]
-    with socket.socket(socket.AF_UNIX) as listener:  # tried again meanwhile, several times, and not told again
+    with socket.socket(socket.AF_UNIX) as listener:  # retried several times in the meantime, and not reported again
         listener.bind(str(place / "none.sock"))
         shutil.chown(place / "none.sock", "hostlet-container-driver")
         listener.listen()
@@ -703,7 +704,7 @@ def test_a_broken_event_stream_is_opened_again(hostile):
         connection.close()
     _, driver = hostile(serve)
     events = Watch(driver)
-    ground.wait_until(lambda: events.count("lost") >= len(endings), 30, "every kind of break was met")
+    ground.wait_until(lambda: events.count("lost") >= len(endings), 30, "every kind of break occurred")
     events.wait(lambda e: e["event"] == "complete", "a snapshot")
     events.close()
     deaths = [e for e in events.events if e["event"] == "container"]
@@ -718,14 +719,14 @@ def test_an_event_stream_without_a_reply_is_opened_again(hostile):
         return answer(b"{}")
     daemon, driver = hostile(serve, timeout="200ms")
     events = Watch(driver)
-    ground.wait_until(lambda: sum("/events" in line for line in daemon.requests) >= 3, 20, "it is tried again")
-    assert [e["event"] for e in events.events] == ["lost"], "said once, and no more"
+    ground.wait_until(lambda: sum("/events" in line for line in daemon.requests) >= 3, 20, "the act is retried")
+    assert [e["event"] for e in events.events] == ["lost"], "the loss is reported once"
     events.close()
 
 
 @pytest.mark.sanitized
 def test_a_followed_log_ends_when_the_daemon_hangs(hostile):
-    """And says so, behind what there was."""
+    """The stream reports the end after the data that it had."""
     hanging = threading.Event()
 
     def serve(line, connection):
@@ -748,6 +749,6 @@ def test_a_followed_log_ends_when_the_daemon_hangs(hostile):
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
 def test_the_driver_runs_without_privileges(null):
-    """Its own user, no capability, nothing to regain."""
+    """The driver has its own user, no capability, and no way to regain one."""
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{null.process.pid}/status").read().splitlines() if ":\t" in line)
     assert status["Uid"].split()[0] != "0" and int(status["CapEff"], 16) == 0 and status["NoNewPrivs"] == "1"

@@ -1,4 +1,4 @@
-"""Taking a machine over from the original agent: its files, and containers made as it makes them, on a real Docker daemon."""
+"""Tests the import of a machine of the original agent: its files, and containers made as it makes them, on a real Docker daemon."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def order(name="web", revision=7, action="start", **options):
 
 
 class Original:
-    """A machine that the original agent of InnerStack v2 has run: DIR/etc and the containers."""
+    """A machine on which the original agent of InnerStack v2 ran: DIR/etc and the containers."""
 
     def __init__(self, place, engine, zone_hosts=()):
         self.dir = place / "innerstack"
@@ -135,20 +135,20 @@ def test_running_containers_are_adopted_without_a_restart(fresh, original, engin
         whole = json.loads(file.read_text())
         found = whole.get("hostlet_endpoint", {})
         assert found.get("secret_key") == SECRET and f":{original.ports[1]}/in/api/v2" in found["url"], found
-        assert whole["zone_base_domain"] == "zone.test", "as the original told it, with no leader in reach"
+        assert whole["zone_base_domain"] == "zone.test", "the file equals the original's, without a reachable leader"
         return True
-    ground.wait_until(endpoint, 20, "the application is told where to report, with its own secret")
+    ground.wait_until(endpoint, 20, "the application gets the endpoint, with its own secret")
 
-    # Again, and after a restart of the tree: the same.
+    # The result is the same after a second import and after a restart of the tree.
     assert "already adopted" in fresh.ctl("import", original.dir, "--dry-run").stdout
     assert "Taken over." in fresh.ctl("import", original.dir).stdout
     fresh.restart()
     web.running(7)
     assert [identity(engine, name) for name in ("i8k_web_0", "i8k_other_0")] == before
 
-    # From now on it is ours like any other: mended, updated, stopped, destroyed; its data stays.
+    # From now on it is an instance like any other: corrected, updated, stopped, destroyed; its data stays.
     engine.kill("i8k_web_0")
-    ground.wait_until(lambda: engine.inspect("i8k_web_0")["State"]["Running"], 20, "it is brought back")
+    ground.wait_until(lambda: engine.inspect("i8k_web_0")["State"]["Running"], 20, "the replica is rolled back")
     fresh.call("reconciler", "PutZoneState", instance=order("web", 8))
     web.running(8)
     assert identity(engine)[0] != before[0][0]
@@ -214,7 +214,7 @@ def test_interrupted_import_is_completed_by_the_next(fresh, original, engine):
 
 
 def repeated(tree, original, engine, before):
-    """What an import comes to that is made again."""
+    """Checks the result of a repeated import."""
     tree.ctl("import", original.dir, "--dry-run")
     assert "Taken over." in tree.ctl("import", original.dir).stdout
     ZoneApp(tree).running(7)
@@ -222,7 +222,7 @@ def repeated(tree, original, engine, before):
 
 
 def enable(tree, original):
-    """The state of an import that ended behind its Reload: hostletd holds the original's ports."""
+    """Makes the state of an import that ended after its Reload: hostletd listens on the original's ports."""
     part = tree.prefix / "etc/hostlet.conf.d/50-import.conf"
     part.parent.mkdir(exist_ok=True)
     part.write_text(tree.ctl_json("import", original.dir, "--dry-run")["settings"])
@@ -251,7 +251,7 @@ def test_import_that_failed_at_a_hanging_gateway_is_completed_by_the_next(fresh,
     before = identity(engine)
     enable(fresh, original)
     pid = fresh.pid("rpc-gateway")
-    os.kill(pid, signal.SIGSTOP)  # hostletd has the ports, whoever serves them
+    os.kill(pid, signal.SIGSTOP)  # hostletd owns the ports, whichever process serves them
     try:
         fresh.ctl("import", original.dir, "--dry-run")
     finally:

@@ -1,5 +1,5 @@
-"""hostletctl: manifests from files, what it says and how it ends; against made-up services (lib/fakes.py), so that every
-answer can be had. What the real tree does with its calls is tested elsewhere."""
+"""Tests hostletctl: manifests from files, its output and exit codes, against fake services (lib/fakes.py), so that every reply
+can be produced. The behaviour of the real tree is tested elsewhere."""
 
 import errno
 import json
@@ -49,7 +49,7 @@ class Ctl:
         return json.loads(self(*words, "--json", **options).stdout)
 
     def terminal(self, *words, environment=None, timeout=30, encoding="utf-8"):
-        """Runs it on a terminal of its own: exit code and all that it wrote there (bytes without an encoding)."""
+        """Runs it on a terminal of its own: returns the exit code and all output (bytes without an encoding)."""
         pid, master = pty.fork()
         if pid == 0:
             os.environ.update({"TERM": "xterm", **(environment or {})})
@@ -90,7 +90,7 @@ def now():
 
 
 def stage(name, state, revision=1, message=None, attempt=0, took=1500, at=None):
-    begun = at or now() + 5000  # after the command that is yet to be started
+    begun = at or now() + 5000  # after the command that is started next
     made = {"name": name, "owner": "hostlet", "revision": revision, "state": state, "created": begun}
     if attempt:
         made["attempt"] = attempt
@@ -116,7 +116,7 @@ def applied(changed=True, revision=1, **more):
 
 
 def reconciler(ctl, states, answer=None, **handlers):
-    """A reconciler that takes every manifest, and whose Watch shows 'states' one after the other and then stays open."""
+    """Provides a reconciler that accepts every manifest, and whose Watch shows 'states' one after the other and then stays open."""
     def watch(_):
         for state in states:
             yield {"instance": state} if "name" in state else state
@@ -214,7 +214,7 @@ def test_version(ctl):
 
 @pytest.mark.parametrize("name", ["web", "demo"])
 def test_convert_samples_unchanged(ctl, name):
-    """The original's app-spec files are manifests as they are, and their canonical form is a manifest again."""
+    """The original's app-spec files are valid manifests, and their canonical form is a manifest again."""
     made = ctl.json("convert", VECTORS / "app-spec" / f"{name}.toml")
     assert made["app"]["deploy"]["replicas"] == [{"id": 0}] or made["app"]["deploy"]["replicas"] == [{}]
     assert made["hostlet"]["init"] == "inagent"
@@ -223,7 +223,7 @@ def test_convert_samples_unchanged(ctl, name):
 
 
 def test_convert_whole_instance(ctl):
-    """A whole AppInstance as a leader sends it: of it count name, spec, limits, configs, action, replica ids and ports."""
+    """A whole AppInstance as a leader sends it is accepted; name, spec, limits, configs, action, replica ids and ports are used."""
     given = {"meta": {"id": "0123", "name": "web", "user": "u", "created": 1},
              "spec": {"name": "web", "image": "demo:1", "service_ports": [{"name": "http", "port": 80}]},
              "deploy": {"action": "stop", "revision": 9, "cpu_limit": 100, "replicas": [
@@ -252,8 +252,7 @@ def test_convert_whole_instance(ctl):
      "web.json: /spec/tasks/0/depends_on/0: 'b' is no task"),
 ])
 def test_bad_manifest(ctl, place, name, text, message):
-    """One clear message naming file, line or pointer, and field; from each command that reads manifests; nothing is asked
-    for."""
+    """Each command that reads manifests prints one clear message with file, line or pointer, and field, and makes no call."""
     fake = reconciler(ctl, [])
     path = place / name
     path.write_text(text)
@@ -332,7 +331,7 @@ def test_apply_fails_at_the_first_failed_stage(ctl, manifest):
 
 
 def test_apply_shows_the_last_lines_of_a_log(ctl, manifest):
-    """A message with more lines is one in tables and progress, and whole where it is the reason."""
+    """A message of several lines is shown as one line in tables and progress, and whole where it is the reason."""
     message = "exited with code 7:\nstarted\n\x1b[31mbad\n"
     failed = instance([replica(state="failed", message=message, stages=[
         stage("container_running", "failed", message=message)])], failed=True, message="the rollout stopped")
@@ -354,7 +353,7 @@ def test_apply_fails_when_the_instance_has_failed(ctl, manifest):
 
 
 def test_apply_ignores_earlier_states_and_failures(ctl, manifest):
-    """A state of the old revision, and a failure that is older than the request, end nothing."""
+    """A state of the old revision, and a failure that is older than the request, do not end apply."""
     old = instance([replica(state="failed", stages=[stage("image_pull", "failed", revision=1)])], failed=True)
     stale = instance([replica(stages=[stage("image_pull", "failed", revision=2, at=now() - 60000)])], revision=2,
                      settled=False)
@@ -405,7 +404,7 @@ def test_apply_fails_when_the_runtime_stays_unreachable(ctl, manifest):
 
 
 def test_apply_survives_the_reconciler(ctl, manifest):
-    """A reconciler that dies before it answered, and in the midst of the watch, is asked again."""
+    """A reconciler that is killed before its reply, and during the watch, is called again."""
     answers = iter([Hangup(), applied()])
     watches = iter([Hangup(), [{"instance": instance(settled=False)}], Hangup(), [{"instance": instance()}]])
 
@@ -433,7 +432,7 @@ def test_apply_refused(ctl, manifest):
 
 
 def test_apply_directory(ctl, place):
-    """Each manifest in the order of the names; hidden and other files are left out."""
+    """Each manifest is applied in the order of the names; hidden and other files are ignored."""
     directory = place / "apps"
     directory.mkdir()
     for name in ("b.toml", "a.json", ".c.toml", "notes.txt"):
@@ -510,7 +509,7 @@ def test_start_stop_destroy(ctl):
 
     def watch(_):
         action = actions[asked[-1]]
-        # A replica that crashed before is no failure of stopping it.
+        # A replica that crashed before does not make the stop fail.
         yield {"instance": instance([replica(state="crash_looping")], settled=False, failed=action != "start", action=action)}
         yield {"gone": True, "instance": instance(action=action)} if action == "destroy" else {
             "instance": instance([replica(state="stopped")], action=action)}
@@ -701,7 +700,7 @@ def test_logs_of_several_replicas_name_the_replica_in_each_line(ctl):
 
 
 def test_followed_log_continues_in_the_next_container(ctl):
-    """The driver dies, the reconciler dies, a container is not there yet: all of that passes."""
+    """The driver is killed, the reconciler is killed, a container does not exist yet: the command continues after each."""
     def missing():
         raise Refusal("NotFound", "there is no container i8k_web_0")
 
@@ -735,7 +734,7 @@ def test_followed_log_continues_in_the_next_container(ctl):
     assert all(abs(call["since"] - now()) < 20000 and "tail" not in call for call in others)
 
 
-# What a terminal would obey, and how it is shown: C0, C1 in both forms, an overlong ESC, directions, no UTF-8.
+# Input that a terminal would interpret, and its escaped form: C0, C1 in both forms, an overlong ESC, directions, invalid UTF-8.
 CONTROLS = {b"\x1b[31m": b"\\u001b[31m", b"\xc2\x9b31m": b"\\u009b31m", b"\x9b31m": b"\\x9b31m", b"\xc0\x9b": b"\\xc0\\x9b",
             b"\x7f\x07\r": b"\\u007f\\u0007\\u000d", b"\xe2\x80\xae": b"\\u202e", b"\xe2\x81\xa6": b"\\u2066",
             b"\xe2\x80\xa8": b"\\u2028", b"\xff": b"\\xff"}
@@ -744,7 +743,7 @@ SHOWN = b"".join(b"<%s>" % value for value in CONTROLS.values()).decode()
 
 
 def split(stream, data):
-    """A frame for each byte: every character comes in pieces."""
+    """Sends a frame for each byte: every character arrives in pieces."""
     return b"".join(frame(stream, bytes([byte])) for byte in data)
 
 
@@ -768,7 +767,7 @@ def test_logs_are_unchanged_with_raw_or_without_a_terminal(ctl):
     assert (result.stdout, result.stderr) == (HOSTILE, HOSTILE)
     code, data = ctl.terminal("logs", "--raw", "web/0", encoding=None)
     assert code == OK and data == HOSTILE + HOSTILE
-    # Each stream for itself: a terminal for errors does not filter the file beside it.
+    # Each stream separately: a terminal for errors does not filter a file on standard output.
     with open(ctl.prefix / "out", "wb") as out:
         master, slave = pty.openpty()
         subprocess.run([program("hostletctl"), "--prefix", ctl.prefix, "logs", "web/0"], stdout=out, stderr=slave, check=True,
@@ -785,7 +784,7 @@ def test_half_a_character_at_the_end_of_a_log(ctl):
 
 
 def test_no_text_of_a_service_controls_a_terminal(ctl, manifest):
-    """Every command that prints what others wrote: no control character but our own colours and bars reaches the terminal."""
+    """Every command that prints foreign text: no control character but hostletctl's own colours and bars reaches the terminal."""
     bad = "\u009b31m\x1b]0;x\x07\x7f\u202e\u2066\u2028|"
     failed = [replica(0, "crash_looping", message=f"{bad}\n{bad}", step=bad, quota=bad,
                       stages=[stage("container_running", "failed", message=f"{bad}\n{bad}"), stage(bad, "success")],
@@ -812,7 +811,7 @@ def test_no_text_of_a_service_controls_a_terminal(ctl, manifest):
             rest = ours.sub("", text).replace("\n", "")
             assert "|" in rest, f"{words}: {text!r}"
             assert all(c.isprintable() or c == "\t" for c in rest), f"{words} {more}: {rest!r}"
-    # As JSON nothing is lost by it.
+    # JSON output loses nothing.
     assert ctl.json("app", "web")["instance"]["problem"] == bad
 
 

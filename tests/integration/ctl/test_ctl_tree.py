@@ -1,4 +1,4 @@
-"""hostletctl with the real tree, on the null runtime: the way of an application through its commands."""
+"""Tests hostletctl with the real tree, on the null runtime: an application from apply to destroy."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_life_of_an_application(null_tree):
     ("null/start-fails:1", "container_start", "cannot be executed"),
 ])
 def test_failed_update_ends_apply(null_tree, image, stage, message):
-    """Non-zero at the first failed attempt, with the stage and its reason; the old revision runs on."""
+    """Exits non-zero at the first failed attempt, with the stage and its reason; the old revision keeps running."""
     null_tree.apply(manifest())
     result = null_tree.ctl("apply", "-", stdin=json.dumps(manifest(image)), check=False)
     assert result.returncode == 1
@@ -60,18 +60,18 @@ def test_failed_update_ends_apply(null_tree, image, stage, message):
     def old_runs():
         shown = null_tree.ctl_json("app", "web")["instance"]["replicas"][0]
         return shown["revision"] == 1 and shown
-    wait_until(old_runs, 10, "the old revision is back")
+    wait_until(old_runs, 10, "the old revision runs again")
     assert "failed" in null_tree.ctl("status").stdout
 
 
 def test_apply_outlives_the_reconciler(null_tree):
-    """The reconciler is killed while apply waits: it comes back, goes on, and apply ends well."""
+    """The reconciler is killed while apply waits: it restarts and continues, and apply succeeds."""
     process = subprocess.Popen([program("hostletctl"), "--prefix", null_tree.prefix, "apply", "-"], text=True,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(json.dumps(manifest(probation="1500ms")))
     process.stdin.close()
     process.stdin = None
-    wait_until(lambda: "web" in null_tree.ctl("apps").stdout, 10, "the manifest is taken")
+    wait_until(lambda: "web" in null_tree.ctl("apps").stdout, 10, "the manifest is accepted")
     os.kill(null_tree.pid("reconciler"), signal.SIGKILL)
     text, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

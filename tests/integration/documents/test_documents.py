@@ -1,4 +1,4 @@
-"""The documents against the code: what a reader is promised must be there, and what is there must be written down."""
+"""Tests the documents against the code: everything that a document names exists, and everything that exists is documented."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ DECISIONS = SOURCE / "docs/decisions"
 DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "CONTRIBUTING.md", "NEWS"] + sorted(
     str(path.relative_to(SOURCE)) for folder in ("docs", "src") for path in (SOURCE / folder).rglob("*.md"))
 FORMATS = ["hostlet.conf.5", "service.conf.5", "hostlet-manifest.5", "hostlet-package.5"]
-# Exported by the original's package; hostlet-original(7) says where each is found.
+# Exported by the original's package; hostlet-original(7) states where each is found.
 ORIGINAL = """EnsurePackages PackageDownload NewInternalServer Run TryRun PackagePaths IpkDir IpkFile IpkInstallDir IpkInstallPath
     QuotaConfig Fetch FetchById FetchOrCreate Has Remove Sync SyncVendor QuotaProject""".split()
 
@@ -27,7 +27,7 @@ def page(name):
 
 
 def programs():
-    """Every program that an administrator meets: the services' and the commands."""
+    """Returns every program that an administrator uses: the services and the commands."""
     names = {"hostletd", "hostletctl", "inagent"}
     for conf in SOURCE.glob("svc/*/service.conf"):
         names.add(re.search(r"^exec\s*=\s*(\S+)", conf.read_text(), re.M)[1])
@@ -35,7 +35,7 @@ def programs():
 
 
 def visible(text):
-    """A page's text without scdoc's marks, for searching."""
+    """Returns a page's text without scdoc's marks, for searching."""
     return re.sub(r"\\(.)", r"\1", text).replace("*", "").replace("\\", "")
 
 
@@ -79,7 +79,7 @@ def test_every_reference_of_a_document_exists(name):
 
 
 def headings_of(text):
-    """The names that a text's headings have in links."""
+    """Returns the link names of a text's headings."""
     return {re.sub(r"[^a-z0-9_ -]", "", h.lower()).strip().replace(" ", "-") for h in re.findall(r"^#+ (.*)$", text, re.M)}
 
 
@@ -102,13 +102,13 @@ def test_every_link_of_a_document_exists(name):
 
 
 def chapter(document, begin, end=None):
-    """From one heading to the next one that begins so."""
+    """Returns the text between two headings, given by their first characters; without 'end' up to the end of the document."""
     text = text_of(document).split(f"\n{begin}", 1)[1]
     return text.split(f"\n{end}", 1)[0] if end else text
 
 
 def rows_of(text):
-    """The tables of a text: the cells of each row, but for the lines below the heads."""
+    """Returns the tables of a text: the cells of each row, without the lines below the heads."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     return [row for row in rows if not set(row[0]) <= set("-:")]
 
@@ -125,7 +125,7 @@ def folders_of_source():
 
 
 def test_architecture_is_short_enough_to_be_read():
-    assert len((SOURCE / "ARCHITECTURE.md").read_bytes()) <= 32 * 1024, "details belong beside what they describe"
+    assert len((SOURCE / "ARCHITECTURE.md").read_bytes()) <= 32 * 1024, "details belong beside the code that they describe"
 
 
 def test_every_folder_is_in_the_map():
@@ -135,7 +135,7 @@ def test_every_folder_is_in_the_map():
 
 
 def who_may_call(users):
-    """'root, a; b: Method, Method', of the words of 'peers'."""
+    """Reads 'peers' as 'root, a; b: Method, Method'."""
     users = [user.removeprefix("hostlet-") for user in users.split()]
     for_all = ["root"] + [user for user in users if ":" not in user]
     return "; ".join([", ".join(for_all)] + [user.replace(",", ", ").replace(":", ": ") for user in users if ":" in user])
@@ -150,7 +150,7 @@ def test_the_table_of_processes_is_that_of_service_conf():
         assert rows[name] == [
             user, ", ".join(conf.get("capabilities", "").split()) or "none", "none" if conf.get("network") == "no" else "the machine's",
             f"`{conf['socket']}.sock`", who_may_call(conf.get("peers", "")), ", ".join(conf.get("needs", "").split()),
-            "on demand" if conf["start"] == "demand" else "always"], f"the row of {name} is not what its service.conf says"
+            "on demand" if conf["start"] == "demand" else "always"], f"the row of {name} differs from its service.conf"
     of_supervisor = " ".join(f"{name}:{','.join(conf['supervisor'].split())}" for name, conf in confs.items() if "supervisor" in conf)
     assert rows["hostletd"][4] == who_may_call(of_supervisor)
 
@@ -202,7 +202,7 @@ def test_every_state_of_a_replica_is_described():
 
 
 def test_every_state_of_a_service_is_described():
-    """The table of policy.c, state by state: who is named by the events that do something."""
+    """Compares the README with the table of policy.c: the row of a state names the cause of every event with an effect."""
     names = re.search(r"state_names\[\] = \{(.*?)\};", text_of("src/lib/api/supervisor.c"), re.S)[1]
     rows = {row[0].strip("`"): row[2] for row in rows_of(chapter("src/hostletd/README.md", "## The states", "## Reload"))[1:]}
     assert set(rows) == set(re.findall(r'"(\w+)"', names))
@@ -329,7 +329,7 @@ def test_every_command_is_in_its_page():
 
 
 def declared_methods():
-    """Of each interface in src/lib/api its methods."""
+    """Returns the methods of each interface in src/lib/api."""
     declared = {}
     for file in SOURCE.glob("src/lib/api/*.c"):
         text = file.read_text()
@@ -348,7 +348,7 @@ def test_calls_that_a_page_names_exist(name):
 
 
 def test_calls_in_the_way_of_a_request_exist():
-    """Its first diagram: which methods of which process."""
+    """Checks the methods of each process in the first diagram of section 3."""
     declared = declared_methods()
     calls = re.findall(r"^   │ +((?:[A-Z]\w+)(?:, [A-Z]\w+)*) ─+▶ ([\w-]+)", chapter("ARCHITECTURE.md", "## 3.", "## 4."), re.M)
     assert len(calls) > 8
@@ -369,14 +369,14 @@ def test_every_item_of_the_original_is_mapped():
 
 
 def decisions():
-    """Each decision as (number, title, status, date, file)."""
+    """Returns each decision as (number, title, status, date, file)."""
     found = []
     for path in sorted(DECISIONS.glob("[a-z]*.md")):
         for section in re.split(r"^## ", path.read_text(), flags=re.M)[1:]:
             number, title = re.match(r"(\d+)\. (.*)\n", section).groups()
             status = re.findall(r"^Status: (accepted|withdrawn|revised by [\d, ]+) · (20\d\d-\d\d-\d\d)$", section, re.M)
             assert len(status) == 1, f"decision {number} in {path.name} needs one status with a date"
-            assert re.search(r"^Rejected: \S", section, re.M), f"decision {number} does not say what was rejected"
+            assert re.search(r"^Rejected: \S", section, re.M), f"decision {number} does not state the rejected alternatives"
             found.append((int(number), title, *status[0], path.name))
     return found
 
@@ -384,7 +384,7 @@ def decisions():
 def test_every_decision_has_one_number_of_its_own():
     numbers = [number for number, *_ in decisions()]
     assert len(numbers) > 160
-    assert sorted(set(numbers)) == sorted(numbers), "a number is given twice"
+    assert sorted(set(numbers)) == sorted(numbers), "a number is used twice"
 
 
 def test_the_index_has_every_decision():
@@ -436,7 +436,7 @@ def test_the_map_names_every_script():
 
 
 def test_the_first_change_of_hacking_can_be_made():
-    """Its example changes what is there, and is not there yet."""
+    """The text that the example changes exists, and the new text does not exist yet."""
     part = text_of("HACKING.md").split("## The first change")[1].split("## Build")[0]
     for path, there, added in [("tests/unit/test_config.c", '{"2d", ', '{"2w", '), ("src/lib/config/value.c", '{"d", ', '{"w", ')]:
         assert path in part and added in part
@@ -446,6 +446,6 @@ def test_the_first_change_of_hacking_can_be_made():
 
 
 def test_documents_contain_no_paths_of_a_developers_machine():
-    """No paths of whoever wrote them."""
+    """The documents contain no paths of the author's machine."""
     for path in [SOURCE / name for name in DOCUMENTS] + list(PAGES.values()):
         assert not re.search(r"/root/|/home/(?!action)", path.read_text()), path

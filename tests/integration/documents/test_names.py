@@ -1,11 +1,12 @@
-"""Everything that belongs to a process is named like its folder in src. The folders are read, not listed; what is named otherwise stands in EXCEPTIONS."""
+"""Tests that everything that belongs to a process is named like its folder in src. The folders are read, not listed; EXCEPTIONS
+lists other names."""
 
 import re
 
 import pytest
 from lib.tree import SOURCE
 
-# No worker of the tree: (interface, user). hostletd is the supervisor and root; hostletctl and inagent serve nobody and run as their callers.
+# No worker of the tree: (interface, user). hostletd is the supervisor and root; hostletctl and inagent serve no interface and run as their callers.
 EXCEPTIONS = {"hostletd": ("io.hostlet.Supervisor", None), "ctl": (None, None), "inagent": (None, None)}
 FOLDERS = sorted(path.name for path in (SOURCE / "src").iterdir() if path.is_dir() and path.name != "lib")
 PROCESSES = [name for name in FOLDERS if name not in EXCEPTIONS]
@@ -69,7 +70,7 @@ def test_manual_page_is_named_like_the_folder(name):
 
 
 def test_state_is_named_like_the_process():
-    """hostletd makes every directory of state: its owner is the process whose name it carries; 'zone' is a subject."""
+    """hostletd makes every directory of state. Its owner is the process that it is named after; 'zone' is a subject."""
     rows = re.findall(r'^    \{"hostlet/([a-z-]+)(?:/[a-z-]+)?", BASE_VAR, (?:"([a-z-]+)"|NULL)', text_of("src/hostletd/places.c"), re.M)
     assert rows
     assert [(directory, owner) for directory, owner in rows if owner and directory not in (owner, "zone")] == []

@@ -1,4 +1,4 @@
-"""scripts/quickstart, as a newcomer runs it: to an answering application, and back to nothing."""
+"""Tests scripts/quickstart as a newcomer runs it: until an application answers, and back to the initial state."""
 
 import os
 import socket
@@ -23,13 +23,13 @@ def bridges():
 
 
 def images(engine):
-    """All of them, nameless ones too."""
+    """Returns all images, those without a name too."""
     return {(image["Id"], *(image["RepoTags"] or [])) for image in engine.request("GET", "/images/json", query={"all": "1"})}
 
 
 def deploy_and_remove(prefix, *words, environment=None):
     port = ground.free_port()
-    bridge = prefix / "quickstart/docker/bridge"  # there with a private daemon alone
+    bridge = prefix / "quickstart/docker/bridge"  # exists with a private daemon alone
     made_bridge = None
     try:
         made = quickstart("--prefix", prefix, "--port", port, *words, environment=environment)
@@ -92,7 +92,8 @@ def test_quickstart_refuses_a_bad_port(place, port):
 
 
 def test_removal_deletes_the_tree_and_nothing_of_other_programs(place, dockerd, engine):
-    """hostletd was killed before: the containers of the tree go by their label, a stranger's of our kind of name stays."""
+    """hostletd was killed before: the script finds the containers of the tree by their label. A foreign container with a similar
+    name stays."""
     environment = {"DOCKER_HOST": f"unix://{dockerd.socket}"}
     prefix = place / "start"
     made = quickstart("--prefix", prefix, "--port", ground.free_port(), environment=environment)

@@ -1,4 +1,4 @@
-"""rpc-gateway as a process: enabled or not, its jail, its ports across deaths."""
+"""Tests rpc-gateway as a process: enabled or not, its jail, its ports across restarts."""
 
 import pwd
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_an_idle_gateway_sleeps_and_uses_little_memory(make_tree):
         return last[0] == before
     ground.wait_until(quiet, 5, "it has settled", 0.2)
     before = switches()
-    ground.let_pass(3)  # what is measured is that nothing happens in this time
+    ground.let_pass(3)  # the measured condition is that nothing happens in this time
     assert switches() == before
     assert status(tree, "rpc-gateway")["memory"] < 8 << 20
 
@@ -97,7 +97,7 @@ def address_of(worker):
 
 
 def test_the_gateway_waits_for_an_address(gateway_inside, namespace):
-    # What Docker has is there before the network is.
+    # Docker's bridge exists before the machine has a network.
     namespace.inside("link", "add", "docker0", "type", "bridge")
     namespace.inside("addr", "add", "172.17.0.1/16", "dev", "docker0")
     namespace.inside("link", "set", "docker0", "up")
@@ -109,11 +109,11 @@ def test_the_gateway_waits_for_an_address(gateway_inside, namespace):
     namespace.inside("route", "add", "default", "via", "192.168.40.1")
     ground.wait_until(lambda: address_of(gateway) == "192.168.40.7", 5, "the address is found")
     assert "address is 192.168.40.7 on uplink" in gateway.log()
-    # A second one on the same device changes nothing; without either it is gone again.
+    # A second address on the same device changes nothing; without both the gateway has no address again.
     namespace.inside("addr", "add", "192.168.30.7/24", "dev", "uplink")
     assert address_of(gateway) == "192.168.40.7"
     namespace.inside("addr", "flush", "dev", "uplink")
-    ground.wait_until(lambda: address_of(gateway) is None, 5, "the address is gone")
+    ground.wait_until(lambda: address_of(gateway) is None, 5, "the address is removed")
 
 
 def test_a_configured_address_has_precedence(gateway_inside, namespace):

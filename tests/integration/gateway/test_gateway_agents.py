@@ -1,4 +1,4 @@
-"""From a task in a real container to what a zone is told: inagent, rpc-gateway, reconciler."""
+"""Tests the way of a report from a task in a real container to the zone: inagent, rpc-gateway, reconciler."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def failpoint():
 
 @pytest.fixture
 def app(failpoint, make_tree, docker_settings, dockerd, engine):
-    """An instance of a zone, in a tree whose containers reach its gateway by their bridge."""
+    """Provides an instance of a zone, in a tree whose containers reach its gateway by their bridge."""
     settings = {**docker_settings, "zone": zone_settings()["zone"],
                 "reconciler": {"probation": "300ms", "retry_min": "100ms", "retry_max": "500ms"}}
     tree = make_tree(settings).start(failpoint=failpoint)
@@ -36,12 +36,12 @@ def tasks(*scripts, **more):
 
 
 def told(app, name, state, message=None, timeout=15):
-    """The stage that the agent reported, once it is in this state."""
+    """Returns the stage that the agent reported, once it is in this state."""
     def look():
         stage = app.stages(owner="inagent")[name]
         assert (stage["state"], stage.get("message")) == (state, message), stage
         return stage
-    return ground.wait_until(look, timeout, f"{name} is told: {state}, {message}")
+    return ground.wait_until(look, timeout, f"{name} is reported: {state}, {message}")
 
 
 def home(app):
@@ -49,7 +49,7 @@ def home(app):
 
 
 def reports(app):
-    """How many reports were answered with 200."""
+    """Returns how many reports were answered with 200."""
     body = get(app.tree.port, "/metrics")[2].decode()
     found = re.search(rf'^hostlet_calls_total{{protocol="http",service="rpc-gateway",method="{STATUS}",outcome="200"}} (\d+)', body, re.M)
     return int(found[1]) if found else 0
@@ -104,7 +104,7 @@ def test_an_unusable_specification_is_reported(app):
         replica["id"] = 9
     replace(json.dumps(without))
     told(app, "spec_load", "failed", "replica not found")
-    # The task of the last good one runs on, and is told of.
+    # The task of the last good specification keeps running and is reported.
     (home(app) / "go").touch()
     told(app, "task_run", "success", "1/1 tasks done")
     replace(good)

@@ -1,4 +1,4 @@
-"""HTTP of rpc-gateway: what agents in containers are answered, metrics and health, and those who mean no good."""
+"""Tests HTTP of rpc-gateway: its responses to agents in containers, metrics and health, and hostile clients."""
 
 import contextlib
 import json
@@ -31,7 +31,7 @@ WRONG_METHOD = (405, b'{"error":"method not allowed"}')
 
 @pytest.fixture
 def alone(place):
-    """A gateway with a reconciler that the test plays; both end with the test."""
+    """Provides a gateway with a fake reconciler; both end with the test."""
     worker = gateway(place)
     worker.reconciler = Reconciler(worker.prefix)
     worker.start()
@@ -76,7 +76,7 @@ def test_a_report_is_forwarded_to_the_reconciler(alone):
     (REPORT, None, "POST", UNAUTHORIZED), (REPORT, "", "POST", UNAUTHORIZED), (REPORT, "wrong", "POST", UNAUTHORIZED),
     (REPORT, "x" * 5000, "POST", UNAUTHORIZED), (REPORT, "a b", "POST", UNAUTHORIZED), (REPORT, "\x7f", "POST", UNAUTHORIZED),
     ({**REPORT, "instance_name": "other"}, SECRET, "POST", UNAUTHORIZED),
-    # Types: 64-bit numbers as strings are no numbers.
+    # Types: 64-bit numbers as strings are not numbers.
     ({**REPORT, "updated": "1795468000999"}, SECRET, "POST", BAD), ({**REPORT, "replica_id": "1"}, SECRET, "POST", BAD),
     ({**REPORT, "replica_id": -1}, SECRET, "POST", BAD), ({**REPORT, "replica_id": 1 << 40}, SECRET, "POST", BAD),
     ({**REPORT, "stages": [{**STAGE, "created": "1"}]}, SECRET, "POST", BAD), ({**REPORT, "stages": {}}, SECRET, "POST", BAD),
@@ -84,7 +84,7 @@ def test_a_report_is_forwarded_to_the_reconciler(alone):
     (b'{"instance_name":"web\xff"}', SECRET, "POST", BAD), (b'{"instance_name":"web"}{"instance_name":"web"}', SECRET, "POST", BAD),
     ('{"instance_name":"web","updated":1e400}', SECRET, "POST", BAD),
     ('{"instance_name":' + "[" * 30000 + "]" * 30000 + "}", SECRET, "POST", BAD),
-    # Members that nobody knows are a newer version's.
+    # Unknown members belong to a newer version.
     ({**REPORT, "future": {"a": [1]}, "stages": [{**STAGE, "future": "1"}]}, SECRET, "POST", OK),
     ({"instance_name": "web", "stages": None}, SECRET, "POST", OK),
 ])
@@ -101,7 +101,7 @@ def test_fields_that_a_zone_would_drop_are_dropped(alone):
 
 
 def test_a_report_is_accepted_in_every_form_of_http(alone):
-    """HTTP/1.0 and 1.1, curl with its own headers, chunks, 100-continue, and in pieces."""
+    """Sends it by HTTP/1.0 and 1.1, by curl with its own headers, in chunks, with 100-continue, and in pieces."""
     assert short(post(alone.port, REPORT, version="1.1")) == OK
     url = f"http://127.0.0.1:{alone.port}{STATUS}"
     for words in ([], ["--http1.0"], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect: 100-continue"]):
@@ -138,10 +138,10 @@ def test_a_reconciler_that_crashes_or_hangs(alone):
     started = time.monotonic()
     assert short(post(alone.port, REPORT)) == (503, b'{"error":"not available"}')
     assert 2 < time.monotonic() - started < 6
-    # Who waits holds up nobody, and is let go when the gateway ends.
+    # A waiting client blocks no other, and is disconnected when the gateway ends.
     with Connection(alone.port) as waiting:
         waiting.send(f'POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: 23\r\n\r\n{{"instance_name":"web"}}')
-        ground.wait_until(lambda: len(stuck) == 2, 5, "the report reaches the reconciler")
+        ground.wait_until(lambda: len(stuck) == 2, 5, "the report arrives at the reconciler")
         assert get(alone.port, "/healthz")[0] == 200
         assert alone.stop() == 0
         waiting.rest()
@@ -163,7 +163,7 @@ def test_health(zone_tree):
 
 
 def metrics(port):
-    """All samples, {(name, labels): value}, as an independent parser reads them."""
+    """Returns all samples, {(name, labels): value}, as an independent parser reads them."""
     status, headers, body = get(port, "/metrics")
     assert status == 200 and headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     families = list(text_string_to_metric_families(body.decode()))
@@ -202,11 +202,11 @@ def test_metrics_of_a_tree(zone_tree):
     assert 0 < value(found, "hostlet_host_memory_bytes", kind="available") < value(found, "hostlet_host_memory_bytes", kind="total")
     assert value(found, "hostlet_host_cpu_seconds_total", mode="user") > 0
     zone_tree.ctl("destroy", "web")
-    ground.wait_until(lambda: value(metrics(zone_tree.port), "hostlet_instances") == 0, 10, "it is gone from the metrics")
+    ground.wait_until(lambda: value(metrics(zone_tree.port), "hostlet_instances") == 0, 10, "the instance is no longer in the metrics")
 
 
 def test_metrics_without_a_supervisor(alone):
-    """Without a supervisor its figures are left out, and nothing else."""
+    """Without a supervisor only its own figures are left out."""
     ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 200, 5, "it is ready")
     found = metrics(alone.port)
     assert not any(name.startswith("hostlet_service_") for name, _ in found)
@@ -214,7 +214,7 @@ def test_metrics_without_a_supervisor(alone):
 
 
 def test_quotas_and_a_process_that_hangs(alone):
-    """What answers is shown; what does not within two seconds is left out."""
+    """The response contains the figures of processes that reply. A process that does not reply within two seconds is left out."""
     never = threading.Event()
 
     def list_quotas(_):
@@ -249,15 +249,15 @@ def test_instances_removed_during_an_outage_of_the_reconciler_are_dropped(alone)
     alone.reconciler.close()
     ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
     alone.reconciler = Reconciler(alone.prefix, ["web", "shop"])
-    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 2, 20, "both are there")
+    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 2, 20, "both are counted")
     alone.reconciler.close()
     ground.wait_until(lambda: get(alone.port, "/readyz")[0] == 503, 5, "it is not ready")
     alone.reconciler = Reconciler(alone.prefix, ["shop"])
-    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 1, 20, "one is there")
+    ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 1, 20, "one is counted")
 
 
 def test_concurrent_scrapes_share_one_query_of_hostletd(zone_tree):
-    """A scrape makes hostletd look at every process: however many ask, it does so once a second."""
+    """A scrape makes hostletd inspect every process. With many concurrent scrapes it does so once a second."""
     before = value(metrics(zone_tree.port), "hostlet_calls_total", protocol="varlink", service="hostletd", method="List",
                    outcome="ok")
     started = time.monotonic()
@@ -291,7 +291,7 @@ def test_an_invalid_network_in_metrics_allow_is_refused(place):
     assert "metrics_allow: '10.0.0.0/33' is no address or network" in worker.log()
 
 
-# Those who mean no good
+# Hostile clients
 
 def unharmed(worker, pid):
     assert worker.process.pid == pid and worker.process.poll() is None
@@ -299,7 +299,7 @@ def unharmed(worker, pid):
 
 
 def memory(pid):
-    """Anonymous memory in KiB."""
+    """Returns the anonymous memory in KiB."""
     return int(next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("RssAnon")).split()[1])
 
 
@@ -330,7 +330,7 @@ def test_malformed_requests_are_refused(alone, data, expected):
 
 
 def still_open(connections):
-    """Those of the connections that the other side has not closed."""
+    """Returns the connections that the other side has not closed."""
     return [c for c in connections if not (select.select([c.socket], [], [], 0)[0] and closed(c))]
 
 
@@ -342,7 +342,8 @@ def closed(connection):
 
 
 def test_slow_clients_are_disconnected(alone):
-    """A byte now and then, a body that never ends, an answer that nobody reads: each ends after ten seconds."""
+    """Sends a byte now and then, a body that never ends, or leaves a response unread: each connection is closed after ten
+    seconds."""
     pid = alone.process.pid
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -351,7 +352,7 @@ def test_slow_clients_are_disconnected(alone):
             connection.send("GET /healthz HTTP/1.1\r\nHost: x\r\nX: ")
         for connection in slow[12:]:
             connection.send(f"POST {STATUS} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n")
-        # The seventeenth of that address is not served; others are.
+        # The seventeenth connection of that address is refused; other addresses are served.
         with Connection(alone.port, source="127.0.0.5") as seventeenth:
             with contextlib.suppress(OSError):
                 seventeenth.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -363,14 +364,14 @@ def test_slow_clients_are_disconnected(alone):
                     connection.send("a")
             unharmed(alone, pid)
             return not still_open(slow)
-        ground.wait_until(drip, 20, "the slow ones are gone", interval=0.2)
+        ground.wait_until(drip, 20, "the slow connections are closed", interval=0.2)
         assert 9 < time.monotonic() - started < 18
     assert get(alone.port, "/healthz", source="127.0.0.5")[0] == 200
     assert value(metrics(alone.port), "hostlet_http_refused_total", reason="overdue") == 16
 
 
 def test_connections_of_one_address_are_rate_limited(alone):
-    """A flood of one address: it gets so many a second, and others do not notice."""
+    """One address floods the gateway: it gets a bounded number of connections a second, and other addresses are not affected."""
     pid, outcomes = alone.process.pid, []
     before, slowest = memory(pid), 0
 
@@ -381,7 +382,7 @@ def test_connections_of_one_address_are_rate_limited(alone):
         outcomes.append(get(alone.port, "/healthz", source="127.0.0.6")[0])
         return outcomes.count(0) >= 50
     while not flood():
-        assert len(outcomes) < 5000, "nobody is refused"
+        assert len(outcomes) < 5000, "no connection is refused"
         if len(outcomes) % 50 == 0:
             started = time.monotonic()
             unharmed(alone, pid)
@@ -390,11 +391,11 @@ def test_connections_of_one_address_are_rate_limited(alone):
     assert slowest < 3
     assert value(metrics(alone.port), "hostlet_http_refused_total", reason="rate") >= 50
     assert memory(pid) - before < (4096 if VARIANT != "sanitized" else 40000)
-    ground.wait_until(lambda: get(alone.port, "/healthz", source="127.0.0.6")[0] == 200, 5, "it may come again")
+    ground.wait_until(lambda: get(alone.port, "/healthz", source="127.0.0.6")[0] == 200, 5, "the address is served again")
 
 
 def test_connections_beyond_the_limit_wait_in_the_backlog(alone):
-    """More than there are places: the rest waits in the backlog and is served as places become free."""
+    """More connections than places: the rest waits in the backlog and is served when places become free."""
     pid = alone.process.pid
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(Connection(alone.port, source=f"127.0.1.{i // 16 + 1}", timeout=30)) for i in range(160)]
@@ -403,41 +404,42 @@ def test_connections_beyond_the_limit_wait_in_the_backlog(alone):
             late.send("GET /healthz HTTP/1.0\r\n\r\n")
             assert short(late.answer()) == (200, b"ok\n")
         assert time.monotonic() - started < 20
-        ground.wait_until(lambda: not still_open(held[:128]), 15, "those who hold places without a word are gone")
+        ground.wait_until(lambda: not still_open(held[:128]), 15, "the silent connections are closed")
     unharmed(alone, pid)
 
 
 def silent(alone, stack, sources, each=16):
-    """Connections that say nothing."""
+    """Opens connections that send nothing."""
     return [stack.enter_context(Connection(alone.port, source=source, timeout=30)) for source in sources for _ in range(each)]
 
 
 def test_a_new_address_evicts_a_connection_of_the_address_with_most(alone):
-    """Eight addresses hold all places; others are served at once, one after the other, whatever those eight do."""
+    """Eight addresses occupy all places. Other addresses are served at once, one after the other, in spite of them."""
     pid = alone.process.pid
     with contextlib.ExitStack() as stack:
         held = silent(alone, stack, [f"127.0.1.{n}" for n in range(1, 9)])
-        ground.wait_until(lambda: value(metrics(alone.port), "hostlet_http_connections") == 128, 5, "all places are taken")
+        ground.wait_until(lambda: value(metrics(alone.port), "hostlet_http_connections") == 128, 5, "all places are occupied")
         for n in range(1, 9):
             assert get(alone.port, "/healthz", source=f"127.0.2.{n}")[0] == 200
         assert post(alone.port, REPORT, source="127.0.2.9")[0] == 200
         open_now = still_open(held)
-        assert len(open_now) >= 118, "the others kept theirs: they did not only run out of time"
+        assert len(open_now) >= 118, "the others kept theirs, so time was not the reason"
         assert value(metrics(alone.port), "hostlet_http_refused_total", reason="places") >= 1
-        # Each place that became free again is taken again: it stays so.
+        # Each place that became free is occupied again, so the condition persists.
         held += silent(alone, stack, [f"127.0.1.{n}" for n in range(1, 9)], each=2)
         assert get(alone.port, "/healthz", source="127.0.2.1")[0] == 200
     unharmed(alone, pid)
 
 
 def test_a_new_address_is_served_when_each_address_has_one_connection(alone):
-    """Each has one place, so nobody has most: a newcomer is served all the same, and who has sent a request is not the one to go."""
+    """Each address has one place, so none has more than another. A new one is served all the same, and a connection that has sent
+    a request is not evicted."""
     with contextlib.ExitStack() as stack:
         waiting = []
         alone.reconciler.on_report = lambda _: (waiting.append(1), ground.wait_until(lambda: len(waiting) > 1, 20))
         first = stack.enter_context(Connection(alone.port, source="127.0.3.1"))
         first.send(f'POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: 23\r\n\r\n{{"instance_name":"web"}}')
-        ground.wait_until(lambda: waiting, 5, "the report reaches the reconciler")
+        ground.wait_until(lambda: waiting, 5, "the report arrives at the reconciler")
         held = silent(alone, stack, [f"127.0.1.{n}" for n in range(1, 201)], each=1)
         assert get(alone.port, "/healthz", source="127.0.2.1")[0] == 200
         assert len(still_open(held)) >= 100
@@ -446,20 +448,20 @@ def test_a_new_address_is_served_when_each_address_has_one_connection(alone):
 
 
 def test_connections_without_headers_are_closed_first(alone):
-    """Who has not sent its headers goes before who has."""
+    """A connection that has not sent its headers is evicted before one that has."""
     body = 23
     with contextlib.ExitStack() as stack:
         held = silent(alone, stack, ["127.0.1.1"], each=4)
         begun = stack.enter_context(Connection(alone.port, source="127.0.1.1"))
         begun.send(f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {body}\r\n\r\n")
-        ground.wait_until(lambda: not still_open(held), 20, "the silent ones are gone")
+        ground.wait_until(lambda: not still_open(held), 20, "the silent connections are closed")
         assert still_open([begun])
         begun.send('{"instance_name":"web"}')
         assert short(begun.answer()) == OK
 
 
 def test_one_network_of_ipv6_counts_as_one_address(place, namespace):
-    """A /64 has as many places as an address, and a site of many /64s keeps nobody out."""
+    """A /64 has as many places as an address, and a site of many /64s excludes no other client."""
     worker = gateway(place, listen="::")
     worker.wrapper = ["nsenter", f"--net=/run/netns/{namespace.name}"]
     for address in (*(f"fd00:1::{n}" for n in range(1, 41)), *(f"fd00:2:0:{n}::1" for n in range(1, 131)), "fd00:3::1"):
@@ -487,7 +489,7 @@ def test_one_network_of_ipv6_counts_as_one_address(place, namespace):
 
 
 def test_a_client_that_sends_single_bytes_delays_no_other(alone):
-    """However small the pieces, nobody else waits for it, and a request in pieces is answered."""
+    """Pieces of any size delay no other client, and a request in pieces is answered."""
     body = json.dumps(REPORT)
     text = f"POST {STATUS} HTTP/1.0\r\nX-Secret-Key: {SECRET}\r\nContent-Length: {len(body) + 20_000}\r\n\r\n{' ' * 20_000}{body}".encode()
     with Connection(alone.port, source="127.0.0.2") as slow:
@@ -514,7 +516,7 @@ def test_large_bodies_on_many_connections_use_bounded_memory(alone):
             assert connection.answer()[0] == 401
 
 
-# Deaths
+# Kills
 
 def test_a_waiting_connection_is_served_after_a_restart(zone_tree):
     pid = zone_tree.pid("rpc-gateway")

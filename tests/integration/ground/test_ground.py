@@ -1,4 +1,4 @@
-"""The ground itself: the real daemons that other tests stand on do what they are there for."""
+"""Tests the test environment: the real daemons on which other tests rely work as expected."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from lib.varlink import Closed, Varlink, VarlinkError
 
 
 def get(url, headers=None):
-    """(status, body), without following errors."""
+    """Returns (status, body), without raising HTTP errors."""
     request = urllib.request.Request(url, headers=headers or {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

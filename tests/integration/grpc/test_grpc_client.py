@@ -1,4 +1,4 @@
-"""Our gRPC client against grpc's own server, and servers that mean no good."""
+"""Tests hostlet's gRPC client against grpc's own server and against hostile servers."""
 
 import concurrent.futures
 import contextlib
@@ -35,7 +35,7 @@ def client_of(place):
 
 
 class PythonServer:
-    """grpc's own server of PackageList and health's Watch, by the words of grpc-peer."""
+    """Provides grpc's own server of PackageList and health's Watch, which follows the commands of grpc-peer."""
 
     def __init__(self, proto, port=0, **options):
         self.proto = proto
@@ -111,7 +111,7 @@ def test_deadlines(serve, client_of):
     server = serve()
     client = client_of(server.port)
     begun = time.monotonic()
-    status, _, text = client.call("wait", timeout_ms=300)  # whichever side is the first to say it
+    status, _, text = client.call("wait", timeout_ms=300)  # whichever side reports it first
     assert status == "DEADLINE_EXCEEDED" and ("no answer in time" in text or "Deadline Exceeded" in text)
     assert time.monotonic() - begun < 3
     assert server.seen[0][1] <= 0.3
@@ -153,8 +153,8 @@ def test_a_client_reconnects_to_a_restarted_server(serve, proto, client_of):
     server = serve()
     client = client_of(server.port)
     slow = client.start("wait")
-    ground.wait_until(lambda: server.seen, 5, "the call is there")
-    stopped = server.server.stop(10)  # GOAWAY: what is there may end
+    ground.wait_until(lambda: server.seen, 5, "the call has arrived")
+    stopped = server.server.stop(10)  # GOAWAY: running calls can end
     wait_goaway(client)
     server.release.set()
     assert client.wait(slow)[0] == "OK"
@@ -167,17 +167,17 @@ def test_a_client_reconnects_to_a_restarted_server(serve, proto, client_of):
 
 
 def wait_goaway(client):
-    """A further call fails, or waits: either way the first one is on a connection that is ending."""
+    """A further call fails or waits: in both cases the first one is on a connection that is ending."""
     assert client.call("x", 1000)[0] in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
-# Servers that mean no good
+# Hostile servers
 
 OK_HEADERS = frame(HEADERS, END_HEADERS, 1, hpack([(":status", "200"), ("content-type", "application/grpc")]))
 
 
 def at(stream, block):
-    """A frame that was made for stream 1, for another one."""
+    """Returns a frame that was made for stream 1, for another stream."""
     return block[:5] + struct.pack(">I", stream) + block[9:]
 
 
@@ -186,7 +186,7 @@ def trailers(*headers):
 
 
 def next_call(connection):
-    """Waits for a whole request; its stream."""
+    """Waits for a whole request; returns its stream."""
     while found := connection.read_frame():
         if found[0] == SETTINGS and not found[1] & ACK:
             connection.send(frame(SETTINGS, ACK))
@@ -243,7 +243,7 @@ def test_ends_of_a_response_have_their_status(lie, name):
     client = lie(lambda connection, stream, count: connection.send(*(p if name == "garbage" else at(stream, p) for p in pieces)))
     assert client.call("x", 3000)[0] == status
     client.send("list after 3000 x")
-    assert client.wait("after")[0] == status  # and the next call is not disturbed by it
+    assert client.wait("after")[0] == status  # and the next call is not affected
 
 
 GOOD = [OK_HEADERS, frame(DATA, 0, 1, message(b"")), trailers(("grpc-status", "0"))]
@@ -269,7 +269,7 @@ def test_a_call_that_was_not_begun_is_sent_again_once(lie):
 def test_goaway_makes_the_client_open_a_new_connection(lie):
     def answer(connection, stream, count):
         if count == 1 and stream > 1:
-            connection.send(frame(GOAWAY, 0, 0, struct.pack(">II", 1, 0)))  # only the first stream was taken
+            connection.send(frame(GOAWAY, 0, 0, struct.pack(">II", 1, 0)))  # only the first stream was accepted
         else:
             connection.send(*(at(stream, p) for p in GOOD))
     client = lie(answer)
@@ -285,7 +285,7 @@ def test_goaway_lets_running_calls_end(lie):
         if count == 1:
             connection.send(frame(GOAWAY, 0, 0, struct.pack(">II", stream, 0)))
             told.set()
-            assert elsewhere.wait(10)  # another call comes meanwhile, on another connection
+            assert elsewhere.wait(10)  # another call arrives in the meantime, on another connection
         else:
             elsewhere.set()
         connection.send(*(at(stream, p) for p in GOOD))
@@ -309,7 +309,8 @@ def test_a_silent_server_fails_the_call(client_of):
 
 @pytest.mark.sanitized
 def test_a_connection_without_replies_is_dropped_at_the_deadline(lie):
-    """It answers once and then nothing any more, not even pings: the deadline drops the connection, and the next call is served."""
+    """The server replies once and then sends nothing, not even pings: the deadline drops the connection, and the next call is
+    served."""
     def answer(connection, stream, count):
         if count == 1 and stream > 1:
             threading.Event().wait(15)
@@ -342,7 +343,7 @@ def test_keepalive_notices_a_dead_server(lie):
 @pytest.mark.parametrize("flood", [frame(8, 0, 0, b"\0\0\0\1"), frame(0xF5, 0, 0, b"x"), frame(PING, 0, 0, b"x" * 8), frame(DATA, 0, 1)],
                          ids=["window-update", "unknown", "ping", "empty-data"])
 def test_a_server_that_floods_is_disconnected(lie, flood):
-    """It is left, and the next call makes a new connection."""
+    """The client closes the connection, and the next call opens a new one."""
     ended = []
 
     def answer(connection, stream, count):
@@ -356,7 +357,7 @@ def test_a_server_that_floods_is_disconnected(lie, flood):
         connection.send(*(at(stream, p) for p in GOOD))
     client = lie(answer)
     assert client.call("a", 30_000)[0] == "UNAVAILABLE"
-    ground.wait_until(lambda: ended, 20, "the server cannot go on")
+    ground.wait_until(lambda: ended, 20, "the server cannot continue")
     assert client.call("b")[0] == "OK" and client.server.count == 2
 
 
@@ -369,7 +370,7 @@ def test_a_refused_connection_fails_the_call(client_of):
 @pytest.mark.sanitized
 def test_host_names_are_resolved(serve, place):
     client = grpc_peer.Client(place, f"localhost:{serve().port}")
-    assert client.call("x")[0] in ("OK", "UNAVAILABLE")  # ::1 may come first
+    assert client.call("x")[0] in ("OK", "UNAVAILABLE")  # ::1 can be tried first
     assert client.stop() == 0
     client = grpc_peer.Client(place, "nowhere.invalid:1")
     status, _, text = client.call("x", 15000)
@@ -381,7 +382,7 @@ def test_host_names_are_resolved(serve, place):
 
 @pytest.fixture(scope="session")
 def certificates(session_place):
-    """ca, server and client certificates with their keys, by the openssl program."""
+    """Makes ca, server and client certificates with their keys, by the openssl program."""
     place = session_place / "tls"
     place.mkdir()
 
@@ -409,7 +410,7 @@ def test_tls_authenticates_both_sides(proto, place, certificates, client_of):
         assert client.call("big:3000000", 60000)[:1] == ("OK",)
         calls = [client.start(f"n{i}", 60000) for i in range(200)]
         assert {client.wait(call)[0] for call in calls} == {"OK"}
-        # No certificate; a server whom we do not trust; plaintext.
+        # No certificate; an untrusted server; plaintext.
         assert client_of(server.port, ca=c / "ca.pem").call("x", 3000)[0] == "UNAVAILABLE"
         status, _, text = client_of(server.port, ca=c / "other.pem", **own).call("x", 3000)
         assert status == "UNAVAILABLE" and "certificate" in text and "NOT trusted" in text

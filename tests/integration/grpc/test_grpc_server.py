@@ -1,4 +1,4 @@
-"""Our gRPC server against grpc's own client, nghttp2's tools, and peers that mean no good."""
+"""Tests hostlet's gRPC server against grpc's own client, nghttp2's tools, and hostile peers."""
 
 import concurrent.futures
 import itertools
@@ -25,7 +25,7 @@ def proto(session_place):
 
 @pytest.fixture(autouse=True)
 def no_connection_left(serve, monkeypatch):
-    """Raw connections are closed with the test."""
+    """Provides raw connections, which are closed with the test."""
     made = []
     monkeypatch.setattr(Connection, "__init__", lambda self, sock, init=Connection.__init__: made.append(sock) or init(self, sock))
     yield
@@ -51,7 +51,7 @@ def channel_to():
     channels = []
 
     def make(server, **options):
-        # Each a connection of its own: grpc shares them otherwise.
+        # Each has a connection of its own; grpc would share one otherwise.
         settings = [*UNLIMITED, ("grpc.use_local_subchannel_pool", 1), *((f"grpc.{k}", v) for k, v in options.items())]
         channels.append(grpc.insecure_channel(f"127.0.0.1:{server.port}", settings))
         return channels[-1]
@@ -98,7 +98,7 @@ def test_deadlines_end_on_both_sides(proto, serve, channel_to):
     assert refusal(packages, proto, channel, "never", timeout=0.3)[0] == grpc.StatusCode.DEADLINE_EXCEEDED
     server.saw("gone\n")
     assert packages(proto, channel, "sleep:100", timeout=5).items[0].metadata.name == "later"
-    # A caller that only says its deadline is told when it has passed.
+    # A caller that only sends its deadline is notified when it has passed.
     with_raw = Connection.to(server.port)
     with_raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(LIST_PATH, grpc_timeout="200m"))),
                   frame(DATA, END_STREAM, 1, message(proto.zone.PackageListRequest(name="never").SerializeToString())))
@@ -111,7 +111,7 @@ def test_a_cancelled_call_ends(proto, serve, channel_to):
     server = serve()
     channel = channel_to(server)
     call = packages(proto, channel, "never", future=True)
-    packages(proto, channel, "x")  # that one is there by now
+    packages(proto, channel, "x")  # that call has arrived by now
     assert call.cancel()
     server.saw("gone\n")
     server.saw("PackageList CANCELLED")
@@ -153,7 +153,7 @@ def test_tokens_are_checked_at_the_headers(proto, serve, channel_to):
              make(header={"alg": "none", "kid": zone_proto.KEY[0]}): "none signer"}
     for token, text in cases.items():
         assert refusal(init, token) == (grpc.StatusCode.UNAUTHENTICATED, prefix + text)
-    # Refused before a byte of the body came.
+    # Refused before a byte of the body arrived.
     raw = Connection.to(server.port)
     raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(INIT_PATH))))
     flags = raw.wait_for(HEADERS, 1)[1]
@@ -213,7 +213,7 @@ def test_a_draining_server_ends_its_calls_and_refuses_new_ones(proto, serve, cha
     server = serve()
     channel = channel_to(server)
     slow = packages(proto, channel, "sleep:700", future=True)
-    packages(proto, channel, "x")  # the slow one is there as well
+    packages(proto, channel, "x")  # the slow one has arrived as well
     server.process.terminate()
     code = wait_until(lambda: refusal_now(proto, channel_to(server)), 10, "new calls are refused")
     assert code == grpc.StatusCode.UNAVAILABLE
@@ -230,7 +230,7 @@ def refusal_now(proto, channel):
     return None
 
 
-# Peers that mean no good
+# Hostile peers
 
 @pytest.mark.sanitized
 def test_requests_other_than_grpc_are_refused(serve):
@@ -248,7 +248,7 @@ def test_requests_other_than_grpc_are_refused(serve):
 
 
 def status_of(block):
-    """:status of a header block: static table index 8 to 14, or a literal."""
+    """Returns the :status of a header block: static table index 8 to 14, or a literal."""
     known = {0x88: b"200"}
     if block[0] in known:
         return known[block[0]]
@@ -273,7 +273,7 @@ def huffman_digits(block):
 
 
 def trailers_of(raw, stream=1):
-    """The status of a call and whatever of its text is plain, from the last headers of its stream."""
+    """Returns the status of a call and the uncompressed part of its text, from the last headers of its stream."""
     last = None
     while found := raw.read_frame():
         if found[2] == stream and found[0] == HEADERS:
@@ -312,7 +312,7 @@ def h2raw_varint(n):
 @pytest.mark.sanitized
 def test_slow_senders(serve):
     server = serve(request_ms=400, handshake_ms=400, idle_ms=600)
-    # Says nothing at all.
+    # Sends nothing at all.
     assert Connection.to(server.port, preface=False).ends()
     # Begins headers and does not end them.
     raw = Connection.to(server.port)
@@ -323,7 +323,7 @@ def test_slow_senders(serve):
     raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(PING_PATH))), frame(DATA, 0, 1, b"\0\0"))
     assert trailers_of(raw)[1] & END_STREAM
     server.saw("Ping DEADLINE_EXCEEDED")
-    # Is idle: told so, and closed.
+    # Is idle: it gets a notice and is closed.
     raw = Connection.to(server.port)
     assert raw.wait_for(GOAWAY)
     assert raw.ends()
@@ -331,7 +331,7 @@ def test_slow_senders(serve):
 
 @pytest.mark.sanitized
 def test_slow_readers(serve):
-    """Who lets the window run dry keeps an answer for some time, not for ever."""
+    """A peer that exhausts the window delays a response for some time, not for ever."""
     server = serve(answer_ms=500)
     raw = Connection.to(server.port)
     raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(LIST_PATH))),
@@ -347,7 +347,7 @@ def test_a_dead_peer_is_noticed_while_it_has_a_call(serve):
              frame(DATA, END_STREAM, 1, message(b"\x12\x05never")))
     asked = raw.wait_for(PING)
     assert asked and not asked[1] & ACK
-    raw.send(frame(PING, ACK, 0, asked[3]))  # a sign of life: asked again
+    raw.send(frame(PING, ACK, 0, asked[3]))  # activity: the server pings again
     assert raw.wait_for(PING)[3] == asked[3]
 
 
@@ -361,7 +361,7 @@ def test_pings_are_answered(serve):
 
 
 def floods_until_closed(raw, flood):
-    """Sends until the server has had enough and closes."""
+    """Sends until the server closes the connection."""
     deadline = time.monotonic() + 20
     with pytest.raises(OSError):
         while time.monotonic() < deadline:
@@ -414,7 +414,7 @@ def test_connections_of_one_address_are_counted(serve):
     for raw in held:
         assert raw.wait_for(SETTINGS)
     fourth = Connection.to(server.port)
-    assert fourth.ends(3)  # at once, not when it has said nothing for too long
+    assert fourth.ends(3)  # at once, not after a period of silence
     held.pop().close()
     assert_serves(server)
 
@@ -426,12 +426,12 @@ def test_calls_of_one_connection_are_counted(serve):
     body = message(b"\x12\x05never")
     for stream in (1, 3, 5):
         raw.send(frame(HEADERS, END_HEADERS, stream, hpack(request_headers(LIST_PATH))), frame(DATA, END_STREAM, stream, body))
-    assert raw.wait_for(GOAWAY)[3][:8] == b"\0\0\0\3\0\0\0\1"  # the third is against what was agreed
+    assert raw.wait_for(GOAWAY)[3][:8] == b"\0\0\0\3\0\0\0\1"  # the third violates the agreed limit
 
 
 @pytest.mark.sanitized
 def test_requests_together_are_bounded(serve):
-    """Three calls that send 200,000 bytes of a message each: buffers double, and the third finds no room."""
+    """Three calls send 200,000 bytes of a message each: buffers double, and the third finds no memory."""
     server = serve(buffered_max=700_000)
     held = []
     for _ in range(3):
@@ -455,7 +455,7 @@ def assert_serves(server):
         found = raw.wait_for(DATA, 1)
         raw.close()
         return found and found[3].endswith(b"pong")
-    wait_until(answered, 10, "the server serves")  # it may have to notice first that a connection has gone
+    wait_until(answered, 10, "the server serves")  # the server may have to notice first that a connection was closed
     assert server.process.poll() is None
 
 

@@ -1,4 +1,4 @@
-"""inagent as process 1: tasks, dependencies, users, stopping, reaping, and what a container's root may lack."""
+"""Tests inagent as process 1: tasks, dependencies, users, stopping, reaping, and roots that lack files."""
 import os
 import signal
 import subprocess
@@ -18,7 +18,7 @@ KINDS = ["busybox", "bare", "debian"]
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes containers that are gone after the test."""
+    """Makes containers that are removed after the test."""
     made = []
 
     def one(kind="busybox"):
@@ -30,7 +30,7 @@ def make(tmp_path):
         container.__exit__()
 
 
-# What a root may lack
+# Roots that lack files
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,7 +149,7 @@ def test_background_processes_of_a_finished_task_continue(make):
     container = make()
     container.start([task("app", "sleep 1000 & echo $! > /home/action/pid")])
     container.wait_log("task 'app' succeeded")
-    # The shell of the background is one at first, and then what it becomes.
+    # The background process is a shell at first, and then another program.
     wait_until("sleep runs", lambda: ("sleep", "S") in container.processes().values())
     assert container.process.poll() is None
 
@@ -283,7 +283,7 @@ def test_a_script_larger_than_a_pipe(make, proc):
 
 def test_a_command_that_reads_its_input_does_not_swallow_the_script(make):
     container = make()
-    # Longer than what a shell reads at once.
+    # Longer than a shell reads at once.
     container.start([task("app", "cat > swallowed\n" + "# filling\n" * 20000 + "echo end > out")])
     assert container.wait_file("out") == "end\n"
     assert (container.home / "action/swallowed").read_text() == ""
@@ -344,7 +344,7 @@ def test_an_idle_inagent_sleeps_without_a_timeout(make):
     container = make()
     container.start([task("app", "true"), task("server", "exec sleep 1000")])
     container.wait_log("task 'app' succeeded")
-    # Number and arguments of the system call it is in: the timeout of ppoll is a null pointer.
+    # Number and arguments of the current system call: the timeout of ppoll is a null pointer.
     path = f"/proc/{container.first_process()}/syscall"
 
     def in_ppoll():

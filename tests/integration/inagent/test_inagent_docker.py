@@ -1,5 +1,5 @@
-"""inagent in real Docker containers, started as the contract says: what Docker's own confinement allows it, and how
-hostlet's container-driver sees it end."""
+"""Tests inagent in real Docker containers, started as the contract states: what Docker's own confinement permits, and how
+container-driver sees its exit."""
 
 import json
 import os
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not INAGENT.exists(), reason=f"'{INAGENT}' is no
 
 
 class Replica:
-    """A directory with home and opt, and the container over it."""
+    """Provides a directory with home and opt, and the container that mounts it."""
 
     def __init__(self, place, engine):
         self.home, self.opt = place / "home", place / "opt"
@@ -62,7 +62,7 @@ def test_application_runs_as_action(replica, request, image):
         """)])
     replica.wait_log("task 'app' succeeded")
     replica.wait_log("action is known\n")
-    # inagent's own lines come on the other stream, in between.
+    # inagent's own lines are on the other stream, in between.
     said = [line for line in replica.log().splitlines() if not line.startswith("inagent:")]
     assert said == ["Uid: 2048", "Gid: 2048", "action is known"]
     assert os.stat(replica.opt).st_uid == ACTION

@@ -1,4 +1,4 @@
-"""The fetcher against a real nginx: resolving, downloading, sharing, resuming after kills."""
+"""Tests the fetcher against a real nginx: resolving, downloading, sharing, resuming after kills."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ def server(place):
 
 
 def fill(directory, *, size=200_000, name="demo", version="1.0.0", **options):
-    """A repository with one package of incompressible bytes; returns it and the package's file."""
+    """Makes a repository with one package of incompressible bytes; returns it and the package's file."""
     repository = packages.Repository(directory)
     path = repository.add(name, version, files={"data": random.Random(size).randbytes(size)}, how="none", **options)
     return repository, path
@@ -188,7 +188,7 @@ def test_index_is_downloaded_again_only_when_it_changed(make_fetcher, server):
     fetcher.stop()
     cache, = (fetcher.prefix / "var/hostlet/fetcher").glob("*.cache")
     whole = cache.read_bytes()
-    cache.write_bytes(whole[:len(whole) // 2])  # a damaged cache costs one more request
+    cache.write_bytes(whole[:len(whole) // 2])  # a damaged cache causes one more request
     server.forget_requests()
     fetcher.start()
     assert fetcher.resolve("demo")["version"] == "1.0.0"
@@ -275,7 +275,7 @@ def test_a_download_without_callers_stops_and_resumes_later(make_fetcher, server
     second = downloads(server)[1]
     began = int(second["range"].removeprefix("bytes=").removesuffix("-"))
     assert second["status"] == 206 and f"from byte {began}" in messages(answers)
-    # What had arrived was still being written when the transfer ended; nothing that was on the disk came again.
+    # Received data was still being written when the transfer ended; nothing that was on disk is transferred again.
     assert began >= max(kept, 1) and second["bytes"] == original.stat().st_size - began
 
 
@@ -309,7 +309,7 @@ def test_list_and_remove(make_fetcher, server):
                      "complete": True}
     fetcher.call("Remove", name="demo", id=package["id"])
     assert fetcher.list() == [] and not (fetcher.store / "demo").exists()
-    fetcher.call("Remove", name="demo", id=package["id"])  # again: fine
+    fetcher.call("Remove", name="demo", id=package["id"])  # again: succeeds
     with pytest.raises(VarlinkError) as caught:
         fetcher.call("Remove", name="..", id="x")
     assert caught.value.name == "io.hostlet.Refused"
@@ -318,7 +318,7 @@ def test_list_and_remove(make_fetcher, server):
 # Resuming
 
 def test_resumes_at_any_byte(make_fetcher, server):
-    """The partial file cut to any length, as a kill leaves it: nothing that is there is asked for again."""
+    """The partial file is cut to any length, as a kill leaves it: no stored byte is requested again."""
     _, original = fill(server.root, size=300_000)
     size = original.stat().st_size
     block = 8 + int.from_bytes(original.read_bytes()[4:8], "little")
@@ -340,14 +340,14 @@ def test_resumes_at_any_byte(make_fetcher, server):
 
 
 def etag_of(server, path):
-    """As nginx makes it."""
+    """Makes it as nginx does."""
     status = path.stat()
     return f'"{int(status.st_mtime):x}-{status.st_size:x}"'
 
 
 @pytest.mark.limit(300)
 def test_kill_at_many_positions(make_fetcher, server):
-    """SIGKILL again and again: each new process goes on where the file ends."""
+    """After each of several SIGKILLs the new process resumes at the end of the file."""
     _, original = fill(server.root, size=24_000_000)
     fetcher = make_fetcher({"repositories": f"{server.url}/slow"}).start()
     package = fetcher.resolve("demo")
@@ -396,7 +396,7 @@ def test_killed_at_each_step(make_fetcher, server, source, point):
 @pytest.mark.parametrize("point", ["fetch.partial_opened", "fetch.begun", "fetch.bytes", "fetch.received", "fetch.verified",
                                    "fetch.synced", "fetch.renamed"])
 def test_error_at_each_step(make_fetcher, server, point):
-    """A system call that fails is an answer, and the next request succeeds."""
+    """A failed system call yields an error reply, and the next request succeeds."""
     _, original = fill(server.root, size=500_000)
     fetcher = make_fetcher({"repositories": f"{server.url}/"}).start(failpoint=f"{point}:error")
     package = fetcher.resolve("demo")
@@ -445,7 +445,7 @@ def test_server_without_ranges_starts_over_and_the_log_shows_it(make_fetcher, se
 
 
 def cut_short(fetcher, package, original, base, etag, size=None):
-    """What a kill at byte 700,000 leaves."""
+    """Makes the state that a kill at byte 700,000 leaves."""
     fetcher.partial.mkdir(exist_ok=True)
     (fetcher.partial / original.name).write_bytes(original.read_bytes()[:700_000])
     (fetcher.partial / f"{package['id']}.json").write_text(json.dumps(
@@ -503,7 +503,7 @@ def test_terminated_in_the_middle(make_fetcher, server):
     assert downloads(server)[-1]["range"] == f"bytes={kept}-"
 
 
-# What is in the store already
+# Content of the store
 
 def test_other_contents_under_one_id_are_a_conflict(make_fetcher, repository):
     repository.add("demo", "1.0.0", files={"a": b"one"})
@@ -561,7 +561,7 @@ def test_bad_references_are_refused(make_fetcher, repository, change):
 
 
 def test_file_of_the_reference_cannot_leave_the_repository(make_fetcher, place, repository):
-    """A bad file name is not used: the package is looked up instead."""
+    """A bad file name is not used: the package is resolved instead."""
     original = repository.add("demo", "1.0.0", files={"a": b"x"})
     shutil.copy(original, place / "secret.ipk")
     fetcher = make_fetcher({"repositories": repository.url}).start()
@@ -572,7 +572,7 @@ def test_file_of_the_reference_cannot_leave_the_repository(make_fetcher, place, 
 
 
 def test_repository_that_was_removed_from_the_configuration(make_fetcher, place, server):
-    """The reference stays good while some repository has the same package."""
+    """The reference stays valid while any repository has the same package."""
     repository, original = fill(server.root)
     fetcher = make_fetcher({"repositories": f"{server.url}/"}).start()
     package = fetcher.resolve("demo")
@@ -642,12 +642,12 @@ def test_statuses_of_an_index(make_fetcher, server, location, name, words):
 
 @pytest.mark.parametrize("location,name,tries", [("missing", "NotFound", 1), ("private", "Failed", 1), ("error", "RetryLater", 3)])
 def test_statuses_of_a_package(make_fetcher, server, location, name, tries):
-    """The index says where it is, and the server says something else."""
+    """The index contains the package, and the server refuses to send it."""
     repository, original = fill(server.root)
     fetcher = make_fetcher({"repositories": [f"{server.url}/", f"{server.url}/{location}/"]}).start()
     package = {**fetcher.resolve("demo"), "repository": f"{server.url}/{location}/"}
     repository.items = []
-    repository.write_index()  # so that looking it up again does not help
+    repository.write_index()  # so that resolving it again does not help
     with pytest.raises(VarlinkError, match="demo_1.0.0_linux") as caught:
         fetcher.fetch(package)
     assert len(downloads(server)) == tries
@@ -728,7 +728,7 @@ def test_space_that_must_stay_free(make_fetcher, server, small_store):
 
 
 def test_disk_full_in_the_middle(make_fetcher, server, small_store):
-    """The space is given back, and the next try, with room, succeeds."""
+    """The space is released, and the next attempt, with enough space, succeeds."""
     _, original = fill(server.root, size=3_000_000)
     fetcher = make_fetcher({"repositories": f"{server.url}/slow", "keep_free": "0"}).start()
     package = fetcher.resolve("demo")

@@ -1,4 +1,4 @@
-"""The fetcher against servers and indexes that lie, stall, flood and loop."""
+"""Tests the fetcher against servers and indexes that send wrong data, stall, flood and loop."""
 
 import hashlib
 import json
@@ -28,8 +28,8 @@ def without(item, *names):
 
 @pytest.fixture
 def world(place):
-    """world(answer, item=…, **settings): a server whose package is answered by 'answer(request, start, count)', and a
-    fetcher. 'start' is where the asked range begins, 'count' counts the requests for the package from 1."""
+    """Provides world(answer, item=…, **settings): a server whose package is answered by 'answer(request, start, count)', and a
+    fetcher. 'start' is where the requested range begins, 'count' counts the requests for the package from 1."""
     made = []
 
     def make(answer, items=(ITEM,), **settings):
@@ -73,11 +73,11 @@ def assert_not_stored(fetcher):
 
 
 def cut(request, at=600_000, **headers):
-    """The whole is announced, and the connection closed in the middle."""
+    """Announces the whole file, and closes the connection in the middle."""
     send(request, 200, DATA[:at], length=len(DATA), **headers)
 
 
-# Answers that can be recovered from
+# Responses after which the download recovers
 
 @pytest.mark.sanitized
 def test_a_lost_connection_is_resumed_at_the_same_byte(world):
@@ -93,7 +93,7 @@ def test_a_lost_connection_is_resumed_at_the_same_byte(world):
     fetcher = world(answer, attempts=2)
     answers = fetch(fetcher)
     assert_stored(fetcher, answers)
-    assert ranges(fetcher) == [None, "bytes=600000-", "bytes=900000-"]  # each try got on: none counts as the last
+    assert ranges(fetcher) == [None, "bytes=600000-", "bytes=900000-"]  # each attempt advanced: none counts as the last
     assert "trying again" in messages(answers)
 
 
@@ -131,7 +131,7 @@ def test_weak_validators_are_not_used_for_ranges(world):
 
 
 def test_part_of_another_file_is_found_by_the_hash(world):
-    """The server claims to go on with the same file, and does not: one fresh try."""
+    """The server claims to continue the same file and sends another: the fetcher starts over once."""
     other = random.Random(8).randbytes(len(DATA))
 
     def answer(request, start, count):
@@ -183,7 +183,7 @@ def test_range_not_satisfiable_starts_over(world, length):
 
 
 def test_a_complete_file_of_unknown_size_is_accepted(world):
-    """Nobody says the size; the first process was killed between the last byte and the end."""
+    """The size is unknown; the first process was killed between the last byte and the end."""
     def answer(request, start, count):
         if not start:
             send(request, 200, DATA, length=False)
@@ -214,7 +214,7 @@ def test_damaged_metadata_starts_over(world, facts):
     assert ranges(fetcher) == [None]
 
 
-# Answers that cannot
+# Responses that fail the download
 
 def other_ipk(**options):
     return packages.ipk(**{"name": "demo", "version": "1.0.0", "files": {"data": b"y" * 1_400_000}, "how": "none", **options})[0]
@@ -238,7 +238,7 @@ def test_wrong_contents(world, what):
         fetch(fetcher)
     assert caught.value.name == "io.hostlet.Failed" and len(ranges(fetcher)) == 1
     assert_not_stored(fetcher)
-    assert list(fetcher.partial.iterdir()) == []  # nothing of it is gone on with
+    assert list(fetcher.partial.iterdir()) == []  # no part of it is used again
 
 
 WRONG_UNSIZED = {
@@ -270,7 +270,7 @@ def test_wrong_contents_where_only_the_checksum_is_known(world, what):
 
 
 def test_contents_that_stay_wrong_fail_the_download(world):
-    """Cut and wrong for ever: one fresh try, then the end."""
+    """The contents are always cut and wrong: the fetcher starts over once, then fails."""
     wrong = DATA[:-1] + bytes([DATA[-1] ^ 1])
 
     def answer(request, start, count):
@@ -319,7 +319,7 @@ def test_body_without_end_and_size_unknown(world):
     with pytest.raises(VarlinkError, match="max_size") as caught:
         fetch(fetcher)
     assert caught.value.name == "io.hostlet.Failed"
-    ground.wait_until(lambda: not list(fetcher.partial.iterdir()), 5, "nothing is kept of it")
+    ground.wait_until(lambda: not list(fetcher.partial.iterdir()), 5, "nothing of it is stored")
 
 
 @pytest.mark.parametrize("sent", [0, 100_000])
@@ -329,7 +329,7 @@ def test_a_stalled_server_fails_the_download(world, sent):
             cut(request, sent)
             request.wfile.flush()
             request.connection.settimeout(30)
-            request.connection.recv(1)  # until the other side gives up
+            request.connection.recv(1)  # until the other side closes the connection
         elif start:
             part(request, start)
         else:
@@ -371,7 +371,7 @@ def test_redirects_to_other_protocols(world, target):
 
 
 def test_redirect_from_https_to_http(place, nginx):
-    """The certificate's promise does not end at the first answer."""
+    """The certificate is checked after the first response too."""
     directory = packages.Repository(nginx.root)
     directory.add("demo", "1.0.0", files={"a": b"x"})
     config = nginx.place / "nginx.conf"
@@ -386,7 +386,7 @@ def test_redirect_from_https_to_http(place, nginx):
         with pytest.raises(VarlinkError) as caught:
             fetcher.resolve("demo")
         assert caught.value.name == "io.hostlet.Failed"
-        # nginx writes its log after its answer; one to the place without TLS would be there as well.
+        # nginx writes its log after its response; a request to the place without TLS would be logged as well.
         ground.wait_until(nginx.requests, 10, "nginx has logged the request")
         assert [request["uri"] for request in nginx.requests()] == ["/down/index.json"]
     finally:
@@ -424,7 +424,7 @@ def test_responses_that_are_not_http(world, answer):
 # Indexes
 
 def test_many_callers_one_index(place):
-    """Who asks while it is on its way gets the same answer."""
+    """Callers that arrive during the download get the same reply."""
     go = threading.Event()
 
     def answer(request):
@@ -521,7 +521,7 @@ def test_hostile_index(place, what, source):
 
 
 def test_index_without_end(place):
-    """64 MiB are read of it, and given back."""
+    """The fetcher reads 64 MiB of it, and releases them."""
     def answer(request):
         request.send_response_only(200)
         request.end_headers()
@@ -552,7 +552,8 @@ def test_an_unrequested_not_modified(place):
 
 
 def test_callers_that_leave_in_every_state(world):
-    """Requests begun and left at random moments, all for one package: nothing hangs, nothing is left, it works after."""
+    """Callers make requests for one package and hang up at random moments: nothing hangs, nothing is left, and a later request
+    succeeds."""
     def answer(request, start, count):
         if count % 3 == 1:
             cut(request, 200_000)

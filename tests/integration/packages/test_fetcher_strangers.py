@@ -1,4 +1,5 @@
-"""The fetcher between its secrets and strangers: passwords, redirects to where only this machine can reach, and servers that trickle."""
+"""Tests that the fetcher protects its secrets and this machine from foreign servers: passwords, redirects to addresses that only
+this machine can reach, and servers that trickle."""
 
 import hashlib
 import json
@@ -68,7 +69,7 @@ def secret_file(place):
 
 
 def private(request):
-    """Wants "user" and PASSWORD."""
+    """Requires "user" and PASSWORD."""
     if request.headers.get("Authorization") != "Basic dXNlcjpzM2NyM3Q=":
         send(request, 401, WWW_Authenticate="Basic realm=x")
     elif request.path.endswith("index.json"):
@@ -99,7 +100,7 @@ def test_credentials_from_a_file_are_used_and_not_shown(make_fetcher, secret_fil
         fetcher.resolve("nothing")
     assert PASSWORD not in everything_shown(fetcher) + json.dumps(answers) + str(caught.value)
     fetcher.stop()
-    # Without them the same server says no, and a wrong one is no secret told to anybody.
+    # Without credentials the same server refuses, and a wrong password is not shown in any message.
     path.write_text("machine 127.0.0.1 login user password wr0ng\n")
     fetcher.start()
     with pytest.raises(VarlinkError, match=r"access is denied .*\[fetcher\] credentials") as caught:
@@ -153,7 +154,8 @@ def test_url_with_password_needs_a_private_configuration_file(make_fetcher, stop
 
 @pytest.mark.parametrize("form", ["file", "url"])
 def test_a_redirect_carries_no_password(make_fetcher, secret_file, stop_at_end, form):
-    """To another port of the same host, to another name of it, and although the file has something for that one as well."""
+    """Redirects to another port of the same host and to another name of it, although the file has credentials for that one as
+    well."""
     def redirect(request):
         send(request, 302, Location=f"http://{target}:{thief.port}{request.path}")
     thief = Hostile(lambda request: send(request, 200, index() if request.path.endswith("json") else DATA))
@@ -184,7 +186,7 @@ def test_unencrypted_passwords_cause_a_warning(make_fetcher, secret_file, url, w
 # Redirects
 
 class Net:
-    """A network namespace with addresses that are nobody's and those that only this machine has, and one server on all of them."""
+    """A network namespace with public addresses and those of this machine alone, and one server on all of them."""
 
     def __init__(self, namespace, place):
         for address in ("198.51.100.1/32", "198.51.100.2/32", "169.254.1.1/32", "169.254.169.254/32", "100.100.100.200/32",
@@ -201,7 +203,7 @@ class Net:
         self.stop = self.server.stop
 
     def answer(self, request):
-        """/repository/ has an index, and a package that is elsewhere; /elsewhere/ has everything."""
+        """/repository/ has an index, and a package at another address; /elsewhere/ has everything."""
         if request.path.startswith("/repository/") and (request.path.endswith(".ipk") or "/index/" in self.location):
             send(request, 302, Location=self.location)
         elif request.path.startswith("/chain"):
@@ -236,7 +238,7 @@ LINK = ["169.254.169.254", "metadata.example", "[::ffff:169.254.169.254]", "100.
     *[("198.51.100.1", host) for host in SELF + LINK], ("repository.example", "rebound.example"), ("[2001:db8::1]", "[::1]"),
     ("127.0.0.1", "169.254.169.254"), ("169.254.1.1", "127.0.0.1")])
 def test_redirect_to_this_machine_or_its_link_is_not_followed(net, make_fetcher, origin, host):
-    """Judged by address, whatever name or form it comes in: nothing is even connected to."""
+    """The address decides, in any name or form: the fetcher does not even connect."""
     fetcher = follow(net, make_fetcher, origin, net.url(host, f"elsewhere/{ID}.ipk"))
     package = fetcher.resolve("demo")
     reached = len(net.server.reached)
@@ -269,7 +271,7 @@ def test_redirects_of_indexes_and_chains_are_checked(net, make_fetcher):
 
 
 def test_redirect_into_an_existing_connection_is_refused(namespace, net, make_fetcher, stop_at_end):
-    """No new connection would be made, so it is not enough to look at those that are."""
+    """curl would reuse an open connection, so a check of new connections alone is not enough."""
     def answer(request):
         if request.path.startswith("/evil/"):
             send(request, 302, Location=net.url("127.0.0.1", "secret/index.json").replace(f":{net.server.port}", f":{local.port}"))
@@ -292,7 +294,7 @@ def test_redirect_into_an_existing_connection_is_refused(namespace, net, make_fe
 
 
 def test_redirects_behind_a_proxy_are_checked(make_fetcher, stop_at_end):
-    """The proxy is on this machine, and looks up names itself: it may be connected to, and addresses in URLs are judged."""
+    """The proxy is on this machine, and resolves names itself: the fetcher can connect to it, and checks addresses in URLs."""
     def answer(request):
         if request.path.endswith("index.json"):
             send(request, 200, index())
@@ -317,7 +319,7 @@ def test_redirects_behind_a_proxy_are_checked(make_fetcher, stop_at_end):
 # Servers that trickle
 
 class Trickle:
-    """A server that sends 'piece' bytes every twentieth of a second, for 'seconds' of them at most."""
+    """A server that sends 'piece' bytes every twentieth of a second, for 'seconds' at most."""
 
     def __init__(self, piece, data=DATA, header=HEADER, seconds=60):
         self.piece, self.data, self.header, self.seconds = piece, data, header, seconds
@@ -345,7 +347,7 @@ class Trickle:
 
 
 def test_slow_but_steady_server_completes_the_download(make_fetcher, stop_at_end):
-    """In several transfers, each of which goes on where the last one was broken off."""
+    """The download needs several transfers; each continues where the last one was cut off."""
     server = Trickle(20_000)
     stop_at_end(server)
     fetcher = make_fetcher({"repositories": server.url, "transfer_timeout": "1s", "attempts": 2}).start()
@@ -373,7 +375,7 @@ def test_trickling_server_fails_the_download_and_keeps_the_partial_file(make_fet
 
 
 def test_trickling_server_that_closes_connections_fails_the_download(make_fetcher, stop_at_end):
-    """Each try brings more than a mebibyte, which would count as progress if it did not take so long."""
+    """Each attempt transfers more than a mebibyte, which would count as progress if it did not take so long."""
     data, header = packages.ipk("demo", "1.0.0", files={"data": random.Random(8).randbytes(64 << 20)}, how="none")
     server = Trickle(120_000, data, header, seconds=0.6)
     stop_at_end(server)

@@ -1,4 +1,4 @@
-"""The zone as a repository of packages: searched, and fetched by chunks, from a leader on Debian's own grpc."""
+"""Tests the zone as a repository of packages: searched, and downloaded in chunks, from a leader on Debian's own grpc."""
 
 import json
 import random
@@ -71,7 +71,7 @@ def fetcher(place):
 
 
 def put(leader, name="demo", version="1.0.0", data=DATA, chunk_size=CHUNK, **options):
-    """Uploads a package that does not compress. Returns its bytes."""
+    """Uploads an incompressible package. Returns its bytes."""
     whole, header = packages.ipk(name, version, files={"data": data}, how="none")
     leader.add_package(whole, header, chunk_size, **options)
     return whole
@@ -82,7 +82,7 @@ def content(path):
         return file.read()
 
 
-# Sunny days
+# Success
 
 def test_a_package_is_downloaded_in_chunks(fetcher, make_leader):
     leader = make_leader()
@@ -93,7 +93,7 @@ def test_a_package_is_downloaded_in_chunks(fetcher, make_leader):
     assert content(fetcher.fetch(found)) == whole
     asked = [request.index for request in leader.called("PackageChunk")]
     assert sorted(asked) == list(range(-(-len(whole) // CHUNK))), "each chunk once"
-    assert fetcher.fetch(found) and len(leader.called("PackageChunk")) == len(asked), "what is there is not fetched again"
+    assert fetcher.fetch(found) and len(leader.called("PackageChunk")) == len(asked), "a stored package is not fetched again"
     request = leader.called("PackageList")[0]
     assert (request.name, request.version, request.os, request.arch, request.latest_only) == (
         "demo", "1.0", "linux", packages.ARCH, True)
@@ -111,11 +111,11 @@ def test_packages_for_all_systems_are_found(fetcher, make_leader, os, arch):
     with pytest.raises(VarlinkError, match=f"for linux/{packages.ARCH}"):
         fetcher.resolve("demo", "3")
     put(leader)
-    assert fetcher.resolve("demo")["id"] == packages.package_id("demo", "1.0.0"), "what is for this machine comes first"
+    assert fetcher.resolve("demo")["id"] == packages.package_id("demo", "1.0.0"), "the package for this machine is preferred"
 
 
 def test_packages_of_the_original_builder(fetcher, make_leader):
-    """Those that the original builder made, in chunks as the zone has them, and in small ones."""
+    """Downloads packages that the original builder made, in chunks as the zone has them, and in small ones."""
     leader = make_leader()
     originals = {}
     for path in sorted((SOURCE / "tests/vectors/ipk").glob("*.ipk")):
@@ -153,7 +153,7 @@ def test_sizes_at_the_edges_of_chunks(fetcher, make_leader, size):
 
 @pytest.mark.parametrize("chunk_size", [700_000, 1 << 20, (1 << 20) + 1, 3 << 20])
 def test_chunks_of_any_size(fetcher, make_leader, chunk_size):
-    """Those of the zone have 1 MiB, as much as waits for the disk at a time."""
+    """Chunks of the zone have 1 MiB, as much as waits for the disk at a time."""
     leader = make_leader()
     whole = put(leader, data=DATA * 12, chunk_size=chunk_size)
     fetcher.join(leader).start()
@@ -191,7 +191,7 @@ def test_the_zone_is_asked_last_unless_named(place, make_leader):
         fetcher.join(leader).start()
         try:
             assert fetcher.resolve("demo")["version"] == version
-            assert fetcher.resolve("demo", "2")["version"] == "2.0.0", "what the first does not have is found in the next"
+            assert fetcher.resolve("demo", "2")["version"] == "2.0.0", "a package that the first lacks is found in the next"
         finally:
             fetcher.stop()
 
@@ -212,7 +212,7 @@ def test_machine_without_a_zone(fetcher):
         fetcher.resolve("demo")
 
 
-# Rain
+# Failures
 
 def test_the_next_zone_host_is_asked_when_one_is_no_leader(fetcher, make_leader):
     follower, leader = make_leader(), make_leader()
@@ -242,7 +242,7 @@ def test_a_download_continues_at_the_next_leader(fetcher, make_leader):
     assert content(fetcher.fetch(package)) == whole
     killer.join()
     asked = [request.index for request in second.called("PackageChunk")]
-    assert asked and min(asked) >= 3, "what had come is not asked for again"
+    assert asked and min(asked) >= 3, "stored chunks are not requested again"
 
 
 @pytest.mark.parametrize("what", ["crc", "short", "long", "other index", "no file", "no chunk"])
@@ -329,7 +329,7 @@ def test_a_refused_token_and_a_wrong_clock_are_reported(fetcher, make_leader):
     with pytest.raises(VarlinkError, match="verify denied"):
         fetcher.resolve("demo")
     fetcher.join(leader)
-    assert fetcher.resolve("demo")["version"] == "1.0.0", "zone.json is read anew"
+    assert fetcher.resolve("demo")["version"] == "1.0.0", "zone.json is read again"
 
 
 @pytest.mark.parametrize("chunk_size", [0, -1, (16 << 20) + 1, 1 << 62])
@@ -398,11 +398,11 @@ def test_a_kill_loses_one_chunk_at_most(fetcher, make_leader):
     fetcher.start()
     assert content(fetcher.fetch(package)) == whole
     asked = [request.index for request in leader.called("PackageChunk")[before:]]
-    assert min(asked) >= 8, f"asked again: {asked}"
+    assert min(asked) >= 8, f"requested again: {asked}"
 
 
 def test_trickling_zone_host_fails_the_download_and_keeps_the_chunks(place, make_leader):
-    """Each chunk comes in time; all of them would not."""
+    """Each chunk arrives in time; the whole package would not."""
     leader = make_leader()
     whole = put(leader, chunk_size=4096)
     over = threading.Event()

@@ -1,4 +1,5 @@
-"""Hostile packages through the running unpacker: each is refused naming the entry, nothing is written elsewhere, nothing stays."""
+"""Tests hostile packages in the running unpacker: each is refused with the entry's name, nothing is written elsewhere, nothing
+stays."""
 
 import hashlib
 import lzma
@@ -25,7 +26,7 @@ def directory(name, mode=0o755):
     return entry(name, kind=DIRECTORY, mode=mode)
 
 
-# name: (entries, what the refusal says). OUTSIDE is replaced by a directory that nothing may be written to.
+# name: (entries, the text of the refusal). OUTSIDE is replaced by a directory that must stay unchanged.
 ARCHIVES = {
     "absolute name": ([entry("/OUTSIDE/x", b"x")], "/OUTSIDE/x' has an absolute name"),
     "parent": ([entry("../x", b"x")], "'../x' has '..'"),
@@ -154,7 +155,7 @@ def test_xz_that_wants_too_much_memory(process):
 
 
 def test_truncated_at_every_byte(process):
-    """Cut at every byte, with a header that was made for the cut file: only the end of the stream can tell."""
+    """Cuts it at every byte, with a header that was made for the cut file: only the end of the stream can tell."""
     block = packages.compress(packages.make_tar([entry("file", b"content " * 20)]), "xz")
     for size in range(1, len(block)):
         data, _ = packages.ipk("evil", "1.0.0", block=block[:size], how="xz")

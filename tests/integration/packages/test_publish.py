@@ -1,6 +1,7 @@
-"""Nothing that a container is given belongs to the unpacker's user: it becomes root's on the way, and what cannot is refused.
+"""Tests that no file in a container belongs to the unpacker's user: publishing makes it root's, and refuses what cannot be made
+root's.
 
-The attacker here is that user, as somebody would be who took the unpacker over."""
+The attacker here is that user, as an attacker would be who controls the unpacker."""
 
 import contextlib
 import json
@@ -23,13 +24,13 @@ jailed = pytest.mark.skipif(VARIANT == "sanitized", reason="that build has no ja
 
 
 def as_unpacker(script, *arguments, check=False):
-    """What a shell of that user says; its own words, since a test must see why it failed."""
+    """Runs a shell as that user and returns its output and error messages, since a test must see why it failed."""
     return subprocess.run(["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", "sh", "-c", script, "sh", *map(str, arguments)],
                           capture_output=True, text=True, check=check, timeout=30)
 
 
 def owners(directory):
-    """(uid, gid, whether others may write) of everything below, itself included."""
+    """Returns (uid, gid, whether others can write) of everything below a directory, itself included."""
     found = [directory, *directory.rglob("*")]
     return {(s.st_uid, s.st_gid, bool(not stat.S_ISLNK(s.st_mode) and s.st_mode & 0o7022)) for s in (p.lstat() for p in found)}
 
@@ -68,7 +69,7 @@ def test_packages_in_a_container_belong_to_root(site):
 
 @jailed
 def test_the_unpackers_user_can_replace_nothing(site):
-    """The two steps, and whatever else one would try: each is refused, before and after a restart."""
+    """Tries both steps of a replacement and other ways: each is refused, before and after a restart."""
     store = site.prefix / "var/ipk_install"
     for _ in range(2):
         for attempt in ('rm -rf "$1/site/$2" && ln -s / "$1/site/$2"', 'mv "$1/site/$2" "$1/site/old"', 'mv "$1/site" "$1/old"',
@@ -98,7 +99,7 @@ def test_a_restarted_container_gets_the_package_and_not_the_root_directory(tree,
 
 
 class Staged:
-    """A package as the unpacker leaves it, made by that user; the processes are asked directly."""
+    """Makes a package as the unpacker leaves it, by that user; calls the processes directly."""
 
     def __init__(self, tree):
         self.tree = tree
@@ -117,12 +118,12 @@ class Staged:
             self.publish()
         assert refusal.value.name == "io.hostlet.Refused"
         assert not (self.store / "site" / ID).exists() and not self.path.exists()
-        ground.wait_until(lambda: names_below(self.store / ".publishing") == [], 10, "what was refused is deleted")
+        ground.wait_until(lambda: names_below(self.store / ".publishing") == [], 10, "the refused package is deleted")
 
 
 @pytest.fixture
 def staged(null_tree):
-    null_tree.call("provisioner", "Unpublish", **PUBLISH)  # it is there, and .publishing is
+    null_tree.call("provisioner", "Unpublish", **PUBLISH)  # it exists, and so does .publishing
     return Staged(null_tree)
 
 
@@ -182,7 +183,7 @@ def test_access_lists_are_removed(staged):
 
 @jailed
 def test_directories_of_an_earlier_version_become_roots(site):
-    """As it was: the unpacker's own, with what it may have planted there."""
+    """Makes the earlier state: the directory is the unpacker's own, with files that it may have planted."""
     store = site.prefix / "var/ipk_install"
     before = (store / "site" / ID).stat().st_ino
     site.stop()
@@ -195,10 +196,10 @@ def test_directories_of_an_earlier_version_become_roots(site):
     assert store.stat().st_uid == (store / "site").stat().st_uid == (store / "mine").stat().st_uid == 0
     assert stat.S_IMODE((store / "mine").stat().st_mode) == 0o755
     assert not os.path.lexists(store / "etc") and not os.path.lexists(store / "site/site_2.0.0_linux_amd64")
-    # Nobody calls the provisioner, and applications run on.
+    # The provisioner gets no call, and applications keep running.
     ground.wait_until(lambda: (store / "site" / ID).exists() and is_taken(site), 20, "all of it is root's")
-    assert (store / "site" / ID).stat().st_ino == before, "containers have it mounted"
-    ground.wait_until(lambda: names_below(store / "site") == [ID] and names_below(store / ".publishing") == [], 60, "the rest is gone")
+    assert (store / "site" / ID).stat().st_ino == before, "containers mount the package"
+    ground.wait_until(lambda: names_below(store / "site") == [ID] and names_below(store / ".publishing") == [], 60, "the rest is deleted")
     App(site).running(1)
 
 
@@ -209,7 +210,7 @@ def as_an_earlier_version_left_it(tree):
 
 @jailed
 def test_an_interrupted_setup_is_completed(site):
-    """The directory was taken, and what the unpacker's user had planted in it not removed yet."""
+    """The directory belongs to root already, and files planted by the unpacker's user are not removed yet."""
     site.stop()
     store = site.prefix / "var/ipk_install"
     planted = store / "site/site_2.0.0_linux_amd64"
@@ -221,7 +222,7 @@ def test_an_interrupted_setup_is_completed(site):
 
 @jailed
 def test_a_refused_package_of_a_running_application_is_unpacked_again(tree, engine, repository, busybox_image):
-    """Its container is there and needs no creation, but what it is to have mounted is gone."""
+    """Its container exists and needs no creation, but the package to mount no longer exists."""
     add_site(repository)
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000", packages=["site"]))
@@ -242,14 +243,14 @@ def test_a_refused_package_of_a_running_application_is_unpacked_again(tree, engi
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["publish.moved", "publish.directory", "publish.taken", "publish.named"])
 def test_an_update_gets_its_packages_although_processes_are_killed(make_tree, repository, point):
-    """The provisioner is not called by anybody, and is started again for what it has left."""
+    """The provisioner gets no call, and is started again for its unfinished work."""
     add_site(repository)
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     App(tree).deploy(manifest(image="one:1", packages=["site"]))
     store = tree.prefix / "var/ipk_install"
     as_an_earlier_version_left_it(tree)
     tree.start(failpoint=f"{point}:kill")
-    ground.wait_until(lambda: tree.failpoint_taken(point), 20, "it died")
+    ground.wait_until(lambda: tree.failpoint_taken(point), 20, "the process was killed")
     ground.wait_until(lambda: (store / "site" / ID).exists() and is_taken(tree) and names_below(store / ".publishing") == [], 20,
                       "all of it is root's")
     App(tree).running(1)
@@ -333,7 +334,7 @@ def test_only_the_reconciler_and_root_may_publish(staged):
 @pytest.mark.limit(240)
 @pytest.mark.parametrize("service", ["unpacker", "provisioner"])
 def test_a_kill_leaves_complete_packages_and_nothing_else(make_tree, repository, service):
-    """Wherever it is in its work: what is published is complete, and nothing else is left."""
+    """Kills it at any point of its work: published packages are complete, and nothing else is left."""
     repository.add("large", "1.0.0", files={f"d{n % 40}/f{n}": b"x" * 200 for n in range(2000)}, how="zstd")
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url},
                       "reconciler": {"retry_min": "20ms", "retry_max": "100ms"}}).start()
@@ -352,4 +353,4 @@ def test_a_kill_leaves_complete_packages_and_nothing_else(make_tree, repository,
                 list(connection.stream(f"io.hostlet.{worker.capitalize()}.List"))
         assert names_below(store / ".staging") == names_below(store / ".publishing") == []
         return True
-    ground.wait_until(tidy, 100, "nothing is left over")  # deletions give way to whatever else the machine does
+    ground.wait_until(tidy, 100, "nothing is left over")  # deletions yield to other work of the machine

@@ -1,4 +1,4 @@
-"""The unpacker as a process: requests, sharing, cancelling, limits, death at every step."""
+"""Tests the unpacker as a process: requests, sharing, cancelling, limits, kills at every step."""
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ def unpacker(place):
 
 
 def big_files(megabytes=48):
-    """Files that do not compress, so that unpacking takes a moment."""
+    """Makes incompressible files, so that unpacking takes a moment."""
     source = random.Random(1)
     return {f"data/{n}": source.randbytes(2 ** 20) for n in range(megabytes)}
 
@@ -52,7 +52,7 @@ def test_unpacks_and_removes(unpacker):
     if VARIANT != "sanitized":
         assert (path / "bin/demo").stat().st_uid == pwd.getpwnam("hostlet-unpacker").pw_uid
     assert process.call(UNPACK, name="Demo", id=identity)["path"] == str(path)
-    assert process.stream(LIST) == [{}]  # of what is published
+    assert process.stream(LIST) == [{}]  # of published packages
     process.call(REMOVE, name="Demo", id=identity)
     process.call(REMOVE, name="Demo", id=identity)
     assert process.left() == []
@@ -65,13 +65,13 @@ def test_published_packages_are_found_and_listed(unpacker):
     path.mkdir(parents=True)
     assert process.call(UNPACK, name="demo", id=identity)["path"] == str(path)
     assert process.stream(LIST) == [{"id": identity, "name": "demo", "path": str(path)}, {}]
-    process.call(REMOVE, name="demo", id=identity)  # is not its to remove
+    process.call(REMOVE, name="demo", id=identity)  # the unpacker must not remove it
     assert path.is_dir() and process.left() == []
 
 
 @pytest.mark.skipif(VARIANT == "sanitized", reason="that build has no jail")
 def test_the_unpacker_writes_to_staging_alone(unpacker):
-    """The directory that holds the packages' names is root's, also where another version left it to the unpacker."""
+    """The directory that contains the packages' names is root's, also where another version left it to the unpacker."""
     process = unpacker()
     process.installs.mkdir()
     user = pwd.getpwnam("hostlet-unpacker")
@@ -83,7 +83,8 @@ def test_the_unpacker_writes_to_staging_alone(unpacker):
 
 
 def test_another_checksum_is_refused(unpacker):
-    """The fetcher's user may replace its file by another package of the same name and id: it is held against what was resolved."""
+    """The fetcher's user can replace its file by another package of the same name and id: the unpacker compares it with the
+    resolved checksum."""
     process = unpacker().start()
     data, header = packages.ipk("demo", "1.0.0", files={"a": b"a"})
     other, _ = packages.ipk("demo", "1.0.0", files={"a": b"other"})
@@ -148,7 +149,7 @@ def test_names_that_leave_the_directory_are_refused(unpacker):
 
 
 def test_package_file_that_is_a_link(unpacker, place):
-    """The fetcher's directory is not ours: a link in it is not followed."""
+    """The fetcher's directory is foreign: a link in it is not followed."""
     process = unpacker().start()
     data, _ = packages.ipk("demo", "1.0.0", files={"a": b"a"})
     (place / "elsewhere.ipk").write_bytes(data)
@@ -187,7 +188,7 @@ def test_a_full_disk_is_retry_later(unpacker):
     (6000, {}, "room for [0-9]+ more files .inodes., and 4096 are to stay free", 4096 - 256),  # on the way
     (2000, {"keep_free_inodes": 0}, "No space left on device", 0)])
 def test_no_inodes_is_retry_later(unpacker, inodes, keep, words, most):
-    """A package of many small files never takes the last inodes of the filesystem, and gives back what it took."""
+    """A package of many small files never uses the last inodes of the filesystem, and releases those that it used."""
     process = unpacker(keep_free=0, **keep)
     process.installs.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=64m,nr_inodes={inodes}", "none", process.installs], check=True)
@@ -243,14 +244,14 @@ def test_a_client_that_leaves_does_not_cancel_for_others(unpacker):
 
 
 def test_an_extraction_without_clients_is_cancelled(unpacker):
-    """An extraction whose last client is gone ends, and leaves nothing."""
+    """An extraction whose last client has hung up ends, and leaves nothing."""
     process = unpacker().start()
     identity = process.add(how="none", entries=[packages.entry(f"d{n // 1000}/f{n}") for n in range(30000)])
     with process.connect() as connection:
         connection.send({"method": UNPACK, "parameters": {"name": "demo", "id": identity}})
-        ground.wait_until(lambda: process.left(), 10, "staging is there", interval=0.001)
+        ground.wait_until(lambda: process.left(), 10, "staging has a directory", interval=0.001)
     ground.wait_until(lambda: "cancelled" in process.log(), 10, "it is cancelled")
-    ground.wait_until(lambda: process.left() == [], 10, "staging is gone")
+    ground.wait_until(lambda: process.left() == [], 10, "staging is empty")
 
 
 def test_a_cancelled_extraction_can_be_requested_again(unpacker):
@@ -275,12 +276,12 @@ def test_progress_is_streamed(unpacker):
 
 
 def test_killed_while_it_works(unpacker):
-    """SIGKILL in the middle: nothing is published, the next process removes the leftovers and does the work."""
+    """After a SIGKILL in the middle nothing is published; the next process removes the leftovers and does the work."""
     process = unpacker().start()
     identity = process.add(how="none", files=big_files())
     with process.connect() as connection:
         connection.send({"method": UNPACK, "parameters": {"name": "demo", "id": identity}})
-        ground.wait_until(lambda: process.left(), 10, "staging is there")
+        ground.wait_until(lambda: process.left(), 10, "staging has a directory")
         process.kill()
         with pytest.raises(Closed):
             connection.receive()
@@ -296,7 +297,7 @@ def test_terminated_while_it_works(unpacker):
     identity = process.add(how="none", files=big_files())
     with process.connect() as connection:
         connection.send({"method": UNPACK, "parameters": {"name": "demo", "id": identity}})
-        ground.wait_until(lambda: process.left(), 10, "staging is there")
+        ground.wait_until(lambda: process.left(), 10, "staging has a directory")
         process.process.send_signal(signal.SIGTERM)
         assert process.process.wait(20) == 0
     assert process.left() in ([], [identity])
@@ -317,7 +318,7 @@ def test_killed_at_each_step(unpacker, step):
     assert (installed in process.left()) == (step == "unpack.renamed")
     process.start()
     assert process.call(UNPACK, name="demo", id=identity)["path"]
-    ground.wait_until(lambda: process.left() == [installed], 10, "only what was asked for is left")
+    ground.wait_until(lambda: process.left() == [installed], 10, "only the requested package is left")
 
 
 @pytest.mark.failpoints

@@ -1,4 +1,4 @@
-"""provisioner through its real process, as root, with tenants who do what they can."""
+"""Tests provisioner through its real process, as root, with hostile tenants."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ def provisioner(make):
 
 @pytest.fixture
 def canary(place):
-    """A directory that nobody may touch, with the names that provisioner would write."""
+    """Makes a directory that must not change, with the names that provisioner would write."""
     directory = place / "canary"
     directory.mkdir()
     for name in ("app_replica.json", "ininit", "inagent", "keep"):
@@ -51,7 +51,7 @@ def canary(place):
 
 @pytest.fixture
 def tmpfs(place):
-    """tmpfs(size) mounts one on the app path of a tree to be."""
+    """Provides tmpfs(size), which mounts one on the app path of a tree to be made."""
     apps = place / "tree/apps"
 
     def mount(size):
@@ -76,7 +76,7 @@ def refused(name, text, function, *arguments, **parameters):
 def test_owners_and_modes_whatever_the_umask(make, umask):
     provisioner = make().start(umask=umask)
     if umask == 0o777:
-        provisioner.apps.chmod(0o755)  # made by us only where nobody else did
+        provisioner.apps.chmod(0o755)  # made by provisioner only where it does not exist
     assert provisioner.provision() == {"path": str(provisioner.container())}
     check_replica(provisioner)
     provisioner.call("Update", container=CONTAINER, replica=replica(2))
@@ -228,7 +228,7 @@ def test_foreign_files_in_the_app_path_are_left_alone(provisioner, canary):
     assert (provisioner.apps / "lost+found").is_dir()
 
 
-# The hostile tenant
+# A hostile tenant
 
 BAD = ["link", "link to a file", "fifo", "socket", "device", "file", "directory", "full directory"]
 
@@ -289,7 +289,7 @@ def test_a_tenant_that_swaps_its_directories_for_symlinks(provisioner, place, ca
                     break
         assert snapshot(canary) == before
         assert attacker.count() > 100
-        # While it goes on, everything is deleted.
+        # Meanwhile everything is deleted.
         provisioner.call("Remove", container=CONTAINER, purge=False)
         for _ in range(20):
             with contextlib.suppress(varlink.VarlinkError):
@@ -349,7 +349,7 @@ def test_data_is_kept_and_restored(provisioner):
     kept = provisioner.call("Remove", container=CONTAINER)["kept"]
     assert not provisioner.container().exists()
     assert kept.startswith(f"{provisioner.container()}.removed-")
-    assert provisioner.call("Remove", container=CONTAINER) == {"kept": kept}  # asked again: the same answer
+    assert provisioner.call("Remove", container=CONTAINER) == {"kept": kept}  # called again: the same reply
     assert [(entry["container"], entry["path"], entry["removed"]) for entry in provisioner.list()] == [
         (CONTAINER, kept, True)]
     assert abs(provisioner.list()[0]["removed_at"] - time.time()) < 60
@@ -372,7 +372,7 @@ def test_the_newest_of_several_kept_directories_is_restored(provisioner):
 def test_removals_within_one_second_keep_all_data(provisioner):
     provisioner.provision()
     now = time.time()
-    for second in range(-1, 10):  # the names of the next seconds are taken, some twice
+    for second in range(-1, 10):  # the names of the next seconds are in use, some twice
         date = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now + second))
         (provisioner.apps / f"{CONTAINER}.removed-{date}").mkdir()
         (provisioner.apps / f"{CONTAINER}.removed-{date}-1").mkdir()
@@ -468,16 +468,17 @@ def test_an_interrupted_deletion_is_finished_at_the_next_start(make, tmpfs, numb
     provisioner.process.send_signal(number)
     provisioner.process.wait(20)
     assert waiting.at_end()
-    assert provisioner.hidden(), "the deletion was over too soon to be interrupted"
+    assert provisioner.hidden(), "the deletion ended too soon to be interrupted"
     provisioner.start()
     assert provisioner.provision() == {"path": str(provisioner.container())}
     ground.wait_until(lambda: provisioner.hidden() == [], 60, "the deletion is finished")
-    ground.wait_until(lambda: "finished the deletion of .deleting-" in provisioner.log(), 10, "it says so")
+    ground.wait_until(lambda: "finished the deletion of .deleting-" in provisioner.log(), 10, "the end is logged")
 
 
 @pytest.fixture
 def immutable(place):
-    """immutable(path) makes one that nothing but chattr lets go; immutable.end(directory) ends that for all below."""
+    """Provides immutable(path), which makes a file that only chattr can release; immutable.end(directory) releases everything
+    below."""
     def begin(path):
         if subprocess.run(["chattr", "+i", path], check=False, capture_output=True).returncode:
             pytest.skip("this filesystem has no immutable files")
@@ -510,7 +511,7 @@ def test_an_undeletable_file_is_reported_and_blocks_no_other(provisioner, immuta
 def test_a_purge_has_succeeded_only_when_nothing_is_left(provisioner, immutable):
     provisioner.provision()
     stuck_at(provisioner, provisioner.container() / "opt/stays", immutable)
-    provisioner.provision(container="i8k_web_10", replica=replica(number=10))  # another one's name begins alike
+    provisioner.provision(container="i8k_web_10", replica=replica(number=10))  # the name of another container begins alike
     for _ in range(3):  # the later ones find no directory of the container any more
         refused("Failed", "/stays'", provisioner.call, "Remove", container=CONTAINER, purge=True)
     (deletion,) = provisioner.deletions()
@@ -522,7 +523,7 @@ def test_a_purge_has_succeeded_only_when_nothing_is_left(provisioner, immutable)
     assert provisioner.call("Remove", container="i8k_web_10", purge=True) == {}
     assert provisioner.call("Remove", container=CONTAINER) == {}
     immutable.end(provisioner.apps)
-    ground.wait_until(lambda: provisioner.hidden() == [], 60, "it is tried again by itself")
+    ground.wait_until(lambda: provisioner.hidden() == [], 60, "the act is retried automatically")
     ground.wait_until(lambda: provisioner.deletions() == [], 10, "nothing is left to be shown")
     assert provisioner.call("Remove", container=CONTAINER, purge=True) == {}
 
@@ -566,13 +567,13 @@ def test_expired_data_that_cannot_be_deleted_is_shown_and_retried(make, place):
         assert str(mount) in provisioner.deletions()[0]["message"]
     finally:
         subprocess.run(["umount", mount], check=True)
-    ground.wait_until(lambda: list(provisioner.apps.iterdir()) == [], 60, "it is tried again by itself")
+    ground.wait_until(lambda: list(provisioner.apps.iterdir()) == [], 60, "the act is retried automatically")
     assert provisioner.deletions() == []
 
 
 @pytest.mark.failpoints
 def test_calls_do_not_wait_for_deletions(make):
-    """All threads of deletions hang: everything else goes on, for the same container too."""
+    """All threads of deletions hang: every other call continues, for the same container too."""
     provisioner = make().start(failpoint="remove.deleting:hang", once=False)
     names = [f"i8k_old_{i}" for i in range(6)]
     for number, name in enumerate(names):
@@ -587,7 +588,7 @@ def test_calls_do_not_wait_for_deletions(make):
         provisioner.call("Update", container=name, replica=replica(2, name="old", number=number))
     kept = provisioner.call("Remove", container=names[0])["kept"]
     assert os.path.isdir(kept)
-    # What a tenant puts in our way is its own choice in size.
+    # The tenant chooses the size of the obstacle.
     inner = provisioner.innerstack(names[1])
     (inner / ".app_replica.json.new/sub").mkdir(parents=True)
     inner.with_name(".innerstack.new").mkdir()
@@ -608,7 +609,7 @@ def test_a_failed_deletion_is_retried_automatically(make):
     provisioner = make().start(failpoint="remove.deleting:error")
     provisioner.provision()
     refused("Failed", "failpoint", provisioner.call, "Remove", container=CONTAINER, purge=True)
-    ground.wait_until(lambda: provisioner.hidden() == [] and provisioner.deletions() == [], 30, "it is tried again")
+    ground.wait_until(lambda: provisioner.hidden() == [] and provisioner.deletions() == [], 30, "the act is retried")
     assert "finished the deletion of .deleting-" in provisioner.log()
 
 
@@ -624,12 +625,12 @@ def test_kept_data_expires(make):
     paths = {name: keep("i8k_web_0", at) for name, at in names.items()}
     other = keep("i8k_other_3", names["old"])
     provisioner.start()
-    ground.wait_until(lambda: not paths["old"].exists() and not other.exists(), 10, "expired data goes at the start")
+    ground.wait_until(lambda: not paths["old"].exists() and not other.exists(), 10, "expired data is deleted at the start")
     assert paths["young"].exists()
     again = keep("i8k_other_3", names["old"])
     provisioner.provision(container="i8k_app_0", replica=replica(name="app"))
     kept = provisioner.call("Remove", container="i8k_app_0")["kept"]
-    ground.wait_until(lambda: not again.exists() and not provisioner.hidden(), 10, "and after a removal")
+    ground.wait_until(lambda: not again.exists() and not provisioner.hidden(), 10, "also after a removal")
     assert paths["young"].exists() and os.path.exists(kept)
 
 
@@ -666,7 +667,7 @@ def test_a_full_disk_leaves_the_old_file(make, tmpfs):
     refused("RetryLater", "No space left on device", provisioner.provision, container="i8k_other_0",
             replica=replica(name="other"))
     assert provisioner.hidden() == [] and not provisioner.container("i8k_other_0").exists()
-    # Deleting works on a full disk, and makes the room.
+    # Deletion works on a full disk, and frees space.
     for i in range(5):
         (provisioner.action() / f"d{i}/sub").mkdir(parents=True)
     os.unlink(apps / "filler")
@@ -680,7 +681,7 @@ def test_a_full_disk_leaves_the_old_file(make, tmpfs):
     check_replica(provisioner, "i8k_other_0")
 
 
-# Order, deaths
+# Order and kills
 
 @sanitized
 def test_requests_for_one_container_are_executed_in_order(provisioner):
@@ -691,7 +692,7 @@ def test_requests_for_one_container_are_executed_in_order(provisioner):
         connections.append((method, provisioner.send(method, container=CONTAINER, **more)))
     for method, connection in connections:
         answer = connection.receive()
-        if "error" in answer:  # an update of what was just removed
+        if "error" in answer:  # an update of the removed container
             assert (method, answer["error"]) == ("Update", "io.hostlet.NotFound"), answer
         connection.close()
     provisioner.provision(replica=replica(99))
@@ -710,7 +711,7 @@ def test_a_caller_that_leaves_changes_nothing(provisioner):
 
 
 def failpoints():
-    """Those of replicas' directories: the ones of packages are walked by test_failpoint_walk.py and by tests/unit/test_publish.c."""
+    """Walks the failpoints of replicas' directories; test_failpoint_walk.py and tests/unit/test_publish.c walk those of packages."""
     result = subprocess.run([program("provisioner"), "--failpoints"], capture_output=True, text=True, check=True)
     return [name for name in result.stdout.split() if not name.startswith(("publish.", "unpublish."))]
 
@@ -728,7 +729,7 @@ STEPS = [
 
 
 def check_step(provisioner, number, saved):
-    """What must be true after a step, whatever happened on the way."""
+    """Checks the invariants after a step, whatever happened during it."""
     method, parameters = STEPS[number]
     if method != "Remove":
         check_replica(provisioner)

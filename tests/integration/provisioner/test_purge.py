@@ -1,5 +1,5 @@
-"""'destroy --purge' through the whole tree: it has succeeded when nothing is left, what is left is shown with its reason, and
-nobody waits behind it."""
+"""Tests 'destroy --purge' through the whole tree: it succeeds when nothing is left, leftovers are shown with their reason, and no
+other call waits for it."""
 
 import os
 import signal
@@ -60,12 +60,12 @@ def test_leftovers_of_a_purge_are_reported_and_retried(make_tree, immutable):
     assert "not_deleted" in report and name in report and "/stays'" in report
     assert f"cannot remove '{tree.prefix}/apps/{name}/opt/stays'" in tree.log()
 
-    tree.restart()  # the next life of everybody knows it too
+    tree.restart()  # every process has it after a restart too
     assert App(tree, "web").get()["action"] == "destroy"
-    ground.wait_until(lambda: "/stays'" in (App(tree, "web").replica().get("message") or ""), 30, "it is said again")
+    ground.wait_until(lambda: "/stays'" in (App(tree, "web").replica().get("message") or ""), 30, "the problem is reported again")
 
     immutable.end()
-    ground.wait_until(lambda: App(tree, "web").get() is None, 30, "it is tried again by itself")
+    ground.wait_until(lambda: App(tree, "web").get() is None, 30, "the act is retried automatically")
     assert hidden(tree) == [] and data(tree, "other").is_dir()
     assert "deletions" not in tree.ctl("status").stdout
     assert "not_deleted" not in tree.ctl("quota", "report").stdout
@@ -103,7 +103,7 @@ def test_status_starts_no_provisioner(make_tree):
 
 
 def test_a_purge_overrides_a_removal_in_progress(make_tree):
-    """The second order comes while the first is being carried out: it is the second that counts."""
+    """The second order arrives while the first is executed: the second decides."""
     tree = make_tree(NULL).start()
     tree.apply(app_manifest("web"))
     app, provisioner = App(tree, "web"), tree.pid("provisioner")
@@ -120,7 +120,7 @@ def test_a_purge_overrides_a_removal_in_progress(make_tree):
 
 @pytest.mark.failpoints
 def test_many_purges_delay_no_other_instance(make_tree):
-    """All threads that delete hang: other instances are deployed, changed and destroyed, and few connections are held."""
+    """All threads that delete hang: other instances are deployed, changed and destroyed, and few connections stay open."""
     tree = make_tree(NULL, environment={"HOSTLET_FAILPOINT": "remove.deleting:hang"}).start()
     tree.apply(app_manifest("old", replicas=30))
     before = len(os.listdir(f"/proc/{tree.pid('provisioner')}/fd"))

@@ -1,4 +1,4 @@
-"""What a tenant does with the directories that he may write, while hostlet writes there too: on real containers."""
+"""Tests directories that a tenant can write, while hostlet writes there too, on real containers."""
 
 import os
 
@@ -16,13 +16,13 @@ def app(tree, busybox_image):
 
 @pytest.mark.parametrize("what", [".innerstack", "home", "opt"])
 def test_directory_swapped_for_a_link_is_not_followed(app, engine, place, what):
-    """The tenant is root in his container: he may move .innerstack away and put a link to a directory of the machine."""
+    """The tenant is root in the container and can replace .innerstack by a link to a directory of the machine."""
     victim = place / "victim"
     victim.mkdir(mode=0o755)
     base = app.directory()
     directory = {".innerstack": base / "home/action/.innerstack", "home": base / "home/action", "opt": base / "opt"}[what]
     if what == "opt":
-        # Not his to swap; someone on the machine did.
+        # The tenant cannot replace this one; another program on the machine did.
         directory.rename(base / "moved")
         directory.symlink_to(victim)
     else:
@@ -72,5 +72,5 @@ def test_links_in_the_data_are_removed_not_followed(app, engine, place):
                                                    "mkdir -p /opt/a/b/c; mkfifo /opt/pipe; chmod 0 /opt/a")[0] == 0
     app.destroy(purge=True)
     app.gone()
-    ground.wait_until(lambda: not app.directory().exists(), 10, "the directory is gone")
+    ground.wait_until(lambda: not app.directory().exists(), 10, "the directory no longer exists")
     assert (victim / "file").read_text() == "untouched"

@@ -1,5 +1,5 @@
-"""quota-keeper on a filesystem without project quotas: it says so, and why, and what would help; its ledger survives. What it
-does where there are some is tested in the virtual machine (tests/system), and with a kernel in memory (tests/unit/test_quota*)."""
+"""Tests quota-keeper on a filesystem without project quotas: it reports that, the reason and the remedy; its ledger survives. The
+behaviour with quotas is tested in the virtual machine (tests/system), and with a simulated kernel (tests/unit/test_quota*)."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def test_ensure_is_refused_with_reason_and_remedy(kept):
     info = kept.call("quota-keeper", "Info")
     assert refused.value.name == "io.hostlet.NotSupported"
     assert refused.value.parameters["reason"] == f"{info['reason']}; {info['remedy']}"
-    assert not (kept.prefix / LEDGER).exists(), "no id was given out"
+    assert not (kept.prefix / LEDGER).exists(), "no id was assigned"
 
 
 @pytest.mark.parametrize("method, parameters, words", [
@@ -107,13 +107,13 @@ def test_the_originals_ledger_is_imported_and_kept(make_tree):
         watched = client.stream("io.hostlet.QuotaKeeper.Watch")
         assert next(watched) == {"quota": found}, "a snapshot first"
         assert next(watched) == {"complete": True}
-    assert found["not_enforced"] and "hard" not in found, "no limit is claimed that the kernel does not have"
+    assert found["not_enforced"] and "hard" not in found, "no limit is reported that the kernel does not enforce"
     assert "1 items cannot be ours" in tree.log()
     written = json.loads((tree.prefix / LEDGER).read_text())
     assert written["items"] == [{"id": 117, "mnt": "/opt", "name": "i8k_web_0", "soft": 1 << 30, "hard": 1 << 30, "used": 5}]
     assert written["format"] == 1 and written["mount_points"] == [] and written["id_offset"] == 100
     named = Path("/etc/projects")
-    assert not named.exists() or str(tree.prefix) not in named.read_text(), "names for what nobody counts"
+    assert not named.exists() or str(tree.prefix) not in named.read_text(), "names for projects that are not counted"
     kinds = {finding["kind"] for finding in streamed(tree, "quota-keeper", "Report", "finding")}
     assert kinds == {"not_enforced"}
     assert "not_enforced" in tree.ctl("quota", "report").stdout
@@ -140,10 +140,10 @@ def test_a_newer_ledger_waits_for_an_administrator(make_tree):
 
     def given_up():
         return [s for s in streamed(tree, "hostletd", "List", "service") if (s["name"], s["state"]) == ("quota-keeper", "failed")]
-    ground.wait_until(given_up, 10, "quota-keeper is given up")
+    ground.wait_until(given_up, 10, "quota-keeper is not restarted any more")
     assert "has format 2" in tree.log()
     assert (tree.prefix / LEDGER).read_text() == '{"format": 2, "items": []}'
-    # Replicas run on without, and say so.
+    # Replicas run without quotas and report it.
     App(tree).deploy(manifest(image="one:1", probation=0))
     assert App(tree).replica()["quota"].startswith("not enforced (")
 
@@ -178,10 +178,10 @@ def test_a_running_replica_continues_without_quota_keeper(kept):
     before = driver_containers(kept)["i8k_web_0"]["id"]
     kept.ctl("service", "stop", "quota-keeper")
     kept.kill_service("reconciler")
-    app.wait(lambda i: i["settled"] and "stopped" in i["replicas"][0]["quota"], "it says why")
+    app.wait(lambda i: i["settled"] and "stopped" in i["replicas"][0]["quota"], "the reason is reported")
     app.running(1)
     kept.ctl("service", "start", "quota-keeper")
-    # It comes back: it is asked again by itself, and says what it has to say.
+    # The process restarts: the reconciler calls it again without a request, and gets its reply.
     app.wait(lambda i: i["settled"] and "lacks" in i["replicas"][0]["quota"] or "has no project quotas" in i["replicas"][0]["quota"],
              "it was asked again")
     assert driver_containers(kept)["i8k_web_0"]["id"] == before

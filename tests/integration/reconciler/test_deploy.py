@@ -1,5 +1,5 @@
-"""From a manifest to an application that answers, on a real Docker daemon: what the container is made of, and what it finds
-inside."""
+"""Tests a deploy from a manifest to an answering application, on a real Docker daemon: the container's configuration, and the
+view from inside."""
 
 import json
 import shutil
@@ -102,7 +102,8 @@ def test_ordinary_image_takes_a_command_in_place_of_its_own(tree, engine, entry_
 
 
 def test_logs_are_passed_through_byte_by_byte(tree, engine, busybox_image):
-    """Through Docker, the driver and hostletctl, into a pipe: what is no UTF-8, NUL, and lines longer than Docker's own pieces."""
+    """Logs pass through Docker, the driver and hostletctl into a pipe: invalid UTF-8, NUL, and lines longer than Docker's own
+    pieces."""
     script = ("printf 'a\\377b\\302\\233c\\000\\033[1m\\r\\n'; head -c 40000 /dev/zero | tr '\\000' '\\351'; printf '\\342\\n'; "
               "printf 'e\\200\\n' >&2; exec sleep 1000")
     App(tree).deploy(manifest(image=busybox_image, init="image", command=["/bin/sh", "-c", script]))
@@ -218,15 +219,15 @@ def test_tag_that_moves_is_no_change_and_the_resolved_image_is_kept(tree, engine
     engine.tag(busybox_image, image)
     assert not app.apply(wanted)["changed"]
     engine.remove("i8k_web_0")
-    app.wait(lambda i: engine.inspect("i8k_web_0") and i["settled"], "it is back")
+    app.wait(lambda i: engine.inspect("i8k_web_0") and i["settled"], "the replica runs again")
     assert engine.inspect("i8k_web_0")["Image"] == before["Image"]
     engine.remove_image(image)
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.0.1", "1.0.1-r1"])
 def test_sample_package_is_deployed(make_tree, docker_settings, engine, busybox_image, place, version):
-    """The original's own packages: xz, gzip, and a version with a suffix."""
-    samples = shutil.copytree(SOURCE / "tests/vectors/ipk", place / "samples")  # the checkout may lie below /root
+    """Deploys the original's own packages: xz, gzip, and a version with a suffix."""
+    samples = shutil.copytree(SOURCE / "tests/vectors/ipk", place / "samples")  # the checkout may be below /root
     tree = make_tree({**docker_settings, "fetcher": {"repositories": f"file://{samples}"}}).start()
     app = App(tree)
     app.deploy(manifest(script="ls -R /usr/innerstack/tiny; exec sleep 1000", packages=[("tiny", version)]))
@@ -239,7 +240,7 @@ def test_sample_package_is_deployed(make_tree, docker_settings, engine, busybox_
 
 def test_sample_package_with_an_empty_link_target_is_refused_naming_the_entry(make_tree, docker_settings, engine,
                                                                               busybox_image, place):
-    samples = shutil.copytree(SOURCE / "tests/vectors/ipk", place / "samples")  # the checkout may lie below /root
+    samples = shutil.copytree(SOURCE / "tests/vectors/ipk", place / "samples")  # the checkout may be below /root
     tree = make_tree({**docker_settings, "fetcher": {"repositories": f"file://{samples}"}}).start()
     app = App(tree)
     app.apply(manifest(script="exec sleep 1000", packages=[("tiny", "1.0.2")]))

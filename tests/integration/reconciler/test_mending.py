@@ -1,4 +1,4 @@
-"""What happens to containers behind hostlet's back on a real Docker daemon: removed, killed, crashing, foreign."""
+"""Tests changes that other programs make to containers on a real Docker daemon: removed, killed, crashing, foreign."""
 
 import contextlib
 
@@ -38,7 +38,7 @@ def test_limits_changed_by_hand_are_corrected(tree, engine, busybox_image):
     app.deploy(manifest(script="exec sleep 1000", resources={"cpu_limit": "200m", "memory_limit": "64Mi"}))
     before = engine.inspect("i8k_web_0")
     engine.request("POST", "/containers/i8k_web_0/update", {"NanoCpus": 10 ** 9})
-    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or before)["Id"] != before["Id"], 30, "it is made anew")
+    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or before)["Id"] != before["Id"], 30, "the container is recreated")
     app.running(1)
     assert engine.inspect("i8k_web_0")["HostConfig"]["NanoCpus"] == 200 * 10 ** 6
 
@@ -47,7 +47,7 @@ def test_policy_changed_by_hand_is_corrected(tree, engine, busybox_image):
     App(tree).deploy(manifest(script="exec sleep 1000"))
     engine.request("POST", "/containers/i8k_web_0/update", {"RestartPolicy": {"Name": "no"}})
     ground.wait_until(lambda: engine.inspect("i8k_web_0")["HostConfig"]["RestartPolicy"]["Name"] == "always", 30,
-                      "the policy is as the contract says")
+                      "the policy is as the contract states")
 
 
 def test_foreign_container_with_our_name_is_reported_and_never_touched(tree, engine, busybox_image):
@@ -62,7 +62,7 @@ def test_foreign_container_with_our_name_is_reported_and_never_touched(tree, eng
 def test_foreign_container_that_gets_the_name_later_is_a_conflict(tree, engine, busybox_image):
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
-    # Removed and replaced while nobody looks: the reconciler is away.
+    # Removed and replaced while the reconciler is stopped.
     tree.ctl("service", "stop", "reconciler")
     engine.remove("i8k_web_0")
     foreign = engine.run(busybox_image, ["sleep", "1000"], name="i8k_web_0")
@@ -93,7 +93,7 @@ def test_conflict_ends_when_the_foreign_container_is_removed(tree, engine, busyb
 
 
 def test_crash_loop_is_shown_with_exit_code_and_last_output(tree, engine, busybox_image):
-    """It survives its probation and crashes afterwards, again and again."""
+    """It survives its probation and then crashes repeatedly."""
     app = App(tree)
     app.apply(manifest(init="image", probation=100,
                        command=["/bin/sh", "-c", "sleep 0.5; for i in $(seq 30); do echo word $i; done; exit 42"]))

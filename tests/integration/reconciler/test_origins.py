@@ -1,4 +1,4 @@
-"""Whose an instance is, the zone's or this machine's, and what the zone's orders do: numbers, actions, holds, absence."""
+"""Tests the origin of an instance, zone or local, and the effect of the zone's orders: numbers, actions, holds, absence."""
 
 import signal
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.sanitized
 
 @pytest.fixture
 def zone_tree(make_tree):
-    """A tree on made-up containers that belongs to a zone."""
+    """A tree with simulated containers that belongs to a zone."""
     def make(**reconciler):
         tree = make_tree({"container-driver": {"runtime": "null"},
                           "reconciler": {"probation": "100ms", "retry_min": "50ms", "retry_max": "200ms", **reconciler}}).start()
@@ -76,7 +76,7 @@ def test_an_order_deploys_and_an_equal_one_does_nothing(app):
     assert (made["revision"], made["cpu_limit"], made["memory_limit"]) == (5, 100, 64 << 20)
     assert app.put(5) == {"changed": False, "managed": True}
     assert container(app)["id"] == made["id"]
-    # The leader echoes our own reports: they are no change.
+    # The leader echoes this host's own reports: they are no change.
     echo = instance(revision=5, deploy={"stages": {"name": "deploy", "stages": [{"name": "host_recv", "state": "success"}]}})
     assert app.tree.call("reconciler", "PutZoneState", instance=echo) == {"changed": False, "managed": True}
 
@@ -143,7 +143,7 @@ def test_a_lower_number_clears_stages_and_recreates_nothing(app):
     assert container(app)["id"] == before
     assert {s["revision"] for r in said["replicas"] for s in r["stages"]} == {3}
     ground.wait_until(lambda: app.replica_file()["app"]["deploy"]["revision"] == 3, 10, "the file has the lower number")
-    # What is higher than that, but not than what ran, is no reason either; what is higher than both is.
+    # A number above the last order's that is not above the running one recreates nothing; a number above both does.
     app.put(4)
     app.wait(lambda i: i["settled"] and i["revision"] == 4, "it has the next number")
     assert container(app)["id"] == before
@@ -156,7 +156,7 @@ def test_a_switch_that_failed_waits_for_a_new_order(app):
     app.put(5)
     app.running()
     app.put(6, image="null/exit-3")
-    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 5, "it is back")
+    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 5, "the replica runs again")
     assert app.put(6, image="null/exit-3") == {"changed": False, "managed": True}
     assert app.stages()["container_running"]["state"] == "failed"
     app.put(7)
@@ -194,7 +194,7 @@ def test_stop_start_and_destroy_have_numbers_of_their_own(app):
     app.destroyed()
     assert app.stages()["container_destroy"]["state"] == "success"
     assert not driver_containers(app.tree)
-    # It stays known, so that the zone hears of it, until the zone has it no more.
+    # The record stays, so that the zone gets reports, until the zone no longer has the instance.
     app.tree.restart()
     assert app.destroyed()["revision"] == 8
     assign(app.tree)
@@ -250,7 +250,7 @@ def test_malformed_orders_are_shown_and_reported(app, broken):
     assert app.settled()["problem"] == said["problem"]
     assert container(app)["id"] == before
     assert app.stages()["host_recv"]["state"] == "failed" and app.stages()["host_recv"]["message"] == said["problem"]
-    # The same of one that was never there.
+    # The same for an instance that never existed.
     other = ZoneApp(app.tree, "other")
     other.put(**{"revision": 6, **broken})
     assert other.settled()["problem"] == said["problem"]
@@ -263,7 +263,7 @@ def test_invalid_names_are_refused(app):
         assert "/instance/meta/name" in refused(ZoneApp(app.tree, name).put)
 
 
-# Whose it is
+# The origin
 
 def test_replicas_of_other_hosts_are_not_deployed(app):
     app.put(1, replicas=(1,), elsewhere=(0, 2))
@@ -293,7 +293,7 @@ def test_a_replica_that_moved_to_another_host_delays_no_other(app):
     app.put(2, replicas=(1, 2), elsewhere=(0,))
     app.wait(lambda i: i["settled"] and [r.get("revision") for r in i["replicas"]] == [1, 2, 2], "the others are switched")
     assert container(app, 0)["id"] == before and "failed" not in {s["state"] for s in app.stages(1).values()}
-    # Back again, under the same number.
+    # The zone has it again, under the same number.
     app.put(2, replicas=(0, 1, 2))
     app.running(2)
 
@@ -385,9 +385,9 @@ def test_a_clash_of_names_is_shown_reported_and_ends(app):
     app.tree.restart()
     assert own.running()["clash"] == shown["clash"]
     assert assign(app.tree, "web") == {"changed": False}
-    # The local one goes: the zone's takes its place without being sent again.
+    # The local instance is destroyed: the zone's replaces it without being sent again.
     own.destroy()
-    app.wait(lambda i: i and i["origin"] == "zone" and i["settled"], "the zone's takes over")
+    app.wait(lambda i: i and i["origin"] == "zone" and i["settled"], "the zone's instance replaces it")
     assert app.running(9)["origin"] == "zone"
 
 
@@ -457,20 +457,20 @@ def test_the_host_id_is_the_zones(app):
     app.running()
     assert app.replica_file()["replica"]["host_id"] == HOST
     assert own.replica_file()["replica"]["host_id"] not in (HOST, "")
-    # Another one, later: what was ours is no more, and runs on.
+    # Another zone, later: instances of the first zone are no longer assigned, and keep running.
     before = container(app)["id"]
     join(app.tree, host_id="aaaabbbbcccc")
     app.wait(lambda i: i["settled"] and i["replicas"][0].get("unassigned"), "its replica is another host's")
     assert container(app)["id"] == before
-    # And what was another host's may be ours.
+    # An instance of another host can be assigned to this one.
     app.put(2, replicas=(), elsewhere=(0,))
     join(app.tree, host_id=OTHER_HOST)
     app.put(2, replicas=(), elsewhere=(0,))
-    app.wait(lambda i: i["settled"] and not i.get("unassigned") and i["replicas"][0].get("revision") == 2, "it is ours")
+    app.wait(lambda i: i["settled"] and not i.get("unassigned") and i["replicas"][0].get("revision") == 2, "the instance belongs to this tree")
     app.put(3, replicas=(1,), elsewhere=(0,))
     app.wait(lambda i: i["settled"] and i["replicas"][0].get("revision") == 3, "it is switched")
     join(app.tree)
-    app.wait(lambda i: i["settled"] and [r.get("revision") for r in i["replicas"]] == [3, 3], "the other replica comes")
+    app.wait(lambda i: i["settled"] and [r.get("revision") for r in i["replicas"]] == [3, 3], "the other replica is created")
     assert app.replica(0)["unassigned"] and not app.replica(1).get("unassigned")
 
 
@@ -480,4 +480,4 @@ def test_a_kill_at_any_time_loses_no_order(app):
         app.tree.kill_service("reconciler", signal.SIGKILL)
         said = app.running(number)
         assert said["image"] == f"app:{number}"
-    ground.wait_until(lambda: [r["revision"] for r in app.record()["revisions"]] == [5], 10, "earlier revisions are let go")
+    ground.wait_until(lambda: [r["revision"] for r in app.record()["revisions"]] == [5], 10, "earlier revisions are released")

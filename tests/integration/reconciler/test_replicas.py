@@ -1,4 +1,4 @@
-"""Many replicas: one download, ports of their own, one after the other, and where a rollout stops."""
+"""Tests many replicas: one download, ports of their own, one switch after the other, and where a rollout stops."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ def ports(app):
 
 
 def free_range(count):
-    """The first of 'count' ports in a row that nobody listens on."""
+    """Returns the first of 'count' consecutive ports on which no program listens."""
     def search():
         first = ground.free_port()
         for port in range(first, first + count):
@@ -41,7 +41,7 @@ def test_ten_replicas_make_one_download(make_tree, nginx):
     asked = [r for r in nginx.requests() if r["uri"].endswith(file)]
     assert [r["status"] for r in asked] == [200], asked
     assert len([r for r in nginx.requests() if r["uri"].endswith("index.json")]) == 1
-    # A second instance of the same package needs nothing from outside but the index.
+    # A second instance of the same package requests only the index from outside.
     nginx.forget_requests()
     App(tree, "more").deploy(manifest("more", image="one:1", packages=["site"], replicas=2))
     assert not [r for r in nginx.requests() if r["uri"].endswith(file)]
@@ -83,7 +83,7 @@ def test_allocated_ports_are_kept_by_updates_and_assigned_once(make_tree):
     other = App(tree, "other")
     other.deploy(manifest("other", image="one:1", ports={"http": 80}, replicas=2))
     assert not {p for r in ports(other).values() for p in r.values()} & {p for r in given.values() for p in r.values()}
-    # Freed by those that go, and given again.
+    # Ports of removed replicas are free, and assigned again.
     app.destroy()
     app.gone()
     third = App(tree, "third")
@@ -116,7 +116,8 @@ def test_single_replica_gets_the_same_port_outside(make_tree):
 
 
 def watch_busy(app, wanted, until):
-    """Applies and follows the instance until until(instance): the most replicas that were between two revisions at once."""
+    """Applies and follows the instance until until(instance) is true. Returns the largest number of replicas that were between
+    two revisions at the same time."""
     most = 0
     with app.tree.connect("reconciler", 60) as connection:
         stream = connection.stream("io.hostlet.Reconciler.Watch")
@@ -166,7 +167,7 @@ def test_update_stops_at_the_first_failure_and_shows_both_revisions(make_tree, p
 
 
 def test_rollout_on_docker_stops_at_the_first_failure(tree, engine, busybox_image):
-    """The second replica finds its port taken."""
+    """The second replica's port is in use."""
     first = free_range(6)
     app = App(tree)
     given = {n: {80: first + n} for n in range(3)}

@@ -1,4 +1,4 @@
-"""What an apply changes and what it leaves alone, on the null runtime: revisions, scaling, plan, what is refused."""
+"""Tests what an apply changes and what it leaves unchanged, on the null runtime: revisions, scaling, plan, refusals."""
 
 import os
 import socket
@@ -70,11 +70,11 @@ def test_scaling_touches_only_added_and_removed_replicas(null_tree, app):
     more = ids(null_tree)
     assert len(more) == 5 and all(more[name] == before[name] for name in before)
     app.apply(manifest(image="one:1", replicas=[0, 4]))
-    app.wait(lambda i: i["settled"] and len(i["replicas"]) == 2, "three are gone")
+    app.wait(lambda i: i["settled"] and len(i["replicas"]) == 2, "three are removed")
     assert ids(null_tree) == {name: more[name] for name in ("i8k_web_0", "i8k_web_4")}
     assert [name for name in names_below(null_tree.prefix / "apps") if ".removed-" not in name] == ["i8k_web_0", "i8k_web_4"]
     assert app.get()["revision"] == 1
-    # The replica file of those that stay tells how many there are.
+    # The replica file of those that stay contains the number of replicas.
     assert app.replica_file(0)["app"]["deploy"]["replica_cap"] == 2
 
 
@@ -122,7 +122,7 @@ def test_instance_may_be_applied_again_after_destroy(null_tree, app):
     assert app.deploy(manifest(image="one:1"))["revision"] == 1
 
 
-# Failures that are not Docker's
+# Failures outside of Docker
 
 def test_failed_update_rolls_back_and_is_not_retried(null_tree, app):
     app.deploy(manifest(image="one:1"))
@@ -132,7 +132,7 @@ def test_failed_update_rolls_back_and_is_not_retried(null_tree, app):
     assert ids(null_tree) == before
     assert "code 3" in seen["replicas"][0]["message"] and not seen["replicas"][0].get("next_retry")
     assert seen["replicas"][0]["state"] == "failed"
-    # The same manifest again is an order to try again.
+    # The same manifest again is an order to retry.
     assert app.apply(manifest(image="null/exit-3"))["changed"]
     app.fallen_back(1)
     assert app.deploy(manifest(image="two:1"))["revision"] == 3
@@ -166,7 +166,7 @@ def test_first_deploy_is_retried_with_backoff(make_tree, image):
     app.apply(manifest(image=image, probation=100))
     seen = app.wait(lambda i: i["replicas"][0].get("attempt", 0) >= 3, "three attempts")
     assert seen["replicas"][0]["state"] == "failed" and seen["failed"] and not seen["settled"]
-    app.wait(lambda i: i["replicas"][0].get("next_retry"), "the next try is announced")
+    app.wait(lambda i: i["replicas"][0].get("next_retry"), "the next attempt is announced")
     app.deploy(manifest(image="good:1"))
     assert list(driver_containers(tree)) == ["i8k_web_0"]
 
@@ -178,8 +178,8 @@ def test_an_unknown_image_is_retried_with_backoff(make_tree):
     before = ids(tree)
     app.apply(manifest(image="missing/two:1", pull="missing"))
     app.wait(lambda i: any(s["name"] == "image_pull" and s.get("attempt", 0) >= 2 for s in i["replicas"][0]["stages"]),
-             "it is pulled again and again")
-    app.wait(lambda i: i["failed"], "it is shown as failed between two tries")
+             "the pull is retried repeatedly")
+    app.wait(lambda i: i["failed"], "the stage is shown as failed between two attempts")
     assert ids(tree) == before
     app.deploy(manifest(image="three:1"))
 
@@ -199,7 +199,7 @@ def test_crash_loop_is_a_state_of_its_own(make_tree):
     assert "5" in seen["replicas"][0]["message"] and seen["failed"]
 
 
-# Plan, and what is refused
+# Plan and refusals
 
 def test_plan_shows_changes_and_makes_none(null_tree, app):
     wanted = manifest(image="one:1", replicas=2)
@@ -220,7 +220,7 @@ def test_plan_shows_changes_and_makes_none(null_tree, app):
 
 
 def refusal(app, wanted):
-    """What plan and apply say alike."""
+    """Returns the part that plan and apply report alike."""
     try:
         said = "; ".join(app.plan(wanted).get("refusals", []))
     except VarlinkError as error:
@@ -275,7 +275,7 @@ def test_quota_required_refuses_with_the_reason(make_tree):
     seen = app.wait(lambda i: i["replicas"] and i["replicas"][0].get("message"), "the reason is shown")
     assert "quota" in seen["replicas"][0]["message"]
     assert driver_containers(tree) == {}
-    # An image without a directory of ours has nothing to limit.
+    # An image without a directory of hostlet has nothing to limit.
     App(tree, "plain").deploy(manifest("plain", image="one:1", init="image"))
 
 

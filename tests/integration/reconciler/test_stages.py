@@ -1,4 +1,4 @@
-"""The deploy stages that a zone is told of, and what the agents in containers may say of them."""
+"""Tests the deploy stages that are reported to a zone, and which of them agents in containers can report."""
 
 import signal
 import time
@@ -67,7 +67,7 @@ def test_a_retried_stage_counts_attempts_and_keeps_its_start_time(app):
     assert app.stages()["image_pull"]["finished"] >= created
     seen = app.wait(lambda i: any(s["name"] == "image_pull" and s["state"] == "running" for s in i["replicas"][0]["stages"]), "again")
     assert not next(s for s in seen["replicas"][0]["stages"] if s["name"] == "image_pull").get("finished")
-    # While it waits for the next try, and while it tries: it has failed, and says so.
+    # While it waits for the next attempt, and during the attempt, it counts as failed and reports so.
     assert seen["failed"]
 
 
@@ -99,7 +99,7 @@ for number in range(100):
 
 
 def test_a_step_that_is_retried_later_is_not_failed(start, services):
-    """A failed stage ends the patience of who watches the deploy."""
+    """A failed stage ends the wait of a caller that watches the deploy."""
     for service in ("container-driver", "quota-keeper", "fetcher", "unpacker", "reconciler"):
         services.take(service)
     services.add("provisioner", BUSY_PROVISIONER, peers="hostlet-reconciler")
@@ -120,10 +120,10 @@ def test_a_step_that_is_retried_later_is_not_failed(start, services):
 
 
 def test_a_crash_loop_is_reported_as_a_failed_stage(zone_tree):
-    """Defect 17: reported as running, and the deploy as completed."""
+    """Defect 17: the original reports it as running, and the deploy as completed."""
     app = ZoneApp(zone_tree(probation="50ms"))
     app.put(1, image="null/exit-5-after-150")
-    app.wait(lambda i: i["replicas"][0]["state"] == "crash_looping" and i["failed"], "it is seen")
+    app.wait(lambda i: i["replicas"][0]["state"] == "crash_looping" and i["failed"], "the crash loop is shown")
     assert app.stages()["container_running"]["state"] == "failed"
     assert "code 5" in app.stages()["container_running"]["message"]
 
@@ -148,10 +148,11 @@ def test_a_kill_between_a_step_and_its_stage_leaves_no_stage_running(make_tree):
     join(tree)
     app = ZoneApp(tree)
     app.put(1, image="null/slow:500")
-    app.wait(lambda i: any(s["name"] == "container_start" for s in i["replicas"][0].get("stages", [])), "it is being started")
+    app.wait(lambda i: any(s["name"] == "container_start" for s in i["replicas"][0].get("stages", [])), "the container is being started")
     tree.call("hostletd", "Stop", name="reconciler")
     assert next(s for s in app.record()["replicas"][0]["stages"] if s["name"] == "container_start")["state"] == "running"
-    ground.wait_until(lambda: driver_containers(tree)["i8k_web_0"]["state"] == "running", 10, "it runs, and nobody heard of it")
+    ground.wait_until(lambda: driver_containers(tree)["i8k_web_0"]["state"] == "running", 10,
+                      "the container runs, and the reconciler has not seen it")
     tree.call("hostletd", "Start", name="reconciler")
     app.running()
     assert {s["state"] for s in app.stages().values()} == {"success"}
@@ -168,7 +169,7 @@ def test_the_file_tells_the_agent_where_to_report(app):
     assert file["zone_base_domain"] == "zone.test"
     assert file["replica"]["state"] == "starting"
     assert "status" not in file["app"] and "stages" not in file["app"]["deploy"]
-    # A local instance on a machine of a zone has one too, and each replica its own.
+    # A local instance on a machine of a zone has a secret too, and each replica has its own.
     own = App(app.tree, "own")
     own.deploy(manifest("own", image="app:1", replicas=2))
     secrets = {own.replica_file(n)["hostlet_endpoint"]["secret_key"] for n in (0, 1)} | {app.secret()}
@@ -264,7 +265,7 @@ def test_reports_of_local_instances_are_accepted(app):
     assert own.stages(owner="inagent")
 
 
-# What hostletctl shows
+# Output of hostletctl
 
 def test_hostletctl_holds_shows_and_releases_an_instance(app):
     app.put(5)

@@ -1,4 +1,4 @@
-"""From one revision to the next on a real Docker daemon: what survives, what is undone, what is tried again."""
+"""Tests the switch from one revision to the next on a real Docker daemon: what survives, what is rolled back, what is retried."""
 
 import contextlib
 import json
@@ -14,18 +14,18 @@ FAST = {"reconciler": {"retry_min": "100ms", "retry_max": "500ms"}}
 
 @pytest.fixture
 def fast_tree(make_tree, docker_settings, engine, repository):
-    """A tree that tries again soon."""
+    """A tree with short backoffs."""
     return make_tree({**docker_settings, **FAST, "fetcher": {"repositories": repository.url}}).start()
 
 
 def starts(app, where="home/action/starts"):
-    """How often the application was started with this data."""
+    """Returns how often the application was started with this data."""
     return len((app.directory() / where).read_text().splitlines())
 
 
 @contextlib.contextmanager
 def listener(port):
-    """A stranger's program on a port."""
+    """Runs a foreign program that listens on a port."""
     with socket.socket() as stranger:
         stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         stranger.bind(("0.0.0.0", port))
@@ -101,7 +101,7 @@ def test_update_with_a_missing_part_keeps_the_old_revision_and_is_retried(fast_t
     assert "late" in shown
     stage = "image_pull" if what == "image" else "pkg_download"
     app.wait(lambda i: any(s["name"] == stage and s.get("attempt", 0) >= 1 for s in i["replicas"][0]["stages"]),
-             "it is tried again by itself")
+             "the act is retried automatically")
     assert_untouched(app, engine, before, port)
     if what == "image":
         engine.tag(busybox_image, late)
@@ -137,27 +137,27 @@ def test_update_that_fails_its_probation_is_rolled_back(tree, engine, busybox_im
     seen = app.fallen_back(1)
     replica = seen["replicas"][0]
     assert replica["state"] == "failed" and reason in replica["message"], replica["message"]
-    assert not replica.get("next_retry"), "a switch that failed is not tried again by itself"
+    assert not replica.get("next_retry"), "a failed switch is not retried automatically"
     assert reason in tree.ctl("app", "web").stdout
     answers(port, "one")
     assert engine.names() == ["i8k_web_0"]
     made = engine.inspect("i8k_web_0")
     assert made["HostConfig"]["RestartPolicy"]["Name"] == "always"
     assert made["Config"]["Labels"]["io.hostlet.revision"] == "1"
-    # The old one was stopped and started again; its data went through both.
+    # The old container was stopped and started again; its data survived both.
     assert starts(app) == 2 and starts(app, "opt/starts") == 2
     assert app.replica_file()["app"]["deploy"]["revision"] == 1
     assert app.replica_file()["app"]["spec"]["tasks"][0]["script"].startswith("echo start")
-    # Applied again as it is: nothing new, so it is an order to try again, and it fails again.
+    # Applied again unchanged: no new revision, so it is an order to retry, and it fails again.
     id_before = made["Id"]
     started = made["State"]["StartedAt"]
     assert app.start()["changed"]
-    app.wait(lambda i: i["replicas"][0].get("step") == "going back", "it is tried again")
+    app.wait(lambda i: i["replicas"][0].get("step") == "going back", "the act is retried")
     app.fallen_back(1)
     assert engine.inspect("i8k_web_0")["State"]["StartedAt"] != started
     assert engine.inspect("i8k_web_0")["Id"] == id_before
     answers(port, "one")
-    # What is mended goes through.
+    # A corrected manifest succeeds.
     assert app.apply(manifest(script=server("three", port), ports={"http": port}))["revision"] == 3
     app.running(3)
     answers(port, "three")
@@ -172,7 +172,7 @@ def test_port_that_another_program_binds_after_plan_fails_the_switch(tree, engin
                         f"while :; do sleep 0.1; done", ports={"http": port}))
     answers(port, "one")
     wanted = manifest(script=server("two", port), ports={"http": port, "more": more})
-    # The old one takes a second to stop: in that time the stranger comes.
+    # The old one takes a second to stop: the foreign program binds the port in that time.
     assert not app.plan(wanted).get("refusals")
     app.apply(wanted)
     app.wait(lambda i: i["replicas"][0].get("step") == "stopping container", "the switch begins")
@@ -283,7 +283,7 @@ def test_followed_log_continues_after_the_switch(tree, busybox_image, place):
     app.deploy(manifest(script="echo one; exec sleep 1000"))
     output = place / "followed"
     process = ground.start([program("hostletctl"), "--prefix", tree.prefix, "logs", "-f", "web"], output)
-    ground.wait_until(lambda: "one" in output.read_text(), 20, "what is there is shown")
+    ground.wait_until(lambda: "one" in output.read_text(), 20, "existing output is shown")
     app.deploy(manifest(script="echo two; exec sleep 1000"))
     ground.wait_until(lambda: "two" in output.read_text(), 20, "the new container's log is shown")
     tree.kill_service("reconciler")

@@ -1,4 +1,5 @@
-"""What the reconciler cannot read costs what it describes, and nothing else; and what it could not read it does not write."""
+"""Tests files that the reconciler cannot read: only the object that the file describes is affected, and the reconciler does not
+overwrite the file."""
 
 import json
 import os
@@ -28,7 +29,7 @@ def path_of(tree, name="web"):
 
 
 def spoil(tree, data, name="web"):
-    """While nothing runs."""
+    """Writes the file while the tree is stopped."""
     tree.stop()
     path = path_of(tree, name)
     record = path.read_text()
@@ -61,7 +62,7 @@ SPOILED = {
 
 
 def with_neighbour(tree):
-    """The instance web, and another one that has to go on."""
+    """Makes the instance web, and another one that must continue."""
     web, other = App(tree), App(tree, "other")
     web.deploy(manifest(image="app:1", ports={"http": 20080}))
     other.deploy(manifest(name="other", image="app:1"))
@@ -92,7 +93,7 @@ def test_an_unreadable_record_affects_one_instance(tree, how):
             App(tree, name).apply(manifest(name=name, image="app:1", ports=ports))
     now = driver_containers(tree)["i8k_web_0"]
     assert {k: now.get(k) for k in ("id", "started_at", "state", "restart")} == {k: before.get(k) for k in ("id", "started_at", "state", "restart")}
-    # It is the same in every life, until somebody acts.
+    # The state is the same after every restart, until an administrator acts.
     tree.kill_service("reconciler")
     ground.wait_until(lambda: web.get()["failed"], 10, "it is shown again")
     web.destroy()
@@ -102,7 +103,7 @@ def test_an_unreadable_record_affects_one_instance(tree, how):
 
 
 def put_in_place(path, what):
-    """Something that is no file, in the place of one."""
+    """Puts an object that is no regular file in place of one."""
     path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
     if what == "directory":
         (path / "below").mkdir(parents=True)
@@ -117,7 +118,7 @@ NO_FILES = ["directory", "fifo", "/etc/passwd", "/nonexistent"]
 
 @pytest.mark.parametrize("what", NO_FILES)
 def test_an_object_in_place_of_a_record_affects_one_instance(tree, what):
-    """Twice: the first one that was kept aside makes room."""
+    """Runs twice: the first file that was set aside makes space for the next."""
     web, other = with_neighbour(tree)
     for image in ("app:2", "app:3"):
         tree.stop()
@@ -142,7 +143,7 @@ def test_an_object_in_place_of_zone_json_affects_no_local_instance(tree, what):
         put_in_place(tree.prefix / "var/hostlet/reconciler/zone.json", what)
         tree.start()
         is_managed(other, image)
-        ground.wait_until(lambda: join(tree), 10, "it is told again")
+        ground.wait_until(lambda: join(tree), 10, "the facts are delivered again")
         zone.running(1)
 
 
@@ -184,7 +185,7 @@ def test_a_record_of_another_user_affects_no_other_instance(tree):
 
 
 def test_packages_stay_while_a_record_is_unreadable(tree):
-    """Nobody knows which they are."""
+    """The reconciler does not know which packages the instance uses."""
     for version in ("1.0.0", "2.0.0"):
         tree.repository.add("site", version, files={"file": version.encode()})
     web, other = App(tree), App(tree, "other")
@@ -196,7 +197,7 @@ def test_packages_stay_while_a_record_is_unreadable(tree):
     installed = lambda: names_below(tree.prefix / "var/ipk_install/site")
     assert installed() == [packages.package_id("site", v) for v in ("1.0.0", "2.0.0")]
     other.destroy()
-    ground.wait_until(lambda: other.get() is None, 30, "the other one is gone")
+    ground.wait_until(lambda: other.get() is None, 30, "the other one is removed")
     assert packages.package_id("site", "1.0.0") in installed()
 
 
@@ -213,7 +214,7 @@ def test_an_order_of_the_zone_waits_for_an_unreadable_record(tree):
     assert "cannot be read" in clash["stages"][0]["message"] and clash["stages"][0]["revision"] == 3
     assert "i8k_web_0" in driver_containers(tree)
     web.destroy()
-    zone.wait(lambda i: i and i["origin"] == "zone" and i["settled"] and i["replicas"][0]["state"] == "running", "the zone's is taken")
+    zone.wait(lambda i: i and i["origin"] == "zone" and i["settled"] and i["replicas"][0]["state"] == "running", "the zone's order is accepted")
     is_managed(other, "app:2")
 
 
@@ -225,7 +226,7 @@ def test_an_unreadable_record_of_a_zones_instance(tree):
     other.deploy(manifest(name="other", image="app:1"))
     before = driver_containers(tree)["i8k_web_0"]["id"]
     spoil(tree, changed(format=99))
-    assign(tree)  # absence is no order, of this one neither
+    assign(tree)  # absence is no order, for this instance neither
     is_managed(other, "app:2")
     assert zone.get()["failed"] and driver_containers(tree)["i8k_web_0"]["id"] == before
 
@@ -246,8 +247,8 @@ def test_unreadable_facts_of_the_zone_affect_no_local_instance(tree, data):
     is_managed(other, "app:2")
     shown = zone.get()
     assert shown["failed"] and "zone.json" in shown["message"] and driver_containers(tree)["i8k_web_0"]["id"] == before
-    # rpc-gateway tells it again.
-    ground.wait_until(lambda: join(tree), 10, "it is told")
+    # rpc-gateway delivers it again.
+    ground.wait_until(lambda: join(tree), 10, "the facts are delivered")
     zone.running(1)
     zone.put(2, image="app:2")
     zone.running(2)
@@ -255,7 +256,7 @@ def test_unreadable_facts_of_the_zone_affect_no_local_instance(tree, data):
 
 
 def test_an_unreadable_host_id_is_not_replaced(tree):
-    """A new one would recreate every container of this machine's own."""
+    """A new id would recreate every local container."""
     join(tree)
     zone, web = ZoneApp(tree, "zoned"), App(tree)
     web.deploy(manifest(image="app:1"))
@@ -270,14 +271,14 @@ def test_an_unreadable_host_id_is_not_replaced(tree):
         with pytest.raises(VarlinkError, match="host_id"):
             web.apply(manifest(image="app:2"))
         assert driver_containers(tree)["i8k_web_0"]["id"] == before and path.read_text() == data
-    zone.put(1)  # the zone has another id for us
+    zone.put(1)  # the zone has another id for this machine
     zone.running(1)
     path.write_text(good)
     tree.ctl("service", "restart", "reconciler")
     is_managed(web, "app:2")
 
 
-# What is not written
+# Limits of what is written
 
 def text_of(size):
     return "x" * size
@@ -287,11 +288,11 @@ def too_large(app, *words):
     def said(i):
         stage = {s["name"]: s for s in i["replicas"][0].get("stages", [])}.get("host_recv", {})
         return stage.get("state") == "failed" and all(w in stage["message"] for w in words)
-    return app.wait(said, f"host_recv says {words}")
+    return app.wait(said, f"host_recv contains {words}")
 
 
 def test_orders_of_8_mib_are_refused(tree):
-    """A revision that runs, one that is wanted, and one that waits."""
+    """The instance has a running revision, a desired one, and one that waits."""
     join(tree)
     app, local = ZoneApp(tree), App(tree, "local")
     local.deploy(manifest(name="local", image="app:1"))
@@ -311,7 +312,7 @@ def test_orders_of_8_mib_are_refused(tree):
     tree.start()
     is_managed(local, "app:2")
     too_large(fresh, "at most 4194304 are accepted")
-    # Back to what it was, under the number that was refused.
+    # A small order under the number that was refused is accepted.
     fresh.put(1)
     fresh.running(1)
     assert fresh.stages()["host_recv"]["state"] == "success"
@@ -334,7 +335,7 @@ def test_orders_that_the_gateway_refused_are_reported(tree):
 
 
 def test_the_largest_accepted_orders_can_be_read_again(tree):
-    """Three times of it are a record that is read again."""
+    """Three orders of this size are a record that can be read again."""
     join(tree)
     app, local = ZoneApp(tree), App(tree, "local")
     local.deploy(manifest(name="local", image="app:1"))
@@ -372,7 +373,7 @@ def test_orders_beyond_a_limit_are_refused(tree, spec, words):
 
 @pytest.mark.parametrize("unreadable", [False, True])
 def test_a_clash_of_many_replicas_fits_into_a_reply(tree, unreadable):
-    """What is told of it fits into an answer."""
+    """The report of the clash fits into a reply."""
     web, other = with_neighbour(tree)
     if unreadable:
         spoil(tree, "{")
@@ -422,7 +423,7 @@ def test_local_manifests_beyond_a_limit_are_refused(tree, change, words):
 
 
 def test_reports_of_agents_are_bounded(tree):
-    """Of one instance with many replicas, in which every agent says as much as it can, and nothing but control characters."""
+    """One instance has many replicas, in which every agent reports as much as it can, in control characters alone."""
     join(tree)
     app = ZoneApp(tree)
     app.put(1, replicas=tuple(range(64)))
@@ -440,7 +441,7 @@ def test_reports_of_agents_are_bounded(tree):
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["store.before_save", "store.saved"])
 def test_a_kill_while_a_record_is_set_aside_loses_nothing(make_tree, point):
-    """The file has its second name by then, and the new record is not written, or is."""
+    """The file has its second name by then, and the new record is written in one case and not in the other."""
     tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": FAST}).start()
     web = App(tree)
     web.deploy(manifest(image="app:1"))
@@ -454,7 +455,7 @@ def test_a_kill_while_a_record_is_set_aside_loses_nothing(make_tree, point):
 
 
 def test_frequent_reports_of_agents_are_written_rarely(tree):
-    """They may say something else fifty times a second, for as long as they live: the whole record is not written as often."""
+    """Agents can report a change fifty times a second without end: the whole record is not written as often."""
     join(tree)
     app = ZoneApp(tree)
     app.put(1)
@@ -466,7 +467,7 @@ def test_frequent_reports_of_agents_are_written_rarely(tree):
         app.report(secret, [{"name": "task", "owner": "inagent", "revision": 1, "state": "running", "message": str(number)}])
         seen.add(path_of(tree).stat().st_mtime_ns)
     assert 2 <= len(seen) <= 8, f"{number} reports, {len(seen)} records"
-    # Something of our own takes it along, and so does the end.
+    # A change by hostlet itself writes the reports too, and so does a stop.
     app.hold()
     assert f'"{number}"' in path_of(tree).read_text()
     app.report(secret, [{"name": "task", "owner": "inagent", "revision": 1, "state": "running", "message": "last words"}])

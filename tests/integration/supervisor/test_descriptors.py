@@ -1,4 +1,4 @@
-"""Programs that are started without a standard input, output or error: nothing else may get their numbers."""
+"""Tests programs that are started without a standard input, output or error: no other file gets these numbers."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ WORKERS = ["container-driver", "fetcher", "provisioner", "quota-keeper", "reconc
 
 @contextlib.contextmanager
 def started(place, closed, command):
-    """A daemon without the descriptors that the shell's words 'closed' close."""
+    """Starts a daemon without the descriptors that the shell text 'closed' closes."""
     words = ["setpriv", "--pdeathsig", "TERM", "--", "sh", "-c", f'exec "$@" {closed}', "sh", *map(str, command)]
     with open(place / "log", "ab") as log:
         process = subprocess.Popen(words, stdin=log, stdout=log, stderr=log)
@@ -34,7 +34,7 @@ def started(place, closed, command):
 def opened(pid):
     found = {}
     for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # closed in the meantime
             found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
     return found
 
@@ -77,7 +77,7 @@ def test_children_of_hostletd_get_valid_standard_descriptors(place, services, cl
 
 
 def test_readiness_can_be_written_to_a_standard_descriptor(place, prefix):
-    """That descriptor stays, where another one is closed once it was told."""
+    """That descriptor stays open; another one is closed once readiness was written to it."""
     reading, writing = os.pipe()
     process = subprocess.Popen([program("quota-keeper"), "--prefix", prefix, "--services", SOURCE / "svc", "--notification-fd", "1"],
                                stdout=writing, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -94,7 +94,7 @@ def test_readiness_can_be_written_to_a_standard_descriptor(place, prefix):
 
 
 class LogsOfADriver(threading.Thread):
-    """Answers one call of Logs with a line of output, and keeps whatever its caller sends after the call."""
+    """Answers one call of Logs with a line of output, and records everything that its caller sends after the call."""
 
     def __init__(self, prefix):
         super().__init__(daemon=True)
@@ -136,7 +136,8 @@ def test_hostletctl_logs_writes_to_no_connection(place, closed):
 @pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize("dev", [True, False])
 def test_a_container_without_standard_descriptors(tmp_path, closed, dev):
-    """Its tasks have all three, in an image with a /dev and in one without, and none of inagent's own files is among them."""
+    """The container's tasks have all three, in an image with a /dev and in one without, and none of inagent's own files is among
+    them."""
     with Container(tmp_path / "container", "bare") as container:
         without = "" if dev else f"umount {container.root}/dev/null; rm -r {container.root}/dev\n"
         container.start([task("app", "for n in 0 1 2; do test -e /proc/self/fd/$n && echo $n; done > /home/action/out; "

@@ -1,4 +1,4 @@
-"""hostletd: how services are started, restarted and stopped."""
+"""Tests how hostletd starts, restarts and stops services."""
 
 import os
 import re
@@ -80,7 +80,7 @@ def test_inherited_signal_dispositions_and_descriptors_are_reset(make_tree, serv
     pid = tree.kill_service("quota-keeper")
     ground.wait_until(lambda: wait_for(tree, "quota-keeper", "ready")["pid"] != pid, 5, "it is started again")
     fields, _ = identity(status(tree, "quota-keeper")["pid"])
-    assert int(fields["SigIgn"], 16) == 1 << signal.SIGPIPE - 1  # its own doing
+    assert int(fields["SigIgn"], 16) == 1 << signal.SIGPIPE - 1  # hostletd itself ignores SIGPIPE
     assert tree.stop() == 0
 
 
@@ -101,7 +101,7 @@ def test_systemd_is_notified_of_readiness(make_tree, services, place):
         tree.process.send_signal(signal.SIGHUP)
         assert notify.recv(4096).startswith(b"RELOADING=1")
         assert notify.recv(4096) == b"READY=1"
-        # A child must not speak to hostletd's supervisor in its name.
+        # A child must not write to hostletd's supervisor in its name.
         assert "NOTIFY_SOCKET" not in Path(f"/proc/{status(tree, 'slow')['pid']}/environ").read_text()
         tree.process.terminate()
         assert notify.recv(4096) == b"STOPPING=1"
@@ -109,13 +109,13 @@ def test_systemd_is_notified_of_readiness(make_tree, services, place):
 
 
 class Watchdog:
-    """What systemd would hear from a hostletd from which it wants signs of life every 'seconds'."""
+    """Receives the messages to systemd of a hostletd that must report itself alive every 'seconds'."""
 
     def __init__(self, tree, services, place, seconds, pid=None):
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(place / "notify"))
         tree.write_config()
-        # The process's own id, which it knows only then, as systemd gives it.
+        # The process's own id, known only at this point, as systemd sets it.
         words = 'export WATCHDOG_PID=${WATCHDOG_PID:-$$}; exec "$@"'
         environment = {**os.environ, "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": str(int(seconds * 1e6))}
         if pid:
@@ -126,7 +126,7 @@ class Watchdog:
             assert said == "WATCHDOG=1"
 
     def next(self, timeout):
-        """The next message within 'timeout' seconds, or None."""
+        """Returns the next message within 'timeout' seconds, or None."""
         return self.notify.recv(4096).decode() if select.select([self.notify], [], [], timeout)[0] else None
 
 
@@ -141,16 +141,16 @@ def test_a_running_loop_notifies_the_watchdog_and_wakes_no_service(make_tree, se
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
     before, started = wakings(), time.monotonic()
     assert [watchdog.next(2) for _ in range(3)] == ["WATCHDOG=1"] * 3
-    assert time.monotonic() - started > 2.8  # not more often than every half of the time
+    assert time.monotonic() - started > 2.8  # not more often than in every half of the time
     assert wakings() - before <= 4
-    # One that hangs is silent, however it hangs.
+    # A hanging hostletd sends nothing, in whichever way it hangs.
     tree.process.send_signal(signal.SIGSTOP)
     while watchdog.next(0):
         pass
     assert watchdog.next(3) is None
     tree.process.send_signal(signal.SIGCONT)
     assert watchdog.next(2) == "WATCHDOG=1"
-    # A child must not think that it is meant.
+    # A child must not get the watchdog's variables.
     assert "WATCHDOG" not in Path(f"/proc/{status(tree, 'quiet')['pid']}/environ").read_text()
 
 
@@ -170,7 +170,7 @@ def test_a_service_that_does_not_exit_is_killed_with_its_children(start, service
     supervise(tree, "Stop", "stubborn")
     assert 0.25 < time.monotonic() - before < 5
     assert "does not end within 0.3 s: killed" in tree.log()
-    ground.wait_until(lambda: not ground.alive(helper), 5, "the helper is gone")
+    ground.wait_until(lambda: not ground.alive(helper), 5, "the helper no longer runs")
     assert status(tree, "stubborn")["last_exit"] == "signal KILL"
 
 
@@ -194,7 +194,7 @@ def test_callers_wait_while_a_service_is_down(start, services):
     first = Call(tree, "worker").answer()["parameters"]["pid"]
     services.clear("go")
     os.kill(first, signal.SIGKILL)
-    ground.wait_until(lambda: not ground.alive(first), 5, "the worker is gone")
+    ground.wait_until(lambda: not ground.alive(first), 5, "the worker no longer runs")
     calls = [Call(tree, "worker") for _ in range(50)]
     assert not calls[0].answered(0.2)
     services.set("go")
@@ -375,7 +375,7 @@ def test_a_waiting_caller_can_hang_up(start, services):
     wait_for(tree, "slow", "ready")
 
 
-# Killed on its way
+# Kills during a start
 
 @pytest.mark.failpoints
 def test_a_start_succeeds_after_a_kill_at_each_failpoint(make_tree, services):

@@ -1,4 +1,4 @@
-"""hostletd: its configuration and its tree's directories; one supervisor per tree."""
+"""Tests hostletd's configuration and its tree's directories; one supervisor for each tree."""
 
 import grp
 import pwd
@@ -31,7 +31,7 @@ def test_reload_restarts_what_changed_and_nothing_else(start, services):
     reload(tree, "1 services changed, 1 new, 1 removed, 1 unchanged")
     wait_for(tree, "reads", "ready")
     wait_for(tree, "comes", "ready")
-    ground.wait_until(lambda: "goes" not in all_services(tree), 5, "the service that went is gone")
+    ground.wait_until(lambda: "goes" not in all_services(tree), 5, "the removed service no longer exists")
     after = all_services(tree)
     assert after["other"]["pid"] == before["other"]["pid"]
     assert after["reads"]["pid"] != before["reads"]["pid"]
@@ -70,7 +70,7 @@ def test_bad_file_changes_nothing_and_is_reported(start, services, what):
     if what == "key":
         tree.write_config({"fetcher": {"attempts": 4, "atempts": 5}})
         expected = "etc/hostlet.conf:3: unknown key 'atempts' in [fetcher]"
-    elif what == "secret":  # the file is one that all may read
+    elif what == "secret":  # every user can read the file
         tree.write_config({"fetcher": {"attempts": 4, "repositories": "https://me:s3cr3t@h/x"}})
         expected = "etc/hostlet.conf:3: [fetcher] repositories: a URL contains user or password, and other users may read this file"
     elif what == "service":
@@ -153,7 +153,7 @@ def test_prefix_that_a_service_user_cannot_enter(make_tree, services, place):
         assert tree.stop() == 0
 
 
-# The ground
+# Directories
 
 def test_directories_and_id(place):
     prefix = place / "new"
@@ -187,7 +187,7 @@ def test_unsafe_directories_are_corrected_or_refused(place, services):
         (prefix / path).chmod(mode)
     prefix.chmod(0o755)
     result = run_hostletd(*setup)
-    # Fetcher's own directory keeps the mode that the administrator gave it, but he cannot be the only one to enter.
+    # The fetcher's directory keeps the administrator's mode, but belongs to the fetcher's user, who must be able to enter.
     assert result.returncode == 0, result.stderr
     assert (prefix / "var").stat().st_mode & 0o777 == 0o755
     assert (prefix / "run").stat().st_mode & 0o777 == 0o755
@@ -242,7 +242,7 @@ def test_bad_configuration_refuses_to_start(place, services):
 
 
 def test_only_root_may_start_it(place):
-    # A copy, where everybody may enter: the build may lie below /root.
+    # A copy in a directory that every user can enter: the build may be below /root.
     copy = shutil.copy(program("hostletd"), place / "hostletd")
     result = subprocess.run([copy, "--prefix", place], user="nobody", group="nogroup", extra_groups=[], capture_output=True,
                             text=True, timeout=20, check=False)

@@ -1,4 +1,4 @@
-"""The processes of the tree: who may call them, what they may do, at rest and under other supervisors."""
+"""Tests the processes of the tree: their callers, their rights, when idle and under other supervisors."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from lib.services import identity, run_hostletd, status, wait_for
 from lib.tree import BUILD, SOURCE, VARIANT, Tree, program
 
 
-# Who may do what
+# Rights
 
 AS_USER = """
 import json, os, socket, sys
@@ -47,7 +47,7 @@ def test_only_the_configured_peers_can_call(start, services):
     for service in ("quota-keeper", "hostletd", "broken"):
         for user, groups in (("hostlet-fetcher", []), ("hostlet-fetcher", ["hostlet"]), ("nobody", [])):
             assert call_as(user, groups, tree, service, "io.hostlet.QuotaKeeper.Info")["error"] == "not opened", service
-        # And where the file lets him.
+        # And where the file permits it.
         tree.socket(service).chmod(0o666)
         answer = call_as("hostlet-fetcher", [], tree, service, "io.hostlet.QuotaKeeper.Info")
         assert answer["error"] == "org.varlink.service.PermissionDenied", service
@@ -65,7 +65,7 @@ def test_a_peer_can_be_limited_to_some_methods(start, services):
     assert error("hostlet-fetcher", "io.hostlet.QuotaKeeper.Release") == "org.varlink.service.PermissionDenied"
     assert error("hostlet-reconciler", "io.hostlet.QuotaKeeper.Release") == "org.varlink.service.InvalidParameter"
     assert "parameters" in call_as("hostlet-fetcher", ["hostlet"], tree, "quota-keeper", "org.varlink.service.GetInfo")
-    # A right to what does not exist is a mistake: the service is given up, and says it.
+    # A right to an unknown method is a mistake: hostletd stops restarting the service, and logs the reason.
     services.take("quota-keeper", peers="hostlet-fetcher:Inform")
     os.kill(tree.process.pid, signal.SIGHUP)
     wait_for(tree, "quota-keeper", "failed")
@@ -126,16 +126,16 @@ def test_services_are_jailed(start, services):
         assert fields["NoNewPrivs"] == "1"
         assert (nets[name] == own_net) == network, name
         assert os.getpgid(pid) == pid
-        # Undumpable: its files in /proc belong to root, whoever it is.
+        # Undumpable: its files in /proc belong to root, whatever its user is.
         assert os.stat(f"/proc/{pid}/environ").st_uid == 0
 
         def few_descriptors(process=pid):
             descriptors = sorted(os.listdir(f"/proc/{process}/fd"), key=int)
             return descriptors[:4] == ["0", "1", "2", "3"] and len(descriptors) < 15
-        # quota-keeper looks at the directories just after it is ready.
+        # quota-keeper inspects the directories just after it is ready.
         ground.wait_until(few_descriptors, 5, f"{name} has few descriptors")
     assert nets["quota-keeper"] == nets["unpacker"]
-    assert fields["Groups"].split() == []  # of the unpacker, which calls nobody
+    assert fields["Groups"].split() == []  # of the unpacker, which calls no other process
 
 
 TRACE = """
@@ -160,7 +160,7 @@ def test_a_service_cannot_be_traced_by_its_own_user(start, services):
                        capture_output=True)
 
 
-# At rest
+# Idle
 
 def test_an_idle_tree_sleeps(start, services):
     services.take("quota-keeper")
@@ -179,7 +179,7 @@ def test_an_idle_tree_sleeps(start, services):
         return settled["last"] == before
     ground.wait_until(quiet, 5, "the tree has settled", 0.1)
     before = switches()
-    ground.let_pass(3)  # what is measured is that nothing happens in this time
+    ground.let_pass(3)  # the measured condition is that nothing happens in this time
     assert switches() == before
 
 
@@ -187,7 +187,7 @@ def test_an_idle_tree_sleeps(start, services):
 
 @pytest.fixture
 def prepared(place):
-    """A prefix with its directories, and a copy of quota-keeper's service directory."""
+    """Makes a prefix with its directories, and a copy of quota-keeper's service directory."""
     prefix = place / "tree"
     assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
     directory = place / "quota-keeper"
@@ -222,7 +222,7 @@ def test_a_worker_runs_under_s6(prepared, place):
         (tree.prefix / "etc/hostlet.conf").write_text("[nonsense]\nkey = 1\n")
         subprocess.run(["s6-svc", "-r", directory], check=True)
         ground.wait_until(lambda: "false" in subprocess.run(["s6-svstat", "-o", "wantedup", directory], capture_output=True,
-                                                            text=True).stdout, 10, "s6 gives it up after exit 100")
+                                                            text=True).stdout, 10, "s6 does not restart it after exit 100")
         assert "not started again until an administrator acts" in (place / "s6.log").read_text()
     finally:
         subprocess.run(["s6-svc", "-xd", directory], check=False)
@@ -237,7 +237,7 @@ def test_a_worker_runs_under_runit(prepared, place):
         (tree.prefix / "etc/hostlet.conf").write_text("[nonsense]\nkey = 1\n")
         os.kill(int((directory / "supervise/pid").read_text()), signal.SIGKILL)
         ground.wait_until(lambda: (directory / "supervise/stat").read_text().startswith("down"), 10,
-                          "runit gives it up after exit 100")
+                          "runit does not restart it after exit 100")
     finally:
         ground.stop(supervisor)
 

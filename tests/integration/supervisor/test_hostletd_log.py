@@ -1,4 +1,4 @@
-"""hostletd: what its children say, and what they say it to."""
+"""Tests the log of hostletd: the output of its children, and its formats."""
 
 import contextlib
 import fcntl
@@ -26,7 +26,7 @@ def test_lines_of_children_carry_their_names(start, services):
     assert "talks: warning: mind the gap\n" in tree.log()
     assert "talks: plain ?[2J words\n" in tree.log()
     os.kill(status(tree, "talks")["pid"], signal.SIGKILL)
-    ground.wait_until(lambda: "talks: unfinished\n" in tree.log(), 5, "the unfinished line of the dead")
+    ground.wait_until(lambda: "talks: unfinished\n" in tree.log(), 5, "the unfinished line of the killed process")
 
 
 def test_log_formats(make_tree, services):
@@ -37,7 +37,7 @@ def test_log_formats(make_tree, services):
     lines = [json.loads(line) for line in tree.log().splitlines()]
     assert any("say \"hello\"" in json.dumps(line, ensure_ascii=False).replace("\\\"", "\"") for line in lines)
     assert len(lines) > 5
-    # The variable is inherited by those too whose standard error is something else: plain lines.
+    # Children whose standard error is another file inherit the variable too: they write plain lines.
     elsewhere = make_tree(name="elsewhere", environment={"JOURNAL_STREAM": "1:2"})
     elsewhere.start(arguments=services.arguments)
     elsewhere.stop()
@@ -53,8 +53,8 @@ def test_log_formats(make_tree, services):
 
 
 def test_no_line_controls_a_terminal(make_tree, services):
-    """C1 in both forms, an overlong ESC, directions and separators, and what is no UTF-8: in a child's line, in its last line as
-    'services' shows it, and as JSON that is JSON."""
+    """C1 in both forms, an overlong ESC, directions and separators, and invalid UTF-8: in a child's line, in its last line as
+    'services' shows it, and in JSON, which stays valid."""
     services.add("talks", "for part in (b'a\\xc2\\x9b31m\\x9b31m\\xc0\\x9b|', b'\\xe2\\x80\\xae\\xe2\\x80\\xa8\\xff\\xc3\\xa4z\\n'):\n"
                  "    os.write(2, part)\nsys.exit(100)\n")
     for form in ("plain", "json"):
@@ -92,7 +92,7 @@ def test_a_log_without_a_reader_blocks_nothing(make_tree, services):
         os.close(writing)
         wait_for(tree, "quota-keeper", "ready")
         wait_for(tree, "floods", "ready")
-        ground.wait_until(lambda: services.count("floods flooded"), 30, "2 MB of lines are swallowed")
+        ground.wait_until(lambda: services.count("floods flooded"), 30, "2 MB of lines are accepted")
         for _ in range(20):
             before = time.monotonic()
             all_services(tree)
@@ -101,7 +101,7 @@ def test_a_log_without_a_reader_blocks_nothing(make_tree, services):
         wait_for(tree, "quota-keeper", "ready")
         assert fcntl.fcntl(reading, fcntl.F_GETFL) & os.O_NONBLOCK == 0
         supervise(tree, "Stop", "floods")
-        # The reader comes back: what was kept, then how much was lost.
+        # The reader continues: it gets the stored lines, then the number of lost ones.
         text = b""
         deadline = time.monotonic() + 20
         while b"lines were dropped here: the log's reader was too slow" not in text and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""hostletd: TCP ports that it holds, and services that hostlet.conf does not enable."""
+"""Tests the TCP ports that hostletd opens, and services that hostlet.conf does not enable."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from lib.varlink import VarlinkError
 
 pytestmark = pytest.mark.sanitized
 
-# Answers each TCP connection with its process id and the names of what it was given.
+# Answers each TCP connection with its process id and the names of the passed descriptors.
 ANSWERS = """
 def answer(fd):
     listener = socket.socket(fileno=fd)
@@ -102,7 +102,7 @@ def test_reload_enables_moves_and_disables(start, services, ports):
     tree.write_config({"zone": {**zone(ports)["zone"], "enable": False}})
     reload(tree, "1 services changed")
     wait_for(tree, "faces", "down")
-    ground.wait_until(lambda: refused(other) and refused(ports[1]), 10, "nobody listens any more")
+    ground.wait_until(lambda: refused(other) and refused(ports[1]), 10, "no process listens any more")
     assert Call(tree, "faces").answer()["error"] == "io.hostlet.ServiceDown"
 
 

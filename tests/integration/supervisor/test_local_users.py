@@ -1,4 +1,4 @@
-"""What a user of this machine who has no rights can do to a tree, and what a worker can whose process is somebody else's by now."""
+"""Tests what an unprivileged user of this machine can do to a tree, and what an attacker can who controls a worker."""
 
 import fcntl
 import grp
@@ -21,15 +21,15 @@ from lib.worker import Worker
 
 
 def run_as(user, program, *arguments, **options):
-    """A Python program of one of the system's users, with nothing but his own group."""
+    """Starts a Python program as one of the system's users, with nothing but its own group."""
     return subprocess.Popen(["setpriv", "--reuid", user, "--regid", user if user != "nobody" else "nogroup", "--clear-groups",
                              "--pdeathsig", "KILL", "--", sys.executable, "-ISBc", program, *map(str, arguments)],
                             text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
 
 
 def said(process, timeout=30):
-    """The next line that it prints."""
-    assert select.select([process.stdout], [], [], timeout)[0], "it says nothing"
+    """Returns the next line that it prints."""
+    assert select.select([process.stdout], [], [], timeout)[0], "the process logs nothing"
     return process.stdout.readline().strip()
 
 
@@ -57,7 +57,7 @@ def test_locks_of_an_unprivileged_user_stop_nothing(make_tree, repository, user)
     tree = make_tree({"container-driver": {"runtime": "null"}, "fetcher": {"repositories": repository.url}}).start()
     tree.apply({"name": "first", "image": "demo:1", "packages": [{"name": "tiny"}]})
     tree.stop()
-    # What an earlier version left.
+    # Left by an earlier version.
     (tree.prefix / "run/hostletd.lock").touch(mode=0o644)
     with run_as(user, HOLD_ALL, tree.prefix) as holder:
         assert int(said(holder)) > 10
@@ -72,12 +72,12 @@ def test_locks_of_an_unprivileged_user_stop_nothing(make_tree, repository, user)
 
 
 def test_a_second_hostletd_names_the_first_and_can_be_retried(null_tree):
-    """A start that fails so must not be the last: systemd starts nothing again after exit 100."""
+    """Such a failure must not prevent a later start: systemd starts nothing again after exit 100."""
     second = run_hostletd("--prefix", null_tree.prefix, "--services", SOURCE / "svc")
     assert second.returncode == 1
     holder = ground.holder_of_locks(null_tree.prefix, null_tree.process.pid, "hostletd")
     assert f"this tree ({null_tree.prefix}) runs already: {holder} holds the lock" in second.stderr
-    # What it holds does not lie where anybody may clean up.
+    # Its lock is not in a directory that other users can clean up.
     for path in (null_tree.prefix / "run").iterdir():
         if not path.is_socket():
             path.unlink()
@@ -105,7 +105,7 @@ def test_a_worker_waits_for_the_exit_of_its_predecessor(place, name):
         fcntl.flock(held, fcntl.LOCK_EX)
 
         def release():
-            ground.wait_until(lambda: "waiting for it" in worker.log(), 10, "it says whom it waits for")
+            ground.wait_until(lambda: "waiting for it" in worker.log(), 10, "the process names the process that it waits for")
             fcntl.flock(held, fcntl.LOCK_UN)
         thread = threading.Thread(target=release)
         thread.start()
@@ -119,7 +119,7 @@ def test_a_worker_waits_for_the_exit_of_its_predecessor(place, name):
 
 
 def test_an_object_that_cannot_be_a_lock_is_named_in_the_message(ground_of):
-    """Planted where the lock of the fetcher lies: the message says what is there, and not that another fetcher runs."""
+    """The object is planted where the fetcher's lock is: the message names the object, and not another fetcher."""
     lock = ground_of / "var/hostlet/fetcher/lock"
     owner = lock.parent.stat()
     subprocess.run(["mkfifo", lock], check=True, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
@@ -160,7 +160,7 @@ def ground_of(place):
 
 
 def plant(link, target):
-    """By the user whose directory it is, as a worker could whose process is somebody else's."""
+    """The user who owns the directory plants it, as an attacker could who controls a worker."""
     if link.is_dir():
         link.rename(link.with_name("aside"))
     owner = link.parent.stat()
@@ -195,7 +195,7 @@ def test_hostletd_follows_no_planted_link(ground_of, precious, path):
 @pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail, and takes no group")
 @pytest.mark.parametrize("owner, taken", [("root", True), ("hostlet-container-driver", False)])
 def test_the_driver_cannot_choose_the_group_of_dockers_socket(ground_of, place, owner, taken):
-    """The name of the socket leads to any socket of the machine, whose group root would give to the driver."""
+    """The socket's name can lead to any socket of the machine, whose group root would assign to the driver."""
     target, link = place / "other.sock", ground_of / "var/hostlet/container-driver/docker.sock"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(target))
@@ -215,7 +215,7 @@ def test_the_driver_cannot_choose_the_group_of_dockers_socket(ground_of, place, 
             worker.stop()
 
 
-# Sockets: who can open them, and what he can hold
+# Sockets: who can open them, and how much memory their callers can use
 
 WORKERS = {"hostlet-reconciler", "hostlet-fetcher", "hostlet-unpacker", "hostlet-container-driver", "hostlet-rpc-gateway"}
 CONNECT = """
@@ -231,7 +231,7 @@ for path in sys.argv[1:]:
 
 
 def topology():
-    """Who may open which socket, as the files in svc say: {socket: users}."""
+    """Returns who can open which socket, as the files in svc state: {socket: users}."""
     allowed, askers = {}, set()
     for path in (SOURCE / "svc").glob("*/service.conf"):
         conf = dict(line.split(" = ", 1) for line in path.read_text().splitlines() if " = " in line)
@@ -330,7 +330,7 @@ sys.stdin.read()
 
 
 def resident(pid):
-    """Bytes of memory that a process ever had resident at once."""
+    """Returns the peak of resident bytes of a process."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) << 10
@@ -340,7 +340,8 @@ def resident(pid):
 @pytest.mark.parametrize("user, service", [("nobody", "hostletd"), ("nobody", "reconciler"), ("hostlet-rpc-gateway", "hostletd"),
                                            ("hostlet-rpc-gateway", "reconciler"), ("hostlet-rpc-gateway", "quota-keeper")])
 def test_unfinished_messages_use_little_memory(make_tree, user, service):
-    """128 of 15 MiB each: by somebody with no rights for whom the file is open nevertheless, and by a worker with few."""
+    """Sends 128 messages of 15 MiB each: as an unprivileged user for whom the socket is open nevertheless, and as a worker with
+    few rights."""
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     pid = tree.process.pid if service == "hostletd" else tree.pid(service)
     before = resident(pid)
@@ -391,7 +392,7 @@ def test_idle_connections_of_a_worker_exclude_no_other_caller(make_tree, user, s
 
 @pytest.mark.limit(120)
 def test_an_unfinished_message_has_a_time_limit(null_tree):
-    """However slowly it comes: a byte now and then does not begin its time anew. Whoever waits for its end loses no time by that."""
+    """A byte now and then does not restart the time limit of a message. A caller that waits for the end loses no time by that."""
     with null_tree.connect("hostletd") as connection, null_tree.connect("hostletd", 60) as other:
         begun = time.monotonic()
         connection.send_raw(b" " * 50000)

@@ -1,4 +1,5 @@
-"""Short runs of scripts/chaos: processes killed at random under orders, and everything as desired in the end."""
+"""Tests with short runs of scripts/chaos: processes are killed at random under orders, and the actual state equals the desired
+state in the end."""
 
 import pytest
 from lib import ground

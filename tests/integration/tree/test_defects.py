@@ -1,5 +1,5 @@
-"""The known defects of the original agent (contract, sections 12 and 13), each with the tests that would see it here; and those
-tests that belong nowhere else."""
+"""Lists the known defects of the original agent (contract, sections 12 and 13), each with the tests that would detect it here,
+and contains those of these tests that belong to no other file."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ from lib import ground, images
 from lib.apps import App, driver_containers, manifest
 from lib.zone import HOST, ZoneApp, assign, join
 
-# Number in section 12, or a word for those of section 13: what it is, and the tests that see it: MODULE::TEST here, or unit/FILE::TEST.
+# Number in section 12, or a name for those of section 13: the defect, and the tests that detect it: MODULE::TEST here, or unit/FILE::TEST.
 DEFECTS = {
     1: ("a directory that exists counts as installed", ["test_unpacker::test_killed_at_each_step", "test_unpacker::test_killed_while_it_works"]),
     2: ("links lead the extraction elsewhere", ["test_hostile_archives::test_hostile_archive"]),
@@ -25,9 +25,9 @@ DEFECTS = {
         ["test_quota::test_ensure_is_refused_with_reason_and_remedy", "test_revisions::test_quota_required_refuses_with_the_reason"]),
     6: ("/etc/projects is rewritten in place",
         ["unit/test_quota::test_bytes_of_others_survive", "unit/test_quota::test_an_edit_meanwhile_is_merged",
-         "unit/test_quota::test_what_a_killed_life_left_is_understood"]),
+         "unit/test_quota::test_an_exchange_that_was_killed_is_completed"]),
     7: ("project ids collide with Docker's",
-        ["unit/test_quota::test_ids_of_others", "unit/test_quota::test_ids_are_given_out_lowest_first_and_again"]),
+        ["unit/test_quota::test_ids_of_others_are_collected", "unit/test_quota::test_ids_are_given_out_lowest_first_and_again"]),
     8: ("containers removed behind its back stay, states are unknown",
         ["test_mending::test_container_removed_by_hand_is_created_again", "test_mending::test_container_ended_by_hand_is_started_again",
          "test_survival::test_changes_while_the_tree_was_stopped_are_corrected", "test_defects::test_every_state_of_docker_is_known"]),
@@ -46,7 +46,7 @@ DEFECTS = {
     20: ("it acts seconds after an assignment", ["test_defects::test_an_assignment_is_acted_on_at_once"]),
     21: ("the same line in the log every 10 s for ever", ["test_defects::test_an_unenforced_quota_is_logged_once"]),
     22: ("docker0's address is taken for the machine's",
-         ["unit/test_gateway_host::test_choice_of_address", "test_gateway::test_the_gateway_waits_for_an_address"]),
+         ["unit/test_gateway_host::test_an_address_of_hardware_is_preferred", "test_gateway::test_the_gateway_waits_for_an_address"]),
     "quotas without a leader": ("all quotas become 0 after a restart without a leader", ["test_defects::test_no_limit_is_lifted_without_a_leader"]),
     "stopped": ("stopped applications lose their limit", ["test_defects::test_a_stop_lifts_no_limit"]),
     "stopped with an address": ("a container with a VPC address is recreated whenever it is stopped",
@@ -95,14 +95,14 @@ def test_the_old_container_runs_until_the_new_one_is_ready(zone_tree):
     app.running()
     before = ids(zone_tree)
     app.put(2, image="missing/x")
-    app.wait(lambda i: i["next_retry"] if i.get("next_retry") else 0, "its image cannot be had")
+    app.wait(lambda i: i["next_retry"] if i.get("next_retry") else 0, "the image cannot be pulled")
     assert ids(zone_tree) == before
     assert driver_containers(zone_tree)["i8k_web_0"]["state"] == "running"
     assert app.replica_file()["app"]["deploy"]["revision"] == 1
 
 
 def test_every_state_of_docker_is_known(make_tree, docker_settings, engine, busybox_image):
-    """created, running, restarting, paused, exited; removing and dead are too short to be met (tests/unit/test_driver.c)."""
+    """created, running, restarting, paused, exited; removing and dead are too short to be observed (tests/unit/test_driver.c)."""
     tree = make_tree(docker_settings).start()
     run = ["/bin/sh", "-c", "exec sleep 1000"]
     engine.request("POST", "/containers/create", {"Image": busybox_image, "Cmd": run}, query={"name": "i8k_made_0"})
@@ -132,7 +132,7 @@ def test_sighup_ends_nothing(zone_tree):
 def test_a_slow_operation_delays_no_other(zone_tree):
     slow, quick = ZoneApp(zone_tree, "slow"), ZoneApp(zone_tree, "quick")
     slow.put(1, image="null/slow:20000")
-    slow.wait(lambda i: any(s["name"] == "container_start" for s in i["replicas"][0].get("stages", [])), "it is being started")
+    slow.wait(lambda i: any(s["name"] == "container_start" for s in i["replicas"][0].get("stages", [])), "the container is being started")
     begun = time.monotonic()
     quick.put(1)
     quick.running()
@@ -154,7 +154,7 @@ def test_an_unenforced_quota_is_logged_once(zone_tree):
     app.put(1)
     app.running()
     lines = len(zone_tree.log().splitlines())
-    ground.let_pass(3)  # what is measured is that nothing is said in this time
+    ground.let_pass(3)  # the measured condition is that nothing is logged in this time
     assert len(zone_tree.log().splitlines()) == lines
     assert "quota" in app.replica()
 
@@ -181,7 +181,7 @@ while True:
 
 @pytest.fixture
 def quota_tree(start, services):
-    """A tree whose quota-keeper only counts what it is asked for."""
+    """A tree whose quota-keeper only counts its calls."""
     for service in ("container-driver", "provisioner", "fetcher", "unpacker", "reconciler"):
         services.take(service)
     services.add("quota-keeper", COUNTING_QUOTA, peers="hostlet-reconciler")
@@ -191,7 +191,7 @@ def quota_tree(start, services):
 
 
 def asked_for(services):
-    """{method: limits} of what quota-keeper was asked for."""
+    """Returns {method: limits} of the calls of quota-keeper."""
     asked = {}
     for line in services.events("quota-keeper"):
         if "io.hostlet.QuotaKeeper" in line:
@@ -259,8 +259,8 @@ def test_a_present_image_is_not_pulled_under_any_name(make_tree, docker_settings
 
 
 def test_the_vxlan_device_is_left_unchanged(make_tree, namespace):
-    """The device as the agent before us made it: whoever is killed here, restarted, or told of the zone anew, it and what belongs
-    to it is the same one."""
+    """The device is as the original agent made it. Whichever process is killed here or restarted, and when facts of the zone are
+    received again, the device and its addresses stay the same."""
     device = "invpc2_vxlan.10"
     namespace.inside("addr", "add", "192.168.7.1/24", "dev", "uplink")
     namespace.inside("link", "set", "uplink", "up")
@@ -281,13 +281,13 @@ def test_the_vxlan_device_is_left_unchanged(make_tree, namespace):
     tree.start()
     tree.call("rpc-gateway", "ZoneInit", host_id=HOST, hosts=["192.168.7.2:9533"], vpc_bridge_ip="192.168.10.3",
               vpc_instance_cidr="192.168.10.0/24")
-    ground.wait_until(lambda: tree.call("reconciler", "Info").get("host_id") == HOST, 10, "the reconciler knows of the zone")
+    ground.wait_until(lambda: tree.call("reconciler", "Info").get("host_id") == HOST, 10, "the reconciler has the zone's facts")
     app = ZoneApp(tree)
     app.put(1)
     app.running()
     for service in tree.children():
         tree.kill_service(service)
-    ground.wait_until(lambda: app.put(2), 10, "the next order is taken")
+    ground.wait_until(lambda: app.put(2), 10, "the next order is accepted")
     app.running(2)
     tree.stop()
     assert device_now() == before

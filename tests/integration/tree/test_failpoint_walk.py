@@ -1,5 +1,5 @@
-"""Processes killed at every place that has a name, in the midst of deploys: what was wanted is done all the same, and nothing
-is there twice, or left over. On the null runtime where Docker is not the point, and on Docker for the switch itself."""
+"""Kills processes at every failpoint, during deploys: the desired state is reached all the same, and nothing exists twice or is
+left over. Uses the null runtime where Docker does not matter, and Docker for the switch itself."""
 
 import subprocess
 
@@ -15,13 +15,13 @@ pytestmark = [pytest.mark.failpoints,
               pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")]
 
 SETTINGS = {"reconciler": {"retry_min": "20ms", "retry_max": "100ms", "probation": "50ms"}, "fetcher": {"retry_min": "20ms"}}
-# hostletd's own are walked in test_hostletd.py, quota-keeper's in tests/system: its kernel enforces quotas. Those of adoptions, which
-# no deploy comes by, are walked in test_adoption.py.
+# test_hostletd.py walks hostletd's own, tests/system those of quota-keeper, whose kernel enforces quotas, and test_adoption.py those of
+# adoptions, which no deploy reaches.
 WORKERS = ("reconciler", "container-driver", "fetcher", "unpacker", "provisioner")
 
 
 def failpoints(*programs):
-    """All of them, as 'program:name'; nothing where this build has none."""
+    """Returns all failpoints, as 'program:name'; none if this build has none."""
     if VARIANT != "failpoints":
         return ["none"]
     found = []
@@ -31,7 +31,7 @@ def failpoints(*programs):
     return found
 
 
-# The packages' server lives as long as this file's tests.
+# The packages' server runs as long as this file's tests.
 
 @pytest.fixture(scope="module")
 def web(session_place):
@@ -45,7 +45,7 @@ def web(session_place):
 
 
 class Walk:
-    """A scenario in phases. In each of them the process that first reaches the failpoint is killed."""
+    """Runs a scenario in phases. In each of them the process that first reaches the failpoint is killed."""
 
     def __init__(self, tree, service, point, action="kill"):
         self.tree = tree
@@ -55,10 +55,10 @@ class Walk:
         tree.start(failpoint=f"{point}:{action}")
 
     def arm(self):
-        """From now on the failpoint is taken once more. Tells how often it was taken before."""
+        """Arms the failpoint once more. Returns how often it was reached before."""
         taken = self.tree.failpoint_taken(self.point)
         if taken:
-            # The order of a person ends the growing pauses after deaths that come soon after each other.
+            # An administrator's order ends the growing pauses between restarts.
             self.tree.call("hostletd", "Restart", name=self.service)
             (self.tree.once / self.point).unlink()
             self.reached += 1
@@ -72,12 +72,12 @@ class Walk:
             return None
 
     def tidy(self, app, replicas, kept=0, site=None):
-        """Nothing is doubled, nothing is orphaned."""
+        """Checks that no object exists twice and none is orphaned."""
         containers = {f"i8k_{app.name}_{n}" for n in replicas}
         tree = self.tree
 
         def check():
-            # A worker that was killed as the last thing that happened cleans up when it is started next.
+            # A worker that was killed last cleans up at its next start.
             for worker in ("fetcher", "unpacker", "provisioner"):
                 assert self.wake(worker) is not None
             assert set(driver_containers(tree)) == containers
@@ -91,7 +91,7 @@ class Walk:
             assert names_below(tree.prefix / "var/ipk/.partial") == []
             assert names_below(tree.prefix / "var/ipk_install/site") == wanted
             return True
-        ground.wait_until(check, 20, f"{app.name} is tidy")
+        ground.wait_until(check, 20, f"{app.name} has no orphans or leftovers")
         for name in containers:
             state = driver_containers(tree)[name]
             assert state["ours"] and state["slot"] == "current"
@@ -99,7 +99,7 @@ class Walk:
 
 
 def null_scenario(walk):
-    """Everything that a replica can go through, with packages."""
+    """Covers every step of a replica, with packages."""
     app = App(walk.tree)
     good = {"packages": [("site", "1.0")], "probation": 0, "script": "true"}
     newer = {**good, "packages": [("site", "2.0")]}
@@ -135,13 +135,13 @@ def null_scenario(walk):
     walk.tidy(app, [], kept=2)
     app.deploy(manifest(image="one:1", **good))
     walk.tidy(app, [0], kept=1, site="1.0.0")
-    app.destroy(purge=True)  # of the replica that went earlier, too
+    app.destroy(purge=True)  # of the replica that was removed earlier, too
     app.gone()
     walk.tidy(app, [])
 
 
 def zone_scenario(walk):
-    """The orders of a zone, one after the other: none is lost, and nothing is left over."""
+    """The orders of a zone are executed one after the other: none is lost, and nothing is left over."""
     app = ZoneApp(walk.tree, "ordered")
     packages_ = {"spec": {"packages": [{"name": "site", "version": "1.0"}]}}
     app._insist("PutZoneState", facts=facts())
@@ -153,7 +153,7 @@ def zone_scenario(walk):
     assert app.replica_file()["zone_base_domain"] == "other.test"
     walk.tidy(app, [0], site="1.0.0")
     app.put(2, image="null/exit-3", **packages_)
-    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 1, "it is back")
+    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 1, "the replica runs again")
     walk.arm()
     app.put(3, "stop", **packages_)
     app.stopped()
@@ -180,7 +180,7 @@ def test_deploys_complete_when_killed_at(make_tree, web, point):
     null_scenario(walk)
     if service == "reconciler":
         zone_scenario(walk)
-    assert walk.reached, f"nobody came by {point}: the scenario lacks what it is for"
+    assert walk.reached, f"no process reached {point}: the scenario does not cover it"
 
 
 STEPS = ["hold", "stop", "put_aside", "quota", "provision", "create", "start", "commit", "keep", "remove_old", "fail",
@@ -188,7 +188,7 @@ STEPS = ["hold", "stop", "put_aside", "quota", "provision", "create", "start", "
 
 
 def hang(tree, app, step, order):
-    """Gives the order, waits until the reconciler hangs before the step, and kills hostletd with all that it started."""
+    """Sends the order, waits until the reconciler hangs before the step, and kills hostletd with all that it started."""
     order()
     ground.wait_until(lambda: tree.failpoint_taken(f"step.{step}.before"), 30, f"the reconciler is about to {step}")
     tree.kill()
@@ -201,7 +201,7 @@ def test_switch_completes_when_hostletd_is_killed_before(make_tree, step):
     tree.start()
     app.deploy(manifest(image="one:1", probation=0))
     before = driver_containers(tree)["i8k_web_0"]["id"]
-    # The quota of one that runs is asked for once in each life: that is the first pass.
+    # The quota of a running replica is requested once after each start: that is the first pass.
     tree.restart(failpoint=f"step.{step}.before{'@2' if step == 'quota' else ''}:hang")
     app.running(1)
     undo = step in STEPS[STEPS.index("fail"):]
@@ -221,7 +221,7 @@ def test_switch_completes_when_hostletd_is_killed_before(make_tree, step):
 # On Docker
 
 def docker_scenario(tree, engine):
-    """A deploy, an update and one that fails; data goes through all of them."""
+    """A deploy, an update and a failed update; data survives all of them."""
     app = App(tree)
     script = "echo start >> /home/action/starts; exec sleep {}"
     app.deploy(manifest(script=script.format(1000)))
@@ -234,7 +234,7 @@ def docker_scenario(tree, engine):
     assert made["Id"] == before and made["State"]["Running"] and made["HostConfig"]["RestartPolicy"]["Name"] == "always"
     assert engine.names() == ["i8k_web_0"]
     ground.wait_until(lambda: len((app.directory() / "home/action/starts").read_text().splitlines()) >= 3, 10,
-                      "the data went through three starts")
+                      "the data survived three starts")
     app.destroy(purge=True)
     app.gone()
     assert engine.names() == [] and names_below(tree.prefix / "apps") == []
@@ -254,7 +254,7 @@ def test_switch_on_docker_completes_when_hostletd_is_killed_before(make_tree, do
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
     before = engine.inspect("i8k_web_0")["Id"]
-    # The quota of one that runs is asked for once in each life: that is the first pass.
+    # The quota of a running replica is requested once after each start: that is the first pass.
     tree.restart(failpoint=f"step.{step}.before{'@2' if step == 'quota' else ''}:hang")
     app.running(1)
     undo = step in ("remove_new", "bring_back", "revive")

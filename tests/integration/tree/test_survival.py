@@ -1,4 +1,5 @@
-"""The tree, its processes and dockerd come and go; containers stay, and what was wanted is done."""
+"""Tests that containers keep running while the tree, its processes and dockerd stop and start, and that the desired state is
+reached."""
 
 import os
 import signal
@@ -9,7 +10,7 @@ from lib.apps import App, answers, manifest, server
 
 
 def facts(engine, name="i8k_web_0"):
-    """What changes when a container is touched."""
+    """Returns the fields that change when a container is touched."""
     made = engine.inspect(name)
     return made["Id"], made["State"]["Pid"], made["State"]["StartedAt"], made["RestartCount"]
 
@@ -50,7 +51,7 @@ def test_service_killed_leaves_containers_untouched(tree, engine, deployed, serv
     tree.kill_service(service)
     deployed.running(1)
     assert facts(engine) == before
-    # Its successor sees events: what is killed by hand comes back.
+    # Its successor receives events: a container killed by hand is restarted.
     engine.kill("i8k_web_0")
     ground.wait_until(lambda: engine.inspect("i8k_web_0")["State"]["Pid"] not in (0, before[1]), 30, "it runs again")
 
@@ -78,7 +79,7 @@ def test_dockerd_killed_and_restarted_leaves_containers_untouched(tree, dockerd,
 def test_a_deploy_waits_for_a_stopped_dockerd_and_completes(tree, dockerd, engine, deployed):
     other, port = App(tree, "other"), ground.free_port()
     dockerd.kill()
-    deployed.wait(lambda i: i["failed"], "the runtime's absence is seen")
+    deployed.wait(lambda i: i["failed"], "the loss of the runtime is shown")
     other.apply(manifest("other", script=server("other", port), ports={"http": port}))
     deployed.apply(manifest(script=server("two", deployed.port), ports={"http": deployed.port}))
     assert other.replica()["state"] == "none" and deployed.replica()["state"] == "running"
@@ -115,7 +116,7 @@ def test_second_tree_on_the_same_prefix_is_refused(tree, make_tree):
 
 
 def test_idle_tree_does_not_poll(tree, deployed):
-    """Settled, its processes sleep: nothing but what the kernel counts may pass in two seconds."""
+    """Settled, the processes sleep: in two seconds there are no more wake-ups than those that the kernel causes."""
     def switches():
         total = 0
         for pid in tree.children().values():
@@ -124,7 +125,7 @@ def test_idle_tree_does_not_poll(tree, deployed):
                     total += int(line.split()[1])
         return total
     ground.wait_until(lambda: "fetcher" not in tree.children() and "provisioner" not in tree.children(), 60,
-                      "what is on demand has ended")
+                      "on-demand services have ended")
     before, pids = switches(), tree.children()
     os.sched_yield()
     signal.sigtimedwait([], 2)

@@ -1,4 +1,4 @@
-"""Two trees on one Docker daemon: each minds its own."""
+"""Tests two trees on one Docker daemon: each manages only its own containers."""
 
 import pytest
 from lib import ground

@@ -1,4 +1,4 @@
-"""A machine in a zone: its loop with a leader on Debian's own grpc, from the first answer to the last."""
+"""Tests a machine in a zone: its rounds with a leader on Debian's own grpc, from the first response to the last."""
 
 import json
 import signal
@@ -67,7 +67,7 @@ class Member:
 
 
 def order(messages, name="web", revision=1, action="start", image="null/image:1", **options):
-    """An AppInstance message with replicas on our host."""
+    """Returns an AppInstance message with replicas on this host."""
     made = instance(name, revision, action, image, **options)
     made["deploy"].setdefault("stages", {"name": "", "stages": []})
     text = json.dumps(made).replace("0123456789abcdef", HOST)
@@ -85,7 +85,7 @@ def member(make_tree, messages, leader):
 
 
 def stages_of(leader, name="web", replica=0):
-    """What the leader was told last of a replica: {stage name: stage}."""
+    """Returns the latest report to the leader about a replica: {stage name: stage}."""
     told = None
     for request in leader.called("HostStatusUpdate"):
         for report in request.replica_stages:
@@ -102,7 +102,7 @@ def wait_stage(leader, stage, state, name="web", revision=None, timeout=20):
     return ground.wait_until(told, timeout, f"{stage} is {state}")
 
 
-# The loop
+# Rounds
 
 def test_status_updates_contain_identity_and_state(member, leader):
     requests = leader.wait_called("HostStatusUpdate", 2)
@@ -142,7 +142,7 @@ def test_orders_run_and_stages_are_reported(member, leader):
         assert told[name].state == "success" and told[name].owner == "hostlet" and told[name].finished >= told[name].created > 0
     quiet = len(leader.called("HostStatusUpdate"))
     leader.wait_called("HostStatusUpdate", quiet + 2)
-    assert not any(request.replica_stages for request in leader.called("HostStatusUpdate")[quiet + 1:]), "only what changed is told"
+    assert not any(request.replica_stages for request in leader.called("HostStatusUpdate")[quiet + 1:]), "only changes are reported"
     before = member.tree.call("container-driver", "Inspect", instance="web", replica_id=0, slot="current")["container"]["id"]
 
     leader.instances = [member.message(revision=2, action="stop")]
@@ -226,7 +226,7 @@ def test_a_follower_is_skipped_and_the_leader_is_kept(make_tree, messages, make_
     assert len(follower.called("HostStatusUpdate")) == 1
     member.tree.restart()
     leader.wait_called("HostStatusUpdate", 4)
-    assert len(follower.called("HostStatusUpdate")) == 1, "the leader of last time is asked first"
+    assert len(follower.called("HostStatusUpdate")) == 1, "the previous leader is asked first"
 
 
 def test_a_new_leader_is_followed(make_tree, messages, make_leader):
@@ -250,7 +250,7 @@ def test_unreachable_hosts_are_retried_with_backoff_and_delay_nothing_else(make_
     app = App(member.tree, "local")
     app.deploy({"app": {"meta": {"name": "local"}, "spec": {"name": "local", "version": "1", "image": "null/image:1"},
                         "deploy": {"replicas": [{"id": 0}]}}, "hostlet": {"init": "image", "probation_given": True}})
-    ground.wait_until(lambda: member.status().get("failures", 0) >= 2, 30, "it is tried again")
+    ground.wait_until(lambda: member.status().get("failures", 0) >= 2, 30, "the act is retried")
 
 
 def test_a_call_to_a_slow_leader_ends_at_the_deadline(make_tree, messages, make_leader):
@@ -276,14 +276,14 @@ def test_a_wrong_key_is_reported(make_tree, messages, leader):
     ground.wait_until(lambda: "verify denied" in member.status().get("reason", ""), 20, "the refusal is shown")
 
 
-# Hostile answers
+# Hostile responses
 
 def garbage(*_):
     return b"\xff" * 100
 
 
 def bomb():
-    """An instance with stages within each other, deeper than anything of the contract."""
+    """Returns an instance with nested stages, deeper than the contract permits."""
     stage = b""
     for _ in range(5000):
         stage = field(16, stage)  # AppDeployStage.stages
@@ -314,18 +314,18 @@ def test_malformed_responses_change_nothing(make_tree, messages, make_leader, wh
     count = len(leader.called("HostStatusUpdate"))
     leader.wait_called("HostStatusUpdate", count + 2, timeout=30)
     if what == "bomb":
-        ground.wait_until(lambda: "nested too deeply" in "".join(member.status().get("problems", [])), 20, "it was seen for what it is")
+        ground.wait_until(lambda: "nested too deeply" in "".join(member.status().get("problems", [])), 20, "the malformed response was detected")
     assert app.get()["replicas"][0]["state"] == "running"
     pid = member.tree.pid("rpc-gateway")
     leader.hooks.pop("HostStatusUpdate", None)
     leader.instances = [member.message(revision=2)]
     app.running(2, timeout=60)
-    assert member.tree.pid("rpc-gateway") == pid, "the gateway has not died of it"
+    assert member.tree.pid("rpc-gateway") == pid, "the gateway still runs"
 
 
 @pytest.mark.limit(300)
 def test_5000_instances_and_24_MiB(make_tree, messages, make_leader):
-    """Most are elsewhere; those that are here are taken."""
+    """Most instances are on other hosts; those of this host are accepted."""
     leader = make_leader()
     member = Member(make_tree, messages, leader)
     filler = "x" * 4500
@@ -340,7 +340,7 @@ def test_5000_instances_and_24_MiB(make_tree, messages, make_leader):
     leader.hooks["HostStatusUpdate"] = lambda *_: data
     for n in range(3):
         ZoneApp(member.tree, f"app{n}").running(1, timeout=120)
-    found = ground.wait_until(lambda: member.status() if member.status().get("assigned") == 5000 else None, 60, "all were seen")
+    found = ground.wait_until(lambda: member.status() if member.status().get("assigned") == 5000 else None, 60, "all were received")
     assert found["state"] == "joined"
 
 
@@ -399,7 +399,7 @@ def test_leaving_the_zone_keeps_running_instances(member, leader):
     app.wait(lambda i: i.get("unassigned"), "it is no longer assigned")
     assert app.replica()["state"] == "running"
     count = len(leader.called("HostStatusUpdate"))
-    ground.let_pass(4)  # longer than a round: that none comes is what is tested
+    ground.let_pass(4)  # longer than a round: the test is that none starts
     assert len(leader.called("HostStatusUpdate")) == count
 
 
@@ -415,10 +415,11 @@ def test_a_gateway_killed_at_any_time_continues(member, leader):
 def test_networks_of_the_zone_are_kept(member, leader, messages):
     leader.vpc = ("192.168.10.3", "10.10.3.0/24")
     leader.network = messages.zone.ZoneNetworkMap(vpc_network_domain="zone.test", revision=5)
-    ground.wait_until(lambda: member.status().get("network_domain") == "zone.test", 20, "the domain is known")
+    ground.wait_until(lambda: member.status().get("network_domain") == "zone.test", 20, "the domain is set")
     found = member.status()
     assert (found["vpc_bridge_ip"], found["vpc_instance_cidr"]) == leader.vpc
-    ground.wait_until(lambda: (member.tree.call("reconciler", "Info").get("zone") or {}).get("base_domain") == "zone.test", 20, "it is told")
+    ground.wait_until(lambda: (member.tree.call("reconciler", "Info").get("zone") or {}).get("base_domain") == "zone.test", 20,
+                      "the facts are delivered")
     zone = member.tree.call("reconciler", "Info")["zone"]
     assert zone["status_url"] == f"http://127.0.0.1:{member.ports[1]}/in/api/v2/hostlet/inagent/status"
     leader.network = messages.zone.ZoneNetworkMap(vpc_network_domain="older.test", revision=4)

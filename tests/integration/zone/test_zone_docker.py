@@ -1,4 +1,4 @@
-"""A zone's containers on the real Docker: their network and address, lxcfs, containers taken over from the original agent."""
+"""Tests a zone's containers on the real Docker: their network and address, lxcfs, containers adopted from the original agent."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def put(app, revision=1, action="start", address=None, image=images.BUSYBOX, spe
 
 
 def address_of(engine, name):
-    """(as configured, as it runs)"""
+    """Returns (the configured address, the actual address)."""
     network = engine.inspect(name)["NetworkSettings"]["Networks"].get("invpc2_docker", {})
     return (network.get("IPAMConfig") or {}).get("IPv4Address"), network.get("IPAddress")
 
@@ -62,7 +62,7 @@ def test_replicas_that_start_at_once_share_one_network(zone_tree, engine, vpc):
 
 
 def test_a_stopped_container_is_started_and_not_recreated(zone_tree, engine, vpc):
-    """Defect (section 13): a container with a VPC address is recreated whenever it is stopped."""
+    """Defect (section 13): the original recreates a container with a VPC address whenever it is stopped."""
     app = ZoneApp(zone_tree())
     put(app, address=vpc(17))
     app.running()
@@ -71,10 +71,10 @@ def test_a_stopped_container_is_started_and_not_recreated(zone_tree, engine, vpc
         started = engine.inspect("i8k_web_0")["State"]["StartedAt"]
         engine.request("POST", f"/containers/i8k_web_0/{act}", b"")
         ground.wait_until(lambda s=started: (engine.inspect("i8k_web_0") or {"State": {"StartedAt": s}})["State"]["StartedAt"] != s, 30,
-                          f"it is up again after {act}")
+                          f"the container runs again after {act}")
         app.running()
         assert engine.inspect("i8k_web_0")["Id"] == before
-    # The same while nobody looked.
+    # The same while the tree is stopped.
     app.tree.stop()
     engine.request("POST", "/containers/i8k_web_0/stop", b"", query={"t": 1})
     app.tree.start()
@@ -90,14 +90,14 @@ def test_another_address_recreates_the_container(zone_tree, engine, vpc):
     app.running()
     before = engine.inspect("i8k_web_0")["Id"]
     put(app, address=vpc(18))
-    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "it is made anew")
+    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "the container is recreated")
     app.running()
     assert address_of(engine, "i8k_web_0") == (vpc(18), vpc(18))
-    # By hand, behind our back: that is mended.
+    # A change by hand is corrected.
     before = engine.inspect("i8k_web_0")["Id"]
     engine.request("POST", "/networks/invpc2_docker/disconnect", {"Container": "i8k_web_0", "Force": True})
     engine.request("POST", "/containers/i8k_web_0/restart", b"", query={"t": 1})
-    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "it is made anew")
+    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "the container is recreated")
     app.running()
     assert address_of(engine, "i8k_web_0") == (vpc(18), vpc(18))
 
@@ -108,7 +108,7 @@ def test_a_failed_switch_restores_the_old_address(zone_tree, engine, vpc):
     app.running()
     before = engine.inspect("i8k_web_0")["Id"]
     put(app, 2, address=vpc(18), spec={"tasks": [{"name": "main", "on_startup": True, "script": "exit 3"}]})
-    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 1, "it is back")
+    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 1, "the replica runs again")
     assert engine.inspect("i8k_web_0")["Id"] == before
     assert address_of(engine, "i8k_web_0") == (vpc(17), vpc(17))
 
@@ -134,7 +134,7 @@ def test_another_subnet_replaces_the_network_once_it_is_unused(zone_tree, engine
 def test_an_address_outside_the_network_is_reported(zone_tree, vpc, address):
     app = ZoneApp(zone_tree())
     put(app, address=address)
-    app.wait(lambda i: i["failed"] and address in (i.get("problem") or i["replicas"][0].get("message") or ""), "it is said")
+    app.wait(lambda i: i["failed"] and address in (i.get("problem") or i["replicas"][0].get("message") or ""), "the problem is reported")
 
 
 # lxcfs
@@ -150,12 +150,12 @@ def test_lxcfs_shows_a_container_its_own_limits(zone_tree, engine, lxcfs):
     assert abs(int(total[1]) - (64 << 10)) < 1024, said  # KiB
     mounts = {m["Destination"] for m in engine.inspect("i8k_web_0")["Mounts"]}
     assert {"/proc/cpuinfo", "/proc/stat", "/proc/uptime", "/sys/devices/system/cpu"} <= mounts
-    # Not wanted any more: the other way round is a difference too.
+    # No longer desired: an excess mount is a difference too.
     before = engine.inspect("i8k_web_0")["Id"]
     tree.stop()
     tree.settings["container-driver"]["lxcfs"] = "no"
     tree.start()
-    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "it is made anew")
+    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": before})["Id"] != before, 30, "the container is recreated")
     app.running()
     assert "/proc/meminfo" not in {m["Destination"] for m in engine.inspect("i8k_web_0")["Mounts"]}
 
@@ -176,7 +176,7 @@ def test_an_lxcfs_that_does_not_run_is_not_used(zone_tree, engine, place):
 # Containers of the original agent
 
 class Original:
-    """A container as the original agent makes it, and what an import would write of it."""
+    """Makes a container as the original agent does, and the files that an import would write for it."""
 
     def __init__(self, tree, engine, image=images.BUSYBOX, revision=5, **host):
         self.tree, self.engine, self.revision = tree, engine, revision
@@ -226,7 +226,7 @@ def test_a_container_of_the_original_keeps_running(original, engine):
     put(app, 5)
     app.running(5)
     assert engine.inspect("i8k_web_0")["State"]["StartedAt"] == started
-    # Its events are seen: what is stopped by hand comes back, and is the same.
+    # The driver sees its events: a container stopped by hand is started again, and is the same.
     engine.request("POST", "/containers/i8k_web_0/stop", b"", query={"t": 0})
     ground.wait_until(lambda: engine.inspect("i8k_web_0")["State"]["Running"], 30, "it is up again")
     app.running(5)
@@ -239,7 +239,7 @@ def test_a_new_order_switches_an_adopted_container_and_a_failed_one_restores_it(
     app = ZoneApp(taken.tree)
     app.running(5)
     put(app, 6, spec={"tasks": [{"name": "main", "on_startup": True, "script": "exit 4"}]})
-    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 5, "it is back")
+    app.wait(lambda i: i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 5, "the replica runs again")
     assert engine.inspect("i8k_web_0")["Id"] == taken.id and engine.inspect("i8k_web_0")["State"]["Running"]
     put(app, 7)
     app.running(7)
@@ -255,7 +255,7 @@ def test_an_adopted_container_that_differs_is_recreated(original, engine, differ
     taken = original(**difference)
     taken.tree.start()
     app = ZoneApp(taken.tree)
-    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": taken.id})["Id"] != taken.id, 30, "it is made anew")
+    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": taken.id})["Id"] != taken.id, 30, "the container is recreated")
     app.running(5)
 
 

@@ -1,5 +1,5 @@
-"""The whole way: a leader on Debian's own grpc orders an application whose package it has; it runs in a real container, whose agent reports,
-and the leader hears of every stage, until the application is gone."""
+"""Tests the whole way: a leader on Debian's own grpc orders an application whose package it has; the application runs in a real
+container, whose agent reports, and the leader receives every stage, until the application is removed."""
 
 import json
 
@@ -46,7 +46,7 @@ def order(messages, port, revision, action="start", script=None, version="1.0"):
 
 
 def told(leader, owner="hostlet"):
-    """{stage: stage} that the leader was told last."""
+    """Returns the latest report to the leader: {stage: stage}."""
     last = None
     for request in leader.called("HostStatusUpdate"):
         for report in request.replica_stages:
@@ -60,7 +60,7 @@ def wait_told(leader, name, state, revision, owner="hostlet"):
         stage = told(leader, owner).get(name)
         assert stage is not None and (stage.state, stage.revision) == (state, revision), told(leader, owner)
         return stage
-    return ground.wait_until(look, 40, f"the leader hears that {name} is {state} in revision {revision}")
+    return ground.wait_until(look, 40, f"the leader receives that {name} is {state} in revision {revision}")
 
 
 @pytest.mark.limit(240)

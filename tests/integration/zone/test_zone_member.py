@@ -1,4 +1,4 @@
-"""rpc-gateway's rounds with a zone: what a leader may do to it, what of an answer is delivered, what is reported."""
+"""Tests rpc-gateway's rounds with a zone: hostile leaders, what of a response is delivered, what is reported."""
 
 import time
 
@@ -38,7 +38,7 @@ def world(make_world):
 
 @pytest.fixture
 def member(world):
-    """A world that is a member of a zone with one leader."""
+    """Provides a member of a zone with one leader."""
     world.init(world.leader().address)
     world.wait_state("joined")
     return world
@@ -66,7 +66,7 @@ def test_the_contents_of_an_update(member):
 
 
 def test_zone_hosts_are_tried_in_turn(world):
-    """The first does not listen, the second is no leader: the third it is, at once, and it is remembered."""
+    """The first host does not listen, the second is no leader: the gateway finds the third at once and stores it."""
     follower, leader = world.leader("not_ready"), world.leader()
     dead = f"127.0.0.1:{free_port()}"
     begun = time.monotonic()
@@ -85,7 +85,7 @@ def test_zone_hosts_are_tried_in_turn(world):
 
 
 def test_a_former_zone_host_is_skipped(world):
-    """Whatever it answers, the next one is asked: it may be a server of something else by now."""
+    """After any response the next host is asked: the address may belong to another server by now."""
     other, leader = world.leader("not_of_the_zone"), world.leader()
     world.init(other.address, leader.address)
     world.wait_state("joined")
@@ -104,7 +104,7 @@ def test_a_zone_with_an_untrusted_certificate(make_world, place):
     world = make_world(**Certificates(place / "tls").settings)
     leader = world.leader(credentials=Certificates(place / "other").server())
     world.init(leader.address)
-    wait_until(lambda: "certificate" in world.status().get("reason", ""), 15, "it is said")
+    wait_until(lambda: "certificate" in world.status().get("reason", ""), 15, "the problem is reported")
     assert leader.count() == 0
 
 
@@ -126,7 +126,7 @@ def test_a_leader_that_is_slow_or_silent(member):
     begun = time.monotonic()
     for _ in range(20):
         member.status()
-    assert time.monotonic() - begun < 2  # nothing local waits for it
+    assert time.monotonic() - begun < 2  # no local call waits for it
     leader.behave("normal")
     leader.release.set()
     member.wait_state("joined", timeout=40)
@@ -134,7 +134,7 @@ def test_a_leader_that_is_slow_or_silent(member):
 
 def test_a_leader_that_sends_goaway_and_restarts(member):
     leader = member.leaders[0]
-    leader.server.stop(5).wait()  # GOAWAY; what is under way may end
+    leader.server.stop(5).wait()  # GOAWAY; running calls can end
     member.wait_state("lost")
     leader.start()
     member.wait_state("joined", timeout=40)
@@ -154,13 +154,13 @@ def test_a_clock_that_is_behind(member):
 
 @pytest.mark.parametrize("network, is_there", [("10.200.3.0/24", True), ("10.200.3.128/25", False), ("10.200.0.0/16", True)])
 def test_a_zone_host_is_in_the_network_that_the_zone_gave(world, network, is_there):
-    """It would not be reached any more once the network is made; the reconciler is told, which tells the zone."""
+    """Once the network exists, the host is no longer reachable; the reconciler gets the problem and reports it to the zone."""
     leader = world.leader()
     leader.vpc = ("192.168.10.3", network)
     world.init(leader.address, "10.200.3.9:9533")
     world.wait_state("joined")
     facts = wait_until(lambda: next((f for f in reversed(world.reconciler.facts()) if "vpc_instance_cidr" in f), None), 10,
-                       "the network is told")
+                       "the network is delivered")
     assert facts["vpc_instance_cidr"] == network
     assert ("10.200.3.9:9533 is in it" in facts.get("vpc_problem", "")) == is_there
     assert any("10.200.3.9:9533" in p for p in world.status().get("problems", [])) == is_there
@@ -170,11 +170,11 @@ def test_network_facts_of_the_leader_are_stored(member):
     leader = member.leaders[0]
     leader.vpc = ("192.168.10.3", "10.10.3.0/24")
     leader.network = member.messages.zone.ZoneNetworkMap(vpc_network_domain="zone.test", revision=3)
-    wait_until(lambda: member.status().get("network_domain") == "zone.test", 10, "the domain is known")
+    wait_until(lambda: member.status().get("network_domain") == "zone.test", 10, "the domain is set")
     assert {k: member.file()[k] for k in ("vpc_bridge_ip", "vpc_instance_cidr", "network_domain")} == {
         "vpc_bridge_ip": "192.168.10.3", "vpc_instance_cidr": "10.10.3.0/24", "network_domain": "zone.test"}
     facts = wait_until(lambda: next((f for f in reversed(member.reconciler.facts()) if f.get("base_domain")), None), 10,
-                       "the reconciler knows")
+                       "the reconciler has the facts")
     assert facts == {"host_id": KEY[0], "lan_addr": LAN, "base_domain": "zone.test", "vpc_bridge_ip": "192.168.10.3",
                      "vpc_instance_cidr": "10.10.3.0/24",
                      "status_url": f"http://{LAN}:{member.worker.port}/in/api/v2/hostlet/inagent/status"}
@@ -185,13 +185,13 @@ def test_network_facts_of_the_leader_are_stored(member):
     assert member.file()["network_domain"] == "zone.test"
     told = len(member.reconciler.facts())
     leader.wait_updates(2)
-    assert len(member.reconciler.facts()) == told  # equal facts are told once
+    assert len(member.reconciler.facts()) == told  # equal facts are delivered once
 
 
 # Desired state
 
 def delivered(member, *names):
-    """Orders these, and waits until they are delivered and listed."""
+    """Orders these instances, and waits until they are delivered and listed."""
     member.leaders[0].order(*(instance(name) for name in names))
     wait_until(lambda: member.reconciler.lists()[-1:] == [list(names)], 15, f"{names} are delivered")
 
@@ -204,7 +204,7 @@ def test_only_changed_instances_are_delivered(member):
     assert "status" not in first and "stages" not in first["deploy"] and first["deploy"]["memory_limit"] == 64 << 20
     leader.wait_updates(2)
     assert reconciler.put_names() == ["web", "db"] and reconciler.lists().count(["web", "db"]) == 1
-    # The echo of our own reports is no change; a new revision is.
+    # The echo of this host's reports is no change; a new revision is.
     web, db = leader.orders
     web["deploy"]["stages"] = {"name": "deploy", "stages": [{"name": "image_pull", "state": "running"}]}
     web["status"] = {"id": "y"}
@@ -220,14 +220,14 @@ def test_only_changed_instances_are_delivered(member):
 def test_absence_is_delivered_and_is_no_order(member):
     delivered(member, "web", "db")
     member.leaders[0].order(instance("web"))
-    wait_until(lambda: member.reconciler.lists()[-1:] == [["web"]], 10, "the list is told")
+    wait_until(lambda: member.reconciler.lists()[-1:] == [["web"]], 10, "the list is delivered")
     assert member.reconciler.put_names() == ["web", "db"]
 
 
 @pytest.mark.parametrize("behaviour, word", [("bad_utf8", "is no UTF-8 text"), ("bomb", "nested too deeply"),
                                              ("number", "beyond 2^63-1")])
 def test_a_malformed_instance_blocks_no_other(member, behaviour, word):
-    """The others are delivered all the same; but the answer tells nothing of who is absent."""
+    """The others are delivered all the same, but the response proves no absence."""
     leader, reconciler = member.leaders[0], member.reconciler
     delivered(member, "web", "db")
     leader.behave(behaviour)
@@ -236,7 +236,7 @@ def test_a_malformed_instance_blocks_no_other(member, behaviour, word):
     leader.wait_updates(2)
     assert reconciler.lists()[-1] == ["web", "db"] and member.status()["state"] == "joined"
     assert any(word in problem for problem in member.status()["problems"])
-    assert member.worker.log().count(word) == 1  # said once, shown for as long as it is so
+    assert member.worker.log().count(word) == 1  # logged once, shown for as long as it is so
     leader.behave("normal")
     wait_until(lambda: reconciler.lists()[-1] == ["web"], 10, "the list counts again")
     wait_until(lambda: "problems" not in member.status(), 10, "no problem is left")
@@ -251,7 +251,7 @@ def test_a_malformed_response_changes_nothing(member, behaviour):
 
 
 def test_responses_of_24_mib(member):
-    """Taken; but an instance of that size is none, and the list goes on to name it."""
+    """The response is accepted, but an instance of that size is not, and the list still names it."""
     leader, reconciler = member.leaders[0], member.reconciler
     leader.order(instance("web"))
     leader.behave("huge")
@@ -268,7 +268,7 @@ def test_responses_of_24_mib(member):
     {"description": "x" * (9 << 20)}, {"service_ports": [{"name": f"p{n}", "port": n % 60000 + 1} for n in range(100_000)]},
 ], ids=["bytes", "values"])
 def test_an_oversized_instance_of_this_host_is_reported(member, spec):
-    """The reconciler hears of it all the same, so that the zone hears why it is not there."""
+    """The reconciler gets its name all the same, so that the zone gets the reason why it is not deployed."""
     leader, reconciler = member.leaders[0], member.reconciler
     one = instance("large", 7, spec=spec)
     for replica in one["deploy"]["replicas"]:
@@ -303,22 +303,22 @@ def test_a_reconciler_that_refuses_or_is_stopped(member):
     reconciler.refuse["unsaved"] = ("Failed", "cannot write instances/unsaved.json: Input/output error")
     leader.order(instance("bad"), instance("later"), instance("unsaved"), instance("web"))
     tries = lambda name: reconciler.put_names().count(name)  # noqa: E731
-    wait_until(lambda: tries("later") > 2 and tries("unsaved") > 2, 20, "what failed is tried again")
-    assert tries("bad") == 1 and tries("web") == 1  # once refused is refused; and one that fails keeps no other from its turn
+    wait_until(lambda: tries("later") > 2 and tries("unsaved") > 2, 20, "the failed report is retried")
+    assert tries("bad") == 1 and tries("web") == 1  # a refusal is final; an instance that fails delays no other
     everyone = ["bad", "later", "unsaved", "web"]
     assert everyone not in map(sorted, reconciler.lists())
     del reconciler.refuse["later"], reconciler.refuse["unsaved"]
-    wait_until(lambda: [sorted(names) for names in reconciler.lists()[-1:]] == [everyone], 20, "all are told")
-    wait_until(lambda: not any("Input/output" in problem for problem in member.status()["problems"]), 20, "it was taken at last")
+    wait_until(lambda: [sorted(names) for names in reconciler.lists()[-1:]] == [everyone], 20, "all are reported")
+    wait_until(lambda: not any("Input/output" in problem for problem in member.status()["problems"]), 20, "the instance was accepted in the end")
     assert any("strange" in problem for problem in member.status()["problems"])
 
 
 def test_a_response_is_delivered_after_the_leader_exits(member):
-    """What came while the reconciler was away is delivered when it is back, leader or not."""
+    """A response that arrived while the reconciler was stopped is delivered after its restart, with or without a leader."""
     leader, reconciler = member.leaders[0], member.reconciler
     reconciler.refuse["web"] = ("RetryLater", "not now")
     leader.order(instance("web"))
-    wait_until(lambda: reconciler.put_names(), 10, "it is tried")
+    wait_until(lambda: reconciler.put_names(), 10, "the delivery is attempted")
     leader.stop()
     member.wait_state("lost")
     del reconciler.refuse["web"]
@@ -357,7 +357,7 @@ def test_a_failed_report_is_sent_again(member):
     leader.behave("not_ready")
     member.wait_state("lost")
     member.reconciler.tell("web", {"image_pull": "running"})
-    wait_until(lambda: len(leader.reports()) >= 2, 30, "it is sent again and again")
+    wait_until(lambda: len(leader.reports()) >= 2, 30, "the report is sent repeatedly")
     assert member.status()["reports_due"] == 1
     leader.behave("normal")
     member.wait_state("joined", timeout=40)
@@ -370,10 +370,10 @@ def test_changes_during_a_call_are_sent_by_the_next(member):
     leader = member.leaders[0]
     leader.behave("slow")
     leader.seconds = 2
-    leader.wait_updates(1)  # one is under way
+    leader.wait_updates(1)  # one call is in progress
     member.reconciler.tell("web", {"image_pull": "running"})
     wait_until(leader.reports, 15, "it is reported")
-    member.reconciler.tell("web", {"image_pull": "success"})  # while that one is under way
+    member.reconciler.tell("web", {"image_pull": "success"})  # while that call is in progress
     leader.wait_updates(1)
     assert [r["stages"][0]["state"] for r in leader.reports()] == ["running", "success"]
 

@@ -1,5 +1,5 @@
-"""The range that a zone gives to this machine for its containers, where the machine uses it otherwise: in a network namespace, with a real Docker
-in it."""
+"""Tests the range that a zone assigns to this machine for its containers when the machine uses it otherwise: in a network
+namespace, with a real Docker in it."""
 
 import contextlib
 
@@ -16,7 +16,7 @@ BRIDGE_NAME = "invpc2_docker"
 
 @pytest.fixture(scope="module")
 def machine(session_place):
-    """A namespace with a LAN of 192.168.50.0/24, its gateway and a Docker daemon; 'machine.docker', and the words of ip(8)."""
+    """A namespace with a LAN of 192.168.50.0/24, its gateway and a Docker daemon; 'machine.docker', and ip(8) commands."""
     made = Namespace("hostlet-vpc")
     daemon = Dockerd(session_place / "vpc-docker", made.wrapper)
     daemon.place.mkdir()
@@ -36,7 +36,7 @@ def machine(session_place):
 
 @contextlib.contextmanager
 def kept(machine, *words):
-    """What 'ip WORDS' adds, for a while."""
+    """Adds what 'ip WORDS' adds, for the duration of the context."""
     machine.inside(*words)
     try:
         yield
@@ -71,11 +71,11 @@ def routes(machine):
 
 
 def refused(app, *words):
-    """host_recv says why, and nothing was made."""
+    """host_recv contains the reason, and no network was made."""
     def said(shown):
         stage = {s["name"]: s for s in shown["replicas"][0].get("stages", [])}.get("host_recv", {})
         return stage.get("state") == "failed" and all(word in stage["message"] for word in words) and shown
-    shown = app.wait(said, f"host_recv says {words}")
+    shown = app.wait(said, f"host_recv contains {words}")
     assert not [s for s in shown["replicas"][0]["stages"] if s["name"].startswith("container_")]
     return shown
 
@@ -87,7 +87,7 @@ def refuses(machine, tree, cidr, *words):
     refused(app, cidr, *words)
     assert Vpc.subnet(machine.docker.engine) is None and routes(machine) == before
     assert all(word in app.tree.ctl("app", "web").stdout for word in words)
-    # Whoever asks the driver itself gets no further.
+    # A caller that asks the driver itself is refused too.
     for _ in range(2):
         with pytest.raises(VarlinkError) as caught:
             tree.call("container-driver", "Create", instance="web", replica_id=0, revision=1, config="x", image=images.BUSYBOX,
@@ -105,7 +105,7 @@ def test_the_address_of_the_gateway_is_not_used(machine, zone_tree):
     ("192.168.50.0/24", ["192.168.50.0/24", "uplink"]),  # the same
     ("192.168.50.128/25", ["192.168.50.0/24", "uplink"]),
     ("192.168.0.0/16", ["192.168.50.0/24", "uplink"]),  # around it
-    ("192.168.0.0/15", ["not a private network"]),  # half of it is somebody's in the internet
+    ("192.168.0.0/15", ["not a private network"]),  # half of it is public addresses of the internet
     ("203.0.113.0/24", ["not a private network"]),
 ])
 def test_ranges_beside_the_lan(machine, zone_tree, cidr, words):
@@ -136,7 +136,7 @@ def test_ranges_in_use_by_the_machine_are_refused(machine, zone_tree, made, cidr
 
 
 def test_a_bridge_that_is_down(machine, zone_tree):
-    """Of another Docker network, or the like: its range is taken while nothing uses it."""
+    """The route belongs to another Docker network or to an idle bridge: its range is in use although no container uses it."""
     with kept(machine, "link", "add", "idle", "type", "bridge"):
         machine.inside("address", "add", "10.9.0.1/16", "dev", "idle")
         refuses(machine, zone_tree, "10.9.4.0/24", "10.9.0.0/16", "idle")
@@ -148,14 +148,14 @@ def test_a_bridge_that_is_down(machine, zone_tree):
 
 
 @pytest.mark.parametrize("made, warned", [
-    (["route", "add", "10.0.0.0/8", "via", "192.168.50.9"], "10.9.0.0/24 is within 10.0.0.0/8"),  # broader: said
+    (["route", "add", "10.0.0.0/8", "via", "192.168.50.9"], "10.9.0.0/24 is within 10.0.0.0/8"),  # broader: logged
     (["route", "add", "10.9.1.0/24", "via", "192.168.50.9"], None),  # beside it
-    (["route", "add", "0.0.0.0/1", "via", "192.168.50.9"], "within 0.0.0.0/1"),  # a default route by halves
+    (["route", "add", "0.0.0.0/1", "via", "192.168.50.9"], "within 0.0.0.0/1"),  # a default route in two halves
     (["link", "add", "invpc2_vxlan.10", "type", "vxlan", "id", "10", "dstport", "8472", "nolearning", "dev", "uplink"], None),
 ], ids=["broader", "beside", "half", "vxlan"])
 def test_routes_and_devices_that_refuse_no_range(machine, zone_tree, made, warned):
     with kept(machine, *made):
-        if "vxlan" in made:  # the agent's before us, with a route to what is ours now
+        if "vxlan" in made:  # the original agent's, with a route to the range that this tree now has
             machine.inside("address", "add", "192.168.10.3/24", "dev", "invpc2_vxlan.10")
             machine.inside("link", "set", "invpc2_vxlan.10", "up")
             machine.inside("route", "add", "10.9.0.0/24", "via", "192.168.10.4", "dev", "invpc2_vxlan.10", "metric", "50")
@@ -168,7 +168,7 @@ def test_routes_and_devices_that_refuse_no_range(machine, zone_tree, made, warne
 
 
 def test_the_existing_network_of_the_tree_is_kept(machine, zone_tree):
-    """After a restart, and when a LAN comes into its range later: it stays, and that is said."""
+    """After a restart, and when a LAN later overlaps its range, the network stays, and the overlap is logged."""
     app = ZoneApp(zone_tree)
     order(app, "10.9.0.0/24")
     app.running()
@@ -185,7 +185,8 @@ def test_the_existing_network_of_the_tree_is_kept(machine, zone_tree):
 
 
 def test_a_range_that_the_zone_changes(machine, zone_tree):
-    """To a range that cannot be had: what runs goes on in the old network. To one within, or around, its own: that is our own bridge."""
+    """Changes to a range that is refused: running instances continue in the old network. A range within or around the old one is
+    the tree's own bridge and no conflict."""
     app = ZoneApp(zone_tree)
     order(app, "10.9.4.0/24")
     app.running()
@@ -197,7 +198,7 @@ def test_a_range_that_the_zone_changes(machine, zone_tree):
     now = machine.docker.engine.inspect("i8k_web_0")
     assert (now["Id"], now["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"]) and now["State"]["Running"]
     assert Vpc.subnet(machine.docker.engine) == "10.9.4.0/24"
-    # Taken back, with nothing that uses it in between: made anew.
+    # Destroyed, and no container uses the network in between: it is recreated.
     app.put(4, "destroy", image=images.BUSYBOX, spec=TASK)
     app.destroyed()
     order(app, "10.9.0.0/16", 5)
@@ -215,19 +216,19 @@ def test_a_refused_instance_continues_when_the_range_is_free(machine, zone_tree)
 
 
 def test_instances_without_an_address_are_unaffected(machine, zone_tree):
-    """What has no address in the network needs none."""
+    """An instance without an address in the network does not need the network."""
     app, other = ZoneApp(zone_tree), ZoneApp(zone_tree, "other")
     order(app, "192.168.50.0/30")
     other.put(1, image=images.BUSYBOX, spec=TASK)
     other.running()
     refused(app, "uplink")
-    # The zone takes the address back.
+    # The zone removes the address.
     app.put(2, image=images.BUSYBOX, spec=TASK)
     app.running(2)
 
 
 def test_a_problem_reported_by_the_gateway_refuses_the_range(machine, zone_tree):
-    """rpc-gateway: that a zone host is in it."""
+    """The problem is that of rpc-gateway: a zone host is in the range."""
     app, cidr = ZoneApp(zone_tree), "10.9.0.0/24"
     join(zone_tree, vpc_instance_cidr=cidr, vpc_problem="the zone host 10.9.0.9 is in it")
     app.put(1, image=images.BUSYBOX, spec=TASK, replica={"vpc_ipv4": address_in(cidr)})

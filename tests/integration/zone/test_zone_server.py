@@ -1,4 +1,5 @@
-"""gRPC on the peer port of rpc-gateway: HostInit with tokens of all kinds, Ping, health, reflection, TLS; on grpc's own Python."""
+"""Tests gRPC on the peer port of rpc-gateway: HostInit with tokens of all kinds, Ping, health, reflection, TLS; with grpc's own
+Python."""
 
 import contextlib
 import json
@@ -31,7 +32,7 @@ def messages(session_place):
 
 
 class Gateway:
-    """A gateway alone, with a made-up reconciler behind it, and calls to its peer port."""
+    """Provides a gateway alone, with a fake reconciler behind it, and calls to its peer port."""
 
     def __init__(self, place, messages, **zone):
         self.messages = messages
@@ -52,7 +53,7 @@ class Gateway:
         return json.loads((self.worker.prefix / "var/hostlet/zone/zone.json").read_text())
 
     def ask(self, path, request, answer, metadata=None, credentials=None):
-        """("OK", answer), or (status, text)."""
+        """Returns ("OK", response), or (status, text)."""
         channel = grpc.secure_channel(self.address, credentials) if credentials else grpc.insecure_channel(self.address)
         with channel:
             call = channel.unary_unary(path, type(request).SerializeToString, answer.FromString)
@@ -90,7 +91,7 @@ def test_host_init(made):
     g = made()
     g.init()
     assert g.ping()[1].message == "pong"
-    status, answer = g.host_init()  # without hosts nothing changes, but it is answered
+    status, answer = g.host_init()  # without hosts nothing changes, but the call succeeds
     assert status == "OK" and answer.host_id == KEY[0] and "hosts" not in g.file()
     assert answer.status.mem_total > 0 and answer.status.cpu_cores > 0 and answer.status.lan_addr == LAN
     assert g.host_init("10.0.0.1:9533", "127.0.0.1:1")[0] == "OK"
@@ -120,7 +121,7 @@ PING_PATH, REFLECTION_PATH = "/inapi.ZoneService/Ping", "/grpc.reflection.v1.Ser
 
 
 def begin_host_init(g, raw):
-    """Half of a HostInit that has arrived; returns the other half."""
+    """Sends half of a HostInit; returns the other half."""
     body = message(g.messages.zone.HostInitRequest(zone_name="test", zone_hosts=["10.0.0.1:9533"]).SerializeToString())
     raw.send(frame(HEADERS, END_HEADERS, 1, hpack([*request_headers(INIT_PATH), ("x-inauth2", token())])), frame(DATA, 0, 1, body[:9]),
              frame(PING, 0, 0, b"is it in"))
@@ -161,7 +162,7 @@ def test_a_call_without_end_does_not_delay_a_stop(made):
 
 
 def test_unauthenticated_peers_do_not_exclude_a_leader(made):
-    """Eight addresses hold all connections with streams that never end; whoever has a token comes in, and stays."""
+    """Eight addresses occupy all connections with streams that never end; a peer with a token is admitted, and stays."""
     g = made()
     g.init()
     with contextlib.ExitStack() as held:
@@ -174,7 +175,7 @@ def test_unauthenticated_peers_do_not_exclude_a_leader(made):
         leader = held.enter_context(contextlib.closing(Connection.to(g.port, source="127.0.0.10")))
         leader.send(begin_host_init(g, leader))
         assert KEY[0].encode() in leader.wait_for(DATA, 1)[3]
-        assert strangers[0].ends(), "the oldest gave way"
+        assert strangers[0].ends(), "the oldest was evicted"
         assert g.host_init("10.0.0.2:9533")[0] == "OK"
         for n in range(80):
             watch(f"127.0.1.{n % 20 + 1}")
@@ -183,13 +184,13 @@ def test_unauthenticated_peers_do_not_exclude_a_leader(made):
         assert leader.wait_for(PING)[3] == b"yet here"
 
 
-# What strangers can make us hold, and how much they can make us work
+# How much memory and work unauthenticated peers can cause
 
-STRANGERS_MIB, MARGIN_MIB = 8, 10  # what all strangers together may hold; what an allocator does with that, and figures of /proc
+STRANGERS_MIB, MARGIN_MIB = 8, 10  # the limit for all unauthenticated peers together, with a reserve for the allocator and for figures of /proc
 
 
 def memory(pid):
-    """The most that it ever had, in MiB."""
+    """Returns its peak memory in MiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
@@ -199,7 +200,7 @@ def pieces(data, size=16000):
 
 
 def unfinished(stream, path, body, **headers):
-    """A call whose end does not come."""
+    """Makes a call that does not end."""
     return frame(HEADERS, END_HEADERS, stream, hpack(request_headers(path, **headers))) + b"".join(
         frame(DATA, 0, stream, piece) for piece in pieces(body))
 
@@ -263,7 +264,7 @@ ATTACKS = [watch_with_a_long_name, watch_with_a_name, ping_of_a_mebibyte, ping_o
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
 def test_unauthenticated_peers_use_little_memory_and_block_no_caller(made, attack):
-    """Eight addresses do one thing on all connections and streams that they get, with a window of nothing, and read no answer."""
+    """Eight addresses do one thing on all connections and streams that they get, with a window of 0, and read no response."""
     g = made()
     g.init()
     pid, before = g.worker.process.pid, memory(g.worker.process.pid)
@@ -273,8 +274,8 @@ def test_unauthenticated_peers_use_little_memory_and_block_no_caller(made, attac
             with contextlib.suppress(OSError):
                 for stream in range(1, 65, 2):
                     attack(raw, stream)
-        assert g.ping()[0] == "OK", "and all that came before was read"
-        # A whole MiB, of which there are many: that is judged as a message, so it was taken.
+        assert g.ping()[0] == "OK", "everything that arrived before was read"
+        # A whole MiB, repeated: it is decoded as a message, so it was accepted.
         status, text = g.host_init(*["10.0.0.1:1" * 20] * 4800)
         assert status == "UNKNOWN" and text.startswith("bad request: "), (status, text)
         assert g.host_init("10.0.0.2:9533")[0] == "OK"
@@ -301,7 +302,7 @@ def test_unfinished_requests_leave_memory_for_host_init(made):
 
 @pytest.mark.parametrize("path, most", [(PING_PATH, 4096), ("/grpc.health.v1.Health/Check", 1024), (WATCH_PATH, 1024), (REFLECTION_PATH, 4096)])
 def test_each_method_limits_the_length_of_its_requests(made, path, most):
-    """Refused at the length, before anything else of the message comes."""
+    """The server refuses it at the length, before the rest of the message arrives."""
     g = made()
     with contextlib.closing(Connection.to(g.port)) as raw:
         raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(path))), frame(DATA, 0, 1, message(b"", size=most + 1)))
@@ -314,7 +315,7 @@ def test_each_method_limits_the_length_of_its_requests(made, path, most):
 
 
 def test_unauthenticated_peers_at_the_address_of_a_leader(made):
-    """They hold all that the address may have, and give way to it when they have been there for some seconds."""
+    """They occupy all connections that the address has, and are evicted for the leader after some seconds."""
     g = made()
     g.init()
     with contextlib.ExitStack() as held:
@@ -322,12 +323,12 @@ def test_unauthenticated_peers_at_the_address_of_a_leader(made):
             raw = held.enter_context(contextlib.closing(Connection.to(g.port)))
             raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(WATCH_PATH))), frame(DATA, END_STREAM, 1, message(b"")))
             assert raw.wait_for(DATA, 1)
-        wait_until(lambda: g.host_init("10.0.0.2:9533")[0] == "OK", 20, "the leader comes in", interval=0.5)
+        wait_until(lambda: g.host_init("10.0.0.2:9533")[0] == "OK", 20, "the leader is admitted", interval=0.5)
     assert g.file()["hosts"] == ["10.0.0.2:9533"]
 
 
 def test_requests_are_charged_for_their_responses(made):
-    """Many questions fit into one frame: an address that asks too much is told so."""
+    """Many requests fit into one frame: the server refuses an address that requests too much."""
     g = made()
     g.init()
     asked, answers, refused = message(b"\x22\x19inapi.HostInternalService") * 400, 0, False
@@ -365,7 +366,7 @@ def test_watches_of_one_address_are_counted(made):
 
 
 def test_responses_are_read_before_more_requests_are_accepted(made):
-    """A stream of questions whose answers are not taken waits; nothing of it is lost."""
+    """A stream of requests whose responses are not read waits; nothing of it is lost."""
     g = made()
     asked = message(b"\x22\x19inapi.HostInternalService")
     with contextlib.closing(Connection.to(g.port, settings=b"\0\4\0\0\0\0")) as raw:
@@ -404,12 +405,12 @@ FLOODS = {
 }
 
 
-FRAME_ERRORS = {"settings-ack", "reset-of-what-is-over"}  # nghttp2 may find what is wrong with them before they are too many
+FRAME_ERRORS = {"settings-ack", "reset-of-what-is-over"}  # nghttp2 may find an error in them before they are too many
 
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_floods_of_unauthenticated_peers_are_ended(made, name):
-    """Whatever the frames are, a connection that sends them for their own sake is told to be calm, and ended."""
+    """For each kind of frame, a connection that sends only such frames gets ENHANCE_YOUR_CALM and is closed."""
     g = made()
     g.init()
     sent, most, many = 0, 64 << 20, FLOODS[name] * 50
@@ -420,7 +421,7 @@ def test_floods_of_unauthenticated_peers_are_ended(made, name):
             while sent < most:
                 raw.send(many)
                 sent += len(many)
-        assert sent < most, "it was ended: more than this fits into no socket"
+        assert sent < most, "the connection was closed: no socket buffers more than this"
         while (found := raw.read_frame()) and found[0] != GOAWAY:
             pass
     assert found is None or found[3][4:8] == b"\0\0\0\x0b" or name in FRAME_ERRORS
@@ -428,7 +429,8 @@ def test_floods_of_unauthenticated_peers_are_ended(made, name):
 
 
 def test_calls_of_one_address_are_charged_to_it(made):
-    """Pings that are answered cost as well: an address has some thousand at once, then it has to wait, already at the door."""
+    """Pings that are answered are charged as well: an address has some thousand at once, then it has to wait, also for a new
+    connection."""
     g = made()
     g.init()
     block, answered = hpack(request_headers(PING_PATH)), 0
@@ -445,13 +447,13 @@ def test_calls_of_one_address_are_charged_to_it(made):
     for _ in range(40):
         answered += pings("127.0.0.2", 1000)
     assert 500 <= answered < 20_000
-    assert wait_until(lambda: pings("127.0.0.2", 1) == 0, 10, "it is not let in")
+    assert wait_until(lambda: pings("127.0.0.2", 1) == 0, 10, "the connection is refused")
     assert pings("127.0.0.3", 10) == 10 and g.host_init("10.0.0.2:9533")[0] == "OK"
-    wait_until(lambda: pings("127.0.0.2", 1) == 1, 30, "it may come again")
+    wait_until(lambda: pings("127.0.0.2", 1) == 1, 30, "the address is served again")
 
 
 def test_peers_with_a_token_are_not_counted(made):
-    """A connection that showed a good one may go on for as long as what it sends is for something."""
+    """A connection that showed a valid token can continue for as long as its frames serve a call."""
     g = made()
     g.init()
     block = hpack(request_headers(PING_PATH))
@@ -477,7 +479,7 @@ def test_connections_of_one_address_are_rate_limited(made):
     found = [served("127.0.0.2") for _ in range(400)]
     assert all(found[:64]) and not all(found)
     assert served("127.0.0.3") and g.ping()[0] == "OK"
-    wait_until(lambda: served("127.0.0.2"), 10, "it may come again")
+    wait_until(lambda: served("127.0.0.2"), 10, "the address is served again")
 
 
 def test_invalid_tokens_are_refused(made):
@@ -506,7 +508,7 @@ def auth_denied(answer, words):
 
 
 def test_a_token_is_accepted_once(made):
-    """Somebody reads the network and sends again what a leader sent, with zone hosts of his own; also to the next life."""
+    """An attacker reads the network and sends a leader's token again, with other zone hosts, also after a restart."""
     g = made()
     g.init()
     sent = token()
@@ -537,7 +539,8 @@ def test_two_calls_with_one_token_at_the_same_time(made):
 
 
 def test_a_token_of_this_host_sent_back_is_refused(made, messages):
-    """By who reads our updates; the fetcher's tokens, which another process makes with the same key, are in test_zone_tree.py."""
+    """The attacker reads this host's updates. The fetcher's tokens, which another process makes with the same key, are in
+    test_zone_tree.py."""
     g, leader = made(interval="200ms"), Leader(messages)
     g.init()
     assert g.host_init(leader.address)[0] == "OK"
@@ -560,7 +563,7 @@ def test_a_replay_reports_no_clock_difference(made):
     g = made()
     g.init()
     now = int(time.time())
-    # Good for two seconds more: taken once, and sent again when it has expired.
+    # Valid for two more seconds: accepted once, and sent again when it has expired.
     sent = token(claims={"iat": now, "exp": now + 2, "state": str(uuid.uuid4())})
     assert g.host_init(with_token=sent)[0] == "OK"
     wait_until(lambda: "access-token expired" in str(g.host_init("10.9.9.9:9533", with_token=sent)), 10, "it has expired")
@@ -587,7 +590,7 @@ def test_times_of_tokens(made):
 
 
 def test_a_token_older_than_the_process_is_refused(made):
-    """It may have been used in the life before, which wrote nothing down: say, because a copy of the disk was put back."""
+    """The token may have been used before the start, without a record of it, for example because a copy of the disk was restored."""
     g = made()
     g.init()
     older = token(now=time.time() - 20)
@@ -601,7 +604,7 @@ def test_a_token_older_than_the_process_is_refused(made):
 @pytest.mark.parametrize("text", ["{", '{"format": 99, "tokens": []}', '{"format": 1, "tokens": [{"signature": "x"}]}', "x" * (1 << 20)],
                          ids=["broken", "newer", "incomplete", "large"])
 def test_an_unreadable_file_of_tokens_refuses_older_tokens(made, text):
-    """Then it is not known, and what an earlier life may have taken is refused; nothing else is."""
+    """The accepted tokens are then unknown, so a token that an earlier run may have accepted is refused; no other is."""
     g = made()
     g.init()
     assert g.host_init("10.0.0.1:9533")[0] == "OK"
@@ -614,19 +617,19 @@ def test_an_unreadable_file_of_tokens_refuses_older_tokens(made, text):
 
 
 def test_an_object_in_place_of_the_file_of_tokens(made):
-    """It makes room: refused is what an earlier life may have taken, and not everything for ever."""
+    """The gateway replaces the object. It refuses the tokens that an earlier run may have accepted, and not every token for ever."""
     g = made()
     g.init()
     g.worker.stop()
     (g.worker.prefix / "var/hostlet/zone/tokens.json/below").mkdir(parents=True)
     g.worker.start()
     ahead = lambda: token(now=time.time() + 59)
-    wait_until(lambda: g.host_init("10.0.0.1:9533", with_token=ahead())[0] == "OK", 10, "a token of this life is taken")
+    wait_until(lambda: g.host_init("10.0.0.1:9533", with_token=ahead())[0] == "OK", 10, "a token of this run is accepted")
     assert (g.worker.prefix / "var/hostlet/zone/tokens.json").is_file()
 
 
 def test_more_tokens_than_the_table_stores(made):
-    """Each is one of who has the key; those that have expired make room, and as long as none has, nothing is forgotten."""
+    """Each token was made with the key. Those that have expired make space, and none is dropped before that."""
     g = made()
     g.init()
     g.call("ZoneStatus")
@@ -650,7 +653,7 @@ def test_more_tokens_than_the_table_stores(made):
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point, used", [("token.before_keep", False), ("token.kept", True), ("zone.before_save", True), ("zone.saved", True)])
 def test_a_kill_while_a_token_is_accepted(made, point, used):
-    """Once it is written down it is taken, whatever became of the call; the zone makes a new one."""
+    """A stored token counts as used, whatever became of the call; the zone makes a new one."""
     g = made()
     g.init()
     g.worker.stop()
@@ -679,7 +682,7 @@ def test_a_token_that_cannot_be_stored_is_refused(made):
 def test_a_token_from_a_wrong_clock(made):
     g = made()
     g.init()
-    g.host_init(now=time.time() - 120, secret="T" * 48)  # another's signature tells nothing about clocks
+    g.host_init(now=time.time() - 120, secret="T" * 48)  # a foreign signature proves nothing about clocks
     assert "clock" not in g.call("ZoneStatus")
     assert g.host_init(now=time.time() - 120) == ("UNAUTHENTICATED", DENIED + "access-token expired")
     clock = g.call("ZoneStatus")["clock"]
@@ -698,7 +701,7 @@ def test_an_unreadable_zone_file_is_refused(place):
 
 
 def test_names_of_a_zone_are_bounded(made, messages):
-    """Whatever comes, zone.json is read by the next life."""
+    """A restarted gateway can read zone.json, whatever the names are."""
     g = made()
     g.init()
     zone = messages.zone

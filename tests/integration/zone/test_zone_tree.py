@@ -1,4 +1,4 @@
-"""A whole tree as a member of a zone: joined by hostletctl and a leader, and led from assignment to removal."""
+"""Tests a whole tree as a member of a zone: joined by hostletctl and a leader, and led from assignment to removal."""
 
 import re
 
@@ -16,7 +16,7 @@ LAN = "192.168.77.7"
 
 
 class Zone:
-    """A tree, its leader, and what the leader has heard."""
+    """A tree, its leader, and the reports that the leader received."""
 
     def __init__(self, make_tree, messages):
         self.messages = messages
@@ -30,7 +30,7 @@ class Zone:
         self.leader = MemberLeader(messages, key=self.key)
 
     def join(self):
-        """As a leader does when an operator joins the machine: by HostInit."""
+        """Acts as a leader when an operator joins the machine: by HostInit."""
         zone = self.messages.zone
         with grpc.insecure_channel(self.address) as channel:
             call = channel.unary_unary("/inapi.HostInternalService/HostInit", zone.HostInitRequest.SerializeToString,
@@ -45,14 +45,14 @@ class Zone:
         return ground.wait_until(predicate, timeout, what)
 
     def order(self, *args, **kwargs):
-        """An instance for this machine, and the only one."""
+        """Orders an instance for this machine, and no other."""
         one = instance(*args, **kwargs)
         for replica in one["deploy"]["replicas"]:
             replica["host_id"] = self.key[0]
         self.leader.order(one)
 
     def stages(self, name="web", number=0):
-        """{stage: state} as the leader knows it: the last report counts."""
+        """Returns {stage: state} as the leader knows it: the last report counts."""
         for report in reversed(self.leader.reports(name)):
             if report.get("replica_id", 0) == number:
                 return {s["name"]: (s["state"], int(s["revision"])) for s in report.get("stages", [])}
@@ -75,7 +75,7 @@ def zone(make_tree, messages):
 
 
 def test_tokens_of_this_host_are_refused_from_every_process(zone):
-    """The fetcher signs with the same key, and the gateway does not see what it made."""
+    """The fetcher signs with the same key, and the gateway does not see its tokens."""
     zone.join()
     with pytest.raises(VarlinkError, match="nowhere"):
         zone.tree.call("fetcher", "Resolve", name="nowhere")
@@ -112,10 +112,10 @@ def test_a_stopped_leader_changes_no_running_instance(zone):
     zone.order("web", 1)
     zone.reported("container_running")
     zone.leader.stop()
-    zone.wait(lambda: zone.tree.ctl_json("zone", "status")["state"] == "lost", "the leader is missed")
+    zone.wait(lambda: zone.tree.ctl_json("zone", "status")["state"] == "lost", "the leader is reported as lost")
     zone.tree.restart()
     zone.wait(lambda: driver_containers(zone.tree).get("i8k_web_0", {}).get("state") == "running", "it runs")
-    text = zone.wait(lambda: "refused" in zone.tree.ctl("zone", "status").stdout and zone.tree.ctl("zone", "status").stdout, "it says why")
+    text = zone.wait(lambda: "refused" in zone.tree.ctl("zone", "status").stdout and zone.tree.ctl("zone", "status").stdout, "the reason is reported")
     assert "Connection refused" in text and zone.key[1] not in text
     zone.leader.start()
     zone.order("web", 2)

@@ -1,4 +1,4 @@
-"""The ground of the tests that run on the host and drive virtual machines (scripts/vm test)."""
+"""Provides the fixtures of the tests that run on the host and drive virtual machines (scripts/vm test)."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def machine(machine_of_the_file):
-    """A machine with hostlet installed, for all tests of a file. It is up, and keeps its disks over power cuts; its spare
+    """A machine with hostlet installed, for all tests of a file. It is running, and keeps its disks over power cuts; its spare
     disks are mounted at each boot at /srv/xfs and /srv/ext4: a test makes file systems on them first."""
     if not machine_of_the_file.alive():
         machine_of_the_file.start().wait()

@@ -1,5 +1,5 @@
-"""What must survive a power cut, and a reboot: the ledger, the limits, the service and its containers. One machine for all: a boot
-takes as long as most tests."""
+"""Tests what survives a power cut and a reboot: the ledger, the limits, the service and its containers. One machine for all: a
+boot takes as long as most tests."""
 
 import json
 import random
@@ -23,7 +23,7 @@ MANIFEST = {
 
 
 def configure(machine, settings):
-    """As if hostlet had just been installed, with these settings, on new file systems."""
+    """Restores the state after installation, with these settings, on new file systems."""
     machine.run("""set -e
         systemctl stop hostlet.service
         systemctl enable hostlet.service
@@ -47,11 +47,11 @@ def until(machine, command, timeout=120):
 
 
 def cut_and_look(machine, point, number):
-    """A storm of changes, a power cut in its midst, a boot: returns the number of the last change that was answered."""
+    """Makes many changes, a power cut during them, and a boot: returns the number of the last change that got a reply."""
     machine.begin(f"exec {QUOTAS} {point}/apps storm {number}", timeout=600)
     changes = random.randrange(20, 60)
     text = machine.listen(lambda so_far: so_far.count("\n") >= changes)
-    ground.let_pass(random.uniform(0, 0.1))  # not always behind an answer
+    ground.let_pass(random.uniform(0, 0.1))  # not always after a reply
     machine.kill()
     answered = {}
     for line in text.splitlines(keepends=True):
@@ -66,7 +66,7 @@ def cut_and_look(machine, point, number):
             f"{name}: change {change} was answered, the ledger has {ledger.get(name)}"
     machine.run(f"{QUOTAS} {point}/apps settle")
     assert machine.run(f"ls -A {point}/apps /etc | grep -c hostlet_vol", check=False).stdout.strip() == "0"
-    return number + 1000  # surely beyond what was begun and not seen
+    return number + 1000  # certainly beyond the changes that were begun and not seen
 
 
 def storms(machine, kind, cuts):

@@ -1,8 +1,8 @@
-"""Runs in the virtual machine: does the commands that come in through a virtio port (vm/machine.py is the other end).
+"""Runs in the virtual machine: executes the commands that arrive through a virtio port (vm/machine.py is the other end).
 
-One JSON object per line. In: {"id", "command": [words], "timeout": seconds, "input": base64, "environment": {}}. Out:
-{"boot": id of this boot} once, then for each command {"id", "out": base64} and {"id", "err": base64} as they come, and at
-its end {"id", "status": number, "late": whether the timeout killed it}. One command after the other.
+One JSON object per line. In: {"id", "command": [words], "timeout": seconds, "input": base64, "environment": {}}. Out: {"boot": id
+of this boot} once, then for each command {"id", "out": base64} and {"id", "err": base64} as they are read, and at its end {"id",
+"status": number, "late": whether the timeout killed it}. One command after the other.
 """
 
 import base64
@@ -18,7 +18,7 @@ from pathlib import Path
 
 PORT = Path("/dev/virtio-ports/hostlet")
 CHUNK = 32768
-LINGER = 0.5  # seconds in which a background process of an ended command may keep our pipes open
+LINGER = 0.5  # seconds in which a background process of an ended command may keep the pipes open
 
 
 def open_port():
@@ -37,7 +37,7 @@ def lines(port):
     buffer = b""
     while True:
         data = os.read(port, CHUNK)
-        if not data:  # nobody at the other end (yet)
+        if not data:  # the other end is not open (yet)
             sys.exit(0)
         buffer += data
         *whole, buffer = buffer.split(b"\n")
@@ -45,7 +45,7 @@ def lines(port):
 
 
 def feed(process, data):
-    """Standard input by a process of its own, so that a command that does not read blocks nobody."""
+    """Writes standard input in a process of its own, so that a command that does not read blocks no other."""
     if not data:
         process.stdin.close()
         return
@@ -58,7 +58,7 @@ def feed(process, data):
 
 
 def follow(port, number, process, timeout):
-    """Hands on what a command says until it has ended. Returns whether it had to be killed."""
+    """Forwards a command's output until it has ended. Returns whether it had to be killed."""
     deadline, late = time.monotonic() + timeout, False
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ, "out")
@@ -109,7 +109,7 @@ def serve(port, request):
 
 
 def main():
-    # The writers of standard input and what commands leave behind are children of nobody who would wait for them.
+    # The writers of standard input and the processes that commands leave behind have no parent that waits for them.
     port = open_port()
     send(port, {"boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip()})
     for line in lines(port):

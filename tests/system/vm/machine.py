@@ -1,7 +1,7 @@
-"""One virtual machine: qemu with an emulated processor, throw-away disks, and a way to run commands in it.
+"""Runs one virtual machine: qemu with an emulated processor, temporary disks, and a way to run commands in it.
 
-No KVM: where there is one it may be a broken one, and the tests must be the same everywhere. The root is an overlay over
-the cached image, so a machine that is killed (a power cut) and started again finds its disks as they were."""
+It does not use KVM, which may exist and be broken, and the tests must be the same everywhere. The root is an overlay over the
+cached image, so a machine that is killed (a power cut) and started again finds its disks unchanged."""
 
 import base64
 import contextlib
@@ -22,7 +22,7 @@ KERNEL_WORDS = "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 mitig
 
 
 class MachineError(Exception):
-    """The machine itself failed: it did not boot, died, or does not answer."""
+    """The machine itself failed: it did not boot, exited, or does not answer."""
 
 
 class CommandFailed(AssertionError):
@@ -39,8 +39,8 @@ class Result:
 
 
 class Machine:
-    """'place' holds all of its files; 'image' is what scripts/vm-image made. 'disks' {name: megabytes} are further,
-    empty disks (/dev/disk/by-id/virtio-NAME). A durable machine keeps what it was told to flush when it is killed."""
+    """'place' contains all of its files; 'image' is made by scripts/vm-image. 'disks' {name: megabytes} are further, empty disks
+    (/dev/disk/by-id/virtio-NAME). A durable machine keeps flushed data when it is killed."""
 
     def __init__(self, place, image, payload, disks=None, durable=False, memory=2048):
         self.place, self.image, self.payload = place, image, payload
@@ -56,7 +56,7 @@ class Machine:
             with open(place / f"{name}.img", "wb") as file:
                 file.truncate(megabytes << 20)
 
-    # Life
+    # Start and stop
 
     def _drive(self, name, file, form, read_only=False):
         cache = "writeback" if self.durable and not read_only else "unsafe"
@@ -78,7 +78,7 @@ class Machine:
         return [str(word) for word in command]
 
     def start(self, interactive=False):
-        """Starts qemu; 'interactive' gives it our terminal for the machine's console."""
+        """Starts qemu; 'interactive' gives it this terminal for the machine's console."""
         (self.place / "channel").unlink(missing_ok=True)
         if interactive:
             self.process = subprocess.Popen(self._command(True))
@@ -97,7 +97,7 @@ class Machine:
             ground.let_pass(0.05)  # qemu makes its socket
 
     def wait(self, timeout=BOOT_SECONDS):
-        """Waits until the machine takes commands."""
+        """Waits until the machine accepts commands."""
         try:
             while "boot" not in self._receive(time.monotonic() + timeout):
                 pass
@@ -106,7 +106,7 @@ class Machine:
         return self
 
     def log(self):
-        """The ends of what qemu and the machine's console said."""
+        """Returns the ends of the output of qemu and of the machine's console."""
         text = ""
         for path in (self.place / "qemu.log", self.console):
             if path.exists():
@@ -114,7 +114,7 @@ class Machine:
         return text
 
     def kill(self):
-        """A power cut."""
+        """Kills qemu: a power cut."""
         if self.channel:
             self.channel.close()
             self.channel = None
@@ -123,7 +123,7 @@ class Machine:
             self.process.wait()
 
     def shut_down(self, timeout=120):
-        """Ends it in order ('systemctl poweroff'), so that its disks are whole; kills it where that takes too long."""
+        """Shuts it down ('systemctl poweroff'), so that its disks are consistent; kills it if that takes too long."""
         with contextlib.suppress(MachineError, CommandFailed):
             self.run("systemctl --no-block poweroff")
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -134,7 +134,7 @@ class Machine:
         return False
 
     def reboot(self):
-        """'systemctl reboot', by ending and starting qemu on the same disks."""
+        """Acts as 'systemctl reboot', by ending and starting qemu on the same disks."""
         if not self.shut_down():
             raise MachineError(f"it does not shut down\n{self.log()}")
         return self.start().wait()
@@ -157,7 +157,7 @@ class Machine:
         return json.loads(line)
 
     def begin(self, command, timeout=120, stdin=b"", environment=None):
-        """Sends a command, words or a line for sh, whose answer 'finish' reads. Returns its number."""
+        """Sends a command, words or a line for sh, whose reply 'finish' reads. Returns its number."""
         words = ["/bin/sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
         self.number += 1
         request = {"id": self.number, "command": words, "timeout": timeout, "environment": environment or {},
@@ -197,7 +197,7 @@ class Machine:
         return result
 
     def listen(self, enough, timeout=120):
-        """What the command that was begun writes, until enough(its standard output so far)."""
+        """Returns the output of the command that was begun, when enough(its standard output so far) is true."""
         text, deadline = "", time.monotonic() + timeout
         while not enough(text):
             message = self._receive(deadline)
@@ -210,8 +210,8 @@ class Machine:
         return self.process is not None and self.process.poll() is None and self.channel is not None
 
     def run(self, command, timeout=120, check=True, stdin=b"", environment=None, live=False):
-        """Runs a command, words or a line for sh, in the machine; its result has status, stdout, stderr, bytes. 'live' shows
-        what it says while it runs."""
+        """Runs a command, words or a line for sh, in the machine; its result has status, stdout, stderr, bytes. 'live' shows its
+        output while it runs."""
         return self.finish(self.begin(command, timeout, stdin, environment), check, live)
 
     def read(self, path):
@@ -224,7 +224,7 @@ class Machine:
 
 
 def end_on_signals():
-    """SIGTERM and SIGHUP end us like Ctrl-C: by way of everybody's cleaning up."""
+    """SIGTERM and SIGHUP end this process like Ctrl-C: every context cleans up."""
     def end(number, _):
         raise SystemExit(128 + number)
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -3,7 +3,7 @@
   scripts/vm build                  makes the machine's image, if it is not there
   scripts/vm test [pytest's…]       runs the system tests, those inside of a machine and those that drive some
   scripts/vm run COMMAND            one command line for sh in a new machine, with hostlet installed and file systems with project
-                                    quotas at /srv/xfs and /srv/ext4; its status is ours
+                                    quotas at /srv/xfs and /srv/ext4; exits with its status
   scripts/vm shell                  a console of such a machine, as root; Ctrl-A X ends it
 
 Options before the command: --logs DIR (where test leaves reports and logs; $HOSTLET_BUILD_ROOT/logs), --no-build (the builds
@@ -29,7 +29,7 @@ DISKS = {"xfs": 2048, "ext4": 2048}
 INSIDE, OUTSIDE = "tests/system", "tests/system/outside"
 SECONDS, SELECTED_SECONDS = 1500, 3 * 3600  # for each of the two runs; where -m selects other tests
 NOTHING = 5  # pytest: no test was selected
-BROKEN = 3  # ours: no test could be run
+BROKEN = 3  # of this program: no test could be run
 
 
 def say(text):
@@ -37,7 +37,7 @@ def say(text):
 
 
 class Ground:
-    """What every machine is made of: the image and the payload, in a place that is removed in the end."""
+    """The parts of every machine: the image and the payload, in a directory that is removed in the end."""
 
     def __init__(self, build=True):
         if os.geteuid() != 0:
@@ -88,7 +88,7 @@ def pytest_command(report, words):
 
 
 def divide(words):
-    """pytest's words for the two runs, None where the files that are named leave nothing for it."""
+    """Returns pytest's arguments for the two runs, None if the named files leave nothing for it."""
     def is_path(word):
         return word.split("::")[0].endswith(".py")
     paths = [word for word in words if is_path(word)]
@@ -103,7 +103,7 @@ def divide(words):
 
 
 def selects_nothing(words):
-    """Whether these words select no test, so that no machine has to be started."""
+    """Reports whether these arguments select no test, so that no machine has to be started."""
     command = pytest_command("/dev/null", [*words, "--collect-only"])
     return subprocess.run(command, cwd=SOURCE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode == NOTHING
 
@@ -128,13 +128,13 @@ def test_inside(on, words, logs, seconds):
 
 @contextlib.contextmanager
 def begun_outside(on, words, logs):
-    """Starts the tests outside, which wait for machines most of the time; what they say is kept. Yields their process, or None."""
+    """Starts the tests outside, which wait for machines most of the time; their output is stored. Yields their process, or None."""
     if words is None or selects_nothing([f"--confcutdir={SOURCE / OUTSIDE}", *words]):
         yield None
         return
     environment = {**os.environ, "HOSTLET_VM_IMAGE": str(on.image), "HOSTLET_VM_PAYLOAD": str(on.payload),
                    "PYTHONDONTWRITEBYTECODE": "1"}
-    # Its conftest.py and not that of the tests inside, which stands in the folder above.
+    # Its conftest.py and not that of the tests inside, which is in the folder above.
     command = pytest_command(logs / "vm-outside.xml", [f"--confcutdir={SOURCE / OUTSIDE}", *words])
     with open(logs / "vm-outside.log", "wb") as log:
         process = subprocess.Popen(command, cwd=SOURCE, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,

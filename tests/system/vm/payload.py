@@ -1,8 +1,8 @@
-"""The disk that brings hostlet and its tests into the machine: an ext4 image made anew for each run, read-only in there.
+"""Makes the disk that brings hostlet and its tests into the machine: an ext4 image made for each run, mounted read-only.
 
 /payload/install         what 'make install DESTDIR=' makes of the hardened build; copied over the machine's root
 /payload/hardened, …     the programs of each build as its build directory has them, for trees below a prefix
-/payload/source          what the tests need of the checkout
+/payload/source          the files of the checkout that the tests need
 """
 
 import os
