@@ -135,11 +135,14 @@ def test_ranges_in_use_by_the_machine_are_refused(machine, zone_tree, made, cidr
         refuses(machine, zone_tree, cidr, *words)
 
 
-def test_a_bridge_that_is_down(machine, zone_tree):
-    """The route belongs to another Docker network or to an idle bridge: its range is in use although no container uses it."""
+def test_the_range_of_a_bridge_that_is_down_is_refused(machine, zone_tree):
     with kept(machine, "link", "add", "idle", "type", "bridge"):
         machine.inside("address", "add", "10.9.0.1/16", "dev", "idle")
         refuses(machine, zone_tree, "10.9.4.0/24", "10.9.0.0/16", "idle")
+
+
+def test_the_range_of_another_network_of_docker_is_refused(machine, zone_tree):
+    """No container uses that network, so its bridge is down."""
     machine.docker.engine.request("POST", "/networks/create", {"Name": "theirs", "IPAM": {"Config": [{"Subnet": "10.9.0.0/16"}]}})
     try:
         refuses(machine, zone_tree, "10.9.4.0/24", "10.9.0.0/16", "br-")
