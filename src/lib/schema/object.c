@@ -1,4 +1,4 @@
-/* What one does with declared structs besides parsing and packing: release, copy, compare, enums, maps. */
+/* Implements object.h. */
 #include "lib/schema/object.h"
 
 #include <errno.h>
@@ -76,7 +76,8 @@ static void copy_value(const struct schema_field *f, const void *from, void *to)
         return;
     case SCHEMA_OBJECT: {
         json_t *json = *(json_t *const *)from;
-        *(json_t **)to = json ? json_deep_copy(json) : NULL; /* free-form members must not be shared */
+        /* The copy must not share the JSON, because either owner may change it. */
+        *(json_t **)to = json ? json_deep_copy(json) : NULL;
         return;
     }
     case SCHEMA_STRUCT: {

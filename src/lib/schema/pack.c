@@ -1,4 +1,4 @@
-/* From the declared C struct to JSON; see pack.h. */
+/* Implements pack.h. */
 #include "lib/schema/pack.h"
 
 #include <assert.h>
@@ -6,8 +6,8 @@
 
 #include "lib/schema/object.h"
 
-/* jansson fails on strings that are no UTF-8. They must not get lost, since a file name that someone else
- * chose may reach an error message: every byte that is not ASCII becomes '?' then. */
+/* Returns a string as JSON. Jansson refuses a string that is not UTF-8, which can be a file name in an error
+ * message. In such a string every byte that is not ASCII becomes '?'. */
 static json_t *pack_string(const char *s)
 {
     json_t *json = json_string(s);
@@ -49,7 +49,7 @@ static json_t *pack_value(const struct schema_field *f, const void *at)
     abort();
 }
 
-/* Whether a nullable single value is the absent one. */
+/* Reports whether a nullable member, which is not an array or map, has the value that means absent. */
 static bool is_absent(const struct schema_field *f, const void *at)
 {
     switch (f->type) {

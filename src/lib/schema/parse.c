@@ -1,4 +1,4 @@
-/* From JSON to the declared C struct; see parse.h. */
+/* Implements parse.h. */
 #include "lib/schema/parse.h"
 
 #include <errno.h>
@@ -7,7 +7,8 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 
-/* Where we are in the document, for messages: a chain of stack frames, printed as a JSON pointer. */
+/* A value's place in the document, which messages show as a JSON pointer. Each function that parses a value
+ * has one on its stack, linked to that of the enclosing value. NULL is the document itself. */
 struct place {
     const struct place *parent;
     const char *name;
@@ -79,7 +80,7 @@ static int parse_enum(const struct schema_field *f, json_t *json, const struct p
     return refuse(e, p, text);
 }
 
-/* One value, not an array or map, into 'at'. */
+/* Parses one value that is not an array or map. 'at' is the member or the item that receives it. */
 static int parse_value(const struct schema_field *f, json_t *json, unsigned flags, const struct place *p,
                        void *at, struct error *e)
 {
@@ -129,8 +130,8 @@ static int parse_array(const struct schema_field *f, json_t *json, unsigned flag
     if (n == 0)
         return 0;
     char *items = xcalloc(n, size);
-    /* Hung into the struct at once and counted as filled, so that a failure half-way is released with the
-     * struct. */
+    /* The struct owns the array from the beginning, and counts the items that are parsed, so that
+     * schema_done() releases them if a later item is invalid. */
     *(char **)(base + f->offset) = items;
     size_t *count = (size_t *)(base + f->count_offset);
     for (size_t i = 0; i < n; i++) {

@@ -1,14 +1,23 @@
-/* Declared once, as data: the members of a C struct, their JSON names, types, nullability and a comment each.
+/* Declares C structs as data: for each member the JSON name, the type, whether it is nullable, and a comment.
  *
- * From one declaration come the checking and parsing of JSON into the struct, the packing back, comparison,
- * copies, release, and the text of the Varlink interfaces (lib/varlink/describe.c). It serves the wire and
- * the files on disk.
+ * One declaration serves to parse JSON into the struct and check it (parse.h), to write the struct as JSON
+ * (pack.h), to copy, compare and release it (object.h), and to write the text of the Varlink interfaces
+ * (lib/varlink/describe.c). Messages and files on disk use the same declarations.
  *
- * How a type lies in C:
- *   BOOL bool; INT int64_t; STRING char * (owned); ENUM int (index into its names); STRUCT pointer (owned);
- *   OBJECT json_t * (owned, free JSON); ARRAY pointer 'm' and size_t 'n_m'; MAP struct schema_pair *'m' and
- * 'n_m' (string to string). A nullable member that is absent (or null) is false, 0, NULL or empty, and such a
- * value is not written. An enum that is nullable has NULL as its name 0. */
+ * The type of a member 'm' in C:
+ *
+ *   BOOL    bool
+ *   INT     int64_t
+ *   STRING  char *, owned by the struct
+ *   ENUM    int, the index of the name in schema_enum.values
+ *   STRUCT  pointer to another declared struct, owned
+ *   OBJECT  json_t *, owned: a JSON object with any members
+ *   ARRAY   pointer 'm' to the items, owned, and size_t 'n_m', their number
+ *   MAP     struct schema_pair *'m', owned, and size_t 'n_m': a JSON object whose values are strings
+ *
+ * A nullable member that is absent from the JSON, or null there, is false, 0, NULL or empty in the struct; a
+ * nullable member with such a value is left out of the JSON that is written. values[0] of a nullable enum is
+ * NULL. */
 #pragma once
 
 #include <jansson.h>
@@ -21,7 +30,7 @@ enum { SCHEMA_NULLABLE = 1, SCHEMA_ARRAY = 2, SCHEMA_MAP = 4 };
 struct schema_enum {
     const char *name; /* of the Varlink type */
     const char *comment;
-    const char *const *values; /* ends with NULL after index 0 */
+    const char *const *values; /* ends with the first NULL after index 0; values[0] may be NULL, too */
 };
 
 struct schema_field {
@@ -29,26 +38,26 @@ struct schema_field {
     enum schema_type type;
     unsigned flags;
     size_t offset;
-    size_t count_offset; /* of n_m, for arrays and maps */
-    const struct schema_struct *structure;
-    const struct schema_enum *enumeration;
-    const char *comment;
+    size_t count_offset;                   /* of n_m; only for arrays and maps */
+    const struct schema_struct *structure; /* only for SCHEMA_STRUCT */
+    const struct schema_enum *enumeration; /* only for SCHEMA_ENUM */
+    const char *comment;                   /* may be NULL */
 };
 
 struct schema_struct {
-    const char *name; /* of the Varlink type; NULL for the anonymous in and out of a method */
+    const char *name; /* of the Varlink type; NULL for the parameters of a method, which have no type name */
     size_t size;
     const char *comment;
-    const struct schema_field *fields; /* ends with a name of NULL */
+    const struct schema_field *fields; /* ends with S_END, whose name is NULL */
 };
 
 struct schema_pair {
     char *key, *value;
 };
 
-/* Declarations. 'T' is the C struct, 'm' the member; the _OPT forms are nullable. S_NAMED_ gives the JSON
- * name where it is no good C name. The array size is negative, so that compilation fails, where the C type is
- * another. */
+/* Declare a member 'm' of the C struct 'T'. The _OPT forms are nullable. The S_NAMED_ form takes a JSON name
+ * that cannot be the member's name in C. If the member's C type is not the declared one, the size of an array
+ * in S_OFFSET is negative and the compilation fails. */
 #define S_OFFSET(T, m, ctype)                                                                                \
     (offsetof(T, m) + 0 * sizeof(char[__builtin_types_compatible_p(typeof(((T *)0)->m), ctype) ? 1 : -1]))
 #define S_FIELD(T, m, json, ctype, ty, fl, st, en, text)                                                     \
@@ -76,7 +85,7 @@ struct schema_pair {
 #define S_STRUCT_OPT(T, m, C, st, t) S_FIELD(T, m, #m, C *, SCHEMA_STRUCT, SCHEMA_NULLABLE, st, NULL, t)
 #define S_OBJECT(T, m, text)         S_FIELD(T, m, #m, json_t *, SCHEMA_OBJECT, 0, NULL, NULL, text)
 #define S_OBJECT_OPT(T, m, text)     S_FIELD(T, m, #m, json_t *, SCHEMA_OBJECT, SCHEMA_NULLABLE, NULL, NULL, text)
-/* Arrays and maps are nullable all: absent is empty. */
+/* All arrays and maps are nullable: an absent one is empty. */
 #define S_STRINGS(T, m, text)                                                                                \
     S_MANY(T, m, char **, SCHEMA_STRING, SCHEMA_ARRAY | SCHEMA_NULLABLE, NULL, NULL, text)
 #define S_INTS(T, m, text)                                                                                   \
