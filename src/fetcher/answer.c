@@ -137,8 +137,8 @@ enum answer_meaning answer_meaning(const struct question *q, const struct answer
     if (a->status == 206)
         return part_meaning(q, a, ret_size, e);
     if (a->status == 416 && q->from > 0) {
-        /* No bytes follow after those that exist. Either they are the whole file, or they are not a part of
-         * this file. */
+        /* 416: the server's file has no byte at 'from'. Either the bytes that exist here are the whole file,
+         * or they are not a part of it. */
         if (answer_range_total(a->content_range, &total) >= 0 && total == q->from &&
             (q->size == 0 || q->size == total)) {
             *ret_size = total;

@@ -33,8 +33,9 @@ enum answer_meaning {
     ANSWER_ERROR,     /* 'e' contains the reason */
 };
 
-/* Returns the meaning of a response. *ret_size is the size of the whole file, 0 if the response does not
- * contain it. 'e' is set for ANSWER_ERROR, and for ANSWER_AGAIN as the reason. */
+/* Returns the meaning of a response. *ret_size is the size of the whole file: the response's, or q->size if
+ * the response does not contain it (0: not known). For ANSWER_ERROR and ANSWER_AGAIN, 'e' is the reason, and
+ * *ret_size is meaningless. */
 enum answer_meaning answer_meaning(const struct question *q, const struct answer *a, uint64_t *ret_size,
                                    struct error *e);
 

@@ -63,8 +63,8 @@ static void skip_space(struct scanner *s)
         s->next_line += *s->at == '\n';
 }
 
-/* Parses a word in quotes, which can contain spaces; a backslash escapes a quote or a backslash (as in
- * curl). */
+/* Parses a word in quotes, which can contain spaces. A backslash is removed, and the character after it
+ * belongs to the word, also a quote or a backslash. ("\n" is an n here, unlike in curl.) */
 static int quoted_word(struct scanner *s, char *to)
 {
     for (s->at++; *s->at != '"'; s->at++) {

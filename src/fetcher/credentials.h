@@ -12,8 +12,9 @@
 struct credentials;
 
 /* Reads the file; called as root, before the jail. Refuses a file that is a symbolic link, is not regular,
- * gives rights to group or others, belongs neither to root nor to 'uid', or has a syntax error, whose line
- * the error names. Errors never contain text of the file. Returns 0 or a negative errno. */
+ * gives rights to group or others, belongs neither to root nor to 'uid', is larger than 64 KiB, contains a
+ * NUL byte, or has a syntax error, whose line the error names. Errors never contain text of the file. Returns
+ * 0 or a negative errno. */
 int credentials_read(const char *path, uid_t uid, struct credentials **ret, struct error *e);
 void credentials_free(struct credentials *c);
 

@@ -1,4 +1,4 @@
-/* Downloads from a repository in a directory: opens the file, which the sink's thread copies. */
+/* Implements download_file.h: opens the file, which the sink's thread copies. */
 #include "fetcher/download_file.h"
 
 #include <errno.h>

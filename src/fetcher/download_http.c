@@ -1,4 +1,5 @@
-/* Downloads over HTTP: one request at a time, whose response continues the partial file or replaces it. */
+/* Implements download_http.h: sends one request at a time, whose response continues the partial file or
+ * replaces it. */
 #include "fetcher/download_http.h"
 
 #include <errno.h>

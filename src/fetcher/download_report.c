@@ -1,4 +1,4 @@
-/* Sends progress and the final reply to the calls that wait for a download. */
+/* Implements download_report.h. */
 #include "fetcher/download_report.h"
 
 #include <stdarg.h>

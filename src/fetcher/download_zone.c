@@ -1,4 +1,4 @@
-/* Downloads from the zone: requests several chunks at a time over one connection and writes them in order.
+/* Implements download_zone.h: requests several chunks at a time over one connection and writes them in order.
  *
  * A partial file is identified by the package's checksum and the size of its chunks, so that it can be
  * resumed from any zone host. The memory is limited by the chunks in transfer, whatever the size of the

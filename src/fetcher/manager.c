@@ -203,8 +203,8 @@ void manager_reschedule(struct manager *m)
     sd_event_source_set_enabled(m->schedule, SD_EVENT_ONESHOT);
 }
 
-/* Logs a warning for passwords that are sent unencrypted. They are the administrator's choice, but perhaps by
- * mistake. */
+/* Logs a warning for each repository on another machine to which user and password are sent unencrypted: the
+ * administrator may not have noticed it. */
 static void warn_of_plain_passwords(const struct manager *m)
 {
     const char *user, *password;

@@ -66,7 +66,8 @@ static int hex_value(char c)
                                         : -1;
 }
 
-/* Decodes "%20" and the like. Returns NULL for an invalid escape or a zero byte. The caller frees it. */
+/* Decodes the escapes of a URL ("%20"). Returns NULL for an invalid escape or a zero byte. The caller frees
+ * it. */
 static char *decode_percent(const char *s)
 {
     char *path = xcalloc(strlen(s) + 1, 1), *to = path;

@@ -52,8 +52,8 @@ typedef void (*repository_loaded_fn)(const struct package_index *index, const st
                                      void *userdata);
 
 /* Parses the configured URLs, which are separated by white space, into a list. 'with_zone' appends the zone
- * if the list does not contain it. Returns 0, or −EINVAL (refused) with an error that names the invalid
- * URL. */
+ * if the list does not contain it. Returns 0, or −EINVAL (refused) with an error that names the URL (without
+ * its password) that is invalid or occurs twice. */
 int repositories_parse(struct fetcher *fetcher, const char *urls, bool with_zone, struct repository **ret,
                        struct error *e);
 void repositories_free(struct repository *list);
@@ -70,8 +70,9 @@ void repository_wait_cancel(struct repository_wait *wait);
 char *repository_file_url(const struct repository *repository, const char *file);
 char *repository_file_name(const struct repository *repository, const char *file);
 
-/* Checks that 'file' of an index item or a reference is below the repository. Returns 0 or −EINVAL
- * (refused). */
+/* Checks 'file' of an index item or a reference, so that it cannot name a file outside of the repository: a
+ * relative path that ends in ".ipk" and has at most 1024 bytes, of ASCII letters, digits and "._+-/", in
+ * which each component begins with a letter or digit. Returns 0 or −EINVAL (refused). */
 int repository_file_check(const struct repository *repository, const char *file, struct error *e);
 
 /* for repository_file.c and repository_http.c */

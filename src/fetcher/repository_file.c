@@ -1,4 +1,4 @@
-/* Loads the index of a repository in a directory in a thread: index.json, or the headers of the packages. */
+/* Implements repository_file.h: reads index.json, or without it the headers of the packages, in a thread. */
 #include "fetcher/repository_file.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Loads the index of a repository on a web server by a conditional request, which is retried while the server
- * is unavailable. */
+/* Implements repository_http.h: requests the index conditionally, and parses and caches it in a thread. A
+ * request that fails with ERROR_RETRY is repeated with backoff while a call waits and attempts are left. */
 #include "fetcher/repository_http.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Runs the thread of a sink: all parts of a download that wait for the disk or compute. */
+/* Implements sink_thread.h: all parts of a download that wait for the disk or compute. */
 #include "fetcher/sink_thread.h"
 
 #include <errno.h>

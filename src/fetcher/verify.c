@@ -1,6 +1,5 @@
-/* Checks that received bytes are the requested package: size, hash of the file, contents of the header, and
- * checksum of the data block. The hashes are computed while the bytes are received, so that no byte is read
- * twice. */
+/* Implements verify.h: checks size, hash of the file, contents of the header, and checksum of the data block.
+ * The hashes are computed while the bytes are received, so that no byte is read twice. */
 #include "fetcher/verify.h"
 
 #include <endian.h>
