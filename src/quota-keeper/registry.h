@@ -1,5 +1,5 @@
-/* Keeps which project id belongs to which container: the ledger, and the two files in /etc in which every
- * tree of the machine sees the others' ids.
+/* Stores which project id belongs to which container: the ledger, and the two files in /etc in which every
+ * tree of the machine sees the ids of the other trees.
  *
  * All changes go through registry_run(), many at once, in one thread at a time and under the machine's
  * lock, in an order that survives a kill between any two steps: the id is chosen, /etc/projects shows it
@@ -31,8 +31,9 @@ struct registry {
     const char *lock_path; /* the machine's lock, held while ids are given out */
     uint64_t lock_wait;    /* how long to wait while another process holds it, microseconds */
     int64_t threshold;     /* percent */
-    /* The default limit of inodes: one for 'bytes_per_inode' bytes of the limit, and at least
-     * 'inodes_min'. 0: none. */
+    /* A replica with a limit of bytes and none of inodes gets a limit of inodes: the limit of bytes divided
+     * by 'bytes_per_inode', but at least 'inodes_min' and at least the inodes in use. bytes_per_inode 0: it
+     * gets none. */
     int64_t bytes_per_inode, inodes_min;
 
     /* Protects the ledger. It is held for moments, never during a system call that can wait. */
@@ -85,8 +86,8 @@ int registry_write_files(struct registry *r, struct error *e);
 void registry_drop(struct registry *r, struct ledger_item *item);
 
 size_t registry_count(struct registry *r);
-/* Stores ids that had no more users after files were put back. The next registry_run() tries them first,
- * and then drops them; so does time, after a few seconds. */
+/* Stores ids that had no more users after files were put back. The next registry_run() tries them first and
+ * then drops them. Ids that are older than a few seconds are not used. */
 void registry_add_freed(struct registry *r, const uint32_t *ids, size_t n);
 bool registry_has_freed(struct registry *r);
 /* Removes one of these ids and returns it in *ret, or returns false if there is none; drops all of them. */
