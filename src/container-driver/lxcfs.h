@@ -4,8 +4,8 @@
 
 #include "container-driver/spec.h"
 
-/* Reports whether lxcfs is enabled in the settings and usable: its file system is mounted and its files are
- * readable. */
+/* Reports whether lxcfs is enabled in the settings and usable: a file system is mounted at its path, and the
+ * process that serves it responds. */
 bool lxcfs_available(const struct settings *settings);
 
 /* The paths of the files in a container (contract, section 5); ends with NULL. Below the mount point of lxcfs

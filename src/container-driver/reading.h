@@ -34,8 +34,9 @@ const char *need_string(struct reading *r, json_t *from, const char *path);
  * some strings contain a container's output. Returns 0, or −EPROTO (failed). */
 int parse_answer(const char *what, const char *text, size_t size, json_t **ret, struct error *e);
 
-/* Copies another program's text for use in a message: replaces control characters of ASCII with spaces and
- * other unprintable characters with '?', and cuts the text after 'max' bytes. The caller frees. */
+/* Copies another program's text for use in a message: removes white space at its end, and replaces
+ * control characters of ASCII with spaces and other unprintable characters with '?'. A text of more than
+ * 'max' bytes is cut before the character that exceeds them, and gets "…" as its end. The caller frees. */
 char *clean_text(const char *text, size_t max);
 
 DEFINE_CLEANUP(json_t *, json_decref);

@@ -34,8 +34,9 @@ struct runtime_log_options {
     int64_t tail;       /* lines; 0: all */
 };
 
-/* Receives output in the frames of lib/logs, in pieces of any size. A negative errno ends the job with that
- * error. */
+/* Receives output in the frames of lib/logs, in pieces of any size. When it returns a negative errno, the job
+ * ends, and runtime_log_end_fn is still called: by Docker's implementation with an error, by the null runtime
+ * without one. */
 typedef int (*runtime_log_data_fn)(const void *data, size_t size, void *userdata);
 typedef void (*runtime_log_end_fn)(const struct error *e, void *userdata);
 

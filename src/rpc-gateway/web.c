@@ -66,8 +66,8 @@ static void on_report_gone(void *pending)
     free(r);
 }
 
-/* Reports whether a header's value can be a secret. Secrets consist of printable ASCII, which JSON can
- * carry. */
+/* Reports whether a header's value can be a secret: 1 to SECRET_MAX characters of printable ASCII without
+ * spaces. JSON can carry all of these. */
 static bool may_be_secret(const char *text)
 {
     size_t n = 0;

@@ -1,5 +1,5 @@
-/* Implements call.h: agrees on a version of the API first, limits the number of concurrent requests and the
- * time of each, and turns refusals into errors. */
+/* Implements call.h: requests the version of the API before the first call, limits the number of concurrent
+ * requests and the time of each (streams excepted), and turns refusals into errors. */
 #include "container-driver/docker/call.h"
 
 #include <errno.h>
