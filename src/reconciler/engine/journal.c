@@ -1,5 +1,5 @@
-/* Implements journal.h. A rollback's writes are on disk before the next step begins; the others may be later.
- */
+/* Implements journal.h. The next step begins after the record of a rollback's begin or end was written, or,
+ * if the write failed, after a pause. The other writes may be later. */
 #include "reconciler/engine/journal.h"
 
 #include <errno.h>
@@ -15,8 +15,9 @@
 
 #define LAST_WORDS_MAX ((size_t)8 << 10) /* bytes of output in a reason */
 
-/* Saves the record. Returns false on failure, after it has planned a retry; the caller then undoes its
- * change. */
+/* Saves the record. On failure it plans a retry of the replica and returns false. The caller keeps a change
+ * that is still true then (a rollback has begun), and undoes one from which a step must be repeated (a
+ * rollback is complete). */
 static bool save_or_retry(struct replica *r)
 {
     struct error e = ERROR_INIT;

@@ -21,8 +21,8 @@
 static_assert(RECORD_MAX >= 3 * APP_SIZE_MAX + ((size_t)16 << 20),
               "the record of the largest instance can be read again");
 
-/* Bound the writes that a tenant can cause: this many without a wait, and then one in each TENANT_SAVE_USEC.
- */
+/* Limit the writes that a tenant can cause: one in each TENANT_SAVE_USEC, of which this many may be made in
+ * advance. */
 #define TENANT_SAVES_AT_ONCE 5
 #define TENANT_SAVE_USEC     (10 * USEC_PER_SEC)
 

@@ -10,8 +10,9 @@ int store_load(struct manager *m, struct error *e);
 int store_save(struct instance *instance, struct error *e);
 /* Plans a write within a second, for changes that may be lost in a crash. */
 void store_save_soon(struct instance *instance);
-/* Plans a write for changes that a tenant can cause at any rate: within a second for the first few, and then
- * one in ten seconds. Every other write includes them. */
+/* Plans a write for changes that a tenant can cause at any rate. The first few calls write within a second;
+ * further ones write once in ten seconds. A write for another reason in the meantime replaces the planned
+ * one. */
 void store_save_sparingly(struct instance *instance);
 /* Removes the record's file. A failure is logged. */
 void store_remove(struct instance *instance);

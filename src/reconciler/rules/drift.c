@@ -10,8 +10,9 @@ static bool limit_differs(int64_t is, int64_t wanted)
     return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
 }
 
-/* Returns the reference in one form, without "docker.io/library/" and with a tag: "docker.io/library/nginx"
- * becomes "nginx:latest". Digests and other registries stay unchanged. The caller frees it. */
+/* Returns the reference in one form: without "docker.io/" and "library/" at its beginning, and with the tag
+ * "latest" if it has neither tag nor digest. "docker.io/library/nginx" becomes "nginx:latest". The name of
+ * another registry stays. The caller frees it. */
 static char *full_name(const char *image)
 {
     const char *name = after_prefix(image, "docker.io/") ?: image;

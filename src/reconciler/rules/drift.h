@@ -40,7 +40,8 @@ bool drift_is_seen(const struct drift *drift, const struct driver_container *cur
 bool drift_is_mended_now(const struct drift *drift, const struct record_revision *target, uint64_t now);
 
 /* Stores the time and limits of a recreation for drift, when the current container is about to be replaced.
- * If it is replaced because it was made from something else than 'wish', nothing is stored; of an adopted
- * container that is not known, so that its replacement counts as one for drift. */
+ * If it is replaced because it was made from something else than 'wish', nothing is stored. What an adopted
+ * container was made from is not known, so its replacement by the same revision counts as one for
+ * drift. */
 void drift_note_replacement(struct drift *drift, const struct driver_container *current,
                             const struct drift_wish *wish, uint64_t now);
