@@ -256,8 +256,8 @@ def test_instances_removed_during_an_outage_of_the_reconciler_are_dropped(alone)
     ground.wait_until(lambda: value(metrics(alone.port), "hostlet_instances") == 1, 20, "one is counted")
 
 
-def test_concurrent_scrapes_share_one_query_of_hostletd(zone_tree):
-    """A scrape makes hostletd inspect every process. With many concurrent scrapes it does so once a second."""
+def test_frequent_scrapes_query_hostletd_once_a_second(zone_tree):
+    """A scrape makes hostletd inspect every process. With more frequent scrapes it does so once a second."""
     before = value(metrics(zone_tree.port), "hostlet_calls_total", protocol="varlink", service="hostletd", method="List",
                    outcome="ok")
     started = time.monotonic()

@@ -331,7 +331,7 @@ def test_slow_senders(serve):
 
 @pytest.mark.sanitized
 def test_slow_readers(serve):
-    """A peer that exhausts the window delays a response for some time, not for ever."""
+    """The server keeps a response that the peer's window does not admit for some time, and then resets the stream."""
     server = serve(answer_ms=500)
     raw = Connection.to(server.port)
     raw.send(frame(HEADERS, END_HEADERS, 1, hpack(request_headers(LIST_PATH))),

@@ -371,7 +371,7 @@ def test_redirects_to_other_protocols(world, target):
 
 
 def test_redirect_from_https_to_http(place, nginx):
-    """The certificate is checked after the first response too."""
+    """A repository by https redirects to http: its certificate must protect every response, so the redirect is refused."""
     directory = packages.Repository(nginx.root)
     directory.add("demo", "1.0.0", files={"a": b"x"})
     config = nginx.place / "nginx.conf"

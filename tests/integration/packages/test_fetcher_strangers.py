@@ -186,7 +186,8 @@ def test_unencrypted_passwords_cause_a_warning(make_fetcher, secret_file, url, w
 # Redirects
 
 class Net:
-    """A network namespace with public addresses and those of this machine alone, and one server on all of them."""
+    """A network namespace with addresses for documentation, link-local ones and those of metadata services, and one server
+    on all of them."""
 
     def __init__(self, namespace, place):
         for address in ("198.51.100.1/32", "198.51.100.2/32", "169.254.1.1/32", "169.254.169.254/32", "100.100.100.200/32",

@@ -314,7 +314,7 @@ def test_a_reconciler_that_refuses_or_is_stopped(member):
 
 
 def test_a_response_is_delivered_after_the_leader_exits(member):
-    """A response that arrived while the reconciler was stopped is delivered after its restart, with or without a leader."""
+    """An instance that the reconciler did not accept at first is delivered later, also without a leader."""
     leader, reconciler = member.leaders[0], member.reconciler
     reconciler.refuse["web"] = ("RetryLater", "not now")
     leader.order(instance("web"))
