@@ -165,6 +165,15 @@ class Tree:
         ground.wait_until(lambda: not ground.alive(pid), 10, f"{service} ends")
         return pid
 
+    def hold_failpoint(self, name):
+        """Lets all processes pass the failpoint until release_failpoint()."""
+        self.once.mkdir(exist_ok=True)
+        self.once.chmod(0o1777)
+        (self.once / name).touch()
+
+    def release_failpoint(self, name):
+        (self.once / name).unlink()
+
     def failpoint_taken(self, name):
         """Reports whether a process has reached the failpoint 'name' given to start()."""
         return (self.once / name).exists()

@@ -201,9 +201,11 @@ def test_switch_completes_when_hostletd_is_killed_before(make_tree, step):
     tree.start()
     app.deploy(manifest(image="one:1", probation=0))
     before = driver_containers(tree)["i8k_web_0"]["id"]
-    # The quota of a running replica is requested once after each start: that is the first pass.
-    tree.restart(failpoint=f"step.{step}.before{'@2' if step == 'quota' else ''}:hang")
+    # A running replica requests its quota after each start, and again when quota-keeper's snapshot is complete.
+    tree.hold_failpoint(f"step.{step}.before")
+    tree.restart(failpoint=f"step.{step}.before:hang")
     app.running(1)
+    tree.release_failpoint(f"step.{step}.before")
     undo = step in STEPS[STEPS.index("fail"):]
     wanted = manifest(image="null/exit-3", probation=2000) if undo else manifest(image="two:1", probation=0)
     hang(tree, app, step, lambda: app.apply(wanted))
@@ -254,9 +256,11 @@ def test_switch_on_docker_completes_when_hostletd_is_killed_before(make_tree, do
     app = App(tree)
     app.deploy(manifest(script="exec sleep 1000"))
     before = engine.inspect("i8k_web_0")["Id"]
-    # The quota of a running replica is requested once after each start: that is the first pass.
-    tree.restart(failpoint=f"step.{step}.before{'@2' if step == 'quota' else ''}:hang")
+    # A running replica requests its quota after each start, and again when quota-keeper's snapshot is complete.
+    tree.hold_failpoint(f"step.{step}.before")
+    tree.restart(failpoint=f"step.{step}.before:hang")
     app.running(1)
+    tree.release_failpoint(f"step.{step}.before")
     undo = step in ("remove_new", "bring_back", "revive")
     wanted = manifest(script="exit 3", probation=3000) if undo else manifest(script="exec sleep 2000")
     hang(tree, app, step, lambda: app.apply(wanted))
