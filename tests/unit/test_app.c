@@ -248,7 +248,12 @@ static void mistakes_are_refused_with_their_pointer(void **state)
         {"/app/spec/tasks/1/depends_on/0", "'never'", "/app/spec/tasks/1/depends_on/0: 'never' does not run"},
         {"/app/spec/tasks/1/depends_on/0", "'tick'",
          "/app/spec/tasks/1/depends_on: 'tick' depends on itself"},
-        {"/app/spec/tasks/0/depends_on", "['tick']", "depends on itself, through other tasks"},
+        {"/app/spec/tasks/0/depends_on", "['tick']", "/depends_on: 'tick' depends on itself, through 'init'"},
+        /* 'a' depends on a circle and is not part of it */
+        {"/app/spec/tasks",
+         "[{'name':'a','cron':'@daily','depends_on':['b']},{'name':'b','cron':'@daily','depends_on':['c']},"
+         "{'name':'c','cron':'@daily','depends_on':['b']}]",
+         "/app/spec/tasks/1/depends_on: 'b' depends on itself, through 'c'"},
         {"/app/spec/tasks/1/interval_seconds", "-1", "/app/spec/tasks/1/interval_seconds: -1"},
         {"/app/spec/tasks/0/max_attempts", "4294967296", "/app/spec/tasks/0/max_attempts: 4294967296"},
         {"/app/spec/tasks/0/retry_backoff_seconds", "-5", "/app/spec/tasks/0/retry_backoff_seconds: -5"},

@@ -15,8 +15,6 @@
 #include "lib/package/id.h"
 #include "lib/package/version.h"
 
-#define CONFIG_DEPTH_MAX 4
-
 static bool is_empty(const char *s)
 {
     return !s || !*s;
@@ -153,8 +151,9 @@ static int check_ports(const struct app_spec *spec, struct error *e)
 static int check_configs(struct app_config_field *const *items, size_t n, const char *where, unsigned depth,
                          struct error *e)
 {
-    if (n > 0 && depth > CONFIG_DEPTH_MAX)
-        return error_refuse(e, EINVAL, "%s: items are nested deeper than %d levels", where, CONFIG_DEPTH_MAX);
+    if (n > 0 && depth > APP_CONFIGS_DEPTH_MAX)
+        return error_refuse(e, EINVAL, "%s: items are nested deeper than %d levels", where,
+                            APP_CONFIGS_DEPTH_MAX);
     for (size_t i = 0; i < n; i++) {
         _cleanup_free_ char *name = xasprintf("%s/%zu/name", where, i),
                             *below = xasprintf("%s/%zu/items", where, i);

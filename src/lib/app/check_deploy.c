@@ -1,4 +1,4 @@
-/* Checks a manifest's deploy part (limits, replicas, host ports, values of settings) and hostlet's
+/* Checks a manifest's deploy part (action, limits, replicas, host ports, values of settings) and hostlet's
  * options; see check_deploy.h. */
 #include "lib/app/check_deploy.h"
 
@@ -11,8 +11,6 @@
 #include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
-
-#define CONFIG_DEPTH_MAX 4
 
 static int check_range(int64_t value, int64_t min, int64_t max, const char *where, struct error *e)
 {
@@ -84,8 +82,9 @@ static int check_replica(const struct app_spec *spec, const struct app_deploy *d
 static int check_values(struct app_config_value *const *items, size_t n, const char *where, unsigned depth,
                         struct error *e)
 {
-    if (n > 0 && depth > CONFIG_DEPTH_MAX)
-        return error_refuse(e, EINVAL, "%s: items are nested deeper than %d levels", where, CONFIG_DEPTH_MAX);
+    if (n > 0 && depth > APP_CONFIGS_DEPTH_MAX)
+        return error_refuse(e, EINVAL, "%s: items are nested deeper than %d levels", where,
+                            APP_CONFIGS_DEPTH_MAX);
     for (size_t i = 0; i < n; i++) {
         _cleanup_free_ char *name = xasprintf("%s/%zu/name", where, i),
                             *below = xasprintf("%s/%zu/items", where, i);

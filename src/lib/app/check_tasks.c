@@ -71,6 +71,30 @@ static int check_depends_on(const struct app_spec *spec, size_t i, struct error 
     return 0;
 }
 
+/* Returns the first dependency of an impossible task that is impossible itself. */
+static size_t next_impossible(const struct app_spec *spec, const bool *possible, size_t task)
+{
+    for (size_t j = 0;; j++) {
+        size_t other = (size_t)find_task(spec, spec->tasks[task]->depends_on[j]);
+        if (!possible[other])
+            return other;
+    }
+}
+
+/* Refuses the cycle that the impossible task 'i' is in or depends on. */
+static int refuse_circle(const struct app_spec *spec, const bool *possible, size_t i, struct error *e)
+{
+    /* After as many steps as there are tasks, 'i' is in the cycle. */
+    for (size_t steps = 0; steps < spec->n_tasks; steps++)
+        i = next_impossible(spec, possible, i);
+    size_t next = next_impossible(spec, possible, i);
+    const char *name = spec->tasks[i]->name;
+    if (next == i)
+        return error_refuse(e, EINVAL, "/app/spec/tasks/%zu/depends_on: '%s' depends on itself", i, name);
+    return error_refuse(e, EINVAL, "/app/spec/tasks/%zu/depends_on: '%s' depends on itself, through '%s'", i,
+                        name, spec->tasks[next]->name);
+}
+
 /* Repeatedly marks each task as possible whose dependencies are all possible. The tasks that remain are in
  * a cycle, or depend on one. */
 static int check_circles(const struct app_spec *spec, struct error *e)
@@ -89,9 +113,7 @@ static int check_circles(const struct app_spec *spec, struct error *e)
     }
     for (size_t i = 0; i < spec->n_tasks; i++)
         if (!possible[i])
-            return error_refuse(e, EINVAL,
-                                "/app/spec/tasks/%zu/depends_on: '%s' depends on itself, through other tasks",
-                                i, spec->tasks[i]->name);
+            return refuse_circle(spec, possible, i, e);
     return 0;
 }
 
