@@ -1,4 +1,7 @@
-/* Checks whether the received bytes are the requested package. */
+/* Checks whether the received bytes are the requested package.
+ *
+ * The unpacker does not rely on it: lib/package/source.h compares the checksum of the data block with the
+ * header once more when the file is unpacked. */
 #pragma once
 
 #include <openssl/evp.h>

@@ -50,6 +50,7 @@ enum run_verdict policy_after_end(const struct run_end *end)
     return VERDICT_BACKOFF;
 }
 
+/* lib/loop/retry.h describes how the pause doubles between these two and how it is changed at random. */
 const struct retry_policy policy_retry = {100 * USEC_PER_MSEC, 60 * USEC_PER_SEC};
 
 bool state_is_settled(enum service_state state)

@@ -1,5 +1,5 @@
-/* Runs the tasks of an application in one loop over signals, the specification and the tasks; it sleeps
- * while nothing happens.
+/* Runs the tasks of an application in one loop over signals, the specification, the tasks and the reports to
+ * hostlet; it sleeps while nothing happens.
  *
  * It starts the tasks in their order, reaps every process that exits, and shuts all of them down. It has
  * the rights of the container's root. It logs an unusable specification and waits for another; a task that

@@ -24,8 +24,10 @@ struct report {
  * about it, 'problem' the reason. Empties 'envelope'. */
 void report_loaded(struct report *report, struct envelope *envelope, const char *problem);
 
-/* Takes over the states of the tasks and continues sending: after a change, 30 s after the last success,
- * and 10 s after a failure. Without an endpoint it does nothing. */
+/* Copies the states of the tasks and continues the request in progress. If there is none, it starts a request
+ * after a change, 30 s after the last success, and 10 s after a failure, before which a change starts none
+ * either. The states are not copied while the current specification is unusable and has another revision than
+ * the tasks that run. Without an endpoint it does nothing. */
 void report_round(struct report *report, const struct plan *plan, uint64_t now);
 
 /* For poll(): return the descriptor (−1: none) with its events, and the time by which report_round() must

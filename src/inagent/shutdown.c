@@ -8,8 +8,8 @@
 
 /* The contract's time limit of each on_shutdown task. */
 #define TASK_USEC (5 * USEC_PER_SEC)
-/* SIGKILL is sent this long before the stop timeout, and SIGTERM earlier, so that processes have time to
- * exit. */
+/* SIGKILL is sent KILL_BEFORE before the stop timeout ends, and SIGTERM ASK_BEFORE before SIGKILL, so that
+ * processes have time to exit. With a short stop timeout both times are shorter: see shutdown_begin(). */
 #define KILL_BEFORE_USEC (1 * USEC_PER_SEC)
 #define ASK_BEFORE_USEC  (2 * USEC_PER_SEC)
 
@@ -61,7 +61,8 @@ void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const ch
 {
     if (shutdown->phase != SHUTDOWN_NOT)
         return;
-    /* A timeout too short for these seconds is halved. */
+    /* A timeout of at most twice KILL_BEFORE is halved: SIGKILL is sent in its middle. SIGTERM is sent in the
+     * middle of the time until SIGKILL at the earliest. */
     uint64_t patience = timeout > 2 * KILL_BEFORE_USEC ? timeout - KILL_BEFORE_USEC : timeout / 2;
     shutdown->kill_at = now + patience;
     shutdown->ask_at = shutdown->kill_at - smaller(ASK_BEFORE_USEC, patience / 2);

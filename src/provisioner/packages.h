@@ -1,9 +1,9 @@
 /* Publishes and removes the install directories of packages: {store}/{name}/{id}. They belong to root, with
  * all directories above them, and exist only when they are complete.
  *
- * {store}/.staging/{id}               belongs to the unpacker, which gives a tree this name when it is
- *                                     complete
- * {store}/.publishing/{id}            its ownership is being changed (take.h); only root can enter
+ * {store}/.staging/{key}              belongs to the unpacker, which gives a tree this name when it is
+ *                                     complete; package_key() makes the key
+ * {store}/.publishing/{key}           its ownership is being changed (take.h); only root can enter
  *                                     .publishing
  * {store}/.publishing/.deleting-…     hidden, to be deleted
  *

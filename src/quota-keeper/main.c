@@ -30,7 +30,8 @@ static const char *const failpoints[] = {
     NULL,
 };
 
-/* The system calls beyond those that every process needs. exec and connect are not among them. */
+/* The system calls beyond those of every service, which are the list 'everyone' in lib/service/filter.c.
+ * Neither list contains exec and connect. */
 static const char *const calls[] = {"quotactl",  "quotactl_fd", "ioctl",      "getdents64", "flock",
                                     "fsync",     "fchmod",      "fchown",     "rename",     "renameat",
                                     "renameat2", "unlink",      "unlinkat",   "mkdir",      "lstat",

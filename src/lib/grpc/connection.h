@@ -27,8 +27,10 @@ struct grpc_connection_hooks {
      * which 'headers' ends. A negative return value resets the stream. */
     int (*header)(void *stream, const char *name, size_t name_size, const char *value, size_t value_size);
     void (*headers)(void *stream, bool end);
-    /* Returns how many of the bytes are consumed; the peer may send as many further ones.
-     * grpc_connection_consumed() reports the rest later. A negative return value resets the stream. */
+    /* Returns how many of the bytes are consumed; the peer may send as many further ones on this stream.
+     * grpc_connection_consumed() reports the rest later. All of the bytes are returned to the window of the
+     * connection at once, so that a stream that waits does not stop the others. A negative return value
+     * resets the stream. */
     ssize_t (*data)(void *stream, const uint8_t *data, size_t size);
     /* The peer has ended the stream. It is called after 'headers' or 'data'. */
     void (*end)(void *stream);
@@ -80,8 +82,9 @@ struct grpc_connection {
     nghttp2_session *session;
     bool server, connecting;
     bool settled;  /* the peer's settings were received */
-    bool draining; /* accepts no new streams */
-    /* The peer was notified that the connection drains, and its reply to a ping is pending. */
+    bool draining; /* the connection ends when it has no streams; after 'farewell' it accepts no new ones */
+    /* The peer was notified that the connection drains, and its reply to a ping is pending. New streams are
+     * accepted until then. */
     bool farewell;
     bool trusted;  /* servers: a call of the connection was authorised */
     bool banished; /* the peer exceeded a limit: nothing more is read */
@@ -132,5 +135,7 @@ void grpc_connection_useful(struct grpc_connection *c);
 /* Report that the owner's stream began or ended. */
 void grpc_connection_opened(struct grpc_connection *c);
 void grpc_connection_closed(struct grpc_connection *c);
-/* Sends GOAWAY: existing streams continue, new ones are refused, and without streams the connection ends. */
+/* Sends GOAWAY: existing streams continue, new ones are refused, and without streams the connection ends. A
+ * server whose peer has sent its settings sends a shutdown notice and a ping first, and accepts new streams
+ * until the reply to the ping arrives: the peer may have begun them before it received the notice. */
 void grpc_connection_drain(struct grpc_connection *c);

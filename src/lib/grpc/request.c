@@ -347,7 +347,8 @@ void request_closed(void *stream, uint32_t code)
 
 /* --- time ---
  *
- * If nothing was received from the peer since the call began, the connection is ended. */
+ * Ends a call whose time is over. If nothing was received from the peer since the call began, its connection
+ * is ended as well; otherwise only the call's stream is reset. */
 static void on_timer(void *userdata)
 {
     struct grpc_request *q = userdata;

@@ -125,7 +125,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
 }
 
 /* Memory that a peer can make nghttp2 use (streams, including closed ones, header tables, frames to be sent)
- * is counted for the peer. */
+ * is counted in the account of its connection (account.h). */
 
 static void *counted(struct grpc_connection *c, void *p)
 {

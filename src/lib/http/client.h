@@ -64,8 +64,9 @@ struct http_ask {
     /* Uses http_proxy, https_proxy and no_proxy; never with unix_socket. */
     bool environment_proxy;
     /* 0: the caller receives a 3xx response itself. From https only https is followed. A redirect to an
-     * address of this machine or of its link (place.h) is followed only if the first server has such an
-     * address, too; the address of the connection decides, not its name. */
+     * address of this machine is followed only if the first server has an address of this machine, and one
+     * to a link-local address only if the first server has a link-local one (place.h). The address of the
+     * connection decides, not its name; for a connection through a proxy, the host in the URL decides. */
     unsigned max_redirects;
     /* Sent to the first server only, never to one that a redirect names; NULL: none. */
     const char *user, *password;

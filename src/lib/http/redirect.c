@@ -1,6 +1,6 @@
-/* Limits where a redirect may lead: to this machine itself, or to its link, only if the first server is
- * there, too. A name can resolve to any address, and to another one the next time, so the address of the
- * connection decides. */
+/* Limits where a redirect may lead: to this machine itself, or to a link-local address, only if the first
+ * server has an address of the same kind. A name can resolve to any address, and to another one the next
+ * time, so the address of the connection decides. */
 #include "lib/http/redirect.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* Descriptions of the served interfaces for server reflection: a FileDescriptorSet of all files in proto/,
- * which protoc makes at build time. */
+/* Contains the descriptions of the served interfaces for server reflection: a FileDescriptorSet of the .proto
+ * files below proto/, which protoc-c makes at build time. */
 #pragma once
 
 #include <stddef.h>

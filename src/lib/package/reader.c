@@ -110,8 +110,8 @@ uint64_t package_reader_bytes_total(const struct package_reader *r)
     return r->size;
 }
 
-/* Checks that the archive ends with its end mark and that only zeros follow: libarchive accepts an archive
- * without it and ignores the rest. */
+/* Checks that the archive has entries, ends with its end mark and is followed only by zeros: libarchive
+ * accepts an archive without entries or end mark and ignores the rest. */
 static int finish(struct package_reader *r, struct error *e)
 {
     uint64_t mark = (uint64_t)archive_read_header_position(r->archive);

@@ -2,7 +2,10 @@
  *
  * A thread reads the file, hashes the data (SHA-256 of the compressed bytes, as in release.checksum),
  * decompresses it, and fills a small ring of buffers, which the caller empties. So hashing and
- * decompression run at the same time as the caller's work, and no file is ever in memory as a whole. */
+ * decompression run at the same time as the caller's work, and no file is ever in memory as a whole.
+ *
+ * It compares the checksum with that of the header alone. fetcher/verify.h compares size and hash of the
+ * whole file with the repository's when the file is received. */
 #pragma once
 
 #include <stdatomic.h>

@@ -5,7 +5,8 @@
 #include "lib/basic/error.h"
 
 /* Names in VAR/ipk_install, beside the packages: */
-#define IPK_STAGING ".staging" /* the unpacker's: {id} in it is a package that is not published yet */
+/* The unpacker's: {key}, as package_key() makes it, is a package that is not published yet. */
+#define IPK_STAGING ".staging"
 /* A prefix of names in {name}: unfinished work of an earlier version's unpacker. */
 #define IPK_UNFINISHED ".staging-"
 /* Root's: packages that are being published or removed. */

@@ -1,7 +1,14 @@
 /* Decides the next step of one replica, from the desired state, the journal and what the runtime shows.
  *
  * The engine calls decide() after every step and every event. No step in progress is stored, so that a
- * process that is killed between two steps, or in one, continues when it starts again. */
+ * process that is killed between two steps, or in one, continues when it starts again.
+ *
+ * A rollback begins in one of three places. All of them end in journal_begin_undo(), which sets rolling_back:
+ * - decide() returns STEP_FAIL: the new container exited or is restarting before its revision was applied.
+ * - step_failed() in engine/steps.c: the call of a step that brings the new container up failed and is not
+ *   retried.
+ * - wait_for_preparation() in engine/waits.c: a preparation failed while the old container is put aside.
+ * From then on decide() returns the steps of the rollback. */
 #pragma once
 
 #include "lib/api/container_driver.h"
