@@ -119,18 +119,27 @@ static int tear_down(void **state)
 static void test_forms_of_values_are_parsed(void **state)
 {
     (void)state;
+    /* One row per line, so that a new row changes no other one. */
+    /* clang-format off */
     static const struct {
         const char *text;
         int64_t value; /* microseconds, or bytes; negative: refused */
         bool size;
     } cases[] = {
-        {"500ms", 500000, false},       {"5 s", 5000000, false},
-        {"1.5", 1500000, false},        {"2min", 120000000, false},
-        {"1h", 3600000000, false},      {"2d", INT64_C(172800000000), false},
-        {"2 weeks", -1, false},         {"", -1, false},
-        {"64K", 65536, true},           {"1.5Gi", INT64_C(3) << 29, true},
-        {"2T", INT64_C(2) << 40, true}, {"5X", -1, true},
+        {"500ms", 500000, false},
+        {"5 s", 5000000, false},
+        {"1.5", 1500000, false},
+        {"2min", 120000000, false},
+        {"1h", 3600000000, false},
+        {"2d", INT64_C(172800000000), false},
+        {"2 weeks", -1, false},
+        {"", -1, false},
+        {"64K", 65536, true},
+        {"1.5Gi", INT64_C(3) << 29, true},
+        {"2T", INT64_C(2) << 40, true},
+        {"5X", -1, true},
     };
+    /* clang-format on */
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         uint64_t usec = 0;
         int64_t bytes = 0;

@@ -437,6 +437,8 @@ def test_the_map_names_every_script():
 
 def test_the_first_change_of_hacking_can_be_made():
     """The text that the example changes exists, and the new text does not exist yet."""
+    if '{"w", ' in text_of("src/lib/config/value.c"):
+        pytest.skip("src/lib/config/value.c has the row already: whoever followed HACKING.md has made the change")
     part = text_of("HACKING.md").split("## The first change")[1].split("## Build")[0]
     for path, there, added in [("tests/unit/test_config.c", '{"2d", ', '{"2w", '), ("src/lib/config/value.c", '{"d", ', '{"w", ')]:
         assert path in part and added in part
