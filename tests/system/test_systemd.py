@@ -23,7 +23,7 @@ def settled(services):
 # Installed
 
 def test_installation_creates_users_and_a_valid_unit():
-    callers = {"reconciler", "rpc"}  # the others make no calls
+    callers = {"reconciler", "rpc-gateway"}  # the others make no calls
     for name in ("reconciler", "fetcher", "unpacker", "container-driver", "rpc-gateway"):
         user = pwd.getpwnam(f"hostlet-{name}")
         assert user.pw_uid < 1000 and (user.pw_name in grp.getgrnam("hostlet").gr_mem) == (name in callers)
