@@ -35,7 +35,7 @@ static int find_replicas(struct ctl *ctl, const char *instance, struct log_sourc
         return ctl_fail(&e);
     const struct reconciler_instance *found = out.instance;
     if (found->n_replicas == 0) {
-        log_error("logs: '%s' has no replica%s%s", instance, found->message ? ": " : "",
+        log_error("logs: no replica of '%s' is known%s%s", instance, found->message ? ": " : "",
                   found->message ?: "");
         ctl_done(&ctl_reconciler, "Get", &out);
         return EXIT_FAILED;
