@@ -40,7 +40,7 @@ enum app_action instance_action(const struct instance *instance)
                                                : (enum app_action)record->action;
 }
 
-enum app_action replica_action(const struct replica *replica)
+static enum app_action replica_action(const struct replica *replica)
 {
     const struct instance *instance = replica->instance;
     if (replica->record->removing)
@@ -153,6 +153,26 @@ const char *replica_vpc_ipv4(const struct replica *replica, const struct record_
     return address && *address ? address : NULL;
 }
 
+/* Returns a hash of what a container is made from; two containers of this tree with equal hashes need not
+ * replace each other. The caller frees it.
+ *
+ * The hash leaves out the timeouts, which can change without a new container, and the reference of the image,
+ * since the revision stands for it. In a zone's instance the image can change under the same revision:
+ * 'image' is then given and included, and the limits are left out, since drift_differs() compares them. */
+static char *create_config(const struct driver_create_in *create, const char *image)
+{
+    struct driver_create_in copy = *create;
+    copy.stop_timeout_msec = copy.probation_msec = 0;
+    copy.config = (char *)"";
+    copy.vpc_cidr = NULL; /* the address is included */
+    copy.image = (char *)(image ?: "");
+    if (image)
+        copy.cpu_limit = copy.memory_limit = 0;
+    size_t size;
+    _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
+    return xasprintf("%016llx", (unsigned long long)fnv1a(FNV1A_BEGIN, text, size));
+}
+
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision)
 {
     struct driver_create_in *c = xcalloc(1, sizeof *c);
@@ -200,20 +220,6 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
 void free_create(struct driver_create_in *create)
 {
     schema_free(&driver_create_schema, create);
-}
-
-char *create_config(const struct driver_create_in *create, const char *image)
-{
-    struct driver_create_in copy = *create;
-    copy.stop_timeout_msec = copy.probation_msec = 0;
-    copy.config = (char *)"";
-    copy.vpc_cidr = NULL; /* the address is included */
-    copy.image = (char *)(image ?: "");
-    if (image)
-        copy.cpu_limit = copy.memory_limit = 0;
-    size_t size;
-    _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
-    return xasprintf("%016llx", (unsigned long long)fnv1a(FNV1A_BEGIN, text, size));
 }
 
 struct drift_wish drift_wish_of(const struct replica *r, const struct record_revision *revision,

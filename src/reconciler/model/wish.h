@@ -9,9 +9,8 @@ struct record_revision *instance_target(const struct instance *instance);
 /* Reports whether the revision's replicas have a directory with a quota: init is "inagent". True if
  * 'revision' is NULL. */
 bool has_data(const struct record_revision *revision);
-/* Return the desired action: the record's, unless a hold or the setting 'unassigned' overrides it. */
+/* Returns the desired action: the record's, unless a hold or the setting 'unassigned' overrides it. */
 enum app_action instance_action(const struct instance *instance);
-enum app_action replica_action(const struct replica *replica);
 /* Returns the revision that stages have: of a zone's instance, the number of its last order. */
 int64_t instance_revision(const struct instance *instance);
 /* Returns the zone's host id for a zone's instance, else the machine's own; NULL: it cannot be read. */
@@ -46,13 +45,6 @@ const char *replica_vpc_ipv4(const struct replica *replica, const struct record_
 /* Makes the request that creates a container of the revision. The caller frees it with free_create(). */
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
-/* Returns a hash of what a container is made from; two containers of this tree with equal hashes need not
- * replace each other. The caller frees it.
- *
- * The hash leaves out the timeouts, which can change without a new container, and the reference of the image,
- * since the revision stands for it. In a zone's instance the image can change under the same revision:
- * 'image' is then given and included, and the limits are left out, since drift_differs() compares them. */
-char *create_config(const struct driver_create_in *create, const char *image);
 int64_t stop_timeout_msec(const struct replica *replica);
 /* Returns what rules/drift.h compares a container with. It points into 'create', which was made for
  * 'revision'. */
