@@ -278,7 +278,9 @@ static void test_a_plan_refuses_more_than_the_machine_has(void **state)
     static const struct row all = {"all that the machine has",
                                    MANIFEST("", ONE ",'cpu_limit':2000,'memory_limit':67108864", ""),
                                    .expected = NEW("1")};
-    static const struct row unknown = {"the machine is not known", large.manifest, .expected = NEW("1")};
+    static const struct row unknown = {"the machine is not known",
+                                       MANIFEST("", ONE ",'cpu_limit':2001,'memory_limit':67108865", ""),
+                                       .expected = NEW("1")};
     static const struct row unreadable = {
         "record and host id cannot be read", SIMPLE,
         .expected = NEW("1") "refused: instance web: its record is garbage\nrefused: no host id\n"};

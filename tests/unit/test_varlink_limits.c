@@ -396,6 +396,7 @@ static void test_connections_wait_while_no_descriptor_is_left(void **state)
     assert_true(answered(fd)); /* the waiting connection was accepted */
     /* Further connections are accepted without a pause. */
     _cleanup_close_ int other = connect_one();
+    assert_true(other >= 0);
     turn();
     assert_int_equal(varlink_server_connections(server), 2);
     end();
