@@ -124,6 +124,7 @@ tests_unit_test_zone_order_SOURCES = tests/unit/test_zone_order.c
 tests_unit_test_zone_order_LDADD = librules.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_engine
 TESTS += tests/unit/test_engine
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+ENGINE_WORLD = tests/unit/engine_world.c tests/unit/engine_world.h tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_WORLD)
 tests_unit_test_engine_LDADD = libreconciler.a $(UNIT_LIBS)
 endif
