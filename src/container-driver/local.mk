@@ -18,7 +18,6 @@ libdriver_a_SOURCES = \
 	src/container-driver/null/behaviour.c src/container-driver/null/behaviour.h \
 	src/container-driver/name.c src/container-driver/name.h \
 	src/container-driver/reading.c src/container-driver/reading.h \
-	src/container-driver/reference.c src/container-driver/reference.h \
 	src/container-driver/runtime.c src/container-driver/runtime.h \
 	src/container-driver/seccomp_file.c src/container-driver/seccomp_file.h \
 	src/container-driver/seccomp_profile.c src/container-driver/seccomp_profile.h \

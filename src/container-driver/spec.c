@@ -8,8 +8,8 @@
 
 #include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
-#include "container-driver/reference.h"
 #include "container-driver/zone_network.h"
+#include "lib/app/reference.h"
 #include "lib/schema/object.h"
 
 #define PIDS_LIMIT_INAGENT        100 /* the contract's */

@@ -22,7 +22,6 @@
 #include "container-driver/name.h"
 #include "container-driver/null/behaviour.h"
 #include "container-driver/reading.h"
-#include "container-driver/reference.h"
 #include "container-driver/runtime.h"
 #include "container-driver/socket_group.h"
 #include "container-driver/spec.h"
@@ -130,58 +129,6 @@ static void a_range_in_use_is_refused_for_the_zones_network(void **state)
     struct error e = ERROR_INIT;
     assert_int_equal(used_ranges_read(&ranges, &n, &e), 0);
 #undef IP
-}
-
-static void references_are_parsed_as_docker_does(void **state)
-{
-    (void)state;
-#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    static const struct {
-        const char *text, *canonical; /* NULL: refused */
-    } cases[] = {
-        {"nginx", "docker.io/library/nginx:latest"},
-        {"nginx:1.25", "docker.io/library/nginx:1.25"},
-        {"docker.io/nginx", "docker.io/library/nginx:latest"},
-        {"index.docker.io/library/nginx", "docker.io/library/nginx:latest"},
-        {"user/app:v1", "docker.io/user/app:v1"},
-        {"localhost/app", "localhost/app:latest"},
-        {"localhost:5000/a/b/c:t", "localhost:5000/a/b/c:t"},
-        {"127.0.0.1:5000/app", "127.0.0.1:5000/app:latest"},
-        {"[::1]:5000/app", "[::1]:5000/app:latest"},
-        {"registry.example/x@sha256:" HEX, "registry.example/x@sha256:" HEX},
-        {"nginx:1.25@sha256:" HEX, "docker.io/library/nginx@sha256:" HEX},
-        {"sha256:" HEX, "sha256:" HEX},
-        {HEX, "sha256:" HEX},
-        {"a__b/c-d.e---f", "docker.io/a__b/c-d.e---f:latest"},
-        {"missing/thing:1", "docker.io/missing/thing:1"},
-        {"", NULL},
-        {"Nginx", NULL},
-        {"nginx:", NULL},
-        {"nginx:-x", NULL},
-        {"nginx@sha256:12", NULL},
-        {"nginx@md5:0123", NULL},
-        {"a//b", NULL},
-        {"/a", NULL},
-        {"a/", NULL},
-        {"../containers/x", NULL},
-        {"a..b", NULL},
-        {"a..b/c", NULL},
-        {"-a.b/c", NULL},
-        {"a?b", NULL},
-        {"a b", NULL},
-        {"x/json?y=z", NULL},
-        {"registry:port/x", NULL},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct error e = ERROR_INIT;
-        _cleanup_image_reference_ struct image_reference *r = NULL;
-        int x = image_reference_parse(cases[i].text, &r, &e);
-        _cleanup_free_ char *canonical = x == 0 ? image_reference_canonical(r) : NULL;
-        if (!streq_null(canonical, cases[i].canonical))
-            fail_msg("'%s' became '%s' (%s)", cases[i].text, canonical ?: "refused", e.message);
-        if (x < 0)
-            assert_int_equal(e.class, ERROR_REFUSED);
-    }
 }
 
 static int credentials(const char *text, const char *domain, char **ret, struct error *e)
@@ -1032,7 +979,6 @@ int main(void)
         cmocka_unit_test(the_group_of_the_socket_needs_a_trusted_path),
         cmocka_unit_test(names_are_built_and_parsed),
         cmocka_unit_test(a_range_in_use_is_refused_for_the_zones_network),
-        cmocka_unit_test(references_are_parsed_as_docker_does),
         cmocka_unit_test(credentials_of_a_registry_are_found),
         cmocka_unit_test(a_container_with_inagent_gets_the_contracts_definition),
         cmocka_unit_test(a_container_without_inagent_runs_the_images_entrypoint),

@@ -7,7 +7,7 @@
 #include "container-driver/docker/inspect.h"
 #include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
-#include "container-driver/reference.h"
+#include "lib/app/reference.h"
 
 #define LIST_MAX ((size_t)32 << 20)
 

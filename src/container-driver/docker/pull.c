@@ -9,7 +9,7 @@
 #include "container-driver/docker/images.h"
 #include "container-driver/docker/progress.h"
 #include "container-driver/lines.h"
-#include "container-driver/reference.h"
+#include "lib/app/reference.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 

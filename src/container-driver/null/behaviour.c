@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "container-driver/reference.h"
+#include "lib/app/reference.h"
 
 struct null_behaviour null_behaviour_of(const char *text)
 {

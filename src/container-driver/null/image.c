@@ -7,7 +7,7 @@
 
 #include "container-driver/null/behaviour.h"
 #include "container-driver/null/store.h"
-#include "container-driver/reference.h"
+#include "lib/app/reference.h"
 #include "lib/basic/hash.h"
 #include "lib/loop/timer.h"
 

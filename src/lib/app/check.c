@@ -11,6 +11,7 @@
 #include "lib/app/limits.h"
 #include "lib/app/name.h"
 #include "lib/app/quantity.h"
+#include "lib/app/reference.h"
 #include "lib/basic/cleanup.h"
 #include "lib/package/id.h"
 #include "lib/package/version.h"
@@ -43,22 +44,29 @@ int check_length(const char *text, const char *where, struct error *e)
                               text, strlen(text), APP_NAME_MAX);
 }
 
-/* Checks the characters and length of the image's reference; the runtime has further rules. */
 int check_image(const struct app_spec *spec, struct error *e)
 {
-    const char *image = spec->image;
-    if (is_empty(image))
+    if (is_empty(spec->image))
         return error_refuse(e, EINVAL, "/app/spec/image: is missing: the container's image must be named");
-    bool good = strlen(image) <= 512 && isalnum((unsigned char)*image) &&
-                isalnum((unsigned char)image[strlen(image) - 1]);
-    for (const char *c = image; *c && good; c++)
-        good = isalnum((unsigned char)*c) || strchr("._-/:@", *c);
-    if (!good)
-        return error_refuse(e, EINVAL,
-                            "/app/spec/image: '%.200s' is no reference of an image, such as nginx:1.25 or "
-                            "registry.example:5000/team/web:2",
-                            image);
+    _cleanup_image_reference_ struct image_reference *reference = NULL;
+    struct error why = ERROR_INIT;
+    if (image_reference_parse(spec->image, &reference, &why) < 0)
+        return error_refuse(e, EINVAL, "/app/spec/image: %s", why.message);
     return 0;
+}
+
+/* Refuses to pull an image by its id, since no registry has images by id. */
+static int check_pull(const struct app_spec *spec, const struct app_options *options, struct error *e)
+{
+    _cleanup_image_reference_ struct image_reference *reference = NULL;
+    if (!options || options->pull != APP_PULL_ALWAYS ||
+        image_reference_parse(spec->image, &reference, NULL) < 0 || !reference->id)
+        return 0;
+    return error_refuse(
+        e, EINVAL,
+        "/hostlet/pull: 'always' needs an image that a registry has, and '%.80s' is the id of "
+        "one on this machine",
+        spec->image);
 }
 
 static int check_limit(const char *text, const char *name, bool cpu, int64_t min, struct error *e)
@@ -203,7 +211,7 @@ int app_check(const struct app_manifest *manifest, struct error *e)
     int r;
     if ((r = app_check_extent(manifest, "/app", e)) < 0 || (r = check_spec(spec, e)) < 0 ||
         (r = check_name(manifest, e)) < 0 || (r = check_deploy(spec, manifest->app->deploy, e)) < 0 ||
-        (r = check_options(options, e)) < 0)
+        (r = check_options(options, e)) < 0 || (r = check_pull(spec, options, e)) < 0)
         return r;
     if (options && options->init == APP_INIT_IMAGE && spec->n_tasks > 0)
         return error_refuse(e, EINVAL,

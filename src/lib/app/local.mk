@@ -8,6 +8,7 @@ libhostlet_a_SOURCES += \
 	src/lib/app/name.c src/lib/app/name.h \
 	src/lib/app/normalise.c src/lib/app/normalise.h \
 	src/lib/app/quantity.c src/lib/app/quantity.h \
+	src/lib/app/reference.c src/lib/app/reference.h \
 	src/lib/app/zone.c src/lib/app/zone.h
 
 if UNIT_TESTS
@@ -15,4 +16,8 @@ check_PROGRAMS += tests/unit/test_app
 TESTS += tests/unit/test_app
 tests_unit_test_app_SOURCES = tests/unit/test_app.c
 tests_unit_test_app_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_reference
+TESTS += tests/unit/test_reference
+tests_unit_test_reference_SOURCES = tests/unit/test_reference.c
+tests_unit_test_reference_LDADD = $(UNIT_LIBS)
 endif

@@ -1,5 +1,6 @@
 /* Parses references to images (NAME, NAME:TAG, NAME@DIGEST or an id) by Docker's rules, so that "nginx" and
- * "docker.io/library/nginx:latest" are the same image. */
+ * "docker.io/library/nginx:latest" are the same image. The checks of manifests and container-driver share it:
+ * what the one accepts, the other can request from the runtime. */
 #pragma once
 
 #include "lib/basic/cleanup.h"

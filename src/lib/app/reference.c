@@ -1,13 +1,17 @@
 /* Implements reference.h. Grammar and defaults are those of the distribution project's "reference" package.
  */
-#include "container-driver/reference.h"
+#include "lib/app/reference.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 
 #define LOWER          "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS         "0123456789"
 #define ALPHANUMERIC   LOWER DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DEFAULT_DOMAIN "docker.io"
+
+#define TEXT_MAX       512
+#define NAME_MAX_BYTES 255 /* of registry and path, as the grammar defines */
 
 void image_reference_free(struct image_reference *r)
 {
@@ -88,12 +92,19 @@ static bool is_host(const char *s, size_t n)
     }
 }
 
-/* Reports whether 's' has the form HOST, HOST:PORT or [IPV6]:PORT. */
+static bool is_ipv6(const char *s, size_t n)
+{
+    _cleanup_free_ char *text = xstrndup(s, n);
+    struct in6_addr address;
+    return inet_pton(AF_INET6, text, &address) == 1;
+}
+
+/* Reports whether 's' has the form HOST, HOST:PORT, [IPV6] or [IPV6]:PORT. */
 static bool is_domain(const char *s)
 {
     bool bracket = *s == '[';
     size_t n = bracket ? strcspn(s, "]") + 1 : strcspn(s, ":");
-    if (n > strlen(s) || !(bracket ? only(s, n, "[]:." DIGITS "abcdefABCDEF") : is_host(s, n)))
+    if (n > strlen(s) || !(bracket ? is_ipv6(s + 1, n - 2) : is_host(s, n)))
         return false;
     int64_t port;
     return !s[n] || (s[n] == ':' && parse_int64(s + n + 1, 1, 65535, &port) == 0);
@@ -122,40 +133,85 @@ static void split_domain(const char *name, struct image_reference *r)
     }
 }
 
-int image_reference_parse(const char *text, struct image_reference **ret, struct error *e)
+/* Refuses the text with a reason. Takes ownership of 'why'. */
+static int refuse(const char *text, char *why, struct error *e)
 {
-    _cleanup_image_reference_ struct image_reference *r = xcalloc(1, sizeof *r);
-    r->text = xstrdup(text);
+    _cleanup_free_ char *reason = why;
+    return error_refuse(e, EINVAL,
+                        "'%.200s%s' is no reference of an image (NAME, NAME:TAG or NAME@DIGEST): %s", text,
+                        strlen(text) > 200 ? "…" : "", reason);
+}
+
+/* Refuses the texts that are mistaken for references most often, with a sentence about the mistake. */
+static int check_form(const char *text, struct error *e)
+{
+    const char *scheme = strstr(text, "://");
     size_t length = strlen(text);
-    if (is_sha256(text) || (length == 64 && only(text, 64, DIGITS "abcdef"))) {
-        r->id = length == 64 ? xasprintf("sha256:%s", text) : xstrdup(text);
-        *ret = TAKE_PTR(r);
-        return 0;
-    }
-    if (length == 0 || length > 512)
-        return error_refuse(e, EINVAL, "image '%.40s%s': not a reference: it is %s", text,
-                            length > 40 ? "…" : "", length ? "too long" : "empty");
-    _cleanup_free_ char *name = xstrdup(text);
+    if (length == 0)
+        return refuse(text, xstrdup("it is empty"), e);
+    if (length > TEXT_MAX)
+        return refuse(text, xasprintf("it is longer than %d bytes", TEXT_MAX), e);
+    if (scheme)
+        return refuse(text, xasprintf("it has no scheme: write '%s'", scheme + 3), e);
+    return 0;
+}
+
+/* Cuts the digest and the tag off the name. */
+static int split_end(char *name, struct image_reference *r, struct error *e)
+{
     char *at = strchr(name, '@');
     if (at) {
         *at = '\0';
         r->digest = xstrdup(at + 1);
         if (!is_sha256(r->digest))
-            return error_refuse(e, EINVAL, "image '%s': the text after '@' is not a digest (sha256:…)", text);
+            return refuse(r->text, xstrdup("a digest is 'sha256:' and 64 of 0-9 and a-f"), e);
     }
     char *slash = strrchr(name, '/'), *colon = strchr(slash ?: name, ':');
     if (colon) {
         *colon = '\0';
         r->tag = xstrdup(colon + 1);
         if (!is_tag(r->tag))
-            return error_refuse(e, EINVAL, "image '%s': '%s' is not a tag", text, r->tag);
+            return refuse(
+                r->text, xasprintf("'%s' is no tag: up to 128 letters, digits, '_', '.' and '-'", r->tag), e);
     }
-    split_domain(name, r);
+    return 0;
+}
+
+static int check_name(const struct image_reference *r, struct error *e)
+{
     if (!is_domain(r->domain))
-        return error_refuse(e, EINVAL, "image '%s': '%s' is not a registry", text, r->domain);
+        return refuse(r->text, xasprintf("'%s' is no registry (HOST or HOST:PORT)", r->domain), e);
     if (!is_path(r->path))
-        return error_refuse(e, EINVAL, "image '%s': '%s' is not a name of an image (lower-case words)", text,
-                            r->path);
+        return refuse(
+            r->text,
+            xasprintf("'%s' is no name: words of a-z and 0-9, joined by '.', '_', '__', '-' and '/'",
+                      after_prefix(r->path, "library/") ?: r->path),
+            e);
+    if (strlen(r->domain) + 1 + strlen(r->path) > NAME_MAX_BYTES)
+        return refuse(r->text, xasprintf("registry and name have more than %d bytes", NAME_MAX_BYTES), e);
+    return 0;
+}
+
+int image_reference_parse(const char *text, struct image_reference **ret, struct error *e)
+{
+    _cleanup_image_reference_ struct image_reference *r = xcalloc(1, sizeof *r);
+    r->text = xstrdup(text);
+    bool digits = strlen(text) == 64 && only(text, 64, DIGITS "abcdef");
+    if (is_sha256(text) || digits) {
+        r->id = digits ? xasprintf("sha256:%s", text) : xstrdup(text);
+        *ret = TAKE_PTR(r);
+        return 0;
+    }
+    _cleanup_free_ char *name = xstrdup(text);
+    int x = check_form(text, e);
+    if (x >= 0)
+        x = split_end(name, r, e);
+    if (x < 0)
+        return x;
+    split_domain(name, r);
+    x = check_name(r, e);
+    if (x < 0)
+        return x;
     if (r->digest) { /* the digest alone identifies the image: Docker ignores a tag beside it */
         free(r->tag);
         r->tag = NULL;
