@@ -100,14 +100,27 @@ static void note_turn(struct replica *r, int64_t target)
         r->turn_taken = true;
 }
 
+static void log_drift(const struct replica *r, const struct drift_wish *wish)
+{
+    _cleanup_free_ char *reason = drift_reason(&r->seen.current, wish);
+    const char *then = replica_want(r) != WANT_RUN  ? "it is recreated when it is to run again"
+                       : drifted(r, wish->revision) ? "it is recreated"
+                                                    : "it is recreated at most once in ten minutes";
+    log_notice("%s/%lld: the container differs from revision %lld: %s; %s", r->instance->record->name,
+               (long long)r->record->id, (long long)wish->revision->revision, reason, then);
+}
+
 static void note_what_is_seen(struct replica *r, const struct record_revision *target,
                               const struct driver_create_in *create)
 {
     note_turn(r, target->revision);
-    if (!r->record->unassigned) {
-        struct drift_wish wish = drift_wish_of(r, target, create);
-        r->drift.seen = drift_is_seen(&r->drift, &r->seen.current, r->record->applied_revision, &wish);
-    }
+    if (r->record->unassigned)
+        return;
+    struct drift_wish wish = drift_wish_of(r, target, create);
+    bool before = r->drift.seen;
+    r->drift.seen = drift_is_seen(&r->drift, &r->seen.current, r->record->applied_revision, &wish);
+    if (r->drift.seen && !before)
+        log_drift(r, &wish);
 }
 
 /* --- a turn --- */

@@ -158,7 +158,7 @@ const char *replica_vpc_ipv4(const struct replica *replica, const struct record_
  *
  * The hash leaves out the timeouts, which can change without a new container, and the reference of the image,
  * since the revision stands for it. In a zone's instance the image can change under the same revision:
- * 'image' is then given and included, and the limits are left out, since drift_differs() compares them. */
+ * 'image' is then given and included, and the limits are left out, since drift_reason() compares them. */
 static char *create_config(const struct driver_create_in *create, const char *image)
 {
     struct driver_create_in copy = *create;

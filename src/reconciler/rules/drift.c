@@ -54,29 +54,51 @@ static bool has_port(const struct driver_container *c, const struct app_service_
     return false;
 }
 
-bool drift_differs(const struct driver_container *c, const struct drift_wish *wish)
+/* Returns the sentence for a limit that differs. The caller frees it. */
+static char *limit_reason(const char *what, int64_t is, int64_t wanted, const char *unit)
+{
+    return xasprintf("its %s is %lld %s, and %lld are desired", what, (long long)is, unit, (long long)wanted);
+}
+
+static char *address_reason(const char *is, const char *wanted)
+{
+    return xasprintf("its address in the zone's network is %s, and %s is desired", is ?: "none",
+                     wanted ?: "none");
+}
+
+char *drift_reason(const struct driver_container *c, const struct drift_wish *wish)
 {
     const struct app_deploy *deploy = wish->revision->manifest->app->deploy;
     if (c->state == DRIVER_MISSING || !deploy)
-        return false;
-    if (limit_differs(c->cpu_limit, deploy->cpu_limit) ||
-        limit_differs(c->memory_limit, deploy->memory_limit))
-        return true;
-    if (has_other_image(c, wish->revision) || has_other_address(c, wish->vpc_ipv4) || c->lxcfs_differs)
-        return true;
+        return NULL;
+    if (limit_differs(c->cpu_limit, deploy->cpu_limit))
+        return limit_reason("CPU limit", c->cpu_limit, deploy->cpu_limit, "thousandths");
+    if (limit_differs(c->memory_limit, deploy->memory_limit))
+        return limit_reason("memory limit", c->memory_limit, deploy->memory_limit, "bytes");
+    if (has_other_image(c, wish->revision))
+        return xasprintf("its image is '%s', and '%s' is desired", c->image,
+                         wish->revision->manifest->app->spec->image);
+    if (has_other_address(c, wish->vpc_ipv4))
+        return address_reason(c->vpc_ipv4, wish->vpc_ipv4);
+    if (c->lxcfs_differs)
+        return xasprintf("it has %s of lxcfs, and a new one would have %s",
+                         c->lxcfs ? "the files" : "no file", c->lxcfs ? "none" : "them");
     /* Only a running container shows its ports. */
     for (size_t i = 0; c->state == DRIVER_RUNNING && i < wish->n_ports; i++)
         if (!has_port(c, wish->ports[i]))
-            return true;
-    return false;
+            return xasprintf("its port %lld is not published on host port %lld",
+                             (long long)wish->ports[i]->port, (long long)wish->ports[i]->host_port);
+    return NULL;
 }
 
 bool drift_is_seen(const struct drift *drift, const struct driver_container *c, int64_t applied_revision,
                    const struct drift_wish *wish)
 {
     int64_t revision = wish->revision->revision;
-    bool meant = applied_revision == revision && c->revision == revision;
-    return meant && c->state != DRIVER_MISSING && (drift->seen || drift_differs(c, wish));
+    if (applied_revision != revision || c->revision != revision || c->state == DRIVER_MISSING)
+        return false;
+    _cleanup_free_ char *reason = drift->seen ? NULL : drift_reason(c, wish);
+    return drift->seen || reason;
 }
 
 /* Reports whether the desired limits changed since the last recreation. An order can change them under the

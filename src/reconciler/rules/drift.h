@@ -28,8 +28,9 @@ struct drift {
     int64_t mended_cpu, mended_memory; /* the desired limits at that time */
 };
 
-/* Reports whether the container differs from 'wish'. */
-bool drift_differs(const struct driver_container *current, const struct drift_wish *wish);
+/* Returns how the container differs from 'wish', as a part of a sentence: "its port 80 is not published on
+ * host port 8080"; NULL: it does not differ. The caller frees it. */
+char *drift_reason(const struct driver_container *current, const struct drift_wish *wish);
 
 /* Returns the new value of drift->seen. Only a container of the applied revision can drift: before that, a
  * switch is in progress. */

@@ -41,6 +41,7 @@ def test_limits_changed_by_hand_are_corrected(tree, engine, busybox_image):
     ground.wait_until(lambda: (engine.inspect("i8k_web_0") or before)["Id"] != before["Id"], 30, "the container is recreated")
     app.running(1)
     assert engine.inspect("i8k_web_0")["HostConfig"]["NanoCpus"] == 200 * 10 ** 6
+    assert "web/0: the container differs from revision 1: its CPU limit is 1000 thousandths, and 200 are desired" in tree.log()
 
 
 def test_policy_changed_by_hand_is_corrected(tree, engine, busybox_image):
