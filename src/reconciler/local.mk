@@ -78,6 +78,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/rules/ports.h \
 	src/reconciler/rules/rollout.c \
 	src/reconciler/rules/rollout.h \
+	src/reconciler/rules/uptime.c \
+	src/reconciler/rules/uptime.h \
 	src/reconciler/rules/zone_order.c \
 	src/reconciler/rules/zone_order.h
 reconciler_SOURCES = src/reconciler/main.c
@@ -93,6 +95,7 @@ librules_a_SOURCES = \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/ports.c \
 	src/reconciler/rules/rollout.c \
+	src/reconciler/rules/uptime.c \
 	src/reconciler/rules/zone_order.c
 
 if UNIT_TESTS
@@ -127,4 +130,8 @@ TESTS += tests/unit/test_engine
 ENGINE_WORLD = tests/unit/engine_world.c tests/unit/engine_world.h tests/unit/simulated_clock.c tests/unit/simulated_clock.h
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_WORLD)
 tests_unit_test_engine_LDADD = libreconciler.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_engine_time
+TESTS += tests/unit/test_engine_time
+tests_unit_test_engine_time_SOURCES = tests/unit/test_engine_time.c $(ENGINE_WORLD)
+tests_unit_test_engine_time_LDADD = libreconciler.a $(UNIT_LIBS)
 endif

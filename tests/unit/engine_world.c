@@ -14,9 +14,10 @@
 #include "reconciler/engine/turn.h"
 #include "reconciler/model/store.h"
 
-#define ANSWER_USEC (3 * USEC_PER_MSEC)
-#define LIFE_USEC   (200 * USEC_PER_MSEC) /* how long a container of BROKEN_REVISION runs */
-#define STEPS_MAX   10000
+#define ANSWER_USEC  (3 * USEC_PER_MSEC)
+#define LIFE_USEC    (200 * USEC_PER_MSEC) /* how long a container of BROKEN_REVISION runs */
+#define RESTART_USEC (100 * USEC_PER_MSEC)
+#define STEPS_MAX    10000
 
 /* A call in progress. */
 struct request {
@@ -53,11 +54,24 @@ static void send_event(struct world *w, const char *action)
     w->watch->on_answer(&(struct driver_watch_out){.event = &event}, true, NULL, w->watch->userdata);
 }
 
+static void start_container(struct world *w);
+
+static void on_restart(void *userdata)
+{
+    struct world *w = userdata;
+    start_container(w);
+    send_event(w, "start");
+}
+
 static void on_end_of_life(void *userdata)
 {
     struct world *w = userdata;
-    w->slots[DRIVER_SLOT_CURRENT].state = DRIVER_EXITED;
-    w->slots[DRIVER_SLOT_CURRENT].exit_code = 3;
+    struct driver_container *c = &w->slots[DRIVER_SLOT_CURRENT];
+    bool again = c->restart == DRIVER_RESTART_ALWAYS;
+    c->state = again ? DRIVER_RESTARTING : DRIVER_EXITED;
+    c->exit_code = 3;
+    if (again)
+        clock_arm(&w->clock.clock, &w->restart, RESTART_USEC, on_restart, w);
     send_event(w, "die");
 }
 
@@ -121,13 +135,22 @@ static void answer_inspection(struct request *q)
     answer(q, &(struct driver_inspect_out){c->state != DRIVER_MISSING ? c : NULL});
 }
 
+static void send_snapshot(struct request *q)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(q->world->slots); i++)
+        if (q->world->slots[i].state != DRIVER_MISSING)
+            q->on_answer(&(struct driver_watch_out){.container = &q->world->slots[i]}, true, NULL,
+                         q->userdata);
+    q->on_answer(&(struct driver_watch_out){.complete = true}, true, NULL, q->userdata);
+}
+
 static void on_time(void *userdata)
 {
     struct request *q = userdata;
     struct world *w = q->world;
     char *lines[] = {(char *)"cannot open its database"};
     if (streq(q->method, "Watch") && w->watch == q)
-        q->on_answer(&(struct driver_watch_out){.complete = true}, true, NULL, q->userdata);
+        send_snapshot(q);
     else if (streq(q->method, "Watch"))
         return; /* quota-keeper reports nothing */
     else if (streq(q->method, "Info"))
@@ -149,6 +172,15 @@ static void on_lost(void *userdata)
     struct request *q = userdata;
     struct error e = ERROR_INIT;
     error_retry(&e, ECONNRESET, "the worker exited");
+    q->on_answer(NULL, false, &e, q->userdata);
+    free_request(q);
+}
+
+static void on_failed(void *userdata)
+{
+    struct request *q = userdata;
+    struct error e = ERROR_INIT;
+    error_retry(&e, EIO, "%s failed", q->method);
     q->on_answer(NULL, false, &e, q->userdata);
     free_request(q);
 }
@@ -192,11 +224,13 @@ static struct varlink_request *call(struct outside *outside, const struct varlin
     note(w, q->method);
     if (streq(q->method, "Watch") && options->interface == &container_driver_interface)
         w->watch = q;
-    act(w, q);
+    bool fails = w->failing && streq(w->failing, q->method);
+    if (!fails)
+        act(w, q);
     bool lost = w->lost && streq(w->lost, q->method);
     if (lost)
         w->lost = NULL;
-    clock_arm(&w->clock.clock, &q->timer, ANSWER_USEC, lost ? on_lost : on_time, q);
+    clock_arm(&w->clock.clock, &q->timer, ANSWER_USEC, lost ? on_lost : fails ? on_failed : on_time, q);
     return (struct varlink_request *)q;
 }
 
@@ -308,6 +342,7 @@ int engine_end(void **state)
     quota_stop(&f->manager);
     instance_free(f->instance);
     timer_stop(&f->world.end_of_life);
+    timer_stop(&f->world.restart);
     set_slot(&f->world, DRIVER_SLOT_CURRENT, NULL);
     set_slot(&f->world, DRIVER_SLOT_OLD, NULL);
     schema_free(&driver_info_schema, f->manager.info);
@@ -326,10 +361,10 @@ static bool settled(const struct replica *r)
 void run_until_settled(struct fixture *f)
 {
     for (unsigned i = 0; i < STEPS_MAX; i++) {
-        if (!simulated_clock_step(&f->world.clock))
-            break;
         if (settled(f->replica))
             return;
+        if (!simulated_clock_step(&f->world.clock))
+            break;
     }
     fail_msg("not settled: step %s, last %s; %s", step_name(f->replica->step), step_name(f->replica->last),
              f->world.trace);
@@ -355,4 +390,32 @@ void update(struct fixture *f, int64_t revision)
     assert_true(store_save(f->instance, &e) >= 0);
     instance_begin(f->instance);
     run_until_settled(f);
+}
+
+void crash(struct fixture *f)
+{
+    assert_int_equal(f->world.slots[DRIVER_SLOT_CURRENT].state, DRIVER_RUNNING);
+    on_end_of_life(&f->world);
+}
+
+void run_until_probation(struct fixture *f)
+{
+    for (unsigned i = 0; i < STEPS_MAX && f->replica->last != STEP_PROBATION; i++)
+        assert_true(simulated_clock_step(&f->world.clock));
+    assert_int_equal(f->world.slots[DRIVER_SLOT_CURRENT].state, DRIVER_RUNNING);
+}
+
+void restart_reconciler(struct fixture *f)
+{
+    struct record *record = xcalloc(1, sizeof *record);
+    schema_copy(&record_schema, f->instance->record, record);
+    observe_stop(&f->manager);
+    quota_stop(&f->manager);
+    instance_free(f->instance);
+    f->manager.instances = NULL;
+    f->manager.subscribed = false;
+    observe_start(&f->manager);
+    quota_start(&f->manager);
+    f->instance = manager_add(&f->manager, record);
+    f->replica = f->instance->replicas[0];
 }

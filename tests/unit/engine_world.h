@@ -22,11 +22,12 @@ struct world {
     struct simulated_clock clock;
     struct driver_container slots[2]; /* the containers of the fake runtime */
     struct request *watch;
-    struct timer end_of_life;
+    struct timer end_of_life, restart;
     char *trace; /* the called methods that change something */
     char *saved; /* the record as written last */
     unsigned saves, notices;
-    const char *lost; /* a method whose next call has its effect and gets no reply */
+    const char *lost;    /* a method whose next call has its effect and gets no reply */
+    const char *failing; /* a method whose calls have no effect and fail */
 };
 
 struct fixture {
@@ -45,5 +46,11 @@ void run_until_settled(struct fixture *f);
 /* Requests the first revision, or another one, and advances the time until the replica is settled. */
 void deploy(struct fixture *f);
 void update(struct fixture *f, int64_t revision);
+/* Lets the container exit with code 3. With the policy "always" the runtime starts it again 0.1 s later. */
+void crash(struct fixture *f);
+/* Advances the time until the new container runs and is on probation. */
+void run_until_probation(struct fixture *f);
+/* Ends the reconciler and starts another one, which has only the record and what the runtime shows. */
+void restart_reconciler(struct fixture *f);
 /* Returns the methods that were called since the last time. The caller frees it. */
 char *take_trace(struct fixture *f);

@@ -76,3 +76,8 @@ void simulated_clock_advance(struct simulated_clock *s, uint64_t usec)
         simulated_clock_step(s);
     move_to(s, end);
 }
+
+void simulated_clock_set(struct simulated_clock *s, int64_t usec)
+{
+    s->realtime_usec += (uint64_t)usec;
+}

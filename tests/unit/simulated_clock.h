@@ -14,5 +14,7 @@ struct simulated_clock {
 void simulated_clock_init(struct simulated_clock *s);
 /* Advances the time to the next timer and fires it. Returns false if no timer is armed. */
 bool simulated_clock_step(struct simulated_clock *s);
+/* Sets the wall clock forward by 'usec', or back if it is negative; the monotonic clock and timers stay. */
+void simulated_clock_set(struct simulated_clock *s, int64_t usec);
 /* Advances the time by 'usec', and fires the timers of that interval at their times. */
 void simulated_clock_advance(struct simulated_clock *s, uint64_t usec);

@@ -45,6 +45,12 @@ int64_t clock_realtime_msec(struct clock *clock)
     return (int64_t)(clock->realtime_usec(clock) / USEC_PER_MSEC);
 }
 
+int64_t clock_due_msec(struct clock *clock, uint64_t at)
+{
+    int64_t left = (int64_t)at - (int64_t)clock_monotonic_usec(clock);
+    return at == 0 ? 0 : clock_realtime_msec(clock) + left / (int64_t)USEC_PER_MSEC;
+}
+
 void clock_arm(struct clock *clock, struct timer *t, uint64_t usec, timer_fn *fire, void *userdata)
 {
     uint64_t now = clock_monotonic_usec(clock);

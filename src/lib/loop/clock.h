@@ -25,5 +25,8 @@ void clock_init(struct clock *clock, sd_event *event);
 /* Return microseconds of CLOCK_MONOTONIC, and unix milliseconds. */
 uint64_t clock_monotonic_usec(struct clock *clock);
 int64_t clock_realtime_msec(struct clock *clock);
+/* Returns when the clock reaches 'at' (CLOCK_MONOTONIC, microseconds), as unix milliseconds of the present
+ * wall clock; 0 for 0. The result is for showing only: the wall clock can be set before that. */
+int64_t clock_due_msec(struct clock *clock, uint64_t at);
 /* Arms a timer as timer_arm() does, on a clock. */
 void clock_arm(struct clock *clock, struct timer *t, uint64_t usec, timer_fn *fire, void *userdata);

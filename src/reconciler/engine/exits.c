@@ -8,9 +8,14 @@
 #include "reconciler/engine/replica.h"
 #include "reconciler/model/stages.h"
 
+static int64_t now_msec(const struct replica *replica)
+{
+    return (int64_t)(replica_monotonic_usec(replica) / USEC_PER_MSEC);
+}
+
 bool exits_are_a_loop(const struct replica *replica)
 {
-    return crash_is_looping(&replica->exits.last, replica_now_msec(replica));
+    return crash_is_looping(&replica->exits.last, now_msec(replica));
 }
 
 void exits_forget(struct replica *replica)
@@ -75,7 +80,7 @@ static void wait_for_calm(struct replica *replica)
 
 void exits_note(struct replica *replica, int64_t exit_code)
 {
-    crash_add_exit(&replica->exits.last, replica_now_msec(replica));
+    crash_add_exit(&replica->exits.last, now_msec(replica));
     if (!exits_are_a_loop(replica))
         return;
     ask_last_words(replica, exit_code);

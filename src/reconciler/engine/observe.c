@@ -24,6 +24,13 @@ static void see(struct driver_container *slot, const struct driver_container *se
         schema_copy(&driver_container_schema, seen, slot);
 }
 
+static void see_current(struct replica *r, const struct driver_container *seen)
+{
+    see(&r->seen.current, seen);
+    if (seen)
+        uptime_see(&r->seen.uptime, seen->started_at, replica_now_msec(r), replica_monotonic_usec(r));
+}
+
 static struct replica *find_replica(struct manager *m, const char *instance, int64_t id)
 {
     struct instance *i = instance ? manager_find(m, instance) : NULL;
@@ -104,8 +111,10 @@ static void on_event(struct manager *m, const struct driver_event *event)
 static void on_container(struct manager *m, const struct driver_container *c)
 {
     struct replica *r = find_replica(m, c->instance, c->replica_id);
-    if (r)
-        see(c->slot == DRIVER_SLOT_OLD ? &r->seen.old : &r->seen.current, c);
+    if (r && c->slot == DRIVER_SLOT_OLD)
+        see(&r->seen.old, c);
+    else if (r)
+        see_current(r, c);
     else if (c->ours && unreadable_find(m, c->instance))
         unreadable_saw(m, c);
     else if (c->ours)
@@ -196,7 +205,7 @@ static void on_inspected(const void *out, bool continues, const struct error *e,
         replica_retry_later(r, e);
         return;
     }
-    see(&r->seen.current, ((const struct driver_inspect_out *)out)->container);
+    see_current(r, ((const struct driver_inspect_out *)out)->container);
     struct driver_replica_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_OLD};
     r->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
                               CALL_TIMEOUT, on_inspected_old, r);

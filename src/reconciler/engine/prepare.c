@@ -77,7 +77,7 @@ static void prepare_failed(struct prepare *p, enum app_stage_name stage, const s
     set_state(p, PREPARE_WAITING);
     /* The quick retries of a preparation wait twice as long as those of a step: 20 ms to 100 ms. */
     pause = quick ? 2 * pause : retry_next(&p->retry, &m->settings.retry);
-    p->next_retry = quick ? 0 : (uint64_t)outside_now_msec(m->outside) + pause / USEC_PER_MSEC;
+    p->next_retry = quick ? 0 : outside_monotonic_usec(m->outside) + pause;
     clock_arm(m->outside->clock, &p->timer, pause, on_retry, p);
     instance_changed(p->instance);
     if (!quick)

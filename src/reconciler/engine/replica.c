@@ -38,7 +38,7 @@ static enum replica_state state_of(const struct replica *r)
         return driver_state_is_up(r->seen.current.state) ? REPLICA_STOPPING
                : r->seen.current.state == DRIVER_MISSING ? REPLICA_NONE
                                                          : REPLICA_STOPPED;
-    if (crash_is_looping(&r->exits.last, replica_now_msec(r)))
+    if (crash_is_looping(&r->exits.last, (int64_t)(replica_monotonic_usec(r) / USEC_PER_MSEC)))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
         (record->failure && record->attempt > 0) || r->retry.count.failures > 0)
@@ -66,6 +66,13 @@ static void on_timer(void *userdata)
     replica_kick(r);
 }
 
+uint64_t replica_probation_left(const struct replica *r)
+{
+    uint64_t lasted = replica_monotonic_usec(r) - r->seen.uptime.since,
+             probation = replica_probation_msec(r) * USEC_PER_MSEC;
+    return lasted < probation ? probation - lasted : 0;
+}
+
 void replica_kick_after(struct replica *r, uint64_t msec)
 {
     clock_arm(r->instance->manager->outside->clock, &r->retry.timer, msec * USEC_PER_MSEC, on_timer, r);
@@ -79,14 +86,13 @@ void replica_retry_later(struct replica *r, const struct error *e)
     bool quick = error_worker_lost(e) && retry_quickly(&r->retry.count, &pause);
     if (!quick)
         pause = retry_next(&r->retry.count, &m->settings.retry);
-    pause /= USEC_PER_MSEC;
     if (!quick) {
         set_string(&r->message, e->message);
         log_warning("%s/%lld: %s; retried in %.3g s", r->instance->record->name, (long long)r->record->id,
-                    e->message, (double)pause / 1000);
+                    e->message, (double)pause / (double)USEC_PER_SEC);
     }
-    r->retry.next = (uint64_t)outside_now_msec(m->outside) + pause;
-    replica_kick_after(r, pause);
+    r->retry.next = outside_monotonic_usec(m->outside) + pause;
+    replica_kick_after(r, pause / USEC_PER_MSEC);
     replica_update_state(r);
     instance_changed(r->instance);
 }

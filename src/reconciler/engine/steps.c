@@ -88,8 +88,7 @@ static void note_drift(struct replica *r)
         return;
     struct driver_create_in *create = make_create(r, target);
     struct drift_wish wish = drift_wish_of(r, target, create);
-    drift_note_replacement(&r->drift, &r->seen.current, &wish,
-                           outside_monotonic_usec(r->instance->manager->outside));
+    drift_note_replacement(&r->drift, &r->seen.current, &wish, replica_monotonic_usec(r));
     free_create(create);
 }
 

@@ -22,12 +22,6 @@
 
 /* --- the input of decide() --- */
 
-static bool probation_over(const struct replica *r)
-{
-    int64_t now = replica_now_msec(r);
-    return now >= r->seen.current.started_at + (int64_t)replica_probation_msec(r);
-}
-
 /* Reports whether the rollout permits the replica to begin a switch. */
 static bool has_turn(const struct replica *r)
 {
@@ -55,8 +49,7 @@ static bool has_turn(const struct replica *r)
 
 static bool drifted(const struct replica *r, const struct record_revision *target)
 {
-    return r->drift.seen &&
-           drift_is_mended_now(&r->drift, target, outside_monotonic_usec(r->instance->manager->outside));
+    return r->drift.seen && drift_is_mended_now(&r->drift, target, replica_monotonic_usec(r));
 }
 
 /* Returns the next step and changes nothing. note_what_is_seen() runs before it. */
@@ -81,7 +74,7 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .has_data = has_data(target),
         .data_removed = r->done.data_removed,
         .update_files = r->record->update_files && assigned,
-        .probation_over = probation_over(r),
+        .probation_over = replica_probation_left(r) == 0,
     };
     enum step step = decide(&in);
     return step == STEP_REMOVE_DATA && !data_may_be_removed(r) ? STEP_WAIT : step;
@@ -129,7 +122,7 @@ static bool may_act(const struct replica *r)
 {
     const struct manager *m = r->instance->manager;
     return !r->request && m->subscribed && r->seen.observed && !instance_blocked(r->instance) &&
-           r->retry.next <= (uint64_t)outside_now_msec(m->outside);
+           r->retry.next <= replica_monotonic_usec(r);
 }
 
 static void act(struct replica *r)

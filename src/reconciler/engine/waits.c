@@ -87,12 +87,12 @@ void wait_for_preparation(struct replica *r)
 
 void wait_for_probation(struct replica *r)
 {
-    int64_t left = r->seen.current.started_at + (int64_t)replica_probation_msec(r) - replica_now_msec(r);
+    uint64_t left = replica_probation_left(r) / USEC_PER_MSEC;
     stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, NULL);
     /* The last millisecond can end between decide() and here: without a timer nothing would wake the replica.
      */
     if (left > 0 || r->seen.current.state == DRIVER_RUNNING)
-        replica_kick_after(r, left > 0 ? (uint64_t)left : 1);
+        replica_kick_after(r, left > 0 ? left : 1);
     else
         replica_kick_after(r, 100);
 }

@@ -24,7 +24,7 @@ static const char *doing(const struct replica *r)
 
 static bool replica_settled(const struct replica *r)
 {
-    if (r->request || r->seen.stale || r->kick || r->retry.next > (uint64_t)replica_now_msec(r))
+    if (r->request || r->seen.stale || r->kick || r->retry.next > replica_monotonic_usec(r))
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
            (r->last == STEP_GONE && replica_stays_known(r)) ||
@@ -47,7 +47,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->step = xstrdup_null(doing(r));
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->retry.count.failures ?: r->record->attempt;
-    to->next_retry = (int64_t)r->retry.next;
+    to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next);
     to->quota = quota_text(r);
     to->unassigned = r->record->unassigned;
     to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
@@ -154,7 +154,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     to->failed = instance->manager->runtime_failure || record->problem || instance_blocked(instance) ||
                  (starting && ((p && p->failure) || rollout_stopped(instance->record)));
     to->message = message_of(instance, p);
-    to->next_retry = p ? (int64_t)p->next_retry : 0;
+    to->next_retry = p ? outside_due_msec(instance->manager->outside, p->next_retry) : 0;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
         report_replica(r, schema_append(&to->replicas, &to->n_replicas, sizeof(struct reconciler_replica)));

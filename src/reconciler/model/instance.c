@@ -137,3 +137,8 @@ int64_t replica_now_msec(const struct replica *replica)
 {
     return outside_now_msec(replica->instance->manager->outside);
 }
+
+uint64_t replica_monotonic_usec(const struct replica *replica)
+{
+    return outside_monotonic_usec(replica->instance->manager->outside);
+}

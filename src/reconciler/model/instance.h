@@ -10,6 +10,7 @@
 #include "reconciler/rules/crash.h"
 #include "reconciler/rules/decide.h"
 #include "reconciler/rules/drift.h"
+#include "reconciler/rules/uptime.h"
 
 struct manager;
 struct instance;
@@ -36,7 +37,7 @@ struct prepare {
      * by now. NULL: not known yet. */
     char *image;
     struct retry retry;  /* attempts in a row that failed */
-    uint64_t next_retry; /* unix milliseconds; 0: no retry is planned, or a quick one */
+    uint64_t next_retry; /* CLOCK_MONOTONIC, microseconds; 0: no retry is planned, or a quick one */
     struct timer timer;
     char *failure;
 };
@@ -56,6 +57,7 @@ struct replica {
     /* The actual state of the containers. */
     struct {
         struct driver_container current, old; /* the last inspection; DRIVER_MISSING: none */
+        struct uptime uptime;                 /* of current */
         bool observed;                        /* false: nothing is known of them, and the replica waits */
         bool stale;                           /* an event or a step changed them: inspect again */
         unsigned updates_due;                 /* expected events of this process's own updates */
@@ -69,7 +71,7 @@ struct replica {
     /* Failed attempts of the current step. */
     struct {
         struct retry count;
-        uint64_t next;      /* unix milliseconds; 0: no retry is planned */
+        uint64_t next;      /* CLOCK_MONOTONIC, microseconds; 0: no retry is planned */
         struct timer timer; /* fires also at the end of a probation */
     } retry;
 
@@ -161,5 +163,7 @@ void prepare_free(struct prepare *p); /* cancels its call */
 void replica_kick(struct replica *replica);
 void instance_kick(struct instance *instance);
 void instance_changed(struct instance *instance);
-/* Returns the present in unix milliseconds, by the manager's clock. */
+/* Return the present by the manager's clock: unix milliseconds, which are only shown, and microseconds of
+ * CLOCK_MONOTONIC. */
 int64_t replica_now_msec(const struct replica *replica);
+uint64_t replica_monotonic_usec(const struct replica *replica);

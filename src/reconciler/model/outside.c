@@ -10,3 +10,8 @@ uint64_t outside_monotonic_usec(struct outside *outside)
 {
     return clock_monotonic_usec(outside->clock);
 }
+
+int64_t outside_due_msec(struct outside *outside, uint64_t at)
+{
+    return clock_due_msec(outside->clock, at);
+}

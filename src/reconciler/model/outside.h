@@ -37,3 +37,5 @@ struct outside {
 /* Return the time of the clock: unix milliseconds, and microseconds of CLOCK_MONOTONIC. */
 int64_t outside_now_msec(struct outside *outside);
 uint64_t outside_monotonic_usec(struct outside *outside);
+/* Returns a time of CLOCK_MONOTONIC as unix milliseconds, for showing; 0 for 0. See clock_due_msec(). */
+int64_t outside_due_msec(struct outside *outside, uint64_t at);

@@ -8,7 +8,7 @@
 
 #define CRASH_WINDOW_MSEC INT64_C(60000)
 
-/* The last three exits without a request, the oldest first: unix milliseconds; 0: none. */
+/* The last three exits without a request, the oldest first: milliseconds of CLOCK_MONOTONIC; 0: none. */
 struct crash_exits {
     int64_t at[3];
 };
