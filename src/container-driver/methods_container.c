@@ -58,6 +58,15 @@ int method_inspect(struct varlink_call *call, const void *in, void *userdata, st
 
 /* Start */
 
+static void fail_lost(struct task *task, const struct driver_container *c)
+{
+    struct error e = ERROR_INIT;
+    error_fail(&e, EBUSY, "container '%s' cannot be started: the runtime %s%s%s", c->name,
+               c->state == DRIVER_DEAD ? "failed to remove it" : "is removing it", c->error ? ": " : "",
+               c->error ?: "");
+    task_fail(task, &e);
+}
+
 static void on_started(struct runtime_result *result, const struct error *e, void *userdata)
 {
     struct task *task = userdata;
@@ -83,6 +92,10 @@ static void start_it(struct task *task, struct driver_container *c)
         task_reply(task, NULL);
         return;
     }
+    if (driver_state_is_lost(c->state)) {
+        fail_lost(task, c);
+        return;
+    }
     if (!task_failpoint(task, "driver.before_start"))
         rt->ops->start(rt, c->id, on_started, task);
 }
@@ -102,8 +115,14 @@ static void on_ended(struct runtime_result *result, const struct error *e, void 
 {
     struct task *task = userdata;
     bool stop = streq(task->method->name, "Stop");
+    struct error own = ERROR_INIT;
     if (e && e->class == ERROR_NOT_FOUND)
         e = NULL;
+    if (e) {
+        own = *e;
+        error_prefix(&own, "%s", task->name);
+        e = &own;
+    }
     if (!e && !stop)
         adopted_drop(task->manager->settings.adopted, task->id);
     if (!e && task_failpoint(task, stop ? "driver.after_stop" : "driver.after_remove"))

@@ -15,6 +15,9 @@ static void compare(struct task *task, struct driver_container *c)
     struct error e = ERROR_INIT;
     if (!c)
         error_retry(&e, EAGAIN, "the name '%s' was in use a moment ago, and is free now", task->name);
+    else if (driver_state_is_lost(c->state))
+        error_retry(&e, EBUSY, "the name '%s' is in use until the runtime has removed the previous container",
+                    c->name);
     else if (c->revision != in->revision || !streq_null(c->config, in->config))
         error_set(&e, ERROR_CONFLICT, EEXIST,
                   "container '%s' exists already, with revision %lld and another configuration", c->name,

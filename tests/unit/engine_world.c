@@ -47,7 +47,7 @@ static void move_slot(struct world *w, int from, int to)
     w->slots[from] = (struct driver_container){.state = DRIVER_MISSING};
 }
 
-static void send_event(struct world *w, const char *action)
+void send_event(struct world *w, const char *action)
 {
     struct driver_event event = {
         .instance = (char *)"web", .action = (char *)action, .slot = DRIVER_SLOT_CURRENT, .exit_code = 3};

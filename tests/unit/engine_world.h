@@ -52,5 +52,7 @@ void crash(struct fixture *f);
 void run_until_probation(struct fixture *f);
 /* Ends the reconciler and starts another one, which has only the record and what the runtime shows. */
 void restart_reconciler(struct fixture *f);
+/* Sends an event of the current container, as the runtime does after a change; its exit code is 3. */
+void send_event(struct world *w, const char *action);
 /* Returns the methods that were called since the last time. The caller frees it. */
 char *take_trace(struct fixture *f);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "lib/schema/object.h"
 #include "reconciler/rules/decide.h"
 
 static struct driver_container container(int state, int64_t revision, int restart)
@@ -29,6 +30,8 @@ static struct decision_input input(const struct driver_container *current, const
 }
 
 static const struct driver_container none = {.state = DRIVER_MISSING};
+
+#define N_STATES 7 /* of enum driver_state */
 
 static void test_a_switch_goes_through_its_steps(void **state)
 {
@@ -128,6 +131,8 @@ static void test_rare_situations_have_their_steps(void **state)
     struct driver_container created2 = container(DRIVER_CREATED, 2, DRIVER_RESTART_NO);
     struct driver_container going1 = container(DRIVER_REMOVING, 1, DRIVER_RESTART_NO);
     struct driver_container going2 = container(DRIVER_REMOVING, 2, DRIVER_RESTART_NO);
+    struct driver_container dead1 = container(DRIVER_DEAD, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container dead2 = container(DRIVER_DEAD, 2, DRIVER_RESTART_NO);
     struct driver_container other2 = kept2;
     other2.config = (char *)"another";
     struct driver_container foreign = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
@@ -150,9 +155,30 @@ static void test_rare_situations_have_their_steps(void **state)
         {"files are written before a created container starts", &created2, &exited1, STEP_PROVISION,
          .want = WANT_RUN},
         {"without data a created container starts at once", &created2, &exited1, STEP_START, .no_data = true},
-        {"a container of the target that is being removed is waited for", &going2, &none, STEP_WAIT,
+        {"a container of the target that is being removed is waited for", &going2, &none, STEP_REMOVING,
          .want = WANT_RUN},
-        {"an old container that is being removed is waited for", &going1, &none, STEP_WAIT, .want = WANT_RUN},
+        {"a container to be replaced that is being removed is waited for", &going1, &none, STEP_REMOVING,
+         .no_turn = true},
+        {"a dead container is removed before the revision is prepared", &dead1, &none, STEP_REMOVE_DEAD,
+         .unprepared = true},
+        {"a dead container is no container to roll back to", &none, &dead1, STEP_UNDONE,
+         .rolling_back = true},
+        {"the old container is brought back after a dead one was removed", &dead2, &exited1, STEP_REMOVE_DEAD,
+         .rolling_back = true},
+        {"a replica with a dead old container alone waits for its turn", &none, &dead1, STEP_WAIT,
+         .no_turn = true},
+        {"a running container is not stopped while the name .old is in use", &run1, &dead1, STEP_REMOVE_OLD,
+         .want = WANT_RUN},
+        {"a running container waits for its turn also beside a dead one", &run1, &dead1, STEP_WAIT,
+         .no_turn = true},
+        {"a dead old container is removed last", &kept2, &dead1, STEP_REMOVE_OLD, .quota_set = true},
+        {"a dead old container does not prevent a stop", &run1, &dead1, STEP_HOLD, .want = WANT_STOP},
+        {"a stop in a rollback ends with a dead new container", &dead2, &exited1, STEP_SETTLED,
+         .want = WANT_STOP, .rolling_back = true},
+        {"of two containers the one of the applied revision is kept", &run1, &exited1, STEP_REMOVE_OLD,
+         .want = WANT_RUN},
+        {"of two containers a stop keeps the one of the applied revision", &run1, &exited1, STEP_REMOVE_OLD,
+         .want = WANT_STOP},
         {"the old container runs until the replica's turn", &run1, &none, STEP_WAIT, .no_turn = true},
         {"an old container that exited is started while its replica waits for a turn", &fell1, &none,
          STEP_REVIVE, .no_turn = true},
@@ -205,6 +231,47 @@ static void test_a_foreign_container_is_a_conflict_except_in_a_destroy(void **st
     in.want = WANT_GONE; /* a foreign container does not prevent a destroy */
     in.data_removed = true;
     assert_int_equal(decide(&in), STEP_GONE);
+}
+
+/* Each state of the runtime with each desired state. The container is of the desired and applied revision. */
+static void test_each_state_of_a_container_has_a_step_to_each_desired_state(void **state)
+{
+    (void)state;
+    static const struct {
+        int state;
+        enum step run, stop, gone;
+    } rows[] = {
+        {DRIVER_MISSING, STEP_CREATE, STEP_SETTLED, STEP_REMOVE_DATA},
+        {DRIVER_CREATED, STEP_START, STEP_SETTLED, STEP_REMOVE_NEW},
+        {DRIVER_RUNNING, STEP_KEEP, STEP_STOP, STEP_STOP},
+        {DRIVER_RESTARTING, STEP_KEEP, STEP_STOP, STEP_STOP},
+        {DRIVER_EXITED, STEP_START, STEP_SETTLED, STEP_REMOVE_NEW},
+        {DRIVER_REMOVING, STEP_REMOVING, STEP_SETTLED, STEP_REMOVING},
+        {DRIVER_DEAD, STEP_REMOVE_DEAD, STEP_SETTLED, STEP_REMOVE_DEAD},
+    };
+    assert_int_equal(sizeof rows / sizeof rows[0], N_STATES);
+    assert_null(driver_state_enum.values[N_STATES]); /* a new state needs a row */
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int want = WANT_RUN; want <= WANT_GONE; want++)
+            for (int policy = DRIVER_RESTART_NO; policy <= DRIVER_RESTART_ALWAYS; policy++) {
+                struct driver_container c = container(rows[i].state, 2, policy);
+                struct decision_input in = input(&c, &none);
+                in.want = (enum want)want;
+                in.applied_revision = 2;
+                in.provisioned = in.quota_set = true;
+                bool ends = rows[i].state != DRIVER_MISSING && !driver_state_is_lost(rows[i].state);
+                bool holds = policy == DRIVER_RESTART_ALWAYS && want != WANT_RUN && ends;
+                bool kept = policy == DRIVER_RESTART_ALWAYS && rows[i].run == STEP_KEEP;
+                enum step run = kept ? STEP_SETTLED : rows[i].run;
+                enum step expected = holds               ? STEP_HOLD
+                                     : want == WANT_RUN  ? run
+                                     : want == WANT_STOP ? rows[i].stop
+                                                         : rows[i].gone;
+                if (decide(&in) != expected)
+                    fail_msg("state %s, want %d, policy %d: step %d, not %d",
+                             schema_enum_name(&driver_state_enum, rows[i].state), want, policy,
+                             (int)decide(&in), (int)expected);
+            }
 }
 
 /* A model in which every step has its effect at once. */
@@ -262,6 +329,14 @@ static bool perform(struct world *w, enum step step, bool new_one_exits)
     case STEP_REMOVE_OLD:
         w->old = none;
         return true;
+    case STEP_REMOVING:
+        assert_int_equal(w->current.state, DRIVER_REMOVING);
+        w->current = none;
+        return true;
+    case STEP_REMOVE_DEAD:
+        assert_int_equal(w->current.state, DRIVER_DEAD);
+        w->current = none;
+        return true;
     case STEP_REMOVE_NEW:
         w->current = none;
         return true;
@@ -280,9 +355,14 @@ static bool perform(struct world *w, enum step step, bool new_one_exits)
     }
 }
 
+static bool is_usable(const struct driver_container *c)
+{
+    return c->state != DRIVER_MISSING && !driver_state_is_lost((enum driver_state)c->state);
+}
+
 static bool has_proven(const struct world *w)
 {
-    return (w->current.state != DRIVER_MISSING && w->current.revision == 1) || w->old.state != DRIVER_MISSING;
+    return (is_usable(&w->current) && w->current.revision == 1) || is_usable(&w->old);
 }
 
 static enum step run_world(struct world *w, enum want want, bool new_one_exits)
@@ -323,9 +403,7 @@ static enum step run_world(struct world *w, enum want want, bool new_one_exits)
 static void test_every_situation_reaches_the_desired_state(void **state)
 {
     (void)state;
-    static const int states[] = {DRIVER_MISSING, DRIVER_CREATED, DRIVER_RUNNING, DRIVER_RESTARTING,
-                                 DRIVER_EXITED};
-    for (unsigned n = 0; n < 5 * 5 * 2 * 2 * 3 * 2 * 2 * 3; n++) {
+    for (unsigned n = 0; n < N_STATES * N_STATES * 2 * 2 * 3 * 2 * 2 * 3; n++) {
         unsigned k = n;
 #define TAKE(of)                                                                                             \
     ({                                                                                                       \
@@ -333,7 +411,7 @@ static void test_every_situation_reaches_the_desired_state(void **state)
         k /= (of);                                                                                           \
         _v;                                                                                                  \
     })
-        int current = states[TAKE(5)], old = states[TAKE(5)];
+        int current = (int)TAKE(N_STATES), old = (int)TAKE(N_STATES); /* the enum has no gaps */
         int policy = (int)TAKE(2), revision = (int)TAKE(2) + 1;
         int64_t applied = (int64_t)TAKE(3);
         bool rolling_back = TAKE(2), exits = TAKE(2);
@@ -354,10 +432,10 @@ static void test_every_situation_reaches_the_desired_state(void **state)
             assert_int_equal(w.current.state, DRIVER_MISSING);
             assert_int_equal(w.old.state, DRIVER_MISSING);
         } else if (want == WANT_STOP) {
-            assert_true(w.current.state != DRIVER_RUNNING && w.current.state != DRIVER_RESTARTING);
-            assert_int_equal(w.old.state, DRIVER_MISSING);
+            assert_false(driver_state_is_up((enum driver_state)w.current.state));
+            assert_true(driver_state_is_lost((enum driver_state)w.current.state) || !is_usable(&w.old));
         } else if (end == STEP_SETTLED) {
-            assert_true(w.current.state == DRIVER_RUNNING || w.current.state == DRIVER_RESTARTING);
+            assert_true(driver_state_is_up((enum driver_state)w.current.state));
             assert_int_equal(w.current.restart, DRIVER_RESTART_ALWAYS);
             assert_int_equal(w.old.state, DRIVER_MISSING);
         } else {
@@ -372,7 +450,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_switch_goes_through_its_steps),
         cmocka_unit_test(test_rare_situations_have_their_steps),
-
+        cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),
         cmocka_unit_test(test_a_foreign_container_is_a_conflict_except_in_a_destroy),
         cmocka_unit_test(test_every_situation_reaches_the_desired_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,30 @@ static void test_a_step_whose_reply_is_lost_is_not_repeated_after_its_effect(voi
     assert_int_equal(f->replica->state, REPLICA_RUNNING);
 }
 
+/* The runtime sends an event when the container has been removed, and none if that never happens. */
+static void test_a_container_that_is_being_removed_for_long_is_inspected_again_and_shown(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->world;
+    deploy(f);
+    free(take_trace(f));
+    w->slots[DRIVER_SLOT_CURRENT].state = DRIVER_REMOVING;
+    send_event(w, "die");
+    simulated_clock_advance(&w->clock, 20 * USEC_PER_SEC);
+    assert_int_equal(f->replica->state, REPLICA_STARTING);
+    assert_null(f->replica->message);
+    simulated_clock_advance(&w->clock, 15 * USEC_PER_SEC);
+    assert_int_equal(f->replica->state, REPLICA_FAILED);
+    assert_non_null(strstr(f->replica->message, "has been removing container 'i8k_web_0' for 32 s"));
+    /* The removal ends unnoticed. */
+    w->slots[DRIVER_SLOT_CURRENT].state = DRIVER_MISSING;
+    run_until_settled(f);
+    _cleanup_free_ char *trace = take_trace(f);
+    assert_string_equal(trace, "ImageInspect Provision Create Start SetRestart");
+    assert_int_equal(f->replica->state, REPLICA_RUNNING);
+    assert_null(f->replica->message);
+}
+
 static void test_every_step_has_its_own_name(void **state)
 {
     (void)state;
@@ -91,6 +115,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_update_replaces_the_container, engine_begin, engine_end),
         cmocka_unit_test_setup_teardown(test_a_step_whose_reply_is_lost_is_not_repeated_after_its_effect,
                                         engine_begin, engine_end),
+        cmocka_unit_test_setup_teardown(
+            test_a_container_that_is_being_removed_for_long_is_inspected_again_and_shown, engine_begin,
+            engine_end),
         cmocka_unit_test(test_every_step_has_its_own_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

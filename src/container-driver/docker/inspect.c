@@ -17,9 +17,10 @@ static const struct {
     const char *docker;
     enum driver_state state;
 } states[] = {
-    {"created", DRIVER_CREATED},       {"running", DRIVER_RUNNING},   {"paused", DRIVER_RUNNING},
-    {"restarting", DRIVER_RESTARTING}, {"removing", DRIVER_REMOVING}, {"exited", DRIVER_EXITED},
-    {"dead", DRIVER_EXITED},
+    {"created", DRIVER_CREATED},   {"running", DRIVER_RUNNING},
+    {"paused", DRIVER_RUNNING},    {"restarting", DRIVER_RESTARTING},
+    {"removing", DRIVER_REMOVING}, {"exited", DRIVER_EXITED},
+    {"dead", DRIVER_DEAD},
 };
 
 static int read_state(struct reading *r, json_t *answer)

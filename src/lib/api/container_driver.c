@@ -9,10 +9,11 @@ const struct schema_enum driver_slot_enum = {"Slot",
                                              "container, which a switch renames to i8k_INSTANCE_ID.old.",
                                              slot_names};
 static const char *const state_names[] = {"missing", "created",  "running", "restarting",
-                                          "exited",  "removing", NULL};
+                                          "exited",  "removing", "dead",    NULL};
 const struct schema_enum driver_state_enum = {
     "State",
-    "The state of a container. running includes paused containers. missing: no such container exists.",
+    "The state of a container. running includes paused containers. dead: the runtime failed to remove it. "
+    "missing: no such container exists.",
     state_names};
 static const char *const restart_names[] = {"no", "always", NULL};
 const struct schema_enum driver_restart_enum = {"Restart", "The runtime's own restart policy.",
@@ -125,7 +126,8 @@ STRUCT_EXPORTED(
     S_STRING_OPT(T, image, "The reference from which the container was created."),
     S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
     S_ENUM(T, restart, &driver_restart_enum, NULL), S_INT(T, exit_code, NULL),
-    S_STRING_OPT(T, error, "The runtime's reason why the container did not start."),
+    S_STRING_OPT(T, error,
+                 "The runtime's reason why the container did not start, or why it could not be removed."),
     S_BOOL_OPT(T, oom_killed, NULL), S_INT_OPT(T, started_at, "Unix milliseconds."),
     S_INT_OPT(T, finished_at, "Unix milliseconds."), S_INT_OPT(T, restart_count, NULL),
     S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),

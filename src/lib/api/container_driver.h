@@ -20,8 +20,9 @@ enum driver_state {
     DRIVER_CREATED,
     DRIVER_RUNNING, /* or paused */
     DRIVER_RESTARTING,
-    DRIVER_EXITED, /* or Docker's state "dead" */
+    DRIVER_EXITED,
     DRIVER_REMOVING,
+    DRIVER_DEAD, /* the runtime failed to remove it: it can only be removed */
 };
 extern const struct schema_enum driver_state_enum;
 
@@ -29,6 +30,12 @@ extern const struct schema_enum driver_state_enum;
 static inline bool driver_state_is_up(enum driver_state state)
 {
     return state == DRIVER_RUNNING || state == DRIVER_RESTARTING;
+}
+
+/* Reports whether the container can never be used again: the runtime is removing it, or failed to. */
+static inline bool driver_state_is_lost(enum driver_state state)
+{
+    return state == DRIVER_REMOVING || state == DRIVER_DEAD;
 }
 
 enum driver_restart { DRIVER_RESTART_NO, DRIVER_RESTART_ALWAYS };

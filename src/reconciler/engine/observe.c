@@ -104,6 +104,10 @@ static void on_event(struct manager *m, const struct driver_event *event)
         replica_want(r) == WANT_RUN && !r->record->rolling_back &&
         r->seen.current.restart == DRIVER_RESTART_ALWAYS)
         exits_note(r, event->exit_code);
+    /* A removal that is to be tried again has happened. */
+    bool removing = r->last == STEP_REMOVE_DEAD || r->last == STEP_REMOVE_NEW || r->last == STEP_REMOVE_OLD;
+    if (streq(event->action, "destroy") && removing && !r->request)
+        replica_forget_pause(r);
     r->seen.stale = true;
     replica_kick(r);
 }

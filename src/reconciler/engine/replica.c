@@ -21,6 +21,13 @@ void replica_set_state(struct replica *replica, enum replica_state state)
     instance_changed(replica->instance);
 }
 
+bool replica_only_tidies(const struct replica *r)
+{
+    return r->last == STEP_REMOVE_OLD && replica_want(r) == WANT_RUN &&
+           r->record->applied_revision == replica_target_revision(r) &&
+           driver_state_is_up((enum driver_state)r->seen.current.state);
+}
+
 static enum replica_state state_of(const struct replica *r)
 {
     const struct record_replica *record = r->record;
@@ -41,7 +48,8 @@ static enum replica_state state_of(const struct replica *r)
     if (crash_is_looping(&r->exits.last, (int64_t)(replica_monotonic_usec(r) / USEC_PER_MSEC)))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
-        (record->failure && record->attempt > 0) || r->retry.count.failures > 0)
+        (record->failure && record->attempt > 0) || r->seen.removal_overdue ||
+        (r->retry.count.failures > 0 && !replica_only_tidies(r)))
         return REPLICA_FAILED;
     bool proven = record->applied_revision != 0 && r->seen.current.revision == record->applied_revision;
     return driver_state_is_up(r->seen.current.state) && proven ? REPLICA_RUNNING
@@ -60,8 +68,8 @@ static void on_timer(void *userdata)
 {
     struct replica *r = userdata;
     r->retry.next = 0;
-    /* Whether the container is still up, or the foreign one still has the name, must be inspected. */
-    if (r->last == STEP_PROBATION || r->last == STEP_CONFLICT)
+    /* Whether the container is still up, or the other one still has the name, must be inspected. */
+    if (r->last == STEP_PROBATION || r->last == STEP_CONFLICT || r->last == STEP_REMOVING)
         r->seen.stale = true;
     replica_kick(r);
 }

@@ -232,6 +232,7 @@ struct step_row {
     X(START, "start", "starting container", STAGE_CONTAINER_START, begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
     X(KEEP, "keep", NULL, NO_STAGE, begin_keep, effect_keep, 0) \
     X(REMOVE_OLD, "remove_old", "removing the old container", NO_STAGE, begin_remove_old, effect_remove_old, 0) \
+    X(REMOVE_DEAD, "remove_dead", "removing the dead container", STAGE_CONTAINER_CREATE, begin_remove_new, effect_remove_new, 0) \
     X(REMOVE_NEW, "remove_new", GOING_BACK, NO_STAGE, begin_remove_new, effect_remove_new, 0) \
     X(BRING_BACK, "bring_back", GOING_BACK, NO_STAGE, begin_bring_back, effect_bring_back, 0) \
     X(RESTORE, "restore", GOING_BACK, NO_STAGE, files_restore, files_restored, 0) \
@@ -246,6 +247,7 @@ struct step_row {
 #define WAITING_STEPS(X) \
     X(SETTLED, "settled", NULL, NO_STAGE, wait_settled, NULL, WAITS) \
     X(WAIT, "waiting", "waiting for its turn", NO_STAGE, wait_for_others, NULL, WAITS) \
+    X(REMOVING, "removing", "waiting until the container is removed", NO_STAGE, wait_for_removal, NULL, WAITS) \
     X(CONFLICT, "conflict", NULL, NO_STAGE, wait_for_name, NULL, WAITS) \
     X(PREPARE, "preparing", "preparing", NO_STAGE, wait_for_preparation, NULL, WAITS) \
     X(PROBATION, "probation", "on probation", NO_STAGE, wait_for_probation, NULL, WAITS) \
@@ -328,6 +330,8 @@ static enum app_stage_name stage_of(const struct replica *r, const struct step_r
     enum want want = replica_want(r);
     if (want == WANT_GONE)
         return STAGE_CONTAINER_DESTROY;
+    if (r->step == STEP_REMOVE_OLD && !replica_only_tidies(r)) /* a switch needs the name */
+        return STAGE_CONTAINER_CREATE;
     return want == WANT_STOP ? STAGE_CONTAINER_STOP : row->stage;
 }
 
@@ -358,6 +362,10 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
      * running. */
     if (stage != NO_STAGE && !error_worker_lost(e))
         stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
+    if (replica_only_tidies(r) && r->turn_taken) { /* the next replica need not wait */
+        r->turn_taken = false;
+        instance_kick(r->instance);
+    }
     r->step = STEP_SETTLED;
     /* The call may have had an effect: inspect before the next attempt. */
     r->seen.stale = true;

@@ -87,9 +87,11 @@ static void note_turn(struct replica *r, int64_t target)
 {
     bool unproven = r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == target &&
                     r->record->applied_revision != target;
+    bool put_aside =
+        r->seen.old.state != DRIVER_MISSING && !driver_state_is_lost((enum driver_state)r->seen.old.state);
     if (replica_want(r) != WANT_RUN)
         r->turn_taken = false;
-    else if (r->seen.old.state != DRIVER_MISSING || unproven)
+    else if (put_aside || unproven)
         r->turn_taken = true;
 }
 
@@ -133,6 +135,10 @@ static void act(struct replica *r)
     enum step step = next_step(r, target, create->config), before = r->last;
     free_create(create);
     r->last = step;
+    if (step != STEP_REMOVING) {
+        r->seen.removing_since = 0;
+        r->seen.removal_overdue = false;
+    }
     if (before == STEP_CONFLICT && step != STEP_CONFLICT)
         r->retry.count.failures = 0;
     log_debug("%s/%lld: current %s revision %lld config %s, old %s, next: %s", r->instance->record->name,

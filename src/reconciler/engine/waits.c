@@ -15,12 +15,27 @@
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
 
+#define REMOVAL_OVERDUE (30 * USEC_PER_SEC) /* a removal that takes longer is shown as a failure */
+#define REMOVAL_FIRST   (1 * USEC_PER_SEC)  /* the first pause between two inspections, and the longest */
+#define REMOVAL_LONGEST (60 * USEC_PER_SEC)
+
 static bool all_settled(const struct instance *instance)
 {
     for (size_t i = 0; i < instance->n_replicas; i++)
         if (instance->replicas[i]->last != STEP_SETTLED)
             return false;
     return true;
+}
+
+/* A stopped replica is settled also if the runtime failed to remove its container. */
+static void show_lost(struct replica *r)
+{
+    const struct driver_container *c = &r->seen.current;
+    if (c->state != DRIVER_DEAD)
+        return;
+    free(r->message);
+    r->message = xasprintf("container '%s' is dead, and its removal is tried again at the next start: %s",
+                           c->name, c->error ?: "the runtime gives no reason");
 }
 
 void wait_settled(struct replica *r)
@@ -31,6 +46,7 @@ void wait_settled(struct replica *r)
     r->retry.count = (struct retry){0};
     if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
+    show_lost(r);
     if (replica_want(r) == WANT_STOP)
         stage_set(r, STAGE_CONTAINER_STOP, STAGE_SUCCESS, NULL);
     replica_update_state(r);
@@ -48,6 +64,27 @@ void wait_settled(struct replica *r)
 void wait_for_others(struct replica *r)
 {
     (void)r;
+}
+
+/* The runtime sends an event when it has removed the container, and none if it never does. Therefore the
+ * container is inspected again, at first after a second, and then each time after as long as it took so far.
+ */
+void wait_for_removal(struct replica *r)
+{
+    uint64_t now = replica_monotonic_usec(r);
+    if (r->seen.removing_since == 0)
+        r->seen.removing_since = now;
+    uint64_t taken = now - r->seen.removing_since, pause = taken < REMOVAL_FIRST ? REMOVAL_FIRST : taken;
+    r->seen.removal_overdue = taken >= REMOVAL_OVERDUE;
+    if (r->seen.removal_overdue) {
+        free(r->message);
+        r->message = xasprintf("the runtime has been removing container '%s' for %llu s; it is inspected "
+                               "again, and the runtime's log may contain the reason",
+                               r->seen.current.name, (unsigned long long)(taken / USEC_PER_SEC));
+        stage_set(r, replica_want(r) == WANT_GONE ? STAGE_CONTAINER_DESTROY : STAGE_CONTAINER_CREATE,
+                  STAGE_FAILED, r->message);
+    }
+    replica_kick_after(r, (pause < REMOVAL_LONGEST ? pause : REMOVAL_LONGEST) / USEC_PER_MSEC);
 }
 
 /* The end of this turn drops the replica, unless the zone still assigns it and receives its stages. */

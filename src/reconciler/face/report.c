@@ -9,6 +9,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/quota.h"
+#include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
@@ -24,6 +25,8 @@ static const char *doing(const struct replica *r)
 
 static bool replica_settled(const struct replica *r)
 {
+    if (r->retry.count.failures > 0 && replica_only_tidies(r))
+        return true;
     if (r->request || r->seen.stale || r->kick || r->retry.next > replica_monotonic_usec(r))
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||

@@ -61,6 +61,8 @@ struct replica {
         bool observed;                        /* false: nothing is known of them, and the replica waits */
         bool stale;                           /* an event or a step changed them: inspect again */
         unsigned updates_due;                 /* expected events of this process's own updates */
+        bool removal_overdue;                 /* STEP_REMOVING has taken too long */
+        uint64_t removing_since; /* monotonic µs at which STEP_REMOVING began; 0: another step */
     } seen;
 
     /* Steps that this process has done and need not repeat. */

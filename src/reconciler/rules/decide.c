@@ -6,6 +6,26 @@ static bool exists(const struct driver_container *c)
     return c->state != DRIVER_MISSING;
 }
 
+/* Reports whether a container exists that can be used again. One that the runtime is removing, or failed to
+ * remove, only occupies its name. */
+static bool is_usable(const struct driver_container *c)
+{
+    return exists(c) && !driver_state_is_lost(c->state);
+}
+
+/* Returns the next step while the current container is lost. */
+static enum step clear_current(const struct driver_container *c)
+{
+    return c->state == DRIVER_REMOVING ? STEP_REMOVING : STEP_REMOVE_DEAD;
+}
+
+/* Returns the step that removes one of two containers, of which the one of the applied revision is kept. */
+static enum step keep_applied(const struct decision_input *in)
+{
+    return in->applied_revision != 0 && in->current->revision == in->applied_revision ? STEP_REMOVE_OLD
+                                                                                      : STEP_REMOVE_NEW;
+}
+
 /* Returns the next step to stop a container for good: first the restart policy, so that the runtime does not
  * restart it. STEP_SETTLED: it is down. */
 static enum step bring_down(const struct driver_container *c)
@@ -17,6 +37,8 @@ static enum step bring_down(const struct driver_container *c)
 
 static enum step decide_gone(const struct decision_input *in)
 {
+    if (exists(in->current) && in->current->ours && driver_state_is_lost(in->current->state))
+        return clear_current(in->current);
     if (exists(in->current) && in->current->ours) {
         enum step down = bring_down(in->current);
         return down == STEP_SETTLED ? STEP_REMOVE_NEW : down;
@@ -31,11 +53,13 @@ static enum step decide_gone(const struct decision_input *in)
 static enum step decide_undo(const struct decision_input *in)
 {
     const struct driver_container *current = in->current;
-    bool is_old = exists(current) && !exists(in->old) && in->applied_revision != 0 &&
+    bool is_old = exists(current) && !is_usable(in->old) && in->applied_revision != 0 &&
                   current->revision == in->applied_revision;
+    if (exists(current) && driver_state_is_lost(current->state))
+        return clear_current(current);
     if (exists(current) && !is_old)
         return STEP_REMOVE_NEW;
-    if (exists(in->old))
+    if (is_usable(in->old))
         return STEP_BRING_BACK;
     if (!exists(current) || in->want != WANT_RUN)
         return STEP_UNDONE;
@@ -49,8 +73,8 @@ static enum step decide_undo(const struct decision_input *in)
 static enum step decide_stop(const struct decision_input *in)
 {
     /* A switch is in progress: the container of the applied revision is kept. */
-    if (exists(in->old))
-        return exists(in->current) ? STEP_REMOVE_NEW : STEP_BRING_BACK;
+    if (is_usable(in->old))
+        return exists(in->current) ? keep_applied(in) : STEP_BRING_BACK;
     return exists(in->current) ? bring_down(in->current) : STEP_SETTLED;
 }
 
@@ -73,8 +97,6 @@ static enum step decide_current(const struct decision_input *in)
 {
     const struct driver_container *c = in->current;
     bool committed = in->applied_revision == in->target_revision;
-    if (c->state == DRIVER_REMOVING)
-        return STEP_WAIT;
     if ((c->state == DRIVER_EXITED || c->state == DRIVER_RESTARTING) && !committed)
         return STEP_FAIL;
     if (!driver_state_is_up(c->state)) {
@@ -85,13 +107,16 @@ static enum step decide_current(const struct decision_input *in)
         return in->probation_over ? STEP_COMMIT : STEP_PROBATION;
     if (c->restart != DRIVER_RESTART_ALWAYS)
         return STEP_KEEP;
-    if (exists(in->old))
+    if (is_usable(in->old))
         return STEP_REMOVE_OLD;
     /* The file and the limit of a running container are updated in place: the limit once by each process and
      * when it changed. A larger limit is set before the file is written, a lower one after it. */
     if (in->has_data && in->update_files && (in->quota_set || !in->quota_raises))
         return STEP_UPDATE_FILES;
-    return in->has_data && !in->quota_set ? STEP_QUOTA : STEP_SETTLED;
+    if (in->has_data && !in->quota_set)
+        return STEP_QUOTA;
+    /* This comes last, since it may fail for long, and the container runs. */
+    return exists(in->old) ? STEP_REMOVE_OLD : STEP_SETTLED;
 }
 
 /* Returns the next step if the current container is to be replaced: it is of another revision, or of an
@@ -99,10 +124,8 @@ static enum step decide_current(const struct decision_input *in)
 static enum step decide_switch(const struct decision_input *in)
 {
     const struct driver_container *c = in->current;
-    if (c->state == DRIVER_REMOVING)
-        return STEP_WAIT;
-    if (exists(in->old))
-        return STEP_REMOVE_NEW;
+    if (is_usable(in->old))
+        return keep_applied(in);
     if (!in->prepared || !in->turn) {
         /* The container runs on until the replica's turn. If it is down with the policy "always", it is to
          * run. */
@@ -110,6 +133,8 @@ static enum step decide_switch(const struct decision_input *in)
             return STEP_REVIVE;
         return in->prepared ? STEP_WAIT : STEP_PREPARE;
     }
+    if (exists(in->old)) /* the name is needed: nothing is stopped before it is free */
+        return STEP_REMOVE_OLD;
     enum step down = bring_down(c);
     return down == STEP_SETTLED ? STEP_PUT_ASIDE : down;
 }
@@ -122,15 +147,21 @@ enum step decide(const struct decision_input *in)
         return decide_gone(in);
     if ((exists(in->current) && !in->current->ours) || (exists(in->old) && !in->old->ours))
         return STEP_CONFLICT;
+    bool lost = exists(in->current) && driver_state_is_lost(in->current->state);
+    /* A lost container does not run, and is removed before the next start. */
+    if (lost && in->want == WANT_STOP)
+        return STEP_SETTLED;
     if (in->rolling_back)
         return decide_undo(in);
     if (in->want == WANT_STOP)
         return decide_stop(in);
+    if (lost)
+        return clear_current(in->current);
     if (!exists(in->current)) {
         if (!in->prepared)
             return STEP_PREPARE;
         /* If a container was put aside, the replica is down already and continues without a turn. */
-        if (!in->turn && !exists(in->old))
+        if (!in->turn && !is_usable(in->old))
             return STEP_WAIT;
         enum step ready = make_ready(in);
         return ready == STEP_SETTLED ? STEP_CREATE : ready;

@@ -23,7 +23,8 @@ enum want {
 
 enum step {
     STEP_SETTLED,   /* the actual state is the desired one */
-    STEP_WAIT,      /* for the replica's turn, the runtime, or purges of other replicas */
+    STEP_WAIT,      /* for the replica's turn, or purges of other replicas */
+    STEP_REMOVING,  /* wait until the runtime has removed the current container */
     STEP_CONFLICT,  /* a container that does not belong to this tree has the name */
     STEP_PREPARE,   /* wait until the revision's image and packages are on this machine */
     STEP_PROBATION, /* wait until the container has stayed up long enough */
@@ -37,6 +38,7 @@ enum step {
     STEP_COMMIT,       /* the probation is over: record the revision as applied */
     STEP_KEEP,         /* set the restart policy "always" */
     STEP_REMOVE_OLD,   /* remove the container .old */
+    STEP_REMOVE_DEAD,  /* remove the current container, which the runtime failed to remove before */
     STEP_FAIL,         /* the new container did not stay up: record that a rollback begins */
     STEP_REMOVE_NEW,   /* rollback, destroy: remove the current container */
     STEP_BRING_BACK,   /* rollback: rename .old to the current name */
