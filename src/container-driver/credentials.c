@@ -107,8 +107,7 @@ static int header_from(json_t *entry, const char *path, const char *domain, char
     return 0;
 }
 
-int credentials_find(const char *text, size_t size, const char *path, const char *domain, char **ret,
-                     struct error *e)
+static int parse(const char *text, size_t size, const char *path, json_t **ret, struct error *e)
 {
     json_error_t problem;
     _cleanup_json_ json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
@@ -116,6 +115,17 @@ int credentials_find(const char *text, size_t size, const char *path, const char
         return error_refuse(e, EINVAL, "'%s', line %d: %s", path, problem.line, problem.text);
     if (!json_is_object(root))
         return error_refuse(e, EINVAL, "'%s' is not a JSON object", path);
+    *ret = TAKE_PTR(root);
+    return 0;
+}
+
+int credentials_find(const char *text, size_t size, const char *path, const char *domain, char **ret,
+                     struct error *e)
+{
+    _cleanup_json_ json_t *root = NULL;
+    int r = parse(text, size, path, &root, e);
+    if (r < 0)
+        return r;
     json_t *helper = entry_for(json_object_get(root, "credHelpers"), domain);
     if (helper)
         return error_refuse(e, ENOTSUP,
@@ -124,8 +134,7 @@ int credentials_find(const char *text, size_t size, const char *path, const char
                             path, json_string_value(helper) ?: "?", domain);
     char *header = NULL;
     json_t *entry = entry_for(json_object_get(root, "auths"), domain);
-    int r = entry ? header_from(entry, path, domain, &header, e) : 0;
-    if (r < 0)
+    if (entry && (r = header_from(entry, path, domain, &header, e)) < 0)
         return r;
     json_t *store = json_object_get(root, "credsStore");
     if (!header && entry && json_is_string(store))
@@ -148,4 +157,27 @@ int credentials_read(const char *path, const char *domain, char **ret, struct er
     if (r == -ENOENT)
         return 0;
     return r < 0 ? r : credentials_find(text, size, path, domain, ret, e);
+}
+
+int credentials_check(const char *path, struct error *e)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_json_ json_t *root = NULL;
+    size_t size;
+    const char *registry;
+    json_t *entry;
+    if (!*path)
+        return 0;
+    int r = read_file_at(AT_FDCWD, path, FILE_MAX, &text, &size, e);
+    if (r == -ENOENT)
+        return 0;
+    if (r >= 0)
+        r = parse(text, size, path, &root, e);
+    json_object_foreach(json_object_get(root, "auths"), registry, entry)
+    {
+        _cleanup_free_ char *header = NULL;
+        if (r >= 0)
+            r = header_from(entry, path, registry, &header, e);
+    }
+    return r;
 }

@@ -14,3 +14,8 @@ int credentials_find(const char *text, size_t size, const char *path, const char
 /* Reads the file 'path' and does the same. An empty path or a file that does not exist means that there are
  * no credentials. */
 int credentials_read(const char *path, const char *domain, char **ret, struct error *e);
+
+/* Checks the file 'path' for all registries: its JSON, and the form of each "auth". Credentials that only a
+ * helper could supply are no mistake, because they may be for registries that hostlet does not use. Returns
+ * 0, also if the file does not exist, or a negative errno (refused). */
+int credentials_check(const char *path, struct error *e);

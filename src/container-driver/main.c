@@ -116,6 +116,11 @@ static int before_jail(struct service_context *c, struct error *e)
                           e);
 }
 
+static int check(struct service_context *c, struct error *e)
+{
+    return settings_check(c->config, e);
+}
+
 static void stop(void *userdata)
 {
     struct manager *m = userdata;
@@ -155,6 +160,7 @@ int main(int argc, char **argv)
         .interface = &container_driver_interface,
         .handlers = handlers,
         .failpoints = failpoints,
+        .check = check,
         .before_jail = before_jail,
         .start = start,
         .stop = stop,

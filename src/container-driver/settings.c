@@ -1,20 +1,75 @@
 /* Implements settings.h. */
 #include "container-driver/settings.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/un.h>
+
+#include "container-driver/credentials.h"
 #include "container-driver/seccomp_file.h"
 #include "container-driver/seccomp_profile.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 
-/* Builds or reads the seccomp profile once, because every creation of a container sends it. */
-static int read_seccomp(struct settings *s, struct error *e)
+#define SECTION "container-driver"
+
+/* Builds or reads the seccomp profile, because every creation of a container sends it. *ret stays NULL for
+ * the runtime's own. */
+static int read_seccomp(const char *name, char **ret, struct error *e)
 {
-    if (streq(s->seccomp, "hostlet"))
-        s->seccomp_profile = seccomp_profile_text();
-    else if (!streq(s->seccomp, "runtime"))
-        return seccomp_profile_read(s->seccomp, &s->seccomp_profile, e);
+    if (streq(name, "hostlet"))
+        *ret = seccomp_profile_text();
+    else if (!streq(name, "runtime"))
+        return seccomp_profile_read(name, ret, e);
     return 0;
+}
+
+static void read_dns(const struct config *config, char ***ret, size_t *ret_n)
+{
+    _cleanup_free_ char *servers = xstrdup(config_string(config, SECTION, "dns_servers"));
+    char *rest = servers;
+    for (char *word; (word = strsep(&rest, " \t\n"));)
+        if (*word)
+            schema_append_string(ret, ret_n, word);
+}
+
+static void free_dns(char **servers, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(servers[i]);
+    free(servers);
+}
+
+/* Docker writes what it is given into resolv.conf, where libc ignores everything but an address. */
+static int check_dns(const struct config *config, struct error *e)
+{
+    char **servers = NULL;
+    size_t n = 0;
+    int r = 0;
+    struct in6_addr address; /* also has room for an IPv4 address */
+    read_dns(config, &servers, &n);
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        if (inet_pton(AF_INET, servers[i], &address) != 1 && inet_pton(AF_INET6, servers[i], &address) != 1)
+            r = error_refuse(e, EINVAL, "[" SECTION "] dns_servers: '%s' is not an IP address", servers[i]);
+    free_dns(servers, n);
+    return r;
+}
+
+int settings_check(const struct config *config, struct error *e)
+{
+    _cleanup_free_ char *profile = NULL;
+    const char *socket = config_string(config, SECTION, "docker_socket");
+    int r = read_seccomp(config_string(config, SECTION, "seccomp"), &profile, e);
+    if (r >= 0 && strlen(socket) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+        r = error_refuse(e, ENAMETOOLONG,
+                         "[" SECTION "] docker_socket: '%s' is too long for the path of a socket", socket);
+    if (r >= 0)
+        r = check_dns(config, e);
+    if (r >= 0 && credentials_check(config_string(config, SECTION, "docker_config"), e) < 0)
+        r = error_prefix(e, "[" SECTION "] docker_config");
+    return r;
 }
 
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret, struct error *e)
@@ -27,17 +82,17 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .tree_id = id,
         .apps = xstrdup(tree->apps),
         .ipk_install = tree_ipk_install(tree),
-        .docker_socket = xstrdup(config_string(config, "container-driver", "docker_socket")),
-        .docker_config = xstrdup(config_string(config, "container-driver", "docker_config")),
-        .request_timeout_usec = config_duration(config, "container-driver", "request_timeout"),
-        .pull_timeout_usec = config_duration(config, "container-driver", "pull_timeout"),
-        .log_driver = xstrdup(config_string(config, "container-driver", "log_driver")),
-        .log_max_size = config_number(config, "container-driver", "log_max_size"),
-        .log_max_file = config_number(config, "container-driver", "log_max_file"),
-        .layer_size = config_number(config, "container-driver", "layer_size"),
-        .lxcfs = config_bool(config, "container-driver", "lxcfs"),
-        .lxcfs_path = xstrdup(config_string(config, "container-driver", "lxcfs_path")),
-        .seccomp = xstrdup(config_string(config, "container-driver", "seccomp")),
+        .docker_socket = xstrdup(config_string(config, SECTION, "docker_socket")),
+        .docker_config = xstrdup(config_string(config, SECTION, "docker_config")),
+        .request_timeout_usec = config_duration(config, SECTION, "request_timeout"),
+        .pull_timeout_usec = config_duration(config, SECTION, "pull_timeout"),
+        .log_driver = xstrdup(config_string(config, SECTION, "log_driver")),
+        .log_max_size = config_number(config, SECTION, "log_max_size"),
+        .log_max_file = config_number(config, SECTION, "log_max_file"),
+        .layer_size = config_number(config, SECTION, "layer_size"),
+        .lxcfs = config_bool(config, SECTION, "lxcfs"),
+        .lxcfs_path = xstrdup(config_string(config, SECTION, "lxcfs_path")),
+        .seccomp = xstrdup(config_string(config, SECTION, "seccomp")),
     };
     _cleanup_free_ char *state = tree_state(tree, "container-driver"),
                         *ledger = xasprintf("%s/adopted.json", state);
@@ -53,16 +108,12 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         *e = (struct error)ERROR_INIT;
         ret->adopted = adopted_new_beside(ledger, problem);
     }
-    r = read_seccomp(ret, e);
+    r = read_seccomp(ret->seccomp, &ret->seccomp_profile, e);
     if (r < 0) {
         settings_done(ret);
         return r;
     }
-    _cleanup_free_ char *servers = xstrdup(config_string(config, "container-driver", "dns_servers"));
-    char *rest = servers;
-    for (char *word; (word = strsep(&rest, " \t\n"));)
-        if (*word)
-            schema_append_string(&ret->dns, &ret->n_dns, word);
+    read_dns(config, &ret->dns, &ret->n_dns);
     return 0;
 }
 
@@ -75,9 +126,7 @@ void settings_done(struct settings *s)
     free(s->docker_socket);
     free(s->docker_config);
     free(s->log_driver);
-    for (size_t i = 0; i < s->n_dns; i++)
-        free(s->dns[i]);
-    free(s->dns);
+    free_dns(s->dns, s->n_dns);
     free(s->lxcfs_path);
     free(s->seccomp);
     free(s->seccomp_profile);

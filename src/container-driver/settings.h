@@ -29,3 +29,8 @@ struct settings {
 int settings_read(const struct tree *tree, const struct config *config, struct settings *ret,
                   struct error *e);
 void settings_done(struct settings *s);
+
+/* Checks the section, and the files that it names: seccomp profile and credentials. Of what settings_read()
+ * accepts, it refuses what would fail later: a name server without an IP address, a path that is too long for
+ * a socket, credentials that cannot be read. Returns 0, or a negative errno (refused). */
+int settings_check(const struct config *config, struct error *e);

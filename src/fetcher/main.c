@@ -27,10 +27,22 @@ static const char *const failpoints[] = {
 /* Read before the jail, because the file may belong to root. */
 static struct credentials *credentials;
 
-static int before_jail(struct service_context *context, struct error *e)
+static int read_credentials(struct service_context *context, struct error *e)
 {
     const char *path = config_string(context->config, "fetcher", "credentials");
-    int r = *path ? credentials_read(path, context->conf->uid, &credentials, e) : 0;
+    return *path ? credentials_read(path, context->conf->uid, &credentials, e) : 0;
+}
+
+static int check(struct service_context *context, struct error *e)
+{
+    credentials_free(credentials);
+    credentials = NULL;
+    return manager_check(context->config, e);
+}
+
+static int before_jail(struct service_context *context, struct error *e)
+{
+    int r = read_credentials(context, e);
     return r < 0 ? r : store_prepare(&context->tree, service_uid(context), service_gid(context), e);
 }
 
@@ -58,6 +70,8 @@ static const struct service_definition service = {
     .interface = &fetcher_interface,
     .handlers = fetcher_handlers,
     .failpoints = failpoints,
+    .check_as_root = read_credentials,
+    .check = check,
     .before_jail = before_jail,
     .start = start,
     .busy = busy,

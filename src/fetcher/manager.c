@@ -214,6 +214,36 @@ static void warn_of_plain_passwords(const struct manager *m)
             log_warning("repository %s: user and password are sent unencrypted: use https", r->name);
 }
 
+/* Parses the repositories; the zone is one if the machine serves it. */
+static int read_repositories(struct fetcher *fetcher, const struct config *config, struct repository **ret,
+                             struct error *e)
+{
+    return repositories_parse(fetcher, config_string(config, "fetcher", "repositories"),
+                              config_bool(config, "zone", "enable"), ret, e);
+}
+
+static int read_zone_tls(const struct config *config, struct grpc_tls_settings **ret, struct error *e)
+{
+    return config_bool(config, "zone", "enable") ? zone_tls_load(config, false, ret, e) : 0;
+}
+
+int manager_check(const struct config *config, struct error *e)
+{
+    const char *ca_file = config_string(config, "fetcher", "ca_file");
+    struct repository *repositories = NULL;
+    struct grpc_tls_settings *zone = NULL, *https = NULL;
+    int r = read_repositories(NULL, config, &repositories, e);
+    if (r >= 0)
+        r = read_zone_tls(config, &zone, e);
+    /* libcurl reads this file for each request, and would fail each. */
+    if (r >= 0 && *ca_file && grpc_tls_settings_new(false, NULL, NULL, ca_file, &https, e) < 0)
+        r = error_prefix(e, "[fetcher] ca_file");
+    repositories_free(repositories);
+    grpc_tls_settings_free(zone);
+    grpc_tls_settings_free(https);
+    return r;
+}
+
 int manager_new(sd_event *event, const struct tree *tree, const struct config *config,
                 struct credentials **credentials, struct manager **ret, struct error *e)
 {
@@ -223,10 +253,9 @@ int manager_new(sd_event *event, const struct tree *tree, const struct config *c
     m->fetcher.store = (struct store)STORE_INIT;
     m->fetcher.credentials = TAKE_PTR(*credentials);
     settings_load(&m->fetcher.settings, config);
-    int r = repositories_parse(&m->fetcher, config_string(config, "fetcher", "repositories"),
-                               config_bool(config, "zone", "enable"), &m->repositories, e);
-    if (r >= 0 && config_bool(config, "zone", "enable"))
-        r = zone_tls_load(config, false, &m->fetcher.zone_tls, e);
+    int r = read_repositories(&m->fetcher, config, &m->repositories, e);
+    if (r >= 0)
+        r = read_zone_tls(config, &m->fetcher.zone_tls, e);
     if (r >= 0)
         r = workers_new(event, LOADS_MAX, WORKERS_PATIENT, &m->fetcher.workers, e);
     if (r >= 0)

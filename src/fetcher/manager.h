@@ -12,6 +12,8 @@ struct manager {
     sd_event_source *schedule;
 };
 
+/* Checks the configuration: repositories, and the files for TLS. Returns 0, or a negative errno (refused). */
+int manager_check(const struct config *config, struct error *e);
 /* Creates the manager. Takes ownership of *credentials (NULL: none), also on failure. Returns 0 or a negative
  * errno. */
 int manager_new(sd_event *event, const struct tree *tree, const struct config *config,

@@ -5,6 +5,7 @@ HOSTLETD_PURE = \
 
 sbin_PROGRAMS += hostletd
 hostletd_SOURCES = $(HOSTLETD_PURE) \
+	src/hostletd/checks.c src/hostletd/checks.h \
 	src/hostletd/down.c src/hostletd/down.h \
 	src/hostletd/logs.c src/hostletd/logs.h \
 	src/hostletd/main.c \

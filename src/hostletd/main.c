@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "hostletd/checks.h"
 #include "hostletd/logs.h"
 #include "hostletd/manager.h"
-#include "hostletd/methods.h"
 #include "hostletd/setup.h"
 #include "hostletd/users.h"
 #include "lib/basic/arguments.h"
@@ -114,11 +114,15 @@ static int prepare(struct manager *m, const struct arguments *a, enum mode mode,
     if (r >= 0)
         r = topology_load(&m->tree, topology, e);
     if (r >= 0)
-        r = methods_check(topology, e);
+        r = checks_rights(topology, e);
     if (r >= 0)
         r = setup_find_group(&m->group, e);
-    if (r < 0 || mode == MODE_CHECK)
+    if (r < 0)
         return r;
+    if (mode == MODE_CHECK) {
+        r = setup_check_users(&m->tree, topology, e);
+        return r < 0 ? r : checks_run(&m->tree, topology, m->config, e);
+    }
     log_level_from_string(config_string(m->config, "hostlet", "log_level"), &level);
     log_set_max_level(level);
     r = setup_directories(&m->tree, topology, m->group, e);

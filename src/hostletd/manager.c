@@ -68,6 +68,7 @@ static void manager_end(struct manager *m)
     log_info("stopping; containers are left running");
     sd_notify(0, "STOPPING=1");
     m->ending = true;
+    reload_cancel(m);
     for (size_t i = 0; i < m->n_services; i++)
         m->services[i]->wanted = false;
     manager_settle_later(m);
@@ -164,6 +165,8 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *si, 
             return 0;
         if (s)
             service_process_ended(s, &info);
+        else
+            reload_process_ended(m, &info);
     }
 }
 
@@ -178,9 +181,8 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 {
     (void)source, (void)si;
     struct manager *m = userdata;
-    struct error e = ERROR_INIT;
     if (!m->ending)
-        manager_reload(m, &e);
+        manager_reload(m, NULL);
     return 0;
 }
 
@@ -233,6 +235,7 @@ int manager_boot(struct manager *m, struct topology *topology, struct error *e)
 void manager_done(struct manager *m)
 {
     m->settle = sd_event_source_disable_unref(m->settle);
+    reload_cancel(m);
     methods_done(m);
     for (size_t i = 0; i < m->n_services; i++)
         service_free(m->services[i]);

@@ -21,6 +21,7 @@ struct manager {
     bool told_by_group;
     struct varlink_server *server;
     int supervisor_fd;
+    struct reload *reload;    /* in progress, or NULL */
     struct waiter *waiters;   /* calls that wait for a state of a service (methods.c) */
     struct watcher *watchers; /* calls of Watch */
     sd_event_source *settle;

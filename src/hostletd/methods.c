@@ -214,10 +214,8 @@ static int on_reload(struct varlink_call *call, const void *in, void *userdata, 
     struct manager *m = userdata;
     if (m->ending)
         return error_retry(e, ESHUTDOWN, "the tree is stopping");
-    int r = manager_reload(m, e);
-    if (r >= 0)
-        varlink_reply(call, NULL);
-    return r;
+    manager_reload(m, call);
+    return 0;
 }
 
 static const struct varlink_handlers handlers[] = {
@@ -271,7 +269,7 @@ void methods_service_gone(struct service *s)
 }
 
 /* Reports whether a user may call a method: root all of them, a service those in 'supervisor' of its
- * service.conf, none of which changes anything (methods_check()). */
+ * service.conf, none of which changes anything (checks_rights()). */
 static bool method_allowed(uid_t uid, const char *method, void *userdata)
 {
     const struct manager *m = userdata;
@@ -293,21 +291,6 @@ static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
         if (m->services[i]->conf->uid == uid && m->services[i]->conf->n_supervisor > 0)
             return true;
     return false;
-}
-
-int methods_check(const struct topology *topology, struct error *e)
-{
-    for (size_t i = 0; i < topology->n_services; i++) {
-        const struct service_conf *c = topology->services[i];
-        for (size_t k = 0; k < c->n_supervisor; k++) {
-            const struct varlink_method *m = varlink_find_method(&supervisor_interface, c->supervisor[k]);
-            if (!m || (m->flags & VARLINK_CHANGES))
-                return error_refuse(e, EINVAL,
-                                    "%s/service.conf: supervisor: %s has no method '%s' that changes nothing",
-                                    c->directory, supervisor_interface.name, c->supervisor[k]);
-        }
-    }
-    return 0;
 }
 
 void methods_admit(struct manager *m)

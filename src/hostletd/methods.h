@@ -5,10 +5,6 @@
 
 struct service;
 
-/* Returns 0, or −EINVAL (refused) if 'supervisor' in a service.conf names a method that the interface lacks
- * or that changes something. */
-int methods_check(const struct topology *topology, struct error *e);
-
 int methods_serve(struct manager *m, struct error *e);
 void methods_done(struct manager *m);
 /* Lets the services that may call open the socket. It is called again whenever the set of services has

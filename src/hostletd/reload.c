@@ -1,10 +1,12 @@
 /* Implements reload.h. */
 #include "hostletd/reload.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
+#include "hostletd/checks.h"
 #include "hostletd/methods.h"
 #include "hostletd/service.h"
 #include "hostletd/setup.h"
@@ -26,11 +28,25 @@ struct fresh {
     struct topology topology;
 };
 
+struct caller {
+    struct caller *next;
+    struct varlink_call *call;
+};
+
+/* A reload, from the request until its end. */
+struct reload {
+    struct manager *manager;
+    struct fresh fresh;
+    struct checks *checks; /* NULL: none are in progress */
+    struct caller *callers;
+};
+
 static void fresh_done(struct fresh *f)
 {
     tree_done(&f->tree);
     config_free(f->config);
     topology_done(&f->topology);
+    *f = (struct fresh){.config = NULL};
 }
 
 static int read_fresh(const struct manager *m, struct fresh *f, struct error *e)
@@ -41,13 +57,13 @@ static int read_fresh(const struct manager *m, struct fresh *f, struct error *e)
         r = config_load(&f->tree, &f->config, e);
     if (r >= 0)
         r = topology_load(&f->tree, &f->topology, e);
-    if (r >= 0)
-        r = methods_check(&f->topology, e);
-    if (r >= 0)
-        r = setup_directories(&f->tree, &f->topology, m->group, e);
-    if (r >= 0)
-        r = setup_check_users(&f->tree, &f->topology, e);
-    return r;
+    return r < 0 ? r : checks_rights(&f->topology, e);
+}
+
+static int prepare_fresh(const struct manager *m, struct fresh *f, struct error *e)
+{
+    int r = setup_directories(&f->tree, &f->topology, m->group, e);
+    return r < 0 ? r : setup_check_users(&f->tree, &f->topology, e);
 }
 
 /* Determines what a reload does with the service of 'conf'. Takes ownership of 'conf', also on failure. */
@@ -132,23 +148,97 @@ static void apply(struct manager *m, struct fresh *f)
              seen[RELOAD_KEEP]);
 }
 
-int manager_reload(struct manager *m, struct error *e)
+static void caller_gone(struct varlink_call *call, void *userdata)
 {
-    struct fresh fresh = {.config = NULL};
-    /* systemd compares this time with the time of its own request: a notification about an earlier reload
-     * does not count. */
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_monotonic_usec());
-    int r = read_fresh(m, &fresh, e);
-    if (r < 0) {
-        error_prefix(e, "the configuration is not accepted, and nothing changes");
-        log_error("%s", e->message);
+    struct reload *r = userdata;
+    for (struct caller **c = &r->callers; *c; c = &(*c)->next)
+        if ((*c)->call == call) {
+            struct caller *gone = *c;
+            *c = gone->next;
+            free(gone);
+            return;
+        }
+}
+
+static void add_caller(struct reload *r, struct varlink_call *call)
+{
+    struct caller *c = xcalloc(1, sizeof *c);
+    *c = (struct caller){.next = r->callers, .call = call};
+    r->callers = c;
+    varlink_call_on_gone(call, caller_gone, r);
+}
+
+/* Replies to all callers and frees the reload; 'e' is the error that it ended with, or NULL. */
+static void end(struct reload *r, const struct error *e)
+{
+    r->manager->reload = NULL;
+    checks_free(r->checks);
+    while (r->callers) {
+        struct caller *c = r->callers;
+        r->callers = c->next;
+        varlink_call_on_gone(c->call, NULL, NULL);
+        if (e)
+            varlink_error(c->call, e);
+        else
+            varlink_reply(c->call, NULL);
+        free(c);
+    }
+    fresh_done(&r->fresh);
+    free(r);
+}
+
+static void on_checked(const struct error *refusal, void *userdata)
+{
+    struct reload *r = userdata;
+    struct manager *m = r->manager;
+    struct error e = refusal ? *refusal : (struct error)ERROR_INIT;
+    if (refusal || prepare_fresh(m, &r->fresh, &e) < 0) {
+        error_prefix(&e, "the configuration is not accepted, and nothing changes");
+        log_error("%s", e.message);
     } else {
         enum log_level level = LOG_LEVEL_INFO;
-        apply(m, &fresh);
+        apply(m, &r->fresh);
         log_level_from_string(config_string(m->config, "hostlet", "log_level"), &level);
         log_set_max_level(level);
     }
-    fresh_done(&fresh);
     sd_notify(0, "READY=1");
-    return r;
+    end(r, e.errnum ? &e : NULL);
+}
+
+void manager_reload(struct manager *m, struct varlink_call *call)
+{
+    struct error e = ERROR_INIT;
+    if (!m->reload) {
+        m->reload = xcalloc(1, sizeof *m->reload);
+        m->reload->manager = m;
+    }
+    struct reload *r = m->reload;
+    if (call)
+        add_caller(r, call);
+    checks_free(r->checks);
+    r->checks = NULL;
+    fresh_done(&r->fresh);
+    /* systemd compares this time with the time of its own request: a notification about an earlier reload
+     * does not count. */
+    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_monotonic_usec());
+    int x = read_fresh(m, &r->fresh, &e);
+    if (x >= 0)
+        x = checks_start(m->event, m->spawner, &r->fresh.topology, r->fresh.config, on_checked, r, &r->checks,
+                         &e);
+    if (x < 0)
+        on_checked(&e, r);
+}
+
+void reload_process_ended(struct manager *m, const siginfo_t *info)
+{
+    if (m->reload)
+        checks_process_ended(m->reload->checks, info);
+}
+
+void reload_cancel(struct manager *m)
+{
+    struct error e = ERROR_INIT;
+    error_retry(&e, ESHUTDOWN, "the tree is stopping");
+    if (m->reload)
+        end(m->reload, &e);
 }

@@ -100,49 +100,69 @@ static __attribute__((noinline)) pid_t run_child(struct start *s)
     return pid;
 }
 
-int spawner_start(const struct spawner *spawner, const struct service_conf *conf,
-                  const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
-                  struct error *e)
+/* Runs the program with the arguments that every service gets and with 'how' and its value (NULL: none). */
+static int execute(const struct spawner *spawner, const struct service_conf *conf, const char *how,
+                   const char *value, struct start *start, pid_t *ret_pid, struct error *e)
 {
     const struct tree *tree = spawner->tree;
     _cleanup_free_ char *program =
         conf->exec[0] == '/' ? xstrdup(conf->exec) : tree_program(tree, conf->exec);
-    char *arguments[ARGUMENTS_MAX] = {
-        program,       "--services",        tree->services, "--libexec",
-        tree->libexec, "--notification-fd", TEXT(8),        tree->prefix ? "--prefix" : NULL,
-        tree->prefix};
-    static_assert(CHILD_READY == 8, "as the arguments say");
+    char *arguments[ARGUMENTS_MAX] = {program, "--services", tree->services, "--libexec", tree->libexec};
+    size_t n = 5;
+    if (tree->prefix) {
+        arguments[n++] = "--prefix";
+        arguments[n++] = tree->prefix;
+    }
+    arguments[n++] = (char *)how;
+    arguments[n++] = (char *)value;
+    const struct spawn_sockets *sockets = start->sockets;
     char listen_pid[sizeof LISTEN_PID + 16] = LISTEN_PID;
     _cleanup_free_ char *listen_fds = xasprintf("LISTEN_FDS=%zu", sockets->n),
                         *names = xasprintf("LISTEN_FDNAMES=%s", sockets->names ?: "");
     char **added = spawner->environment + spawner->n_environment;
     memcpy(added, (char *[]){sockets->n > 0 ? listen_pid : NULL, listen_fds, names, NULL},
            (PER_START + 1) * sizeof *added);
+    start->program = program;
+    start->arguments = arguments;
+    start->environment = spawner->environment;
+    start->listen_pid = listen_pid + strlen(LISTEN_PID);
+    start->null_fd = spawner->null_fd;
+    start->lifeline_fd = spawner->lifeline_reading;
+    start->netns_fd = conf->network ? -1 : spawner->netns;
+    start->parent = getpid();
+    pid_t pid = run_child(start);
+    if (pid < 0)
+        return error_os(e, errno, "cannot start a process");
+    if (start->errnum) {
+        waitpid(pid, NULL, 0);
+        return error_os(e, start->errnum, "cannot execute '%s'", program);
+    }
+    *ret_pid = pid;
+    return 0;
+}
+
+int spawner_start(const struct spawner *spawner, const struct service_conf *conf,
+                  const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
+                  struct error *e)
+{
     int ready[2];
     if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_os(e, errno, "cannot make a pipe for the readiness of '%s'", conf->name);
     _cleanup_close_ int reading = ready[0], writing = ready[1];
-    struct start start = {.program = program,
-                          .arguments = arguments,
-                          .environment = spawner->environment,
-                          .listen_pid = listen_pid + strlen(LISTEN_PID),
-                          .null_fd = spawner->null_fd,
-                          .log_fd = log_fd,
-                          .sockets = sockets,
-                          .ready_fd = writing,
-                          .lifeline_fd = spawner->lifeline_reading,
-                          .netns_fd = conf->network ? -1 : spawner->netns,
-                          .parent = getpid()};
-    pid_t pid = run_child(&start);
-    if (pid < 0)
-        return error_os(e, errno, "cannot start a process");
-    if (start.errnum) {
-        waitpid(pid, NULL, 0);
-        return error_os(e, start.errnum, "cannot execute '%s'", program);
-    }
-    *ret_pid = pid;
-    *ret_ready_fd = TAKE_FD(reading);
-    return 0;
+    struct start start = {.log_fd = log_fd, .sockets = sockets, .ready_fd = writing};
+    static_assert(CHILD_READY == 8, "as the argument says");
+    int r = execute(spawner, conf, "--notification-fd", TEXT(8), &start, ret_pid, e);
+    if (r >= 0)
+        *ret_ready_fd = TAKE_FD(reading);
+    return r;
+}
+
+int spawner_check(const struct spawner *spawner, const struct service_conf *conf, int log_fd, pid_t *ret_pid,
+                  struct error *e)
+{
+    const struct spawn_sockets none = {.n = 0};
+    struct start start = {.log_fd = log_fd, .sockets = &none, .ready_fd = -1};
+    return execute(spawner, conf, "--check", NULL, &start, ret_pid, e);
 }
 
 /* Reports whether a variable of hostletd's environment must not be passed to a child. */

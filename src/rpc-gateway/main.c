@@ -27,6 +27,11 @@ static int before_jail(struct service_context *context, struct error *e)
     return membership_prepare(&context->tree, service_uid(context), service_gid(context), e);
 }
 
+static int check(struct service_context *context, struct error *e)
+{
+    return manager_check(context, e);
+}
+
 static int start(struct service_context *context, struct error *e)
 {
     struct manager *m = NULL;
@@ -51,6 +56,7 @@ static const struct service_definition service = {
     .interface = &rpc_gateway_interface,
     .handlers = gateway_handlers,
     .failpoints = failpoints,
+    .check = check,
     .before_jail = before_jail,
     .start = start,
     .finish = finish,

@@ -141,13 +141,40 @@ static int start_web(struct manager *m, struct error *e)
     return web_new(m->context->event, &parts, &m->web, e);
 }
 
+static int check_ports(const struct service_context *context, struct error *e)
+{
+    return context->conf->n_tcp == PORT_HTTP + 1
+               ? 0
+               : error_refuse(e, EINVAL,
+                              "service.conf: 'tcp' must name the port for gRPC and the one for HTTP");
+}
+
+static int load_tls(const struct config *config, struct grpc_tls_settings **ret_server,
+                    struct grpc_tls_settings **ret_client, struct error *e)
+{
+    int r = zone_tls_load(config, true, ret_server, e);
+    return r < 0 ? r : zone_tls_load(config, false, ret_client, e);
+}
+
+int manager_check(const struct service_context *context, struct error *e)
+{
+    struct grpc_tls_settings *server = NULL, *client = NULL;
+    int r = check_ports(context, e);
+    if (r >= 0)
+        r = load_tls(context->config, &server, &client, e);
+    if (r >= 0)
+        r = web_check(config_string(context->config, "zone", "metrics_allow"), e);
+    grpc_tls_settings_free(server);
+    grpc_tls_settings_free(client);
+    return r;
+}
+
 int manager_new(struct service_context *context, struct manager **ret, struct error *e)
 {
     if (!service_conf_enabled(context->conf, context->config))
         return error_refuse(e, EINVAL, "not enabled: hostlet.conf says no to %s", context->conf->enabled);
-    if (context->conf->n_tcp != PORT_HTTP + 1)
-        return error_refuse(e, EINVAL,
-                            "service.conf: 'tcp' must name the port for gRPC and the one for HTTP");
+    if (check_ports(context, e) < 0)
+        return -EINVAL;
     struct manager *m = xcalloc(1, sizeof *m);
     m->context = context;
     m->started = now_realtime_msec() / 1000;
@@ -158,9 +185,7 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->instances = instances_new(&m->caller, on_instance, on_instances_complete, m);
     int r = watch_address(m, e);
     if (r >= 0)
-        r = zone_tls_load(context->config, true, &m->tls_server, e);
-    if (r >= 0)
-        r = zone_tls_load(context->config, false, &m->tls_client, e);
+        r = load_tls(context->config, &m->tls_server, &m->tls_client, e);
     const char *key = config_string(context->config, "zone", "tls_key");
     if (r >= 0 && readable_by_all(key))
         log_warning(

@@ -30,6 +30,9 @@ struct manager {
     struct web *web;
 };
 
+/* Checks the configuration: the ports, TLS, and who may read the metrics. Returns 0, or a negative errno
+ * (refused). */
+int manager_check(const struct service_context *context, struct error *e);
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);
 /* Completes the calls of the zone, and then ends the process. */
 void manager_finish(struct manager *manager);

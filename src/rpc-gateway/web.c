@@ -153,6 +153,19 @@ static void on_done(const char *path, unsigned status, uint64_t usec, void *user
     call_stats_add(w->parts.calls, "http", "rpc-gateway", path, outcome, usec);
 }
 
+static int parse_allowed(const char *text, struct peer_networks *ret, struct error *e)
+{
+    return peer_networks_parse(text, ret, e) < 0 ? error_prefix(e, "[zone] metrics_allow") : 0;
+}
+
+int web_check(const char *metrics_allow, struct error *e)
+{
+    struct peer_networks networks = {.items = NULL};
+    int r = parse_allowed(metrics_allow, &networks, e);
+    peer_networks_done(&networks);
+    return r;
+}
+
 int web_new(sd_event *event, const struct web_parts *parts, struct web **ret, struct error *e)
 {
     struct web *w = xcalloc(1, sizeof *w);
@@ -165,9 +178,7 @@ int web_new(sd_event *event, const struct web_parts *parts, struct web **ret, st
                                           .http = &w->http,
                                           .host = parts->host};
     w->parts = *parts;
-    int r = peer_networks_parse(parts->metrics_allow, &w->metrics_allow, e);
-    if (r < 0)
-        error_prefix(e, "[zone] metrics_allow");
+    int r = parse_allowed(parts->metrics_allow, &w->metrics_allow, e);
     if (r >= 0) {
         w->metrics = metrics_new(&metrics);
         r = http_server_new(event, &options, &w->http, e);

@@ -16,5 +16,7 @@ struct web_parts {
     struct host *host;
 };
 
+/* Checks the networks in 'metrics_allow'. Returns 0, or −EINVAL (refused). */
+int web_check(const char *metrics_allow, struct error *e);
 int web_new(sd_event *event, const struct web_parts *parts, struct web **ret, struct error *e);
 void web_free(struct web *web);

@@ -106,6 +106,7 @@ static const struct {
     {"supervisor", "List Watch"},
     {"needs", ""},
     {"start", "demand"},
+    {"check", "yes"},
     {"idle_timeout", "1s"},
     {"ready_timeout", "1s"},
     {"stop_timeout", "1s"},

@@ -28,6 +28,7 @@ struct running {
     struct service_context context;
     struct timer idle_timer;
     int listen_fd, notification_fd, lifeline_fd, netns_fd;
+    bool check; /* the process judges its configuration and exits */
 };
 
 static void print_help(const struct service_definition *service)
@@ -41,6 +42,7 @@ static void print_help(const struct service_definition *service)
         "      --libexec DIR           the programs ($HOSTLET_LIBEXEC)\n"
         "      --log-format FORMAT     auto, plain, journal or json\n"
         "      --notification-fd N     write a newline to descriptor N when ready (s6)\n"
+        "      --check                 check the configuration as the service would at its start, and exit\n"
         "      --describe              print the Varlink interface and exit\n"
         "      --failpoints            list the failpoints (test builds) and exit\n"
         "      --version, --help\n",
@@ -56,14 +58,20 @@ static void print_interface(const struct service_definition *service)
 }
 
 static void parse_arguments(const struct service_definition *service, int argc, char **argv,
-                            struct arguments *a)
+                            struct arguments *a, bool *ret_check)
 {
-    enum { DESCRIBE = ARGUMENTS_OWN };
-    static const struct option options[] = {
-        ARGUMENTS_OPTIONS, {"describe", no_argument, NULL, DESCRIBE}, {NULL, 0, NULL, 0}};
+    enum { DESCRIBE = ARGUMENTS_OWN, CHECK };
+    static const struct option options[] = {ARGUMENTS_OPTIONS,
+                                            {"check", no_argument, NULL, CHECK},
+                                            {"describe", no_argument, NULL, DESCRIBE},
+                                            {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         if (arguments_take(a, service->name, c))
             continue;
+        if (c == CHECK) {
+            *ret_check = true;
+            continue;
+        }
         if (c == DESCRIBE)
             print_interface(service);
         else if (c == 'h')
@@ -295,6 +303,19 @@ static int enter_jail(struct running *r, struct error *e)
     return x >= 0 && filter ? filter->install(filter, e) : x;
 }
 
+/* Judges the configuration, for --check. A service that is not enabled reads none. */
+static int check(struct running *r, struct error *e)
+{
+    struct service_context *c = &r->context;
+    const struct service_definition *s = c->service;
+    if (!service_conf_enabled(c->conf, c->config))
+        return 0;
+    int x = s->check_as_root ? s->check_as_root(c, e) : 0;
+    if (x >= 0)
+        x = enter_jail(r, e);
+    return x >= 0 && s->check ? s->check(c, e) : x;
+}
+
 static int run(struct running *r, struct arguments *a, struct error *e)
 {
     struct service_context *c = &r->context;
@@ -311,6 +332,8 @@ static int run(struct running *r, struct arguments *a, struct error *e)
     enum log_level level = LOG_LEVEL_INFO;
     log_level_from_string(config_string(c->config, "hostlet", "log_level"), &level);
     log_set_max_level(level);
+    if (r->check)
+        return check(r, e);
     x = take_sockets(r, e);
     if (x >= 0 && s->before_jail)
         x = s->before_jail(c, e);
@@ -336,7 +359,7 @@ int service_main(const struct service_definition *service, int argc, char **argv
     process = (struct running){.context = {.service = service}, .listen_fd = -1};
     failpoint_table(service->failpoints);
     log_open(service->name, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
-    parse_arguments(service, argc, argv, &a);
+    parse_arguments(service, argc, argv, &a, &process.check);
     /* hostletd adds the name and the format to the log lines of its workers, so that a worker writes the
      * level only. */
     process.context.supervised = getenv("HOSTLET_LIFELINE_FD") != NULL;

@@ -39,6 +39,12 @@ struct service_definition {
     /* The system calls that the worker makes from 'start' on: SERVICE_FILTER(list) of lib/service/filter.h.
      * NULL: all calls are allowed. */
     const struct service_filter *filter;
+    /* Judge the configuration when the program is run with --check: what 'before_jail' and 'start' would
+     * refuse in hostlet.conf, and the files that it names. The first runs as root, the second in the jail, so
+     * that it reads a file as the service itself does. Both change nothing. They return 0, or a negative
+     * errno (refused). May be NULL. */
+    int (*check_as_root)(struct service_context *context, struct error *e);
+    int (*check)(struct service_context *context, struct error *e);
     /* Runs as root, before rights are dropped: opens what only root can open. May be NULL. */
     int (*before_jail)(struct service_context *context, struct error *e);
     /* Runs in the jail, with the event loop, before the socket is served: sets userdata. After an error of

@@ -56,6 +56,30 @@ static int make_address(const struct endpoint *at, struct sockaddr_storage *ret,
     return -EINVAL;
 }
 
+static int refuse_address(const struct service_conf *conf, size_t n, const char *listen, struct error *e)
+{
+    return error_refuse(e, EINVAL, "[%s] listen = %s: is not an IP address",
+                        config_find_key(conf->tcp[n])->section, listen);
+}
+
+int service_conf_tcp_check(const struct service_conf *conf, const struct config *config, struct error *e)
+{
+    for (size_t i = 0; i < conf->n_tcp; i++) {
+        struct endpoint at = find_endpoint(conf, config, i);
+        struct sockaddr_storage address;
+        socklen_t size;
+        if (make_address(&at, &address, &size) < 0)
+            return refuse_address(conf, i, at.listen, e);
+        for (size_t k = 0; k < i; k++) {
+            struct endpoint other = find_endpoint(conf, config, k);
+            if (other.port == at.port && streq(other.listen, at.listen))
+                return error_refuse(e, EINVAL, "%s and %s are the same port %u", conf->tcp[k], conf->tcp[i],
+                                    at.port);
+        }
+    }
+    return 0;
+}
+
 int service_conf_tcp_listen(const struct service_conf *conf, const struct config *config, size_t n,
                             struct error *e)
 {
@@ -64,8 +88,7 @@ int service_conf_tcp_listen(const struct service_conf *conf, const struct config
     socklen_t size;
     const int on = 1;
     if (make_address(&at, &address, &size) < 0)
-        return error_refuse(e, EINVAL, "[%s] listen = %s: is not an IP address",
-                            config_find_key(conf->tcp[n])->section, at.listen);
+        return refuse_address(conf, n, at.listen, e);
     _cleanup_free_ char *text = service_conf_tcp_address(conf, config, n);
     _cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

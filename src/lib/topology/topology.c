@@ -114,6 +114,8 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
             return parse_duration(value, durations[i].to) >= 0;
     if (streq(key, "network"))
         return parse_yes_no(value, &c->network);
+    if (streq(key, "check"))
+        return parse_yes_no(value, &c->check);
     if (streq(key, "start")) {
         c->start = streq(value, "demand") ? START_DEMAND : START_ALWAYS;
         return streq(value, "always") || streq(value, "demand");

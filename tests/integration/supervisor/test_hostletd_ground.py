@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from lib import ground
 from lib.services import Call, all_services, reload, run_hostletd, status, wait_for
-from lib.tree import SOURCE, Tree, program
+from lib.tree import BUILD, SOURCE, Tree, program
 
 pytestmark = pytest.mark.sanitized
 
@@ -217,7 +217,7 @@ def test_check_reads_everything_and_changes_nothing(place, services):
     services.take("fetcher")
     prefix = place / "checked"
     (prefix / "etc").mkdir(parents=True)
-    check = ("--prefix", prefix, *services.arguments, "--check")
+    check = ("--prefix", prefix, *services.arguments, "--libexec", BUILD, "--check")
     result = run_hostletd(*check)
     assert result.returncode == 0 and not (prefix / "var").exists()
     (prefix / "etc/hostlet.conf").write_text("[fetcher]\nattempts = many\n")
