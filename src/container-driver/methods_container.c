@@ -88,7 +88,7 @@ static void start_it(struct task *task, struct driver_container *c)
         fail_missing(task);
         return;
     }
-    if (c->state == DRIVER_RUNNING) {
+    if (driver_state_has_processes(c->state)) { /* Docker refuses a start of a paused container */
         task_reply(task, NULL);
         return;
     }

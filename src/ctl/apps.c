@@ -33,13 +33,15 @@ static enum colour state_colour(int state)
     }
 }
 
-/* Returns one word for an instance: running, stopped, working, failed, or the action. */
+/* Returns one word for an instance: running, paused, stopped, working, failed, or the action. */
 static const char *instance_summary(const struct reconciler_instance *i)
 {
     if (i->failed)
         return "failed";
     if (!i->settled)
         return "working";
+    if (instance_count(i, REPLICA_PAUSED) > 0)
+        return "paused";
     return i->action == APP_ACTION_START  ? "running"
            : i->action == APP_ACTION_STOP ? "stopped"
                                           : schema_enum_name(&app_action_enum, i->action);
@@ -47,7 +49,8 @@ static const char *instance_summary(const struct reconciler_instance *i)
 
 static enum colour instance_colour(const struct reconciler_instance *i)
 {
-    return i->failed ? RED : !i->settled ? YELLOW : i->action == APP_ACTION_START ? GREEN : PLAIN;
+    bool yellow = !i->settled || instance_count(i, REPLICA_PAUSED) > 0;
+    return i->failed ? RED : yellow ? YELLOW : i->action == APP_ACTION_START ? GREEN : PLAIN;
 }
 
 /* The instance's own message precedes a hold, which precedes the first message of a replica. */
@@ -94,11 +97,11 @@ void instance_list_done(struct instance_list *list)
     free(list->items);
 }
 
-size_t instance_running(const struct reconciler_instance *i)
+size_t instance_count(const struct reconciler_instance *i, int state)
 {
     size_t n = 0;
     for (size_t j = 0; j < i->n_replicas; j++)
-        n += i->replicas[j]->state == REPLICA_RUNNING;
+        n += i->replicas[j]->state == state;
     return n;
 }
 
@@ -116,7 +119,7 @@ int command_apps(struct ctl *ctl)
         const struct reconciler_instance *x = list.items[i];
         table_cell(t, PLAIN, "%s", x->name);
         table_cell(t, instance_colour(x), "%s", instance_summary(x));
-        table_cell(t, PLAIN, "%zu/%zu", instance_running(x), x->n_replicas);
+        table_cell(t, PLAIN, "%zu/%zu", instance_count(x, REPLICA_RUNNING), x->n_replicas);
         table_cell(t, PLAIN, "%" PRId64, x->revision);
         table_cell(t, PLAIN, "%s", x->version ?: "");
         table_cell(t, PLAIN, "%s", x->image ?: "");
@@ -206,13 +209,27 @@ static char *ports_of(const struct reconciler_replica *r)
     return text;
 }
 
+/* Returns the message of a replica, or else what happened to its container without a request. */
+static char *replica_message(const struct reconciler_replica *r)
+{
+    _cleanup_free_ char *ago = format_duration(now_realtime_msec() - r->last_exit_at);
+    if (r->message)
+        return xstrdup(r->message);
+    if (r->last_exit)
+        return xasprintf("last exit %s ago: %s", ago, r->last_exit);
+    if (r->oom_kills > 0)
+        return xasprintf("processes were killed for lack of memory (%" PRId64 " times)", r->oom_kills);
+    return xstrdup(r->unassigned ? "no longer assigned by the zone" : "");
+}
+
 static void print_replicas(const struct reconciler_instance *i)
 {
     struct table *t =
         table_new("REPLICA", "STATE", "REVISION", "PORTS", "QUOTA", "FAILURES", "NEXT TRY", "MESSAGE", NULL);
     for (size_t j = 0; j < i->n_replicas; j++) {
         const struct reconciler_replica *r = i->replicas[j];
-        _cleanup_free_ char *ports = ports_of(r), *next = next_try(r->next_retry);
+        _cleanup_free_ char *ports = ports_of(r), *next = next_try(r->next_retry),
+                            *message = replica_message(r);
         table_cell(t, PLAIN, "%" PRId64, r->id);
         table_cell(t, state_colour(r->state), "%s%s%s%s", state_name(r->state), r->step ? " (" : "",
                    r->step ?: "", r->step ? ")" : "");
@@ -221,7 +238,7 @@ static void print_replicas(const struct reconciler_instance *i)
         table_cell(t, PLAIN, "%s", r->quota ?: "");
         table_cell(t, r->attempt ? YELLOW : PLAIN, "%" PRId64, r->attempt);
         table_cell(t, PLAIN, "%s", next);
-        table_cell(t, PLAIN, "%s", r->message ?: (r->unassigned ? "no longer assigned by the zone" : ""));
+        table_cell(t, PLAIN, "%s", message);
     }
     putchar('\n');
     table_print(t, false);

@@ -17,8 +17,8 @@ void instance_list_done(struct instance_list *list);
 
 /* Returns the most important message of the instance, or "" (borrowed). */
 const char *instance_message(const struct reconciler_instance *instance);
-/* Returns the number of the instance's running replicas. */
-size_t instance_running(const struct reconciler_instance *instance);
+/* Returns the number of the instance's replicas in a state of enum replica_state. */
+size_t instance_count(const struct reconciler_instance *instance, int state);
 
 /* Each returns an exit code. */
 int command_apps(struct ctl *ctl);

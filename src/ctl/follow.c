@@ -112,8 +112,9 @@ static void open_wanted(struct follow *f)
 /* Reports whether the replica has a container that can write. A failed replica can run an old revision. */
 static bool writes(const struct reconciler_replica *r)
 {
-    return r->state == REPLICA_STARTING || r->state == REPLICA_RUNNING || r->state == REPLICA_CRASH_LOOPING ||
-           r->state == REPLICA_STOPPING || (r->state == REPLICA_FAILED && r->revision > 0);
+    return r->state == REPLICA_STARTING || r->state == REPLICA_RUNNING || r->state == REPLICA_PAUSED ||
+           r->state == REPLICA_CRASH_LOOPING || r->state == REPLICA_STOPPING ||
+           (r->state == REPLICA_FAILED && r->revision > 0);
 }
 
 static void on_state(struct follow *f, const struct reconciler_instance *instance)

@@ -162,25 +162,29 @@ static void print_apps(const struct status *s)
         print_part("apps", RED, s->apps_error.message);
         return;
     }
-    size_t replicas = 0, running = 0, failed = 0, working = 0;
+    size_t replicas = 0, running = 0, paused = 0, failed = 0, working = 0;
     for (size_t i = 0; i < s->apps.n_items; i++) {
         const struct reconciler_instance *x = s->apps.items[i];
         replicas += x->n_replicas;
-        running += instance_running(x);
+        running += instance_count(x, REPLICA_RUNNING);
+        paused += instance_count(x, REPLICA_PAUSED);
         failed += x->failed;
         working += !x->failed && !x->settled;
     }
+    _cleanup_free_ char *frozen = paused > 0 ? xasprintf(", %zu paused", paused) : xstrdup("");
     _cleanup_free_ char *text =
-        xasprintf("%zu with %zu replica%s: %zu running; %zu failed, %zu being worked on", s->apps.n_items,
-                  replicas, replicas == 1 ? "" : "s", running, failed, working);
-    print_part("apps", failed ? RED : working ? YELLOW : GREEN, text);
+        xasprintf("%zu with %zu replica%s: %zu running%s; %zu failed, %zu being worked on", s->apps.n_items,
+                  replicas, replicas == 1 ? "" : "s", running, frozen, failed, working);
+    print_part("apps", failed ? RED : working || paused ? YELLOW : GREEN, text);
     for (size_t i = 0; i < s->apps.n_items; i++) {
         const struct reconciler_instance *x = s->apps.items[i];
         const char *message = instance_message(x);
-        if (!x->failed)
+        bool frozen_here = instance_count(x, REPLICA_PAUSED) > 0;
+        if (!x->failed && !frozen_here)
             continue;
-        _cleanup_free_ char *line = xasprintf("  %s failed%s%s", x->name, *message ? ": " : "", message);
-        print_part("", RED, line);
+        _cleanup_free_ char *line = xasprintf("  %s %s%s%s", x->name, x->failed ? "failed" : "is paused",
+                                              *message ? ": " : "", message);
+        print_part("", x->failed ? RED : YELLOW, line);
     }
 }
 

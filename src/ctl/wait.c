@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl/apps.h"
 #include "ctl/call.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
@@ -121,13 +122,14 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
 
 static void say_success(const struct wait *w, const struct reconciler_instance *i)
 {
+    size_t paused = instance_count(i, REPLICA_PAUSED);
     if (w->options->quiet)
         return;
     if (w->options->action != APP_ACTION_START)
         printf("%s: stopped\n", i->name);
     else
-        printf("%s: revision %" PRId64 " is running (%zu replica%s)\n", i->name, i->revision, i->n_replicas,
-               i->n_replicas == 1 ? "" : "s");
+        printf("%s: revision %" PRId64 " is running (%zu replica%s%s)\n", i->name, i->revision, i->n_replicas,
+               i->n_replicas == 1 ? "" : "s", paused > 0 ? ", paused" : "");
 }
 
 static void on_gone(struct wait *w)

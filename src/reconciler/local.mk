@@ -72,6 +72,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/rules/decide.h \
 	src/reconciler/rules/drift.c \
 	src/reconciler/rules/drift.h \
+	src/reconciler/rules/exit_reason.c \
+	src/reconciler/rules/exit_reason.h \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/plan.h \
 	src/reconciler/rules/ports.c \
@@ -92,6 +94,7 @@ librules_a_SOURCES = \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/decide.c \
 	src/reconciler/rules/drift.c \
+	src/reconciler/rules/exit_reason.c \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/ports.c \
 	src/reconciler/rules/rollout.c \

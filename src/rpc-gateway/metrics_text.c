@@ -78,6 +78,24 @@ static void put_instances(struct openmetrics *m, const struct metrics_sources *s
                            schema_enum_name(&replica_state_enum, state), NULL);
 }
 
+static void put_exits(struct openmetrics *m, const struct metrics_sources *s)
+{
+    openmetrics_family(m, "hostlet_container_exits", "counter", NULL,
+                       "Exits of a replica's container without a request.");
+    for (size_t i = 0; i < s->n_instances; i++)
+        for (size_t k = 0; k < s->instances[i]->n_replicas; k++) {
+            const struct reconciler_replica *r = s->instances[i]->replicas[k];
+            openmetrics_sample(m, "_total", (double)r->exits, "container", r->container, NULL);
+        }
+    openmetrics_family(m, "hostlet_container_oom_kills", "counter", NULL,
+                       "Events in which processes of a replica's container were killed for lack of memory.");
+    for (size_t i = 0; i < s->n_instances; i++)
+        for (size_t k = 0; k < s->instances[i]->n_replicas; k++) {
+            const struct reconciler_replica *r = s->instances[i]->replicas[k];
+            openmetrics_sample(m, "_total", (double)r->oom_kills, "container", r->container, NULL);
+        }
+}
+
 static void put_stages(struct openmetrics *m, const struct stage_stats *stats)
 {
     openmetrics_family(m, "hostlet_stages", "counter", NULL,
@@ -172,8 +190,10 @@ char *metrics_text(const struct metrics_sources *s, size_t *ret_size)
         put_services(&m, s);
     if (s->quotas_known)
         put_quotas(&m, s);
-    if (s->instances_known)
+    if (s->instances_known) {
         put_instances(&m, s);
+        put_exits(&m, s);
+    }
     put_stages(&m, s->stages);
     put_calls(&m, s->calls);
     put_http(&m, s->http);

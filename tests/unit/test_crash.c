@@ -11,6 +11,7 @@
 
 #include "lib/basic/util.h"
 #include "reconciler/rules/crash.h"
+#include "reconciler/rules/exit_reason.h"
 
 #define SECOND INT64_C(1000)
 #define START  INT64_C(1700000000000)
@@ -45,21 +46,54 @@ static void test_three_exits_within_a_minute_are_a_loop(void **state)
     }
 }
 
-static void test_the_message_has_code_and_last_lines(void **state)
+static void test_the_message_has_the_reason_and_the_last_lines(void **state)
 {
     (void)state;
     char *lines[] = {(char *)"first", (char *)"second"};
-    char *text = crash_message(3, lines, 2);
-    assert_string_equal(text, "exits again and again, last with code 3:\nfirst\nsecond");
+    char *text = crash_message("exited with code 3", lines, 2);
+    assert_string_equal(text, "exits again and again, the last time: exited with code 3:\nfirst\nsecond");
     free(text);
-    text = crash_message(-1, NULL, 0);
-    assert_string_equal(text, "exits again and again, last with code -1");
+    text = crash_message("exited with code -1", NULL, 0);
+    assert_string_equal(text, "exits again and again, the last time: exited with code -1");
     free(text);
+}
+
+static void test_an_exit_has_a_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        struct exit_facts facts;
+        const char *reason;
+    } rows[] = {
+        {{.code = 0}, "exited with code 0"},
+        {{.code = 3, .error = ""}, "exited with code 3"},
+        {{.code = 126}, "exited with code 126 (a command cannot be executed)"},
+        {{.code = 127, .error = "no such file"},
+         "exited with code 127 (a command does not exist): no such file"},
+        {{.code = 128}, "exited with code 128"},
+        {{.code = 137}, "exited with code 137 (SIGKILL)"},
+        {{.code = 139}, "exited with code 139 (SIGSEGV)"},
+        {{.code = 255}, "exited with code 255"},
+        {{.code = -1}, "exited with code -1"},
+        {{.code = 137, .oom = true, .memory_limit = 64 << 20}, "killed: out of memory, limit 64 MiB"},
+        {{.code = 137, .oom = true, .memory_limit = INT64_C(3) << 30}, "killed: out of memory, limit 3 GiB"},
+        {{.code = 137, .oom = true, .memory_limit = 64000000}, "killed: out of memory, limit 62500 KiB"},
+        {{.code = 137, .oom = true, .memory_limit = 8000001}, "killed: out of memory, limit 8000001 bytes"},
+        {{.code = 137, .oom = true}, "killed: out of memory, without a limit of its own"},
+        {{.code = 1, .oom = true, .memory_limit = 64 << 20},
+         "exited with code 1 after one of its processes was killed: out of memory, limit 64 MiB"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char *reason = exit_reason(&rows[i].facts);
+        assert_string_equal(reason, rows[i].reason);
+        free(reason);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_three_exits_within_a_minute_are_a_loop),
-                                       cmocka_unit_test(test_the_message_has_code_and_last_lines)};
+                                       cmocka_unit_test(test_the_message_has_the_reason_and_the_last_lines),
+                                       cmocka_unit_test(test_an_exit_has_a_reason)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

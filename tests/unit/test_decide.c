@@ -31,7 +31,7 @@ static struct decision_input input(const struct driver_container *current, const
 
 static const struct driver_container none = {.state = DRIVER_MISSING};
 
-#define N_STATES 7 /* of enum driver_state */
+#define N_STATES 8 /* of enum driver_state */
 
 static void test_a_switch_goes_through_its_steps(void **state)
 {
@@ -244,6 +244,7 @@ static void test_each_state_of_a_container_has_a_step_to_each_desired_state(void
         {DRIVER_MISSING, STEP_CREATE, STEP_SETTLED, STEP_REMOVE_DATA},
         {DRIVER_CREATED, STEP_START, STEP_SETTLED, STEP_REMOVE_NEW},
         {DRIVER_RUNNING, STEP_KEEP, STEP_STOP, STEP_STOP},
+        {DRIVER_PAUSED, STEP_KEEP, STEP_STOP, STEP_STOP},
         {DRIVER_RESTARTING, STEP_KEEP, STEP_STOP, STEP_STOP},
         {DRIVER_EXITED, STEP_START, STEP_SETTLED, STEP_REMOVE_NEW},
         {DRIVER_REMOVING, STEP_REMOVING, STEP_SETTLED, STEP_REMOVING},
@@ -321,6 +322,10 @@ static bool perform(struct world *w, enum step step, bool new_one_exits)
             new_one_exits && w->current.revision == 2 && w->applied != 2 ? DRIVER_EXITED : DRIVER_RUNNING;
         return true;
     case STEP_REVIVE:
+        w->current.state = DRIVER_RUNNING;
+        return true;
+    case STEP_PROBATION: /* a probation ends with the pause */
+        assert_int_equal(w->current.state, DRIVER_PAUSED);
         w->current.state = DRIVER_RUNNING;
         return true;
     case STEP_COMMIT:

@@ -406,12 +406,24 @@ static void test_unknown_figures_are_left_out(void **state)
                         free_of = {.container = (char *)(uintptr_t) "i8k_web_1",
                                    .not_enforced = (char *)(uintptr_t) "no quotas"},
                         *quotas[] = {&limited, &free_of};
+    struct reconciler_replica replica = {.container = (char *)(uintptr_t) "i8k_web_0",
+                                         .state = REPLICA_PAUSED,
+                                         .exits = 4,
+                                         .oom_kills = 3},
+                              *replicas[] = {&replica};
+    struct reconciler_instance instance = {.replicas = replicas, .n_replicas = 1};
+    const struct reconciler_instance *instances[] = {&instance};
+    sources.instances = instances;
+    sources.n_instances = 1;
     sources.quotas = quotas;
     sources.n_quotas = 2;
     sources.quotas_known = true;
     sources.instances_known = true;
     _cleanup_free_ char *more = metrics_text(&sources, &size);
     assert_non_null(strstr(more, "hostlet_replicas{state=\"crash_looping\"} 0\n"));
+    assert_non_null(strstr(more, "hostlet_replicas{state=\"paused\"} 1\n"));
+    assert_non_null(strstr(more, "hostlet_container_exits_total{container=\"i8k_web_0\"} 4\n"));
+    assert_non_null(strstr(more, "hostlet_container_oom_kills_total{container=\"i8k_web_0\"} 3\n"));
     assert_non_null(strstr(more, "hostlet_quota_used_bytes{container=\"i8k_web_0\"} 5\n"));
     assert_non_null(strstr(more, "hostlet_quota_limit_bytes{container=\"i8k_web_0\"} 100\n"));
     assert_null(strstr(more, "hostlet_quota_limit_bytes{container=\"i8k_web_1\"}"));

@@ -18,7 +18,7 @@ static const struct {
     enum driver_state state;
 } states[] = {
     {"created", DRIVER_CREATED},   {"running", DRIVER_RUNNING},
-    {"paused", DRIVER_RUNNING},    {"restarting", DRIVER_RESTARTING},
+    {"paused", DRIVER_PAUSED},     {"restarting", DRIVER_RESTARTING},
     {"removing", DRIVER_REMOVING}, {"exited", DRIVER_EXITED},
     {"dead", DRIVER_DEAD},
 };

@@ -8,11 +8,11 @@ const struct schema_enum driver_slot_enum = {"Slot",
                                              "current: the container i8k_INSTANCE_ID. old: the previous "
                                              "container, which a switch renames to i8k_INSTANCE_ID.old.",
                                              slot_names};
-static const char *const state_names[] = {"missing", "created",  "running", "restarting",
+static const char *const state_names[] = {"missing", "created",  "running", "paused", "restarting",
                                           "exited",  "removing", "dead",    NULL};
 const struct schema_enum driver_state_enum = {
     "State",
-    "The state of a container. running includes paused containers. dead: the runtime failed to remove it. "
+    "The state of a container. paused: its processes are frozen. dead: the runtime failed to remove it. "
     "missing: no such container exists.",
     state_names};
 static const char *const restart_names[] = {"no", "always", NULL};

@@ -18,7 +18,8 @@ extern const struct schema_enum driver_slot_enum;
 enum driver_state {
     DRIVER_MISSING, /* no such container exists */
     DRIVER_CREATED,
-    DRIVER_RUNNING, /* or paused */
+    DRIVER_RUNNING,
+    DRIVER_PAUSED, /* it runs, and its processes are frozen */
     DRIVER_RESTARTING,
     DRIVER_EXITED,
     DRIVER_REMOVING,
@@ -26,10 +27,16 @@ enum driver_state {
 };
 extern const struct schema_enum driver_state_enum;
 
+/* Reports whether the container has processes. */
+static inline bool driver_state_has_processes(enum driver_state state)
+{
+    return state == DRIVER_RUNNING || state == DRIVER_PAUSED;
+}
+
 /* Reports whether the runtime keeps the container up: the container runs, or the runtime will restart it. */
 static inline bool driver_state_is_up(enum driver_state state)
 {
-    return state == DRIVER_RUNNING || state == DRIVER_RESTARTING;
+    return driver_state_has_processes(state) || state == DRIVER_RESTARTING;
 }
 
 /* Reports whether the container can never be used again: the runtime is removing it, or failed to. */

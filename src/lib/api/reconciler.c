@@ -7,6 +7,7 @@ static const char *const state_names[] = {
     [REPLICA_NONE] = "none",
     [REPLICA_STARTING] = "starting",
     [REPLICA_RUNNING] = "running",
+    [REPLICA_PAUSED] = "paused",
     [REPLICA_STOPPING] = "stopping",
     [REPLICA_STOPPED] = "stopped",
     [REPLICA_DESTROYING] = "destroying",
@@ -18,7 +19,8 @@ static const char *const state_names[] = {
 };
 const struct schema_enum replica_state_enum = {
     "ReplicaState",
-    "none: no container exists. conflict: a container that does not belong to this tree has the name.",
+    "none: no container exists. paused: the container runs, and its processes are frozen. conflict: a "
+    "container that does not belong to this tree has the name.",
     state_names};
 
 #define T struct reconciler_package
@@ -39,7 +41,13 @@ STRUCT(replica, "Replica", T, "The actual state of one replica.", S_INT(T, id, N
        S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
                  "All stages of the instance's revision, each with its owner. The zone receives them."),
        S_BOOL_OPT(T, unassigned, "The zone assigns this replica to another host, or has removed it."),
-       S_STRING_OPT(T, vpc_ipv4, "The replica's address in the zone's network."));
+       S_STRING_OPT(T, vpc_ipv4, "The replica's address in the zone's network."),
+       S_STRING_OPT(T, last_exit, "Why the container exited last without a request; absent: it did not."),
+       S_INT_OPT(T, last_exit_at, "Unix milliseconds."),
+       S_INT_OPT(T, exits, "Exits without a request, since the reconciler started."),
+       S_INT_OPT(T, oom_kills,
+                 "Events of the runtime that processes were killed for lack of memory, since the reconciler "
+                 "started; the main process need not be one of them."));
 #undef T
 #define T struct reconciler_stage_report
 STRUCT(stage_report, "StageReport", T, "The stages that the zone receives for one replica.",

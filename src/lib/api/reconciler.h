@@ -12,6 +12,7 @@ enum replica_state {
     REPLICA_NONE, /* no container */
     REPLICA_STARTING,
     REPLICA_RUNNING,
+    REPLICA_PAUSED,
     REPLICA_STOPPING,
     REPLICA_STOPPED,
     REPLICA_DESTROYING,
@@ -44,6 +45,9 @@ struct reconciler_replica {
     size_t n_stages;
     bool unassigned; /* the zone assigns this replica to another host, or has removed it */
     char *vpc_ipv4;
+    char *last_exit;
+    int64_t last_exit_at;     /* unix milliseconds */
+    int64_t exits, oom_kills; /* since the reconciler started */
 };
 /* The stages that the zone receives for a replica whose order is not followed because of a clash. */
 struct reconciler_stage_report {

@@ -7,6 +7,12 @@
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/model/stages.h"
+#include "reconciler/rules/exit_reason.h"
+
+/* The runtime sends the event of a kill for lack of memory before that of the exit, or shortly after it. An
+ * application can need some time to exit after one of its processes was killed. */
+#define OOM_BEFORE (5 * USEC_PER_SEC)
+#define OOM_AFTER  (1 * USEC_PER_SEC)
 
 static int64_t now_msec(const struct replica *replica)
 {
@@ -40,7 +46,7 @@ static void on_calm(void *userdata)
 struct question {
     struct manager *manager;
     char *instance;
-    int64_t replica_id, exit_code;
+    int64_t replica_id;
 };
 
 static void on_tail(const void *out, bool continues, const struct error *e, void *userdata)
@@ -51,8 +57,10 @@ static void on_tail(const void *out, bool continues, const struct error *e, void
     struct instance *instance = manager_find(q->manager, q->instance);
     struct replica *r = instance ? instance_find_replica(instance, q->replica_id) : NULL;
     if (r && exits_are_a_loop(r)) {
+        _cleanup_free_ char *reason = exits_reason(r);
         free(r->message);
-        r->message = crash_message(q->exit_code, tail ? tail->lines : NULL, tail ? tail->n_lines : 0);
+        r->message = crash_message(reason ?: "the container was replaced", tail ? tail->lines : NULL,
+                                   tail ? tail->n_lines : 0);
         stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_FAILED, r->message);
         replica_set_state(r, REPLICA_CRASH_LOOPING);
         instance_changed(instance);
@@ -61,11 +69,11 @@ static void on_tail(const void *out, bool continues, const struct error *e, void
     free(q);
 }
 
-static void ask_last_words(struct replica *replica, int64_t exit_code)
+static void ask_last_words(struct replica *replica)
 {
     struct manager *m = replica->instance->manager;
     struct question *q = xcalloc(1, sizeof *q);
-    *q = (struct question){m, xstrdup(replica->instance->record->name), replica->record->id, exit_code};
+    *q = (struct question){m, xstrdup(replica->instance->record->name), replica->record->id};
     struct driver_logs_in in = {
         .instance = replica->instance->record->name, .replica_id = replica->record->id, .tail = 20};
     manager_call(m, m->driver_socket, &container_driver_interface, "Tail", &in, false, TAIL_TIMEOUT, on_tail,
@@ -78,11 +86,35 @@ static void wait_for_calm(struct replica *replica)
               (CRASH_WINDOW_MSEC + 1000) * USEC_PER_MSEC, on_calm, replica);
 }
 
+char *exits_reason(const struct replica *r)
+{
+    if (!r->exits.container || !streq_null(r->exits.container, r->seen.current.id))
+        return NULL;
+    bool oom = r->exits.oom_at != 0 && r->exits.oom_at + OOM_BEFORE >= r->exits.at &&
+               r->exits.oom_at <= r->exits.at + OOM_AFTER;
+    return exit_reason(
+        &(struct exit_facts){.code = r->exits.code, .oom = oom, .memory_limit = r->exits.memory_limit});
+}
+
+void exits_note_oom(struct replica *replica)
+{
+    replica->exits.oom_at = replica_monotonic_usec(replica);
+    replica->exits.n_oom++;
+    instance_changed(replica->instance);
+}
+
 void exits_note(struct replica *replica, int64_t exit_code)
 {
+    set_string(&replica->exits.container, replica->seen.current.id);
+    replica->exits.code = exit_code;
+    replica->exits.memory_limit = replica->seen.current.memory_limit;
+    replica->exits.wall_msec = replica_now_msec(replica);
+    replica->exits.at = replica_monotonic_usec(replica);
+    replica->exits.n++;
+    instance_changed(replica->instance);
     crash_add_exit(&replica->exits.last, now_msec(replica));
     if (!exits_are_a_loop(replica))
         return;
-    ask_last_words(replica, exit_code);
+    ask_last_words(replica);
     wait_for_calm(replica);
 }

@@ -4,9 +4,18 @@
 
 #include "reconciler/model/instance.h"
 
-/* Records an exit at present. If the replica is in a crash loop then, the function requests the container's
- * last lines and shows the loop with them. The end of the loop is shown, too. */
+/* Records an exit of the current container at present. If the replica is in a crash loop then, the function
+ * requests the container's last lines and shows the loop with them. The end of the loop is shown, too. */
 void exits_note(struct replica *replica, int64_t exit_code);
+
+/* Records that processes of the container were killed at present for lack of memory. That is no exit: the
+ * main process may run on. */
+void exits_note_oom(struct replica *replica);
+
+/* Returns why the current container exited last without a request, or NULL if it did not. The caller frees
+ * it.
+ */
+char *exits_reason(const struct replica *replica);
 
 /* Drops all recorded exits, which ends a crash loop. */
 void exits_forget(struct replica *replica);

@@ -12,6 +12,7 @@
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
+#include "reconciler/rules/exit_reason.h"
 
 #define LAST_WORDS_MAX ((size_t)8 << 10) /* bytes of output in a reason */
 
@@ -79,6 +80,19 @@ static size_t first_line(const struct driver_tail_out *tail)
     return i;
 }
 
+/* Describes an exit during the probation. Docker sets oom_killed when any process of the container was killed
+ * for lack of memory since the container was made. */
+static char *why_exited(const struct replica *r)
+{
+    const struct driver_container *c = &r->seen.current;
+    bool oom = c->oom_killed || (r->exits.oom_at != 0 && r->exits.oom_at >= r->seen.uptime.since);
+    struct exit_facts facts = {.code = c->exit_code, .oom = oom, .memory_limit = c->memory_limit};
+    _cleanup_free_ char *reason = exit_reason(&facts);
+    bool has_error = c->error && *c->error;
+    return xasprintf("%s, before its probation was over%s%s", reason, has_error ? ": " : "",
+                     has_error ? c->error : "");
+}
+
 void journal_fail(struct replica *r, const void *last_words)
 {
     const struct driver_tail_out *tail = last_words;
@@ -86,11 +100,8 @@ void journal_fail(struct replica *r, const void *last_words)
     _cleanup_free_ char *reason = NULL;
     if (c->state == DRIVER_MISSING)
         reason = xstrdup(r->record->failure ?: "the container disappeared");
-    else if (c->oom_killed)
-        reason = xasprintf("killed for lack of memory (limit %lld bytes)", (long long)c->memory_limit);
     else
-        reason = xasprintf("exited with code %lld before its probation was over%s%s", (long long)c->exit_code,
-                           c->error && *c->error ? ": " : "", c->error ?: "");
+        reason = why_exited(r);
     for (size_t i = first_line(tail), first = i; tail && i < tail->n_lines; i++) {
         char *longer = xasprintf("%s%s%s", reason, i > first ? "\n" : ":\n", tail->lines[i]);
         free(reason);

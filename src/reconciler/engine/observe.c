@@ -82,7 +82,8 @@ void observe_runtime(struct manager *m)
 
 static void on_event(struct manager *m, const struct driver_event *event)
 {
-    static const char *const telling[] = {"die", "destroy", "start", "rename", "oom", "update"};
+    static const char *const telling[] = {"die", "destroy", "start",   "rename",
+                                          "oom", "pause",   "unpause", "update"};
     struct replica *r = find_replica(m, event->instance, event->replica_id);
     bool tells = false;
     for (size_t i = 0; i < ARRAY_SIZE(telling); i++)
@@ -98,6 +99,8 @@ static void on_event(struct manager *m, const struct driver_event *event)
         return;
     }
     bool current = event->slot == DRIVER_SLOT_CURRENT;
+    if (streq(event->action, "oom") && current)
+        exits_note_oom(r);
     bool committed =
         r->record->applied_revision != 0 && r->seen.current.revision == r->record->applied_revision;
     if (streq(event->action, "die") && current && committed && r->step != STEP_STOP &&

@@ -37,6 +37,7 @@ static enum replica_state state_of(const struct replica *r)
         return REPLICA_CONFLICT;
     if (want == WANT_NOTHING)
         return r->seen.current.state == DRIVER_MISSING     ? REPLICA_NONE
+               : r->seen.current.state == DRIVER_PAUSED    ? REPLICA_PAUSED
                : driver_state_is_up(r->seen.current.state) ? REPLICA_RUNNING
                                                            : REPLICA_STOPPED;
     if (want == WANT_GONE)
@@ -51,6 +52,8 @@ static enum replica_state state_of(const struct replica *r)
         (record->failure && record->attempt > 0) || r->seen.removal_overdue ||
         (r->retry.count.failures > 0 && !replica_only_tidies(r)))
         return REPLICA_FAILED;
+    if (r->seen.current.state == DRIVER_PAUSED)
+        return REPLICA_PAUSED;
     bool proven = record->applied_revision != 0 && r->seen.current.revision == record->applied_revision;
     return driver_state_is_up(r->seen.current.state) && proven ? REPLICA_RUNNING
            : r->seen.current.state == DRIVER_MISSING && r->seen.old.state == DRIVER_MISSING &&

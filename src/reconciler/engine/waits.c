@@ -27,10 +27,14 @@ static bool all_settled(const struct instance *instance)
     return true;
 }
 
-/* A stopped replica is settled also if the runtime failed to remove its container. */
-static void show_lost(struct replica *r)
+/* Shows what a settled replica's container is if nobody requested that: paused by somebody else, or one that
+ * the runtime failed to remove (a stop is settled with it). */
+static void show_container(struct replica *r)
 {
     const struct driver_container *c = &r->seen.current;
+    if (c->state == DRIVER_PAUSED && !r->message)
+        r->message =
+            xasprintf("container '%s' is paused: 'docker unpause %s' continues it", c->name, c->name);
     if (c->state != DRIVER_DEAD)
         return;
     free(r->message);
@@ -46,13 +50,14 @@ void wait_settled(struct replica *r)
     r->retry.count = (struct retry){0};
     if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
-    show_lost(r);
+    show_container(r);
     if (replica_want(r) == WANT_STOP)
         stage_set(r, STAGE_CONTAINER_STOP, STAGE_SUCCESS, NULL);
     replica_update_state(r);
     /* An order with a lower number clears the stages without a switch, and the container already is the
      * desired one. */
-    if (r->state == REPLICA_RUNNING && !r->record->failure && !r->record->unassigned)
+    bool up = r->state == REPLICA_RUNNING || r->state == REPLICA_PAUSED; /* the same for the zone */
+    if (up && !r->record->failure && !r->record->unassigned)
         stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
     instance_release_revisions(instance);
     if (all_settled(instance))
@@ -125,7 +130,10 @@ void wait_for_preparation(struct replica *r)
 void wait_for_probation(struct replica *r)
 {
     uint64_t left = replica_probation_left(r) / USEC_PER_MSEC;
-    stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, NULL);
+    bool paused = r->seen.current.state == DRIVER_PAUSED;
+    stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, paused ? "the container is paused" : NULL);
+    if (paused) /* the end of the pause is an event */
+        return;
     /* The last millisecond can end between decide() and here: without a timer nothing would wake the replica.
      */
     if (left > 0 || r->seen.current.state == DRIVER_RUNNING)

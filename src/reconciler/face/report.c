@@ -8,6 +8,7 @@
 #include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
+#include "reconciler/engine/exits.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
@@ -52,6 +53,10 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->attempt = r->retry.count.failures ?: r->record->attempt;
     to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next);
     to->quota = quota_text(r);
+    to->last_exit = exits_reason(r);
+    to->last_exit_at = to->last_exit ? r->exits.wall_msec : 0;
+    to->exits = r->exits.n;
+    to->oom_kills = r->exits.n_oom;
     to->unassigned = r->record->unassigned;
     to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
     for (size_t i = 0; i < r->record->n_ports; i++)

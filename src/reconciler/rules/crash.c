@@ -19,9 +19,9 @@ bool crash_is_looping(const struct crash_exits *exits, int64_t now)
     return exits->at[0] != 0 && now - exits->at[2] < CRASH_WINDOW_MSEC;
 }
 
-char *crash_message(int64_t exit_code, char *const *lines, size_t n_lines)
+char *crash_message(const char *reason, char *const *lines, size_t n_lines)
 {
-    char *text = xasprintf("exits again and again, last with code %lld", (long long)exit_code);
+    char *text = xasprintf("exits again and again, the last time: %s", reason);
     for (size_t i = 0; i < n_lines; i++) {
         char *longer = xasprintf("%s%s%s", text, i ? "\n" : ":\n", lines[i]);
         free(text);

@@ -19,6 +19,6 @@ void crash_add_exit(struct crash_exits *exits, int64_t now);
 /* Reports whether the replica is in a crash loop at 'now'. */
 bool crash_is_looping(const struct crash_exits *exits, int64_t now);
 
-/* Makes the text that describes a crash loop: the last exit code and the application's last lines. The caller
- * frees it. */
-char *crash_message(int64_t exit_code, char *const *lines, size_t n_lines);
+/* Makes the text that describes a crash loop: the reason of the last exit (rules/exit_reason.h) and the
+ * application's last lines. The caller frees it. */
+char *crash_message(const char *reason, char *const *lines, size_t n_lines);

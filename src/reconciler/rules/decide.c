@@ -104,7 +104,7 @@ static enum step decide_current(const struct decision_input *in)
         return ready == STEP_SETTLED ? STEP_START : ready;
     }
     if (!committed)
-        return in->probation_over ? STEP_COMMIT : STEP_PROBATION;
+        return in->probation_over && c->state != DRIVER_PAUSED ? STEP_COMMIT : STEP_PROBATION;
     if (c->restart != DRIVER_RESTART_ALWAYS)
         return STEP_KEEP;
     if (is_usable(in->old))

@@ -42,7 +42,7 @@ static bool has_other_image(const struct driver_container *c, const struct recor
 static bool has_other_address(const struct driver_container *c, const char *wanted)
 {
     if (!c->vpc_ipv4)
-        return wanted && c->state == DRIVER_RUNNING;
+        return wanted && driver_state_has_processes((enum driver_state)c->state);
     return !streq_null(c->vpc_ipv4, wanted);
 }
 
@@ -84,7 +84,7 @@ char *drift_reason(const struct driver_container *c, const struct drift_wish *wi
         return xasprintf("it has %s of lxcfs, and a new one would have %s",
                          c->lxcfs ? "the files" : "no file", c->lxcfs ? "none" : "them");
     /* Only a running container shows its ports. */
-    for (size_t i = 0; c->state == DRIVER_RUNNING && i < wish->n_ports; i++)
+    for (size_t i = 0; driver_state_has_processes((enum driver_state)c->state) && i < wish->n_ports; i++)
         if (!has_port(c, wish->ports[i]))
             return xasprintf("its port %lld is not published on host port %lld",
                              (long long)wish->ports[i]->port, (long long)wish->ports[i]->host_port);
