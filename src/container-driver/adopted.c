@@ -117,8 +117,9 @@ void adopted_claim(const struct adopted *a, struct driver_container *c)
         return;
     c->ours = c->adopted = true;
     c->revision = entry->revision;
-    free(c->owner);
-    c->owner = NULL;
+    c->adoptable = false;
+    set_string(&c->owner, NULL);
+    set_string(&c->misfit, NULL);
 }
 
 static int save(struct adopted *a, struct error *e)

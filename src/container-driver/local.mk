@@ -17,6 +17,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/lines.c src/container-driver/lines.h \
 	src/container-driver/null/behaviour.c src/container-driver/null/behaviour.h \
 	src/container-driver/name.c src/container-driver/name.h \
+	src/container-driver/owner.c src/container-driver/owner.h \
 	src/container-driver/reading.c src/container-driver/reading.h \
 	src/container-driver/runtime.c src/container-driver/runtime.h \
 	src/container-driver/seccomp_file.c src/container-driver/seccomp_file.h \
@@ -38,6 +39,7 @@ container_driver_SOURCES = \
 	src/container-driver/docker/events.c src/container-driver/docker/events.h \
 	src/container-driver/docker/images.c src/container-driver/docker/images.h \
 	src/container-driver/docker/logs.c src/container-driver/docker/logs.h \
+	src/container-driver/docker/misnamed.c src/container-driver/docker/misnamed.h \
 	src/container-driver/docker/network.c src/container-driver/docker/network.h \
 	src/container-driver/docker/pull.c src/container-driver/docker/pull.h \
 	src/container-driver/docker/seccomp.c src/container-driver/docker/seccomp.h \

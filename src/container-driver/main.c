@@ -38,6 +38,7 @@ static const struct varlink_handlers handlers[] = {
     {"ImageList", method_image_list},
     {"ImagePull", method_image_pull},
     {"List", method_list},
+    {"ListMisnamed", method_list_misnamed},
     {"Inspect", method_inspect},
     {"Create", method_create},
     {"Start", method_start},

@@ -18,7 +18,7 @@ static void fail_missing(struct task *task)
     task_fail(task, &e);
 }
 
-/* List, Inspect */
+/* List, ListMisnamed, Inspect */
 
 static void on_listed(struct runtime_result *result, const struct error *e, void *userdata)
 {
@@ -45,6 +45,16 @@ static void tell_container(struct task *task, struct driver_container *c)
 {
     struct driver_inspect_out out = {.container = c};
     task_reply(task, &out);
+}
+
+int method_list_misnamed(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    struct manager *m = userdata;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL,
+                            "ListMisnamed sends one reply for each container: call it with \"more\"");
+    m->runtime->ops->list_misnamed(m->runtime, on_listed, task_new(m, call, "ListMisnamed", in));
+    return 0;
 }
 
 int method_inspect(struct varlink_call *call, const void *in, void *userdata, struct error *e)
@@ -265,6 +275,10 @@ static void adopt_it(struct task *task, struct driver_container *c)
         task_fail(task, &e);
     } else if (c->ours && !c->adopted) {
         error_refuse(&e, EEXIST, "container '%s' was made by this tree: there is nothing to adopt", c->name);
+        task_fail(task, &e);
+    } else if (!c->ours && !c->adoptable) {
+        error_refuse(&e, EINVAL, "container '%s' is not adopted: %s", c->name,
+                     c->misfit ?: "it does not fit");
         task_fail(task, &e);
     } else if (adopted_add(m->settings.adopted, c, in->revision, &e) < 0) {
         task_fail(task, &e);

@@ -15,16 +15,6 @@ void runtime_answer(runtime_answer_fn answer, void *userdata, const struct error
     answer(&none, e && e->errnum ? e : NULL, userdata);
 }
 
-char *runtime_describe_owner(const char *tree_label, const char *name_label, const char *image)
-{
-    if (tree_label)
-        return xasprintf("a container of another hostlet tree (%.60s)", tree_label);
-    if (name_label)
-        return xasprintf("a container of another agent (app_name %.60s, image %.100s)", name_label,
-                         image ?: "?");
-    return xasprintf("a container that someone else made (image %.100s)", image ?: "?");
-}
-
 void driver_container_free(struct driver_container *c)
 {
     schema_free(&driver_container_schema, c);

@@ -61,6 +61,9 @@ struct runtime_ops {
     /* Returns all containers whose names have hostlet's form, one in each result; in the last result the
      * container is NULL. */
     void (*list)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
+    /* Returns the containers that carry the contract's labels under names without hostlet's form, like
+     * 'list'. Only id, name, instance (the label app_name), state and 'misfit' are set. */
+    void (*list_misnamed)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
     /* In the result, the container is NULL when none has the name. */
     void (*inspect)(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata);
     /* Checks whether the zone's network can have this range, whose form the caller has checked. REFUSED: it
@@ -114,9 +117,6 @@ void runtime_free(struct runtime *rt);
 
 /* Calls 'answer' with an empty result, or with the error 'e' when 'e' contains one. */
 void runtime_answer(runtime_answer_fn answer, void *userdata, const struct error *e);
-
-/* Describes, for a human, a container that does not carry this tree's label; the caller frees. */
-char *runtime_describe_owner(const char *tree_label, const char *name_label, const char *image);
 
 void driver_container_free(struct driver_container *c);
 void driver_image_free(struct driver_image *i);

@@ -21,6 +21,7 @@
 #include "container-driver/lines.h"
 #include "container-driver/name.h"
 #include "container-driver/null/behaviour.h"
+#include "container-driver/owner.h"
 #include "container-driver/reading.h"
 #include "container-driver/runtime.h"
 #include "container-driver/socket_group.h"
@@ -973,9 +974,73 @@ static void the_group_of_the_socket_needs_a_trusted_path(void **state)
     assert_int_equal(remove_tree_at(AT_FDCWD, base, NULL), 0);
 }
 
+/* Checks which labels make a container adoptable, and that each other one has a reason. */
+static void only_the_labels_of_the_original_make_a_container_adoptable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tree, *app_name, *app_rep_id;
+        int slot;
+        const char *misfit; /* a part of it; NULL: the container is adoptable or this tree's */
+    } cases[] = {
+        {NULL, "web", "7", DRIVER_SLOT_CURRENT, NULL},
+        {TREE, NULL, NULL, DRIVER_SLOT_CURRENT, NULL},
+        {"another", "web", "7", DRIVER_SLOT_CURRENT, "another hostlet tree (another)"},
+        {NULL, NULL, NULL, DRIVER_SLOT_CURRENT, "lacks the labels"},
+        {NULL, "web", NULL, DRIVER_SLOT_CURRENT, "lacks the labels"},
+        {NULL, "web", "8", DRIVER_SLOT_CURRENT, "app_name 'web' and app_rep_id '8'"},
+        {NULL, "web", "07", DRIVER_SLOT_CURRENT, "app_rep_id '07'"},
+        {NULL, "we\nb", "7", DRIVER_SLOT_CURRENT, "app_name 'we b'"},
+        {NULL, "web", "7", DRIVER_SLOT_OLD, "put aside"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct driver_container *c = xcalloc(1, sizeof *c);
+        const struct owner_labels labels = {cases[i].tree, cases[i].app_name, cases[i].app_rep_id};
+        c->instance = xstrdup("web");
+        c->replica_id = 7;
+        c->slot = cases[i].slot;
+        owner_set(c, TREE, &labels);
+        assert_int_equal(c->ours, streq_null(cases[i].tree, TREE));
+        assert_int_equal(c->adoptable, !c->ours && !cases[i].misfit);
+        if (cases[i].misfit ? !c->misfit || !strstr(c->misfit, cases[i].misfit) : c->misfit != NULL)
+            fail_msg("case %zu: '%s'", i, c->misfit ?: "(none)");
+        driver_container_free(c);
+    }
+}
+
+static void containers_with_labels_under_other_names_are_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *item, *name; /* NULL: none is found */
+    } cases[] = {
+        {"{'Id':'a','Names':['/by-hand'],'State':'running','Labels':{'app_name':'web','app_rep_id':'1'}}",
+         "by-hand"},
+        {"{'Id':'a','Names':[],'State':'odd','Labels':{'app_name':'web','app_rep_id':'1'}}", ""},
+        {"{'Id':'a','Names':['/x/link','/i8k_web_1'],'State':'running','Labels':{'app_name':'web'}}", NULL},
+        {"{'Id':'a','Names':['/by-hand'],'State':'running','Labels':{'io.hostlet.tree':'" TREE "'}}", NULL},
+        {"{'Id':5,'Names':['/by-hand'],'State':'running'}", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct error e = ERROR_INIT;
+        struct reading r = {.what = "the list", .error = &e};
+        _cleanup_free_ char *text = xstrdup(cases[i].item);
+        for (char *c = text; *c; c++)
+            *c = *c == '\'' ? '"' : *c;
+        _cleanup_json_ json_t *item = json_loads(text, 0, NULL);
+        assert_non_null(item);
+        struct driver_container *c = docker_read_misnamed(&r, item);
+        assert_true(streq_null(c ? c->name : NULL, cases[i].name));
+        assert_true(r.r == 0 || i == ARRAY_SIZE(cases) - 1);
+        driver_container_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_labels_of_the_original_make_a_container_adoptable),
+        cmocka_unit_test(containers_with_labels_under_other_names_are_found),
         cmocka_unit_test(the_group_of_the_socket_needs_a_trusted_path),
         cmocka_unit_test(names_are_built_and_parsed),
         cmocka_unit_test(a_range_in_use_is_refused_for_the_zones_network),

@@ -8,6 +8,7 @@
 #include "container-driver/docker/images.h"
 #include "container-driver/docker/inspect.h"
 #include "container-driver/docker/logs.h"
+#include "container-driver/docker/misnamed.h"
 #include "container-driver/docker/network.h"
 #include "container-driver/docker/pull.h"
 #include "container-driver/docker/seccomp.h"
@@ -83,6 +84,7 @@ static const struct runtime_ops docker_ops = {
     .image_list = docker_image_list,
     .image_pull = docker_image_pull,
     .list = docker_list,
+    .list_misnamed = docker_list_misnamed,
     .inspect = docker_inspect,
     .check_network = docker_network_check,
     .create = docker_create,

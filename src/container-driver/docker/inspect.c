@@ -6,6 +6,7 @@
 #include "container-driver/docker/network.h"
 #include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
+#include "container-driver/owner.h"
 #include "container-driver/reading.h"
 #include "container-driver/runtime.h"
 #include "container-driver/spec.h"
@@ -23,12 +24,21 @@ static const struct {
     {"dead", DRIVER_DEAD},
 };
 
-static int read_state(struct reading *r, json_t *answer)
+/* Returns DRIVER_MISSING for a word that is not one of Docker's states. */
+static enum driver_state find_state(const char *status)
 {
-    const char *status = need_string(r, answer, "State/Status");
     for (size_t i = 0; i < ARRAY_SIZE(states); i++)
         if (streq(states[i].docker, status))
             return states[i].state;
+    return DRIVER_MISSING;
+}
+
+static int read_state(struct reading *r, json_t *answer)
+{
+    const char *status = need_string(r, answer, "State/Status");
+    enum driver_state state = find_state(status);
+    if (state != DRIVER_MISSING)
+        return (int)state;
     _cleanup_free_ char *clean = clean_text(status, 40);
     if (r->r == 0)
         r->r = error_fail(r->error, EPROTO, "%s makes no sense: unknown state '%s'", r->what, clean);
@@ -76,12 +86,13 @@ static void read_labels(struct reading *r, json_t *answer, const char *tree_id, 
 {
     json_t *labels = read_object(r, answer, "Config/Labels");
     const char *tree = read_string(r, labels, LABEL_TREE), *revision = read_string(r, labels, LABEL_REVISION);
-    c->ours = tree && streq(tree, tree_id);
+    const struct owner_labels owner = {.tree = tree,
+                                       .app_name = read_string(r, labels, LABEL_NAME),
+                                       .app_rep_id = read_string(r, labels, LABEL_REPLICA)};
     c->config = xstrdup_null(read_string(r, labels, LABEL_CONFIG));
     if (!revision || parse_int64(revision, 0, INT64_MAX, &c->revision) < 0)
         c->revision = 0;
-    c->tree = c->ours ? NULL : xstrdup_null(tree);
-    c->owner = c->ours ? NULL : runtime_describe_owner(tree, read_string(r, labels, LABEL_NAME), c->image);
+    owner_set(c, tree_id, &owner);
 }
 
 /* Reads the address in the zone's network. A container that does not run has only its configured address. */
@@ -94,12 +105,18 @@ static void read_network(struct reading *r, json_t *answer, struct driver_contai
     c->vpc_ipv4 = known && *known ? xstrdup(known) : NULL;
 }
 
-static void read_lxcfs(struct reading *r, json_t *answer, struct driver_container *c)
+static void read_mounts(struct reading *r, json_t *answer, struct driver_container *c)
 {
     size_t i;
     json_t *mount;
-    json_array_foreach(read_array(r, answer, "Mounts"), i, mount) c->lxcfs |=
-        streq_null(read_string(r, mount, "Destination"), "/proc/meminfo");
+    json_array_foreach(read_array(r, answer, "Mounts"), i, mount)
+    {
+        const char *target = read_string(r, mount, "Destination") ?: "",
+                   *source = read_string(r, mount, "Source");
+        c->lxcfs |= streq(target, "/proc/meminfo");
+        if (streq(target, "/home") && source && *source)
+            set_string(&c->home, source);
+    }
 }
 
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret, struct error *e)
@@ -135,12 +152,40 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
     c->stop_timeout_msec = stop_timeout > 0 && stop_timeout < INT32_MAX ? stop_timeout * 1000 : 0;
     read_ports(&r, answer, c);
     read_network(&r, answer, c);
-    read_lxcfs(&r, answer, c);
+    read_mounts(&r, answer, c);
     read_labels(&r, answer, tree_id, c);
     if (r.r < 0)
         return r.r;
     *ret = TAKE_PTR(c);
     return 0;
+}
+
+struct driver_container *docker_read_misnamed(struct reading *r, json_t *item)
+{
+    _cleanup_driver_container_ struct driver_container *c = xcalloc(1, sizeof *c);
+    json_t *names = read_array(r, item, "Names"), *labels = read_object(r, item, "Labels"), *one;
+    size_t i;
+    const char *name = json_string_value(json_array_get(names, 0)) ?: "",
+               *instance = read_string(r, labels, LABEL_NAME) ?: "",
+               *replica = read_string(r, labels, LABEL_REPLICA) ?: "",
+               *tree = read_string(r, labels, LABEL_TREE);
+    c->id = xstrdup(need_string(r, item, "Id"));
+    const char *state = need_string(r, item, "State");
+    if (r->r < 0 || tree)
+        return NULL;
+    /* A container has further names where others are linked to it. */
+    json_array_foreach(names, i, one)
+    {
+        if (container_name_parse(json_string_value(one) ?: "", &c->instance, &c->replica_id, &c->slot))
+            return NULL;
+    }
+    c->name = clean_text(*name == '/' ? name + 1 : name, 128);
+    c->instance = clean_text(instance, 64);
+    _cleanup_free_ char *id = clean_text(replica, 64);
+    c->state = find_state(state);
+    c->misfit =
+        xasprintf("its name does not fit its labels, app_name '%s' and app_rep_id '%s'", c->instance, id);
+    return TAKE_PTR(c);
 }
 
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e)

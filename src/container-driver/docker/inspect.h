@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "container-driver/reading.h"
 #include "container-driver/settings.h"
 #include "lib/api/container_driver.h"
 
@@ -12,6 +13,11 @@
  * driver_container_free(). Returns 0, or a negative errno (failed) when the description is malformed. */
 int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret,
                           struct error *e);
+
+/* Converts an item of Docker's list of containers whose labels are those of the contract. Returns NULL if the
+ * container carries a tree's label or has a name of hostlet's form, or with r->r set if the item is
+ * malformed. The caller frees the result, which has only the members of runtime.h's list_misnamed. */
+struct driver_container *docker_read_misnamed(struct reading *r, json_t *item);
 
 /* Converts the inspection of an image, or an item of the list of images, which has no user, entrypoint and
  * command. The caller frees *ret with driver_image_free(). */

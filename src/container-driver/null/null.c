@@ -10,6 +10,7 @@
 #include "container-driver/null/life.h"
 #include "container-driver/null/logs.h"
 #include "container-driver/null/store.h"
+#include "container-driver/owner.h"
 #include "lib/schema/object.h"
 
 #include "config.h"
@@ -65,10 +66,8 @@ static struct driver_container *describe(struct null_container *k)
 {
     struct driver_container *c = xcalloc(1, sizeof *c);
     schema_copy(&driver_container_schema, k->c, c);
-    free(c->owner);
-    c->ours = k->tree && streq(k->tree, k->null->settings->tree_id);
-    c->tree = c->ours ? NULL : xstrdup_null(k->tree);
-    c->owner = c->ours ? NULL : runtime_describe_owner(k->tree, NULL, c->image);
+    const struct owner_labels labels = {k->tree, k->app_name, k->app_rep_id};
+    owner_set(c, k->null->settings->tree_id, &labels);
     container_complete(k->null->settings, c);
     return c;
 }
@@ -82,6 +81,13 @@ static void null_list(struct runtime *rt, runtime_answer_fn answer, void *userda
         answer(&result, NULL, userdata);
         c = result.container;
     }
+    runtime_answer(answer, userdata, NULL);
+}
+
+/* Returns none: every container has a name of hostlet's form. */
+static void null_list_misnamed(struct runtime *rt, runtime_answer_fn answer, void *userdata)
+{
+    (void)rt;
     runtime_answer(answer, userdata, NULL);
 }
 
@@ -260,6 +266,7 @@ static const struct runtime_ops null_ops = {
     .image_list = null_image_list,
     .image_pull = null_image_pull,
     .list = null_list,
+    .list_misnamed = null_list_misnamed,
     .inspect = null_inspect,
     .check_network = null_check_network,
     .create = null_create,

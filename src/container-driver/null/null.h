@@ -23,8 +23,11 @@ int null_new(sd_event *event, const struct settings *settings, const char *direc
 struct null_container {
     struct null *null;
     struct null_container *next;
-    char *tree;                 /* value of the label io.hostlet.tree; NULL: none */
-    struct driver_container *c; /* without 'ours', 'tree' and 'owner', which each description computes */
+    char *tree; /* value of the label io.hostlet.tree; NULL: none */
+    /* Values of the contract's labels; NULL: none. Only a file that a test made has them, for a container
+     * that no tree made. */
+    char *app_name, *app_rep_id;
+    struct driver_container *c; /* without the members of owner.h, which each description computes */
     struct timer timer;         /* until the next simulated exit or restart */
 };
 

@@ -38,6 +38,10 @@ int null_save(const struct null_container *k, struct error *e)
 {
     _cleanup_json_ json_t *content =
         json_pack("{s:s?, s:o}", "tree", k->tree, "container", schema_pack(&driver_container_schema, k->c));
+    if (k->app_name)
+        json_object_set_new(content, "app_name", json_string(k->app_name));
+    if (k->app_rep_id)
+        json_object_set_new(content, "app_rep_id", json_string(k->app_rep_id));
     _cleanup_free_ char *name = xasprintf("%s.json", k->c->id);
     return save(k->null->directory, name, content, e);
 }
@@ -46,6 +50,8 @@ void null_container_free(struct null_container *k)
 {
     timer_stop(&k->timer);
     free(k->tree);
+    free(k->app_name);
+    free(k->app_rep_id);
     driver_container_free(k->c);
     free(k);
 }
@@ -69,13 +75,17 @@ static int load_container(struct null *n, const char *path, const char *text, si
     if (r < 0)
         return r;
     struct reading reading = {.what = path, .error = e};
-    const char *tree = read_string(&reading, content, "tree");
+    const char *tree = read_string(&reading, content, "tree"),
+               *app_name = read_string(&reading, content, "app_name"),
+               *app_rep_id = read_string(&reading, content, "app_rep_id");
     json_t *container = read_object(&reading, content, "container");
     if (reading.r < 0 || !container)
         return reading.r < 0 ? reading.r : error_fail(e, EPROTO, "'%s' contains no container", path);
     struct null_container *k = xcalloc(1, sizeof *k);
     k->null = n;
     k->tree = xstrdup_null(tree);
+    k->app_name = xstrdup_null(app_name);
+    k->app_rep_id = xstrdup_null(app_rep_id);
     k->c = xcalloc(1, sizeof *k->c);
     r = schema_parse(&driver_container_schema, container, 0, k->c, e);
     if (r < 0) {

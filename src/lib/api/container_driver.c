@@ -122,6 +122,9 @@ STRUCT_EXPORTED(
                "The original agent made the container; its definition is not compared with the desired one."),
     S_STRING_OPT(T, owner, "What a container that is not 'ours' is, for a human."),
     S_STRING_OPT(T, tree, "The id of the other tree whose label the container carries; absent: none."),
+    S_BOOL_OPT(T, adoptable,
+               "The original agent made the container for this replica: Adopt makes it 'ours'."),
+    S_STRING_OPT(T, misfit, "Why a container that is not 'ours' is not adoptable either, for a human."),
     S_ENUM(T, state, &driver_state_enum, NULL),
     S_STRING_OPT(T, image, "The reference from which the container was created."),
     S_STRING_OPT(T, image_id, NULL), S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, config, NULL),
@@ -137,6 +140,7 @@ STRUCT_EXPORTED(
     S_STRING_OPT(
         T, vpc_ipv4,
         "The container's configured address in the zone's network, also while the container does not run."),
+    S_STRING_OPT(T, home, "The directory of this machine that is mounted at /home; absent: none."),
     S_BOOL_OPT(T, lxcfs, "The container has the mounts of lxcfs."),
     S_BOOL_OPT(T, lxcfs_differs, "A new container would differ in 'lxcfs'."));
 #undef T
@@ -199,6 +203,10 @@ static const struct varlink_method methods[] = {
     {"List", VARLINK_MORE, NULL, &inspect_out,
      "Returns all containers whose names have hostlet's form, also those of other programs, one in each "
      "reply."},
+    {"ListMisnamed", VARLINK_MORE, NULL, &inspect_out,
+     "Returns the containers that carry the labels app_name and app_rep_id of the contract and no tree's "
+     "label, under names without hostlet's form, one in each reply. Only id, name, instance (the label "
+     "app_name), state and misfit are set."},
     {"Inspect", 0, &replica_in, &inspect_out, "Returns the actual state of one container."},
     {"CheckNetwork", 0, &check_network_in, &check_network_out,
      "Reports whether the zone's network can be made with this range, or exists with it. Changes nothing."},
@@ -209,8 +217,9 @@ static const struct varlink_method methods[] = {
     {"Stop", VARLINK_CHANGES, &stop_in, NULL,
      "Stops a container. Succeeds when it does not run or does not exist."},
     {"Adopt", VARLINK_CHANGES, &adopt_in, &inspect_out,
-     "Adopts a container of the original agent, without changing it; for an administrator's import. "
-     "Conflict: the container carries another tree's label."},
+     "Adopts a container of the original agent, without changing it, when an administrator asks for it. "
+     "Conflict: the container carries another tree's label. Refused: it was made by this tree, or its labels "
+     "are not those that the original agent gives to this replica's container."},
     {"Rename", VARLINK_CHANGES, &rename_in, NULL, "Moves a container between the slots of its replica."},
     {"Remove", VARLINK_CHANGES, &replica_in, NULL,
      "Removes a container, also while it runs. Succeeds when it does not exist."},

@@ -149,6 +149,8 @@ struct driver_container {
     bool adopted;
     char *owner;            /* what a container that is not 'ours' is, for a human */
     char *tree;             /* id of the other tree whose label the container carries; NULL: none */
+    bool adoptable;         /* the original agent made it for this replica: Adopt makes it 'ours' */
+    char *misfit;           /* why a container that is not 'ours' is not adoptable either, for a human */
     int state;              /* enum driver_state */
     char *image, *image_id; /* reference from which the container was created; id */
     int64_t revision;       /* from the label */
@@ -165,6 +167,7 @@ struct driver_container {
     struct driver_port **ports; /* as bound */
     size_t n_ports;
     char *vpc_ipv4;     /* as configured, also while the container does not run */
+    char *home;         /* the directory of this machine that is mounted at /home; NULL: none */
     bool lxcfs;         /* the container has the mounts of lxcfs */
     bool lxcfs_differs; /* a new container would differ in 'lxcfs' */
 };
