@@ -13,10 +13,8 @@
 #include "lib/basic/log.h"
 #include "lib/inapi/token.h"
 #include "lib/schema/object.h"
-#include "rpc-gateway/zone_answer.h"
+#include "lib/zone/check.h"
 
-#define HOSTS_MAX     1024
-#define HOST_TEXT_MAX 255
 #define ZONE_NAME_MAX 253               /* bytes */
 #define READERS_GROUP "hostlet-fetcher" /* the fetcher uses the same key to ask the zone for packages */
 
@@ -93,20 +91,6 @@ static void set_hosts(struct zone_file *zone, char *const *hosts, size_t n)
         schema_append_string(&zone->hosts, &zone->n_hosts, hosts[i]);
 }
 
-/* Checks hosts that come from the network: each becomes a line of a file and an address to connect to. */
-static int check_hosts(char *const *hosts, size_t n, struct error *e)
-{
-    if (n > HOSTS_MAX)
-        return error_refuse(e, E2BIG, "more than %d zone hosts", HOSTS_MAX);
-    for (size_t i = 0; i < n; i++) {
-        size_t good =
-            strspn(hosts[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
-        if (hosts[i][good] || good == 0 || good > HOST_TEXT_MAX)
-            return error_refuse(e, EINVAL, "zone host %zu: '%.40s' is no ADDRESS:PORT", i, hosts[i]);
-    }
-    return 0;
-}
-
 static int check_zone_name(const char *name, struct error *e)
 {
     bool good = !name || strlen(name) <= ZONE_NAME_MAX;
@@ -117,34 +101,6 @@ static int check_zone_name(const char *name, struct error *e)
                                name, ZONE_NAME_MAX);
 }
 
-/* Checks the network's values. The reconciler would refuse all facts of this machine for one bad value. */
-static int check_network(const struct gateway_init_in *in, struct error *e)
-{
-    const struct {
-        const char *name, *value;
-        bool (*is_good)(const char *text);
-    } values[] = {{"vpc_bridge_ip", in->vpc_bridge_ip, zone_is_address},
-                  {"vpc_instance_cidr", in->vpc_instance_cidr, zone_is_network},
-                  {"network_domain", in->network_domain, zone_is_domain}};
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-        if (values[i].value && *values[i].value && !values[i].is_good(values[i].value))
-            return error_refuse(e, EINVAL, "%s: '%.40s' is none", values[i].name, values[i].value);
-    return 0;
-}
-
-static int check_key(const char *host_id, const char *text, struct error *e)
-{
-    struct access_key key = {0};
-    int r = access_key_parse(text, &key, e);
-    /* A leader answers "auth fail" to requests for packages if the two ids differ (contract, section 13). */
-    if (r >= 0 && !streq(key.id, host_id))
-        r = error_refuse(e, EINVAL,
-                         "the access key's id is '%.32s' and the host's '%s': they must be the same", key.id,
-                         host_id);
-    access_key_done(&key);
-    return r;
-}
-
 /* Sets id and key of a machine that had none. */
 static int make_identity(struct zone_file *zone, const struct gateway_init_in *in, struct error *e)
 {
@@ -152,22 +108,20 @@ static int make_identity(struct zone_file *zone, const struct gateway_init_in *i
     host_id_make(id);
     access_secret_make(secret);
     zone->host_id = xstrdup(in->host_id ?: id);
-    if (!host_id_valid(zone->host_id))
-        return error_refuse(e, EINVAL, "host id '%.40s' is not 12 to 16 lower-case hex digits",
-                            zone->host_id);
     zone->access_key =
         in->access_key ? xstrdup(in->access_key) : xasprintf("ak_%s_%s", zone->host_id, secret);
     explicit_bzero(secret, sizeof secret);
-    return check_key(zone->host_id, zone->access_key, e);
+    return zone_check_identity(zone->host_id, zone->access_key, e);
 }
 
 int membership_init(struct membership *m, const struct gateway_init_in *in, struct error *e)
 {
-    int r = check_hosts(in->hosts, in->n_hosts, e);
+    int r = zone_check_hosts(in->hosts, in->n_hosts, e);
     if (r >= 0)
         r = check_zone_name(in->zone_name, e);
     if (r >= 0)
-        r = check_network(in, e);
+        /* The reconciler would refuse all facts of this machine for one bad value. */
+        r = zone_check_network(in->vpc_bridge_ip, in->vpc_instance_cidr, in->network_domain, e);
     if (r < 0)
         return r;
     if (m->member && in->host_id && !streq(in->host_id, m->zone.host_id))
@@ -206,7 +160,7 @@ int membership_set_hosts(struct membership *m, const char *zone_name, char *cons
 {
     if (n == 0)
         return 0;
-    int r = check_hosts(hosts, n, e);
+    int r = zone_check_hosts(hosts, n, e);
     if (r >= 0)
         r = check_zone_name(zone_name, e);
     if (r < 0)

@@ -12,26 +12,13 @@
 #include "lib/inapi/convert.h"
 #include "lib/inapi/zone.pb-c.h"
 #include "lib/schema/object.h"
+#include "lib/zone/check.h"
 
 #define MAP_MEMORY_MAX      ((size_t)32 << 20)
 #define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
 
 enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
 enum { FIELD_META = 1, FIELD_NAME = 2 }; /* fields of AppInstance and Metadata */
-
-bool zone_is_address(const char *text)
-{
-    struct in_addr address;
-    return inet_pton(AF_INET, text, &address) == 1;
-}
-
-bool zone_is_network(const char *text)
-{
-    const char *slash = strchr(text, '/');
-    _cleanup_free_ char *address = slash ? xstrndup(text, (size_t)(slash - text)) : NULL;
-    int64_t bits;
-    return slash && zone_is_address(address) && parse_int64(slash + 1, 8, 30, &bits) == 0;
-}
 
 bool zone_network_holds(const char *network, const char *host)
 {
@@ -44,13 +31,6 @@ bool zone_network_holds(const char *network, const char *host)
         inet_pton(AF_INET, bare, &address) != 1)
         return false;
     return (ntohl(first.s_addr) ^ ntohl(address.s_addr)) >> (32 - bits) == 0;
-}
-
-bool zone_is_domain(const char *text)
-{
-    size_t n = strlen(text);
-    return n > 0 && n <= 253 &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == n;
 }
 
 /* Returns the last value of a field if it is valid, else NULL. */

@@ -14,11 +14,6 @@ struct zone_answer {
     size_t n_instances;
 };
 
-/* Report whether a text has the form of an IPv4 address, of one with a prefix ("10.10.3.0/24"), or of a
- * domain's name. */
-bool zone_is_address(const char *text);
-bool zone_is_network(const char *text);
-bool zone_is_domain(const char *text);
 /* Reports whether a host, "ADDRESS:PORT" or without a port, is in a network such as "10.10.3.0/24"; false
  * for names. */
 bool zone_network_holds(const char *network, const char *host);
