@@ -7,15 +7,29 @@
 
 #include "ctl/call.h"
 #include "lib/basic/fs.h"
-#include "lib/config/config.h"
 
 #define READY_USEC  (30 * USEC_PER_SEC)
 #define READY_PAUSE (50 * 1000 * 1000) /* ns */
 
+int read_config_with(const struct ctl *ctl, const char *name, const char *text, struct config **ret,
+                     struct error *e)
+{
+    struct tree tree = {.prefix = NULL};
+    int r = tree_init(&tree, ctl->tree.prefix, ctl->tree.services, ctl->tree.libexec, e);
+    if (r >= 0)
+        r = config_load_with(&tree, name, text, ret, e);
+    tree_done(&tree);
+    return r;
+}
+
 int write_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e)
 {
     _cleanup_free_ char *directory = tree_config_dir(&ctl->tree), *path = xasprintf("%s/%s", directory, name);
-    int r = make_dirs(directory, 0755, e);
+    struct config *config = NULL;
+    int r = read_config_with(ctl, name, text, &config, e);
+    config_free(config);
+    if (r >= 0)
+        r = make_dirs(directory, 0755, e);
     return r < 0 ? r : replace_file(path, text, strlen(text), 0644, e);
 }
 

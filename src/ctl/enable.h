@@ -2,8 +2,14 @@
 #pragma once
 
 #include "ctl/ctl.h"
+#include "lib/config/config.h"
 
-/* Writes ETC/hostlet.conf.d/NAME with the given text. */
+/* Reads the configuration as it would be with the given text in ETC/hostlet.conf.d/NAME. Returns a negative
+ * errno (refused), with file and line, if it had a mistake. The caller frees '*ret'. */
+int read_config_with(const struct ctl *ctl, const char *name, const char *text, struct config **ret,
+                     struct error *e);
+/* Writes ETC/hostlet.conf.d/NAME with the given text, unless the configuration would have a mistake then: a
+ * file is never left behind that hostletd refuses. */
 int write_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e);
 
 /* Reads whether [zone] enable is yes in the configuration. */

@@ -243,12 +243,40 @@ static void test_an_access_list_shares_a_file(void **state)
     tree_done(&tree);
 }
 
+/* Checks a part of the configuration that is not written yet: it takes its place in the order of the names.
+ */
+static void test_a_part_is_read_as_if_it_were_written(void **state)
+{
+    (void)state;
+    struct error e = ERROR_INIT;
+    struct config *config = NULL;
+    struct tree tree;
+    static const struct {
+        const char *part, *apps;
+    } cases[] = {{"05-a.conf", "/more"}, {"10-more.conf", "/part"}, {"50-a.conf", "/part"}};
+    assert_int_equal(load("[hostlet]\napp_path = /first\n", "[hostlet]\napp_path = /more\n", &config, &e), 0);
+    config_free(TAKE_PTR(config));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(tree_init(&tree, base, NULL, NULL, &e), 0);
+        assert_int_equal(config_load_with(&tree, cases[i].part, "[hostlet]\napp_path = /part\n", &config, &e),
+                         0);
+        assert_string_equal(config_string(config, "hostlet", "app_path"), cases[i].apps);
+        config_free(TAKE_PTR(config));
+        tree_done(&tree);
+    }
+    assert_int_equal(tree_init(&tree, base, NULL, NULL, &e), 0);
+    assert_int_equal(config_load_with(&tree, "50-a.conf", "[hostlet]\nnone = 1\n", &config, &e), -EINVAL);
+    assert_non_null(strstr(e.message, "50-a.conf:2: unknown key 'none'"));
+    tree_done(&tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_values_are_read),
                                        cmocka_unit_test(test_mistakes_are_refused_with_their_line),
                                        cmocka_unit_test(test_forms_of_values_are_parsed),
                                        cmocka_unit_test(test_secrets_in_a_shared_file_are_refused),
-                                       cmocka_unit_test(test_an_access_list_shares_a_file)};
+                                       cmocka_unit_test(test_an_access_list_shares_a_file),
+                                       cmocka_unit_test(test_a_part_is_read_as_if_it_were_written)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

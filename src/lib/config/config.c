@@ -223,20 +223,40 @@ static int conf_files(const struct dirent *d)
     return d->d_name[0] != '.' && has_suffix(d->d_name, ".conf");
 }
 
-static int read_directory(struct config *config, const char *path, struct error *e)
+/* The content of a file that is to be written. */
+struct part {
+    const char *name; /* NULL: there is none */
+    const char *text;
+    bool read;
+};
+
+static int read_part(struct config *config, const char *directory, struct part *part, struct error *e)
+{
+    _cleanup_free_ char *path = xasprintf("%s/%s", directory, part->name);
+    part->read = true;
+    config->path = path;
+    config->file++;
+    config->shared = true;
+    return ini_read_text(path, part->text, set_value, config, e);
+}
+
+static int read_directory(struct config *config, const char *path, struct part *part, struct error *e)
 {
     struct dirent **files = NULL;
     int n = scandir(path, &files, conf_files, alphasort), r = 0;
-    if (n < 0)
-        return errno == ENOENT ? 0 : error_os(e, errno, "cannot read directory '%s'", path);
+    if (n < 0 && errno != ENOENT)
+        return error_os(e, errno, "cannot read directory '%s'", path);
     for (int i = 0; i < n; i++) {
         _cleanup_free_ char *file = xasprintf("%s/%s", path, files[i]->d_name);
-        if (r >= 0)
+        int order = part->name ? strcoll(part->name, files[i]->d_name) : 1;
+        if (r >= 0 && order <= 0 && !part->read)
+            r = read_part(config, path, part, e);
+        if (r >= 0 && order != 0)
             r = read_one(config, file, e);
         free(files[i]);
     }
     free(files);
-    return r;
+    return r >= 0 && part->name && !part->read ? read_part(config, path, part, e) : r;
 }
 
 static struct config *config_defaults(void)
@@ -254,11 +274,18 @@ static struct config *config_defaults(void)
 
 int config_load(struct tree *tree, struct config **ret, struct error *e)
 {
+    return config_load_with(tree, NULL, NULL, ret, e);
+}
+
+int config_load_with(struct tree *tree, const char *part, const char *text, struct config **ret,
+                     struct error *e)
+{
+    struct part extra = {.name = part, .text = text};
     struct config *config = config_defaults();
     _cleanup_free_ char *file = tree_config_file(tree), *dir = tree_config_dir(tree);
     int r = read_one(config, file, e);
     if (r >= 0 || r == -ENOENT)
-        r = read_directory(config, dir, e);
+        r = read_directory(config, dir, &extra, e);
     if (r < 0) {
         config_free(config);
         return r;

@@ -37,6 +37,9 @@ struct config;
  * section or key, a key given twice in one file (except lists), an invalid value, and a URL with user or
  * password in a file that other users may read. Sets tree->apps to the configured app_path. */
 int config_load(struct tree *tree, struct config **ret, struct error *e);
+/* Does the same as if 'text' were the content of ETC/hostlet.conf.d/PART, which is not read. */
+int config_load_with(struct tree *tree, const char *part, const char *text, struct config **ret,
+                     struct error *e);
 void config_free(struct config *config);
 
 /* Return values. A key that is not in the table is a bug of hostlet, and the process aborts. Strings and

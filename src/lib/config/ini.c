@@ -69,6 +69,11 @@ int ini_read(const char *path, ini_value_fn handler, void *userdata, struct erro
         return r;
     if (strlen(text) != size)
         return error_refuse(e, EINVAL, "'%s' contains a NUL byte", path);
+    return ini_read_text(path, text, handler, userdata, e);
+}
+
+int ini_read_text(const char *path, const char *text, ini_value_fn handler, void *userdata, struct error *e)
+{
     struct reader reader = {.path = path, .at = text, .on_value = handler, .userdata = userdata, .e = e};
     int line = ini_parse_stream(read_line, &reader, on_value, &reader);
     if (reader.result < 0)

@@ -12,3 +12,5 @@ typedef int (*ini_value_fn)(const char *section, const char *key, const char *va
  * a continuation line, a line that is not "key = value", and a key outside of a section. Returns −ENOENT
  * if the file does not exist. */
 int ini_read(const char *path, ini_value_fn on_value, void *userdata, struct error *e);
+/* Does the same with the text of a file, which messages name 'path'. */
+int ini_read_text(const char *path, const char *text, ini_value_fn on_value, void *userdata, struct error *e);
