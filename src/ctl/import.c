@@ -17,120 +17,33 @@
 #include "ctl/apps.h"
 #include "ctl/call.h"
 #include "ctl/enable.h"
+#include "ctl/import_settings.h"
+#include "ctl/inventory_print.h"
 #include "ctl/options.h"
-#include "ctl/original.h"
 #include "ctl/output.h"
 #include "ctl/services.h"
-#include "ctl/table.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
 #include "lib/app/name.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/schema/object.h"
 #include "lib/varlink/unix.h"
-#include "lib/zone/file.h"
 
-#define CONFIG_NAME "50-import.conf"
-#define LEDGER      "hostlet_vol_quota.json"
-#define LEDGER_MAX  ((size_t)64 << 20)
-#define READY_USEC  (30 * USEC_PER_SEC)
-#define PAUSE_NS    (50 * 1000 * 1000)
-
-/* One replica of this machine, and its container as Docker shows it. */
-struct item {
-    const struct app_instance *instance;
-    int64_t replica_id, revision; /* revision −1: unknown */
-    char *container;
-    struct driver_container *found; /* NULL: there is none */
-};
+#define LEDGER     "hostlet_vol_quota.json"
+#define LEDGER_MAX ((size_t)64 << 20)
+#define READY_USEC (30 * USEC_PER_SEC)
+#define PAUSE_NS   (50 * 1000 * 1000)
 
 struct import {
     struct ctl *ctl;
     struct original original;
-    struct item *items;
-    size_t n_items;
-    char *settings; /* text of CONFIG_NAME */
+    struct inventory inventory;
+    char *settings; /* text of IMPORT_CONFIG_NAME */
 };
 
 /* --- inspection --- */
-
-static void find_items(struct import *import)
-{
-    const struct original *o = &import->original;
-    for (size_t i = 0; i < o->n_instances; i++) {
-        const struct app_instance *a = o->instances[i];
-        for (size_t k = 0; a->meta && a->meta->name && a->deploy && k < a->deploy->n_replicas; k++) {
-            const struct app_replica *r = a->deploy->replicas[k];
-            if (!streq_null(r->host_id, o->hostlet->host_id))
-                continue;
-            import->items = xrealloc(import->items, import->n_items + 1, sizeof *import->items);
-            struct item *item = &import->items[import->n_items++];
-            *item = (struct item){.instance = a, .replica_id = r->id};
-            item->container = app_container_name(a->meta->name, r->id);
-            item->revision = original_revision(o, item->container);
-        }
-    }
-}
-
-static void on_container(const void *answer, void *userdata)
-{
-    struct import *import = userdata;
-    const struct driver_container *c = ((const struct driver_inspect_out *)answer)->container;
-    for (size_t i = 0; c && i < import->n_items; i++)
-        if (streq(c->name, import->items[i].container)) {
-            import->items[i].found = xcalloc(1, sizeof *c);
-            schema_copy(&driver_container_schema, c, import->items[i].found);
-        }
-}
-
-/* Returns the text of hostlet.conf.d/50-import.conf: the original's settings. The caller frees it. */
-static char *make_settings(const struct import *import)
-{
-    const struct original *o = &import->original;
-    const struct original_hostlet *h = o->hostlet;
-    char *text = NULL;
-    size_t size;
-    FILE *file = open_memstream(&text, &size);
-    fprintf(file, "# Made by hostletctl import from %s. Yours to change.\n[hostlet]\napp_path = %s\n\n",
-            o->dir, o->app_path);
-    fprintf(file, "[zone]\nenable = yes\npeer_port = %" PRId64 "\nhttp_port = %" PRId64 "\n",
-            o->server->peer_port, o->server->http_port);
-    if (h->lan_addr && *h->lan_addr)
-        fprintf(file, "lan_addr = %s\n", h->lan_addr);
-    if (h->n_dns_servers > 0 || h->lxc_fs_enable)
-        fprintf(file, "\n[container-driver]\n");
-    if (h->n_dns_servers > 0) {
-        fputs("dns_servers =", file);
-        for (size_t i = 0; i < h->n_dns_servers; i++)
-            fprintf(file, " %s", h->dns_servers[i]);
-        fputc('\n', file);
-    }
-    if (h->lxc_fs_enable)
-        fputs("lxcfs = yes\n", file);
-    fclose(file);
-    return text;
-}
-
-/* Refuses if hostlet has applications in another app path: after the change of the path hostlet would no
- * longer find their data. */
-static int check_place(struct import *import, struct error *e)
-{
-    struct instance_list apps = {.n_items = 0};
-    _cleanup_free_ char *ours = NULL;
-    int r = configured_app_path(import->ctl, &ours, e);
-    if (r < 0 || streq(ours, import->original.app_path))
-        return r;
-    r = instance_list_read(import->ctl, &apps, e);
-    if (r >= 0 && apps.n_items > 0)
-        r = error_refuse(
-            e, EEXIST,
-            "hostlet already has applications below '%s', and the original agent's are below '%s': "
-            "a tree has one app_path",
-            ours, import->original.app_path);
-    instance_list_done(&apps);
-    return r;
-}
 
 /* Returns the process id of hostletd, which listens on the ports of the tree whether or not rpc-gateway runs;
  * 0: it is not running. */
@@ -143,56 +56,44 @@ static pid_t find_supervisor(const struct ctl *ctl)
     return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
-/* Refuses if the machine has another host id. rpc-gateway would also refuse, but only after the containers
- * were adopted. */
-static int check_identity(const struct import *import, struct error *e)
-{
-    const struct original_hostlet *h = import->original.hostlet;
-    struct zone_file zone = {.format = 0};
-    int r = zone_file_read(&import->ctl->tree, &zone, e);
-    if (r == -ENOENT)
-        return 0;
-    if (r >= 0 && !streq_null(zone.host_id, h->host_id))
-        r = error_refuse(
-            e, EEXIST,
-            "this machine is already host %s, and the original's id is %s: leave that zone first "
-            "(hostletctl zone leave)",
-            zone.host_id, h->host_id);
-    zone_file_done(&zone);
-    return r;
-}
-
 static int look(struct import *import, struct error *e)
 {
-    int r = original_read(import->ctl->arguments[0], &import->original, e);
+    const struct ctl *ctl = import->ctl;
+    int r = original_read(ctl->arguments[0], &import->original, e);
     if (r >= 0)
-        r = original_check_stopped(&import->original, find_supervisor(import->ctl), e);
-    if (r >= 0)
-        r = check_identity(import, e);
+        r = original_check_stopped(&import->original, find_supervisor(ctl), e);
     if (r < 0)
         return r;
-    find_items(import);
-    import->settings = make_settings(import);
-    r = ctl_stream(import->ctl, &ctl_driver, "List", NULL, on_container, import, e);
-    return r < 0 ? r : check_place(import, e);
+    import->settings = import_settings_make(&import->original);
+    r = import_settings_check(ctl, &import->original, import->settings, e);
+    return r < 0 ? r : inventory_read(ctl, &import->original, &import->inventory, e);
+}
+
+/* Refuses an import that would leave every container with a name of the original's form unmanaged: the zone's
+ * orders would meet them as conflicts. */
+static int check_any(const struct import *import, struct error *e)
+{
+    const struct inventory *inventory = &import->inventory;
+    const struct inventory_item *first = NULL;
+    size_t usable = inventory_count(inventory, FATE_ADOPT) + inventory_count(inventory, FATE_ADOPTED) +
+                    inventory_count(inventory, FATE_OURS),
+           n = 0;
+    for (size_t i = 0; i < inventory->n_items; i++)
+        if (inventory->items[i]->found && inventory->items[i]->instance) {
+            n++;
+            first = first ?: inventory->items[i];
+        }
+    if (usable > 0 || n == 0)
+        return 0;
+    return error_refuse(
+        e, EEXIST,
+        "nothing is taken over: this machine has %zu container%s named i8k_NAME_N, and none can be adopted "
+        "(%s: %s); remove or rename %s, or join the zone without them (hostletctl zone init)",
+        n, n == 1 ? "" : "s", first->container, first->n_remarks > 0 ? first->remarks[0] : "it does not fit",
+        n == 1 ? "it" : "them");
 }
 
 /* --- output --- */
-
-static const char *fate(const struct item *item)
-{
-    if (!item->found)
-        return "no container: created if its action is start";
-    if (item->found->tree)
-        return "belongs to another hostlet tree: not adopted";
-    if (item->found->ours && !item->found->adopted)
-        return "already belongs to this tree";
-    if (item->revision < 0)
-        return "adopted; its revision is unknown, so the zone's order will recreate it";
-    if (item->instance->deploy->revision > item->revision)
-        return "adopted; a newer revision is desired, so it will be switched";
-    return item->found->adopted ? "already adopted" : "adopted as it runs";
-}
 
 static void print_plan(const struct import *import)
 {
@@ -202,37 +103,36 @@ static void print_plan(const struct import *import)
         printf(" %s", o->server->zone_hosts[i]);
     printf("\n%zu quota%s, %zu secret%s of containers\n\n", o->n_quotas, o->n_quotas == 1 ? "" : "s",
            o->n_secrets, o->n_secrets == 1 ? "" : "s");
-    struct table *t = table_new("CONTAINER", "STATE", "REVISION", "WANTED", "WHAT HAPPENS", NULL);
-    for (size_t i = 0; i < import->n_items; i++) {
-        const struct item *item = &import->items[i];
-        table_cell(t, PLAIN, "%s", item->container);
-        table_cell(t, PLAIN, "%s",
-                   item->found ? schema_enum_name(&driver_state_enum, item->found->state) : "none");
-        table_cell(t, PLAIN, "%" PRId64, item->revision);
-        table_cell(t, PLAIN, "%" PRId64, item->instance->deploy->revision);
-        table_cell(t, PLAIN, "%s", fate(item));
-    }
-    table_print(t, false);
-    printf("\n%s/hostlet.conf.d/" CONFIG_NAME ":\n%s", import->ctl->tree.etc, import->settings);
+    inventory_print(&import->inventory);
+    printf("\n%s/hostlet.conf.d/" IMPORT_CONFIG_NAME ":\n%s", import->ctl->tree.etc, import->settings);
 }
 
 static json_t *pack_plan(const struct import *import, bool done)
 {
     const struct original *o = &import->original;
-    json_t *items = json_array(), *hosts = json_array();
+    json_t *hosts = json_array();
     for (size_t i = 0; i < o->server->n_zone_hosts; i++)
         json_array_append_new(hosts, json_string(o->server->zone_hosts[i]));
-    for (size_t i = 0; i < import->n_items; i++) {
-        const struct item *item = &import->items[i];
-        json_array_append_new(
-            items, json_pack("{s:s,s:s,s:I,s:I,s:s}", "container", item->container, "state",
-                             item->found ? schema_enum_name(&driver_state_enum, item->found->state) : "none",
-                             "revision", (json_int_t)item->revision, "wanted",
-                             (json_int_t)item->instance->deploy->revision, "what_happens", fate(item)));
-    }
     return json_pack("{s:b,s:s,s:o,s:I,s:o,s:s}", "done", done, "host_id", o->hostlet->host_id, "zone_hosts",
-                     hosts, "quotas", (json_int_t)o->n_quotas, "containers", items, "settings",
-                     import->settings);
+                     hosts, "quotas", (json_int_t)o->n_quotas, "containers",
+                     inventory_pack(&import->inventory), "settings", import->settings);
+}
+
+/* Prints what an import has done. The reconciler shows an adopted container when it knows its instance, which
+ * hostlet_active.json or the zone states. */
+static void print_result(const struct import *import)
+{
+    const struct inventory *inventory = &import->inventory;
+    size_t adopted = inventory_count(inventory, FATE_ADOPT) + inventory_count(inventory, FATE_ADOPTED),
+           others =
+               inventory_count(inventory, FATE_NOT_ADOPTED) + inventory_count(inventory, FATE_OTHER_TREE);
+    printf("\nTaken over. %zu container%s of the original agent %s adopted", adopted, adopted == 1 ? "" : "s",
+           adopted == 1 ? "is" : "are");
+    if (others > 0)
+        printf(", %zu %s not (see above)", others, others == 1 ? "is" : "are");
+    puts(".\n'hostletctl apps' shows what runs as soon as the zone's leader has sent its orders, 'hostletctl "
+         "zone "
+         "status' the zone.");
 }
 
 /* --- execution --- */
@@ -325,26 +225,52 @@ static int start_quota_keeper(const struct import *import, struct error *e)
     return r < 0 || !down ? r : order(import, "Start", "quota-keeper", e);
 }
 
-static int adopt(const struct import *import, const struct item *item, struct error *e)
+static int write_settings(const struct import *import, struct error *e)
 {
-    const char *secret = original_secret(&import->original, item->container);
-    const struct driver_container *c = item->found;
+    return write_config_part(import->ctl, IMPORT_CONFIG_NAME, import->settings, e);
+}
+
+static int reload(const struct import *import, struct error *e)
+{
+    return ctl_call(import->ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
+}
+
+/* Sends the secrets before any container is adopted: when a container is adopted for which an order has
+ * arrived, the reconciler makes a secret for its replica unless it has one. */
+static int send_secrets(const struct import *import, struct error *e)
+{
     int r = 0;
-    if (c && !c->tree && (!c->ours || c->adopted)) {
-        struct driver_inspect_out out = {.container = NULL};
-        const struct driver_adopt_in in = {.instance = item->instance->meta->name,
-                                           .replica_id = item->replica_id,
-                                           .revision = item->revision < 0 ? 0 : item->revision};
-        r = ctl_call(import->ctl, &ctl_driver, "Adopt", &in, &out, CTL_TIMEOUT_USEC, e);
-        if (r >= 0)
-            ctl_done(&ctl_driver, "Adopt", &out);
-        else if (e->class == ERROR_NOT_FOUND)
-            r = 0; /* the container was removed meanwhile */
-    }
-    if (r >= 0 && secret) {
+    for (size_t i = 0; r >= 0 && i < import->inventory.n_items; i++) {
+        const struct inventory_item *item = import->inventory.items[i];
         const struct reconciler_secret_in in = {
-            .name = item->instance->meta->name, .replica_id = item->replica_id, .secret = (char *)secret};
-        r = ctl_call(import->ctl, &ctl_reconciler, "ImportSecret", &in, NULL, CTL_TIMEOUT_USEC, e);
+            .name = item->instance, .replica_id = item->replica_id, .secret = (char *)item->secret};
+        if (item->instance && item->secret)
+            r = ctl_call(import->ctl, &ctl_reconciler, "ImportSecret", &in, NULL, CTL_TIMEOUT_USEC, e);
+    }
+    return r;
+}
+
+static int adopt_one(const struct import *import, const struct inventory_item *item, struct error *e)
+{
+    struct driver_inspect_out out = {.container = NULL};
+    const struct driver_adopt_in in = {.instance = item->instance,
+                                       .replica_id = item->replica_id,
+                                       .revision = item->revision < 0 ? 0 : item->revision};
+    int r = ctl_call(import->ctl, &ctl_driver, "Adopt", &in, &out, CTL_TIMEOUT_USEC, e);
+    if (r >= 0)
+        ctl_done(&ctl_driver, "Adopt", &out);
+    else if (e->class == ERROR_NOT_FOUND)
+        r = 0; /* the container was removed meanwhile */
+    return r;
+}
+
+static int adopt(const struct import *import, struct error *e)
+{
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < import->inventory.n_items; i++) {
+        const struct inventory_item *item = import->inventory.items[i];
+        if (item->instance && (item->fate == FATE_ADOPT || item->fate == FATE_ADOPTED))
+            r = adopt_one(import, item, e);
     }
     return r;
 }
@@ -407,7 +333,8 @@ static int tell_instances(const struct import *import, struct error *e)
         struct app_instance *instance = o->instances[i];
         struct reconciler_zone_out out = {.changed = false};
         const struct reconciler_zone_in in = {.instance = instance};
-        if (!instance->meta || !instance->meta->name || is_known(&known, instance->meta->name))
+        if (!instance->meta || !instance->meta->name || is_known(&known, instance->meta->name) ||
+            app_check_instance_name(instance->meta->name, "", NULL) < 0)
             continue;
         r = ctl_call(import->ctl, &ctl_reconciler, "PutZoneState", &in, &out, CTL_TIMEOUT_USEC, e);
         if (r >= 0)
@@ -417,48 +344,66 @@ static int tell_instances(const struct import *import, struct error *e)
     return r;
 }
 
+/* The steps of an import, in their order. Each can be repeated, and a test can end the command after each. */
+static const struct {
+    int (*run)(const struct import *import, struct error *e);
+    const char *failpoint;
+} steps[] = {{take_ledger, "import.ledger"},
+             {write_settings, "import.settings"},
+             {reload, "import.reload"},
+             {start_quota_keeper, "import.quota_keeper"},
+             {send_secrets, "import.secrets"},
+             {adopt, "import.adopted"},
+             {join, "import.joined"},
+             {wait_for_facts, "import.facts"},
+             {tell_instances, "import.instances"}};
+
 static int carry_out(const struct import *import, struct error *e)
 {
-    struct error later = ERROR_INIT;
-    int r = take_ledger(import, e);
-    if (r >= 0)
-        r = write_config_part(import->ctl, CONFIG_NAME, import->settings, e);
-    if (r >= 0)
-        r = ctl_call(import->ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
-    int started = start_quota_keeper(import, r < 0 ? &later : e);
-    r = r < 0 ? r : started;
-    for (size_t i = 0; r >= 0 && i < import->n_items; i++)
-        r = adopt(import, &import->items[i], e);
-    if (r >= 0)
-        r = join(import, e);
+    static const char *names[ARRAY_SIZE(steps) + 1];
+    struct error ignored = ERROR_INIT;
+    int r = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+        names[i] = steps[i].failpoint;
+    failpoint_table(names);
+    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
+        r = steps[i].run(import, e);
+        if (r >= 0)
+            r = failpoint_error(steps[i].failpoint, e);
+    }
     if (r >= 0)
         warn_without_tls(import->ctl);
-    if (r >= 0)
-        r = wait_for_facts(import, e);
-    return r < 0 ? r : tell_instances(import, e);
+    else
+        (void)start_quota_keeper(import, &ignored); /* take_ledger() may have stopped it */
+    return r;
 }
 
 int command_import(struct ctl *ctl)
 {
     struct import import = {.ctl = ctl};
     struct error e = ERROR_INIT;
-    bool dry = ctl_option(ctl, "dry-run");
+    bool dry = ctl_option(ctl, "dry-run"), shown = false;
     int r = look(&import, &e);
-    if (r >= 0 && !ctl->json)
+    if (r >= 0 && !ctl->json) {
         print_plan(&import);
-    if (r >= 0 && !dry)
-        r = carry_out(&import, &e);
+        shown = true;
+    }
+    if (r >= 0) {
+        r = check_any(&import, &e);
+        if (r < 0 && ctl->json)
+            print_json(pack_plan(&import, false));
+        else if (r >= 0 && !dry)
+            r = carry_out(&import, &e);
+    }
     if (r >= 0 && ctl->json)
         print_json(pack_plan(&import, !dry));
+    else if (r >= 0 && dry)
+        puts("\nNothing was changed.");
     else if (r >= 0)
-        puts(dry ? "\nNothing was changed."
-                 : "\nTaken over. 'hostletctl apps' shows what runs, 'hostletctl zone status' the zone.");
-    for (size_t i = 0; i < import.n_items; i++) {
-        free(import.items[i].container);
-        if (import.items[i].found)
-            schema_free(&driver_container_schema, import.items[i].found);
-    }
-    free(import.items);
+        print_result(&import);
+    else if (shown)
+        fflush(stdout); /* the table, before the error */
+    inventory_done(&import.inventory);
     free(import.settings);
     original_done(&import.original);
     return r < 0 ? ctl_fail(&e) : EXIT_OK;

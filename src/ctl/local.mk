@@ -11,11 +11,15 @@ hostletctl_SOURCES = \
 	src/ctl/enable.c src/ctl/enable.h \
 	src/ctl/follow.c src/ctl/follow.h \
 	src/ctl/import.c src/ctl/import.h \
+	src/ctl/import_settings.c src/ctl/import_settings.h \
+	src/ctl/inventory.c src/ctl/inventory.h \
+	src/ctl/inventory_print.c src/ctl/inventory_print.h \
 	src/ctl/log_source.c src/ctl/log_source.h \
 	src/ctl/logs.c src/ctl/logs.h \
 	src/ctl/main.c \
 	src/ctl/options.c src/ctl/options.h \
 	src/ctl/original.c src/ctl/original.h \
+	src/ctl/original_replica.c src/ctl/original_replica.h \
 	src/ctl/output.c src/ctl/output.h \
 	src/ctl/package.c src/ctl/package.h \
 	src/ctl/quota.c src/ctl/quota.h \

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
@@ -16,7 +15,6 @@
 #include "lib/schema/parse.h"
 
 #define FILE_MAX          ((size_t)64 << 20)
-#define REPLICA_FILE_MAX  ((size_t)4 << 20)
 #define DEFAULT_HTTP_PORT 9532
 #define DEFAULT_PEER_PORT 9533
 
@@ -119,11 +117,28 @@ static int read_json(const struct original *o, const char *name, const struct sc
     return r < 0 ? r : schema_parse_text(schema, text, size, 0, path, ret, e);
 }
 
+/* Checks that every applied revision is a number from 0. */
+static int check_revisions(const struct original *o, json_t *revisions, struct error *e)
+{
+    const char *container;
+    json_t *revision;
+    json_object_foreach(revisions, container, revision)
+    {
+        if (!json_is_integer(revision) || json_integer_value(revision) < 0)
+            return error_refuse(
+                e, EINVAL, "%s/etc/hostlet_active.json: /applied_revisions/%.100s: expected a number from 0",
+                o->dir, container);
+    }
+    return 0;
+}
+
 static int read_state(struct original *o, struct error *e)
 {
     struct active_file active = {.applied_revisions = NULL};
     struct quota_file quotas = {.items = NULL};
     int r = read_json(o, "hostlet_active.json", &active_schema, &active, e);
+    if (r >= 0)
+        r = check_revisions(o, active.applied_revisions, e);
     if (r >= 0)
         r = read_json(o, "hostlet_vol_quota.json", &quota_file_schema, &quotas, e);
     if (r < 0) {
@@ -239,14 +254,23 @@ static bool is_listening(const char *table, unsigned port, pid_t ours)
     return found;
 }
 
+/* Checks that no process of the original agent runs. */
+static int check_process(struct error *e)
+{
+    pid_t pid = find_process();
+    return pid == 0 ? 0
+                    : error_refuse(e, EBUSY,
+                                   "the original agent runs (process %d): stop it first; its containers keep "
+                                   "running",
+                                   (int)pid);
+}
+
 int original_check_stopped(const struct original *o, pid_t ours, struct error *e)
 {
     const int64_t ports[] = {o->server->peer_port, o->server->http_port};
-    pid_t pid = find_process();
-    if (pid)
-        return error_refuse(
-            e, EBUSY, "the original agent runs (process %d): stop it first; its containers keep running",
-            (int)pid);
+    int r = check_process(e);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
         if (is_listening("/proc/net/tcp", (unsigned)ports[i], ours) ||
             is_listening("/proc/net/tcp6", (unsigned)ports[i], ours))
@@ -258,44 +282,13 @@ int original_check_stopped(const struct original *o, pid_t ours, struct error *e
 
 /* --- revisions and secrets of containers --- */
 
-/* Returns the revision in the container's app_replica.json, or −1. The tenant can change that file, without
- * an advantage: a wrong revision only recreates its own container. */
-static int64_t revision_of_file(const struct original *o, const char *container)
-{
-    struct app_replica_instance replica = {.app = NULL};
-    _cleanup_free_ char *name = xasprintf("%s/home/action/.innerstack/app_replica.json", container),
-                        *text = NULL;
-    _cleanup_close_ int apps = open_dir_at(AT_FDCWD, o->app_path, NULL);
-    int fd = apps < 0 ? -1 : open_beneath(apps, name, O_RDONLY | O_NONBLOCK, 0, NULL);
-    struct stat st;
-    if (fd < 0)
-        return -1;
-    FILE *file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
-    if (!file) {
-        close(fd);
-        return -1;
-    }
-    text = xcalloc(REPLICA_FILE_MAX, 1);
-    size_t size = fread(text, 1, REPLICA_FILE_MAX - 1, file);
-    fclose(file);
-    int64_t revision = -1;
-    if (schema_parse_text(&app_replica_instance_schema, text, size, 0, name, &replica, NULL) >= 0 &&
-        replica.app && replica.app->deploy)
-        revision = replica.app->deploy->revision;
-    schema_done(&app_replica_instance_schema, &replica);
-    return revision;
-}
-
 int64_t original_revision(const struct original *o, const char *container)
 {
     const json_t *revision = json_object_get(o->applied_revisions, container);
-    return json_is_integer(revision) ? json_integer_value(revision) : revision_of_file(o, container);
+    return revision ? json_integer_value(revision) : -1;
 }
 
 const char *original_secret(const struct original *o, const char *container)
 {
-    for (size_t i = 0; i < o->n_secrets; i++)
-        if (streq(o->secrets[i].key, container))
-            return o->secrets[i].value;
-    return NULL;
+    return schema_map_get(o->secrets, o->n_secrets, container);
 }

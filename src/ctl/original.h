@@ -30,9 +30,10 @@ struct original {
     char *dir, *app_path;
     struct original_server *server; /* never NULL once read */
     struct original_hostlet *hostlet;
+    /* A running machine's hostlet_active.json contains none: its agent never writes them. */
     struct app_instance **instances;
     size_t n_instances;
-    json_t *applied_revisions;   /* {container: revision}; may be NULL */
+    json_t *applied_revisions;   /* {container: revision from 0}; may be NULL */
     struct schema_pair *secrets; /* container → secret */
     size_t n_secrets;
     struct original_quota **quotas;
@@ -50,7 +51,8 @@ void original_done(struct original *original);
  * earlier import; 0: none. */
 int original_check_stopped(const struct original *original, pid_t ours, struct error *e);
 
-/* Returns the revision that the original last applied to a container; −1: unknown. */
+/* Returns the revision that the original last applied to a container, by hostlet_active.json; −1: that file
+ * does not know it. */
 int64_t original_revision(const struct original *original, const char *container);
-/* Returns the secret of a container's agent (borrowed), or NULL if there is none. */
+/* Returns the secret of a container's agent (borrowed) as that file has it, or NULL if there is none. */
 const char *original_secret(const struct original *original, const char *container);

@@ -62,11 +62,9 @@ int write_all(int fd, const void *data, size_t size)
     return 0;
 }
 
-int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
+/* Reads an open file; messages name it 'path'. */
+static int read_open_file(int fd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
 {
-    _cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return error_os(e, errno, "cannot open '%s'", path);
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_os(e, errno, "cannot stat '%s'", path);
@@ -96,6 +94,31 @@ int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *re
     if (ret_size)
         *ret_size = n;
     return 0;
+}
+
+int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
+{
+    _cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return error_os(e, errno, "cannot open '%s'", path);
+    return read_open_file(fd, path, max, ret, ret_size, e);
+}
+
+int read_file_beneath(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
+{
+    struct stat st;
+    _cleanup_close_ int place = open_beneath(dirfd, path, O_PATH, 0, e);
+    if (place < 0)
+        return place;
+    if (fstat(place, &st) < 0)
+        return error_os(e, errno, "cannot stat '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return error_refuse(e, EINVAL, "'%s' is not a regular file", path);
+    _cleanup_free_ char *link = xasprintf("/proc/self/fd/%d", place);
+    _cleanup_close_ int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return error_os(e, errno, "cannot open '%s'", path);
+    return read_open_file(fd, path, max, ret, ret_size, e);
 }
 
 static int fill_and_rename(int dirfd, int fd, const char *temporary, const char *name, const void *data,

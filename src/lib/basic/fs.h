@@ -22,6 +22,10 @@ void allow_many_descriptors(void);
  * symbolic link in the last component. */
 int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);
 
+/* Does the same for a path below a directory that a tenant can write to: it is resolved like that of
+ * open_beneath(), and a device, which can act when it is opened, is never opened. */
+int read_file_beneath(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);
+
 /* Replaces dirfd/name atomically and durably: temporary file in the same directory (".NAME.XXXXXX.tmp"),
  * fsync, rename, fsync of the directory. uid/gid of −1 keep the process's. A failure before the rename
  * leaves the old file as it was. */

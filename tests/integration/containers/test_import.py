@@ -259,7 +259,7 @@ def test_import_that_failed_at_a_hanging_gateway_is_completed_by_the_next(fresh,
     repeated(fresh, original, engine, before)
 
 
-def test_import_that_failed_after_its_adoptions_is_completed_by_the_next(make_tree, docker_settings, original, engine):
+def test_import_that_failed_at_a_stopped_reconciler_is_completed_by_the_next(make_tree, docker_settings, original, engine):
     original.add()
     before = identity(engine)
     tree = make_tree({**docker_settings, "hostlet": {"app_path": original.apps}, "reconciler": {"probation": "100ms"}}).start()
@@ -267,7 +267,6 @@ def test_import_that_failed_after_its_adoptions_is_completed_by_the_next(make_tr
     assert tree.ctl("import", original.dir, check=False).returncode != 0
     assert (tree.prefix / "etc/hostlet.conf.d/50-import.conf").exists()
     tree.ctl("service", "start", "reconciler")
-    assert "already adopted" in tree.ctl("import", original.dir, "--dry-run").stdout
     repeated(tree, original, engine, before)
 
 
@@ -325,13 +324,19 @@ def test_malformed_files_of_the_original_are_refused(fresh, original, file, text
     assert result.returncode != 0 and words in result.stderr, result.stderr
 
 
-def test_container_of_another_tree_is_not_adopted(fresh, original, engine):
+def test_containers_that_do_not_fit_are_not_adopted(fresh, original, engine):
     original.add(container=False)
+    original.add("other")
     engine.run(images.BUSYBOX, ["sleep", "1000"], name="i8k_web_0", Labels={"io.hostlet.tree": "another"})
-    before = identity(engine)
-    assert "belongs to another hostlet tree: not adopted" in fresh.ctl("import", original.dir).stdout
+    engine.run(images.BUSYBOX, ["sleep", "1000"], name="by-hand", Labels={"app_name": "hand", "app_rep_id": "0"})
+    names = ("i8k_web_0", "i8k_other_0", "by-hand")
+    before = [identity(engine, name) for name in names]
+    text = fresh.ctl("import", original.dir).stdout
+    assert "belongs to another hostlet tree: not adopted" in text and "1 container of the original agent is adopted, 2 are not" in text
+    assert "by-hand: it is not adopted: its name does not fit its labels, app_name 'hand' and app_rep_id '0'" in text
     ZoneApp(fresh).wait(lambda i: i["replicas"][0]["state"] == "conflict", "the conflict is shown")
-    assert identity(engine) == before
+    ZoneApp(fresh, "other").running(7)
+    assert [identity(engine, name) for name in names] == before
 
 
 def test_tree_with_applications_elsewhere_is_refused(fresh, original, engine):
