@@ -44,12 +44,14 @@ container_driver_SOURCES = \
 	src/container-driver/docker/pull.c src/container-driver/docker/pull.h \
 	src/container-driver/docker/seccomp.c src/container-driver/docker/seccomp.h \
 	src/container-driver/docker/simple.c src/container-driver/docker/simple.h \
+	src/container-driver/docker/volumes.c src/container-driver/docker/volumes.h \
 	src/container-driver/main.c \
 	src/container-driver/manager.h \
 	src/container-driver/methods_container.c src/container-driver/methods_container.h \
 	src/container-driver/methods_create.c src/container-driver/methods_create.h \
 	src/container-driver/methods_image.c src/container-driver/methods_image.h \
 	src/container-driver/methods_logs.c src/container-driver/methods_logs.h \
+	src/container-driver/methods_volumes.c src/container-driver/methods_volumes.h \
 	src/container-driver/methods_watch.c src/container-driver/methods_watch.h \
 	src/container-driver/null/null.c src/container-driver/null/null.h \
 	src/container-driver/null/image.c src/container-driver/null/image.h \
@@ -64,6 +66,10 @@ check_PROGRAMS += tests/unit/test_driver
 TESTS += tests/unit/test_driver
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c
 tests_unit_test_driver_LDADD = libdriver.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_driver_volumes
+TESTS += tests/unit/test_driver_volumes
+tests_unit_test_driver_volumes_SOURCES = tests/unit/test_driver_volumes.c
+tests_unit_test_driver_volumes_LDADD = libdriver.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_seccomp_profile
 TESTS += tests/unit/test_seccomp_profile
 tests_unit_test_seccomp_profile_SOURCES = tests/unit/test_seccomp_profile.c

@@ -25,6 +25,7 @@
 #include "container-driver/methods_create.h"
 #include "container-driver/methods_image.h"
 #include "container-driver/methods_logs.h"
+#include "container-driver/methods_volumes.h"
 #include "container-driver/methods_watch.h"
 #include "container-driver/null/null.h"
 #include "container-driver/socket_group.h"
@@ -45,6 +46,7 @@ static const struct varlink_handlers handlers[] = {
     {"Stop", method_stop},
     {"Rename", method_rename},
     {"Remove", method_remove},
+    {"RemoveVolumes", method_remove_volumes},
     {"SetRestart", method_set_restart},
     {"Adopt", method_adopt},
     {"Logs", method_logs},
@@ -64,6 +66,8 @@ static const char *const failpoints[] = {
     "driver.after_rename",
     "driver.before_remove",
     "driver.after_remove",
+    "driver.before_remove_volumes",
+    "driver.after_remove_volumes",
     "driver.before_set_restart",
     "driver.after_set_restart",
     "adopted.before_save",

@@ -34,7 +34,7 @@ static void on_created(struct runtime_result *result, const struct error *e, voi
 {
     struct task *task = userdata;
     const struct driver_create_in *in = task->in;
-    if (e && e->class == ERROR_CONFLICT) {
+    if (e && e->class == ERROR_CONFLICT && e->errnum == EEXIST) {
         task_with_own_container(task, in->instance, in->replica_id, DRIVER_SLOT_CURRENT, compare);
     } else if (e) {
         task_fail(task, e);

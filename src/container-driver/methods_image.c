@@ -65,6 +65,10 @@ static void on_pulled(struct runtime_result *result, const struct error *e, void
     }
     task->job = NULL;
     struct driver_pull_out out = {.id = result->id};
+    if (result->image) {
+        out.volumes = result->image->volumes;
+        out.n_volumes = result->image->n_volumes;
+    }
     if (e)
         task_fail(task, e);
     else

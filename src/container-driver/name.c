@@ -40,6 +40,12 @@ int container_name(const char *instance, int64_t replica_id, int slot, char **re
     return 0;
 }
 
+char *volume_name_prefix(const char *tree_id, const char *instance, int64_t replica_id)
+{
+    return xasprintf("hostlet_%s_" CONTAINER_NAME_PREFIX "%s_%lld_", tree_id, instance,
+                     (long long)replica_id);
+}
+
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot)
 {
     if (*name == '/')

@@ -14,3 +14,7 @@ int container_name(const char *instance, int64_t replica_id, int slot, char **re
 /* Parses a container's name, with or without Docker's leading "/". Returns false when the name does not have
  * hostlet's form. The caller frees *ret_instance. */
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot);
+
+/* Returns the beginning of the names of a replica's volumes in the runtime: hostlet_TREE_i8k_INSTANCE_ID_.
+ * The rest of a name is the key of the volume's path (lib/app/volume.h). The caller frees. */
+char *volume_name_prefix(const char *tree_id, const char *instance, int64_t replica_id);

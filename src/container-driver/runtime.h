@@ -69,7 +69,8 @@ struct runtime_ops {
     /* Checks whether the zone's network can have this range, whose form the caller has checked. REFUSED: it
      * cannot, for the reason in the error. */
     void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata);
-    /* CONFLICT: the name is in use. */
+    /* CONFLICT: the container's name is in use (errnum EEXIST), or that of one of its volumes is (ENOTUNIQ).
+     */
     void (*create)(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer, void *userdata);
     /* The functions below act on a container's id. They succeed when there is nothing to do. NOT_FOUND: the
      * container does not exist. */
@@ -81,6 +82,8 @@ struct runtime_ops {
     void (*remove)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
     void (*set_restart)(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata);
+    /* Removes this tree's volumes whose names begin with 'prefix', except those that a container uses. */
+    void (*remove_volumes)(struct runtime *rt, const char *prefix, runtime_answer_fn answer, void *userdata);
     /* Calls 'on_data' and 'on_end' only from the event loop. The job is valid until 'on_end' is called. */
     struct runtime_job *(*logs)(struct runtime *rt, const char *id, const struct runtime_log_options *options,
                                 runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata);

@@ -10,11 +10,21 @@
 #include "container-driver/name.h"
 #include "container-driver/zone_network.h"
 #include "lib/app/reference.h"
+#include "lib/app/volume.h"
 #include "lib/schema/object.h"
 
 #define PIDS_LIMIT_INAGENT        100 /* the contract's */
 #define PIDS_LIMIT_IMAGE          1000
 #define DEFAULT_STOP_TIMEOUT_MSEC 10000
+
+static void free_labels(struct schema_pair *labels, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(labels[i].key);
+        free(labels[i].value);
+    }
+    free(labels);
+}
 
 void spec_done(struct spec *s)
 {
@@ -26,16 +36,19 @@ void spec_done(struct spec *s)
     for (size_t i = 0; i < s->n_env; i++)
         free(s->env[i]);
     free(s->env);
-    for (size_t i = 0; i < s->n_labels; i++) {
-        free(s->labels[i].key);
-        free(s->labels[i].value);
-    }
-    free(s->labels);
+    free_labels(s->labels, s->n_labels);
     for (size_t i = 0; i < s->n_mounts; i++) {
         free(s->mounts[i].source);
         free(s->mounts[i].target);
     }
     free(s->mounts);
+    for (size_t i = 0; i < s->n_volumes; i++) {
+        free(s->volumes[i].name);
+        free(s->volumes[i].device);
+        free(s->volumes[i].target);
+    }
+    free(s->volumes);
+    free_labels(s->volume_labels, s->n_volume_labels);
     *s = (struct spec){0};
 }
 
@@ -86,6 +99,25 @@ static int make_mounts(struct spec *s, const struct driver_create_in *in, const 
                 return error_refuse(e, EEXIST, "%s: package '%s' is named twice", s->name, p->name);
         add_mount(s, xasprintf("%s/%s/%s", settings->ipk_install, p->name, p->id),
                   xasprintf("/usr/innerstack/%s", p->name), true);
+    }
+    return 0;
+}
+
+static int make_volumes(struct spec *s, const struct driver_create_in *in, const struct settings *settings,
+                        bool inagent, struct error *e)
+{
+    const struct app_volume_rules rules = {.inagent = inagent, .read_only = in->read_only};
+    _cleanup_free_ char *prefix = volume_name_prefix(settings->tree_id, in->instance, in->replica_id);
+    for (size_t i = 0; i < in->n_volumes; i++) {
+        int r = app_volume_check(in->volumes[i], &rules, e);
+        if (r < 0)
+            return error_prefix(e, "%s", s->name);
+        _cleanup_free_ char *key = app_volume_key(in->volumes[i]);
+        s->volumes = xrealloc(s->volumes, s->n_volumes + 1, sizeof *s->volumes);
+        s->volumes[s->n_volumes++] = (struct spec_volume){
+            .name = xasprintf("%s%s", prefix, key),
+            .device = xasprintf("%s/%s/" APP_VOLUMES_DIRECTORY "/%s", settings->apps, s->name, key),
+            .target = xstrdup(in->volumes[i])};
     }
     return 0;
 }
@@ -163,6 +195,8 @@ static void make_labels(struct spec *s, const struct driver_create_in *in, const
     schema_map_set(&s->labels, &s->n_labels, LABEL_NAME, in->instance);
     schema_map_set(&s->labels, &s->n_labels, LABEL_REPLICA, id);
     schema_map_set(&s->labels, &s->n_labels, LABEL_TREE, settings->tree_id);
+    for (size_t i = 0; i < s->n_labels; i++)
+        schema_map_set(&s->volume_labels, &s->n_volume_labels, s->labels[i].key, s->labels[i].value);
     schema_map_set(&s->labels, &s->n_labels, LABEL_REVISION, revision);
     schema_map_set(&s->labels, &s->n_labels, LABEL_CONFIG, in->config);
 }
@@ -281,6 +315,8 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
         r = make_env(s, in, inagent, e);
     if (r >= 0)
         r = make_mounts(s, in, settings, inagent, e);
+    if (r >= 0)
+        r = make_volumes(s, in, settings, inagent, e);
     if (r >= 0)
         make_lxcfs_mounts(s, settings);
     return r;

@@ -21,6 +21,13 @@ struct spec_mount {
     bool read_only;
 };
 
+/* A volume of the replica's directory. */
+struct spec_volume {
+    char *name;   /* in the runtime */
+    char *device; /* its directory */
+    char *target;
+};
+
 struct spec {
     char *name, *image;
     char **command; /* complete: replaces the image's entrypoint and command; empty: the image's own */
@@ -32,6 +39,10 @@ struct spec {
     size_t n_labels;
     struct spec_mount *mounts;
     size_t n_mounts;
+    struct spec_volume *volumes;
+    size_t n_volumes;
+    struct schema_pair *volume_labels;
+    size_t n_volume_labels;
     int64_t cpu_limit;    /* millicores; 0: none */
     int64_t memory_limit; /* bytes; 0: none */
     int64_t pids_limit;

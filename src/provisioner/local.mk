@@ -7,7 +7,8 @@ libprovisioner_a_SOURCES = \
 	src/provisioner/removal.c src/provisioner/removal.h \
 	src/provisioner/replica.c src/provisioner/replica.h \
 	src/provisioner/take.c src/provisioner/take.h \
-	src/provisioner/tenant.c src/provisioner/tenant.h
+	src/provisioner/tenant.c src/provisioner/tenant.h \
+	src/provisioner/volumes.c src/provisioner/volumes.h
 provisioner_SOURCES = \
 	src/provisioner/deletion.c src/provisioner/deletion.h \
 	src/provisioner/main.c \

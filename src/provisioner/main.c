@@ -19,6 +19,7 @@ static const char *const failpoints[] = {
     "directories.made",    /* opt, home, action and .innerstack exist */
     "files.staged",        /* all files are written under temporary names */
     "files.published",     /* one more file has its final name */
+    "volumes.made",        /* the directories of all volumes exist */
     "provision.filled",    /* every directory and file is in place */
     "provision.published", /* the directory has the container's name */
     "remove.kept",         /* the directory has its name as kept data */

@@ -10,8 +10,10 @@
 #include "lib/api/provisioner.h"
 #include "lib/app-path/app_path.h"
 #include "lib/app/name.h"
+#include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 #include "provisioner/deletion.h"
 #include "provisioner/manager.h"
@@ -36,6 +38,8 @@ struct request {
     struct varlink_call *call; /* NULL: the caller hung up */
     char *apps, *container;
     char *json, *ininit, *inagent;
+    char **volumes;
+    size_t n_volumes;
     /* restored: kept data became the replica's directory again. hidden: the job hid something that has to
      * be deleted. */
     bool restored, hidden;
@@ -52,6 +56,7 @@ static void request_free(struct request *q)
     free(q->json);
     free(q->ininit);
     free(q->inagent);
+    app_volumes_free(q->volumes, q->n_volumes);
     free(q->kept);
     names_clear(&q->others);
     free(q);
@@ -175,11 +180,24 @@ static int find_programs(struct request *q, const char *arch, struct error *e)
     return 0;
 }
 
+/* Copies the paths of the volumes, and refuses those that are not well-formed. */
+static int copy_volumes(struct request *q, char *const *paths, size_t n, struct error *e)
+{
+    static const struct app_volume_rules rules = {0}; /* container-driver, which mounts, has more */
+    for (size_t i = 0; i < n; i++) {
+        int r = app_volume_check(paths[i], &rules, e);
+        if (r < 0)
+            return error_prefix(e, "%s", q->container);
+        schema_append_string(&q->volumes, &q->n_volumes, paths[i]);
+    }
+    return 0;
+}
+
 /* --- Provision --- */
 
 static int provision_work(struct request *q)
 {
-    struct replica_content content = {q->json, q->ininit, q->inagent};
+    struct replica_content content = {q->json, q->ininit, q->inagent, q->volumes, q->n_volumes};
     struct replica_result result = {.hidden = false};
     int r = replica_provision(q->apps, q->container, &content, &result, &q->e);
     q->restored = result.restored;
@@ -201,10 +219,12 @@ static int on_provision(struct varlink_call *call, const void *in, void *userdat
     const struct provisioner_provision_in *i = in;
     _cleanup_(cleanup_request_free) struct request *q = NULL;
     int r = request_new(&operation, userdata, call, i->container, &q, e);
-    if (r >= 0)
+    if (r >= 0 && i->replica)
         r = make_json(i->container, i->replica, true, &q->json, e);
-    if (r >= 0)
+    if (r >= 0 && i->replica)
         r = find_programs(q, i->arch, e);
+    if (r >= 0)
+        r = copy_volumes(q, i->volumes, i->n_volumes, e);
     return r < 0 ? r : request_start(TAKE_PTR(q));
 }
 

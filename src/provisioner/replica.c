@@ -6,7 +6,11 @@
  *     home               root, bound to /home
  *       action           2048: from here on the tenant can swap everything
  *         .innerstack    root, group 2048, 0750
- *           app_replica.json, ininit, inagent */
+ *           app_replica.json, ininit, inagent
+ *     volumes            root 0700
+ *       KEY              the container's, bound to the path of the volume
+ *
+ * A container without an agent has volumes alone. */
 #include "provisioner/replica.h"
 
 #include <errno.h>
@@ -22,6 +26,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/remove_tree.h"
 #include "provisioner/tenant.h"
+#include "provisioner/volumes.h"
 
 #define ACTION       2048 /* user and group of the application in the container */
 #define ATTEMPTS     20
@@ -144,7 +149,8 @@ static int read_program(const char *path, char **ret, size_t *ret_size, struct e
     return read_file_at(AT_FDCWD, real, PROGRAM_MAX, ret, ret_size, e);
 }
 
-static int fill(struct tenant *t, int container, const struct replica_content *content, struct error *e)
+static int fill_with_files(struct tenant *t, int container, const struct replica_content *content,
+                           struct error *e)
 {
     _cleanup_free_ char *ininit = NULL, *inagent = NULL;
     struct file_source sources[3] = {
@@ -166,6 +172,14 @@ static int fill(struct tenant *t, int container, const struct replica_content *c
             return r;
     }
     return error_retry(e, EAGAIN, "'" OURS_IN_HOME "' is changed by the application all the time");
+}
+
+static int fill(struct tenant *t, int container, const struct replica_content *content, struct error *e)
+{
+    int r = content->json ? fill_with_files(t, container, content, e) : 0;
+    if (r < 0)
+        return r;
+    return volumes_make(t, container, content->volumes, content->n_volumes, content->json ? ACTION : 0, e);
 }
 
 /* Opens the directory CONTAINER, or the one that will become it. */

@@ -5,9 +5,11 @@
 
 /* The content of app_replica.json and, for Provision, the two programs beside it. All texts are borrowed. */
 struct replica_content {
-    const char *json;
-    const char *ininit;  /* path to copy from; NULL: app_replica.json alone (Update) */
-    const char *inagent; /* path to copy from; NULL as 'ininit' */
+    const char *json;     /* NULL: the container has no agent, hence neither these files nor opt and home */
+    const char *ininit;   /* path to copy from; NULL: app_replica.json alone (Update) */
+    const char *inagent;  /* path to copy from; NULL as 'ininit' */
+    char *const *volumes; /* paths in the container */
+    size_t n_volumes;
 };
 
 /* Side effects of a request; filled also on failure. */

@@ -130,6 +130,9 @@ class Dockerd:
             with contextlib.suppress(EngineError):
                 self.engine.request("POST", f"/containers/{item['Id']}/update", {"RestartPolicy": {"Name": "no"}})
             self.engine.remove(item["Id"])
+        for name in self.engine.volumes():
+            with contextlib.suppress(EngineError):
+                self.engine.remove_volume(name)
 
     def stop(self):
         if self.process and self.process.poll() is None:

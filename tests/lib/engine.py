@@ -124,6 +124,19 @@ class Engine:
             if error.status not in (404, 409):  # removed, or being removed
                 raise
 
+    # Volumes
+
+    def volumes(self):
+        """Returns the volumes by name."""
+        return {volume["Name"]: volume for volume in self.request("GET", "/volumes")["Volumes"] or []}
+
+    def make_volume(self, name, device=None, labels=None):
+        options = {"type": "none", "o": "bind", "device": str(device)} if device else {}
+        return self.request("POST", "/volumes/create", {"Name": name, "Driver": "local", "DriverOpts": options, "Labels": labels or {}})
+
+    def remove_volume(self, name):
+        self.request("DELETE", f"/volumes/{quote(name)}")
+
     # Images
 
     def has_image(self, reference):

@@ -1,6 +1,7 @@
 """Makes small images from files of Debian packages, so that no test needs a registry on the internet."""
 
 import io
+import json
 import subprocess
 import tarfile
 from pathlib import Path
@@ -9,21 +10,23 @@ BUSYBOX = "hostlet-test/busybox:1"
 SHELL = "hostlet-test/shell:1"
 ENTRY = "hostlet-test/entry:1"
 DEBIAN = "hostlet-test/debian:1"
+VOLUMES = "hostlet-test/volumes:1"
 
 
 class _Tar:
-    def __init__(self):
-        self.buffer = io.BytesIO()
-        self.tar = tarfile.open(fileobj=self.buffer, mode="w")
+    def __init__(self, begin=None):
+        """Makes an empty archive, or one to which files are added that 'begin' does not contain yet."""
+        self.buffer = io.BytesIO(begin)
+        self.tar = tarfile.open(fileobj=self.buffer, mode="a" if begin else "w")
 
-    def directory(self, name, mode=0o755):
+    def directory(self, name, mode=0o755, owner=0):
         entry = tarfile.TarInfo(name)
-        entry.type, entry.mode = tarfile.DIRTYPE, mode
+        entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, mode, owner, owner
         self.tar.addfile(entry)
 
-    def file(self, name, data, mode=0o644):
+    def file(self, name, data, mode=0o644, owner=0):
         entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = len(data), mode
+        entry.size, entry.mode, entry.uid, entry.gid = len(data), mode, owner, owner
         self.tar.addfile(entry, io.BytesIO(data))
 
     def link(self, name, target):
@@ -52,6 +55,15 @@ def busybox_tar(extra=None):
     tar.file("www/index.html", b"hello from the image\n")
     for name, data in (extra or {}).items():
         tar.file(name, data, 0o755)
+    return tar.bytes()
+
+
+def volumes_tar():
+    """Makes the root of busybox_tar() with a directory data, which has an owner, a mode and content of its own."""
+    tar = _Tar(busybox_tar())
+    tar.directory("data", 0o750, owner=1234)
+    tar.file("data/seed", b"of the image\n", 0o640, owner=1234)
+    tar.link("data/link", "seed")
     return tar.bytes()
 
 
@@ -121,6 +133,12 @@ def load_debian(engine, reference=DEBIAN):
 
 def load_busybox(engine, reference=BUSYBOX, extra=None):
     engine.import_image(reference, busybox_tar(extra), ['CMD ["/bin/sh"]'])
+    return reference
+
+
+def load_volumes(engine, reference=VOLUMES, volumes=("/data", "/var/lib/app")):
+    """Makes an image with VOLUMEs, and content in /data."""
+    engine.import_image(reference, volumes_tar(), ['CMD ["/bin/sh"]', f"VOLUME {json.dumps(list(volumes))}"])
     return reference
 
 

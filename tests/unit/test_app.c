@@ -483,6 +483,8 @@ static void some_members_make_no_new_revision(void **state)
         {"/hostlet/read_only", "true", false},
         {"/hostlet/no_new_privileges", "true", false},
         {"/hostlet/pull", "'always'", false},
+        {"/hostlet/volumes", "[]", true},
+        {"/hostlet/volumes", "['/srv']", false},
         {"/app/meta/name", "'other'", false},
     };
     struct app_manifest *plain, *other;

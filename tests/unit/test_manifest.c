@@ -70,6 +70,7 @@ static void the_hostlet_table_is_read(void **state)
                                     "capabilities = [\"NET_RAW\", \"MKNOD\"]\n"
                                     "read_only = true\n"
                                     "no_new_privileges = true\n"
+                                    "volumes = [\"/srv\", \"/data\", \"/srv\"]\n"
                                     "env = {A = \"1\", B = \"\"}\n"
                                     "[hostlet.configs]\n"
                                     "\"cfg/b\" = 5\n"
@@ -101,6 +102,9 @@ static void the_hostlet_table_is_read(void **state)
     assert_string_equal(o->capabilities[0], "MKNOD");
     assert_string_equal(o->capabilities[1], "NET_RAW");
     assert_true(o->read_only && o->no_new_privileges);
+    assert_int_equal(o->n_volumes, 2); /* sorted, without the second /srv */
+    assert_string_equal(o->volumes[0], "/data");
+    assert_string_equal(o->volumes[1], "/srv");
     assert_string_equal(schema_map_get(o->env, o->n_env, "A"), "1");
     assert_string_equal(schema_map_get(o->env, o->n_env, "B"), "");
     assert_int_equal(deploy->n_configs, 3);
@@ -244,6 +248,11 @@ static void mistakes_have_their_location(void **state)
         {"x.toml", SPEC "read_only = 1\n", "x.toml:6: hostlet.read_only: expected true or false"},
         {"x.toml", SPEC "no_new_privileges = \"yes\"\n",
          "x.toml:6: hostlet.no_new_privileges: expected true or false"},
+        {"x.toml", SPEC "volumes = \"/data\"\n", "x.toml:6: hostlet.volumes: expected a list of strings"},
+        {"x.toml", SPEC "volumes = [\"/data\",\n \"/dev/x\"]\n",
+         "x.toml:7: hostlet.volumes[1]: '/dev/x' cannot be a volume: it would replace /dev,"},
+        {"x.toml", SPEC "volumes = [\"/opt\"]\n",
+         "x.toml:6: hostlet.volumes[0]: '/opt' cannot be a volume: with inagent"},
         {"x.toml", SPEC "configs = 1\n", "x.toml:6: hostlet.configs: expected a table"},
         {"x.toml", SPEC "[hostlet.configs]\nb = \"1\"\n",
          "x.toml:7: hostlet.configs.b: the spec has no setting"},

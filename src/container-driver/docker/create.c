@@ -23,12 +23,22 @@ static json_t *number_text(int64_t n)
     return json_sprintf("%lld", (long long)n);
 }
 
-static json_t *labels(const struct spec *s)
+static json_t *labels(const struct schema_pair *pairs, size_t n)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < s->n_labels; i++)
-        json_object_set_new(object, s->labels[i].key, json_string(s->labels[i].value));
+    for (size_t i = 0; i < n; i++)
+        json_object_set_new(object, pairs[i].key, json_string(pairs[i].value));
     return object;
+}
+
+/* A volume and not a bind: Docker fills an empty one with what the image has at the path. Docker ignores the
+ * options if a volume of the name exists, which docker_volumes_check() therefore examines first. */
+static json_t *volume(const struct spec *s, const struct spec_volume *v)
+{
+    json_t *options = json_pack("{s:s, s:s, s:s}", "type", "none", "o", "bind", "device", v->device);
+    return json_pack("{s:s, s:s, s:s, s:{s:o, s:{s:s, s:o}}}", "Type", "volume", "Source", v->name, "Target",
+                     v->target, "VolumeOptions", "Labels", labels(s->volume_labels, s->n_volume_labels),
+                     "DriverConfig", "Name", "local", "Options", options);
 }
 
 /* Uses Mounts and not Binds: for a bind whose source does not exist, Docker silently creates an empty
@@ -41,6 +51,8 @@ static json_t *mounts(const struct spec *s)
         json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:b}", "Type", "bind", "Source", m->source,
                                                "Target", m->target, "ReadOnly", m->read_only));
     }
+    for (size_t i = 0; i < s->n_volumes; i++)
+        json_array_append_new(array, volume(s, &s->volumes[i]));
     return array;
 }
 
@@ -169,15 +181,16 @@ int docker_create_body(const struct spec *s, const struct settings *settings, in
                        json_t **ret, struct error *e)
 {
     /* Only paths are checked: all other text arrived as JSON, which is UTF-8. */
-    for (size_t i = 0; i < s->n_mounts; i++) {
-        _cleanup_json_ json_t *probe = json_string(s->mounts[i].source);
+    for (size_t i = 0; i < s->n_mounts + s->n_volumes; i++) {
+        const char *path = i < s->n_mounts ? s->mounts[i].source : s->volumes[i - s->n_mounts].device;
+        _cleanup_json_ json_t *probe = json_string(path);
         if (!probe)
-            return error_refuse(e, EILSEQ, "%s: the path '%s' is not UTF-8", s->name, s->mounts[i].source);
+            return error_refuse(e, EILSEQ, "%s: the path '%s' is not UTF-8", s->name, path);
     }
     json_t *body = json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}",               /* */
                              "Image", s->image,                              /* */
                              "Env", strings(s->env, s->n_env),               /* */
-                             "Labels", labels(s),                            /* */
+                             "Labels", labels(s->labels, s->n_labels),       /* */
                              "ExposedPorts", exposed_ports(s),               /* */
                              "StopTimeout", (json_int_t)s->stop_timeout_sec, /* */
                              "HostConfig", host_config(s, settings, layer_size));

@@ -10,6 +10,7 @@
 #include "container-driver/docker/network.h"
 #include "container-driver/docker/seccomp.h"
 #include "container-driver/docker/simple.h"
+#include "container-driver/docker/volumes.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 
@@ -17,6 +18,7 @@ struct creation {
     struct simple_job head;
     json_t *body;
     char *name;
+    char *cidr; /* of the zone's network, if the container has an address in it; else NULL */
     bool limited;
 };
 
@@ -27,6 +29,7 @@ static void creation_end(struct creation *job, struct runtime_result *result, co
     job->head.answer(result, e, job->head.userdata);
     json_decref(job->body);
     free(job->name);
+    free(job->cidr);
     free(job);
 }
 
@@ -120,6 +123,19 @@ static void on_network(struct runtime_result *result, const struct error *e, voi
         creation_learn(job);
 }
 
+static void on_volumes(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    (void)result;
+    struct creation *job = userdata;
+    struct runtime_result none = {0};
+    if (e)
+        creation_end(job, &none, e);
+    else if (job->cidr)
+        docker_network_ensure(job->head.d, job->cidr, job->name, on_network, job);
+    else
+        creation_learn(job);
+}
+
 static void on_info(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)call;
@@ -156,9 +172,8 @@ void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_f
         0) {
         struct runtime_result none = {0};
         creation_end(job, &none, &e);
-    } else if (spec->vpc_ipv4) {
-        docker_network_ensure(d, spec->vpc_cidr, spec->name, on_network, job);
     } else {
-        creation_learn(job);
+        job->cidr = xstrdup_null(spec->vpc_ipv4 ? spec->vpc_cidr : NULL);
+        docker_volumes_check(d, spec, on_volumes, job);
     }
 }

@@ -12,6 +12,7 @@
 #include "container-driver/docker/network.h"
 #include "container-driver/docker/pull.h"
 #include "container-driver/docker/seccomp.h"
+#include "container-driver/docker/volumes.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
 
@@ -92,6 +93,7 @@ static const struct runtime_ops docker_ops = {
     .stop = docker_stop,
     .rename = docker_rename,
     .remove = docker_remove,
+    .remove_volumes = docker_volumes_remove,
     .set_restart = docker_set_restart,
     .logs = docker_logs,
     .watch = docker_watch,

@@ -105,17 +105,35 @@ static void read_network(struct reading *r, json_t *answer, struct driver_contai
     c->vpc_ipv4 = known && *known ? xstrdup(known) : NULL;
 }
 
-static void read_mounts(struct reading *r, json_t *answer, struct driver_container *c)
+/* Reports whether a volume has a name that Docker chose: 64 hexadecimal digits. */
+static bool is_anonymous(const char *name)
+{
+    return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+}
+
+/* Reads lxcfs, the directory at /home and the volumes. Volumes of other names are of other programs, and
+ * Docker does not remove them with the container. */
+static void read_mounts(struct reading *r, json_t *answer, const char *tree_id, struct driver_container *c)
 {
     size_t i;
     json_t *mount;
+    _cleanup_free_ char *own = volume_name_prefix(tree_id, c->instance, c->replica_id);
     json_array_foreach(read_array(r, answer, "Mounts"), i, mount)
     {
-        const char *target = read_string(r, mount, "Destination") ?: "",
+        const char *type = read_string(r, mount, "Type") ?: "", *name = read_string(r, mount, "Name") ?: "",
+                   *at = read_string(r, mount, "Destination") ?: "",
                    *source = read_string(r, mount, "Source");
-        c->lxcfs |= streq(target, "/proc/meminfo");
-        if (streq(target, "/home") && source && *source)
+        c->lxcfs |= streq(at, "/proc/meminfo");
+        if (streq(at, "/home") && source && *source)
             set_string(&c->home, source);
+        if (!streq(type, "volume") || !*at)
+            continue;
+        /* The destination of an image's relative VOLUME is shown as it is declared, and mounted below "/". */
+        _cleanup_free_ char *path = xasprintf("%s%s", *at == '/' ? "" : "/", at);
+        if (after_prefix(name, own))
+            schema_append_string(&c->volumes, &c->n_volumes, path);
+        else if (is_anonymous(name))
+            schema_append_string(&c->anonymous_volumes, &c->n_anonymous_volumes, path);
     }
 }
 
@@ -152,7 +170,7 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
     c->stop_timeout_msec = stop_timeout > 0 && stop_timeout < INT32_MAX ? stop_timeout * 1000 : 0;
     read_ports(&r, answer, c);
     read_network(&r, answer, c);
-    read_mounts(&r, answer, c);
+    read_mounts(&r, answer, tree_id, c);
     read_labels(&r, answer, tree_id, c);
     if (r.r < 0)
         return r.r;
@@ -192,6 +210,8 @@ int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e
 {
     struct reading r = {.what = "Docker's description of an image", .error = e};
     _cleanup_driver_image_ struct driver_image *i = xcalloc(1, sizeof *i);
+    const char *path;
+    json_t *ignored;
     i->id = xstrdup(need_string(&r, answer, "Id"));
     read_strings(&r, answer, "RepoTags", &i->tags, &i->n_tags);
     read_strings(&r, answer, "RepoDigests", &i->digests, &i->n_digests);
@@ -200,6 +220,8 @@ int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e
     i->user = user && *user ? xstrdup(user) : NULL;
     read_strings(&r, answer, "Config/Entrypoint", &i->entrypoint, &i->n_entrypoint);
     read_strings(&r, answer, "Config/Cmd", &i->command, &i->n_command);
+    json_object_foreach(read_object(&r, answer, "Config/Volumes"), path, ignored)
+        schema_append_string(&i->volumes, &i->n_volumes, path);
     if (r.r < 0)
         return r.r;
     *ret = TAKE_PTR(i);

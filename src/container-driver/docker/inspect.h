@@ -19,8 +19,8 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
  * malformed. The caller frees the result, which has only the members of runtime.h's list_misnamed. */
 struct driver_container *docker_read_misnamed(struct reading *r, json_t *item);
 
-/* Converts the inspection of an image, or an item of the list of images, which has no user, entrypoint and
- * command. The caller frees *ret with driver_image_free(). */
+/* Converts the inspection of an image, or an item of the list of images, which has no user, entrypoint,
+ * command and volumes. The caller frees *ret with driver_image_free(). */
 int docker_read_image(json_t *answer, struct driver_image **ret, struct error *e);
 
 /* Reports whether the response to GET /version is podman's, which implements Docker's API. */

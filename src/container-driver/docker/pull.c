@@ -1,4 +1,4 @@
-/* Implements pull.h: sends the credentials, reports progress, and returns the id of the pulled image. */
+/* Implements pull.h: sends the credentials, reports progress, and returns the pulled image. */
 #include "container-driver/docker/pull.h"
 
 #include <errno.h>
@@ -80,12 +80,12 @@ static int on_data(struct docker_call *call, const void *data, size_t size, void
     return 0;
 }
 
-/* Ends the pull with the id of the image, which is now present under its name. */
+/* Ends the pull with the image, which is now present under its name. */
 static void on_present(struct runtime_result *found, const struct error *e, void *userdata)
 {
     struct pull *p = userdata;
     if (!p->cancelled) {
-        struct runtime_result result = {.id = e ? NULL : found->image->id};
+        struct runtime_result result = {.id = e ? NULL : found->image->id, .image = found->image};
         p->answer(&result, e, p->userdata);
     }
     pull_free(p);

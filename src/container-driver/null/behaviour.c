@@ -24,6 +24,9 @@ struct null_behaviour null_behaviour_of(const char *text)
     }
     if (b.exits)
         b.exit_code = (int)(code & 255);
+    const char *volume = after_prefix(r->path, "null/volume-");
+    if (volume)
+        snprintf(b.volume, sizeof b.volume, "/%.60s", volume);
     int64_t slow;
     if (streq(r->path, "null/slow") && r->tag && parse_int64(r->tag, 0, 600000, &slow) == 0)
         b.slow_usec = (uint64_t)slow * USEC_PER_MSEC;

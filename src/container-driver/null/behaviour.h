@@ -6,6 +6,7 @@
  *   null/exit-N-after-MS  exits with code N that many milliseconds after each start
  *   null/start-fails      cannot be started
  *   null/slow:MS          each start, stop and pull takes that many milliseconds
+ *   null/volume-NAME      has the VOLUME /NAME
  *   any other name        is present, and runs until it is stopped */
 #pragma once
 
@@ -15,6 +16,7 @@ struct null_behaviour {
     bool missing, pulled, exits, start_fails;
     int exit_code;
     uint64_t exit_after_usec, slow_usec;
+    char volume[64]; /* "": none */
 };
 
 /* Returns the behaviour of an image. */

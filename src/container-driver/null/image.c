@@ -62,17 +62,29 @@ const char *null_image_words(struct null *n, const char *image)
     return image;
 }
 
-static struct driver_image describe(const struct null_image *image)
+/* An image's description, which borrows from the image and from itself. */
+struct description {
+    struct driver_image image;
+    struct null_behaviour behaviour;
+    char *volumes[1];
+};
+
+static struct driver_image *describe(const struct null_image *image, struct description *d)
 {
-    return (struct driver_image){.id = image->id, .tags = (char **)&image->reference, .n_tags = 1};
+    *d = (struct description){.image = {.id = image->id, .tags = (char **)&image->reference, .n_tags = 1},
+                              .behaviour = null_behaviour_of(image->reference)};
+    d->volumes[0] = d->behaviour.volume;
+    d->image.volumes = d->volumes;
+    d->image.n_volumes = d->behaviour.volume[0] ? 1 : 0;
+    return &d->image;
 }
 
 void null_image_inspect(struct runtime *rt, const char *reference, runtime_answer_fn answer, void *userdata)
 {
     struct error e = ERROR_INIT;
     struct null_image *image = null_find_image((struct null *)rt, reference, &e);
-    struct driver_image out = image ? describe(image) : (struct driver_image){0};
-    struct runtime_result result = {.image = image ? &out : NULL};
+    struct description description;
+    struct runtime_result result = {.image = image ? describe(image, &description) : NULL};
     answer(&result, image ? NULL : &e, userdata);
 }
 
@@ -80,8 +92,9 @@ void null_image_list(struct runtime *rt, runtime_answer_fn answer, void *userdat
 {
     struct null *n = (struct null *)rt;
     for (size_t i = 0; i < n->n_images; i++) {
-        struct driver_image out = describe(&n->images[i]);
-        answer(&(struct runtime_result){.image = &out, .more = true}, NULL, userdata);
+        struct description description;
+        answer(&(struct runtime_result){.image = describe(&n->images[i], &description), .more = true}, NULL,
+               userdata);
     }
     runtime_answer(answer, userdata, NULL);
 }
@@ -121,7 +134,10 @@ static void on_pulled(void *userdata)
     struct driver_pull_out progress = {.status = (char *)"pulled", .done = 1, .total = 1};
     if (image)
         p->answer(&(struct runtime_result){.progress = &progress, .more = true}, NULL, p->userdata);
-    p->answer(&(struct runtime_result){.id = image ? image->id : NULL}, image ? NULL : &e, p->userdata);
+    struct description description;
+    struct runtime_result result = {.id = image ? image->id : NULL,
+                                    .image = image ? describe(image, &description) : NULL};
+    p->answer(&result, image ? NULL : &e, p->userdata);
     pull_cancel(&p->job);
 }
 

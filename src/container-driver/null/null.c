@@ -119,6 +119,8 @@ static struct driver_container *from_spec(const struct spec *spec, const char *i
     c->vpc_ipv4 = xstrdup_null(spec->vpc_ipv4);
     for (size_t i = 0; i < spec->n_mounts; i++)
         c->lxcfs |= streq(spec->mounts[i].target, "/proc/meminfo");
+    for (size_t i = 0; i < spec->n_volumes; i++)
+        schema_append_string(&c->volumes, &c->n_volumes, spec->volumes[i].target);
     for (size_t i = 0; i < spec->n_ports; i++)
         *(struct driver_port *)schema_append(&c->ports, &c->n_ports, sizeof(struct driver_port)) =
             *spec->ports[i];
@@ -214,6 +216,14 @@ static void null_remove(struct runtime *rt, const char *id, runtime_answer_fn an
     runtime_answer(answer, userdata, &e);
 }
 
+/* Does nothing: the null runtime has no volumes beside the paths in the containers' descriptions. */
+static void null_remove_volumes(struct runtime *rt, const char *prefix, runtime_answer_fn answer,
+                                void *userdata)
+{
+    (void)rt, (void)prefix;
+    runtime_answer(answer, userdata, NULL);
+}
+
 static void null_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                              void *userdata)
 {
@@ -274,6 +284,7 @@ static const struct runtime_ops null_ops = {
     .stop = null_stop,
     .rename = null_rename,
     .remove = null_remove,
+    .remove_volumes = null_remove_volumes,
     .set_restart = null_set_restart,
     .logs = null_logs,
     .watch = null_watch,

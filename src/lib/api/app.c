@@ -197,7 +197,10 @@ STRUCT_EXPORTED(
               "container has."),
     S_BOOL_OPT(T, read_only,
                "The container's root file system is read-only; /tmp and /run are empty and in memory."),
-    S_BOOL_OPT(T, no_new_privileges, "Set-user-id programs and file capabilities give no privileges."));
+    S_BOOL_OPT(T, no_new_privileges, "Set-user-id programs and file capabilities give no privileges."),
+    S_STRINGS(T, volumes,
+              "Paths of the container whose content is data of the replica, in addition to the image's "
+              "VOLUMEs."));
 #undef T
 #define T struct app_manifest
 STRUCT_EXPORTED(app_manifest_schema, "Manifest", T, "The desired state of one instance on this machine.",

@@ -188,6 +188,8 @@ struct app_options {
     char **capabilities; /* values of app_capability_names, in addition to those of every container */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
+    char **volumes; /* paths of the container, in addition to the image's VOLUMEs */
+    size_t n_volumes;
 };
 
 /* Capabilities that a manifest may request: Docker's default set, without "CAP_"; ends with NULL. */

@@ -49,7 +49,8 @@ STRUCT(image_in, NULL, T, NULL, S_STRING(T, reference, "NAME, NAME:TAG, NAME@DIG
 #define T struct driver_image
 STRUCT_EXPORTED(driver_image_schema, "Image", T, "An image of the runtime.", S_STRING(T, id, NULL),
                 S_STRINGS(T, tags, NULL), S_STRINGS(T, digests, NULL), S_INT_OPT(T, size, "Bytes."),
-                S_STRING_OPT(T, user, NULL), S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL));
+                S_STRING_OPT(T, user, NULL), S_STRINGS(T, entrypoint, NULL), S_STRINGS(T, command, NULL),
+                S_STRINGS(T, volumes, "The image's VOLUMEs, as it declares them."));
 #undef T
 #define T struct driver_image_list_out
 STRUCT(image_out, NULL, T, NULL,
@@ -60,7 +61,8 @@ STRUCT(image_out, NULL, T, NULL,
 STRUCT(pull_out, NULL, T, NULL, S_STRING_OPT(T, status, "The current activity, for a human."),
        S_INT_OPT(T, done, "Bytes of the layers known so far."),
        S_INT_OPT(T, total, "Bytes of the layers known so far."),
-       S_STRING_OPT(T, id, "The image's id; only in the final reply."));
+       S_STRING_OPT(T, id, "The image's id; only in the final reply."),
+       S_STRINGS(T, volumes, "The image's VOLUMEs, as it declares them; only in the final reply."));
 #undef T
 #define T struct driver_port
 STRUCT(port, "Port", T, "A published TCP port.", S_INT(T, port, "The port inside the container."),
@@ -94,7 +96,11 @@ STRUCT_EXPORTED(
               "container has."),
     S_BOOL_OPT(T, read_only,
                "The container's root file system is read-only; /tmp and /run are empty and in memory."),
-    S_BOOL_OPT(T, no_new_privileges, NULL));
+    S_BOOL_OPT(T, no_new_privileges, NULL),
+    S_STRINGS(
+        T, volumes,
+        "Paths in the container at which a volume of the replica's directory is mounted: all VOLUMEs of "
+        "the image, and further ones. Their directories must exist."));
 #undef T
 #define T struct driver_check_network_in
 STRUCT(check_network_in, NULL, T, NULL, S_STRING(T, cidr, "Such as 10.10.3.0/24."));
@@ -142,7 +148,13 @@ STRUCT_EXPORTED(
         "The container's configured address in the zone's network, also while the container does not run."),
     S_STRING_OPT(T, home, "The directory of this machine that is mounted at /home; absent: none."),
     S_BOOL_OPT(T, lxcfs, "The container has the mounts of lxcfs."),
-    S_BOOL_OPT(T, lxcfs_differs, "A new container would differ in 'lxcfs'."));
+    S_BOOL_OPT(T, lxcfs_differs, "A new container would differ in 'lxcfs'."),
+    S_STRINGS(T, volumes, "Paths at which the container has volumes of the replica's directory."),
+    S_STRINGS(T, anonymous_volumes,
+              "Paths at which the runtime made a volume of its own, which it removes with the container."));
+#undef T
+#define T struct driver_volumes_in
+STRUCT(volumes_in, NULL, T, NULL, REPLICA(T));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,
@@ -212,7 +224,8 @@ static const struct varlink_method methods[] = {
      "Reports whether the zone's network can be made with this range, or exists with it. Changes nothing."},
     {"Create", VARLINK_CHANGES, &driver_create_schema, &create_out,
      "Creates the container of a replica, with the restart policy no. Succeeds when the container exists and "
-     "was created from the same config. Conflict: another object has the name."},
+     "was created from the same config. Conflict: another object has its name, or that of one of its "
+     "volumes."},
     {"Start", VARLINK_CHANGES, &replica_in, NULL, "Starts a container. Succeeds when it runs already."},
     {"Stop", VARLINK_CHANGES, &stop_in, NULL,
      "Stops a container. Succeeds when it does not run or does not exist."},
@@ -223,6 +236,9 @@ static const struct varlink_method methods[] = {
     {"Rename", VARLINK_CHANGES, &rename_in, NULL, "Moves a container between the slots of its replica."},
     {"Remove", VARLINK_CHANGES, &replica_in, NULL,
      "Removes a container, also while it runs. Succeeds when it does not exist."},
+    {"RemoveVolumes", VARLINK_CHANGES, &volumes_in, NULL,
+     "Removes the volumes of a replica that no container uses from the runtime. What is in them is in the "
+     "replica's directory, and stays there. Succeeds when there is none."},
     {"SetRestart", VARLINK_CHANGES, &restart_in, NULL,
      "Sets the restart policy of a container in the runtime."},
     {"Logs", VARLINK_UPGRADE, &logs_in, NULL,

@@ -79,6 +79,8 @@ struct driver_image {
     char *user;
     char **entrypoint, **command;
     size_t n_entrypoint, n_command;
+    char **volumes; /* the image's VOLUMEs, as it declares them */
+    size_t n_volumes;
 };
 struct driver_image_list_out {
     struct driver_image *image; /* NULL: the list ends */
@@ -87,6 +89,8 @@ struct driver_pull_out {
     char *status;
     int64_t done, total; /* bytes of the layers known so far */
     char *id;            /* of the image; only in the final reply */
+    char **volumes;      /* the image's VOLUMEs; only in the final reply */
+    size_t n_volumes;
 };
 
 struct driver_port {
@@ -121,6 +125,8 @@ struct driver_create_in {
     char **capabilities;       /* values of app_capability_names, in addition to those of every container */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
+    char **volumes; /* paths in the container, of the image and of the manifest */
+    size_t n_volumes;
 };
 struct driver_check_network_in {
     char *cidr;
@@ -170,6 +176,15 @@ struct driver_container {
     char *home;         /* the directory of this machine that is mounted at /home; NULL: none */
     bool lxcfs;         /* the container has the mounts of lxcfs */
     bool lxcfs_differs; /* a new container would differ in 'lxcfs' */
+    char **volumes;     /* paths at which the container has volumes of the replica's directory */
+    size_t n_volumes;
+    /* Paths at which the runtime made a volume of its own, which it removes with the container. */
+    char **anonymous_volumes;
+    size_t n_anonymous_volumes;
+};
+struct driver_volumes_in {
+    char *instance;
+    int64_t replica_id;
 };
 struct driver_inspect_out {
     struct driver_container *container; /* NULL: no such container exists; in List: the list ends */

@@ -4,10 +4,15 @@
 #include "lib/api/declare.h"
 
 #define T struct provisioner_provision_in
-STRUCT(provision_in_schema, NULL, T, NULL, S_STRING(T, container, "i8k_INSTANCE_ID."),
-       S_STRUCT(T, replica, struct app_replica_instance, &app_replica_instance_schema,
-                "The content of app_replica.json."),
-       S_STRING_OPT(T, arch, "The runtime's architecture, to choose inagent; absent: this machine's."));
+STRUCT(
+    provision_in_schema, NULL, T, NULL, S_STRING(T, container, "i8k_INSTANCE_ID."),
+    S_STRUCT_OPT(T, replica, struct app_replica_instance, &app_replica_instance_schema,
+                 "The content of app_replica.json; absent: the container has no agent, and its directory "
+                 "has volumes alone."),
+    S_STRING_OPT(T, arch, "The runtime's architecture, to choose inagent; absent: this machine's."),
+    S_STRINGS(T, volumes,
+              "Paths in the container whose content is data of the replica. A volume that has no directory "
+              "gets an empty one."));
 #undef T
 #define T struct provisioner_provision_out
 STRUCT(provision_out_schema, NULL, T, NULL, S_STRING(T, path, "The replica's directory."),

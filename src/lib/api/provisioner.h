@@ -9,8 +9,11 @@ extern const struct varlink_interface provisioner_interface;
 
 struct provisioner_provision_in {
     char *container; /* i8k_INSTANCE_ID */
+    /* NULL: the container has no agent, and its directory has volumes alone. */
     struct app_replica_instance *replica;
-    char *arch; /* of the runtime, to choose inagent; NULL: this machine's */
+    char *arch;     /* of the runtime, to choose inagent; NULL: this machine's */
+    char **volumes; /* paths in the container */
+    size_t n_volumes;
 };
 struct provisioner_provision_out {
     char *path;    /* the replica's directory */

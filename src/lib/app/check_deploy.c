@@ -9,6 +9,7 @@
 
 #include "lib/app/check.h"
 #include "lib/app/limits.h"
+#include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 
@@ -172,6 +173,19 @@ static int check_capabilities(const struct app_options *options, struct error *e
     return 0;
 }
 
+static int check_volumes(const struct app_options *options, struct error *e)
+{
+    const struct app_volume_rules rules = {.inagent = options->init != APP_INIT_IMAGE,
+                                           .read_only = options->read_only};
+    if (options->n_volumes > APP_VOLUMES_MAX)
+        return error_refuse(e, E2BIG, "/hostlet/volumes: %zu of them, and at most %d are accepted",
+                            options->n_volumes, APP_VOLUMES_MAX);
+    for (size_t i = 0; i < options->n_volumes; i++)
+        if (app_volume_check(options->volumes[i], &rules, e) < 0)
+            return error_prefix(e, "/hostlet/volumes/%zu", i);
+    return 0;
+}
+
 int check_options(const struct app_options *options, struct error *e)
 {
     int r;
@@ -184,6 +198,7 @@ int check_options(const struct app_options *options, struct error *e)
     if (options->n_command > 0 && !*options->command[0])
         return error_refuse(e, EINVAL, "/hostlet/command/0: is empty");
     if ((r = check_environment(options, e)) < 0 || (r = check_capabilities(options, e)) < 0 ||
+        (r = check_volumes(options, e)) < 0 ||
         (r = check_range(options->pids_limit, 1, APP_PIDS_LIMIT_MAX, "/hostlet/pids_limit", e)) < 0 ||
         (r = check_range(options->stop_timeout_msec, 1, APP_STOP_TIMEOUT_MAX, "/hostlet/stop_timeout_msec",
                          e)) < 0 ||

@@ -22,5 +22,7 @@
 #define APP_CONFIGS_MAX       5000 /* settings in one list */
 #define APP_CONFIGS_DEPTH_MAX 4    /* nesting of settings and their values */
 #define APP_NAME_MAX          100  /* bytes: the name of the spec or of a port, or a version */
+#define APP_VOLUMES_MAX       32   /* of a manifest, and of an image */
+#define APP_VOLUME_KEY_MAX    128  /* bytes: the name of a volume's directory; see app_volume_key() */
 #define APP_PIDS_WITH_INAGENT INT64_C(100)
 #define APP_PIDS_WITH_IMAGE   INT64_C(1000)

@@ -9,6 +9,7 @@ libhostlet_a_SOURCES += \
 	src/lib/app/normalise.c src/lib/app/normalise.h \
 	src/lib/app/quantity.c src/lib/app/quantity.h \
 	src/lib/app/reference.c src/lib/app/reference.h \
+	src/lib/app/volume.c src/lib/app/volume.h \
 	src/lib/app/zone.c src/lib/app/zone.h
 
 if UNIT_TESTS
@@ -20,4 +21,8 @@ check_PROGRAMS += tests/unit/test_reference
 TESTS += tests/unit/test_reference
 tests_unit_test_reference_SOURCES = tests/unit/test_reference.c
 tests_unit_test_reference_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_volume
+TESTS += tests/unit/test_volume
+tests_unit_test_volume_SOURCES = tests/unit/test_volume.c
+tests_unit_test_volume_LDADD = $(UNIT_LIBS)
 endif

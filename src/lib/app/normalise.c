@@ -6,6 +6,7 @@
 #include "lib/app/limits.h"
 #include "lib/app/name.h"
 #include "lib/app/quantity.h"
+#include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 
@@ -226,6 +227,7 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     default_values(app->spec->configs, app->spec->n_configs, &app->deploy->configs, &app->deploy->n_configs);
     app_default_options(manifest);
     normalise_capabilities(manifest->hostlet);
+    app_volumes_sort(manifest->hostlet->volumes, &manifest->hostlet->n_volumes);
     return 0;
 }
 

@@ -282,6 +282,12 @@ static int set_capabilities(json_t *value, const char *where, struct app_manifes
     return set_words(value, where, &options->capabilities, &options->n_capabilities, e);
 }
 
+static int set_volumes(json_t *value, const char *where, struct app_manifest *manifest, struct error *e)
+{
+    struct app_options *options = manifest->hostlet;
+    return set_words(value, where, &options->volumes, &options->n_volumes, e);
+}
+
 static int set_bool(json_t *value, const char *where, bool *ret, struct error *e)
 {
     if (!json_is_boolean(value))
@@ -318,6 +324,7 @@ static const struct key keys[] = {
     {"capabilities", false, set_capabilities},
     {"read_only", false, set_read_only},
     {"no_new_privileges", false, set_no_new_privileges},
+    {"volumes", false, set_volumes},
 };
 
 static const struct key *find_key(const char *name)

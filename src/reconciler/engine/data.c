@@ -78,21 +78,35 @@ bool data_may_be_removed(const struct replica *r)
     return !r->instance->record->purge || r->instance->manager->purges < PURGES_MAX;
 }
 
-/* The limits of kept data are lifted first. The limits of purged data are removed last, so that files which
- * cannot be deleted stay within them. */
-void data_remove(struct replica *r)
+/* Continues when the runtime has no volume of the replica any more. */
+static void on_volumes_removed(const void *out, bool continues, const struct error *e, void *userdata)
 {
+    (void)out, (void)continues;
+    struct replica *r = userdata;
     struct manager *m = r->instance->manager;
     _cleanup_free_ char *name = container_name(r);
     struct quota_container_in in = {name};
-    r->purging = r->instance->record->purge;
-    m->purges += r->purging;
-    stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
-    if (r->purging)
+    if (e)
+        step_done(r, NULL, e);
+    else if (r->purging)
         remove_data(r);
     else
         r->request = manager_call(m, m->quota_socket, &quota_keeper_interface, "Release", &in, false,
                                   CALL_TIMEOUT, on_released, r);
+}
+
+/* The runtime's volumes are removed first, because they name the directory. The limits of kept data are
+ * lifted before it is kept. The limits of purged data are removed last, so that files which cannot be deleted
+ * stay within them. */
+void data_remove(struct replica *r)
+{
+    struct manager *m = r->instance->manager;
+    struct driver_volumes_in in = {r->instance->record->name, r->record->id};
+    r->purging = r->instance->record->purge;
+    m->purges += r->purging;
+    stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
+    r->request = manager_call(m, m->driver_socket, &container_driver_interface, "RemoveVolumes", &in, false,
+                              CALL_TIMEOUT, on_volumes_removed, r);
 }
 
 void data_purge_over(struct replica *r)

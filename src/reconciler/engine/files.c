@@ -86,12 +86,12 @@ static void call_provisioner(struct replica *r, const char *method, const void *
 static void provision(struct replica *r, const struct record_revision *revision)
 {
     const struct manager *m = r->instance->manager;
-    _cleanup_free_ char *name = container_name(r);
-    struct app_replica_instance *file = make_replica_file(r, revision);
-    struct provisioner_provision_in in = {
-        .container = name, .replica = file, .arch = m->info ? m->info->arch : NULL};
+    struct provisioner_provision_in in = {.arch = m->info ? m->info->arch : NULL};
+    _cleanup_free_ char *name = in.container = container_name(r);
+    _cleanup_free_ char **volumes = in.volumes = volumes_of(revision, &in.n_volumes);
+    in.replica = has_agent(revision) ? make_replica_file(r, revision) : NULL;
     call_provisioner(r, "Provision", &in);
-    schema_free(&app_replica_instance_schema, file);
+    schema_free(&app_replica_instance_schema, in.replica);
 }
 
 void files_provision(struct replica *r)

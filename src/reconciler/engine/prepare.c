@@ -9,6 +9,7 @@
 #include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/unpacker.h"
+#include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
@@ -206,13 +207,41 @@ static void inspect_image(struct prepare *p, const char *reference, varlink_answ
                               CALL_TIMEOUT, on_answer, p);
 }
 
-static void image_is(struct prepare *p, const char *use, const char *id)
+/* Sets the volumes of the revision's image. Returns 1 if they changed, 0, or a negative errno (refused) for
+ * an image with a VOLUME that cannot be one. */
+static int set_volumes(struct record_revision *revision, char *const *declared, size_t n_declared,
+                       struct error *e)
+{
+    const struct app_options *o = revision->manifest->hostlet;
+    const struct app_volume_rules rules = {.inagent = has_agent(revision), .read_only = o && o->read_only};
+    char **volumes = NULL;
+    size_t n = 0;
+    int r = app_volumes_of_image(declared, n_declared, &rules, &volumes, &n, e);
+    if (r < 0)
+        return error_prefix(e, "image '%s' has a VOLUME that hostlet refuses",
+                            revision->manifest->app->spec->image);
+    bool same = n == revision->n_volumes;
+    for (size_t i = 0; same && i < n; i++)
+        same = streq(volumes[i], revision->volumes[i]);
+    app_volumes_free(revision->volumes, revision->n_volumes);
+    revision->volumes = volumes;
+    revision->n_volumes = n;
+    return !same;
+}
+
+/* Continues with the image 'id', whose VOLUMEs are 'declared'. Containers are created from 'use'. */
+static void image_is(struct prepare *p, const char *use, const char *id, char *const *declared, size_t n)
 {
     struct record_revision *revision = revision_of(p);
-    bool resolved = revision->resolved;
+    struct error e = ERROR_INIT;
+    int changed = set_volumes(revision, declared, n, &e);
+    if (changed < 0) {
+        prepare_failed(p, STAGE_IMAGE_PULL, &e);
+        return;
+    }
     set_string(&p->image, use);
     instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_SUCCESS, NULL);
-    if (!resolved || !streq_null(revision->image_id, id)) {
+    if (changed || !revision->resolved || !streq_null(revision->image_id, id)) {
         set_string(&revision->image_id, id);
         revision->resolved = true;
         if (save(p, STAGE_IMAGE_PULL) < 0)
@@ -225,12 +254,14 @@ static void image_is(struct prepare *p, const char *use, const char *id)
  * when the revision was resolved. If the image is still on this machine, containers use it by its id. */
 static void on_own_image(const void *out, bool continues, const struct error *e, void *userdata)
 {
-    (void)out, (void)continues;
+    (void)continues;
     struct prepare *p = userdata;
     struct record_revision *revision = revision_of(p);
     p->request = NULL;
     if (!e) {
-        image_is(p, revision->image_id, revision->image_id);
+        const struct driver_image *image = ((const struct driver_image_list_out *)out)->image;
+        image_is(p, revision->image_id, revision->image_id, image ? image->volumes : NULL,
+                 image ? image->n_volumes : 0);
         return;
     }
     if (e->class != ERROR_NOT_FOUND) {
@@ -257,7 +288,7 @@ static void on_pulled(const void *out, bool continues, const struct error *e, vo
         return;
     }
     const struct driver_pull_out *pulled = out;
-    image_is(p, revision_of(p)->manifest->app->spec->image, pulled->id);
+    image_is(p, revision_of(p)->manifest->app->spec->image, pulled->id, pulled->volumes, pulled->n_volumes);
 }
 
 static void pull_image(struct prepare *p)
@@ -286,7 +317,8 @@ static void on_image(const void *out, bool continues, const struct error *e, voi
         if (revision->image_id && image && !streq(image->id, revision->image_id))
             inspect_image(p, revision->image_id, on_own_image);
         else
-            image_is(p, revision->manifest->app->spec->image, image ? image->id : NULL);
+            image_is(p, revision->manifest->app->spec->image, image ? image->id : NULL,
+                     image ? image->volumes : NULL, image ? image->n_volumes : 0);
         return;
     }
     if (e->class != ERROR_NOT_FOUND) {

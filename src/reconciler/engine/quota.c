@@ -15,19 +15,24 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define LEAST ((int64_t)100 << 20) /* bytes; the contract's least limit */
+#define LEAST    ((int64_t)100 << 20) /* bytes; the contract's least limit */
+#define NO_LIMIT "no limit"           /* the text of record->quota */
 
 /* --- the steps --- */
 
+/* Returns the limit in bytes; 0: none. The contract has a least limit for its own containers; what an
+ * ordinary image needs, a database for example, only its manifest can state. */
 static int64_t limit_of(const struct replica *r)
 {
-    int64_t limit = target_of(r)->manifest->app->deploy->volume_limit;
-    return limit > LEAST ? limit : LEAST;
+    const struct record_revision *target = target_of(r);
+    int64_t limit = target->manifest->app->deploy->volume_limit;
+    return has_agent(target) && limit < LEAST ? LEAST : limit;
 }
 
 bool quota_raises(const struct replica *r)
 {
-    return r->record->quota_limit != 0 && r->record->quota_limit < limit_of(r);
+    int64_t limit = limit_of(r);
+    return r->record->quota_limit != 0 && (limit == 0 || r->record->quota_limit < limit);
 }
 
 void quota_write_failed(struct replica *r)
@@ -47,7 +52,7 @@ void quota_was_set(struct replica *r, const void *out)
 {
     const struct quota_values *values = out;
     free(r->record->quota);
-    r->record->quota = xasprintf("%lld bytes", (long long)values->hard);
+    r->record->quota = values->hard ? xasprintf("%lld bytes", (long long)values->hard) : xstrdup(NO_LIMIT);
     r->record->quota_limit = limit_of(r);
     r->quota.level = values->level;
     r->done.quota_set = true;
@@ -91,18 +96,19 @@ static bool runs_on(const struct replica *r)
 bool quota_may_be_missing(struct replica *r, const struct error *e)
 {
     struct manager *m = r->instance->manager;
-    bool required = m->settings.quota_required;
+    bool required = m->settings.quota_required, limited = limit_of(r) != 0;
     bool retry = e->class == ERROR_RETRY,
          died = error_worker_lost(e) && r->retry.count.quick < RETRY_QUICK_TRIES;
     if (e->class == ERROR_NOT_FOUND && quota_raises(r)) { /* the directory is missing: provision it first */
         r->record->quota_limit = 0;
         return true;
     }
-    if (died || (retry && !runs_on(r)) || (required && !runs_on(r)))
+    if (died || (retry && !runs_on(r)) || (required && limited && !runs_on(r)))
         return false;
     free(r->record->quota);
-    r->record->quota = xasprintf("not enforced (%s)", e->message);
-    if (runs_on(r))
+    r->record->quota =
+        limited ? xasprintf("not enforced (%s)", e->message) : xasprintf(NO_LIMIT ", not counted");
+    if (runs_on(r) && limited)
         log_warning("%s/%lld: the limit of disk space is not enforced: %s", r->instance->record->name,
                     (long long)r->record->id, e->message);
     if (retry || e->class == ERROR_FAILED) /* for example, no project id is free */
@@ -209,7 +215,7 @@ char *quota_text(const struct replica *r)
         return xasprintf("not enforced (%s)", r->quota.lost);
     if (!r->record->quota)
         return NULL;
-    if (after_prefix(r->record->quota, "not enforced"))
+    if (after_prefix(r->record->quota, "not enforced") || after_prefix(r->record->quota, NO_LIMIT))
         return xstrdup(r->record->quota);
     return xasprintf("%s%s%s%s", r->record->quota, words_of(r->quota.level), *partial ? "; " : "", partial);
 }

@@ -353,7 +353,8 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
         quota_write_failed(r);
     if (row->flags & USES_BITS)
         prepare_again(r, row);
-    bool whose = (row->flags & NAMES) && e->class == ERROR_CONFLICT;
+    /* If the inspection shows no foreign container, the next conflict is about another name, a volume's. */
+    bool whose = (row->flags & NAMES) && e->class == ERROR_CONFLICT && r->retry.count.failures == 0;
     if ((row->flags & BRINGS_UP) && !whose && !committed && !patient && !r->record->rolling_back) {
         journal_begin_undo(r, e->message, stage);
         return;

@@ -52,6 +52,14 @@ static bool drifted(const struct replica *r, const struct record_revision *targe
     return r->drift.seen && drift_is_mended_now(&r->drift, target, replica_monotonic_usec(r));
 }
 
+/* Reports whether the replica's directory is needed for the current container, or for the one that is made
+ * next. An image's container that was made before its volumes were known has none, and runs on without. */
+static bool uses_data(const struct replica *r, const struct record_revision *target)
+{
+    const struct driver_container *c = &r->seen.current;
+    return has_data(target) && (has_agent(target) || c->state == DRIVER_MISSING || c->n_volumes > 0);
+}
+
 /* Returns the next step and changes nothing. note_what_is_seen() runs before it. */
 static enum step next_step(const struct replica *r, const struct record_revision *target, const char *config)
 {
@@ -71,9 +79,9 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .quota_set = r->done.quota_set,
         .provisioned = r->done.provisioned,
         .restored = r->done.restored,
-        .has_data = has_data(target),
+        .has_data = uses_data(r, target),
         .data_removed = r->done.data_removed,
-        .update_files = r->record->update_files && assigned,
+        .update_files = r->record->update_files && assigned && has_agent(target),
         .probation_over = replica_probation_left(r) == 0,
     };
     enum step step = decide(&in);

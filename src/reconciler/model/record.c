@@ -13,6 +13,7 @@ static const struct schema_field revision_fields[] = {
     S_BOOL_OPT(T, resolved, NULL),
     S_STRING_OPT(T, image_id, NULL),
     S_STRUCTS(T, packages, struct package_reference, &package_reference_schema, NULL),
+    S_STRINGS(T, volumes, NULL),
     S_END,
 };
 const struct schema_struct record_revision_schema = {"Revision", sizeof(T), NULL, revision_fields};
@@ -95,8 +96,11 @@ void record_forget_bits(struct record_revision *revision, struct record_revision
     old->packages = revision->packages;
     old->n_packages = revision->n_packages;
     old->image_id = revision->image_id;
+    old->volumes = revision->volumes;
+    old->n_volumes = revision->n_volumes;
     revision->packages = NULL;
-    revision->n_packages = 0;
+    revision->volumes = NULL;
+    revision->n_packages = revision->n_volumes = 0;
     revision->image_id = NULL;
     revision->resolved = false;
 }

@@ -18,6 +18,8 @@ struct record_revision {
     char *image_id;
     struct package_reference **packages;
     size_t n_packages;
+    char **volumes; /* those of the image's VOLUMEs that are data of the replica */
+    size_t n_volumes;
 };
 
 struct record_replica {
@@ -78,7 +80,7 @@ struct record_replica *record_add_replica(struct record *record, int64_t id);
 void record_add_revision(struct record *record, int64_t revision, const struct app_manifest *manifest);
 /* Replaces the revision's manifest by a copy of 'manifest'. */
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest);
-/* Drops the resolved ids of image and packages, so that they are resolved again. The zeroed '*old' receives
+/* Drops what is resolved of image and packages, so that they are resolved again. The zeroed '*old' receives
  * them; the caller frees it with schema_done(). */
 void record_forget_bits(struct record_revision *revision, struct record_revision *old);
 /* Stores a copy of an order that waits since 'now' (unix milliseconds); 'next' NULL drops the stored one. */

@@ -14,10 +14,43 @@ struct record_revision *instance_target(const struct instance *instance)
     return record_find_revision(instance->record, instance->record->revision);
 }
 
-bool has_data(const struct record_revision *revision)
+static const struct app_options *options_of(const struct record_revision *revision)
+{
+    static const struct app_options none = {.init = APP_INIT_NONE};
+    return revision && revision->manifest->hostlet ? revision->manifest->hostlet : &none;
+}
+
+bool has_agent(const struct record_revision *revision)
 {
     const struct app_options *o = revision ? revision->manifest->hostlet : NULL;
     return !o || o->init != APP_INIT_IMAGE;
+}
+
+bool has_data(const struct record_revision *revision)
+{
+    return has_agent(revision) || revision->n_volumes > 0 || revision->manifest->hostlet->n_volumes > 0;
+}
+
+static bool has_path(char *const *paths, size_t n, const char *path)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(paths[i], path))
+            return true;
+    return false;
+}
+
+char **volumes_of(const struct record_revision *revision, size_t *ret_n)
+{
+    const struct app_options *o = options_of(revision);
+    char **paths = xcalloc(o->n_volumes + revision->n_volumes + 1, sizeof *paths);
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_volumes; i++)
+        paths[n++] = o->volumes[i];
+    for (size_t i = 0; i < revision->n_volumes; i++)
+        if (!has_path(o->volumes, o->n_volumes, revision->volumes[i]))
+            paths[n++] = revision->volumes[i];
+    *ret_n = n;
+    return paths;
 }
 
 /* Returns the action for an instance or replica that the zone no longer assigns, by the setting 'unassigned'.
@@ -118,12 +151,6 @@ const char *instance_blocked(const struct instance *instance)
     return m->host_id_problem;
 }
 
-static const struct app_options *options_of(const struct record_revision *revision)
-{
-    static const struct app_options none = {.init = APP_INIT_NONE};
-    return revision && revision->manifest->hostlet ? revision->manifest->hostlet : &none;
-}
-
 int64_t stop_timeout_msec(const struct replica *replica)
 {
     const struct app_options *o = options_of(instance_target(replica->instance));
@@ -156,9 +183,10 @@ const char *replica_vpc_ipv4(const struct replica *replica, const struct record_
 /* Returns a hash of what a container is made from; two containers of this tree with equal hashes need not
  * replace each other. The caller frees it.
  *
- * The hash leaves out the timeouts, which can change without a new container, and the reference of the image,
- * since the revision stands for it. In a zone's instance the image can change under the same revision:
- * 'image' is then given and included, and the limits are left out, since drift_reason() compares them. */
+ * The hash leaves out the timeouts, which can change without a new container, and the reference and volumes
+ * of the image, since the revision stands for them, and a container that was made without volumes runs on. In
+ * a zone's instance the image can change under the same revision: 'image' is then given and included, and the
+ * limits are left out, since drift_reason() compares them. */
 static char *create_config(const struct driver_create_in *create, const char *image)
 {
     struct driver_create_in copy = *create;
@@ -166,6 +194,7 @@ static char *create_config(const struct driver_create_in *create, const char *im
     copy.config = (char *)"";
     copy.vpc_cidr = NULL; /* the address is included */
     copy.image = (char *)(image ?: "");
+    copy.n_volumes = 0;
     if (image)
         copy.cpu_limit = copy.memory_limit = 0;
     size_t size;
@@ -209,6 +238,10 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
         package->name = xstrdup(revision->packages[i]->name);
         package->id = xstrdup(revision->packages[i]->id);
     }
+    size_t n_volumes;
+    _cleanup_free_ char **volumes = volumes_of(revision, &n_volumes);
+    for (size_t i = 0; i < n_volumes; i++)
+        schema_append_string(&c->volumes, &c->n_volumes, volumes[i]);
     const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
     c->vpc_ipv4 = xstrdup_null(replica_vpc_ipv4(replica, revision));
     c->vpc_cidr = c->vpc_ipv4 && zone ? xstrdup_null(zone->vpc_instance_cidr) : NULL;

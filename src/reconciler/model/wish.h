@@ -6,9 +6,14 @@
 
 /* Returns the desired revision. */
 struct record_revision *instance_target(const struct instance *instance);
-/* Reports whether the revision's replicas have a directory with a quota: init is "inagent". True if
- * 'revision' is NULL. */
+/* Reports whether inagent runs in the revision's containers; true if 'revision' is NULL. */
+bool has_agent(const struct record_revision *revision);
+/* Reports whether the revision's replicas have a directory with a quota: for inagent's files, or for volumes.
+ */
 bool has_data(const struct record_revision *revision);
+/* Returns the paths of the revision's volumes, sorted: the manifest's, and those of the image, which are
+ * known when the revision was prepared. The caller frees the array and not the paths. */
+char **volumes_of(const struct record_revision *revision, size_t *ret_n);
 /* Returns the desired action: the record's, unless a hold or the setting 'unassigned' overrides it. */
 enum app_action instance_action(const struct instance *instance);
 /* Returns the revision that stages have: of a zone's instance, the number of its last order. */

@@ -717,14 +717,14 @@ def failpoints():
 
 
 STEPS = [
-    ("Provision", {"replica": replica(1)}),
+    ("Provision", {"replica": replica(1), "volumes": ["/data"]}),
     ("Update", {"replica": replica(2)}),
     ("Remove", {}),
-    ("Provision", {"replica": replica(3)}),
+    ("Provision", {"replica": replica(3), "volumes": ["/data"]}),
     ("Remove", {}),
-    ("Provision", {"replica": replica(4)}),
+    ("Provision", {"replica": replica(4), "volumes": ["/data"]}),
     ("Remove", {"purge": True}),
-    ("Provision", {"replica": replica(5)}),
+    ("Provision", {"replica": replica(5), "volumes": ["/data"]}),
 ]
 
 

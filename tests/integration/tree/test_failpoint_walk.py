@@ -101,7 +101,7 @@ class Walk:
 def null_scenario(walk):
     """Covers every step of a replica, with packages."""
     app = App(walk.tree)
-    good = {"packages": [("site", "1.0")], "probation": 0, "script": "true"}
+    good = {"packages": [("site", "1.0")], "probation": 0, "script": "true", "volumes": ["/data"]}
     newer = {**good, "packages": [("site", "2.0")]}
     app.deploy(manifest(image="one:1", **good))
     walk.tidy(app, [0], site="1.0.0")

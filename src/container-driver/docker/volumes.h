@@ -1,0 +1,17 @@
+/* Examines and removes Docker's volumes of replicas.
+ *
+ * A volume is a record of Docker that names a directory of the replica (create.c makes it). It carries the
+ * tree's id in its name and in its label. Its removal keeps the directory. */
+#pragma once
+
+#include "container-driver/docker/docker.h"
+
+/* Makes sure that Docker can make the volumes of 'spec' as they are defined: one of this tree that has
+ * another directory is removed, because Docker would use that directory. Calls 'answer' without a result, or
+ * with an error: conflict (ENOTUNIQ) for a volume of the name that is not this tree's, failed when a
+ * container still uses one with another directory. */
+void docker_volumes_check(struct docker *d, const struct spec *spec, runtime_answer_fn answer,
+                          void *userdata);
+
+/* Removes the volumes; see remove_volumes in runtime.h. */
+void docker_volumes_remove(struct runtime *rt, const char *prefix, runtime_answer_fn answer, void *userdata);

@@ -1,0 +1,6 @@
+/* Implements the method about the volumes of replicas. */
+#pragma once
+
+#include "lib/service/service.h"
+
+int method_remove_volumes(struct varlink_call *call, const void *in, void *userdata, struct error *e);
