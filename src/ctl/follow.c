@@ -126,7 +126,7 @@ static void on_state(struct follow *f, const struct reconciler_instance *instanc
             if (instance->replicas[k]->id == f->items[i].source->replica)
                 replica = instance->replicas[k];
         f->items[i].lives = replica && writes(replica);
-        f->items[i].wanted = f->items[i].lives || (replica && f->items[i].source->ended == 0);
+        f->items[i].wanted = f->items[i].lives || (replica && f->items[i].source->ended_usec == 0);
         any |= f->items[i].lives;
     }
     f->over = instance->settled && !any;

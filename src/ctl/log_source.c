@@ -77,13 +77,20 @@ static int on_piece(int stream, const void *data, size_t size, void *userdata)
 static void close_source(struct log_source *s)
 {
     s->fd = close_fd(s->fd);
-    s->ended = now_realtime_msec();
+    s->ended_usec = now_monotonic_usec();
     s->frames = (struct log_frames){.left = 0};
     for (int stream = LOG_STREAM_OUT; stream <= LOG_STREAM_ERROR; stream++)
         if (s->lines[stream - LOG_STREAM_OUT].size > 0)
             flush_line(s, stream);
         else
             put(s, stream, "", 0, true);
+}
+
+/* Returns the time 'usec' ago by the present wall clock, as unix milliseconds; 0 if that is before 1970. */
+static int64_t unix_msec_before(uint64_t usec)
+{
+    int64_t at = now_realtime_msec() - (int64_t)(usec / USEC_PER_MSEC);
+    return at > 0 ? at : 0;
 }
 
 int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance, struct error *e)
@@ -95,10 +102,10 @@ int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance,
         .replica_id = s->replica,
         .slot = DRIVER_SLOT_CURRENT,
         .follow = ctl_option(ctl, "follow") != NULL,
-        .since = s->ended ? s->ended
-                 : since  ? now_realtime_msec() - (int64_t)(since / USEC_PER_MSEC)
-                          : 0,
-        .tail = s->ended ? 0 : ctl_option_number(ctl, "tail", 1, INT32_MAX, 0),
+        .since = s->ended_usec ? unix_msec_before(now_monotonic_usec() - s->ended_usec)
+                 : since       ? unix_msec_before(since)
+                               : 0,
+        .tail = s->ended_usec ? 0 : ctl_option_number(ctl, "tail", 1, INT32_MAX, 0),
     };
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_driver.socket);
     const struct varlink_call_options options = {.socket = socket,

@@ -21,7 +21,7 @@ struct log_source {
     struct log_line lines[2];
     bool raw; /* write all bytes to a terminal, too */
     struct printable_stream characters[2];
-    int64_t ended; /* unix milliseconds of the last close; 0: it was never open */
+    uint64_t ended_usec; /* CLOCK_MONOTONIC, when it was closed last; 0: it was never open */
 };
 
 /* Opens the log. The first time it begins as the command's options state, later where the last reading

@@ -30,8 +30,10 @@ fetcher_SOURCES = src/fetcher/main.c
 fetcher_LDADD = libfetcher.a $(BASE_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_fetcher tests/unit/test_sink
-TESTS += tests/unit/test_fetcher tests/unit/test_sink
+check_PROGRAMS += tests/unit/test_fetcher tests/unit/test_sink tests/unit/test_store
+TESTS += tests/unit/test_fetcher tests/unit/test_sink tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+tests_unit_test_store_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
 tests_unit_test_fetcher_SOURCES = tests/unit/test_fetcher.c
 tests_unit_test_fetcher_LDADD = libfetcher.a $(UNIT_LIBS) $(CURL_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) -lpthread
 tests_unit_test_sink_SOURCES = tests/unit/test_sink.c

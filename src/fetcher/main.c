@@ -49,7 +49,8 @@ static int before_jail(struct service_context *context, struct error *e)
 static int start(struct service_context *context, struct error *e)
 {
     struct manager *manager = NULL;
-    int r = manager_new(context->event, &context->tree, context->config, &credentials, &manager, e);
+    int r = manager_new(context->event, &context->tree, context->config, &context->wall, &credentials,
+                        &manager, e);
     if (r >= 0)
         context->userdata = manager;
     return r;

@@ -245,7 +245,8 @@ int manager_check(const struct config *config, struct error *e)
 }
 
 int manager_new(sd_event *event, const struct tree *tree, const struct config *config,
-                struct credentials **credentials, struct manager **ret, struct error *e)
+                struct wall_guard *wall, struct credentials **credentials, struct manager **ret,
+                struct error *e)
 {
     struct manager *m = xcalloc(1, sizeof *m);
     m->fetcher.event = sd_event_ref(event);
@@ -261,6 +262,7 @@ int manager_new(sd_event *event, const struct tree *tree, const struct config *c
     if (r >= 0)
         r = store_open(&m->fetcher.store, tree, e);
     if (r >= 0) {
+        store_expire(&m->fetcher.store, wall);
         index_cache_clean(m->fetcher.store.state_fd, m->repositories);
         r = sd_event_add_defer(event, &m->schedule, on_schedule, m);
         if (r < 0)

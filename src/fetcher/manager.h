@@ -14,10 +14,11 @@ struct manager {
 
 /* Checks the configuration: repositories, and the files for TLS. Returns 0, or a negative errno (refused). */
 int manager_check(const struct config *config, struct error *e);
-/* Creates the manager. Takes ownership of *credentials (NULL: none), also on failure. Returns 0 or a negative
- * errno. */
+/* Creates the manager. 'wall' is used during the call alone. Takes ownership of *credentials (NULL: none),
+ * also on failure. Returns 0 or a negative errno. */
 int manager_new(sd_event *event, const struct tree *tree, const struct config *config,
-                struct credentials **credentials, struct manager **ret, struct error *e);
+                struct wall_guard *wall, struct credentials **credentials, struct manager **ret,
+                struct error *e);
 void manager_free(struct manager *manager);
 
 /* Handle a call: they reply to it later, or return a negative errno with 'e' set. manager_remove() returns 0

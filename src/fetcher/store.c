@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fetcher/facts.h"
@@ -20,8 +19,8 @@
 #include "lib/service/lock.h"
 
 #define PARTIAL_DIRECTORY ".partial"
-/* A partial file that was not written for this many seconds is removed. */
-#define PARTIAL_AGE_MAX (7 * 24 * 60 * 60)
+/* A partial file that was not written for this long is removed. */
+#define PARTIAL_AGE_MAX (7 * 24 * 3600 * USEC_PER_SEC)
 
 int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e)
 {
@@ -29,9 +28,10 @@ int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e
     return r < 0 ? r : give_dir_below(tree->var, "hostlet/fetcher", uid, gid, 0700, e);
 }
 
-/* Removes temporary files that a killed process did not rename, and with 'old_parts' partial files that were
- * not resumed for a long time. */
-static void clean_directory(int dirfd, bool old_parts)
+/* Calls 'each' for each file of the directory. */
+static void for_each_file(int dirfd,
+                          void (*each)(int dirfd, const char *name, const struct stat *st, void *userdata),
+                          void *userdata)
 {
     int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -39,15 +39,52 @@ static void clean_directory(int dirfd, bool old_parts)
         close_fd(fd);
         return;
     }
-    time_t now = time(NULL);
     for (struct dirent *d; (d = readdir(dir));) {
         struct stat st;
-        if (fstatat(dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-            continue;
-        bool temporary = d->d_name[0] == '.' && has_suffix(d->d_name, ".tmp");
-        if (temporary || (old_parts && now - st.st_mtime > PARTIAL_AGE_MAX))
-            unlinkat(dirfd, d->d_name, 0);
+        if (fstatat(dirfd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            each(dirfd, d->d_name, &st, userdata);
     }
+}
+
+/* Removes a temporary file, which a killed process did not rename. */
+static void remove_temporary(int dirfd, const char *name, const struct stat *st, void *userdata)
+{
+    (void)st, (void)userdata;
+    if (name[0] == '.' && has_suffix(name, ".tmp"))
+        unlinkat(dirfd, name, 0);
+}
+
+static void note_newest(int dirfd, const char *name, const struct stat *st, void *userdata)
+{
+    (void)dirfd, (void)name;
+    int64_t *newest = userdata;
+    if (st->st_mtime > *newest)
+        *newest = st->st_mtime;
+}
+
+static void remove_older(int dirfd, const char *name, const struct stat *st, void *userdata)
+{
+    const int64_t *before = userdata;
+    if (st->st_mtime < *before)
+        unlinkat(dirfd, name, 0);
+}
+
+void store_expire(const struct store *store, struct wall_guard *wall)
+{
+    const int fds[] = {store->fd, store->partial_fd, store->state_fd};
+    int64_t newest = 0;
+    const char *why;
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        struct stat st;
+        if (fstat(fds[i], &st) == 0)
+            note_newest(-1, NULL, &st, &newest);
+        for_each_file(fds[i], note_newest, &newest);
+    }
+    int64_t before = wall_guard_expiry(wall, PARTIAL_AGE_MAX, newest, &why);
+    if (why)
+        log_notice("no partial file expires now: %s; they are examined again at the next start", why);
+    else
+        for_each_file(store->partial_fd, remove_older, &before);
 }
 
 int store_open(struct store *store, const struct tree *tree, struct error *e)
@@ -70,8 +107,8 @@ int store_open(struct store *store, const struct tree *tree, struct error *e)
     store->partial_fd = open_dir_at(store->fd, PARTIAL_DIRECTORY, e);
     if (store->partial_fd < 0)
         return store->partial_fd;
-    clean_directory(store->partial_fd, true);
-    clean_directory(store->state_fd, false);
+    for_each_file(store->partial_fd, remove_temporary, NULL);
+    for_each_file(store->state_fd, remove_temporary, NULL);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "lib/api/fetcher.h"
+#include "lib/loop/wall_guard.h"
 #include "lib/paths/tree.h"
 
 struct store {
@@ -26,10 +27,12 @@ struct store {
 /* Makes the directories, as root, and gives them to the service's user. Returns 0 or a negative errno. */
 int store_prepare(const struct tree *tree, uid_t uid, gid_t gid, struct error *e);
 
-/* Locks and opens the store, and removes temporary and old partial files. 'store' is STORE_INIT. Returns 0 or
- * a negative errno; store_close() is needed in both cases. */
+/* Locks and opens the store, and removes temporary files. 'store' is STORE_INIT. Returns 0 or a negative
+ * errno; store_close() is needed in both cases. */
 int store_open(struct store *store, const struct tree *tree, struct error *e);
 void store_close(struct store *store);
+/* Removes partial files that were not resumed for a week, unless the wall clock is in doubt. */
+void store_expire(const struct store *store, struct wall_guard *wall);
 
 /* Checks that a reference is well-formed, because its members become paths. Returns 0, or −EINVAL (refused)
  * with an error that names the member. */

@@ -88,7 +88,7 @@ static void on_timer(void *userdata)
         }
 }
 
-static int start_one(struct checks *c, sd_event *event, const struct spawner *spawner,
+static int start_one(struct checks *c, sd_event *event, struct spawner *spawner,
                      const struct service_conf *conf, struct error *e)
 {
     struct check *check = &c->items[c->n];
@@ -113,7 +113,7 @@ static void check_ports(struct checks *c, const struct service_conf *conf, const
         refuse_self(c, conf->name, why.message);
 }
 
-int checks_start(sd_event *event, const struct spawner *spawner, const struct topology *topology,
+int checks_start(sd_event *event, struct spawner *spawner, const struct topology *topology,
                  const struct config *config, checks_done_fn on_done, void *userdata, struct checks **ret,
                  struct error *e)
 {

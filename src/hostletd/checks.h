@@ -22,7 +22,7 @@ typedef void (*checks_done_fn)(const struct error *e, void *userdata);
 /* Checks the TCP ports of the services, and runs the program of each service that has 'check' in its
  * service.conf with --check, all of them at once. 'topology' is borrowed until checks_free(). A refusal is
  * logged with the name of the service. Returns 0 or a negative errno. */
-int checks_start(sd_event *event, const struct spawner *spawner, const struct topology *topology,
+int checks_start(sd_event *event, struct spawner *spawner, const struct topology *topology,
                  const struct config *config, checks_done_fn on_done, void *userdata, struct checks **ret,
                  struct error *e);
 /* Handles the exit of a process, which is reaped already. Returns false if it is none of these programs. */

@@ -14,6 +14,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/loop/wall_guard.h"
 
 /* Numbers of the descriptors that a child gets. hostletd keeps no descriptors of its own at these numbers, so
  * that dup2() closes none. */
@@ -30,13 +31,15 @@ static_assert(_CHILD_END <= SPAWN_FIRST_FREE, "a child's descriptors must not re
 
 #define ARGUMENTS_MAX 16
 #define LISTEN_PID    "LISTEN_PID="
-#define PER_START     3 /* number of variables that one start adds */
+#define PER_START     4 /* number of variables that one start adds */
 
 struct spawner {
     const struct tree *tree;
     int null_fd, lifeline_reading, lifeline_writing, netns;
     char **environment; /* ends with NULL; with room for the variables that one start adds */
     size_t n_environment;
+    struct clock clock;
+    struct wall_guard wall;
 };
 
 struct start {
@@ -100,8 +103,18 @@ static __attribute__((noinline)) pid_t run_child(struct start *s)
     return pid;
 }
 
+static char *compare_clocks(struct spawner *s)
+{
+    if (wall_guard_compare(&s->wall))
+        log_warning(
+            "the clock was set forward by more than a day: kept data and other durable objects do not "
+            "expire for an hour");
+    _cleanup_free_ char *text = wall_guard_text(&s->wall);
+    return xasprintf(WALL_GUARD_VARIABLE "=%s", text);
+}
+
 /* Runs the program with the arguments that every service gets and with 'how' and its value (NULL: none). */
-static int execute(const struct spawner *spawner, const struct service_conf *conf, const char *how,
+static int execute(struct spawner *spawner, const struct service_conf *conf, const char *how,
                    const char *value, struct start *start, pid_t *ret_pid, struct error *e)
 {
     const struct tree *tree = spawner->tree;
@@ -118,9 +131,10 @@ static int execute(const struct spawner *spawner, const struct service_conf *con
     const struct spawn_sockets *sockets = start->sockets;
     char listen_pid[sizeof LISTEN_PID + 16] = LISTEN_PID;
     _cleanup_free_ char *listen_fds = xasprintf("LISTEN_FDS=%zu", sockets->n),
-                        *names = xasprintf("LISTEN_FDNAMES=%s", sockets->names ?: "");
+                        *names = xasprintf("LISTEN_FDNAMES=%s", sockets->names ?: ""),
+                        *clock = compare_clocks(spawner);
     char **added = spawner->environment + spawner->n_environment;
-    memcpy(added, (char *[]){sockets->n > 0 ? listen_pid : NULL, listen_fds, names, NULL},
+    memcpy(added, (char *[]){clock, sockets->n > 0 ? listen_pid : NULL, listen_fds, names, NULL},
            (PER_START + 1) * sizeof *added);
     start->program = program;
     start->arguments = arguments;
@@ -141,7 +155,7 @@ static int execute(const struct spawner *spawner, const struct service_conf *con
     return 0;
 }
 
-int spawner_start(const struct spawner *spawner, const struct service_conf *conf,
+int spawner_start(struct spawner *spawner, const struct service_conf *conf,
                   const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
                   struct error *e)
 {
@@ -157,7 +171,7 @@ int spawner_start(const struct spawner *spawner, const struct service_conf *conf
     return r;
 }
 
-int spawner_check(const struct spawner *spawner, const struct service_conf *conf, int log_fd, pid_t *ret_pid,
+int spawner_check(struct spawner *spawner, const struct service_conf *conf, int log_fd, pid_t *ret_pid,
                   struct error *e)
 {
     const struct spawn_sockets none = {.n = 0};
@@ -169,8 +183,9 @@ int spawner_check(const struct spawner *spawner, const struct service_conf *conf
 static bool is_ours(const char *assignment)
 {
     static const char *const names[] = {
-        "NOTIFY_SOCKET=", "LISTEN_PID=",     "LISTEN_FDS=",          "LISTEN_FDNAMES=",  "WATCHDOG_USEC=",
-        "WATCHDOG_PID=",  "JOURNAL_STREAM=", "HOSTLET_LIFELINE_FD=", "HOSTLET_NETNS_FD="};
+        "NOTIFY_SOCKET=",    "LISTEN_PID=",          "LISTEN_FDS=",     "LISTEN_FDNAMES=",
+        "WATCHDOG_USEC=",    "WATCHDOG_PID=",        "JOURNAL_STREAM=", "HOSTLET_LIFELINE_FD=",
+        "HOSTLET_NETNS_FD=", WALL_GUARD_VARIABLE "="};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (after_prefix(assignment, names[i]))
             return true;
@@ -226,6 +241,8 @@ int spawner_new(const struct tree *tree, struct spawner **ret, struct error *e)
                           .lifeline_writing = lifeline[1],
                           .netns = make_empty_netns()};
     make_environment(s);
+    clock_init(&s->clock, NULL);
+    wall_guard_init(&s->wall, &s->clock, NULL);
     *ret = s;
     return 0;
 }

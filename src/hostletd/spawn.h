@@ -29,11 +29,11 @@ void spawner_free(struct spawner *spawner);
  * may be empty. *ret_ready_fd becomes readable when the process is ready. Must be called in the main thread,
  * because the kernel sends the parent-death signal when the thread exits that forked the child. Returns 0 or
  * a negative errno. */
-int spawner_start(const struct spawner *spawner, const struct service_conf *conf,
+int spawner_start(struct spawner *spawner, const struct service_conf *conf,
                   const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
                   struct error *e);
 
 /* Runs the program of a service in the same way with --check: it judges the configuration and exits, with 0
  * if the service accepts it; otherwise the last line of its output is the reason. */
-int spawner_check(const struct spawner *spawner, const struct service_conf *conf, int log_fd, pid_t *ret_pid,
+int spawner_check(struct spawner *spawner, const struct service_conf *conf, int log_fd, pid_t *ret_pid,
                   struct error *e);

@@ -32,6 +32,7 @@ libhostlet_a_SOURCES = \
 	src/lib/loop/clock.c src/lib/loop/clock.h \
 	src/lib/loop/retry.c src/lib/loop/retry.h \
 	src/lib/loop/timer.c src/lib/loop/timer.h \
+	src/lib/loop/wall_guard.c src/lib/loop/wall_guard.h \
 	src/lib/loop/work.c src/lib/loop/work.h \
 	src/lib/mounts/mountinfo.c src/lib/mounts/mountinfo.h \
 	src/lib/paths/tree.c src/lib/paths/tree.h \
@@ -92,6 +93,10 @@ check_PROGRAMS += tests/unit/test_loop
 TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
 tests_unit_test_loop_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_wall_guard
+TESTS += tests/unit/test_wall_guard
+tests_unit_test_wall_guard_SOURCES = tests/unit/test_wall_guard.c tests/unit/simulated_clock.c tests/unit/simulated_clock.h
+tests_unit_test_wall_guard_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_work
 TESTS += tests/unit/test_work
 tests_unit_test_work_SOURCES = tests/unit/test_work.c

@@ -32,7 +32,6 @@ struct deletion {
     struct waiter *waiters;
     struct retry retry;
     struct timer timer;
-    int64_t next_try;  /* unix milliseconds; 0: now */
     struct error last; /* error of the last attempt; errnum 0: no attempt failed */
 
     /* Results of the job. */
@@ -96,7 +95,6 @@ static void try_again_later(struct deletion *d)
 {
     uint64_t pause = retry_next(&d->retry, &policy);
     d->last = d->e;
-    d->next_try = now_realtime_msec() + (int64_t)(pause / USEC_PER_MSEC);
     log_warning("%s is not deleted: %s; tried again in %.3g s", d->of, d->e.message,
                 (double)pause / (double)USEC_PER_SEC);
     timer_arm(&d->timer, d->manager->event, pause, on_timer, d);
@@ -157,7 +155,6 @@ static void run(struct deletion *d)
     struct manager *m = d->manager;
     bool expire = d->before > 0;
     timer_stop(&d->timer);
-    d->next_try = 0;
     d->running = true;
     d->again = false;
     d->work = (struct work){.key = expire ? d->of : NULL,
@@ -237,7 +234,7 @@ static void notify(struct varlink_call *call, const struct manager *m, const str
     if (d) {
         out.running = d->running;
         out.attempts = d->retry.failures;
-        out.next_retry = d->next_try;
+        out.next_retry = timer_due_msec(&d->timer);
         out.message = d->last.errnum ? (char *)d->last.message : NULL;
     }
     varlink_notify(call, &out);

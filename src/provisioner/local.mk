@@ -23,6 +23,11 @@ TESTS += tests/unit/test_provisioner
 tests_unit_test_provisioner_SOURCES = tests/unit/test_provisioner.c
 tests_unit_test_provisioner_LDADD = libprovisioner.a $(UNIT_LIBS) -lpthread
 
+check_PROGRAMS += tests/unit/test_removal
+TESTS += tests/unit/test_removal
+tests_unit_test_removal_SOURCES = tests/unit/test_removal.c
+tests_unit_test_removal_LDADD = libprovisioner.a $(UNIT_LIBS) -lpthread
+
 check_PROGRAMS += tests/unit/test_publish
 TESTS += tests/unit/test_publish
 tests_unit_test_publish_SOURCES = tests/unit/test_publish.c tests/unit/package_fixture.c tests/unit/package_fixture.h

@@ -44,12 +44,19 @@ void manager_expire(struct manager *m)
     struct app_path_entry *entries = NULL;
     struct error e = ERROR_INIT;
     size_t n = 0;
+    const char *why;
     if (m->keep_removed_usec == 0)
         return;
     _cleanup_close_ int apps = app_path_open(m->apps, &e);
-    if (apps < 0 || app_path_list(apps, &entries, &n, &e) < 0)
+    if (apps < 0 || app_path_list(apps, &entries, &n, &e) < 0) {
         log_warning("%s; kept data is examined again after the next removal", e.message);
-    expire(m, entries, n, (int64_t)((now_realtime_usec() - m->keep_removed_usec) / USEC_PER_SEC));
+        return;
+    }
+    int64_t newest = app_path_newest_record(apps, entries, n),
+            before = wall_guard_expiry(m->wall, m->keep_removed_usec, newest, &why);
+    if (why)
+        log_notice("no kept data expires now: %s; it is examined again at the next removal or start", why);
+    expire(m, entries, n, before);
     app_path_list_free(entries, n);
 }
 
@@ -93,6 +100,7 @@ int manager_start(struct service_context *context, struct error *e)
         .packages = tree_ipk_install(&context->tree),
         .package_entries_max =
             DIRECTORIES_LEFT_OUT * (uint64_t)config_number(context->config, "unpacker", "max_entries"),
+        .wall = &context->wall,
         .keep_removed_usec = config_duration(context->config, "provisioner", "keep_removed"),
         .lock_fd = -1,
     };

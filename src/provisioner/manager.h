@@ -12,6 +12,7 @@ struct manager {
     char *apps;              /* the app path; the threads use copies */
     char *packages;          /* VAR/ipk_install; the threads use copies */
     uint64_t package_entries_max;
+    struct wall_guard *wall; /* the service context's */
     uint64_t keep_removed_usec;
     char *lock_path;
     int lock_fd;               /* lock on the app path: one provisioner works in it at a time */

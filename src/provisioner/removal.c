@@ -47,11 +47,36 @@ static int cannot_rename(const char *name, const char *to, int errnum, struct er
     return error_os(e, errnum, "cannot rename '%s' to '%s'", name, to);
 }
 
+/* Determines date and number of the data that is kept next, so that it sorts after all of the container that
+ * is there. The newest is what a deploy gets back, and after a wrong date it would expire early: while the
+ * clock stands before the app path's own records, the date is that of the newest one. */
+static int next_kept(int apps, const char *container, int64_t *ret_at, int64_t *ret_number, struct error *e)
+{
+    struct app_path_entry *entries = NULL;
+    size_t n = 0;
+    int r = app_path_list(apps, &entries, &n, e);
+    if (r < 0)
+        return r;
+    int64_t now = now_realtime_msec() / 1000, newest = app_path_newest_record(apps, entries, n);
+    *ret_at = now > newest ? now : newest;
+    *ret_number = 0;
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].removed && entries[i].removed_at == *ret_at && streq(entries[i].container, container))
+            *ret_number = entries[i].number + 1; /* sorted: the last one is the largest */
+    app_path_list_free(entries, n);
+    return 0;
+}
+
 static int rename_to_kept(int apps, const char *container, char **ret_kept, struct error *e)
 {
-    int64_t now = now_realtime_msec() / 1000;
-    for (int64_t number = 0;; number++) {
-        _cleanup_free_ char *kept = app_path_kept_name(container, now, number);
+    int64_t at, number;
+    int r = next_kept(apps, container, &at, &number, e);
+    for (; r >= 0; number++) {
+        if (number > APP_PATH_NUMBER_MAX) {
+            at++;
+            number = 0;
+        }
+        _cleanup_free_ char *kept = app_path_kept_name(container, at, number);
         if (renameat2(apps, container, apps, kept, RENAME_NOREPLACE) == 0) {
             *ret_kept = TAKE_PTR(kept);
             return 0;
@@ -59,6 +84,7 @@ static int rename_to_kept(int apps, const char *container, char **ret_kept, stru
         if (errno != EEXIST)
             return cannot_rename(container, kept, errno, e);
     }
+    return r;
 }
 
 /* Hides 'name'; the hidden name contains 'as'. Returns 1, or 0 if 'name' does not exist. */

@@ -83,7 +83,7 @@ void host_status_read(struct host *host, struct host_status *ret)
     _cleanup_free_ char *text = read_proc("/proc/meminfo");
     host_parse_meminfo(text, &memory);
     *ret = (struct host_status){
-        .uptime = host->started,
+        .uptime = boottime_to_unix(host->started_usec),
         .updated = now_realtime_msec() / 1000,
         .cpu_cores = host->cpu_cores,
         .mem_total = memory.total,
@@ -97,13 +97,13 @@ void host_status_read(struct host *host, struct host_status *ret)
     host_window_add(&host->window, now_monotonic_usec(), &now, &ret->last_minute);
 }
 
-struct host *host_new(const char *app_path, int64_t started)
+struct host *host_new(const char *app_path, uint64_t started_usec)
 {
     struct host *host = xcalloc(1, sizeof *host);
     struct utsname name;
     _cleanup_free_ char *text = read_proc("/proc/cpuinfo");
     host->app_path = xstrdup(app_path);
-    host->started = started;
+    host->started_usec = started_usec;
     host_parse_cpuinfo(text, host->cpu_model, sizeof host->cpu_model, &host->cpu_cores);
     if (!*host->cpu_model && uname(&name) == 0)
         (void)snprintf(host->cpu_model, sizeof host->cpu_model, "%s", name.machine);

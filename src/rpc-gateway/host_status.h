@@ -15,7 +15,7 @@ struct host_status {
 
 struct host {
     char *app_path;
-    int64_t started; /* unix seconds */
+    uint64_t started_usec; /* CLOCK_BOOTTIME, when this process started */
     /* The device with the machine's address; it is counted although it is not hardware; "": none. */
     char device[32];
     char cpu_model[96];
@@ -23,8 +23,8 @@ struct host {
     struct host_window window;
 };
 
-/* 'app_path' is copied; 'started' in unix seconds. */
-struct host *host_new(const char *app_path, int64_t started);
+/* 'app_path' is copied; 'started_usec' of CLOCK_BOOTTIME. */
+struct host *host_new(const char *app_path, uint64_t started_usec);
 void host_free(struct host *host);
 
 /* Reads all figures. What cannot be read is 0. */

@@ -20,7 +20,7 @@ void manager_info(const struct manager *m, struct gateway_info_out *ret)
         .peer_port = config_number(config, "zone", "peer_port"),
         .http_port = config_number(config, "zone", "http_port"),
         .lan_addr = xstrdup_null(host_address_now(m->address, NULL)),
-        .started = m->started,
+        .started = boottime_to_unix(m->started_usec),
     };
 }
 
@@ -78,6 +78,7 @@ static void on_instance(const struct reconciler_instance *before, const struct r
 static void on_instances_complete(void *userdata)
 {
     struct manager *m = userdata;
+    m->stages.counting = true;
     if (m->zone)
         zone_loop_reconciler_back(m->zone);
 }
@@ -177,11 +178,10 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
         return -EINVAL;
     struct manager *m = xcalloc(1, sizeof *m);
     m->context = context;
-    m->started = now_realtime_msec() / 1000;
-    m->host = host_new(context->tree.apps, m->started);
+    m->started_usec = now_boottime_usec();
+    m->host = host_new(context->tree.apps, m->started_usec);
     m->caller = (struct caller){context->event, &context->tree, &m->calls};
     m->runtime.caller = &m->caller;
-    m->stages.since = m->started * 1000;
     m->instances = instances_new(&m->caller, on_instance, on_instances_complete, m);
     int r = watch_address(m, e);
     if (r >= 0)

@@ -14,7 +14,7 @@ enum { PORT_PEER, PORT_HTTP };
 
 struct manager {
     struct service_context *context;
-    int64_t started; /* unix seconds */
+    uint64_t started_usec; /* CLOCK_BOOTTIME, when this process started */
     struct host *host;
     struct host_address_watch *address;
     struct caller caller;

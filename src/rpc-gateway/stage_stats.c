@@ -32,7 +32,7 @@ static const struct app_stage *find_stage(const struct reconciler_replica *r, co
 
 static void add_stage(struct stage_stats *stats, const struct app_stage *before, const struct app_stage *now)
 {
-    if (now->finished <= 0 || now->finished < stats->since || (before && before->finished == now->finished))
+    if (now->finished <= 0 || (before && before->finished == now->finished))
         return;
     int state = schema_enum_value(&app_stage_state_enum, now->state);
     bool failed = state == STAGE_FAILED;
@@ -41,14 +41,15 @@ static void add_stage(struct stage_stats *stats, const struct app_stage *before,
     size_t i = index_of(now->name);
     stats->stages[i].failed += failed;
     stats->stages[i].success += !failed;
-    histogram_add(&stats->stages[i].duration, histogram_stages,
-                  (double)(now->finished - now->created) / 1000.0);
+    /* Both are wall times, and the clock can have been set back in between. */
+    int64_t took = now->finished > now->created ? now->finished - now->created : 0;
+    histogram_add(&stats->stages[i].duration, histogram_stages, (double)took / 1000.0);
 }
 
 void stage_stats_add(struct stage_stats *stats, const struct reconciler_instance *before,
                      const struct reconciler_instance *now)
 {
-    for (size_t i = 0; now && i < now->n_replicas; i++) {
+    for (size_t i = 0; stats->counting && now && i < now->n_replicas; i++) {
         const struct reconciler_replica *r = now->replicas[i], *old = find_replica(before, r->id);
         for (size_t k = 0; k < r->n_stages; k++)
             add_stage(stats, find_stage(old, r->stages[k]), r->stages[k]);

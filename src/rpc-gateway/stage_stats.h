@@ -8,7 +8,7 @@
 enum { STAGE_STATS_OTHER = _STAGE_MAX, STAGE_STATS_NAMES };
 
 struct stage_stats {
-    int64_t since; /* unix milliseconds: stages that ended earlier are not counted */
+    bool counting; /* false until the first snapshot is complete: its stages ended earlier */
     struct {
         uint64_t success, failed;
         struct histogram duration; /* from the first start to the end, including pauses between attempts */
@@ -19,6 +19,7 @@ struct stage_stats {
  * "other". */
 const char *stage_stats_name(size_t i);
 
-/* Counts each end of a stage that is in 'now' and not in 'before' (NULL: a new instance). */
+/* Counts, if stats->counting is set, each end of a stage that is in 'now' and not in 'before' (NULL: a new
+ * instance). */
 void stage_stats_add(struct stage_stats *stats, const struct reconciler_instance *before,
                      const struct reconciler_instance *now);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
@@ -33,7 +32,7 @@ struct seen_file {
 
 struct token_guard {
     char *path;
-    uint64_t began_usec; /* CLOCK_BOOTTIME, which a change of the clock does not affect */
+    uint64_t began_usec; /* CLOCK_BOOTTIME, when this process started */
     bool forgetful;      /* tokens that earlier processes accepted are lost */
     /* The file exists and cannot be read; it is renamed before a new one is written. */
     bool unreadable;
@@ -52,19 +51,6 @@ static const struct schema_field file_fields[] = {
     S_END,
 };
 static const struct schema_struct file_schema = {"SeenTokens", sizeof(struct seen_file), NULL, file_fields};
-
-static uint64_t now_boottime_usec(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_BOOTTIME, &ts);
-    return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
-}
-
-/* Returns the unix second at which this process started, by the present clock. */
-static int64_t process_began(const struct token_guard *g)
-{
-    return (int64_t)((now_realtime_usec() - (now_boottime_usec() - g->began_usec)) / USEC_PER_SEC);
-}
 
 static int load(struct token_guard *g, struct error *e)
 {
@@ -114,18 +100,20 @@ static bool was_taken(const struct token_guard *g, const char *signature)
     return false;
 }
 
-/* Removes expired tokens. They are kept while there is room, because a clock that is set back would make
- * them valid again. */
+/* Removes the token that expired first, if there is one. The others are kept while there is room, because a
+ * clock that is set back would make them valid again. */
 static void drop_expired(struct token_guard *g, int64_t now)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < g->seen.n_tokens; i++) {
-        if (g->seen.tokens[i]->until > now)
-            g->seen.tokens[kept++] = g->seen.tokens[i];
-        else
-            schema_free(&seen_schema, g->seen.tokens[i]);
-    }
-    g->seen.n_tokens = kept;
+    size_t first = 0;
+    for (size_t i = 1; i < g->seen.n_tokens; i++)
+        if (g->seen.tokens[i]->until < g->seen.tokens[first]->until)
+            first = i;
+    if (g->seen.tokens[first]->until > now)
+        return;
+    schema_free(&seen_schema, g->seen.tokens[first]);
+    g->seen.n_tokens--;
+    memmove(&g->seen.tokens[first], &g->seen.tokens[first + 1],
+            (g->seen.n_tokens - first) * sizeof(struct seen *));
 }
 
 static int keep(struct token_guard *g, const struct token_claims *t, int64_t now, struct error *e)
@@ -159,7 +147,7 @@ int token_guard_take(struct token_guard *g, const struct access_key *key, const 
                      struct error *e)
 {
     struct token_claims t;
-    int64_t life, began = process_began(g);
+    int64_t life, began = boottime_to_unix(g->began_usec);
     if (!token_claims(key, token, &t))
         return token_denied(e, "invalid access_token");
     if (t.own)

@@ -32,8 +32,8 @@ struct zone_loop {
     bool map_seen, map_bad;
     enum gateway_zone_state state;
     char *reason;
-    char *answered;                 /* the host that accepted the last update of this process */
-    int64_t last_success, next_try; /* unix milliseconds */
+    char *answered;       /* the host that accepted the last update of this process */
+    int64_t last_success; /* unix milliseconds */
     int64_t failures, assigned, round_trip_usec;
 };
 
@@ -62,14 +62,7 @@ static void on_timer(void *userdata)
 
 static void plan_round(struct zone_loop *z, uint64_t usec)
 {
-    z->next_try = now_realtime_msec() + (int64_t)(usec / USEC_PER_MSEC);
     timer_arm(&z->timer, z->parts.caller->event, usec, on_timer, z);
-}
-
-static void stop_rounds(struct zone_loop *z)
-{
-    z->next_try = 0;
-    timer_stop(&z->timer);
 }
 
 /* --- the facts for the reconciler --- */
@@ -226,7 +219,7 @@ static void begin_round(struct zone_loop *z)
     struct error e = ERROR_INIT;
     if (z->request)
         return;
-    stop_rounds(z);
+    timer_stop(&z->timer);
     if (!m->member)
         zone_set_state(z, GATEWAY_ZONE_NONE, NULL);
     else if (!z->lan_addr)
@@ -287,7 +280,7 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
                                      .leader = xstrdup_null(m->zone.leader),
                                      .last_success = z->last_success,
                                      .round_trip_usec = z->round_trip_usec,
-                                     .next_try = z->next_try,
+                                     .next_try = timer_due_msec(&z->timer),
                                      .failures = z->failures,
                                      .assigned = z->assigned,
                                      .waiting = (int64_t)deliver_waiting(z->deliver),

@@ -28,8 +28,8 @@
 #define KIB             ((size_t)1 << 10)
 #define MIB             ((size_t)1 << 20)
 #define DRAIN_USEC      (2 * USEC_PER_SEC)
-/* Milliseconds for which a call with a token that was too old, or that was sent again, is reported. */
-#define NEWS_MSEC (10 * 60 * 1000)
+/* The time for which a call with a token that was too old, or that was sent again, is reported. */
+#define NEWS_USEC (600 * USEC_PER_SEC)
 
 struct zone_server {
     struct zone_server_parts parts;
@@ -38,8 +38,8 @@ struct zone_server {
     struct grpc_reflection *reflection;
     struct token_guard *guard;
     struct peer_rate rate, costs;
-    char *clock;                 /* what a call showed about clocks that differ */
-    int64_t clock_at, replay_at; /* unix milliseconds */
+    char *clock;                  /* what a call showed about clocks that differ */
+    uint64_t clock_at, replay_at; /* CLOCK_MONOTONIC, microseconds; 0: never */
 };
 
 /* --- tokens --- */
@@ -65,22 +65,22 @@ static void look_at_clock(struct zone_server *s, const struct access_key *key, c
     s->clock = xasprintf("a call of %s was refused: its token was made %lld s ago by its own clock, and they "
                          "live %d s: set the clocks",
                          peer, (long long)(now - made), INAPI_TOKEN_LIFE);
-    s->clock_at = now_realtime_msec();
+    s->clock_at = now_monotonic_usec();
     log_warning("zone: %s", s->clock);
 }
 
 const char *zone_server_clock(const struct zone_server *s)
 {
-    return s->clock && now_realtime_msec() - s->clock_at < NEWS_MSEC ? s->clock : NULL;
+    return s->clock && now_monotonic_usec() - s->clock_at < NEWS_USEC ? s->clock : NULL;
 }
 
 /* Logs that a token was sent again, at most once in ten minutes: another party can read the traffic of this
  * machine and the zone. */
 static void warn_of_replay(struct zone_server *s, const char *peer)
 {
-    if (s->replay_at && now_realtime_msec() - s->replay_at < NEWS_MSEC)
+    if (s->replay_at && now_monotonic_usec() - s->replay_at < NEWS_USEC)
         return;
-    s->replay_at = now_realtime_msec();
+    s->replay_at = now_monotonic_usec();
     log_warning("zone: a call of %s was refused: its token was read from the network and sent again%s", peer,
                 s->parts.tls ? "" : "; TLS ([zone] tls_certificate) keeps tokens from being read");
 }

@@ -11,3 +11,11 @@ $(TENANT_PROBE): tests/peers/tenant-probe.c config.status
 noinst_SCRIPTS += $(TENANT_PROBE)
 CLEANFILES += $(TENANT_PROBE) $(TENANT_PROBE).tmp
 EXTRA_DIST += tests/peers/tenant-probe.c
+
+# A library for LD_PRELOAD, which sets the wall clock of a tree (tests/lib/wall_clock.py).
+WALL_CLOCK = wall-clock.so
+$(WALL_CLOCK): tests/peers/wall-clock.c config.status
+	$(AM_V_CCLD)$(CC) -std=gnu11 $(WARNINGS) -D_GNU_SOURCE -O1 -fPIC -shared -o $@.tmp $(srcdir)/tests/peers/wall-clock.c && mv $@.tmp $@
+noinst_SCRIPTS += $(WALL_CLOCK)
+CLEANFILES += $(WALL_CLOCK) $(WALL_CLOCK).tmp
+EXTRA_DIST += tests/peers/wall-clock.c

@@ -14,6 +14,11 @@ static uint64_t monotonic(struct clock *clock)
     return of(clock)->monotonic_usec;
 }
 
+static uint64_t boottime(struct clock *clock)
+{
+    return of(clock)->monotonic_usec + of(clock)->suspended_usec;
+}
+
 static uint64_t realtime(struct clock *clock)
 {
     return of(clock)->realtime_usec;
@@ -42,10 +47,13 @@ static void arm(struct clock *clock, struct timer *timer)
 
 void simulated_clock_init(struct simulated_clock *s)
 {
-    *s = (struct simulated_clock){
-        .clock = {.monotonic_usec = monotonic, .realtime_usec = realtime, .arm = arm, .stop = stop},
-        .monotonic_usec = MONOTONIC_BEGIN,
-        .realtime_usec = REALTIME_BEGIN};
+    *s = (struct simulated_clock){.clock = {.monotonic_usec = monotonic,
+                                            .boottime_usec = boottime,
+                                            .realtime_usec = realtime,
+                                            .arm = arm,
+                                            .stop = stop},
+                                  .monotonic_usec = MONOTONIC_BEGIN,
+                                  .realtime_usec = REALTIME_BEGIN};
 }
 
 static void move_to(struct simulated_clock *s, uint64_t at)
@@ -80,4 +88,10 @@ void simulated_clock_advance(struct simulated_clock *s, uint64_t usec)
 void simulated_clock_set(struct simulated_clock *s, int64_t usec)
 {
     s->realtime_usec += (uint64_t)usec;
+}
+
+void simulated_clock_suspend(struct simulated_clock *s, uint64_t usec)
+{
+    s->suspended_usec += usec;
+    s->realtime_usec += usec;
 }

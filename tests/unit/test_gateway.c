@@ -325,7 +325,7 @@ static void set_stage(struct app_stage *stage, const char *name, const char *sta
 static void test_each_end_of_a_stage_counts_once(void **state)
 {
     (void)state;
-    struct stage_stats stats = {.since = 1000};
+    struct stage_stats stats = {.counting = false};
     struct app_stage a, b, *list[] = {&a, &b};
     struct reconciler_replica replica = {.id = 1, .stages = list, .n_stages = 2}, *replicas[] = {&replica};
     struct reconciler_instance now = {.replicas = replicas, .n_replicas = 1};
@@ -335,8 +335,9 @@ static void test_each_end_of_a_stage_counts_once(void **state)
     struct reconciler_instance before = {.replicas = old_replicas, .n_replicas = 1};
 
     set_stage(&a, "image_pull", "running", 2000, 0);
-    set_stage(&b, "provision", "success", 400, 900); /* before the counting started */
-    stage_stats_add(&stats, NULL, &now);
+    set_stage(&b, "provision", "success", 400, 900);
+    stage_stats_add(&stats, NULL, &now); /* of the first snapshot */
+    stats.counting = true;
     old_a = a;
     old_b = b;
     set_stage(&a, "image_pull", "success", 2000, 4500);

@@ -12,7 +12,7 @@
 
 /* The backoff of Docker's restarts: 100 ms, doubled each time, and reset after a run of 10 s. */
 static const struct retry_policy policy = {100 * USEC_PER_MSEC, 60 * USEC_PER_SEC};
-#define HEALTHY_MSEC 10000
+#define HEALTHY_USEC (10 * USEC_PER_SEC)
 
 static void plan(struct null_container *k, uint64_t after_usec, timer_fn *then)
 {
@@ -42,13 +42,13 @@ static void on_restart(void *userdata)
 
 static void plan_restart(struct null_container *k)
 {
-    bool healthy = k->c->finished_at - k->c->started_at >= HEALTHY_MSEC;
-    plan(k, retry_pause(&policy, healthy ? 1 : (unsigned)k->c->restart_count + 1), on_restart);
+    plan(k, retry_pause(&policy, k->healthy ? 1 : (unsigned)k->c->restart_count + 1), on_restart);
 }
 
 static void on_exit_of_its_own(void *userdata)
 {
     struct null_container *k = userdata;
+    k->healthy = k->began_usec && now_monotonic_usec() - k->began_usec >= HEALTHY_USEC;
     k->c->exit_code = behaviour(k).exit_code;
     k->c->finished_at = now_realtime_msec();
     k->c->state = k->c->restart == DRIVER_RESTART_ALWAYS ? DRIVER_RESTARTING : DRIVER_EXITED;
@@ -65,6 +65,7 @@ static void run(struct null_container *k)
     k->c->state = DRIVER_RUNNING;
     k->c->exit_code = 0;
     k->c->started_at = now_realtime_msec();
+    k->began_usec = now_monotonic_usec();
     k->c->finished_at = 0;
     free(k->c->error);
     k->c->error = NULL;

@@ -28,6 +28,8 @@ struct null_container {
      * that no tree made. */
     char *app_name, *app_rep_id;
     struct driver_container *c; /* without the members of owner.h, which each description computes */
+    uint64_t began_usec;        /* CLOCK_MONOTONIC, when this process started it; 0: an earlier one did */
+    bool healthy;               /* its last run lasted long enough to reset the backoff */
     struct timer timer;         /* until the next simulated exit or restart */
 };
 

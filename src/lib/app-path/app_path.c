@@ -18,7 +18,6 @@
 #define REMOVED     ".removed-"
 #define DATE_FORMAT "%Y%m%dT%H%M%S"
 #define DATE_LENGTH 15
-#define NUMBER_MAX  9999
 /* Only one spelling is valid: an entry with another one does not belong to this tree. */
 #define RANDOM 16
 
@@ -56,8 +55,8 @@ static bool parse_removed(const char *name, const char *removed, struct app_path
     int64_t number = 0;
     if (!is_container(container) || strlen(date) < DATE_LENGTH)
         return false;
-    if (date[DATE_LENGTH] &&
-        (date[DATE_LENGTH] != '-' || parse_int64(date + DATE_LENGTH + 1, 1, NUMBER_MAX, &number) < 0))
+    if (date[DATE_LENGTH] && (date[DATE_LENGTH] != '-' ||
+                              parse_int64(date + DATE_LENGTH + 1, 1, APP_PATH_NUMBER_MAX, &number) < 0))
         return false;
     _cleanup_free_ char *only = xstrndup(date, DATE_LENGTH);
     const char *end = strptime(only, DATE_FORMAT, &tm);
@@ -198,6 +197,16 @@ void app_path_list_free(struct app_path_entry *entries, size_t n)
     for (size_t i = 0; i < n; i++)
         app_path_entry_clear(&entries[i]);
     free(entries);
+}
+
+int64_t app_path_newest_record(int apps, const struct app_path_entry *entries, size_t n)
+{
+    struct stat st;
+    int64_t newest = fstat(apps, &st) < 0 ? 0 : (int64_t)st.st_mtime;
+    for (size_t i = 0; i < n; i++)
+        if (entries[i].removed && entries[i].removed_at > newest)
+            newest = entries[i].removed_at;
+    return newest;
 }
 
 int app_path_newest_kept(int apps, const char *container, char **ret, struct error *e)

@@ -13,6 +13,8 @@
 #define APP_PATH_MAKING   ".making-"
 #define APP_PATH_DELETING ".deleting-"
 
+#define APP_PATH_NUMBER_MAX 9999 /* of kept data of one second */
+
 struct app_path_entry {
     char *name;      /* in the app path */
     char *container; /* NULL for an entry that is being made or deleted */
@@ -46,6 +48,10 @@ int app_path_open(const char *path, struct error *e);
  * oldest to newest. The caller frees the list with app_path_list_free(). */
 int app_path_list(int apps, struct app_path_entry **ret, size_t *ret_n, struct error *e);
 void app_path_list_free(struct app_path_entry *entries, size_t n);
+
+/* Returns the newest time in the app path's own records, as unix seconds: when its entries changed last, and
+ * the dates of kept data. If the clock stands before it, the clock or that date is wrong. */
+int64_t app_path_newest_record(int apps, const struct app_path_entry *entries, size_t n);
 
 /* Sets *ret to the name of a container's newest kept data, or NULL; the caller frees it. */
 int app_path_newest_kept(int apps, const char *container, char **ret, struct error *e);

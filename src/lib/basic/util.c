@@ -103,6 +103,11 @@ uint64_t now_monotonic_usec(void)
     return clock_usec(CLOCK_MONOTONIC);
 }
 
+uint64_t now_boottime_usec(void)
+{
+    return clock_usec(CLOCK_BOOTTIME);
+}
+
 uint64_t now_realtime_usec(void)
 {
     return clock_usec(CLOCK_REALTIME);
@@ -111,6 +116,12 @@ uint64_t now_realtime_usec(void)
 int64_t now_realtime_msec(void)
 {
     return (int64_t)(clock_usec(CLOCK_REALTIME) / 1000);
+}
+
+int64_t boottime_to_unix(uint64_t boottime_usec)
+{
+    int64_t ago = (int64_t)now_boottime_usec() - (int64_t)boottime_usec;
+    return ((int64_t)now_realtime_usec() - ago) / (int64_t)USEC_PER_SEC;
 }
 
 void random_bytes(void *p, size_t n)

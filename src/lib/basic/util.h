@@ -41,10 +41,16 @@ void *xrealloc(void *p, size_t n, size_t size);
 /* Parses a decimal number that fills the whole string and is in [min, max]. Returns 0, −EINVAL or −ERANGE. */
 int parse_int64(const char *s, int64_t min, int64_t max, int64_t *ret);
 
-/* Return CLOCK_MONOTONIC and CLOCK_REALTIME in microseconds, the latter also in milliseconds. */
+/* Return CLOCK_MONOTONIC, CLOCK_BOOTTIME and CLOCK_REALTIME in microseconds, the latter also in milliseconds.
+ * Durations and deadlines are monotonic; CLOCK_BOOTTIME also counts the time of a suspend. The wall clock is
+ * read to show a time, or to compare it with another wall time. */
 uint64_t now_monotonic_usec(void);
+uint64_t now_boottime_usec(void);
 uint64_t now_realtime_usec(void);
 int64_t now_realtime_msec(void);
+/* Returns a past time of CLOCK_BOOTTIME as unix seconds of the present wall clock. The result is negative if
+ * that clock stands in the first hours of 1970. */
+int64_t boottime_to_unix(uint64_t boottime_usec);
 
 /* Fills 'p' with n random bytes from the kernel; aborts if it provides none. */
 void random_bytes(void *p, size_t n);

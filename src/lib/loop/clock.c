@@ -7,6 +7,12 @@ static uint64_t machine_monotonic_usec(struct clock *clock)
     return now_monotonic_usec();
 }
 
+static uint64_t machine_boottime_usec(struct clock *clock)
+{
+    (void)clock;
+    return now_boottime_usec();
+}
+
 static uint64_t machine_realtime_usec(struct clock *clock)
 {
     (void)clock;
@@ -29,6 +35,7 @@ static void machine_stop(struct clock *clock, struct timer *t)
 void clock_init(struct clock *clock, sd_event *event)
 {
     *clock = (struct clock){.monotonic_usec = machine_monotonic_usec,
+                            .boottime_usec = machine_boottime_usec,
                             .realtime_usec = machine_realtime_usec,
                             .arm = machine_arm,
                             .stop = machine_stop,
@@ -40,9 +47,19 @@ uint64_t clock_monotonic_usec(struct clock *clock)
     return clock->monotonic_usec(clock);
 }
 
+uint64_t clock_boottime_usec(struct clock *clock)
+{
+    return clock->boottime_usec(clock);
+}
+
+uint64_t clock_realtime_usec(struct clock *clock)
+{
+    return clock->realtime_usec(clock);
+}
+
 int64_t clock_realtime_msec(struct clock *clock)
 {
-    return (int64_t)(clock->realtime_usec(clock) / USEC_PER_MSEC);
+    return (int64_t)(clock_realtime_usec(clock) / USEC_PER_MSEC);
 }
 
 int64_t clock_due_msec(struct clock *clock, uint64_t at)

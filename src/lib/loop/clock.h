@@ -10,6 +10,7 @@
 
 struct clock {
     uint64_t (*monotonic_usec)(struct clock *clock);
+    uint64_t (*boottime_usec)(struct clock *clock);
     uint64_t (*realtime_usec)(struct clock *clock);
     /* Sets the timer to timer->at, also if it was armed before. At that time the clock calls timer_stop() and
      * then the timer's function. */
@@ -22,8 +23,11 @@ struct clock {
 /* Makes the clock of a process. 'event' is borrowed. */
 void clock_init(struct clock *clock, sd_event *event);
 
-/* Return microseconds of CLOCK_MONOTONIC, and unix milliseconds. */
+/* Return microseconds of CLOCK_MONOTONIC, of CLOCK_BOOTTIME, which also counts the time of a suspend, and of
+ * the wall clock since 1970; the latter also in milliseconds. */
 uint64_t clock_monotonic_usec(struct clock *clock);
+uint64_t clock_boottime_usec(struct clock *clock);
+uint64_t clock_realtime_usec(struct clock *clock);
 int64_t clock_realtime_msec(struct clock *clock);
 /* Returns when the clock reaches 'at' (CLOCK_MONOTONIC, microseconds), as unix milliseconds of the present
  * wall clock; 0 for 0. The result is for showing only: the wall clock can be set before that. */

@@ -34,6 +34,9 @@ int timer_reserve(sd_event *event);
 void timer_arm(struct timer *t, sd_event *event, uint64_t usec, timer_fn *fire, void *userdata);
 /* Arms the timer for a time of CLOCK_MONOTONIC in microseconds. */
 void timer_arm_at(struct timer *t, sd_event *event, uint64_t at, timer_fn *fire, void *userdata);
+/* Returns when an armed timer fires, as unix milliseconds of the present wall clock; 0 if it is not armed.
+ * The result is for showing only. The timer is one of an event loop. */
+int64_t timer_due_msec(const struct timer *t);
 /* Reports whether the timer is armed. */
 bool timer_armed(const struct timer *t);
 /* Stops the timer. A timer that is not armed stays unchanged. */

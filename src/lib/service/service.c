@@ -236,6 +236,8 @@ static int make_loop(struct running *r, struct error *e)
         x = sd_event_add_io(c->event, NULL, r->lifeline_fd, EPOLLHUP | EPOLLIN, on_lifeline, c);
     if (x < 0)
         return error_os(e, -x, "cannot make the event loop");
+    clock_init(&c->clock, c->event);
+    wall_guard_init(&c->wall, &c->clock, getenv(WALL_GUARD_VARIABLE));
     time_idleness(r);
     return 0;
 }

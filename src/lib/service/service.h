@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "lib/config/config.h"
+#include "lib/loop/wall_guard.h"
 #include "lib/service/filter.h"
 #include "lib/topology/topology.h"
 #include "lib/varlink/server.h"
@@ -20,6 +21,8 @@ struct service_context {
     struct config *config;
     struct service_conf *conf;
     sd_event *event;
+    struct clock clock;     /* the machine's */
+    struct wall_guard wall; /* decides whether durable objects may expire */
     struct varlink_server *server;
     bool supervised; /* hostletd started the process */
     /* Listening TCP sockets: conf->n_tcp of them, in the order of 'conf'. */
