@@ -12,9 +12,19 @@
 #include "hostletd/packages.h"
 #include "hostletd/reload.h"
 #include "hostletd/service.h"
+#include "hostletd/setup.h"
+#include "hostletd/sockets.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
+
+#define RUN_PAUSE_MIN     (20 * USEC_PER_MSEC)
+#define RUN_PAUSE_MAX_SEC 10
+
+/* The pauses before RUN is examined again: after something was corrected there, so that hostletd does not
+ * spend all its time on it, and after something could not be corrected. */
+static const struct retry_policy run_corrected = {RUN_PAUSE_MIN, 500 * USEC_PER_MSEC},
+                                 run_failed = {100 * USEC_PER_MSEC, RUN_PAUSE_MAX_SEC *USEC_PER_SEC};
 
 struct service *manager_find(const struct manager *m, const char *name)
 {
@@ -200,6 +210,67 @@ static int watch_signals(struct manager *m)
     return r;
 }
 
+/* Makes and corrects everything in RUN. Returns 0 if nothing was wrong, 1 if all is corrected, or the last
+ * error. */
+static int keep_run(struct manager *m, struct error *e)
+{
+    int failure = 0, corrected = 0, r = setup_run_directory(&m->tree, m->group, e);
+    struct error unwatched = ERROR_INIT;
+    if (m->run_watch)
+        path_watch_renew(m->run_watch, &unwatched);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < m->n_services + 2; i++) {
+        r = i == 0   ? setup_pid_file(&m->tree, e)
+            : i == 1 ? methods_keep_bound(m, e)
+                     : service_keep_bound(m->services[i - 2], e);
+        failure = r < 0 ? r : failure;
+        corrected |= r > 0;
+    }
+    return failure < 0 ? failure : corrected;
+}
+
+static void on_run_check(void *userdata)
+{
+    manager_check_run(userdata);
+}
+
+void manager_check_run(struct manager *m)
+{
+    struct error e = ERROR_INIT;
+    if (m->ending)
+        return;
+    int r = keep_run(m, &e);
+    uint64_t pause = RUN_PAUSE_MIN; /* a container's start can change the mount table many times */
+    if (r == 0)
+        m->run_retry.failures = 0;
+    else
+        pause = retry_next(&m->run_retry, r < 0 ? &run_failed : &run_corrected);
+    m->run_check_after = now_monotonic_usec() + pause;
+    if (r < 0) {
+        if (!streq_null(m->run_problem, e.message))
+            log_error("%s; it is tried again, within %d s", e.message, RUN_PAUSE_MAX_SEC);
+        timer_arm(&m->run_check, m->event, pause, on_run_check, m);
+    }
+    free(m->run_problem);
+    m->run_problem = r < 0 ? xstrdup(e.message) : NULL;
+}
+
+/* Examines RUN soon: at once, unless something was wrong there just before. */
+static void on_run_changed(void *userdata)
+{
+    struct manager *m = userdata;
+    timer_arm_at(&m->run_check, m->event, m->run_check_after, on_run_check, m);
+}
+
+/* Watches RUN. Without it, what is deleted there is made again by a reload or a start of the service. */
+static void watch_run(struct manager *m)
+{
+    struct error e = ERROR_INIT;
+    if (path_watch_new(m->event, m->tree.run, on_run_changed, m, &m->run_watch, &e) < 0)
+        log_warning("%s; sockets that are deleted there are bound again by a reload", e.message);
+}
+
 /* Marks the provisioner to run once without a caller if packages in the install store are unfinished or do
  * not belong to root. Otherwise a container could use such a package until the next deploy. */
 static void call_for_packages(struct manager *m)
@@ -218,11 +289,12 @@ int manager_boot(struct manager *m, struct topology *topology, struct error *e)
     m->services = xcalloc(topology->n_services, sizeof *m->services);
     for (size_t i = 0; i < topology->n_services; i++) {
         struct service_conf *conf = TAKE_PTR(topology->services[i]);
-        r = service_new(m, conf, service_make_fingerprint(conf, m->config), &m->services[i], e);
+        r = service_new(m, conf, reload_fingerprint(conf, m->config), &m->services[i], e);
         if (r < 0)
             return r;
         m->n_services++;
     }
+    watch_run(m);
     r = methods_serve(m, e);
     if (r < 0)
         return r;
@@ -236,6 +308,9 @@ void manager_done(struct manager *m)
 {
     m->settle = sd_event_source_disable_unref(m->settle);
     reload_cancel(m);
+    path_watch_free(m->run_watch);
+    timer_stop(&m->run_check);
+    free(m->run_problem);
     methods_done(m);
     for (size_t i = 0; i < m->n_services; i++)
         service_free(m->services[i]);

@@ -5,8 +5,12 @@
 
 #include "hostletd/spawn.h"
 #include "lib/config/config.h"
+#include "lib/loop/path_watch.h"
+#include "lib/loop/retry.h"
+#include "lib/loop/timer.h"
 #include "lib/topology/topology.h"
 #include "lib/varlink/server.h"
+#include "lib/varlink/unix.h"
 
 struct service;
 
@@ -21,7 +25,13 @@ struct manager {
     bool told_by_group;
     struct varlink_server *server;
     int supervisor_fd;
-    struct reload *reload;    /* in progress, or NULL */
+    struct reload *reload;            /* in progress, or NULL */
+    struct unix_file supervisor_file; /* of supervisor_fd */
+    struct path_watch *run_watch;     /* of RUN; NULL: it cannot be watched */
+    struct timer run_check;
+    uint64_t run_check_after; /* monotonic µs before which RUN is not examined again */
+    struct retry run_retry;   /* examinations in a row that found something wrong */
+    char *run_problem;        /* what could not be corrected, or NULL */
     struct waiter *waiters;   /* calls that wait for a state of a service (methods.c) */
     struct watcher *watchers; /* calls of Watch */
     sd_event_source *settle;
@@ -39,6 +49,10 @@ struct service *manager_find(const struct manager *m, const char *name);
 
 /* Schedules an examination of all services after the current event: which of them can start, stop or end. */
 void manager_settle_later(struct manager *m);
+
+/* Examines RUN: makes it, the sockets and the pid file again if they were deleted or replaced, and corrects
+ * their rights. What cannot be corrected is logged, and retried after a pause. */
+void manager_check_run(struct manager *m);
 
 /* Start a service and what it needs; stop a service and what needs it. */
 void manager_want(struct manager *m, struct service *s);

@@ -293,17 +293,48 @@ static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)
     return false;
 }
 
-void methods_admit(struct manager *m)
+/* Returns the users who may connect, and stores their number. The caller frees them. */
+static uid_t *list_users(const struct manager *m, size_t *ret_n)
 {
-    _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
-    _cleanup_free_ uid_t *users = xcalloc(m->n_services, sizeof *users);
-    struct error e = ERROR_INIT;
-    size_t n = 0;
+    uid_t *users = xcalloc(m->n_services, sizeof *users);
+    *ret_n = 0;
     for (size_t i = 0; i < m->n_services; i++)
         if (m->services[i]->conf->n_supervisor > 0)
-            users[n++] = m->services[i]->conf->uid;
+            users[(*ret_n)++] = m->services[i]->conf->uid;
+    return users;
+}
+
+void methods_admit(struct manager *m)
+{
+    size_t n;
+    _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
+    _cleanup_free_ uid_t *users = list_users(m, &n);
+    struct error e = ERROR_INIT;
     if (m->supervisor_fd >= 0 && sockets_admit(m, path, users, n, &e) < 0)
         log_warning("%s; the server checks callers when they connect", e.message);
+}
+
+int methods_keep_bound(struct manager *m, struct error *e)
+{
+    _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
+    size_t n;
+    _cleanup_free_ uid_t *users = list_users(m, &n);
+    struct unix_file file;
+    if (unix_is_at(&m->supervisor_file, path))
+        return sockets_restore(m, path, users, n, e);
+    _cleanup_close_ int fd = unix_listen(path, 0600, (gid_t)-1, &file, e), old = -1;
+    if (fd < 0)
+        return fd;
+    int r = sockets_admit(m, path, users, n, e);
+    if (r >= 0)
+        r = varlink_server_move(m->server, fd, e);
+    if (r < 0)
+        return r;
+    log_warning("the socket '%s' was deleted or replaced, and is bound again", path);
+    old = m->supervisor_fd;
+    m->supervisor_fd = TAKE_FD(fd);
+    m->supervisor_file = file;
+    return 1;
 }
 
 int methods_serve(struct manager *m, struct error *e)
@@ -315,7 +346,7 @@ int methods_serve(struct manager *m, struct error *e)
                                              .peer_allowed = peer_allowed,
                                              .method_allowed = method_allowed};
     _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
-    m->supervisor_fd = unix_listen(path, 0600, (gid_t)-1, e);
+    m->supervisor_fd = unix_listen(path, 0600, (gid_t)-1, &m->supervisor_file, e);
     if (m->supervisor_fd < 0)
         return m->supervisor_fd;
     methods_admit(m);
@@ -331,6 +362,7 @@ void methods_done(struct manager *m)
     if (m->supervisor_fd < 0)
         return;
     _cleanup_free_ char *path = tree_socket(&m->tree, "supervisor");
-    unlink(path);
+    if (unix_is_at(&m->supervisor_file, path))
+        unlink(path);
     m->supervisor_fd = close_fd(m->supervisor_fd);
 }

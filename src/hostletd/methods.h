@@ -7,6 +7,9 @@ struct service;
 
 int methods_serve(struct manager *m, struct error *e);
 void methods_done(struct manager *m);
+/* Binds the socket again if its path does not lead to it any more, and corrects its rights. Returns 0 if
+ * nothing was wrong, 1, or a negative errno. */
+int methods_keep_bound(struct manager *m, struct error *e);
 /* Lets the services that may call open the socket. It is called again whenever the set of services has
  * changed. */
 void methods_admit(struct manager *m);

@@ -6,7 +6,7 @@ const struct place places[] = {
     {"bin", BASE_PREFIX, NULL, 0755, PLACE_PREFIX_ONLY},
     {"", BASE_ETC, NULL, 0755, PLACE_BASE | PLACE_GROUP_MAY_WRITE},
     {"hostlet.conf.d", BASE_ETC, NULL, 0755, PLACE_GROUP_MAY_WRITE},
-    {"", BASE_RUN, NULL, 0755, PLACE_BASE | PLACE_GROUP_HOSTLET | PLACE_FOR_ALL},
+    {"", BASE_RUN, NULL, 0755, PLACE_BASE | PLACE_GROUP_HOSTLET | PLACE_FOR_ALL | PLACE_VOLATILE},
     {"", BASE_VAR, NULL, 0755, PLACE_BASE | PLACE_FOR_ALL},
     {"hostlet", BASE_VAR, NULL, 0755, PLACE_FOR_ALL},
     {"hostlet/reconciler", BASE_VAR, "reconciler", 0700, 0},

@@ -18,6 +18,8 @@ enum {
     PLACE_GROUP_FETCHER = 64,
     PLACE_FOR_ALL = 16,   /* every service user must be able to enter it */
     PLACE_PACKAGES = 128, /* contains directories of packages, which must be root's too */
+    /* Is made anew at each boot, so that its mode is hostletd's: missing rights are restored. */
+    PLACE_VOLATILE = 256,
 };
 
 struct place {

@@ -66,12 +66,22 @@ static int prepare_fresh(const struct manager *m, struct fresh *f, struct error 
     return r < 0 ? r : setup_check_users(&f->tree, &f->topology, e);
 }
 
+char *reload_fingerprint(const struct service_conf *conf, const struct config *config)
+{
+    char *text = xstrdup(conf->text);
+    for (size_t i = 0; i < conf->n_config_sections; i++) {
+        _cleanup_free_ char *before = text, *section = config_section_text(config, conf->config_sections[i]);
+        text = xasprintf("%s%s", before, section);
+    }
+    return text;
+}
+
 /* Determines what a reload does with the service of 'conf'. Takes ownership of 'conf', also on failure. */
 static int plan_change(struct manager *m, struct service_conf *conf, struct change *c, struct error *e)
 {
     struct service *s = manager_find(m, conf->name);
     const char *old = !s || s->removed ? NULL : s->next_fingerprint ? s->next_fingerprint : s->fingerprint;
-    _cleanup_free_ char *fingerprint = service_make_fingerprint(conf, m->config);
+    _cleanup_free_ char *fingerprint = reload_fingerprint(conf, m->config);
     c->service = s;
     c->verdict = reload_compare(old, fingerprint);
     if (c->verdict == RELOAD_KEEP) {
@@ -142,6 +152,7 @@ static void apply(struct manager *m, struct fresh *f)
     for (size_t i = 0; i < n; i++)
         carry_out(&changes[i]);
     methods_admit(m);
+    manager_check_run(m);
     manager_settle_later(m);
     log_info("configuration read anew: %zu services changed, %zu new, %zu removed, %zu unchanged",
              seen[RELOAD_CHANGE], seen[RELOAD_ADD], before - seen[RELOAD_CHANGE] - seen[RELOAD_KEEP],

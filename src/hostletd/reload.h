@@ -15,3 +15,6 @@ void manager_reload(struct manager *m, struct varlink_call *call);
 void reload_process_ended(struct manager *m, const siginfo_t *info);
 /* Ends a reload in progress without effect: the tree is stopping. */
 void reload_cancel(struct manager *m);
+
+/* Returns the part of the configuration that a service's process reads. The caller frees it. */
+char *reload_fingerprint(const struct service_conf *conf, const struct config *config);

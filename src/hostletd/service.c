@@ -15,6 +15,9 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
+/* What a process writes into its notification descriptor when it is ready and takes sockets. */
+#define TAKES_SOCKETS "sockets\n"
+
 static enum log_level level_of(enum service_state state, const char *reason)
 {
     if (state == SERVICE_FAILED)
@@ -47,6 +50,11 @@ static void service_set_state(struct service *s, enum service_state state, char 
     manager_settle_later(s->manager);
 }
 
+void service_set_reason(struct service *s, char *reason)
+{
+    service_set_state(s, s->state, reason);
+}
+
 static void on_timer(void *userdata)
 {
     service_event(userdata, EVENT_TIMER);
@@ -74,6 +82,7 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
     bool ready = n > 0 && memchr(text, '\n', (size_t)n);
     if (n <= 0 || ready)
         close_ready(s);
+    s->takes_sockets = ready && memmem(text, (size_t)n, TAKES_SOCKETS, strlen(TAKES_SOCKETS));
     if (ready)
         service_event(s, EVENT_READY);
     return 0;
@@ -95,13 +104,14 @@ static void launch(struct service *s)
     struct spawn_sockets sockets = service_sockets(s, &names);
     child_log_begin(s->log);
     int r = spawner_start(s->manager->spawner, s->conf, &sockets, child_log_fd(s->log), &s->pid, &s->ready_fd,
-                          &e);
+                          &s->lifeline, &e);
     if (r < 0) {
         back_off(s, e.message);
         return;
     }
     s->started_usec = now_monotonic_usec();
     s->ready_usec = 0;
+    s->outdated = false;
     r = sd_event_add_io(s->manager->event, &s->ready, s->ready_fd, EPOLLIN, on_ready, s);
     if (r < 0)
         log_error("%s: its readiness cannot be watched: %s", s->name, strerrordesc_np(-r));
@@ -258,6 +268,7 @@ static void note_ready(struct service *s)
     timer_stop(&s->timer);
     s->ready_usec = now_monotonic_usec();
     service_set_state(s, SERVICE_READY, NULL);
+    service_hand_over(s);
 }
 
 static void kill_slow(struct service *s)
@@ -326,6 +337,7 @@ void service_event(struct service *s, enum service_event event)
 void service_process_ended(struct service *s, const siginfo_t *info)
 {
     s->pid = 0;
+    s->lifeline = close_fd(s->lifeline);
     close_ready(s);
     timer_stop(&s->timer);
     child_log_end(s->log);
@@ -359,16 +371,6 @@ void service_adopt(struct service *s, struct service_conf *conf, char *fingerpri
         service_answer_down(s);
 }
 
-char *service_make_fingerprint(const struct service_conf *conf, const struct config *config)
-{
-    char *text = xstrdup(conf->text);
-    for (size_t i = 0; i < conf->n_config_sections; i++) {
-        _cleanup_free_ char *before = text, *section = config_section_text(config, conf->config_sections[i]);
-        text = xasprintf("%s%s", before, section);
-    }
-    return text;
-}
-
 int service_new(struct manager *m, struct service_conf *conf, char *fingerprint, struct service **ret,
                 struct error *e)
 {
@@ -379,7 +381,8 @@ int service_new(struct manager *m, struct service_conf *conf, char *fingerprint,
                           .fingerprint = fingerprint,
                           .listen_fd = -1,
                           .tcp_fds = {-1, -1, -1, -1},
-                          .ready_fd = -1};
+                          .ready_fd = -1,
+                          .lifeline = -1};
     static_assert(SERVICE_TCP_MAX == 4, "as many as above");
     int r = child_log_new(m->event, s->name, &s->log, e);
     if (r < 0) {
@@ -397,6 +400,7 @@ void service_free(struct service *s)
     methods_service_gone(s);
     service_unbind(s);
     close_ready(s);
+    close_fd(s->lifeline);
     timer_stop(&s->timer);
     child_log_free(s->log);
     service_conf_free(s->conf);

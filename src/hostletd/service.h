@@ -8,6 +8,7 @@
 #include "hostletd/policy.h"
 #include "lib/loop/retry.h"
 #include "lib/loop/timer.h"
+#include "lib/varlink/unix.h"
 
 struct service {
     struct manager *manager;
@@ -32,12 +33,17 @@ struct service {
     int64_t restarts;
 
     int listen_fd;
+    struct unix_file listen_file; /* of listen_fd */
+    bool outdated;                /* the process listens on a socket that was bound again since */
+    bool unreachable;             /* the socket's path does not lead to it, and it cannot be bound again */
     int tcp_fds[SERVICE_TCP_MAX]; /* −1: not bound */
     char *tcp_bound;              /* the addresses to which they are bound, or NULL */
     sd_event_source *caller;      /* watches listen_fd for callers in the state listening */
     struct varlink_server *down;  /* replies on listen_fd in the states down and failed */
     int ready_fd;
     sd_event_source *ready;
+    int lifeline;       /* hostletd's end; −1: no process */
+    bool takes_sockets; /* the process takes a socket that was bound again from its lifeline */
     struct timer timer;
     struct child_log *log;
 };
@@ -51,6 +57,9 @@ void service_free(struct service *s);
 /* Looks the event up in the table of policy.c and carries out the action. */
 void service_event(struct service *s, enum service_event event);
 
+/* Sets the reason that is shown with the state. Takes ownership of 'reason', which may be NULL. */
+void service_set_reason(struct service *s, char *reason);
+
 /* Handles the exit of the process, which is reaped already. */
 void service_process_ended(struct service *s, const siginfo_t *info);
 
@@ -60,9 +69,6 @@ void service_adopt(struct service *s, struct service_conf *conf, char *fingerpri
 
 /* Reports whether every service that it needs is ready, or will not be for now. */
 bool service_needs_met(const struct service *s);
-
-/* Returns the part of the configuration that a service's process reads. The caller frees it. */
-char *service_make_fingerprint(const struct service_conf *conf, const struct config *config);
 
 /* Reports whether hostlet.conf enables the service. A service that is not enabled is down with that reason,
  * and no caller can start it. */

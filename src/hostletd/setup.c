@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,9 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/lock.h"
 #include "lib/basic/log.h"
+
+#define PID_FILE_MAX 64
+#define STATUS_MAX   65536
 
 int setup_find_group(gid_t *ret, struct error *e)
 {
@@ -26,13 +30,15 @@ int setup_find_group(gid_t *ret, struct error *e)
     return 0;
 }
 
-/* Corrects the owner of an open directory, and removes the right of others to write into it. */
+/* Corrects the owner of an open directory, removes the right of others to write into it, and restores their
+ * right to enter it if the mode is hostletd's own. */
 static int mend(int fd, const char *path, const struct place *place, uid_t uid, gid_t gid, struct error *e)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_os(e, errno, "cannot stat '%s'", path);
     mode_t unsafe = st.st_mode & (place->flags & PLACE_GROUP_MAY_WRITE ? 0002 : 0022);
+    mode_t missing = place->flags & PLACE_VOLATILE ? place->mode & ~st.st_mode : 0;
     if (place->flags & PLACE_ADMINS && (st.st_uid != uid || unsafe))
         return error_refuse(e, EPERM,
                             "'%s' belongs to user %u and has mode %04o: nobody but root may be able to write "
@@ -45,10 +51,11 @@ static int mend(int fd, const char *path, const struct place *place, uid_t uid, 
     } else if (gid != (gid_t)-1 && st.st_gid != gid && fchown(fd, (uid_t)-1, gid) < 0) {
         return error_os(e, errno, "cannot change the group of '%s'", path);
     }
-    if (!unsafe)
+    if (!unsafe && !missing)
         return 0;
-    log_warning("'%s' had mode %04o: others may not write there any more", path, st.st_mode & 07777);
-    if (fchmod(fd, st.st_mode & 07777 & ~unsafe) < 0)
+    log_warning("'%s' had mode %04o: others may %s", path, st.st_mode & 07777,
+                unsafe ? "not write there any more" : "enter it again");
+    if (fchmod(fd, (st.st_mode & 07777 & ~unsafe) | missing) < 0)
         return error_os(e, errno, "cannot change the mode of '%s'", path);
     return 0;
 }
@@ -118,6 +125,15 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
     return 0;
 }
 
+int setup_run_directory(const struct tree *tree, gid_t group, struct error *e)
+{
+    int r = 0;
+    for (const struct place *p = places; r >= 0 && p->name; p++)
+        if (p->base == BASE_RUN)
+            r = make_place(tree, p, 0, group, e);
+    return r;
+}
+
 int setup_tree_id(const struct tree *tree, struct error *e)
 {
     _cleanup_free_ char *path = tree_state(tree, "tree.id"), *uuid = NULL, *id = NULL;
@@ -129,17 +145,54 @@ int setup_tree_id(const struct tree *tree, struct error *e)
     return replace_file(path, uuid, strlen(uuid), 0644, e);
 }
 
+int setup_pid_file(const struct tree *tree, struct error *e)
+{
+    _cleanup_free_ char *path = xasprintf("%s/hostletd.pid", tree->run), *text = xasprintf("%d\n", getpid()),
+                        *now = NULL;
+    if (read_file_at(AT_FDCWD, path, PID_FILE_MAX, &now, NULL, NULL) >= 0 && streq(now, text))
+        return 0;
+    int r = replace_file(path, text, strlen(text), 0644, e);
+    return r < 0 ? r : 1;
+}
+
+/* Returns the process id of a hostletd of an earlier version, or 0. Its lock is RUN/hostletd.lock, and its id
+ * is in the pid file. Every user could open that lock, so a lock of another process counts for nothing. */
+static pid_t find_earlier(const struct tree *tree)
+{
+    _cleanup_free_ char *lock = xasprintf("%s/hostletd.lock", tree->run);
+    _cleanup_free_ char *pid_file = xasprintf("%s/hostletd.pid", tree->run), *text = NULL, *status = NULL;
+    _cleanup_close_ int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int64_t pid;
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
+        read_file_at(AT_FDCWD, pid_file, PID_FILE_MAX, &text, NULL, NULL) < 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    if (parse_int64(text, 1, INT32_MAX, &pid) < 0)
+        return 0;
+    _cleanup_free_ char *path = xasprintf("/proc/%d/status", (pid_t)pid);
+    if (read_file_at(AT_FDCWD, path, STATUS_MAX, &status, NULL, NULL) < 0)
+        return 0;
+    bool is_hostletd = after_prefix(status, "Name:\thostletd\n") && strstr(status, "\nUid:\t0\t0\t0\t0\n");
+    return is_hostletd ? (pid_t)pid : 0;
+}
+
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e)
 {
     _cleanup_free_ char *lock = tree_state(tree, "hostletd.lock");
-    _cleanup_free_ char *pid_file = xasprintf("%s/hostletd.pid", tree->run);
+    const char *name = tree->prefix ? tree->prefix : "the system's";
     _cleanup_close_ int fd = lock_file(lock, 0, e);
     if (fd == -EAGAIN)
-        return error_prefix(e, "this tree (%s) runs already", tree->prefix ? tree->prefix : "the system's");
+        return error_prefix(e, "this tree (%s) runs already", name);
     if (fd < 0)
         return fd;
-    _cleanup_free_ char *text = xasprintf("%d\n", getpid());
-    int r = replace_file(pid_file, text, strlen(text), 0644, e);
+    pid_t earlier = find_earlier(tree);
+    if (earlier)
+        return error_retry(
+            e, EAGAIN,
+            "this tree (%s) runs already: process %d is the hostletd of an earlier version; stop "
+            "it first",
+            name, earlier);
+    int r = setup_pid_file(tree, e);
     if (r < 0)
         return r;
     *ret_fd = TAKE_FD(fd);

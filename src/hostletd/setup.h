@@ -13,13 +13,19 @@ int setup_find_group(gid_t *ret, struct error *e);
  * errno. */
 int setup_directories(const struct tree *tree, const struct topology *topology, gid_t group, struct error *e);
 
+/* Makes or corrects RUN, which can be deleted while the tree runs. Returns 0 or a negative errno. */
+int setup_run_directory(const struct tree *tree, gid_t group, struct error *e);
+
 /* Writes VAR/hostlet/tree.id if it does not exist; the id never changes. Returns 0 or a negative errno. */
 int setup_tree_id(const struct tree *tree, struct error *e);
 
 /* Locks VAR/hostlet/hostletd.lock, until the returned descriptor is closed, and writes RUN/hostletd.pid.
  * Returns −EAGAIN and names the process if this tree runs already. The error may pass, because that process
  * may be about to exit. The lock is not in RUN, because the files there can be deleted while the tree
- * runs. */
+ * runs; a hostletd of an earlier version that holds its lock there is found. */
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e);
+/* Writes RUN/hostletd.pid if it does not contain this process. Returns 0, 1 when it wrote, or a negative
+ * errno. */
+int setup_pid_file(const struct tree *tree, struct error *e);
 /* Removes the pid file. The lock is released when its descriptor is closed. */
 void setup_unlock(const struct tree *tree);

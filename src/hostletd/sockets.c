@@ -41,6 +41,14 @@ int sockets_admit(struct manager *m, const char *path, const uid_t *users, size_
     return r;
 }
 
+int sockets_restore(struct manager *m, const char *path, const uid_t *users, size_t n_users, struct error *e)
+{
+    int r = sockets_admit(m, path, users, n_users, e);
+    if (r > 0)
+        log_warning("the socket '%s' had other rights, which are corrected", path);
+    return r;
+}
+
 void service_admit(struct service *s)
 {
     struct error e = ERROR_INIT;
@@ -51,29 +59,87 @@ void service_admit(struct service *s)
         log_warning("%s: %s; the service checks callers when they connect", s->name, e.message);
 }
 
+static void unbind_unix(struct service *s)
+{
+    s->caller = sd_event_source_disable_unref(s->caller);
+    s->listen_fd = close_fd(s->listen_fd);
+}
+
+/* Listens on the new socket in place of the one that no path leads to. Callers who wait there are served if a
+ * process runs; otherwise their connection is reset, and they retry. */
+static void replace_unix(struct service *s, const char *path)
+{
+    struct error e = ERROR_INIT;
+    log_warning("%s: its socket '%s' was deleted or replaced, and is bound again", s->name, path);
+    s->outdated = s->pid;
+    if (s->down && varlink_server_move(s->down, s->listen_fd, &e) < 0)
+        log_warning("%s: %s", s->name, e.message);
+    if (s->state == SERVICE_LISTENING)
+        sd_event_source_set_enabled(s->caller, SD_EVENT_ON);
+    service_hand_over(s);
+}
+
+/* Binds the Unix socket, if it is not bound or its path does not lead to it. Returns 0, 1 when it bound the
+ * socket again or corrected the rights, or a negative errno. */
 static int bind_unix(struct service *s, struct error *e)
 {
-    if (!s->conf->socket || s->listen_fd >= 0)
+    if (!s->conf->socket)
         return 0;
     _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
-    int fd = unix_listen(path, 0600, (gid_t)-1, e);
+    if (s->listen_fd >= 0 && unix_is_at(&s->listen_file, path))
+        return sockets_restore(s->manager, path, s->conf->peer_ids, s->conf->n_peers, e);
+    struct unix_file file;
+    _cleanup_close_ int fd = unix_listen(path, 0600, (gid_t)-1, &file, e), old = -1;
     if (fd < 0)
         return fd;
     int r = admit(s, path, e);
-    if (r < 0) {
-        close_fd(fd);
+    if (r < 0)
         return r;
-    }
-    r = sd_event_add_io(s->manager->event, &s->caller, fd, EPOLLIN, on_caller, s);
+    sd_event_source *caller = NULL;
+    r = sd_event_add_io(s->manager->event, &caller, fd, EPOLLIN, on_caller, s);
     if (r >= 0)
-        r = sd_event_source_set_enabled(s->caller, SD_EVENT_OFF);
+        r = sd_event_source_set_enabled(caller, SD_EVENT_OFF);
     if (r < 0) {
-        s->caller = sd_event_source_disable_unref(s->caller);
-        close_fd(fd);
+        sd_event_source_disable_unref(caller);
         return error_os(e, -r, "cannot watch the socket '%s'", path);
     }
-    s->listen_fd = fd;
-    return 0;
+    sd_event_source_disable_unref(s->caller);
+    old = s->listen_fd;
+    s->caller = caller;
+    s->listen_fd = TAKE_FD(fd);
+    s->listen_file = file;
+    if (old >= 0)
+        replace_unix(s, path);
+    return old >= 0;
+}
+
+int service_keep_bound(struct service *s, struct error *e)
+{
+    /* A service that waits for the next attempt to bind its sockets has a timer for it. */
+    if (s->listen_fd < 0)
+        return 0;
+    /* A caller who waits at the old socket starts the process, which serves it. */
+    if (s->state == SERVICE_LISTENING && service_caller_waits(s))
+        service_event(s, EVENT_CALLER);
+    int r = bind_unix(s, e);
+    bool shown = s->state == SERVICE_READY || s->state == SERVICE_LISTENING;
+    if (r < 0 && shown)
+        service_set_reason(s, xasprintf("no caller reaches it: %s", e->message));
+    else if (r >= 0 && s->unreachable && shown)
+        service_set_reason(s, NULL);
+    s->unreachable = r < 0;
+    return r < 0 ? error_prefix(e, "%s", s->name) : r;
+}
+
+void service_hand_over(struct service *s)
+{
+    if (!s->outdated || s->state != SERVICE_READY || !s->wanted)
+        return;
+    s->outdated = false;
+    if (s->takes_sockets && unix_send_fd(s->lifeline, s->listen_fd) >= 0)
+        return;
+    log_notice("%s: is restarted, to listen on its new socket", s->name);
+    service_event(s, EVENT_RENEW);
 }
 
 /* Returns the configured addresses as one text. The caller frees it. */
@@ -145,10 +211,10 @@ void service_unbind(struct service *s)
     if (s->listen_fd < 0)
         return;
     service_stop_answering(s);
-    s->caller = sd_event_source_disable_unref(s->caller);
-    s->listen_fd = close_fd(s->listen_fd);
+    unbind_unix(s);
     _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
-    unlink(path);
+    if (unix_is_at(&s->listen_file, path))
+        unlink(path);
 }
 
 bool service_caller_waits(const struct service *s)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ static_assert(_CHILD_END <= SPAWN_FIRST_FREE, "a child's descriptors must not re
 
 struct spawner {
     const struct tree *tree;
-    int null_fd, lifeline_reading, lifeline_writing, netns;
+    int null_fd, netns;
     char **environment; /* ends with NULL; with room for the variables that one start adds */
     size_t n_environment;
     struct clock clock;
@@ -141,7 +142,6 @@ static int execute(struct spawner *spawner, const struct service_conf *conf, con
     start->environment = spawner->environment;
     start->listen_pid = listen_pid + strlen(LISTEN_PID);
     start->null_fd = spawner->null_fd;
-    start->lifeline_fd = spawner->lifeline_reading;
     start->netns_fd = conf->network ? -1 : spawner->netns;
     start->parent = getpid();
     pid_t pid = run_child(start);
@@ -157,25 +157,30 @@ static int execute(struct spawner *spawner, const struct service_conf *conf, con
 
 int spawner_start(struct spawner *spawner, const struct service_conf *conf,
                   const struct spawn_sockets *sockets, int log_fd, pid_t *ret_pid, int *ret_ready_fd,
-                  struct error *e)
+                  int *ret_lifeline, struct error *e)
 {
-    int ready[2];
+    int ready[2], lifeline[2];
     if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_os(e, errno, "cannot make a pipe for the readiness of '%s'", conf->name);
     _cleanup_close_ int reading = ready[0], writing = ready[1];
-    struct start start = {.log_fd = log_fd, .sockets = sockets, .ready_fd = writing};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, lifeline) < 0)
+        return error_os(e, errno, "cannot make the lifeline of '%s'", conf->name);
+    _cleanup_close_ int own_end = lifeline[0], its_end = lifeline[1];
+    struct start start = {.log_fd = log_fd, .sockets = sockets, .ready_fd = writing, .lifeline_fd = its_end};
     static_assert(CHILD_READY == 8, "as the argument says");
     int r = execute(spawner, conf, "--notification-fd", TEXT(8), &start, ret_pid, e);
-    if (r >= 0)
-        *ret_ready_fd = TAKE_FD(reading);
-    return r;
+    if (r < 0)
+        return r;
+    *ret_ready_fd = TAKE_FD(reading);
+    *ret_lifeline = TAKE_FD(own_end);
+    return 0;
 }
 
 int spawner_check(struct spawner *spawner, const struct service_conf *conf, int log_fd, pid_t *ret_pid,
                   struct error *e)
 {
     const struct spawn_sockets none = {.n = 0};
-    struct start start = {.log_fd = log_fd, .sockets = &none, .ready_fd = -1};
+    struct start start = {.log_fd = log_fd, .sockets = &none, .ready_fd = -1, .lifeline_fd = -1};
     return execute(spawner, conf, "--check", NULL, &start, ret_pid, e);
 }
 
@@ -224,22 +229,13 @@ static int make_empty_netns(void)
 
 int spawner_new(const struct tree *tree, struct spawner **ret, struct error *e)
 {
-    int lifeline[2], fd;
+    int fd;
     while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < SPAWN_FIRST_FREE)
         ;
     if (fd < 0)
         return error_os(e, errno, "cannot open '/dev/null'");
-    if (pipe2(lifeline, O_CLOEXEC) < 0) {
-        int errnum = errno;
-        close_fd(fd);
-        return error_os(e, errnum, "cannot make the lifeline");
-    }
     struct spawner *s = xcalloc(1, sizeof *s);
-    *s = (struct spawner){.tree = tree,
-                          .null_fd = fd,
-                          .lifeline_reading = lifeline[0],
-                          .lifeline_writing = lifeline[1],
-                          .netns = make_empty_netns()};
+    *s = (struct spawner){.tree = tree, .null_fd = fd, .netns = make_empty_netns()};
     make_environment(s);
     clock_init(&s->clock, NULL);
     wall_guard_init(&s->wall, &s->clock, NULL);
@@ -255,8 +251,6 @@ void spawner_free(struct spawner *s)
         free(s->environment[i]);
     free(s->environment);
     close_fd(s->null_fd);
-    close_fd(s->lifeline_reading);
-    close_fd(s->lifeline_writing);
     close_fd(s->netns);
     free(s);
 }

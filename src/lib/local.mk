@@ -30,6 +30,7 @@ libhostlet_a_SOURCES = \
 	src/lib/config/keys.c src/lib/config/value.c src/lib/config/value.h \
 	src/lib/app-path/app_path.c src/lib/app-path/app_path.h \
 	src/lib/loop/clock.c src/lib/loop/clock.h \
+	src/lib/loop/path_watch.c src/lib/loop/path_watch.h \
 	src/lib/loop/retry.c src/lib/loop/retry.h \
 	src/lib/loop/timer.c src/lib/loop/timer.h \
 	src/lib/loop/wall_guard.c src/lib/loop/wall_guard.h \

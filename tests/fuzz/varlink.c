@@ -59,7 +59,7 @@ static void start(void)
     must(mkdtemp(directory));
     atexit(remove_directory);
     path = xasprintf("%s/socket", directory);
-    int fd = unix_listen(path, 0600, (gid_t)-1, &e);
+    int fd = unix_listen(path, 0600, (gid_t)-1, NULL, &e);
     must(fd >= 0);
     must(varlink_server_new(event, &options, &server) == 0);
     must(varlink_server_listen(server, fd, &e) == 0);

@@ -100,6 +100,23 @@ def kill_processes_naming(text):
     wait_until(gone, 10, f"the processes of {text} have exited")
 
 
+# Runs a command in a mount namespace of its own, without the mounts of containers. Changes of the mount table wake hostletd up,
+# since a mount can cover its run directory, and the removal of a mount's directory changes the tables of all namespaces.
+WITHOUT_OTHER_MOUNTS = ["unshare", "--mount", "--propagation", "private", "sh", "-c", """
+    while read -r _ _ _ _ at _; do
+        case $at in */hostlet-test-*|*docker*|*containerd*|*/netns/*) umount --lazy "$at" ;; esac
+    done </proc/self/mountinfo 2>/dev/null
+    exec "$@" """, "-"]
+
+
+def as_user_who_opens_all(user, group):
+    """Returns a command that runs another as a user with its group, for whom no mode or access list closes a file: hostletd
+    restores those of its sockets."""
+    capability = "+dac_override"
+    return ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", "--inh-caps", capability, "--ambient-caps", capability,
+            "--pdeathsig", "KILL", "--"]
+
+
 def alive(pid):
     """Reports whether a process exists and is no zombie."""
     try:

@@ -260,7 +260,7 @@ static void test_a_lost_worker_is_distinguished_from_a_reply(void **state)
     assert_false(error_worker_lost(&seen.e));
 
     _cleanup_free_ char *other = xasprintf("%s.other", path);
-    int fd = unix_listen(other, 0600, (gid_t)-1, &e);
+    int fd = unix_listen(other, 0600, (gid_t)-1, NULL, &e);
     assert_true(fd >= 0);
     struct varlink_call_options o = {
         other, &fetcher_interface, "Resolve", &(struct fetcher_resolve_in){.name = (char *)"x"}, false, 0};
@@ -296,7 +296,7 @@ static int set_up(void **state)
         return -1;
     free(path);
     path = xasprintf("%s/%0*d/%0*d.sock", dir, 60, 7, 60, 8);
-    listener = unix_listen(path, 0600, (gid_t)-1, &e);
+    listener = unix_listen(path, 0600, (gid_t)-1, NULL, &e);
     struct varlink_server_options o = {.interface = &fetcher_interface, .handlers = handlers};
     return listener < 0 || sd_event_new(&event) < 0 || varlink_server_new(event, &o, &server) < 0 ||
                    varlink_server_listen(server, listener, &e) < 0

@@ -69,7 +69,7 @@ static void begin(unsigned connections_max)
     allowed = true;
     calls = 0;
     path = xasprintf("/tmp/hostlet-test-%d.sock", getpid());
-    listener = unix_listen(path, 0600, (gid_t)-1, &e);
+    listener = unix_listen(path, 0600, (gid_t)-1, NULL, &e);
     assert_true(listener >= 0);
     assert_true(sd_event_new(&event) >= 0 && varlink_server_new(event, &o, &server) >= 0 &&
                 varlink_server_listen(server, listener, &e) >= 0);

@@ -19,8 +19,9 @@ static const char *const everyone[] = {
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "sigaltstack", "kill", "tgkill",
     /* the event loop and its sockets */
     "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "timerfd_create",
-    "timerfd_settime", "signalfd4", "poll", "ppoll", "pselect6", "accept4", "getsockopt", "getsockname",
-    "getpeername", "pause", "recvfrom", "recvmsg", "sendto", "sendmsg", "shutdown",
+    "timerfd_settime", "signalfd4", "poll", "ppoll", "pselect6", "inotify_init1", "inotify_add_watch",
+    "inotify_rm_watch", "accept4", "getsockopt", "getsockname", "getpeername", "pause", "recvfrom", "recvmsg",
+    "sendto", "sendmsg", "shutdown",
     /* files */
     "read", "readv", "write", "writev", "close", "fcntl", "fstat", "newfstatat", "statx", "lseek", "openat",
     "openat2", "dup", "dup3", "pread64", "pwrite64", "access", "faccessat2", "readlink", "readlinkat",

@@ -17,6 +17,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
+#include "lib/loop/path_watch.h"
 #include "lib/loop/timer.h"
 #include "lib/service/jail.h"
 #include "lib/topology/listen.h"
@@ -27,6 +28,11 @@
 struct running {
     struct service_context context;
     struct timer idle_timer;
+    /* The socket that the process bound itself, and the watch of its directory; NULL: a supervisor bound it.
+     */
+    char *bound_path;
+    struct unix_file bound_file;
+    struct path_watch *watch;
     int listen_fd, notification_fd, lifeline_fd, netns_fd;
     bool check; /* the process judges its configuration and exits */
 };
@@ -125,9 +131,10 @@ static int take_sockets(struct running *r, struct error *e)
         if (c->tcp_fds[i] < 0)
             return c->tcp_fds[i];
     }
-    r->listen_fd = unix_listen(path, 0600, (gid_t)-1, e);
+    r->listen_fd = unix_listen(path, 0600, (gid_t)-1, &r->bound_file, e);
     if (r->listen_fd < 0)
         return r->listen_fd;
+    r->bound_path = xstrdup(path);
     /* On a file system without access lists, the group of the run directory can open the socket. */
     bool by_group;
     int x = unix_admit(path, c->conf->peer_ids, c->conf->n_peers,
@@ -210,12 +217,50 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
     return 0;
 }
 
+/* Serves a socket that hostletd has bound again, because the path of the old one does not lead to it. */
+static void take_socket(struct running *r, int fd)
+{
+    struct error e = ERROR_INIT;
+    if (varlink_server_move(r->context.server, fd, &e) < 0) {
+        log_error("%s: ending", e.message);
+        service_exit(&r->context, EXIT_FAILED);
+    }
+    close_fd(r->listen_fd);
+    r->listen_fd = fd;
+}
+
 static int on_lifeline(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-    (void)source, (void)fd, (void)revents;
-    log_warning("the supervisor has exited: ending");
-    service_exit(userdata, EXIT_FAILED);
+    (void)source, (void)revents;
+    struct running *r = userdata;
+    int received = unix_receive_fd(fd);
+    if (received >= 0) {
+        take_socket(r, received);
+    } else if (received != -EAGAIN) {
+        log_warning(received == -EBADMSG ? "the socket that the supervisor sent is lost: ending"
+                                         : "the supervisor has exited: ending");
+        service_exit(&r->context, EXIT_FAILED);
+    }
     return 0;
+}
+
+/* The jail does not let the process bind its socket again: it exits, and its supervisor starts it. */
+static void on_directory_changed(void *userdata)
+{
+    struct running *r = userdata;
+    if (unix_is_at(&r->bound_file, r->bound_path))
+        return;
+    log_error("the socket '%s' was deleted or replaced: ending, so that the next start binds it again",
+              r->bound_path);
+    service_exit(&r->context, EXIT_FAILED);
+}
+
+static void watch_directory(struct running *r)
+{
+    struct error e = ERROR_INIT;
+    const struct service_context *c = &r->context;
+    if (r->bound_path && path_watch_new(c->event, c->tree.run, on_directory_changed, r, &r->watch, &e) < 0)
+        log_warning("%s: the process does not notice when its socket is deleted", e.message);
 }
 
 static int make_loop(struct running *r, struct error *e)
@@ -233,12 +278,13 @@ static int make_loop(struct running *r, struct error *e)
     if (x >= 0)
         x = sd_event_add_signal(c->event, NULL, SIGINT, on_signal, c);
     if (x >= 0 && r->lifeline_fd >= 0)
-        x = sd_event_add_io(c->event, NULL, r->lifeline_fd, EPOLLHUP | EPOLLIN, on_lifeline, c);
+        x = sd_event_add_io(c->event, NULL, r->lifeline_fd, EPOLLHUP | EPOLLIN, on_lifeline, r);
     if (x < 0)
         return error_os(e, -x, "cannot make the event loop");
     clock_init(&c->clock, c->event);
     wall_guard_init(&c->wall, &c->clock, getenv(WALL_GUARD_VARIABLE));
     time_idleness(r);
+    watch_directory(r);
     return 0;
 }
 
@@ -261,7 +307,8 @@ static int serve(struct running *r, struct error *e)
         return x;
     sd_notify(0, "READY=1");
     if (r->notification_fd >= 0) {
-        if (write(r->notification_fd, "\n", 1) < 0)
+        const char *text = r->lifeline_fd >= 0 ? "sockets\n" : "\n";
+        if (write(r->notification_fd, text, strlen(text)) < 0)
             log_debug("cannot report readiness: %s", strerrordesc_np(errno));
         /* A standard descriptor stays open: otherwise the next connection would get its number, and log lines
          * would be written into the connection. */
@@ -377,6 +424,8 @@ int service_main(const struct service_definition *service, int argc, char **argv
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);
     timer_stop(&process.idle_timer);
+    path_watch_free(process.watch);
+    free(process.bound_path);
     sd_event_unref(process.context.event);
     service_conf_free(process.context.conf);
     config_free(process.context.config);

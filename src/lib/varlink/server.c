@@ -21,6 +21,8 @@
 /* A connection that has been idle for less is not ended, because its call may be in transit. */
 #define IDLE_GRACE   USEC_PER_SEC
 #define ACCEPT_PAUSE (100 * USEC_PER_MSEC)
+/* Limit of the connections that wait at a listening socket (unix_listen()). */
+#define BACKLOG 1024
 /* Limits of the unsent bytes of one user. Root's is higher, because its tools read all lists. */
 #define UNSENT_MAX      VARLINK_OUTPUT_MAX
 #define UNSENT_MAX_ROOT (2 * VARLINK_OUTPUT_MAX)
@@ -239,10 +241,9 @@ static void pause_accepting(struct varlink_server *server, int errnum)
     set_accepting(server, SD_EVENT_OFF);
 }
 
-static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* Accepts up to ACCEPT_BATCH connections. Returns whether more may wait. */
+static bool accept_some(struct varlink_server *server, int fd)
 {
-    (void)source, (void)revents;
-    struct varlink_server *server = userdata;
     /* Another process can have cleared O_NONBLOCK of the shared socket; accept4() would then block. */
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
@@ -252,8 +253,15 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *us
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             pause_accepting(server, errno);
         if (client < 0)
-            break;
+            return false;
     }
+    return true;
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source, (void)revents;
+    accept_some(userdata, fd);
     return 0;
 }
 
@@ -274,6 +282,22 @@ static void varlink_server_unlisten(struct varlink_server *server)
 {
     while (server->n_listeners > 0)
         sd_event_source_disable_unref(server->listeners[--server->n_listeners]);
+}
+
+int varlink_server_move(struct varlink_server *server, int fd, struct error *e)
+{
+    sd_event_source *fresh = NULL;
+    int r = sd_event_add_io(server->event, &fresh, fd, EPOLLIN, on_accept, server);
+    if (r < 0)
+        return error_os(e, -r, "cannot watch the listening socket");
+    for (size_t i = 0; i < server->n_listeners; i++) {
+        int old = sd_event_source_get_io_fd(server->listeners[i]);
+        for (unsigned k = 0; k < BACKLOG / ACCEPT_BATCH && accept_some(server, old); k++)
+            ;
+    }
+    varlink_server_unlisten(server);
+    server->listeners[server->n_listeners++] = fresh;
+    return 0;
 }
 
 void varlink_server_free(struct varlink_server *server)

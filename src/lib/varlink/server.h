@@ -52,6 +52,9 @@ void varlink_server_free(struct varlink_server *server);
 /* Accepts connections on a listening socket. The socket is borrowed: the caller closes it after
  * varlink_server_free(). */
 int varlink_server_listen(struct varlink_server *server, int fd, struct error *e);
+/* Accepts the connections that wait at the server's sockets, then listens on 'fd' (borrowed) in place of
+ * them. The old sockets can be closed afterwards; on failure they are listened on as before. */
+int varlink_server_move(struct varlink_server *server, int fd, struct error *e);
 /* Returns the number of connections that are served. */
 unsigned varlink_server_connections(const struct varlink_server *server);
 

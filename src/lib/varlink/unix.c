@@ -17,6 +17,8 @@
 
 #include "lib/basic/cleanup.h"
 
+#define ACCESS_LIST "system.posix_acl_access"
+
 /* Fills the address of a socket. *ret_dir must stay open while the address is used. */
 static int make_address(const char *path, struct sockaddr_un *address, int *ret_dir, struct error *e)
 {
@@ -62,9 +64,10 @@ int unix_connect(const char *path, struct error *e)
     return TAKE_FD(fd);
 }
 
-int unix_listen(const char *path, mode_t mode, gid_t gid, struct error *e)
+int unix_listen(const char *path, mode_t mode, gid_t gid, struct unix_file *ret_file, struct error *e)
 {
     struct sockaddr_un address;
+    struct stat st;
     _cleanup_close_ int dir = -1, fd = -1;
     int r = make_address(path, &address, &dir, e);
     if (r < 0)
@@ -83,16 +86,50 @@ int unix_listen(const char *path, mode_t mode, gid_t gid, struct error *e)
         return error_os(e, errno, "cannot change the mode of '%s'", path);
     if (listen(fd, 1024) < 0)
         return error_os(e, errno, "cannot listen on '%s'", path);
+    if (lstat(path, &st) < 0)
+        return error_os(e, errno, "cannot stat '%s'", path);
+    if (ret_file)
+        *ret_file = (struct unix_file){st.st_dev, st.st_ino};
     return TAKE_FD(fd);
 }
 
-static int admit_group(const char *path, gid_t group, bool anybody, struct error *e)
+bool unix_is_at(const struct unix_file *file, const char *path)
 {
-    if (anybody && group != (gid_t)-1 && lchown(path, (uid_t)-1, group) < 0)
-        return error_os(e, errno, "cannot change the group of '%s'", path);
-    if (chmod(path, anybody ? 0660 : 0600) < 0)
-        return error_os(e, errno, "cannot change the mode of '%s'", path);
-    return 0;
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_dev == file->device &&
+           st.st_ino == file->inode;
+}
+
+/* Sets owner, group (−1: any) and mode (−1: any) where they differ. Returns 0, 1 when it changed one, or a
+ * negative errno. */
+static int set_rights(const char *path, gid_t group, mode_t mode, struct error *e)
+{
+    struct stat st;
+    int changed = 0;
+    if (lstat(path, &st) < 0)
+        return error_os(e, errno, "cannot stat '%s'", path);
+    if (st.st_uid != geteuid() || (group != (gid_t)-1 && st.st_gid != group)) {
+        if (lchown(path, geteuid(), group) < 0)
+            return error_os(e, errno, "cannot change the owner of '%s'", path);
+        changed = 1;
+    }
+    if (mode != (mode_t)-1 && (st.st_mode & 07777) != mode) {
+        if (chmod(path, mode) < 0)
+            return error_os(e, errno, "cannot change the mode of '%s'", path);
+        changed = 1;
+    }
+    return changed;
+}
+
+/* Sets an access list where it differs; a 'plain' one is no more than a mode, and the kernel stores none.
+ * Returns 0, 1 when it changed the list, or a negative errno. */
+static int set_list(const char *path, const void *list, size_t size, bool plain)
+{
+    _cleanup_free_ char *now = xcalloc(1, size);
+    ssize_t n = lgetxattr(path, ACCESS_LIST, now, size);
+    if (n < 0 ? plain && errno == ENODATA : (size_t)n == size && memcmp(now, list, size) == 0)
+        return 0;
+    return lsetxattr(path, ACCESS_LIST, list, size, 0) < 0 ? -errno : 1;
 }
 
 static void put_entry(struct posix_acl_xattr_entry *entry, unsigned tag, unsigned permissions, uid_t id)
@@ -119,11 +156,48 @@ int unix_admit(const char *path, const uid_t *users, size_t n_users, gid_t group
         put_entry(&entries[n++], ACL_MASK, may_connect, (uid_t)ACL_UNDEFINED_ID);
     put_entry(&entries[n++], ACL_OTHER, 0, (uid_t)ACL_UNDEFINED_ID);
     size = sizeof *list + n * sizeof *entries;
-    *ret_by_group = false;
-    if (lsetxattr(path, "system.posix_acl_access", list, size, 0) == 0)
-        return 0;
-    if (errno != EOPNOTSUPP && errno != ENOSYS)
-        return error_os(e, errno, "cannot set the access list of '%s'", path);
-    *ret_by_group = n_users > 0;
-    return admit_group(path, group, n_users > 0, e);
+    int listed = set_list(path, list, size, n_users == 0);
+    bool has_lists = listed != -EOPNOTSUPP && listed != -ENOSYS;
+    if (listed < 0 && has_lists)
+        return error_os(e, -listed, "cannot set the access list of '%s'", path);
+    *ret_by_group = !has_lists && n_users > 0;
+    mode_t mode = has_lists && n_users > 0 ? (mode_t)-1 : *ret_by_group ? 0660 : 0600;
+    int set = set_rights(path, *ret_by_group ? group : (gid_t)-1, mode, e);
+    return set < 0 ? set : set > 0 || listed > 0;
+}
+
+int unix_send_fd(int through, int fd)
+{
+    char byte = 0;
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {
+        .header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    struct iovec data = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    return sendmsg(through, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int unix_receive_fd(int through)
+{
+    char byte;
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {.cmsg_len = 0}};
+    struct iovec data = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(through, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n <= 0)
+        return n == 0 ? -EPIPE : errno == EINTR ? -EAGAIN : -errno;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    int fd;
+    if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof fd))
+        return -EBADMSG;
+    memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    return fd;
 }

@@ -133,16 +133,20 @@ class Watchdog:
 def test_a_running_loop_notifies_the_watchdog_and_wakes_no_service(make_tree, services, place):
     services.add("quiet")
     tree = make_tree()
+    tree.wrapper = ground.WITHOUT_OTHER_MOUNTS
     watchdog = Watchdog(tree, services, place, 2)
     assert watchdog.next(2) == "WATCHDOG=1"
 
     def wakings():
         status = Path(f"/proc/{tree.process.pid}/status").read_text()
         return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.M)[1])
-    before, started = wakings(), time.monotonic()
-    assert [watchdog.next(2) for _ in range(3)] == ["WATCHDOG=1"] * 3
-    assert time.monotonic() - started > 2.8  # not more often than in every half of the time
-    assert wakings() - before <= 4
+
+    def notices():
+        before, started = wakings(), time.monotonic()
+        assert [watchdog.next(2) for _ in range(3)] == ["WATCHDOG=1"] * 3
+        return time.monotonic() - started > 2.8 and wakings() - before <= 4
+    # Any other wake-up, as by a change of the mount table, sends a notice earlier.
+    ground.wait_until(notices, 60, "notices in every half of the time, and no more")
     # A hanging hostletd sends nothing, in whichever way it hangs.
     tree.process.send_signal(signal.SIGSTOP)
     while watchdog.next(0):

@@ -22,8 +22,13 @@ from lib.worker import Worker
 
 def run_as(user, program, *arguments, **options):
     """Starts a Python program as one of the system's users, with nothing but its own group."""
-    return subprocess.Popen(["setpriv", "--reuid", user, "--regid", user if user != "nobody" else "nogroup", "--clear-groups",
-                             "--pdeathsig", "KILL", "--", sys.executable, "-ISBc", program, *map(str, arguments)],
+    command = ["setpriv", "--reuid", user, "--regid", user if user != "nobody" else "nogroup", "--clear-groups", "--pdeathsig",
+               "KILL", "--"]
+    return start_python(command, program, *arguments, **options)
+
+
+def start_python(command, program, *arguments, **options):
+    return subprocess.Popen([*command, sys.executable, "-ISBc", program, *map(str, arguments)],
                             text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options)
 
 
@@ -345,10 +350,10 @@ def test_unfinished_messages_use_little_memory(make_tree, user, service):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     pid = tree.process.pid if service == "hostletd" else tree.pid(service)
     before = resident(pid)
-    if user == "nobody":
-        tree.socket(service).chmod(0o666)
-    with run_as(user, UNFINISHED, tree.socket(service), 15 << 20) as sender:
-        said(sender, 60)
+    start = start_python if user == "nobody" else run_as
+    by = ground.as_user_who_opens_all("nobody", "nogroup") if user == "nobody" else user
+    with start(by, UNFINISHED, tree.socket(service), 15 << 20) as sender:
+        assert said(sender, 60).isdigit()
         assert resident(pid) - before < (8 << 20 if user == "nobody" else 64 << 20)
         assert tree.ctl("services").returncode == 0
         tree.apply({"name": "web", "image": "demo:1"})
@@ -412,13 +417,12 @@ def test_an_unfinished_message_has_a_time_limit(null_tree):
 def test_hostletctl_names_the_permitted_users(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
 
-    def ask(command="services"):
-        return subprocess.run([program("hostletctl"), "--prefix", tree.prefix, command], text=True, capture_output=True, user="nobody",
-                              group="nogroup", extra_groups=[], timeout=30)
+    def ask(command="services", by=("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--")):
+        return subprocess.run([*by, program("hostletctl"), "--prefix", tree.prefix, command], text=True, capture_output=True,
+                              timeout=30)
     closed = ask()
     assert closed.returncode == 1 and "this user may not open" in closed.stderr and "peers" in closed.stderr
     status = ask("status")
     assert status.returncode == 1 and status.stdout.count("this user may not open") >= 4 and "not enforced" not in status.stdout
-    tree.socket("hostletd").chmod(0o666)
-    sent_away = ask()
+    sent_away = ask(by=ground.as_user_who_opens_all("nobody", "nogroup"))
     assert sent_away.returncode == 1 and "this user may not call this service" in sent_away.stderr
