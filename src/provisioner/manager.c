@@ -75,6 +75,35 @@ static int make_lock_path(struct manager *m, int apps, struct error *e)
     return 0;
 }
 
+/* Reports whether the path of the lock leads to the file that this process has locked. */
+static bool lock_is_held(const struct manager *m)
+{
+    struct stat held, now;
+    return fstat(m->lock_fd, &held) == 0 && lstat(m->lock_path, &now) == 0 && held.st_dev == now.st_dev &&
+           held.st_ino == now.st_ino;
+}
+
+/* Another provisioner could lock a new file in place of a deleted one. This process exits, and the next one
+ * locks the new file. */
+static void on_lock_directory(void *userdata)
+{
+    struct service_context *context = userdata;
+    const struct manager *m = context->userdata;
+    if (lock_is_held(m))
+        return;
+    log_error("the lock '%s' was deleted or replaced: ending", m->lock_path);
+    service_exit(context, EXIT_FAILED);
+}
+
+static void watch_lock(struct manager *m, struct service_context *context)
+{
+    struct error e = ERROR_INIT;
+    _cleanup_free_ char *directory =
+        xstrndup(m->lock_path, (size_t)(strrchr(m->lock_path, '/') - m->lock_path));
+    if (path_watch_new(m->event, directory, on_lock_directory, context, &m->lock_watch, &e) < 0)
+        log_warning("%s; provisioner does not notice when its lock is deleted", e.message);
+}
+
 static int lock(struct manager *m, struct error *e)
 {
     /* Creates the app path if it is missing, and refuses one in which other users can write. */
@@ -111,6 +140,8 @@ int manager_start(struct service_context *context, struct error *e)
     if (r >= 0)
         r = lock(m, e);
     if (r >= 0)
+        watch_lock(m, context);
+    if (r >= 0)
         r = deletions_recover(m, e); /* completes what a killed process began */
     if (r < 0)
         return r;
@@ -134,7 +165,8 @@ void manager_stop(void *userdata)
     deletions_free(m);
     workers_free(m->jobs);
     workers_free(m->deletions);
-    if (m->lock_fd >= 0)
+    path_watch_free(m->lock_watch);
+    if (m->lock_fd >= 0 && lock_is_held(m))
         unlink(m->lock_path); /* a process that waits for the lock detects that the file is unlinked */
     close_fd(m->lock_fd);
     free(m->lock_path);

@@ -96,6 +96,17 @@ def lock_of(name, prefix):
     return Path(f"/run/hostlet-apps-{os.major(apps.st_dev)}.{os.minor(apps.st_dev)}-{apps.st_ino}.lock")
 
 
+def test_a_provisioner_whose_lock_is_deleted_exits_and_locks_again(null_tree):
+    """Otherwise another tree could work in the same app path."""
+    null_tree.call("provisioner", "org.varlink.service.GetInfo")
+    first, lock = null_tree.pid("provisioner"), lock_of("provisioner", null_tree.prefix)
+    lock.unlink()
+    ground.wait_until(lambda: not ground.alive(first), 10, "it exits")
+    assert f"the lock '{lock}' was deleted or replaced" in null_tree.log()
+    null_tree.call("provisioner", "org.varlink.service.GetInfo")
+    assert lock.exists() and null_tree.pid("provisioner") != first
+
+
 @pytest.mark.parametrize("name", ["fetcher", "provisioner"])
 def test_a_worker_waits_for_the_exit_of_its_predecessor(place, name):
     prefix = place / "tree"
