@@ -72,18 +72,6 @@ void print_coloured(enum colour colour, const char *text)
         output_colour(PLAIN);
 }
 
-char *format_size(int64_t bytes)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-    while (value >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
-        value /= 1024;
-        unit++;
-    }
-    return unit == 0 ? xasprintf("%" PRId64 " B", bytes) : xasprintf("%.1f %s", value, units[unit]);
-}
-
 char *format_duration(int64_t msec)
 {
     int64_t s = msec / 1000;

@@ -22,9 +22,8 @@ void output_control(const char *sequence);
 /* Prints the text in the given colour. */
 void print_coloured(enum colour colour, const char *text);
 
-/* Return a text that the caller frees: "1.5 MiB"; "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and
+/* Return a text that the caller frees: "850 ms", "12.3 s", "5 min 3 s", "2 d 4 h"; local date and
  * time of unix milliseconds, "-" for 0; a copy in which '?' replaces characters that are not printable. */
-char *format_size(int64_t bytes);
 char *format_duration(int64_t msec);
 char *format_time(int64_t unix_msec);
 char *format_safe(const char *text);

@@ -124,6 +124,18 @@ int64_t boottime_to_unix(uint64_t boottime_usec)
     return ((int64_t)now_realtime_usec() - ago) / (int64_t)USEC_PER_SEC;
 }
 
+char *format_size(int64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
+        value /= 1024;
+        unit++;
+    }
+    return unit == 0 ? xasprintf("%lld B", (long long)bytes) : xasprintf("%.1f %s", value, units[unit]);
+}
+
 void random_bytes(void *p, size_t n)
 {
     uint8_t *at = p;

@@ -38,6 +38,9 @@ char *xstrndup(const char *s, size_t n);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n, size_t size);
 
+/* Returns a number of bytes as text for people, such as "1.5 MiB". The caller frees it. */
+char *format_size(int64_t bytes);
+
 /* Parses a decimal number that fills the whole string and is in [min, max]. Returns 0, −EINVAL or −ERANGE. */
 int parse_int64(const char *s, int64_t min, int64_t max, int64_t *ret);
 
