@@ -10,6 +10,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/docker/event.c src/container-driver/docker/event.h \
 	src/container-driver/docker/failure.c src/container-driver/docker/failure.h \
 	src/container-driver/docker/inspect.c src/container-driver/docker/inspect.h \
+	src/container-driver/docker/limits.c src/container-driver/docker/limits.h \
 	src/container-driver/docker/progress.c src/container-driver/docker/progress.h \
 	src/container-driver/docker/version.c src/container-driver/docker/version.h \
 	src/container-driver/installs.c src/container-driver/installs.h \
@@ -44,12 +45,14 @@ container_driver_SOURCES = \
 	src/container-driver/docker/pull.c src/container-driver/docker/pull.h \
 	src/container-driver/docker/seccomp.c src/container-driver/docker/seccomp.h \
 	src/container-driver/docker/simple.c src/container-driver/docker/simple.h \
+	src/container-driver/docker/update.c src/container-driver/docker/update.h \
 	src/container-driver/docker/volumes.c src/container-driver/docker/volumes.h \
 	src/container-driver/main.c \
 	src/container-driver/manager.h \
 	src/container-driver/methods_container.c src/container-driver/methods_container.h \
 	src/container-driver/methods_create.c src/container-driver/methods_create.h \
 	src/container-driver/methods_image.c src/container-driver/methods_image.h \
+	src/container-driver/methods_limits.c src/container-driver/methods_limits.h \
 	src/container-driver/methods_logs.c src/container-driver/methods_logs.h \
 	src/container-driver/methods_volumes.c src/container-driver/methods_volumes.h \
 	src/container-driver/methods_watch.c src/container-driver/methods_watch.h \
@@ -70,6 +73,10 @@ check_PROGRAMS += tests/unit/test_driver_volumes
 TESTS += tests/unit/test_driver_volumes
 tests_unit_test_driver_volumes_SOURCES = tests/unit/test_driver_volumes.c
 tests_unit_test_driver_volumes_LDADD = libdriver.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_container_limits
+TESTS += tests/unit/test_container_limits
+tests_unit_test_container_limits_SOURCES = tests/unit/test_container_limits.c
+tests_unit_test_container_limits_LDADD = libdriver.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_seccomp_profile
 TESTS += tests/unit/test_seccomp_profile
 tests_unit_test_seccomp_profile_SOURCES = tests/unit/test_seccomp_profile.c

@@ -24,6 +24,7 @@
 #include "container-driver/methods_container.h"
 #include "container-driver/methods_create.h"
 #include "container-driver/methods_image.h"
+#include "container-driver/methods_limits.h"
 #include "container-driver/methods_logs.h"
 #include "container-driver/methods_volumes.h"
 #include "container-driver/methods_watch.h"
@@ -48,6 +49,8 @@ static const struct varlink_handlers handlers[] = {
     {"Remove", method_remove},
     {"RemoveVolumes", method_remove_volumes},
     {"SetRestart", method_set_restart},
+    {"SetLimits", method_set_limits},
+    {"Usage", method_usage},
     {"Adopt", method_adopt},
     {"Logs", method_logs},
     {"Tail", method_tail},
@@ -70,6 +73,8 @@ static const char *const failpoints[] = {
     "driver.after_remove_volumes",
     "driver.before_set_restart",
     "driver.after_set_restart",
+    "driver.before_set_limits",
+    "driver.after_set_limits",
     "adopted.before_save",
     "adopted.saved",
     NULL,

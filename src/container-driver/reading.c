@@ -2,6 +2,7 @@
 #include "container-driver/reading.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -62,9 +63,16 @@ const char *need_string(struct reading *r, json_t *from, const char *path)
     return s ?: "";
 }
 
+static int64_t clamp(double value)
+{
+    return value >= (double)INT64_MAX ? INT64_MAX : value <= (double)INT64_MIN ? INT64_MIN : (int64_t)value;
+}
+
 int64_t read_integer(struct reading *r, json_t *from, const char *path)
 {
     json_t *j = find(r, from, path);
+    if (json_is_real(j) && json_real_value(j) == floor(json_real_value(j)))
+        return clamp(json_real_value(j)); /* see parse_answer() */
     if (j && !json_is_integer(j))
         wrong_type(r, path, "an integer", j);
     return json_integer_value(j);
@@ -142,6 +150,10 @@ int parse_answer(const char *what, const char *text, size_t size, json_t **ret, 
 {
     json_error_t problem;
     json_t *j = json_loadb(text, size, JSON_ALLOW_NUL, &problem);
+    /* Docker writes unsigned numbers, such as 2^64 − 1 for "no limit", which jansson does not parse as
+     * integers. */
+    if (!j && json_error_code(&problem) == json_error_numeric_overflow)
+        j = json_loadb(text, size, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &problem);
     if (!j) {
         _cleanup_free_ char *why = clean_text(problem.text, 100);
         return error_fail(e, EPROTO, "%s makes no sense: %s", what, why);

@@ -17,7 +17,7 @@ struct reading {
 };
 
 /* Return the member at 'path' ("State/ExitCode"), borrowed, or NULL, 0 or false when it is absent or null.
- * Another type is an error. */
+ * Another type is an error. An integer above INT64_MAX is INT64_MAX. */
 const char *read_string(struct reading *r, json_t *from, const char *path);
 int64_t read_integer(struct reading *r, json_t *from, const char *path);
 bool read_bool(struct reading *r, json_t *from, const char *path);

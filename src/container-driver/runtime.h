@@ -18,6 +18,7 @@ struct runtime_result {
     struct driver_image *image;
     struct driver_container *container;
     struct driver_pull_out *progress;
+    struct driver_usage_out *usage;
     char *id;             /* of the created container or the pulled image */
     bool layer_unlimited; /* the container was created without a limit of its writable layer */
     bool more;            /* further results follow */
@@ -84,6 +85,12 @@ struct runtime_ops {
                         void *userdata);
     /* Removes this tree's volumes whose names begin with 'prefix', except those that a container uses. */
     void (*remove_volumes)(struct runtime *rt, const char *prefix, runtime_answer_fn answer, void *userdata);
+    /* Sets the limits of container 'c' to those of 'limits', as far as they differ, without a restart. The
+     * caller has checked that the container does not use more. */
+    void (*set_limits)(struct runtime *rt, const struct driver_container *c,
+                       const struct driver_limits_in *limits, runtime_answer_fn answer, void *userdata);
+    /* Returns what the container uses at present. */
+    void (*usage)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
     /* Calls 'on_data' and 'on_end' only from the event loop. The job is valid until 'on_end' is called. */
     struct runtime_job *(*logs)(struct runtime *rt, const char *id, const struct runtime_log_options *options,
                                 runtime_log_data_fn on_data, runtime_log_end_fn on_end, void *userdata);

@@ -12,6 +12,7 @@
 #include "container-driver/docker/network.h"
 #include "container-driver/docker/pull.h"
 #include "container-driver/docker/seccomp.h"
+#include "container-driver/docker/update.h"
 #include "container-driver/docker/volumes.h"
 #include "container-driver/reading.h"
 #include "lib/basic/log.h"
@@ -95,6 +96,8 @@ static const struct runtime_ops docker_ops = {
     .remove = docker_remove,
     .remove_volumes = docker_volumes_remove,
     .set_restart = docker_set_restart,
+    .set_limits = docker_set_limits,
+    .usage = docker_usage,
     .logs = docker_logs,
     .watch = docker_watch,
     .unwatch = docker_unwatch,

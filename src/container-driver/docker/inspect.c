@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "container-driver/docker/limits.h"
 #include "container-driver/docker/network.h"
 #include "container-driver/lxcfs.h"
 #include "container-driver/name.h"
@@ -72,14 +73,20 @@ static void read_ports(struct reading *r, json_t *answer, struct driver_containe
     }
 }
 
-static int64_t read_cpu_limit(struct reading *r, json_t *answer)
+static void read_limits(struct reading *r, json_t *answer, struct driver_container *c)
 {
     int64_t nano = read_integer(r, answer, "HostConfig/NanoCpus");
     int64_t quota = read_integer(r, answer, "HostConfig/CpuQuota");
     int64_t period = read_integer(r, answer, "HostConfig/CpuPeriod");
+    int64_t memory = read_integer(r, answer, "HostConfig/Memory");
+    int64_t pids = read_integer(r, answer, "HostConfig/PidsLimit");
+    c->cpu_limit_lost = nano > 0 && quota < 0; /* Docker prefers the quota at each start (limits.h) */
     if (nano > 0)
-        return nano / 1000000;
-    return quota > 0 && quota < INT64_MAX / 1000 ? quota * 1000 / (period > 0 ? period : 100000) : 0;
+        c->cpu_limit = c->cpu_limit_lost ? 0 : nano / 1000000;
+    else if (quota > 0 && quota < INT64_MAX / 1000)
+        c->cpu_limit = quota * 1000 / (period > 0 ? period : 100000);
+    c->memory_limit = memory > 0 && memory < DOCKER_NO_MEMORY ? memory : 0;
+    c->pids_limit = pids > 0 ? pids : 0;
 }
 
 static void read_labels(struct reading *r, json_t *answer, const char *tree_id, struct driver_container *c)
@@ -161,8 +168,7 @@ int docker_read_container(json_t *answer, const char *tree_id, struct driver_con
     const char *policy = read_string(&r, answer, "HostConfig/RestartPolicy/Name") ?: "";
     c->restart = streq(policy, "always") || streq(policy, "unless-stopped") ? DRIVER_RESTART_ALWAYS
                                                                             : DRIVER_RESTART_NO;
-    c->cpu_limit = read_cpu_limit(&r, answer);
-    c->memory_limit = read_integer(&r, answer, "HostConfig/Memory");
+    read_limits(&r, answer, c);
     const char *layer = read_string(&r, answer, "HostConfig/StorageOpt/size");
     if (layer && parse_size(layer, &c->layer_limit) < 0)
         c->layer_limit = 0;

@@ -27,8 +27,10 @@ struct null_behaviour null_behaviour_of(const char *text)
     const char *volume = after_prefix(r->path, "null/volume-");
     if (volume)
         snprintf(b.volume, sizeof b.volume, "/%.60s", volume);
-    int64_t slow;
+    int64_t slow, mib;
     if (streq(r->path, "null/slow") && r->tag && parse_int64(r->tag, 0, 600000, &slow) == 0)
         b.slow_usec = (uint64_t)slow * USEC_PER_MSEC;
+    if (streq(r->path, "null/uses") && r->tag && parse_int64(r->tag, 0, 1000000, &mib) == 0)
+        b.memory = mib << 20;
     return b;
 }

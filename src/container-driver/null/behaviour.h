@@ -7,6 +7,7 @@
  *   null/start-fails      cannot be started
  *   null/slow:MS          each start, stop and pull takes that many milliseconds
  *   null/volume-NAME      has the VOLUME /NAME
+ *   null/uses:MIB         uses that many MiB of memory while it runs
  *   any other name        is present, and runs until it is stopped */
 #pragma once
 
@@ -17,6 +18,7 @@ struct null_behaviour {
     int exit_code;
     uint64_t exit_after_usec, slow_usec;
     char volume[64]; /* "": none */
+    int64_t memory;  /* bytes in use */
 };
 
 /* Returns the behaviour of an image. */

@@ -6,6 +6,7 @@
 
 #include "container-driver/complete.h"
 #include "container-driver/name.h"
+#include "container-driver/null/behaviour.h"
 #include "container-driver/null/image.h"
 #include "container-driver/null/life.h"
 #include "container-driver/null/logs.h"
@@ -115,6 +116,7 @@ static struct driver_container *from_spec(const struct spec *spec, const char *i
     c->state = DRIVER_CREATED;
     c->cpu_limit = spec->cpu_limit;
     c->memory_limit = spec->memory_limit;
+    c->pids_limit = spec->pids_limit;
     c->stop_timeout_msec = spec->stop_timeout_sec * 1000;
     c->vpc_ipv4 = xstrdup_null(spec->vpc_ipv4);
     for (size_t i = 0; i < spec->n_mounts; i++)
@@ -239,6 +241,38 @@ static void null_set_restart(struct runtime *rt, const char *id, int policy, run
     runtime_answer(answer, userdata, &e);
 }
 
+static void null_set_limits(struct runtime *rt, const struct driver_container *c,
+                            const struct driver_limits_in *limits, runtime_answer_fn answer, void *userdata)
+{
+    struct null_container *k = null_find((struct null *)rt, c->id);
+    struct error e = ERROR_INIT;
+    if (!k) {
+        null_no_container(c->id, &e);
+    } else {
+        k->c->cpu_limit = limits->cpu_limit;
+        k->c->memory_limit = limits->memory_limit;
+        k->c->pids_limit = limits->pids_limit;
+        null_save(k, &e);
+        null_event(k, "update");
+    }
+    runtime_answer(answer, userdata, &e);
+}
+
+static void null_usage(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
+{
+    struct null *n = (struct null *)rt;
+    const struct null_container *k = null_find(n, id);
+    struct error e = ERROR_INIT;
+    struct driver_usage_out usage = {.memory = 0};
+    if (k)
+        usage = (struct driver_usage_out){
+            .memory = null_behaviour_of(null_image_words(n, k->c->image)).memory, .pids = 1};
+    else
+        null_no_container(id, &e);
+    struct runtime_result result = {.usage = &usage};
+    answer(&result, k ? NULL : &e, userdata);
+}
+
 static void null_watch(struct runtime *rt)
 {
     ((struct null *)rt)->watched = true;
@@ -286,6 +320,8 @@ static const struct runtime_ops null_ops = {
     .remove = null_remove,
     .remove_volumes = null_remove_volumes,
     .set_restart = null_set_restart,
+    .set_limits = null_set_limits,
+    .usage = null_usage,
     .logs = null_logs,
     .watch = null_watch,
     .unwatch = null_unwatch,

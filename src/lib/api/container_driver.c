@@ -139,7 +139,10 @@ STRUCT_EXPORTED(
                  "The runtime's reason why the container did not start, or why it could not be removed."),
     S_BOOL_OPT(T, oom_killed, NULL), S_INT_OPT(T, started_at, "Unix milliseconds."),
     S_INT_OPT(T, finished_at, "Unix milliseconds."), S_INT_OPT(T, restart_count, NULL),
-    S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
+    S_INT_OPT(T, cpu_limit, "Millicores; absent: no limit."),
+    S_INT_OPT(T, memory_limit, "Bytes; absent: no limit."), S_INT_OPT(T, pids_limit, "Absent: no limit."),
+    S_BOOL_OPT(T, cpu_limit_lost,
+               "The runtime starts the container without its CPU limit, and cannot set it again."),
     S_INT_OPT(T, layer_limit, "Bytes of the writable layer; absent: no limit."),
     S_INT_OPT(T, stop_timeout_msec, "The container's own time-out; absent: the runtime's default."),
     S_STRUCTS(T, ports, struct driver_port, &port, "The published ports, as the runtime bound them."),
@@ -176,6 +179,17 @@ STRUCT(rename_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, from, &driver_slot_enum, 
 #define T struct driver_restart_in
 STRUCT(restart_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
        S_ENUM(T, policy, &driver_restart_enum, NULL));
+#undef T
+#define T struct driver_limits_in
+STRUCT_EXPORTED(driver_limits_schema, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
+                S_INT_OPT(T, cpu_limit, "Millicores; absent: no limit."),
+                S_INT_OPT(T, memory_limit, "Bytes; absent: no limit."),
+                S_INT_OPT(T, pids_limit, "Absent: no limit."));
+#undef T
+#define T struct driver_usage_out
+STRUCT_EXPORTED(driver_usage_schema, NULL, T, NULL,
+                S_INT_OPT(T, memory, "Bytes that the kernel cannot reclaim: without the file cache."),
+                S_INT_OPT(T, pids, NULL));
 #undef T
 #define T struct driver_logs_in
 STRUCT(logs_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
@@ -241,6 +255,13 @@ static const struct varlink_method methods[] = {
      "replica's directory, and stays there. Succeeds when there is none."},
     {"SetRestart", VARLINK_CHANGES, &restart_in, NULL,
      "Sets the restart policy of a container in the runtime."},
+    {"SetLimits", VARLINK_CHANGES, &driver_limits_schema, NULL,
+     "Sets the limits of a container, also while it runs, without a restart. Refused: the container uses "
+     "more "
+     "memory or has more processes than that; nothing is changed then."},
+    {"Usage", 0, &replica_in, &driver_usage_schema,
+     "Returns what a container uses at present; nothing if it does not run. NotFound: no such container "
+     "exists."},
     {"Logs", VARLINK_UPGRADE, &logs_in, NULL,
      "Sends the container's output as raw frames: one byte for the stream (1: standard output, 2: standard "
      "error, 3: a message of the driver when the log ends early), three zero bytes, the length of the data "

@@ -7,7 +7,7 @@
 
 extern const struct varlink_interface container_driver_interface;
 extern const struct schema_struct driver_info_schema, driver_create_schema, driver_container_schema,
-    driver_image_schema, driver_event_schema;
+    driver_image_schema, driver_event_schema, driver_limits_schema, driver_usage_schema;
 
 /* Selects a container of a replica: i8k_INSTANCE_ID, or the previous one, which a switch renames to
  * i8k_INSTANCE_ID.old. */
@@ -167,7 +167,10 @@ struct driver_container {
     bool oom_killed;
     int64_t started_at, finished_at; /* unix milliseconds */
     int64_t restart_count;
-    int64_t cpu_limit, memory_limit;
+    int64_t cpu_limit, memory_limit; /* millicores; bytes; 0: none */
+    int64_t pids_limit;              /* 0: none */
+    /* The runtime starts the container without its CPU limit, and cannot set it again. */
+    bool cpu_limit_lost;
     int64_t layer_limit;        /* bytes of the writable layer; 0: no limit */
     int64_t stop_timeout_msec;  /* the container's own time-out; 0: the runtime's default */
     struct driver_port **ports; /* as bound */
@@ -210,6 +213,16 @@ struct driver_restart_in {
     int64_t replica_id;
     int slot;
     int policy;
+};
+struct driver_limits_in {
+    char *instance;
+    int64_t replica_id;
+    int slot;
+    int64_t cpu_limit, memory_limit, pids_limit; /* millicores; bytes; number; 0: none */
+};
+struct driver_usage_out {
+    int64_t memory; /* bytes that the kernel cannot reclaim: without the file cache */
+    int64_t pids;
 };
 struct driver_logs_in {
     char *instance;

@@ -203,12 +203,14 @@ def test_bad_requests_are_refused(null):
 
 @pytest.mark.failpoints
 @pytest.mark.parametrize("point", ["before_create", "after_create", "before_start", "after_start", "before_rename",
-                                   "after_rename", "before_set_restart", "after_set_restart", "before_stop", "after_stop",
-                                   "before_remove", "after_remove", "before_remove_volumes", "after_remove_volumes"])
+                                   "after_rename", "before_set_restart", "after_set_restart", "before_set_limits",
+                                   "after_set_limits", "before_stop", "after_stop", "before_remove", "after_remove",
+                                   "before_remove_volumes", "after_remove_volumes"])
 def test_every_call_can_be_repeated_after_a_kill(make_driver, point):
     driver = make_driver({"runtime": "null"})
     acts = [driver.create, lambda: driver.on("Start"), lambda: driver.on("SetRestart", policy="always"),
-            lambda: driver.on("Stop"), lambda: driver.rename("current", "old"), lambda: driver.on("Remove", slot="old"),
+            lambda: driver.on("SetLimits", memory_limit=1 << 26), lambda: driver.on("Stop"),
+            lambda: driver.rename("current", "old"), lambda: driver.on("Remove", slot="old"),
             lambda: driver.call(D + "RemoveVolumes", instance="web", replica_id=0)]
     driver.start(failpoint=f"driver.{point}:kill")
     for act in acts:
