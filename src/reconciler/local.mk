@@ -36,6 +36,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/host_ports.h \
 	src/reconciler/face/methods.c \
 	src/reconciler/face/methods.h \
+	src/reconciler/face/planning.c \
+	src/reconciler/face/planning.h \
 	src/reconciler/face/report.c \
 	src/reconciler/face/report.h \
 	src/reconciler/face/zone.c \
