@@ -61,8 +61,8 @@ const char *instance_message(const struct reconciler_instance *i)
     if (i->hold)
         return i->hold;
     for (size_t j = 0; j < i->n_replicas; j++)
-        if (i->replicas[j]->message)
-            return i->replicas[j]->message;
+        if (i->replicas[j]->message || i->replicas[j]->limits_problem)
+            return i->replicas[j]->message ?: i->replicas[j]->limits_problem;
     return i->unassigned ? "no longer assigned by the zone" : "";
 }
 
@@ -154,6 +154,46 @@ static char *next_try(int64_t next_retry)
     return left <= 0 ? xstrdup("now") : xasprintf("in %s", text);
 }
 
+/* Returns the limits as text; 'volume' in bytes, below 0: left out. The caller frees it. */
+static char *limits_text(const struct reconciler_limits *limits, int64_t volume)
+{
+    _cleanup_free_ char *cpu = limits->cpu_limit ? xasprintf("%.3g CPU", (double)limits->cpu_limit / 1000)
+                                                 : xstrdup("any CPU"),
+                        *memory =
+                            limits->memory_limit ? format_size(limits->memory_limit) : xstrdup("unlimited"),
+                        *disk = volume > 0    ? format_size(volume)
+                                : volume == 0 ? xstrdup("unlimited")
+                                              : NULL,
+                        *pids = limits->pids_limit ? xasprintf("%" PRId64, limits->pids_limit)
+                                                   : xstrdup("any number of");
+    return xasprintf("%s, memory %s%s%s, %s processes", cpu, memory, disk ? ", volume " : "", disk ?: "",
+                     pids);
+}
+
+/* Prints the desired limits, and those of replicas that have others. All processors of the machine stand for
+ * no limit of CPU. */
+static void print_limits(const struct reconciler_instance *i, const struct app_manifest *manifest)
+{
+    const struct app_deploy *deploy = manifest->app->deploy;
+    const struct reconciler_limits desired = {deploy->cpu_limit, deploy->memory_limit,
+                                              manifest->hostlet ? manifest->hostlet->pids_limit : 0};
+    _cleanup_free_ char *text = limits_text(&desired, deploy->volume_limit);
+    print_field("limits", text);
+    for (size_t j = 0; j < i->n_replicas; j++) {
+        const struct reconciler_replica *r = i->replicas[j];
+        const struct reconciler_limits *has = r->limits;
+        bool same =
+            !has || ((has->cpu_limit == desired.cpu_limit || desired.cpu_limit == 0) &&
+                     has->memory_limit == desired.memory_limit && has->pids_limit == desired.pids_limit);
+        if (same && !r->limits_problem)
+            continue;
+        _cleanup_free_ char *now = has ? limits_text(has, -1) : xstrdup("not known"),
+                            *line = xasprintf("replica %" PRId64 " has %s%s%s", r->id, now,
+                                              r->limits_problem ? ": " : "", r->limits_problem ?: "");
+        print_field("", line);
+    }
+}
+
 static void print_head(const struct reconciler_instance *i, const struct app_manifest *manifest)
 {
     const struct app_deploy *deploy = manifest->app ? manifest->app->deploy : NULL;
@@ -163,8 +203,6 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
                         *image = xasprintf("%s%s%s%s", i->image ?: "", i->image_id ? " (" : "",
                                            i->image_id ?: "", i->image_id ? ")" : ""),
                         *next = next_try(i->next_retry);
-    _cleanup_free_ char *memory = format_size(deploy ? deploy->memory_limit : 0),
-                        *volume = format_size(deploy ? deploy->volume_limit : 0);
     print_coloured(BOLD, i->name);
     fputs("  ", stdout);
     print_coloured(instance_colour(i), instance_summary(i));
@@ -180,14 +218,8 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
     if (!streq(i->origin, "unknown")) /* "unknown": the record cannot be read */
         print_field("revision", revision);
     print_field("image", image);
-    if (deploy && deploy->cpu_limit + deploy->memory_limit + deploy->volume_limit > 0) {
-        _cleanup_free_ char *cpu = deploy->cpu_limit ? xasprintf("%.3g CPU", (double)deploy->cpu_limit / 1000)
-                                                     : xstrdup("any CPU"),
-                            *limits = xasprintf("%s, memory %s, volume %s", cpu,
-                                                deploy->memory_limit ? memory : "unlimited",
-                                                deploy->volume_limit ? volume : "unlimited");
-        print_field("limits", limits);
-    }
+    if (deploy)
+        print_limits(i, manifest);
     for (size_t j = 0; j < i->n_packages; j++) {
         const struct reconciler_package *p = i->packages[j];
         _cleanup_free_ char *text =

@@ -107,6 +107,12 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
         bool bad =
             x->state == REPLICA_FAILED || x->state == REPLICA_CRASH_LOOPING || x->state == REPLICA_CONFLICT;
         next = next ?: x->next_retry;
+        if (x->limits_problem) {
+            _cleanup_free_ char *limits =
+                xasprintf("%s: replica %" PRId64 ": the limits are not set", i->name, x->id);
+            say_message(limits, x->limits_problem);
+            said = true;
+        }
         if (!bad || (stage && x == r))
             continue;
         _cleanup_free_ char *what = xasprintf("%s: replica %" PRId64 " is %s", i->name, x->id,

@@ -11,6 +11,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/files.h \
 	src/reconciler/engine/journal.c \
 	src/reconciler/engine/journal.h \
+	src/reconciler/engine/limits.c \
+	src/reconciler/engine/limits.h \
 	src/reconciler/engine/observe.c \
 	src/reconciler/engine/observe.h \
 	src/reconciler/engine/prepare.c \
@@ -76,6 +78,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/rules/drift.h \
 	src/reconciler/rules/exit_reason.c \
 	src/reconciler/rules/exit_reason.h \
+	src/reconciler/rules/limits.c \
+	src/reconciler/rules/limits.h \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/plan.h \
 	src/reconciler/rules/ports.c \
@@ -135,6 +139,10 @@ TESTS += tests/unit/test_engine
 ENGINE_WORLD = tests/unit/engine_world.c tests/unit/engine_world.h tests/unit/simulated_clock.c tests/unit/simulated_clock.h
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_WORLD)
 tests_unit_test_engine_LDADD = libreconciler.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_engine_limits
+TESTS += tests/unit/test_engine_limits
+tests_unit_test_engine_limits_SOURCES = tests/unit/test_engine_limits.c $(ENGINE_WORLD)
+tests_unit_test_engine_limits_LDADD = libreconciler.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_engine_time
 TESTS += tests/unit/test_engine_time
 tests_unit_test_engine_time_SOURCES = tests/unit/test_engine_time.c $(ENGINE_WORLD)

@@ -197,6 +197,16 @@ def driver_containers(tree):
     return {item["name"]: item for item in items if item}
 
 
+def config_label(**members):
+    """Returns the label io.hostlet.config of a container of replica 0 of 'web', revision 1: the hash of its definition, FNV-1a."""
+    text = json.dumps({"config": "", "image": "", "instance": "web", "replica_id": 0, "revision": 1, **members},
+                      sort_keys=True, separators=(",", ":"))
+    number = 0xcbf29ce484222325
+    for byte in text.encode():
+        number = (number ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return f"{number:016x}"
+
+
 def names_below(directory):
     """Returns the names in a directory, sorted, the hidden ones too; none if the directory does not exist."""
     with contextlib.suppress(FileNotFoundError):

@@ -27,7 +27,7 @@ struct request {
     void *userdata;
     char *method;
     int slot, to, restart; /* arguments of the call, if it has them */
-    int64_t revision;
+    int64_t revision, cpu_limit, memory_limit, pids_limit;
     char *config;
 };
 
@@ -93,6 +93,9 @@ static void create_container(struct world *w, const struct request *q)
                                         .ours = true,
                                         .state = DRIVER_CREATED,
                                         .image = (char *)"busybox",
+                                        .cpu_limit = q->cpu_limit,
+                                        .memory_limit = q->memory_limit,
+                                        .pids_limit = q->pids_limit,
                                         .revision = q->revision,
                                         .config = q->config});
 }
@@ -107,9 +110,15 @@ static void act(struct world *w, const struct request *q)
         start_container(w);
     else if (streq(q->method, "Stop"))
         c->state = DRIVER_EXITED;
-    else if (streq(q->method, "SetRestart"))
+    else if (streq(q->method, "SetRestart")) {
         c->restart = q->restart;
-    else if (streq(q->method, "Rename"))
+        send_event(w, "update");
+    } else if (streq(q->method, "SetLimits")) {
+        c->cpu_limit = q->cpu_limit;
+        c->memory_limit = q->memory_limit;
+        c->pids_limit = q->pids_limit;
+        send_event(w, "update");
+    } else if (streq(q->method, "Rename"))
         move_slot(w, q->slot, q->to);
     else if (streq(q->method, "Remove"))
         set_slot(w, q->slot, NULL);
@@ -154,7 +163,7 @@ static void on_time(void *userdata)
     else if (streq(q->method, "Watch"))
         return; /* quota-keeper reports nothing */
     else if (streq(q->method, "Info"))
-        answer(q, &(struct driver_info_out){.runtime = (char *)"fake"});
+        answer(q, &(struct driver_info_out){.runtime = (char *)"fake", .cpus = 4});
     else if (streq(q->method, "ImageInspect"))
         answer(q, &(struct driver_image_list_out){&(struct driver_image){.id = (char *)"sha256:1"}});
     else if (streq(q->method, "Inspect"))
@@ -187,8 +196,8 @@ static void on_failed(void *userdata)
 
 static void note(struct world *w, const char *method)
 {
-    static const char *const changing[] = {"Create", "Start",     "Stop",   "SetRestart",  "Rename",
-                                           "Remove", "Provision", "Ensure", "ImageInspect"};
+    static const char *const changing[] = {"Create", "Start",     "Stop",   "SetRestart",   "Rename",
+                                           "Remove", "Provision", "Ensure", "ImageInspect", "SetLimits"};
     for (size_t i = 0; i < ARRAY_SIZE(changing); i++)
         if (streq(method, changing[i])) {
             char *longer = xasprintf("%s%s%s", w->trace ?: "", w->trace ? " " : "", method);
@@ -203,6 +212,13 @@ static void read_call(struct request *q, const void *in)
     if (streq(q->method, "Create")) {
         q->revision = ((const struct driver_create_in *)in)->revision;
         q->config = xstrdup(((const struct driver_create_in *)in)->config);
+        q->cpu_limit = ((const struct driver_create_in *)in)->cpu_limit;
+        q->memory_limit = ((const struct driver_create_in *)in)->memory_limit;
+        q->pids_limit = ((const struct driver_create_in *)in)->pids_limit;
+    } else if (streq(q->method, "SetLimits")) {
+        q->cpu_limit = ((const struct driver_limits_in *)in)->cpu_limit;
+        q->memory_limit = ((const struct driver_limits_in *)in)->memory_limit;
+        q->pids_limit = ((const struct driver_limits_in *)in)->pids_limit;
     } else if (streq(q->method, "Rename")) {
         q->slot = ((const struct driver_rename_in *)in)->from;
         q->to = ((const struct driver_rename_in *)in)->to;
@@ -225,7 +241,7 @@ static struct varlink_request *call(struct outside *outside, const struct varlin
     if (streq(q->method, "Watch") && options->interface == &container_driver_interface)
         w->watch = q;
     bool fails = w->failing && streq(w->failing, q->method);
-    if (!fails)
+    if (!fails && !(w->ignored && streq(w->ignored, q->method)))
         act(w, q);
     bool lost = w->lost && streq(w->lost, q->method);
     if (lost)
@@ -403,6 +419,11 @@ void run_until_probation(struct fixture *f)
     for (unsigned i = 0; i < STEPS_MAX && f->replica->last != STEP_PROBATION; i++)
         assert_true(simulated_clock_step(&f->world.clock));
     assert_int_equal(f->world.slots[DRIVER_SLOT_CURRENT].state, DRIVER_RUNNING);
+}
+
+void changed_by_hand(struct fixture *f)
+{
+    send_event(&f->world, "update");
 }
 
 void restart_reconciler(struct fixture *f)

@@ -28,6 +28,7 @@ struct world {
     unsigned saves, notices;
     const char *lost;    /* a method whose next call has its effect and gets no reply */
     const char *failing; /* a method whose calls have no effect and fail */
+    const char *ignored; /* a method whose calls have no effect and succeed */
 };
 
 struct fixture {
@@ -50,6 +51,8 @@ void update(struct fixture *f, int64_t revision);
 void crash(struct fixture *f);
 /* Advances the time until the new container runs and is on probation. */
 void run_until_probation(struct fixture *f);
+/* Sends the event of a change that another program made to the current container in 'slots'. */
+void changed_by_hand(struct fixture *f);
 /* Ends the reconciler and starts another one, which has only the record and what the runtime shows. */
 void restart_reconciler(struct fixture *f);
 /* Sends an event of the current container, as the runtime does after a change; its exit code is 3. */

@@ -214,6 +214,43 @@ static void test_rare_situations_have_their_steps(void **state)
     }
 }
 
+/* Limits are set while the container runs, or before it starts, and never by a switch. */
+static void test_limits_are_set_in_a_container_of_the_target(void **state)
+{
+    (void)state;
+    static const struct {
+        int state;
+        int64_t revision, applied;
+        enum want want;
+        bool drifted;
+        enum step step;
+    } rows[] = {
+        {DRIVER_RUNNING, 2, 2, WANT_RUN, false, STEP_LIMITS},
+        {DRIVER_RUNNING, 2, 1, WANT_RUN, false, STEP_LIMITS}, /* on probation */
+        {DRIVER_RESTARTING, 2, 2, WANT_RUN, false, STEP_LIMITS},
+        {DRIVER_EXITED, 2, 2, WANT_RUN, false, STEP_LIMITS}, /* before it starts again */
+        {DRIVER_CREATED, 2, 1, WANT_RUN, false, STEP_LIMITS},
+        {DRIVER_EXITED, 2, 1, WANT_RUN, false, STEP_FAIL},
+        {DRIVER_RUNNING, 2, 2, WANT_STOP, false, STEP_HOLD},
+        {DRIVER_RUNNING, 2, 2, WANT_GONE, false, STEP_HOLD},
+        {DRIVER_RUNNING, 2, 2, WANT_NOTHING, false, STEP_SETTLED},
+        {DRIVER_RUNNING, 2, 2, WANT_RUN, true, STEP_HOLD}, /* it is replaced anyway */
+        {DRIVER_RUNNING, 1, 1, WANT_RUN, false, STEP_HOLD},
+        {DRIVER_MISSING, 0, 2, WANT_RUN, false, STEP_CREATE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct driver_container c = container(rows[i].state, rows[i].revision, DRIVER_RESTART_ALWAYS);
+        struct decision_input in = input(&c, &none);
+        in.want = rows[i].want;
+        in.applied_revision = rows[i].applied;
+        in.provisioned = in.quota_set = in.limits_due = true;
+        in.drifted = rows[i].drifted;
+        enum step step = decide(&in);
+        if (step != rows[i].step)
+            fail_msg("row %zu: step %d, not %d", i, (int)step, (int)rows[i].step);
+    }
+}
+
 static void test_a_foreign_container_is_a_conflict_except_in_a_destroy(void **state)
 {
     (void)state;
@@ -456,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_a_switch_goes_through_its_steps),
         cmocka_unit_test(test_rare_situations_have_their_steps),
         cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),
+        cmocka_unit_test(test_limits_are_set_in_a_container_of_the_target),
         cmocka_unit_test(test_a_foreign_container_is_a_conflict_except_in_a_destroy),
         cmocka_unit_test(test_every_situation_reaches_the_desired_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);

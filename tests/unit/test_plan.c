@@ -147,10 +147,14 @@ static void test_a_plan_lists_what_changes(void **state)
                      "create replica 0: it is new\ncreate replica 1: it is new\n"},
         {"an equal manifest", SIMPLE, SIMPLE, PROVEN("0"), .expected = "web 3\n"},
         {"another limit", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE, PROVEN("0"),
-         .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
-        {"another limit for a replica without an applied revision", MANIFEST("", ONE ",'cpu_limit':500", ""),
-         SIMPLE, FRESH("0"),
-         .expected = "web 4 changed\ncreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
+         .expected = "web 3 changed\nupdate instance web: /app/deploy/cpu_limit: (absent) -> 500\n"},
+        {"another image", "{'app':{'spec':{'name':'web','version':'1','image':'httpd'},'deploy':{" ONE "}}}",
+         SIMPLE, PROVEN("0"),
+         .expected = "web 4 changed\nrecreate replica 0: /app/spec/image: \"nginx\" -> \"httpd\"\n"},
+        {"another image for a replica without an applied revision",
+         "{'app':{'spec':{'name':'web','version':'1','image':'httpd'},'deploy':{" ONE "}}}", SIMPLE,
+         FRESH("0"),
+         .expected = "web 4 changed\ncreate replica 0: /app/spec/image: \"nginx\" -> \"httpd\"\n"},
         {"a change that needs no new container", MANIFEST("", ONE ",'volume_limit':1048576", ""), SIMPLE,
          PROVEN("0"),
          .expected = "web 3 changed\nupdate instance web: /app/deploy/volume_limit: (absent) -> 1048576\n"},
@@ -174,9 +178,13 @@ static void test_a_plan_lists_what_changes(void **state)
          .expected = "web 3 changed\nretry replica 0: -\n"},
         {"a failed deploy", SIMPLE, SIMPLE, "{'id':0,'failure':'no image'}",
          .expected = "web 3 changed\nretry replica 0: no image\n"},
-        {"a new revision after a failed switch", MANIFEST("", ONE ",'cpu_limit':500", ""), SIMPLE,
+        {"a new revision after a failed switch", MANIFEST("", ONE, "'read_only':true"), SIMPLE,
          "{'id':0,'applied_revision':2,'failed_revision':3,'failure':'it exited'}",
-         .expected = "web 4 changed\nrecreate replica 0: /app/deploy/cpu_limit: (absent) -> 500\n"},
+         .expected = "web 4 changed\nrecreate replica 0: /hostlet/read_only: (absent) -> true\n"},
+        {"other limits after a failed switch", MANIFEST("", ONE ",'memory_limit':67108864", ""), SIMPLE,
+         "{'id':0,'applied_revision':2,'failed_revision':3,'failure':'killed'}",
+         .expected = "web 3 changed\nupdate instance web: /app/deploy/memory_limit: (absent) -> 67108864\n"
+                     "retry replica 0: killed\n"},
         {"the action becomes stop", MANIFEST("", ONE ",'action':'stop'", ""), SIMPLE, PROVEN("0"),
          .expected = "web 3 changed\nupdate instance web: /app/deploy/action: \"start\" -> \"stop\"\n"
                      "stop instance web: the desired action changes\n"},
@@ -268,6 +276,85 @@ static void test_a_plan_lists_what_is_refused(void **state)
         check(&rows[i], &(struct plan_input){.n_containers = 0});
 }
 
+#define LIMITED(memory, pids) MANIFEST("", ONE ",'memory_limit':" memory, "'pids_limit':" pids)
+#define HAS(memory, pids)     CONTAINER(",'ours':true,'revision':3,'memory_limit':" memory ",'pids_limit':" pids)
+#define UPDATED               "web 3 changed\nupdate instance web: "
+#define MEMORY                UPDATED "/app/deploy/memory_limit: 67108864 -> 33554432\n"
+
+static void test_a_plan_refuses_limits_below_the_present_usage(void **state)
+{
+    (void)state;
+    static const struct {
+        struct row row;
+        bool asked; /* the usage matters */
+    } rows[] = {
+        {{"less memory than in use", LIMITED("33554432", "100"), LIMITED("67108864", "100"), PROVEN("0"),
+          .container = HAS("67108864", "100"),
+          .expected = MEMORY "refused: replica 0 uses 40.0 MiB of memory (without its file cache), and "
+                             "memory_limit is 32.0 MiB: lower it when the replica uses less, or stop the "
+                             "instance first\n"},
+         true},
+        {{"less memory, and enough", LIMITED("50331648", "100"), LIMITED("67108864", "100"), PROVEN("0"),
+          .container = HAS("67108864", "100"),
+          .expected = UPDATED "/app/deploy/memory_limit: 67108864 -> 50331648\n"},
+         true},
+        {{"a first limit of memory", LIMITED("33554432", "100"), MANIFEST("", ONE, ""), PROVEN("0"),
+          .container = HAS("0", "100"),
+          .expected =
+              UPDATED "/app/deploy/memory_limit: (absent) -> 33554432\nrefused: replica 0 uses 40.0 MiB of "
+                      "memory (without its file cache), and memory_limit is 32.0 MiB: lower it when the "
+                      "replica uses less, or stop the instance first\n"},
+         true},
+        {{"fewer processes than run", LIMITED("67108864", "6"), LIMITED("67108864", "100"), PROVEN("0"),
+          .container = HAS("67108864", "100"),
+          .expected =
+              UPDATED "/hostlet/pids_limit: 100 -> 6\nrefused: replica 0 has 7 processes and threads, "
+                      "and pids_limit is 6: lower it when the replica uses less, or stop the "
+                      "instance first\n"},
+         true},
+        {{"more memory", LIMITED("134217728", "100"), LIMITED("67108864", "100"), PROVEN("0"),
+          .container = HAS("67108864", "100"),
+          .expected = UPDATED "/app/deploy/memory_limit: 67108864 -> 134217728\n"},
+         false},
+        {{"no limit any more", MANIFEST("", ONE, "'pids_limit':100"), LIMITED("67108864", "100"), PROVEN("0"),
+          .container = HAS("67108864", "100"),
+          .expected = UPDATED "/app/deploy/memory_limit: 67108864 -> (absent)\n"},
+         false},
+        {{"a container that does not run", LIMITED("33554432", "100"), LIMITED("67108864", "100"),
+          PROVEN("0"),
+          .container = "{'id':'1','name':'i8k_web_0','instance':'web','replica_id':0,'slot':'current',"
+                       "'state':'exited','restart':'no','exit_code':0,'ours':true,'revision':3,"
+                       "'memory_limit':67108864}",
+          .expected = MEMORY},
+         false},
+        {{"a container of another revision", LIMITED("33554432", "100"), LIMITED("67108864", "100"),
+          PROVEN("0"), .container = CONTAINER(",'ours':true,'revision':2,'memory_limit':67108864"),
+          .expected = MEMORY},
+         false},
+        {{"a new revision", MANIFEST("", ONE ",'memory_limit':33554432", "'read_only':true"),
+          LIMITED("67108864", "100"), PROVEN("0"), .container = HAS("67108864", "100"),
+          .expected = "web 4 changed\nrecreate replica 0: /app/deploy/memory_limit: 67108864 -> 33554432; "
+                      "/hostlet/read_only: (absent) -> true\n"},
+         false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct driver_usage_out usage = {.memory = 40 << 20, .pids = 7}, *usages[] = {&usage};
+        check(&rows[i].row, &(struct plan_input){.usages = usages});
+        struct driver_container c = {.id = NULL}, *containers[] = {&c};
+        struct record *record = make_record(&rows[i].row);
+        struct app_manifest manifest = {.app = NULL};
+        make_manifest(rows[i].row.manifest, &manifest);
+        parse(&driver_container_schema, rows[i].row.container, &c);
+        struct plan_input in = {
+            .manifest = &manifest, .record = record, .containers = containers, .n_containers = 1};
+        if ((plan_next_lowered(&in, 0) == 0) != rows[i].asked || plan_next_lowered(&in, 1) != SIZE_MAX)
+            fail_msg("%s: the usage is%s needed", rows[i].row.what, rows[i].asked ? " not" : "");
+        schema_done(&driver_container_schema, &c);
+        schema_done(&app_manifest_schema, &manifest);
+        schema_free(&record_schema, record);
+    }
+}
+
 static void test_a_plan_refuses_more_than_the_machine_has(void **state)
 {
     (void)state;
@@ -297,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_plan_lists_what_changes),
                                        cmocka_unit_test(test_a_plan_lists_what_is_refused),
+                                       cmocka_unit_test(test_a_plan_refuses_limits_below_the_present_usage),
                                        cmocka_unit_test(test_a_plan_refuses_more_than_the_machine_has)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,11 @@ STRUCT(package, "InstancePackage", T, "A package of an instance.", S_STRING(T, n
        S_STRING_OPT(T, version, "The rule that the id is resolved by."),
        S_STRING_OPT(T, id, "Absent until it is resolved."));
 #undef T
+#define T struct reconciler_limits
+STRUCT(limits, "ReplicaLimits", T, "The limits of a container. An absent member is no limit.",
+       S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
+       S_INT_OPT(T, pids_limit, "The number of processes and threads."));
+#undef T
 #define T struct reconciler_replica
 STRUCT(replica, "Replica", T, "The actual state of one replica.", S_INT(T, id, NULL),
        S_STRING(T, container, NULL), S_ENUM(T, state, &replica_state_enum, NULL),
@@ -37,6 +42,9 @@ STRUCT(replica, "Replica", T, "The actual state of one replica.", S_INT(T, id, N
        S_INT_OPT(T, attempt, "Failures in a row."),
        S_INT_OPT(T, next_retry, "Unix milliseconds; absent: no retry is planned."),
        S_STRING_OPT(T, quota, "The limit that is enforced, or why none is; text for people."),
+       S_STRUCT_OPT(T, limits, struct reconciler_limits, &limits,
+                    "The limits of the container; absent: no container exists, or they are not known."),
+       S_STRING_OPT(T, limits_problem, "Why the desired limits are not set; they are set again later."),
        S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
        S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
                  "All stages of the instance's revision, each with its owner. The zone receives them."),
@@ -63,8 +71,8 @@ STRUCT_EXPORTED(
     S_STRUCTS(T, packages, struct reconciler_package, &package, NULL),
     S_BOOL(T, settled, "Nothing is in progress, and nothing starts without a request or event."),
     S_BOOL(T, failed,
-           "Preparing, the rollout or a replica failed, the order cannot be followed, or the runtime is not "
-           "reachable."),
+           "Preparing, the rollout, a replica or its limits failed, the order cannot be followed, or the "
+           "runtime is not reachable."),
     S_STRING_OPT(T, message, "Why preparing the revision failed or the rollout stopped."),
     S_INT_OPT(T, next_retry,
               "Unix milliseconds of the next attempt to prepare the revision; absent: none is planned."),

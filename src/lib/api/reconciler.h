@@ -29,16 +29,21 @@ struct reconciler_package {
     char *version; /* the rule that the id is resolved by */
     char *id;      /* NULL: not resolved yet */
 };
+struct reconciler_limits {
+    int64_t cpu_limit, memory_limit, pids_limit; /* millicores; bytes; number; 0: none */
+};
 struct reconciler_replica {
     int64_t id;
     char *container;
-    int state;          /* enum replica_state */
-    int64_t revision;   /* of the container; 0: none exists */
-    char *step;         /* in progress: "creating container"; NULL: none */
-    char *message;      /* the last error, or the reason for the state */
-    int64_t attempt;    /* failures in a row */
-    int64_t next_retry; /* unix milliseconds; 0: no retry is planned */
-    char *quota;        /* "1073741824 bytes; partial: writable layer unlimited" */
+    int state;                        /* enum replica_state */
+    int64_t revision;                 /* of the container; 0: none exists */
+    char *step;                       /* in progress: "creating container"; NULL: none */
+    char *message;                    /* the last error, or the reason for the state */
+    int64_t attempt;                  /* failures in a row */
+    int64_t next_retry;               /* unix milliseconds; 0: no retry is planned */
+    char *quota;                      /* "1073741824 bytes; partial: writable layer unlimited" */
+    struct reconciler_limits *limits; /* of the container; NULL: none exists, or they are not known */
+    char *limits_problem; /* why the desired limits are not set; NULL: they are, or no attempt failed */
     struct app_service_port **ports;
     size_t n_ports;
     struct app_stage **stages; /* all stages of the instance's revision, hostlet's and inagent's */
@@ -62,8 +67,8 @@ struct reconciler_instance {
     char *spec, *version, *image, *image_id;
     struct reconciler_package **packages;
     size_t n_packages;
-    bool settled;  /* nothing is in progress, and nothing starts without a request or event */
-    bool failed;   /* preparing, the rollout or a replica failed, or the order cannot be followed */
+    bool settled; /* nothing is in progress, and nothing starts without a request or event */
+    bool failed; /* preparing, the rollout, a replica or its limits failed, or the order cannot be followed */
     char *message; /* why preparing the revision failed or the rollout stopped */
     int64_t next_retry;
     struct reconciler_replica **replicas;

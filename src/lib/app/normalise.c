@@ -231,8 +231,7 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     return 0;
 }
 
-/* Returns a copy without the members that make no new revision. Limits are compared as numbers,
- * independent of their notation. */
+/* Returns a copy without the members that make no new revision. */
 static struct app_manifest *revision_of(const struct app_manifest *manifest)
 {
     struct app_manifest *copy = xcalloc(1, sizeof *copy);
@@ -245,9 +244,12 @@ static struct app_manifest *revision_of(const struct app_manifest *manifest)
     struct app_deploy replicas = {.replicas = TAKE_PTR(deploy->replicas), .n_replicas = deploy->n_replicas};
     schema_done(&app_deploy_schema, &replicas);
     deploy->n_replicas = 0;
-    deploy->replica_cap = deploy->volume_limit = deploy->revision = 0;
+    deploy->replica_cap = deploy->revision = 0;
+    deploy->cpu_limit = deploy->memory_limit = deploy->volume_limit = 0;
     clear_string(&deploy->action);
     if (copy->hostlet) {
+        copy->hostlet->pull = APP_PULL_NONE;
+        copy->hostlet->pids_limit = 0;
         copy->hostlet->probation_given = false;
         copy->hostlet->probation_msec = copy->hostlet->stop_timeout_msec = copy->hostlet->parallel = 0;
     }

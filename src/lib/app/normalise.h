@@ -10,9 +10,9 @@
  * times). Idempotent. Returns 0, or a negative errno if a limit cannot be parsed. */
 int app_normalise(struct app_manifest *manifest, struct error *e);
 
-/* Reports whether two normalised manifests belong to the same revision: they may differ in volume_limit,
- * action, the set of replicas, probation, stop_timeout, parallel and the spec's description. Host ports of
- * a replica that is in both must be equal. */
+/* Reports whether two normalised manifests belong to the same revision: they may differ in the limits,
+ * action, the set of replicas, pull, probation, stop_timeout, parallel and the spec's description. Host ports
+ * of a replica that is in both must be equal. */
 bool app_same_revision(const struct app_manifest *a, const struct app_manifest *b);
 
 /* Makes explicit the options of hostlet that have a fixed default. */

@@ -53,10 +53,13 @@ static void forget_all(struct manager *m)
 
 void manager_set_info(struct manager *m, const struct driver_info_out *info)
 {
+    bool other_cpus = !m->info || m->info->cpus != info->cpus;
     if (!m->info)
         m->info = xcalloc(1, sizeof *m->info);
     schema_done(&driver_info_schema, m->info);
     schema_copy(&driver_info_schema, info, m->info);
+    for (struct instance *i = m->instances; other_cpus && i; i = i->next)
+        instance_kick(i); /* rules/limits.c */
 }
 
 static void on_info(const void *out, bool continues, const struct error *e, void *userdata)
@@ -223,6 +226,7 @@ void observe_replica(struct replica *replica)
     struct manager *m = replica->instance->manager;
     struct driver_replica_in in = {replica->instance->record->name, replica->record->id, DRIVER_SLOT_CURRENT};
     replica->seen.stale = false;
+    replica->seen.updates_due = 0; /* an update that changed nothing has no event */
     replica->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
                                     CALL_TIMEOUT, on_inspected, replica);
 }

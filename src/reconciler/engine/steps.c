@@ -12,6 +12,7 @@
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/files.h"
 #include "reconciler/engine/journal.h"
+#include "reconciler/engine/limits.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/replica.h"
@@ -184,6 +185,24 @@ static void effect_look(struct replica *r, const void *out)
     r->seen.stale = true;
 }
 
+static void begin_limits(struct replica *r)
+{
+    struct driver_limits_in in = {.instance = r->instance->record->name,
+                                  .replica_id = r->record->id,
+                                  .slot = DRIVER_SLOT_CURRENT,
+                                  .cpu_limit = r->limits.desired.cpu_limit,
+                                  .memory_limit = r->limits.desired.memory_limit,
+                                  .pids_limit = r->limits.desired.pids_limit};
+    limits_log(r);
+    call_driver(r, "SetLimits", &in, CALL_TIMEOUT);
+}
+
+static void effect_limits(struct replica *r, const void *out)
+{
+    (void)out;
+    limits_were_set(r);
+}
+
 static void begin_fail(struct replica *r)
 {
     struct driver_logs_in in = {
@@ -205,6 +224,7 @@ enum step_flags {
     BITS_AT_ONCE = 1 << 8, /* packages: at once, since a container that exists starts without PREPARE */
     WRITES = 1 << 9,       /* writes files that count against the limit of disk space */
     LIMITS = 1 << 10,      /* sets that limit, without which the replica may continue */
+    RESOURCES = 1 << 11,   /* sets the limits of CPU, memory and processes, in the same way */
 };
 
 #define NO_STAGE _STAGE_MAX
@@ -228,6 +248,7 @@ struct step_row {
     X(PUT_ASIDE, "put_aside", "putting the old container aside", NO_STAGE, begin_put_aside, effect_put_aside, SWITCHES) \
     X(PROVISION, "provision", "provisioning", STAGE_PROVISION, files_provision, files_provisioned, FIRST | SHOWN | BRINGS_UP | WRITES) \
     X(QUOTA, "quota", "setting quota", STAGE_PROVISION, quota_ensure, quota_was_set, FIRST | BRINGS_UP | LIMITS) \
+    X(LIMITS, "limits", "setting limits", NO_STAGE, begin_limits, effect_limits, RESOURCES) \
     X(CREATE, "create", "creating container", STAGE_CONTAINER_CREATE, begin_create, effect_look, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
     X(START, "start", "starting container", STAGE_CONTAINER_START, begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
     X(KEEP, "keep", NULL, NO_STAGE, begin_keep, effect_keep, 0) \
@@ -389,7 +410,9 @@ void step_done(struct replica *r, const void *out, const struct error *e)
         row->effect(r, e ? NULL : out);
         return;
     }
-    if (e && !((row->flags & LIMITS) && quota_may_be_missing(r, e))) {
+    bool optional = e && (((row->flags & LIMITS) && quota_may_be_missing(r, e)) ||
+                          ((row->flags & RESOURCES) && limits_may_wait(r, e)));
+    if (e && !optional) {
         data_purge_over(r);
         step_failed(r, row, e);
         return;

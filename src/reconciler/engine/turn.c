@@ -9,6 +9,7 @@
 #include "lib/schema/object.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/exits.h"
+#include "reconciler/engine/limits.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/quota.h"
@@ -47,9 +48,9 @@ static bool has_turn(const struct replica *r)
     return rollout_turn(&rollout, own);
 }
 
-static bool drifted(const struct replica *r, const struct record_revision *target)
+static bool drifted(const struct replica *r)
 {
-    return r->drift.seen && drift_is_mended_now(&r->drift, target, replica_monotonic_usec(r));
+    return r->drift.seen && drift_is_mended_now(&r->drift, replica_monotonic_usec(r));
 }
 
 /* Reports whether the replica's directory is needed for the current container, or for the one that is made
@@ -72,9 +73,10 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .target_config = assigned ? config : NULL,
         .applied_revision = r->record->applied_revision,
         .rolling_back = r->record->rolling_back,
-        .drifted = assigned && drifted(r, target),
+        .drifted = assigned && drifted(r),
         .prepared = prepare_is_done(r->instance, target->revision),
         .turn = has_turn(r),
+        .limits_due = limits_are_due(r),
         .quota_raises = quota_raises(r),
         .quota_set = r->done.quota_set,
         .provisioned = r->done.provisioned,
@@ -106,9 +108,9 @@ static void note_turn(struct replica *r, int64_t target)
 static void log_drift(const struct replica *r, const struct drift_wish *wish)
 {
     _cleanup_free_ char *reason = drift_reason(&r->seen.current, wish);
-    const char *then = replica_want(r) != WANT_RUN  ? "it is recreated when it is to run again"
-                       : drifted(r, wish->revision) ? "it is recreated"
-                                                    : "it is recreated at most once in ten minutes";
+    const char *then = replica_want(r) != WANT_RUN ? "it is recreated when it is to run again"
+                       : drifted(r)                ? "it is recreated"
+                                                   : "it is recreated at most once in ten minutes";
     log_notice("%s/%lld: the container differs from revision %lld: %s; %s", r->instance->record->name,
                (long long)r->record->id, (long long)wish->revision->revision, reason, then);
 }
@@ -117,6 +119,7 @@ static void note_what_is_seen(struct replica *r, const struct record_revision *t
                               const struct driver_create_in *create)
 {
     note_turn(r, target->revision);
+    limits_note(r, target);
     if (r->record->unassigned)
         return;
     struct drift_wish wish = drift_wish_of(r, target, create);
@@ -140,7 +143,7 @@ static void act(struct replica *r)
     const struct record_revision *target = target_of(r);
     struct driver_create_in *create = make_create(r, target);
     note_what_is_seen(r, target, create);
-    enum step step = next_step(r, target, create->config), before = r->last;
+    enum step step = next_step(r, target, desired_label(r, target, create)), before = r->last;
     free_create(create);
     r->last = step;
     if (step != STEP_REMOVING) {
@@ -265,6 +268,7 @@ void instance_begin(struct instance *instance)
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
         replica_forget_pause(r);
+        limits_forget_pause(r);
         r->done.quota_set = r->done.provisioned = r->done.data_removed = false;
         r->drift.mended_at = 0;
         /* A new replica is inspected before its first step. */

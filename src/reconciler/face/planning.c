@@ -27,6 +27,8 @@ struct planning {
     struct app_manifest manifest;
     struct driver_container **containers; /* the runtime's list */
     size_t n_containers;
+    struct driver_usage_out **usages; /* see struct plan_input */
+    size_t next;                      /* index of the container whose usage is asked for */
     bool apply;
 };
 
@@ -35,6 +37,9 @@ static void planning_free(struct planning *p)
     varlink_request_cancel(p->request);
     for (size_t i = 0; i < p->n_containers; i++)
         schema_free(&driver_container_schema, p->containers[i]);
+    for (size_t i = 0; p->usages && i < p->n_containers; i++)
+        free(p->usages[i]);
+    free(p->usages);
     free(p->containers);
     schema_done(&app_manifest_schema, &p->manifest);
     free(p);
@@ -55,24 +60,32 @@ static void refuse_all(const struct reconciler_apply_out *out, struct error *e)
     error_refuse(e, EINVAL, "%s", text);
 }
 
+/* The caller keeps 'ports' and 'problem' until the plan is made. */
+static struct plan_input input_of(const struct planning *p, const struct port_uses *ports,
+                                  const char *problem)
+{
+    struct manager *m = p->manager;
+    const struct instance *instance = manager_find(m, app_instance_name(&p->manifest));
+    return (struct plan_input){.manifest = &p->manifest,
+                               .record = instance ? instance->record : NULL,
+                               .containers = p->containers,
+                               .n_containers = p->n_containers,
+                               .usages = p->usages,
+                               .ports = ports,
+                               .machine = m->info,
+                               .host_id_problem = m->host_id_problem,
+                               .record_problem = problem};
+}
+
 static void make_plan(const struct planning *p, struct reconciler_apply_out *out)
 {
     struct manager *m = p->manager;
-    const char *name = app_instance_name(&p->manifest);
-    const struct instance *instance = manager_find(m, name);
-    const struct unreadable *unreadable = unreadable_find(m, name);
+    const struct unreadable *unreadable = unreadable_find(m, app_instance_name(&p->manifest));
     _cleanup_free_ char *problem = unreadable ? unreadable_problem(unreadable) : NULL;
     struct port_uses ports = {.n_items = 0};
     if (p->manifest.app->spec->n_service_ports > 0)
         host_ports_in_use(m, &ports);
-    struct plan_input in = {.manifest = &p->manifest,
-                            .record = instance ? instance->record : NULL,
-                            .containers = p->containers,
-                            .n_containers = p->n_containers,
-                            .ports = &ports,
-                            .machine = m->info,
-                            .host_id_problem = m->host_id_problem,
-                            .record_problem = problem};
+    struct plan_input in = input_of(p, &ports, problem);
     plan_make(&in, out);
     free(ports.items);
 }
@@ -98,6 +111,41 @@ static void planning_finish(struct planning *p)
     planning_free(p);
 }
 
+static void ask_usages(struct planning *p);
+
+/* A usage that cannot be read does not prevent the change: the driver checks it again. */
+static void on_usage(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct planning *p = userdata;
+    p->request = NULL;
+    if (!e) {
+        p->usages[p->next] = xcalloc(1, sizeof **p->usages);
+        *p->usages[p->next] = *(const struct driver_usage_out *)out;
+    }
+    p->next++;
+    ask_usages(p);
+}
+
+/* Asks for the usage of the next container whose limits are lowered while it runs; after the last one the
+ * plan is made. */
+static void ask_usages(struct planning *p)
+{
+    struct manager *m = p->manager;
+    struct plan_input input = input_of(p, NULL, NULL);
+    p->next = plan_next_lowered(&input, p->next);
+    if (p->next == SIZE_MAX) {
+        planning_finish(p);
+        return;
+    }
+    if (!p->usages)
+        p->usages = xcalloc(p->n_containers, sizeof *p->usages);
+    const struct driver_container *c = p->containers[p->next];
+    struct driver_replica_in in = {c->instance, c->replica_id, DRIVER_SLOT_CURRENT};
+    p->request = manager_call(m, m->driver_socket, &container_driver_interface, "Usage", &in, false,
+                              QUESTION_TIMEOUT, on_usage, p);
+}
+
 static void on_listed(const void *out, bool continues, const struct error *e, void *userdata)
 {
     struct planning *p = userdata;
@@ -114,7 +162,7 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
     if (continues)
         return;
     p->request = NULL;
-    planning_finish(p);
+    ask_usages(p);
 }
 
 static void list_containers(struct planning *p)

@@ -28,7 +28,7 @@ static bool replica_settled(const struct replica *r)
 {
     if (r->retry.count.failures > 0 && replica_only_tidies(r))
         return true;
-    if (r->request || r->seen.stale || r->kick || r->retry.next > replica_monotonic_usec(r))
+    if (r->request || r->seen.stale || r->kick || r->limits.next || r->retry.next > replica_monotonic_usec(r))
         return false;
     return r->last == STEP_SETTLED || r->last == STEP_CONFLICT ||
            (r->last == STEP_GONE && replica_stays_known(r)) ||
@@ -37,7 +37,26 @@ static bool replica_settled(const struct replica *r)
 
 static bool replica_failed(const struct replica *r)
 {
-    return r->state == REPLICA_FAILED || r->state == REPLICA_CRASH_LOOPING || r->state == REPLICA_CONFLICT;
+    return r->limits.failure || r->state == REPLICA_FAILED || r->state == REPLICA_CRASH_LOOPING ||
+           r->state == REPLICA_CONFLICT;
+}
+
+/* Returns the limits of the container as the last inspection showed them, or, without one, as they were set
+ * last; NULL: not known. */
+static struct reconciler_limits *limits_of(const struct replica *r)
+{
+    const struct driver_container *c = &r->seen.current;
+    const struct record_limits *stored = r->record->limits;
+    struct reconciler_limits *limits = xcalloc(1, sizeof *limits);
+    if (c->state != DRIVER_MISSING && c->ours)
+        *limits = (struct reconciler_limits){c->cpu_limit, c->memory_limit, c->pids_limit};
+    else if (!r->seen.observed && stored)
+        *limits = (struct reconciler_limits){stored->cpu_limit, stored->memory_limit, stored->pids_limit};
+    else {
+        free(limits);
+        return NULL;
+    }
+    return limits;
 }
 
 static void report_replica(const struct replica *r, struct reconciler_replica *to)
@@ -51,12 +70,14 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->step = xstrdup_null(doing(r));
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->retry.count.failures ?: r->record->attempt;
-    to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next);
+    to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next ?: r->limits.next);
     to->quota = quota_text(r);
     to->last_exit = exits_reason(r);
     to->last_exit_at = to->last_exit ? r->exits.wall_msec : 0;
     to->exits = r->exits.n;
     to->oom_kills = r->exits.n_oom;
+    to->limits = limits_of(r);
+    to->limits_problem = xstrdup_null(r->limits.failure);
     to->unassigned = r->record->unassigned;
     to->vpc_ipv4 = xstrdup_null(r->record->vpc_ipv4);
     for (size_t i = 0; i < r->record->n_ports; i++)

@@ -60,11 +60,13 @@ static void replica_free(struct replica *r)
     outside->cancel(outside, r->request);
     timer_stop(&r->retry.timer);
     timer_stop(&r->exits.calm);
+    timer_stop(&r->limits.timer);
     schema_done(&driver_container_schema, &r->seen.current);
     schema_done(&driver_container_schema, &r->seen.old);
     free(r->message);
     free(r->exits.container);
     free(r->quota.lost);
+    free(r->limits.failure);
     free(r);
 }
 

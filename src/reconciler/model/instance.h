@@ -83,6 +83,16 @@ struct replica {
         char *lost;   /* why the limit is no longer enforced; NULL: it is enforced, or was never set */
     } quota;
 
+    struct {
+        struct record_limits desired; /* of the current container */
+        bool due;                     /* it has others */
+        bool set;                     /* a call set them, and no inspection has shown them yet */
+        struct retry count;           /* failed attempts to set them */
+        uint64_t next;                /* CLOCK_MONOTONIC, microseconds; 0: no retry is planned */
+        struct timer timer;
+        char *failure; /* why they cannot be set; NULL: no attempt failed */
+    } limits;
+
     struct drift drift;
 
     /* Exits without a request. */

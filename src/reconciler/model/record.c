@@ -3,13 +3,20 @@
 
 #include <stdlib.h>
 
+#include "lib/app/limits.h"
 #include "lib/basic/util.h"
 #include "lib/schema/object.h"
 
+#define T struct record_limits
+static const struct schema_field limits_fields[] = {
+    S_INT_OPT(T, cpu_limit, NULL), S_INT_OPT(T, memory_limit, NULL), S_INT_OPT(T, pids_limit, NULL), S_END};
+static const struct schema_struct limits = {"Limits", sizeof(T), NULL, limits_fields};
+#undef T
 #define T struct record_revision
 static const struct schema_field revision_fields[] = {
     S_INT(T, revision, NULL),
     S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL),
+    S_STRUCT_OPT(T, first_limits, struct record_limits, &limits, NULL),
     S_BOOL_OPT(T, resolved, NULL),
     S_STRING_OPT(T, image_id, NULL),
     S_STRUCTS(T, packages, struct package_reference, &package_reference_schema, NULL),
@@ -30,6 +37,7 @@ static const struct schema_field replica_fields[] = {
     S_BOOL_OPT(T, unassigned, NULL),
     S_STRING_OPT(T, vpc_ipv4, NULL),
     S_STRING_OPT(T, failure, NULL),
+    S_STRUCT_OPT(T, limits, struct record_limits, &limits, NULL),
     S_STRING_OPT(T, quota, NULL),
     S_INT_OPT(T, quota_limit, NULL),
     S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
@@ -74,8 +82,34 @@ struct record_revision *record_find_revision(const struct record *record, int64_
     return NULL;
 }
 
+struct record_limits record_limits_of(const struct app_manifest *manifest)
+{
+    const struct app_deploy *deploy = manifest->app->deploy;
+    const struct app_options *options = manifest->hostlet;
+    bool image = options && options->init == APP_INIT_IMAGE;
+    struct record_limits ret = {.pids_limit = image ? APP_PIDS_WITH_IMAGE : APP_PIDS_WITH_INAGENT};
+    if (deploy) {
+        ret.cpu_limit = deploy->cpu_limit;
+        ret.memory_limit = deploy->memory_limit;
+    }
+    if (options && options->pids_limit)
+        ret.pids_limit = options->pids_limit;
+    return ret;
+}
+
+static void keep_first_limits(struct record_revision *revision, const struct app_manifest *manifest)
+{
+    struct record_limits before = record_limits_of(revision->manifest), after = record_limits_of(manifest);
+    if (revision->first_limits || memcmp(&before, &after, sizeof before) == 0)
+        return;
+    revision->first_limits = xcalloc(1, sizeof before);
+    *revision->first_limits = before;
+}
+
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest)
 {
+    if (revision->manifest)
+        keep_first_limits(revision, manifest);
     if (revision->manifest)
         schema_free(&app_manifest_schema, revision->manifest);
     revision->manifest = xcalloc(1, sizeof *revision->manifest);

@@ -10,10 +10,20 @@
 #define RECORD_FORMAT       2
 #define RECORD_FORMAT_LOCAL 1 /* written for local instances, so that version 1 can read them */
 
+/* Limits of a container; 0: none. */
+struct record_limits {
+    int64_t cpu_limit;    /* millicores */
+    int64_t memory_limit; /* bytes */
+    int64_t pids_limit;
+};
+
 /* A revision that a replica runs or that is desired, with the ids of its image and packages. */
 struct record_revision {
     int64_t revision;
     struct app_manifest *manifest;
+    /* The limits of the revision's first manifest, if they changed since; NULL: those of 'manifest'. Earlier
+     * versions made a new revision for other limits, and the label of their containers includes these. */
+    struct record_limits *first_limits;
     bool resolved; /* image_id is known, and all packages are in 'packages' */
     char *image_id;
     struct package_reference **packages;
@@ -29,12 +39,14 @@ struct record_replica {
     int64_t failed_revision;  /* its switch failed and is not retried without a request; 0: none */
     int64_t rolling_back;     /* its switch failed and is being rolled back; 0: none */
 
-    int64_t attempt;                 /* failed deploys in a row while no revision is applied */
-    bool update_files;               /* app_replica.json of the running container is out of date */
-    bool removing;                   /* no longer desired: container, quota and directory are removed */
-    bool unassigned;                 /* the zone assigns it to another host, or has removed it */
-    char *vpc_ipv4;                  /* the address that the zone assigned last */
-    char *failure;                   /* why the switch or deploy failed */
+    int64_t attempt;   /* failed deploys in a row while no revision is applied */
+    bool update_files; /* app_replica.json of the running container is out of date */
+    bool removing;     /* no longer desired: container, quota and directory are removed */
+    bool unassigned;   /* the zone assigns it to another host, or has removed it */
+    char *vpc_ipv4;    /* the address that the zone assigned last */
+    char *failure;     /* why the switch or deploy failed */
+    /* The limits of the current container; NULL: they never changed since it was created. */
+    struct record_limits *limits;
     char *quota;                     /* the limit that is enforced, or why none is */
     int64_t quota_limit;             /* the limit that was set last, in bytes; 0: none */
     struct app_service_port **ports; /* of the desired revision */
@@ -78,7 +90,9 @@ struct record_replica *record_find_replica(const struct record *record, int64_t 
 struct record_replica *record_add_replica(struct record *record, int64_t id);
 /* Adds a revision and makes it the desired one. Copies the manifest. */
 void record_add_revision(struct record *record, int64_t revision, const struct app_manifest *manifest);
-/* Replaces the revision's manifest by a copy of 'manifest'. */
+/* Returns the limits of a container of the manifest. */
+struct record_limits record_limits_of(const struct app_manifest *manifest);
+/* Replaces the revision's manifest by a copy of 'manifest', and stores the first limits if they change. */
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest);
 /* Drops what is resolved of image and packages, so that they are resolved again. The zeroed '*old' receives
  * them; the caller frees it with schema_done(). */

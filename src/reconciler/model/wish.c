@@ -183,11 +183,12 @@ const char *replica_vpc_ipv4(const struct replica *replica, const struct record_
 /* Returns a hash of what a container is made from; two containers of this tree with equal hashes need not
  * replace each other. The caller frees it.
  *
- * The hash leaves out the timeouts, which can change without a new container, and the reference and volumes
- * of the image, since the revision stands for them, and a container that was made without volumes runs on. In
- * a zone's instance the image can change under the same revision: 'image' is then given and included, and the
- * limits are left out, since drift_reason() compares them. */
-static char *create_config(const struct driver_create_in *create, const char *image)
+ * The hash leaves out the timeouts, which can change without a new container, the limits, which are set while
+ * it runs, and the reference and volumes of the image, since the revision stands for them, and a container
+ * that was made without volumes runs on. In a zone's instance the image can change under the same revision:
+ * 'image' is then given and included. 'limits' are those that earlier versions included; NULL: none. */
+static char *create_config(const struct driver_create_in *create, const char *image,
+                           const struct record_limits *limits)
 {
     struct driver_create_in copy = *create;
     copy.stop_timeout_msec = copy.probation_msec = 0;
@@ -195,11 +196,35 @@ static char *create_config(const struct driver_create_in *create, const char *im
     copy.vpc_cidr = NULL; /* the address is included */
     copy.image = (char *)(image ?: "");
     copy.n_volumes = 0;
-    if (image)
-        copy.cpu_limit = copy.memory_limit = 0;
+    copy.cpu_limit = limits ? limits->cpu_limit : 0;
+    copy.memory_limit = limits ? limits->memory_limit : 0;
+    copy.pids_limit = limits ? limits->pids_limit : 0;
     size_t size;
     _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &copy, &size);
     return xasprintf("%016llx", (unsigned long long)fnv1a(FNV1A_BEGIN, text, size));
+}
+
+static const char *image_in_config(const struct replica *replica, const struct record_revision *revision)
+{
+    return record_is_zone(replica->instance->record) ? revision->manifest->app->spec->image : NULL;
+}
+
+const char *desired_label(const struct replica *replica, const struct record_revision *revision,
+                          const struct driver_create_in *create)
+{
+    const char *label = replica->seen.current.config;
+    if (!label || streq(label, create->config))
+        return create->config;
+    /* Earlier versions made a new revision for other limits, except in a zone's instance, where the label had
+     * only the limit of processes. */
+    const char *image = image_in_config(replica, revision);
+    struct record_limits limits = record_limits_of(revision->manifest);
+    if (revision->first_limits)
+        limits = *revision->first_limits;
+    if (image)
+        limits.cpu_limit = limits.memory_limit = 0;
+    _cleanup_free_ char *earlier = create_config(create, image, &limits);
+    return streq(label, earlier) ? label : create->config;
 }
 
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision)
@@ -218,9 +243,10 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
         schema_append_string(&c->command, &c->n_command, o->command[i]);
     for (size_t i = 0; i < o->n_env; i++)
         schema_map_set(&c->env, &c->n_env, o->env[i].key, o->env[i].value);
-    c->cpu_limit = app->deploy ? app->deploy->cpu_limit : 0;
-    c->memory_limit = app->deploy ? app->deploy->memory_limit : 0;
-    c->pids_limit = o->pids_limit ?: c->init == APP_INIT_IMAGE ? 1000 : 100;
+    struct record_limits limits = record_limits_of(revision->manifest);
+    c->cpu_limit = limits.cpu_limit;
+    c->memory_limit = limits.memory_limit;
+    c->pids_limit = limits.pids_limit;
     c->stop_timeout_msec = stop_timeout_msec(replica);
     c->probation_msec = (int64_t)replica_probation_msec(replica);
     for (size_t i = 0; i < o->n_capabilities; i++)
@@ -245,8 +271,7 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
     c->vpc_ipv4 = xstrdup_null(replica_vpc_ipv4(replica, revision));
     c->vpc_cidr = c->vpc_ipv4 && zone ? xstrdup_null(zone->vpc_instance_cidr) : NULL;
-    /* The image of a zone's instance can change under the same revision. */
-    c->config = create_config(c, record_is_zone(replica->instance->record) ? app->spec->image : NULL);
+    c->config = create_config(c, image_in_config(replica, revision), NULL);
     return c;
 }
 
@@ -260,7 +285,7 @@ struct drift_wish drift_wish_of(const struct replica *r, const struct record_rev
 {
     struct port_list ports = replica_ports(r, revision->revision);
     return (struct drift_wish){.revision = revision,
-                               .config = create->config,
+                               .config = desired_label(r, revision, create),
                                .vpc_ipv4 = replica_vpc_ipv4(r, revision),
                                .ports = ports.items,
                                .n_ports = ports.n_items};

@@ -50,8 +50,13 @@ const char *replica_vpc_ipv4(const struct replica *replica, const struct record_
 /* Makes the request that creates a container of the revision. The caller frees it with free_create(). */
 struct driver_create_in *make_create(const struct replica *replica, const struct record_revision *revision);
 void free_create(struct driver_create_in *create);
+/* Returns the label with the hash of its definition that the current container has to have: that of 'create',
+ * which was made for 'revision', or its own, if an earlier version made it from an equal definition. It
+ * points into one of them. */
+const char *desired_label(const struct replica *replica, const struct record_revision *revision,
+                          const struct driver_create_in *create);
 int64_t stop_timeout_msec(const struct replica *replica);
 /* Returns what rules/drift.h compares a container with. It points into 'create', which was made for
- * 'revision'. */
+ * 'revision', and into the current container. */
 struct drift_wish drift_wish_of(const struct replica *replica, const struct record_revision *revision,
                                 const struct driver_create_in *create);

@@ -101,8 +101,13 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_FAIL;
     if (!driver_state_is_up(c->state)) {
         enum step ready = make_ready(in);
-        return ready == STEP_SETTLED ? STEP_START : ready;
+        if (ready != STEP_SETTLED)
+            return ready;
+        return in->limits_due ? STEP_LIMITS : STEP_START;
     }
+    /* On probation, too: more memory can be what the container needs. */
+    if (in->limits_due)
+        return STEP_LIMITS;
     if (!committed)
         return in->probation_over && c->state != DRIVER_PAUSED ? STEP_COMMIT : STEP_PROBATION;
     if (c->restart != DRIVER_RESTART_ALWAYS)

@@ -33,6 +33,7 @@ enum step {
     STEP_PUT_ASIDE, /* rename the current container to .old */
     STEP_PROVISION, /* make the directory and its files */
     STEP_QUOTA,     /* set the limit of disk space, also while the container runs */
+    STEP_LIMITS,    /* set the limits of CPU, memory and processes, also while the container runs */
     STEP_CREATE,
     STEP_START,
     STEP_COMMIT,       /* the probation is over: record the revision as applied */
@@ -62,6 +63,7 @@ struct decision_input {
     bool drifted;      /* the current container is to be recreated for drift (rules/drift.h) */
     bool prepared;     /* image and packages of the target are on this machine */
     bool turn;         /* the rollout permits this replica to begin a switch (rules/rollout.h) */
+    bool limits_due;   /* the current container has other limits of CPU, memory or processes */
     bool quota_raises; /* the new limit is larger than the one that is set */
     bool quota_set;    /* these steps were done by this process, and need no repetition */
     bool provisioned;

@@ -5,11 +5,6 @@
 
 #include "lib/basic/cleanup.h"
 
-static bool limit_differs(int64_t is, int64_t wanted)
-{
-    return is != 0 && wanted != 0 && llabs(is - wanted) * 100 > wanted;
-}
-
 /* Returns the reference in one form: without "docker.io/" and "library/" at its beginning, and with the tag
  * "latest" if it has neither tag nor digest. "docker.io/library/nginx" becomes "nginx:latest". The name of
  * another registry stays. The caller frees it. */
@@ -54,12 +49,6 @@ static bool has_port(const struct driver_container *c, const struct app_service_
     return false;
 }
 
-/* Returns the sentence for a limit that differs. The caller frees it. */
-static char *limit_reason(const char *what, int64_t is, int64_t wanted, const char *unit)
-{
-    return xasprintf("its %s is %lld %s, and %lld are desired", what, (long long)is, unit, (long long)wanted);
-}
-
 static char *address_reason(const char *is, const char *wanted)
 {
     return xasprintf("its address in the zone's network is %s, and %s is desired", is ?: "none",
@@ -71,10 +60,8 @@ char *drift_reason(const struct driver_container *c, const struct drift_wish *wi
     const struct app_deploy *deploy = wish->revision->manifest->app->deploy;
     if (c->state == DRIVER_MISSING || !deploy)
         return NULL;
-    if (limit_differs(c->cpu_limit, deploy->cpu_limit))
-        return limit_reason("CPU limit", c->cpu_limit, deploy->cpu_limit, "thousandths");
-    if (limit_differs(c->memory_limit, deploy->memory_limit))
-        return limit_reason("memory limit", c->memory_limit, deploy->memory_limit, "bytes");
+    if (c->cpu_limit_lost && deploy->cpu_limit > 0)
+        return xstrdup("the runtime has lost its CPU limit");
     if (has_other_image(c, wish->revision))
         return xasprintf("its image is '%s', and '%s' is desired", c->image,
                          wish->revision->manifest->app->spec->image);
@@ -101,27 +88,15 @@ bool drift_is_seen(const struct drift *drift, const struct driver_container *c, 
     return drift->seen || reason;
 }
 
-/* Reports whether the desired limits changed since the last recreation. An order can change them under the
- * same revision, and such a difference is not caused by the runtime. */
-static bool mended_for_others(const struct drift *drift, const struct record_revision *target)
+bool drift_is_mended_now(const struct drift *drift, uint64_t now)
 {
-    const struct app_deploy *deploy = target->manifest->app->deploy;
-    return deploy && (deploy->cpu_limit != drift->mended_cpu || deploy->memory_limit != drift->mended_memory);
-}
-
-bool drift_is_mended_now(const struct drift *drift, const struct record_revision *target, uint64_t now)
-{
-    return !drift->mended_at || now - drift->mended_at >= DRIFT_PAUSE_USEC ||
-           mended_for_others(drift, target);
+    return !drift->mended_at || now - drift->mended_at >= DRIFT_PAUSE_USEC;
 }
 
 void drift_note_replacement(struct drift *drift, const struct driver_container *c,
                             const struct drift_wish *wish, uint64_t now)
 {
-    const struct app_deploy *deploy = wish->revision->manifest->app->deploy;
     if (c->revision != wish->revision->revision || (!c->adopted && !streq_null(c->config, wish->config)))
         return;
     drift->mended_at = now;
-    drift->mended_cpu = deploy ? deploy->cpu_limit : 0;
-    drift->mended_memory = deploy ? deploy->memory_limit : 0;
 }

@@ -1,6 +1,6 @@
 /* Detects drift: a container differs from what its revision desires although the revision did not change.
- * Another program changed its limits or ports, or its address or lxcfs differ by now. (Contract, section 5:
- * limits that differ by more than 1 %, a missing port binding.) */
+ * Another program changed its ports, or its address or lxcfs differ by now. Limits that differ are set while
+ * it runs (rules/limits.h), unless the runtime has lost one. */
 #pragma once
 
 #include "lib/api/container_driver.h"
@@ -24,8 +24,7 @@ struct drift {
     /* The current container has drifted. This stays set when the container is stopped for the recreation,
      * since a stopped container shows no ports. */
     bool seen;
-    uint64_t mended_at;                /* the last recreation, CLOCK_MONOTONIC, microseconds; 0: none */
-    int64_t mended_cpu, mended_memory; /* the desired limits at that time */
+    uint64_t mended_at; /* the last recreation, CLOCK_MONOTONIC, microseconds; 0: none */
 };
 
 /* Returns how the container differs from 'wish', as a part of a sentence: "its port 80 is not published on
@@ -38,9 +37,9 @@ bool drift_is_seen(const struct drift *drift, const struct driver_container *cur
                    int64_t applied_revision, const struct drift_wish *wish);
 
 /* Reports whether a container that has drifted is recreated at 'now' (CLOCK_MONOTONIC, microseconds). */
-bool drift_is_mended_now(const struct drift *drift, const struct record_revision *target, uint64_t now);
+bool drift_is_mended_now(const struct drift *drift, uint64_t now);
 
-/* Stores the time and limits of a recreation for drift, when the current container is about to be replaced.
+/* Stores the time of a recreation for drift, when the current container is about to be replaced.
  * If it is replaced because it was made from something else than 'wish', nothing is stored. What an adopted
  * container was made from is not known, so its replacement by the same revision counts as one for
  * drift. */

@@ -156,6 +156,51 @@ static void check_machine(const struct plan_input *in, struct reconciler_apply_o
                               (long long)deploy->memory_limit, (long long)machine->memory));
 }
 
+/* Reports whether a limit is set where 'is' is larger or none. */
+static bool lowers(int64_t is, int64_t wanted)
+{
+    return wanted > 0 && (is == 0 || wanted < is);
+}
+
+size_t plan_next_lowered(const struct plan_input *in, size_t at)
+{
+    const struct record_revision *target =
+        in->record ? record_find_revision(in->record, in->record->revision) : NULL;
+    if (!target || at >= in->n_containers || !app_same_revision(target->manifest, in->manifest))
+        return SIZE_MAX; /* new containers are made, if any */
+    struct record_limits limits = record_limits_of(in->manifest);
+    for (; at < in->n_containers; at++) {
+        const struct driver_container *c = in->containers[at];
+        if (c->ours && c->slot == DRIVER_SLOT_CURRENT && c->revision == target->revision &&
+            driver_state_is_up((enum driver_state)c->state) &&
+            streq(c->instance, app_instance_name(in->manifest)) &&
+            app_find_replica(in->manifest, c->replica_id) &&
+            (lowers(c->memory_limit, limits.memory_limit) || lowers(c->pids_limit, limits.pids_limit)))
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+/* Refuses limits below what the containers use at present: the runtime would kill processes. */
+static void check_usages(const struct plan_input *in, struct reconciler_apply_out *out)
+{
+    static const char remedy[] = "lower it when the replica uses less, or stop the instance first";
+    struct record_limits limits = record_limits_of(in->manifest);
+    for (size_t i = 0; in->usages && (i = plan_next_lowered(in, i)) != SIZE_MAX; i++) {
+        const struct driver_usage_out *usage = in->usages[i];
+        long long id = in->containers[i]->replica_id;
+        _cleanup_free_ char *used = usage ? format_size(usage->memory) : NULL,
+                            *limit = format_size(limits.memory_limit);
+        if (usage && limits.memory_limit > 0 && usage->memory > limits.memory_limit)
+            refuse(out, xasprintf("replica %lld uses %s of memory (without its file cache), and memory_limit "
+                                  "is %s: %s",
+                                  id, used, limit, remedy));
+        if (usage && limits.pids_limit > 0 && usage->pids > limits.pids_limit)
+            refuse(out, xasprintf("replica %lld has %lld processes and threads, and pids_limit is %lld: %s",
+                                  id, (long long)usage->pids, (long long)limits.pids_limit, remedy));
+    }
+}
+
 static void plan_replica(const struct plan_input *in, int64_t id, const char *reason,
                          struct reconciler_apply_out *out)
 {
@@ -239,6 +284,7 @@ void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
     out->name = xstrdup(name);
     out->revision = !target ? 1 : same ? target->revision : target->revision + 1;
     check_machine(in, out);
+    check_usages(in, out);
     tell_grants(manifest, out);
     check_instance(in, out);
     if (!target)

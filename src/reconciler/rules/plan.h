@@ -13,12 +13,18 @@ struct plan_input {
     const struct record *record;                /* of the instance with the manifest's name; NULL: none */
     struct driver_container *const *containers; /* the runtime's list */
     size_t n_containers;
+    /* What each of the containers uses at present; NULL: not known, or without effect (plan_next_lowered()).
+     */
+    struct driver_usage_out *const *usages; /* n_containers items; NULL: none is known */
     const struct port_uses *ports;
     const struct driver_info_out *machine; /* NULL: not known */
     const char *host_id_problem;           /* why the machine's own host id cannot be read; NULL: it can */
     const char *record_problem;            /* why the record with this name cannot be read; NULL: it can */
 };
 
+/* Returns the first container at index 'at' or later whose limits the manifest lowers while it runs, so that
+ * its usage matters; SIZE_MAX: there is none. */
+size_t plan_next_lowered(const struct plan_input *in, size_t at);
 /* Fills the zeroed 'out' with changes, refusals and grants. */
 void plan_make(const struct plan_input *in, struct reconciler_apply_out *out);
 

@@ -33,17 +33,6 @@ def test_container_ended_by_hand_is_started_again(tree, engine, busybox_image, h
     assert engine.inspect("i8k_web_0")["Id"] == before["Id"]
 
 
-def test_limits_changed_by_hand_are_corrected(tree, engine, busybox_image):
-    app = App(tree)
-    app.deploy(manifest(script="exec sleep 1000", resources={"cpu_limit": "200m", "memory_limit": "64Mi"}))
-    before = engine.inspect("i8k_web_0")
-    engine.request("POST", "/containers/i8k_web_0/update", {"NanoCpus": 10 ** 9})
-    ground.wait_until(lambda: (engine.inspect("i8k_web_0") or before)["Id"] != before["Id"], 30, "the container is recreated")
-    app.running(1)
-    assert engine.inspect("i8k_web_0")["HostConfig"]["NanoCpus"] == 200 * 10 ** 6
-    assert "web/0: the container differs from revision 1: its CPU limit is 1000 thousandths, and 200 are desired" in tree.log()
-
-
 def test_policy_changed_by_hand_is_corrected(tree, engine, busybox_image):
     App(tree).deploy(manifest(script="exec sleep 1000"))
     engine.request("POST", "/containers/i8k_web_0/update", {"RestartPolicy": {"Name": "no"}})

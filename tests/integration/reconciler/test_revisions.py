@@ -27,12 +27,13 @@ def ids(tree):
     ({"spec": {"description": "other words"}}, False),
     ({"replicas": 2}, False),
     ({"deploy": {"action": "stop"}}, False),
-    ({"resources": {"cpu_limit": "100m"}}, True),
-    ({"resources": {"memory_limit": "32Mi"}}, True),
+    ({"resources": {"cpu_limit": "100m"}}, False),
+    ({"resources": {"memory_limit": "32Mi"}}, False),
+    ({"pull": "missing"}, False),
     ({"env": {"A": "b"}}, True),
     ({"image": "other:1"}, True),
     ({"script": "another"}, True),
-    ({"pids_limit": 50}, True),
+    ({"pids_limit": 50}, False),
     ({"init": "image", "script": None}, True),
 ], ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")
 def test_revision_grows_when_a_new_container_is_needed(null_tree, app, change, grows):

@@ -109,6 +109,12 @@ def null_scenario(walk):
     app.running(1)
     assert app.replica_file()["app"]["spec"]["description"] == "other words"
     walk.tidy(app, [0], site="1.0.0")
+    made = driver_containers(walk.tree)["i8k_web_0"]["id"]
+    app.apply(manifest(image="one:1", **good, resources={"memory_limit": "32Mi"}))
+    app.running(1)
+    limited = driver_containers(walk.tree)["i8k_web_0"]
+    assert limited["id"] == made and limited["memory_limit"] == 32 << 20
+    walk.tidy(app, [0], site="1.0.0")
     app.apply(manifest(image="two:1", **newer))
     app.running(2)
     walk.tidy(app, [0], site="2.0.0")
@@ -194,6 +200,26 @@ def hang(tree, app, step, order):
     tree.kill()
 
 
+def test_limits_are_set_once_when_hostletd_is_killed_before_or_after(make_tree):
+    """The record is as it was before the change, and the container has the new limits or not yet."""
+    tree = make_tree({**SETTINGS, "container-driver": {"runtime": "null"}})
+    app = App(tree)
+    tree.start()
+    app.deploy(manifest(image="one:1", probation=0))
+    before = driver_containers(tree)["i8k_web_0"]["id"]
+    for point, memory in (("before", 32 << 20), ("after", 64 << 20)):
+        tree.restart(failpoint=f"step.limits.{point}:kill")
+        app.running(1)
+        app.apply(manifest(image="one:1", probation=0, deploy={"memory_limit": memory}))
+        ground.wait_until(lambda: tree.failpoint_taken(f"step.limits.{point}"), 30, "the reconciler is killed")
+        tree.kill()
+        tree.start()
+        app.running(1)
+        now = driver_containers(tree)["i8k_web_0"]
+        assert now["id"] == before and now["memory_limit"] == memory
+        ground.wait_until(lambda: app.record()["replicas"][0].get("limits", {}).get("memory_limit") == memory, 10, "the record follows")
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_switch_completes_when_hostletd_is_killed_before(make_tree, step):
     tree = make_tree({**SETTINGS, "container-driver": {"runtime": "null"}})
@@ -227,6 +253,9 @@ def docker_scenario(tree, engine):
     app = App(tree)
     script = "echo start >> /home/action/starts; exec sleep {}"
     app.deploy(manifest(script=script.format(1000)))
+    made = engine.inspect("i8k_web_0")["Id"]
+    app.deploy(manifest(script=script.format(1000), resources={"memory_limit": "32Mi"}))
+    assert engine.inspect("i8k_web_0")["Id"] == made and engine.inspect("i8k_web_0")["HostConfig"]["Memory"] == 32 << 20
     app.apply(manifest(script=script.format(2000)))
     app.running(2)
     before = engine.inspect("i8k_web_0")["Id"]

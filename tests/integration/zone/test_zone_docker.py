@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from lib import ground, images
+from lib import cgroups, ground, images
 from lib.zone import HOST, Vpc, ZoneApp, instance, join
 
 PROBATION = {"probation": "200ms", "retry_min": "100ms", "retry_max": "300ms"}
@@ -250,13 +250,26 @@ def test_a_new_order_switches_an_adopted_container_and_a_failed_one_restores_it(
     assert engine.names() == []
 
 
-@pytest.mark.parametrize("difference", [{"image": images.SHELL}, {"Memory": 32 << 20, "MemorySwap": 32 << 20}])
-def test_an_adopted_container_that_differs_is_recreated(original, engine, difference):
-    taken = original(**difference)
+def test_an_adopted_container_of_another_image_is_recreated(original, engine):
+    taken = original(image=images.SHELL)
     taken.tree.start()
     app = ZoneApp(taken.tree)
     ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": taken.id})["Id"] != taken.id, 30, "the container is recreated")
     app.running(5)
+
+
+@pytest.mark.parametrize("pids", [50, None])
+def test_limits_of_an_adopted_container_change_while_it_runs(original, engine, pids):
+    """Without a limit of processes it gets none, since what it was made for is not known."""
+    taken = original(Memory=32 << 20, MemorySwap=32 << 20, NanoCpus=200_000_000, PidsLimit=pids)
+    before = engine.inspect("i8k_web_0")["State"]
+    taken.tree.start()
+    cgroups.wait_for(engine, "i8k_web_0", 100, 64 << 20, pids and 100)
+    app = ZoneApp(taken.tree)
+    app.running(5)
+    after = engine.inspect("i8k_web_0")
+    assert (after["Id"], after["State"]["StartedAt"]) == (taken.id, before["StartedAt"])
+    assert "another program" not in taken.tree.log()
 
 
 def test_a_container_of_another_id_is_a_conflict(original, engine):
