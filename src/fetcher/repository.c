@@ -15,6 +15,7 @@
 #define NAME_MAX_BYTES 2048
 
 struct repository_wait {
+    struct repository *repository;
     struct repository_wait *next, **at; /* 'at': the pointer that points to this struct */
     repository_loaded_fn on_loaded;
     void *userdata;
@@ -216,6 +217,7 @@ static void unlink_wait(struct repository_wait *wait)
 struct repository_wait *repository_load(struct repository *r, repository_loaded_fn on_loaded, void *userdata)
 {
     struct repository_wait *wait = xcalloc(1, sizeof *wait);
+    wait->repository = r;
     wait->on_loaded = on_loaded;
     wait->userdata = userdata;
     link_wait(&r->waits, wait);
@@ -233,8 +235,16 @@ void repository_wait_cancel(struct repository_wait *wait)
 {
     if (!wait)
         return;
+    struct repository *r = wait->repository;
     unlink_wait(wait);
     free(wait);
+    if (r->waits || !r->loading || r->load)
+        return;
+    /* No call waits any more: the request ends, or the pause before the next one. What a thread reads is kept
+     * for later calls. */
+    http_request_cancel(TAKE_PTR(r->request));
+    timer_stop(&r->pause);
+    r->loading = false;
 }
 
 void repository_loaded(struct repository *r, struct package_index *index, const struct error *e)

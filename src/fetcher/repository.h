@@ -62,7 +62,7 @@ struct repository *repositories_find(struct repository *list, const char *name);
 /* Loads the index. The loop calls 'on_loaded' once, unless the wait is cancelled. */
 struct repository_wait *repository_load(struct repository *repository, repository_loaded_fn on_loaded,
                                         void *userdata);
-/* Cancels a wait. 'wait' may be NULL. */
+/* Cancels a wait, which may be NULL, and with the last one the load. */
 void repository_wait_cancel(struct repository_wait *wait);
 
 /* Return the URL of a file of the repository for requests (with user and password), and the name for
