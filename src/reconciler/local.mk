@@ -25,6 +25,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/replica.h \
 	src/reconciler/engine/steps.c \
 	src/reconciler/engine/steps.h \
+	src/reconciler/engine/target.c \
+	src/reconciler/engine/target.h \
 	src/reconciler/engine/timeouts.h \
 	src/reconciler/engine/turn.c \
 	src/reconciler/engine/turn.h \
@@ -134,8 +136,8 @@ check_PROGRAMS += tests/unit/test_zone_order
 TESTS += tests/unit/test_zone_order
 tests_unit_test_zone_order_SOURCES = tests/unit/test_zone_order.c
 tests_unit_test_zone_order_LDADD = librules.a $(UNIT_LIBS)
-check_PROGRAMS += tests/unit/test_engine
-TESTS += tests/unit/test_engine
+check_PROGRAMS += tests/unit/test_engine tests/unit/test_engine_interim
+TESTS += tests/unit/test_engine tests/unit/test_engine_interim
 ENGINE_WORLD = tests/unit/engine_world.c tests/unit/engine_world.h tests/unit/simulated_clock.c tests/unit/simulated_clock.h
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_WORLD)
 tests_unit_test_engine_LDADD = libreconciler.a $(UNIT_LIBS)
@@ -147,4 +149,6 @@ check_PROGRAMS += tests/unit/test_engine_time
 TESTS += tests/unit/test_engine_time
 tests_unit_test_engine_time_SOURCES = tests/unit/test_engine_time.c $(ENGINE_WORLD)
 tests_unit_test_engine_time_LDADD = libreconciler.a $(UNIT_LIBS)
+tests_unit_test_engine_interim_SOURCES = tests/unit/test_engine_interim.c $(ENGINE_WORLD)
+tests_unit_test_engine_interim_LDADD = libreconciler.a $(UNIT_LIBS)
 endif

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
 #include "lib/app/normalise.h"
+#include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/quota.h"
@@ -28,7 +30,7 @@ struct request {
     char *method;
     int slot, to, restart; /* arguments of the call, if it has them */
     int64_t revision, cpu_limit, memory_limit, pids_limit;
-    char *config;
+    char *config, *image;
 };
 
 static void set_slot(struct world *w, int slot, const struct driver_container *c)
@@ -78,6 +80,8 @@ static void on_end_of_life(void *userdata)
 static void start_container(struct world *w)
 {
     struct driver_container *c = &w->slots[DRIVER_SLOT_CURRENT];
+    if (w->package_lost)
+        return;
     c->state = DRIVER_RUNNING;
     c->started_at = clock_realtime_msec(&w->clock.clock);
     if (c->revision == BROKEN_REVISION)
@@ -129,6 +133,7 @@ static void free_request(struct request *q)
     timer_stop(&q->timer);
     free(q->method);
     free(q->config);
+    free(q->image);
     free(q);
 }
 
@@ -136,6 +141,44 @@ static void answer(struct request *q, const void *out)
 {
     q->on_answer(out, false, NULL, q->userdata);
     free_request(q);
+}
+
+static void answer_error(struct request *q, enum error_class class, const char *message)
+{
+    struct error e = ERROR_INIT;
+    error_set(&e, class, EIO, "%s", message);
+    q->on_answer(NULL, false, &e, q->userdata);
+    free_request(q);
+}
+
+/* Replies to a call about an image. */
+static void answer_image(struct request *q)
+{
+    bool absent = q->world->absent && streq_null(q->image, q->world->absent);
+    if (streq(q->method, "ImageInspect") && absent)
+        answer_error(q, ERROR_NOT_FOUND, "there is no such image");
+    else if (streq(q->method, "ImageInspect"))
+        answer(q, &(struct driver_image_list_out){&(struct driver_image){.id = (char *)"sha256:1"}});
+    else if (absent && !q->world->pulls_hang)
+        answer_error(q, ERROR_RETRY, "the registry is not reachable");
+    else if (!absent)
+        answer(q, &(struct driver_pull_out){.id = (char *)"sha256:1"});
+}
+
+static void answer_package(struct request *q)
+{
+    struct package_reference package = {.id = (char *)"site_1.0.0_linux_amd64",
+                                        .name = (char *)"site",
+                                        .version = (char *)"1.0.0",
+                                        .os = (char *)"linux",
+                                        .arch = (char *)"amd64",
+                                        .checksum = (char *)"sha256:1"};
+    if (streq(q->method, "Publish"))
+        q->world->package_lost = false;
+    if (streq(q->method, "Resolve"))
+        answer(q, &(struct fetcher_resolve_out){&package});
+    else
+        answer(q, NULL);
 }
 
 static void answer_inspection(struct request *q)
@@ -164,8 +207,12 @@ static void on_time(void *userdata)
         return; /* quota-keeper reports nothing */
     else if (streq(q->method, "Info"))
         answer(q, &(struct driver_info_out){.runtime = (char *)"fake", .cpus = 4});
-    else if (streq(q->method, "ImageInspect"))
-        answer(q, &(struct driver_image_list_out){&(struct driver_image){.id = (char *)"sha256:1"}});
+    else if (q->image)
+        answer_image(q);
+    else if (streq(q->method, "Resolve") || streq(q->method, "Publish"))
+        answer_package(q);
+    else if (streq(q->method, "Start") && w->package_lost)
+        answer_error(q, ERROR_FAILED, "the package's directory does not exist");
     else if (streq(q->method, "Inspect"))
         answer_inspection(q);
     else if (streq(q->method, "Ensure"))
@@ -196,8 +243,9 @@ static void on_failed(void *userdata)
 
 static void note(struct world *w, const char *method)
 {
-    static const char *const changing[] = {"Create", "Start",     "Stop",   "SetRestart",   "Rename",
-                                           "Remove", "Provision", "Ensure", "ImageInspect", "SetLimits"};
+    static const char *const changing[] = {"Create",       "Start",     "Stop",      "SetRestart",
+                                           "Rename",       "Remove",    "Provision", "Ensure",
+                                           "ImageInspect", "SetLimits", "Publish"};
     for (size_t i = 0; i < ARRAY_SIZE(changing); i++)
         if (streq(method, changing[i])) {
             char *longer = xasprintf("%s%s%s", w->trace ?: "", w->trace ? " " : "", method);
@@ -209,7 +257,9 @@ static void note(struct world *w, const char *method)
 /* Copies the arguments that the fakes need. */
 static void read_call(struct request *q, const void *in)
 {
-    if (streq(q->method, "Create")) {
+    if (streq(q->method, "ImageInspect") || streq(q->method, "ImagePull")) {
+        q->image = xstrdup(((const struct driver_image_in *)in)->reference);
+    } else if (streq(q->method, "Create")) {
         q->revision = ((const struct driver_create_in *)in)->revision;
         q->config = xstrdup(((const struct driver_create_in *)in)->config);
         q->cpu_limit = ((const struct driver_create_in *)in)->cpu_limit;
@@ -252,9 +302,12 @@ static struct varlink_request *call(struct outside *outside, const struct varlin
 
 static void cancel(struct outside *outside, struct varlink_request *request)
 {
-    (void)outside;
-    if (request)
-        free_request((struct request *)request);
+    struct world *w = (struct world *)outside;
+    struct request *q = (struct request *)request;
+    if (!q)
+        return;
+    w->cancelled += streq(q->method, "ImagePull");
+    free_request(q);
 }
 
 static int write_file(struct outside *outside, const char *path, size_t max, const char *text, size_t size,
@@ -291,23 +344,25 @@ static const struct listener listener = {.changed = changed, .gone = gone, .name
 
 /* --- the fixture --- */
 
-static struct app_manifest *make_manifest(const char *version)
+static struct app_manifest *make_manifest(int64_t revision)
 {
+    _cleanup_free_ char *version = xasprintf("%lld.0", (long long)revision),
+                        *image =
+                            revision == 1 ? xstrdup("busybox") : xasprintf("image:%lld", (long long)revision);
     struct app_manifest *manifest = xcalloc(1, sizeof *manifest);
     struct app_manifest description = {
-        .app = &(struct app_instance){.meta = &(struct app_metadata){.name = (char *)"web"},
-                                      .spec = &(struct app_spec){.name = (char *)"web",
-                                                                 .version = (char *)version,
-                                                                 .image = (char *)"busybox"},
-                                      .deploy = &(struct app_deploy){.volume_limit = 100 << 20}}};
+        .app = &(struct app_instance){
+            .meta = &(struct app_metadata){.name = (char *)"web"},
+            .spec = &(struct app_spec){.name = (char *)"web", .version = version, .image = image},
+            .deploy = &(struct app_deploy){.volume_limit = 100 << 20}}};
     schema_copy(&app_manifest_schema, &description, manifest);
     app_default_options(manifest);
     return manifest;
 }
 
-static void want_revision(struct record *record, int64_t revision, const char *version)
+static void want_revision(struct record *record, int64_t revision)
 {
-    struct app_manifest *manifest = make_manifest(version);
+    struct app_manifest *manifest = make_manifest(revision);
     record_add_revision(record, revision, manifest);
     schema_free(&app_manifest_schema, manifest);
 }
@@ -319,7 +374,7 @@ static void make_instance(struct fixture *f)
     record->name = xstrdup("web");
     record->origin = xstrdup("local");
     record->action = APP_ACTION_START;
-    want_revision(record, 1, "1.0");
+    want_revision(record, 1);
     record_add_replica(record, 0);
     f->instance = manager_add(&f->manager, record);
     f->replica = f->instance->replicas[0];
@@ -399,12 +454,17 @@ void deploy(struct fixture *f)
     run_until_settled(f);
 }
 
-void update(struct fixture *f, int64_t revision)
+void want_update(struct fixture *f, int64_t revision)
 {
     struct error e = ERROR_INIT;
-    want_revision(f->instance->record, revision, "2.0");
+    want_revision(f->instance->record, revision);
     assert_true(store_save(f->instance, &e) >= 0);
     instance_begin(f->instance);
+}
+
+void update(struct fixture *f, int64_t revision)
+{
+    want_update(f, revision);
     run_until_settled(f);
 }
 
@@ -439,4 +499,30 @@ void restart_reconciler(struct fixture *f)
     quota_start(&f->manager);
     f->instance = manager_add(&f->manager, record);
     f->replica = f->instance->replicas[0];
+}
+
+void want_action(struct fixture *f, enum app_action action)
+{
+    f->instance->record->action = (int)action;
+    instance_begin(f->instance);
+}
+
+void use_package(struct fixture *f, const char *package)
+{
+    struct app_spec *spec = f->instance->record->revisions[0]->manifest->app->spec;
+    struct app_name_version *wanted = schema_append(&spec->packages, &spec->n_packages, sizeof *wanted);
+    wanted->name = xstrdup(package);
+}
+
+void remove_container(struct fixture *f, int slot)
+{
+    set_slot(&f->world, slot, NULL);
+    send_event(&f->world, "destroy");
+}
+
+bool runs(const struct fixture *f, int64_t revision)
+{
+    const struct driver_container *c = &f->world.slots[DRIVER_SLOT_CURRENT];
+    return c->state == DRIVER_RUNNING && c->revision == revision && c->restart == DRIVER_RESTART_ALWAYS &&
+           f->world.slots[DRIVER_SLOT_OLD].state == DRIVER_MISSING;
 }

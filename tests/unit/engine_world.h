@@ -29,6 +29,10 @@ struct world {
     const char *lost;    /* a method whose next call has its effect and gets no reply */
     const char *failing; /* a method whose calls have no effect and fail */
     const char *ignored; /* a method whose calls have no effect and succeed */
+    const char *absent;  /* an image that is not on this machine and cannot be pulled; NULL: none */
+    bool pulls_hang;     /* a pull gets no reply, rather than a failure */
+    bool package_lost;   /* the published package is missing, and containers do not start without it */
+    unsigned cancelled;  /* pulls */
 };
 
 struct fixture {
@@ -41,6 +45,17 @@ struct fixture {
 /* Set up and tear down the manager of one instance, web, with one replica; for cmocka. */
 int engine_begin(void **state);
 int engine_end(void **state);
+
+/* Requests another revision, whose image is "image:REVISION" (of the first one: "busybox"), or another
+ * action. */
+void want_update(struct fixture *f, int64_t revision);
+void want_action(struct fixture *f, enum app_action action);
+/* Makes 'package' a package of the desired revision, before the first deploy. */
+void use_package(struct fixture *f, const char *package);
+/* Removes a container behind the engine's back, as "docker rm -f" does. */
+void remove_container(struct fixture *f, int slot);
+/* Reports whether a container of the revision runs with the policy "always", and no other one exists. */
+bool runs(const struct fixture *f, int64_t revision);
 
 /* Advances the time until the replica is settled; fails the test if that never happens. */
 void run_until_settled(struct fixture *f);

@@ -26,6 +26,7 @@ static struct decision_input input(const struct driver_container *current, const
                                    .applied_revision = 1,
                                    .prepared = true,
                                    .turn = true,
+                                   .patient = true,
                                    .has_data = true};
 }
 
@@ -125,6 +126,7 @@ static void test_rare_situations_have_their_steps(void **state)
 {
     (void)state;
     struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container run1no = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
     struct driver_container kept2 = container(DRIVER_RUNNING, 2, DRIVER_RESTART_ALWAYS);
     struct driver_container exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
     struct driver_container fell1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_ALWAYS);
@@ -142,7 +144,7 @@ static void test_rare_situations_have_their_steps(void **state)
         const struct driver_container *current, *old;
         enum step step;
         enum want want;
-        bool no_data, unprepared, no_turn, no_config, rolling_back, quota_raises, quota_set;
+        bool no_data, unprepared, no_turn, no_config, rolling_back, quota_raises, quota_set, impatient;
     } rows[] = {
         {"without a container, an unprepared revision is prepared", &none, &none, STEP_PREPARE,
          .unprepared = true},
@@ -188,6 +190,9 @@ static void test_rare_situations_have_their_steps(void **state)
          .no_turn = true},
         {"a stopped old container does not prevent the preparation", &exited1, &none, STEP_PREPARE,
          .unprepared = true},
+        {"the stopped container of the applied revision starts if the new one cannot be prepared", &exited1,
+         &none, STEP_REVIVE, .unprepared = true, .impatient = true},
+        {"and is kept", &run1no, &none, STEP_KEEP, .unprepared = true, .impatient = true},
         {"without data no files are restored", &exited1, &none, STEP_REVIVE, .no_data = true,
          .rolling_back = true},
         {"a container with another config is replaced", &other2, &none, STEP_HOLD, .quota_set = true},
@@ -205,6 +210,7 @@ static void test_rare_situations_have_their_steps(void **state)
         in.rolling_back = rows[i].rolling_back;
         in.quota_raises = rows[i].quota_raises;
         in.quota_set = rows[i].quota_set;
+        in.patient = !rows[i].impatient;
         in.applied_revision = rows[i].quota_set ? 2 : 1;
         if (rows[i].no_config)
             in.target_config = NULL;
@@ -248,6 +254,56 @@ static void test_limits_are_set_in_a_container_of_the_target(void **state)
         enum step step = decide(&in);
         if (step != rows[i].step)
             fail_msg("row %zu: step %d, not %d", i, (int)step, (int)rows[i].step);
+    }
+}
+
+/* The target is the applied revision 1 until the desired one is prepared. */
+static void test_the_applied_revision_runs_until_the_desired_one_is_prepared(void **state)
+{
+    (void)state;
+    struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container run1no = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
+    struct driver_container exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
+    struct driver_container fell1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_ALWAYS);
+    struct driver_container run2 = container(DRIVER_RUNNING, 2, DRIVER_RESTART_NO);
+    const struct {
+        const char *what;
+        const struct driver_container *current, *old;
+        enum step step;
+        bool impatient, unprepared, ready, drifted, bring_back;
+    } rows[] = {
+        {"it runs on, and files and limit are left", &run1, &none, STEP_AWAIT, .ready = false},
+        {"after a while its file and limit are updated, too", &run1, &none, STEP_QUOTA, .impatient = true},
+        {"and then it waits", &run1, &none, STEP_AWAIT, .impatient = true, .ready = true},
+        {"it is kept", &run1no, &none, STEP_KEEP, .ready = true},
+        {"what fell is started at once", &fell1, &none, STEP_START, .ready = true},
+        {"what was stopped waits for a quick preparation", &exited1, &none, STEP_AWAIT, .ready = true},
+        {"and is started if that is slow or fails", &exited1, &none, STEP_START, .impatient = true,
+         .ready = true},
+        {"with its files", &exited1, &none, STEP_PROVISION, .impatient = true},
+        {"what was removed waits likewise", &none, &none, STEP_AWAIT, .ready = true},
+        {"and is created again", &none, &none, STEP_CREATE, .impatient = true, .ready = true},
+        {"of what is prepared again", &none, &none, STEP_PREPARE, .impatient = true, .unprepared = true},
+        {"a repair waits, too", &run1, &none, STEP_AWAIT, .drifted = true},
+        {"and begins", &run1, &none, STEP_HOLD, .impatient = true, .drifted = true},
+        {"if it can be prepared", &run1, &none, STEP_PREPARE, .impatient = true, .unprepared = true,
+         .drifted = true},
+        {"a repair that began continues", &none, &exited1, STEP_CREATE, .ready = true},
+        {"a switch that was overtaken is taken back", &run2, &exited1, STEP_REMOVE_NEW, .bring_back = true},
+        {"to the old container", &none, &exited1, STEP_BRING_BACK, .bring_back = true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct decision_input in = input(rows[i].current, rows[i].old);
+        in.target_revision = 1;
+        in.until = STEP_AWAIT;
+        in.patient = !rows[i].impatient;
+        in.prepared = !rows[i].unprepared;
+        in.provisioned = in.quota_set = rows[i].ready;
+        in.drifted = rows[i].drifted;
+        in.bring_back = rows[i].bring_back;
+        enum step step = decide(&in);
+        if (step != rows[i].step)
+            fail_msg("%s: step %d, not %d", rows[i].what, (int)step, (int)rows[i].step);
     }
 }
 
@@ -494,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_rare_situations_have_their_steps),
         cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),
         cmocka_unit_test(test_limits_are_set_in_a_container_of_the_target),
+        cmocka_unit_test(test_the_applied_revision_runs_until_the_desired_one_is_prepared),
         cmocka_unit_test(test_a_foreign_container_is_a_conflict_except_in_a_destroy),
         cmocka_unit_test(test_every_situation_reaches_the_desired_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);

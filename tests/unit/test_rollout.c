@@ -117,6 +117,32 @@ static void test_replicas_have_their_turns(void **state)
               rows[i].turns, rows[i].stopped);
 }
 
+/* The container of the applied revision may be made again while another revision is desired. */
+static void test_repairs_of_the_applied_revision_have_their_turns(void **state)
+{
+    (void)state;
+    const struct {
+        const char *what, *replicas[3], *turns;
+    } rows[] = {
+        {"a replica that is down needs no turn", {"1", "1u", "1ut"}, "101"},
+        {"one at a time is taken down", {"1ut", "1u", "1"}, "101"},
+        {"a stopped rollout stops no repair", {"1uf", "1u", "1"}, "111"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct record_replica records[3];
+        struct rollout_replica replicas[3];
+        struct record record = {.revision = 2};
+        for (size_t k = 0; k < 3; k++) {
+            records[k] = parse(rows[i].replicas[k], (int64_t)k, &replicas[k]);
+            replicas[k].record = &records[k];
+        }
+        struct rollout rollout = {&record, replicas, 3, 1, 1};
+        for (size_t k = 0; k < 3; k++)
+            if (rollout_repair_turn(&rollout, k) != (rows[i].turns[k] == '1'))
+                fail_msg("%s: replica %zu", rows[i].what, k);
+    }
+}
+
 /* Every replica begins as soon as it has its turn: all are switched, and never more than permitted are in a
  * switch. */
 static void test_every_rollout_switches_all_replicas(void **state)
@@ -154,7 +180,9 @@ static void test_every_rollout_switches_all_replicas(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_replicas_have_their_turns),
-                                       cmocka_unit_test(test_every_rollout_switches_all_replicas)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replicas_have_their_turns),
+        cmocka_unit_test(test_repairs_of_the_applied_revision_have_their_turns),
+        cmocka_unit_test(test_every_rollout_switches_all_replicas)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,6 @@
 #include "lib/basic/cleanup.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/replica.h"
-#include "reconciler/model/stages.h"
 #include "reconciler/rules/exit_reason.h"
 
 /* The runtime sends the event of a kill for lack of memory before that of the exit, or shortly after it. An
@@ -36,7 +35,7 @@ static void on_calm(void *userdata)
     if (!exits_are_a_loop(r)) {
         exits_forget(r);
         set_string(&r->message, NULL);
-        stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
+        replica_stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
         r->seen.stale = true;
         replica_kick(r);
     }
@@ -61,7 +60,7 @@ static void on_tail(const void *out, bool continues, const struct error *e, void
         free(r->message);
         r->message = crash_message(reason ?: "the container was replaced", tail ? tail->lines : NULL,
                                    tail ? tail->n_lines : 0);
-        stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_FAILED, r->message);
+        replica_stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_FAILED, r->message);
         replica_set_state(r, REPLICA_CRASH_LOOPING);
         instance_changed(instance);
     }

@@ -129,7 +129,9 @@ void journal_undone(struct replica *r)
 {
     struct record_replica *record = r->record;
     struct record_replica before = *record;
-    bool fell_back = record->applied_revision != 0 && r->seen.current.state != DRIVER_MISSING;
+    /* If the old container was lost, another one is made of the applied revision. */
+    bool fell_back =
+        record->applied_revision != 0 && record_find_revision(r->instance->record, record->applied_revision);
     bool overtaken =
         record->rolling_back != r->instance->record->revision; /* another revision is desired by now */
     if (fell_back)
@@ -147,6 +149,7 @@ void journal_undone(struct replica *r)
         return;
     }
     r->turn_taken = false;
+    r->switching_to = 0;
     r->done.quota_set = r->done.provisioned = r->done.restored = false;
     if (!fell_back && !overtaken && replica_want(r) == WANT_RUN) {
         /* No revision is applied: retry with backoff. */
@@ -159,4 +162,6 @@ void journal_undone(struct replica *r)
         return;
     }
     replica_step_over(r);
+    instance_kick(
+        r->instance); /* no other replica gets a turn, and those that are down start what they had */
 }

@@ -19,6 +19,10 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
+/* How long a replica that is down waits for the preparation of its next revision before it starts the applied
+ * one, so that a quick preparation causes no start for a moment. */
+#define PATIENCE (5 * USEC_PER_SEC)
+
 static void prepare_next(struct prepare *p);
 
 static struct record_revision *revision_of(const struct prepare *p)
@@ -39,10 +43,27 @@ static void set_state(struct prepare *p, enum prepare_state state)
     p->state = state;
 }
 
+/* Sets a stage of the desired revision; the stages of a replica are those of the last order. */
+static void set_stage(const struct prepare *p, enum app_stage_name name, enum app_stage_state state,
+                      const char *message)
+{
+    if (p->revision == p->instance->record->revision)
+        instance_stage_set(p->instance, name, state, message);
+}
+
 bool prepare_is_done(struct instance *instance, int64_t revision)
 {
     const struct prepare *p = prepare_find(instance, revision);
     return p && p->state == PREPARE_DONE;
+}
+
+uint64_t prepare_patience(struct instance *instance, int64_t revision)
+{
+    const struct prepare *p = prepare_find(instance, revision);
+    if (!p || p->state == PREPARE_NONE)
+        return PATIENCE;
+    uint64_t age = outside_monotonic_usec(instance->manager->outside) - p->began;
+    return p->state == PREPARE_DONE || p->failure || age >= PATIENCE ? 0 : PATIENCE - age;
 }
 
 void prepare_drop(struct instance *instance, int64_t revision)
@@ -55,6 +76,20 @@ void prepare_drop(struct instance *instance, int64_t revision)
                     (instance->n_prepares - i) * sizeof *instance->prepares);
             return;
         }
+}
+
+void prepare_cancel(struct instance *instance, int64_t revision)
+{
+    const struct prepare *p = prepare_find(instance, revision);
+    if (p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING))
+        log_info("instance %s, revision %lld: the preparation is cancelled: no replica needs it",
+                 instance->record->name, (long long)revision);
+    for (size_t i = 0; revision == instance->record->revision && i < instance->n_replicas; i++) {
+        stage_interrupt(instance->replicas[i], STAGE_IMAGE_PULL);
+        stage_interrupt(instance->replicas[i], STAGE_PKG_DOWNLOAD);
+    }
+    prepare_drop(instance, revision);
+    instance_changed(instance);
 }
 
 static void on_retry(void *userdata)
@@ -73,7 +108,7 @@ static void prepare_failed(struct prepare *p, enum app_stage_name stage, const s
         set_string(&p->failure, e->message);
         log_warning("instance %s, revision %lld: %s", p->instance->record->name, (long long)p->revision,
                     e->message);
-        instance_stage_set(p->instance, stage, STAGE_FAILED, e->message);
+        set_stage(p, stage, STAGE_FAILED, e->message);
     }
     set_state(p, PREPARE_WAITING);
     /* The quick retries of a preparation wait twice as long as those of a step: 20 ms to 100 ms. */
@@ -149,7 +184,7 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
         const struct fetcher_fetch_out *progress = out;
         _cleanup_free_ char *text = xasprintf("%s: %lld of %lld bytes", package->id,
                                               (long long)progress->done, (long long)progress->total);
-        instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, text);
+        set_stage(p, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, text);
         return;
     }
     p->request = NULL;
@@ -165,7 +200,7 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
 static void bring_package(struct prepare *p, struct record_revision *revision)
 {
     struct manager *m = p->instance->manager;
-    instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, revision->packages[p->package]->id);
+    set_stage(p, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, revision->packages[p->package]->id);
     struct fetcher_fetch_in in = {revision->packages[p->package]};
     p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Fetch", &in, true, PACKAGE_TIMEOUT,
                               on_fetched, p);
@@ -192,7 +227,7 @@ static void resolve_package(struct prepare *p, const struct app_name_version *wa
 {
     struct manager *m = p->instance->manager;
     struct fetcher_resolve_in in = {.name = wanted->name, .version = wanted->version};
-    instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, wanted->name);
+    set_stage(p, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, wanted->name);
     p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Resolve", &in, false,
                               RESOLVE_TIMEOUT, on_resolved, p);
 }
@@ -240,7 +275,7 @@ static void image_is(struct prepare *p, const char *use, const char *id, char *c
         return;
     }
     set_string(&p->image, use);
-    instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_SUCCESS, NULL);
+    set_stage(p, STAGE_IMAGE_PULL, STAGE_SUCCESS, NULL);
     if (changed || !revision->resolved || !streq_null(revision->image_id, id)) {
         set_string(&revision->image_id, id);
         revision->resolved = true;
@@ -279,7 +314,7 @@ static void on_pulled(const void *out, bool continues, const struct error *e, vo
     struct prepare *p = userdata;
     if (continues) {
         const struct driver_pull_out *progress = out;
-        instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, progress->status);
+        set_stage(p, STAGE_IMAGE_PULL, STAGE_RUNNING, progress->status);
         return;
     }
     p->request = NULL;
@@ -295,7 +330,7 @@ static void pull_image(struct prepare *p)
 {
     struct manager *m = p->instance->manager;
     struct driver_image_in in = {revision_of(p)->manifest->app->spec->image};
-    instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
+    set_stage(p, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "ImagePull", &in, true,
                               PULL_TIMEOUT, on_pulled, p);
 }
@@ -352,8 +387,11 @@ static const char *wanted_network(const struct prepare *p)
 
 /* Sets host_recv of the replicas that are to run, also of running ones, whose next container could not be
  * created. While the order is not followed, the stage keeps the reason for that. */
-static void network_stage_set(struct instance *instance, enum app_stage_state state, const char *message)
+static void network_stage_set(const struct prepare *p, enum app_stage_state state, const char *message)
 {
+    const struct instance *instance = p->instance;
+    if (p->revision != instance->record->revision)
+        return;
     for (size_t i = 0;
          record_is_zone(instance->record) && !instance->record->problem && i < instance->n_replicas; i++)
         if (replica_want(instance->replicas[i]) == WANT_RUN && !instance->replicas[i]->record->unassigned)
@@ -364,7 +402,7 @@ static void network_refused(struct prepare *p, const char *problem)
 {
     struct error why = ERROR_INIT;
     set_string(&p->network, NULL);
-    network_stage_set(p->instance, STAGE_FAILED, problem);
+    network_stage_set(p, STAGE_FAILED, problem);
     error_refuse(&why, EADDRINUSE, "%s", problem);
     prepare_failed(p, STAGE_HOST_RECV, &why);
 }
@@ -380,7 +418,7 @@ static void on_network(const void *out, bool continues, const struct error *e, v
         network_refused(p, problem);
         return;
     }
-    network_stage_set(p->instance, STAGE_SUCCESS, NULL);
+    network_stage_set(p, STAGE_SUCCESS, NULL);
     prepare_next(p);
 }
 
@@ -413,13 +451,13 @@ static void prepare_next(struct prepare *p)
     else if (!p->image && pull_policy(revision) == APP_PULL_ALWAYS && !revision->resolved)
         pull_image(p);
     else if (!p->image) {
-        instance_stage_set(p->instance, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
+        set_stage(p, STAGE_IMAGE_PULL, STAGE_RUNNING, NULL);
         inspect_image(p, spec->image, on_image);
     } else if (p->package < revision->n_packages)
         bring_package(p, revision);
     else {
         if (revision->n_packages > 0)
-            instance_stage_set(p->instance, STAGE_PKG_DOWNLOAD, STAGE_SUCCESS, NULL);
+            set_stage(p, STAGE_PKG_DOWNLOAD, STAGE_SUCCESS, NULL);
         prepare_done(p);
     }
 }
@@ -432,8 +470,10 @@ void prepare_start(struct instance *instance, int64_t revision)
         p->instance = instance;
         p->revision = revision;
     }
-    if (p->state == PREPARE_NONE)
-        prepare_next(p);
+    if (p->state != PREPARE_NONE)
+        return;
+    p->began = outside_monotonic_usec(instance->manager->outside);
+    prepare_next(p);
 }
 
 void prepare_redo(struct instance *instance, int64_t revision)
@@ -447,13 +487,16 @@ void prepare_redo(struct instance *instance, int64_t revision)
     set_string(&p->network, NULL);
 }
 
-void prepare_forget_failure(struct instance *instance, int64_t revision)
+void prepare_forget_failures(struct instance *instance)
 {
-    struct prepare *p = prepare_find(instance, revision);
-    if (!p || p->state != PREPARE_WAITING)
-        return;
-    timer_stop(&p->timer);
-    p->retry = (struct retry){0};
-    set_string(&p->failure, NULL);
-    prepare_next(p);
+    for (size_t i = 0; i < instance->n_prepares; i++) {
+        struct prepare *p = instance->prepares[i];
+        if (p->state != PREPARE_WAITING)
+            continue;
+        timer_stop(&p->timer);
+        p->retry = (struct retry){0};
+        p->began = outside_monotonic_usec(instance->manager->outside);
+        set_string(&p->failure, NULL);
+        prepare_next(p);
+    }
 }

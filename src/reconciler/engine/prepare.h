@@ -5,6 +5,9 @@
 #include "reconciler/model/instance.h"
 
 bool prepare_is_done(struct instance *instance, int64_t revision);
+/* Returns for how many microseconds a replica that is down still waits for the preparation, rather than start
+ * its applied revision; 0: it takes long, has failed, or is done. */
+uint64_t prepare_patience(struct instance *instance, int64_t revision);
 /* Begins the preparation, if none is in progress, waiting or done. When it ends, all replicas are kicked. */
 void prepare_start(struct instance *instance, int64_t revision);
 /* Resets a preparation that is done, since image or packages may have been removed: it is repeated before the
@@ -12,5 +15,8 @@ void prepare_start(struct instance *instance, int64_t revision);
 void prepare_redo(struct instance *instance, int64_t revision);
 /* Cancels and frees the preparation, since the revision is removed or has another image or packages. */
 void prepare_drop(struct instance *instance, int64_t revision);
-/* Retries a preparation that waits after a failure at once. */
-void prepare_forget_failure(struct instance *instance, int64_t revision);
+/* Does so for a preparation that no replica needs any more, and shows the stages in progress as pending. The
+ * workers end the call in flight (a pull, a fetch, an unpacking) when its connection closes. */
+void prepare_cancel(struct instance *instance, int64_t revision);
+/* Retries the preparations that wait after a failure at once. */
+void prepare_forget_failures(struct instance *instance);

@@ -7,6 +7,7 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
 
 void replica_set_state(struct replica *replica, enum replica_state state)
@@ -113,6 +114,13 @@ void replica_forget_pause(struct replica *r)
     r->retry.count = (struct retry){0};
     r->retry.next = 0;
     timer_stop(&r->retry.timer);
+}
+
+void replica_stage_set(struct replica *r, enum app_stage_name name, enum app_stage_state state,
+                       const char *message)
+{
+    if (replica_want(r) != WANT_RUN || replica_target_revision(r) == r->instance->record->revision)
+        stage_set(r, name, state, message);
 }
 
 void replica_step_over(struct replica *r)

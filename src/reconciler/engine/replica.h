@@ -19,5 +19,9 @@ void replica_kick_after(struct replica *replica, uint64_t msec);
 void replica_retry_later(struct replica *replica, const struct error *e);
 /* Drops counted failures and a planned retry. */
 void replica_forget_pause(struct replica *replica);
+/* Sets a stage of the step in progress. The steps by which a replica keeps another revision than the desired
+ * one are no stages of the order. */
+void replica_stage_set(struct replica *replica, enum app_stage_name name, enum app_stage_state state,
+                       const char *message);
 /* Ends the step in progress after it succeeded, and kicks the replica. */
 void replica_step_over(struct replica *replica);

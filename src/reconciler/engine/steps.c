@@ -257,7 +257,7 @@ struct step_row {
     X(REMOVE_NEW, "remove_new", GOING_BACK, NO_STAGE, begin_remove_new, effect_remove_new, 0) \
     X(BRING_BACK, "bring_back", GOING_BACK, NO_STAGE, begin_bring_back, effect_bring_back, 0) \
     X(RESTORE, "restore", GOING_BACK, NO_STAGE, files_restore, files_restored, 0) \
-    X(REVIVE, "revive", GOING_BACK, NO_STAGE, begin_start, effect_look, 0) \
+    X(REVIVE, "revive", GOING_BACK, NO_STAGE, begin_start, effect_look, USES_BITS | BITS_AT_ONCE) \
     X(UPDATE_FILES, "update_files", NULL, NO_STAGE, files_update, files_updated, WRITES) \
     X(REMOVE_DATA, "remove_data", "putting data aside", NO_STAGE, data_remove, data_removed, 0)
 /* Steps that end with a write of the journal, which has its own failpoints (store.*). */
@@ -271,6 +271,7 @@ struct step_row {
     X(REMOVING, "removing", "waiting until the container is removed", NO_STAGE, wait_for_removal, NULL, WAITS) \
     X(CONFLICT, "conflict", NULL, NO_STAGE, wait_for_name, NULL, WAITS) \
     X(PREPARE, "preparing", "preparing", NO_STAGE, wait_for_preparation, NULL, WAITS) \
+    X(AWAIT, "awaiting", "preparing", NO_STAGE, wait_for_desired, NULL, WAITS) \
     X(PROBATION, "probation", "on probation", NO_STAGE, wait_for_probation, NULL, WAITS) \
     X(GONE, "gone", NULL, NO_STAGE, wait_gone, NULL, WAITS)
 
@@ -314,6 +315,8 @@ static void take_turn(struct replica *r, const struct step_row *row)
         r->turn_taken |= replica_want(r) == WANT_RUN;
     if (row->flags & FIRST)
         r->turn_taken |= r->seen.current.state == DRIVER_MISSING;
+    if (r->turn_taken && (row->flags & (SWITCHES | FIRST)))
+        r->switching_to = replica_target_revision(r);
 }
 
 void step_begin(struct replica *r, enum step step)
@@ -329,7 +332,7 @@ void step_begin(struct replica *r, enum step step)
     }
     take_turn(r, row);
     if (row->flags & SHOWN)
-        stage_set(r, row->stage, STAGE_RUNNING, NULL);
+        replica_stage_set(r, row->stage, STAGE_RUNNING, NULL);
     row->begin(r);
 }
 
@@ -356,9 +359,10 @@ static enum app_stage_name stage_of(const struct replica *r, const struct step_r
     return want == WANT_STOP ? STAGE_CONTAINER_STOP : row->stage;
 }
 
+/* Has image and packages of the container that could not be created or started prepared again. */
 static void prepare_again(struct replica *r, const struct step_row *row)
 {
-    int64_t revision = replica_target_revision(r);
+    int64_t revision = r->step == STEP_REVIVE ? r->seen.current.revision : replica_target_revision(r);
     const struct record_revision *target = record_find_revision(r->instance->record, revision);
     prepare_redo(r->instance, revision);
     if ((row->flags & BITS_AT_ONCE) && target && target->n_packages > 0)
@@ -383,9 +387,10 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
     /* Callers that follow a deploy end with a failed stage. While quick or further attempts are left, it is
      * running. */
     if (stage != NO_STAGE && !error_worker_lost(e))
-        stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
+        replica_stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
     if (replica_only_tidies(r) && r->turn_taken) { /* the next replica need not wait */
         r->turn_taken = false;
+        r->switching_to = 0;
         instance_kick(r->instance);
     }
     r->step = STEP_SETTLED;
@@ -399,7 +404,7 @@ static void step_succeeded(struct replica *r, const struct step_row *row, const 
     if (row->effect)
         row->effect(r, out);
     if (row->flags & SHOWN)
-        stage_set(r, row->stage, STAGE_SUCCESS, NULL);
+        replica_stage_set(r, row->stage, STAGE_SUCCESS, NULL);
 }
 
 void step_done(struct replica *r, const void *out, const struct error *e)

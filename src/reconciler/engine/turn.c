@@ -16,37 +16,12 @@
 #include "reconciler/engine/release.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
+#include "reconciler/engine/target.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
-#include "reconciler/rules/rollout.h"
 
 /* --- the input of decide() --- */
-
-/* Reports whether the rollout permits the replica to begin a switch. */
-static bool has_turn(const struct replica *r)
-{
-    const struct instance *instance = r->instance;
-    const struct settings *settings = &instance->manager->settings;
-    _cleanup_free_ struct rollout_replica *seen = xcalloc(instance->n_replicas, sizeof *seen);
-    struct rollout rollout = {.record = instance->record,
-                              .replicas = seen,
-                              .n_replicas = instance->n_replicas,
-                              .parallel_first = settings->parallel_first,
-                              .parallel_update = settings->parallel_update};
-    size_t own = 0;
-    for (size_t i = 0; i < instance->n_replicas; i++) {
-        const struct replica *other = instance->replicas[i];
-        seen[i] = (struct rollout_replica){.record = other->record,
-                                           .up = driver_state_is_up(other->seen.current.state),
-                                           .turn_taken = other->turn_taken,
-                                           .wanted = replica_want(other) == WANT_RUN,
-                                           .conflict = other->last == STEP_CONFLICT};
-        if (other == r)
-            own = i;
-    }
-    return rollout_turn(&rollout, own);
-}
 
 static bool drifted(const struct replica *r)
 {
@@ -65,6 +40,8 @@ static bool uses_data(const struct replica *r, const struct record_revision *tar
 static enum step next_step(const struct replica *r, const struct record_revision *target, const char *config)
 {
     bool assigned = !r->record->unassigned; /* else neither drift nor files are considered */
+    bool interim = target_is_interim(r);
+    bool next_is_prepared = prepare_is_done(r->instance, r->instance->record->revision);
     struct decision_input in = {
         .want = replica_want(r),
         .current = &r->seen.current,
@@ -75,7 +52,12 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .rolling_back = r->record->rolling_back,
         .drifted = assigned && drifted(r),
         .prepared = prepare_is_done(r->instance, target->revision),
-        .turn = has_turn(r),
+        .turn = target_has_turn(r),
+        .until = !interim           ? STEP_SETTLED
+                 : next_is_prepared ? STEP_WAIT
+                                    : STEP_AWAIT,
+        .patient = target_may_change_soon(r),
+        .bring_back = interim && r->switching_to != target->revision,
         .limits_due = limits_are_due(r),
         .quota_raises = quota_raises(r),
         .quota_set = r->done.quota_set,
@@ -99,9 +81,10 @@ static void note_turn(struct replica *r, int64_t target)
                     r->record->applied_revision != target;
     bool put_aside =
         r->seen.old.state != DRIVER_MISSING && !driver_state_is_lost((enum driver_state)r->seen.old.state);
-    if (replica_want(r) != WANT_RUN)
+    if (replica_want(r) != WANT_RUN) {
         r->turn_taken = false;
-    else if (put_aside || unproven)
+        r->switching_to = 0;
+    } else if (put_aside || unproven)
         r->turn_taken = true;
 }
 
@@ -133,9 +116,14 @@ static void note_what_is_seen(struct replica *r, const struct record_revision *t
 
 static bool may_act(const struct replica *r)
 {
-    const struct manager *m = r->instance->manager;
-    return !r->request && m->subscribed && r->seen.observed && !instance_blocked(r->instance) &&
-           r->retry.next <= replica_monotonic_usec(r);
+    return !r->request && r->instance->manager->subscribed && r->seen.observed &&
+           !instance_blocked(r->instance);
+}
+
+/* Reports whether a pause after a failure is over. */
+static bool pause_over(const struct replica *r)
+{
+    return r->retry.next <= replica_monotonic_usec(r);
 }
 
 static void act(struct replica *r)
@@ -168,9 +156,11 @@ static bool ask(struct replica *r)
 {
     r->kick = false;
     data_leave_purge(r);
-    if (may_act(r) && r->seen.stale)
+    if (may_act(r))
+        target_choose(r); /* another target ends a pause */
+    if (may_act(r) && pause_over(r) && r->seen.stale)
         observe_replica(r);
-    else if (may_act(r))
+    else if (may_act(r) && pause_over(r))
         act(r);
     return !r->request;
 }
@@ -232,6 +222,7 @@ static void end(struct instance *instance)
 void turn(void *userdata)
 {
     struct instance *instance = userdata;
+    target_drop_preparations(instance);
     bool tell = ask_kicked(instance) | instance->changed;
     bool dropped = drop_gone(instance);
     if (instance_is_over(instance) && instance_let_go(instance)) {
@@ -280,6 +271,6 @@ void instance_begin(struct instance *instance)
         if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
             stage_set(r, STAGE_HOST_RECV, STAGE_SUCCESS, NULL);
     }
-    prepare_forget_failure(instance, instance->record->revision);
+    prepare_forget_failures(instance);
     instance_kick(instance);
 }

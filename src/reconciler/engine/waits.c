@@ -11,6 +11,7 @@
 #include "reconciler/engine/release.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
+#include "reconciler/engine/target.h"
 #include "reconciler/engine/turn.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
@@ -19,11 +20,16 @@
 #define REMOVAL_FIRST   (1 * USEC_PER_SEC)  /* the first pause between two inspections, and the longest */
 #define REMOVAL_LONGEST (60 * USEC_PER_SEC)
 
-static bool all_settled(const struct instance *instance)
+/* Reports whether no replica is about to use the image and packages of the revision. */
+static bool all_rest(const struct instance *instance, int64_t revision)
 {
-    for (size_t i = 0; i < instance->n_replicas; i++)
-        if (instance->replicas[i]->last != STEP_SETTLED)
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        const struct replica *r = instance->replicas[i];
+        bool waits = (r->last == STEP_AWAIT || r->last == STEP_WAIT) &&
+                     driver_state_is_up(r->seen.current.state) && revision != instance->record->revision;
+        if (r->last != STEP_SETTLED && !waits)
             return false;
+    }
     return true;
 }
 
@@ -42,15 +48,26 @@ static void show_container(struct replica *r)
                            c->name, c->error ?: "the runtime gives no reason");
 }
 
-void wait_settled(struct replica *r)
+/* Ends the replica's switch, or the repair of its container: nothing is left to do for its target. */
+static void come_to_rest(struct replica *r)
 {
     struct instance *instance = r->instance;
     bool turn = r->turn_taken;
     r->turn_taken = false;
+    r->switching_to = 0;
     r->retry.count = (struct retry){0};
     if (!exits_are_a_loop(r) && !r->record->failure)
         set_string(&r->message, NULL);
     show_container(r);
+    if (all_rest(instance, replica_target_revision(r)))
+        prepare_redo(instance, replica_target_revision(r));
+    if (turn) /* the next replica may begin */
+        instance_kick(instance);
+}
+
+void wait_settled(struct replica *r)
+{
+    come_to_rest(r);
     if (replica_want(r) == WANT_STOP)
         stage_set(r, STAGE_CONTAINER_STOP, STAGE_SUCCESS, NULL);
     replica_update_state(r);
@@ -59,16 +76,24 @@ void wait_settled(struct replica *r)
     bool up = r->state == REPLICA_RUNNING || r->state == REPLICA_PAUSED; /* the same for the zone */
     if (up && !r->record->failure && !r->record->unassigned)
         stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
-    instance_release_revisions(instance);
-    if (all_settled(instance))
-        prepare_redo(instance, replica_target_revision(r));
-    if (turn) /* the next replica may begin */
-        instance_kick(instance);
+    instance_release_revisions(r->instance);
 }
 
+/* Comes to rest if the applied revision runs until the replica's turn. */
 void wait_for_others(struct replica *r)
 {
-    (void)r;
+    if (target_is_interim(r) && driver_state_is_up(r->seen.current.state))
+        come_to_rest(r);
+}
+
+void wait_for_desired(struct replica *r)
+{
+    struct instance *instance = r->instance;
+    uint64_t patience = prepare_patience(instance, instance->record->revision);
+    if (driver_state_is_up(r->seen.current.state))
+        come_to_rest(r);
+    else if (patience > 0)
+        replica_kick_after(r, patience / USEC_PER_MSEC + 1);
 }
 
 /* The runtime sends an event when it has removed the container, and none if it never does. Therefore the
@@ -108,6 +133,7 @@ void wait_for_name(struct replica *r)
     r->message = xasprintf("container '%s' does not belong to this tree (%s) and is left unchanged", c->name,
                            c->owner ?: "no label");
     r->turn_taken = false;
+    r->switching_to = 0;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);
     /* No event arrives for a container that does not belong to this tree: inspect it after a pause. */
     replica_kick_after(r, retry_next(&r->retry.count, &r->instance->manager->settings.retry) / USEC_PER_MSEC);
@@ -119,7 +145,14 @@ void wait_for_preparation(struct replica *r)
     int64_t revision = replica_target_revision(r);
     prepare_start(instance, revision);
     const struct prepare *p = prepare_find(instance, revision);
-    if (p->state == PREPARE_WAITING && p->failure && r->seen.old.state != DRIVER_MISSING) {
+    bool failed = p->state == PREPARE_WAITING && p->failure;
+    if (failed && revision != instance->record->revision) {
+        free(r->message);
+        r->message = xasprintf("revision %lld, which is to run until revision %lld is prepared, cannot be "
+                               "prepared again: %s",
+                               (long long)revision, (long long)instance->record->revision, p->failure);
+    }
+    if (failed && r->seen.old.state != DRIVER_MISSING) {
         /* The replica is down in the middle of a switch: the old container is brought back rather than
          * waiting for a preparation that failed. */
         set_string(&r->record->failure, p->failure);

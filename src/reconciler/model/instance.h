@@ -30,6 +30,7 @@ struct prepare {
     struct instance *instance;
     int64_t revision;
     enum prepare_state state;
+    uint64_t began; /* when it left PREPARE_NONE; CLOCK_MONOTONIC, microseconds */
     struct varlink_request *request;
     size_t package; /* index of the package in progress */
     char *network;  /* the zone's network that was checked and can be used; NULL: not checked yet */
@@ -51,8 +52,10 @@ struct replica {
     enum step last;                  /* the last result of decide() */
     struct varlink_request *request; /* the call of the step or of an inspection; NULL: none */
     bool kick;                       /* the next turn calls decide() for the replica */
-    bool turn_taken;                 /* the replica began a switch that has not ended */
-    bool purging;                    /* the step deletes the data, and counts in the manager's 'purges' */
+    int64_t target;       /* the revision that it runs at present (engine/target.h); 0: not chosen */
+    bool turn_taken;      /* the replica began a switch that has not ended */
+    int64_t switching_to; /* the revision of that switch; 0: an earlier process began it */
+    bool purging;         /* the step deletes the data, and counts in the manager's 'purges' */
 
     /* The actual state of the containers. */
     struct {

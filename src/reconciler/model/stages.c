@@ -82,6 +82,13 @@ void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage
         changed(replica);
 }
 
+void stage_interrupt(struct replica *replica, enum app_stage_name name)
+{
+    const struct app_stage *stage = find_stage(replica->record, name);
+    if (stage && is_in(stage, STAGE_RUNNING))
+        stage_set(replica, name, STAGE_PENDING, NULL);
+}
+
 void stages_proven(struct replica *replica)
 {
     struct record_replica *r = replica->record;

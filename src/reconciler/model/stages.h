@@ -20,6 +20,8 @@ void stages_received(struct record *record, int64_t now);
 void stages_proven(struct replica *replica);
 /* Replaces inagent's stages. Takes ownership of the stages, not of the array. */
 void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t n);
+/* Sets a stage in progress to pending, since its work was cancelled. */
+void stage_interrupt(struct replica *replica, enum app_stage_name name);
 /* Sets a stage of all replicas that are to run and have not applied the desired revision. */
 void instance_stage_set(struct instance *instance, enum app_stage_name name, enum app_stage_state state,
                         const char *message);

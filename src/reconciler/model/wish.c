@@ -122,15 +122,22 @@ enum want replica_want(const struct replica *replica)
     }
 }
 
+bool replica_keeps_applied(const struct replica *replica)
+{
+    const struct record *record = replica->instance->record;
+    int64_t applied = replica->record->applied_revision;
+    /* A failed switch is not retried without a request, and a replica that is no longer assigned does not
+     * follow the others. */
+    return (replica->record->failed_revision == record->revision || replica->record->unassigned) &&
+           applied != 0 && record_find_revision(record, applied);
+}
+
 int64_t replica_target_revision(const struct replica *replica)
 {
-    int64_t desired = replica->instance->record->revision, applied = replica->record->applied_revision;
-    bool keeps = replica->record->failed_revision == desired || replica->record->unassigned;
-    /* A failed switch is not retried without a request, and a replica that is no longer assigned does not
-     * follow the others: both keep the applied revision. */
-    if (keeps && applied != 0 && record_find_revision(replica->instance->record, applied))
-        return applied;
-    return desired;
+    const struct record *record = replica->instance->record;
+    if (replica->target != 0 && record_find_revision(record, replica->target))
+        return replica->target;
+    return replica_keeps_applied(replica) ? replica->record->applied_revision : record->revision;
 }
 
 const struct record_revision *target_of(const struct replica *r)

@@ -30,8 +30,11 @@ bool replica_stays_known(const struct replica *replica);
  * NULL: work is possible. */
 const char *instance_blocked(const struct instance *instance);
 enum want replica_want(const struct replica *replica);
-/* Returns the revision that the replica is to run: the desired one, or the applied one after its switch
- * failed or when the replica is no longer assigned. */
+/* Reports whether the replica keeps its applied revision, whatever is desired: its switch failed, or it is no
+ * longer assigned. */
+bool replica_keeps_applied(const struct replica *replica);
+/* Returns the revision that the engine chose for the replica's step in progress (engine/target.h), or, before
+ * the first choice, the revision that the replica is to run in the end. */
 int64_t replica_target_revision(const struct replica *replica);
 /* Returns that revision's entry in the record. */
 const struct record_revision *target_of(const struct replica *replica);

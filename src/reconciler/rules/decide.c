@@ -92,6 +92,14 @@ static enum step make_ready(const struct decision_input *in)
     return STEP_SETTLED;
 }
 
+/* Reports whether a replica waits for its desired revision rather than start or repair the applied one for a
+ * moment. A container with the policy "always" went down by itself, and is started at once. */
+static bool waits_for_desired(const struct decision_input *in)
+{
+    return in->until != STEP_SETTLED && in->patient &&
+           (driver_state_is_up(in->current->state) || in->current->restart != DRIVER_RESTART_ALWAYS);
+}
+
 /* Returns the next step if the current container is of the target revision. */
 static enum step decide_current(const struct decision_input *in)
 {
@@ -100,6 +108,8 @@ static enum step decide_current(const struct decision_input *in)
     if ((c->state == DRIVER_EXITED || c->state == DRIVER_RESTARTING) && !committed)
         return STEP_FAIL;
     if (!driver_state_is_up(c->state)) {
+        if (waits_for_desired(in))
+            return in->until;
         enum step ready = make_ready(in);
         if (ready != STEP_SETTLED)
             return ready;
@@ -114,6 +124,8 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_KEEP;
     if (is_usable(in->old))
         return STEP_REMOVE_OLD;
+    if (waits_for_desired(in))
+        return in->until; /* the next container needs files and a limit of its own */
     /* The file and the limit of a running container are updated in place: the limit once by each process and
      * when it changed. A larger limit is set before the file is written, a lower one after it. */
     if (in->has_data && in->update_files && (in->quota_set || !in->quota_raises))
@@ -121,7 +133,24 @@ static enum step decide_current(const struct decision_input *in)
     if (in->has_data && !in->quota_set)
         return STEP_QUOTA;
     /* This comes last, since it may fail for long, and the container runs. */
-    return exists(in->old) ? STEP_REMOVE_OLD : STEP_SETTLED;
+    return exists(in->old) ? STEP_REMOVE_OLD : in->until;
+}
+
+/* Returns the next step while the container that is to be replaced stays: its replacement is not prepared, or
+ * the replica has no turn. */
+static enum step decide_until_switch(const struct decision_input *in)
+{
+    const struct driver_container *c = in->current;
+    bool always = c->restart == DRIVER_RESTART_ALWAYS;
+    /* What is down with the policy "always" is to run. What was stopped is started again if the replacement
+     * cannot be prepared. */
+    bool kept =
+        !in->prepared && !in->patient && in->applied_revision != 0 && c->revision == in->applied_revision;
+    if (!driver_state_is_up(c->state) && (always || kept))
+        return STEP_REVIVE;
+    if (kept && !always)
+        return STEP_KEEP;
+    return in->prepared ? STEP_WAIT : STEP_PREPARE;
 }
 
 /* Returns the next step if the current container is to be replaced: it is of another revision, or of an
@@ -131,17 +160,31 @@ static enum step decide_switch(const struct decision_input *in)
     const struct driver_container *c = in->current;
     if (is_usable(in->old))
         return keep_applied(in);
-    if (!in->prepared || !in->turn) {
-        /* The container runs on until the replica's turn. If it is down with the policy "always", it is to
-         * run. */
-        if (!driver_state_is_up(c->state) && c->restart == DRIVER_RESTART_ALWAYS)
-            return STEP_REVIVE;
-        return in->prepared ? STEP_WAIT : STEP_PREPARE;
-    }
+    if (waits_for_desired(in))
+        return in->until;
+    if (!in->prepared || !in->turn)
+        return decide_until_switch(in);
     if (exists(in->old)) /* the name is needed: nothing is stopped before it is free */
         return STEP_REMOVE_OLD;
     enum step down = bring_down(c);
     return down == STEP_SETTLED ? STEP_PUT_ASIDE : down;
+}
+
+/* Returns the next step if there is no current container. */
+static enum step decide_missing(const struct decision_input *in)
+{
+    bool aside = is_usable(in->old);
+    if (aside && in->bring_back && in->old->revision == in->target_revision)
+        return STEP_BRING_BACK;
+    if (!aside && in->patient && in->until != STEP_SETTLED)
+        return in->until;
+    if (!in->prepared)
+        return STEP_PREPARE;
+    /* If a container was put aside, the replica is down already and continues without a turn. */
+    if (!in->turn && !aside)
+        return STEP_WAIT;
+    enum step ready = make_ready(in);
+    return ready == STEP_SETTLED ? STEP_CREATE : ready;
 }
 
 enum step decide(const struct decision_input *in)
@@ -162,15 +205,8 @@ enum step decide(const struct decision_input *in)
         return decide_stop(in);
     if (lost)
         return clear_current(in->current);
-    if (!exists(in->current)) {
-        if (!in->prepared)
-            return STEP_PREPARE;
-        /* If a container was put aside, the replica is down already and continues without a turn. */
-        if (!in->turn && !is_usable(in->old))
-            return STEP_WAIT;
-        enum step ready = make_ready(in);
-        return ready == STEP_SETTLED ? STEP_CREATE : ready;
-    }
+    if (!exists(in->current))
+        return decide_missing(in);
     /* The configuration of an adopted container is not known and not compared. */
     bool compared = in->target_config && !in->current->adopted;
     bool matches = in->current->revision == in->target_revision && !in->drifted &&

@@ -26,7 +26,8 @@ enum step {
     STEP_WAIT,      /* for the replica's turn, or purges of other replicas */
     STEP_REMOVING,  /* wait until the runtime has removed the current container */
     STEP_CONFLICT,  /* a container that does not belong to this tree has the name */
-    STEP_PREPARE,   /* wait until the revision's image and packages are on this machine */
+    STEP_PREPARE,   /* wait until the target's image and packages are on this machine */
+    STEP_AWAIT,     /* keep the applied revision while the desired one is prepared */
     STEP_PROBATION, /* wait until the container has stayed up long enough */
     STEP_HOLD,      /* set the restart policy "no": the runtime must not restart what is stopped next */
     STEP_STOP,
@@ -63,6 +64,11 @@ struct decision_input {
     bool drifted;      /* the current container is to be recreated for drift (rules/drift.h) */
     bool prepared;     /* image and packages of the target are on this machine */
     bool turn;         /* the rollout permits this replica to begin a switch (rules/rollout.h) */
+    /* STEP_AWAIT or STEP_WAIT: the target is the applied revision until the desired one is prepared, or until
+     * the replica's turn. STEP_SETTLED: the target is final. */
+    enum step until;
+    bool patient;      /* that, or the target's preparation, may end soon: nothing is started before it */
+    bool bring_back;   /* the container that was put aside is not needed by a switch in progress */
     bool limits_due;   /* the current container has other limits of CPU, memory or processes */
     bool quota_raises; /* the new limit is larger than the one that is set */
     bool quota_set;    /* these steps were done by this process, and need no repetition */

@@ -45,6 +45,15 @@ static int64_t parallel(const struct rollout *rollout, bool update)
     return options && options->parallel ? options->parallel : configured;
 }
 
+/* Counts the replicas in a switch: those with an applied revision, or those without. */
+static int64_t busy(const struct rollout *rollout, bool update)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < rollout->n_replicas; i++)
+        n += rollout->replicas[i].turn_taken && is_first(&rollout->replicas[i]) == !update;
+    return n;
+}
+
 bool rollout_turn(const struct rollout *rollout, size_t index)
 {
     const struct rollout_replica *replica = &rollout->replicas[index];
@@ -55,11 +64,11 @@ bool rollout_turn(const struct rollout *rollout, size_t index)
         return true;
     if (update && (rollout_stopped(rollout->record) || others_first(rollout, index)))
         return false;
-    int64_t busy = 0;
-    for (size_t i = 0; i < rollout->n_replicas; i++) {
-        const struct rollout_replica *other = &rollout->replicas[i];
-        if (other->turn_taken && is_first(other) == !update)
-            busy++;
-    }
-    return busy < parallel(rollout, update);
+    return busy(rollout, update) < parallel(rollout, update);
+}
+
+bool rollout_repair_turn(const struct rollout *rollout, size_t index)
+{
+    const struct rollout_replica *replica = &rollout->replicas[index];
+    return replica->turn_taken || !replica->up || busy(rollout, true) < parallel(rollout, true);
 }

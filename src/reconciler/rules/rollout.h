@@ -23,6 +23,9 @@ struct rollout {
 
 /* Reports whether the replica at 'index' may begin a switch now, or continue the one that it began. */
 bool rollout_turn(const struct rollout *rollout, size_t index);
+/* Reports whether the container of the replica's applied revision may be made again now, while the desired
+ * revision is another one. A stopped rollout does not prevent that. */
+bool rollout_repair_turn(const struct rollout *rollout, size_t index);
 
 /* Reports whether the switch of a replica to the desired revision failed. The other replicas then keep their
  * revision. */
