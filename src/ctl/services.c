@@ -95,32 +95,40 @@ int command_services(struct ctl *ctl)
     return r < 0 ? ctl_fail(&e) : EXIT_OK;
 }
 
-static int order(struct ctl *ctl, const char *method, const char *done)
+static int order(struct ctl *ctl, const char *method, const char *done, const char *also_done)
 {
     const struct supervisor_name_in in = {.name = ctl->arguments[0]};
+    struct supervisor_order_out out = {.n_also = 0};
     struct error e = ERROR_INIT;
-    if (ctl_call(ctl, &ctl_supervisor, method, &in, NULL, SERVICE_TIMEOUT_USEC, &e) < 0)
+    if (ctl_call(ctl, &ctl_supervisor, method, &in, &out, SERVICE_TIMEOUT_USEC, &e) < 0)
         return ctl_fail(&e);
-    if (ctl->json)
-        print_json(json_pack("{s:s,s:s}", "service", in.name, "done", done));
-    else
+    if (ctl->json) {
+        json_t *also = json_array();
+        for (size_t i = 0; i < out.n_also; i++)
+            json_array_append_new(also, json_string(out.also[i]));
+        print_json(json_pack("{s:s,s:s,s:o}", "service", in.name, "done", done, "also", also));
+    } else {
         printf("%s: %s\n", in.name, done);
+        for (size_t i = 0; i < out.n_also; i++)
+            printf("%s: %s as well\n", out.also[i], also_done);
+    }
+    ctl_done(&ctl_supervisor, method, &out);
     return EXIT_OK;
 }
 
 int command_service_start(struct ctl *ctl)
 {
-    return order(ctl, "Start", "started");
+    return order(ctl, "Start", "started", "started");
 }
 
 int command_service_stop(struct ctl *ctl)
 {
-    return order(ctl, "Stop", "stopped");
+    return order(ctl, "Stop", "stopped", "stopped");
 }
 
 int command_service_restart(struct ctl *ctl)
 {
-    return order(ctl, "Restart", "restarted");
+    return order(ctl, "Restart", "restarted", "started");
 }
 
 int command_reload(struct ctl *ctl)

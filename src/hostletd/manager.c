@@ -51,23 +51,66 @@ static bool is_needed(const struct manager *m, const struct service *s)
     return false;
 }
 
-void manager_want(struct manager *m, struct service *s)
+/* Determines which services are wanted. Returns the names (borrowed) of those, except 'but' (NULL: none), for
+ * which that changed; the caller frees the array. */
+static struct service_names derive(struct manager *m, const struct service *but)
 {
-    for (size_t i = 0; i < s->conf->n_needs; i++) {
-        struct service *need = manager_find(m, s->conf->needs[i]);
-        if (need && !need->wanted)
-            manager_want(m, need);
+    struct service_names changed = {.items = xcalloc(m->n_services + 1, sizeof *changed.items)};
+    /* A service follows those that it needs. */
+    for (size_t i = 0; i < m->n_services; i++) {
+        struct service *s = m->services[i];
+        bool wanted = !s->stopped && !s->removed && !m->ending && !service_stopped_need(s);
+        if (wanted != s->wanted && s != but)
+            changed.items[changed.n++] = s->name;
+        s->wanted = wanted;
     }
-    service_event(s, EVENT_UP);
+    return changed;
 }
 
-void manager_unwant(struct manager *m, struct service *s)
+void manager_derive(struct manager *m)
 {
-    s->wanted = false;
-    for (size_t i = 0; i < m->n_services; i++)
-        if (m->services[i]->wanted && needs(m->services[i], s))
-            manager_unwant(m, m->services[i]);
+    free(derive(m, NULL).items);
+}
+
+void manager_start_wanted(struct manager *m)
+{
+    for (size_t i = 0; i < m->n_services; i++) {
+        struct service *s = m->services[i];
+        /* A service that is not enabled stays down, with its socket bound. */
+        if (s->wanted && s->state == SERVICE_DOWN && (service_is_enabled(s) || s->listen_fd < 0))
+            service_event(s, EVENT_UP);
+    }
+}
+
+/* Ends the stop of a service and of those that it needs. */
+static void unstop(struct manager *m, struct service *s)
+{
+    s->stopped = false;
+    for (size_t i = 0; i < s->conf->n_needs; i++) {
+        struct service *need = manager_find(m, s->conf->needs[i]);
+        if (need)
+            unstop(m, need);
+    }
+}
+
+struct service_names manager_want(struct manager *m, struct service *s)
+{
+    unstop(m, s);
+    struct service_names also = derive(m, s);
+    manager_start_wanted(m);
+    service_event(s, EVENT_UP); /* also if it has failed, or waits after a failure */
+    return also;
+}
+
+struct service_names manager_unwant(struct manager *m, struct service *s)
+{
+    s->stopped = true;
+    struct service_names also = derive(m, s);
+    /* It may be down with a service that it needs, and does not wait for that any more. */
+    if (s->state == SERVICE_DOWN && service_is_enabled(s))
+        service_set_reason(s, NULL);
     manager_settle_later(m);
+    return also;
 }
 
 /* Stops all services in the reverse order of their needs, then ends the event loop. */
@@ -79,8 +122,7 @@ static void manager_end(struct manager *m)
     sd_notify(0, "STOPPING=1");
     m->ending = true;
     reload_cancel(m);
-    for (size_t i = 0; i < m->n_services; i++)
-        m->services[i]->wanted = false;
+    manager_derive(m);
     manager_settle_later(m);
 }
 
@@ -299,8 +341,8 @@ int manager_boot(struct manager *m, struct topology *topology, struct error *e)
     if (r < 0)
         return r;
     call_for_packages(m);
-    for (size_t i = 0; i < m->n_services; i++)
-        service_event(m->services[i], EVENT_UP);
+    manager_derive(m);
+    manager_start_wanted(m);
     return 0;
 }
 

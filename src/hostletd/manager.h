@@ -54,6 +54,19 @@ void manager_settle_later(struct manager *m);
  * their rights. What cannot be corrected is logged, and retried after a pause. */
 void manager_check_run(struct manager *m);
 
-/* Start a service and what it needs; stop a service and what needs it. */
-void manager_want(struct manager *m, struct service *s);
-void manager_unwant(struct manager *m, struct service *s);
+/* Names of services, borrowed from them; the array is the caller's. */
+struct service_names {
+    char **items;
+    size_t n;
+};
+
+/* Starts a service, those that it needs, and those that were stopped with one of these and not by a request
+ * of their own. Returns the others that are started. */
+struct service_names manager_want(struct manager *m, struct service *s);
+/* Stops a service and those that need it. Returns the others that are stopped. */
+struct service_names manager_unwant(struct manager *m, struct service *s);
+
+/* Determines anew which services are wanted, after their set or their needs changed. */
+void manager_derive(struct manager *m);
+/* Starts the services that are wanted and down. */
+void manager_start_wanted(struct manager *m);

@@ -22,6 +22,8 @@ struct waiter {
     struct varlink_call *call;
     struct service *service;
     bool up;
+    char **also; /* names of the other services that the call starts or stops */
+    size_t n_also;
 };
 
 struct watcher {
@@ -129,6 +131,14 @@ static int is_over(const struct service *s, bool up, struct error *e)
     return 0;
 }
 
+static void free_waiter(struct waiter *w)
+{
+    for (size_t i = 0; i < w->n_also; i++)
+        free(w->also[i]);
+    free(w->also);
+    free(w);
+}
+
 static void waiter_gone(struct varlink_call *call, void *userdata)
 {
     struct manager *m = userdata;
@@ -136,25 +146,38 @@ static void waiter_gone(struct varlink_call *call, void *userdata)
         if ((*w)->call == call) {
             struct waiter *gone = *w;
             *w = gone->next;
-            free(gone);
+            free_waiter(gone);
             return;
         }
 }
 
-static void wait_until(struct varlink_call *call, struct service *s, bool up)
+static void answer(struct varlink_call *call, char **also, size_t n_also, int r, const struct error *e)
+{
+    if (r < 0)
+        varlink_error(call, e);
+    else
+        varlink_reply(call, &(struct supervisor_order_out){.also = also, .n_also = n_also});
+}
+
+/* Replies when the service has reached the state. Takes ownership of the array of 'also'. */
+static void wait_until(struct varlink_call *call, struct service *s, bool up, struct service_names also)
 {
     struct error e = ERROR_INIT;
     int r = is_over(s, up, &e);
-    if (r < 0) {
-        varlink_error(call, &e);
-    } else if (r > 0) {
-        varlink_reply(call, NULL);
+    if (r != 0) {
+        answer(call, also.items, also.n, r, &e);
     } else {
         struct waiter *w = xcalloc(1, sizeof *w);
         *w = (struct waiter){.next = s->manager->waiters, .call = call, .service = s, .up = up};
+        w->also = xcalloc(also.n + 1, sizeof *w->also);
+        while (w->n_also < also.n) {
+            w->also[w->n_also] = xstrdup(also.items[w->n_also]);
+            w->n_also++;
+        }
         s->manager->waiters = w;
         varlink_call_on_gone(call, waiter_gone, s->manager);
     }
+    free(also.items);
 }
 
 static int find(struct manager *m, const struct supervisor_name_in *in, bool starting, struct service **ret,
@@ -178,8 +201,7 @@ static int on_start(struct varlink_call *call, const void *in, void *userdata, s
     int r = find(userdata, in, true, &s, e);
     if (r < 0)
         return r;
-    manager_want(userdata, s);
-    wait_until(call, s, true);
+    wait_until(call, s, true, manager_want(userdata, s));
     return 0;
 }
 
@@ -189,8 +211,7 @@ static int on_stop(struct varlink_call *call, const void *in, void *userdata, st
     int r = find(userdata, in, false, &s, e);
     if (r < 0)
         return r;
-    manager_unwant(userdata, s);
-    wait_until(call, s, false);
+    wait_until(call, s, false, manager_unwant(userdata, s));
     return 0;
 }
 
@@ -200,11 +221,12 @@ static int on_restart(struct varlink_call *call, const void *in, void *userdata,
     int r = find(userdata, in, true, &s, e);
     if (r < 0)
         return r;
+    struct service_names also = {.n = 0};
     if (s->wanted)
         service_event(s, EVENT_RENEW);
     else
-        manager_want(userdata, s); /* also what the service needs */
-    wait_until(call, s, true);
+        also = manager_want(userdata, s);
+    wait_until(call, s, true, also);
     return 0;
 }
 
@@ -237,11 +259,8 @@ void methods_state_changed(struct service *s)
         }
         *at = w->next;
         varlink_call_on_gone(w->call, NULL, NULL);
-        if (r < 0)
-            varlink_error(w->call, &e);
-        else
-            varlink_reply(w->call, NULL);
-        free(w);
+        answer(w->call, w->also, w->n_also, r, &e);
+        free_waiter(w);
     }
 }
 
@@ -264,7 +283,7 @@ void methods_service_gone(struct service *s)
         *at = w->next;
         varlink_call_on_gone(w->call, NULL, NULL);
         varlink_error(w->call, &e);
-        free(w);
+        free_waiter(w);
     }
 }
 

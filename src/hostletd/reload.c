@@ -90,7 +90,7 @@ static int plan_change(struct manager *m, struct service_conf *conf, struct chan
     }
     if (!s)
         return service_new(m, conf, TAKE_PTR(fingerprint), &c->service, e);
-    s->wanted |= s->removed;
+    s->stopped &= !s->removed;
     s->removed = false;
     c->verdict = RELOAD_CHANGE;
     c->conf = conf;
@@ -103,7 +103,7 @@ static void carry_out(const struct change *c)
     struct service *s = c->service;
     if (c->verdict == RELOAD_CHANGE)
         service_adopt(s, c->conf, c->fingerprint);
-    else if (c->verdict == RELOAD_ADD || s->state == SERVICE_FAILED)
+    else if (s->state == SERVICE_FAILED)
         service_event(s, EVENT_UP);
 }
 
@@ -122,7 +122,6 @@ static void reorder(struct manager *m, const struct change *changes, size_t n)
         if (k < n)
             continue;
         s->removed = true;
-        s->wanted = false;
         order[placed++] = s;
     }
     free(m->services);
@@ -149,8 +148,10 @@ static void apply(struct manager *m, struct fresh *f)
     }
     size_t before = m->n_services;
     reorder(m, changes, n);
+    manager_derive(m);
     for (size_t i = 0; i < n; i++)
         carry_out(&changes[i]);
+    manager_start_wanted(m);
     methods_admit(m);
     manager_check_run(m);
     manager_settle_later(m);

@@ -18,12 +18,14 @@
 /* What a process writes into its notification descriptor when it is ready and takes sockets. */
 #define TAKES_SOCKETS "sockets\n"
 
-static enum log_level level_of(enum service_state state, const char *reason)
+static enum log_level level_of(const struct service *s, enum service_state state, const char *reason)
 {
     if (state == SERVICE_FAILED)
         return LOG_LEVEL_ERROR;
+    if (reason && state == SERVICE_DOWN) /* from down: hostlet.conf does not enable it */
+        return s->state == SERVICE_DOWN ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     if (reason)
-        return state == SERVICE_DOWN ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING;
+        return LOG_LEVEL_WARNING;
     return state == SERVICE_READY || state == SERVICE_DOWN ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 }
 
@@ -32,7 +34,7 @@ static enum log_level level_of(enum service_state state, const char *reason)
 static void service_set_state(struct service *s, enum service_state state, char *reason)
 {
     bool is_news = state != s->state || !streq_null(reason, s->reason);
-    log_write(is_news ? level_of(state, reason) : LOG_LEVEL_DEBUG, "%s: %s → %s%s%s", s->name,
+    log_write(is_news ? level_of(s, state, reason) : LOG_LEVEL_DEBUG, "%s: %s → %s%s%s", s->name,
               service_state_enum.values[s->state], service_state_enum.values[state], reason ? ": " : "",
               reason ? reason : "");
     s->state = state;
@@ -117,6 +119,23 @@ static void launch(struct service *s)
         log_error("%s: its readiness cannot be watched: %s", s->name, strerrordesc_np(-r));
     set_timer(s, s->conf->ready_timeout_usec);
     service_set_state(s, SERVICE_STARTING, NULL);
+}
+
+const struct service *service_stopped_need(const struct service *s)
+{
+    for (size_t i = 0; i < s->conf->n_needs; i++) {
+        const struct service *need = manager_find(s->manager, s->conf->needs[i]);
+        if (need && !need->wanted)
+            return need;
+    }
+    return NULL;
+}
+
+/* Enters the state down. If the service was stopped with another one, that is the reason. */
+static void set_down(struct service *s)
+{
+    const struct service *need = s->stopped || s->manager->ending ? NULL : service_stopped_need(s);
+    service_set_state(s, SERVICE_DOWN, need ? xasprintf("it needs %s, which is stopped", need->name) : NULL);
 }
 
 bool service_needs_met(const struct service *s)
@@ -214,7 +233,7 @@ static void died(struct service *s, const siginfo_t *info)
     _cleanup_free_ char *why = describe_end(s);
     switch (verdict) {
     case VERDICT_DOWN:
-        service_set_state(s, SERVICE_DOWN, NULL);
+        set_down(s);
         break;
     case VERDICT_FAILED:
         service_set_state(s, SERVICE_FAILED, TAKE_PTR(why));
@@ -245,6 +264,7 @@ static void swap_conf(struct service *s)
     service_admit(s);
     methods_admit(s->manager);
     service_unbind_tcp_unless_same(s);
+    manager_derive(s->manager); /* it can need others now */
 }
 
 static void ended(struct service *s)
@@ -253,7 +273,8 @@ static void ended(struct service *s)
     if (s->wanted)
         begin(s);
     else
-        service_set_state(s, SERVICE_DOWN, NULL);
+        set_down(s);
+    manager_start_wanted(s->manager);
 }
 
 static void stop(struct service *s)
@@ -303,7 +324,7 @@ static void act(struct service *s, enum service_event event, const siginfo_t *in
         break;
     case ACTION_RELEASE:
         timer_stop(&s->timer);
-        service_set_state(s, SERVICE_DOWN, NULL);
+        set_down(s);
         break;
     case ACTION_STOP:
         stop(s);
@@ -327,10 +348,6 @@ static void act(struct service *s, enum service_event event, const siginfo_t *in
 
 void service_event(struct service *s, enum service_event event)
 {
-    if (event == EVENT_UP || event == EVENT_RENEW)
-        s->wanted = true;
-    else if (event == EVENT_DOWN)
-        s->wanted = false;
     act(s, event, NULL);
 }
 

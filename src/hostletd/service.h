@@ -22,8 +22,9 @@ struct service {
 
     enum service_state state; /* written by service_set_state() only */
     char *reason;             /* of the state, or NULL */
-    bool wanted;
-    bool uncalled; /* the process runs once without a caller, until it exits as idle */
+    bool stopped;             /* an administrator stopped it, and not only a service that it needs */
+    bool wanted;              /* derived from this by manager_derive() */
+    bool uncalled;            /* the process runs once without a caller, until it exits as idle */
 
     pid_t pid;                         /* 0: no process */
     uint64_t started_usec, ready_usec; /* of this run; ready_usec 0: not ready yet */
@@ -66,6 +67,9 @@ void service_process_ended(struct service *s, const siginfo_t *info);
 /* Applies the configuration of a reload: at once if no process runs, otherwise after the process has been
  * stopped. Then the service starts again. Takes ownership of 'conf' and 'fingerprint'. */
 void service_adopt(struct service *s, struct service_conf *conf, char *fingerprint);
+
+/* Returns a service that it needs and that is not wanted (borrowed), or NULL. It is stopped with that one. */
+const struct service *service_stopped_need(const struct service *s);
 
 /* Reports whether every service that it needs is ready, or will not be for now. */
 bool service_needs_met(const struct service *s);

@@ -16,14 +16,16 @@ const struct schema_enum service_state_enum = {
     state_names};
 
 #define T struct supervisor_service
-STRUCT_EXPORTED(supervisor_service_schema, "Service", T, "A service of the tree.", S_STRING(T, name, NULL),
-                S_STRING_OPT(T, description, NULL), S_ENUM(T, state, &service_state_enum, NULL),
-                S_STRING_OPT(T, reason, "Why the state is backoff or failed."), S_INT_OPT(T, pid, NULL),
-                S_INT_OPT(T, uptime_msec, "Milliseconds since the process was started."),
-                S_INT_OPT(T, restarts, "The number of exits without a request."),
-                S_STRING_OPT(T, last_exit, "The last exit: exit N or signal NAME."),
-                S_INT_OPT(T, memory, "Proportional set size in bytes."), S_BOOL_OPT(T, on_demand, NULL),
-                S_BOOL_OPT(T, disabled, "hostlet.conf disables the service."));
+STRUCT_EXPORTED(
+    supervisor_service_schema, "Service", T, "A service of the tree.", S_STRING(T, name, NULL),
+    S_STRING_OPT(T, description, NULL), S_ENUM(T, state, &service_state_enum, NULL),
+    S_STRING_OPT(T, reason,
+                 "Why the state is backoff or failed, or down although no call stopped the service."),
+    S_INT_OPT(T, pid, NULL), S_INT_OPT(T, uptime_msec, "Milliseconds since the process was started."),
+    S_INT_OPT(T, restarts, "The number of exits without a request."),
+    S_STRING_OPT(T, last_exit, "The last exit: exit N or signal NAME."),
+    S_INT_OPT(T, memory, "Proportional set size in bytes."), S_BOOL_OPT(T, on_demand, NULL),
+    S_BOOL_OPT(T, disabled, "hostlet.conf disables the service."));
 #undef T
 #define T struct supervisor_list_out
 STRUCT(list_out, NULL, T, NULL,
@@ -40,14 +42,20 @@ STRUCT(watch_out, NULL, T, NULL,
 #define T struct supervisor_name_in
 STRUCT(name_in, NULL, T, NULL, S_STRING(T, name, NULL));
 #undef T
+#define T struct supervisor_order_out
+STRUCT(order_out, NULL, T, NULL,
+       S_STRINGS(T, also, "Names of the other services that are started or stopped."));
+#undef T
 
 static const struct varlink_method methods[] = {
     {"List", VARLINK_MORE, NULL, &list_out, "Returns all services, one in each reply."},
-    {"Start", VARLINK_CHANGES, &name_in, NULL,
-     "Starts a service that is down or failed. Replies when it is ready."},
-    {"Stop", VARLINK_CHANGES, &name_in, NULL,
+    {"Start", VARLINK_CHANGES, &name_in, &order_out,
+     "Starts a service that is down or failed, the services that it needs, and those that were stopped with "
+     "one of these and not by a call of their own. Replies when it is ready."},
+    {"Stop", VARLINK_CHANGES, &name_in, &order_out,
      "Stops a service and the services that need it. Replies when its process has exited."},
-    {"Restart", VARLINK_CHANGES, &name_in, NULL, "Stops and starts one service. Replies when it is ready."},
+    {"Restart", VARLINK_CHANGES, &name_in, &order_out,
+     "Stops and starts one service; one that is down as Start does. Replies when it is ready."},
     {"Watch", VARLINK_MORE, NULL, &watch_out,
      "Sends a snapshot (all services), a reply with complete, and then each service again when it changes."},
     {"Reload", VARLINK_CHANGES, NULL, NULL,

@@ -45,3 +45,7 @@ struct supervisor_watch_out {
 struct supervisor_name_in {
     char *name;
 };
+struct supervisor_order_out {
+    char **also; /* names of the other services that are started or stopped */
+    size_t n_also;
+};
