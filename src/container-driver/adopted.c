@@ -112,7 +112,7 @@ bool adopted_has(const struct adopted *a, const char *id)
 
 void adopted_claim(const struct adopted *a, struct driver_container *c)
 {
-    const struct adopted_container *entry = c->ours ? NULL : find(a, c->id);
+    const struct adopted_container *entry = c->ours || c->misnamed ? NULL : find(a, c->id);
     if (!entry)
         return;
     c->ours = c->adopted = true;

@@ -24,7 +24,7 @@ bool adopted_is_empty(const struct adopted *a);
 bool adopted_has(const struct adopted *a, const char *id);
 
 /* Sets 'ours', 'adopted' and the revision of a container when the ledger contains it and it does not carry
- * this tree's label. 'a' may be NULL: an empty ledger. */
+ * this tree's label and is not misnamed. 'a' may be NULL: an empty ledger. */
 void adopted_claim(const struct adopted *a, struct driver_container *c);
 
 /* Adds a container to the ledger, or replaces the revision of its entry. The entry is durable when the

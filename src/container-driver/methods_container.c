@@ -62,6 +62,7 @@ int method_inspect(struct varlink_call *call, const void *in, void *userdata, st
     (void)e;
     const struct driver_replica_in *r = in;
     struct task *task = task_new(userdata, call, "Inspect", in);
+    task_select_id(task, r->id);
     task_with_container(task, r->instance, r->replica_id, r->slot, tell_container);
     return 0;
 }
@@ -115,6 +116,7 @@ int method_start(struct varlink_call *call, const void *in, void *userdata, stru
     (void)e;
     const struct driver_replica_in *r = in;
     struct task *task = task_new(userdata, call, "Start", in);
+    task_select_id(task, r->id);
     task_with_own_container(task, r->instance, r->replica_id, r->slot, start_it);
     return 0;
 }
@@ -181,6 +183,7 @@ int method_remove(struct varlink_call *call, const void *in, void *userdata, str
     (void)e;
     const struct driver_replica_in *r = in;
     struct task *task = task_new(userdata, call, "Remove", in);
+    task_select_id(task, r->id);
     task_with_own_container(task, r->instance, r->replica_id, r->slot, remove_it);
     return 0;
 }
@@ -209,12 +212,18 @@ static void rename_it(struct task *task, struct driver_container *c)
     const struct driver_rename_in *in = task->in;
     _cleanup_free_ char *target = NULL;
     struct error e = ERROR_INIT;
+    if (!c && in->id) {
+        fail_missing(task);
+        return;
+    }
     if (!c) {
         task_with_own_container(task, in->instance, in->replica_id, in->to, rename_at_target);
         return;
     }
     if (container_name(in->instance, in->replica_id, in->to, &target, &e) < 0)
         task_fail(task, &e);
+    else if (streq(c->name, target))
+        task_reply(task, NULL);
     else if (!task_failpoint(task, "driver.before_rename"))
         rt->ops->rename(rt, c->id, target, on_renamed, task);
 }
@@ -222,9 +231,10 @@ static void rename_it(struct task *task, struct driver_container *c)
 int method_rename(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     const struct driver_rename_in *r = in;
-    if (r->from == r->to)
+    if (r->from == r->to && !r->id)
         return error_refuse(e, EINVAL, "a rename from a slot to itself");
     struct task *task = task_new(userdata, call, "Rename", in);
+    task_select_id(task, r->id);
     task_with_own_container(task, r->instance, r->replica_id, r->from, rename_it);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #define REPLICA_ID_MAX 127
 #define OLD_SUFFIX     ".old"
+#define ASIDE_SUFFIX   ".aside"
 
 static bool is_instance(const char *s)
 {
@@ -36,7 +37,9 @@ int container_name(const char *instance, int64_t replica_id, int slot, char **re
     int r = replica_name(instance, replica_id, &name, e);
     if (r < 0)
         return r;
-    *ret = slot == DRIVER_SLOT_OLD ? xasprintf("%s" OLD_SUFFIX, name) : TAKE_PTR(name);
+    *ret = slot == DRIVER_SLOT_CURRENT
+               ? TAKE_PTR(name)
+               : xasprintf("%s%s", name, slot == DRIVER_SLOT_OLD ? OLD_SUFFIX : ASIDE_SUFFIX);
     return 0;
 }
 
@@ -44,6 +47,17 @@ char *volume_name_prefix(const char *tree_id, const char *instance, int64_t repl
 {
     return xasprintf("hostlet_%s_" CONTAINER_NAME_PREFIX "%s_%lld_", tree_id, instance,
                      (long long)replica_id);
+}
+
+/* An id has no leading zeros: "007" and "7" would be two containers of one replica. */
+static bool parse_replica_id(const char *number, int64_t *ret)
+{
+    return parse_int64(number, 0, REPLICA_ID_MAX, ret) >= 0 && !(number[0] == '0' && number[1]);
+}
+
+bool container_labels_parse(const char *instance, const char *replica_id, int64_t *ret_replica_id)
+{
+    return instance && replica_id && is_instance(instance) && parse_replica_id(replica_id, ret_replica_id);
 }
 
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot)
@@ -59,9 +73,7 @@ bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_re
     _cleanup_free_ char *number = xstrndup(underscore + 1, digits);
     _cleanup_free_ char *instance = xstrndup(rest, (size_t)(underscore - rest));
     int64_t id;
-    /* An id has no leading zeros: "007" and "7" would be two containers of one replica. */
-    if (parse_int64(number, 0, REPLICA_ID_MAX, &id) < 0 || (number[0] == '0' && number[1]) ||
-        !is_instance(instance))
+    if (!parse_replica_id(number, &id) || !is_instance(instance))
         return false;
     *ret_instance = TAKE_PTR(instance);
     *ret_replica_id = id;

@@ -11,6 +11,10 @@
  * the id is not between 0 and 127. */
 int container_name(const char *instance, int64_t replica_id, int slot, char **ret, struct error *e);
 
+/* Reads the replica that a container's labels name; 'instance' and 'replica_id' are the labels' values or
+ * NULL. Returns false when they name none. */
+bool container_labels_parse(const char *instance, const char *replica_id, int64_t *ret_replica_id);
+
 /* Parses a container's name, with or without Docker's leading "/". Returns false when the name does not have
  * hostlet's form. The caller frees *ret_instance. */
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot);

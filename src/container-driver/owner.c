@@ -17,6 +17,13 @@ static char *describe(const struct owner_labels *labels, const char *image)
     return xasprintf("a container that someone else made (image %.100s)", image ?: "?");
 }
 
+/* Describes a container of this tree that is misnamed, for the replica whose name it has. */
+static char *describe_renamed(const struct owner_labels *labels)
+{
+    return xasprintf("the container of replica %s of instance '%s', which another program renamed",
+                     labels->app_rep_id, labels->app_name);
+}
+
 /* Returns why a container that does not belong to this tree cannot be adopted; NULL: it can. The original
  * agent gives each container labels from which its name follows. A container that lacks them is another
  * program's, and one with others was renamed, so that its replica is not known. The caller frees it. */
@@ -38,9 +45,10 @@ static char *find_misfit(const struct driver_container *c, const struct owner_la
 
 void owner_set(struct driver_container *c, const char *tree_id, const struct owner_labels *labels)
 {
-    c->ours = labels->tree && streq(labels->tree, tree_id);
-    c->tree = c->ours ? NULL : xstrdup_null(labels->tree);
-    c->owner = c->ours ? NULL : describe(labels, c->image);
-    c->misfit = c->ours ? NULL : find_misfit(c, labels);
+    bool own = labels->tree && streq(labels->tree, tree_id);
+    c->ours = own && !c->misnamed;
+    c->tree = own ? NULL : xstrdup_null(labels->tree);
+    c->owner = c->ours ? NULL : own ? describe_renamed(labels) : describe(labels, c->image);
+    c->misfit = c->ours ? NULL : own ? xstrdup("it belongs to this tree") : find_misfit(c, labels);
     c->adoptable = !c->ours && !c->misfit;
 }

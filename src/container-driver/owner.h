@@ -11,5 +11,5 @@ struct owner_labels {
 };
 
 /* Sets 'ours', 'tree', 'owner', 'adoptable' and 'misfit' of a container whose name, instance, replica id,
- * slot and image are set. 'tree_id' is this tree's id. */
+ * slot, 'misnamed' and image are set. 'tree_id' is this tree's id. */
 void owner_set(struct driver_container *c, const char *tree_id, const struct owner_labels *labels);

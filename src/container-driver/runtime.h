@@ -65,8 +65,10 @@ struct runtime_ops {
     /* Returns the containers that carry the contract's labels under names without hostlet's form, like
      * 'list'. Only id, name, instance (the label app_name), state and 'misfit' are set. */
     void (*list_misnamed)(struct runtime *rt, runtime_answer_fn answer, void *userdata);
-    /* In the result, the container is NULL when none has the name. */
-    void (*inspect)(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata);
+    /* In the result, the container is NULL when none has the name or, with 'is_id', the id; the replica of
+     * one with the id is then the one that its labels state. */
+    void (*inspect)(struct runtime *rt, const char *name, bool is_id, runtime_answer_fn answer,
+                    void *userdata);
     /* Checks whether the zone's network can have this range, whose form the caller has checked. REFUSED: it
      * cannot, for the reason in the error. */
     void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata);

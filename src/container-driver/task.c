@@ -41,6 +41,7 @@ static void task_free(struct task *task)
         schema_free(task->method->in, task->in);
     free(task->name);
     free(task->id);
+    free(task->selected);
     free(task);
 }
 
@@ -91,24 +92,47 @@ int container_conflict(const struct driver_container *c, struct error *e)
                      c->owner ?: "something else");
 }
 
+void task_select_id(struct task *task, const char *id)
+{
+    free(task->selected);
+    task->selected = xstrdup_null(id);
+}
+
+/* Reports whether a container that was selected by its id is one of the replica, which anybody could name in
+ * a call: 'name' is that of the replica's container. */
+static bool is_of_replica(const struct task *task, const struct driver_container *c)
+{
+    _cleanup_free_ char *name = NULL;
+    return c->ours && container_name(c->instance, c->replica_id, task->slot, &name, NULL) >= 0 &&
+           streq(name, task->name);
+}
+
 static void on_inspected(struct runtime_result *result, const struct error *e, void *userdata)
 {
     struct task *task = userdata;
-    if (e)
+    if (e) {
         task_fail(task, e);
-    else
-        task->then(task, result->container);
+        return;
+    }
+    struct driver_container *c = result->container;
+    task->then(task, c && task->selected && !is_of_replica(task, c) ? NULL : c);
 }
 
 static void on_inspected_own(struct runtime_result *result, const struct error *e, void *userdata)
 {
     struct task *task = userdata;
     struct error own = ERROR_INIT;
-    if (!e && result->container && !result->container->ours) {
+    if (!e && !task->selected && result->container && !result->container->ours) {
         container_conflict(result->container, &own);
         e = &own;
     }
     on_inspected(result, e, task);
+}
+
+/* Reports whether 's' is a container's full id. An id becomes a part of a path. */
+static bool is_id(const char *s)
+{
+    return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
 }
 
 static void look(struct task *task, const char *instance, int64_t replica_id, int slot,
@@ -123,8 +147,15 @@ static void look(struct task *task, const char *instance, int64_t replica_id, in
     }
     free(task->name);
     task->name = name;
+    task->slot = slot;
     task->then = then;
-    task->manager->runtime->ops->inspect(task->manager->runtime, name, answer, task);
+    if (task->selected && !is_id(task->selected)) {
+        error_refuse(&e, EINVAL, "the id of a container of '%s' is not hexadecimal", name);
+        task_fail(task, &e);
+        return;
+    }
+    task->manager->runtime->ops->inspect(task->manager->runtime, task->selected ?: name, task->selected,
+                                         answer, task);
 }
 
 void task_with_container(struct task *task, const char *instance, int64_t replica_id, int slot,

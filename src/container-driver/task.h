@@ -12,6 +12,8 @@ struct task {
     void *in;   /* a copy of the parameters: the method's struct */
     char *name; /* of the container */
     char *id;
+    int slot;
+    char *selected;          /* the id by which the call selects the container; NULL: its name does */
     struct runtime_job *job; /* cancelled when the client hangs up; may be NULL */
     void (*then)(struct task *task, struct driver_container *container);
 };
@@ -23,6 +25,10 @@ void task_reply(struct task *task, const void *out);
 void task_fail(struct task *task, const struct error *e);
 /* Sends one reply of a stream; does nothing when the caller has not set 'more'. */
 void task_notify(struct task *task, const void *out);
+
+/* Has the functions below select the container by its id, which they check to be of the replica. 'id' NULL:
+ * by the name of the slot. */
+void task_select_id(struct task *task, const char *id);
 
 /* Inspects the container in a slot of a replica, and calls 'then' with it (borrowed; NULL: no such container
  * exists). An error ends the task. */

@@ -1,6 +1,8 @@
 pkglibexec_PROGRAMS += reconciler
 noinst_LIBRARIES += libreconciler.a
 libreconciler_a_SOURCES = \
+	src/reconciler/engine/astray.c \
+	src/reconciler/engine/astray.h \
 	src/reconciler/engine/call.c \
 	src/reconciler/engine/call.h \
 	src/reconciler/engine/data.c \

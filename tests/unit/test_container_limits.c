@@ -73,7 +73,7 @@ static void limits_of_an_inspection_are_read(void **state)
             json_pack("{s:s, s:s, s:{s:s}, s:o}", "Id", "abc", "Name", "/i8k_web_0", "State", "Status",
                       "running", "HostConfig", json_loads(rows[i].host, 0, NULL));
         _cleanup_driver_container_ struct driver_container *c = NULL;
-        if (docker_read_container(answer, "tree", &c, &e) < 0)
+        if (docker_read_container(answer, "tree", false, &c, &e) < 0)
             fail_msg("%s: %s", rows[i].host, e.message);
         if (c->cpu_limit != rows[i].cpu || c->memory_limit != rows[i].memory ||
             c->pids_limit != rows[i].pids || c->cpu_limit_lost != rows[i].lost)

@@ -326,6 +326,55 @@ static void test_a_foreign_container_is_a_conflict_except_in_a_destroy(void **st
     assert_int_equal(decide(&in), STEP_GONE);
 }
 
+static void test_a_container_that_went_astray_gets_a_name_again(void **state)
+{
+    (void)state;
+    struct driver_container runs = container(DRIVER_RUNNING, 2, DRIVER_RESTART_ALWAYS);
+    struct driver_container down = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
+    struct driver_container dead = container(DRIVER_DEAD, 1, DRIVER_RESTART_NO);
+    struct driver_container foreign = runs;
+    foreign.ours = false;
+    const struct {
+        const char *what;
+        const struct driver_container *current, *old, *astray;
+        bool in_way;
+        enum step run, stop, gone;
+    } rows[] = {
+        {"the name is free", &none, &none, &runs, false, STEP_RENAME_BACK, STEP_RENAME_BACK,
+         STEP_RENAME_BACK},
+        {"the name is free in a switch", &none, &down, &runs, false, STEP_RENAME_BACK, STEP_RENAME_BACK,
+         STEP_RENAME_BACK},
+        {"the old container was renamed", &runs, &none, &down, false, STEP_RENAME_OLD, STEP_RENAME_OLD,
+         STEP_RENAME_OLD},
+        {"both names are in use", &runs, &down, &down, false, STEP_REMOVE_ASTRAY, STEP_REMOVE_ASTRAY,
+         STEP_REMOVE_ASTRAY},
+        {"another program's container has the name", &foreign, &none, &runs, false, STEP_CONFLICT,
+         STEP_CONFLICT, STEP_REMOVE_ASTRAY},
+        {"two replicas have each other's name", &foreign, &none, &runs, true, STEP_RENAME_ASIDE,
+         STEP_RENAME_ASIDE, STEP_REMOVE_ASTRAY},
+        {"a dead one is removed last", &runs, &none, &dead, false, STEP_REMOVE_ASTRAY, STEP_HOLD,
+         STEP_REMOVE_ASTRAY},
+        {"a dead one does not get the name", &none, &none, &dead, false, STEP_CREATE, STEP_SETTLED,
+         STEP_REMOVE_ASTRAY},
+        {"the running container was renamed to .old", &none, &runs, &none, false, STEP_BRING_BACK,
+         STEP_BRING_BACK, STEP_BRING_BACK},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (int want = WANT_RUN; want <= WANT_GONE; want++) {
+            struct decision_input in = input(rows[i].current, rows[i].old);
+            in.want = (enum want)want;
+            in.astray = rows[i].astray;
+            in.astray_in_way = rows[i].in_way;
+            in.applied_revision = 2;
+            in.provisioned = in.quota_set = true;
+            enum step expected = want == WANT_RUN    ? rows[i].run
+                                 : want == WANT_STOP ? rows[i].stop
+                                                     : rows[i].gone;
+            if (decide(&in) != expected)
+                fail_msg("%s, want %d: step %d, not %d", rows[i].what, want, (int)decide(&in), (int)expected);
+        }
+}
+
 /* Each state of the runtime with each desired state. The container is of the desired and applied revision. */
 static void test_each_state_of_a_container_has_a_step_to_each_desired_state(void **state)
 {
@@ -548,6 +597,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_switch_goes_through_its_steps),
         cmocka_unit_test(test_rare_situations_have_their_steps),
+        cmocka_unit_test(test_a_container_that_went_astray_gets_a_name_again),
         cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),
         cmocka_unit_test(test_limits_are_set_in_a_container_of_the_target),
         cmocka_unit_test(test_the_applied_revision_runs_until_the_desired_one_is_prepared),

@@ -478,7 +478,7 @@ static void an_inspection_is_read(void **state)
     struct error e = ERROR_INIT;
     _cleanup_json_ json_t *answer = json_loads(container_text, 0, NULL);
     _cleanup_driver_container_ struct driver_container *c = NULL, *foreign = NULL, *none = NULL;
-    assert_int_equal(docker_read_container(answer, TREE, &c, &e), 0);
+    assert_int_equal(docker_read_container(answer, TREE, false, &c, &e), 0);
     assert_string_equal(c->name, "i8k_web_3.old");
     assert_string_equal(c->instance, "web");
     assert_int_equal(c->replica_id, 3);
@@ -499,12 +499,74 @@ static void an_inspection_is_read(void **state)
     assert_int_equal(c->memory_limit, 67108864);
     assert_int_equal(c->n_ports, 1);
     assert_int_equal(c->ports[0]->host_port, 8080);
-    assert_int_equal(docker_read_container(answer, "another", &foreign, &e), 0);
+    assert_int_equal(docker_read_container(answer, "another", false, &foreign, &e), 0);
     assert_false(foreign->ours);
     assert_non_null(strstr(foreign->owner, TREE));
     json_object_set_new(answer, "Name", json_string("/somebody"));
-    assert_int_equal(docker_read_container(answer, TREE, &none, &e), 0);
+    assert_int_equal(docker_read_container(answer, TREE, false, &none, &e), 0);
     assert_null(none);
+}
+
+static struct driver_container *read_named(const char *name, const char *labels, bool by_labels)
+{
+    struct error e = ERROR_INIT;
+    struct driver_container *c = NULL;
+    _cleanup_json_ json_t *answer = json_loads(container_text, 0, NULL);
+    json_object_set_new(answer, "Name", json_string(name));
+    json_object_set_new(json_object_get(answer, "Config"), "Labels", json_loads(labels, 0, NULL));
+    if (docker_read_container(answer, TREE, by_labels, &c, &e) < 0)
+        fail_msg("%s: %s", name, e.message);
+    return c;
+}
+
+/* The name tells the replica when a container is searched by its name, and the labels tell it when it is
+ * searched by its id. */
+static void a_renamed_container_is_the_one_of_its_labels(void **state)
+{
+    (void)state;
+#define LABELS(name, id) "\"app_name\": \"" name "\", \"app_rep_id\": \"" id "\""
+#define OWN              "\"io.hostlet.tree\": \"" TREE "\""
+    static const struct {
+        const char *name, *labels;
+        bool by_labels, none, ours, misnamed;
+        const char *instance;
+        int64_t id;
+        int slot;
+    } rows[] = {
+        {"/i8k_web_0", "{" OWN ", " LABELS("web", "0") "}", .ours = true, .instance = "web"},
+        {"/i8k_web_0", "{" OWN "}", .ours = true, .instance = "web"},
+        {"/i8k_web_0", "{" OWN ", " LABELS("web", "00") "}", .ours = true, .instance = "web"},
+        {"/i8k_web_0.old", "{" OWN ", " LABELS("web", "0") "}", .ours = true, .instance = "web",
+         .slot = DRIVER_SLOT_OLD},
+        {"/i8k_web_0", "{" OWN ", " LABELS("api", "0") "}", .misnamed = true, .instance = "web"},
+        {"/i8k_web_0", "{" OWN ", " LABELS("web", "1") "}", .misnamed = true, .instance = "web"},
+        {"/i8k_web_0", "{" LABELS("api", "0") "}", .misnamed = true, .instance = "web"},
+        {"/other", "{" OWN ", " LABELS("web", "0") "}", .none = true},
+        {"/other", "{" OWN ", " LABELS("web", "3") "}", .by_labels = true, .ours = true, .instance = "web",
+         .id = 3},
+        {"/i8k_api_1.old", "{" OWN ", " LABELS("web", "3") "}", .by_labels = true, .ours = true,
+         .instance = "web", .id = 3},
+        {"/i8k_web_3.old", "{" OWN ", " LABELS("web", "3") "}", .by_labels = true, .ours = true,
+         .instance = "web", .id = 3, .slot = DRIVER_SLOT_OLD},
+        {"/other", "{" LABELS("web", "3") "}", .by_labels = true, .instance = "web", .id = 3},
+        {"/other", "{" OWN "}", .by_labels = true, .none = true},
+        {"/other", "{" OWN ", " LABELS("Web", "3") "}", .by_labels = true, .none = true},
+        {"/other", "{" OWN ", " LABELS("web", "128") "}", .by_labels = true, .none = true},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_driver_container_ struct driver_container *c =
+            read_named(rows[i].name, rows[i].labels, rows[i].by_labels);
+        assert_int_equal(c == NULL, rows[i].none);
+        if (!c)
+            continue;
+        assert_string_equal(c->name, rows[i].name + 1);
+        assert_string_equal(c->instance, rows[i].instance);
+        assert_int_equal(c->replica_id, rows[i].id);
+        assert_int_equal(c->slot, rows[i].slot);
+        if (c->ours != rows[i].ours || c->misnamed != rows[i].misnamed)
+            fail_msg("row %zu: ours %d, misnamed %d", i, c->ours, c->misnamed);
+        assert_int_equal(c->owner == NULL, c->ours);
+    }
 }
 
 static struct driver_container *read_with(const char *path, const char *value)
@@ -513,7 +575,7 @@ static struct driver_container *read_with(const char *path, const char *value)
     struct driver_container *c = NULL;
     _cleanup_json_ json_t *answer = json_loads(container_text, 0, NULL);
     json_object_set_new(answer, path, json_loads(value, 0, NULL));
-    if (docker_read_container(answer, TREE, &c, &e) < 0)
+    if (docker_read_container(answer, TREE, false, &c, &e) < 0)
         fail_msg("%s: %s", path, e.message);
     return c;
 }
@@ -589,7 +651,7 @@ static void a_malformed_inspection_fails_or_has_defaults(void **state)
             json_object_set_new(answer, cases[i].path, json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
         else
             json_object_del(answer, cases[i].path);
-        int r = docker_read_container(answer, TREE, &c, &e);
+        int r = docker_read_container(answer, TREE, false, &c, &e);
         if (r != cases[i].r)
             fail_msg("%s = %s gave %d: %s", cases[i].path, cases[i].value ?: "absent", r, e.message);
         if (r < 0)
@@ -598,7 +660,7 @@ static void a_malformed_inspection_fails_or_has_defaults(void **state)
     _cleanup_json_ json_t *array = json_array();
     _cleanup_driver_container_ struct driver_container *c = NULL;
     struct error e = ERROR_INIT;
-    assert_int_equal(docker_read_container(array, TREE, &c, &e), -EPROTO);
+    assert_int_equal(docker_read_container(array, TREE, false, &c, &e), -EPROTO);
 }
 
 static void images_and_info_are_read(void **state)
@@ -656,10 +718,55 @@ static void the_newest_common_version_is_chosen(void **state)
 
 static struct adopted *adopted;
 
+static int events(const char *line, struct driver_event out[static DOCKER_EVENT_REPLICAS], struct error *e)
+{
+    return docker_read_event(line, strlen(line), TREE, adopted, out, e);
+}
+
 static int event(const char *line, struct driver_event *out, struct error *e)
 {
-    *out = (struct driver_event){0};
-    return docker_read_event(line, strlen(line), TREE, adopted, out, e);
+    struct driver_event all[DOCKER_EVENT_REPLICAS] = {{0}};
+    int n = events(line, all, e);
+    assert_true(n <= 1);
+    *out = all[0];
+    return n;
+}
+
+/* The event concerns the replica of the labels, and those whose names the container has and had. */
+static void a_rename_concerns_up_to_three_replicas(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *old_name, *labels, *concerned;
+    } rows[] = {
+        {"other", "/i8k_web_0", "\"app_name\":\"web\",\"app_rep_id\":\"0\"", "web/0/0"},
+        {"other", "/i8k_web_0", "\"app_name\":\"?\",\"app_rep_id\":\"0\"", "web/0/0"},
+        {"other", "/another", "\"app_name\":\"web\",\"app_rep_id\":\"0\"", "web/0/0"},
+        {"i8k_web_0.old", "/i8k_web_0", "\"app_name\":\"web\",\"app_rep_id\":\"0\"", "web/0/1"},
+        {"i8k_api_1", "/i8k_web_0", "\"app_name\":\"web\",\"app_rep_id\":\"0\"", "web/0/0 api/1/0"},
+        {"i8k_api_1", "/i8k_db1_2.old", "\"app_name\":\"web\",\"app_rep_id\":\"0\"",
+         "web/0/0 api/1/0 db1/2/1"},
+        {"other", "/another", "\"app_name\":\"?\",\"app_rep_id\":\"0\"", ""},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct error e = ERROR_INIT;
+        struct driver_event out[DOCKER_EVENT_REPLICAS];
+        _cleanup_free_ char *line = xasprintf(
+            "{\"Type\":\"container\",\"Action\":\"rename\",\"Actor\":{\"ID\":\"abc\",\"Attributes\":{"
+            "\"" LABEL_TREE "\":\"" TREE "\",\"name\":\"%s\",\"oldName\":\"%s\",%s}}}",
+            rows[i].name, rows[i].old_name, rows[i].labels);
+        _cleanup_free_ char *concerned = xstrdup("");
+        int n = events(line, out, &e);
+        for (int k = 0; k < n; k++) {
+            char *longer = xasprintf("%s%s%s/%lld/%d", concerned, k ? " " : "", out[k].instance,
+                                     (long long)out[k].replica_id, out[k].slot);
+            free(concerned);
+            concerned = longer;
+            assert_string_equal(out[k].id, "abc");
+            driver_event_done(&out[k]);
+        }
+        assert_string_equal(concerned, rows[i].concerned);
+    }
 }
 
 static void events_are_read(void **state)
@@ -1052,6 +1159,8 @@ int main(void)
         cmocka_unit_test(a_request_that_is_not_well_formed_is_refused),
         cmocka_unit_test(a_container_in_the_zones_network_gets_its_address),
         cmocka_unit_test(an_inspection_is_read),
+        cmocka_unit_test(a_renamed_container_is_the_one_of_its_labels),
+        cmocka_unit_test(a_rename_concerns_up_to_three_replicas),
         cmocka_unit_test(network_and_lxcfs_are_read),
         cmocka_unit_test(a_malformed_inspection_fails_or_has_defaults),
         cmocka_unit_test(images_and_info_are_read),

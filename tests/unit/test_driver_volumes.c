@@ -91,7 +91,7 @@ static void test_volumes_of_a_container_are_told_from_anonymous_ones(void **stat
     struct error e = ERROR_INIT;
     _cleanup_json_ json_t *answer = json_loads(text, 0, NULL);
     _cleanup_driver_container_ struct driver_container *c = NULL;
-    assert_int_equal(docker_read_container(answer, TREE, &c, &e), 0);
+    assert_int_equal(docker_read_container(answer, TREE, false, &c, &e), 0);
     assert_int_equal(c->n_volumes, 1);
     assert_string_equal(c->volumes[0], "/data");
     assert_int_equal(c->n_anonymous_volumes, 2);

@@ -15,35 +15,44 @@
 #define LIST_MAX ((size_t)32 << 20)
 
 /* Does the same as docker_read_container(), and adds this machine's own facts (complete.h). */
-static int read_container(struct docker *d, json_t *body, struct driver_container **ret, struct error *e)
+static int read_container(struct docker *d, json_t *body, bool by_labels, struct driver_container **ret,
+                          struct error *e)
 {
-    int r = docker_read_container(body, d->settings->tree_id, ret, e);
+    int r = docker_read_container(body, d->settings->tree_id, by_labels, ret, e);
     if (r >= 0 && *ret)
         container_complete(d->settings, *ret);
     return r;
 }
 
+struct inspect_job {
+    struct simple_job head;
+    bool is_id;
+};
+
 static void on_inspected(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
-    _cleanup_free_ struct simple_job *job = userdata;
+    _cleanup_free_ struct inspect_job *inspect = userdata;
+    const struct simple_job *job = &inspect->head;
     struct error own = ERROR_INIT;
     _cleanup_driver_container_ struct driver_container *c = NULL;
     if (e && docker_call_status(call) == 404)
         e = NULL;
-    else if (!e && read_container(job->d, body, &c, &own) < 0)
+    else if (!e && read_container(job->d, body, inspect->is_id, &c, &own) < 0)
         docker_set_state(job->d, DRIVER_RUNTIME_DOWN, e = &own);
     struct runtime_result result = {.container = c};
     job->answer(&result, e, job->userdata);
     c = result.container;
 }
 
-void docker_inspect(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata)
+void docker_inspect(struct runtime *rt, const char *name, bool is_id, runtime_answer_fn answer,
+                    void *userdata)
 {
-    struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
+    struct inspect_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
+    job->is_id = is_id;
     _cleanup_free_ char *what = xasprintf("inspect container %s", name),
                         *path = xasprintf("/containers/%s/json", name);
     struct docker_ask ask = {.what = what, .path = path, .json = true};
-    docker_call(job->d, &ask, on_inspected, job);
+    docker_call(job->head.d, &ask, on_inspected, job);
 }
 
 /* A list in progress. Docker's list contains only a part of a container's description, so the job inspects
@@ -73,7 +82,7 @@ static void on_listed_one(struct docker_call *call, json_t *body, const struct e
     _cleanup_driver_container_ struct driver_container *c = NULL;
     if (e && docker_call_status(call) == 404)
         e = NULL; /* it was removed after the list */
-    else if (!e && read_container(job->head.d, body, &c, &own) < 0)
+    else if (!e && read_container(job->head.d, body, false, &c, &own) < 0)
         docker_set_state(job->head.d, DRIVER_RUNTIME_DOWN, e = &own);
     if (e) {
         list_end(job, e);

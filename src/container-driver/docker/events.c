@@ -60,14 +60,16 @@ static int on_line(char *line, size_t size, void *userdata)
 {
     struct docker_events *s = userdata;
     const struct runtime *rt = &s->d->rt;
-    struct driver_event event = {.instance = NULL};
+    struct driver_event events[DOCKER_EVENT_REPLICAS];
     struct error e = ERROR_INIT;
-    int r = docker_read_event(line, size, s->d->settings->tree_id, s->d->settings->adopted, &event, &e);
-    if (r < 0)
+    int n = docker_read_event(line, size, s->d->settings->tree_id, s->d->settings->adopted, events, &e);
+    if (n < 0)
         return docker_call_fail(s->call, &e);
-    if (r > 0 && rt->on_event)
-        rt->on_event(&event, rt->watch_userdata);
-    driver_event_done(&event);
+    for (int i = 0; i < n; i++) {
+        if (rt->on_event)
+            rt->on_event(&events[i], rt->watch_userdata);
+        driver_event_done(&events[i]);
+    }
     return 0;
 }
 

@@ -89,6 +89,26 @@ static void read_limits(struct reading *r, json_t *answer, struct driver_contain
     c->pids_limit = pids > 0 ? pids : 0;
 }
 
+/* Sets the replica whose container this is. Returns false if it is none of a replica. */
+static bool read_replica(struct reading *r, json_t *answer, bool by_labels, struct driver_container *c)
+{
+    json_t *labels = read_object(r, answer, "Config/Labels");
+    const char *name = need_string(r, answer, "Name"), *instance = read_string(r, labels, LABEL_NAME);
+    int64_t id;
+    bool named = container_name_parse(name, &c->instance, &c->replica_id, &c->slot),
+         labelled = container_labels_parse(instance, read_string(r, labels, LABEL_REPLICA), &id),
+         differs = labelled && (!named || !streq(instance, c->instance) || id != c->replica_id);
+    c->name = xstrdup(*name == '/' ? name + 1 : name);
+    c->misnamed = named && differs && !by_labels;
+    if (by_labels && differs) {
+        free(c->instance);
+        c->instance = xstrdup(instance);
+        c->replica_id = id;
+        c->slot = DRIVER_SLOT_CURRENT;
+    }
+    return named || (by_labels && labelled);
+}
+
 static void read_labels(struct reading *r, json_t *answer, const char *tree_id, struct driver_container *c)
 {
     json_t *labels = read_object(r, answer, "Config/Labels");
@@ -144,16 +164,15 @@ static void read_mounts(struct reading *r, json_t *answer, const char *tree_id, 
     }
 }
 
-int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret, struct error *e)
+int docker_read_container(json_t *answer, const char *tree_id, bool by_labels, struct driver_container **ret,
+                          struct error *e)
 {
     struct reading r = {.what = "Docker's description of a container", .error = e};
     _cleanup_driver_container_ struct driver_container *c = xcalloc(1, sizeof *c);
-    const char *name = need_string(&r, answer, "Name");
-    if (r.r == 0 && !container_name_parse(name, &c->instance, &c->replica_id, &c->slot)) {
+    if (!read_replica(&r, answer, by_labels, c) && r.r == 0) {
         *ret = NULL;
         return 0;
     }
-    c->name = xstrdup(*name == '/' ? name + 1 : name);
     c->id = xstrdup(need_string(&r, answer, "Id"));
     c->image = xstrdup_null(read_string(&r, answer, "Config/Image"));
     c->image_id = xstrdup_null(read_string(&r, answer, "Image"));

@@ -8,10 +8,11 @@
 #include "container-driver/settings.h"
 #include "lib/api/container_driver.h"
 
-/* Converts the inspection of a container. *ret is NULL when the container's name does not have hostlet's
- * form. 'ours' is set when the container's label is 'tree_id'. The caller frees *ret with
- * driver_container_free(). Returns 0, or a negative errno (failed) when the description is malformed. */
-int docker_read_container(json_t *answer, const char *tree_id, struct driver_container **ret,
+/* Converts the inspection of a container. The container is of the replica that its name states or, with
+ * 'by_labels', of the one that its labels state; *ret is NULL when they state none. 'ours' is set when the
+ * container's label is 'tree_id' and it is not misnamed. The caller frees *ret with driver_container_free().
+ * Returns 0, or a negative errno (failed) when the description is malformed. */
+int docker_read_container(json_t *answer, const char *tree_id, bool by_labels, struct driver_container **ret,
                           struct error *e);
 
 /* Converts an item of Docker's list of containers whose labels are those of the contract. Returns NULL if the

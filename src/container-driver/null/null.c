@@ -36,7 +36,8 @@ void null_event(struct null_container *k, const char *action)
         (k->tree && streq(k->tree, n->settings->tree_id)) || adopted_has(n->settings->adopted, k->c->id);
     if (!n->watched || !n->rt.on_event || !ours)
         return;
-    struct driver_event event = {.instance = k->c->instance,
+    struct driver_event event = {.id = k->c->id,
+                                 .instance = k->c->instance,
                                  .replica_id = k->c->replica_id,
                                  .slot = k->c->slot,
                                  .action = (char *)action,
@@ -92,8 +93,10 @@ static void null_list_misnamed(struct runtime *rt, runtime_answer_fn answer, voi
     runtime_answer(answer, userdata, NULL);
 }
 
-static void null_inspect(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata)
+static void null_inspect(struct runtime *rt, const char *name, bool is_id, runtime_answer_fn answer,
+                         void *userdata)
 {
+    (void)is_id; /* only calls of this interface rename its containers */
     struct null_container *k = null_find((struct null *)rt, name);
     _cleanup_driver_container_ struct driver_container *c = k ? describe(k) : NULL;
     struct runtime_result result = {.container = c};
@@ -188,11 +191,12 @@ static void null_rename(struct runtime *rt, const char *id, const char *name, ru
         error_set(&e, ERROR_CONFLICT, EEXIST, "cannot rename container %s: the name '%s' is in use",
                   k->c->name, name);
     } else {
-        free(k->c->name);
-        free(k->c->instance);
-        k->c->instance = NULL;
-        k->c->name = xstrdup(name);
-        container_name_parse(name, &k->c->instance, &k->c->replica_id, &k->c->slot);
+        char *instance;
+        if (container_name_parse(name, &instance, &k->c->replica_id, &k->c->slot)) {
+            free(k->c->instance);
+            k->c->instance = instance;
+        }
+        set_string(&k->c->name, name);
         null_save(k, &e);
         null_event(k, "rename");
     }

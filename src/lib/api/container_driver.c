@@ -3,11 +3,13 @@
 
 #include "lib/api/declare.h"
 
-static const char *const slot_names[] = {"current", "old", NULL};
-const struct schema_enum driver_slot_enum = {"Slot",
-                                             "current: the container i8k_INSTANCE_ID. old: the previous "
-                                             "container, which a switch renames to i8k_INSTANCE_ID.old.",
-                                             slot_names};
+static const char *const slot_names[] = {"current", "old", "aside", NULL};
+const struct schema_enum driver_slot_enum = {
+    "Slot",
+    "current: the container i8k_INSTANCE_ID. old: the previous "
+    "container, which a switch renames to i8k_INSTANCE_ID.old. aside: "
+    "i8k_INSTANCE_ID.aside, a name that no replica needs.",
+    slot_names};
 static const char *const state_names[] = {"missing", "created",  "running", "paused", "restarting",
                                           "exited",  "removing", "dead",    NULL};
 const struct schema_enum driver_state_enum = {
@@ -116,14 +118,19 @@ STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),
        S_BOOL_OPT(T, layer_unlimited, "The storage driver cannot limit the writable layer."));
 #undef T
 #define T struct driver_replica_in
-STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL));
+STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
+       S_STRING_OPT(T, id,
+                    "Selects the container with this id, whatever its name is, in place of the slot. It must "
+                    "carry the labels of the replica."));
 #undef T
 #define T struct driver_container
 STRUCT_EXPORTED(
     driver_container_schema, "Container", T, "The actual state of a container whose name has hostlet's form.",
     S_STRING(T, id, NULL), S_STRING(T, name, NULL), S_STRING(T, instance, NULL), S_INT(T, replica_id, NULL),
     S_ENUM(T, slot, &driver_slot_enum, NULL),
-    S_BOOL(T, ours, "The container carries this tree's label, or is adopted."),
+    S_BOOL(T, ours, "The container carries this tree's label, or is adopted, and is not misnamed."),
+    S_BOOL_OPT(T, misnamed,
+               "The container's labels name another replica than its name does: another program renamed it."),
     S_BOOL_OPT(T, adopted,
                "The original agent made the container; its definition is not compared with the desired one."),
     S_STRING_OPT(T, owner, "What a container that is not 'ours' is, for a human."),
@@ -174,7 +181,7 @@ STRUCT(adopt_in, NULL, T, NULL, REPLICA(T),
 #undef T
 #define T struct driver_rename_in
 STRUCT(rename_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, from, &driver_slot_enum, NULL),
-       S_ENUM(T, to, &driver_slot_enum, NULL));
+       S_ENUM(T, to, &driver_slot_enum, NULL), S_STRING_OPT(T, id, "As for Inspect, in place of 'from'."));
 #undef T
 #define T struct driver_restart_in
 STRUCT(restart_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
@@ -200,8 +207,9 @@ STRUCT(logs_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NU
 STRUCT(tail_out, NULL, T, NULL, S_STRINGS(T, lines, "The last lines of both streams, without line ends."));
 #undef T
 #define T struct driver_event
-STRUCT_EXPORTED(driver_event_schema, "Event", T, "An event of a container of this tree.", REPLICA(T),
-                S_ENUM(T, slot, &driver_slot_enum, NULL),
+STRUCT_EXPORTED(driver_event_schema, "Event", T,
+                "An event of a container that carries the labels of this tree, or is adopted.", REPLICA(T),
+                S_ENUM(T, slot, &driver_slot_enum, NULL), S_STRING_OPT(T, id, "The container's id."),
                 S_STRING(T, action,
                          "The runtime's name of the event, such as create, start, die, destroy or rename."),
                 S_INT_OPT(T, exit_code, NULL));
@@ -233,7 +241,9 @@ static const struct varlink_method methods[] = {
      "Returns the containers that carry the labels app_name and app_rep_id of the contract and no tree's "
      "label, under names without hostlet's form, one in each reply. Only id, name, instance (the label "
      "app_name), state and misfit are set."},
-    {"Inspect", 0, &replica_in, &inspect_out, "Returns the actual state of one container."},
+    {"Inspect", 0, &replica_in, &inspect_out,
+     "Returns the actual state of one container. With an id, a container that does not carry the labels of "
+     "the replica is absent."},
     {"CheckNetwork", 0, &check_network_in, &check_network_out,
      "Reports whether the zone's network can be made with this range, or exists with it. Changes nothing."},
     {"Create", VARLINK_CHANGES, &driver_create_schema, &create_out,

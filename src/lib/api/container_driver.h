@@ -10,8 +10,12 @@ extern const struct schema_struct driver_info_schema, driver_create_schema, driv
     driver_image_schema, driver_event_schema, driver_limits_schema, driver_usage_schema;
 
 /* Selects a container of a replica: i8k_INSTANCE_ID, or the previous one, which a switch renames to
- * i8k_INSTANCE_ID.old. */
-enum driver_slot { DRIVER_SLOT_CURRENT, DRIVER_SLOT_OLD };
+ * i8k_INSTANCE_ID.old. i8k_INSTANCE_ID.aside is a name that no replica needs. */
+enum driver_slot {
+    DRIVER_SLOT_CURRENT,
+    DRIVER_SLOT_OLD,
+    DRIVER_SLOT_ASIDE, /* only as the target of a rename */
+};
 extern const struct schema_enum driver_slot_enum;
 
 /* State of a container, as the runtime reports it. */
@@ -145,14 +149,16 @@ struct driver_replica_in {
     char *instance;
     int64_t replica_id;
     int slot; /* enum driver_slot */
+    char *id; /* selects the container by its id, in place of the slot; NULL: by its name */
 };
 struct driver_container {
     char *id, *name, *instance;
     int64_t replica_id;
     int slot;
-    bool ours; /* the container carries this tree's label, or is adopted */
+    bool ours; /* the container carries this tree's label, or is adopted, and is not misnamed */
     /* The original agent made the container; its definition is not compared with the desired one. */
     bool adopted;
+    bool misnamed;          /* its labels name another replica than its name does */
     char *owner;            /* what a container that is not 'ours' is, for a human */
     char *tree;             /* id of the other tree whose label the container carries; NULL: none */
     bool adoptable;         /* the original agent made it for this replica: Adopt makes it 'ours' */
@@ -207,6 +213,7 @@ struct driver_rename_in {
     char *instance;
     int64_t replica_id;
     int from, to;
+    char *id; /* as in driver_replica_in, in place of 'from' */
 };
 struct driver_restart_in {
     char *instance;
@@ -241,6 +248,7 @@ struct driver_event {
     char *instance;
     int64_t replica_id;
     int slot;
+    char *id;     /* of the container, which need not be the replica's, since anybody can copy its labels */
     char *action; /* create, start, die, destroy, rename, kill, oom, … */
     int64_t exit_code;
 };

@@ -8,9 +8,11 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
+#include "reconciler/engine/astray.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/replica.h"
+#include "reconciler/model/store.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 
@@ -31,6 +33,13 @@ static void see_current(struct replica *r, const struct driver_container *seen)
         uptime_see(&r->seen.uptime, seen->started_at, replica_now_msec(r), replica_monotonic_usec(r));
 }
 
+/* Stores the id of a container of this tree that has a name of the replica, by which it is found later. */
+static void note_id(struct replica *r, const struct driver_container *c)
+{
+    if (c->state != DRIVER_MISSING && c->ours && c->id && record_add_container(r->record, c->id))
+        store_save_soon(r->instance);
+}
+
 static struct replica *find_replica(struct manager *m, const char *instance, int64_t id)
 {
     struct instance *i = instance ? manager_find(m, instance) : NULL;
@@ -44,6 +53,7 @@ static void forget_all(struct manager *m)
             struct replica *r = i->replicas[k];
             see(&r->seen.current, NULL);
             see(&r->seen.old, NULL);
+            see(&r->seen.astray, NULL);
             r->seen.observed = true;
             /* A call in progress can change the container: inspect again when it has ended. */
             r->seen.stale = r->request != NULL;
@@ -101,7 +111,9 @@ static void on_event(struct manager *m, const struct driver_event *event)
         r->seen.updates_due--;
         return;
     }
-    bool current = event->slot == DRIVER_SLOT_CURRENT;
+    /* Another container can carry the same labels. */
+    bool current =
+        event->slot == DRIVER_SLOT_CURRENT && (!event->id || streq_null(event->id, r->seen.current.id));
     if (streq(event->action, "oom") && current)
         exits_note_oom(r);
     bool committed =
@@ -121,6 +133,8 @@ static void on_event(struct manager *m, const struct driver_event *event)
 static void on_container(struct manager *m, const struct driver_container *c)
 {
     struct replica *r = find_replica(m, c->instance, c->replica_id);
+    if (r)
+        note_id(r, c);
     if (r && c->slot == DRIVER_SLOT_OLD)
         see(&r->seen.old, c);
     else if (r)
@@ -159,6 +173,8 @@ static void on_complete(const void *out, void *userdata)
     set_string(&m->runtime_failure, NULL);
     for (struct instance *i = m->instances, *next; i; i = next) {
         next = i->next;
+        for (size_t k = 0; k < i->n_replicas; k++)
+            i->replicas[k]->seen.stale |= astray_missed(i->replicas[k]) != NULL;
         instance_kick(i);
     }
 }
@@ -187,46 +203,94 @@ void observe_stop(struct manager *m)
     follower_free(m->runtime);
 }
 
-static void on_inspected_old(const void *out, bool continues, const struct error *e, void *userdata)
+static void inspect(struct replica *r, enum driver_slot slot, const char *id, varlink_answer_fn answer)
 {
-    (void)continues;
-    struct replica *r = userdata;
-    r->request = NULL;
-    if (e) {
-        r->seen.stale = true;
-        replica_retry_later(r, e);
-        return;
-    }
-    see(&r->seen.old, ((const struct driver_inspect_out *)out)->container);
+    struct manager *m = r->instance->manager;
+    struct driver_replica_in in = {
+        .instance = r->instance->record->name, .replica_id = r->record->id, .slot = slot, .id = (char *)id};
+    r->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
+                              CALL_TIMEOUT, answer, r);
+}
+
+/* Ends an inspection that failed; it is repeated. */
+static void inspection_failed(struct replica *r, const struct error *e)
+{
+    r->seen.stale = true;
+    replica_retry_later(r, e);
+}
+
+static void inspection_over(struct replica *r)
+{
     replica_kick(r);
     /* The replica did not count as settled during the inspection: notify watchers, even if the step stays the
      * same. */
     instance_changed(r->instance);
 }
 
+static void look_for_missed(struct replica *r);
+
+static void on_inspected_missed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct replica *r = userdata;
+    r->request = NULL;
+    const char *id = astray_missed(r);
+    if (e) {
+        inspection_failed(r, e);
+        return;
+    }
+    const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
+    see(&r->seen.astray, c);
+    if (!c && id && record_drop_container(r->record, id)) {
+        store_save_soon(r->instance);
+        look_for_missed(r); /* the next one */
+        return;
+    }
+    inspection_over(r);
+}
+
+/* A container that neither name shows was removed, or renamed by another program: its id tells. */
+static void look_for_missed(struct replica *r)
+{
+    const char *id = astray_missed(r);
+    if (id)
+        inspect(r, DRIVER_SLOT_CURRENT, id, on_inspected_missed);
+    else
+        inspection_over(r);
+}
+
+static void on_inspected_old(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct replica *r = userdata;
+    r->request = NULL;
+    if (e) {
+        inspection_failed(r, e);
+        return;
+    }
+    see(&r->seen.old, ((const struct driver_inspect_out *)out)->container);
+    note_id(r, &r->seen.old);
+    see(&r->seen.astray, NULL);
+    look_for_missed(r);
+}
+
 static void on_inspected(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)continues;
     struct replica *r = userdata;
-    struct manager *m = r->instance->manager;
     r->request = NULL;
     if (e) {
-        r->seen.stale = true;
-        replica_retry_later(r, e);
+        inspection_failed(r, e);
         return;
     }
     see_current(r, ((const struct driver_inspect_out *)out)->container);
-    struct driver_replica_in in = {r->instance->record->name, r->record->id, DRIVER_SLOT_OLD};
-    r->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
-                              CALL_TIMEOUT, on_inspected_old, r);
+    note_id(r, &r->seen.current);
+    inspect(r, DRIVER_SLOT_OLD, NULL, on_inspected_old);
 }
 
 void observe_replica(struct replica *replica)
 {
-    struct manager *m = replica->instance->manager;
-    struct driver_replica_in in = {replica->instance->record->name, replica->record->id, DRIVER_SLOT_CURRENT};
     replica->seen.stale = false;
     replica->seen.updates_due = 0; /* an update that changed nothing has no event */
-    replica->request = manager_call(m, m->driver_socket, &container_driver_interface, "Inspect", &in, false,
-                                    CALL_TIMEOUT, on_inspected, replica);
+    inspect(replica, DRIVER_SLOT_CURRENT, NULL, on_inspected);
 }

@@ -153,7 +153,8 @@ static bool revision_used(const struct instance *instance, int64_t revision)
         /* A call in progress may use any revision. */
         if (r->record->applied_revision == revision || r->request ||
             (r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == revision) ||
-            (r->seen.old.state != DRIVER_MISSING && r->seen.old.revision == revision))
+            (r->seen.old.state != DRIVER_MISSING && r->seen.old.revision == revision) ||
+            (r->seen.astray.state != DRIVER_MISSING && r->seen.astray.revision == revision))
             return true;
     }
     return false;

@@ -24,7 +24,7 @@ void replica_set_state(struct replica *replica, enum replica_state state)
 
 bool replica_only_tidies(const struct replica *r)
 {
-    return r->last == STEP_REMOVE_OLD && replica_want(r) == WANT_RUN &&
+    return (r->last == STEP_REMOVE_OLD || r->last == STEP_REMOVE_ASTRAY) && replica_want(r) == WANT_RUN &&
            r->record->applied_revision == replica_target_revision(r) &&
            driver_state_is_up((enum driver_state)r->seen.current.state);
 }

@@ -8,6 +8,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
+#include "reconciler/engine/astray.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/files.h"
@@ -18,6 +19,7 @@
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/waits.h"
 #include "reconciler/model/stages.h"
+#include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
 #define SWITCH_ATTEMPTS_MAX 5 /* failures of one step with "retry later" before the switch is rolled back */
@@ -77,7 +79,8 @@ static void effect_stop(struct replica *r, const void *out)
 
 static void rename_slot(struct replica *r, enum driver_slot from, enum driver_slot to)
 {
-    struct driver_rename_in in = {r->instance->record->name, r->record->id, from, to};
+    struct driver_rename_in in = {
+        .instance = r->instance->record->name, .replica_id = r->record->id, .from = from, .to = to};
     call_driver(r, "Rename", &in, CALL_TIMEOUT);
 }
 
@@ -125,7 +128,8 @@ static void effect_bring_back(struct replica *r, const void *out)
 
 static struct driver_replica_in slot_of(const struct replica *r, enum driver_slot slot)
 {
-    return (struct driver_replica_in){r->instance->record->name, r->record->id, slot};
+    return (struct driver_replica_in){
+        .instance = r->instance->record->name, .replica_id = r->record->id, .slot = slot};
 }
 
 static void remove_slot(struct replica *r, enum driver_slot slot)
@@ -136,6 +140,14 @@ static void remove_slot(struct replica *r, enum driver_slot slot)
     call_driver(r, "Remove", &in, CALL_TIMEOUT);
 }
 
+/* Drops a container that was removed. */
+static void removed(struct replica *r, struct driver_container *c)
+{
+    if (c->id && record_drop_container(r->record, c->id))
+        store_save_soon(r->instance);
+    schema_done(&driver_container_schema, c);
+}
+
 static void begin_remove_old(struct replica *r)
 {
     remove_slot(r, DRIVER_SLOT_OLD);
@@ -144,7 +156,7 @@ static void begin_remove_old(struct replica *r)
 static void effect_remove_old(struct replica *r, const void *out)
 {
     (void)out;
-    schema_done(&driver_container_schema, &r->seen.old);
+    removed(r, &r->seen.old);
 }
 
 static void begin_remove_new(struct replica *r)
@@ -155,7 +167,7 @@ static void begin_remove_new(struct replica *r)
 static void effect_remove_new(struct replica *r, const void *out)
 {
     (void)out;
-    schema_done(&driver_container_schema, &r->seen.current);
+    removed(r, &r->seen.current);
 }
 
 static void begin_create(struct replica *r)
@@ -175,6 +187,15 @@ static void effect_start(struct replica *r, const void *out)
 {
     (void)out;
     r->done.provisioned = false;
+    r->seen.stale = true;
+}
+
+/* Stores the new container's id, by which it is found if another program renames it. */
+static void effect_create(struct replica *r, const void *out)
+{
+    const struct driver_create_out *created = out;
+    if (created && created->id && record_add_container(r->record, created->id))
+        store_save_soon(r->instance);
     r->seen.stale = true;
 }
 
@@ -241,6 +262,7 @@ struct step_row {
 
 /* clang-format off */
 #define GOING_BACK "going back"
+#define RENAMING   "naming the container again"
 /* Steps that call a worker: they have a failpoint before the call, and one after the reply. */
 #define CALLING_STEPS(X) \
     X(HOLD, "hold", "stopping container", NO_STAGE, begin_hold, effect_hold, SWITCHES) \
@@ -249,7 +271,7 @@ struct step_row {
     X(PROVISION, "provision", "provisioning", STAGE_PROVISION, files_provision, files_provisioned, FIRST | SHOWN | BRINGS_UP | WRITES) \
     X(QUOTA, "quota", "setting quota", STAGE_PROVISION, quota_ensure, quota_was_set, FIRST | BRINGS_UP | LIMITS) \
     X(LIMITS, "limits", "setting limits", NO_STAGE, begin_limits, effect_limits, RESOURCES) \
-    X(CREATE, "create", "creating container", STAGE_CONTAINER_CREATE, begin_create, effect_look, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
+    X(CREATE, "create", "creating container", STAGE_CONTAINER_CREATE, begin_create, effect_create, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
     X(START, "start", "starting container", STAGE_CONTAINER_START, begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
     X(KEEP, "keep", NULL, NO_STAGE, begin_keep, effect_keep, 0) \
     X(REMOVE_OLD, "remove_old", "removing the old container", NO_STAGE, begin_remove_old, effect_remove_old, 0) \
@@ -258,6 +280,10 @@ struct step_row {
     X(BRING_BACK, "bring_back", GOING_BACK, NO_STAGE, begin_bring_back, effect_bring_back, 0) \
     X(RESTORE, "restore", GOING_BACK, NO_STAGE, files_restore, files_restored, 0) \
     X(REVIVE, "revive", GOING_BACK, NO_STAGE, begin_start, effect_look, USES_BITS | BITS_AT_ONCE) \
+    X(RENAME_BACK, "rename_back", RENAMING, NO_STAGE, astray_rename_back, effect_look, 0) \
+    X(RENAME_OLD, "rename_old", RENAMING, NO_STAGE, astray_rename_old, effect_look, 0) \
+    X(RENAME_ASIDE, "rename_aside", RENAMING, NO_STAGE, astray_rename_aside, effect_look, 0) \
+    X(REMOVE_ASTRAY, "remove_astray", "removing a renamed container", NO_STAGE, astray_remove, astray_removed, 0) \
     X(UPDATE_FILES, "update_files", NULL, NO_STAGE, files_update, files_updated, WRITES) \
     X(REMOVE_DATA, "remove_data", "putting data aside", NO_STAGE, data_remove, data_removed, 0)
 /* Steps that end with a write of the journal, which has its own failpoints (store.*). */

@@ -7,6 +7,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
+#include "reconciler/engine/astray.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/limits.h"
@@ -46,6 +47,8 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .want = replica_want(r),
         .current = &r->seen.current,
         .old = &r->seen.old,
+        .astray = &r->seen.astray,
+        .astray_in_way = astray_is_in_way(r),
         .target_revision = target->revision,
         .target_config = assigned ? config : NULL,
         .applied_revision = r->record->applied_revision,

@@ -141,7 +141,7 @@ static void ask_usages(struct planning *p)
     if (!p->usages)
         p->usages = xcalloc(p->n_containers, sizeof *p->usages);
     const struct driver_container *c = p->containers[p->next];
-    struct driver_replica_in in = {c->instance, c->replica_id, DRIVER_SLOT_CURRENT};
+    struct driver_replica_in in = {.instance = c->instance, .replica_id = c->replica_id};
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "Usage", &in, false,
                               QUESTION_TIMEOUT, on_usage, p);
 }

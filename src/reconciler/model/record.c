@@ -36,6 +36,7 @@ static const struct schema_field replica_fields[] = {
     S_BOOL_OPT(T, removing, NULL),
     S_BOOL_OPT(T, unassigned, NULL),
     S_STRING_OPT(T, vpc_ipv4, NULL),
+    S_STRINGS(T, containers, NULL),
     S_STRING_OPT(T, failure, NULL),
     S_STRUCT_OPT(T, limits, struct record_limits, &limits, NULL),
     S_STRING_OPT(T, quota, NULL),
@@ -182,4 +183,24 @@ void record_remove_replica(struct record *record, int64_t id)
                     (record->n_replicas - i) * sizeof *record->replicas);
             return;
         }
+}
+
+bool record_add_container(struct record_replica *replica, const char *id)
+{
+    for (size_t i = 0; i < replica->n_containers; i++)
+        if (streq(replica->containers[i], id))
+            return false;
+    schema_append_string(&replica->containers, &replica->n_containers, id);
+    return true;
+}
+
+bool record_drop_container(struct record_replica *replica, const char *id)
+{
+    for (size_t i = 0; i < replica->n_containers; i++)
+        if (streq_null(replica->containers[i], id)) {
+            free(replica->containers[i]);
+            replica->containers[i] = replica->containers[--replica->n_containers];
+            return true;
+        }
+    return false;
 }

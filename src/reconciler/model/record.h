@@ -44,7 +44,9 @@ struct record_replica {
     bool removing;     /* no longer desired: container, quota and directory are removed */
     bool unassigned;   /* the zone assigns it to another host, or has removed it */
     char *vpc_ipv4;    /* the address that the zone assigned last */
-    char *failure;     /* why the switch or deploy failed */
+    char **containers; /* ids of the containers that exist or may exist, whatever their names are */
+    size_t n_containers;
+    char *failure; /* why the switch or deploy failed */
     /* The limits of the current container; NULL: they never changed since it was created. */
     struct record_limits *limits;
     char *quota;                     /* the limit that is enforced, or why none is */
@@ -100,3 +102,6 @@ void record_forget_bits(struct record_revision *revision, struct record_revision
 /* Stores a copy of an order that waits since 'now' (unix milliseconds); 'next' NULL drops the stored one. */
 void record_set_next(struct record *record, const struct app_instance *next, int64_t now);
 void record_remove_replica(struct record *record, int64_t id);
+/* Add the id of a container to the replica's, and drop it. Return false if nothing changed. */
+bool record_add_container(struct record_replica *replica, const char *id);
+bool record_drop_container(struct record_replica *replica, const char *id);

@@ -3,7 +3,7 @@
 
 static bool exists(const struct driver_container *c)
 {
-    return c->state != DRIVER_MISSING;
+    return c && c->state != DRIVER_MISSING;
 }
 
 /* Reports whether a container exists that can be used again. One that the runtime is removing, or failed to
@@ -35,8 +35,32 @@ static enum step bring_down(const struct driver_container *c)
     return driver_state_is_up(c->state) ? STEP_STOP : STEP_SETTLED;
 }
 
+/* Reports whether a container that was put aside runs, which none does in a switch: another program renamed
+ * the current one, or started it. */
+static bool old_runs_alone(const struct decision_input *in)
+{
+    return !exists(in->current) && exists(in->old) && in->old->ours &&
+           driver_state_is_up((enum driver_state)in->old->state);
+}
+
+/* Returns the next step for a container that went astray; STEP_SETTLED: none is possible before another
+ * program has freed the name, or none is needed now. */
+static enum step decide_astray(const struct decision_input *in)
+{
+    bool gone = in->want == WANT_GONE;
+    if (driver_state_is_lost((enum driver_state)in->astray->state))
+        return gone ? STEP_REMOVE_ASTRAY : STEP_SETTLED;
+    if (!exists(in->current))
+        return STEP_RENAME_BACK; /* it runs on */
+    if (!in->current->ours)
+        return gone ? STEP_REMOVE_ASTRAY : in->astray_in_way ? STEP_RENAME_ASIDE : STEP_SETTLED;
+    return exists(in->old) ? STEP_REMOVE_ASTRAY : STEP_RENAME_OLD;
+}
+
 static enum step decide_gone(const struct decision_input *in)
 {
+    if (old_runs_alone(in)) /* it is stopped first, which is done by its own name */
+        return STEP_BRING_BACK;
     if (exists(in->current) && in->current->ours && driver_state_is_lost(in->current->state))
         return clear_current(in->current);
     if (exists(in->current) && in->current->ours) {
@@ -132,8 +156,12 @@ static enum step decide_current(const struct decision_input *in)
         return STEP_UPDATE_FILES;
     if (in->has_data && !in->quota_set)
         return STEP_QUOTA;
-    /* This comes last, since it may fail for long, and the container runs. */
-    return exists(in->old) ? STEP_REMOVE_OLD : in->until;
+    /* Lost containers are removed last, since that may fail for long, and the container runs. */
+    if (in->until != STEP_SETTLED)
+        return in->until;
+    if (exists(in->old))
+        return STEP_REMOVE_OLD;
+    return exists(in->astray) ? STEP_REMOVE_ASTRAY : STEP_SETTLED;
 }
 
 /* Returns the next step while the container that is to be replaced stays: its replacement is not prepared, or
@@ -191,10 +219,15 @@ enum step decide(const struct decision_input *in)
 {
     if (in->want == WANT_NOTHING)
         return STEP_SETTLED;
+    enum step astray = exists(in->astray) ? decide_astray(in) : STEP_SETTLED;
+    if (astray != STEP_SETTLED)
+        return astray;
     if (in->want == WANT_GONE)
         return decide_gone(in);
     if ((exists(in->current) && !in->current->ours) || (exists(in->old) && !in->old->ours))
         return STEP_CONFLICT;
+    if (old_runs_alone(in))
+        return STEP_BRING_BACK;
     bool lost = exists(in->current) && driver_state_is_lost(in->current->state);
     /* A lost container does not run, and is removed before the next start. */
     if (lost && in->want == WANT_STOP)
