@@ -84,6 +84,21 @@ static bool callback_failed(struct http_request *q, int r)
     return true;
 }
 
+/* Fails the request if its response is encoded. No request accepts an encoding, so the receiver would take
+ * the encoded bytes for the content. */
+static bool is_encoded(struct http_request *q)
+{
+    const char *encoding = http_request_header(q, "content-encoding");
+    if (!encoding || !*encoding || strcasecmp(encoding, "identity") == 0 || q->status / 100 != 2)
+        return false;
+    http_request_fail(
+        q, ERROR_FAILED, EBADMSG,
+        "the response has 'Content-Encoding: %.40s', which the request did not ask for: let the "
+        "server send the file unchanged",
+        encoding);
+    return true;
+}
+
 static bool announce_headers(struct http_request *q)
 {
     if (q->headers_announced)
@@ -97,6 +112,8 @@ static bool announce_headers(struct http_request *q)
         free(q->url);
         q->url = url_without_password(effective);
     }
+    if (is_encoded(q))
+        return false;
     return !q->on_headers || !callback_failed(q, q->on_headers(q, q->status, q->userdata));
 }
 

@@ -1,6 +1,7 @@
 """Tests that the fetcher protects its secrets and this machine from foreign servers: passwords, redirects to addresses that only
 this machine can reach, and servers that trickle."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -402,3 +403,22 @@ def test_index_has_a_time_limit(make_fetcher, stop_at_end):
         assert caught.value.name == "io.hostlet.RetryLater"
     finally:
         over.set()
+
+
+# Encodings
+
+@pytest.mark.parametrize("what", ["index.json", ".ipk"])
+def test_an_encoding_that_was_not_asked_for_is_named(make_fetcher, stop_at_end, what):
+    """Servers send files that they have compressed before whether the client accepts that or not."""
+    def answer(request):
+        body = index() if request.path.endswith("index.json") else DATA
+        if request.path.endswith(what):
+            send(request, 200, gzip.compress(body), Content_Encoding="gzip")
+        else:
+            send(request, 200, body, Content_Encoding="identity")
+    server = Hostile(answer)
+    stop_at_end(server)
+    fetcher = make_fetcher({"repositories": server.url}).start()
+    with pytest.raises(VarlinkError) as refused:
+        fetch(fetcher)
+    assert f"{what}: the response has 'Content-Encoding: gzip'" in str(refused.value)
