@@ -110,6 +110,7 @@ static int header_from(json_t *entry, const char *path, const char *domain, char
 static int parse(const char *text, size_t size, const char *path, json_t **ret, struct error *e)
 {
     json_error_t problem;
+    skip_byte_order_mark(&text, &size);
     _cleanup_json_ json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &problem);
     if (!root)
         return error_refuse(e, EINVAL, "'%s', line %d: %s", path, problem.line, problem.text);

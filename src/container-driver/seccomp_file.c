@@ -135,6 +135,17 @@ static int check_owner(int fd, const char *path, struct error *e)
     return 0;
 }
 
+/* Begins to read after a byte order mark. */
+static int skip_mark(int fd)
+{
+    char begin[3];
+    const char *at = begin;
+    ssize_t n = pread(fd, begin, sizeof begin, 0);
+    size_t size = n > 0 ? (size_t)n : 0;
+    skip_byte_order_mark(&at, &size);
+    return lseek(fd, at - begin, SEEK_SET) < 0 ? -errno : 0;
+}
+
 int seccomp_profile_read(const char *path, char **ret, struct error *e)
 {
     json_error_t where;
@@ -144,6 +155,8 @@ int seccomp_profile_read(const char *path, char **ret, struct error *e)
                             strerror(errno),
                             errno == EACCES ? ": the driver's user must be able to read it" : "");
     int r = check_owner(fd, path, e);
+    if (r >= 0 && (r = skip_mark(fd)) < 0)
+        r = error_os(e, -r, "the seccomp profile '%s' cannot be read", path);
     if (r < 0)
         return r;
     _cleanup_json_ json_t *profile = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);

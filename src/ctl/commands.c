@@ -29,7 +29,7 @@ static const struct ctl_option hold_options[] = {{"reason", 0, "TEXT", "the reas
                                                  END};
 static const struct ctl_option logs_options[] = {
     {"follow", 'f', NULL, "continue with new output until Ctrl-C"},
-    {"tail", 'n', "N", "only the last N lines"},
+    {"tail", 'n', "N", "only the last N lines; 0: only new ones"},
     {"since", 0, "D", "only output of the last D, such as 10min"},
     {"raw", 0, NULL, "write control sequences to a terminal, too"},
     END};

@@ -105,7 +105,7 @@ int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance,
         .since = s->ended_usec ? unix_msec_before(now_monotonic_usec() - s->ended_usec)
                  : since       ? unix_msec_before(since)
                                : 0,
-        .tail = s->ended_usec ? 0 : ctl_option_number(ctl, "tail", 1, INT32_MAX, 0),
+        .tail = s->ended_usec ? 0 : ctl_option_number(ctl, "tail", 0, INT32_MAX, 0),
     };
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_driver.socket);
     const struct varlink_call_options options = {.socket = socket,

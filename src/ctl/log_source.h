@@ -21,7 +21,8 @@ struct log_source {
     struct log_line lines[2];
     bool raw; /* write all bytes to a terminal, too */
     struct printable_stream characters[2];
-    uint64_t ended_usec; /* CLOCK_MONOTONIC, when it was closed last; 0: it was never open */
+    /* CLOCK_MONOTONIC, when it was closed last, or with --tail 0, when the command began; 0: neither. */
+    uint64_t ended_usec;
 };
 
 /* Opens the log. The first time it begins as the command's options state, later where the last reading

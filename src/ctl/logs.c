@@ -59,7 +59,8 @@ int command_logs(struct ctl *ctl)
         log_error("logs: the output of an application has no JSON form");
         return EXIT_USAGE;
     }
-    (void)ctl_option_number(ctl, "tail", 1, INT32_MAX, 0);
+    bool only_new = ctl_option_number(ctl, "tail", 0, INT32_MAX, 1) == 0;
+    uint64_t began_usec = now_monotonic_usec();
     (void)ctl_option_duration(ctl, "since", 0);
     if (slash) {
         int64_t id;
@@ -75,6 +76,8 @@ int command_logs(struct ctl *ctl)
         if (code != EXIT_OK)
             return code;
     }
+    for (size_t i = 0; only_new && i < n; i++)
+        sources[i].ended_usec = began_usec;
     bool follow = ctl_option(ctl, "follow") != NULL;
     int code = follow ? follow_logs(ctl, instance, sources, n) : print_all(ctl, instance, sources, n);
     for (size_t i = 0; i < n; i++)

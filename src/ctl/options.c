@@ -101,9 +101,14 @@ static void set_short(struct ctl *ctl, int letter, const char *value)
             ctl->values[i] = value;
 }
 
-static int check_count(const struct ctl *ctl)
+static int check_arguments(const struct ctl *ctl)
 {
     const struct command *command = ctl->command;
+    for (int i = 0; i < ctl->n_arguments; i++)
+        if (!*ctl->arguments[i]) { /* probably a variable that a script did not set */
+            log_error("%s: argument %d is empty", command->name, i + 1);
+            return EXIT_USAGE;
+        }
     if (ctl->n_arguments >= command->min && ctl->n_arguments <= command->max)
         return -1;
     if (ctl->n_arguments > command->max)
@@ -143,5 +148,5 @@ int ctl_parse_options(struct ctl *ctl, int argc, char **argv, const char **ret_p
         }
     ctl->arguments = argv + optind;
     ctl->n_arguments = argc - optind;
-    return check_count(ctl);
+    return check_arguments(ctl);
 }

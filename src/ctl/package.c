@@ -54,6 +54,30 @@ static int build_options(struct ctl *ctl, struct package_build_options *ret, str
     return package_build_time(&ret->time, e);
 }
 
+static int open_package(const char *path, struct error *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd < 0 ? error_os(e, errno, "cannot open '%s'", path) : fd;
+}
+
+/* Reads the new package as 'inspect' and the unpacker do, and warns if they refuse it. */
+static void warn_if_refused(const char *path)
+{
+    const struct package_limits limits = PACKAGE_LIMITS_DEFAULT;
+    const struct source_options options = {.what = path, .limits = &limits};
+    struct error e = ERROR_INIT;
+    struct package_entry entry;
+    _cleanup_(cleanup_package_reader_close) struct package_reader *reader = NULL;
+    _cleanup_close_ int fd = open_package(path, &e);
+    int r = fd < 0 ? fd : package_reader_open(fd, &options, &reader, &e);
+    for (r = r < 0 ? r : 1; r > 0;)
+        r = package_reader_next(reader, &entry, &e);
+    if (r < 0)
+        log_warning("the package is built, but inspect and machines refuse it: %s (see section [unpacker] of "
+                    "hostlet.conf(5))",
+                    e.message);
+}
+
 int command_package_build(struct ctl *ctl)
 {
     struct package_build_options options;
@@ -62,6 +86,7 @@ int command_package_build(struct ctl *ctl)
     _cleanup_package_ struct package *package = NULL;
     if (build_options(ctl, &options, &e) < 0 || package_build(&options, &path, &package, &e) < 0)
         return ctl_fail(&e);
+    warn_if_refused(path);
     if (ctl->json)
         print_json(json_pack("{s:s,s:o}", "file", path, "package", package_to_json(package)));
     else {
@@ -140,12 +165,8 @@ int command_package_inspect(struct ctl *ctl)
     const struct source_options options = {.what = path, .limits = &limits};
     struct error e = ERROR_INIT;
     _cleanup_(cleanup_package_reader_close) struct package_reader *reader = NULL;
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) {
-        error_os(&e, errno, "cannot open '%s'", path);
-        return ctl_fail(&e);
-    }
-    if (package_reader_open(fd, &options, &reader, &e) < 0)
+    _cleanup_close_ int fd = open_package(path, &e);
+    if (fd < 0 || package_reader_open(fd, &options, &reader, &e) < 0)
         return ctl_fail(&e);
     json_t *entries = json_array();
     if (!ctl->json)

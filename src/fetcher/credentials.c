@@ -146,6 +146,8 @@ static int take(struct credentials *c, struct scanner *s, const char *key)
 int credentials_parse(const char *text, const char *path, struct credentials **ret, struct error *e)
 {
     _cleanup_credentials_ struct credentials *c = xcalloc(1, sizeof *c);
+    size_t size = strlen(text);
+    skip_byte_order_mark(&text, &size);
     struct scanner s = {.path = path, .at = text, .line = 1, .next_line = 1, .e = e};
     int r;
     char *key;

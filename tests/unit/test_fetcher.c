@@ -357,7 +357,7 @@ static void test_credentials_are_found_by_host(void **state)
 {
     (void)state;
     static const char text[] =
-        "# of the repositories\n"
+        "\xef\xbb\xbf# of the repositories\n"
         "machine a.example login me password one\n"
         "machine A.example:8443\n  login \"my self\"\n\tpassword \"t\\\"w\\\\o #\" # not this\n"
         "machine ::1 password v6 machine [::1]:81 login x password port\n";

@@ -314,7 +314,7 @@ static int write_profile(const char *path, const char *text, mode_t mode)
 static void only_a_file_of_root_is_accepted(void **state)
 {
     (void)state;
-    static const char good[] = "{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n \"syscalls\": []}";
+    static const char good[] = "\xef\xbb\xbf{\"defaultAction\": \"SCMP_ACT_ALLOW\",\n \"syscalls\": []}";
     char directory[] = "/tmp/hostlet-profile-XXXXXX";
     struct error e = ERROR_INIT;
     char *text = NULL;

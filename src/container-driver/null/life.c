@@ -54,7 +54,7 @@ static void on_exit_of_its_own(void *userdata)
     k->c->state = k->c->restart == DRIVER_RESTART_ALWAYS ? DRIVER_RESTARTING : DRIVER_EXITED;
     save(k);
     null_event(k, "die");
-    null_logs_ended(k);
+    null_logs_changed(k);
     if (k->c->state == DRIVER_RESTARTING)
         plan_restart(k);
 }
@@ -71,6 +71,7 @@ static void run(struct null_container *k)
     k->c->error = NULL;
     save(k);
     null_event(k, "start");
+    null_logs_changed(k);
     if (b.exits)
         plan(k, b.exit_after_usec, on_exit_of_its_own);
 }
@@ -144,7 +145,7 @@ static void act(struct null *n, const char *id, bool start, runtime_answer_fn an
         save(k);
         null_event(k, "die");
         null_event(k, "stop");
-        null_logs_ended(k);
+        null_logs_changed(k);
     }
     runtime_answer(answer, userdata, &e);
 }

@@ -14,6 +14,7 @@ struct null_log {
     runtime_log_end_fn on_end;
     void *userdata;
     bool follow, begun;
+    int64_t since_msec; /* unix milliseconds; 0: from the beginning */
     sd_event_source *work;
 };
 
@@ -61,11 +62,11 @@ static int on_work(sd_event_source *s, void *userdata)
     struct null_container *k = null_find(l->n, l->id);
     struct error e = ERROR_INIT;
     int r = k ? 0 : null_no_container(l->id, &e);
-    if (r == 0 && !l->begun && k->c->started_at > 0)
+    if (r == 0 && !l->begun && k->c->started_at > 0 && k->c->started_at >= l->since_msec)
         r = say(l, LOG_STREAM_OUT, "started\n");
-    l->begun = true;
+    l->begun = k && k->c->started_at > 0;
     bool ended = k && k->c->state != DRIVER_RUNNING && k->c->started_at > 0;
-    if (r == 0 && ended) {
+    if (r == 0 && ended && k->c->finished_at >= l->since_msec) {
         _cleanup_free_ char *line = xasprintf("exited with code %lld\n", (long long)k->c->exit_code);
         r = say(l, LOG_STREAM_ERROR, line);
     }
@@ -74,7 +75,7 @@ static int on_work(sd_event_source *s, void *userdata)
     return 0;
 }
 
-void null_logs_ended(struct null_container *k)
+void null_logs_changed(struct null_container *k)
 {
     for (struct null_log *l = k->null->logs; l; l = l->next)
         if (streq(l->id, k->c->id))
@@ -93,7 +94,8 @@ struct runtime_job *null_logs(struct runtime *rt, const char *id, const struct r
                            .on_data = on_data,
                            .on_end = on_end,
                            .userdata = userdata,
-                           .follow = options->follow};
+                           .follow = options->follow,
+                           .since_msec = options->since_msec};
     n->logs = l;
     sd_event_add_defer(n->event, &l->work, on_work, l);
     return &l->job;

@@ -214,7 +214,7 @@ static void null_remove(struct runtime *rt, const char *id, runtime_answer_fn an
             null_event(k, "die");
         }
         null_event(k, "destroy");
-        null_logs_ended(k);
+        null_logs_changed(k);
         null_forget(k);
     } else {
         null_no_container(id, &e);

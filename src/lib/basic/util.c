@@ -34,6 +34,16 @@ const char *after_prefix(const char *s, const char *prefix)
     return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+void skip_byte_order_mark(const char **text, size_t *size)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t n = sizeof mark - 1;
+    if (*size >= n && memcmp(*text, mark, n) == 0) {
+        *text += n;
+        *size -= n;
+    }
+}
+
 bool has_suffix(const char *s, const char *suffix)
 {
     size_t a = strlen(s), b = strlen(suffix);

@@ -28,6 +28,9 @@ const char *after_prefix(const char *s, const char *prefix);
 
 bool has_suffix(const char *s, const char *suffix);
 
+/* Skips a byte order mark, which some editors write at the beginning of a UTF-8 file. */
+void skip_byte_order_mark(const char **text, size_t *size);
+
 /* Formats like asprintf() and aborts if memory is exhausted: these processes are small and their
  * supervisor restarts them, and a half-handled allocation failure is worse than an abort. The caller frees
  * the result. The same holds for the functions below. */

@@ -158,6 +158,7 @@ int manifest_parse(const char *text, size_t size, const char *source, struct app
     _cleanup_(cleanup_toml_lines_free) struct toml_lines *lines = NULL;
     struct error own = ERROR_INIT;
     e = e ?: &own;
+    skip_byte_order_mark(&text, &size);
     if (is_json(text, source)) {
         json_error_t je;
         json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &je);

@@ -102,6 +102,7 @@ int package_index_parse(const char *text, size_t size, struct package_index **re
     if (size > PACKAGE_INDEX_MAX)
         return error_refuse(e, EFBIG, "the package index is larger than %zu MiB", PACKAGE_INDEX_MAX >> 20);
     json_error_t why;
+    skip_byte_order_mark(&text, &size);
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
     if (!json)
         return error_refuse(e, EBADMSG, "the package index is not JSON: line %d: %s", why.line, why.text);

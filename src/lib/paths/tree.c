@@ -15,6 +15,16 @@ static char *choose(const char *given, const char *variable, const char *built)
     return xstrdup(given ?: env && *env ? env : built);
 }
 
+/* Refuses a directory that was given as an empty text: what is meant is a variable that a script did not set,
+ * and not the system's own tree. */
+static int check_given(const char *given, const char *name, struct error *e)
+{
+    return given && !*given
+               ? error_refuse(e, EINVAL, "%s is empty; omit it for the installed system's own directory",
+                              name)
+               : 0;
+}
+
 static int check_prefix(const char *prefix, struct error *e)
 {
     if (prefix[0] != '/')
@@ -28,11 +38,17 @@ static int check_prefix(const char *prefix, struct error *e)
 int tree_init(struct tree *tree, const char *prefix, const char *services, const char *libexec,
               struct error *e)
 {
-    if (!prefix)
+    int r = check_given(prefix, "--prefix", e);
+    if (!prefix) {
         prefix = getenv("HOSTLET_PREFIX");
-    if (prefix && !*prefix)
-        prefix = NULL;
-    int r = prefix ? check_prefix(prefix, e) : 0;
+        r = check_given(prefix, "the variable HOSTLET_PREFIX", e);
+    }
+    if (r >= 0)
+        r = check_given(services, "--services", e);
+    if (r >= 0)
+        r = check_given(libexec, "--libexec", e);
+    if (r >= 0 && prefix)
+        r = check_prefix(prefix, e);
     if (r < 0)
         return r;
     *tree = (struct tree){

@@ -224,6 +224,7 @@ int schema_parse_text(const struct schema_struct *s, const char *text, size_t si
                       const char *source, void *ret, struct error *e)
 {
     json_error_t je;
+    skip_byte_order_mark(&text, &size);
     json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &je);
     if (!json)
         return error_refuse(e, EINVAL, "%s: line %d, column %d: %s", source, je.line, je.column, je.text);

@@ -428,7 +428,7 @@ def test_docker_pull_with_credentials(make_driver, engine, docker_driver_setting
     driver = make_driver({**docker_driver_settings, "docker_config": config}).start()
     assert driver.refused(driver.stream, D + "ImagePull", reference=full)[0] == "Failed"
     auth = base64.b64encode(b"tester:secret").decode()
-    config.write_text(json.dumps({"auths": {private_registry.host: {"auth": auth}}}))
+    config.write_text("\ufeff" + json.dumps({"auths": {private_registry.host: {"auth": auth}}}))
     config.chmod(0o644)
     assert driver.stream(D + "ImagePull", reference=full)[-1]["id"].startswith("sha256:")
     assert f"all users may read the passwords in '{config}'" in driver.log()
