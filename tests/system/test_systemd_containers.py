@@ -1,12 +1,14 @@
 """Tests hostlet as a systemd service, with a real Docker: containers keep running, whatever happens to the service."""
 
+import os
 import signal
 import time
 
 import pytest
 from installed import PATIENCE, Installed, messages, remove_containers
-from lib import ground
+from lib import cgroups, ground
 from lib.apps import App, answers, manifest, server
+from lib.varlink import VarlinkError
 
 PORT = 8080
 
@@ -43,6 +45,27 @@ def test_containers_keep_running_across_restart_stop_and_start(deployed, docker)
     answers(PORT, "one")
     hostlet.systemctl("start")
     deployed.running(1)
+    assert facts(docker) == before
+
+
+def test_limits_change_in_place_on_cgroup_v2(deployed, docker):
+    """There the kernel kills until a lower limit of memory fits: one below the present usage must not reach it."""
+    before, mib = facts(docker), 1 << 20
+
+    def limited(**resources):
+        return manifest(script=server("one", PORT), ports={"http": PORT}, pids_limit=60, resources=resources)
+    assert cgroups.V2
+    deployed.deploy(limited(cpu_limit="500m", memory_limit="128Mi"))
+    cgroups.wait_for(docker, "i8k_web_0", 500, 128 * mib, 60)
+    docker.execute("i8k_web_0", "dd", "if=/dev/zero", "of=/dev/shm/x", "bs=1M", "count=30")
+    with pytest.raises(VarlinkError) as refused:
+        deployed.apply(limited(memory_limit="16Mi"))
+    assert "memory_limit is 16.0 MiB" in str(refused.value)
+    docker.execute("i8k_web_0", "rm", "/dev/shm/x")
+    deployed.deploy(limited(memory_limit="32Mi"))
+    cgroups.wait_for(docker, "i8k_web_0", os.cpu_count() * 1000, 32 * mib, 60)
+    deployed.deploy(manifest(script=server("one", PORT), ports={"http": PORT}))
+    cgroups.wait_for(docker, "i8k_web_0", os.cpu_count() * 1000, None, 100)
     assert facts(docker) == before
 
 
