@@ -105,6 +105,8 @@ static void carry_out(const struct change *c)
         service_adopt(s, c->conf, c->fingerprint);
     else if (s->state == SERVICE_FAILED)
         service_event(s, EVENT_UP);
+    else
+        service_reload(s);
 }
 
 /* Puts the services into the new order. Services that a reload removed come last, until they are down. */

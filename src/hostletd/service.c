@@ -284,12 +284,22 @@ static void stop(struct service *s)
     service_set_state(s, SERVICE_STOPPING, NULL);
 }
 
+void service_reload(struct service *s)
+{
+    /* Before it is ready, a process may not handle the signal yet, and may have read a part of its input. */
+    s->reload_due = s->conf->reload && s->pid > 0 && s->state != SERVICE_READY;
+    if (s->conf->reload && s->state == SERVICE_READY)
+        kill(s->pid, SIGHUP);
+}
+
 static void note_ready(struct service *s)
 {
     timer_stop(&s->timer);
     s->ready_usec = now_monotonic_usec();
     service_set_state(s, SERVICE_READY, NULL);
     service_hand_over(s);
+    if (s->reload_due)
+        service_reload(s);
 }
 
 static void kill_slow(struct service *s)

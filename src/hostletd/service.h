@@ -25,6 +25,7 @@ struct service {
     bool stopped;             /* an administrator stopped it, and not only a service that it needs */
     bool wanted;              /* derived from this by manager_derive() */
     bool uncalled;            /* the process runs once without a caller, until it exits as idle */
+    bool reload_due;          /* the process is not ready yet, and gets SIGHUP then */
 
     pid_t pid;                         /* 0: no process */
     uint64_t started_usec, ready_usec; /* of this run; ready_usec 0: not ready yet */
@@ -70,6 +71,9 @@ void service_adopt(struct service *s, struct service_conf *conf, char *fingerpri
 
 /* Returns a service that it needs and that is not wanted (borrowed), or NULL. It is stopped with that one. */
 const struct service *service_stopped_need(const struct service *s);
+
+/* Lets the process read its input again, in a reload that does not restart it. */
+void service_reload(struct service *s);
 
 /* Reports whether every service that it needs is ready, or will not be for now. */
 bool service_needs_met(const struct service *s);

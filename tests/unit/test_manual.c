@@ -107,6 +107,7 @@ static const struct {
     {"needs", ""},
     {"start", "demand"},
     {"check", "yes"},
+    {"reload", "yes"},
     {"idle_timeout", "1s"},
     {"ready_timeout", "1s"},
     {"stop_timeout", "1s"},

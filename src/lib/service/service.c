@@ -217,6 +217,15 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
     return 0;
 }
 
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    (void)source, (void)si;
+    struct service_context *c = userdata;
+    if (c->service->reload && !c->ending)
+        c->service->reload(c->userdata);
+    return 0;
+}
+
 /* Serves a socket that hostletd has bound again, because the path of the old one does not lead to it. */
 static void take_socket(struct running *r, int fd)
 {
@@ -270,6 +279,7 @@ static int make_loop(struct running *r, struct error *e)
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGHUP);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
     signal(SIGPIPE, SIG_IGN);
     int x = sd_event_default(&c->event);
@@ -277,6 +287,8 @@ static int make_loop(struct running *r, struct error *e)
         x = sd_event_add_signal(c->event, NULL, SIGTERM, on_signal, c);
     if (x >= 0)
         x = sd_event_add_signal(c->event, NULL, SIGINT, on_signal, c);
+    if (x >= 0)
+        x = sd_event_add_signal(c->event, NULL, SIGHUP, on_reload, c);
     if (x >= 0 && r->lifeline_fd >= 0)
         x = sd_event_add_io(c->event, NULL, r->lifeline_fd, EPOLLHUP | EPOLLIN, on_lifeline, r);
     if (x < 0)

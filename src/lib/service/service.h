@@ -56,6 +56,9 @@ struct service_definition {
     /* Reports whether work is in progress that no connection shows. A service on demand does not exit as idle
      * while it returns true. May be NULL. */
     bool (*busy)(void *userdata);
+    /* Runs at SIGHUP: reads again what is read at the start beside the configuration. hostletd sends the
+     * signal at each reload if service.conf has 'reload = yes'. May be NULL. */
+    void (*reload)(void *userdata);
     /* Runs at the first SIGTERM or SIGINT: completes the work in progress and calls service_exit() soon. At a
      * second signal the process exits without waiting. NULL: the process exits at the first signal. */
     void (*finish)(void *userdata);

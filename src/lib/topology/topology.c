@@ -116,6 +116,8 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
         return parse_yes_no(value, &c->network);
     if (streq(key, "check"))
         return parse_yes_no(value, &c->check);
+    if (streq(key, "reload"))
+        return parse_yes_no(value, &c->reload);
     if (streq(key, "start")) {
         c->start = streq(value, "demand") ? START_DEMAND : START_ALWAYS;
         return streq(value, "always") || streq(value, "demand");

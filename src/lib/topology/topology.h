@@ -44,7 +44,8 @@ struct service_conf {
     char **needs; /* services that start before this one and stop after it */
     size_t n_needs;
     enum start_mode start;
-    bool check; /* the program judges its configuration when it is run with --check */
+    bool check;  /* the program judges its configuration when it is run with --check */
+    bool reload; /* the process reads its input again when it receives SIGHUP */
     /* Sections of hostlet.conf that the service reads beside [hostlet]: a change restarts it. Default: the
      * section with its own name. */
     char **config_sections;

@@ -39,6 +39,27 @@ def test_reload_restarts_what_changed_and_nothing_else(start, services):
     assert "parameters" in Call(tree, "comes").answer()
 
 
+def test_reload_lets_a_service_read_its_files_again(start, services):
+    """One that is not ready yet receives the signal when it is."""
+    body = "signal.signal(signal.SIGHUP, lambda *_: record('reads'))\n"
+    services.add("reads", body + "ready()\nrest()\n", reload="yes")
+    services.add("slow", "until('go')\n" + body + "ready()\nrest()\n", reload="yes")
+    services.add("changes", body + "ready()\nrest()\n", reload="yes", config_sections="fetcher")
+    services.add("plain", "signal.signal(signal.SIGHUP, signal.SIG_DFL)\nready()\nrest()\n")
+    tree = start({"fetcher": {"attempts": 3}}, wait=False)
+    for name in ("reads", "changes", "plain"):
+        wait_for(tree, name, "ready")
+    before = all_services(tree)
+    tree.write_config({"fetcher": {"attempts": 4}})
+    reload(tree, "1 services changed, 0 new, 0 removed, 3 unchanged")
+    ground.wait_until(lambda: services.count("reads reads") == 1, 5, "it reads again")
+    services.set("go")
+    ground.wait_until(lambda: services.count("slow reads") == 1, 5, "the slow one, too")
+    wait_for(tree, "changes", "ready")
+    after = all_services(tree)
+    assert {n for n in after if after[n]["pid"] != before[n].get("pid")} == {"changes"} and services.count("changes reads") == 0
+
+
 def test_a_watch_reports_a_removed_service(start, services):
     services.add("goes")
     tree = start()
