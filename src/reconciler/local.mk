@@ -38,6 +38,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/agent.h \
 	src/reconciler/face/apply.c \
 	src/reconciler/face/apply.h \
+	src/reconciler/face/apply_call.c \
+	src/reconciler/face/apply_call.h \
 	src/reconciler/face/host_ports.c \
 	src/reconciler/face/host_ports.h \
 	src/reconciler/face/methods.c \

@@ -10,7 +10,7 @@
 #include "reconciler/engine/observe.h"
 #include "reconciler/face/agent.h"
 #include "reconciler/face/apply.h"
-#include "reconciler/face/planning.h"
+#include "reconciler/face/apply_call.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone.h"
 #include "reconciler/model/secret.h"

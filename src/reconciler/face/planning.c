@@ -1,114 +1,81 @@
 /* Implements planning.h. */
 #include "reconciler/face/planning.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/app/check.h"
-#include "lib/app/extent.h"
 #include "lib/app/name.h"
-#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/observe.h"
-#include "reconciler/face/apply.h"
 #include "reconciler/face/host_ports.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/rules/plan.h"
 #include "reconciler/rules/ports.h"
 
-/* A Plan or Apply in progress, which waits for the runtime's list of containers. */
 struct planning {
     struct manager *manager;
-    struct varlink_call *call;
     struct varlink_request *request;
-    struct app_manifest manifest;
+    struct app_manifest **manifests;
+    size_t n_manifests;
     struct driver_container **containers; /* the runtime's list */
     size_t n_containers;
     struct driver_usage_out **usages; /* see struct plan_input */
-    size_t next;                      /* index of the container whose usage is asked for */
-    bool apply;
+    /* Of the usage that is asked for: the manifest that lowers a limit, and the container. */
+    size_t manifest, container;
+    planning_done_fn done;
+    void *userdata;
 };
 
-static void planning_free(struct planning *p)
+void planning_free(struct planning *p)
 {
-    varlink_request_cancel(p->request);
-    for (size_t i = 0; i < p->n_containers; i++)
-        schema_free(&driver_container_schema, p->containers[i]);
+    if (!p)
+        return;
+    p->manager->outside->cancel(p->manager->outside, p->request);
+    for (size_t i = 0; i < p->n_manifests; i++)
+        schema_free(&app_manifest_schema, p->manifests[i]);
+    free(p->manifests);
     for (size_t i = 0; p->usages && i < p->n_containers; i++)
         free(p->usages[i]);
     free(p->usages);
+    for (size_t i = 0; i < p->n_containers; i++)
+        schema_free(&driver_container_schema, p->containers[i]);
     free(p->containers);
-    schema_done(&app_manifest_schema, &p->manifest);
     free(p);
 }
 
-static void planning_gone(struct varlink_call *call, void *userdata)
+struct app_manifest *planning_manifest(const struct planning *p, size_t index)
 {
-    (void)call;
-    planning_free(userdata);
+    return p->manifests[index];
 }
 
-static void refuse_all(const struct reconciler_apply_out *out, struct error *e)
+/* The caller fills in what a plan needs beyond the containers. */
+static struct plan_input input_of(const struct planning *p, size_t index)
 {
-    char text[sizeof e->message] = "";
-    size_t n = 0;
-    for (size_t i = 0; i < out->n_refusals && n < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "; " : "", out->refusals[i]);
-    error_refuse(e, EINVAL, "%s", text);
-}
-
-/* The caller keeps 'ports' and 'problem' until the plan is made. */
-static struct plan_input input_of(const struct planning *p, const struct port_uses *ports,
-                                  const char *problem)
-{
-    struct manager *m = p->manager;
-    const struct instance *instance = manager_find(m, app_instance_name(&p->manifest));
-    return (struct plan_input){.manifest = &p->manifest,
+    const struct app_manifest *manifest = p->manifests[index];
+    const struct instance *instance = manager_find(p->manager, app_instance_name(manifest));
+    return (struct plan_input){.manifest = manifest,
                                .record = instance ? instance->record : NULL,
                                .containers = p->containers,
                                .n_containers = p->n_containers,
-                               .usages = p->usages,
-                               .ports = ports,
-                               .machine = m->info,
-                               .host_id_problem = m->host_id_problem,
-                               .record_problem = problem};
+                               .usages = p->usages};
 }
 
-static void make_plan(const struct planning *p, struct reconciler_apply_out *out)
+void planning_make(const struct planning *p, size_t index, struct reconciler_apply_out *out)
 {
     struct manager *m = p->manager;
-    const struct unreadable *unreadable = unreadable_find(m, app_instance_name(&p->manifest));
+    struct plan_input in = input_of(p, index);
+    const struct unreadable *unreadable = unreadable_find(m, app_instance_name(in.manifest));
     _cleanup_free_ char *problem = unreadable ? unreadable_problem(unreadable) : NULL;
     struct port_uses ports = {.n_items = 0};
-    if (p->manifest.app->spec->n_service_ports > 0)
+    if (in.manifest->app->spec->n_service_ports > 0)
         host_ports_in_use(m, &ports);
-    struct plan_input in = input_of(p, &ports, problem);
+    in.ports = &ports;
+    in.machine = m->info;
+    in.host_id_problem = m->host_id_problem;
+    in.record_problem = problem;
     plan_make(&in, out);
     free(ports.items);
-}
-
-static void planning_finish(struct planning *p)
-{
-    struct reconciler_apply_out out = {.name = NULL};
-    struct error e = ERROR_INIT;
-    int r = 0;
-    make_plan(p, &out);
-    if (p->apply && out.n_refusals > 0) {
-        refuse_all(&out, &e);
-        r = -EINVAL;
-    } else if (p->apply) {
-        r = apply_manifest(p->manager, &p->manifest, &out, &e);
-    }
-    varlink_call_on_gone(p->call, NULL, NULL);
-    if (r < 0)
-        varlink_error(p->call, &e);
-    else
-        varlink_reply(p->call, &out);
-    apply_out_done(&out);
-    planning_free(p);
 }
 
 static void ask_usages(struct planning *p);
@@ -120,27 +87,33 @@ static void on_usage(const void *out, bool continues, const struct error *e, voi
     struct planning *p = userdata;
     p->request = NULL;
     if (!e) {
-        p->usages[p->next] = xcalloc(1, sizeof **p->usages);
-        *p->usages[p->next] = *(const struct driver_usage_out *)out;
+        p->usages[p->container] = xcalloc(1, sizeof **p->usages);
+        *p->usages[p->container] = *(const struct driver_usage_out *)out;
     }
-    p->next++;
+    p->container++;
     ask_usages(p);
 }
 
-/* Asks for the usage of the next container whose limits are lowered while it runs; after the last one the
- * plan is made. */
+/* Asks for the usage of the next container whose limits are lowered while it runs, and ends after the last
+ * one. */
 static void ask_usages(struct planning *p)
 {
     struct manager *m = p->manager;
-    struct plan_input input = input_of(p, NULL, NULL);
-    p->next = plan_next_lowered(&input, p->next);
-    if (p->next == SIZE_MAX) {
-        planning_finish(p);
+    size_t next = SIZE_MAX;
+    for (; p->manifest < p->n_manifests; p->manifest++, p->container = 0) {
+        struct plan_input input = input_of(p, p->manifest);
+        next = plan_next_lowered(&input, p->container);
+        if (next != SIZE_MAX)
+            break;
+    }
+    if (next == SIZE_MAX) {
+        p->done(p, p->userdata);
         return;
     }
+    p->container = next;
     if (!p->usages)
         p->usages = xcalloc(p->n_containers, sizeof *p->usages);
-    const struct driver_container *c = p->containers[p->next];
+    const struct driver_container *c = p->containers[next];
     struct driver_replica_in in = {.instance = c->instance, .replica_id = c->replica_id};
     p->request = manager_call(m, m->driver_socket, &container_driver_interface, "Usage", &in, false,
                               QUESTION_TIMEOUT, on_usage, p);
@@ -153,7 +126,7 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
         /* The desired state is accepted without the runtime, too. Conflicts are shown when the runtime is
          * back. */
         p->request = NULL;
-        planning_finish(p);
+        p->done(p, p->userdata);
         return;
     }
     const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
@@ -183,39 +156,16 @@ static void on_info(const void *out, bool continues, const struct error *e, void
     list_containers(p);
 }
 
-static int plan(struct varlink_call *call, const void *in, struct manager *m, bool apply, struct error *e)
+struct planning *planning_start(struct manager *m, struct app_manifest **manifests, size_t n,
+                                planning_done_fn done, void *userdata)
 {
-    const struct reconciler_apply_in *wanted = in;
-    int r = app_check(wanted->manifest, e);
-    if (r < 0)
-        return r;
     struct planning *p = xcalloc(1, sizeof *p);
-    p->manager = m;
-    p->call = call;
-    p->apply = apply;
-    schema_copy(&app_manifest_schema, wanted->manifest, &p->manifest);
-    r = app_normalise(&p->manifest, e);
-    if (r >= 0)
-        r = app_check_extent(&p->manifest, "/app", e); /* defaults may have made it larger */
-    if (r < 0) {
-        planning_free(p);
-        return r;
-    }
-    varlink_call_on_gone(call, planning_gone, p);
+    *p = (struct planning){
+        .manager = m, .manifests = manifests, .n_manifests = n, .done = done, .userdata = userdata};
     if (m->info)
         list_containers(p);
     else
         p->request = manager_call(m, m->driver_socket, &container_driver_interface, "Info", NULL, false,
                                   QUESTION_TIMEOUT, on_info, p);
-    return 0;
-}
-
-int method_apply(struct varlink_call *call, const void *in, void *userdata, struct error *e)
-{
-    return plan(call, in, userdata, true, e);
-}
-
-int method_plan(struct varlink_call *call, const void *in, void *userdata, struct error *e)
-{
-    return plan(call, in, userdata, false, e);
+    return p;
 }

@@ -1,7 +1,22 @@
-/* Implements the methods Plan and Apply of io.hostlet.Reconciler, which ask the runtime before they reply. */
+/* Asks the runtime for what plans of manifests need, and makes them: the containers, the machine's size, and
+ * what containers use whose limits would be lowered. */
 #pragma once
 
-#include "lib/varlink/server.h"
+#include "reconciler/model/instance.h"
 
-int method_plan(struct varlink_call *call, const void *in, void *userdata, struct error *e);
-int method_apply(struct varlink_call *call, const void *in, void *userdata, struct error *e);
+struct planning;
+
+/* Is called once, when the runtime has replied or is not reachable. It frees the planning. */
+typedef void (*planning_done_fn)(struct planning *planning, void *userdata);
+
+/* Begins; takes ownership of 'manifests', an array of 'n' checked and normalised ones. 'done' is called from
+ * the event loop. */
+struct planning *planning_start(struct manager *m, struct app_manifest **manifests, size_t n,
+                                planning_done_fn done, void *userdata);
+/* Frees the planning with its manifests, also before 'done' is called; NULL is accepted. */
+void planning_free(struct planning *planning);
+
+struct app_manifest *planning_manifest(const struct planning *planning, size_t index); /* borrowed */
+/* Makes the plan of one manifest against the records as they are now, and fills the zeroed 'out'. The caller
+ * frees 'out' with apply_out_done(). */
+void planning_make(const struct planning *planning, size_t index, struct reconciler_apply_out *out);
