@@ -254,6 +254,19 @@ static char *replica_message(const struct reconciler_replica *r)
     return xstrdup(r->unassigned ? "no longer assigned by the zone" : "");
 }
 
+/* The reconciler appends the reason: "not enforced (REASON)". */
+static void quota_cell(struct table *t, const char *quota)
+{
+    const char *reason = after_prefix(quota ?: "", "not enforced (");
+    size_t n = reason ? strlen(reason) : 0;
+    if (n == 0 || reason[n - 1] != ')') {
+        table_cell(t, PLAIN, "%s", quota ?: "");
+        return;
+    }
+    _cleanup_free_ char *why = xstrndup(reason, n - 1);
+    table_cell_reason(t, PLAIN, "not enforced", why);
+}
+
 static void print_replicas(const struct reconciler_instance *i)
 {
     struct table *t =
@@ -267,7 +280,7 @@ static void print_replicas(const struct reconciler_instance *i)
                    r->step ?: "", r->step ? ")" : "");
         table_cell(t, PLAIN, "%" PRId64, r->revision);
         table_cell(t, PLAIN, "%s", ports);
-        table_cell(t, PLAIN, "%s", r->quota ?: "");
+        quota_cell(t, r->quota);
         table_cell(t, r->attempt ? YELLOW : PLAIN, "%" PRId64, r->attempt);
         table_cell(t, PLAIN, "%s", next);
         table_cell(t, PLAIN, "%s", message);

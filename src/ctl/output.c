@@ -2,9 +2,13 @@
 #include "ctl/output.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <locale.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
@@ -36,6 +40,8 @@ static FILE *stream_open(struct shown *s, int buffering)
 
 void output_open(void)
 {
+    /* For the widths of characters (text_width()). hostletctl writes UTF-8 in every locale. */
+    setlocale(LC_CTYPE, "C.UTF-8");
     static struct shown out = {.fd = STDOUT_FILENO}, error = {.fd = STDERR_FILENO};
     stdout = stream_open(&out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF);
     stderr = stream_open(&error, _IONBF);
@@ -119,12 +125,52 @@ char *format_other_lines(const char *text, const char *indent)
     return all;
 }
 
+/* Returns the columns of the character at 'text', and stores its length in bytes. */
+static size_t character_width(const char *text, size_t *ret_length)
+{
+    wchar_t character;
+    mbstate_t state = {0};
+    size_t n = mbrtowc(&character, text, MB_LEN_MAX, &state);
+    /* The locale is missing, or the text is not UTF-8: one column for each code point. */
+    if (n == 0 || n > MB_LEN_MAX) {
+        *ret_length = 1;
+        return ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    *ret_length = n;
+    int width = wcwidth(character);
+    return width < 0 ? 1 : (size_t)width;
+}
+
 size_t text_width(const char *text)
 {
-    size_t n = 0;
-    for (; *text; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
+    size_t width = 0;
+    for (size_t n; *text; text += n)
+        width += character_width(text, &n);
+    return width;
+}
+
+char *text_cut(const char *text, size_t columns)
+{
+    if (text_width(text) <= columns)
+        return xstrdup(text);
+    size_t width = 0, length = 0;
+    for (size_t n; columns > 0 && text[length]; length += n) {
+        size_t more = character_width(text + length, &n);
+        if (width + more > columns - 1)
+            break;
+        width += more;
+    }
+    _cleanup_free_ char *start = xstrndup(text, length);
+    return xasprintf("%s%s", start, columns > 0 ? "…" : "");
+}
+
+void output_size(size_t *ret_columns, size_t *ret_rows)
+{
+    struct winsize size = {.ws_row = 0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+        size = (struct winsize){.ws_row = 0};
+    *ret_columns = size.ws_col ?: 80;
+    *ret_rows = size.ws_row ?: 24;
 }
 
 void print_json(json_t *json)

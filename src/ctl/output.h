@@ -33,8 +33,15 @@ char *format_first_line(const char *text);
  * it. */
 char *format_other_lines(const char *text, const char *indent);
 
-/* Returns the number of screen columns that the text needs: its code points. */
+/* Returns the number of screen columns that the text needs: none for a combining character, two for a wide
+ * one.
+ */
 size_t text_width(const char *text);
+/* Returns the text, cut to at most 'columns' screen columns, of which the last is "…" if it was cut. The
+ * caller frees it. */
+char *text_cut(const char *text, size_t columns);
+/* Stores the size of the terminal at standard output: of 80 columns and 24 rows if it states none. */
+void output_size(size_t *ret_columns, size_t *ret_rows);
 
 /* Prints 'json' with an indent of two and a newline. Takes ownership of the reference. */
 void print_json(json_t *json);

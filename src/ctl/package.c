@@ -249,8 +249,12 @@ static void on_progress(const void *answer, void *userdata)
         return;
     _cleanup_free_ char *done = format_size(out->done), *total = format_size(out->total),
                         *message = format_safe(out->message);
+    size_t columns, rows;
+    output_size(&columns, &rows);
+    _cleanup_free_ char *line = xasprintf("%s of %s  %s", done, total, message),
+                        *cut = text_cut(line, columns > 1 ? columns - 1 : columns);
     output_control("\r\033[2K");
-    printf("%s of %s  %.60s", done, total, message);
+    fputs(cut, stdout);
     fflush(stdout);
     f->shown = true;
 }

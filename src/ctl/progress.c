@@ -2,6 +2,7 @@
 #include "ctl/progress.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "ctl/output.h"
@@ -9,8 +10,10 @@
 #include "lib/schema/object.h"
 
 #define BAR_WIDTH     24
-#define BARS_MAX      12
-#define STAGES_NEEDED 7 /* of a start: host_recv to container_running */
+#define BAR_NARROW    7 /* on a terminal of fewer than NARROW columns */
+#define NARROW        70
+#define RESIZE_PAUSE  (100 * USEC_PER_MSEC) /* without a further change of the size */
+#define STAGES_NEEDED 7                     /* of a start: host_recv to container_running */
 
 /* The last printed end of a stage, so that each end is printed once. */
 struct seen {
@@ -22,7 +25,11 @@ struct seen {
 struct progress {
     int64_t revision, begun_msec;
     bool live;
-    size_t bars; /* lines of bars on the screen, which the next output replaces */
+    size_t columns, rows;             /* of the terminal; the columns that a line may have */
+    size_t bars;                      /* lines of bars on the screen, which the next output replaces */
+    struct reconciler_instance *last; /* as it was shown; NULL: nothing was */
+    sd_event_source *signal;          /* SIGWINCH */
+    struct timer resized;
     struct seen *seen;
     size_t n_seen;
 };
@@ -63,43 +70,108 @@ static bool is_news(struct progress *p, int64_t replica, const struct app_stage 
     return true;
 }
 
-static void print_end(const char *instance, int64_t replica, const struct app_stage *stage)
+/* Prints a part of a line of which 'left' columns are left. Returns how many are left after it. */
+static size_t print_part(enum colour colour, const char *text, size_t left)
 {
-    bool failed = state_of(stage) == STAGE_FAILED;
-    _cleanup_free_ char *took = format_duration(stage->finished - stage->created),
-                        *message = format_first_line(stage->message), *name = format_safe(stage->name);
-    printf("  %s/%" PRId64 "  %-18s ", instance, replica, name);
-    print_coloured(failed ? RED : GREEN, failed ? "failed" : "success");
-    if (stage->finished > stage->created)
-        printf("  %s", took);
-    if (stage->attempt > 0)
-        printf("  attempt %" PRId64, stage->attempt + 1);
-    printf("%s%s\n", *message ? "  " : "", message);
+    _cleanup_free_ char *cut = text_cut(text, left);
+    print_coloured(colour, cut);
+    size_t width = text_width(cut);
+    return left > width ? left - width : 0;
 }
 
-static void print_bar(const struct progress *p, const char *instance, const struct reconciler_replica *r)
+/* Prints the end of a stage. On a terminal, the line of a success needs one line of the screen. */
+static void print_end(const struct progress *p, const char *instance, int64_t replica,
+                      const struct app_stage *stage)
+{
+    bool failed = state_of(stage) == STAGE_FAILED;
+    _cleanup_free_ char *duration = format_duration(stage->finished - stage->created),
+                        *message = format_first_line(stage->message), *name = format_safe(stage->name);
+    _cleanup_free_ char *head = xasprintf("  %s/%" PRId64 "  %-18s ", instance, replica, name),
+                        *took = stage->finished > stage->created ? xasprintf("  %s", duration) : xstrdup(""),
+                        *attempt = stage->attempt > 0 ? xasprintf("  attempt %" PRId64, stage->attempt + 1)
+                                                      : xstrdup(""),
+                        *rest = xasprintf("%s%s%s%s", took, attempt, *message ? "  " : "", message);
+    size_t left = p->live && !failed ? p->columns : SIZE_MAX;
+    left = print_part(PLAIN, head, left);
+    left = print_part(failed ? RED : GREEN, failed ? "failed" : "success", left);
+    print_part(PLAIN, rest, left);
+    putchar('\n');
+}
+
+/* Counts the stages that succeeded, and stores the running one (NULL: none). */
+static size_t count_done(const struct progress *p, const struct reconciler_replica *r,
+                         const struct app_stage **ret_running)
 {
     size_t done = 0;
-    const struct app_stage *running = NULL;
+    *ret_running = NULL;
     for (size_t i = 0; i < r->n_stages; i++) {
         const struct app_stage *stage = r->stages[i];
         if (stage->revision != p->revision)
             continue;
         done += state_of(stage) == STAGE_SUCCESS;
         if (state_of(stage) == STAGE_RUNNING)
-            running = stage;
+            *ret_running = stage;
     }
-    size_t full = done >= STAGES_NEEDED ? BAR_WIDTH : done * BAR_WIDTH / STAGES_NEEDED;
+    return done;
+}
+
+static void print_bar(const struct progress *p, const char *instance, const struct reconciler_replica *r)
+{
+    const struct app_stage *running;
+    size_t done = count_done(p, r, &running), width = p->columns < NARROW ? BAR_NARROW : BAR_WIDTH;
+    size_t full = done >= STAGES_NEEDED ? width : done * width / STAGES_NEEDED;
     char bar[BAR_WIDTH + 1];
-    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '.', width);
     memset(bar, '#', full);
-    bar[BAR_WIDTH] = '\0';
+    bar[width] = '\0';
     _cleanup_free_ char *what = format_safe(r->step ?: schema_enum_name(&replica_state_enum, r->state)),
                         *message = format_first_line(running ? running->message : NULL);
-    /* Texts are cut, so that a bar never needs two lines of the screen. */
-    output_control("\033[2K");
-    printf("  %s/%" PRId64 "  [%s] %.30s%s%.40s\n", instance, r->id, bar, what, *message ? ": " : "",
-           message);
+    _cleanup_free_ char *line =
+        xasprintf("  %s/%" PRId64 "  [%s] %s%s%s", instance, r->id, bar, what, *message ? ": " : "", message);
+    print_part(PLAIN, line, p->columns);
+    putchar('\n');
+}
+
+/* Draws bars of the replicas whose deploy is over, or is not (those that 'over' states), until 'most' are
+ * drawn.
+ */
+static void draw_some(struct progress *p, const struct reconciler_instance *instance, bool over, size_t most)
+{
+    for (size_t i = 0; i < instance->n_replicas && p->bars < most; i++) {
+        const struct app_stage *running;
+        bool is_over = count_done(p, instance->replicas[i], &running) >= STAGES_NEEDED && !running;
+        if (is_over != over)
+            continue;
+        print_bar(p, instance->name, instance->replicas[i]);
+        p->bars++;
+    }
+}
+
+/* Draws as many bars as the screen has lines for, above the line of the cursor. If there are more replicas,
+ * the last line is their number, and those in progress come first. */
+static void draw(struct progress *p, const struct reconciler_instance *instance)
+{
+    size_t n = instance->n_replicas, fit = p->rows - 1;
+    if (n <= fit) {
+        for (; p->bars < n; p->bars++)
+            print_bar(p, instance->name, instance->replicas[p->bars]);
+        return;
+    }
+    if (fit == 0)
+        return;
+    draw_some(p, instance, false, fit - 1);
+    draw_some(p, instance, true, fit - 1);
+    _cleanup_free_ char *line = xasprintf("  … and %zu more", n - p->bars);
+    print_part(PLAIN, line, p->columns);
+    putchar('\n');
+    p->bars++;
+}
+
+static void measure(struct progress *p)
+{
+    output_size(&p->columns, &p->rows);
+    /* Some terminals begin a new line as soon as the last column is written. */
+    p->columns -= p->columns > 1;
 }
 
 void progress_clear(struct progress *p)
@@ -112,9 +184,49 @@ void progress_clear(struct progress *p)
     fflush(stdout);
 }
 
+/* Stores a copy of the instance, for a change of the terminal's size. */
+static void keep(struct progress *p, const struct reconciler_instance *instance)
+{
+    if (instance == p->last)
+        return;
+    if (p->last)
+        schema_free(&reconciler_instance_schema, p->last);
+    p->last = xcalloc(1, sizeof *p->last);
+    schema_copy(&reconciler_instance_schema, instance, p->last);
+}
+
+static void on_resized(void *userdata)
+{
+    struct progress *p = userdata;
+    if (p->bars > 0)
+        progress_show(p, p->last);
+}
+
+/* A window that is dragged changes its size many times, and a terminal may move the lines of each. */
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    (void)info;
+    struct progress *p = userdata;
+    timer_arm(&p->resized, sd_event_source_get_event(source), RESIZE_PAUSE, on_resized, p);
+    return 0;
+}
+
+int progress_watch(struct progress *p, sd_event *event)
+{
+    sigset_t mask;
+    if (!p->live)
+        return 0;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    return sd_event_add_signal(event, &p->signal, SIGWINCH, on_signal, p);
+}
+
 void progress_show(struct progress *p, const struct reconciler_instance *instance)
 {
     progress_clear(p);
+    keep(p, instance);
+    measure(p);
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct reconciler_replica *r = instance->replicas[i];
         for (size_t j = 0; j < r->n_stages; j++) {
@@ -122,18 +234,20 @@ void progress_show(struct progress *p, const struct reconciler_instance *instanc
             bool ended = state_of(stage) == STAGE_SUCCESS || state_of(stage) == STAGE_FAILED;
             if (stage->revision == p->revision && ended && stage->finished >= p->begun_msec &&
                 is_news(p, r->id, stage))
-                print_end(instance->name, r->id, stage);
+                print_end(p, instance->name, r->id, stage);
         }
     }
-    for (size_t i = 0; p->live && i < instance->n_replicas && i < BARS_MAX; i++) {
-        print_bar(p, instance->name, instance->replicas[i]);
-        p->bars++;
-    }
+    if (p->live)
+        draw(p, instance);
     fflush(stdout);
 }
 
 struct progress *progress_free(struct progress *p)
 {
+    sd_event_source_disable_unref(p->signal);
+    timer_stop(&p->resized);
+    if (p->last)
+        schema_free(&reconciler_instance_schema, p->last);
     for (size_t i = 0; i < p->n_seen; i++) {
         free(p->seen[i].key);
         free(p->seen[i].state);

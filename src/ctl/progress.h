@@ -1,14 +1,18 @@
 /* Shows the progress of a deploy: a line for each stage that ended, and on a terminal a bar for each replica
- * below the lines. */
+ * below the lines. The bars are cut to the width of the terminal, and to its height: the last line is the
+ * number of the other replicas then. */
 #pragma once
 
 #include "lib/api/reconciler.h"
+#include "lib/loop/timer.h"
 
 struct progress;
 
 /* Returns a new display of one revision. Stages of other revisions, and stages that ended before 'begun_msec'
  * (unix milliseconds), are not shown. */
 struct progress *progress_new(int64_t revision, int64_t begun_msec);
+/* Draws the bars again when the size of the terminal changes. Returns 0 or a negative errno. */
+int progress_watch(struct progress *p, sd_event *event);
 /* Prints the stages that ended since the last call, and draws the bars again. */
 void progress_show(struct progress *p, const struct reconciler_instance *instance);
 /* Erases the bars. */

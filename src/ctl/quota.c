@@ -48,7 +48,10 @@ static void add_values(struct table *t, const struct quota_values *v)
         table_cell(t, PLAIN, "%" PRId64, v->inodes);
     else
         table_cell(t, PLAIN, "none");
-    table_cell(t, level_colour(v), "%s", v->not_enforced ? "not enforced" : v->released ? "released" : level);
+    if (v->not_enforced)
+        table_cell_reason(t, level_colour(v), "not enforced", v->not_enforced);
+    else
+        table_cell(t, level_colour(v), "%s", v->released ? "released" : level);
     table_cell(t, PLAIN, "%s", v->mount_point ?: "");
 }
 
@@ -149,19 +152,20 @@ int command_quota_report(struct ctl *ctl)
 
 static void print_info(const struct quota_info_out *info)
 {
-    struct table *t = table_new("MOUNT POINT", "FILESYSTEM", "SOURCE", "PROJECTS", "LIMITS",
-                                "WHY NOT, AND WHAT WOULD HELP", NULL);
+    struct table *t = table_new("MOUNT POINT", "FILESYSTEM", "SOURCE", "PROJECTS", "LIMITS", NULL);
     for (size_t i = 0; i < info->n_mounts; i++) {
         const struct quota_mount *m = info->mounts[i];
         table_cell(t, PLAIN, "%s", m->mount_point);
         table_cell(t, PLAIN, "%s", m->filesystem);
         table_cell(t, PLAIN, "%s", m->source ?: "");
         table_cell(t, PLAIN, "%" PRId64, m->projects);
-        table_cell(t, m->enforced ? GREEN : YELLOW, "%s",
-                   m->enforced    ? "enforced"
-                   : m->accounted ? "counted, not enforced"
-                                  : "not enforced");
-        table_cell(t, PLAIN, "%s%s%s", m->reason ?: "", m->remedy ? "; " : "", m->remedy ?: "");
+        _cleanup_free_ char *why =
+            xasprintf("%s%s%s", m->reason ?: "", m->remedy ? "; " : "", m->remedy ?: "");
+        table_cell_reason(t, m->enforced ? GREEN : YELLOW,
+                          m->enforced    ? "enforced"
+                          : m->accounted ? "counted, not enforced"
+                                         : "not enforced",
+                          why);
     }
     table_print(t, false);
     printf("project ids %" PRId64 " to %" PRId64 ", %" PRId64 " in use; ledger %s\n", info->id_min,
@@ -183,8 +187,8 @@ int command_quota_info(struct ctl *ctl)
 }
 
 /* Prints the result of one container. quota-keeper has made the names of a tenant's files in the sentences
- * printable. */
-static void print_rechecked(const struct quota_values *v, const char *why)
+ * printable. Returns whether the container has a project. */
+static bool print_rechecked(const struct quota_values *v)
 {
     for (size_t i = 0; i < v->n_put_back; i++)
         puts(v->put_back[i]->message);
@@ -194,13 +198,21 @@ static void print_rechecked(const struct quota_values *v, const char *why)
     else if (v->project)
         printf("%s: all files carry project %" PRId64 "\n", v->container, v->project);
     else
-        printf("%s: it has no project%s\n", v->container, why);
+        printf("%s: it has no project\n", v->container);
+    return v->project;
+}
+
+/* Prints once why containers have no project. */
+static void print_why(const struct ctl *ctl)
+{
+    _cleanup_free_ char *why = why_not_enforced(ctl);
+    if (*why)
+        printf("no project%s\n", why);
 }
 
 struct recheck {
     json_t *array; /* NULL: results are printed as text */
-    char *why;     /* of why_not_enforced() */
-    bool failed;
+    bool failed, without_project;
 };
 
 static void add_rechecked(const void *answer, void *userdata)
@@ -214,20 +226,21 @@ static void add_rechecked(const void *answer, void *userdata)
         json_array_append_new(
             l->array, schema_pack(varlink_find_method(&quota_keeper_interface, "RecheckAll")->out, out));
     else if (out->quota)
-        print_rechecked(out->quota, l->why);
+        l->without_project |= !print_rechecked(out->quota);
     else
         printf("%s: %s\n", out->container, out->problem ?: "it could not be checked");
 }
 
 static int recheck_all(struct ctl *ctl)
 {
-    struct recheck l = {.array = ctl->json ? json_array() : NULL, .why = why_not_enforced(ctl)};
+    struct recheck l = {.array = ctl->json ? json_array() : NULL};
     struct error e = ERROR_INIT;
     int r = ctl_stream_within(ctl, &ctl_quota, "RecheckAll", NULL, add_rechecked, &l, WALK_TIMEOUT_USEC, &e);
     if (r >= 0 && l.array)
         print_json(json_incref(l.array));
     json_decref(l.array);
-    free(l.why);
+    if (l.without_project)
+        print_why(ctl);
     return r < 0 ? ctl_fail(&e) : l.failed ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -242,10 +255,8 @@ int command_quota_recheck(struct ctl *ctl)
         return ctl_fail(&e);
     if (ctl->json)
         print_json(schema_pack(&quota_values_schema, &values));
-    else {
-        _cleanup_free_ char *why = why_not_enforced(ctl);
-        print_rechecked(&values, why);
-    }
+    else if (!print_rechecked(&values))
+        print_why(ctl);
     ctl_done(&ctl_quota, "Recheck", &values);
     return EXIT_OK;
 }

@@ -64,8 +64,8 @@ static void print_list(const struct service_list *list)
         const struct supervisor_service *s = list->items[i];
         _cleanup_free_ char *uptime = format_duration(s->uptime_msec), *memory = format_size(s->memory);
         table_cell(t, PLAIN, "%s", s->name);
-        table_cell(t, service_colour(s->state), "%s%s%s%s", schema_enum_name(&service_state_enum, s->state),
-                   s->reason ? " (" : "", s->reason ?: "", s->reason ? ")" : "");
+        table_cell_reason(t, service_colour(s->state), schema_enum_name(&service_state_enum, s->state),
+                          s->reason);
         if (s->pid)
             table_cell(t, PLAIN, "%" PRId64, s->pid);
         else

@@ -156,6 +156,36 @@ static void print_quota(const struct status *s)
     print_part("quota", q->enforced ? GREEN : YELLOW, text);
 }
 
+/* Returns what the page says about the instance, or NULL if it runs or is stopped as desired. The caller
+ * frees it. */
+static char *trouble_of(const struct reconciler_instance *x)
+{
+    const char *message = instance_message(x);
+    if (!x->failed && instance_count(x, REPLICA_PAUSED) == 0)
+        return NULL;
+    return xasprintf("%s%s%s", x->failed ? "failed" : "paused", *message ? ": " : "", message);
+}
+
+/* Prints a line for the instance 'at' and those after it about which the page says the same; none if one
+ * before it had that line. */
+static void print_troubled(const struct status *s, size_t at)
+{
+    _cleanup_free_ char *text = trouble_of(s->apps.items[at]), *names = xstrdup("");
+    if (!text)
+        return;
+    for (size_t i = 0; i < s->apps.n_items; i++) {
+        _cleanup_free_ char *other = trouble_of(s->apps.items[i]);
+        if (!streq_null(other, text))
+            continue;
+        if (i < at)
+            return;
+        _cleanup_free_ char *before = names;
+        names = xasprintf("%s%s%s", before, *before ? ", " : "", s->apps.items[i]->name);
+    }
+    _cleanup_free_ char *line = xasprintf("  %s %s", names, text);
+    print_part("", s->apps.items[at]->failed ? RED : YELLOW, line);
+}
+
 static void print_apps(const struct status *s)
 {
     if (s->apps_error.errnum) {
@@ -176,16 +206,8 @@ static void print_apps(const struct status *s)
         xasprintf("%zu with %zu replica%s: %zu running%s; %zu failed, %zu being worked on", s->apps.n_items,
                   replicas, replicas == 1 ? "" : "s", running, frozen, failed, working);
     print_part("apps", failed ? RED : working || paused ? YELLOW : GREEN, text);
-    for (size_t i = 0; i < s->apps.n_items; i++) {
-        const struct reconciler_instance *x = s->apps.items[i];
-        const char *message = instance_message(x);
-        bool frozen_here = instance_count(x, REPLICA_PAUSED) > 0;
-        if (!x->failed && !frozen_here)
-            continue;
-        _cleanup_free_ char *line = xasprintf("  %s %s%s%s", x->name, x->failed ? "failed" : "is paused",
-                                              *message ? ": " : "", message);
-        print_part("", x->failed ? RED : YELLOW, line);
-    }
+    for (size_t i = 0; i < s->apps.n_items; i++)
+        print_troubled(s, i);
 }
 
 /* Prints the pending deletions; nothing if there are none. */

@@ -296,7 +296,8 @@ static int prepare(struct wait *w)
     int r;
     if ((r = sd_event_new(&w->event)) < 0 ||
         (r = sd_event_add_signal(w->event, NULL, SIGINT, on_signal, w)) < 0 ||
-        (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0)
+        (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0 ||
+        (r = progress_watch(w->progress, w->event)) < 0)
         return r;
     timer_arm(&w->timeout, w->event, w->options->timeout_usec, on_timeout, w);
     clock_init(&w->clock, w->event);
