@@ -1,8 +1,6 @@
 pkglibexec_PROGRAMS += reconciler
 noinst_LIBRARIES += libreconciler.a
 libreconciler_a_SOURCES = \
-	src/reconciler/engine/astray.c \
-	src/reconciler/engine/astray.h \
 	src/reconciler/engine/call.c \
 	src/reconciler/engine/call.h \
 	src/reconciler/engine/data.c \
@@ -23,6 +21,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/quota.h \
 	src/reconciler/engine/release.c \
 	src/reconciler/engine/release.h \
+	src/reconciler/engine/renamed.c \
+	src/reconciler/engine/renamed.h \
 	src/reconciler/engine/replica.c \
 	src/reconciler/engine/replica.h \
 	src/reconciler/engine/steps.c \

@@ -326,7 +326,7 @@ static void test_a_foreign_container_is_a_conflict_except_in_a_destroy(void **st
     assert_int_equal(decide(&in), STEP_GONE);
 }
 
-static void test_a_container_that_went_astray_gets_a_name_again(void **state)
+static void test_a_renamed_container_gets_a_name_again(void **state)
 {
     (void)state;
     struct driver_container runs = container(DRIVER_RUNNING, 2, DRIVER_RESTART_ALWAYS);
@@ -336,7 +336,7 @@ static void test_a_container_that_went_astray_gets_a_name_again(void **state)
     foreign.ours = false;
     const struct {
         const char *what;
-        const struct driver_container *current, *old, *astray;
+        const struct driver_container *current, *old, *renamed;
         bool in_way;
         enum step run, stop, gone;
     } rows[] = {
@@ -346,16 +346,16 @@ static void test_a_container_that_went_astray_gets_a_name_again(void **state)
          STEP_RENAME_BACK},
         {"the old container was renamed", &runs, &none, &down, false, STEP_RENAME_OLD, STEP_RENAME_OLD,
          STEP_RENAME_OLD},
-        {"both names are in use", &runs, &down, &down, false, STEP_REMOVE_ASTRAY, STEP_REMOVE_ASTRAY,
-         STEP_REMOVE_ASTRAY},
+        {"both names are in use", &runs, &down, &down, false, STEP_REMOVE_RENAMED, STEP_REMOVE_RENAMED,
+         STEP_REMOVE_RENAMED},
         {"another program's container has the name", &foreign, &none, &runs, false, STEP_CONFLICT,
-         STEP_CONFLICT, STEP_REMOVE_ASTRAY},
+         STEP_CONFLICT, STEP_REMOVE_RENAMED},
         {"two replicas have each other's name", &foreign, &none, &runs, true, STEP_RENAME_ASIDE,
-         STEP_RENAME_ASIDE, STEP_REMOVE_ASTRAY},
-        {"a dead one is removed last", &runs, &none, &dead, false, STEP_REMOVE_ASTRAY, STEP_HOLD,
-         STEP_REMOVE_ASTRAY},
+         STEP_RENAME_ASIDE, STEP_REMOVE_RENAMED},
+        {"a dead one is removed last", &runs, &none, &dead, false, STEP_REMOVE_RENAMED, STEP_HOLD,
+         STEP_REMOVE_RENAMED},
         {"a dead one does not get the name", &none, &none, &dead, false, STEP_CREATE, STEP_SETTLED,
-         STEP_REMOVE_ASTRAY},
+         STEP_REMOVE_RENAMED},
         {"the running container was renamed to .old", &none, &runs, &none, false, STEP_BRING_BACK,
          STEP_BRING_BACK, STEP_BRING_BACK},
     };
@@ -363,8 +363,8 @@ static void test_a_container_that_went_astray_gets_a_name_again(void **state)
         for (int want = WANT_RUN; want <= WANT_GONE; want++) {
             struct decision_input in = input(rows[i].current, rows[i].old);
             in.want = (enum want)want;
-            in.astray = rows[i].astray;
-            in.astray_in_way = rows[i].in_way;
+            in.renamed = rows[i].renamed;
+            in.renamed_in_way = rows[i].in_way;
             in.applied_revision = 2;
             in.provisioned = in.quota_set = true;
             enum step expected = want == WANT_RUN    ? rows[i].run
@@ -597,7 +597,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_switch_goes_through_its_steps),
         cmocka_unit_test(test_rare_situations_have_their_steps),
-        cmocka_unit_test(test_a_container_that_went_astray_gets_a_name_again),
+        cmocka_unit_test(test_a_renamed_container_gets_a_name_again),
         cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),
         cmocka_unit_test(test_limits_are_set_in_a_container_of_the_target),
         cmocka_unit_test(test_the_applied_revision_runs_until_the_desired_one_is_prepared),

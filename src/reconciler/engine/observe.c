@@ -8,9 +8,9 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
-#include "reconciler/engine/astray.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/exits.h"
+#include "reconciler/engine/renamed.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/unreadable.h"
@@ -53,7 +53,7 @@ static void forget_all(struct manager *m)
             struct replica *r = i->replicas[k];
             see(&r->seen.current, NULL);
             see(&r->seen.old, NULL);
-            see(&r->seen.astray, NULL);
+            see(&r->seen.renamed, NULL);
             r->seen.observed = true;
             /* A call in progress can change the container: inspect again when it has ended. */
             r->seen.stale = r->request != NULL;
@@ -174,7 +174,7 @@ static void on_complete(const void *out, void *userdata)
     for (struct instance *i = m->instances, *next; i; i = next) {
         next = i->next;
         for (size_t k = 0; k < i->n_replicas; k++)
-            i->replicas[k]->seen.stale |= astray_missed(i->replicas[k]) != NULL;
+            i->replicas[k]->seen.stale |= renamed_or_removed(i->replicas[k]) != NULL;
         instance_kick(i);
     }
 }
@@ -234,13 +234,13 @@ static void on_inspected_missed(const void *out, bool continues, const struct er
     (void)continues;
     struct replica *r = userdata;
     r->request = NULL;
-    const char *id = astray_missed(r);
+    const char *id = renamed_or_removed(r);
     if (e) {
         inspection_failed(r, e);
         return;
     }
     const struct driver_container *c = ((const struct driver_inspect_out *)out)->container;
-    see(&r->seen.astray, c);
+    see(&r->seen.renamed, c);
     if (!c && id && record_drop_container(r->record, id)) {
         store_save_soon(r->instance);
         look_for_missed(r); /* the next one */
@@ -252,7 +252,7 @@ static void on_inspected_missed(const void *out, bool continues, const struct er
 /* A container that neither name shows was removed, or renamed by another program: its id tells. */
 static void look_for_missed(struct replica *r)
 {
-    const char *id = astray_missed(r);
+    const char *id = renamed_or_removed(r);
     if (id)
         inspect(r, DRIVER_SLOT_CURRENT, id, on_inspected_missed);
     else
@@ -270,7 +270,7 @@ static void on_inspected_old(const void *out, bool continues, const struct error
     }
     see(&r->seen.old, ((const struct driver_inspect_out *)out)->container);
     note_id(r, &r->seen.old);
-    see(&r->seen.astray, NULL);
+    see(&r->seen.renamed, NULL);
     look_for_missed(r);
 }
 

@@ -154,7 +154,7 @@ static bool revision_used(const struct instance *instance, int64_t revision)
         if (r->record->applied_revision == revision || r->request ||
             (r->seen.current.state != DRIVER_MISSING && r->seen.current.revision == revision) ||
             (r->seen.old.state != DRIVER_MISSING && r->seen.old.revision == revision) ||
-            (r->seen.astray.state != DRIVER_MISSING && r->seen.astray.revision == revision))
+            (r->seen.renamed.state != DRIVER_MISSING && r->seen.renamed.revision == revision))
             return true;
     }
     return false;

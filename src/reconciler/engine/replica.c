@@ -22,9 +22,9 @@ void replica_set_state(struct replica *replica, enum replica_state state)
     instance_changed(replica->instance);
 }
 
-bool replica_only_tidies(const struct replica *r)
+bool replica_only_cleans_up(const struct replica *r)
 {
-    return (r->last == STEP_REMOVE_OLD || r->last == STEP_REMOVE_ASTRAY) && replica_want(r) == WANT_RUN &&
+    return (r->last == STEP_REMOVE_OLD || r->last == STEP_REMOVE_RENAMED) && replica_want(r) == WANT_RUN &&
            r->record->applied_revision == replica_target_revision(r) &&
            driver_state_is_up((enum driver_state)r->seen.current.state);
 }
@@ -51,7 +51,7 @@ static enum replica_state state_of(const struct replica *r)
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
         (record->failure && record->attempt > 0) || r->seen.removal_overdue ||
-        (r->retry.count.failures > 0 && !replica_only_tidies(r)))
+        (r->retry.count.failures > 0 && !replica_only_cleans_up(r)))
         return REPLICA_FAILED;
     if (r->seen.current.state == DRIVER_PAUSED)
         return REPLICA_PAUSED;

@@ -11,7 +11,7 @@ void replica_update_state(struct replica *replica);
 uint64_t replica_probation_left(const struct replica *replica);
 /* Reports whether all that is left is to remove a container that was replaced: the desired revision runs. A
  * failure of that is shown, and is not one of the replica. */
-bool replica_only_tidies(const struct replica *replica);
+bool replica_only_cleans_up(const struct replica *replica);
 /* Kicks the replica after a pause, in place of an earlier such plan. */
 void replica_kick_after(struct replica *replica, uint64_t msec);
 /* Counts a failure and plans the next attempt with backoff. A lost worker is retried quickly and without a

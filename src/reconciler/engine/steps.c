@@ -8,7 +8,6 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
-#include "reconciler/engine/astray.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/files.h"
@@ -16,6 +15,7 @@
 #include "reconciler/engine/limits.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/quota.h"
+#include "reconciler/engine/renamed.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/waits.h"
 #include "reconciler/model/stages.h"
@@ -280,10 +280,10 @@ struct step_row {
     X(BRING_BACK, "bring_back", GOING_BACK, NO_STAGE, begin_bring_back, effect_bring_back, 0) \
     X(RESTORE, "restore", GOING_BACK, NO_STAGE, files_restore, files_restored, 0) \
     X(REVIVE, "revive", GOING_BACK, NO_STAGE, begin_start, effect_look, USES_BITS | BITS_AT_ONCE) \
-    X(RENAME_BACK, "rename_back", RENAMING, NO_STAGE, astray_rename_back, effect_look, 0) \
-    X(RENAME_OLD, "rename_old", RENAMING, NO_STAGE, astray_rename_old, effect_look, 0) \
-    X(RENAME_ASIDE, "rename_aside", RENAMING, NO_STAGE, astray_rename_aside, effect_look, 0) \
-    X(REMOVE_ASTRAY, "remove_astray", "removing a renamed container", NO_STAGE, astray_remove, astray_removed, 0) \
+    X(RENAME_BACK, "rename_back", RENAMING, NO_STAGE, renamed_to_current, effect_look, 0) \
+    X(RENAME_OLD, "rename_old", RENAMING, NO_STAGE, renamed_to_old, effect_look, 0) \
+    X(RENAME_ASIDE, "rename_aside", RENAMING, NO_STAGE, renamed_to_aside, effect_look, 0) \
+    X(REMOVE_RENAMED, "remove_renamed", "removing a renamed container", NO_STAGE, renamed_remove, renamed_was_removed, 0) \
     X(UPDATE_FILES, "update_files", NULL, NO_STAGE, files_update, files_updated, WRITES) \
     X(REMOVE_DATA, "remove_data", "putting data aside", NO_STAGE, data_remove, data_removed, 0)
 /* Steps that end with a write of the journal, which has its own failpoints (store.*). */
@@ -380,7 +380,7 @@ static enum app_stage_name stage_of(const struct replica *r, const struct step_r
     enum want want = replica_want(r);
     if (want == WANT_GONE)
         return STAGE_CONTAINER_DESTROY;
-    if (r->step == STEP_REMOVE_OLD && !replica_only_tidies(r)) /* a switch needs the name */
+    if (r->step == STEP_REMOVE_OLD && !replica_only_cleans_up(r)) /* a switch needs the name */
         return STAGE_CONTAINER_CREATE;
     return want == WANT_STOP ? STAGE_CONTAINER_STOP : row->stage;
 }
@@ -414,7 +414,7 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
      * running. */
     if (stage != NO_STAGE && !error_worker_lost(e))
         replica_stage_set(r, stage, patient ? STAGE_RUNNING : STAGE_FAILED, e->message);
-    if (replica_only_tidies(r) && r->turn_taken) { /* the next replica need not wait */
+    if (replica_only_cleans_up(r) && r->turn_taken) { /* the next replica need not wait */
         r->turn_taken = false;
         r->switching_to = 0;
         instance_kick(r->instance);

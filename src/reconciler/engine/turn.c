@@ -7,7 +7,6 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
-#include "reconciler/engine/astray.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/limits.h"
@@ -15,6 +14,7 @@
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/release.h"
+#include "reconciler/engine/renamed.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/engine/target.h"
@@ -47,8 +47,8 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .want = replica_want(r),
         .current = &r->seen.current,
         .old = &r->seen.old,
-        .astray = &r->seen.astray,
-        .astray_in_way = astray_is_in_way(r),
+        .renamed = &r->seen.renamed,
+        .renamed_in_way = renamed_is_in_way(r),
         .target_revision = target->revision,
         .target_config = assigned ? config : NULL,
         .applied_revision = r->record->applied_revision,

@@ -130,11 +130,10 @@ void wait_for_name(struct replica *r)
     const struct driver_container *c =
         r->seen.current.state != DRIVER_MISSING && !r->seen.current.ours ? &r->seen.current : &r->seen.old;
     free(r->message);
-    const char *astray = r->seen.astray.state != DRIVER_MISSING ? r->seen.astray.name : NULL;
-    r->message =
-        xasprintf("container '%s' does not belong to this tree (%s) and is left unchanged%s%s%s", c->name,
-                  c->owner ?: "no label", astray ? "; the replica's own container is named '" : "",
-                  astray ?: "", astray ? "'" : "");
+    const char *own = r->seen.renamed.state != DRIVER_MISSING ? r->seen.renamed.name : NULL;
+    r->message = xasprintf("container '%s' does not belong to this tree (%s) and is left unchanged%s%s%s",
+                           c->name, c->owner ?: "no label",
+                           own ? "; the replica's own container is named '" : "", own ?: "", own ? "'" : "");
     r->turn_taken = false;
     r->switching_to = 0;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);

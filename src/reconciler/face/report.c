@@ -26,7 +26,7 @@ static const char *doing(const struct replica *r)
 
 static bool replica_settled(const struct replica *r)
 {
-    if (r->retry.count.failures > 0 && replica_only_tidies(r))
+    if (r->retry.count.failures > 0 && replica_only_cleans_up(r))
         return true;
     if (r->request || r->seen.stale || r->kick || r->limits.next || r->retry.next > replica_monotonic_usec(r))
         return false;

@@ -63,7 +63,7 @@ static void replica_free(struct replica *r)
     timer_stop(&r->limits.timer);
     schema_done(&driver_container_schema, &r->seen.current);
     schema_done(&driver_container_schema, &r->seen.old);
-    schema_done(&driver_container_schema, &r->seen.astray);
+    schema_done(&driver_container_schema, &r->seen.renamed);
     free(r->message);
     free(r->exits.container);
     free(r->quota.lost);

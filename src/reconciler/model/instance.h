@@ -61,7 +61,7 @@ struct replica {
     struct {
         struct driver_container current, old; /* the last inspection; DRIVER_MISSING: none */
         /* A container of the replica that another program renamed; DRIVER_MISSING: none is known. */
-        struct driver_container astray;
+        struct driver_container renamed;
         struct uptime uptime;    /* of current */
         bool observed;           /* false: nothing is known of them, and the replica waits */
         bool stale;              /* an event or a step changed them: inspect again */

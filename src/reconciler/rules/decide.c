@@ -43,18 +43,18 @@ static bool old_runs_alone(const struct decision_input *in)
            driver_state_is_up((enum driver_state)in->old->state);
 }
 
-/* Returns the next step for a container that went astray; STEP_SETTLED: none is possible before another
+/* Returns the next step for a renamed container; STEP_SETTLED: none is possible before another
  * program has freed the name, or none is needed now. */
-static enum step decide_astray(const struct decision_input *in)
+static enum step decide_renamed(const struct decision_input *in)
 {
     bool gone = in->want == WANT_GONE;
-    if (driver_state_is_lost((enum driver_state)in->astray->state))
-        return gone ? STEP_REMOVE_ASTRAY : STEP_SETTLED;
+    if (driver_state_is_lost((enum driver_state)in->renamed->state))
+        return gone ? STEP_REMOVE_RENAMED : STEP_SETTLED;
     if (!exists(in->current))
         return STEP_RENAME_BACK; /* it runs on */
     if (!in->current->ours)
-        return gone ? STEP_REMOVE_ASTRAY : in->astray_in_way ? STEP_RENAME_ASIDE : STEP_SETTLED;
-    return exists(in->old) ? STEP_REMOVE_ASTRAY : STEP_RENAME_OLD;
+        return gone ? STEP_REMOVE_RENAMED : in->renamed_in_way ? STEP_RENAME_ASIDE : STEP_SETTLED;
+    return exists(in->old) ? STEP_REMOVE_RENAMED : STEP_RENAME_OLD;
 }
 
 static enum step decide_gone(const struct decision_input *in)
@@ -161,7 +161,7 @@ static enum step decide_current(const struct decision_input *in)
         return in->until;
     if (exists(in->old))
         return STEP_REMOVE_OLD;
-    return exists(in->astray) ? STEP_REMOVE_ASTRAY : STEP_SETTLED;
+    return exists(in->renamed) ? STEP_REMOVE_RENAMED : STEP_SETTLED;
 }
 
 /* Returns the next step while the container that is to be replaced stays: its replacement is not prepared, or
@@ -219,9 +219,9 @@ enum step decide(const struct decision_input *in)
 {
     if (in->want == WANT_NOTHING)
         return STEP_SETTLED;
-    enum step astray = exists(in->astray) ? decide_astray(in) : STEP_SETTLED;
-    if (astray != STEP_SETTLED)
-        return astray;
+    enum step renamed = exists(in->renamed) ? decide_renamed(in) : STEP_SETTLED;
+    if (renamed != STEP_SETTLED)
+        return renamed;
     if (in->want == WANT_GONE)
         return decide_gone(in);
     if ((exists(in->current) && !in->current->ours) || (exists(in->old) && !in->old->ours))

@@ -48,10 +48,10 @@ enum step {
     STEP_REVIVE,       /* start the current container again */
     STEP_UNDONE,       /* record that the rollback is complete */
     STEP_UPDATE_FILES, /* write app_replica.json of a running container */
-    STEP_RENAME_BACK,  /* rename a container that went astray to the current name */
+    STEP_RENAME_BACK,  /* rename a container that another program renamed to the current name */
     STEP_RENAME_OLD,   /* rename it to .old */
     STEP_RENAME_ASIDE, /* rename it to a name that no replica needs */
-    STEP_REMOVE_ASTRAY,
+    STEP_REMOVE_RENAMED,
     STEP_REMOVE_DATA, /* remove quota and directory of a replica without containers */
     STEP_GONE,        /* no object of the replica is left */
     _STEP_MAX
@@ -62,8 +62,8 @@ struct decision_input {
     /* The containers; state DRIVER_MISSING: none. */
     const struct driver_container *current, *old;
     /* A container of the replica that another program renamed; NULL: none. */
-    const struct driver_container *astray;
-    bool astray_in_way;        /* its name is one that another replica needs */
+    const struct driver_container *renamed;
+    bool renamed_in_way;       /* its name is one that another replica needs */
     int64_t target_revision;   /* see replica_target_revision() in model/wish.h */
     const char *target_config; /* the label of a container of it; NULL: not compared */
     int64_t applied_revision;

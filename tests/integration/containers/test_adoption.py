@@ -65,6 +65,28 @@ def test_an_interrupted_adoption_is_completed_by_the_next_call(driver, foreign, 
     assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
 
 
+def test_a_container_is_selected_by_its_id_only_for_its_own_replica(driver, foreign, engine):
+    def by_id(method, replica_id=0, **more):
+        return driver.call(D + method, instance="web", replica_id=replica_id, id=foreign, **more)
+    # One that is not adopted is none of the replica, and a removal of none succeeds.
+    assert "container" not in by_id("Inspect", slot="current")
+    by_id("Remove", slot="current")
+    assert driver.refused(by_id, "Rename", **{"from": "current", "to": "old"})[0] == "NotFound"
+    assert engine.inspect(foreign)["State"]["Running"] and engine.names() == ["i8k_web_0"]
+    adopt(driver)
+    engine.request("POST", "/containers/i8k_web_0/rename", b"", query={"name": "other"})
+    assert driver.inspect() is None and "container" not in by_id("Inspect", 1, slot="current")
+    seen = by_id("Inspect", slot="current")["container"]
+    assert seen["name"] == "other" and seen["instance"] == "web" and seen["adopted"] and seen["revision"] == 5
+    # Under the name of another replica it is not that one's.
+    engine.request("POST", "/containers/other/rename", b"", query={"name": "i8k_web_1"})
+    seen = driver.inspect(replica_id=1)
+    assert not seen["ours"] and seen["misnamed"] and driver.refused(driver.on, "Remove", replica_id=1)[0] == "Conflict"
+    by_id("Rename", **{"from": "current", "to": "current"})
+    assert driver.inspect()["id"] == foreign and driver.inspect()["ours"]
+    assert driver.refused(driver.on, "Inspect", id="../images/json")[0] == "Refused"
+
+
 def test_events_of_an_adopted_container_are_reported(driver, foreign, engine, busybox_image):
     watch = Watch(driver)
     watch.wait(lambda e: e["event"] == "complete", "the subscription")

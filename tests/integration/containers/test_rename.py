@@ -140,3 +140,18 @@ def test_containers_with_copied_labels_are_not_the_replicas(tree, engine, busybo
     assert engine.names() == ["copy", "i8k_web_5"]
     engine.remove("copy")
     engine.remove_image("copy:1")
+
+
+def test_of_two_containers_the_one_with_the_name_is_kept(tree, engine, busybox_image):
+    """As programs do that replace containers: they rename the old one and make a new one with the same name and labels."""
+    app = App(tree)
+    app.deploy(simple())
+    made = engine.inspect("i8k_web_0")
+    tree.ctl("service", "stop", "reconciler")
+    rename(engine, "i8k_web_0", "i8k_web_0_old")
+    host = {key: made["HostConfig"][key] for key in ("NanoCpus", "Memory", "MemorySwap", "PidsLimit", "RestartPolicy")}
+    new = engine.run(busybox_image, WAITS, name="i8k_web_0", Labels=made["Config"]["Labels"], host=host)
+    tree.ctl("service", "start", "reconciler")
+    ground.wait_until(lambda: engine.names() == ["i8k_web_0"], 10, "one is left")
+    app.running(1)
+    assert engine.inspect("i8k_web_0")["Id"] == new

@@ -1,5 +1,5 @@
-/* Implements astray.h. */
-#include "reconciler/engine/astray.h"
+/* Implements renamed.h. */
+#include "reconciler/engine/renamed.h"
 
 #include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
@@ -11,7 +11,7 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-const char *astray_missed(const struct replica *r)
+const char *renamed_or_removed(const struct replica *r)
 {
     const struct record_replica *record = r->record;
     for (size_t i = 0; i < record->n_containers; i++)
@@ -21,9 +21,9 @@ const char *astray_missed(const struct replica *r)
     return NULL;
 }
 
-bool astray_is_in_way(const struct replica *r)
+bool renamed_is_in_way(const struct replica *r)
 {
-    const struct driver_container *c = &r->seen.astray;
+    const struct driver_container *c = &r->seen.renamed;
     if (c->state == DRIVER_MISSING)
         return false;
     size_t length = strlen(c->name) - (has_suffix(c->name, ".old") ? strlen(".old") : 0);
@@ -42,41 +42,41 @@ static void rename_to(struct replica *r, enum driver_slot slot)
     struct driver_rename_in in = {.instance = r->instance->record->name,
                                   .replica_id = r->record->id,
                                   .to = slot,
-                                  .id = r->seen.astray.id};
+                                  .id = r->seen.renamed.id};
     log_notice("%s/%lld: another program renamed the container to '%s'; hostlet renames it", in.instance,
-               (long long)in.replica_id, r->seen.astray.name);
+               (long long)in.replica_id, r->seen.renamed.name);
     call(r, "Rename", &in);
 }
 
-void astray_rename_back(struct replica *r)
+void renamed_to_current(struct replica *r)
 {
     rename_to(r, DRIVER_SLOT_CURRENT);
 }
 
-void astray_rename_old(struct replica *r)
+void renamed_to_old(struct replica *r)
 {
     rename_to(r, DRIVER_SLOT_OLD);
 }
 
-void astray_rename_aside(struct replica *r)
+void renamed_to_aside(struct replica *r)
 {
     rename_to(r, DRIVER_SLOT_ASIDE);
 }
 
-void astray_remove(struct replica *r)
+void renamed_remove(struct replica *r)
 {
     struct driver_replica_in in = {
-        .instance = r->instance->record->name, .replica_id = r->record->id, .id = r->seen.astray.id};
+        .instance = r->instance->record->name, .replica_id = r->record->id, .id = r->seen.renamed.id};
     if (replica_want(r) == WANT_GONE)
         stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
     call(r, "Remove", &in);
 }
 
-void astray_removed(struct replica *r, const void *out)
+void renamed_was_removed(struct replica *r, const void *out)
 {
     (void)out;
-    if (record_drop_container(r->record, r->seen.astray.id))
+    if (record_drop_container(r->record, r->seen.renamed.id))
         store_save_soon(r->instance);
-    schema_done(&driver_container_schema, &r->seen.astray);
+    schema_done(&driver_container_schema, &r->seen.renamed);
     r->seen.stale = true; /* there may be another one */
 }

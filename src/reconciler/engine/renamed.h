@@ -6,13 +6,13 @@
 
 /* Returns the id of a container of the replica that neither of its names shows, or NULL: it was removed or
  * renamed. */
-const char *astray_missed(const struct replica *replica);
+const char *renamed_or_removed(const struct replica *replica);
 /* Reports whether the renamed container has a name that another replica needs. */
-bool astray_is_in_way(const struct replica *replica);
+bool renamed_is_in_way(const struct replica *replica);
 
 /* Steps; they are in the table of steps.c. */
-void astray_rename_back(struct replica *replica);
-void astray_rename_old(struct replica *replica);
-void astray_rename_aside(struct replica *replica);
-void astray_remove(struct replica *replica);
-void astray_removed(struct replica *replica, const void *out);
+void renamed_to_current(struct replica *replica);
+void renamed_to_old(struct replica *replica);
+void renamed_to_aside(struct replica *replica);
+void renamed_remove(struct replica *replica);
+void renamed_was_removed(struct replica *replica, const void *out);
