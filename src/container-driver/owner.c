@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "container-driver/name.h"
 #include "container-driver/reading.h"
 
 #define LABEL_TEXT_MAX 64 /* bytes of a label in a message */
@@ -41,6 +42,30 @@ static char *find_misfit(const struct driver_container *c, const struct owner_la
     _cleanup_free_ char *name = clean_text(labels->app_name, LABEL_TEXT_MAX),
                         *replica = clean_text(labels->app_rep_id, LABEL_TEXT_MAX);
     return xasprintf("its name does not fit its labels, app_name '%s' and app_rep_id '%s'", name, replica);
+}
+
+bool owner_find_replica(struct driver_container *c, const struct owner_labels *labels, bool by_labels)
+{
+    char *instance = NULL;
+    int64_t id, labelled_id;
+    int slot;
+    bool named = container_name_parse(c->name, &instance, &id, &slot),
+         labelled = container_labels_parse(labels->app_name, labels->app_rep_id, &labelled_id),
+         differs = labelled && (!named || !streq(labels->app_name, instance) || labelled_id != id);
+    c->misnamed = named && differs && !by_labels;
+    if (!named && !(by_labels && labelled))
+        return false;
+    if (by_labels && differs) {
+        free(instance);
+        instance = xstrdup(labels->app_name);
+        id = labelled_id;
+        slot = DRIVER_SLOT_CURRENT;
+    }
+    free(c->instance);
+    c->instance = instance;
+    c->replica_id = id;
+    c->slot = slot;
+    return true;
 }
 
 void owner_set(struct driver_container *c, const char *tree_id, const struct owner_labels *labels)

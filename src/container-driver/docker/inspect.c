@@ -89,33 +89,19 @@ static void read_limits(struct reading *r, json_t *answer, struct driver_contain
     c->pids_limit = pids > 0 ? pids : 0;
 }
 
-/* Sets the replica whose container this is. Returns false if it is none of a replica. */
-static bool read_replica(struct reading *r, json_t *answer, bool by_labels, struct driver_container *c)
+static struct owner_labels owner_labels_of(struct reading *r, json_t *answer)
 {
     json_t *labels = read_object(r, answer, "Config/Labels");
-    const char *name = need_string(r, answer, "Name"), *instance = read_string(r, labels, LABEL_NAME);
-    int64_t id;
-    bool named = container_name_parse(name, &c->instance, &c->replica_id, &c->slot),
-         labelled = container_labels_parse(instance, read_string(r, labels, LABEL_REPLICA), &id),
-         differs = labelled && (!named || !streq(instance, c->instance) || id != c->replica_id);
-    c->name = xstrdup(*name == '/' ? name + 1 : name);
-    c->misnamed = named && differs && !by_labels;
-    if (by_labels && differs) {
-        free(c->instance);
-        c->instance = xstrdup(instance);
-        c->replica_id = id;
-        c->slot = DRIVER_SLOT_CURRENT;
-    }
-    return named || (by_labels && labelled);
+    return (struct owner_labels){.tree = read_string(r, labels, LABEL_TREE),
+                                 .app_name = read_string(r, labels, LABEL_NAME),
+                                 .app_rep_id = read_string(r, labels, LABEL_REPLICA)};
 }
 
 static void read_labels(struct reading *r, json_t *answer, const char *tree_id, struct driver_container *c)
 {
     json_t *labels = read_object(r, answer, "Config/Labels");
-    const char *tree = read_string(r, labels, LABEL_TREE), *revision = read_string(r, labels, LABEL_REVISION);
-    const struct owner_labels owner = {.tree = tree,
-                                       .app_name = read_string(r, labels, LABEL_NAME),
-                                       .app_rep_id = read_string(r, labels, LABEL_REPLICA)};
+    const char *revision = read_string(r, labels, LABEL_REVISION);
+    const struct owner_labels owner = owner_labels_of(r, answer);
     c->config = xstrdup_null(read_string(r, labels, LABEL_CONFIG));
     if (!revision || parse_int64(revision, 0, INT64_MAX, &c->revision) < 0)
         c->revision = 0;
@@ -169,7 +155,10 @@ int docker_read_container(json_t *answer, const char *tree_id, bool by_labels, s
 {
     struct reading r = {.what = "Docker's description of a container", .error = e};
     _cleanup_driver_container_ struct driver_container *c = xcalloc(1, sizeof *c);
-    if (!read_replica(&r, answer, by_labels, c) && r.r == 0) {
+    const char *name = need_string(&r, answer, "Name");
+    const struct owner_labels labels = owner_labels_of(&r, answer);
+    c->name = xstrdup(*name == '/' ? name + 1 : name);
+    if (!owner_find_replica(c, &labels, by_labels) && r.r == 0) {
         *ret = NULL;
         return 0;
     }

@@ -63,12 +63,17 @@ static void null_info(struct runtime *rt, runtime_answer_fn answer, void *userda
     answer(&(struct runtime_result){.info = &info}, NULL, userdata);
 }
 
-/* Copies a container's description, and adds the members that depend on this tree and on the settings. */
-static struct driver_container *describe(struct null_container *k)
+/* Copies a container's description, and adds the members that depend on this tree and on the settings.
+ * Returns NULL if it is none of a replica. */
+static struct driver_container *describe(struct null_container *k, bool by_labels)
 {
     struct driver_container *c = xcalloc(1, sizeof *c);
     schema_copy(&driver_container_schema, k->c, c);
     const struct owner_labels labels = {k->tree, k->app_name, k->app_rep_id};
+    if (!owner_find_replica(c, &labels, by_labels)) {
+        driver_container_free(c);
+        return NULL;
+    }
     owner_set(c, k->null->settings->tree_id, &labels);
     container_complete(k->null->settings, c);
     return c;
@@ -78,7 +83,9 @@ static void null_list(struct runtime *rt, runtime_answer_fn answer, void *userda
 {
     struct null *n = (struct null *)rt;
     for (struct null_container *k = n->containers; k; k = k->next) {
-        _cleanup_driver_container_ struct driver_container *c = describe(k);
+        _cleanup_driver_container_ struct driver_container *c = describe(k, false);
+        if (!c)
+            continue;
         struct runtime_result result = {.container = c, .more = true};
         answer(&result, NULL, userdata);
         c = result.container;
@@ -86,7 +93,7 @@ static void null_list(struct runtime *rt, runtime_answer_fn answer, void *userda
     runtime_answer(answer, userdata, NULL);
 }
 
-/* Returns none: every container has a name of hostlet's form. */
+/* Returns none: the containers are made by trees. */
 static void null_list_misnamed(struct runtime *rt, runtime_answer_fn answer, void *userdata)
 {
     (void)rt;
@@ -96,12 +103,16 @@ static void null_list_misnamed(struct runtime *rt, runtime_answer_fn answer, voi
 static void null_inspect(struct runtime *rt, const char *name, bool is_id, runtime_answer_fn answer,
                          void *userdata)
 {
-    (void)is_id; /* only calls of this interface rename its containers */
     struct null_container *k = null_find((struct null *)rt, name);
-    _cleanup_driver_container_ struct driver_container *c = k ? describe(k) : NULL;
+    _cleanup_driver_container_ struct driver_container *c = k ? describe(k, is_id) : NULL;
     struct runtime_result result = {.container = c};
     answer(&result, NULL, userdata);
     c = result.container;
+}
+
+static char *label_of(const struct spec *spec, const char *name)
+{
+    return xstrdup_null(schema_map_get(spec->labels, spec->n_labels, name));
 }
 
 static struct driver_container *from_spec(const struct spec *spec, const char *image_id)
@@ -167,6 +178,8 @@ static void null_create(struct runtime *rt, const struct spec *spec, runtime_ans
     *k = (struct null_container){.null = n,
                                  .next = n->containers,
                                  .tree = xstrdup(n->settings->tree_id),
+                                 .app_name = label_of(spec, LABEL_NAME),
+                                 .app_rep_id = label_of(spec, LABEL_REPLICA),
                                  .c = from_spec(spec, image->id)};
     n->containers = k;
     if (null_save(k, &e) < 0) {

@@ -24,8 +24,8 @@ struct null_container {
     struct null *null;
     struct null_container *next;
     char *tree; /* value of the label io.hostlet.tree; NULL: none */
-    /* Values of the contract's labels; NULL: none. Only a file that a test made has them, for a container
-     * that no tree made. */
+    /* Values of the contract's labels; NULL: none. A test can make or change a container's file as another
+     * program would make or change a container. */
     char *app_name, *app_rep_id;
     struct driver_container *c; /* without the members of owner.h, which each description computes */
     uint64_t began_usec;        /* CLOCK_MONOTONIC, when this process started it; 0: an earlier one did */

@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.failpoints,
               pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")]
 
 SETTINGS = {"reconciler": {"retry_min": "20ms", "retry_max": "100ms", "probation": "50ms"}, "fetcher": {"retry_min": "20ms"}}
-# test_hostletd.py walks hostletd's own, tests/system those of quota-keeper, whose kernel enforces quotas, and test_adoption.py those of
-# adoptions, which no deploy reaches.
+# test_hostletd.py walks hostletd's own, tests/system those of quota-keeper, whose kernel enforces quotas, test_adoption.py those of
+# adoptions, and test_renamed_walk.py those of what other programs do to containers, which no deploy reaches.
+OTHERS = ("adopted.", "step.remove_dead.", "step.rename_", "step.remove_renamed.")
 WORKERS = ("reconciler", "container-driver", "fetcher", "unpacker", "provisioner")
 
 
@@ -27,7 +28,7 @@ def failpoints(*programs):
     found = []
     for name in programs:
         listed = subprocess.run([program(name), "--failpoints"], capture_output=True, text=True, check=True).stdout
-        found += [f"{name}:{point}" for point in listed.split() if not point.startswith("adopted.")]
+        found += [f"{name}:{point}" for point in listed.split() if not point.startswith(OTHERS)]
     return found
 
 
