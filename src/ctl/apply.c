@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "ctl/call.h"
+#include "ctl/limit.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/wait.h"
@@ -19,7 +20,9 @@
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 
-#define WAIT_USEC (5 * 60 * USEC_PER_SEC)
+/* How long the reconciler may wait for the runtime's containers, with which it compares a manifest. */
+#define PATIENCE_USEC         (10 * USEC_PER_SEC)
+#define PATIENCE_NO_WAIT_USEC (1 * USEC_PER_SEC)
 
 /* --- printing replies --- */
 
@@ -64,7 +67,6 @@ static int request(struct ctl *ctl, const char *method, const void *in, enum app
     struct reconciler_apply_out out = {.name = NULL};
     struct reconciler_instance *last = NULL;
     struct error e = ERROR_INIT;
-    uint64_t timeout = ctl_option_duration(ctl, "timeout", WAIT_USEC);
     int64_t begun = now_realtime_msec();
     int r = ctl_call(ctl, &ctl_reconciler, method, in, &out, CTL_TIMEOUT_USEC, &e), code = EXIT_OK;
     if (r < 0)
@@ -75,18 +77,19 @@ static int request(struct ctl *ctl, const char *method, const void *in, enum app
         printf("%s: is already being destroyed\n", out.name);
     else if (!ctl->json && !out.changed)
         printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
+    fflush(stdout);
     if (!ctl->json && out.changed) {
         printf("%s: %s, revision %" PRId64 "\n", out.name, done_word(method), out.revision);
         print_changes(&out);
         print_grants(&out);
         fflush(stdout);
     }
-    if ((out.changed || destroys) && !no_wait) {
+    if (!no_wait) {
         const struct wait_options options = {.name = out.name,
                                              .revision = out.revision,
                                              .action = action,
                                              .begun_msec = begun,
-                                             .timeout_usec = timeout,
+                                             .unchanged = !out.changed && !destroys,
                                              .quiet = ctl->json};
         code = wait_for_instance(ctl, &options, &last);
     }
@@ -191,11 +194,19 @@ static bool is_directory(const char *path)
     return !streq(path, "-") && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Returns half of the time that is left, at most: the other half is for the rest. */
+static int64_t patience_msec(bool no_wait)
+{
+    uint64_t left = limit_cut(UINT64_MAX) / 2, most = no_wait ? PATIENCE_NO_WAIT_USEC : PATIENCE_USEC;
+    uint64_t msec = (left < most ? left : most) / USEC_PER_MSEC;
+    return msec > 0 ? (int64_t)msec : 1;
+}
+
 int command_apply(struct ctl *ctl)
 {
     struct manifests m = {.n = 0};
     struct error e = ERROR_INIT;
-    (void)ctl_option_duration(ctl, "timeout", WAIT_USEC);
+    bool no_wait = ctl_option(ctl, "no-wait") != NULL;
     if (manifests_read(ctl->arguments[0], &m, &e) < 0) {
         manifests_done(&m);
         return ctl_fail(&e);
@@ -207,10 +218,11 @@ int command_apply(struct ctl *ctl)
             log_error("%s: not applied, since an earlier manifest failed", m.paths[i]);
             continue;
         }
-        const struct reconciler_apply_in in = {.manifest = &m.items[i]};
+        const struct reconciler_apply_in in = {.manifest = &m.items[i],
+                                               .patience_msec = patience_msec(no_wait)};
         enum app_action action = (enum app_action)app_action_of(m.items[i].app->deploy);
         json_t *json = NULL;
-        code = request(ctl, "Apply", &in, action, ctl_option(ctl, "no-wait") != NULL, &json);
+        code = request(ctl, "Apply", &in, action, no_wait, &json);
         if (json)
             json_array_append_new(results, json);
     }
@@ -222,7 +234,7 @@ int command_apply(struct ctl *ctl)
 static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *results)
 {
     struct reconciler_apply_out out = {.name = NULL};
-    const struct reconciler_apply_in in = {.manifest = manifest};
+    const struct reconciler_apply_in in = {.manifest = manifest, .patience_msec = patience_msec(false)};
     struct error e = ERROR_INIT;
     if (ctl_call(ctl, &ctl_reconciler, "Plan", &in, &out, CTL_TIMEOUT_USEC, &e) < 0)
         return ctl_fail(&e);
@@ -279,7 +291,6 @@ int command_convert(struct ctl *ctl)
 static int order(struct ctl *ctl, const char *method, const void *in, enum app_action action)
 {
     json_t *json = NULL;
-    (void)ctl_option_duration(ctl, "timeout", WAIT_USEC);
     int code = request(ctl, method, in, action, ctl_option(ctl, "no-wait") != NULL, &json);
     if (json && ctl->json)
         print_json(json);

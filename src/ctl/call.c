@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "ctl/limit.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"
@@ -32,17 +33,23 @@ static void pause_before_repeating(void)
     (void)nanosleep(&pause, NULL);
 }
 
+/* Has the message at the end of --timeout say what became of the call. */
+static void say_of(const struct ctl_peer *peer, const char *method)
+{
+    if (varlink_find_method(peer->interface, method)->flags & VARLINK_CHANGES)
+        limit_say(NULL, "what was requested may be executed in the background");
+}
+
 int ctl_call(const struct ctl *ctl, const struct ctl_peer *peer, const char *method, const void *in,
              void *out, uint64_t timeout_usec, struct error *e)
 {
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, peer->socket);
-    const struct varlink_call_options options = {.socket = socket,
-                                                 .interface = peer->interface,
-                                                 .method = method,
-                                                 .in = in,
-                                                 .timeout_usec = timeout_usec};
+    struct varlink_call_options options = {
+        .socket = socket, .interface = peer->interface, .method = method, .in = in};
     uint64_t deadline = now_monotonic_usec() + REPEAT_FOR_USEC;
+    say_of(peer, method);
     for (;;) {
+        options.timeout_usec = limit_cut(timeout_usec);
         int r = varlink_call_sync(&options, out, e);
         if (r >= 0 || !error_worker_lost(e) || now_monotonic_usec() > deadline)
             return r;
@@ -89,7 +96,8 @@ int ctl_stream_within(const struct ctl *ctl, const struct ctl_peer *peer, const 
                                                  .method = method,
                                                  .in = in,
                                                  .more = true,
-                                                 .timeout_usec = timeout_usec};
+                                                 .timeout_usec = limit_cut(timeout_usec)};
+    say_of(peer, method);
     struct streaming s = {.on_item = on_item, .userdata = userdata, .e = e};
     sd_event *event = NULL;
     int r = sd_event_new(&event);

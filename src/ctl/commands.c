@@ -13,9 +13,8 @@
 #include "ctl/zone.h"
 
 #define WAITING                                                                                              \
-    {"no-wait", 0, NULL, "return without waiting for the result"},                                           \
     {                                                                                                        \
-        "timeout", 't', "D", "time-out of the wait (5min)"                                                   \
+        "no-wait", 0, NULL, "return when the request is accepted; -t is 5min otherwise"                      \
     }
 #define END                                                                                                  \
     {                                                                                                        \

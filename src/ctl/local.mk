@@ -12,6 +12,7 @@ hostletctl_SOURCES = \
 	src/ctl/follow.c src/ctl/follow.h \
 	src/ctl/import.c src/ctl/import.h \
 	src/ctl/import_settings.c src/ctl/import_settings.h \
+	src/ctl/limit.c src/ctl/limit.h \
 	src/ctl/inventory.c src/ctl/inventory.h \
 	src/ctl/inventory_print.c src/ctl/inventory_print.h \
 	src/ctl/log_source.c src/ctl/log_source.h \

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ctl/call.h"
+#include "ctl/limit.h"
 #include "ctl/options.h"
 #include "lib/api/container_driver.h"
 #include "lib/basic/fs.h"
@@ -112,7 +113,7 @@ int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance,
                                                  .interface = &container_driver_interface,
                                                  .method = "Logs",
                                                  .in = &in,
-                                                 .timeout_usec = CTL_TIMEOUT_USEC};
+                                                 .timeout_usec = limit_cut(CTL_TIMEOUT_USEC)};
     int r = varlink_call_upgrade(&options, NULL, &s->fd, e);
     return r < 0 ? error_prefix(e, "replica %" PRId64, s->replica), r : 0;
 }

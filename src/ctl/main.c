@@ -10,6 +10,7 @@
 #include "config.h"
 #include "ctl/commands.h"
 #include "ctl/ctl.h"
+#include "ctl/limit.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "lib/basic/fs.h"
@@ -27,6 +28,7 @@ static void print_usage(void)
            "      --prefix DIR             call the tree below DIR instead of the installed one "
            "($HOSTLET_PREFIX)\n"
            "      --json                   print JSON\n"
+           "  -t, --timeout D              time-out of the whole command, such as 10s\n"
            "  -h, --help                   print this text; after a command: its options\n"
            "      --version                print the version\n\n"
            "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the tree or a service is not running,\n"
@@ -88,6 +90,8 @@ static int run(struct ctl *ctl, int argc, char **argv, const char *prefix)
         return EXIT_USAGE;
     }
     code = ctl->command->run(ctl);
+    if (code != EXIT_OK && code != EXIT_TIMEOUT && limit_is_over()) /* that is why it failed */
+        code = limit_fail();
     tree_done(&ctl->tree);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         log_error("cannot write to standard output");
@@ -102,6 +106,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"prefix", required_argument, NULL, PREFIX},
                                             {"json", no_argument, NULL, JSON},
                                             {"help", no_argument, NULL, 'h'},
+                                            {"timeout", required_argument, NULL, 't'},
                                             {"version", no_argument, NULL, SHOW_VERSION},
                                             {NULL, 0, NULL, 0}};
     struct ctl ctl = {.json = false};
@@ -111,13 +116,16 @@ int main(int argc, char **argv)
     output_open();
     log_open("hostletctl", LOG_FORMAT_PLAIN, LOG_LEVEL_INFO);
     argv[0] = (char *)"hostletctl";
-    for (int c; (c = getopt_long(argc, argv, "+h", options, NULL)) != -1;)
+    for (int c; (c = getopt_long(argc, argv, "+ht:", options, NULL)) != -1;)
         switch (c) {
         case PREFIX:
             prefix = optarg;
             break;
         case JSON:
             ctl.json = true;
+            break;
+        case 't':
+            ctl_limit(optarg);
             break;
         case 'h':
             print_usage();

@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ctl/limit.h"
 #include "lib/config/config.h"
 #include "lib/config/value.h"
 
 /* From OPTION_OWN on: the command's own options, in the order of its list. */
-enum { OPTION_PREFIX = 256, OPTION_JSON, OPTION_HELP, OPTION_OWN };
+enum { OPTION_PREFIX = 256, OPTION_JSON, OPTION_HELP, OPTION_TIMEOUT, OPTION_OWN };
 
 const char *ctl_option(const struct ctl *ctl, const char *name)
 {
@@ -20,14 +21,24 @@ const char *ctl_option(const struct ctl *ctl, const char *name)
     abort(); /* the name is not in the command's list */
 }
 
-uint64_t ctl_option_duration(const struct ctl *ctl, const char *name, uint64_t standard)
+static uint64_t parse_duration_of(const char *name, const char *text)
 {
-    const char *text = ctl_option(ctl, name);
-    uint64_t usec = standard;
-    if (text && parse_duration(text, &usec) < 0)
+    uint64_t usec = 0;
+    if (parse_duration(text, &usec) < 0)
         fatal(EXIT_USAGE, "--%s: '%s' is no duration; write 500ms, 10s, 5min, 2h or a number of seconds",
               name, text);
     return usec;
+}
+
+uint64_t ctl_option_duration(const struct ctl *ctl, const char *name, uint64_t standard)
+{
+    const char *text = ctl_option(ctl, name);
+    return text ? parse_duration_of(name, text) : standard;
+}
+
+void ctl_limit(const char *text)
+{
+    limit_begin(parse_duration_of("timeout", text));
 }
 
 int64_t ctl_option_number(const struct ctl *ctl, const char *name, int64_t min, int64_t max, int64_t standard)
@@ -63,6 +74,7 @@ static void ctl_print_help(const struct command *command)
     putchar('\n');
     for (const struct ctl_option *o = command->options; o && o->name; o++)
         print_option(o->name, o->letter, o->argument, o->help);
+    print_option("timeout", 't', "D", "time-out of the whole command, such as 10s");
     print_option("json", 0, NULL, "print JSON");
     print_option("prefix", 0, "DIR", "call the tree below DIR ($HOSTLET_PREFIX)");
     print_option("help", 'h', NULL, "print this text");
@@ -70,18 +82,20 @@ static void ctl_print_help(const struct command *command)
 
 /* The tables for getopt_long(3), made from a command's list of options. */
 struct parser {
-    struct option longs[CTL_OPTIONS_MAX + 4];
-    char shorts[2 * CTL_OPTIONS_MAX + 8];
+    struct option longs[CTL_OPTIONS_MAX + 5];
+    char shorts[2 * CTL_OPTIONS_MAX + 10];
 };
 
 static void make_parser(const struct command *command, struct parser *p)
 {
     size_t n = 0, s = 0;
     *p = (struct parser){.shorts = ""};
-    p->shorts[s++] = 'h';
+    for (const char *c = "ht:"; *c; c++)
+        p->shorts[s++] = *c;
     p->longs[n++] = (struct option){"prefix", required_argument, NULL, OPTION_PREFIX};
     p->longs[n++] = (struct option){"json", no_argument, NULL, OPTION_JSON};
     p->longs[n++] = (struct option){"help", no_argument, NULL, OPTION_HELP};
+    p->longs[n++] = (struct option){"timeout", required_argument, NULL, OPTION_TIMEOUT};
     for (size_t i = 0; command->options && command->options[i].name; i++) {
         const struct ctl_option *o = &command->options[i];
         int has = o->argument ? required_argument : no_argument;
@@ -132,6 +146,10 @@ int ctl_parse_options(struct ctl *ctl, int argc, char **argv, const char **ret_p
             break;
         case OPTION_JSON:
             ctl->json = true;
+            break;
+        case OPTION_TIMEOUT:
+        case 't':
+            ctl_limit(optarg);
             break;
         case OPTION_HELP:
         case 'h':

@@ -11,6 +11,10 @@ uint64_t ctl_option_duration(const struct ctl *ctl, const char *name, uint64_t s
 int64_t ctl_option_number(const struct ctl *ctl, const char *name, int64_t min, int64_t max,
                           int64_t standard);
 
+/* Begins the time-out of the whole command, whose value is 'text'. Exits with EXIT_USAGE if it is malformed.
+ */
+void ctl_limit(const char *text);
+
 /* Parses the words after the command's name (argv[0]) into 'ctl' and *ret_prefix. Returns −1 if the command
  * is to be executed, else the exit code of hostletctl. */
 int ctl_parse_options(struct ctl *ctl, int argc, char **argv, const char **ret_prefix);

@@ -9,6 +9,7 @@
 
 #include "ctl/apps.h"
 #include "ctl/call.h"
+#include "ctl/limit.h"
 #include "ctl/output.h"
 #include "ctl/progress.h"
 #include "lib/schema/object.h"
@@ -17,6 +18,7 @@
 #define AGAIN_USEC    (100 * USEC_PER_MSEC) /* pause after a failed call */
 #define PATIENCE_USEC (10 * USEC_PER_SEC)   /* time-out while the reconciler does not reply */
 #define STUCK_USEC    (15 * USEC_PER_SEC)   /* time-out while the runtime is down */
+#define WAIT_USEC     (300 * USEC_PER_SEC)  /* time-out without a limit of the command */
 
 struct wait {
     const struct wait_options *options;
@@ -28,6 +30,7 @@ struct wait {
     struct progress *progress;
     struct reconciler_instance *last;
     uint64_t lost_at; /* monotonic µs at which the watch was lost; 0: it works */
+    bool worked;      /* the instance was not settled at first */
     bool is_stuck;    /* the instance has failed as a whole, and no attempt is planned */
     bool done;
     int code;
@@ -72,6 +75,24 @@ static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
     return w->options->action == APP_ACTION_START && waiting;
 }
 
+/* Reports whether a replica has failed, or does not run in a settled instance that is to run: somebody paused
+ * it. */
+static bool is_bad(const struct wait *w, const struct reconciler_instance *i,
+                   const struct reconciler_replica *r)
+{
+    bool rests = i->settled && w->options->action == APP_ACTION_START && !r->unassigned;
+    return r->state == REPLICA_FAILED || r->state == REPLICA_CRASH_LOOPING || r->state == REPLICA_CONFLICT ||
+           (rests && r->state != REPLICA_RUNNING);
+}
+
+static bool any_is_bad(const struct wait *w, const struct reconciler_instance *i)
+{
+    for (size_t j = 0; j < i->n_replicas; j++)
+        if (is_bad(w, i, i->replicas[j]))
+            return true;
+    return false;
+}
+
 /* Prints when the next attempt is made. */
 static void say_next_try(int64_t next_retry)
 {
@@ -104,8 +125,7 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
     }
     for (size_t j = 0; j < i->n_replicas; j++) {
         const struct reconciler_replica *x = i->replicas[j];
-        bool bad =
-            x->state == REPLICA_FAILED || x->state == REPLICA_CRASH_LOOPING || x->state == REPLICA_CONFLICT;
+        bool bad = is_bad(w, i, x);
         next = next ?: x->next_retry;
         if (x->limits_problem) {
             _cleanup_free_ char *limits =
@@ -128,14 +148,13 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
 
 static void say_success(const struct wait *w, const struct reconciler_instance *i)
 {
-    size_t paused = instance_count(i, REPLICA_PAUSED);
-    if (w->options->quiet)
+    if (w->options->quiet || (w->options->unchanged && !w->worked))
         return;
     if (w->options->action != APP_ACTION_START)
         printf("%s: stopped\n", i->name);
     else
-        printf("%s: revision %" PRId64 " is running (%zu replica%s%s)\n", i->name, i->revision, i->n_replicas,
-               i->n_replicas == 1 ? "" : "s", paused > 0 ? ", paused" : "");
+        printf("%s: revision %" PRId64 " is running (%zu replica%s)\n", i->name, i->revision, i->n_replicas,
+               i->n_replicas == 1 ? "" : "s");
 }
 
 static void on_gone(struct wait *w)
@@ -192,6 +211,7 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
         else
             timer_stop(&w->stuck);
     }
+    w->worked |= !over;
     if (!over)
         return;
     progress_clear(w->progress);
@@ -204,6 +224,9 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
         finish(w, EXIT_FAILED);
     } else if (w->options->action == APP_ACTION_DESTROY && is_destroyed(i)) {
         on_gone(w); /* the record of a zone's instance is kept */
+    } else if (w->options->action == APP_ACTION_START && any_is_bad(w, i)) {
+        say_failure(w, i);
+        finish(w, EXIT_FAILED);
     } else if (w->options->action != APP_ACTION_DESTROY) {
         say_success(w, i);
         finish(w, EXIT_OK);
@@ -259,10 +282,12 @@ static void on_lost(const struct error *e, bool quickly, void *userdata)
 static void on_timeout(void *userdata)
 {
     struct wait *w = userdata;
-    _cleanup_free_ char *limit = format_duration((int64_t)(w->options->timeout_usec / USEC_PER_MSEC));
     progress_clear(w->progress);
-    log_error("%s: not done within %s; the work continues, and 'hostletctl app %s' shows it",
-              w->options->name, limit, w->options->name);
+    if (limit_is_set())
+        (void)limit_fail();
+    else
+        log_error("%s: not done within 5 minutes; the work continues, and 'hostletctl app %s' shows it",
+                  w->options->name, w->options->name);
     finish(w, EXIT_TIMEOUT);
 }
 
@@ -299,7 +324,10 @@ static int prepare(struct wait *w)
         (r = sd_event_add_signal(w->event, NULL, SIGTERM, on_signal, w)) < 0 ||
         (r = progress_watch(w->progress, w->event)) < 0)
         return r;
-    timer_arm(&w->timeout, w->event, w->options->timeout_usec, on_timeout, w);
+    _cleanup_free_ char *going =
+        xasprintf("the work continues, and 'hostletctl app %s' shows it", w->options->name);
+    limit_say(w->options->name, going);
+    timer_arm(&w->timeout, w->event, limit_cut(limit_is_set() ? UINT64_MAX : WAIT_USEC), on_timeout, w);
     clock_init(&w->clock, w->event);
     return 0;
 }

@@ -84,7 +84,11 @@ STRUCT_EXPORTED(
               "In a clash, a local instance carries the stages that the zone receives for its own."));
 #undef T
 #define T struct reconciler_apply_in
-STRUCT(apply_in, NULL, T, NULL, S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL));
+STRUCT(
+    apply_in, NULL, T, NULL, S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL),
+    S_INT_OPT(T, patience_msec,
+              "How long the reply may wait for the runtime, whose containers the manifest is compared with; "
+              "10 s unless given. Without them the manifest is accepted, and conflicts are shown later."));
 #undef T
 #define T struct reconciler_change
 STRUCT(change, "Change", T, "A change that Plan predicts or Apply makes.",

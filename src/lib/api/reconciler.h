@@ -84,6 +84,7 @@ extern const struct schema_struct reconciler_instance_schema;
 
 struct reconciler_apply_in {
     struct app_manifest *manifest;
+    int64_t patience_msec; /* how long to wait for the runtime; 0: 10 seconds */
 };
 struct reconciler_change {
     char *subject; /* "instance web", "replica 0" */

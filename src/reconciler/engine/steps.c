@@ -297,7 +297,7 @@ struct step_row {
     X(REMOVING, "removing", "waiting until the container is removed", NO_STAGE, wait_for_removal, NULL, WAITS) \
     X(CONFLICT, "conflict", NULL, NO_STAGE, wait_for_name, NULL, WAITS) \
     X(PREPARE, "preparing", "preparing", NO_STAGE, wait_for_preparation, NULL, WAITS) \
-    X(AWAIT, "awaiting", "preparing", NO_STAGE, wait_for_desired, NULL, WAITS) \
+    X(AWAIT, "await", "preparing", NO_STAGE, wait_for_desired, NULL, WAITS) \
     X(PROBATION, "probation", "on probation", NO_STAGE, wait_for_probation, NULL, WAITS) \
     X(GONE, "gone", NULL, NO_STAGE, wait_gone, NULL, WAITS)
 

@@ -14,6 +14,8 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/exits.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/replica.h"
 #include "reconciler/engine/turn.h"
 #include "reconciler/face/host_ports.h"
 #include "reconciler/model/store.h"
@@ -128,13 +130,29 @@ int apply_record(struct manager *m, struct instance **instance, struct record *r
     return 0;
 }
 
+/* Makes the next attempt at once for an instance whose preparation or steps wait after a failure. */
+static void attempt_now(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->n_replicas; i++) {
+        struct replica *r = instance->replicas[i];
+        if (r->retry.next != 0 || r->last == STEP_CONFLICT) {
+            replica_forget_pause(r);
+            r->seen.stale = true;
+        }
+    }
+    prepare_forget_failures(instance);
+    instance_kick(instance);
+}
+
 int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
                    struct error *e)
 {
     struct instance *instance = manager_find(m, out->name);
     struct record *record = NULL;
-    if (!out->changed)
+    if (!out->changed) {
+        attempt_now(instance);
         return 0;
+    }
     int r = make_record(m, instance, manifest, &record, e);
     if (r >= 0)
         r = apply_record(m, &instance, record, e);

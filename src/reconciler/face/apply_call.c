@@ -82,6 +82,7 @@ static int begin(struct varlink_call *call, const void *in, struct manager *m, b
     *a = (struct apply_call){.manager = m, .call = call, .apply = apply};
     varlink_call_on_gone(call, on_gone, a);
     a->planning = planning_start(m, list, n, on_planned, a);
+    planning_hurry(a->planning, wanted->patience_msec);
     return 0;
 }
 

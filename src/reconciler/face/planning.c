@@ -13,9 +13,12 @@
 #include "reconciler/rules/plan.h"
 #include "reconciler/rules/ports.h"
 
+#define PATIENCE_MSEC 10000 /* for all questions to the runtime */
+
 struct planning {
     struct manager *manager;
     struct varlink_request *request;
+    struct timer patience;
     struct app_manifest **manifests;
     size_t n_manifests;
     struct driver_container **containers; /* the runtime's list */
@@ -32,6 +35,7 @@ void planning_free(struct planning *p)
     if (!p)
         return;
     p->manager->outside->cancel(p->manager->outside, p->request);
+    timer_stop(&p->patience);
     for (size_t i = 0; i < p->n_manifests; i++)
         schema_free(&app_manifest_schema, p->manifests[i]);
     free(p->manifests);
@@ -156,12 +160,28 @@ static void on_info(const void *out, bool continues, const struct error *e, void
     list_containers(p);
 }
 
+/* Continues with what is known when the runtime has not answered in time. */
+static void on_impatient(void *userdata)
+{
+    struct planning *p = userdata;
+    struct outside *outside = p->manager->outside;
+    outside->cancel(outside, TAKE_PTR(p->request));
+    p->done(p, p->userdata);
+}
+
+void planning_hurry(struct planning *p, int64_t msec)
+{
+    if (msec > 0 && msec < PATIENCE_MSEC)
+        clock_arm(p->manager->outside->clock, &p->patience, (uint64_t)msec * USEC_PER_MSEC, on_impatient, p);
+}
+
 struct planning *planning_start(struct manager *m, struct app_manifest **manifests, size_t n,
                                 planning_done_fn done, void *userdata)
 {
     struct planning *p = xcalloc(1, sizeof *p);
     *p = (struct planning){
         .manager = m, .manifests = manifests, .n_manifests = n, .done = done, .userdata = userdata};
+    clock_arm(m->outside->clock, &p->patience, PATIENCE_MSEC * USEC_PER_MSEC, on_impatient, p);
     if (m->info)
         list_containers(p);
     else

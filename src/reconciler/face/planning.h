@@ -6,13 +6,16 @@
 
 struct planning;
 
-/* Is called once, when the runtime has replied or is not reachable. It frees the planning. */
+/* Is called once, when the runtime has replied, is not reachable, or has not replied in 10 seconds. It frees
+ * the planning. */
 typedef void (*planning_done_fn)(struct planning *planning, void *userdata);
 
 /* Begins; takes ownership of 'manifests', an array of 'n' checked and normalised ones. 'done' is called from
  * the event loop. */
 struct planning *planning_start(struct manager *m, struct app_manifest **manifests, size_t n,
                                 planning_done_fn done, void *userdata);
+/* Has the planning wait for the runtime 'msec' at most; 0: as it does. */
+void planning_hurry(struct planning *planning, int64_t msec);
 /* Frees the planning with its manifests, also before 'done' is called; NULL is accepted. */
 void planning_free(struct planning *planning);
 

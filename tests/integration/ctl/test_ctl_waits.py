@@ -1,0 +1,147 @@
+"""Tests that hostletctl exits 0 only for what runs, also if a request changes nothing, and that its time-out holds for everything."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+from lib import ground
+from lib.apps import App, manifest
+from lib.tree import program
+
+OK, FAILED, TIMEOUT = 0, 1, 4
+
+
+def apply(tree, wanted, *words):
+    return tree.ctl("apply", *words, "-", stdin=json.dumps(wanted), check=False)
+
+
+# Requests that change nothing
+
+def test_the_second_apply_follows_like_the_first(null_tree):
+    slow = manifest(image="null/slow:1500", probation=1000)
+    assert apply(null_tree, slow, "--no-wait").stdout.startswith("web: applied")
+    result = apply(null_tree, slow)
+    assert result.returncode == OK
+    assert result.stdout.startswith("web: unchanged (revision 1)\n") and result.stdout.endswith("web: revision 1 is running (1 replica)\n")
+    result = apply(null_tree, slow)
+    assert (result.returncode, result.stdout) == (OK, "web: unchanged (revision 1)\n")
+
+    # start and stop do the same.
+    null_tree.ctl("stop", "web", "--no-wait")
+    result = null_tree.ctl("stop", "web")
+    assert result.stdout.startswith("web: unchanged") and result.stdout.endswith("web: stopped\n")
+    assert App(null_tree).replica()["state"] == "stopped"
+    null_tree.ctl("start", "web", "--no-wait")
+    result = null_tree.ctl("start", "web")
+    assert result.stdout.startswith("web: unchanged") and result.stdout.endswith("is running (1 replica)\n")
+
+
+def test_the_second_apply_of_a_crash_loop_fails(null_tree):
+    looping = manifest(image="null/exit-5-after-150", probation=50)
+    assert apply(null_tree, looping).returncode == OK  # it passes its probation
+    App(null_tree).wait(lambda i: i["replicas"][0]["state"] == "crash_looping" and i["replicas"][0].get("message"), "it loops")
+    result = apply(null_tree, looping)
+    assert result.returncode == FAILED and result.stdout == "web: unchanged (revision 1)\n"
+    assert "web: replica 0 is crash_looping: exits again and again, the last time: exited with code 5" in result.stderr
+
+
+@pytest.mark.parametrize("before", [None, manifest(image="one:1")], ids=["first", "update"])
+def test_the_second_apply_of_what_cannot_be_prepared_fails_after_another_attempt(null_tree, before):
+    if before:
+        App(null_tree).deploy(before)
+    wanted = manifest(image="missing/x:1", pull="missing")
+    first = apply(null_tree, wanted)
+    second = apply(null_tree, wanted)
+    assert first.returncode == second.returncode == FAILED
+    assert second.stdout.startswith("web: unchanged (revision ") and "image_pull failed: cannot pull image" in second.stderr
+    pulls = next(s for s in App(null_tree).replica()["stages"] if s["name"] == "image_pull")
+    assert pulls["attempt"] >= 1  # it did not wait for the planned attempt, nor repeat the old reason only
+    assert time.time() * 1000 - pulls["finished"] < 5000
+
+
+@pytest.mark.parametrize("image", ["null/exit-3", "null/start-fails"])
+def test_the_second_apply_of_a_failed_deploy_fails(null_tree, image):
+    wanted = manifest(image=image)
+    assert apply(null_tree, wanted).returncode == FAILED
+    assert apply(null_tree, wanted).returncode == FAILED
+
+
+# The time-out
+
+class Silence:
+    """A Unix socket whose connections are accepted by the kernel and never answered."""
+
+    def __init__(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        self.socket.listen(64)
+        path.chmod(0o666)
+
+
+def timed(prefix, *words, stdin=subprocess.DEVNULL):
+    """Runs hostletctl. Returns its exit code, the seconds that it took, and what it printed to standard error."""
+    begun = time.monotonic()
+    result = subprocess.run([program("hostletctl"), "--prefix", prefix, *words], stdin=stdin, capture_output=True, text=True, timeout=60)
+    return result.returncode, time.monotonic() - begun, result.stderr
+
+
+SERVICES = ["supervisor", "reconciler", "container-driver", "fetcher", "provisioner", "quota-keeper", "rpc-gateway"]
+COMMANDS = ["apply FILE", "plan FILE", "apps", "app web", "start web", "stop web", "destroy web", "hold web", "release web",
+            "logs web", "logs -f web", "status", "services", "service restart reconciler", "reload", "package list",
+            "package fetch site", "quota list", "quota report", "quota info", "quota recheck", "zone init", "zone join-info",
+            "zone status", "zone leave"]
+
+
+def test_the_time_out_holds_for_every_command(place):
+    silent = [Silence(place / "run" / f"{name}.sock") for name in SERVICES]
+    file = place / "web.json"
+    file.write_text(json.dumps(manifest()))
+    for command in COMMANDS:
+        words = [str(file) if word == "FILE" else word for word in command.split()]
+        code, took, errors = timed(place, *words, "-t", "300ms")
+        assert code == TIMEOUT and took < 1.5, (command, code, took, errors)
+        assert "not done within 300 ms; " in errors, command
+    code, took, _ = timed(place, "-t", "300ms", "apps")  # before the command, too
+    assert code == TIMEOUT and took < 1.5
+    assert silent
+
+
+def test_the_time_out_holds_for_reading_a_manifest(place):
+    reading, writing = os.pipe()
+    for words in (["apply", "-"], ["plan", "-"], ["convert", "-"]):
+        code, took, errors = timed(place, *words, "-t", "300ms", stdin=reading)
+        assert code == TIMEOUT and took < 1.5 and "nothing was requested" in errors, words
+    os.close(reading)
+    os.close(writing)
+
+
+def test_the_time_out_holds_for_all_manifests_of_a_directory(null_tree, place):
+    for name in ("one", "two"):
+        (place / f"{name}.json").write_text(json.dumps(manifest(name, image="a:1", probation=60000)))
+    code, took, errors = timed(null_tree.prefix, "apply", str(place), "-t", "1s")
+    assert code == TIMEOUT and took < 3 and "one: not done within 1.0 s; the work continues" in errors
+    assert "two.json: not applied" in errors
+
+
+def test_a_runtime_that_does_not_answer_keeps_nobody_waiting(make_tree, place):
+    """apply --no-wait returns, apply -t ends in time, and the manifest is accepted nevertheless."""
+    silent = Silence(place / "docker.sock")
+    tree = make_tree({"container-driver": {"runtime": "docker", "docker_socket": str(place / "docker.sock")}}).start()
+    file = place / "web.json"
+    file.write_text(json.dumps(manifest()))
+    code, took, errors = timed(tree.prefix, "apply", str(file), "--no-wait")
+    assert (code, errors) == (OK, "") and took < 3
+    code, took, errors = timed(tree.prefix, "apply", str(file), "-t", "2s")
+    assert code == TIMEOUT and took < 3.5 and "web: not done within 2.0 s; the work continues" in errors
+    (place / "other.json").write_text(json.dumps(manifest("other")))
+    code, took, errors = timed(tree.prefix, "apply", str(place / "other.json"), "-t", "2s")
+    assert code == TIMEOUT and took < 3.5 and "other: not done within" in errors
+    assert App(tree, "other").get()["revision"] == 1
+    code, took, errors = timed(tree.prefix, "plan", str(file), "-t", "2s")
+    assert code == OK and took < 2.5, errors
+    assert silent
+    ground.wait_until(lambda: tree.ctl("apps").returncode == OK, 10, "the tree answers")
