@@ -32,8 +32,8 @@ struct zone_loop {
     bool map_seen, map_bad;
     enum gateway_zone_state state;
     char *reason;
-    char *answered;       /* the host that accepted the last update of this process */
-    int64_t last_success; /* unix milliseconds */
+    char *answered;             /* the host that accepted the last update of this process */
+    uint64_t last_success_usec; /* CLOCK_MONOTONIC; 0: none */
     int64_t failures, assigned, round_trip_usec;
 };
 
@@ -160,14 +160,14 @@ static void on_answer(uint8_t *data, size_t size, const struct error *e, void *u
                    e ? error_class_to_string(e->class) : "ok", now_monotonic_usec() - z->asked_usec);
     if (!data) {
         z->failures++;
-        zone_set_state(z, z->last_success ? GATEWAY_ZONE_LOST : GATEWAY_ZONE_TRYING, e->message);
+        zone_set_state(z, z->last_success_usec ? GATEWAY_ZONE_LOST : GATEWAY_ZONE_TRYING, e->message);
         plan_round(z, pause_after_failure(z));
         return;
     }
     reports_taken(z);
     z->failures = 0;
     z->round_trip_usec = (int64_t)(now_monotonic_usec() - z->asked_usec);
-    z->last_success = now_realtime_msec();
+    z->last_success_usec = now_monotonic_usec();
     zone_set_state(z, GATEWAY_ZONE_JOINED, NULL);
     take(z, data, size);
     plan_round(z, z->parts.interval_usec);
@@ -247,7 +247,8 @@ static int on_renew(sd_event_source *source, void *userdata)
     z->failures = 0;
     z->map_seen = false;
     if (!z->parts.membership->member && z->state != GATEWAY_ZONE_NONE) {
-        z->last_success = z->assigned = 0;
+        z->last_success_usec = 0;
+        z->assigned = 0;
         deliver_nothing(z->deliver);
     }
     stage_reports_renew(z->parts.reports);
@@ -278,7 +279,7 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
                                      .host_id = xstrdup_null(m->zone.host_id),
                                      .zone_name = xstrdup_null(m->zone.zone_name),
                                      .leader = xstrdup_null(m->zone.leader),
-                                     .last_success = z->last_success,
+                                     .last_success = monotonic_to_unix_msec(z->last_success_usec),
                                      .round_trip_usec = z->round_trip_usec,
                                      .next_try = timer_due_msec(&z->timer),
                                      .failures = z->failures,

@@ -128,6 +128,12 @@ int64_t now_realtime_msec(void)
     return (int64_t)(clock_usec(CLOCK_REALTIME) / 1000);
 }
 
+int64_t monotonic_to_unix_msec(uint64_t monotonic_usec)
+{
+    int64_t left = (int64_t)monotonic_usec - (int64_t)now_monotonic_usec();
+    return monotonic_usec == 0 ? 0 : ((int64_t)now_realtime_usec() + left) / (int64_t)USEC_PER_MSEC;
+}
+
 int64_t boottime_to_unix(uint64_t boottime_usec)
 {
     int64_t ago = (int64_t)now_boottime_usec() - (int64_t)boottime_usec;

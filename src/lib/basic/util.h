@@ -54,6 +54,8 @@ uint64_t now_monotonic_usec(void);
 uint64_t now_boottime_usec(void);
 uint64_t now_realtime_usec(void);
 int64_t now_realtime_msec(void);
+/* Returns a time of CLOCK_MONOTONIC as unix milliseconds of the present wall clock, for showing; 0 for 0. */
+int64_t monotonic_to_unix_msec(uint64_t monotonic_usec);
 /* Returns a past time of CLOCK_BOOTTIME as unix seconds of the present wall clock. The result is negative if
  * that clock stands in the first hours of 1970. */
 int64_t boottime_to_unix(uint64_t boottime_usec);

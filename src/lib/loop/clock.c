@@ -65,7 +65,7 @@ int64_t clock_realtime_msec(struct clock *clock)
 int64_t clock_due_msec(struct clock *clock, uint64_t at)
 {
     int64_t left = (int64_t)at - (int64_t)clock_monotonic_usec(clock);
-    return at == 0 ? 0 : clock_realtime_msec(clock) + left / (int64_t)USEC_PER_MSEC;
+    return at == 0 ? 0 : ((int64_t)clock_realtime_usec(clock) + left) / (int64_t)USEC_PER_MSEC;
 }
 
 void clock_arm(struct clock *clock, struct timer *t, uint64_t usec, timer_fn *fire, void *userdata)

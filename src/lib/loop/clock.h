@@ -29,8 +29,9 @@ uint64_t clock_monotonic_usec(struct clock *clock);
 uint64_t clock_boottime_usec(struct clock *clock);
 uint64_t clock_realtime_usec(struct clock *clock);
 int64_t clock_realtime_msec(struct clock *clock);
-/* Returns when the clock reaches 'at' (CLOCK_MONOTONIC, microseconds), as unix milliseconds of the present
- * wall clock; 0 for 0. The result is for showing only: the wall clock can be set before that. */
+/* Returns when the clock reaches 'at' or has reached it (CLOCK_MONOTONIC, microseconds), as unix milliseconds
+ * of the present wall clock; 0 for 0. The result is for showing only: the wall clock can be set before that.
+ */
 int64_t clock_due_msec(struct clock *clock, uint64_t at);
 /* Arms a timer as timer_arm() does, on a clock. */
 void clock_arm(struct clock *clock, struct timer *t, uint64_t usec, timer_fn *fire, void *userdata);

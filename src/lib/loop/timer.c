@@ -72,8 +72,7 @@ void timer_arm_at(struct timer *t, sd_event *event, uint64_t at, timer_fn *fire,
 
 int64_t timer_due_msec(const struct timer *t)
 {
-    int64_t left = (int64_t)t->at - (int64_t)now_monotonic_usec();
-    return timer_armed(t) ? now_realtime_msec() + left / (int64_t)USEC_PER_MSEC : 0;
+    return timer_armed(t) ? monotonic_to_unix_msec(t->at) : 0;
 }
 
 bool timer_armed(const struct timer *t)

@@ -107,7 +107,6 @@ void exits_note(struct replica *replica, int64_t exit_code)
     set_string(&replica->exits.container, replica->seen.current.id);
     replica->exits.code = exit_code;
     replica->exits.memory_limit = replica->seen.current.memory_limit;
-    replica->exits.wall_msec = replica_now_msec(replica);
     replica->exits.at = replica_monotonic_usec(replica);
     replica->exits.n++;
     instance_changed(replica->instance);

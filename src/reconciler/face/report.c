@@ -73,7 +73,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next ?: r->limits.next);
     to->quota = quota_text(r);
     to->last_exit = exits_reason(r);
-    to->last_exit_at = to->last_exit ? r->exits.wall_msec : 0;
+    to->last_exit_at = to->last_exit ? outside_due_msec(r->instance->manager->outside, r->exits.at) : 0;
     to->exits = r->exits.n;
     to->oom_kills = r->exits.n_oom;
     to->limits = limits_of(r);

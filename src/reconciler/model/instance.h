@@ -103,9 +103,9 @@ struct replica {
     /* Exits without a request. */
     struct {
         struct crash_exits last;
-        struct timer calm;                     /* ends a crash loop */
-        char *container;                       /* the id of the container that exited last; NULL: none did */
-        int64_t code, memory_limit, wall_msec; /* of the last exit */
+        struct timer calm;          /* ends a crash loop */
+        char *container;            /* the id of the container that exited last; NULL: none did */
+        int64_t code, memory_limit; /* of the last exit */
         uint64_t at, oom_at; /* monotonic µs of the last exit, of the last kill for lack of memory; 0: none */
         int64_t n, n_oom;    /* since the reconciler started */
     } exits;
