@@ -46,6 +46,16 @@ static void print_grants(const struct reconciler_apply_out *out)
     }
 }
 
+static void print_warnings(const struct reconciler_apply_out *out)
+{
+    for (size_t i = 0; i < out->n_warnings; i++) {
+        _cleanup_free_ char *warning = format_safe(out->warnings[i]);
+        printf("  ");
+        print_coloured(YELLOW, "warning");
+        printf(": %s\n", warning);
+    }
+}
+
 static json_t *pack_answer(const char *method, const struct reconciler_apply_out *out)
 {
     return schema_pack(varlink_find_method(&reconciler_interface, method)->out, out);
@@ -82,6 +92,7 @@ static int request(struct ctl *ctl, const char *method, const void *in, enum app
         printf("%s: %s, revision %" PRId64 "\n", out.name, done_word(method), out.revision);
         print_changes(&out);
         print_grants(&out);
+        print_warnings(&out);
         fflush(stdout);
     }
     if (!no_wait) {
@@ -231,10 +242,12 @@ int command_apply(struct ctl *ctl)
     return code;
 }
 
-static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *results)
+/* Plans a manifest after others, which changed the sum of memory limits by *memory. */
+static int plan_one(struct ctl *ctl, struct app_manifest *manifest, int64_t *memory, json_t *results)
 {
     struct reconciler_apply_out out = {.name = NULL};
-    const struct reconciler_apply_in in = {.manifest = manifest, .patience_msec = patience_msec(false)};
+    const struct reconciler_apply_in in = {
+        .manifest = manifest, .patience_msec = patience_msec(false), .planned_memory = *memory};
     struct error e = ERROR_INIT;
     if (ctl_call(ctl, &ctl_reconciler, "Plan", &in, &out, CTL_TIMEOUT_USEC, &e) < 0)
         return ctl_fail(&e);
@@ -244,8 +257,10 @@ static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *resu
         printf("%s: would be revision %" PRId64 "\n", out.name, out.revision);
         print_changes(&out);
     }
-    if (!ctl->json)
+    if (!ctl->json) {
         print_grants(&out);
+        print_warnings(&out);
+    }
     for (size_t i = 0; !ctl->json && i < out.n_refusals; i++) {
         _cleanup_free_ char *why = format_safe(out.refusals[i]);
         printf("%s: ", out.name);
@@ -254,6 +269,8 @@ static int plan_one(struct ctl *ctl, struct app_manifest *manifest, json_t *resu
     }
     json_array_append_new(results, pack_answer("Plan", &out));
     int code = out.n_refusals > 0 ? EXIT_FAILED : EXIT_OK;
+    if (code == EXIT_OK)
+        *memory += out.memory_change;
     ctl_done(&ctl_reconciler, "Plan", &out);
     return code;
 }
@@ -267,9 +284,10 @@ int command_plan(struct ctl *ctl)
         return ctl_fail(&e);
     }
     json_t *results = json_array();
+    int64_t memory = 0;
     int code = EXIT_OK;
     for (size_t i = 0; i < m.n; i++)
-        code = plan_one(ctl, &m.items[i], results) ?: code;
+        code = plan_one(ctl, &m.items[i], &memory, results) ?: code;
     print_results(ctl, results, is_directory(ctl->arguments[0]));
     manifests_done(&m);
     return code;

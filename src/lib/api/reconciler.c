@@ -88,7 +88,10 @@ STRUCT(
     apply_in, NULL, T, NULL, S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL),
     S_INT_OPT(T, patience_msec,
               "How long the reply may wait for the runtime, whose containers the manifest is compared with; "
-              "10 s unless given. Without them the manifest is accepted, and conflicts are shown later."));
+              "10 s unless given. Without them the manifest is accepted, and conflicts are shown later."),
+    S_INT_OPT(T, planned_memory,
+              "Plan only: the sum of memory_change of the manifests that were planned before this one, and "
+              "that are applied before it."));
 #undef T
 #define T struct reconciler_change
 STRUCT(change, "Change", T, "A change that Plan predicts or Apply makes.",
@@ -99,6 +102,8 @@ STRUCT(change, "Change", T, "A change that Plan predicts or Apply makes.",
 STRUCT(apply_out, NULL, T, NULL, S_STRING(T, name, NULL), S_INT(T, revision, NULL), S_BOOL(T, changed, NULL),
        S_STRUCTS(T, changes, struct reconciler_change, &change, NULL),
        S_STRINGS(T, refusals, "Plan only: the reasons for which Apply would refuse the manifest."),
+       S_STRINGS(T, warnings, "What is accepted, and may be a mistake."),
+       S_INT_OPT(T, memory_change, "Bytes by which the sum of all replicas' memory limits changes."),
        S_STRINGS(T, grants,
                  "Rights beyond those of other containers that the manifest grants, changed or not."));
 #undef T

@@ -84,7 +84,8 @@ extern const struct schema_struct reconciler_instance_schema;
 
 struct reconciler_apply_in {
     struct app_manifest *manifest;
-    int64_t patience_msec; /* how long to wait for the runtime; 0: 10 seconds */
+    int64_t patience_msec;  /* how long to wait for the runtime; 0: 10 seconds */
+    int64_t planned_memory; /* Plan: the sum of memory_change of the manifests that were planned before */
 };
 struct reconciler_change {
     char *subject; /* "instance web", "replica 0" */
@@ -99,6 +100,9 @@ struct reconciler_apply_out { /* Apply and Plan */
     size_t n_changes;
     char **refusals; /* Plan only: the reasons for which Apply would refuse the manifest */
     size_t n_refusals;
+    char **warnings; /* what is accepted and may be a mistake, changed or not */
+    size_t n_warnings;
+    int64_t memory_change; /* bytes by which the sum of all memory limits changes */
     char **grants; /* rights beyond those of other containers that the manifest grants, changed or not */
     size_t n_grants;
 };

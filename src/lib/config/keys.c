@@ -31,6 +31,8 @@ const struct config_key config_keys[] = {
     {"reconciler", "retry_max", CONFIG_DURATION, "5min", 1000, DAY, NULL, "Longest pause after failures."},
     {"reconciler", "keep_packages", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: packages that no instance uses stay in the store."},
+    {"reconciler", "overcommit", CONFIG_CHOICE, "warn", 0, 0, "warn|refuse|ignore",
+     "What a plan does if the memory limits of all replicas exceed the machine's memory."},
     {"reconciler", "unassigned", CONFIG_CHOICE, "keep", 0, 0, "keep|stop|destroy",
      "What happens to an instance that the zone no longer lists. keep: it continues to run."},
 

@@ -83,6 +83,8 @@ static int begin(struct varlink_call *call, const void *in, struct manager *m, b
     varlink_call_on_gone(call, on_gone, a);
     a->planning = planning_start(m, list, n, on_planned, a);
     planning_hurry(a->planning, wanted->patience_msec);
+    if (!apply)
+        planning_set_memory(a->planning, wanted->planned_memory);
     return 0;
 }
 

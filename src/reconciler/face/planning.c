@@ -21,6 +21,7 @@ struct planning {
     struct timer patience;
     struct app_manifest **manifests;
     size_t n_manifests;
+    int64_t planned_memory;               /* see planning_set_memory() */
     struct driver_container **containers; /* the runtime's list */
     size_t n_containers;
     struct driver_usage_out **usages; /* see struct plan_input */
@@ -53,6 +54,21 @@ struct app_manifest *planning_manifest(const struct planning *p, size_t index)
     return p->manifests[index];
 }
 
+void planning_set_memory(struct planning *p, int64_t bytes)
+{
+    p->planned_memory = bytes;
+}
+
+/* Returns the memory limits of the replicas of all instances but one. */
+static int64_t memory_of_others(const struct planning *p, const char *name)
+{
+    int64_t sum = p->planned_memory;
+    for (const struct instance *i = p->manager->instances; i; i = i->next)
+        if (!streq(i->record->name, name) && __builtin_add_overflow(sum, record_memory(i->record), &sum))
+            return INT64_MAX;
+    return sum;
+}
+
 /* The caller fills in what a plan needs beyond the containers. */
 static struct plan_input input_of(const struct planning *p, size_t index)
 {
@@ -76,6 +92,8 @@ void planning_make(const struct planning *p, size_t index, struct reconciler_app
         host_ports_in_use(m, &ports);
     in.ports = &ports;
     in.machine = m->info;
+    in.memory_of_others = memory_of_others(p, app_instance_name(in.manifest));
+    in.overcommit = m->settings.overcommit;
     in.host_id_problem = m->host_id_problem;
     in.record_problem = problem;
     plan_make(&in, out);

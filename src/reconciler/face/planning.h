@@ -20,6 +20,9 @@ void planning_hurry(struct planning *planning, int64_t msec);
 void planning_free(struct planning *planning);
 
 struct app_manifest *planning_manifest(const struct planning *planning, size_t index); /* borrowed */
+/* Sets by how many bytes manifests that are not in the records yet will change the sum of all memory limits.
+ */
+void planning_set_memory(struct planning *planning, int64_t bytes);
 /* Makes the plan of one manifest against the records as they are now, and fills the zeroed 'out'. The caller
  * frees 'out' with apply_out_done(). */
 void planning_make(const struct planning *planning, size_t index, struct reconciler_apply_out *out);

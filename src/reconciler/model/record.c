@@ -98,6 +98,18 @@ struct record_limits record_limits_of(const struct app_manifest *manifest)
     return ret;
 }
 
+int64_t record_memory(const struct record *record)
+{
+    const struct record_revision *target = record_find_revision(record, record->revision);
+    int64_t n = 0, sum;
+    for (size_t i = 0; i < record->n_replicas; i++)
+        n += !record->replicas[i]->removing;
+    if (!target || record->action == APP_ACTION_DESTROY)
+        return 0;
+    /* An order of the zone can have any limit. */
+    return __builtin_mul_overflow(n, record_limits_of(target->manifest).memory_limit, &sum) ? INT64_MAX : sum;
+}
+
 static void keep_first_limits(struct record_revision *revision, const struct app_manifest *manifest)
 {
     struct record_limits before = record_limits_of(revision->manifest), after = record_limits_of(manifest);

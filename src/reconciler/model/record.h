@@ -94,6 +94,9 @@ struct record_replica *record_add_replica(struct record *record, int64_t id);
 void record_add_revision(struct record *record, int64_t revision, const struct app_manifest *manifest);
 /* Returns the limits of a container of the manifest. */
 struct record_limits record_limits_of(const struct app_manifest *manifest);
+/* Returns the sum of the memory limits of the instance's replicas, in bytes, as far as they are desired.
+ * Replicas without a limit do not count; stopped ones do, since they can be started. */
+int64_t record_memory(const struct record *record);
 /* Replaces the revision's manifest by a copy of 'manifest', and stores the first limits if they change. */
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest);
 /* Drops what is resolved of image and packages, so that they are resolved again. The zeroed '*old' receives

@@ -14,6 +14,7 @@ void settings_read(struct settings *s, const struct config *config)
         .probation_msec = config_duration(config, SECTION, "probation") / USEC_PER_MSEC,
         .quota_required = streq(config_string(config, SECTION, "quota"), "required"),
         .keep_packages = config_bool(config, SECTION, "keep_packages"),
+        .overcommit = config_string(config, SECTION, "overcommit"),
         .unassigned = config_string(config, SECTION, "unassigned"),
     };
     config_range(config, SECTION, "host_ports", &s->first_port, &s->last_port);

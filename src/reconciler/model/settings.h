@@ -12,6 +12,7 @@ struct settings {
     uint64_t probation_msec;
     bool quota_required;    /* a container starts only with a limit of disk space */
     bool keep_packages;     /* packages that no instance uses are kept, too */
+    const char *overcommit; /* warn, refuse or ignore; points into the configuration */
     const char *unassigned; /* keep, stop or destroy; points into the configuration */
 };
 

@@ -156,6 +156,36 @@ static void check_machine(const struct plan_input *in, struct reconciler_apply_o
                               (long long)deploy->memory_limit, (long long)machine->memory));
 }
 
+/* Compares the memory limits of all replicas with the machine's memory. A change that does not raise their
+ * sum is not refused, since it can be one that lowers it. */
+static void check_memory(const struct plan_input *in, struct reconciler_apply_out *out)
+{
+    const struct app_deploy *deploy = in->manifest->app->deploy;
+    int64_t before = in->record ? record_memory(in->record) : 0, own, all;
+    if (app_action_of(deploy) == APP_ACTION_DESTROY)
+        own = 0;
+    else if (__builtin_mul_overflow((int64_t)deploy->n_replicas, deploy->memory_limit, &own))
+        own = INT64_MAX;
+    if (__builtin_add_overflow(in->memory_of_others, own, &all))
+        all = INT64_MAX;
+    out->memory_change = own - before;
+    if (!in->machine || in->machine->memory <= 0 || all <= in->machine->memory || own == 0 ||
+        !in->overcommit || streq(in->overcommit, "ignore"))
+        return;
+    _cleanup_free_ char *sum = format_size(all), *memory = format_size(in->machine->memory);
+    bool refused = streq(in->overcommit, "refuse") && own > before;
+    char *text = xasprintf(
+        "the memory limits of all replicas would be %s together, and this machine has %s%s", sum, memory,
+        refused ? " ([reconciler] overcommit = refuse)"
+                : ": if they use it, the kernel kills some of their processes");
+    if (refused) {
+        refuse(out, text);
+        return;
+    }
+    schema_append_string(&out->warnings, &out->n_warnings, text);
+    free(text);
+}
+
 /* Reports whether a limit is set where 'is' is larger or none. */
 static bool lowers(int64_t is, int64_t wanted)
 {
@@ -284,6 +314,7 @@ void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
     out->name = xstrdup(name);
     out->revision = !target ? 1 : same ? target->revision : target->revision + 1;
     check_machine(in, out);
+    check_memory(in, out);
     check_usages(in, out);
     tell_grants(manifest, out);
     check_instance(in, out);

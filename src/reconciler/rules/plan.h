@@ -18,6 +18,8 @@ struct plan_input {
     struct driver_usage_out *const *usages; /* n_containers items; NULL: none is known */
     const struct port_uses *ports;
     const struct driver_info_out *machine; /* NULL: not known */
+    int64_t memory_of_others;              /* bytes: the memory limits of the other instances' replicas */
+    const char *overcommit;                /* the setting: warn, refuse or ignore; NULL: ignore */
     const char *host_id_problem;           /* why the machine's own host id cannot be read; NULL: it can */
     const char *record_problem;            /* why the record with this name cannot be read; NULL: it can */
 };
@@ -25,7 +27,7 @@ struct plan_input {
 /* Returns the first container at index 'at' or later whose limits the manifest lowers while it runs, so that
  * its usage matters; SIZE_MAX: there is none. */
 size_t plan_next_lowered(const struct plan_input *in, size_t at);
-/* Fills the zeroed 'out' with changes, refusals and grants. */
+/* Fills the zeroed 'out' with changes, refusals, warnings and grants. */
 void plan_make(const struct plan_input *in, struct reconciler_apply_out *out);
 
 /* Adds a change; 'reason' may be NULL. */
