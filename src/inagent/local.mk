@@ -14,6 +14,7 @@ INAGENT_PURE = \
 	src/inagent/variables.c src/inagent/variables.h
 
 INAGENT_OWN = \
+	src/inagent/copy.c src/inagent/copy.h \
 	src/inagent/daemon.c src/inagent/daemon.h \
 	src/inagent/environment.c src/inagent/environment.h \
 	src/inagent/home.c src/inagent/home.h \

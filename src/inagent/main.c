@@ -4,23 +4,27 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "inagent/copy.h"
 #include "inagent/daemon.h"
 #include "inagent/home.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 
-static const char usage[] = "Usage: inagent [--prefix DIR] COMMAND\n"
-                            "\n"
-                            "Runs an application in its container, as process 1.\n"
-                            "\n"
-                            "Commands:\n"
-                            "  daemon   run the tasks of DIR/.innerstack/app_replica.json\n"
-                            "  help     show this text\n"
-                            "\n"
-                            "Options:\n"
-                            "  --prefix DIR   the application's home (/home/action)\n"
-                            "  --version      show the version\n";
+static const char usage[] =
+    "Usage: inagent [--prefix DIR] COMMAND\n"
+    "       inagent copy [VOLUME FROM TO]…\n"
+    "\n"
+    "Runs an application in its container, as process 1.\n"
+    "\n"
+    "Commands:\n"
+    "  daemon   run the tasks of DIR/.innerstack/app_replica.json\n"
+    "  copy     copy each directory FROM, which is VOLUME in messages, into the empty directory TO\n"
+    "  help     show this text\n"
+    "\n"
+    "Options:\n"
+    "  --prefix DIR   the application's home (/home/action)\n"
+    "  --version      show the version\n";
 
 static int refuse(const char *message)
 {
@@ -45,6 +49,20 @@ static int run_daemon(const char *prefix)
              (long long)environment.identity.replica_id);
     home_prepare(prefix);
     return daemon_run(&environment, prefix, begun);
+}
+
+/* Copies volumes. The last line of the output is the reason of a failure. */
+static int run_copy(int n, char *paths[])
+{
+    struct error e = ERROR_INIT;
+    if (n < 3 || n % 3 != 0)
+        return refuse("copy needs three words for each volume; see 'inagent help'");
+    for (int i = 0; i < n; i += 3)
+        if (copy_volume(paths[i], paths[i + 1], paths[i + 2], &e) < 0) {
+            log_error("%s", e.message);
+            return EXIT_FAILED;
+        }
+    return EXIT_OK;
 }
 
 int main(int argc, char *argv[])
@@ -76,6 +94,8 @@ int main(int argc, char *argv[])
         }
         }
     const char *command = optind < argc ? argv[optind] : "help";
+    if (streq(command, "copy"))
+        return run_copy(argc - optind - 1, argv + optind + 1);
     if (optind + 1 < argc)
         return refuse("one command at a time; see 'inagent help'");
     if (prefix[0] != '/')
