@@ -26,6 +26,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/settings.c src/container-driver/settings.h \
 	src/container-driver/socket_group.c src/container-driver/socket_group.h \
 	src/container-driver/spec.c src/container-driver/spec.h \
+	src/container-driver/spec_copy.c src/container-driver/spec_copy.h \
 	src/container-driver/tail.c src/container-driver/tail.h \
 	src/container-driver/used_ranges.c src/container-driver/used_ranges.h \
 	src/container-driver/zone_network.c src/container-driver/zone_network.h
@@ -36,6 +37,7 @@ container_driver_SOURCES = \
 	src/container-driver/docker/group.c src/container-driver/docker/group.h \
 	src/container-driver/docker/call.c src/container-driver/docker/call.h \
 	src/container-driver/docker/containers.c src/container-driver/docker/containers.h \
+	src/container-driver/docker/copy.c src/container-driver/docker/copy.h \
 	src/container-driver/docker/creation.c src/container-driver/docker/creation.h \
 	src/container-driver/docker/events.c src/container-driver/docker/events.h \
 	src/container-driver/docker/images.c src/container-driver/docker/images.h \
@@ -57,6 +59,7 @@ container_driver_SOURCES = \
 	src/container-driver/methods_volumes.c src/container-driver/methods_volumes.h \
 	src/container-driver/methods_watch.c src/container-driver/methods_watch.h \
 	src/container-driver/null/null.c src/container-driver/null/null.h \
+	src/container-driver/null/copy.c src/container-driver/null/copy.h \
 	src/container-driver/null/image.c src/container-driver/null/image.h \
 	src/container-driver/null/life.c src/container-driver/null/life.h \
 	src/container-driver/null/logs.c src/container-driver/null/logs.h \

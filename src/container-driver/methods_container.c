@@ -166,22 +166,40 @@ int method_stop(struct varlink_call *call, const void *in, void *userdata, struc
     return 0;
 }
 
+static void remove_now(struct runtime_result *result, const struct error *e, void *userdata)
+{
+    (void)result;
+    struct task *task = userdata;
+    struct runtime *rt = task->manager->runtime;
+    const struct driver_remove_in *in = task->in;
+    if (e)
+        task_fail(task, e);
+    else if (!task_failpoint(task, "driver.before_remove"))
+        rt->ops->remove(rt, task->id, in->keep_volumes, on_ended, task);
+}
+
 static void remove_it(struct task *task, struct driver_container *c)
 {
-    struct runtime *rt = task->manager->runtime;
+    struct manager *m = task->manager;
     if (!c) {
         task_reply(task, NULL);
         return;
     }
     task->id = xstrdup(c->id);
-    if (!task_failpoint(task, "driver.before_remove"))
-        rt->ops->remove(rt, task->id, on_ended, task);
+    if (c->n_anonymous_volumes == 0) {
+        remove_now(NULL, NULL, task);
+        return;
+    }
+    /* The container of a copy that a killed driver left uses the volumes: the runtime would not remove them.
+     */
+    _cleanup_free_ char *copy = copy_container_name(m->settings.tree_id, c->instance, c->replica_id);
+    m->runtime->ops->end_copy(m->runtime, copy, remove_now, task);
 }
 
 int method_remove(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     (void)e;
-    const struct driver_replica_in *r = in;
+    const struct driver_remove_in *r = in;
     struct task *task = task_new(userdata, call, "Remove", in);
     task_select_id(task, r->id);
     task_with_own_container(task, r->instance, r->replica_id, r->slot, remove_it);

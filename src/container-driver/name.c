@@ -43,6 +43,12 @@ int container_name(const char *instance, int64_t replica_id, int slot, char **re
     return 0;
 }
 
+char *copy_container_name(const char *tree_id, const char *instance, int64_t replica_id)
+{
+    return xasprintf("hostlet_%s_" CONTAINER_NAME_PREFIX "%s_%lld.copy", tree_id, instance,
+                     (long long)replica_id);
+}
+
 char *volume_name_prefix(const char *tree_id, const char *instance, int64_t replica_id)
 {
     return xasprintf("hostlet_%s_" CONTAINER_NAME_PREFIX "%s_%lld_", tree_id, instance,

@@ -19,6 +19,10 @@ bool container_labels_parse(const char *instance, const char *replica_id, int64_
  * hostlet's form. The caller frees *ret_instance. */
 bool container_name_parse(const char *name, char **ret_instance, int64_t *ret_replica_id, int *ret_slot);
 
+/* Returns the name of the container that copies a replica's volumes. It does not have the form of a replica's
+ * container. The caller frees. */
+char *copy_container_name(const char *tree_id, const char *instance, int64_t replica_id);
+
 /* Returns the beginning of the names of a replica's volumes in the runtime: hostlet_TREE_i8k_INSTANCE_ID_.
  * The rest of a name is the key of the volume's path (lib/app/volume.h). The caller frees. */
 char *volume_name_prefix(const char *tree_id, const char *instance, int64_t replica_id);

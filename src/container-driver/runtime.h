@@ -82,9 +82,17 @@ struct runtime_ops {
                  runtime_answer_fn answer, void *userdata);
     void (*rename)(struct runtime *rt, const char *id, const char *name, runtime_answer_fn answer,
                    void *userdata);
-    void (*remove)(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
+    /* Removes anonymous volumes of the container, too, unless 'keep_volumes'. */
+    void (*remove)(struct runtime *rt, const char *id, bool keep_volumes, runtime_answer_fn answer,
+                   void *userdata);
     void (*set_restart)(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata);
+    /* Runs the container of spec_copy.h until it exits, and removes it. 'answer' is called only from the
+     * event loop. The job is valid until the result. */
+    struct runtime_job *(*copy_volumes)(struct runtime *rt, const struct spec *spec, runtime_answer_fn answer,
+                                        void *userdata);
+    /* Removes the container of a copy that was interrupted; succeeds when there is none. */
+    void (*end_copy)(struct runtime *rt, const char *name, runtime_answer_fn answer, void *userdata);
     /* Removes this tree's volumes whose names begin with 'prefix', except those that a container uses. */
     void (*remove_volumes)(struct runtime *rt, const char *prefix, runtime_answer_fn answer, void *userdata);
     /* Sets the limits of container 'c' to those of 'limits', as far as they differ, without a restart. The

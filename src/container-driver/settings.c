@@ -1,6 +1,7 @@
 /* Implements settings.h. */
 #include "container-driver/settings.h"
 
+#include "config.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,7 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .tree_id = id,
         .apps = xstrdup(tree->apps),
         .ipk_install = tree_ipk_install(tree),
+        .inagent = tree_program(tree, "inagent-linux-" HOSTLET_ARCH),
         .docker_socket = xstrdup(config_string(config, SECTION, "docker_socket")),
         .docker_config = xstrdup(config_string(config, SECTION, "docker_config")),
         .request_timeout_usec = config_duration(config, SECTION, "request_timeout"),
@@ -123,6 +125,7 @@ void settings_done(struct settings *s)
     free(s->tree_id);
     free(s->apps);
     free(s->ipk_install);
+    free(s->inagent);
     free(s->docker_socket);
     free(s->docker_config);
     free(s->log_driver);

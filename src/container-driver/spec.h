@@ -13,12 +13,14 @@
 #define LABEL_CONFIG   "io.hostlet.config"
 #define LABEL_NAME     "app_name"
 #define LABEL_REPLICA  "app_rep_id"
+#define LABEL_COPY     "io.hostlet.copy" /* the tree's id, on a container that copies volumes */
 
 #define SPEC_CAPABILITIES_MAX 16
 
 struct spec_mount {
     char *source, *target;
     bool read_only;
+    bool is_volume; /* 'source' is the name of a volume, which exists */
 };
 
 /* A volume of the replica's directory. */
@@ -53,6 +55,7 @@ struct spec {
     const char *capabilities[SPEC_CAPABILITIES_MAX]; /* all of the container's, without "CAP_" */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
+    bool isolated; /* without a network, and without the image's health check */
 };
 
 /* Builds the definition; the caller releases *ret with spec_done(). 'in' must outlive the spec. Returns 0, a

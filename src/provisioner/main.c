@@ -20,6 +20,9 @@ static const char *const failpoints[] = {
     "files.staged",        /* all files are written under temporary names */
     "files.published",     /* one more file has its final name */
     "volumes.made",        /* the directories of all volumes exist */
+    "copy.begun",          /* an empty directory for each copy of a volume exists */
+    "copy.replaced",       /* one more volume is about to be replaced by its copy */
+    "copy.named",          /* one more copy is a volume */
     "provision.filled",    /* every directory and file is in place */
     "provision.published", /* the directory has the container's name */
     "remove.kept",         /* the directory has its name as kept data */

@@ -40,6 +40,7 @@ struct request {
     char *json, *ininit, *inagent;
     char **volumes;
     size_t n_volumes;
+    enum volumes_copy copy;
     /* restored: kept data became the replica's directory again. hidden: the job hid something that has to
      * be deleted. */
     bool restored, hidden;
@@ -180,8 +181,8 @@ static int find_programs(struct request *q, const char *arch, struct error *e)
     return 0;
 }
 
-/* Copies the paths of the volumes, and refuses those that are not well-formed. */
-static int copy_volumes(struct request *q, char *const *paths, size_t n, struct error *e)
+/* Sets the paths of the volumes, and refuses those that are not well-formed. */
+static int set_volumes(struct request *q, char *const *paths, size_t n, struct error *e)
 {
     static const struct app_volume_rules rules = {0}; /* container-driver, which mounts, has more */
     for (size_t i = 0; i < n; i++) {
@@ -224,7 +225,7 @@ static int on_provision(struct varlink_call *call, const void *in, void *userdat
     if (r >= 0 && i->replica)
         r = find_programs(q, i->arch, e);
     if (r >= 0)
-        r = copy_volumes(q, i->volumes, i->n_volumes, e);
+        r = set_volumes(q, i->volumes, i->n_volumes, e);
     return r < 0 ? r : request_start(TAKE_PTR(q));
 }
 
@@ -253,6 +254,42 @@ static int on_update(struct varlink_call *call, const void *in, void *userdata, 
     if (r >= 0)
         r = make_json(i->container, i->replica, false, &q->json, e);
     return r < 0 ? r : request_start(TAKE_PTR(q));
+}
+
+/* --- BeginCopy, EndCopy --- */
+
+static int copy_work(struct request *q)
+{
+    struct replica_result result = {.hidden = false};
+    int r = replica_copy(q->apps, q->container, q->copy, q->volumes, q->n_volumes, &result, &q->e);
+    q->hidden = result.hidden;
+    return r;
+}
+
+static int copy_start(struct varlink_call *call, struct manager *m, enum volumes_copy act,
+                      const struct provisioner_copy_in *in, struct error *e)
+{
+    static const struct operation begin = {"BeginCopy", copy_work, update_reply, false, false};
+    static const struct operation end = {"EndCopy", copy_work, update_reply, false, false};
+    _cleanup_(cleanup_request_free) struct request *q = NULL;
+    int r = request_new(act == COPY_BEGIN ? &begin : &end, m, call, in->container, &q, e);
+    if (r >= 0)
+        r = set_volumes(q, in->volumes, in->n_volumes, e);
+    if (r < 0)
+        return r;
+    q->copy = act;
+    return request_start(TAKE_PTR(q));
+}
+
+static int on_begin_copy(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    return copy_start(call, userdata, COPY_BEGIN, in, e);
+}
+
+static int on_end_copy(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct provisioner_copy_in *i = in;
+    return copy_start(call, userdata, i->complete ? COPY_COMPLETE : COPY_DROP, i, e);
 }
 
 /* --- Remove --- */
@@ -325,6 +362,8 @@ static int on_deletions(struct varlink_call *call, const void *in, void *userdat
 
 const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision},
                                                         {"Update", on_update},
+                                                        {"BeginCopy", on_begin_copy},
+                                                        {"EndCopy", on_end_copy},
                                                         {"Remove", on_remove},
                                                         {"List", on_list},
                                                         {"Deletions", on_deletions},

@@ -246,17 +246,33 @@ int replica_provision(const char *app_path, const char *container, const struct 
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }
 
+/* Opens the directory of an existing replica. Returns a descriptor, or −ENOENT (not found). */
+static int open_existing(struct tenant *t, struct error *e)
+{
+    int r = t->apps < 0 ? t->apps : app_path_exists(t->apps, t->container, e);
+    if (r == 0)
+        r = error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no such replica");
+    return r < 0 ? r : open_container(t, t->container, e);
+}
+
 int replica_update(const char *app_path, const char *container, const struct replica_content *content,
                    struct replica_result *ret, struct error *e)
 {
     _cleanup_close_ int apps = app_path_open(app_path, e);
     struct tenant tenant = {.apps = apps, .container = container};
-    int r = apps < 0 ? apps : app_path_exists(apps, container, e);
-    if (r == 0)
-        r = error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no such replica");
-    _cleanup_close_ int fd = r < 0 ? r : open_container(&tenant, container, e);
-    if (r >= 0)
-        r = fd < 0 ? fd : fill(&tenant, fd, content, e);
+    _cleanup_close_ int fd = open_existing(&tenant, e);
+    int r = fd < 0 ? fd : fill(&tenant, fd, content, e);
+    *ret = (struct replica_result){false, tenant.hidden};
+    return r < 0 ? error_prefix(e, "%s", container) : 0;
+}
+
+int replica_copy(const char *app_path, const char *container, enum volumes_copy act, char *const *paths,
+                 size_t n, struct replica_result *ret, struct error *e)
+{
+    _cleanup_close_ int apps = app_path_open(app_path, e);
+    struct tenant tenant = {.apps = apps, .container = container};
+    _cleanup_close_ int fd = open_existing(&tenant, e);
+    int r = fd < 0 ? fd : volumes_copy(&tenant, fd, act, paths, n, e);
     *ret = (struct replica_result){false, tenant.hidden};
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }

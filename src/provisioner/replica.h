@@ -1,7 +1,7 @@
 /* Makes and fills the directory of one replica, and restores it from kept data. */
 #pragma once
 
-#include "lib/basic/error.h"
+#include "provisioner/volumes.h"
 
 /* The content of app_replica.json and, for Provision, the two programs beside it. All texts are borrowed. */
 struct replica_content {
@@ -28,3 +28,8 @@ int replica_provision(const char *app_path, const char *container, const struct 
 /* Rewrites app_replica.json of an existing replica. Returns 0, or −ENOENT (not found) if there is none. */
 int replica_update(const char *app_path, const char *container, const struct replica_content *content,
                    struct replica_result *ret, struct error *e);
+
+/* Does one act for the copies of an existing replica's volumes; see volumes_copy(). Returns −ENOENT (not
+ * found) if there is no such replica. */
+int replica_copy(const char *app_path, const char *container, enum volumes_copy act, char *const *paths,
+                 size_t n, struct replica_result *ret, struct error *e);

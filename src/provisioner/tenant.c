@@ -38,9 +38,7 @@ static int move_out(struct tenant *t, int parent, const char *name)
     return r;
 }
 
-/* Removes an entry whose name is needed. A directory that is not empty is only moved, since the tenant
- * chooses its size and other requests wait for this thread. */
-static int clear_name(struct tenant *t, int parent, const char *name, struct error *e)
+int tenant_clear(struct tenant *t, int parent, const char *name, struct error *e)
 {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
         move_out(t, parent, name) == 0)
@@ -66,7 +64,7 @@ static int make_directory(struct tenant *t, int parent, const char *name, const 
                           struct error *e)
 {
     _cleanup_free_ char *temporary = temporary_name(name);
-    int r = clear_name(t, parent, temporary, e);
+    int r = tenant_clear(t, parent, temporary, e);
     if (r < 0)
         return r;
     if (mkdirat(parent, temporary, 0700) < 0)
@@ -165,7 +163,7 @@ int tenant_file_stage(struct tenant *tenant, int dir, const char *name, const vo
         return 0;
     }
     _cleanup_free_ char *temporary = temporary_name(name);
-    int r = clear_name(tenant, dir, temporary, e);
+    int r = tenant_clear(tenant, dir, temporary, e);
     if (r < 0)
         return r;
     _cleanup_close_ int fd = open_beneath(dir, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600, e);
@@ -196,7 +194,7 @@ int tenant_file_publish(struct tenant_file *file, struct error *e)
     _cleanup_free_ char *temporary = temporary_name(file->name);
     int done = renameat(file->dir, temporary, file->dir, file->name);
     if (done < 0 && (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST)) {
-        int r = clear_name(file->tenant, file->dir, file->name, e);
+        int r = tenant_clear(file->tenant, file->dir, file->name, e);
         if (r < 0)
             return r;
         done = renameat(file->dir, temporary, file->dir, file->name);

@@ -38,6 +38,11 @@ struct tenant_mode {
 int tenant_directory(struct tenant *tenant, int parent, const char *name, const struct tenant_mode *mode,
                      bool *made, struct error *e);
 
+/* Removes the entry parent/name, whose name is needed; succeeds if there is none. A directory that is not
+ * empty is only moved away and has to be deleted (tenant->hidden), since the tenant chooses its size and
+ * other requests wait for this thread. */
+int tenant_clear(struct tenant *tenant, int parent, const char *name, struct error *e);
+
 /* A file that is written under a temporary name in 'dir', or that needs no change. */
 struct tenant_file {
     struct tenant *tenant; /* borrowed */

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libreconciler.a
 libreconciler_a_SOURCES = \
 	src/reconciler/engine/call.c \
 	src/reconciler/engine/call.h \
+	src/reconciler/engine/copy.c \
+	src/reconciler/engine/copy.h \
 	src/reconciler/engine/data.c \
 	src/reconciler/engine/data.h \
 	src/reconciler/engine/exits.c \
@@ -76,6 +78,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/model/wish.h \
 	src/reconciler/outside.c \
 	src/reconciler/outside.h \
+	src/reconciler/rules/anonymous.c \
+	src/reconciler/rules/anonymous.h \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/crash.h \
 	src/reconciler/rules/decide.c \
@@ -102,6 +106,7 @@ reconciler_LDADD = libreconciler.a $(BASE_LIBS)
 # What the tests of the rules link with, to prove that rules need neither the engine nor an event loop.
 noinst_LIBRARIES += librules.a
 librules_a_SOURCES = \
+	src/reconciler/rules/anonymous.c \
 	src/reconciler/model/record.c \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/decide.c \
@@ -126,6 +131,10 @@ check_PROGRAMS += tests/unit/test_crash
 TESTS += tests/unit/test_crash
 tests_unit_test_crash_SOURCES = tests/unit/test_crash.c
 tests_unit_test_crash_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_anonymous
+TESTS += tests/unit/test_anonymous
+tests_unit_test_anonymous_SOURCES = tests/unit/test_anonymous.c
+tests_unit_test_anonymous_LDADD = librules.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_drift
 TESTS += tests/unit/test_drift
 tests_unit_test_drift_SOURCES = tests/unit/test_drift.c

@@ -307,6 +307,51 @@ static void test_the_applied_revision_runs_until_the_desired_one_is_prepared(voi
     }
 }
 
+/* What a container has in anonymous volumes is copied before another one is made, or before it is removed. */
+static void test_anonymous_volumes_are_copied_before_they_are_lost(void **state)
+{
+    (void)state;
+    struct driver_container run1 = container(DRIVER_RUNNING, 1, DRIVER_RESTART_NO);
+    struct driver_container exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
+    struct driver_container dead1 = container(DRIVER_DEAD, 1, DRIVER_RESTART_NO);
+    struct driver_container created2 = container(DRIVER_CREATED, 2, DRIVER_RESTART_NO);
+    struct decision_input in = input(&none, &exited1);
+    in.old_unsaved = true;
+    assert_int_equal(decide(&in), STEP_PROVISION);
+    in.provisioned = true;
+    assert_int_equal(decide(&in), STEP_QUOTA); /* the copy counts */
+    in.quota_set = true;
+    assert_int_equal(decide(&in), STEP_COPY);
+    in.old_unsaved = false;
+    assert_int_equal(decide(&in), STEP_CREATE);
+    in.old_unsaved = true;
+    in.old = &dead1;
+    assert_int_equal(decide(&in), STEP_CREATE);
+    in.old = &exited1;
+    in.current = &created2; /* made by an earlier version in the middle of its switch */
+    assert_int_equal(decide(&in), STEP_START);
+    in.current = &none;
+    in.want = WANT_STOP;
+    assert_int_equal(decide(&in), STEP_BRING_BACK);
+    in.rolling_back = true;
+    assert_int_equal(decide(&in), STEP_BRING_BACK);
+
+    in = input(&run1, &none);
+    in.want = WANT_GONE;
+    in.current_unsaved = true;
+    assert_int_equal(decide(&in), STEP_STOP);
+    in.current = &exited1;
+    assert_int_equal(decide(&in), STEP_COPY);
+    in.current_unsaved = false;
+    assert_int_equal(decide(&in), STEP_REMOVE_NEW);
+    in.current = &none;
+    in.old = &exited1;
+    in.old_unsaved = true;
+    assert_int_equal(decide(&in), STEP_COPY);
+    in.old_unsaved = false;
+    assert_int_equal(decide(&in), STEP_REMOVE_OLD);
+}
+
 static void test_a_foreign_container_is_a_conflict_except_in_a_destroy(void **state)
 {
     (void)state;
@@ -601,6 +646,7 @@ int main(void)
         cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),
         cmocka_unit_test(test_limits_are_set_in_a_container_of_the_target),
         cmocka_unit_test(test_the_applied_revision_runs_until_the_desired_one_is_prepared),
+        cmocka_unit_test(test_anonymous_volumes_are_copied_before_they_are_lost),
         cmocka_unit_test(test_a_foreign_container_is_a_conflict_except_in_a_destroy),
         cmocka_unit_test(test_every_situation_reaches_the_desired_state)};
     return cmocka_run_group_tests(tests, NULL, NULL);

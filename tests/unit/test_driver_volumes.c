@@ -14,6 +14,7 @@
 #include "container-driver/docker/inspect.h"
 #include "container-driver/reading.h"
 #include "container-driver/runtime.h"
+#include "container-driver/spec_copy.h"
 #include "lib/schema/object.h"
 
 #define TREE "11111111-2222-3333-4444-555555555555"
@@ -21,6 +22,7 @@
 static const struct settings settings = {.tree_id = (char *)TREE,
                                          .apps = (char *)"/srv/apps",
                                          .ipk_install = (char *)"/srv/ipk",
+                                         .inagent = (char *)"/usr/libexec/inagent",
                                          .log_driver = (char *)"local",
                                          .log_max_size = 1000000,
                                          .log_max_file = 2};
@@ -95,8 +97,8 @@ static void test_volumes_of_a_container_are_told_from_anonymous_ones(void **stat
     assert_int_equal(c->n_volumes, 1);
     assert_string_equal(c->volumes[0], "/data");
     assert_int_equal(c->n_anonymous_volumes, 2);
-    assert_string_equal(c->anonymous_volumes[0], "/anonymous");
-    assert_string_equal(c->anonymous_volumes[1], "/relative");
+    assert_string_equal(c->anonymous_volumes[0]->path, "/anonymous");
+    assert_string_equal(c->anonymous_volumes[1]->path, "/relative");
 }
 
 static void test_the_volumes_of_an_image_are_read_as_they_are_declared(void **state)
@@ -114,12 +116,66 @@ static void test_the_volumes_of_an_image_are_read_as_they_are_declared(void **st
     assert_int_equal(none->n_volumes, 0);
 }
 
+static void test_a_copy_is_made_by_a_container_that_reaches_the_volumes_alone(void **state)
+{
+    (void)state;
+    struct driver_volume data = {(char *)"/data", (char *)"anonymous"};
+    struct driver_volume *volumes[] = {&data};
+    const struct driver_container from = {.name = (char *)"i8k_web_3.old",
+                                          .image_id = (char *)"sha256:1",
+                                          .anonymous_volumes = volumes,
+                                          .n_anonymous_volumes = 1};
+    char *paths[] = {(char *)"/data"};
+    struct driver_copy_in in = {.instance = (char *)"web", .replica_id = 3, .volumes = paths, .n_volumes = 1};
+    struct error e = ERROR_INIT;
+    struct spec spec = {0};
+    json_t *body = NULL;
+    assert_int_equal(spec_make_copy(&in, &from, &settings, &spec, &e), 0);
+    assert_string_equal(spec.name, "hostlet_" TREE "_i8k_web_3.copy");
+    assert_int_equal(docker_create_body(&spec, &settings, 0, &body, &e), 0);
+    static const char expected_text[] =
+        "{\"Image\": \"sha256:1\", \"User\": \"0\", \"WorkingDir\": \"/\", \"Entrypoint\": [],"
+        " \"Cmd\": [\"/.hostlet/inagent\", \"copy\", \"/data\", \"/.hostlet/from/0\", \"/.hostlet/to/0\"],"
+        " \"Labels\": {\"io.hostlet.copy\": \"" TREE "\"}, \"Healthcheck\": {\"Test\": [\"NONE\"]}}";
+    json_t *expected = json_loads(expected_text, 0, NULL), *value;
+    const char *key;
+    json_object_foreach(expected, key, value) if (!json_equal(json_object_get(body, key), value))
+        fail_msg("%s: %s", key, json_dumps(json_object_get(body, key), JSON_ENCODE_ANY));
+    json_decref(expected);
+    static const char host_text[] =
+        "{\"NetworkMode\": \"none\", \"ReadonlyRootfs\": true, \"CapDrop\": [\"ALL\"],"
+        " \"CapAdd\": [\"CHOWN\", \"DAC_OVERRIDE\", \"FOWNER\", \"FSETID\", \"MKNOD\", \"SETFCAP\"],"
+        " \"SecurityOpt\": [\"no-new-privileges:true\"], \"Memory\": 268435456, \"PidsLimit\": 50, "
+        "\"Mounts\": ["
+        "{\"Type\": \"bind\", \"Source\": \"/usr/libexec/inagent\", \"Target\": \"/.hostlet/inagent\","
+        " \"ReadOnly\": true},"
+        "{\"Type\": \"volume\", \"Source\": \"anonymous\", \"Target\": \"/.hostlet/from/0\", \"ReadOnly\": "
+        "true,"
+        " \"VolumeOptions\": {\"NoCopy\": true}},"
+        "{\"Type\": \"bind\", \"Source\": \"/srv/apps/i8k_web_3/volumes/.copying-data\", \"Target\":"
+        " \"/.hostlet/to/0\", \"ReadOnly\": false}]}";
+    expected = json_loads(host_text, 0, NULL);
+    json_t *host = json_object_get(body, "HostConfig");
+    json_object_foreach(expected, key, value) if (!json_equal(json_object_get(host, key), value))
+        fail_msg("%s: %s", key, json_dumps(json_object_get(host, key), JSON_ENCODE_ANY));
+    json_decref(expected);
+    json_decref(body);
+    spec_done(&spec);
+
+    paths[0] = (char *)"/etc";
+    assert_int_equal(spec_make_copy(&in, &from, &settings, &spec, &e), -EINVAL);
+    assert_non_null(strstr(e.message, "container 'i8k_web_3.old' has no anonymous volume at '/etc'"));
+    paths[0] = (char *)"/../etc";
+    assert_int_equal(spec_make_copy(&in, &from, &settings, &spec, &e), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_volume_is_a_directory_of_the_replica_for_docker),
         cmocka_unit_test(test_a_volume_over_another_mount_is_refused),
         cmocka_unit_test(test_volumes_of_a_container_are_told_from_anonymous_ones),
-        cmocka_unit_test(test_the_volumes_of_an_image_are_read_as_they_are_declared)};
+        cmocka_unit_test(test_the_volumes_of_an_image_are_read_as_they_are_declared),
+        cmocka_unit_test(test_a_copy_is_made_by_a_container_that_reaches_the_volumes_alone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,7 +194,7 @@ static void on_started(struct docker_call *call, json_t *body, const struct erro
     if (e && has_lost_task(e, status, job->id)) {
         job->lost = *e;
         job->lost.class = ERROR_RETRY;
-        docker_remove(&job->head.d->rt, job->id, on_lost_removed, job);
+        docker_remove(&job->head.d->rt, job->id, true, on_lost_removed, job);
         return;
     }
     if (e && status >= 400) {
@@ -254,10 +254,11 @@ static void on_removed(struct docker_call *call, json_t *body, const struct erro
     runtime_answer(job->answer, job->userdata, e);
 }
 
-void docker_remove(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
+void docker_remove(struct runtime *rt, const char *id, bool keep_volumes, runtime_answer_fn answer,
+                   void *userdata)
 {
     struct simple_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
-    _cleanup_free_ char *path = xasprintf("/containers/%s?force=1&v=1", id);
+    _cleanup_free_ char *path = xasprintf("/containers/%s?force=1&v=%d", id, keep_volumes ? 0 : 1);
     _cleanup_free_ char *what = xasprintf("remove container %.12s", id);
     struct docker_ask ask = {.what = what, .method = "DELETE", .path = path};
     docker_call(job->d, &ask, on_removed, job);

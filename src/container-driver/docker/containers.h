@@ -11,6 +11,7 @@ void docker_stop(struct runtime *rt, const char *id, int64_t timeout_msec, runti
                  void *userdata);
 void docker_rename(struct runtime *rt, const char *id, const char *name, runtime_answer_fn answer,
                    void *userdata);
-void docker_remove(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata);
+void docker_remove(struct runtime *rt, const char *id, bool keep_volumes, runtime_answer_fn answer,
+                   void *userdata);
 void docker_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
                         void *userdata);

@@ -48,8 +48,11 @@ static json_t *mounts(const struct spec *s)
     json_t *array = json_array();
     for (size_t i = 0; i < s->n_mounts; i++) {
         const struct spec_mount *m = &s->mounts[i];
-        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:b}", "Type", "bind", "Source", m->source,
-                                               "Target", m->target, "ReadOnly", m->read_only));
+        json_t *mount = json_pack("{s:s, s:s, s:s, s:b}", "Type", m->is_volume ? "volume" : "bind", "Source",
+                                  m->source, "Target", m->target, "ReadOnly", m->read_only);
+        if (m->is_volume)
+            json_object_set_new(mount, "VolumeOptions", json_pack("{s:b}", "NoCopy", 1));
+        json_array_append_new(array, mount);
     }
     for (size_t i = 0; i < s->n_volumes; i++)
         json_array_append_new(array, volume(s, &s->volumes[i]));
@@ -209,6 +212,10 @@ int docker_create_body(const struct spec *s, const struct settings *settings, in
         json_object_set_new(body, "NetworkingConfig",
                             json_pack("{s:{s:{s:{s:s}}}}", "EndpointsConfig", VPC_NETWORK, "IPAMConfig",
                                       "IPv4Address", s->vpc_ipv4));
+    }
+    if (s->isolated) {
+        json_object_set_new(json_object_get(body, "HostConfig"), "NetworkMode", json_string("none"));
+        json_object_set_new(body, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
     }
     if (s->working_dir)
         json_object_set_new(body, "WorkingDir", json_string(s->working_dir));

@@ -177,3 +177,12 @@ void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_f
         docker_volumes_check(d, spec, on_volumes, job);
     }
 }
+
+void docker_create_from(struct docker *d, json_t *body, const char *name, runtime_answer_fn answer,
+                        void *userdata)
+{
+    struct creation *job = simple_job_new(&d->rt, sizeof *job, answer, userdata);
+    job->name = xstrdup(name);
+    job->body = body;
+    creation_learn(job);
+}

@@ -3,6 +3,7 @@
 
 #include "container-driver/docker/call.h"
 #include "container-driver/docker/containers.h"
+#include "container-driver/docker/copy.h"
 #include "container-driver/docker/creation.h"
 #include "container-driver/docker/events.h"
 #include "container-driver/docker/images.h"
@@ -94,6 +95,8 @@ static const struct runtime_ops docker_ops = {
     .stop = docker_stop,
     .rename = docker_rename,
     .remove = docker_remove,
+    .copy_volumes = docker_copy_volumes,
+    .end_copy = docker_end_copy,
     .remove_volumes = docker_volumes_remove,
     .set_restart = docker_set_restart,
     .set_limits = docker_set_limits,

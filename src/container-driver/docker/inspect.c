@@ -124,6 +124,13 @@ static bool is_anonymous(const char *name)
     return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
 }
 
+static void add_anonymous(struct driver_container *c, const char *path, const char *name)
+{
+    struct driver_volume *v = schema_append(&c->anonymous_volumes, &c->n_anonymous_volumes, sizeof *v);
+    v->path = xstrdup(path);
+    v->name = xstrdup(name);
+}
+
 /* Reads lxcfs, the directory at /home and the volumes. Volumes of other names are of other programs, and
  * Docker does not remove them with the container. */
 static void read_mounts(struct reading *r, json_t *answer, const char *tree_id, struct driver_container *c)
@@ -146,7 +153,7 @@ static void read_mounts(struct reading *r, json_t *answer, const char *tree_id, 
         if (after_prefix(name, own))
             schema_append_string(&c->volumes, &c->n_volumes, path);
         else if (is_anonymous(name))
-            schema_append_string(&c->anonymous_volumes, &c->n_anonymous_volumes, path);
+            add_anonymous(c, path, name);
     }
 }
 

@@ -24,9 +24,13 @@ struct null_behaviour null_behaviour_of(const char *text)
     }
     if (b.exits)
         b.exit_code = (int)(code & 255);
-    const char *volume = after_prefix(r->path, "null/volume-");
+    const char *volume = after_prefix(r->path, "null/volume-"),
+               *anonymous = after_prefix(r->path, "null/anonymous-");
     if (volume)
         snprintf(b.volume, sizeof b.volume, "/%.60s", volume);
+    if (anonymous)
+        snprintf(b.anonymous, sizeof b.anonymous, "/%.60s", anonymous);
+    b.copy_fails = anonymous && streq_null(r->tag, "copy-fails");
     int64_t slow, mib;
     if (streq(r->path, "null/slow") && r->tag && parse_int64(r->tag, 0, 600000, &slow) == 0)
         b.slow_usec = (uint64_t)slow * USEC_PER_MSEC;

@@ -7,6 +7,7 @@
 #include "container-driver/complete.h"
 #include "container-driver/name.h"
 #include "container-driver/null/behaviour.h"
+#include "container-driver/null/copy.h"
 #include "container-driver/null/image.h"
 #include "container-driver/null/life.h"
 #include "container-driver/null/logs.h"
@@ -115,7 +116,8 @@ static char *label_of(const struct spec *spec, const char *name)
     return xstrdup_null(schema_map_get(spec->labels, spec->n_labels, name));
 }
 
-static struct driver_container *from_spec(const struct spec *spec, const char *image_id)
+static struct driver_container *from_spec(const struct spec *spec, const char *image_id,
+                                          const struct null_behaviour *behaviour)
 {
     struct driver_container *c = xcalloc(1, sizeof *c);
     char id[65];
@@ -137,6 +139,11 @@ static struct driver_container *from_spec(const struct spec *spec, const char *i
         c->lxcfs |= streq(spec->mounts[i].target, "/proc/meminfo");
     for (size_t i = 0; i < spec->n_volumes; i++)
         schema_append_string(&c->volumes, &c->n_volumes, spec->volumes[i].target);
+    if (behaviour->anonymous[0]) {
+        struct driver_volume *v = schema_append(&c->anonymous_volumes, &c->n_anonymous_volumes, sizeof *v);
+        v->path = xstrdup(behaviour->anonymous);
+        v->name = xstrdup(id);
+    }
     for (size_t i = 0; i < spec->n_ports; i++)
         *(struct driver_port *)schema_append(&c->ports, &c->n_ports, sizeof(struct driver_port)) =
             *spec->ports[i];
@@ -174,13 +181,14 @@ static void null_create(struct runtime *rt, const struct spec *spec, runtime_ans
         runtime_answer(answer, userdata, &e);
         return;
     }
+    const struct null_behaviour behaviour = null_behaviour_of(image->reference);
     struct null_container *k = xcalloc(1, sizeof *k);
     *k = (struct null_container){.null = n,
                                  .next = n->containers,
                                  .tree = xstrdup(n->settings->tree_id),
                                  .app_name = label_of(spec, LABEL_NAME),
                                  .app_rep_id = label_of(spec, LABEL_REPLICA),
-                                 .c = from_spec(spec, image->id)};
+                                 .c = from_spec(spec, image->id, &behaviour)};
     n->containers = k;
     if (null_save(k, &e) < 0) {
         null_forget(k);
@@ -216,8 +224,10 @@ static void null_rename(struct runtime *rt, const char *id, const char *name, ru
     runtime_answer(answer, userdata, &e);
 }
 
-static void null_remove(struct runtime *rt, const char *id, runtime_answer_fn answer, void *userdata)
+static void null_remove(struct runtime *rt, const char *id, bool keep_volumes, runtime_answer_fn answer,
+                        void *userdata)
 {
+    (void)keep_volumes;
     struct null_container *k = null_find((struct null *)rt, id);
     struct error e = ERROR_INIT;
     if (k) {
@@ -233,14 +243,6 @@ static void null_remove(struct runtime *rt, const char *id, runtime_answer_fn an
         null_no_container(id, &e);
     }
     runtime_answer(answer, userdata, &e);
-}
-
-/* Does nothing: the null runtime has no volumes beside the paths in the containers' descriptions. */
-static void null_remove_volumes(struct runtime *rt, const char *prefix, runtime_answer_fn answer,
-                                void *userdata)
-{
-    (void)rt, (void)prefix;
-    runtime_answer(answer, userdata, NULL);
 }
 
 static void null_set_restart(struct runtime *rt, const char *id, int policy, runtime_answer_fn answer,
@@ -335,6 +337,8 @@ static const struct runtime_ops null_ops = {
     .stop = null_stop,
     .rename = null_rename,
     .remove = null_remove,
+    .copy_volumes = null_copy_volumes,
+    .end_copy = null_end_copy,
     .remove_volumes = null_remove_volumes,
     .set_restart = null_set_restart,
     .set_limits = null_set_limits,

@@ -123,6 +123,11 @@ STRUCT(replica_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum,
                     "Selects the container with this id, whatever its name is, in place of the slot. It must "
                     "carry the labels of the replica."));
 #undef T
+#define T struct driver_volume
+STRUCT(volume, "AnonymousVolume", T,
+       "A volume that the runtime made for a container, and that it removes with the container.",
+       S_STRING(T, path, "In the container."), S_STRING(T, name, "In the runtime."));
+#undef T
 #define T struct driver_container
 STRUCT_EXPORTED(
     driver_container_schema, "Container", T, "The actual state of a container whose name has hostlet's form.",
@@ -160,11 +165,19 @@ STRUCT_EXPORTED(
     S_BOOL_OPT(T, lxcfs, "The container has the mounts of lxcfs."),
     S_BOOL_OPT(T, lxcfs_differs, "A new container would differ in 'lxcfs'."),
     S_STRINGS(T, volumes, "Paths at which the container has volumes of the replica's directory."),
-    S_STRINGS(T, anonymous_volumes,
-              "Paths at which the runtime made a volume of its own, which it removes with the container."));
+    S_STRUCTS(T, anonymous_volumes, struct driver_volume, &volume, NULL));
 #undef T
 #define T struct driver_volumes_in
 STRUCT(volumes_in, NULL, T, NULL, REPLICA(T));
+#undef T
+#define T struct driver_remove_in
+STRUCT(remove_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
+       S_STRING_OPT(T, id, "As in the other methods."),
+       S_BOOL_OPT(T, keep_volumes, "The container's anonymous volumes stay in the runtime."));
+#undef T
+#define T struct driver_copy_in
+STRUCT(copy_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NULL),
+       S_STRINGS(T, volumes, "Paths in the container, of anonymous volumes of it."));
 #undef T
 #define T struct driver_inspect_out
 STRUCT(inspect_out, NULL, T, NULL,
@@ -258,8 +271,16 @@ static const struct varlink_method methods[] = {
      "Conflict: the container carries another tree's label. Refused: it was made by this tree, or its labels "
      "are not those that the original agent gives to this replica's container."},
     {"Rename", VARLINK_CHANGES, &rename_in, NULL, "Moves a container between the slots of its replica."},
-    {"Remove", VARLINK_CHANGES, &replica_in, NULL,
+    {"Remove", VARLINK_CHANGES, &remove_in, NULL,
      "Removes a container, also while it runs. Succeeds when it does not exist."},
+    {"CopyVolumes", VARLINK_CHANGES, &copy_in, NULL,
+     "Copies what a container that is down has in anonymous volumes into directories beside the volumes of "
+     "the "
+     "replica, which the provisioner's BeginCopy made. A container of its own makes the copy, so that no "
+     "process "
+     "of the tree needs a right for it. The reply arrives when everything is on the disk. If the caller "
+     "hangs up, "
+     "the copy ends."},
     {"RemoveVolumes", VARLINK_CHANGES, &volumes_in, NULL,
      "Removes the volumes of a replica that no container uses from the runtime. What is in them is in the "
      "replica's directory, and stays there. Succeeds when there is none."},

@@ -151,6 +151,11 @@ struct driver_replica_in {
     int slot; /* enum driver_slot */
     char *id; /* selects the container by its id, in place of the slot; NULL: by its name */
 };
+/* A volume that the runtime made for a container, and that it removes with it. */
+struct driver_volume {
+    char *path; /* in the container */
+    char *name; /* in the runtime */
+};
 struct driver_container {
     char *id, *name, *instance;
     int64_t replica_id;
@@ -187,13 +192,26 @@ struct driver_container {
     bool lxcfs_differs; /* a new container would differ in 'lxcfs' */
     char **volumes;     /* paths at which the container has volumes of the replica's directory */
     size_t n_volumes;
-    /* Paths at which the runtime made a volume of its own, which it removes with the container. */
-    char **anonymous_volumes;
+    struct driver_volume **anonymous_volumes;
     size_t n_anonymous_volumes;
 };
 struct driver_volumes_in {
     char *instance;
     int64_t replica_id;
+};
+struct driver_remove_in {
+    char *instance;
+    int64_t replica_id;
+    int slot;
+    char *id;          /* as in struct driver_replica_in */
+    bool keep_volumes; /* anonymous volumes of the container are not removed */
+};
+struct driver_copy_in {
+    char *instance;
+    int64_t replica_id;
+    int slot;       /* enum driver_slot: of the container whose anonymous volumes are copied */
+    char **volumes; /* paths in the container */
+    size_t n_volumes;
 };
 struct driver_inspect_out {
     struct driver_container *container; /* NULL: no such container exists; in List: the list ends */

@@ -22,6 +22,13 @@ STRUCT(provision_out_schema, NULL, T, NULL, S_STRING(T, path, "The replica's dir
 STRUCT(update_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
        S_STRUCT(T, replica, struct app_replica_instance, &app_replica_instance_schema, NULL));
 #undef T
+#define T struct provisioner_copy_in
+STRUCT(
+    copy_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
+    S_STRINGS(T, volumes, "Paths in the container."),
+    S_BOOL_OPT(T, complete,
+               "Of EndCopy: the copies become the volumes; absent: they are removed. BeginCopy ignores it."));
+#undef T
 #define T struct provisioner_remove_in
 STRUCT(remove_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
        S_BOOL_OPT(T, purge,
@@ -55,6 +62,14 @@ static const struct varlink_method methods[] = {
     {"Provision", VARLINK_CHANGES, &provision_in_schema, &provision_out_schema,
      "Makes and fills the directory of a replica; kept data of the container becomes the directory."},
     {"Update", VARLINK_CHANGES, &update_in_schema, NULL, "Rewrites app_replica.json of a replica."},
+    {"BeginCopy", VARLINK_CHANGES, &copy_in_schema, NULL,
+     "Makes an empty directory beside each of these volumes, into which container-driver copies what an "
+     "earlier "
+     "container has there, and removes what an interrupted copy left. NotFound: the replica has no "
+     "directory."},
+    {"EndCopy", VARLINK_CHANGES, &copy_in_schema, NULL,
+     "Ends the copies: complete ones become the volumes, in place of what these contained; others are "
+     "removed."},
     {"Remove", VARLINK_CHANGES, &remove_in_schema, &remove_out_schema,
      "Removes the directory of a replica. Without purge the data is kept as NAME.removed-DATE. The reply to "
      "a purge arrives when everything is deleted."},

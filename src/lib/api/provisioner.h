@@ -23,6 +23,12 @@ struct provisioner_update_in { /* the new content of app_replica.json of an exis
     char *container;
     struct app_replica_instance *replica;
 };
+struct provisioner_copy_in { /* of BeginCopy and EndCopy */
+    char *container;
+    char **volumes; /* paths in the container */
+    size_t n_volumes;
+    bool complete; /* of EndCopy: the copies become the volumes; false: they are removed */
+};
 struct provisioner_remove_in {
     char *container;
     bool purge; /* deletes the data, too, and the kept data of earlier removals */

@@ -9,6 +9,8 @@
 #include "lib/basic/error.h"
 
 #define APP_VOLUMES_DIRECTORY "volumes" /* in the replica's directory */
+#define APP_VOLUMES_COPYING                                                                                  \
+    ".copying-" /* begins the name of a volume's directory until its copy is complete */
 
 /* How a container's own mounts limit its volumes. */
 struct app_volume_rules {

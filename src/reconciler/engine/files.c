@@ -8,6 +8,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/copy.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/store.h"
@@ -89,6 +90,7 @@ static void provision(struct replica *r, const struct record_revision *revision)
     struct provisioner_provision_in in = {.arch = m->info ? m->info->arch : NULL};
     _cleanup_free_ char *name = in.container = container_name(r);
     _cleanup_free_ char **volumes = in.volumes = volumes_of(revision, &in.n_volumes);
+    copy_leave_out(r, in.volumes, &in.n_volumes); /* the copies make these */
     in.replica = has_agent(revision) ? make_replica_file(r, revision) : NULL;
     call_provisioner(r, "Provision", &in);
     schema_free(&app_replica_instance_schema, in.replica);

@@ -134,9 +134,11 @@ void journal_undone(struct replica *r)
         record->applied_revision != 0 && record_find_revision(r->instance->record, record->applied_revision);
     bool overtaken =
         record->rolling_back != r->instance->record->revision; /* another revision is desired by now */
-    if (fell_back)
+    /* After a repair that failed, the container runs that was to be replaced: its revision has not failed. */
+    bool repair = fell_back && record->rolling_back == record->applied_revision;
+    if (fell_back && !repair)
         record->failed_revision = record->rolling_back;
-    else if (!overtaken)
+    else if (!fell_back && !overtaken)
         record->attempt++;
     record->rolling_back = 0;
     if (overtaken)

@@ -5,6 +5,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
+#include "reconciler/engine/copy.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/engine/timeouts.h"
 #include "reconciler/model/stages.h"
@@ -65,8 +66,10 @@ void renamed_to_aside(struct replica *r)
 
 void renamed_remove(struct replica *r)
 {
-    struct driver_replica_in in = {
-        .instance = r->instance->record->name, .replica_id = r->record->id, .id = r->seen.renamed.id};
+    struct driver_remove_in in = {.instance = r->instance->record->name,
+                                  .replica_id = r->record->id,
+                                  .id = r->seen.renamed.id,
+                                  .keep_volumes = copy_is_missing(r, &r->seen.renamed)};
     if (replica_want(r) == WANT_GONE)
         stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
     call(r, "Remove", &in);

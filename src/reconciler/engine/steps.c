@@ -9,6 +9,7 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/copy.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/files.h"
 #include "reconciler/engine/journal.h"
@@ -134,7 +135,11 @@ static struct driver_replica_in slot_of(const struct replica *r, enum driver_slo
 
 static void remove_slot(struct replica *r, enum driver_slot slot)
 {
-    struct driver_replica_in in = slot_of(r, slot);
+    const struct driver_container *c = slot == DRIVER_SLOT_OLD ? &r->seen.old : &r->seen.current;
+    struct driver_remove_in in = {.instance = r->instance->record->name,
+                                  .replica_id = r->record->id,
+                                  .slot = slot,
+                                  .keep_volumes = copy_is_missing(r, c)};
     if (replica_want(r) == WANT_GONE)
         stage_set(r, STAGE_CONTAINER_DESTROY, STAGE_RUNNING, NULL);
     call_driver(r, "Remove", &in, CALL_TIMEOUT);
@@ -156,6 +161,10 @@ static void begin_remove_old(struct replica *r)
 static void effect_remove_old(struct replica *r, const void *out)
 {
     (void)out;
+    /* The switch is complete. If an earlier repair of the same revision failed, this one succeeded. */
+    if (r->seen.current.revision == r->record->applied_revision && r->record->failed_revision == 0)
+        set_string(&r->record->failure, NULL);
+    copy_forget(r, &r->seen.old);
     removed(r, &r->seen.old);
 }
 
@@ -167,7 +176,13 @@ static void begin_remove_new(struct replica *r)
 static void effect_remove_new(struct replica *r, const void *out)
 {
     (void)out;
+    copy_forget(r, &r->seen.current);
     removed(r, &r->seen.current);
+}
+
+static void begin_copy(struct replica *r)
+{
+    copy_begin(r, step_done);
 }
 
 static void begin_create(struct replica *r)
@@ -246,6 +261,8 @@ enum step_flags {
     WRITES = 1 << 9,       /* writes files that count against the limit of disk space */
     LIMITS = 1 << 10,      /* sets that limit, without which the replica may continue */
     RESOURCES = 1 << 11,   /* sets the limits of CPU, memory and processes, in the same way */
+    /* A failure is undone also if the revision is applied already: the old container is of that revision. */
+    OLD_IS_WHOLE = 1 << 12,
 };
 
 #define NO_STAGE _STAGE_MAX
@@ -271,6 +288,7 @@ struct step_row {
     X(PROVISION, "provision", "provisioning", STAGE_PROVISION, files_provision, files_provisioned, FIRST | SHOWN | BRINGS_UP | WRITES) \
     X(QUOTA, "quota", "setting quota", STAGE_PROVISION, quota_ensure, quota_was_set, FIRST | BRINGS_UP | LIMITS) \
     X(LIMITS, "limits", "setting limits", NO_STAGE, begin_limits, effect_limits, RESOURCES) \
+    X(COPY, "copy", "copying volumes", STAGE_PROVISION, begin_copy, copy_ended, BRINGS_UP | OLD_IS_WHOLE) \
     X(CREATE, "create", "creating container", STAGE_CONTAINER_CREATE, begin_create, effect_create, SWITCHES | SHOWN | BRINGS_UP | NAMES | USES_BITS) \
     X(START, "start", "starting container", STAGE_CONTAINER_START, begin_start, effect_start, SHOWN | BRINGS_UP | USES_BITS | BITS_AT_ONCE) \
     X(KEEP, "keep", NULL, NO_STAGE, begin_keep, effect_keep, 0) \
@@ -406,7 +424,9 @@ static void step_failed(struct replica *r, const struct step_row *row, const str
         prepare_again(r, row);
     /* If the inspection shows no foreign container, the next conflict is about another name, a volume's. */
     bool whose = (row->flags & NAMES) && e->class == ERROR_CONFLICT && r->retry.count.failures == 0;
-    if ((row->flags & BRINGS_UP) && !whose && !committed && !patient && !r->record->rolling_back) {
+    bool undoes = (row->flags & BRINGS_UP) && replica_want(r) != WANT_GONE &&
+                  (!committed || (row->flags & OLD_IS_WHOLE));
+    if (undoes && !whose && !patient && !r->record->rolling_back) {
         journal_begin_undo(r, e->message, stage);
         return;
     }

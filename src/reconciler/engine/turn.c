@@ -7,6 +7,7 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
+#include "reconciler/engine/copy.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/limits.h"
@@ -34,6 +35,8 @@ static bool drifted(const struct replica *r)
 static bool uses_data(const struct replica *r, const struct record_revision *target)
 {
     const struct driver_container *c = &r->seen.current;
+    if (c->state == DRIVER_MISSING && copy_is_due(r, &r->seen.old))
+        return true;
     return has_data(target) && (has_agent(target) || c->state == DRIVER_MISSING || c->n_volumes > 0);
 }
 
@@ -68,6 +71,8 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .restored = r->done.restored,
         .has_data = uses_data(r, target),
         .data_removed = r->done.data_removed,
+        .current_unsaved = copy_is_due(r, &r->seen.current),
+        .old_unsaved = copy_is_due(r, &r->seen.old),
         .update_files = r->record->update_files && assigned && has_agent(target),
         .probation_over = replica_probation_left(r) == 0,
     };
@@ -159,6 +164,7 @@ static bool ask(struct replica *r)
 {
     r->kick = false;
     data_leave_purge(r);
+    copy_leave(r);
     if (may_act(r))
         target_choose(r); /* another target ends a pause */
     if (may_act(r) && pause_over(r) && r->seen.stale)

@@ -82,6 +82,16 @@ struct replica {
         struct timer timer; /* fires also at the end of a probation */
     } retry;
 
+    /* The step that copies volumes, with the desired state for which it began. */
+    struct {
+        bool active;
+        int slot; /* of the container that is copied from */
+        enum want want;
+        int64_t revision;
+        struct error error; /* why the copy failed, while what is there of it is removed */
+        void (*over)(struct replica *replica, const void *out, const struct error *e); /* ends the step */
+    } copying;
+
     struct {
         bool missing; /* the limit could not be set; it is requested again later (engine/quota.c) */
         int level;    /* enum quota_level, as quota-keeper reported it last */

@@ -38,6 +38,7 @@ static const struct schema_field replica_fields[] = {
     S_STRING_OPT(T, vpc_ipv4, NULL),
     S_STRINGS(T, containers, NULL),
     S_STRING_OPT(T, failure, NULL),
+    S_STRING_OPT(T, copied, NULL),
     S_STRUCT_OPT(T, limits, struct record_limits, &limits, NULL),
     S_STRING_OPT(T, quota, NULL),
     S_INT_OPT(T, quota_limit, NULL),

@@ -46,6 +46,7 @@ struct record_replica {
     char *vpc_ipv4;    /* the address that the zone assigned last */
     char **containers; /* ids of the containers that exist or may exist, whatever their names are */
     size_t n_containers;
+    char *copied;  /* whose anonymous volumes were copied, see rules/anonymous.h */
     char *failure; /* why the switch or deploy failed */
     /* The limits of the current container; NULL: they never changed since it was created. */
     struct record_limits *limits;

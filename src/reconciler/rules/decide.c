@@ -65,10 +65,12 @@ static enum step decide_gone(const struct decision_input *in)
         return clear_current(in->current);
     if (exists(in->current) && in->current->ours) {
         enum step down = bring_down(in->current);
-        return down == STEP_SETTLED ? STEP_REMOVE_NEW : down;
+        if (down != STEP_SETTLED)
+            return down;
+        return in->current_unsaved ? STEP_COPY : STEP_REMOVE_NEW;
     }
     if (exists(in->old) && in->old->ours)
-        return STEP_REMOVE_OLD;
+        return is_usable(in->old) && in->old_unsaved ? STEP_COPY : STEP_REMOVE_OLD;
     /* Earlier revisions may have had data, even if the current one has none. */
     return in->data_removed ? STEP_GONE : STEP_REMOVE_DATA;
 }
@@ -212,7 +214,9 @@ static enum step decide_missing(const struct decision_input *in)
     if (!in->turn && !aside)
         return STEP_WAIT;
     enum step ready = make_ready(in);
-    return ready == STEP_SETTLED ? STEP_CREATE : ready;
+    if (ready != STEP_SETTLED)
+        return ready;
+    return aside && in->old_unsaved ? STEP_COPY : STEP_CREATE;
 }
 
 enum step decide(const struct decision_input *in)

@@ -35,6 +35,7 @@ enum step {
     STEP_PROVISION, /* make the directory and its files */
     STEP_QUOTA,     /* set the limit of disk space, also while the container runs */
     STEP_LIMITS,    /* set the limits of CPU, memory and processes, also while the container runs */
+    STEP_COPY,      /* copy what the old container has in anonymous volumes; destroy: before it is removed */
     STEP_CREATE,
     STEP_START,
     STEP_COMMIT,       /* the probation is over: record the revision as applied */
@@ -83,6 +84,9 @@ struct decision_input {
     bool restored;
     bool has_data; /* the replica has a directory with files and quota */
     bool data_removed;
+    /* The container has anonymous volumes whose content is to be kept and is not in the replica's directory.
+     */
+    bool current_unsaved, old_unsaved;
     bool update_files;   /* app_replica.json is out of date */
     bool probation_over; /* the container has run for the probation */
 };

@@ -145,7 +145,7 @@ def test_a_container_that_was_made_without_volumes_runs_on_until_the_next_revisi
     # As an earlier version made it, which did not know the image's volumes.
     files = list((null_tree.prefix / "var/hostlet/container-driver/null").glob("[0-9a-f]*.json"))
     content = json.loads(files[0].read_text())
-    content["container"]["anonymous_volumes"] = content["container"].pop("volumes")
+    content["container"]["anonymous_volumes"] = [{"path": path, "name": "0" * 64} for path in content["container"].pop("volumes")]
     files[0].write_text(json.dumps(content))
     record = app.record()
     del record["revisions"][0]["volumes"]

@@ -32,6 +32,10 @@ def failpoints(*programs):
     return found
 
 
+def is_of_a_copy(point):
+    return "copy" in point
+
+
 # The packages' server runs as long as this file's tests.
 
 @pytest.fixture(scope="module")
@@ -179,7 +183,7 @@ def zone_scenario(walk):
     walk.tidy(app, [], kept=1)
 
 
-@pytest.mark.parametrize("point", failpoints(*WORKERS))
+@pytest.mark.parametrize("point", [point for point in failpoints(*WORKERS) if not is_of_a_copy(point)])
 def test_deploys_complete_when_killed_at(make_tree, web, point):
     service, name = point.split(":")
     tree = make_tree({**SETTINGS, "container-driver": {"runtime": "null"}, "fetcher": {**SETTINGS["fetcher"], "repositories": web.url}})
@@ -187,6 +191,29 @@ def test_deploys_complete_when_killed_at(make_tree, web, point):
     null_scenario(walk)
     if service == "reconciler":
         zone_scenario(walk)
+    assert walk.reached, f"no process reached {point}: the scenario does not cover it"
+
+
+@pytest.mark.parametrize("point", [point for point in failpoints(*WORKERS) if is_of_a_copy(point) or point == "none"])
+def test_copies_of_volumes_complete_when_killed_at(make_tree, point):
+    """The first switch of a container with an anonymous volume, and the removal of one that is destroyed."""
+    service, name = point.split(":")
+    walk = Walk(make_tree({**SETTINGS, "container-driver": {"runtime": "null"}}), service, name)
+    app = App(walk.tree)
+    options = {"init": "image", "probation": 0}
+    app.deploy(manifest(image="null/anonymous-data:1", **options))
+    app.deploy(manifest(image="null/volume-data:1", **options))
+    assert names_below(app.directory() / "volumes") == ["data"]
+    assert driver_containers(walk.tree)["i8k_web_0"]["volumes"] == ["/data"]
+    walk.tidy(app, [0])
+    app.destroy(purge=True)
+    app.gone()
+    app.deploy(manifest(image="null/anonymous-data:1", **options))
+    app.destroy()
+    app.gone()
+    kept = walk.tree.prefix / "apps" / names_below(walk.tree.prefix / "apps")[0]
+    assert names_below(kept / "volumes") == ["data"]
+    walk.tidy(app, [], kept=1)
     assert walk.reached, f"no process reached {point}: the scenario does not cover it"
 
 
