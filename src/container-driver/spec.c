@@ -218,15 +218,34 @@ static int check_limits(const struct spec *s, const struct driver_create_in *in,
         if (limits[i].value < 0 || limits[i].value > limits[i].max)
             return error_refuse(e, ERANGE, "%s: %s of %lld is out of range", s->name, limits[i].name,
                                 (long long)limits[i].value);
+    return 0;
+}
+
+struct host_port spec_host_port(const struct driver_port *port)
+{
+    return host_port_at(port->protocol, port->host_address, port->host_port);
+}
+
+static int check_ports(const struct spec *s, const struct driver_create_in *in, struct error *e)
+{
+    char text[HOST_PORT_TEXT_SIZE];
     for (size_t i = 0; i < in->n_ports; i++) {
         const struct driver_port *p = in->ports[i];
+        struct host_port own = spec_host_port(p);
+        struct error why = ERROR_INIT;
         if (p->port < 1 || p->port > 65535 || p->host_port < 1 || p->host_port > 65535)
             return error_refuse(e, ERANGE, "%s: port %lld on host port %lld: not between 1 and 65535",
                                 s->name, (long long)p->port, (long long)p->host_port);
-        for (size_t j = 0; j < i; j++)
-            if (in->ports[j]->host_port == p->host_port)
-                return error_refuse(e, EEXIST, "%s: host port %lld is named twice", s->name,
-                                    (long long)p->host_port);
+        if (host_binding_check(
+                &(struct app_service_port){.host_port = p->host_port, .host_address = p->host_address},
+                &why) < 0)
+            return error_refuse(e, EINVAL, "%s: %s", s->name, why.message);
+        for (size_t j = 0; j < i; j++) {
+            struct host_port other = spec_host_port(in->ports[j]);
+            if (host_port_overlaps(&own, &other))
+                return error_refuse(e, EEXIST, "%s: host port %s is named twice", s->name,
+                                    host_port_text(&own, text));
+        }
     }
     return 0;
 }
@@ -283,6 +302,8 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
         return error_prefix(e, "%s", s->name);
     s->image = xstrdup(in->image);
     r = check_limits(s, in, e);
+    if (r >= 0)
+        r = check_ports(s, in, e);
     if (r >= 0)
         r = check_vpc(s, in, e);
     if (r < 0)

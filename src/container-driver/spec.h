@@ -7,6 +7,7 @@
 
 #include "container-driver/settings.h"
 #include "lib/api/container_driver.h"
+#include "lib/app/host_port.h"
 
 #define LABEL_TREE     "io.hostlet.tree"
 #define LABEL_REVISION "io.hostlet.revision"
@@ -64,3 +65,5 @@ struct spec {
 int spec_make(const struct driver_create_in *in, const struct settings *settings, struct spec *ret,
               struct error *e);
 void spec_done(struct spec *s);
+/* Returns the machine's side of a published port. */
+struct host_port spec_host_port(const struct driver_port *port);

@@ -15,6 +15,7 @@
 #include "ctl/output.h"
 #include "ctl/wait.h"
 #include "lib/app/check_deploy.h"
+#include "lib/app/check_ports.h"
 #include "lib/app/name.h"
 #include "lib/manifest/manifest.h"
 #include "lib/schema/object.h"
@@ -33,6 +34,14 @@ static void print_changes(const struct reconciler_apply_out *out)
         _cleanup_free_ char *subject = format_safe(c->subject), *action = format_safe(c->action),
                             *reason = format_safe(c->reason);
         printf("  %s: %s%s%s%s\n", subject, action, *reason ? " (" : "", reason, *reason ? ")" : "");
+    }
+}
+
+static void print_ports(const struct reconciler_apply_out *out)
+{
+    for (size_t i = 0; i < out->n_ports; i++) {
+        _cleanup_free_ char *port = format_safe(out->ports[i]);
+        printf("  %s\n", port);
     }
 }
 
@@ -157,6 +166,15 @@ static int is_manifest(const struct dirent *entry)
            (has_suffix(entry->d_name, ".toml") || has_suffix(entry->d_name, ".json"));
 }
 
+/* Refuses manifests that cannot be applied together: two of them want one port. */
+static int manifests_check(const struct manifests *m, struct error *e)
+{
+    size_t first, second;
+    if (app_check_together(m->items, m->n, &first, &second, e) >= 0)
+        return 0;
+    return error_prefix(e, "%s and %s", m->paths[first], m->paths[second]);
+}
+
 static int manifests_add_directory(struct manifests *m, const char *path, struct error *e)
 {
     struct dirent **entries = NULL;
@@ -172,7 +190,7 @@ static int manifests_add_directory(struct manifests *m, const char *path, struct
     free(entries);
     if (r >= 0 && n == 0)
         r = error_refuse(e, ENOENT, "there is no manifest (*.toml, *.json) in '%s'", path);
-    return r;
+    return r < 0 ? r : manifests_check(m, e);
 }
 
 /* Reads a file, a directory of files, or "-" for standard input. All files are read before the first request,
@@ -256,6 +274,7 @@ static int plan_one(struct ctl *ctl, struct app_manifest *manifest, int64_t *mem
     if (!ctl->json && out.changed) {
         printf("%s: would be revision %" PRId64 "\n", out.name, out.revision);
         print_changes(&out);
+        print_ports(&out);
     }
     if (!ctl->json) {
         print_grants(&out);

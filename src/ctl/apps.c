@@ -7,8 +7,11 @@
 #include "ctl/call.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
+#include "lib/app/host_port.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
+
+#define PORTS_SHOWN 4 /* host ports of one instance in the list of instances */
 
 static const char *state_name(int state)
 {
@@ -105,6 +108,25 @@ size_t instance_count(const struct reconciler_instance *i, int state)
     return n;
 }
 
+/* Returns the host ports of all replicas, the first PORTS_SHOWN of them. The caller frees it. */
+static char *host_ports_of(const struct reconciler_instance *x)
+{
+    char *text = xstrdup(""), port[HOST_PORT_TEXT_SIZE];
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_replicas; i++)
+        for (size_t k = 0; k < x->replicas[i]->n_ports; k++, n++) {
+            struct host_port at = host_port_of(x->replicas[i]->ports[k]);
+            if (n > PORTS_SHOWN)
+                continue;
+            char *longer = n == PORTS_SHOWN
+                               ? xasprintf("%s, …", text)
+                               : xasprintf("%s%s%s", text, n ? ", " : "", host_port_text(&at, port));
+            free(text);
+            text = longer;
+        }
+    return text;
+}
+
 int command_apps(struct ctl *ctl)
 {
     struct instance_list list = {.n_items = 0};
@@ -114,7 +136,8 @@ int command_apps(struct ctl *ctl)
         return ctl_fail(&e);
     }
     json_t *array = json_array();
-    struct table *t = table_new("NAME", "STATE", "REPLICAS", "REVISION", "VERSION", "IMAGE", "MESSAGE", NULL);
+    struct table *t =
+        table_new("NAME", "STATE", "REPLICAS", "REVISION", "VERSION", "IMAGE", "PORTS", "MESSAGE", NULL);
     for (size_t i = 0; i < list.n_items; i++) {
         const struct reconciler_instance *x = list.items[i];
         table_cell(t, PLAIN, "%s", x->name);
@@ -123,6 +146,8 @@ int command_apps(struct ctl *ctl)
         table_cell(t, PLAIN, "%" PRId64, x->revision);
         table_cell(t, PLAIN, "%s", x->version ?: "");
         table_cell(t, PLAIN, "%s", x->image ?: "");
+        _cleanup_free_ char *ports = host_ports_of(x);
+        table_cell(t, PLAIN, "%s", ports);
         table_cell(t, PLAIN, "%s", instance_message(x));
         json_array_append_new(array, schema_pack(&reconciler_instance_schema, x));
     }
@@ -231,10 +256,11 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
 
 static char *ports_of(const struct reconciler_replica *r)
 {
-    char *text = xstrdup("");
+    char *text = xstrdup(""), port[HOST_PORT_TEXT_SIZE];
     for (size_t i = 0; i < r->n_ports; i++) {
-        char *longer = xasprintf("%s%s%s %" PRId64 "->%" PRId64, text, i ? ", " : "", r->ports[i]->name ?: "",
-                                 r->ports[i]->host_port, r->ports[i]->port);
+        struct host_port at = host_port_of(r->ports[i]);
+        char *longer = xasprintf("%s%s%s %s->%" PRId64, text, i ? ", " : "", r->ports[i]->name ?: "",
+                                 host_port_text(&at, port), r->ports[i]->port);
         free(text);
         text = longer;
     }

@@ -42,8 +42,12 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/apply.h \
 	src/reconciler/face/apply_call.c \
 	src/reconciler/face/apply_call.h \
+	src/reconciler/face/host_addresses.c \
+	src/reconciler/face/host_addresses.h \
 	src/reconciler/face/host_ports.c \
 	src/reconciler/face/host_ports.h \
+	src/reconciler/face/listeners.c \
+	src/reconciler/face/listeners.h \
 	src/reconciler/face/methods.c \
 	src/reconciler/face/methods.h \
 	src/reconciler/face/planning.c \
@@ -92,6 +96,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/rules/limits.h \
 	src/reconciler/rules/plan.c \
 	src/reconciler/rules/plan.h \
+	src/reconciler/rules/plan_ports.c \
+	src/reconciler/rules/plan_ports.h \
 	src/reconciler/rules/ports.c \
 	src/reconciler/rules/ports.h \
 	src/reconciler/rules/rollout.c \
@@ -113,6 +119,7 @@ librules_a_SOURCES = \
 	src/reconciler/rules/drift.c \
 	src/reconciler/rules/exit_reason.c \
 	src/reconciler/rules/plan.c \
+	src/reconciler/rules/plan_ports.c \
 	src/reconciler/rules/ports.c \
 	src/reconciler/rules/rollout.c \
 	src/reconciler/rules/uptime.c \
@@ -149,6 +156,10 @@ check_PROGRAMS += tests/unit/test_plan_memory
 TESTS += tests/unit/test_plan_memory
 tests_unit_test_plan_memory_SOURCES = tests/unit/test_plan_memory.c
 tests_unit_test_plan_memory_LDADD = librules.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_listeners
+TESTS += tests/unit/test_listeners
+tests_unit_test_listeners_SOURCES = tests/unit/test_listeners.c
+tests_unit_test_listeners_LDADD = libreconciler.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_zone_order
 TESTS += tests/unit/test_zone_order
 tests_unit_test_zone_order_SOURCES = tests/unit/test_zone_order.c

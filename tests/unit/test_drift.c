@@ -108,6 +108,23 @@ static void another_port(struct situation *s)
 {
     s->bound.port = 90;
 }
+static void another_protocol(struct situation *s)
+{
+    s->bound.protocol = APP_PROTOCOL_UDP;
+}
+static void another_host_address(struct situation *s)
+{
+    s->port.host_address = (char *)"127.0.0.1";
+}
+static void an_unwanted_host_address(struct situation *s)
+{
+    s->bound.host_address = (char *)"127.0.0.1";
+}
+static void adopted_at_an_address_of_the_original_agent(struct situation *s)
+{
+    an_unwanted_host_address(s);
+    s->container.adopted = true;
+}
 static void another_port_while_down(struct situation *s)
 {
     s->bound.host_port = 8090;
@@ -195,6 +212,10 @@ static void test_drift_is_a_difference_from_the_revision(void **state)
         ROW(lxcfs_differs, "no file of lxcfs"),
         ROW(another_host_port, "port 80 is not published on host port 8080"),
         ROW(another_port, "port 80 is not published"),
+        ROW(another_protocol, "port 80 is not published on host port 8080"),
+        ROW(another_host_address, "port 80 is not published on host port 127.0.0.1:8080"),
+        ROW(an_unwanted_host_address, "port 80 is not published on host port 8080"),
+        ROW(adopted_at_an_address_of_the_original_agent, NULL),
         ROW(another_port_while_down, NULL),
         ROW(another_image, NULL), /* the revision stands for it */
         ROW(adopted_of_another_image, "'httpd', and 'nginx'"),

@@ -272,6 +272,26 @@ static void a_container_with_inagent_gets_the_contracts_definition(void **state)
               "   \"StorageOpt\": {\"size\": \"10737418240\"}}}");
 }
 
+static void ports_are_published_by_protocol_and_address(void **state)
+{
+    (void)state;
+    struct driver_create_in in = example();
+    struct driver_port dns = {.port = 53, .host_port = 53},
+                       udp = {.port = 53,
+                              .host_port = 53,
+                              .protocol = APP_PROTOCOL_UDP,
+                              .host_address = (char *)"127.0.0.1"},
+                       six = {.port = 53, .host_port = 53, .host_address = (char *)"::"};
+    in.ports = (struct driver_port *[]){&dns, &udp, &six};
+    in.n_ports = 3;
+    _cleanup_json_ json_t *body = body_of(&in, 0);
+    assert_json(json_object_get(body, "ExposedPorts"), "{\"53/tcp\": {}, \"53/udp\": {}}");
+    assert_json(json_object_get(json_object_get(body, "HostConfig"), "PortBindings"),
+                "{\"53/tcp\": [{\"HostIp\": \"0.0.0.0\", \"HostPort\": \"53\"}, {\"HostIp\": \"::\", "
+                "\"HostPort\": \"53\"}],"
+                " \"53/udp\": [{\"HostIp\": \"127.0.0.1\", \"HostPort\": \"53\"}]}");
+}
+
 static void a_container_without_inagent_runs_the_images_entrypoint(void **state)
 {
     (void)state;
@@ -392,6 +412,9 @@ static void a_request_that_is_not_well_formed_is_refused(void **state)
                           *twice[] = {&demo_package, &demo_package};
     struct driver_port zero = {.port = 0, .host_port = 80}, big = {.port = 1, .host_port = 65536};
     struct driver_port *bad_ports[] = {&zero, &big}, *same[] = {&web_port, &web_port};
+    struct driver_port named = {.port = 80, .host_port = 80, .host_address = (char *)"localhost"},
+                       local = {.port = 81, .host_port = 8080, .host_address = (char *)"127.0.0.1"};
+    struct driver_port *bad_address[] = {&named}, *within[] = {&web_port, &local};
     struct driver_create_in base = example();
 #define REFUSED(errnum, ...)                                                                                 \
     do {                                                                                                     \
@@ -411,6 +434,8 @@ static void a_request_that_is_not_well_formed_is_refused(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(bad_ports); i++)
         REFUSED(ERANGE, in.ports = &bad_ports[i]; in.n_ports = 1);
     REFUSED(EEXIST, in.ports = same; in.n_ports = 2);
+    REFUSED(EEXIST, in.ports = within; in.n_ports = 2);
+    REFUSED(EINVAL, in.ports = bad_address; in.n_ports = 1);
     REFUSED(ERANGE, in.memory_limit = -1);
     REFUSED(ERANGE, in.cpu_limit = INT64_MAX);
 }
@@ -469,8 +494,9 @@ static const char container_text[] =
     "   \"io.hostlet.config\": \"abcdef\"}},"
     " \"HostConfig\": {\"NanoCpus\": 500000000, \"Memory\": 67108864, \"RestartPolicy\": {\"Name\": "
     "\"always\"},"
-    "   \"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"\", \"HostPort\": \"8080\"}], \"53/udp\": "
-    "[{\"HostPort\": \"53\"}]}}}";
+    "   \"PortBindings\": {\"80/tcp\": [{\"HostIp\": \"\", \"HostPort\": \"8080\"}, {\"HostIp\": \"::\", "
+    "\"HostPort\": \"8081\"}], \"9/sctp\": [{\"HostPort\": \"9\"}], \"53/udp\": [{\"HostPort\": \"53\"}, "
+    "{\"HostIp\": \"127.0.0.1\", \"HostPort\": \"53\"}]}}}";
 
 static void an_inspection_is_read(void **state)
 {
@@ -497,8 +523,17 @@ static void an_inspection_is_read(void **state)
     assert_string_equal(c->config, "abcdef");
     assert_int_equal(c->cpu_limit, 500);
     assert_int_equal(c->memory_limit, 67108864);
-    assert_int_equal(c->n_ports, 1);
+    assert_int_equal(c->n_ports, 4);
     assert_int_equal(c->ports[0]->host_port, 8080);
+    assert_int_equal(c->ports[0]->protocol, APP_PROTOCOL_ABSENT);
+    assert_null(c->ports[0]->host_address);
+    assert_int_equal(c->ports[1]->host_port, 8081);
+    assert_string_equal(c->ports[1]->host_address, "::");
+    assert_int_equal(c->ports[2]->host_port, 53);
+    assert_int_equal(c->ports[2]->protocol, APP_PROTOCOL_UDP);
+    assert_null(c->ports[2]->host_address);
+    assert_int_equal(c->ports[3]->protocol, APP_PROTOCOL_UDP);
+    assert_string_equal(c->ports[3]->host_address, "127.0.0.1");
     assert_int_equal(docker_read_container(answer, "another", false, &foreign, &e), 0);
     assert_false(foreign->ours);
     assert_non_null(strstr(foreign->owner, TREE));
@@ -1153,6 +1188,7 @@ int main(void)
         cmocka_unit_test(a_range_in_use_is_refused_for_the_zones_network),
         cmocka_unit_test(credentials_of_a_registry_are_found),
         cmocka_unit_test(a_container_with_inagent_gets_the_contracts_definition),
+        cmocka_unit_test(ports_are_published_by_protocol_and_address),
         cmocka_unit_test(a_container_without_inagent_runs_the_images_entrypoint),
         cmocka_unit_test(a_manifest_can_request_only_docker_default_capabilities),
         cmocka_unit_test(a_request_contains_the_seccomp_profile),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "lib/app/check_ports.h"
 #include "lib/basic/cleanup.h"
 #include "lib/manifest/manifest.h"
 #include "lib/schema/object.h"
@@ -115,6 +116,49 @@ static void the_hostlet_table_is_read(void **state)
     assert_string_equal(deploy->configs[2]->name, "a");
     assert_string_equal(deploy->configs[2]->value, "x");
     done(&m);
+}
+
+static void host_ports_have_addresses_protocols_and_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *table, *ports; /* the replicas' ports in JSON */
+    } cases[] = {
+        {"host_ports = {http = \"127.0.0.1:8080/tcp\", admin = \"0.0.0.0:81\"}\n",
+         "[{\"name\":\"http\",\"port\":80,\"host_port\":8080,\"host_address\":\"127.0.0.1\"},"
+         "{\"name\":\"admin\",\"port\":81,\"host_port\":81}]"},
+        {"host_ports = {http = \"[::0]:8080\", admin = \"53/udp\"}\n",
+         "[{\"name\":\"http\",\"port\":80,\"host_port\":8080,\"host_address\":\"::\"},"
+         "{\"name\":\"admin\",\"port\":81,\"host_port\":53,\"protocol\":\"udp\"}]"},
+        {"replicas = 2\nhost_ports = {http = \"8080-8089\", admin = [81, \"127.0.0.1:82-82\"]}\n",
+         "[{\"name\":\"http\",\"port\":80,\"host_port\":8080,\"host_port_last\":8089},"
+         "{\"name\":\"admin\",\"port\":81,\"host_port\":81}]"
+         "[{\"name\":\"http\",\"port\":80,\"host_port\":8080,\"host_port_last\":8089},"
+         "{\"name\":\"admin\",\"port\":81,\"host_port\":82,\"host_address\":\"127.0.0.1\"}]"},
+        /* the same number for TCP and UDP, and on another address */
+        {"host_ports = {http = \"81/udp\"}\n",
+         "[{\"name\":\"http\",\"port\":80,\"host_port\":81,\"protocol\":\"udp\"}]"},
+        {"host_ports = {http = \"[::]:81\"}\n",
+         "[{\"name\":\"http\",\"port\":80,\"host_port\":81,\"host_address\":\"::\"}]"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *text = xasprintf("%s%s", SPEC, cases[i].table), *shown = xstrdup("");
+        struct app_manifest m;
+        struct error e = ERROR_INIT;
+        if (parse(text, "x.toml", &m, &e) < 0)
+            fail_msg("%s", e.message);
+        for (size_t k = 0; k < m.app->deploy->n_replicas; k++) {
+            json_t *json = schema_pack(&app_replica_schema, m.app->deploy->replicas[k]);
+            char *ports = json_dumps(json_object_get(json, "service_ports"), JSON_COMPACT),
+                 *longer = xasprintf("%s%s", shown, ports);
+            free(shown);
+            free(ports);
+            shown = longer;
+            json_decref(json);
+        }
+        assert_string_equal(shown, cases[i].ports);
+        done(&m);
+    }
 }
 
 /* TOML, the same in JSON, as an AppInstance and in the canonical form result in the same manifest. */
@@ -265,8 +309,19 @@ static void mistakes_have_their_location(void **state)
         {"x.toml", SPEC "host_ports.http = 70000\n", "x.toml:6: hostlet.host_ports.http: expected a port"},
         {"x.toml", SPEC "host_ports.http = [1, 0]\nreplicas = 2\n",
          "x.toml:6: hostlet.host_ports.http[1]: expected a port"},
+        {"x.toml", SPEC "host_ports.http = true\n", "x.toml:6: hostlet.host_ports.http: expected a port"},
+        {"x.toml", SPEC "host_ports.http = \"8080:80\"\n",
+         "x.toml:6: hostlet.host_ports.http: '8080' is not an IP address"},
+        {"x.toml", SPEC "host_ports.http = \"80/sctp\"\n",
+         "x.toml:6: hostlet.host_ports.http: 'sctp' is neither tcp nor udp"},
         {"x.toml", SPEC "replicas = 2\nhost_ports.http = 80\n",
-         "x.toml:7: hostlet.host_ports.http: 1 port for 2 replicas"},
+         "x.toml:7: hostlet.host_ports.http: 1 port for 2 replicas: write a list with one for each, or a "
+         "range"},
+        {"x.toml", SPEC "replicas = 3\nhost_ports.http = \"8080-8081\"\n",
+         "x.toml:7: hostlet.host_ports: 3 ports are wanted of 8080-8081, which has 2"},
+        {"x.toml", SPEC "host_ports = {http = \"127.0.0.1:81\"}\n",
+         "x.toml:3: service_ports[1].port: the port would be published as 81, which port 'http' has: name "
+         "another"},
         {"x.toml", SPEC "replicas = 2\nhost_ports.http = [80, 80]\n",
          "x.toml:7: hostlet.host_ports: 80 is given twice"},
         {"x.toml", SPEC "host_ports = {http = 80, admin = 80}\n",
@@ -300,6 +355,58 @@ static void files_are_read(void **state)
     assert_non_null(strstr(e.message, "not a regular file"));
 }
 
+/* Each row is a directory: manifests with the spec's ports a = 80 and b = 81, and their tables [hostlet]. */
+static void manifests_that_want_one_port_are_refused_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tables[3];
+        const char *message; /* NULL: accepted */
+    } cases[] = {
+        {{"host_ports = {a = 8080, b = 8081}", "host_ports = {a = 8082, b = 8083}"}, NULL},
+        {{"host_ports = {a = 8080, b = 8081}", "host_ports = {a = 8082, b = 8080}"},
+         "instance 'web0' and instance 'web1' want the same host port 8080"},
+        {{"", ""}, "instance 'web0' and instance 'web1' want the same host port 80"},
+        {{"", "host_ports = {a = 8080, b = 80}"}, "want the same host port 80"},
+        {{"", "host_ports = {a = \"80/udp\", b = \"127.0.0.1:81/udp\"}"}, NULL},
+        {{"", "host_ports = {a = \"[::]:80\", b = \"[::1]:81\"}"}, NULL},
+        {{"", "host_ports = {a = \"127.0.0.1:80\", b = 8080}"}, "want the same host port 127.0.0.1:80"},
+        {{"replicas = 2", "replicas = 2"}, NULL}, /* allocated */
+        {{"replicas = 2\nhost_ports = {a = [1, 2], b = [3, 4]}", "host_ports = {a = 5, b = 4}"},
+         "want the same host port 4"},
+        {{"host_ports = {a = \"8080-8081\", b = 1}", "host_ports = {a = \"8080-8081\", b = 2}"}, NULL},
+        {{"host_ports = {a = \"8080-8081\", b = 8080}", "host_ports = {a = \"8080-8081\", b = 2}"},
+         "instance 'web0', instance 'web1' and perhaps others want 3 host ports of 8080-8081, which has 2"},
+        {{"host_ports = {a = \"8080-8089\", b = 8080}", "host_ports = {a = 8081, b = 2}"}, NULL},
+        {{"host_ports = {a = 1, b = 2}", "host_ports = {a = 3, b = 4}", "host_ports = {a = 5, b = 1}"},
+         "instance 'web0' and instance 'web2' want the same host port 1"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct app_manifest manifests[3] = {{.app = NULL}};
+        struct error e = ERROR_INIT;
+        size_t n = 0, first = 9, second = 9;
+        for (; n < 3 && cases[i].tables[n]; n++) {
+            _cleanup_free_ char *text =
+                xasprintf("name = \"web%zu\"\nimage = \"x\"\nservice_ports = [{name = \"a\", port = 80}, "
+                          "{name = \"b\", port = 81}]\n[hostlet]\n%s\n",
+                          n, cases[i].tables[n]);
+            if (manifest_parse(text, strlen(text), "x.toml", &manifests[n], &e) < 0)
+                fail_msg("%s", e.message);
+        }
+        int r = app_check_together(manifests, n, &first, &second, &e);
+        if ((r == 0) != !cases[i].message || (r < 0 && !strstr(e.message, cases[i].message)))
+            fail_msg("case %zu gives %d: %s", i, r, e.message);
+        if (r < 0)
+            assert_true(first == 0 && second == n - 1 && e.class == ERROR_REFUSED);
+        /* What is to be destroyed wants no port. */
+        free(manifests[n - 1].app->deploy->action);
+        manifests[n - 1].app->deploy->action = xstrdup("destroy");
+        assert_int_equal(app_check_together(manifests, n, &first, &second, &e), 0);
+        for (size_t k = 0; k < n; k++)
+            schema_done(&app_manifest_schema, &manifests[k]);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -307,6 +414,8 @@ int main(void)
         cmocka_unit_test(the_hostlet_table_is_read),
         cmocka_unit_test(all_forms_give_one_manifest),
         cmocka_unit_test(mistakes_have_their_location),
+        cmocka_unit_test(host_ports_have_addresses_protocols_and_ranges),
+        cmocka_unit_test(manifests_that_want_one_port_are_refused_together),
         cmocka_unit_test(files_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

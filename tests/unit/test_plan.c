@@ -55,6 +55,7 @@ struct row {
     const char *action;   /* in the record; NULL: start */
     bool zone;
     const char *container; /* in the runtime's list, as JSON; NULL: none */
+    bool show_ports;
     const char *expected;
 };
 
@@ -74,7 +75,7 @@ static struct record *make_record(const struct row *row)
     return record;
 }
 
-static char *show(const struct reconciler_apply_out *out)
+static char *show(const struct reconciler_apply_out *out, bool show_ports)
 {
     char *text = NULL;
     size_t size;
@@ -88,21 +89,50 @@ static char *show(const struct reconciler_apply_out *out)
         fprintf(f, "refused: %s\n", out->refusals[i]);
     for (size_t i = 0; i < out->n_grants; i++)
         fprintf(f, "grants: %s\n", out->grants[i]);
+    for (size_t i = 0; show_ports && i < out->n_ports; i++)
+        fprintf(f, "%s\n", out->ports[i]);
     fclose(f);
     return text;
 }
 
-static const struct port_use uses[] = {
-    {8001, PORT_OF_REPLICA, "db", 2},  {8002, PORT_OF_UNREADABLE, "lost", 0},
-    {8003, PORT_OF_LISTENER, NULL, 0}, {8004, PORT_OF_REPLICA, "web", 0},
-    {8004, PORT_OF_LISTENER, NULL, 0}, {8005, PORT_OF_REPLICA, "web", 1},
-    {8002, PORT_OF_REPLICA, "db", 3},
+static const struct {
+    const char *port;
+    enum port_user user;
+    const char *name;
+    int64_t replica_id;
+} used[] = {
+    {"8001", PORT_OF_REPLICA, "db", 2},
+    {"8002", PORT_OF_UNREADABLE, "lost", 0},
+    {"8003", PORT_OF_LISTENER, NULL, 0},
+    {"8004", PORT_OF_REPLICA, "web", 0},
+    {"8004", PORT_OF_LISTENER, NULL, 0},
+    {"8005", PORT_OF_REPLICA, "web", 1},
+    {"8002", PORT_OF_REPLICA, "db", 3},
+    {"192.0.2.1:8007", PORT_OF_LISTENER, NULL, 0},
+    {"[::]:8008", PORT_OF_LISTENER, NULL, 0}, /* on IPv6 alone */
+    {"9532", PORT_OF_TREE, "[zone] http_port", 0},
 };
+static struct port_use uses[ARRAY_SIZE(used) + 1];
+
+static int make_uses(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(used); i++) {
+        struct app_service_port b = {.name = NULL};
+        assert_int_equal(host_binding_parse(used[i].port, &b, NULL), 0);
+        uses[i] = (struct port_use){host_port_of(&b), used[i].user, used[i].name, used[i].replica_id};
+        host_binding_reduce(&b);
+    }
+    uses[ARRAY_SIZE(used)] =
+        (struct port_use){{.v6 = true, .dual = true, .port = 8009}, PORT_OF_LISTENER, NULL, 0};
+    return 0;
+}
 
 static char *plan(const struct row *row, const struct plan_input *more)
 {
     struct plan_input in = *more;
-    struct port_uses ports = {(struct port_use *)uses, ARRAY_SIZE(uses)};
+    static const struct port_range range = {8000, 8006};
+    struct port_uses ports = {uses, ARRAY_SIZE(uses)};
     struct app_manifest manifest = {.app = NULL};
     struct record *record = make_record(row);
     struct driver_container container = {.id = NULL}, *containers[] = {&container};
@@ -115,8 +145,9 @@ static char *plan(const struct row *row, const struct plan_input *more)
     in.containers = containers;
     in.n_containers = row->container ? 1 : 0;
     in.ports = &ports;
+    in.range = &range;
     plan_make(&in, &out);
-    char *text = show(&out);
+    char *text = show(&out, row->show_ports);
     schema_done(varlink_find_method(&reconciler_interface, "Plan")->out, &out);
     schema_done(&driver_container_schema, &container);
     if (record)
@@ -231,14 +262,17 @@ static void test_a_plan_lists_what_is_refused(void **state)
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""),
          MANIFEST(",'service_ports':[{'name':'x','port':8003}]", ONE, ""), PROVEN("0"),
          .expected = "web 3\n"},
-        {"a listener of the instance's own container", WEB("8004"), WEB("8004"), PROVEN("0"),
+        {"a listener of the instance's own container", WEB("8004"), WEB("8004"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}",
          .container = CONTAINER(",'ours':true,'ports':[{'port':81,'host_port':1},{'port':80,'host_port':8004}"
                                 "]"),
          .expected = "web 3\n"},
-        {"a listener of another program on the instance's port", WEB("8004"), WEB("8004"), PROVEN("0"),
+        {"a listener of another program on the instance's port", WEB("8004"), WEB("8004"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}",
          .container = CONTAINER(",'ours':true"),
          .expected = "web 3\nrefused: host port 8004 is in use by another program\n"},
-        {"a port of another replica of the instance", WEB("8005"), WEB("8005"), PROVEN("0"),
+        {"a port of another replica of the instance", WEB("8005"), WEB("8005"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8005}]}",
          .expected = "web 3\n"},
         {"a foreign container with an owner", SIMPLE,
          .container = CONTAINER(",'ours':false,'owner':'a person'"),
@@ -355,6 +389,83 @@ static void test_a_plan_refuses_limits_below_the_present_usage(void **state)
     }
 }
 
+#define AT(port)   "'replicas':[{'id':0,'service_ports':[{'name':'http'," port "}]}]"
+#define HOST(port) MANIFEST(HTTP, AT(port), "")
+
+static void test_ports_conflict_by_protocol_and_address(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"another protocol", HOST("'host_port':8003,'protocol':'udp'"), .show_ports = true,
+         .expected = NEW("1") "replica 0: publishes http 8003/udp->80\n"},
+        {"one address of all that are in use", HOST("'host_port':8003,'host_address':'127.0.0.1'"),
+         .expected = NEW("1") "refused: host port 127.0.0.1:8003 is in use by another program\n"},
+        {"IPv6", HOST("'host_port':8003,'host_address':'::'"), .show_ports = true,
+         .expected = NEW("1") "replica 0: publishes http [::]:8003->80\n"},
+        {"one address of which another one is in use", HOST("'host_port':8007,'host_address':'127.0.0.1'"),
+         .expected = NEW("1")},
+        {"all addresses of which one is in use", HOST("'host_port':8007"),
+         .expected = NEW("1") "refused: host port 8007 is in use by another program\n"},
+        {"a listener on IPv6 alone", HOST("'host_port':8008"), .expected = NEW("1")},
+        {"and on IPv6", HOST("'host_port':8008,'host_address':'::1'"),
+         .expected = NEW("1") "refused: host port [::1]:8008 is in use by another program\n"},
+        {"a listener on IPv6 and IPv4", HOST("'host_port':8009"),
+         .expected = NEW("1") "refused: host port 8009 is in use by another program\n"},
+        {"an address that the machine has", HOST("'host_port':8010,'host_address':'198.51.100.7'"),
+         .expected = NEW("1")},
+        {"an address that the machine does not have", HOST("'host_port':8010,'host_address':'192.0.2.9'"),
+         .expected = NEW("1") "refused: host port 192.0.2.9:8010: this machine has no such address\n"},
+        {"any address of its loopback", HOST("'host_port':8010,'host_address':'127.1.2.3'"),
+         .expected = NEW("1")},
+        {"a port of the tree itself", HOST("'host_port':9532"),
+         .expected = NEW("1") "refused: host port 9532 is hostlet's own ([zone] http_port)\n"},
+        {"not the same one for another protocol", HOST("'host_port':9532,'protocol':'udp'"),
+         .expected = NEW("1")},
+        {"a new port of an instance that exists",
+         MANIFEST(",'service_ports':[{'name':'http','port':8010},{'name':'x','port':8003}]", ONE, ""),
+         MANIFEST(",'service_ports':[{'name':'http','port':8010}]", ONE, ""),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':8010,'host_port':8010}]}",
+         .show_ports = true,
+         .expected = "web 4 changed\nrecreate replica 0: /app/spec/service_ports: "
+                     "[{\"name\":\"http\",\"port\":8010}] -> "
+                     "[{\"name\":\"http\",\"port\":8010},{\"name\":\"x\",\"port\":8003}]\n"
+                     "refused: host port 8003 is in use by another program\n"
+                     "replica 0: publishes http 8010->8010\nreplica 0: publishes x 8003->8003\n"},
+        {"a number that another port has already",
+         MANIFEST(",'service_ports':[{'name':'http','port':80},{'name':'x','port':8010}]", TWO, ""),
+         MANIFEST(",'service_ports':[{'name':'http','port':80},{'name':'x','port':8010}]", TWO, ""),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8010},{'name':'x','port'"
+         ":8010,"
+         "'host_port':8010}]},{'id':1,'applied_revision':3}",
+         .expected = "web 3\nrefused: host port 8010 is both that of http and that of x\n"},
+        {"a range without a free port", HOST("'host_port':8001,'host_port_last':8003"),
+         .expected = "web 1 changed\ncreate instance web: it is new\ncreate replica 0: it is new\n"
+                     "refused: no host port is free between 8001 and 8003\n"},
+        {"the configured range without a free port",
+         MANIFEST(",'service_ports':[{'name':'a','port':1},{'name':'b','port':2}]", TWO, ""),
+         .expected = "web 1 changed\ncreate instance web: it is new\ncreate replica 0: it is new\ncreate "
+                     "replica 1: it is new\n"
+                     "refused: no host port is free between 8000 and 8006\n"},
+        {"a port of a range", HOST("'host_port':8001,'host_port_last':8020"), .show_ports = true,
+         .expected = NEW("1") "replica 0: publishes http 8006->80\n"},
+    };
+    static struct in6_addr items[] = {{.s6_addr = {[10] = 0xff, 0xff, 198, 51, 100, 7}},
+                                      {.s6_addr = {[15] = 1}}};
+    static const struct host_addresses addresses = {.items = items, .n = 2, .has_v6 = true},
+                                       four = {.items = items, .n = 1},
+                                       any = {.any_v4 = true, .any_v6 = true};
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check(&rows[i], &(struct plan_input){.addresses = &addresses});
+    static const struct row
+        six = {"IPv6 on a machine without", HOST("'host_port':8010,'host_address':'::'"),
+               .expected = NEW("1") "refused: host port [::]:8010: this machine has no IPv6 address\n"},
+        strange = {"the kernel binds any address", HOST("'host_port':8010,'host_address':'192.0.2.9'"),
+                   .expected = NEW("1")};
+    check(&six, &(struct plan_input){.addresses = &four});
+    check(&strange, &(struct plan_input){.addresses = &any});
+    check(&strange, &(struct plan_input){.addresses = NULL});
+}
+
 static void test_a_plan_refuses_more_than_the_machine_has(void **state)
 {
     (void)state;
@@ -385,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_plan_lists_what_changes),
                                        cmocka_unit_test(test_a_plan_lists_what_is_refused),
                                        cmocka_unit_test(test_a_plan_refuses_limits_below_the_present_usage),
+                                       cmocka_unit_test(test_ports_conflict_by_protocol_and_address),
                                        cmocka_unit_test(test_a_plan_refuses_more_than_the_machine_has)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_uses, NULL);
 }

@@ -61,7 +61,8 @@ static json_t *mounts(const struct spec *s)
 
 static void port_key(const struct driver_port *port, char ret[16])
 {
-    snprintf(ret, 16, "%u/tcp", (unsigned)port->port & 0xffff);
+    snprintf(ret, 16, "%u/%s", (unsigned)port->port & 0xffff,
+             port->protocol == APP_PROTOCOL_UDP ? "udp" : "tcp");
 }
 
 static json_t *exposed_ports(const struct spec *s)
@@ -84,8 +85,8 @@ static json_t *port_bindings(const struct spec *s)
         json_t *list = json_object_get(object, key);
         if (!list)
             json_object_set_new(object, key, list = json_array());
-        json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", "0.0.0.0", "HostPort",
-                                              number_text(s->ports[i]->host_port)));
+        json_array_append_new(list, json_pack("{s:s, s:o}", "HostIp", s->ports[i]->host_address ?: "0.0.0.0",
+                                              "HostPort", number_text(s->ports[i]->host_port)));
     }
     return object;
 }

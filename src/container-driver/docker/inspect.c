@@ -11,6 +11,7 @@
 #include "container-driver/reading.h"
 #include "container-driver/runtime.h"
 #include "container-driver/spec.h"
+#include "lib/app/host_port.h"
 #include "lib/config/config.h"
 #include "lib/config/value.h"
 #include "lib/schema/object.h"
@@ -46,8 +47,18 @@ static int read_state(struct reading *r, json_t *answer)
     return DRIVER_MISSING;
 }
 
-/* Reads the published TCP ports from {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; ignores other
- * protocols. */
+/* Returns the address of a binding in its normal form. Without one, the engine binds all addresses of both
+ * families, which counts as all IPv4 addresses. The caller frees it. */
+static char *read_address(struct reading *r, json_t *binding)
+{
+    const char *text = read_string(r, binding, "HostIp");
+    struct app_service_port b = {.host_address = xstrdup_null(text), .host_port = 1};
+    host_binding_normalise(&b);
+    return b.host_address;
+}
+
+/* Reads the published ports from {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; ignores protocols other
+ * than TCP and UDP. */
 static void read_ports(struct reading *r, json_t *answer, struct driver_container *c)
 {
     const char *key;
@@ -56,7 +67,8 @@ static void read_ports(struct reading *r, json_t *answer, struct driver_containe
     json_object_foreach(read_object(r, answer, "HostConfig/PortBindings"), key, list)
     {
         const char *slash = strchr(key, '/');
-        if (!slash || !streq(slash, "/tcp"))
+        int protocol = slash ? schema_enum_value(&app_protocol_enum, slash + 1) : -1;
+        if (protocol < 0)
             continue;
         _cleanup_free_ char *number = xstrndup(key, (size_t)(slash - key));
         int64_t port, host_port;
@@ -68,7 +80,11 @@ static void read_ports(struct reading *r, json_t *answer, struct driver_containe
             if (!text || parse_int64(text, 1, 65535, &host_port) < 0)
                 continue;
             struct driver_port *p = schema_append(&c->ports, &c->n_ports, sizeof *p);
-            *p = (struct driver_port){.port = port, .host_port = host_port};
+            *p = (struct driver_port){.port = port,
+                                      .host_port = host_port,
+                                      .protocol =
+                                          protocol == APP_PROTOCOL_UDP ? protocol : APP_PROTOCOL_ABSENT,
+                                      .host_address = read_address(r, binding)};
         }
     }
 }

@@ -7,6 +7,7 @@
 #include "container-driver/null/image.h"
 #include "container-driver/null/logs.h"
 #include "container-driver/null/store.h"
+#include "container-driver/spec.h"
 #include "lib/basic/log.h"
 #include "lib/loop/retry.h"
 
@@ -85,11 +86,13 @@ void null_resume(struct null_container *k)
         plan_restart(k);
 }
 
-static bool binds(const struct driver_container *c, int64_t host_port)
+static bool binds(const struct driver_container *c, const struct host_port *port)
 {
-    for (size_t i = 0; i < c->n_ports; i++)
-        if (c->ports[i]->host_port == host_port)
+    for (size_t i = 0; i < c->n_ports; i++) {
+        struct host_port own = spec_host_port(c->ports[i]);
+        if (host_port_overlaps(&own, port))
             return true;
+    }
     return false;
 }
 
@@ -99,12 +102,14 @@ static int start_problem(struct null_container *k, struct error *e)
 {
     int code = 0;
     for (struct null_container *o = k->null->containers; o; o = o->next)
-        for (size_t i = 0; o != k && o->c->state == DRIVER_RUNNING && i < k->c->n_ports; i++)
-            if (binds(o->c, k->c->ports[i]->host_port)) {
-                code = 128;
-                error_fail(e, EADDRINUSE, "Bind for 0.0.0.0:%lld failed: port is already allocated",
-                           (long long)k->c->ports[i]->host_port);
-            }
+        for (size_t i = 0; o != k && o->c->state == DRIVER_RUNNING && i < k->c->n_ports; i++) {
+            struct host_port port = spec_host_port(k->c->ports[i]);
+            if (!binds(o->c, &port))
+                continue;
+            code = 128;
+            error_fail(e, EADDRINUSE, "Bind for %s:%lld failed: port is already allocated",
+                       k->c->ports[i]->host_address ?: "0.0.0.0", (long long)port.port);
+        }
     if (behaviour(k).start_fails) {
         code = 127;
         error_fail(e, ENOEXEC, "the entrypoint cannot be executed");

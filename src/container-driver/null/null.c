@@ -145,8 +145,8 @@ static struct driver_container *from_spec(const struct spec *spec, const char *i
         v->name = xstrdup(id);
     }
     for (size_t i = 0; i < spec->n_ports; i++)
-        *(struct driver_port *)schema_append(&c->ports, &c->n_ports, sizeof(struct driver_port)) =
-            *spec->ports[i];
+        schema_copy(&driver_port_schema, spec->ports[i],
+                    schema_append(&c->ports, &c->n_ports, sizeof **c->ports));
     return c;
 }
 

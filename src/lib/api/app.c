@@ -61,11 +61,19 @@ STRUCT_EXPORTED(app_config_value_schema, "AppDeployConfigItem", T, "The value of
                 S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, value, NULL), S_STRING_OPT(T, type, NULL),
                 S_STRUCTS(T, items, struct app_config_value, &app_config_value_schema, NULL));
 #undef T
+static const char *const protocol_names[] = {NULL, "tcp", "udp", NULL};
+const struct schema_enum app_protocol_enum = {"Protocol", "The protocol of a port.", protocol_names};
 #define T struct app_service_port
 STRUCT_EXPORTED(app_service_port_schema, "AppDeployServicePort", T,
-                "The addresses at which one port of a replica is reached.", S_STRING_OPT(T, name, NULL),
-                S_INT_OPT(T, port, "The port inside the container."),
-                S_INT_OPT(T, host_port, "The port of the machine."), S_STRING_OPT(T, lan_addr, NULL));
+                "The addresses at which one port of a replica is reached. The members from 'protocol' on are "
+                "hostlet's own: app_replica.json and a zone's orders have none of them.",
+                S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "The port inside the container."),
+                S_INT_OPT(T, host_port, "The port of the machine."), S_STRING_OPT(T, lan_addr, NULL),
+                S_ENUM_OPT(T, protocol, &app_protocol_enum, "Absent: tcp."),
+                S_STRING_OPT(T, host_address, "The machine's address; absent: all IPv4 addresses."),
+                S_INT_OPT(T, host_port_last,
+                          "In a manifest: the port of the machine is a free one from host_port to this one; "
+                          "absent: it is host_port."));
 #undef T
 #define T struct app_replica
 STRUCT_EXPORTED(app_replica_schema, "AppDeployReplica", T, "One replica of an instance.",

@@ -59,10 +59,18 @@ struct app_config_value { /* AppDeployConfigItem */
     size_t n_items;
 };
 
-struct app_service_port { /* AppDeployServicePort */
+enum app_protocol { APP_PROTOCOL_ABSENT, APP_PROTOCOL_TCP, APP_PROTOCOL_UDP };
+
+/* AppDeployServicePort, and what hostlet adds to it (lib/app/host_port.h). The added members are absent in
+ * TCP ports on all IPv4 addresses, which the contract's are. They occur in manifests and records, never in
+ * what a zone or an application reads or writes. */
+struct app_service_port {
     char *name;
     int64_t port, host_port;
     char *lan_addr;
+    int protocol;           /* enum app_protocol; absent: TCP */
+    char *host_address;     /* NULL: 0.0.0.0 */
+    int64_t host_port_last; /* the port is one of host_port to host_port_last; 0: it is host_port */
 };
 
 struct app_replica { /* AppDeployReplica */
@@ -201,8 +209,8 @@ struct app_manifest {
     struct app_options *hostlet;
 };
 
-extern const struct schema_enum app_init_enum, app_pull_enum, app_action_enum, app_stage_name_enum,
-    app_stage_state_enum;
+extern const struct schema_enum app_protocol_enum, app_init_enum, app_pull_enum, app_action_enum,
+    app_stage_name_enum, app_stage_state_enum;
 extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema, app_replica_schema,
     app_service_port_schema, app_replica_instance_schema, app_options_schema, app_manifest_schema,
     app_config_value_schema, app_deploy_schema, app_status_schema;

@@ -67,8 +67,11 @@ STRUCT(pull_out, NULL, T, NULL, S_STRING_OPT(T, status, "The current activity, f
        S_STRINGS(T, volumes, "The image's VOLUMEs, as it declares them; only in the final reply."));
 #undef T
 #define T struct driver_port
-STRUCT(port, "Port", T, "A published TCP port.", S_INT(T, port, "The port inside the container."),
-       S_INT(T, host_port, "The port on all addresses of the machine."));
+STRUCT_EXPORTED(driver_port_schema, "Port", T, "A published port.",
+                S_INT(T, port, "The port inside the container."),
+                S_INT(T, host_port, "The port of the machine."),
+                S_ENUM_OPT(T, protocol, &app_protocol_enum, "Absent: tcp."),
+                S_STRING_OPT(T, host_address, "The machine's address; absent: all IPv4 addresses."));
 #undef T
 #define T struct driver_package
 STRUCT(package, "Package", T, "A package's install directory, mounted read-only at /usr/innerstack/NAME.",
@@ -86,7 +89,7 @@ STRUCT_EXPORTED(
     S_INT_OPT(T, cpu_limit, "Millicores."), S_INT_OPT(T, memory_limit, "Bytes."),
     S_INT_OPT(T, pids_limit, NULL), S_INT_OPT(T, stop_timeout_msec, NULL),
     S_INT_OPT(T, probation_msec, "The driver passes it to inagent."),
-    S_STRUCTS(T, ports, struct driver_port, &port, NULL),
+    S_STRUCTS(T, ports, struct driver_port, &driver_port_schema, NULL),
     S_STRUCTS(T, packages, struct driver_package, &package, NULL),
     S_STRING_OPT(T, vpc_ipv4,
                  "The container's fixed address in the zone's network; absent: the container is in the "
@@ -157,7 +160,8 @@ STRUCT_EXPORTED(
                "The runtime starts the container without its CPU limit, and cannot set it again."),
     S_INT_OPT(T, layer_limit, "Bytes of the writable layer; absent: no limit."),
     S_INT_OPT(T, stop_timeout_msec, "The container's own time-out; absent: the runtime's default."),
-    S_STRUCTS(T, ports, struct driver_port, &port, "The published ports, as the runtime bound them."),
+    S_STRUCTS(T, ports, struct driver_port, &driver_port_schema,
+              "The published ports, as the runtime bound them."),
     S_STRING_OPT(
         T, vpc_ipv4,
         "The container's configured address in the zone's network, also while the container does not run."),

@@ -7,7 +7,7 @@
 
 extern const struct varlink_interface container_driver_interface;
 extern const struct schema_struct driver_info_schema, driver_create_schema, driver_container_schema,
-    driver_image_schema, driver_event_schema, driver_limits_schema, driver_usage_schema;
+    driver_image_schema, driver_event_schema, driver_port_schema, driver_limits_schema, driver_usage_schema;
 
 /* Selects a container of a replica: i8k_INSTANCE_ID, or the previous one, which a switch renames to
  * i8k_INSTANCE_ID.old. i8k_INSTANCE_ID.aside is a name that no replica needs. */
@@ -99,6 +99,8 @@ struct driver_pull_out {
 
 struct driver_port {
     int64_t port, host_port;
+    int protocol;       /* enum app_protocol; absent: TCP */
+    char *host_address; /* NULL: all IPv4 addresses */
 };
 struct driver_package {
     char *name, *id; /* mounted read-only at /usr/innerstack/NAME */

@@ -105,7 +105,8 @@ STRUCT(apply_out, NULL, T, NULL, S_STRING(T, name, NULL), S_INT(T, revision, NUL
        S_STRINGS(T, warnings, "What is accepted, and may be a mistake."),
        S_INT_OPT(T, memory_change, "Bytes by which the sum of all replicas' memory limits changes."),
        S_STRINGS(T, grants,
-                 "Rights beyond those of other containers that the manifest grants, changed or not."));
+                 "Rights beyond those of other containers that the manifest grants, changed or not."),
+       S_STRINGS(T, ports, "The published ports of the replicas that get a new container, as text."));
 #undef T
 #define T struct reconciler_name_in
 STRUCT(name_in, NULL, T, NULL, S_STRING(T, name, NULL));

@@ -105,6 +105,8 @@ struct reconciler_apply_out { /* Apply and Plan */
     int64_t memory_change; /* bytes by which the sum of all memory limits changes */
     char **grants; /* rights beyond those of other containers that the manifest grants, changed or not */
     size_t n_grants;
+    char **ports; /* "replica 0: publishes http 8080->80", of the replicas that get a new container */
+    size_t n_ports;
 };
 struct reconciler_name_in {
     char *name;

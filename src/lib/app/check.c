@@ -143,15 +143,9 @@ static int check_ports(const struct app_spec *spec, struct error *e)
             return error_refuse(e, EINVAL,
                                 "/app/spec/service_ports/%zu/port: %" PRId64 " is not from 1 to 65535", i,
                                 p->port);
-        for (size_t j = 0; j < i; j++) {
-            const struct app_spec_port *other = spec->service_ports[j];
-            if (streq(other->name, p->name))
+        for (size_t j = 0; j < i; j++)
+            if (streq(spec->service_ports[j]->name, p->name))
                 return error_refuse(e, EINVAL, "%s: a second port '%s'", where, p->name);
-            if (other->port == p->port)
-                return error_refuse(
-                    e, EINVAL, "/app/spec/service_ports/%zu/port: '%s' and '%s' have the same port %" PRId64,
-                    i, other->name, p->name, p->port);
-        }
     }
     return 0;
 }

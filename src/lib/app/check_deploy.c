@@ -1,4 +1,4 @@
-/* Checks a manifest's deploy part (action, limits, replicas, host ports, values of settings) and hostlet's
+/* Checks a manifest's deploy part (action, limits, replicas, values of settings) and hostlet's
  * options; see check_deploy.h. */
 #include "lib/app/check_deploy.h"
 
@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "lib/app/check.h"
+#include "lib/app/check_ports.h"
 #include "lib/app/limits.h"
 #include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
@@ -21,33 +22,7 @@ static int check_range(int64_t value, int64_t min, int64_t max, const char *wher
                         max);
 }
 
-/* Finds the port of the spec that a replica's entry names by name, by number, or by both. */
-static const struct app_spec_port *find_port(const struct app_spec *spec, const struct app_service_port *p)
-{
-    for (size_t i = 0; i < spec->n_service_ports; i++) {
-        const struct app_spec_port *known = spec->service_ports[i];
-        bool named = p->name && *p->name;
-        if ((!named || streq(known->name, p->name)) && (p->port == 0 || p->port == known->port) &&
-            (named || p->port != 0))
-            return known;
-    }
-    return NULL;
-}
-
-/* Finds the replica, up to and including 'last', that has the host port of entry 'port' of 'last' in an
- * earlier entry. */
-static const struct app_replica *find_host_port(const struct app_deploy *deploy, size_t last, size_t port)
-{
-    int64_t host_port = deploy->replicas[last]->service_ports[port]->host_port;
-    for (size_t i = 0; i <= last; i++)
-        for (size_t j = 0; j < (i < last ? deploy->replicas[i]->n_service_ports : port); j++)
-            if (deploy->replicas[i]->service_ports[j]->host_port == host_port)
-                return deploy->replicas[i];
-    return NULL;
-}
-
-static int check_replica(const struct app_spec *spec, const struct app_deploy *deploy, size_t i,
-                         struct error *e)
+static int check_replica(const struct app_deploy *deploy, size_t i, struct error *e)
 {
     const struct app_replica *replica = deploy->replicas[i];
     if (replica->id < 0 || replica->id > APP_REPLICA_ID_MAX)
@@ -57,26 +32,6 @@ static int check_replica(const struct app_spec *spec, const struct app_deploy *d
         if (deploy->replicas[j]->id == replica->id)
             return error_refuse(e, EINVAL, "/app/deploy/replicas/%zu/id: a second replica %" PRId64, i,
                                 replica->id);
-    for (size_t j = 0; j < replica->n_service_ports; j++) {
-        const struct app_service_port *p = replica->service_ports[j];
-        _cleanup_free_ char *where = xasprintf("/app/deploy/replicas/%zu/service_ports/%zu", i, j);
-        const struct app_spec_port *known = find_port(spec, p);
-        if (!known)
-            return error_refuse(e, EINVAL,
-                                "%s: '%.100s' (port %" PRId64 ") is none of the spec's service_ports", where,
-                                p->name ?: "", p->port);
-        if (p->host_port < 0 || p->host_port > 65535)
-            return error_refuse(e, EINVAL, "%s/host_port: %" PRId64 " is not from 1 to 65535", where,
-                                p->host_port);
-        for (size_t k = 0; k < j; k++)
-            if (find_port(spec, replica->service_ports[k]) == known)
-                return error_refuse(e, EINVAL, "%s: a second entry for port '%s'", where, known->name);
-        const struct app_replica *other = p->host_port ? find_host_port(deploy, i, j) : NULL;
-        if (other)
-            return error_refuse(
-                e, EINVAL, "%s/host_port: %" PRId64 " is given twice (replica %" PRId64 " has it already)",
-                where, p->host_port, other->id);
-    }
     return 0;
 }
 
@@ -111,7 +66,7 @@ int check_deploy(const struct app_spec *spec, const struct app_deploy *deploy, s
 {
     int r;
     if (!deploy)
-        return 0;
+        return check_bindings(spec, NULL, e);
     if (app_action_of(deploy) < 0)
         return error_refuse(e, EINVAL, "/app/deploy/action: '%.64s' is none of start, stop, destroy",
                             deploy->action);
@@ -122,8 +77,10 @@ int check_deploy(const struct app_spec *spec, const struct app_deploy *deploy, s
         (r = check_range(deploy->volume_limit, 0, APP_BYTES_MAX, "/app/deploy/volume_limit", e)) < 0)
         return r;
     for (size_t i = 0; i < deploy->n_replicas; i++)
-        if ((r = check_replica(spec, deploy, i, e)) < 0)
+        if ((r = check_replica(deploy, i, e)) < 0)
             return r;
+    if ((r = check_bindings(spec, deploy, e)) < 0)
+        return r;
     return check_values(deploy->configs, deploy->n_configs, "/app/deploy/configs", 1, e);
 }
 

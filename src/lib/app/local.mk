@@ -2,8 +2,10 @@
 libhostlet_a_SOURCES += \
 	src/lib/app/check.c src/lib/app/check.h \
 	src/lib/app/check_deploy.c src/lib/app/check_deploy.h \
+	src/lib/app/check_ports.c src/lib/app/check_ports.h \
 	src/lib/app/check_tasks.c src/lib/app/check_tasks.h \
 	src/lib/app/extent.c src/lib/app/extent.h \
+	src/lib/app/host_port.c src/lib/app/host_port.h \
 	src/lib/app/limits.h \
 	src/lib/app/name.c src/lib/app/name.h \
 	src/lib/app/normalise.c src/lib/app/normalise.h \
@@ -17,6 +19,10 @@ check_PROGRAMS += tests/unit/test_app
 TESTS += tests/unit/test_app
 tests_unit_test_app_SOURCES = tests/unit/test_app.c
 tests_unit_test_app_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_host_port
+TESTS += tests/unit/test_host_port
+tests_unit_test_host_port_SOURCES = tests/unit/test_host_port.c
+tests_unit_test_host_port_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_reference
 TESTS += tests/unit/test_reference
 tests_unit_test_reference_SOURCES = tests/unit/test_reference.c

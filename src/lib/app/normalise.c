@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/app/host_port.h"
 #include "lib/app/limits.h"
 #include "lib/app/name.h"
 #include "lib/app/quantity.h"
@@ -78,11 +79,11 @@ static int by_port(const void *a, const void *b)
 {
     const struct app_service_port *x = *(struct app_service_port *const *)a,
                                   *y = *(struct app_service_port *const *)b;
-    return (x->port > y->port) - (x->port < y->port);
+    return x->port != y->port ? (x->port > y->port) - (x->port < y->port) : strcmp(x->name, y->name);
 }
 
-/* Gives the bindings the spec's port name and number, removes those without a host port, and sorts them by
- * port. */
+/* Gives the bindings the spec's port name and number and their normal form, removes those without a host
+ * port, and sorts them by port. */
 static void normalise_ports(const struct app_spec *spec, struct app_replica *replica)
 {
     size_t n = 0;
@@ -97,6 +98,7 @@ static void normalise_ports(const struct app_spec *spec, struct app_replica *rep
         clear_string(&p->name);
         p->name = xstrdup(known->name);
         p->port = known->port;
+        host_binding_normalise(p);
         replica->service_ports[n++] = p;
     }
     replica->n_service_ports = n;

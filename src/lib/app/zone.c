@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/app/check.h"
+#include "lib/app/host_port.h"
 #include "lib/app/limits.h"
 #include "lib/app/normalise.h"
 #include "lib/app/quantity.h"
@@ -47,6 +48,9 @@ struct app_manifest *app_zone_manifest(const struct app_instance *instance)
         app->deploy->stages = NULL;
         if (app->spec && app->spec->resources)
             default_limits(app->spec->resources, app->deploy);
+        for (size_t i = 0; i < app->deploy->n_replicas; i++)
+            for (size_t k = 0; k < app->deploy->replicas[i]->n_service_ports; k++)
+                host_binding_reduce(app->deploy->replicas[i]->service_ports[k]);
     }
     app_default_options(manifest);
     return manifest;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "lib/app/host_port.h"
 #include "lib/app/limits.h"
 #include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
@@ -166,15 +167,27 @@ static int set_configs(json_t *value, const char *where, struct app_manifest *ma
     return set_values(value, where, spec->configs, spec->n_configs, &deploy->configs, &deploy->n_configs, e);
 }
 
+/* Adds a binding: a port as a number, or as a text with address, protocol or a range (lib/app/host_port.h).
+ */
 static int add_host_port(struct app_replica *replica, const char *name, json_t *value, const char *where,
                          struct error *e)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > 65535)
-        return expected(e, where, "a port from 1 to 65535");
+    _cleanup_free_ char *number =
+        json_is_integer(value) ? xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value)) : NULL;
+    const char *text = number ?: json_string_value(value);
     struct app_service_port *p = schema_append(&replica->service_ports, &replica->n_service_ports, sizeof *p);
     p->name = xstrdup(name);
-    p->host_port = json_integer_value(value);
-    return 0;
+    return host_binding_parse(text ?: "", p, e) < 0 ? error_prefix(e, "%s", where) : 0;
+}
+
+/* Reports whether the text is a range of ports, from which each replica takes one. */
+static bool is_range(json_t *value)
+{
+    struct app_service_port p = {.name = NULL};
+    bool range = json_is_string(value) && host_binding_parse(json_string_value(value), &p, NULL) >= 0 &&
+                 p.host_port_last != 0;
+    host_binding_reduce(&p);
+    return range;
 }
 
 static bool has_port(const struct app_spec *spec, const char *name)
@@ -185,8 +198,8 @@ static bool has_port(const struct app_spec *spec, const char *name)
     return false;
 }
 
-/* Sets host ports: name = PORT for one replica, name = [PORT, …] for each replica in the order of
- * 'replicas'. */
+/* Sets host ports: name = PORT for one replica, name = [PORT, …] for each replica in the order of 'replicas',
+ * or name = RANGE for all of them. */
 static int set_host_ports(json_t *table, const char *where, struct app_manifest *manifest, struct error *e)
 {
     struct app_deploy *deploy = manifest->app->deploy;
@@ -203,11 +216,11 @@ static int set_host_ports(json_t *table, const char *where, struct app_manifest 
         if (!has_port(manifest->app->spec, name))
             return error_refuse(e, EINVAL, "%s: the spec has no port of this name in its service_ports",
                                 here);
-        size_t n = json_is_array(value) ? json_array_size(value) : 1;
+        size_t n = json_is_array(value) ? json_array_size(value) : is_range(value) ? deploy->n_replicas : 1;
         if (n != deploy->n_replicas)
-            return error_refuse(e, EINVAL, "%s: %zu port%s for %zu replica%s: write a list with one for each",
-                                here, n, n == 1 ? "" : "s", deploy->n_replicas,
-                                deploy->n_replicas == 1 ? "" : "s");
+            return error_refuse(
+                e, EINVAL, "%s: %zu port%s for %zu replica%s: write a list with one for each, or a range",
+                here, n, n == 1 ? "" : "s", deploy->n_replicas, deploy->n_replicas == 1 ? "" : "s");
         for (size_t i = 0; i < n; i++) {
             bool list = json_is_array(value);
             _cleanup_free_ char *element = list ? xasprintf("%s/%zu", here, i) : xstrdup(here);

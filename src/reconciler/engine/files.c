@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/api/provisioner.h"
+#include "lib/app/host_port.h"
 #include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
@@ -55,6 +56,13 @@ static void fill_zone(const struct replica *replica, struct app_replica_instance
     file->hostlet_endpoint->secret_key = secret;
 }
 
+/* Drops from the ports what the contract does not know. */
+static void reduce_ports(struct app_replica *replica)
+{
+    for (size_t i = 0; i < replica->n_service_ports; i++)
+        host_binding_reduce(replica->service_ports[i]);
+}
+
 static struct app_replica_instance *make_replica_file(const struct replica *replica,
                                                       const struct record_revision *revision)
 {
@@ -75,6 +83,9 @@ static struct app_replica_instance *make_replica_file(const struct replica *repl
     if (!own)
         fill_replica(file->replica, replica, revision->revision);
     set_string(&file->replica->state, "starting");
+    reduce_ports(file->replica);
+    for (size_t i = 0; file->app->deploy && i < file->app->deploy->n_replicas; i++)
+        reduce_ports(file->app->deploy->replicas[i]);
     fill_zone(replica, file);
     return file;
 }

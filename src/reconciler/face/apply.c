@@ -29,36 +29,9 @@ void apply_out_done(struct reconciler_apply_out *out)
     schema_done(varlink_find_method(&reconciler_interface, "Apply")->out, out);
 }
 
-/* Updates the record's replicas to the manifest: adds new ones, marks missing ones for removal, and assigns
- * host ports. */
-static int update_replicas(struct manager *m, struct record *record, const struct app_manifest *manifest,
-                           bool changed, struct error *e)
-{
-    const struct app_deploy *deploy = manifest->app->deploy;
-    struct port_uses uses = {.n_items = 0};
-    struct port_range range;
-    int r = 0;
-    range.low = m->settings.first_port;
-    range.high = m->settings.last_port;
-    if (ports_may_be_allocated(manifest))
-        host_ports_in_use(m, &uses);
-    for (size_t i = 0; i < record->n_replicas; i++)
-        record->replicas[i]->removing = !app_find_replica(manifest, record->replicas[i]->id);
-    for (size_t i = 0; r >= 0 && i < deploy->n_replicas; i++) {
-        struct record_replica *replica = record_find_replica(record, deploy->replicas[i]->id);
-        bool fresh = !replica;
-        if (fresh)
-            replica = record_add_replica(record, deploy->replicas[i]->id);
-        if (fresh || changed)
-            r = ports_resolve(&uses, &range, record, manifest, replica, e);
-    }
-    free(uses.items);
-    return r;
-}
-
 /* Makes a copy of the instance's record with the manifest as desired state, or a new record. The current
  * record stays unchanged until the copy is on disk. */
-static int make_record(struct manager *m, const struct instance *instance,
+static int make_record(const struct manager *m, const struct instance *instance,
                        const struct app_manifest *manifest, struct record **ret, struct error *e)
 {
     const char *name = app_instance_name(manifest);
@@ -87,7 +60,11 @@ static int make_record(struct manager *m, const struct instance *instance,
         record_add_revision(record, 1, manifest);
     }
     record->action = app_action_of(manifest->app->deploy);
-    int r = update_replicas(m, record, manifest, !same, e);
+    struct port_uses uses = {.n_items = 0};
+    if (manifest->app->spec->n_service_ports > 0)
+        host_ports_in_use(m, &uses);
+    int r = ports_assign(&uses, &m->settings.ports, record, manifest, !same, e);
+    free(uses.items);
     if (r < 0) {
         schema_free(&record_schema, record);
         return r;

@@ -1,9 +1,8 @@
-/* Implements host_ports.h. The kernel's tables in /proc/net show listeners. */
+/* Implements host_ports.h. */
 #include "reconciler/face/host_ports.h"
 
-#include <stdio.h>
-
-#include "lib/basic/cleanup.h"
+#include "lib/basic/util.h"
+#include "reconciler/face/listeners.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/rules/ports.h"
 
@@ -26,7 +25,7 @@ static void add_replicas(struct list *list, const struct record *record)
     for (size_t i = 0; i < record->n_replicas; i++) {
         const struct record_replica *r = record->replicas[i];
         for (size_t k = 0; k < r->n_ports; k++)
-            add(list, (struct port_use){r->ports[k]->host_port, PORT_OF_REPLICA, record->name, r->id});
+            add(list, (struct port_use){host_port_of(r->ports[k]), PORT_OF_REPLICA, record->name, r->id});
     }
 }
 
@@ -36,16 +35,9 @@ static void add_unreadable(struct list *list, const struct unreadable *u)
         add(list, (struct port_use){u->ports[i], PORT_OF_UNREADABLE, u->name, 0});
 }
 
-static void add_listeners(struct list *list, const char *table)
+static void add_listener(const struct host_port *port, void *userdata)
 {
-    _cleanup_fclose_ FILE *f = fopen(table, "re");
-    char line[512];
-    while (f && fgets(line, sizeof line, f)) {
-        unsigned port, state;
-        /* "sl: ADDRESS:PORT ADDRESS:PORT STATE …"; state 0A: listening. */
-        if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &port, &state) == 2 && state == 0x0a)
-            add(list, (struct port_use){port, PORT_OF_LISTENER, NULL, 0});
-    }
+    add(userdata, (struct port_use){*port, PORT_OF_LISTENER, NULL, 0});
 }
 
 void host_ports_in_use(const struct manager *m, struct port_uses *ret)
@@ -55,7 +47,9 @@ void host_ports_in_use(const struct manager *m, struct port_uses *ret)
         add_replicas(&list, i->record);
     for (const struct unreadable *u = m->unreadable; u; u = u->next)
         add_unreadable(&list, u);
-    add_listeners(&list, "/proc/net/tcp");
-    add_listeners(&list, "/proc/net/tcp6");
+    for (size_t i = 0; i < m->settings.n_own_ports; i++)
+        add(&list,
+            (struct port_use){m->settings.own_ports[i].port, PORT_OF_TREE, m->settings.own_ports[i].key, 0});
+    listeners_list(add_listener, &list);
     *ret = list.uses;
 }

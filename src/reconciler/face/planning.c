@@ -8,6 +8,7 @@
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/observe.h"
+#include "reconciler/face/host_addresses.h"
 #include "reconciler/face/host_ports.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/rules/plan.h"
@@ -88,9 +89,13 @@ void planning_make(const struct planning *p, size_t index, struct reconciler_app
     const struct unreadable *unreadable = unreadable_find(m, app_instance_name(in.manifest));
     _cleanup_free_ char *problem = unreadable ? unreadable_problem(unreadable) : NULL;
     struct port_uses ports = {.n_items = 0};
-    if (in.manifest->app->spec->n_service_ports > 0)
+    struct host_addresses addresses = {.n = 0};
+    bool has_ports = in.manifest->app->spec->n_service_ports > 0;
+    if (has_ports)
         host_ports_in_use(m, &ports);
     in.ports = &ports;
+    in.range = &m->settings.ports;
+    in.addresses = has_ports && host_addresses_read(&addresses) ? &addresses : NULL;
     in.machine = m->info;
     in.memory_of_others = memory_of_others(p, app_instance_name(in.manifest));
     in.overcommit = m->settings.overcommit;
@@ -98,6 +103,7 @@ void planning_make(const struct planning *p, size_t index, struct reconciler_app
     in.record_problem = problem;
     plan_make(&in, out);
     free(ports.items);
+    free(addresses.items);
 }
 
 static void ask_usages(struct planning *p);

@@ -3,6 +3,23 @@
 
 #define SECTION "reconciler"
 
+/* Reads the ports that rpc-gateway serves. They are the tree's also while it does not run. */
+static void read_own_ports(struct settings *s, const struct config *config)
+{
+    static const struct {
+        const char *name, *key;
+    } ports[] = {{"peer_port", "[zone] peer_port"}, {"http_port", "[zone] http_port"}};
+    if (!config_bool(config, "zone", "enable"))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(ports); i++) {
+        struct host_port port = host_port_at(APP_PROTOCOL_TCP, config_string(config, "zone", "listen"),
+                                             config_number(config, "zone", ports[i].name));
+        port.dual = port.v6 && host_port_is_wide(&port); /* as its socket is bound (lib/topology/listen.c) */
+        s->own_ports[s->n_own_ports].port = port;
+        s->own_ports[s->n_own_ports++].key = ports[i].key;
+    }
+}
+
 void settings_read(struct settings *s, const struct config *config)
 {
     *s = (struct settings){
@@ -17,5 +34,6 @@ void settings_read(struct settings *s, const struct config *config)
         .overcommit = config_string(config, SECTION, "overcommit"),
         .unassigned = config_string(config, SECTION, "unassigned"),
     };
-    config_range(config, SECTION, "host_ports", &s->first_port, &s->last_port);
+    config_range(config, SECTION, "host_ports", &s->ports.low, &s->ports.high);
+    read_own_ports(s, config);
 }

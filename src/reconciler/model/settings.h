@@ -3,11 +3,17 @@
 
 #include "lib/config/config.h"
 #include "lib/loop/retry.h"
+#include "reconciler/rules/ports.h"
 
 struct settings {
     struct retry_policy retry;
     int64_t parallel_first, parallel_update; /* replicas in a switch at once, see rules/rollout.h */
-    int64_t first_port, last_port;           /* host ports for replicas, both included */
+    struct port_range ports;                 /* host ports for replicas */
+    struct {                                 /* the TCP ports of the tree itself */
+        struct host_port port;
+        const char *key; /* of hostlet.conf */
+    } own_ports[2];
+    size_t n_own_ports;
     int64_t stop_timeout_msec;
     uint64_t probation_msec;
     bool quota_required;    /* a container starts only with a limit of disk space */

@@ -68,7 +68,8 @@ void unreadable_saw(struct manager *m, const struct driver_container *c)
     struct unreadable *u = c->ours ? unreadable_find(m, c->instance) : NULL;
     for (size_t i = 0; u && i < c->n_ports; i++) {
         u->ports = xrealloc(u->ports, u->n_ports + 1, sizeof *u->ports);
-        u->ports[u->n_ports++] = c->ports[i]->host_port;
+        u->ports[u->n_ports++] =
+            host_port_at(c->ports[i]->protocol, c->ports[i]->host_address, c->ports[i]->host_port);
     }
 }
 

@@ -12,7 +12,7 @@
 struct unreadable {
     struct unreadable *next;
     char *name, *path, *reason;
-    int64_t *ports; /* host ports of its containers, as listed by the runtime */
+    struct host_port *ports; /* host ports of its containers, as listed by the runtime */
     size_t n_ports;
     /* The zone's order for this name, which waits; NULL: none. It is not saved: rpc-gateway sends it again
      * after a restart. */

@@ -265,6 +265,8 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
         struct driver_port *port = schema_append(&c->ports, &c->n_ports, sizeof *port);
         port->port = ports.items[i]->port;
         port->host_port = ports.items[i]->host_port;
+        port->protocol = ports.items[i]->protocol;
+        port->host_address = xstrdup_null(ports.items[i]->host_address);
     }
     for (size_t i = 0; i < revision->n_packages; i++) {
         struct driver_package *package = schema_append(&c->packages, &c->n_packages, sizeof *package);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/app/host_port.h"
 #include "lib/basic/cleanup.h"
 
 /* Returns the reference in one form: without "docker.io/" and "library/" at its beginning, and with the tag
@@ -41,11 +42,17 @@ static bool has_other_address(const struct driver_container *c, const char *want
     return !streq_null(c->vpc_ipv4, wanted);
 }
 
+/* Reports whether the container has the binding. Of an adopted container, the original agent chose the
+ * address, and the zone wants none. */
 static bool has_port(const struct driver_container *c, const struct app_service_port *wanted)
 {
-    for (size_t i = 0; i < c->n_ports; i++)
-        if (c->ports[i]->port == wanted->port && c->ports[i]->host_port == wanted->host_port)
+    for (size_t i = 0; i < c->n_ports; i++) {
+        const struct driver_port *p = c->ports[i];
+        bool address = streq_null(p->host_address, wanted->host_address);
+        if (p->port == wanted->port && p->host_port == wanted->host_port && p->protocol == wanted->protocol &&
+            (address || (c->adopted && !wanted->host_address)))
             return true;
+    }
     return false;
 }
 
@@ -53,6 +60,14 @@ static char *address_reason(const char *is, const char *wanted)
 {
     return xasprintf("its address in the zone's network is %s, and %s is desired", is ?: "none",
                      wanted ?: "none");
+}
+
+static char *port_reason(const struct app_service_port *wanted)
+{
+    char text[HOST_PORT_TEXT_SIZE];
+    struct host_port port = host_port_of(wanted);
+    return xasprintf("its port %lld is not published on host port %s", (long long)wanted->port,
+                     host_port_text(&port, text));
 }
 
 char *drift_reason(const struct driver_container *c, const struct drift_wish *wish)
@@ -73,8 +88,7 @@ char *drift_reason(const struct driver_container *c, const struct drift_wish *wi
     /* Only a running container shows its ports. */
     for (size_t i = 0; driver_state_has_processes((enum driver_state)c->state) && i < wish->n_ports; i++)
         if (!has_port(c, wish->ports[i]))
-            return xasprintf("its port %lld is not published on host port %lld",
-                             (long long)wish->ports[i]->port, (long long)wish->ports[i]->host_port);
+            return port_reason(wish->ports[i]);
     return NULL;
 }
 

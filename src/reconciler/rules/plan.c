@@ -10,6 +10,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
+#include "reconciler/rules/plan_ports.h"
 
 #define DIFFERENCES_MAX 4
 
@@ -23,8 +24,7 @@ void plan_add_change(struct reconciler_apply_out *out, const char *subject, cons
     out->changed = true;
 }
 
-/* Adds a refusal. Takes ownership of 'reason'. */
-static void refuse(struct reconciler_apply_out *out, char *reason)
+void plan_refuse(struct reconciler_apply_out *out, char *reason)
 {
     schema_append_string(&out->refusals, &out->n_refusals, reason);
     free(reason);
@@ -95,65 +95,16 @@ static const struct driver_container *find_container(const struct plan_input *in
     return NULL;
 }
 
-static bool holds_port(const struct driver_container *c, int64_t host_port)
-{
-    for (size_t i = 0; i < c->n_ports; i++)
-        if (c->ports[i]->host_port == host_port)
-            return true;
-    return false;
-}
-
-/* Reports whether one of the instance's own containers has the port, so that the listener on it is this
- * container's. A port may move from one replica of an instance to another. */
-static bool holds_port_already(const struct plan_input *in, int64_t host_port)
-{
-    for (size_t i = 0; in->record && i < in->n_containers; i++) {
-        const struct driver_container *c = in->containers[i];
-        if (c->ours && streq(c->instance, app_instance_name(in->manifest)) && holds_port(c, host_port))
-            return true;
-    }
-    return false;
-}
-
-static void check_port(const struct plan_input *in, const struct record_replica *replica, int64_t port,
-                       struct reconciler_apply_out *out)
-{
-    const char *name = app_instance_name(in->manifest);
-    const struct port_use *unreadable = port_find_use(in->ports, port, PORT_OF_UNREADABLE);
-    const struct port_use *other = port_find_other_replica(in->ports, port, name, replica ? replica->id : -1);
-    if (unreadable)
-        refuse(out, xasprintf("host port %lld is in use by instance %s, whose record cannot be read",
-                              (long long)port, unreadable->instance));
-    else if (other && !streq(other->instance, name))
-        refuse(out, xasprintf("host port %lld is in use by instance %s, replica %lld", (long long)port,
-                              other->instance, (long long)other->replica_id));
-    else if (!holds_port_already(in, port) && port_find_use(in->ports, port, PORT_OF_LISTENER))
-        refuse(out, xasprintf("host port %lld is in use by another program", (long long)port));
-}
-
-static void check_ports(const struct plan_input *in, const struct record_replica *replica, int64_t id,
-                        struct reconciler_apply_out *out)
-{
-    const struct app_spec *spec = in->manifest->app->spec;
-    for (size_t i = 0; i < spec->n_service_ports; i++) {
-        int64_t port = port_wished(in->manifest, id, spec->service_ports[i]->port);
-        if (port == 0 && in->manifest->app->deploy->n_replicas <= 1 && !replica)
-            port = spec->service_ports[i]->port;
-        if (port != 0)
-            check_port(in, replica, port, out);
-    }
-}
-
 static void check_machine(const struct plan_input *in, struct reconciler_apply_out *out)
 {
     const struct app_deploy *deploy = in->manifest->app->deploy;
     const struct driver_info_out *machine = in->machine;
     if (machine && machine->cpus > 0 && deploy->cpu_limit > machine->cpus * 1000)
-        refuse(out, xasprintf("cpu_limit is %lld millicores, and this machine has %lld CPUs",
-                              (long long)deploy->cpu_limit, (long long)machine->cpus));
+        plan_refuse(out, xasprintf("cpu_limit is %lld millicores, and this machine has %lld CPUs",
+                                   (long long)deploy->cpu_limit, (long long)machine->cpus));
     if (machine && machine->memory > 0 && deploy->memory_limit > machine->memory)
-        refuse(out, xasprintf("memory_limit is %lld bytes, and this machine has %lld",
-                              (long long)deploy->memory_limit, (long long)machine->memory));
+        plan_refuse(out, xasprintf("memory_limit is %lld bytes, and this machine has %lld",
+                                   (long long)deploy->memory_limit, (long long)machine->memory));
 }
 
 /* Compares the memory limits of all replicas with the machine's memory. A change that does not raise their
@@ -179,7 +130,7 @@ static void check_memory(const struct plan_input *in, struct reconciler_apply_ou
         refused ? " ([reconciler] overcommit = refuse)"
                 : ": if they use it, the kernel kills some of their processes");
     if (refused) {
-        refuse(out, text);
+        plan_refuse(out, text);
         return;
     }
     schema_append_string(&out->warnings, &out->n_warnings, text);
@@ -222,25 +173,30 @@ static void check_usages(const struct plan_input *in, struct reconciler_apply_ou
         _cleanup_free_ char *used = usage ? format_size(usage->memory) : NULL,
                             *limit = format_size(limits.memory_limit);
         if (usage && limits.memory_limit > 0 && usage->memory > limits.memory_limit)
-            refuse(out, xasprintf("replica %lld uses %s of memory (without its file cache), and memory_limit "
+            plan_refuse(out,
+                        xasprintf("replica %lld uses %s of memory (without its file cache), and memory_limit "
                                   "is %s: %s",
                                   id, used, limit, remedy));
         if (usage && limits.pids_limit > 0 && usage->pids > limits.pids_limit)
-            refuse(out, xasprintf("replica %lld has %lld processes and threads, and pids_limit is %lld: %s",
+            plan_refuse(out,
+                        xasprintf("replica %lld has %lld processes and threads, and pids_limit is %lld: %s",
                                   id, (long long)usage->pids, (long long)limits.pids_limit, remedy));
     }
 }
 
-static void plan_replica(const struct plan_input *in, int64_t id, const char *reason,
+static void plan_replica(const struct plan_input *in, const struct record_replica *next, const char *reason,
                          struct reconciler_apply_out *out)
 {
+    int64_t id = next->id;
     const struct record_replica *replica = in->record ? record_find_replica(in->record, id) : NULL;
     const struct driver_container *c = find_container(in, id);
     _cleanup_free_ char *subject = xasprintf("replica %lld", (long long)id);
     if (c && !c->ours)
-        refuse(out, xasprintf("container '%s' exists and does not belong to this tree (%s)", c->name,
-                              c->owner ?: "no label of this tree"));
-    check_ports(in, replica, id, out);
+        plan_refuse(out, xasprintf("container '%s' exists and does not belong to this tree (%s)", c->name,
+                                   c->owner ?: "no label of this tree"));
+    plan_check_ports(in, next, out);
+    if (!replica || replica->removing || reason)
+        plan_tell_ports(next, out);
     if (!replica || replica->removing)
         plan_add_change(out, subject, "create", "it is new");
     else if (reason)
@@ -274,13 +230,13 @@ static void check_instance(const struct plan_input *in, struct reconciler_apply_
 {
     const char *name = app_instance_name(in->manifest);
     if (in->record_problem)
-        refuse(out, xasprintf("instance %s: %s", name, in->record_problem));
+        plan_refuse(out, xasprintf("instance %s: %s", name, in->record_problem));
     if (in->host_id_problem)
-        refuse(out, xstrdup(in->host_id_problem));
+        plan_refuse(out, xstrdup(in->host_id_problem));
     if (in->record && record_is_zone(in->record))
-        refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
+        plan_refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
     else if (in->record && in->record->action == APP_ACTION_DESTROY)
-        refuse(out, xasprintf("instance %s is being destroyed: apply again when that has ended", name));
+        plan_refuse(out, xasprintf("instance %s is being destroyed: apply again when that has ended", name));
 }
 
 /* Adds the removals and retries of the record's replicas. */
@@ -322,8 +278,13 @@ void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
         plan_add_change(out, subject, "create", "it is new");
     else if (same && !equal)
         plan_add_change(out, subject, "update", difference);
-    for (size_t i = 0; i < deploy->n_replicas; i++)
-        plan_replica(in, deploy->replicas[i]->id, reason, out);
+    struct record *next = plan_assign_ports(in, !same, out);
+    for (size_t i = 0; i < deploy->n_replicas; i++) {
+        const struct record_replica *replica = record_find_replica(next, deploy->replicas[i]->id);
+        if (replica)
+            plan_replica(in, replica, reason, out);
+    }
+    schema_free(&record_schema, next);
     plan_known_replicas(in, same, out);
     if (in->record && in->record->action != app_action_of(deploy))
         plan_add_change(out, subject, schema_enum_name(&app_action_enum, app_action_of(deploy)),

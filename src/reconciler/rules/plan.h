@@ -7,6 +7,15 @@
 #include "reconciler/model/record.h"
 #include "reconciler/rules/ports.h"
 
+/* The addresses of this machine. A container's port can be published on them alone, unless the kernel lets
+ * programs bind any address of the family. */
+struct host_addresses {
+    struct in6_addr *items; /* IPv4 addresses are mapped */
+    size_t n;
+    bool has_v6;
+    bool any_v4, any_v6; /* the kernel binds addresses that the machine does not have */
+};
+
 /* The input of a plan. The manifest is checked and normalised already. */
 struct plan_input {
     const struct app_manifest *manifest;
@@ -17,11 +26,13 @@ struct plan_input {
      */
     struct driver_usage_out *const *usages; /* n_containers items; NULL: none is known */
     const struct port_uses *ports;
-    const struct driver_info_out *machine; /* NULL: not known */
-    int64_t memory_of_others;              /* bytes: the memory limits of the other instances' replicas */
-    const char *overcommit;                /* the setting: warn, refuse or ignore; NULL: ignore */
-    const char *host_id_problem;           /* why the machine's own host id cannot be read; NULL: it can */
-    const char *record_problem;            /* why the record with this name cannot be read; NULL: it can */
+    const struct port_range *range;         /* for ports that are allocated */
+    const struct host_addresses *addresses; /* of this machine; NULL: not known */
+    const struct driver_info_out *machine;  /* NULL: not known */
+    int64_t memory_of_others;               /* bytes: the memory limits of the other instances' replicas */
+    const char *overcommit;                 /* the setting: warn, refuse or ignore; NULL: ignore */
+    const char *host_id_problem;            /* why the machine's own host id cannot be read; NULL: it can */
+    const char *record_problem;             /* why the record with this name cannot be read; NULL: it can */
 };
 
 /* Returns the first container at index 'at' or later whose limits the manifest lowers while it runs, so that
@@ -30,6 +41,8 @@ size_t plan_next_lowered(const struct plan_input *in, size_t at);
 /* Fills the zeroed 'out' with changes, refusals, warnings and grants. */
 void plan_make(const struct plan_input *in, struct reconciler_apply_out *out);
 
+/* Adds a refusal. Takes ownership of 'reason'. */
+void plan_refuse(struct reconciler_apply_out *out, char *reason);
 /* Adds a change; 'reason' may be NULL. */
 void plan_add_change(struct reconciler_apply_out *out, const char *subject, const char *action,
                      const char *reason);

@@ -542,11 +542,15 @@ def test_unknown_instance(ctl):
 def test_apps(ctl):
     other = instance([replica(state="crash_looping", message="exit 1 three times")], failed=True)
     other["name"] = "api"
+    ports = [{"port": 80, "host_port": 20000 + n, "host_address": "::1"} for n in range(5)]
+    ports[0] = {"port": 53, "host_port": 53, "protocol": "udp"}
+    other["replicas"][0]["ports"] = ports
     ctl.fake("reconciler", List=lambda _: listed("instance", [instance(), other]))
     lines = ctl("apps").stdout.splitlines()
-    assert re.split(r"\s{2,}", lines[0]) == ["NAME", "STATE", "REPLICAS", "REVISION", "VERSION", "IMAGE", "MESSAGE"]
-    assert re.split(r"\s{2,}", lines[1]) == ["api", "failed", "0/1", "1", "1.0.0", "demo:1", "exit 1 three times"]
-    assert re.split(r"\s{2,}", lines[2]) == ["web", "running", "1/1", "1", "1.0.0", "demo:1", "-"]
+    assert re.split(r"\s{2,}", lines[0]) == ["NAME", "STATE", "REPLICAS", "REVISION", "VERSION", "IMAGE", "PORTS", "MESSAGE"]
+    assert re.split(r"\s{2,}", lines[1]) == ["api", "failed", "0/1", "1", "1.0.0", "demo:1",
+                                             "53/udp, [::1]:20001, [::1]:20002, [::1]:20003, …", "exit 1 three times"]
+    assert re.split(r"\s{2,}", lines[2]) == ["web", "running", "1/1", "1", "1.0.0", "demo:1", "-", "-"]
     assert [item["name"] for item in ctl.json("apps")] == ["api", "web"]
 
 
@@ -558,7 +562,8 @@ def test_apps_none(ctl):
 def test_app(ctl):
     shown = instance([replica(state="failed", message="exit 7", attempt=2, next_retry=now() + 65000,
                               quota="not enforced (no quota here)",
-                              ports=[{"name": "http", "port": 80, "host_port": 20001}],
+                              ports=[{"name": "http", "port": 80, "host_port": 20001},
+                                     {"name": "dns", "port": 53, "host_port": 53, "protocol": "udp", "host_address": "::1"}],
                               stages=[stage("image_pull", "success", took=61000), stage("container_start", "failed",
                                                                                        message="exit 7", attempt=1)])],
                      settled=False, failed=True, packages=[{"name": "tiny", "version": "1.0", "id": "tiny_1.0.1_linux_amd64"}])
@@ -569,7 +574,7 @@ def test_app(ctl):
     ctl.fake("reconciler", Get=lambda _: {"instance": shown, "manifest": wanted})
     text = ctl("app", "web").stdout
     for part in ("web  failed", "tiny_1.0.1_linux_amd64 (requested: tiny 1.0)", "0.5 CPU, memory 64.0 MiB, volume unlimited",
-                 "http 20001->80", "not enforced (no quota here)", "in 1 min 4 s", "exit 7"):
+                 "http 20001->80, dns [::1]:53/udp->53", "not enforced (no quota here)", "in 1 min 4 s", "exit 7"):
         assert part in text, text
     assert re.search(r"0 +hostlet +image_pull +success +1 .* 1 min 1 s", text)
     assert re.search(r"0 +hostlet +container_start +failed +2 ", text)
