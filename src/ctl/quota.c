@@ -207,7 +207,7 @@ static void print_why(const struct ctl *ctl)
 {
     _cleanup_free_ char *why = why_not_enforced(ctl);
     if (*why)
-        printf("no project%s\n", why);
+        puts(why + strlen("; "));
 }
 
 struct recheck {

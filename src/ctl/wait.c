@@ -112,6 +112,27 @@ static void say_message(const char *before, const char *message)
     fputs(others, stderr);
 }
 
+/* Returns "replica 0 is failed" or "replicas 0, 1 are failed": the failed replicas, except 'but', with the
+ * state and message of number 'j'. Returns NULL if one before 'j' has these. The caller frees it. */
+static char *failed_alike(const struct wait *w, const struct reconciler_instance *i, size_t j,
+                          const struct reconciler_replica *but)
+{
+    const struct reconciler_replica *x = i->replicas[j];
+    _cleanup_free_ char *ids = xstrdup("");
+    size_t n = 0;
+    for (size_t k = 0; k < i->n_replicas; k++) {
+        const struct reconciler_replica *y = i->replicas[k];
+        if (y == but || !is_bad(w, i, y) || y->state != x->state || !streq_null(y->message, x->message))
+            continue;
+        if (k < j)
+            return NULL;
+        _cleanup_free_ char *before = ids;
+        ids = xasprintf("%s%s%" PRId64, before, n++ ? ", " : "", y->id);
+    }
+    return xasprintf("replica%s %s %s %s", n > 1 ? "s" : "", ids, n > 1 ? "are" : "is",
+                     schema_enum_name(&replica_state_enum, x->state));
+}
+
 static void say_failure(const struct wait *w, const struct reconciler_instance *i)
 {
     const struct reconciler_replica *r = NULL;
@@ -135,10 +156,11 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
         }
         if (!bad || (stage && x == r))
             continue;
-        _cleanup_free_ char *what = xasprintf("%s: replica %" PRId64 " is %s", i->name, x->id,
-                                              schema_enum_name(&replica_state_enum, x->state));
-        say_message(what, x->message);
         said = true;
+        _cleanup_free_ char *who = failed_alike(w, i, j, stage ? r : NULL),
+                            *what = who ? xasprintf("%s: %s", i->name, who) : NULL;
+        if (what)
+            say_message(what, x->message);
     }
     bool known = stage && streq_null(i->message, stage->message);
     if ((i->message && !known) || !said)

@@ -1,7 +1,6 @@
 """Tests what hostletctl shows on small terminals, and that no table repeats a sentence in its rows; against fake services."""
 
 import json
-import os
 import subprocess
 import threading
 import time
@@ -9,7 +8,7 @@ import time
 import pytest
 from lib.fakes import FakeService
 from lib.screen import Terminal
-from lib.tree import SOURCE, has_program, program
+from lib.tree import has_program, program
 
 pytestmark = [pytest.mark.sanitized,
               pytest.mark.skipif(not has_program("hostletctl"), reason="this build has no hostletctl")]
@@ -215,7 +214,7 @@ def test_quotas_and_filesystems_share_their_reason(fake, ctl):
         assert all("not enforced" in [cell.strip() for cell in row] for row in table_of(text, header)), text
         assert text.count(WHY) == 1 and (end is None or text.endswith(end)), text
     text = ctl("quota", "recheck")
-    assert text.count("it has no project\n") == 3 and text.count(WHY) == 1 and text.splitlines()[-1].startswith("no project; disk quotas")
+    assert text.count("it has no project\n") == 3 and text.count(WHY) == 1 and text.splitlines()[-1].startswith("disk quotas are not enforced: ")
 
 
 def test_applications_with_the_same_message_share_it(fake, ctl):
@@ -229,6 +228,18 @@ def test_applications_with_the_same_message_share_it(fake, ctl):
     assert text.endswith(f"\n\n(1) {down}\n")
     status = ctl("status", check=False)
     assert status.count(down) == 1 and f"a, b failed: {down}" in status
+
+
+def test_replicas_that_failed_alike_share_their_message(fake, place):
+    down = "the port 8080 is in use by the process 4711 (nginx); stop it, or choose another port in host_ports"
+    replicas = [replica(i, state="failed", message=down if i < 3 else "another", next_retry=1) for i in range(4)]
+    failed = {"name": "web", "origin": "local", "action": "start", "revision": 1, "settled": True, "failed": True,
+              "replicas": replicas}
+    command = [program("hostletctl"), "--prefix", place, *apply(fake, place, [failed])]
+    result = subprocess.run(command, text=True, capture_output=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert result.returncode == 1 and result.stderr.count(down) == 1
+    assert f"web: replicas 0, 1, 2 are failed: {down}\n" in result.stderr
+    assert "web: replica 3 is failed: another\n" in result.stderr
 
 
 def test_cells_of_wide_characters_are_aligned(fake, ctl):

@@ -81,7 +81,7 @@ def test_releasing_an_unknown_container_succeeds(kept):
 def test_a_recheck_reports_why_there_is_no_project(kept):
     (kept.prefix / "apps/i8k_web_0/opt").mkdir(parents=True)
     for name in ([], ["i8k_web_0"]):
-        assert kept.ctl("quota", "recheck", *name).stdout.startswith("i8k_web_0: it has no project; disk quotas are not enforced: ")
+        assert kept.ctl("quota", "recheck", *name).stdout.startswith("i8k_web_0: it has no project\ndisk quotas are not enforced: ")
 
 
 def test_a_watch_without_items_is_complete(kept):
