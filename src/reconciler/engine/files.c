@@ -99,12 +99,14 @@ static void provision(struct replica *r, const struct record_revision *revision)
 {
     const struct manager *m = r->instance->manager;
     struct provisioner_provision_in in = {.arch = m->info ? m->info->arch : NULL};
-    _cleanup_free_ char *name = in.container = container_name(r);
-    _cleanup_free_ char **volumes = in.volumes = volumes_of(revision, &in.n_volumes);
+    in.container = container_name(r);
+    in.volumes = volumes_of(revision, &in.n_volumes);
     copy_leave_out(r, in.volumes, &in.n_volumes); /* the copies make these */
     in.replica = has_agent(revision) ? make_replica_file(r, revision) : NULL;
     call_provisioner(r, "Provision", &in);
     schema_free(&app_replica_instance_schema, in.replica);
+    free(in.volumes);
+    free(in.container);
 }
 
 void files_provision(struct replica *r)
