@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hostletd/down.h"
@@ -113,10 +114,20 @@ static int bind_unix(struct service *s, struct error *e)
     return old >= 0;
 }
 
+/* Reports whether another socket has the path of a service that an administrator stopped: its process can be
+ * run by hand then, to debug it. A start of the service takes the path back. */
+static bool is_lent(const struct service *s)
+{
+    struct stat st;
+    _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
+    return s->stopped && s->state == SERVICE_DOWN && !unix_is_at(&s->listen_file, path) &&
+           lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 int service_keep_bound(struct service *s, struct error *e)
 {
     /* A service that waits for the next attempt to bind its sockets has a timer for it. */
-    if (s->listen_fd < 0)
+    if (s->listen_fd < 0 || is_lent(s))
         return 0;
     /* A caller who waits at the old socket starts the process, which serves it. */
     if (s->state == SERVICE_LISTENING && service_caller_waits(s))

@@ -168,6 +168,21 @@ def test_a_service_that_does_not_run_keeps_its_socket_and_its_reason(null_tree):
         null_tree.call("unpacker", "Unpack", name="a", version="1")
 
 
+def test_the_process_of_a_stopped_service_can_be_run_by_hand(null_tree):
+    """So it is debugged, as HACKING.md describes."""
+    null_tree.ctl("service", "stop", "unpacker")
+    worker = Worker("unpacker", null_tree.prefix, null_tree.settings)
+    worker.start()
+    inode = worker.socket.stat().st_ino
+    (null_tree.prefix / "run/hostletd.pid").unlink()
+    ground.wait_until((null_tree.prefix / "run/hostletd.pid").exists, 10, "hostletd has examined the directory")
+    assert worker.socket.stat().st_ino == inode
+    assert worker.call("org.varlink.service.GetInfo")["product"]
+    null_tree.ctl("service", "start", "unpacker")
+    assert worker.process.wait(10) == 1 and "was deleted or replaced" in worker.log()
+    assert reaches(null_tree, "unpacker") and status(null_tree, "unpacker")["state"] == "ready"
+
+
 def test_a_program_that_does_not_take_sockets_is_restarted(start, services):
     """service.conf(5) lets an administrator add such a program."""
     services.add("plain")
