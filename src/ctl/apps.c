@@ -227,7 +227,7 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
                                               schema_enum_name(&app_action_enum, i->action)),
                         *image = xasprintf("%s%s%s%s", i->image ?: "", i->image_id ? " (" : "",
                                            i->image_id ?: "", i->image_id ? ")" : ""),
-                        *next = next_try(i->next_retry);
+                        *next = format_next(i->next, i->next_at);
     print_coloured(BOLD, i->name);
     fputs("  ", stdout);
     print_coloured(instance_colour(i), instance_summary(i));
@@ -238,7 +238,7 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
     print_field("on hold", i->hold ?: "");
     if (i->unassigned)
         print_field("zone", "no longer assigned");
-    print_field("next try", next);
+    print_field("next", next);
     print_field("spec", spec);
     if (!streq(i->origin, "unknown")) /* "unknown": the record cannot be read */
         print_field("revision", revision);
@@ -313,6 +313,12 @@ static void print_replicas(const struct reconciler_instance *i)
     }
     putchar('\n');
     table_print(t, false);
+    for (size_t j = 0; j < i->n_replicas; j++) {
+        const struct reconciler_replica *r = i->replicas[j];
+        _cleanup_free_ char *next = format_next(r->next, r->next_at);
+        if (*next)
+            printf("replica %" PRId64 ": %s\n", r->id, next);
+    }
     for (size_t j = 0; j < i->n_replicas; j++) {
         _cleanup_free_ char *others = format_other_lines(i->replicas[j]->message, "  ");
         if (*others)

@@ -102,6 +102,15 @@ char *format_time(int64_t unix_msec)
     return xstrdup(text);
 }
 
+char *format_next(const char *next, int64_t at)
+{
+    int64_t left = at - now_realtime_msec();
+    _cleanup_free_ char *safe = format_safe(next), *duration = format_duration(left);
+    if (!next || at == 0)
+        return TAKE_PTR(safe);
+    return left > 0 ? xasprintf("%s in %s", safe, duration) : xasprintf("%s now", safe);
+}
+
 char *format_safe(const char *text)
 {
     return printable(text ?: "");

@@ -26,6 +26,9 @@ void print_coloured(enum colour colour, const char *text);
  * time of unix milliseconds, "-" for 0; a copy in which '?' replaces characters that are not printable. */
 char *format_duration(int64_t msec);
 char *format_time(int64_t unix_msec);
+/* Returns what happens next and in how long: "the preparation is tried again in 3.0 s". 'at' is in unix
+ * milliseconds; 0: no time is planned. "" if 'next' is NULL. */
+char *format_next(const char *next, int64_t at);
 char *format_safe(const char *text);
 /* Returns the first line, with " …" if others follow, for tables. The caller frees it. */
 char *format_first_line(const char *text);

@@ -18,6 +18,7 @@
 #define AGAIN_USEC    (100 * USEC_PER_MSEC) /* pause after a failed call */
 #define PATIENCE_USEC (10 * USEC_PER_SEC)   /* time-out while the reconciler does not reply */
 #define STUCK_USEC    (15 * USEC_PER_SEC)   /* time-out while the runtime is down */
+#define OUTLOOK_USEC  (10 * USEC_PER_SEC)   /* time-out until it is known what follows a failed attempt */
 #define WAIT_USEC     (300 * USEC_PER_SEC)  /* time-out without a limit of the command */
 
 struct wait {
@@ -25,13 +26,14 @@ struct wait {
     char *socket;
     sd_event *event;
     struct clock clock;
-    struct timer stuck, timeout;
+    struct timer stuck, timeout, outlook;
     struct follower *follower;
     struct progress *progress;
     struct reconciler_instance *last;
     uint64_t lost_at; /* monotonic µs at which the watch was lost; 0: it works */
     bool worked;      /* the instance was not settled at first */
     bool is_stuck;    /* the instance has failed as a whole, and no attempt is planned */
+    bool unclear;     /* what follows the failure is not known in time */
     bool done;
     int code;
 };
@@ -60,19 +62,22 @@ static const struct app_stage *failed_stage(const struct wait *w, const struct r
     return NULL;
 }
 
+/* Reports whether the state shows what follows a failed attempt: its end is reached, or the next one is
+ * planned. */
+static bool is_clear(const struct reconciler_instance *i)
+{
+    bool planned = i->next_retry > 0;
+    for (size_t j = 0; j < i->n_replicas; j++)
+        planned |= i->replicas[j]->next_retry > 0;
+    return i->settled || planned;
+}
+
 /* Reports whether the instance's state "failed" is the result of this request: an attempt failed and the next
  * one is planned, or the instance is settled. If the runtime is down, neither is the case: hostletctl shows
  * it and waits for a while. */
 static bool is_failed(const struct wait *w, const struct reconciler_instance *i)
 {
-    if (!i->failed)
-        return false;
-    if (i->settled)
-        return true;
-    bool waiting = i->next_retry > 0;
-    for (size_t j = 0; j < i->n_replicas; j++)
-        waiting = waiting || i->replicas[j]->next_retry > 0;
-    return w->options->action == APP_ACTION_START && waiting;
+    return i->failed && (i->settled || (w->options->action == APP_ACTION_START && is_clear(i)));
 }
 
 /* Reports whether a replica has failed, or does not run in a settled instance that is to run: somebody paused
@@ -93,15 +98,21 @@ static bool any_is_bad(const struct wait *w, const struct reconciler_instance *i
     return false;
 }
 
-/* Prints when the next attempt is made. */
-static void say_next_try(int64_t next_retry)
+/* Prints what happens next, as the reconciler has planned it: a text that several replicas have only once. */
+static void say_next(const struct reconciler_instance *i)
 {
-    int64_t left = next_retry - now_realtime_msec();
-    _cleanup_free_ char *text = format_duration(left);
-    if (next_retry > 0)
-        log_error("  retried automatically in %s", text);
-    else
-        log_error("  not retried automatically; 'hostletctl app' shows what runs now");
+    _cleanup_free_ char *all = format_next(i->next, i->next_at);
+    if (*all)
+        log_error("  %s", all);
+    for (size_t j = 0; j < i->n_replicas; j++) {
+        const struct reconciler_replica *r = i->replicas[j];
+        _cleanup_free_ char *text = format_next(r->next, r->next_at);
+        bool known = false;
+        for (size_t k = 0; k < j; k++)
+            known |= streq_null(i->replicas[k]->next, r->next);
+        if (*text && !known)
+            log_error("  %s", text);
+    }
 }
 
 /* Prints a message, which may end with the last lines of a log. */
@@ -137,7 +148,6 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
 {
     const struct reconciler_replica *r = NULL;
     const struct app_stage *stage = failed_stage(w, i, &r);
-    int64_t next = i->next_retry;
     bool said = stage != NULL;
     if (stage) {
         _cleanup_free_ char *what =
@@ -147,7 +157,6 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
     for (size_t j = 0; j < i->n_replicas; j++) {
         const struct reconciler_replica *x = i->replicas[j];
         bool bad = is_bad(w, i, x);
-        next = next ?: x->next_retry;
         if (x->limits_problem) {
             _cleanup_free_ char *limits =
                 xasprintf("%s: replica %" PRId64 ": the limits are not set", i->name, x->id);
@@ -165,7 +174,7 @@ static void say_failure(const struct wait *w, const struct reconciler_instance *
     bool known = stage && streq_null(i->message, stage->message);
     if ((i->message && !known) || !said)
         say_message(i->name, i->message ?: "failed");
-    say_next_try(next);
+    say_next(i);
 }
 
 static void say_success(const struct wait *w, const struct reconciler_instance *i)
@@ -204,6 +213,7 @@ static bool is_destroyed(const struct reconciler_instance *i)
 }
 
 static void on_stuck(void *userdata);
+static void on_unclear(void *userdata);
 
 static void on_state(struct wait *w, const struct reconciler_instance *i)
 {
@@ -220,6 +230,12 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     /* A failed stage of a stop is no result, since the stop is retried until it succeeds; a failed deletion
      * can need an administrator. */
     bool failed = is_failed(w, i) || (w->options->action != APP_ACTION_STOP && failed_stage(w, i, &r));
+    /* What follows a failed attempt is known when it is rolled back. */
+    if (failed && !superseded && !is_clear(i) && !w->unclear) {
+        if (!timer_armed(&w->outlook))
+            timer_arm(&w->outlook, w->event, OUTLOOK_USEC, on_unclear, w);
+        return;
+    }
     bool over = superseded || failed || i->settled, stuck = i->failed && i->message && !over;
     if (stuck != w->is_stuck) {
         _cleanup_free_ char *message = format_first_line(i->message);
@@ -318,7 +334,17 @@ static void on_stuck(void *userdata)
     struct wait *w = userdata;
     progress_clear(w->progress);
     say_message(w->options->name, w->last ? w->last->message : NULL);
-    log_error("  it continues automatically when that is corrected");
+    if (w->last)
+        say_next(w->last);
+    finish(w, EXIT_FAILED);
+}
+
+static void on_unclear(void *userdata)
+{
+    struct wait *w = userdata;
+    w->unclear = true;
+    progress_clear(w->progress);
+    say_failure(w, w->last);
     finish(w, EXIT_FAILED);
 }
 
@@ -381,6 +407,7 @@ int wait_for_instance(const struct ctl *ctl, const struct wait_options *options,
     sigaddset(&mask, SIGTERM);
     follower_free(w.follower);
     timer_stop(&w.stuck);
+    timer_stop(&w.outlook);
     timer_stop(&w.timeout);
     sd_event_unref(w.event);
     sigprocmask(SIG_UNBLOCK, &mask, NULL);

@@ -3,14 +3,19 @@
 
 #include <errno.h>
 
+#include "hostletd/reason.h"
+#include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
 static void answer(struct error *e, void *userdata)
 {
     const struct service *s = userdata;
-    error_set(e, ERROR_SERVICE_DOWN, ESHUTDOWN, "service '%s' is %s%s%s", s->name,
-              s->state == SERVICE_FAILED ? "given up" : "stopped", s->reason ? ": " : "",
-              s->reason ? s->reason : "");
+    _cleanup_free_ char *reason = reason_of(s);
+    const char *word = s->state != SERVICE_FAILED ? "is stopped"
+                       : timer_armed(&s->timer)   ? "has failed"
+                                                  : "is given up";
+    error_set(e, ERROR_SERVICE_DOWN, ESHUTDOWN, "service '%s' %s%s%s", s->name, word, reason ? ": " : "",
+              reason ?: "");
 }
 
 static bool peer_allowed(uid_t uid, gid_t gid, pid_t pid, void *userdata)

@@ -291,7 +291,7 @@ void manager_check_run(struct manager *m)
     m->run_check_after = now_monotonic_usec() + pause;
     if (r < 0) {
         if (!streq_null(m->run_problem, e.message))
-            log_error("%s; it is tried again, within %d s", e.message, RUN_PAUSE_MAX_SEC);
+            log_error("%s; tried again in %.1f s", e.message, (double)pause / (double)USEC_PER_SEC);
         timer_arm(&m->run_check, m->event, pause, on_run_check, m);
     }
     free(m->run_problem);

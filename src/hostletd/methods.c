@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "hostletd/reason.h"
 #include "hostletd/reload.h"
 #include "hostletd/service.h"
 #include "hostletd/sockets.h"
@@ -42,14 +43,15 @@ static int64_t read_memory(pid_t pid)
     return line && sscanf(line + strlen("\nPss:"), "%lld", &kib) == 1 ? kib * 1024 : 0;
 }
 
-/* Returns a description that borrows from the service: it is valid until the service's next event. */
+/* Returns a description that borrows from the service: it is valid until the service's next event. The caller
+ * frees the reason. */
 static struct supervisor_service describe(const struct service *s, bool with_memory)
 {
     return (struct supervisor_service){
         .name = s->name,
         .description = s->conf->description,
         .state = (int)s->state,
-        .reason = s->reason,
+        .reason = reason_of(s),
         .pid = s->pid,
         .uptime_msec = s->pid ? (int64_t)((now_monotonic_usec() - s->started_usec) / USEC_PER_MSEC) : 0,
         .restarts = s->restarts,
@@ -65,12 +67,14 @@ static void tell(struct varlink_call *call, const struct service *s, bool with_m
     struct supervisor_service service = describe(s, with_memory);
     struct supervisor_list_out out = {.service = &service};
     varlink_notify(call, &out);
+    free(service.reason);
 }
 
 static void tell_watcher(struct varlink_call *call, const struct service *s, bool with_memory, bool gone)
 {
     struct supervisor_service service = describe(s, with_memory);
     varlink_notify(call, &(struct supervisor_watch_out){.service = &service, .gone = gone});
+    free(service.reason);
 }
 
 static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
@@ -122,10 +126,11 @@ static int is_over(const struct service *s, bool up, struct error *e)
         return s->state == SERVICE_DOWN;
     if (s->state == SERVICE_READY || s->state == SERVICE_LISTENING)
         return s->wanted;
+    _cleanup_free_ char *reason = reason_of(s);
     if (s->state == SERVICE_FAILED)
-        return error_fail(e, ECANCELED, "service '%s' failed: %s", s->name, s->reason);
+        return error_fail(e, ECANCELED, "service '%s' failed: %s", s->name, reason);
     if (s->state == SERVICE_BACKOFF)
-        return error_retry(e, EAGAIN, "service '%s' does not stay up: %s", s->name, s->reason);
+        return error_retry(e, EAGAIN, "service '%s' does not stay up: %s", s->name, reason);
     if (s->state == SERVICE_DOWN || !s->wanted)
         return error_retry(e, ECANCELED, "service '%s' was stopped meanwhile", s->name);
     return 0;

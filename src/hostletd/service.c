@@ -11,6 +11,7 @@
 
 #include "hostletd/down.h"
 #include "hostletd/methods.h"
+#include "hostletd/reason.h"
 #include "hostletd/sockets.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
@@ -34,12 +35,14 @@ static enum log_level level_of(const struct service *s, enum service_state state
 static void service_set_state(struct service *s, enum service_state state, char *reason)
 {
     bool is_news = state != s->state || !streq_null(reason, s->reason);
-    log_write(is_news ? level_of(s, state, reason) : LOG_LEVEL_DEBUG, "%s: %s → %s%s%s", s->name,
-              service_state_enum.values[s->state], service_state_enum.values[state], reason ? ": " : "",
-              reason ? reason : "");
+    enum service_state before = s->state;
+    int level = is_news ? level_of(s, state, reason) : LOG_LEVEL_DEBUG;
     s->state = state;
     free(s->reason);
     s->reason = reason;
+    _cleanup_free_ char *why = reason_of(s);
+    log_write(level, "%s: %s → %s%s%s", s->name, service_state_enum.values[before],
+              service_state_enum.values[state], why ? ": " : "", why ?: "");
     if (s->caller && state != SERVICE_LISTENING)
         sd_event_source_set_enabled(s->caller, SD_EVENT_OFF);
     if (state == SERVICE_DOWN || state == SERVICE_FAILED)
@@ -93,10 +96,8 @@ static int on_ready(sd_event_source *source, int fd, uint32_t revents, void *use
 /* Enters the state backoff and sets the timer for the next attempt. 'why' is borrowed. */
 static void back_off(struct service *s, const char *why)
 {
-    uint64_t pause = retry_next(&s->retry, &policy_retry);
-    set_timer(s, pause);
-    service_set_state(s, SERVICE_BACKOFF,
-                      xasprintf("%s; tried again after %.1f s", why, (double)pause / (double)USEC_PER_SEC));
+    set_timer(s, retry_next(&s->retry, &policy_retry));
+    service_set_state(s, SERVICE_BACKOFF, xstrdup(why));
 }
 
 static void launch(struct service *s)
@@ -178,7 +179,7 @@ static void cannot_bind(struct service *s, const struct error *e)
         return;
     }
     set_timer(s, retry_next(&s->retry, &policy_retry));
-    service_set_state(s, SERVICE_FAILED, xasprintf("%s; it is tried again, within a minute", e->message));
+    service_set_state(s, SERVICE_FAILED, xstrdup(e->message));
 }
 
 static void bring_up(struct service *s)

@@ -50,6 +50,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/listeners.h \
 	src/reconciler/face/methods.c \
 	src/reconciler/face/methods.h \
+	src/reconciler/face/outlook.c \
+	src/reconciler/face/outlook.h \
 	src/reconciler/face/planning.c \
 	src/reconciler/face/planning.h \
 	src/reconciler/face/report.c \
@@ -177,6 +179,10 @@ check_PROGRAMS += tests/unit/test_engine_time
 TESTS += tests/unit/test_engine_time
 tests_unit_test_engine_time_SOURCES = tests/unit/test_engine_time.c $(ENGINE_WORLD)
 tests_unit_test_engine_time_LDADD = libreconciler.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_outlook
+TESTS += tests/unit/test_outlook
+tests_unit_test_outlook_SOURCES = tests/unit/test_outlook.c $(ENGINE_WORLD)
+tests_unit_test_outlook_LDADD = libreconciler.a $(UNIT_LIBS)
 tests_unit_test_engine_interim_SOURCES = tests/unit/test_engine_interim.c $(ENGINE_WORLD)
 tests_unit_test_engine_interim_LDADD = libreconciler.a $(UNIT_LIBS)
 endif

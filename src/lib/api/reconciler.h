@@ -41,6 +41,8 @@ struct reconciler_replica {
     char *message;                    /* the last error, or the reason for the state */
     int64_t attempt;                  /* failures in a row */
     int64_t next_retry;               /* unix milliseconds; 0: no retry is planned */
+    char *next;                       /* what happens next without a request; NULL: nothing */
+    int64_t next_at;                  /* unix milliseconds; 0: no time is planned for it */
     char *quota;                      /* "1073741824 bytes; partial: writable layer unlimited" */
     struct reconciler_limits *limits; /* of the container; NULL: none exists, or they are not known */
     char *limits_problem; /* why the desired limits are not set; NULL: they are, or no attempt failed */
@@ -71,6 +73,8 @@ struct reconciler_instance {
     bool failed; /* preparing, the rollout, a replica or its limits failed, or the order cannot be followed */
     char *message; /* why preparing the revision failed or the rollout stopped */
     int64_t next_retry;
+    char *next; /* as of a replica */
+    int64_t next_at;
     struct reconciler_replica **replicas;
     size_t n_replicas;
     bool unassigned; /* the zone no longer lists it; the setting 'unassigned' decides what happens */

@@ -11,18 +11,10 @@
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/replica.h"
-#include "reconciler/engine/steps.h"
+#include "reconciler/face/outlook.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/rollout.h"
-
-/* Returns the words for the step in progress. Between two attempts of a purge they stay "deleting data". */
-static const char *doing(const struct replica *r)
-{
-    enum step step = r->step != STEP_SETTLED ? r->step : r->last;
-    bool waiting = step == STEP_REMOVE_DATA && !r->request && r->instance->record->purge;
-    return r->purging || waiting ? "deleting data" : step_words(step);
-}
 
 static bool replica_settled(const struct replica *r)
 {
@@ -67,10 +59,13 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->container = app_container_name(r->instance->record->name, r->record->id);
     to->state = (int)r->state;
     to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
-    to->step = xstrdup_null(doing(r));
+    to->step = xstrdup_null(outlook_step(r));
     to->message = xstrdup_null(r->message ?: r->record->failure);
     to->attempt = r->retry.count.failures ?: r->record->attempt;
     to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next ?: r->limits.next);
+    uint64_t at;
+    to->next = outlook_of_replica(r, &at);
+    to->next_at = outside_due_msec(r->instance->manager->outside, at);
     to->quota = quota_text(r);
     to->last_exit = exits_reason(r);
     to->last_exit_at = to->last_exit ? outside_due_msec(r->instance->manager->outside, r->exits.at) : 0;
@@ -184,6 +179,9 @@ struct reconciler_instance *report_instance(const struct instance *instance)
                  (starting && ((p && p->failure) || rollout_stopped(instance->record)));
     to->message = message_of(instance, p);
     to->next_retry = p ? outside_due_msec(instance->manager->outside, p->next_retry) : 0;
+    uint64_t at;
+    to->next = outlook_of_instance(instance, &at);
+    to->next_at = outside_due_msec(instance->manager->outside, at);
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
         report_replica(r, schema_append(&to->replicas, &to->n_replicas, sizeof(struct reconciler_replica)));

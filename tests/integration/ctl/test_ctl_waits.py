@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -67,6 +68,26 @@ def test_the_second_apply_of_a_failed_deploy_fails(null_tree, image):
     wanted = manifest(image=image)
     assert apply(null_tree, wanted).returncode == FAILED
     assert apply(null_tree, wanted).returncode == FAILED
+
+
+# What follows
+
+def test_apply_says_what_follows_a_failure(null_tree):
+    """A failed first deploy is repeated, and a failed update is not: the message has the reconciler's own plan."""
+    result = apply(null_tree, manifest(image="null/exit-3"))
+    assert result.returncode == FAILED
+    assert re.search(r"^hostletctl: error:   it is deployed again in [0-9.]+ (s|ms)$", result.stderr, re.MULTILINE), result.stderr
+    App(null_tree).wait(lambda i: i["replicas"][0].get("attempt", 0) >= 2, "and it is")
+    assert apply(null_tree, manifest(image="one:1")).returncode == OK
+    result = apply(null_tree, manifest(image="null/exit-3"))
+    last = "revision 3 is not tried again before 'hostletctl start web'"
+    assert result.returncode == FAILED and result.stderr.splitlines()[-1] == f"hostletctl: error:   {last}"
+    assert App(null_tree).replica()["revision"] == 2  # it has waited for the end of the rollback
+    assert f"replica 0: {last}\n" in null_tree.ctl("app", "web").stdout
+    result = apply(null_tree, manifest(image="missing/x:1", pull="missing"))
+    assert re.search(r"^hostletctl: error:   the preparation is tried again in [0-9.]+ (s|ms)$", result.stderr, re.MULTILINE)
+    assert "revision 2 runs until revision 4 is prepared" in result.stderr
+    assert "the preparation is tried again" in null_tree.ctl("app", "web").stdout
 
 
 # The time-out

@@ -44,7 +44,7 @@ def test_leftovers_of_a_purge_are_reported_and_retried(make_tree, immutable):
     for _ in range(2):
         failed = tree.ctl("destroy", "web", "--purge", check=False)
         assert failed.returncode == 1, failed.stdout
-        assert "/stays'" in failed.stderr and "chattr -i" in failed.stderr and "retried automatically" in failed.stderr
+        assert "/stays'" in failed.stderr and "chattr -i" in failed.stderr and "deleting data is tried again in " in failed.stderr
     assert not data(tree, "web").exists()
     (name,) = hidden(tree)
     shown = tree.ctl_json("app", "web")["instance"]
