@@ -24,6 +24,7 @@ struct seen {
 
 struct progress {
     int64_t revision, begun_msec;
+    struct reconciler_instance *first; /* the first state that was received; NULL: none */
     bool live;
     size_t columns, rows;             /* of the terminal; the columns that a line may have */
     size_t bars;                      /* lines of bars on the screen, which the next output replaces */
@@ -222,6 +223,27 @@ int progress_watch(struct progress *p, sd_event *event)
     return sd_event_add_signal(event, &p->signal, SIGWINCH, on_signal, p);
 }
 
+void progress_begin(struct progress *p, const struct reconciler_instance *instance)
+{
+    if (p->first)
+        return;
+    p->first = xcalloc(1, sizeof *p->first);
+    schema_copy(&reconciler_instance_schema, instance, p->first);
+}
+
+bool progress_is_old(const struct progress *p, int64_t replica, const struct app_stage *stage)
+{
+    if (stage->finished == 0 || stage->finished >= p->begun_msec)
+        return false;
+    for (size_t i = 0; p->first && i < p->first->n_replicas; i++) {
+        const struct reconciler_replica *r = p->first->replicas[i];
+        for (size_t j = 0; r->id == replica && j < r->n_stages; j++)
+            if (schema_equal(&app_stage_schema, r->stages[j], stage))
+                return true;
+    }
+    return false;
+}
+
 void progress_show(struct progress *p, const struct reconciler_instance *instance)
 {
     progress_clear(p);
@@ -232,7 +254,7 @@ void progress_show(struct progress *p, const struct reconciler_instance *instanc
         for (size_t j = 0; j < r->n_stages; j++) {
             const struct app_stage *stage = r->stages[j];
             bool ended = state_of(stage) == STAGE_SUCCESS || state_of(stage) == STAGE_FAILED;
-            if (stage->revision == p->revision && ended && stage->finished >= p->begun_msec &&
+            if (stage->revision == p->revision && ended && !progress_is_old(p, r->id, stage) &&
                 is_news(p, r->id, stage))
                 print_end(p, instance->name, r->id, stage);
         }
@@ -246,6 +268,7 @@ struct progress *progress_free(struct progress *p)
 {
     sd_event_source_disable_unref(p->signal);
     timer_stop(&p->resized);
+    schema_free(&reconciler_instance_schema, p->first);
     if (p->last)
         schema_free(&reconciler_instance_schema, p->last);
     for (size_t i = 0; i < p->n_seen; i++) {

@@ -11,6 +11,11 @@ struct progress;
 /* Returns a new display of one revision. Stages of other revisions, and stages that ended before 'begun_msec'
  * (unix milliseconds), are not shown. */
 struct progress *progress_new(int64_t revision, int64_t begun_msec);
+/* Stores the first state that is received after the request; later calls do nothing. */
+void progress_begin(struct progress *p, const struct reconciler_instance *instance);
+/* Reports whether a stage ended before the request: by the wall clock, which is compared only for the first
+ * state. A later change of the stage belongs to the request, whatever the clock shows then. */
+bool progress_is_old(const struct progress *p, int64_t replica, const struct app_stage *stage);
 /* Draws the bars again when the size of the terminal changes. Returns 0 or a negative errno. */
 int progress_watch(struct progress *p, sd_event *event);
 /* Prints the stages that ended since the last call, and draws the bars again. */

@@ -54,7 +54,7 @@ static const struct app_stage *failed_stage(const struct wait *w, const struct r
             const struct app_stage *stage = i->replicas[j]->stages[k];
             if (stage->revision == w->options->revision &&
                 schema_enum_value(&app_stage_state_enum, stage->state) == STAGE_FAILED &&
-                (stage->finished == 0 || stage->finished >= w->options->begun_msec)) {
+                !progress_is_old(w->progress, i->replicas[j]->id, stage)) {
                 *ret_replica = i->replicas[j];
                 return stage;
             }
@@ -224,6 +224,7 @@ static void on_state(struct wait *w, const struct reconciler_instance *i)
     schema_copy(&reconciler_instance_schema, i, w->last);
     if (i->revision < w->options->revision)
         return;
+    progress_begin(w->progress, i);
     if (!w->options->quiet)
         progress_show(w->progress, i);
     bool superseded = i->revision > w->options->revision || i->action != (int)w->options->action;

@@ -38,6 +38,20 @@ static void test_a_clock_set_back_during_probation_does_not_prolong_it(void **st
     assert_probation_lasts(f, began - 10 * USEC_PER_MSEC);
 }
 
+static void test_the_duration_of_a_stage_is_right_after_a_clock_was_set(void **state)
+{
+    struct fixture *f = *state;
+    const struct app_stage *last = NULL;
+    uint64_t began = begin_probation(f);
+    simulated_clock_set(&f->world.clock, -HOUR);
+    assert_probation_lasts(f, began - 10 * USEC_PER_MSEC);
+    for (size_t i = 0; i < f->replica->record->n_stages; i++)
+        if (streq(f->replica->record->stages[i]->name, "container_running"))
+            last = f->replica->record->stages[i];
+    assert_in_range(last->finished - last->created, PROBATION_MSEC - 100, PROBATION_MSEC + 100);
+    assert_in_range(clock_realtime_msec(&f->world.clock.clock) - last->finished, 0, 1500);
+}
+
 static void test_a_clock_set_forward_during_probation_does_not_shorten_it(void **state)
 {
     struct fixture *f = *state;
@@ -182,6 +196,7 @@ int main(void)
 #define ROW(test) cmocka_unit_test_setup_teardown(test, engine_begin, engine_end)
     const struct CMUnitTest tests[] = {
         ROW(test_a_clock_set_back_during_probation_does_not_prolong_it),
+        ROW(test_the_duration_of_a_stage_is_right_after_a_clock_was_set),
         ROW(test_a_clock_set_forward_during_probation_does_not_shorten_it),
         ROW(test_a_clock_set_back_before_the_start_is_seen_does_not_prolong_the_probation),
         ROW(test_a_clock_set_forward_before_the_start_is_seen_does_not_shorten_the_probation),

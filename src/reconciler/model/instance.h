@@ -92,6 +92,9 @@ struct replica {
         void (*over)(struct replica *replica, const void *out, const struct error *e); /* ends the step */
     } copying;
 
+    /* CLOCK_MONOTONIC, when each of hostlet's stages began; 0: unknown, or in an earlier process. */
+    uint64_t stages_began[_STAGE_MAX];
+
     struct {
         bool missing; /* the limit could not be set; it is requested again later (engine/quota.c) */
         int level;    /* enum quota_level, as quota-keeper reported it last */

@@ -7,8 +7,9 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define OWN   "hostlet"
-#define AGENT "inagent"
+#define OWN            "hostlet"
+#define AGENT          "inagent"
+#define CLOCK_SET_MSEC 1000 /* a larger difference of the clocks is no rounding */
 
 static bool is_in(const struct app_stage *stage, enum app_stage_state state)
 {
@@ -72,14 +73,32 @@ void stages_received(struct record *record, int64_t now)
             record->problem ? STAGE_FAILED : STAGE_SUCCESS, record->problem);
 }
 
+/* Keeps the duration of a stage that ends, if the wall clock was set since its beginning: then it began so
+ * much before its end. */
+static void keep_duration(struct replica *r, enum app_stage_name name, int64_t now)
+{
+    struct app_stage *stage = find_stage(r->record, name);
+    uint64_t *began = &r->stages_began[name], monotonic = replica_monotonic_usec(r);
+    if (stage->created == now) {
+        *began = monotonic;
+    } else if (stage->finished == now && *began) {
+        int64_t took = (int64_t)((monotonic - *began) / USEC_PER_MSEC);
+        if (llabs(stage->finished - stage->created - took) > CLOCK_SET_MSEC)
+            stage->created = stage->finished - took;
+    }
+}
+
 void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage_state state,
                const char *message)
 {
     const struct instance *instance = replica->instance;
     if (instance->record->problem && name != STAGE_HOST_RECV)
         return;
-    if (set(replica->record, replica_now_msec(replica), instance_revision(instance), name, state, message))
-        changed(replica);
+    int64_t now = replica_now_msec(replica);
+    if (!set(replica->record, now, instance_revision(instance), name, state, message))
+        return;
+    keep_duration(replica, name, now);
+    changed(replica);
 }
 
 void stage_interrupt(struct replica *replica, enum app_stage_name name)

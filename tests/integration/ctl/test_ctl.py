@@ -363,6 +363,13 @@ def test_apply_ignores_earlier_states_and_failures(ctl, manifest):
     assert "web: revision 2 is running" in text and "image_pull" not in text
 
 
+def test_apply_fails_at_a_stage_that_fails_after_the_clock_was_set_back(ctl, manifest):
+    stages = [[stage("image_pull", "running")], [stage("image_pull", "failed", message="no such image", at=now() - 3600000)]]
+    reconciler(ctl, [instance([replica(state="starting", stages=s)], settled=False) for s in stages])
+    result = ctl("apply", manifest, expect=FAILED)
+    assert "image_pull failed: no such image" in result.stderr and "image_pull         failed" in result.stdout
+
+
 def test_apply_is_superseded(ctl, manifest):
     reconciler(ctl, [instance(revision=3, settled=False)])
     assert "another request has replaced this one: revision 3" in ctl("apply", manifest, expect=FAILED).stderr
