@@ -69,6 +69,33 @@ def test_limits_change_in_place_on_cgroup_v2(deployed, docker):
     assert facts(docker) == before
 
 
+@pytest.fixture
+def set_clock():
+    """set_clock(seconds) sets the machine's clock forward, or back; it is right again after the test."""
+    offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    yield lambda seconds: time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
+    time.clock_settime(time.CLOCK_REALTIME, offset + time.clock_gettime(time.CLOCK_BOOTTIME))
+
+
+def test_a_clock_set_back_during_probation_does_not_prolong_it(deployed, docker, set_clock):
+    """Docker's times are of the same clock, so that the container's start is in the future."""
+    app = App(deployed.tree, "clock")
+    app.apply(manifest("clock", script="exec sleep 1000", probation=5000))
+    app.wait(lambda i: i["replicas"][0].get("step") == "on probation", "it is on probation", PATIENCE)
+    began = time.monotonic()
+    set_clock(-3600)
+    app.running(1, PATIENCE)
+    assert time.monotonic() - began < 60
+    before = facts(docker, "i8k_clock_0")
+    assert docker.inspect("i8k_clock_0")["HostConfig"]["RestartPolicy"]["Name"] == "always"
+    deployed.tree.ctl("service", "restart", "reconciler")
+    app.running(1, PATIENCE)
+    assert facts(docker, "i8k_clock_0") == before
+    assert time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) < before[2]
+    app.destroy(purge=True)
+    app.gone()
+
+
 def test_a_hanging_hostletd_is_restarted_by_the_watchdog(deployed, docker):
     hostlet, before, old = deployed.tree, facts(docker), deployed.tree.processes()
     hostlet.drop_in("[Service]\nWatchdogSec=4\n")
