@@ -2,8 +2,6 @@
 switch, at the repair of a drift, and when it is destroyed."""
 
 import contextlib
-import json
-import shutil
 import subprocess
 import threading
 
@@ -11,40 +9,11 @@ import pytest
 from lib import ground, images
 from lib.apps import App, manifest, names_below
 from lib.engine import EngineError
-
-RUN = ["/bin/sh", "-c", 'echo "$WORD" >> /data/log; exec sleep 1000']
-
+from lib.volumes import identity, make_earlier, wanted
 
 @pytest.fixture
 def volumes_image(engine):
     return images.load_volumes(engine, volumes=("/data",))
-
-
-def wanted(word, **more):
-    return manifest(image=images.VOLUMES, init="image", command=RUN, env={"WORD": word}, stop_timeout=100, **more)
-
-
-def identity(tree):
-    return (tree.prefix / "var/hostlet/tree.id").read_text().strip()
-
-
-def make_earlier(tree, engine, app, **host):
-    """Replaces the container by one as an earlier version made it, with the same labels, and an anonymous volume at /data."""
-    shown = engine.inspect("i8k_web_0")
-    tree.stop()
-    engine.request("POST", "/containers/i8k_web_0/update", {"RestartPolicy": {"Name": "no"}})
-    engine.remove("i8k_web_0")
-    engine.remove_volume(f"hostlet_{identity(tree)}_i8k_web_0_data")
-    shutil.rmtree(app.directory())
-    config = {key: shown["Config"][key] for key in ("Image", "Env", "Labels", "Cmd", "Entrypoint", "StopTimeout")}
-    engine.request("POST", "/containers/create", {**config, "HostConfig": {"RestartPolicy": {"Name": "always"}, "PidsLimit": 1000, **host}},
-                   query={"name": "i8k_web_0"})
-    engine.request("POST", "/containers/i8k_web_0/start", b"")
-    record = app.record()
-    for revision in record["revisions"]:
-        del revision["volumes"]
-    (tree.prefix / "var/hostlet/reconciler/instances/web.json").write_text(json.dumps(record))
-    return engine.inspect("i8k_web_0")
 
 
 @pytest.fixture
