@@ -9,7 +9,6 @@
 #include "lib/api/fetcher.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/unpacker.h"
-#include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/basic/log.h"
@@ -242,34 +241,12 @@ static void inspect_image(struct prepare *p, const char *reference, varlink_answ
                               CALL_TIMEOUT, on_answer, p);
 }
 
-/* Sets the volumes of the revision's image. Returns 1 if they changed, 0, or a negative errno (refused) for
- * an image with a VOLUME that cannot be one. */
-static int set_volumes(struct record_revision *revision, char *const *declared, size_t n_declared,
-                       struct error *e)
-{
-    const struct app_options *o = revision->manifest->hostlet;
-    const struct app_volume_rules rules = {.inagent = has_agent(revision), .read_only = o && o->read_only};
-    char **volumes = NULL;
-    size_t n = 0;
-    int r = app_volumes_of_image(declared, n_declared, &rules, &volumes, &n, e);
-    if (r < 0)
-        return error_prefix(e, "image '%s' has a VOLUME that hostlet refuses",
-                            revision->manifest->app->spec->image);
-    bool same = n == revision->n_volumes;
-    for (size_t i = 0; same && i < n; i++)
-        same = streq(volumes[i], revision->volumes[i]);
-    app_volumes_free(revision->volumes, revision->n_volumes);
-    revision->volumes = volumes;
-    revision->n_volumes = n;
-    return !same;
-}
-
 /* Continues with the image 'id', whose VOLUMEs are 'declared'. Containers are created from 'use'. */
 static void image_is(struct prepare *p, const char *use, const char *id, char *const *declared, size_t n)
 {
     struct record_revision *revision = revision_of(p);
     struct error e = ERROR_INIT;
-    int changed = set_volumes(revision, declared, n, &e);
+    int changed = record_set_volumes(revision, declared, n, &e);
     if (changed < 0) {
         prepare_failed(p, STAGE_IMAGE_PULL, &e);
         return;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/app/limits.h"
+#include "lib/app/volume.h"
 #include "lib/basic/util.h"
 #include "lib/schema/object.h"
 
@@ -137,6 +138,26 @@ void record_add_revision(struct record *record, int64_t number, const struct app
     revision->revision = number;
     record_set_manifest(revision, manifest);
     record->revision = number;
+}
+
+int record_set_volumes(struct record_revision *revision, char *const *declared, size_t n, struct error *e)
+{
+    const struct app_options *o = revision->manifest->hostlet;
+    const struct app_volume_rules rules = {.inagent = !o || o->init != APP_INIT_IMAGE,
+                                           .read_only = o && o->read_only};
+    char **volumes = NULL;
+    size_t n_volumes = 0;
+    int r = app_volumes_of_image(declared, n, &rules, &volumes, &n_volumes, e);
+    if (r < 0)
+        return error_prefix(e, "image '%s' has a VOLUME that hostlet refuses",
+                            revision->manifest->app->spec->image);
+    bool same = n_volumes == revision->n_volumes;
+    for (size_t i = 0; same && i < n_volumes; i++)
+        same = streq(volumes[i], revision->volumes[i]);
+    app_volumes_free(revision->volumes, revision->n_volumes);
+    revision->volumes = volumes;
+    revision->n_volumes = n_volumes;
+    return !same;
 }
 
 void record_forget_bits(struct record_revision *revision, struct record_revision *old)

@@ -100,6 +100,9 @@ struct record_limits record_limits_of(const struct app_manifest *manifest);
 int64_t record_memory(const struct record *record);
 /* Replaces the revision's manifest by a copy of 'manifest', and stores the first limits if they change. */
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest);
+/* Sets the volumes that the VOLUMEs of the revision's image make (lib/app/volume.h). Returns 1 if they
+ * changed, 0, or a negative errno (refused) for an image with a VOLUME that cannot be one. */
+int record_set_volumes(struct record_revision *revision, char *const *declared, size_t n, struct error *e);
 /* Drops what is resolved of image and packages, so that they are resolved again. The zeroed '*old' receives
  * them; the caller frees it with schema_done(). */
 void record_forget_bits(struct record_revision *revision, struct record_revision *old);
