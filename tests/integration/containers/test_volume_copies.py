@@ -8,6 +8,7 @@ import threading
 import pytest
 from lib import ground, images
 from lib.apps import App, manifest, names_below
+from lib.container_driver import D
 from lib.engine import EngineError
 from lib.volumes import identity, make_earlier, wanted
 
@@ -169,3 +170,31 @@ def test_a_copy_is_cancelled_by_a_stop_and_begun_anew_after_a_crash(earlier, eng
     app.running(2)
     assert logged(app)[-1] == "two" and len(names_below(app.directory() / "volumes/data/many")) == 20000
     assert anonymous(engine) == [] and engine.names() == ["i8k_web_0"] and names_below(app.directory() / "volumes") == ["data"]
+
+
+def test_the_driver_copies_what_is_down_and_belongs_to_the_tree(driver, engine, volumes_image):
+    """Here of a container that the original agent made, which has none of the tree's labels."""
+    engine.run(volumes_image, ["sleep", "1000"], name="i8k_web_0", Labels={"app_name": "web", "app_rep_id": "0"})
+    copying = driver.prefix / "apps/i8k_web_0/volumes/.copying-data"
+    copying.mkdir(parents=True)
+
+    def copy(path="/data"):
+        return driver.call(D + "CopyVolumes", instance="web", replica_id=0, slot="current", volumes=[path])
+    assert driver.refused(copy)[0] == "Conflict"
+    driver.call(D + "Adopt", instance="web", replica_id=0, revision=5)
+    assert [volume["path"] for volume in driver.inspect()["anonymous_volumes"]] == ["/data"]
+    assert driver.refused(copy)[0] == "RetryLater"
+    engine.request("POST", "/containers/i8k_web_0/kill", b"")
+    driver.wait_state("exited")
+    name, reason = driver.refused(copy, "/etc")
+    assert name == "Refused" and "container 'i8k_web_0' has no anonymous volume at '/etc'" in reason
+    helper = f"hostlet_{driver.tree_id}_i8k_web_0.copy"
+    foreign = engine.run(volumes_image, ["sleep", "1000"], name=helper)
+    name, reason = driver.refused(copy)
+    assert name == "Conflict" and helper in reason and engine.inspect(foreign)["State"]["Running"]
+    engine.remove(foreign)
+    engine.run(volumes_image, ["sleep", "1000"], name=helper, Labels={"io.hostlet.copy": driver.tree_id})  # a killed driver left it
+    copy()
+    assert (copying / "seed").read_text() == "of the image\n" and copying.stat().st_uid == 1234 and engine.names() == ["i8k_web_0"]
+    driver.on("Remove", keep_volumes=True)
+    assert len(anonymous(engine)) == 1 and engine.names() == []

@@ -7,6 +7,7 @@ import shutil
 import pytest
 from lib import ground, images
 from lib.apps import App, driver_containers, manifest, names_below
+from lib.zone import ZoneApp, facts
 
 RUN = ["/bin/sh", "-c", 'echo "$WORD" >> /data/log; echo "$WORD" >> /var/lib/app/log; exec sleep 1000']
 
@@ -168,3 +169,12 @@ def test_an_ordinary_image_has_a_limit_of_disk_space_only_if_its_manifest_has_on
     app.apply(simulated("two", resources={"volume_limit": "10Mi"}))
     shown = app.fallen_back(1)
     assert "quota" in shown["replicas"][0]["message"]
+
+
+def test_volumes_of_a_zones_image_are_data_of_its_replica(null_tree):
+    app = ZoneApp(null_tree, "web")
+    app._insist("PutZoneState", facts=facts())
+    app.put(1, image="null/volume-data:1")
+    app.running(1)
+    assert driver_containers(null_tree)["i8k_web_0"]["volumes"] == ["/data"]
+    assert names_below(null_tree.prefix / "apps/i8k_web_0") == ["home", "opt", "volumes"]
