@@ -120,7 +120,9 @@ static int prepare(struct manager *m, const struct arguments *a, enum mode mode,
     if (r < 0)
         return r;
     if (mode == MODE_CHECK) {
-        r = setup_check_users(&m->tree, topology, e);
+        r = setup_check_directories(&m->tree, topology, e);
+        if (r >= 0)
+            r = setup_check_users(&m->tree, topology, e);
         return r < 0 ? r : checks_run(&m->tree, topology, m->config, e);
     }
     log_level_from_string(config_string(m->config, "hostlet", "log_level"), &level);

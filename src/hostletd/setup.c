@@ -30,6 +30,28 @@ int setup_find_group(gid_t *ret, struct error *e)
     return 0;
 }
 
+/* Returns the bits of a mode with which more than the owner of the place may write into it. */
+static mode_t unsafe_bits(mode_t mode, const struct place *place)
+{
+    return mode & (place->flags & PLACE_GROUP_MAY_WRITE ? 0002 : 0022);
+}
+
+/* Refuses a directory of the administrator's that another user owns or can write. Others are corrected. */
+static int check_owner(const struct stat *st, const char *path, const struct place *place, uid_t uid,
+                       struct error *e)
+{
+    if (!(place->flags & PLACE_ADMINS) || (st->st_uid == uid && !unsafe_bits(st->st_mode, place)))
+        return 0;
+    return error_refuse(
+        e, EPERM, "'%s' belongs to user %u and has mode %04o: nobody but root may be able to write there",
+        path, st->st_uid, st->st_mode & 07777);
+}
+
+static int refuse_kind(const char *path, struct error *e)
+{
+    return error_refuse(e, ENOTDIR, "'%s' is not a directory (a symbolic link is not followed here)", path);
+}
+
 /* Corrects the owner of an open directory, removes the right of others to write into it, and restores their
  * right to enter it if the mode is hostletd's own. */
 static int mend(int fd, const char *path, const struct place *place, uid_t uid, gid_t gid, struct error *e)
@@ -37,13 +59,11 @@ static int mend(int fd, const char *path, const struct place *place, uid_t uid, 
     struct stat st;
     if (fstat(fd, &st) < 0)
         return error_os(e, errno, "cannot stat '%s'", path);
-    mode_t unsafe = st.st_mode & (place->flags & PLACE_GROUP_MAY_WRITE ? 0002 : 0022);
+    mode_t unsafe = unsafe_bits(st.st_mode, place);
     mode_t missing = place->flags & PLACE_VOLATILE ? place->mode & ~st.st_mode : 0;
-    if (place->flags & PLACE_ADMINS && (st.st_uid != uid || unsafe))
-        return error_refuse(e, EPERM,
-                            "'%s' belongs to user %u and has mode %04o: nobody but root may be able to write "
-                            "there",
-                            path, st.st_uid, st.st_mode & 07777);
+    int r = check_owner(&st, path, place, uid, e);
+    if (r < 0)
+        return r;
     if (st.st_uid != uid) {
         log_notice("'%s' belonged to user %u, now to %u", path, st.st_uid, uid);
         if (fchown(fd, uid, gid) < 0)
@@ -75,8 +95,7 @@ static int open_base(const char *path, mode_t mode, bool *ret_made, struct error
     }
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-        return error_refuse(e, ENOTDIR, "'%s' is not a directory (a symbolic link is not followed here)",
-                            path);
+        return refuse_kind(path, e);
     if (fd < 0)
         return error_os(e, errno, "cannot open directory '%s'", path);
     *ret_made = made;
@@ -106,11 +125,33 @@ static int make_place(const struct tree *tree, const struct place *place, uid_t 
     return 0;
 }
 
+/* Reports whether the place belongs to this tree: the tree has its service, and a prefix if it is only for
+ * one. */
+static bool is_used(const struct tree *tree, const struct topology *topology, const struct place *p)
+{
+    return !(p->service && !topology_find(topology, p->service)) &&
+           !(p->flags & PLACE_PREFIX_ONLY && !tree->prefix);
+}
+
+int setup_check_directories(const struct tree *tree, const struct topology *topology, struct error *e)
+{
+    int r = 0;
+    for (const struct place *p = places; r >= 0 && p->name; p++) {
+        struct stat st;
+        const struct service_conf *owner = p->service ? topology_find(topology, p->service) : NULL;
+        _cleanup_free_ char *path = is_used(tree, topology, p) ? place_path(tree, p) : NULL;
+        if (!path || lstat(path, &st) < 0)
+            continue;
+        r = S_ISDIR(st.st_mode) ? check_owner(&st, path, p, owner ? owner->uid : 0, e) : refuse_kind(path, e);
+    }
+    return r;
+}
+
 int setup_directories(const struct tree *tree, const struct topology *topology, gid_t group, struct error *e)
 {
     for (const struct place *p = places; p->name; p++) {
         const struct service_conf *owner = p->service ? topology_find(topology, p->service) : NULL;
-        if ((p->service && !owner) || (p->flags & PLACE_PREFIX_ONLY && !tree->prefix))
+        if (!is_used(tree, topology, p))
             continue;
         const struct service_conf *reader =
             p->flags & PLACE_GROUP_FETCHER ? topology_find(topology, "fetcher") : NULL;

@@ -16,6 +16,10 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
 /* Makes or corrects RUN, which can be deleted while the tree runs. Returns 0 or a negative errno. */
 int setup_run_directory(const struct tree *tree, gid_t group, struct error *e);
 
+/* Checks what setup_directories() would refuse: changes nothing, and accepts what does not exist yet. Returns
+ * 0, or a negative errno (refused). */
+int setup_check_directories(const struct tree *tree, const struct topology *topology, struct error *e);
+
 /* Writes VAR/hostlet/tree.id if it does not exist; the id never changes. Returns 0 or a negative errno. */
 int setup_tree_id(const struct tree *tree, struct error *e);
 

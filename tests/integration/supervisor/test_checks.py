@@ -48,7 +48,7 @@ def check(prefix, *arguments):
     return run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--libexec", BUILD, *arguments, "--check")
 
 
-def test_what_a_service_would_refuse_is_refused_before(make_tree, files):
+def test_what_a_service_would_refuse_is_refused_before(make_tree, files, place):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     process = status(tree, "container-driver")["pid"]
     good = (tree.prefix / "etc/hostlet.conf").read_text()
@@ -64,6 +64,12 @@ def test_what_a_service_would_refuse_is_refused_before(make_tree, files):
         assert told.returncode == 1, f"{what}: {told}"
         assert "the configuration is not accepted, and nothing changes: service '" in told.stderr and sentence in told.stderr, what
     assert status(tree, "container-driver")["pid"] == process and status(tree, "rpc-gateway")["state"] == "down"
+    # A directory that a start refuses: others can write into it, or it is a file.
+    for path, sentence in ((files, "nobody but root may be able to write there"), (files + "/empty", "is not a directory")):
+        place.chmod(0o777)
+        changes.write_text(f"[hostlet]\napp_path = {path}\n")
+        assert sentence in check(tree.prefix).stderr and sentence in tree.ctl("reload", check=False).stderr
+        place.chmod(0o755)
     # What is not used is not judged: the zone is off.
     changes.write_text("[zone]\nlisten = localhost\ntls_ca = /none\n[fetcher]\nrepositories = file:///x zone\n")
     assert check(tree.prefix).returncode == 0
