@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "lib/app/check.h"
+#include "lib/app/check_deploy.h"
 #include "lib/app/name.h"
 #include "lib/app/normalise.h"
 #include "lib/app/quantity.h"
@@ -343,6 +344,43 @@ static void mistakes_are_refused_with_their_pointer(void **state)
     }
 }
 
+/* The kernel starts no program with more than 128 KiB in one string, or 2 MiB in all. */
+static void what_no_program_can_be_started_with_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t size, n; /* of each string, with its end; number of variables, or of arguments */
+        bool command;
+        const char *message;
+    } cases[] = {
+        {131072, 1, false, NULL},
+        {131073, 1, false, "/hostlet/env/V0: has 131073 bytes"},
+        {131072, 1, true, NULL},
+        {131073, 1, true, "/hostlet/command/0: has 131073 bytes"},
+        {131064, 16, false, NULL},
+        {131065, 16, false, "/hostlet/env: environment and command have 2097168 bytes"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct app_options options = {.init = APP_INIT_IMAGE};
+        struct error e = ERROR_INIT;
+        for (size_t k = 0; k < cases[i].n; k++) {
+            char name[32];
+            snprintf(name, sizeof name, "V%zu", k);
+            size_t n = cases[i].size - 1 - (cases[i].command ? 0 : strlen(name) + 1);
+            _cleanup_free_ char *text = xcalloc(n + 1, 1);
+            memset(text, 'x', n);
+            if (cases[i].command)
+                schema_append_string(&options.command, &options.n_command, text);
+            else
+                schema_map_set(&options.env, &options.n_env, name, text);
+        }
+        int r = check_options(&options, &e);
+        if (!cases[i].message != (r == 0) || (r < 0 && !strstr(e.message, cases[i].message)))
+            fail_msg("case %zu gives %d: %s", i, r, e.message);
+        schema_done(&app_options_schema, &options);
+    }
+}
+
 static char *normal_text(const char *pointer, const char *value, struct app_manifest **ret)
 {
     json_t *json = json_of(whole);
@@ -539,12 +577,13 @@ static struct app_instance *zone_instance(const char *text)
 static void zone_form_drops_the_echo(void **state)
 {
     (void)state;
-    struct app_instance *app = zone_instance("{'meta':{'id':'1','name':'web','version':7}," ZONE_SPEC
-                                             "},'revision':3,'ref_by_instances':['x'],"
-                                             "'status':{'id':'s'},'deploy':{'action':'stop','revision':9,'"
-                                             "stages':{'name':'d'},'memory_limit':1000,"
-                                             "'depends':[{'spec_name':'db'}],'replicas':[{'id':2,'host_id':'"
-                                             "aa','vpc_ipv4':'10.1.1.1'},{'id':2,'host_id':'bb'}]}}");
+    struct app_instance *app = zone_instance(
+        "{'meta':{'id':'1','name':'web','version':7}," ZONE_SPEC "},'revision':3,'ref_by_instances':['x'],"
+        "'status':{'id':'s'},'deploy':{'action':'stop','revision':9,'"
+        "stages':{'name':'d'},'memory_limit':1000,"
+        "'depends':[{'spec_name':'db'}],'replicas':[{'id':2,'host_id':'"
+        "aa','vpc_ipv4':'10.1.1.1','service_ports':[{'port':80,'host_port':80,'protocol':'udp',"
+        "'host_address':'::1','host_port_last':90}]},{'id':2,'host_id':'bb'}]}}");
     struct app_manifest *manifest = app_zone_manifest(app);
     const struct app_deploy *deploy = manifest->app->deploy;
     assert_null(manifest->app->status);
@@ -558,6 +597,9 @@ static void zone_form_drops_the_echo(void **state)
     assert_int_equal(manifest->hostlet->init, APP_INIT_INAGENT);
     assert_string_equal(app_find_replica_of(manifest, 2, "bb")->host_id, "bb");
     assert_string_equal(app_find_replica_of(manifest, 2, "aa")->vpc_ipv4, "10.1.1.1");
+    /* A zone's ports are TCP on all IPv4 addresses, whatever the caller adds. */
+    const struct app_service_port *port = app_find_replica_of(manifest, 2, "aa")->service_ports[0];
+    assert_true(port->host_port == 80 && !port->protocol && !port->host_address && !port->host_port_last);
     assert_null(app_find_replica_of(manifest, 1, "aa"));
     assert_null(app_find_replica_of(manifest, 2, "cc"));
     schema_free(&app_manifest_schema, manifest);
@@ -606,6 +648,7 @@ int main(void)
         cmocka_unit_test(quantities_are_parsed),
         cmocka_unit_test(names_are_labels),
         cmocka_unit_test(mistakes_are_refused_with_their_pointer),
+        cmocka_unit_test(what_no_program_can_be_started_with_is_refused),
         cmocka_unit_test(normal_form_is_idempotent),
         cmocka_unit_test(normal_form_has_defaults),
         cmocka_unit_test(normal_form_drops_members_of_a_zone),

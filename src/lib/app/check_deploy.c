@@ -110,6 +110,32 @@ static int check_environment(const struct app_options *options, struct error *e)
     return 0;
 }
 
+/* Checks what the container's first program is started with: execve() fails if it is larger. */
+static int check_arguments(const struct app_options *options, struct error *e)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < options->n_command + options->n_env; i++) {
+        bool command = i < options->n_command;
+        const struct schema_pair *variable = command ? NULL : &options->env[i - options->n_command];
+        size_t size = command ? strlen(options->command[i]) + 1
+                              : strlen(variable->key) + 1 + strlen(variable->value) + 1;
+        _cleanup_free_ char *where =
+            command ? xasprintf("/hostlet/command/%zu", i) : xasprintf("/hostlet/env/%.100s", variable->key);
+        if (size > APP_ARGUMENT_MAX)
+            return error_refuse(e, E2BIG,
+                                "%s: has %zu bytes, and no program can be started with more than %d in one "
+                                "argument or variable",
+                                where, size, APP_ARGUMENT_MAX);
+        total += size + sizeof(char *);
+    }
+    if (total <= APP_ARGUMENTS_MAX)
+        return 0;
+    return error_refuse(e, E2BIG,
+                        "/hostlet/env: environment and command have %zu bytes, and no program can be started "
+                        "with more than %zu",
+                        total, APP_ARGUMENTS_MAX);
+}
+
 static int check_capabilities(const struct app_options *options, struct error *e)
 {
     for (size_t i = 0; i < options->n_capabilities; i++) {
@@ -154,8 +180,8 @@ int check_options(const struct app_options *options, struct error *e)
             "/hostlet/command: is allowed with init = image alone; with inagent, the tasks define what runs");
     if (options->n_command > 0 && !*options->command[0])
         return error_refuse(e, EINVAL, "/hostlet/command/0: is empty");
-    if ((r = check_environment(options, e)) < 0 || (r = check_capabilities(options, e)) < 0 ||
-        (r = check_volumes(options, e)) < 0 ||
+    if ((r = check_environment(options, e)) < 0 || (r = check_arguments(options, e)) < 0 ||
+        (r = check_capabilities(options, e)) < 0 || (r = check_volumes(options, e)) < 0 ||
         (r = check_range(options->pids_limit, 1, APP_PIDS_LIMIT_MAX, "/hostlet/pids_limit", e)) < 0 ||
         (r = check_range(options->stop_timeout_msec, 1, APP_STOP_TIMEOUT_MAX, "/hostlet/stop_timeout_msec",
                          e)) < 0 ||

@@ -19,10 +19,12 @@
 #define APP_PACKAGES_MAX      1000
 #define APP_PORTS_MAX         100
 #define APP_TASKS_MAX         1000
-#define APP_CONFIGS_MAX       5000 /* settings in one list */
-#define APP_CONFIGS_DEPTH_MAX 4    /* nesting of settings and their values */
-#define APP_NAME_MAX          100  /* bytes: the name of the spec or of a port, or a version */
-#define APP_VOLUMES_MAX       32   /* of a manifest, and of an image */
-#define APP_VOLUME_KEY_MAX    128  /* bytes: the name of a volume's directory; see app_volume_key() */
+#define APP_CONFIGS_MAX       5000         /* settings in one list */
+#define APP_CONFIGS_DEPTH_MAX 4            /* nesting of settings and their values */
+#define APP_NAME_MAX          100          /* bytes: the name of the spec or of a port, or a version */
+#define APP_VOLUMES_MAX       32           /* of a manifest, and of an image */
+#define APP_VOLUME_KEY_MAX    128          /* bytes: the name of a volume's directory; see app_volume_key() */
+#define APP_ARGUMENT_MAX      (128 * 1024) /* bytes of one variable or argument, with its end: the kernel's */
+#define APP_ARGUMENTS_MAX     ((size_t)2 << 20) /* bytes of all of them, with a stack of 8 MiB: the kernel's */
 #define APP_PIDS_WITH_INAGENT INT64_C(100)
 #define APP_PIDS_WITH_IMAGE   INT64_C(1000)
