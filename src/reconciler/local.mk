@@ -161,6 +161,7 @@ tests_unit_test_plan_memory_LDADD = librules.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_listeners
 TESTS += tests/unit/test_listeners
 tests_unit_test_listeners_SOURCES = tests/unit/test_listeners.c
+tests_unit_test_listeners_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=socket
 tests_unit_test_listeners_LDADD = libreconciler.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_zone_order
 TESTS += tests/unit/test_zone_order

@@ -32,6 +32,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/remove_tree.h"
+#include "lib/schema/pack.h"
 
 #define TREE "6f1f6a3e-0000-4000-8000-000000000001"
 
@@ -270,6 +271,18 @@ static void a_container_with_inagent_gets_the_contracts_definition(void **state)
               "   \"LogConfig\": {\"Type\": \"local\", \"Config\": {\"max-size\": \"1000000\", "
               "\"max-file\": \"2\", \"compress\": \"false\"}},"
               "   \"StorageOpt\": {\"size\": \"10737418240\"}}}");
+}
+
+/* The label of existing containers is a hash of this text: a new member must not appear where it is not used.
+ */
+static void a_request_has_no_member_that_is_not_used(void **state)
+{
+    (void)state;
+    struct driver_create_in in = example();
+    _cleanup_free_ char *text = schema_pack_text(&driver_create_schema, &in, NULL);
+    assert_non_null(strstr(text, "8443"));
+    assert_null(strstr(text, "protocol"));
+    assert_null(strstr(text, "host_address"));
 }
 
 static void ports_are_published_by_protocol_and_address(void **state)
@@ -1188,6 +1201,7 @@ int main(void)
         cmocka_unit_test(a_range_in_use_is_refused_for_the_zones_network),
         cmocka_unit_test(credentials_of_a_registry_are_found),
         cmocka_unit_test(a_container_with_inagent_gets_the_contracts_definition),
+        cmocka_unit_test(a_request_has_no_member_that_is_not_used),
         cmocka_unit_test(ports_are_published_by_protocol_and_address),
         cmocka_unit_test(a_container_without_inagent_runs_the_images_entrypoint),
         cmocka_unit_test(a_manifest_can_request_only_docker_default_capabilities),

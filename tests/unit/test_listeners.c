@@ -1,5 +1,6 @@
 /* Tests the list of listeners with sockets of its own. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +31,22 @@ static int bind_one(int family, int type, bool only_v6, int *ret_port)
     return fd;
 }
 
+/* Whether the kernel has no socket diagnostics. */
+static bool without_diagnostics;
+
+int __real_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol);
+int __wrap_socket(int domain, int type, int protocol)
+{
+    if (domain != AF_NETLINK || !without_diagnostics)
+        return __real_socket(domain, type, protocol);
+    errno = EPROTONOSUPPORT;
+    return -1;
+}
+
 struct wanted {
     int port;
+    bool udp;
     char text[HOST_PORT_TEXT_SIZE];
     bool dual;
 };
@@ -39,15 +54,14 @@ struct wanted {
 static void on_listener(const struct host_port *port, void *userdata)
 {
     struct wanted *w = userdata;
-    if (port->port != w->port)
+    if (port->port != w->port || port->udp != w->udp)
         return;
     host_port_text(port, w->text);
     w->dual = port->dual;
 }
 
-static void listeners_are_listed_with_their_addresses(void **state)
+static void list_all(void)
 {
-    (void)state;
     static const struct {
         int family, type;
         bool only_v6;
@@ -59,21 +73,21 @@ static void listeners_are_listed_with_their_addresses(void **state)
         {AF_INET6, SOCK_DGRAM, true, "[::]", false},       {AF_INET6, SOCK_DGRAM, false, "[::]", true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct wanted w = {.port = 0};
+        struct wanted w = {.udp = cases[i].type == SOCK_DGRAM};
         _cleanup_close_ int fd = bind_one(cases[i].family, cases[i].type, cases[i].only_v6, &w.port);
         if (fd < 0 && cases[i].family == AF_INET6) {
             printf("skip listeners_are_listed_with_their_addresses: this machine has no IPv6\n");
             skip();
         }
         char expected[64];
-        snprintf(expected, sizeof expected, "%s:%d%s", cases[i].address, w.port,
-                 cases[i].type == SOCK_DGRAM ? "/udp" : "");
+        snprintf(expected, sizeof expected, "%s:%d%s", cases[i].address, w.port, w.udp ? "/udp" : "");
         listeners_list(on_listener, &w);
         assert_string_equal(w.text, expected);
-        assert_int_equal(w.dual, cases[i].dual);
+        /* /proc/net does not show IPV6_V6ONLY. */
+        assert_int_equal(w.dual, cases[i].dual || (without_diagnostics && cases[i].only_v6));
     }
     /* A UDP socket with a peer serves nobody else. */
-    struct wanted w = {.port = 0};
+    struct wanted w = {.udp = true};
     _cleanup_close_ int fd = bind_one(AF_INET, SOCK_DGRAM, false, &w.port);
     struct sockaddr_in peer = {
         .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
@@ -82,8 +96,22 @@ static void listeners_are_listed_with_their_addresses(void **state)
     assert_string_equal(w.text, "");
 }
 
+static void listeners_are_listed_with_their_addresses(void **state)
+{
+    (void)state;
+    list_all();
+}
+
+static void proc_replaces_socket_diagnostics(void **state)
+{
+    (void)state;
+    without_diagnostics = true;
+    list_all();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(listeners_are_listed_with_their_addresses)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(listeners_are_listed_with_their_addresses),
+                                       cmocka_unit_test(proc_replaces_socket_diagnostics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
