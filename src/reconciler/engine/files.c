@@ -7,6 +7,7 @@
 #include "lib/app/host_port.h"
 #include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/copy.h"
@@ -141,6 +142,16 @@ void files_update(struct replica *r)
     struct provisioner_update_in in = {.container = name, .replica = file};
     call_provisioner(r, "Update", &in);
     schema_free(&app_replica_instance_schema, file);
+}
+
+bool files_make_again(struct replica *r, const struct error *e)
+{
+    if (r->step != STEP_UPDATE_FILES || e->class != ERROR_NOT_FOUND)
+        return false;
+    log_notice("%s/%lld: the directory of its files does not exist, and is made again",
+               r->instance->record->name, (long long)r->record->id);
+    provision(r, target_of(r));
+    return true;
 }
 
 void files_updated(struct replica *r, const void *out)

@@ -461,6 +461,8 @@ void step_done(struct replica *r, const void *out, const struct error *e)
         row->effect(r, e ? NULL : out);
         return;
     }
+    if (e && files_make_again(r, e))
+        return;
     bool optional = e && (((row->flags & LIMITS) && quota_may_be_missing(r, e)) ||
                           ((row->flags & RESOURCES) && limits_may_wait(r, e)));
     if (e && !optional) {

@@ -1,5 +1,6 @@
 """Tests the deploy stages that are reported to a zone, and which of them agents in containers can report."""
 
+import shutil
 import signal
 import time
 
@@ -96,6 +97,15 @@ for number in range(100):
             answer = {"error": "io.hostlet.RetryLater", "parameters": {"reason": "the disk is busy"}}
         connection.sendall(json.dumps(answer).encode() + b"\\0")
 """
+
+
+def test_files_of_a_running_container_whose_directory_was_removed_are_made_again(app):
+    app.put(1)
+    app.running(1)
+    shutil.rmtree(app.directory())
+    app.put(1, spec={"description": "another"})
+    ground.wait_until(lambda: app.replica_file()["app"]["spec"]["description"] == "another", 20, "the file is written")
+    app.running(1)
 
 
 def test_a_step_that_is_retried_later_is_not_failed(start, services):
