@@ -111,6 +111,9 @@ void stage_interrupt(struct replica *replica, enum app_stage_name name)
 void stages_proven(struct replica *replica)
 {
     struct record_replica *r = replica->record;
+    /* The list is that of an order that is not followed, and its host_recv stays a failure. */
+    if (replica->instance->record->problem)
+        return;
     for (size_t i = 0; i < r->n_stages; i++) {
         const struct app_stage *stage = r->stages[i];
         int name = schema_enum_value(&app_stage_name_enum, stage->name);

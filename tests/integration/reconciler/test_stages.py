@@ -99,6 +99,15 @@ for number in range(100):
 """
 
 
+def test_the_failed_receipt_of_an_order_stays_when_the_revision_before_is_applied(zone_tree):
+    app = ZoneApp(zone_tree(probation="500ms"))
+    app.put(1)
+    app.put(2, "dance")
+    ground.wait_until(lambda: app.record()["replicas"][0].get("applied_revision") == 1, 20, "revision 1 passes its probation")
+    app.wait(lambda i: i["replicas"][0]["state"] == "running", "it runs")
+    assert app.get()["problem"] and app.stages()["host_recv"]["state"] == "failed" and app.stages()["host_recv"]["revision"] == 2
+
+
 def test_files_of_a_running_container_whose_directory_was_removed_are_made_again(app):
     app.put(1)
     app.running(1)
