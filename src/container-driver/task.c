@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "container-driver/name.h"
+#include "lib/basic/cleanup.h"
 #include "lib/basic/failpoint.h"
 #include "lib/schema/object.h"
 
@@ -87,9 +88,11 @@ void task_answer(struct runtime_result *result, const struct error *e, void *use
 
 int container_conflict(const struct driver_container *c, struct error *e)
 {
+    _cleanup_free_ char *remedy =
+        c->adoptable ? xasprintf(": 'hostletctl adopt %s' adopts it", c->name) : xstrdup("");
     return error_set(e, ERROR_CONFLICT, EEXIST,
-                     "the name '%s' is in use by %s, which hostlet does not change", c->name,
-                     c->owner ?: "something else");
+                     "the name '%s' is in use by %s, which hostlet does not change%s", c->name,
+                     c->owner ?: "something else", remedy);
 }
 
 void task_select_id(struct task *task, const char *id)

@@ -1,6 +1,7 @@
 /* Defines the table of commands, which hostletctl(8) describes in full. */
 #include "ctl/commands.h"
 
+#include "ctl/adopt.h"
 #include "ctl/apply.h"
 #include "ctl/apps.h"
 #include "ctl/describe.h"
@@ -49,6 +50,11 @@ static const struct ctl_option fetch_options[] = {
     {"arch", 0, "ARCH", "this machine's unless given"}, {"os", 0, "OS", "linux unless given"}, END};
 static const struct ctl_option import_options[] = {
     {"dry-run", 0, NULL, "show what would be taken over, and change nothing"}, END};
+static const struct ctl_option adopt_options[] = {
+    {"revision", 0, "N", "the revision that it runs; 0: unknown, so that the next order replaces it"},
+    {"from", 0, "DIR", "the original agent's prefix, whose state names revision and secret"},
+    {"dry-run", 0, NULL, "show whether it can be adopted, and change nothing"},
+    END};
 static const struct ctl_option describe_options[] = {
     {"reference", 0, NULL, "print a page in Markdown with all interfaces"}, END};
 
@@ -110,6 +116,11 @@ const struct command ctl_commands[] = {
      "access\n"
      "key, quota ids, secrets and applications stay the same. An interrupted import can be repeated.",
      import_options, command_import},
+    {"adopt", "CONTAINER", 1, 1, "adopt one container of the original agent, without a restart",
+     "CONTAINER is its name, i8k_NAME_N. Its labels must fit the name, and its data must be below this\n"
+     "tree's app path ('hostletctl import' takes over the path, too). The original must be stopped. The\n"
+     "command can be repeated.",
+     adopt_options, command_adopt},
     {"zone init", "[ADDRESS:PORT]...", 0, 64, "prepare this machine to be a member of a zone",
      "Makes host id and access key, and prints what the zone's operator needs to join the machine. The\n"
      "addresses are those of the zone's hosts; without any, the leader sends them when it joins this "

@@ -2,13 +2,16 @@
 #include "ctl/enable.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ctl/call.h"
 #include "lib/basic/fs.h"
 
 #define READY_USEC  (30 * USEC_PER_SEC)
+#define FILE_MAX    ((size_t)1 << 20)
 #define READY_PAUSE (50 * 1000 * 1000) /* ns */
 
 int read_config_with(const struct ctl *ctl, const char *name, const char *text, struct config **ret,
@@ -22,15 +25,35 @@ int read_config_with(const struct ctl *ctl, const char *name, const char *text, 
     return r;
 }
 
-int write_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e)
+static void put_back(const char *path, const char *before)
 {
-    _cleanup_free_ char *directory = tree_config_dir(&ctl->tree), *path = xasprintf("%s/%s", directory, name);
+    struct error e = ERROR_INIT;
+    int r = before ? replace_file(path, before, strlen(before), 0644, &e) : 0;
+    if (r < 0 || (!before && unlink(path) < 0))
+        log_warning("'%s' cannot be put back: %s", path, r < 0 ? e.message : strerror(errno));
+}
+
+int use_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e)
+{
+    _cleanup_free_ char *directory = tree_config_dir(&ctl->tree), *path = xasprintf("%s/%s", directory, name),
+                        *before = NULL;
     struct config *config = NULL;
     int r = read_config_with(ctl, name, text, &config, e);
     config_free(config);
     if (r >= 0)
         r = make_dirs(directory, 0755, e);
-    return r < 0 ? r : replace_file(path, text, strlen(text), 0644, e);
+    if (r >= 0)
+        r = read_file_at(AT_FDCWD, path, FILE_MAX, &before, NULL, e);
+    if (r < 0 && r != -ENOENT)
+        return r;
+    r = replace_file(path, text, strlen(text), 0644, e);
+    if (r < 0)
+        return r;
+    r = ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
+    /* Equal text is that of an earlier run, which ended before its reload. */
+    if (r < 0 && (e->class == ERROR_REFUSED || e->class == ERROR_FAILED))
+        put_back(path, streq_null(before, text) ? NULL : before);
+    return r;
 }
 
 /* Reads the configuration, and the paths of the tree that follow from it. The caller releases both. */

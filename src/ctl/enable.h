@@ -8,9 +8,9 @@
  * errno (refused), with file and line, if it had a mistake. The caller frees '*ret'. */
 int read_config_with(const struct ctl *ctl, const char *name, const char *text, struct config **ret,
                      struct error *e);
-/* Writes ETC/hostlet.conf.d/NAME with the given text, unless the configuration would have a mistake then: a
- * file is never left behind that hostletd refuses. */
-int write_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e);
+/* Writes ETC/hostlet.conf.d/NAME with the given text, and has hostletd read its configuration again. If the
+ * configuration is refused, the file is as before, since otherwise each later reload would fail. */
+int use_config_part(const struct ctl *ctl, const char *name, const char *text, struct error *e);
 
 /* Reads whether [zone] enable is yes in the configuration. */
 int zone_is_enabled(const struct ctl *ctl, bool *ret, struct error *e);

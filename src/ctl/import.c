@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl/adopt.h"
 #include "ctl/apps.h"
 #include "ctl/call.h"
 #include "ctl/enable.h"
@@ -225,14 +226,9 @@ static int start_quota_keeper(const struct import *import, struct error *e)
     return r < 0 || !down ? r : order(import, "Start", "quota-keeper", e);
 }
 
-static int write_settings(const struct import *import, struct error *e)
+static int use_settings(const struct import *import, struct error *e)
 {
-    return write_config_part(import->ctl, IMPORT_CONFIG_NAME, import->settings, e);
-}
-
-static int reload(const struct import *import, struct error *e)
-{
-    return ctl_call(import->ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
+    return use_config_part(import->ctl, IMPORT_CONFIG_NAME, import->settings, e);
 }
 
 /* Sends the secrets before any container is adopted: when a container is adopted for which an order has
@@ -240,27 +236,8 @@ static int reload(const struct import *import, struct error *e)
 static int send_secrets(const struct import *import, struct error *e)
 {
     int r = 0;
-    for (size_t i = 0; r >= 0 && i < import->inventory.n_items; i++) {
-        const struct inventory_item *item = import->inventory.items[i];
-        const struct reconciler_secret_in in = {
-            .name = item->instance, .replica_id = item->replica_id, .secret = (char *)item->secret};
-        if (item->instance && item->secret)
-            r = ctl_call(import->ctl, &ctl_reconciler, "ImportSecret", &in, NULL, CTL_TIMEOUT_USEC, e);
-    }
-    return r;
-}
-
-static int adopt_one(const struct import *import, const struct inventory_item *item, struct error *e)
-{
-    struct driver_inspect_out out = {.container = NULL};
-    const struct driver_adopt_in in = {.instance = item->instance,
-                                       .replica_id = item->replica_id,
-                                       .revision = item->revision < 0 ? 0 : item->revision};
-    int r = ctl_call(import->ctl, &ctl_driver, "Adopt", &in, &out, CTL_TIMEOUT_USEC, e);
-    if (r >= 0)
-        ctl_done(&ctl_driver, "Adopt", &out);
-    else if (e->class == ERROR_NOT_FOUND)
-        r = 0; /* the container was removed meanwhile */
+    for (size_t i = 0; r >= 0 && i < import->inventory.n_items; i++)
+        r = adopt_secret(import->ctl, import->inventory.items[i], e);
     return r;
 }
 
@@ -269,8 +246,11 @@ static int adopt(const struct import *import, struct error *e)
     int r = 0;
     for (size_t i = 0; r >= 0 && i < import->inventory.n_items; i++) {
         const struct inventory_item *item = import->inventory.items[i];
-        if (item->instance && (item->fate == FATE_ADOPT || item->fate == FATE_ADOPTED))
-            r = adopt_one(import, item, e);
+        if (!item->instance || (item->fate != FATE_ADOPT && item->fate != FATE_ADOPTED))
+            continue;
+        r = adopt_container(import->ctl, item, e);
+        if (r < 0 && e->class == ERROR_NOT_FOUND)
+            r = 0; /* the container was removed meanwhile */
     }
     return r;
 }
@@ -349,8 +329,7 @@ static const struct {
     int (*run)(const struct import *import, struct error *e);
     const char *failpoint;
 } steps[] = {{take_ledger, "import.ledger"},
-             {write_settings, "import.settings"},
-             {reload, "import.reload"},
+             {use_settings, "import.settings"},
              {start_quota_keeper, "import.quota_keeper"},
              {send_secrets, "import.secrets"},
              {adopt, "import.adopted"},

@@ -1,10 +1,12 @@
 /* Implements inventory.h. */
 #include "ctl/inventory.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "ctl/call.h"
 #include "lib/app/name.h"
@@ -120,6 +122,10 @@ static char *find_misfit(const struct driver_container *c, const char *app_path)
         return xstrdup(c->misfit ?: "it is not one of the original agent");
     if (c->home && !same_directory(c->home, home))
         return xasprintf("its data is in '%s', and not below the app path '%s'", c->home, app_path);
+    if (c->home && access(home, F_OK) < 0)
+        return xasprintf(
+            "the directory '%s' of its data does not exist: is the file system of the app path mounted?",
+            c->home);
     return NULL;
 }
 
@@ -138,18 +144,18 @@ static enum inventory_fate find_fate(struct inventory_item *item, const char *ap
 }
 
 /* Says what only one of the sources knows. */
-static void remark_sources(struct inventory_item *item)
+static void remark_sources(struct inventory_item *item, const struct original *o)
 {
     if (item->sources == SOURCE_ACTIVE)
         remark(item, "only hostlet_active.json knows it: there is neither a container nor a directory");
     else if (item->sources == SOURCE_DIRECTORY)
         remark(item, "only its directory exists: its data is kept for a replica of this name");
-    else if (item->sources == SOURCE_DOCKER && item->fate == FATE_ADOPT)
+    else if (item->sources == SOURCE_DOCKER && item->fate == FATE_ADOPT && o->dir)
         remark(item,
                "only Docker knows it: there is neither a directory nor an entry in hostlet_active.json");
     else if (item->fate == FATE_ADOPT && !(item->sources & SOURCE_DIRECTORY))
         remark(item, "it has no directory in the app path");
-    else if (item->fate == FATE_ADOPT && !(item->sources & SOURCE_ACTIVE))
+    else if (item->fate == FATE_ADOPT && !(item->sources & SOURCE_ACTIVE) && o->dir)
         remark(item, "hostlet_active.json does not know it");
 }
 
@@ -206,10 +212,10 @@ static void judge(struct inventory_item *item, const struct original *o)
     }
     if (!item->instance)
         return;
-    remark_sources(item);
+    remark_sources(item, o);
     if (replica->problem && item->found)
         remark(item, "its app_replica.json is not used: %s", replica->problem);
-    if (replica->host_id && !streq(replica->host_id, o->hostlet->host_id))
+    if (o->dir && replica->host_id && !streq(replica->host_id, o->hostlet->host_id))
         remark(item, "its app_replica.json is of host %.40s", replica->host_id);
     take_revision(item, o);
     take_secret(item, o);
@@ -237,6 +243,29 @@ int inventory_read(const struct ctl *ctl, const struct original *original, struc
         judge(ret->items[i], original);
     if (ret->n_items > 0)
         qsort(ret->items, ret->n_items, sizeof *ret->items, compare);
+    return 0;
+}
+
+int inventory_read_one(const struct ctl *ctl, const struct original *original, const char *container,
+                       struct inventory *ret, struct error *e)
+{
+    struct reader reader = {original, ret};
+    struct driver_inspect_out out = {.container = NULL};
+    struct inventory_item *item = find(ret, container);
+    _cleanup_free_ char *directory = xasprintf("%s/%s", original->app_path, container);
+    const struct driver_replica_in in = {.instance = item->instance, .replica_id = item->replica_id};
+    int r = ctl_call(ctl, &ctl_driver, "Inspect", &in, &out, CTL_TIMEOUT_USEC, e);
+    if (r < 0)
+        return r;
+    add_container(&out, &reader);
+    ctl_done(&ctl_driver, "Inspect", &out);
+    if (!item->found)
+        return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no container '%s'", container);
+    if (original_revision(original, container) >= 0 || original_secret(original, container))
+        item->sources |= SOURCE_ACTIVE;
+    if (access(directory, F_OK) == 0)
+        item->sources |= SOURCE_DIRECTORY;
+    judge(item, original);
     return 0;
 }
 

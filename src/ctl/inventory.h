@@ -48,6 +48,11 @@ struct inventory {
  * must outlive it. The caller releases it, also after an error. */
 int inventory_read(const struct ctl *ctl, const struct original *original, struct inventory *ret,
                    struct error *e);
+/* Makes the inventory of one container, whose name has the form i8k_NAME_N: it has no other item. Returns
+ * −ENOENT (not found) if the container does not exist. 'original' may lack a 'dir', if the original's state
+ * is not known: then nothing is stated about it. */
+int inventory_read_one(const struct ctl *ctl, const struct original *original, const char *container,
+                       struct inventory *ret, struct error *e);
 void inventory_done(struct inventory *inventory);
 
 /* Returns the number of items with that fate. */

@@ -33,7 +33,7 @@ static const char *what_happens(const struct inventory_item *item)
     case FATE_ADOPT:
         break;
     }
-    if (item->revision < 0)
+    if (item->revision < 1)
         return "adopted; its revision is unknown, so the zone's order will recreate it";
     if (item->wanted && item->wanted->deploy->revision > item->revision)
         return "adopted; a newer revision is desired, so it will be switched";

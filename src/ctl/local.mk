@@ -1,6 +1,7 @@
 # src/ctl: hostletctl, the administrator's command. Linked by the C++ compiler, for toml++.
 sbin_PROGRAMS += hostletctl
 hostletctl_SOURCES = \
+	src/ctl/adopt.c src/ctl/adopt.h \
 	src/ctl/apply.c src/ctl/apply.h \
 	src/ctl/apps.c src/ctl/apps.h \
 	src/ctl/call.c src/ctl/call.h \

@@ -254,8 +254,7 @@ static bool is_listening(const char *table, unsigned port, pid_t ours)
     return found;
 }
 
-/* Checks that no process of the original agent runs. */
-static int check_process(struct error *e)
+int original_check_process(struct error *e)
 {
     pid_t pid = find_process();
     return pid == 0 ? 0
@@ -268,7 +267,7 @@ static int check_process(struct error *e)
 int original_check_stopped(const struct original *o, pid_t ours, struct error *e)
 {
     const int64_t ports[] = {o->server->peer_port, o->server->http_port};
-    int r = check_process(e);
+    int r = original_check_process(e);
     if (r < 0)
         return r;
     for (size_t i = 0; i < ARRAY_SIZE(ports); i++)

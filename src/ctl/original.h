@@ -51,6 +51,9 @@ void original_done(struct original *original);
  * earlier import; 0: none. */
 int original_check_stopped(const struct original *original, pid_t ours, struct error *e);
 
+/* Checks only that no process of the original agent runs. */
+int original_check_process(struct error *e);
+
 /* Returns the revision that the original last applied to a container, by hostlet_active.json; −1: that file
  * does not know it. */
 int64_t original_revision(const struct original *original, const char *container);

@@ -51,8 +51,7 @@ static int enable(const struct ctl *ctl, struct error *e)
     int r = zone_is_enabled(ctl, &enabled, e);
     if (r < 0 || enabled)
         return r;
-    r = write_config_part(ctl, CONFIG_NAME, text, e);
-    return r < 0 ? r : ctl_call(ctl, &ctl_supervisor, "Reload", NULL, NULL, CTL_TIMEOUT_USEC, e);
+    return use_config_part(ctl, CONFIG_NAME, text, e);
 }
 
 /* Reports whether the text is an IPv4 address or HOST:PORT. An address without a port gets [zone] peer_port;

@@ -86,6 +86,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/outside.h \
 	src/reconciler/rules/anonymous.c \
 	src/reconciler/rules/anonymous.h \
+	src/reconciler/rules/conflict.c \
+	src/reconciler/rules/conflict.h \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/crash.h \
 	src/reconciler/rules/decide.c \
@@ -116,6 +118,7 @@ noinst_LIBRARIES += librules.a
 librules_a_SOURCES = \
 	src/reconciler/rules/anonymous.c \
 	src/reconciler/model/record.c \
+	src/reconciler/rules/conflict.c \
 	src/reconciler/rules/crash.c \
 	src/reconciler/rules/decide.c \
 	src/reconciler/rules/drift.c \

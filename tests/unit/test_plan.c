@@ -281,6 +281,11 @@ static void test_a_plan_lists_what_is_refused(void **state)
         {"a foreign container without an owner", SIMPLE, .container = CONTAINER(",'ours':false"),
          .expected = NEW("1") "refused: container 'i8k_web_0' exists and does not belong to this tree (no "
                               "label of this tree)\n"},
+        {"a container of the original agent", SIMPLE,
+         .container = CONTAINER(",'ours':false,'owner':'an agent','adoptable':true"),
+         .expected =
+             NEW("1") "refused: container 'i8k_web_0' exists and does not belong to this tree (an "
+                      "agent): after 'hostletctl adopt --revision 0 i8k_web_0' the manifest replaces it\n"},
         {"a foreign container with another replica's name", SIMPLE,
          .container = "{'id':'1','name':'i8k_web_1','instance':'web','replica_id':1,'slot':'current',"
                       "'state':'running','restart':'no','exit_code':0,'ours':false}",

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "lib/basic/util.h"
+#include "lib/basic/cleanup.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/journal.h"
@@ -15,6 +15,7 @@
 #include "reconciler/engine/turn.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
+#include "reconciler/rules/conflict.h"
 
 #define REMOVAL_OVERDUE (30 * USEC_PER_SEC) /* a removal that takes longer is shown as a failure */
 #define REMOVAL_FIRST   (1 * USEC_PER_SEC)  /* the first pause between two inspections, and the longest */
@@ -76,6 +77,9 @@ void wait_settled(struct replica *r)
     bool up = r->state == REPLICA_RUNNING || r->state == REPLICA_PAUSED; /* the same for the zone */
     if (up && !r->record->failure && !r->record->unassigned)
         stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
+    /* A conflict that an adoption has ended: this tree creates no container. */
+    if (up && !r->record->failure)
+        stage_overcome(r, STAGE_CONTAINER_CREATE);
     instance_release_revisions(r->instance);
 }
 
@@ -129,11 +133,13 @@ void wait_for_name(struct replica *r)
 {
     const struct driver_container *c =
         r->seen.current.state != DRIVER_MISSING && !r->seen.current.ours ? &r->seen.current : &r->seen.old;
+    _cleanup_free_ char *remedy = conflict_remedy(c, record_is_zone(r->instance->record));
     free(r->message);
     const char *own = r->seen.renamed.state != DRIVER_MISSING ? r->seen.renamed.name : NULL;
-    r->message = xasprintf("container '%s' does not belong to this tree (%s) and is left unchanged%s%s%s",
-                           c->name, c->owner ?: "no label",
-                           own ? "; the replica's own container is named '" : "", own ?: "", own ? "'" : "");
+    r->message =
+        xasprintf("container '%s' does not belong to this tree (%s) and is left unchanged%s%s%s", c->name,
+                  c->owner ?: "no label", own ? "; the replica's own container is named '" : remedy,
+                  own ?: "", own ? "'" : "");
     r->turn_taken = false;
     r->switching_to = 0;
     stage_set(r, STAGE_CONTAINER_CREATE, STAGE_FAILED, r->message);

@@ -123,6 +123,13 @@ void stages_proven(struct replica *replica)
     stage_set(replica, STAGE_CONTAINER_RUNNING, STAGE_SUCCESS, NULL);
 }
 
+void stage_overcome(struct replica *replica, enum app_stage_name name)
+{
+    const struct app_stage *stage = find_stage(replica->record, name);
+    if (stage && is_in(stage, STAGE_FAILED))
+        stage_set(replica, name, STAGE_SUCCESS, NULL);
+}
+
 void instance_stage_set(struct instance *instance, enum app_stage_name name, enum app_stage_state state,
                         const char *message)
 {

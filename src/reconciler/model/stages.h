@@ -18,6 +18,8 @@ void stages_received(struct record *record, int64_t now);
 /* Sets all of hostlet's stages in the list to success, since the revision passed its probation: the reply
  * that would have ended one of them may have been lost in a restart. */
 void stages_proven(struct replica *replica);
+/* Sets a failed stage to success: what it was to achieve is so now, without this stage. */
+void stage_overcome(struct replica *replica, enum app_stage_name name);
 /* Replaces inagent's stages. Takes ownership of the stages, not of the array. */
 void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t n);
 /* Sets a stage in progress to pending, since its work was cancelled. */

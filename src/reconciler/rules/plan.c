@@ -10,6 +10,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
+#include "reconciler/rules/conflict.h"
 #include "reconciler/rules/plan_ports.h"
 
 #define DIFFERENCES_MAX 4
@@ -191,9 +192,11 @@ static void plan_replica(const struct plan_input *in, const struct record_replic
     const struct record_replica *replica = in->record ? record_find_replica(in->record, id) : NULL;
     const struct driver_container *c = find_container(in, id);
     _cleanup_free_ char *subject = xasprintf("replica %lld", (long long)id);
-    if (c && !c->ours)
-        plan_refuse(out, xasprintf("container '%s' exists and does not belong to this tree (%s)", c->name,
-                                   c->owner ?: "no label of this tree"));
+    if (c && !c->ours) {
+        _cleanup_free_ char *remedy = conflict_remedy(c, false);
+        plan_refuse(out, xasprintf("container '%s' exists and does not belong to this tree (%s)%s", c->name,
+                                   c->owner ?: "no label of this tree", remedy));
+    }
     plan_check_ports(in, next, out);
     if (!replica || replica->removing || reason)
         plan_tell_ports(next, out);

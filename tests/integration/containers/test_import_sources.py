@@ -172,6 +172,20 @@ def test_what_later_steps_would_refuse_is_refused_before_anything_is_changed(sha
     assert machine.state() == before
 
 
+def test_settings_that_a_service_refuses_are_taken_back(machine):
+    machine.active({"i8k_web_0": 3}, {"i8k_web_0": A})
+    machine.container("web")
+    machine.config(dns_servers='["name"]')
+    machine.start()
+    before = machine.state()
+    for _ in range(2):
+        result = machine.tree.ctl("import", machine.dir, check=False)
+        assert result.returncode == 1 and "dns_servers" in result.stderr and machine.state() == before
+    machine.tree.ctl("reload")
+    machine.config(dns_servers='["1.1.1.1"]')
+    assert "Taken over" in machine.tree.ctl("import", machine.dir).stdout
+
+
 @pytest.fixture(scope="module")
 def shared(session_place):
     """One machine and tree for the refusals, which change nothing."""
@@ -185,7 +199,7 @@ def shared(session_place):
     made.tree.stop()
 
 
-POINTS = ("ledger", "settings", "reload", "quota_keeper", "secrets", "adopted", "joined", "facts", "instances")
+POINTS = ("ledger", "settings", "quota_keeper", "secrets", "adopted", "joined", "facts", "instances")
 
 
 @pytest.mark.failpoints

@@ -77,3 +77,21 @@ def test_container_runs_on_after_the_order_of_its_revision_and_is_switched_by_a_
     ground.wait_until(machine.answers, 20, "its port answers")
     again = fresh.ctl("import", machine.dir).stdout
     assert "already belongs to this tree" in again and "Taken over" in again
+
+
+def test_conflict_with_the_zones_order_ends_with_the_adoption_of_the_container(machine, make_tree, docker_settings, messages):
+    """The machine joined its zone without an import."""
+    before = machine.identity()
+    tree = make_tree({**docker_settings, "reconciler": {"probation": "300ms"}, "hostlet": {"app_path": machine.apps},
+                      "zone": {"enable": "yes", "lan_addr": "127.0.0.1", "peer_port": machine.ports[0], "http_port": machine.ports[1]}}).start()
+    tree.call("rpc-gateway", "ZoneInit", host_id=machine.host, access_key="ak_{}_{}".format(*machine.key), hosts=[machine.leader.address])
+    machine.leader.instances = [machine.order(messages)]
+    app = ZoneApp(tree, "pair")
+    seen = app.wait(lambda i: i and i["replicas"][0]["state"] == "conflict", "the conflict is shown")
+    assert "'hostletctl adopt i8k_pair_1' only this container" in seen["replicas"][0]["message"]
+    ground.wait_until(lambda: machine.reports().get("container_create", ("",))[0] == "failed", 20, "the leader gets the conflict")
+    assert "i8k_pair_1 is adopted as it runs, with revision 1." in tree.ctl("adopt", "i8k_pair_1", "--from", machine.dir).stdout
+    app.running(1)
+    ground.wait_until(lambda: {state for state, _ in machine.reports().values()} == {"success"}, 20, "the leader gets no failure any more")
+    assert machine.identity() == before and machine.shown_address() == machine.address
+    ground.wait_until(lambda: json.loads(machine.file.read_text())["hostlet_endpoint"]["secret_key"] == machine.secret, 20, "it keeps its secret")
