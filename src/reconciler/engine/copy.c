@@ -1,11 +1,13 @@
-/* Implements copy.h as a chain of calls: the provisioner makes empty directories beside the volumes,
- * container-driver fills them, and the provisioner makes them the volumes. A crash before the last call
- * leaves them under names that no container uses, and the next attempt begins anew. */
+/* Implements copy.h as a chain of calls: for a destroy, the directory is made and its limit lifted; the
+ * provisioner makes empty directories beside the volumes, container-driver fills them, and the provisioner
+ * makes them the volumes. A crash before the last call leaves them under names that no container uses, and
+ * the next attempt begins anew. */
 #include "reconciler/engine/copy.h"
 
 #include <stdlib.h>
 
 #include "lib/api/provisioner.h"
+#include "lib/api/quota_keeper.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "reconciler/engine/call.h"
@@ -120,13 +122,29 @@ static void on_begun(const void *out, bool continues, const struct error *e, voi
                               on_copied, r);
 }
 
-static void on_directory(const void *out, bool continues, const struct error *e, void *userdata)
+static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
 {
     (void)out, (void)continues;
     if (e)
         end(userdata, e);
     else
         call_provisioner(userdata, "BeginCopy", false, on_begun);
+}
+
+/* Lifts the limit of disk space before data is kept: it was not made for what was outside of the directory.
+ */
+static void on_directory(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct replica *r = userdata;
+    struct manager *m = r->instance->manager;
+    _cleanup_free_ char *name = container_name(r);
+    struct quota_container_in in = {name};
+    if (e)
+        end(r, e);
+    else
+        r->request = manager_call(m, m->quota_socket, &quota_keeper_interface, "Release", &in, false,
+                                  CALL_TIMEOUT, on_released, r);
 }
 
 void copy_begin(struct replica *r, copy_over_fn over)
