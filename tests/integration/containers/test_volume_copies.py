@@ -10,6 +10,7 @@ from lib import ground, images
 from lib.apps import App, manifest, names_below
 from lib.container_driver import D
 from lib.engine import EngineError
+from lib.tree import VARIANT
 from lib.volumes import identity, make_earlier, wanted
 
 @pytest.fixture
@@ -198,3 +199,18 @@ def test_the_driver_copies_what_is_down_and_belongs_to_the_tree(driver, engine, 
     assert (copying / "seed").read_text() == "of the image\n" and copying.stat().st_uid == 1234 and engine.names() == ["i8k_web_0"]
     driver.on("Remove", keep_volumes=True)
     assert len(anonymous(engine)) == 1 and engine.names() == []
+
+
+@pytest.mark.failpoints
+@pytest.mark.skipif(VARIANT != "failpoints", reason="failpoints are compiled in by --enable-failpoints alone")
+@pytest.mark.parametrize("point", ["driver.after_copy_volumes", "copy.begun", "copy.replaced", "step.copy.after"])
+def test_a_first_switch_completes_when_a_process_is_killed(tree, engine, volumes_image, point):
+    app = App(tree)
+    app.deploy(wanted("one"))
+    make_earlier(tree, engine, app)
+    tree.start(failpoint=f"{point}:kill")
+    app.running(1)
+    app.deploy(wanted("two"))
+    assert tree.failpoint_taken(point)
+    assert logged(app) == ["one", "two"] and names_below(app.directory() / "volumes") == ["data"]
+    assert anonymous(engine) == [] and engine.names() == ["i8k_web_0"]

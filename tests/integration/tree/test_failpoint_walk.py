@@ -299,7 +299,8 @@ def docker_scenario(tree, engine):
     assert engine.names() == [] and names_below(tree.prefix / "apps") == []
 
 
-@pytest.mark.parametrize("point", failpoints("container-driver") )
+# test_volume_copies.py copies volumes on Docker.
+@pytest.mark.parametrize("point", [point for point in failpoints("container-driver") if not is_of_a_copy(point)])
 def test_switch_on_docker_completes_when_container_driver_is_killed_at(make_tree, docker_settings, engine, busybox_image, point):
     name = point.split(":")[1]
     tree = make_tree({**SETTINGS, **docker_settings}).start(failpoint=f"{name}:kill")
