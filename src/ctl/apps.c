@@ -340,7 +340,8 @@ static void print_stages(const struct reconciler_instance *i)
         for (size_t k = 0; k < i->replicas[j]->n_stages; k++) {
             const struct app_stage *s = i->replicas[j]->stages[k];
             int64_t end = s->finished ?: now_realtime_msec();
-            _cleanup_free_ char *began = format_time(s->created), *took = format_duration(end - s->created);
+            _cleanup_free_ char *began = format_time(STAGE_BEGUN(s)),
+                                *took = format_duration(end - STAGE_BEGUN(s));
             table_cell(t, PLAIN, "%" PRId64, i->replicas[j]->id);
             table_cell(t, PLAIN, "%s", s->owner ?: "");
             table_cell(t, PLAIN, "%s", s->name ?: "");

@@ -85,10 +85,11 @@ static void print_end(const struct progress *p, const char *instance, int64_t re
                       const struct app_stage *stage)
 {
     bool failed = state_of(stage) == STAGE_FAILED;
-    _cleanup_free_ char *duration = format_duration(stage->finished - stage->created),
+    _cleanup_free_ char *duration = format_duration(stage->finished - STAGE_BEGUN(stage)),
                         *message = format_first_line(stage->message), *name = format_safe(stage->name);
     _cleanup_free_ char *head = xasprintf("  %s/%" PRId64 "  %-18s ", instance, replica, name),
-                        *took = stage->finished > stage->created ? xasprintf("  %s", duration) : xstrdup(""),
+                        *took =
+                            stage->finished > STAGE_BEGUN(stage) ? xasprintf("  %s", duration) : xstrdup(""),
                         *attempt = stage->attempt > 0 ? xasprintf("  attempt %" PRId64, stage->attempt + 1)
                                                       : xstrdup(""),
                         *rest = xasprintf("%s%s%s%s", took, attempt, *message ? "  " : "", message);

@@ -42,7 +42,7 @@ static void add_stage(struct stage_stats *stats, const struct app_stage *before,
     stats->stages[i].failed += failed;
     stats->stages[i].success += !failed;
     /* Both are wall times, and the clock can have been set back in between. */
-    int64_t took = now->finished > now->created ? now->finished - now->created : 0;
+    int64_t begun = STAGE_BEGUN(now), took = now->finished > begun ? now->finished - begun : 0;
     histogram_add(&stats->stages[i].duration, histogram_stages, (double)took / 1000.0);
 }
 

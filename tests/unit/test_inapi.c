@@ -100,6 +100,8 @@ static void test_vectors_are_read_and_written(void **state)
 static bool is_own(const struct schema_struct *s, const char *member)
 {
     static const char *const own[] = {"protocol", "host_address", "host_port_last"};
+    if (s == &app_stage_schema && streq(member, "begun"))
+        return true;
     for (size_t i = 0; s == &app_service_port_schema && i < ARRAY_SIZE(own); i++)
         if (streq(own[i], member))
             return true;

@@ -124,15 +124,16 @@ static const char *const stage_state_names[] = {
 const struct schema_enum app_stage_state_enum = {"StageState", "The state of a stage.", stage_state_names};
 
 #define T struct app_stage
-STRUCT_EXPORTED(app_stage_schema, "AppDeployStage", T, "One stage of a deploy.",
-                S_STRING_OPT(T, name, "image_pull, pkg_download, provision, container_create, …"),
-                S_STRING_OPT(T, owner, "The program that owns the stage: hostlet or inagent."),
-                S_INT_OPT(T, revision, NULL),
-                S_STRING_OPT(T, state, "One of pending, running, success and failed."),
-                S_INT_OPT(T, attempt, "Counts from 0."), S_STRING_MAP(T, attrs, NULL),
-                S_STRING_OPT(T, message, NULL), S_INT_OPT(T, created, "Unix milliseconds."),
-                S_INT_OPT(T, finished, "Unix milliseconds; absent while the stage has not finished."),
-                S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
+STRUCT_EXPORTED(
+    app_stage_schema, "AppDeployStage", T, "One stage of a deploy.",
+    S_STRING_OPT(T, name, "image_pull, pkg_download, provision, container_create, …"),
+    S_STRING_OPT(T, owner, "The program that owns the stage: hostlet or inagent."),
+    S_INT_OPT(T, revision, NULL), S_STRING_OPT(T, state, "One of pending, running, success and failed."),
+    S_INT_OPT(T, attempt, "Counts from 0."), S_STRING_MAP(T, attrs, NULL), S_STRING_OPT(T, message, NULL),
+    S_INT_OPT(T, created, "Unix milliseconds of the first attempt's begin, as the zone knows it."),
+    S_INT_OPT(T, begun, "Unix milliseconds of the present attempt's begin; absent: created."),
+    S_INT_OPT(T, finished, "Unix milliseconds; absent while the stage has not finished."),
+    S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 
 #define T struct app_deploy

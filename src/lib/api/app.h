@@ -121,9 +121,11 @@ struct app_stage { /* AppDeployStage */
     size_t n_attrs;
     char *message;
     int64_t created, finished; /* unix milliseconds */
+    int64_t begun;             /* of the present attempt; 0: the first one, which began when it was created */
     struct app_stage **stages;
     size_t n_stages;
 };
+#define STAGE_BEGUN(stage) ((stage)->begun ?: (stage)->created)
 
 /* What is desired of a whole instance. */
 enum app_action {

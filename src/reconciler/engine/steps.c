@@ -201,6 +201,7 @@ static void begin_start(struct replica *r)
 static void effect_start(struct replica *r, const void *out)
 {
     (void)out;
+    replica_stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, NULL);
     r->done.provisioned = false;
     r->seen.stale = true;
 }

@@ -278,7 +278,7 @@ void instance_begin(struct instance *instance)
         if (!r->record->failure)
             set_string(&r->message, NULL);
         if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
-            stage_set(r, STAGE_HOST_RECV, STAGE_SUCCESS, NULL);
+            stage_repeat(r, STAGE_HOST_RECV);
     }
     prepare_forget_failures(instance);
     instance_kick(instance);

@@ -57,6 +57,8 @@ static bool set(struct record_replica *r, int64_t now, int64_t revision, enum ap
         stage->created = now;
     } else if (streq_null(stage->state, word) && streq_null(stage->message, message)) {
         return false;
+    } else if (!is_in(stage, STAGE_RUNNING)) {
+        stage->begun = now;
     }
     if (stage->state && is_in(stage, STAGE_FAILED) && state == STAGE_RUNNING)
         stage->attempt++;
@@ -64,6 +66,17 @@ static bool set(struct record_replica *r, int64_t now, int64_t revision, enum ap
     set_string(&stage->state, word);
     set_string(&stage->message, message);
     return true;
+}
+
+void stage_repeat(struct replica *replica, enum app_stage_name name)
+{
+    struct app_stage *stage = find_stage(replica->record, name);
+    if (!stage || !is_in(stage, STAGE_SUCCESS) || stage->revision != instance_revision(replica->instance)) {
+        stage_set(replica, name, STAGE_SUCCESS, NULL);
+        return;
+    }
+    stage->begun = stage->finished = replica_now_msec(replica);
+    changed(replica);
 }
 
 void stages_received(struct record *record, int64_t now)

@@ -1,6 +1,9 @@
 /* Stores the stages of the contract (section 6) for each replica: callers see them, and the zone receives
  * them.
  *
+ * A stage that is done again, by a retry or a start after a stop, keeps 'created', as the contract says, and
+ * has the begin of its present attempt besides.
+ *
  * All stages in a replica's list have the revision of the instance's last order; an order with another
  * number, also a lower one, clears the list. Hostlet's stages are written by these functions alone, and
  * inagent's by its reports alone. */
@@ -12,6 +15,8 @@
  * only host_recv is set, since other work does not belong to that order. 'message' may be NULL. */
 void stage_set(struct replica *replica, enum app_stage_name name, enum app_stage_state state,
                const char *message);
+/* Sets a stage that takes no time to success, at present, also if it was that before. */
+void stage_repeat(struct replica *replica, enum app_stage_name name);
 /* Sets host_recv of all replicas in a record that has a new order of the zone and is not saved yet. 'now' is
  * in unix milliseconds. */
 void stages_received(struct record *record, int64_t now);

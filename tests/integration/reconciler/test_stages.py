@@ -1,5 +1,6 @@
 """Tests the deploy stages that are reported to a zone, and which of them agents in containers can report."""
 
+import re
 import shutil
 import signal
 import time
@@ -70,6 +71,26 @@ def test_a_retried_stage_counts_attempts_and_keeps_its_start_time(app):
     assert not next(s for s in seen["replicas"][0]["stages"] if s["name"] == "image_pull").get("finished")
     # While it waits for the next attempt, and during the attempt, it counts as failed and reports so.
     assert seen["failed"]
+
+
+def test_a_start_after_a_stop_has_times_of_its_own(app):
+    """The zone keeps the first times ('created'); hostletctl shows those of the last attempt."""
+    app.put(1)
+    app.running()
+    before = app.stages()
+    app.put(1, action="stop")
+    app.stopped()
+    begin = time.time() * 1000
+    ground.let_pass(0.3)
+    app.put(1)
+    app.running()
+    after = app.stages()
+    for name in ("provision", "container_start", "container_running"):
+        assert begin <= after[name]["begun"] <= after[name]["finished"], name
+        assert after[name]["created"] == before[name]["created"] < begin, name
+    assert after["container_create"] == before["container_create"]  # it was not done again
+    shown = [line for line in app.tree.ctl("app", "web").stdout.splitlines() if " container_start " in line]
+    assert shown and re.search(r"\d ms", shown[0]), shown
 
 
 def test_a_new_number_clears_the_list(app):
