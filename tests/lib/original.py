@@ -151,8 +151,8 @@ class Plain:
     def content(self, name, revision, secret=None, host_id=None):
         return {"app": {**self.order(name, revision)}, "replica": {"host_id": host_id or self.host}, "hostlet_endpoint": {"secret_key": secret or ""}}
 
-    def order(self, name, revision):
-        return json.loads(json.dumps(zone.instance(name, revision)).replace(zone.HOST, self.host))
+    def order(self, name, revision, **options):
+        return json.loads(json.dumps(zone.instance(name, revision, **options)).replace(zone.HOST, self.host))
 
     def file(self, name, **content):
         place = self.apps / f"i8k_{name}_0/home/action/.innerstack"

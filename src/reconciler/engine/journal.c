@@ -28,6 +28,16 @@ static bool save_or_retry(struct replica *r)
     return false;
 }
 
+/* Saves the record now, or if that fails, soon. */
+static void save_or_warn(const struct replica *r)
+{
+    struct error e = ERROR_INIT;
+    if (store_save(r->instance, &e) >= 0)
+        return;
+    log_warning("%s", e.message);
+    store_save_soon(r->instance);
+}
+
 static void set_applied_ports(struct record_replica *record)
 {
     for (size_t i = 0; i < record->n_applied_ports; i++)
@@ -40,7 +50,6 @@ static void set_applied_ports(struct record_replica *record)
 
 void journal_commit(struct replica *r)
 {
-    struct error e = ERROR_INIT;
     r->record->applied_revision = replica_target_revision(r);
     r->record->failed_revision = 0;
     r->record->attempt = 0;
@@ -49,11 +58,30 @@ void journal_commit(struct replica *r)
     if (r->record->applied_revision == r->instance->record->revision)
         set_applied_ports(r->record);
     stages_proven(r);
-    if (store_save(r->instance, &e) < 0) {
-        log_warning("%s", e.message);
-        store_save_soon(r->instance);
-    }
+    save_or_warn(r);
     replica_step_over(r);
+}
+
+void journal_adopt(struct replica *r)
+{
+    struct record *record = r->instance->record;
+    struct driver_container *c = &r->seen.current;
+    if (!c->adopted || c->state == DRIVER_MISSING || r->record->applied_revision != 0 ||
+        r->record->rolling_back)
+        return;
+    if (!record_is_zone(record))
+        c->revision = 0;
+    /* A tenant can have written a number that no order has reached. */
+    if (c->revision < 1 || c->revision > record->revision || replica_want(r) == WANT_NOTHING)
+        return;
+    log_notice("%s/%lld: the adopted container runs revision %lld", record->name, (long long)r->record->id,
+               (long long)c->revision);
+    if (!record_find_revision(record, c->revision))
+        record_assume_revision(record, c->revision);
+    r->record->applied_revision = c->revision;
+    if (c->revision == record->revision)
+        set_applied_ports(r->record);
+    save_or_warn(r); /* before a switch puts the container aside */
 }
 
 void journal_begin_undo(struct replica *r, const char *reason, enum app_stage_name stage)
@@ -130,8 +158,10 @@ void journal_undone(struct replica *r)
     struct record_replica *record = r->record;
     struct record_replica before = *record;
     /* If the old container was lost, another one is made of the applied revision. */
+    const struct record_revision *applied =
+        record_find_revision(r->instance->record, record->applied_revision);
     bool fell_back =
-        record->applied_revision != 0 && record_find_revision(r->instance->record, record->applied_revision);
+        record->applied_revision != 0 && applied && (!applied->assumed || r->seen.current.adopted);
     bool overtaken =
         record->rolling_back != r->instance->record->revision; /* another revision is desired by now */
     /* After a repair that failed, the container runs that was to be replaced: its revision has not failed. */

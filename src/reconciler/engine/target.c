@@ -67,10 +67,19 @@ static bool switch_began(const struct replica *r, const struct prepare *p)
     return r->switching_to == desired_of(r);
 }
 
+/* Reports whether an adopted container exists, which alone an assumed revision can be run by. */
+static bool has_adopted(const struct replica *r)
+{
+    const struct driver_container *current = &r->seen.current, *old = &r->seen.old;
+    return (current->state != DRIVER_MISSING && current->adopted) ||
+           (old->state != DRIVER_MISSING && old->adopted);
+}
+
 static int64_t choose(const struct replica *r)
 {
     int64_t desired = desired_of(r), applied = r->record->applied_revision;
-    if (applied == 0 || applied == desired || !record_find_revision(r->instance->record, applied))
+    const struct record_revision *known = record_find_revision(r->instance->record, applied);
+    if (applied == 0 || applied == desired || !known || (known->assumed && !has_adopted(r)))
         return desired;
     if (replica_keeps_applied(r) || r->record->rolling_back)
         return applied;

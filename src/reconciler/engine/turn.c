@@ -10,6 +10,7 @@
 #include "reconciler/engine/copy.h"
 #include "reconciler/engine/data.h"
 #include "reconciler/engine/exits.h"
+#include "reconciler/engine/journal.h"
 #include "reconciler/engine/limits.h"
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/prepare.h"
@@ -35,6 +36,8 @@ static bool drifted(const struct replica *r)
 static bool uses_data(const struct replica *r, const struct record_revision *target)
 {
     const struct driver_container *c = &r->seen.current;
+    if (target->assumed)
+        return false;
     if (c->state == DRIVER_MISSING && copy_is_due(r, &r->seen.old))
         return true;
     return has_data(target) && (has_agent(target) || c->state == DRIVER_MISSING || c->n_volumes > 0);
@@ -56,7 +59,7 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .target_config = assigned ? config : NULL,
         .applied_revision = r->record->applied_revision,
         .rolling_back = r->record->rolling_back,
-        .drifted = assigned && drifted(r),
+        .drifted = assigned && !target->assumed && drifted(r),
         .prepared = prepare_is_done(r->instance, target->revision),
         .turn = target_has_turn(r),
         .until = !interim           ? STEP_SETTLED
@@ -64,7 +67,7 @@ static enum step next_step(const struct replica *r, const struct record_revision
                                     : STEP_AWAIT,
         .patient = target_may_change_soon(r),
         .bring_back = interim && r->switching_to != target->revision,
-        .limits_due = limits_are_due(r),
+        .limits_due = !target->assumed && limits_are_due(r),
         .quota_raises = quota_raises(r),
         .quota_set = r->done.quota_set,
         .provisioned = r->done.provisioned,
@@ -110,6 +113,8 @@ static void note_what_is_seen(struct replica *r, const struct record_revision *t
                               const struct driver_create_in *create)
 {
     note_turn(r, target->revision);
+    if (target->assumed)
+        return;
     limits_note(r, target);
     if (r->record->unassigned)
         return;
@@ -165,6 +170,8 @@ static bool ask(struct replica *r)
     r->kick = false;
     data_leave_purge(r);
     copy_leave(r);
+    if (may_act(r) && !r->seen.stale)
+        journal_adopt(r);
     if (may_act(r))
         target_choose(r); /* another target ends a pause */
     if (may_act(r) && pause_over(r) && r->seen.stale)

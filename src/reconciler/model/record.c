@@ -18,6 +18,7 @@ static const struct schema_field revision_fields[] = {
     S_INT(T, revision, NULL),
     S_STRUCT(T, manifest, struct app_manifest, &app_manifest_schema, NULL),
     S_STRUCT_OPT(T, first_limits, struct record_limits, &limits, NULL),
+    S_BOOL_OPT(T, assumed, NULL),
     S_BOOL_OPT(T, resolved, NULL),
     S_STRING_OPT(T, image_id, NULL),
     S_STRUCTS(T, packages, struct package_reference, &package_reference_schema, NULL),
@@ -138,6 +139,14 @@ void record_add_revision(struct record *record, int64_t number, const struct app
     revision->revision = number;
     record_set_manifest(revision, manifest);
     record->revision = number;
+}
+
+void record_assume_revision(struct record *record, int64_t number)
+{
+    int64_t desired = record->revision;
+    record_add_revision(record, number, record_find_revision(record, desired)->manifest);
+    record->revisions[record->n_revisions - 1]->assumed = true;
+    record->revision = desired;
 }
 
 int record_set_volumes(struct record_revision *revision, char *const *declared, size_t n, struct error *e)

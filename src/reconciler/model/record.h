@@ -24,6 +24,9 @@ struct record_revision {
     /* The limits of the revision's first manifest, if they changed since; NULL: those of 'manifest'. Earlier
      * versions made a new revision for other limits, and the label of their containers includes these. */
     struct record_limits *first_limits;
+    /* The original agent applied the revision, and what it was made from is not known: 'manifest' is that of
+     * the revision which was desired at the adoption, and nothing is compared with it or made from it. */
+    bool assumed;
     bool resolved; /* image_id is known, and all packages are in 'packages' */
     char *image_id;
     struct package_reference **packages;
@@ -93,6 +96,8 @@ struct record_replica *record_find_replica(const struct record *record, int64_t 
 struct record_replica *record_add_replica(struct record *record, int64_t id);
 /* Adds a revision and makes it the desired one. Copies the manifest. */
 void record_add_revision(struct record *record, int64_t revision, const struct app_manifest *manifest);
+/* Adds an assumed revision; the desired one stays. */
+void record_assume_revision(struct record *record, int64_t revision);
 /* Returns the limits of a container of the manifest. */
 struct record_limits record_limits_of(const struct app_manifest *manifest);
 /* Returns the sum of the memory limits of the instance's replicas, in bytes, as far as they are desired.

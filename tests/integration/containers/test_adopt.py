@@ -157,3 +157,58 @@ def test_local_instance_never_takes_the_container_for_its_own_revision(machine):
     machine.tree.ctl("adopt", "i8k_web_0")
     ground.wait_until(lambda: identity(machine) != machine.ids["web"], 20, "its manifest replaces the container")
     app.running(1)
+
+
+def adopted(machine, revision=3, **container):
+    """A started machine with an order of the revision and the adopted container of revision 3, below the tree's app path."""
+    machine.apps = machine.tree.prefix / "apps"
+    machine.container("web", **container)
+    machine.file("web", revision=3, secret=A)
+    machine.start()
+    tree = machine.tree
+    join(tree, host_id=machine.host)
+    tree.ctl("adopt", "i8k_web_0")
+    return ZoneApp(tree)
+
+
+@pytest.mark.parametrize("state", ["exited", "restarting"])
+def test_a_container_that_does_not_run_is_started_and_not_replaced(machine, state):
+    """The original has applied its revision: it is on no probation, which it would fail at once."""
+    app = adopted(machine, state=state)
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 3))
+    app.wait(lambda i: i and i["settled"] and i["replicas"][0].get("revision") == 3, "the order is followed")
+    assert identity(machine) == machine.ids["web"] and app.record()["replicas"][0]["applied_revision"] == 3
+    assert "failed" not in {stage["state"] for stage in app.stages().values()}
+
+
+def test_a_failed_first_switch_brings_the_adopted_container_back(machine):
+    app = adopted(machine)
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 4, image="null/exit-3:1"))
+    app.wait(lambda i: i and i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 3, "the adopted container is back")
+    assert identity(machine) == machine.ids["web"] and app.stages()["container_running"]["state"] == "failed"
+    machine.tree.restart()
+    app.wait(lambda i: i and i["settled"] and i["failed"] and i["replicas"][0].get("revision") == 3, "nothing is tried again without an order")
+    assert identity(machine) == machine.ids["web"]
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 5))
+    app.running(5)
+    assert identity(machine) != machine.ids["web"]
+    ground.wait_until(lambda: [r["revision"] for r in app.record()["revisions"]] == [5], 20, "the assumed revision is dropped")
+
+
+def test_a_first_order_that_cannot_be_prepared_changes_nothing(machine):
+    app = adopted(machine, cpu_limit=300)
+    before = (machine.apps / "i8k_web_0/home/action/.innerstack/app_replica.json").read_text()
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 4, image="missing/image:1"))
+    app.wait(lambda i: i and i["failed"] and i["replicas"][0]["state"] == "running" and i["replicas"][0].get("revision") == 3, "it runs on")
+    assert identity(machine) == machine.ids["web"] and (machine.apps / "i8k_web_0/home/action/.innerstack/app_replica.json").read_text() == before
+    assert machine.tree.call("container-driver", "Inspect", instance="web", replica_id=0, slot="current")["container"]["cpu_limit"] == 300
+
+
+def test_an_assumed_revision_is_never_made_anew(machine):
+    """A container that another program removed is replaced by one of the zone's order."""
+    app = adopted(machine)
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 4, image="missing/image:1"))
+    app.wait(lambda i: i and i["failed"] and i["replicas"][0].get("revision") == 3, "it runs on")
+    machine.tree.call("container-driver", "Remove", instance="web", replica_id=0, slot="current")
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 5))
+    app.running(5)
