@@ -68,13 +68,14 @@ static void adoption_done(struct adoption *a)
     original_done(&a->original);
 }
 
-/* Reports whether this machine has a local instance of that name. */
+/* Reports whether this machine has an instance of that name which is not the zone's. */
 static int is_local(const struct ctl *ctl, const char *name, bool *ret, struct error *e)
 {
     struct instance_list list = {.n_items = 0};
     int r = instance_list_read(ctl, &list, e);
     for (size_t i = 0; r >= 0 && i < list.n_items; i++)
-        *ret |= streq(list.items[i]->name, name) && streq_null(list.items[i]->origin, "local");
+        *ret |= streq(list.items[i]->name, name) && (streq_null(list.items[i]->origin, "local") ||
+                                                     streq_null(list.items[i]->origin, "directory"));
     instance_list_done(&list);
     return r;
 }

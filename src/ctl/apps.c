@@ -242,6 +242,7 @@ static void print_head(const struct reconciler_instance *i, const struct app_man
     print_field("spec", spec);
     if (!streq(i->origin, "unknown")) /* "unknown": the record cannot be read */
         print_field("revision", revision);
+    print_field("file", i->file ?: "");
     print_field("image", image);
     if (deploy)
         print_limits(i, manifest);

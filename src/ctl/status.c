@@ -23,6 +23,7 @@ struct status {
     struct driver_info_out runtime;
     struct quota_info_out quota;
     struct instance_list apps;
+    struct reconciler_info_out reconciler; /* empty if it could not be read */
     struct deletion_list deletions;
     /* The reasons why parts could not be read; errnum 0: the part was read. */
     struct error services_error, runtime_error, quota_error, apps_error, deletions_error;
@@ -42,6 +43,9 @@ static void read_status(struct ctl *ctl, struct status *s)
     ctl_call(ctl, &ctl_driver, "Info", NULL, &s->runtime, STATUS_TIMEOUT_USEC, &s->runtime_error);
     ctl_call(ctl, &ctl_quota, "Info", NULL, &s->quota, STATUS_TIMEOUT_USEC, &s->quota_error);
     instance_list_read(ctl, &s->apps, &s->apps_error);
+    struct error none = ERROR_INIT; /* the same as that of the list */
+    if (!s->apps_error.errnum)
+        ctl_call(ctl, &ctl_reconciler, "Info", NULL, &s->reconciler, STATUS_TIMEOUT_USEC, &none);
     deletion_list_read(ctl, is_running(&s->services, "provisioner"), &s->deletions, &s->deletions_error);
 }
 
@@ -53,6 +57,7 @@ static void status_done(struct status *s)
     if (!s->quota_error.errnum)
         ctl_done(&ctl_quota, "Info", &s->quota);
     instance_list_done(&s->apps);
+    ctl_done(&ctl_reconciler, "Info", &s->reconciler);
     deletion_list_done(&s->deletions);
 }
 
@@ -233,6 +238,19 @@ static void print_deletions(const struct status *s)
     }
 }
 
+/* Prints the directory of manifests; nothing if none is configured. */
+static void print_manifests(const struct status *s)
+{
+    const struct reconciler_info_out *i = &s->reconciler;
+    if (!i->manifests)
+        return;
+    _cleanup_free_ char *text =
+        i->manifests_problem
+            ? xasprintf("not followed, and its instances are left unchanged: %s", i->manifests_problem)
+            : xstrdup(i->manifests);
+    print_part("manifests", i->manifests_problem ? RED : GREEN, text);
+}
+
 static json_t *part_or_error(const struct error *e, json_t *part)
 {
     if (!e->errnum)
@@ -257,11 +275,16 @@ static json_t *pack_status(const struct ctl *ctl, const struct status *s)
     json_t *quota = s->quota_error.errnum
                         ? NULL
                         : schema_pack(varlink_find_method(&quota_keeper_interface, "Info")->out, &s->quota);
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "version", PACKAGE_VERSION, "prefix",
+    json_t *manifests = s->reconciler.manifests
+                            ? json_pack("{s:s,s:s*}", "directory", s->reconciler.manifests, "problem",
+                                        s->reconciler.manifests_problem)
+                            : NULL;
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o*,s:o}", "version", PACKAGE_VERSION, "prefix",
                      ctl->tree.prefix ?: "", "services", part_or_error(&s->services_error, services),
                      "runtime", part_or_error(&s->runtime_error, runtime), "quota",
                      part_or_error(&s->quota_error, quota), "apps", part_or_error(&s->apps_error, apps),
-                     "deletions", part_or_error(&s->deletions_error, deletion_list_pack(&s->deletions)));
+                     "manifests", manifests, "deletions",
+                     part_or_error(&s->deletions_error, deletion_list_pack(&s->deletions)));
 }
 
 /* Returns EXIT_DOWN if the tree is not running, and EXIT_FAILED if a service refused the caller or failed. */
@@ -290,6 +313,7 @@ int command_status(struct ctl *ctl)
         print_runtime(&s);
         print_quota(&s);
         print_apps(&s);
+        print_manifests(&s);
         print_deletions(&s);
     }
     int code = status_code(&s);

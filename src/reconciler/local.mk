@@ -42,12 +42,20 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/apply.h \
 	src/reconciler/face/apply_call.c \
 	src/reconciler/face/apply_call.h \
+	src/reconciler/face/directory.c \
+	src/reconciler/face/directory.h \
+	src/reconciler/face/directory_files.c \
+	src/reconciler/face/directory_files.h \
+	src/reconciler/face/directory_watch.c \
+	src/reconciler/face/directory_watch.h \
 	src/reconciler/face/host_addresses.c \
 	src/reconciler/face/host_addresses.h \
 	src/reconciler/face/host_ports.c \
 	src/reconciler/face/host_ports.h \
 	src/reconciler/face/listeners.c \
 	src/reconciler/face/listeners.h \
+	src/reconciler/face/manifest_queue.c \
+	src/reconciler/face/manifest_queue.h \
 	src/reconciler/face/methods.c \
 	src/reconciler/face/methods.h \
 	src/reconciler/face/outlook.c \

@@ -8,9 +8,10 @@
  * failed switch is rolled back and shown. After a kill between any two steps, the next process continues from
  * the records and from what the runtime shows. A record that cannot be read affects its own instance alone
  * (model/unreadable.h). State: VAR/hostlet/reconciler: instances/NAME.json, one for each instance; host_id;
- * zone.json; secrets/. */
+ * zone.json; secrets/. It also reads the directory of manifests, which root writes. */
 #include "lib/service/service.h"
 #include "reconciler/engine/steps.h"
+#include "reconciler/face/directory.h"
 #include "reconciler/face/methods.h"
 #include "reconciler/manager.h"
 
@@ -23,6 +24,16 @@ static int start(struct service_context *context, struct error *e)
     return r;
 }
 
+static void reload(void *userdata)
+{
+    manager_reload(userdata);
+}
+
+static int check(struct service_context *context, struct error *e)
+{
+    return directory_check(context, e);
+}
+
 static void stop(void *userdata)
 {
     manager_free(userdata);
@@ -33,7 +44,9 @@ static const struct service_definition service = {
     .interface = &reconciler_interface,
     .handlers = reconciler_handlers,
     .failpoints = reconciler_failpoints,
+    .check = check,
     .start = start,
+    .reload = reload,
     .stop = stop,
 };
 

@@ -15,6 +15,7 @@
 #include "reconciler/engine/observe.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/turn.h"
+#include "reconciler/face/directory.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone.h"
 #include "reconciler/model/facts.h"
@@ -64,10 +65,16 @@ struct process {
     struct process_outside outside;
 };
 
+static void name_free(struct manager *m, const char *name, struct app_instance *next)
+{
+    zone_take_over(m, next);
+    directory_look(m, name);
+}
+
 static const struct listener face = {
     .changed = report_changed,
     .gone = report_gone,
-    .name_free = zone_take_over,
+    .name_free = name_free,
 };
 
 int manager_new(struct service_context *context, struct manager **ret, struct error *e)
@@ -98,8 +105,14 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     }
     observe_start(m);
     quota_start(m);
+    directory_start(m, context->event);
     *ret = m;
     return 0;
+}
+
+void manager_reload(struct manager *m)
+{
+    directory_read_all(m);
 }
 
 void manager_free(struct manager *m)
@@ -107,6 +120,7 @@ void manager_free(struct manager *m)
     if (!m)
         return;
     struct error e = ERROR_INIT;
+    directory_stop(m);
     quota_stop(m);
     observe_stop(m);
     while (m->instances) {

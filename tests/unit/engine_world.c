@@ -334,9 +334,9 @@ static void gone(struct instance *instance)
     fail();
 }
 
-static void name_free(struct manager *m, struct app_instance *next)
+static void name_free(struct manager *m, const char *name, struct app_instance *next)
 {
-    (void)m, (void)next;
+    (void)m, (void)name, (void)next;
     fail();
 }
 

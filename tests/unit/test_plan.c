@@ -54,6 +54,7 @@ struct row {
     const char *replicas; /* in the record, as JSON */
     const char *action;   /* in the record; NULL: start */
     bool zone;
+    bool of_file, by_file; /* the record's origin, and that of the request, is directory */
     const char *container; /* in the runtime's list, as JSON; NULL: none */
     bool show_ports;
     const char *expected;
@@ -66,7 +67,10 @@ static struct record *make_record(const struct row *row)
     struct record *record = xcalloc(1, sizeof *record);
     _cleanup_free_ char *text =
         xasprintf("{'format':1,'name':'web','origin':'%s','action':'%s','revision':3,'replicas':[%s]}",
-                  row->zone ? "zone" : "local", row->action ?: "start", row->replicas);
+                  row->zone      ? "zone"
+                  : row->of_file ? "directory','file':'/srv/m/web.json"
+                                 : "local",
+                  row->action ?: "start", row->replicas);
     struct app_manifest manifest = {.app = NULL};
     parse(&record_schema, text, record);
     make_manifest(row->current, &manifest);
@@ -141,6 +145,7 @@ static char *plan(const struct row *row, const struct plan_input *more)
     if (row->container)
         parse(&driver_container_schema, row->container, &container);
     in.manifest = &manifest;
+    in.origin = row->by_file ? "directory" : NULL;
     in.record = record;
     in.containers = containers;
     in.n_containers = row->container ? 1 : 0;
@@ -302,6 +307,21 @@ static void test_a_plan_lists_what_is_refused(void **state)
          .expected = NEW("1")},
         {"an instance of the zone has the name", SIMPLE, SIMPLE, PROVEN("0"), .zone = true,
          .expected = "web 3\nrefused: instance web belongs to the zone: another name is needed\n"},
+        {"an instance of a file has the name", SIMPLE, SIMPLE, PROVEN("0"), .of_file = true,
+         .expected =
+             "web 3\nrefused: instance web belongs to the file '/srv/m/web.json': change that file, or "
+             "remove it and destroy the instance\n"},
+        {"a local instance has the name of a file", SIMPLE, SIMPLE, PROVEN("0"), .by_file = true,
+         .expected = "web 3\nrefused: a local instance has the name web: it stays, and the file is followed "
+                     "when the instance is destroyed\n"},
+        {"an instance of the zone has the name of a file", SIMPLE, SIMPLE, PROVEN("0"), .zone = true,
+         .by_file = true,
+         .expected = "web 3\nrefused: instance web belongs to the zone: another name is needed\n"},
+        {"a file for its own instance", SIMPLE, SIMPLE, PROVEN("0"), .of_file = true, .by_file = true,
+         .expected = "web 3\n"},
+        {"a file that ordered to destroy orders a start", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
+         .of_file = true, .by_file = true,
+         .expected = "web 3 changed\nstart instance web: the desired action changes\n"},
         {"the instance is being destroyed", SIMPLE, SIMPLE, PROVEN("0"), "destroy",
          .expected = "web 3 changed\nstart instance web: the desired action changes\n"
                      "refused: instance web is being destroyed: apply again when that has ended\n"},

@@ -66,7 +66,9 @@ STRUCT(stage_report, "StageReport", T, "The stages that the zone receives for on
 #define T struct reconciler_instance
 STRUCT_EXPORTED(
     reconciler_instance_schema, "Instance", T, "The desired and actual state of an instance.",
-    S_STRING(T, name, NULL), S_STRING(T, origin, "local or zone."), S_ENUM(T, action, &app_action_enum, NULL),
+    S_STRING(T, name, NULL),
+    S_STRING(T, origin, "local, zone or directory; unknown: its record cannot be read."),
+    S_ENUM(T, action, &app_action_enum, NULL),
     S_INT(T, revision, "The desired revision; of a zone's instance, the revision of the zone's last order."),
     S_STRING_OPT(T, spec, "The name of the spec."), S_STRING_OPT(T, version, "The version of the spec."),
     S_STRING_OPT(T, image, NULL), S_STRING_OPT(T, image_id, "Absent until it is resolved."),
@@ -82,7 +84,8 @@ STRUCT_EXPORTED(
     S_STRUCTS(T, replicas, struct reconciler_replica, &replica, NULL),
     S_BOOL_OPT(T, unassigned, "The zone no longer lists the instance."),
     S_STRING_OPT(T, hold, "The reason for the hold; absent: the zone's orders are followed."),
-    S_STRING_OPT(T, problem, "Why the zone's last order is not followed."),
+    S_STRING_OPT(T, problem, "Why the zone's last order, or the file, is not followed."),
+    S_STRING_OPT(T, file, "Of origin directory: the path of its manifest."),
     S_STRUCTS(T, clash, struct reconciler_stage_report, &stage_report,
               "In a clash, a local instance carries the stages that the zone receives for its own."));
 #undef T
@@ -192,6 +195,8 @@ STRUCT(
                  "Absent: the machine belongs to no zone."),
     S_INT(T, instances, "The number of instances."),
     S_STRING_OPT(T, runtime_failure, "Why the container runtime is not reachable."),
+    S_STRING_OPT(T, manifests, "The directory of manifests; absent: none is configured."),
+    S_STRING_OPT(T, manifests_problem, "Why that directory cannot be followed."),
     S_STRUCT_OPT(
         T, runtime, struct driver_info_out, &driver_info_schema,
         "The container runtime. It is refreshed after a minute when a caller asks; absent: not known yet."));

@@ -63,7 +63,7 @@ struct reconciler_stage_report {
     size_t n_stages;
 };
 struct reconciler_instance {
-    char *name, *origin; /* local, zone */
+    char *name, *origin; /* local, zone, directory; unknown: its record cannot be read */
     int action;          /* enum app_action, never absent */
     int64_t revision;    /* desired; of a zone's instance: that of the zone's last order */
     char *spec, *version, *image, *image_id;
@@ -79,7 +79,8 @@ struct reconciler_instance {
     size_t n_replicas;
     bool unassigned; /* the zone no longer lists it; the setting 'unassigned' decides what happens */
     char *hold;      /* the reason for the hold; NULL: orders are followed */
-    char *problem;   /* why the zone's last order is not followed */
+    char *problem;   /* why the zone's last order, or the file, is not followed */
+    char *file;      /* of origin directory: the path of its manifest */
     /* In a clash, a local instance carries the stages that the zone receives for its own instance. */
     struct reconciler_stage_report **clash;
     size_t n_clash;
@@ -178,5 +179,7 @@ struct reconciler_info_out {
     struct reconciler_zone_facts *zone;
     int64_t instances;
     char *runtime_failure;
+    char *manifests;                 /* the directory of manifests; NULL: none is configured */
+    char *manifests_problem;         /* why it cannot be followed; NULL: it can */
     struct driver_info_out *runtime; /* refreshed after a minute when a caller asks; NULL: not known yet */
 };

@@ -62,8 +62,7 @@ int write_all(int fd, const void *data, size_t size)
     return 0;
 }
 
-/* Reads an open file; messages name it 'path'. */
-static int read_open_file(int fd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
+int read_open_file(int fd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e)
 {
     struct stat st;
     if (fstat(fd, &st) < 0)

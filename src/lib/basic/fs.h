@@ -22,6 +22,9 @@ void allow_many_descriptors(void);
  * symbolic link in the last component. */
 int read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);
 
+/* Does the same with an open file; messages name it 'path'. */
+int read_open_file(int fd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);
+
 /* Does the same for a path below a directory that a tenant can write to: it is resolved like that of
  * open_beneath(), and a device, which can act when it is opened, is never opened. */
 int read_file_beneath(int dirfd, const char *path, size_t max, char **ret, size_t *ret_size, struct error *e);

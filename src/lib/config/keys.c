@@ -35,6 +35,11 @@ const struct config_key config_keys[] = {
      "What a plan does if the memory limits of all replicas exceed the machine's memory."},
     {"reconciler", "unassigned", CONFIG_CHOICE, "keep", 0, 0, "keep|stop|destroy",
      "What happens to an instance that the zone no longer lists. keep: it continues to run."},
+    {"reconciler", "manifests", CONFIG_PATH, "", 0, 0, NULL,
+     "A directory of manifests in canonical JSON, NAME.json for each instance, that the reconciler follows; "
+     "only root may be able to write it."},
+    {"reconciler", "manifests_removed", CONFIG_CHOICE, "stop", 0, 0, "stop|destroy",
+     "What happens to an instance whose file was removed from that directory. Data is kept."},
 
     {"fetcher", "repositories", CONFIG_LIST, "", 0, 0, NULL,
      "The repositories, in order: file:///directory, http://…, https://… or zone; the first with a "

@@ -12,10 +12,10 @@
 
 #define ITSELF (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 /* Events of the directories that lead to the watched one. The names in them matter only while the next one is
- * missing: otherwise it reports its removal itself, and the many other names of a directory such as /run
- * cause no event. */
+ * missing or cannot be read: otherwise it reports its removal itself, and the many other names of a directory
+ * such as /run cause no event. */
 #define LEADING    (IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
-#define APPEARANCE (IN_CREATE | IN_MOVED_TO)
+#define APPEARANCE (IN_CREATE | IN_MOVED_TO | IN_ATTRIB)
 /* Events of the watched one. */
 #define WATCHED (LEADING | APPEARANCE | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB)
 

@@ -230,9 +230,10 @@ static void end(struct instance *instance)
 {
     struct manager *m = instance->manager;
     struct app_instance *next = record_is_zone(instance->record) ? NULL : TAKE_PTR(instance->record->next);
+    _cleanup_free_ char *name = xstrdup(instance->record->name);
     m->listener->gone(instance);
     forget(instance);
-    m->listener->name_free(m, next);
+    m->listener->name_free(m, name, next);
 }
 
 void turn(void *userdata)

@@ -2,6 +2,7 @@
 #include "reconciler/face/apply.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,10 +30,20 @@ void apply_out_done(struct reconciler_apply_out *out)
     schema_done(varlink_find_method(&reconciler_interface, "Apply")->out, out);
 }
 
+int apply_refuse(const struct reconciler_apply_out *out, struct error *e)
+{
+    char text[sizeof e->message] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < out->n_refusals && n < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "; " : "", out->refusals[i]);
+    return error_refuse(e, EINVAL, "%s", text);
+}
+
 /* Makes a copy of the instance's record with the manifest as desired state, or a new record. The current
  * record stays unchanged until the copy is on disk. */
 static int make_record(const struct manager *m, const struct instance *instance,
-                       const struct app_manifest *manifest, struct record **ret, struct error *e)
+                       const struct app_manifest *manifest, const struct apply_source *source,
+                       struct record **ret, struct error *e)
 {
     const char *name = app_instance_name(manifest);
     struct record *record = xcalloc(1, sizeof *record);
@@ -54,10 +65,15 @@ static int make_record(const struct manager *m, const struct instance *instance,
                 set_string(&record->replicas[i]->failure, NULL);
         }
     } else {
-        record->format = RECORD_FORMAT_LOCAL;
+        record->format = source ? RECORD_FORMAT : RECORD_FORMAT_LOCAL;
         record->name = xstrdup(name);
-        record->origin = xstrdup("local");
+        record->origin = xstrdup(source ? "directory" : "local");
         record_add_revision(record, 1, manifest);
+    }
+    if (source) {
+        set_string(&record->file, source->file);
+        record->mounted = source->mounted;
+        record->unassigned = record->purge = false;
     }
     record->action = app_action_of(manifest->app->deploy);
     struct port_uses uses = {.n_items = 0};
@@ -121,16 +137,23 @@ static void attempt_now(struct instance *instance)
     instance_kick(instance);
 }
 
-int apply_manifest(struct manager *m, struct app_manifest *manifest, struct reconciler_apply_out *out,
-                   struct error *e)
+/* Reports whether the record follows this file, as it is. */
+static bool follows(const struct record *record, const struct apply_source *source)
+{
+    return !source || (streq_null(record->file, source->file) && record->mounted == source->mounted &&
+                       !record->unassigned);
+}
+
+int apply_manifest(struct manager *m, struct app_manifest *manifest, const struct apply_source *source,
+                   struct reconciler_apply_out *out, struct error *e)
 {
     struct instance *instance = manager_find(m, out->name);
     struct record *record = NULL;
-    if (!out->changed) {
+    if (!out->changed && follows(instance->record, source)) {
         attempt_now(instance);
         return 0;
     }
-    int r = make_record(m, instance, manifest, &record, e);
+    int r = make_record(m, instance, manifest, source, &record, e);
     if (r >= 0)
         r = apply_record(m, &instance, record, e);
     if (r < 0)
@@ -156,26 +179,37 @@ static bool has_failed(struct instance *instance)
     return failed;
 }
 
+static int refuse_ordered(const struct record *record, struct error *e)
+{
+    _cleanup_free_ char *owner =
+        record_is_zone(record) ? xstrdup("the zone") : xasprintf("the file '%s'", record->file ?: "");
+    return error_refuse(
+        e, EPERM,
+        "instance %s belongs to %s, which decides over it; 'hostletctl hold %s' lets you start "
+        "and stop it here",
+        record->name, owner, record->name);
+}
+
 int apply_action(struct instance *instance, enum app_action action, bool purge,
                  struct reconciler_apply_out *out, struct error *e)
 {
     struct record *record = instance->record;
-    bool zone = record_is_zone(record), purged = record->purge;
-    int *wanted = zone ? &record->hold_action : &record->action, kept = *wanted;
+    bool ordered = instance_is_ordered(instance), purged = record->purge;
+    int *wanted = ordered || record->hold ? &record->hold_action : &record->action, kept = *wanted;
     enum app_action before = instance_action(instance);
     const char *word = schema_enum_name(&app_action_enum, (int)action);
     _cleanup_free_ char *subject = xasprintf("instance %s", record->name);
     out->name = xstrdup(record->name);
     out->revision = instance_revision(instance);
-    if (zone && !record->hold)
-        return error_refuse(e, EPERM,
-                            "instance %s belongs to the zone, which decides over it; 'hostletctl hold %s' "
-                            "lets you start and stop it here",
-                            record->name, record->name);
-    if (zone && record->action == APP_ACTION_NONE)
+    if (ordered && !record->hold)
+        return refuse_ordered(record, e);
+    if (!ordered && record->unassigned && !record->hold && action != APP_ACTION_DESTROY)
+        return error_refuse(e, EPERM, "instance %s is not to run: its file '%s' was removed", record->name,
+                            record->file ?: "");
+    if (ordered && record->action == APP_ACTION_NONE)
         return error_refuse(e, EINVAL, "instance %s has had no order yet that could be followed: %s",
                             record->name, record->problem ?: "");
-    if (!zone && before == APP_ACTION_DESTROY && action != APP_ACTION_DESTROY)
+    if (!ordered && before == APP_ACTION_DESTROY && action != APP_ACTION_DESTROY)
         return error_refuse(e, EBUSY, "instance %s is being destroyed", record->name);
     bool again = action != APP_ACTION_STOP && has_failed(instance);
     if (before == action && !again && purged == purge)

@@ -1,8 +1,6 @@
 /* Implements apply_call.h. */
 #include "reconciler/face/apply_call.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/app/check.h"
@@ -28,27 +26,17 @@ static void on_gone(struct varlink_call *call, void *userdata)
     free(a);
 }
 
-static void refuse_all(const struct reconciler_apply_out *out, struct error *e)
-{
-    char text[sizeof e->message] = "";
-    size_t n = 0;
-    for (size_t i = 0; i < out->n_refusals && n < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "; " : "", out->refusals[i]);
-    error_refuse(e, EINVAL, "%s", text);
-}
-
 static void on_planned(struct planning *planning, void *userdata)
 {
     struct apply_call *a = userdata;
     struct reconciler_apply_out out = {.name = NULL};
     struct error e = ERROR_INIT;
     int r = 0;
-    planning_make(planning, 0, &out);
+    planning_make(planning, 0, "local", &out);
     if (a->apply && out.n_refusals > 0) {
-        refuse_all(&out, &e);
-        r = -EINVAL;
+        r = apply_refuse(&out, &e);
     } else if (a->apply) {
-        r = apply_manifest(a->manager, planning_manifest(planning, 0), &out, &e);
+        r = apply_manifest(a->manager, planning_manifest(planning, 0), NULL, &out, &e);
     }
     varlink_call_on_gone(a->call, NULL, NULL);
     if (r < 0)

@@ -11,6 +11,7 @@
 #include "reconciler/face/agent.h"
 #include "reconciler/face/apply.h"
 #include "reconciler/face/apply_call.h"
+#include "reconciler/face/directory.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone.h"
 #include "reconciler/model/secret.h"
@@ -74,6 +75,28 @@ static int on_destroy(struct varlink_call *call, const void *in, void *userdata,
     return order(call, userdata, wanted->name, APP_ACTION_DESTROY, wanted->purge, e);
 }
 
+/* Reports whether the name is that of a file that cannot be followed, without an instance. */
+static bool is_file_alone(const struct manager *m, const char *name)
+{
+    const char *found = NULL;
+    do
+        found = directory_next_alone(m, found);
+    while (found && !streq(found, name));
+    return found;
+}
+
+/* Sends the files that cannot be followed and have no instance; all, or the one with the name. */
+static void tell_files(const struct manager *m, struct varlink_call *call, const char *name)
+{
+    for (const char *f = NULL; varlink_call_wants_more(call) && (f = directory_next_alone(m, f));) {
+        if (name && !streq(f, name))
+            continue;
+        struct reconciler_watch_out out = {.instance = report_file(m, f)};
+        varlink_notify(call, &out);
+        schema_free(&reconciler_instance_schema, out.instance);
+    }
+}
+
 static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     (void)in, (void)e;
@@ -91,6 +114,7 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
         schema_free(&reconciler_instance_schema, out.instance);
         out.instance = NULL;
     }
+    tell_files(m, call, NULL);
     varlink_reply(call, &out);
     return 0;
 }
@@ -100,12 +124,13 @@ static int on_get(struct varlink_call *call, const void *in, void *userdata, str
     struct manager *m = userdata;
     const char *name = ((const struct reconciler_name_in *)in)->name;
     const struct unreadable *u = unreadable_find(m, name);
-    struct instance *instance = u ? NULL : find(m, name, e);
-    if (!instance && !u)
+    bool file = is_file_alone(m, name);
+    struct instance *instance = u || file ? NULL : find(m, name, e);
+    if (!instance && !u && !file)
         return -e->errnum;
-    if (u) {
+    if (u || file) {
         struct app_manifest nothing = {.app = &(struct app_instance){.meta = NULL}}; /* not known */
-        struct reconciler_get_out shown = {report_unreadable(m, u), &nothing};
+        struct reconciler_get_out shown = {u ? report_unreadable(m, u) : report_file(m, name), &nothing};
         varlink_reply(call, &shown);
         schema_free(&reconciler_instance_schema, shown.instance);
         return 0;
@@ -135,7 +160,7 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     const char *name = ((const struct reconciler_name_in *)in)->name;
     if (!varlink_call_wants_more(call))
         return error_refuse(e, EINVAL, "Watch is a stream: call it with 'more'");
-    if (name && !unreadable_find(m, name) && !find(m, name, e))
+    if (name && !unreadable_find(m, name) && !is_file_alone(m, name) && !find(m, name, e))
         return -e->errnum;
     struct watcher *w = xcalloc(1, sizeof *w);
     w->manager = m;
@@ -156,6 +181,7 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
             varlink_notify(call, &out);
             schema_free(&reconciler_instance_schema, out.instance);
         }
+    tell_files(m, call, name);
     varlink_notify(call, &(struct reconciler_watch_out){.complete = true});
     return 0;
 }
@@ -167,11 +193,15 @@ static int on_info_call(struct varlink_call *call, const void *in, void *userdat
     struct reconciler_info_out out = {.host_id = m->zone ? m->zone->host_id : m->host_id ?: (char *)"",
                                       .zone = m->zone,
                                       .runtime_failure = m->runtime_failure,
-                                      .runtime = m->info};
+                                      .runtime = m->info,
+                                      .manifests = (char *)directory_path(m),
+                                      .manifests_problem = (char *)directory_problem(m)};
     observe_runtime(m);
     for (const struct instance *i = m->instances; i; i = i->next)
         out.instances++;
     for (const struct unreadable *u = m->unreadable; u; u = u->next)
+        out.instances++;
+    for (const char *f = NULL; (f = directory_next_alone(m, f));)
         out.instances++;
     varlink_reply(call, &out);
     return 0;

@@ -50,6 +50,11 @@ void planning_free(struct planning *p)
     free(p);
 }
 
+size_t planning_count(const struct planning *p)
+{
+    return p->n_manifests;
+}
+
 struct app_manifest *planning_manifest(const struct planning *p, size_t index)
 {
     return p->manifests[index];
@@ -82,7 +87,8 @@ static struct plan_input input_of(const struct planning *p, size_t index)
                                .usages = p->usages};
 }
 
-void planning_make(const struct planning *p, size_t index, struct reconciler_apply_out *out)
+void planning_make(const struct planning *p, size_t index, const char *origin,
+                   struct reconciler_apply_out *out)
 {
     struct manager *m = p->manager;
     struct plan_input in = input_of(p, index);
@@ -93,6 +99,7 @@ void planning_make(const struct planning *p, size_t index, struct reconciler_app
     bool has_ports = in.manifest->app->spec->n_service_ports > 0;
     if (has_ports)
         host_ports_in_use(m, &ports);
+    in.origin = origin;
     in.ports = &ports;
     in.range = &m->settings.ports;
     in.addresses = has_ports && host_addresses_read(&addresses) ? &addresses : NULL;

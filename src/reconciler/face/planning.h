@@ -19,10 +19,12 @@ void planning_hurry(struct planning *planning, int64_t msec);
 /* Frees the planning with its manifests, also before 'done' is called; NULL is accepted. */
 void planning_free(struct planning *planning);
 
+size_t planning_count(const struct planning *planning);
 struct app_manifest *planning_manifest(const struct planning *planning, size_t index); /* borrowed */
 /* Sets by how many bytes manifests that are not in the records yet will change the sum of all memory limits.
  */
 void planning_set_memory(struct planning *planning, int64_t bytes);
-/* Makes the plan of one manifest against the records as they are now, and fills the zeroed 'out'. The caller
- * frees 'out' with apply_out_done(). */
-void planning_make(const struct planning *planning, size_t index, struct reconciler_apply_out *out);
+/* Makes the plan of one manifest against the records as they are now, and fills the zeroed 'out'. 'origin' is
+ * that of the request: local or directory. The caller frees 'out' with apply_out_done(). */
+void planning_make(const struct planning *planning, size_t index, const char *origin,
+                   struct reconciler_apply_out *out);

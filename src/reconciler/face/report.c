@@ -11,6 +11,7 @@
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/quota.h"
 #include "reconciler/engine/replica.h"
+#include "reconciler/face/directory.h"
 #include "reconciler/face/outlook.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
@@ -150,6 +151,24 @@ char *report_problem(const struct instance *instance)
     return xstrdup_null(record->problem);
 }
 
+/* Returns why the file of the instance's name is not followed, or does not decide over it; NULL: it is. */
+static char *file_text(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    const struct manager *m = instance->manager;
+    const char *problem = directory_file_problem(m, record->name);
+    _cleanup_free_ char *path = manifest_path(m, record->name);
+    if (problem)
+        return xasprintf("the file '%s' is not followed: %s", path, problem);
+    if (!record_is_directory(record) || instance_is_ordered(instance))
+        return NULL;
+    if (record->unassigned)
+        return xasprintf("its file '%s' was removed", record->file);
+    return xasprintf("its file '%s' is not in the directory of manifests that is configured: it is left "
+                     "unchanged until its file is there, or it is destroyed",
+                     record->file);
+}
+
 struct reconciler_instance *report_instance(const struct instance *instance)
 {
     const struct record *record = instance->record;
@@ -163,7 +182,8 @@ struct reconciler_instance *report_instance(const struct instance *instance)
     to->revision = instance_revision(instance);
     to->unassigned = record_is_zone(record) && record->unassigned;
     to->hold = xstrdup_null(record->hold);
-    to->problem = report_problem(instance);
+    to->problem = report_problem(instance) ?: file_text(instance);
+    to->file = xstrdup_null(record->file);
     if (!record_is_zone(record) && record->next)
         report_clash(record->next, record->next_since,
                      instance->manager->zone ? instance->manager->zone->host_id : NULL, to);
@@ -176,6 +196,7 @@ struct reconciler_instance *report_instance(const struct instance *instance)
         instance->manager->subscribed && !(p && (p->state == PREPARE_RUNNING || p->state == PREPARE_WAITING));
     bool starting = to->action == APP_ACTION_START;
     to->failed = instance->manager->runtime_failure || record->problem || instance_blocked(instance) ||
+                 (record_is_directory(record) && directory_file_problem(instance->manager, record->name)) ||
                  (starting && ((p && p->failure) || rollout_stopped(instance->record)));
     to->message = message_of(instance, p);
     to->next_retry = p ? outside_due_msec(instance->manager->outside, p->next_retry) : 0;
@@ -202,6 +223,20 @@ struct reconciler_instance *report_unreadable(const struct manager *m, const str
     to->message = xstrdup(to->problem);
     if (u->order)
         report_clash(u->order, u->order_since, m->zone ? m->zone->host_id : NULL, to);
+    return to;
+}
+
+struct reconciler_instance *report_file(const struct manager *m, const char *name)
+{
+    _cleanup_free_ char *path = manifest_path(m, name);
+    struct reconciler_instance *to = xcalloc(1, sizeof *to);
+    to->name = xstrdup(name);
+    to->origin = xstrdup("directory");
+    to->action = APP_ACTION_NONE;
+    to->failed = to->settled = true;
+    to->file = xstrdup(path);
+    to->problem = xasprintf("the file '%s' is not followed: %s", path, directory_file_problem(m, name) ?: "");
+    to->message = xstrdup(to->problem);
     return to;
 }
 
@@ -238,15 +273,30 @@ static void tell_watchers(struct instance *instance, bool gone)
         schema_free(&reconciler_instance_schema, out.instance);
 }
 
-void report_unreadable_changed(struct manager *m, const struct unreadable *u)
+/* Sends what has a name and is no instance. Takes ownership of 'what'. */
+static void tell_name(struct manager *m, const char *name, struct reconciler_instance *what, bool gone)
 {
-    struct reconciler_watch_out out = {.instance = report_unreadable(m, u)};
+    struct reconciler_watch_out out = {.instance = what, .gone = gone};
     for (struct watcher *w = m->watchers, *next; w; w = next) {
         next = w->next;
-        if (!w->name || streq(w->name, u->name))
+        if (!w->name || streq(w->name, name))
             varlink_notify(w->call, &out);
     }
-    schema_free(&reconciler_instance_schema, out.instance);
+    schema_free(&reconciler_instance_schema, what);
+}
+
+void report_unreadable_changed(struct manager *m, const struct unreadable *u)
+{
+    tell_name(m, u->name, report_unreadable(m, u), false);
+}
+
+void report_file_changed(struct manager *m, const char *name)
+{
+    struct instance *instance = manager_find(m, name);
+    if (instance)
+        instance_changed(instance);
+    else if (!unreadable_find(m, name))
+        tell_name(m, name, report_file(m, name), !directory_file_problem(m, name));
 }
 
 void report_changed(struct instance *instance)

@@ -12,6 +12,7 @@
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/turn.h"
 #include "reconciler/face/apply.h"
+#include "reconciler/face/directory.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone_follow.h"
 #include "reconciler/model/facts.h"
@@ -246,7 +247,7 @@ static int reply_changed(struct varlink_call *call, struct instance *instance, c
     return 0;
 }
 
-static int find_of_zone(struct manager *m, const char *name, struct instance **ret, struct error *e)
+static int find_ordered(struct manager *m, const char *name, struct instance **ret, struct error *e)
 {
     struct instance *instance = manager_find(m, name);
     const struct unreadable *u = unreadable_find(m, name);
@@ -254,8 +255,9 @@ static int find_of_zone(struct manager *m, const char *name, struct instance **r
         return unreadable_refuse(u, e);
     if (!instance)
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "there is no instance '%s'", name);
-    if (!record_is_zone(instance->record))
-        return error_refuse(e, EINVAL, "instance %s is this machine's own: no zone gives it orders", name);
+    if (!record_is_zone(instance->record) && !record_is_directory(instance->record))
+        return error_refuse(e, EINVAL,
+                            "instance %s is this machine's own: neither a zone nor a file orders it", name);
     *ret = instance;
     return 0;
 }
@@ -264,7 +266,7 @@ int method_hold(struct varlink_call *call, const void *in, void *userdata, struc
 {
     const struct reconciler_hold_in *wanted = in;
     struct instance *instance;
-    int r = find_of_zone(userdata, wanted->name, &instance, e);
+    int r = find_ordered(userdata, wanted->name, &instance, e);
     if (r < 0)
         return r;
     struct record *record = instance->record;
@@ -287,7 +289,7 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
 {
     struct manager *m = userdata;
     struct instance *instance;
-    int r = find_of_zone(m, ((const struct reconciler_name_in *)in)->name, &instance, e);
+    int r = find_ordered(m, ((const struct reconciler_name_in *)in)->name, &instance, e);
     if (r < 0)
         return r;
     struct record *record = instance->record;
@@ -299,7 +301,7 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
     record->hold_action = APP_ACTION_ABSENT;
     /* One write ends the hold and stores the order that waited. Without such an order, the last one is
      * followed. */
-    struct app_instance *next = record->next;
+    struct app_instance *next = record_is_zone(record) ? record->next : NULL;
     if (next) {
         record->next = NULL;
         r = zone_follow(m, instance, next, NULL, &changed, e);
@@ -312,6 +314,7 @@ int method_release(struct varlink_call *call, const void *in, void *userdata, st
         record->next = before.next;
         return r;
     }
+    directory_look(m, instance->record->name); /* a file may have changed meanwhile */
     free(before.hold);
     if (next)
         schema_free(&app_instance_schema, next);

@@ -148,9 +148,10 @@ struct listener {
     void (*gone)(struct instance *instance);
     /* An instance was removed, and its name is free. 'next' is the zone's order that waited for the name, or
      * NULL; the callback takes ownership. */
-    void (*name_free)(struct manager *m, struct app_instance *next);
+    void (*name_free)(struct manager *m, const char *name, struct app_instance *next);
 };
 
+struct directory;
 struct follower;
 
 struct manager {
@@ -165,6 +166,7 @@ struct manager {
     struct instance *instances;
     struct unreadable *unreadable;
     struct watcher *watchers;
+    struct directory *directory;       /* of manifests; NULL: none is configured */
     struct follower *runtime, *quotas; /* of the Watch of container-driver and of quota-keeper */
     struct varlink_request *deletions;
     struct timer quota_retry_timer;

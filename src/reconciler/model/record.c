@@ -59,6 +59,8 @@ static const struct schema_field record_fields[] = {
     S_ENUM(T, action, &app_action_enum, NULL),
     S_BOOL_OPT(T, purge, NULL),
     S_INT(T, revision, NULL),
+    S_STRING_OPT(T, file, NULL),
+    S_BOOL_OPT(T, mounted, NULL),
     S_INT_OPT(T, order, NULL),
     S_STRING_OPT(T, problem, NULL),
     S_BOOL_OPT(T, unassigned, NULL),
@@ -76,6 +78,11 @@ const struct schema_struct record_schema = {"Record", sizeof(T), NULL, record_fi
 bool record_is_zone(const struct record *record)
 {
     return streq(record->origin, "zone");
+}
+
+bool record_is_directory(const struct record *record)
+{
+    return streq(record->origin, "directory");
 }
 
 struct record_revision *record_find_revision(const struct record *record, int64_t revision)

@@ -70,10 +70,16 @@ struct record {
     bool purge;       /* 'destroy' deletes the data */
     int64_t revision; /* the desired one, an entry of 'revisions' */
 
-    /* The following members are used by instances of origin zone alone, but for next and next_since. */
+    /* Of origin directory: the path of the manifest that was followed last, and whether its directory was the
+     * root of a file system then. */
+    char *file;
+    bool mounted;
+
+    /* The following members are used by instances of origin zone, but for next and next_since; and by those
+     * of origin directory: unassigned, hold and hold_action. */
     int64_t order;             /* deploy.revision of the last order; may be lower than 'revision' */
     char *problem;             /* why that order is not followed; NULL: it is */
-    bool unassigned;           /* the zone no longer lists the instance */
+    bool unassigned;           /* the zone no longer lists the instance; its file was removed */
     char *hold;                /* the reason for the hold; NULL: none */
     int hold_action;           /* enum app_action that an administrator set during the hold; absent: none */
     int64_t next_since;        /* when 'next' was stored, unix milliseconds */
@@ -87,8 +93,9 @@ struct record {
 
 extern const struct schema_struct record_schema, record_revision_schema, record_replica_schema;
 
-/* Reports whether the instance is of origin zone. */
+/* Report whether the instance is of origin zone, and of origin directory. */
 bool record_is_zone(const struct record *record);
+bool record_is_directory(const struct record *record);
 /* Return NULL if no such entry exists. */
 struct record_revision *record_find_revision(const struct record *record, int64_t revision);
 struct record_replica *record_find_replica(const struct record *record, int64_t id);

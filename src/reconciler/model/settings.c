@@ -33,6 +33,8 @@ void settings_read(struct settings *s, const struct config *config)
         .keep_packages = config_bool(config, SECTION, "keep_packages"),
         .overcommit = config_string(config, SECTION, "overcommit"),
         .unassigned = config_string(config, SECTION, "unassigned"),
+        .manifests = config_string(config, SECTION, "manifests"),
+        .manifests_removed = config_string(config, SECTION, "manifests_removed"),
     };
     config_range(config, SECTION, "host_ports", &s->ports.low, &s->ports.high);
     read_own_ports(s, config);

@@ -16,10 +16,12 @@ struct settings {
     size_t n_own_ports;
     int64_t stop_timeout_msec;
     uint64_t probation_msec;
-    bool quota_required;    /* a container starts only with a limit of disk space */
-    bool keep_packages;     /* packages that no instance uses are kept, too */
-    const char *overcommit; /* warn, refuse or ignore; points into the configuration */
-    const char *unassigned; /* keep, stop or destroy; points into the configuration */
+    bool quota_required;           /* a container starts only with a limit of disk space */
+    bool keep_packages;            /* packages that no instance uses are kept, too */
+    const char *overcommit;        /* warn, refuse or ignore; points into the configuration */
+    const char *unassigned;        /* keep, stop or destroy; points into the configuration */
+    const char *manifests;         /* the directory of manifests; "": none; points into the configuration */
+    const char *manifests_removed; /* stop or destroy; points into the configuration */
 };
 
 /* Fills 'settings', which points into 'config' from then on. */

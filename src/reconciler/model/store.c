@@ -104,7 +104,7 @@ static bool is_one_of(const char *word, const char *const *words)
 
 static int check_words(const struct record *record, const char *file, struct error *e)
 {
-    static const char *const origins[] = {"local", "zone", NULL};
+    static const char *const origins[] = {"local", "zone", "directory", NULL};
     if (!is_one_of(record->origin, origins))
         return error_refuse(e, EINVAL, "%s: origin '%.40s' is not known", file, record->origin);
     const struct app_metadata *next = record->next ? record->next->meta : NULL;

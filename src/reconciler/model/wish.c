@@ -57,7 +57,9 @@ char **volumes_of(const struct record_revision *revision, size_t *ret_n)
  */
 static enum app_action unassigned_action(const struct instance *instance)
 {
-    const char *policy = instance->manager->settings.unassigned;
+    const struct settings *settings = &instance->manager->settings;
+    const char *policy =
+        record_is_zone(instance->record) ? settings->unassigned : settings->manifests_removed;
     enum app_action action = (enum app_action)instance->record->action;
     if (streq(policy, "keep") || action == APP_ACTION_DESTROY)
         return action;
@@ -94,10 +96,28 @@ const char *instance_host_id(const struct instance *instance)
     return record_is_zone(instance->record) && m->zone ? m->zone->host_id : m->host_id;
 }
 
+char *manifest_path(const struct manager *m, const char *name)
+{
+    const char *directory = m->settings.manifests ?: "";
+    size_t n = strlen(directory);
+    while (n > 1 && directory[n - 1] == '/')
+        n--;
+    return n > 0 ? xasprintf("%.*s/%s.json", (int)n, directory, name) : NULL;
+}
+
+bool instance_is_ordered(const struct instance *instance)
+{
+    const struct record *record = instance->record;
+    if (!record_is_directory(record))
+        return record_is_zone(record);
+    _cleanup_free_ char *path = manifest_path(instance->manager, record->name);
+    return !record->unassigned && path && streq_null(path, record->file);
+}
+
 bool replica_stays_known(const struct replica *replica)
 {
     const struct record *record = replica->instance->record;
-    return record_is_zone(record) && !record->unassigned && !replica->record->unassigned &&
+    return instance_is_ordered(replica->instance) && !record->unassigned && !replica->record->unassigned &&
            !replica->record->removing;
 }
 
@@ -105,7 +125,7 @@ bool instance_is_over(const struct instance *instance)
 {
     const struct record *record = instance->record;
     return instance->n_replicas == 0 && instance_action(instance) == APP_ACTION_DESTROY &&
-           (!record_is_zone(record) || record->unassigned);
+           (!instance_is_ordered(instance) || record->unassigned);
 }
 
 enum want replica_want(const struct replica *replica)

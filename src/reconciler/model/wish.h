@@ -20,11 +20,17 @@ enum app_action instance_action(const struct instance *instance);
 int64_t instance_revision(const struct instance *instance);
 /* Returns the zone's host id for a zone's instance, else the machine's own; NULL: it cannot be read. */
 const char *instance_host_id(const struct instance *instance);
-/* Reports whether an instance is destroyed and can be dropped: it has no replicas, and is either local or no
- * longer assigned by the zone. */
+/* Returns the path that the manifest of an instance has in the directory of manifests; NULL: there is no such
+ * directory. The caller frees it. */
+char *manifest_path(const struct manager *m, const char *name);
+/* Reports whether others than this machine's administrators decide over the instance: the zone, or its file
+ * in the directory of manifests. */
+bool instance_is_ordered(const struct instance *instance);
+/* Reports whether an instance is destroyed and can be dropped: it has no replicas, and nobody orders it, or
+ * the zone no longer does. */
 bool instance_is_over(const struct instance *instance);
 /* Reports whether a destroyed replica stays in the record: the zone still assigns it to this machine and
- * receives its stages. */
+ * receives its stages, or its instance's file exists. */
 bool replica_stays_known(const struct replica *replica);
 /* Returns why nothing is done for the instance: the machine's host id or the zone's facts cannot be read.
  * NULL: work is possible. */

@@ -236,9 +236,20 @@ static void check_instance(const struct plan_input *in, struct reconciler_apply_
         plan_refuse(out, xasprintf("instance %s: %s", name, in->record_problem));
     if (in->host_id_problem)
         plan_refuse(out, xstrdup(in->host_id_problem));
-    if (in->record && record_is_zone(in->record))
+    const struct record *record = in->record;
+    bool other = record && !streq(record->origin, in->origin ?: "local");
+    if (other && record_is_zone(record))
         plan_refuse(out, xasprintf("instance %s belongs to the zone: another name is needed", name));
-    else if (in->record && in->record->action == APP_ACTION_DESTROY)
+    else if (other && record_is_directory(record))
+        plan_refuse(out, xasprintf("instance %s belongs to the file '%s': change that file, or remove it and "
+                                   "destroy the instance",
+                                   name, record->file ?: ""));
+    else if (other)
+        plan_refuse(out,
+                    xasprintf("a local instance has the name %s: it stays, and the file is followed when the "
+                              "instance is destroyed",
+                              name));
+    else if (record && record->action == APP_ACTION_DESTROY && !record_is_directory(record))
         plan_refuse(out, xasprintf("instance %s is being destroyed: apply again when that has ended", name));
 }
 

@@ -19,6 +19,7 @@ struct host_addresses {
 /* The input of a plan. The manifest is checked and normalised already. */
 struct plan_input {
     const struct app_manifest *manifest;
+    const char *origin;                         /* of the request: local or directory; NULL: local */
     const struct record *record;                /* of the instance with the manifest's name; NULL: none */
     struct driver_container *const *containers; /* the runtime's list */
     size_t n_containers;

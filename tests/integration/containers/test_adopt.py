@@ -6,6 +6,7 @@ import json
 import pytest
 from lib import ground
 from lib.apps import App, manifest
+from lib.manifests import Manifests, plain, shown
 from lib.original import Plain
 from lib.varlink import VarlinkError
 from lib.zone import ZoneApp, join
@@ -44,6 +45,16 @@ def settled(machine, app, revision=3):
     app.running(revision)
     assert identity(machine) == machine.ids["web"]
     assert {stage["state"] for stage in app.stages().values()} == {"success"}, app.stages()
+
+
+def replaced_while_down(machine):
+    """Puts the original's container in the place of all containers."""
+    machine.tree.stop()
+    for path in machine.null.glob("*.json"):
+        if path.name != "images.json":
+            path.unlink()
+    machine.container("web")
+    machine.tree.start()
 
 
 def refused(machine, *words, code=1):
@@ -127,6 +138,25 @@ def test_unsuitable_containers_are_refused(machine):
     assert machine.ledger() == {} and machine.secrets() == {}
 
 
+def test_file_in_conflict_replaces_the_container_after_its_adoption(machine, place):
+    """Also the revisions of an instance of a file are not the original's."""
+    files = Manifests(place / "manifests")
+    settings = machine.tree.settings
+    machine.tree.write_config({**settings, "reconciler": {**settings["reconciler"], "manifests": files.path}})
+    machine.container("web")
+    machine.start()
+    app = App(machine.tree)
+    files.put("web", plain("app:1", pull="missing"))
+    shown(app, "after 'hostletctl adopt --revision 0 i8k_web_0' the manifest replaces it")
+    machine.tree.ctl("adopt", "--revision", "0", "i8k_web_0")
+    machine.tree.ctl("reload")
+    app.running(1)
+    assert identity(machine) != machine.ids["web"]
+    replaced_while_down(machine)
+    app.wait(lambda i: i["replicas"][0]["state"] == "conflict", "the conflict is shown")
+    assert "can only be adopted with --revision 0" in refused(machine, "i8k_web_0", "--revision", "1")
+
+
 def test_manifest_in_conflict_replaces_the_container_after_its_adoption(machine):
     """The numbers of the manifest's revisions are not the original's: revision 1 of it is not what the container runs."""
     machine.container("web")
@@ -146,12 +176,7 @@ def test_local_instance_never_takes_the_container_for_its_own_revision(machine):
     app = App(machine.tree)
     app.apply(manifest(image="app:1", pull="missing", init="image"))
     app.running(1)
-    machine.tree.stop()
-    for path in machine.null.glob("*.json"):
-        if path.name != "images.json":
-            path.unlink()
-    machine.container("web")
-    machine.tree.start()
+    replaced_while_down(machine)
     app.wait(lambda i: i["replicas"][0]["state"] == "conflict", "the conflict is shown")
     assert "can only be adopted with --revision 0" in refused(machine, "i8k_web_0", "--revision", "1")
     machine.tree.ctl("adopt", "i8k_web_0")
