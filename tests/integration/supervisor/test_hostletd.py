@@ -120,7 +120,7 @@ class Watchdog:
         environment = {**os.environ, "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": str(int(seconds * 1e6))}
         if pid:
             environment["WATCHDOG_PID"] = str(pid)
-        tree.process = ground.start(["sh", "-c", words, "sh", program("hostletd"), "--prefix", tree.prefix,
+        tree.process = ground.start([*tree.wrapper, "sh", "-c", words, "sh", program("hostletd"), "--prefix", tree.prefix,
                                      *services.arguments], tree.log_path, environment=environment)
         while (said := self.next(10)) != "READY=1":
             assert said == "WATCHDOG=1"
