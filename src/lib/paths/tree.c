@@ -9,26 +9,27 @@
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 
-static char *choose(const char *given, const char *variable, const char *built)
+/* Sets '*value' to the variable's if no option has set it. Refuses an empty text: what is meant is a variable
+ * that a script did not set, and not the installed system's own directory. 'option' may be NULL. */
+static int choose(const char **value, const char *option, const char *variable, struct error *e)
 {
-    const char *env = given ? NULL : getenv(variable);
-    return xstrdup(given ?: env && *env ? env : built);
-}
-
-/* Refuses a directory that was given as an empty text: what is meant is a variable that a script did not set,
- * and not the system's own tree. */
-static int check_given(const char *given, const char *name, struct error *e)
-{
-    return given && !*given
-               ? error_refuse(e, EINVAL, "%s is empty; omit it for the installed system's own directory",
-                              name)
-               : 0;
+    bool given = *value;
+    if (!given)
+        *value = getenv(variable);
+    if (!*value || **value)
+        return 0;
+    return error_refuse(e, EINVAL, "%s%s is empty; omit it for the installed system's own directory",
+                        given ? "" : "the variable ", given ? option : variable);
 }
 
 static int check_prefix(const char *prefix, struct error *e)
 {
     if (prefix[0] != '/')
         return error_refuse(e, EINVAL, "the prefix '%s' is not an absolute path", prefix);
+    if (!prefix[strspn(prefix, "/.")]) /* a script's "$UNSET/" */
+        return error_refuse(e, EINVAL,
+                            "the prefix '%s' is the root directory; omit it for the installed system's tree",
+                            prefix);
     for (const char *p = prefix; (p = strstr(p, "/..")); p += 3)
         if (p[3] == '/' || p[3] == '\0')
             return error_refuse(e, EINVAL, "the prefix '%s' contains '..'", prefix);
@@ -38,23 +39,22 @@ static int check_prefix(const char *prefix, struct error *e)
 int tree_init(struct tree *tree, const char *prefix, const char *services, const char *libexec,
               struct error *e)
 {
-    int r = check_given(prefix, "--prefix", e);
-    if (!prefix) {
-        prefix = getenv("HOSTLET_PREFIX");
-        r = check_given(prefix, "the variable HOSTLET_PREFIX", e);
-    }
+    const char *data = NULL;
+    int r = choose(&prefix, "--prefix", "HOSTLET_PREFIX", e);
     if (r >= 0)
-        r = check_given(services, "--services", e);
+        r = choose(&services, "--services", "HOSTLET_SERVICES", e);
     if (r >= 0)
-        r = check_given(libexec, "--libexec", e);
+        r = choose(&libexec, "--libexec", "HOSTLET_LIBEXEC", e);
+    if (r >= 0)
+        r = choose(&data, NULL, "HOSTLET_DATA", e);
     if (r >= 0 && prefix)
         r = check_prefix(prefix, e);
     if (r < 0)
         return r;
     *tree = (struct tree){
-        .services = choose(services, "HOSTLET_SERVICES", PKGDATADIR "/svc"),
-        .libexec = choose(libexec, "HOSTLET_LIBEXEC", PKGLIBEXECDIR),
-        .data = choose(NULL, "HOSTLET_DATA", PKGDATADIR),
+        .services = xstrdup(services ?: PKGDATADIR "/svc"),
+        .libexec = xstrdup(libexec ?: PKGLIBEXECDIR),
+        .data = xstrdup(data ?: PKGDATADIR),
     };
     if (!prefix) {
         tree->etc = xstrdup("/etc/hostlet");

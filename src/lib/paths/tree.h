@@ -25,7 +25,7 @@ struct tree {
 
 /* Fills 'tree' from the arguments. NULL means the default: $HOSTLET_PREFIX, $HOSTLET_SERVICES,
  * $HOSTLET_LIBEXEC, $HOSTLET_DATA, else the paths configured at build time. Returns 0, or −EINVAL
- * (refused) for a relative prefix or one with "..". */
+ * (refused) for an empty text, and for a prefix that is relative, the root directory, or has "..". */
 int tree_init(struct tree *tree, const char *prefix, const char *services, const char *libexec,
               struct error *e);
 void tree_done(struct tree *tree);

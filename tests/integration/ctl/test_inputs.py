@@ -45,6 +45,10 @@ def test_an_index_may_begin_with_a_byte_order_mark(null_tree, repository):
     (["hostletd", "--services", "", "--check"], {}, "--services is empty"),
     (["hostletd", "--libexec=", "--check"], {}, "--libexec is empty"),
     (["provisioner", "--prefix", ""], {}, "--prefix is empty"),
+    (["hostletd", "--check"], {"HOSTLET_SERVICES": ""}, "the variable HOSTLET_SERVICES is empty"),
+    (["hostletd", "--check"], {"HOSTLET_LIBEXEC": ""}, "the variable HOSTLET_LIBEXEC is empty"),
+    (["hostletctl", "--prefix", "/", "apps"], {}, "the prefix '/' is the root directory"),
+    (["hostletd", "--check"], {"HOSTLET_PREFIX": "/./"}, "the prefix '/./' is the root directory"),
 ])
 def test_an_empty_prefix_is_not_the_systems_tree(words, environment, message):
     """A script that forgot to set a variable must not act on the installed system."""
