@@ -113,6 +113,14 @@ static void set_wd(struct path_watch *w, struct step *s, int wd)
         inotify_rm_watch(w->fd, old);
 }
 
+static int fail(const char *path, int errnum, struct error *e)
+{
+    const char *limit = errnum == ENOSPC   ? " (a user's limit is fs.inotify.max_user_watches)"
+                        : errnum == EMFILE ? " (a user's limit is fs.inotify.max_user_instances)"
+                                           : "";
+    return error_os(e, errnum, "cannot watch the path '%s'%s", path, limit);
+}
+
 int path_watch_renew(struct path_watch *w, struct error *e)
 {
     int r = 0;
@@ -121,7 +129,7 @@ int path_watch_renew(struct path_watch *w, struct error *e)
         _cleanup_free_ char *path = path_of(w, i);
         int wd = inotify_add_watch(w->fd, path, last ? WATCHED : LEADING);
         if (wd < 0 && last)
-            r = error_os(e, errno, "cannot watch directory '%s'", path);
+            r = fail(path, errno, e);
         /* It is missing, or this user may not read it, and watches those behind it. */
         if (wd < 0 && i > 0) {
             _cleanup_free_ char *before = path_of(w, i - 1);
@@ -148,12 +156,11 @@ int path_watch_new(sd_event *event, const char *path, path_watch_fn changed, voi
         r = sd_event_add_io(event, &w->source, w->fd, EPOLLIN, on_inotify, w);
     if (r >= 0)
         r = sd_event_add_io(event, &w->mounts, w->mounts_fd, EPOLLPRI, on_mounts, w);
-    if (r < 0) {
+    r = r < 0 ? fail(path, -r, e) : path_watch_renew(w, e);
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
         path_watch_free(w);
-        return error_os(e, -r, "cannot watch the path '%s'", path);
+        return r;
     }
-    struct error missing = ERROR_INIT;
-    path_watch_renew(w, &missing);
     *ret = w;
     return 0;
 }
