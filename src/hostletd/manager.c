@@ -51,8 +51,8 @@ static bool is_needed(const struct manager *m, const struct service *s)
     return false;
 }
 
-/* Determines which services are wanted. Returns the names (borrowed) of those, except 'but' (NULL: none), for
- * which that changed; the caller frees the array. */
+/* Determines which services are wanted. Returns the names (borrowed) of those, except 'but' (NULL: none) and
+ * those that are not enabled, for which that changed; the caller frees the array. */
 static struct service_names derive(struct manager *m, const struct service *but)
 {
     struct service_names changed = {.items = xcalloc(m->n_services + 1, sizeof *changed.items)};
@@ -60,7 +60,7 @@ static struct service_names derive(struct manager *m, const struct service *but)
     for (size_t i = 0; i < m->n_services; i++) {
         struct service *s = m->services[i];
         bool wanted = !s->stopped && !s->removed && !m->ending && !service_stopped_need(s);
-        if (wanted != s->wanted && s != but)
+        if (wanted != s->wanted && s != but && service_is_enabled(s))
             changed.items[changed.n++] = s->name;
         s->wanted = wanted;
     }

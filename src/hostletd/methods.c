@@ -17,7 +17,8 @@
 #include "lib/varlink/client.h"
 #include "lib/varlink/unix.h"
 
-/* A call that hostletd answers when its service is ready, is down, or will not become ready for now. */
+/* A call that hostletd answers when its service and the others are ready, are down, or will not become so for
+ * now. */
 struct waiter {
     struct waiter *next;
     struct varlink_call *call;
@@ -118,10 +119,12 @@ static int on_watch(struct varlink_call *call, const void *in, void *userdata, s
     return 0;
 }
 
-/* Reports whether the call can be answered: 1 if the state is reached, 0 if not yet, or a negative errno with
- * 'e' set. */
-static int is_over(const struct service *s, bool up, struct error *e)
+/* Reports whether a service has reached the state that a call asked for: 1 if it has, 0 if not yet, or a
+ * negative errno with 'e' set. */
+static int has_reached(const struct service *s, bool up, struct error *e)
 {
+    if (!up && s->wanted)
+        return error_retry(e, ECANCELED, "service '%s' was started meanwhile", s->name);
     if (!up)
         return s->state == SERVICE_DOWN;
     if (s->state == SERVICE_READY || s->state == SERVICE_LISTENING)
@@ -134,6 +137,18 @@ static int is_over(const struct service *s, bool up, struct error *e)
     if (s->state == SERVICE_DOWN || !s->wanted)
         return error_retry(e, ECANCELED, "service '%s' was stopped meanwhile", s->name);
     return 0;
+}
+
+/* The same for the service of a call, and then for the others that the call starts or stops. */
+static int is_over(const struct service *s, bool up, char **also, size_t n_also, struct error *e)
+{
+    int r = has_reached(s, up, e);
+    for (size_t i = 0; r > 0 && i < n_also; i++) {
+        const struct service *other = manager_find(s->manager, also[i]);
+        if (other)
+            r = has_reached(other, up, e);
+    }
+    return r;
 }
 
 static void free_waiter(struct waiter *w)
@@ -164,11 +179,11 @@ static void answer(struct varlink_call *call, char **also, size_t n_also, int r,
         varlink_reply(call, &(struct supervisor_order_out){.also = also, .n_also = n_also});
 }
 
-/* Replies when the service has reached the state. Takes ownership of the array of 'also'. */
+/* Replies when the service and those of 'also' have reached the state. Takes ownership of the array. */
 static void wait_until(struct varlink_call *call, struct service *s, bool up, struct service_names also)
 {
     struct error e = ERROR_INIT;
-    int r = is_over(s, up, &e);
+    int r = is_over(s, up, also.items, also.n, &e);
     if (r != 0) {
         answer(call, also.items, also.n, r, &e);
     } else {
@@ -257,7 +272,7 @@ void methods_state_changed(struct service *s)
     for (struct waiter **at = &m->waiters; *at;) {
         struct waiter *w = *at;
         struct error e = ERROR_INIT;
-        int r = w->service == s ? is_over(s, w->up, &e) : 0;
+        int r = is_over(w->service, w->up, w->also, w->n_also, &e);
         if (r == 0) {
             at = &w->next;
             continue;

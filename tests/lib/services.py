@@ -158,9 +158,9 @@ def supervise(tree, method, name):
 class Call:
     """Sends a call whose reply is read later."""
 
-    def __init__(self, tree, service, method="io.test.Ping"):
+    def __init__(self, tree, service, method="io.test.Ping", **parameters):
         self.connection = tree.connect(service, timeout=20)
-        self.connection.send({"method": method})
+        self.connection.send({"method": method, "parameters": parameters})
 
     def answered(self, timeout=0.0):
         return bool(select.select([self.connection.socket], [], [], timeout)[0])

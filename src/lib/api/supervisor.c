@@ -51,11 +51,13 @@ static const struct varlink_method methods[] = {
     {"List", VARLINK_MORE, NULL, &list_out, "Returns all services, one in each reply."},
     {"Start", VARLINK_CHANGES, &name_in, &order_out,
      "Starts a service that is down or failed, the services that it needs, and those that were stopped with "
-     "one of these and not by a call of their own. Replies when it is ready."},
+     "one of these and not by a call of their own. Replies when all of them are ready, or with the reason "
+     "why one of them is not."},
     {"Stop", VARLINK_CHANGES, &name_in, &order_out,
-     "Stops a service and the services that need it. Replies when its process has exited."},
+     "Stops a service and the services that need it. Replies when their processes have exited."},
     {"Restart", VARLINK_CHANGES, &name_in, &order_out,
-     "Stops and starts one service; one that is down as Start does. Replies when it is ready."},
+     "Stops and starts one service, and replies when it is ready. One that is down is started as Start "
+     "does."},
     {"Watch", VARLINK_MORE, NULL, &watch_out,
      "Sends a snapshot (all services), a reply with complete, and then each service again when it changes."},
     {"Reload", VARLINK_CHANGES, NULL, NULL,

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 from lib import ground
-from lib.services import all_services, reload, status, supervise, wait_for
+from lib.services import Call, all_services, reload, status, supervise, wait_for
 from lib.varlink import VarlinkError
 
 
@@ -82,6 +82,41 @@ def test_a_service_that_has_failed_is_taken_along_and_tried_again(start, service
     services.add("fails", needs="needed")
     assert also(tree, "Start", "needed") == ["fails"]
     wait_for(tree, "fails", "ready")
+
+
+def test_a_start_fails_if_what_it_brings_back_does_not_run(start, services):
+    """It is no success for the administrator whose applications are not supervised."""
+    services.add("fragile", needs="needed")
+    services.add("needed")
+    tree = start()
+    assert also(tree, "Stop", "needed") == ["fragile"]
+    services.add("fragile", "until('go')\nsay('no, not today')\nsys.exit(100)\n", needs="needed")
+    starting = Call(tree, "hostletd", "io.hostlet.Supervisor.Start", name="needed")
+    wait_for(tree, "needed", "ready")
+    wait_for(tree, "fragile", "starting")
+    assert not starting.answered()
+    services.set("go")
+    assert starting.answer()["parameters"]["reason"] == "service 'fragile' failed: exit 100: no, not today"
+    assert status(tree, "needed")["state"] == "ready"
+
+
+def test_a_stop_ends_when_another_call_starts_the_service(start, services):
+    services.add("slow", "on_term(lambda: (until('go'), os._exit(0)))\nready()\nrest()\n")
+    tree = start()
+    stopping = Call(tree, "hostletd", "io.hostlet.Supervisor.Stop", name="slow")
+    wait_for(tree, "slow", "stopping")
+    starting = Call(tree, "hostletd", "io.hostlet.Supervisor.Start", name="slow")
+    services.set("go")
+    assert starting.answer() == {"parameters": {}}
+    assert stopping.answer()["parameters"]["reason"] == "service 'slow' was started meanwhile"
+
+
+def test_a_service_that_is_not_enabled_does_not_go_along(start, services):
+    services.add("needed")
+    services.add("off", needs="needed", enabled="zone.enable", config_sections="zone")
+    tree = start()
+    assert also(tree, "Stop", "needed") == [] and also(tree, "Start", "needed") == []
+    assert "not enabled" in status(tree, "off")["reason"]
 
 
 def test_a_reload_that_adds_a_need_stops_the_service_with_it(chain, services):
