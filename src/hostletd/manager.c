@@ -252,16 +252,25 @@ static int watch_signals(struct manager *m)
     return r;
 }
 
+static void on_run_changed(void *userdata);
+
+/* Watches RUN. If that fails, RUN is examined after each pause before the next attempt. */
+static int watch_run(struct manager *m, struct error *e)
+{
+    return m->run_watch ? path_watch_renew(m->run_watch, e)
+                        : path_watch_new(m->event, m->tree.run, on_run_changed, m, &m->run_watch, e);
+}
+
 /* Makes and corrects everything in RUN. Returns 0 if nothing was wrong, 1 if all is corrected, or the last
  * error. */
 static int keep_run(struct manager *m, struct error *e)
 {
-    int failure = 0, corrected = 0, r = setup_run_directory(&m->tree, m->group, e);
     struct error unwatched = ERROR_INIT;
-    if (m->run_watch)
-        path_watch_renew(m->run_watch, &unwatched);
+    int corrected = 0, r = setup_run_directory(&m->tree, m->group, e), failure = watch_run(m, &unwatched);
     if (r < 0)
         return r;
+    if (failure < 0)
+        *e = unwatched;
     for (size_t i = 0; i < m->n_services + 2; i++) {
         r = i == 0   ? setup_pid_file(&m->tree, e)
             : i == 1 ? methods_keep_bound(m, e)
@@ -305,14 +314,6 @@ static void on_run_changed(void *userdata)
     timer_arm_at(&m->run_check, m->event, m->run_check_after, on_run_check, m);
 }
 
-/* Watches RUN. Without it, what is deleted there is made again by a reload or a start of the service. */
-static void watch_run(struct manager *m)
-{
-    struct error e = ERROR_INIT;
-    if (path_watch_new(m->event, m->tree.run, on_run_changed, m, &m->run_watch, &e) < 0)
-        log_warning("%s; sockets that are deleted there are bound again by a reload", e.message);
-}
-
 /* Marks the provisioner to run once without a caller if packages in the install store are unfinished or do
  * not belong to root. Otherwise a container could use such a package until the next deploy. */
 static void call_for_packages(struct manager *m)
@@ -336,10 +337,10 @@ int manager_boot(struct manager *m, struct topology *topology, struct error *e)
             return r;
         m->n_services++;
     }
-    watch_run(m);
     r = methods_serve(m, e);
     if (r < 0)
         return r;
+    manager_check_run(m);
     call_for_packages(m);
     manager_derive(m);
     manager_start_wanted(m);

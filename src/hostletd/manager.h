@@ -27,7 +27,7 @@ struct manager {
     int supervisor_fd;
     struct reload *reload;            /* in progress, or NULL */
     struct unix_file supervisor_file; /* of supervisor_fd */
-    struct path_watch *run_watch;     /* of RUN; NULL: it cannot be watched */
+    struct path_watch *run_watch;     /* of RUN; NULL: it is not watched yet */
     struct timer run_check;
     uint64_t run_check_after; /* monotonic µs before which RUN is not examined again */
     struct retry run_retry;   /* examinations in a row that found something wrong */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/lock.h"
 #include "lib/basic/log.h"
+#include "lib/varlink/unix.h"
 
 #define PID_FILE_MAX 64
 #define STATUS_MAX   65536
@@ -217,6 +219,25 @@ static pid_t find_earlier(const struct tree *tree)
     return is_hostletd ? (pid_t)pid : 0;
 }
 
+/* Refuses a tree whose hostletd runs without a lock that others see, because the file was deleted. It keeps
+ * its socket reachable, so that it is found there. */
+static int check_unlocked(const struct tree *tree, const char *name, const char *lock, struct error *e)
+{
+    _cleanup_free_ char *path = tree_socket(tree, "supervisor");
+    struct error none = ERROR_INIT;
+    struct ucred listener = {.pid = 0};
+    socklen_t size = sizeof listener;
+    _cleanup_close_ int fd = unix_connect(path, &none);
+    if (fd < 0 && none.errnum != EAGAIN) /* EAGAIN: it does not accept, and its backlog is full */
+        return 0;
+    if (fd >= 0)
+        (void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &listener, &size);
+    return error_retry(
+        e, EAGAIN,
+        "this tree (%s) runs already: process %d listens on '%s', and '%s' was deleted; stop it first", name,
+        listener.pid, path, lock);
+}
+
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e)
 {
     _cleanup_free_ char *lock = tree_state(tree, "hostletd.lock");
@@ -233,7 +254,9 @@ int setup_lock(const struct tree *tree, int *ret_fd, struct error *e)
             "this tree (%s) runs already: process %d is the hostletd of an earlier version; stop "
             "it first",
             name, earlier);
-    int r = setup_pid_file(tree, e);
+    int r = check_unlocked(tree, name, lock, e);
+    if (r >= 0)
+        r = setup_pid_file(tree, e);
     if (r < 0)
         return r;
     *ret_fd = TAKE_FD(fd);

@@ -26,7 +26,8 @@ int setup_tree_id(const struct tree *tree, struct error *e);
 /* Locks VAR/hostlet/hostletd.lock, until the returned descriptor is closed, and writes RUN/hostletd.pid.
  * Returns −EAGAIN and names the process if this tree runs already. The error may pass, because that process
  * may be about to exit. The lock is not in RUN, because the files there can be deleted while the tree
- * runs; a hostletd of an earlier version that holds its lock there is found. */
+ * runs; a hostletd of an earlier version that holds its lock there is found, and so is one whose lock was
+ * deleted: it listens on its socket. */
 int setup_lock(const struct tree *tree, int *ret_fd, struct error *e);
 /* Writes RUN/hostletd.pid if it does not contain this process. Returns 0, 1 when it wrote, or a negative
  * errno. */

@@ -230,15 +230,23 @@ def test_a_link_in_place_of_the_directory_is_refused_until_it_is_removed(start, 
     ground.wait_until(lambda: tree.socket("plain").exists() and reaches(tree, "hostletd"), 10, "the directory is made again")
 
 
-NO_INOTIFY = "#include <errno.h>\nint inotify_init1(int flags) { return (void)flags, errno = EMFILE, -1; }\n"
+# A machine without a free inotify instance, and one without a free watch.
+NO_INSTANCE = "int inotify_init1(int flags) { return (void)flags, errno = EMFILE, -1; }"
+NO_WATCH = "int inotify_add_watch(int fd, const char *path, unsigned mask) { return (void)fd, (void)path, (void)mask, errno = ENOSPC, -1; }"
 
 
-def test_without_inotify_a_reload_and_a_start_bind_again(make_tree, services, place):
+@pytest.mark.parametrize("lack, limit, problem", [(NO_INSTANCE, "instances", "Too many open files"),
+                                                  (NO_WATCH, "watches", "No space left on device")])
+def test_without_inotify_it_is_looked_at_regularly_and_by_a_reload_and_a_start(make_tree, services, place, lack, limit, problem):
     services.add("plain", "ready()\nrest()\n")
-    (place / "none.c").write_text(NO_INOTIFY)
+    (place / "none.c").write_text(f"#include <errno.h>\n{lack}\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", place / "none.so", place / "none.c"], check=True)
     tree = make_tree(environment={"LD_PRELOAD": str(place / "none.so")}).start(arguments=services.arguments)
-    assert f"cannot watch the path '{tree.prefix}/run': Too many open files; sockets that are deleted" in tree.log()
+    message = f"cannot watch the path '{tree.prefix}/run' (a user's limit is fs.inotify.max_user_{limit}): {problem}"
+    assert message in tree.log()
+    tree.socket("plain").unlink()
+    ground.wait_until(tree.socket("plain").exists, 20, "it is bound again")
+    assert tree.log().count(message) == 1
     for path in (tree.prefix / "run").iterdir():
         path.unlink()
     reload(tree, "configuration read anew")
@@ -262,6 +270,22 @@ def test_a_worker_that_bound_its_socket_itself_exits_when_that_is_deleted(place,
     assert f"the socket '{worker.socket}' was deleted or replaced" in worker.log()
     worker.start()
     assert worker.stop() == 0
+
+
+def test_a_hostletd_whose_lock_was_deleted_is_not_joined(start, services):
+    """People delete locks that are in their way. Two would take the sockets from each other for ever."""
+    services.add("plain")
+    tree = start()
+    (tree.prefix / "var/hostlet/hostletd.lock").unlink()
+    for path in (tree.prefix / "run").iterdir():
+        path.unlink()
+    ground.wait_until(tree.socket("hostletd").exists, 10, "it is bound again")
+    second = run_hostletd("--prefix", tree.prefix, *services.arguments)
+    assert second.returncode == 1
+    assert f"runs already: process {tree.process.pid} listens on '{tree.socket('hostletd')}'" in second.stderr
+    assert (tree.prefix / "run/hostletd.pid").read_text() == f"{tree.process.pid}\n"
+    tree.kill()
+    tree.start(arguments=services.arguments)
 
 
 def test_a_hostletd_of_an_earlier_version_is_not_joined(make_tree, services, place):
