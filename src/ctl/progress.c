@@ -14,11 +14,13 @@
 #define NARROW        70
 #define RESIZE_PAUSE  (100 * USEC_PER_MSEC) /* without a further change of the size */
 #define STAGES_NEEDED 7                     /* of a start: host_recv to container_running */
+#define REPEATED_MAX  32                    /* columns of a message that is printed each time */
+#define NAME_MIN      4 /* columns of an instance's name, however narrow the terminal is */
 
 /* The last printed end of a stage, so that each end is printed once. */
 struct seen {
     char *key; /* "REPLICA STAGE" */
-    char *state;
+    char *state, *message;
     int64_t attempt;
 };
 
@@ -50,6 +52,17 @@ static int state_of(const struct app_stage *stage)
     return schema_enum_value(&app_stage_state_enum, stage->state);
 }
 
+/* Reports whether the message is long and the line of another stage had it. */
+static bool was_printed(const struct progress *p, const struct app_stage *stage)
+{
+    if (!stage->message || text_width(stage->message) <= REPEATED_MAX)
+        return false;
+    size_t lines = 0; /* this one is stored already */
+    for (size_t i = 0; i < p->n_seen; i++)
+        lines += streq_null(p->seen[i].message, stage->message);
+    return lines > 1;
+}
+
 /* Reports whether this end of the stage was not printed yet, and stores it. */
 static bool is_news(struct progress *p, int64_t replica, const struct app_stage *stage)
 {
@@ -66,7 +79,9 @@ static bool is_news(struct progress *p, int64_t replica, const struct app_stage 
         *s = (struct seen){.key = TAKE_PTR(key)};
     }
     free(s->state);
+    free(s->message);
     s->state = xstrdup_null(stage->state);
+    s->message = xstrdup_null(stage->message);
     s->attempt = stage->attempt;
     return true;
 }
@@ -80,22 +95,37 @@ static size_t print_part(enum colour colour, const char *text, size_t left)
     return left > width ? left - width : 0;
 }
 
+/* Returns the beginning of a replica's line of 'columns'. It cuts the name, so that the 'rest' columns that
+ * follow fit in the line. The caller frees it. */
+static char *begin_line(size_t columns, const char *instance, int64_t replica, size_t rest)
+{
+    _cleanup_free_ char *number = xasprintf("/%" PRId64 "  ", replica);
+    size_t used = strlen("  ") + strlen(number) + rest;
+    _cleanup_free_ char *name = text_cut(instance, columns > used + NAME_MIN ? columns - used : NAME_MIN);
+    return xasprintf("  %s%s", name, number);
+}
+
 /* Prints the end of a stage. On a terminal, the line of a success needs one line of the screen. */
 static void print_end(const struct progress *p, const char *instance, int64_t replica,
                       const struct app_stage *stage)
 {
     bool failed = state_of(stage) == STAGE_FAILED;
+    const char *state = failed ? "failed" : "success";
     _cleanup_free_ char *duration = format_duration(stage->finished - STAGE_BEGUN(stage)),
-                        *message = format_first_line(stage->message), *name = format_safe(stage->name);
-    _cleanup_free_ char *head = xasprintf("  %s/%" PRId64 "  %-18s ", instance, replica, name),
+                        *message = was_printed(p, stage) ? xstrdup("the same message")
+                                                         : format_first_line(stage->message),
+                        *name = format_safe(stage->name);
+    size_t left = p->live && !failed ? p->columns : SIZE_MAX;
+    _cleanup_free_ char *what = xasprintf("%-18s ", name),
+                        *head = begin_line(left, instance, replica, text_width(what) + strlen(state)),
                         *took =
                             stage->finished > STAGE_BEGUN(stage) ? xasprintf("  %s", duration) : xstrdup(""),
                         *attempt = stage->attempt > 0 ? xasprintf("  attempt %" PRId64, stage->attempt + 1)
                                                       : xstrdup(""),
                         *rest = xasprintf("%s%s%s%s", took, attempt, *message ? "  " : "", message);
-    size_t left = p->live && !failed ? p->columns : SIZE_MAX;
     left = print_part(PLAIN, head, left);
-    left = print_part(failed ? RED : GREEN, failed ? "failed" : "success", left);
+    left = print_part(PLAIN, what, left);
+    left = print_part(failed ? RED : GREEN, state, left);
     print_part(PLAIN, rest, left);
     putchar('\n');
 }
@@ -128,8 +158,9 @@ static void print_bar(const struct progress *p, const char *instance, const stru
     bar[width] = '\0';
     _cleanup_free_ char *what = format_safe(r->step ?: schema_enum_name(&replica_state_enum, r->state)),
                         *message = format_first_line(running ? running->message : NULL);
-    _cleanup_free_ char *line =
-        xasprintf("  %s/%" PRId64 "  [%s] %s%s%s", instance, r->id, bar, what, *message ? ": " : "", message);
+    _cleanup_free_ char *head = begin_line(p->columns, instance, r->id,
+                                           strlen("[] ") + width + text_width(what) + (*message ? 2 : 0));
+    _cleanup_free_ char *line = xasprintf("%s[%s] %s%s%s", head, bar, what, *message ? ": " : "", message);
     print_part(PLAIN, line, p->columns);
     putchar('\n');
 }
@@ -275,6 +306,7 @@ struct progress *progress_free(struct progress *p)
     for (size_t i = 0; i < p->n_seen; i++) {
         free(p->seen[i].key);
         free(p->seen[i].state);
+        free(p->seen[i].message);
     }
     free(p->seen);
     free(p);

@@ -63,9 +63,9 @@ static void status_done(struct status *s)
 
 static void print_part(const char *name, enum colour colour, const char *text)
 {
-    _cleanup_free_ char *safe = format_safe(text);
+    _cleanup_free_ char *line = format_first_line(text);
     printf("%-10s ", name);
-    print_coloured(colour, safe);
+    print_coloured(colour, line);
     putchar('\n');
 }
 

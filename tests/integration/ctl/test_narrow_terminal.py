@@ -129,6 +129,27 @@ def test_progress_follows_the_size_of_the_terminal(fake, terminal, place):
         assert shown.screen.wraps == 0
 
 
+def test_a_long_name_leaves_room_for_the_bar_and_the_stage(fake, terminal, place):
+    last = threading.Event()
+    name = "a-name-that-is-as-long-as-the-names-of-instances-can-possibly-be"
+    with terminal(40, 10, *apply(fake, place, [deploy([2, 1], name=name), last, deploy([7, 7], name=name)])) as shown:
+        shown.wait_for("/1  [#......] starting")
+        lines = [line for line in shown.screen.shown() if "…/" in line]
+        assert lines == ["  a-name…/0  host_recv          success", "  a-name…/0  image_pull         success",
+                         "  a-name…/1  host_recv          success",
+                         "  a-name-that-…/0  [##.....] starting:…", "  a-name-that-…/1  [#......] starting:…"]
+        last.set()
+        assert shown.end() == 0
+
+
+def test_a_message_that_the_stages_of_several_replicas_have_is_printed_once(fake, ctl, place):
+    state = deploy([1, 1, 1])
+    for number, replica in enumerate(state["replicas"]):
+        replica["stages"][1].update(state="failed", finished=replica["stages"][1]["created"], message=WHY if number < 2 else "short")
+    lines = ctl(*apply(fake, place, [state]), check=False).splitlines()
+    assert [line.partition("failed  ")[2] for line in lines if "failed" in line] == [WHY, "the same message", "short"]
+
+
 def test_wide_and_combining_characters_count_as_their_columns(fake, terminal, place):
     last = threading.Event()
     wide, combining = "進捗表示🚀" * 10, "e\u0301" * 60
@@ -219,6 +240,7 @@ def test_quotas_and_filesystems_share_their_reason(fake, ctl):
 
 def test_applications_with_the_same_message_share_it(fake, ctl):
     down = "Docker does not respond at '/run/docker.sock': Connection refused; is it running?"
+    exited = "exited with code 3, before its probation was over:\nstarted"
     instances = [{"name": name, "origin": "local", "action": "start", "revision": 1, "settled": False, "failed": name != "c",
                   "message": down if name != "c" else "its own message", "replicas": [replica(0)]} for name in ("a", "b", "c")]
     fake("reconciler", List=lambda _: iter([{"instance": i} for i in instances] + [{}]))
@@ -228,6 +250,8 @@ def test_applications_with_the_same_message_share_it(fake, ctl):
     assert text.endswith(f"\n\n(1) {down}\n")
     status = ctl("status", check=False)
     assert status.count(down) == 1 and f"a, b failed: {down}" in status
+    instances[0]["message"] = exited
+    assert "a failed: exited with code 3, before its probation was over: …\n" in ctl("status", check=False)
 
 
 def test_replicas_that_failed_alike_share_their_message(fake, place):
