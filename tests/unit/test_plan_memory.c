@@ -139,12 +139,32 @@ static void test_only_desired_replicas_count(void **state)
     schema_free(&record_schema, record);
 }
 
+static void test_a_replica_that_keeps_its_applied_revision_counts_with_that_limit(void **state)
+{
+    (void)state;
+    struct record *record = make_record(2, 3 * GIB);
+    struct app_manifest manifest = {.app = NULL};
+    record->replicas[0]->applied_revision = record->replicas[1]->applied_revision = 1;
+    make_manifest(2, GIB, NULL, &manifest);
+    record_add_revision(record, 2, &manifest);
+    assert_int_equal(record_memory(record), 6 * GIB);
+    record->replicas[0]->applied_revision = 2;
+    assert_int_equal(record_memory(record), 4 * GIB);
+    /* A failed update to a lower limit does not make room, nor does the larger one count twice. */
+    record->replicas[0]->applied_revision = 1;
+    record->replicas[0]->failed_revision = 2;
+    assert_int_equal(record_memory(record), 6 * GIB);
+    schema_done(&app_manifest_schema, &manifest);
+    schema_free(&record_schema, record);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_sum_of_limits_is_compared_with_the_memory),
         cmocka_unit_test(test_nothing_is_compared_while_the_machine_is_not_known),
         cmocka_unit_test(test_only_desired_replicas_count),
+        cmocka_unit_test(test_a_replica_that_keeps_its_applied_revision_counts_with_that_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

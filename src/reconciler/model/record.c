@@ -108,16 +108,29 @@ struct record_limits record_limits_of(const struct app_manifest *manifest)
     return ret;
 }
 
+/* Returns the larger memory limit of the desired and of the applied revision: a replica keeps the container
+ * of the latter until it is switched, and for good if the switch fails. */
+static int64_t replica_memory(const struct record *record, const struct record_replica *replica,
+                              const struct record_revision *target)
+{
+    const struct record_revision *applied = record_find_revision(record, replica->applied_revision);
+    int64_t wanted = record_limits_of(target->manifest).memory_limit,
+            present = applied ? record_limits_of(applied->manifest).memory_limit : 0;
+    return wanted > present ? wanted : present;
+}
+
 int64_t record_memory(const struct record *record)
 {
     const struct record_revision *target = record_find_revision(record, record->revision);
-    int64_t n = 0, sum;
-    for (size_t i = 0; i < record->n_replicas; i++)
-        n += !record->replicas[i]->removing;
+    int64_t sum = 0;
     if (!target || record->action == APP_ACTION_DESTROY)
         return 0;
-    /* An order of the zone can have any limit. */
-    return __builtin_mul_overflow(n, record_limits_of(target->manifest).memory_limit, &sum) ? INT64_MAX : sum;
+    for (size_t i = 0; i < record->n_replicas; i++)
+        /* An order of the zone can have any limit. */
+        if (!record->replicas[i]->removing &&
+            __builtin_add_overflow(sum, replica_memory(record, record->replicas[i], target), &sum))
+            return INT64_MAX;
+    return sum;
 }
 
 static void keep_first_limits(struct record_revision *revision, const struct app_manifest *manifest)

@@ -107,8 +107,9 @@ void record_add_revision(struct record *record, int64_t revision, const struct a
 void record_assume_revision(struct record *record, int64_t revision);
 /* Returns the limits of a container of the manifest. */
 struct record_limits record_limits_of(const struct app_manifest *manifest);
-/* Returns the sum of the memory limits of the instance's replicas, in bytes, as far as they are desired.
- * Replicas without a limit do not count; stopped ones do, since they can be started. */
+/* Returns the sum of the memory limits of the instance's replicas, in bytes, as far as they are desired. A
+ * replica whose applied revision has a larger limit counts with that one. Replicas without a limit do not
+ * count; stopped ones do, since they can be started. */
 int64_t record_memory(const struct record *record);
 /* Replaces the revision's manifest by a copy of 'manifest', and stores the first limits if they change. */
 void record_set_manifest(struct record_revision *revision, const struct app_manifest *manifest);
