@@ -16,8 +16,9 @@
 
 #define GRACE_USEC (200 * USEC_PER_MSEC)
 
-static uint64_t deadline; /* monotonic µs; 0: no limit */
-static char *limit_text;  /* "3.0 s" */
+static uint64_t deadline;    /* monotonic µs; 0: no limit */
+static unsigned n_parts = 1; /* see limit_divide() */
+static char *limit_text;     /* "3.0 s" */
 /* The message, which a signal handler prints: it may call neither malloc() nor printf(). */
 static char message[512];
 static volatile sig_atomic_t message_size;
@@ -59,8 +60,14 @@ uint64_t limit_cut(uint64_t usec)
 {
     if (deadline == 0)
         return usec;
-    uint64_t now = now_monotonic_usec(), left = deadline > now ? deadline - now : 1;
+    uint64_t now = now_monotonic_usec(), left = deadline > now ? (deadline - now) / n_parts : 1;
+    left = left > 0 ? left : 1;
     return left < usec ? left : usec;
+}
+
+void limit_divide(unsigned parts)
+{
+    n_parts = parts;
 }
 
 bool limit_is_set(void)

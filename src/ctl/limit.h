@@ -15,6 +15,9 @@ void limit_say(const char *subject, const char *what);
 /* Returns the microseconds that are left, at most 'usec' and at least 1; 'usec' if the command has no limit.
  */
 uint64_t limit_cut(uint64_t usec);
+/* From now on limit_cut() returns at most a part of what is left, so that a service that does not reply
+ * leaves time for those that are called after it. 1: all of it. */
+void limit_divide(unsigned parts);
 bool limit_is_set(void);
 bool limit_is_over(void);
 /* Prints that the command was not done within the limit. Returns EXIT_TIMEOUT. */

@@ -9,6 +9,8 @@
 #include "ctl/apps.h"
 #include "ctl/call.h"
 #include "ctl/deletions.h"
+#include "ctl/limit.h"
+#include "ctl/output.h"
 #include "ctl/services.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/quota_keeper.h"
@@ -37,16 +39,22 @@ static bool is_running(const struct service_list *list, const char *name)
     return false;
 }
 
+/* Asks one service after the other. The last one has all the time that is left. */
 static void read_status(struct ctl *ctl, struct status *s)
 {
+    limit_divide(5);
     service_list_read(ctl, &s->services, &s->services_error);
+    limit_divide(4);
     ctl_call(ctl, &ctl_driver, "Info", NULL, &s->runtime, STATUS_TIMEOUT_USEC, &s->runtime_error);
+    limit_divide(3);
     ctl_call(ctl, &ctl_quota, "Info", NULL, &s->quota, STATUS_TIMEOUT_USEC, &s->quota_error);
+    limit_divide(2);
+    deletion_list_read(ctl, is_running(&s->services, "provisioner"), &s->deletions, &s->deletions_error);
+    limit_divide(1);
     instance_list_read(ctl, &s->apps, &s->apps_error);
     struct error none = ERROR_INIT; /* the same as that of the list */
     if (!s->apps_error.errnum)
         ctl_call(ctl, &ctl_reconciler, "Info", NULL, &s->reconciler, STATUS_TIMEOUT_USEC, &none);
-    deletion_list_read(ctl, is_running(&s->services, "provisioner"), &s->deletions, &s->deletions_error);
 }
 
 static void status_done(struct status *s)
@@ -165,9 +173,10 @@ static void print_quota(const struct status *s)
  * frees it. */
 static char *trouble_of(const struct reconciler_instance *x)
 {
-    const char *message = instance_message(x);
     if (!x->failed && instance_count(x, REPLICA_PAUSED) == 0)
         return NULL;
+    _cleanup_free_ char *message =
+        format_first_line(instance_message(x)); /* the last lines of a log follow */
     return xasprintf("%s%s%s", x->failed ? "failed" : "paused", *message ? ": " : "", message);
 }
 

@@ -2,6 +2,7 @@
 #include "reconciler/face/planning.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/app/name.h"
 #include "lib/basic/cleanup.h"
@@ -28,6 +29,7 @@ struct planning {
     struct driver_usage_out **usages; /* see struct plan_input */
     /* Of the usage that is asked for: the manifest that lowers a limit, and the container. */
     size_t manifest, container;
+    bool unlisted; /* the runtime has not listed its containers */
     planning_done_fn done;
     void *userdata;
 };
@@ -87,11 +89,19 @@ static struct plan_input input_of(const struct planning *p, size_t index)
                                .usages = p->usages};
 }
 
+static int64_t machine_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && size > 0 ? (int64_t)pages * size : 0;
+}
+
 void planning_make(const struct planning *p, size_t index, const char *origin,
                    struct reconciler_apply_out *out)
 {
     struct manager *m = p->manager;
     struct plan_input in = input_of(p, index);
+    /* The runtime has the same memory as this process; only it knows how many CPUs containers can use. */
+    const struct driver_info_out machine = {.memory = machine_memory()};
     const struct unreadable *unreadable = unreadable_find(m, app_instance_name(in.manifest));
     _cleanup_free_ char *problem = unreadable ? unreadable_problem(unreadable) : NULL;
     struct port_uses ports = {.n_items = 0};
@@ -103,7 +113,8 @@ void planning_make(const struct planning *p, size_t index, const char *origin,
     in.ports = &ports;
     in.range = &m->settings.ports;
     in.addresses = has_ports && host_addresses_read(&addresses) ? &addresses : NULL;
-    in.machine = m->info;
+    in.machine = m->info ?: &machine;
+    in.unlisted = p->unlisted;
     in.memory_of_others = memory_of_others(p, app_instance_name(in.manifest));
     in.overcommit = m->settings.overcommit;
     in.host_id_problem = m->host_id_problem;
@@ -170,6 +181,7 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
     if (continues)
         return;
     p->request = NULL;
+    p->unlisted = false;
     ask_usages(p);
 }
 
@@ -210,8 +222,12 @@ struct planning *planning_start(struct manager *m, struct app_manifest **manifes
                                 planning_done_fn done, void *userdata)
 {
     struct planning *p = xcalloc(1, sizeof *p);
-    *p = (struct planning){
-        .manager = m, .manifests = manifests, .n_manifests = n, .done = done, .userdata = userdata};
+    *p = (struct planning){.manager = m,
+                           .manifests = manifests,
+                           .n_manifests = n,
+                           .unlisted = true,
+                           .done = done,
+                           .userdata = userdata};
     clock_arm(m->outside->clock, &p->patience, PATIENCE_MSEC * USEC_PER_MSEC, on_impatient, p);
     if (m->info)
         list_containers(p);

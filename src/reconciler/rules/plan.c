@@ -288,6 +288,10 @@ void plan_make(const struct plan_input *in, struct reconciler_apply_out *out)
     check_usages(in, out);
     tell_grants(manifest, out);
     check_instance(in, out);
+    if (in->unlisted)
+        schema_append_string(&out->warnings, &out->n_warnings,
+                             "the container runtime does not answer: conflicts with its containers are not "
+                             "known, and are shown later");
     if (!target)
         plan_add_change(out, subject, "create", "it is new");
     else if (same && !equal)

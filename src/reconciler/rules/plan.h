@@ -23,6 +23,7 @@ struct plan_input {
     const struct record *record;                /* of the instance with the manifest's name; NULL: none */
     struct driver_container *const *containers; /* the runtime's list */
     size_t n_containers;
+    bool unlisted; /* the runtime did not send the whole list */
     /* What each of the containers uses at present; NULL: not known, or without effect (plan_next_lowered()).
      */
     struct driver_usage_out *const *usages; /* n_containers items; NULL: none is known */

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -47,6 +48,9 @@ def test_the_second_apply_of_a_crash_loop_fails(null_tree):
     result = apply(null_tree, looping)
     assert result.returncode == FAILED and result.stdout == "web: unchanged (revision 1)\n"
     assert "web: replica 0 is crash_looping: exits again and again, the last time: exited with code 5" in result.stderr
+    # The page has no room for the last lines of its log.
+    assert re.search(r"^ +web failed: exits again and again, the last time: exited with code 5: …$", null_tree.ctl("status").stdout,
+                     re.MULTILINE)
 
 
 @pytest.mark.parametrize("before", [None, manifest(image="one:1")], ids=["first", "update"])
@@ -131,6 +135,19 @@ def test_the_time_out_holds_for_every_command(place):
     assert silent
 
 
+def test_status_shows_within_the_time_out_what_the_others_reply(null_tree):
+    App(null_tree).deploy(manifest())
+    for name in ("quota-keeper", "container-driver"):
+        os.kill(null_tree.pid(name), signal.SIGSTOP)
+    try:
+        page = null_tree.ctl("status", "-t", "2s").stdout
+    finally:
+        for name in ("quota-keeper", "container-driver"):
+            os.kill(null_tree.pid(name), signal.SIGCONT)
+    assert re.search(r"^runtime +io.hostlet.ContainerDriver.Info: no reply within 0", page, re.MULTILINE), page
+    assert re.search(r"^apps +1 with 1 replica: 1 running", page, re.MULTILINE), page
+
+
 def test_the_time_out_holds_for_reading_a_manifest(place):
     reading, writing = os.pipe()
     for words in (["apply", "-"], ["plan", "-"], ["convert", "-"]):
@@ -151,7 +168,8 @@ def test_the_time_out_holds_for_all_manifests_of_a_directory(null_tree, place):
 def test_a_runtime_that_does_not_answer_keeps_nobody_waiting(make_tree, place):
     """apply --no-wait returns, apply -t ends in time, and the manifest is accepted nevertheless."""
     silent = Silence(place / "docker.sock")
-    tree = make_tree({"container-driver": {"runtime": "docker", "docker_socket": str(place / "docker.sock")}}).start()
+    tree = make_tree({"container-driver": {"runtime": "docker", "docker_socket": str(place / "docker.sock")},
+                      "reconciler": {"overcommit": "refuse"}}).start()
     file = place / "web.json"
     file.write_text(json.dumps(manifest()))
     code, took, errors = timed(tree.prefix, "apply", str(file), "--no-wait")
@@ -164,5 +182,11 @@ def test_a_runtime_that_does_not_answer_keeps_nobody_waiting(make_tree, place):
     assert App(tree, "other").get()["revision"] == 1
     code, took, errors = timed(tree.prefix, "plan", str(file), "-t", "2s")
     assert code == OK and took < 2.5, errors
+    # What was not compared is said, and the machine's memory is known without the runtime.
+    assert "warning: the container runtime does not answer: conflicts" in tree.ctl("plan", file, "-t", "2s").stdout
+    half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 + 1
+    file.write_text(json.dumps(manifest(replicas=2, deploy={"memory_limit": half})))
+    code, took, errors = timed(tree.prefix, "apply", str(file), "--no-wait")
+    assert code == FAILED and took < 3 and "[reconciler] overcommit = refuse" in errors
     assert silent
     ground.wait_until(lambda: tree.ctl("apps").returncode == OK, 10, "the tree answers")
