@@ -94,26 +94,34 @@ static int copy_metadata(struct copy *c, int from, int to, const char *name, con
 
 /* --- content --- */
 
+/* Copies at most 'size' bytes at 'at' through the buffer. Returns how many, or −1 with errno. */
+static ssize_t copy_by_hand(const struct copy *c, int in, int out, off_t at, size_t size)
+{
+    ssize_t n = pread(in, c->buffer, size < XATTR_MAX ? size : XATTR_MAX, at);
+    return n <= 0 ? n : pwrite(out, c->buffer, (size_t)n, at);
+}
+
 /* Copies 'size' bytes at 'at', by the kernel if both filesystems allow it. */
 static int copy_range(struct copy *c, int in, int out, off_t at, off_t size, struct error *e)
 {
-    off_t to = at;
+    bool by_hand = false;
     while (size > 0) {
+        off_t from = at, to = at;
         size_t want = size > (off_t)CHUNK ? CHUNK : (size_t)size;
-        ssize_t n = copy_file_range(in, &at, out, &to, want, 0);
-        if (n < 0 && (errno == EXDEV || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP)) {
-            n = pread(in, c->buffer, want < XATTR_MAX ? want : XATTR_MAX, at);
-            if (n > 0 && pwrite(out, c->buffer, (size_t)n, to) != n)
-                return fail(c, e, errno ?: ENOSPC, "write the copy of");
-            at += n > 0 ? n : 0;
-            to = at;
-        }
+        ssize_t n =
+            by_hand ? copy_by_hand(c, in, out, at, want) : copy_file_range(in, &from, out, &to, want, 0);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && !by_hand &&
+            (errno == EXDEV || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP)) {
+            by_hand = true;
+            continue;
+        }
         if (n < 0)
             return fail(c, e, errno, "copy");
         if (n == 0) /* the file became shorter */
             break;
+        at += n;
         size -= n;
     }
     return 0;

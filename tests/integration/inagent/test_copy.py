@@ -106,3 +106,18 @@ def test_what_cannot_be_copied_is_named(source, target):
     subprocess.run(["rm", "-rf", deep, target / "dir"], check=True)  # which Python's own function cannot do
     assert done.returncode == 1 and "cannot copy '/data': its directories are nested deeper than 2000 levels" in done.stderr
     assert copy("/data", source).returncode == 1 and copy("/data", source / "missing", target).returncode == 1
+
+
+def test_a_full_disk_is_the_reason_of_a_failed_copy(source, target):
+    """On another file system than the source, where the kernel does not copy, so that inagent does."""
+    (source / "big").write_bytes(os.urandom(4 << 20))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2052k", "tmpfs", target], check=True)
+    try:
+        done = copy("/data", source, target)
+        assert done.returncode == 1 and "cannot copy '/data/big': No space left on device" in done.stderr
+        (source / "big").write_bytes(os.urandom((1 << 20) + 7))
+        (target / "big").unlink()
+        assert copy("/data", source, target).returncode == 0
+        assert (target / "big").read_bytes() == (source / "big").read_bytes()
+    finally:
+        subprocess.run(["umount", target], check=True)
