@@ -4,6 +4,7 @@
 #include "container-driver/docker/copy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "container-driver/docker/call.h"
@@ -117,7 +118,7 @@ static void copy_end(struct copy_job *c, const struct error *e)
 {
     if (e)
         c->error = *e;
-    docker_end_copy(&c->d->rt, c->name, on_ended, c);
+    docker_end_copy(&c->d->rt, c->id ?: c->name, on_ended, c);
 }
 
 /* Reports whether the job goes on; else it ends with the error, or because it was cancelled. */
@@ -151,16 +152,18 @@ static void on_exit_code(struct docker_call *call, json_t *body, const struct er
     const char *status = need_string(&r, body, "State/Status");
     int64_t code = read_integer(&r, body, "State/ExitCode");
     bool killed = read_bool(&r, body, "State/OOMKilled");
-    char **lines = NULL;
+    char **lines = NULL, text[24];
     size_t n = 0;
     tail_take(&c->tail, &lines, &n);
+    snprintf(text, sizeof text, "%lld", (long long)code);
     const char *words = n > 0 ? after_prefix(lines[n - 1], "inagent: error: ") ?: lines[n - 1] : NULL;
     if (r.r >= 0 && !streq(status, "exited"))
         error_retry(&own, EAGAIN, "container '%s' is %s, although its log ended", c->name, status);
     else if (r.r >= 0 && killed)
         error_fail(&own, ENOMEM, "the copy of the volumes was killed for lack of memory");
     else if (r.r >= 0 && code != 0)
-        error_fail(&own, EIO, "the copy of the volumes failed: %s", words ?: "it gave no reason");
+        error_fail(&own, EIO, "the copy of the volumes failed: %s%s", words ?: "it exited with code ",
+                   words ? "" : text);
     copy_end(c, own.errnum ? &own : NULL);
     for (size_t i = 0; i < n; i++)
         free(lines[i]);

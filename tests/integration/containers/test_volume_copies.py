@@ -173,6 +173,19 @@ def test_a_copy_is_cancelled_by_a_stop_and_begun_anew_after_a_crash(earlier, eng
     assert anonymous(engine) == [] and engine.names() == ["i8k_web_0"] and names_below(app.directory() / "volumes") == ["data"]
 
 
+def test_a_copys_container_that_another_program_renames_or_kills_is_removed(earlier, engine):
+    app, container = earlier
+    write(engine, "mkdir /data/many; cd /data/many; i=0; while [ $i -lt 20000 ]; do : > f$i; i=$((i+1)); done")
+    paused = pause_copy(app.tree, engine)
+    app.apply(wanted("two"))
+    paused.join()
+    engine.request("POST", f"/containers/hostlet_{identity(app.tree)}_i8k_web_0.copy/rename", b"", query={"name": "other"})
+    engine.kill("other")
+    shown = app.fallen_back(1)
+    assert "the copy of the volumes failed: it exited with code 137" in shown["replicas"][0]["message"]
+    assert engine.inspect("i8k_web_0")["Id"] == container["Id"] and engine.names() == ["i8k_web_0"] and len(anonymous(engine)) == 1
+
+
 def test_the_driver_copies_what_is_down_and_belongs_to_the_tree(driver, engine, volumes_image):
     """Here of a container that the original agent made, which has none of the tree's labels."""
     engine.run(volumes_image, ["sleep", "1000"], name="i8k_web_0", Labels={"app_name": "web", "app_rep_id": "0"})
