@@ -134,10 +134,15 @@ static void on_removed(struct docker_call *call, json_t *body, const struct erro
     (void)body;
     struct volumes_job *job = userdata;
     unsigned status = docker_call_status(call);
-    if (e && status != 404 && status != 409) { /* 409: a container uses it */
+    if (e && status != 404 && status != 409) {
         volumes_end(job, e);
         return;
     }
+    /* 409: a container of another program uses it, and does not prevent the replica's removal. */
+    if (e && status == 409)
+        log_warning("%s; it stays in Docker with the directory that it has now: remove the container that "
+                    "uses it",
+                    e->message);
     job->at++;
     remove_next(job);
 }

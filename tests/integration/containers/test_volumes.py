@@ -121,6 +121,18 @@ def test_a_failed_creation_leaves_no_volume_when_its_replica_is_destroyed(tree, 
     assert engine.volumes() == {}
 
 
+def test_a_volume_that_another_container_uses_does_not_prevent_a_destroy(tree, engine, volumes_image):
+    app = App(tree)
+    app.deploy(wanted("one"))
+    name = next(name for name in engine.volumes() if name.endswith("_data"))
+    engine.run(volumes_image, ["sleep", "1000"], name="backup", host={"Mounts": [{"Type": "volume", "Source": name, "Target": "/data"}]})
+    app.destroy()
+    app.gone()
+    assert any(name in line and "it stays in Docker" in line for line in tree.log().splitlines()) and name in engine.volumes()
+    app.deploy(wanted("two"))
+    assert logged(app) == ["one", "two"]
+
+
 def test_a_volume_over_a_mount_of_the_runtime_is_refused(tree, engine):
     app = App(tree)
     said = tree.apply(manifest(init="image", command=["/bin/sleep", "1000"], volumes=["/proc/x"]), check=False)
