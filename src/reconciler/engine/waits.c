@@ -39,9 +39,12 @@ static bool all_rest(const struct instance *instance, int64_t revision)
 static void show_container(struct replica *r)
 {
     const struct driver_container *c = &r->seen.current;
-    if (c->state == DRIVER_PAUSED && !r->message)
-        r->message =
-            xasprintf("container '%s' is paused: 'docker unpause %s' continues it", c->name, c->name);
+    const char *failure = r->record->failure;
+    if (c->state == DRIVER_PAUSED && !exits_are_a_loop(r)) {
+        free(r->message);
+        r->message = xasprintf("container '%s' is paused: 'docker unpause %s' continues it%s%s", c->name,
+                               c->name, failure ? "; the last failure: " : "", failure ?: "");
+    }
     if (c->state != DRIVER_DEAD)
         return;
     free(r->message);
@@ -57,8 +60,8 @@ static void come_to_rest(struct replica *r)
     r->turn_taken = false;
     r->switching_to = 0;
     r->retry.count = (struct retry){0};
-    if (!exits_are_a_loop(r) && !r->record->failure)
-        set_string(&r->message, NULL);
+    if (!exits_are_a_loop(r))
+        set_string(&r->message, r->record->failure);
     show_container(r);
     if (all_rest(instance, replica_target_revision(r)))
         prepare_redo(instance, replica_target_revision(r));

@@ -46,6 +46,20 @@ def test_a_paused_container_is_shown_and_left_paused_until_something_else_is_des
     assert engine.names() == []
 
 
+def test_a_pause_is_shown_beside_the_failure_of_the_last_update(tree, engine, busybox_image):
+    app = App(tree)
+    app.deploy(simple("exec sleep 1000"))
+    app.apply(simple("exit 3"))
+    failure = app.fallen_back(1)["replicas"][0]["message"]
+    for _ in range(2):
+        engine.request("POST", "/containers/i8k_web_0/pause", b"")
+        seen = app.wait(lambda i: i["settled"] and "is paused" in i["replicas"][0]["message"], "the pause is shown")
+        assert seen["replicas"][0]["message"].endswith(f"continues it; the last failure: {failure}")
+        assert "docker unpause i8k_web_0" in tree.ctl("app", "web").stdout
+        engine.request("POST", "/containers/i8k_web_0/unpause", b"")
+        app.wait(lambda i: i["settled"] and i["replicas"][0]["message"] == failure, "only the failure is shown")
+
+
 def test_a_probation_does_not_end_during_a_pause(tree, engine, busybox_image):
     app = App(tree)
     app.apply(simple("exec sleep 1000", probation=2000))
