@@ -15,6 +15,7 @@
 #include "container-driver/docker/simple.h"
 #include "container-driver/reading.h"
 #include "container-driver/tail.h"
+#include "lib/basic/log.h"
 #include "lib/logs/frames.h"
 
 /* --- the removal of a copy's container --- */
@@ -102,12 +103,16 @@ static void copy_free(struct copy_job *c)
     free(c);
 }
 
-/* Ends the job when its container is removed. The copy's own error is the first one. */
+/* Ends the job when its container is removed. A complete copy is no failure if the engine fails to remove it.
+ */
 static void on_ended(struct runtime_result *result, const struct error *e, void *userdata)
 {
     (void)result;
     struct copy_job *c = userdata;
-    if (!c->error.errnum && e)
+    if (e && c->id && !c->cancelled)
+        log_warning("container '%s': %s; the next copy, or the removal of the replica, removes it", c->name,
+                    e->message);
+    else if (e && !c->error.errnum)
         c->error = *e;
     if (!c->cancelled)
         runtime_answer(c->answer, c->userdata, &c->error);

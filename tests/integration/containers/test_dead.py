@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from lib import ground
+from lib import ground, images
 from lib.apps import App, manifest
 from lib.engine import EngineError
+from lib.volumes import identity, make_earlier, wanted
 
 REASON = "failed to remove root filesystem"
 
@@ -118,3 +119,30 @@ def test_a_removal_by_hand_ends_the_pause(tree, engine, busybox_image, undeletab
         engine.request("DELETE", "/containers/i8k_web_0", query={"force": "1"})
     ground.wait_until(lambda: (engine.inspect("i8k_web_0") or {"Id": dead})["Id"] != dead, 3, "a new container is made at once")
     app.running(1)
+
+
+def test_a_copy_of_volumes_that_cannot_be_removed_does_not_fail_the_switch(quick_tree, engine, undeletable):
+    tree, app = quick_tree, App(quick_tree)
+    images.load_volumes(engine, volumes=("/data",))
+    app.deploy(wanted("one"))
+    make_earlier(tree, engine, app)
+    engine.execute("i8k_web_0", "/bin/sh", "-c", "mkdir /data/many; cd /data/many; i=0; while [ $i -lt 20000 ]; do : > f$i; i=$((i+1)); done")
+    tree.start()
+    name = f"hostlet_{identity(tree)}_i8k_web_0.copy"
+
+    def pause():
+        with contextlib.suppress(EngineError):
+            engine.request("POST", f"/containers/{name}/pause", b"")
+            return True
+    app.apply(wanted("two"))
+    ground.wait_until(pause, 30, "the copy runs", 0.002)
+    free = undeletable(name)
+    engine.request("POST", f"/containers/{name}/unpause", b"")
+    app.running(2)
+    assert (app.directory() / "volumes/data/log").read_text().split() == ["one", "two"]
+    assert engine.inspect(name)["State"]["Status"] == "dead" and f"{REASON}" in tree.log()
+    destroyed = tree.ctl("destroy", "web", check=False, timeout=30)
+    assert destroyed.returncode == 1 and REASON in destroyed.stderr
+    free()
+    app.gone()
+    assert engine.names() == []
