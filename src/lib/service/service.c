@@ -20,6 +20,7 @@
 #include "lib/loop/path_watch.h"
 #include "lib/loop/timer.h"
 #include "lib/service/jail.h"
+#include "lib/service/lock.h"
 #include "lib/topology/listen.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/describe.h"
@@ -33,6 +34,7 @@ struct running {
     char *bound_path;
     struct unix_file bound_file;
     struct path_watch *watch;
+    int lock_fd; /* held while the process serves a socket that it bound itself; −1: a supervisor bound it */
     int listen_fd, notification_fd, lifeline_fd, netns_fd;
     bool check; /* the process judges its configuration and exits */
 };
@@ -131,6 +133,14 @@ static int take_sockets(struct running *r, struct error *e)
         if (c->tcp_fds[i] < 0)
             return c->tcp_fds[i];
     }
+    /* Without the lock the second of two processes would take the socket of the first one, which would exit.
+     */
+    _cleanup_free_ char *lock = xasprintf("%s.lock", path);
+    r->lock_fd = service_lock(lock, e);
+    if (r->lock_fd == -EAGAIN)
+        return error_prefix(e, "another %s runs for this tree", c->service->name);
+    if (r->lock_fd < 0)
+        return r->lock_fd;
     r->listen_fd = unix_listen(path, 0600, (gid_t)-1, &r->bound_file, e);
     if (r->listen_fd < 0)
         return r->listen_fd;
@@ -417,7 +427,7 @@ int service_main(const struct service_definition *service, int argc, char **argv
     if (fill_standard_descriptors() < 0)
         return EXIT_FAILED;
     allow_many_descriptors();
-    process = (struct running){.context = {.service = service}, .listen_fd = -1};
+    process = (struct running){.context = {.service = service}, .listen_fd = -1, .lock_fd = -1};
     failpoint_table(service->failpoints);
     log_open(service->name, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
     parse_arguments(service, argc, argv, &a, &process.check);
