@@ -114,6 +114,8 @@ static const struct {
     {"8002", PORT_OF_REPLICA, "db", 3},
     {"192.0.2.1:8007", PORT_OF_LISTENER, NULL, 0},
     {"[::]:8008", PORT_OF_LISTENER, NULL, 0}, /* on IPv6 alone */
+    {"127.0.0.1:8011", PORT_OF_LISTENER, NULL, 0},
+    {"127.0.0.2:8011", PORT_OF_LISTENER, NULL, 0},
     {"9532", PORT_OF_TREE, "[zone] http_port", 0},
 };
 static struct port_use uses[ARRAY_SIZE(used) + 1];
@@ -173,6 +175,15 @@ static void check(const struct row *row, const struct plan_input *more)
 #define CONTAINER(more)                                                                                      \
     "{'id':'1','name':'i8k_web_0','instance':'web','replica_id':0,'slot':'current','state':'running','"      \
     "restart':'no','exit_code':0" more "}"
+
+#define STOPPED(more)                                                                                        \
+    "{'id':'1','name':'i8k_web_0','instance':'web','replica_id':0,'slot':'current','state':'exited','"       \
+    "restart':'no','exit_code':0" more "}"
+#define BOUND(port, address)                                                                                 \
+    MANIFEST(HTTP,                                                                                           \
+             "'replicas':[{'id':0,'service_ports':[{'name':'http','port':80,'host_port':" port               \
+             ",'host_address':'" address "'}]}]",                                                            \
+             "")
 
 static void test_a_plan_lists_what_changes(void **state)
 {
@@ -276,6 +287,25 @@ static void test_a_plan_lists_what_is_refused(void **state)
          "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}",
          .container = CONTAINER(",'ours':true"),
          .expected = "web 3\nrefused: host port 8004 is in use by another program\n"},
+        {"a port of a stopped container that another program has taken", WEB("8004"), WEB("8004"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}", "stop",
+         .container = STOPPED(",'ours':true,'ports':[{'port':80,'host_port':8004}]"),
+         .expected = "web 3 changed\nstart instance web: the desired action changes\n"
+                     "refused: host port 8004 is in use by another program\n"},
+        {"a port of a container that stopped by itself and may run again", WEB("8004"), WEB("8004"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}",
+         .container = STOPPED(",'ours':true,'ports':[{'port':80,'host_port':8004}]"), .expected = "web 3\n"},
+        {"all addresses, one of which another program has", WEB("8011"), BOUND("8011", "127.0.0.1"),
+         "{'id':0,'applied_revision':3}",
+         .container =
+             CONTAINER(",'ours':true,'ports':[{'port':80,'host_port':8011,'host_address':'127.0.0.1'}]"),
+         .expected =
+             "web 4 changed\nrecreate replica 0: /app/deploy/replicas/0/service_ports/0/host_address: "
+             "\"127.0.0.1\" -> (absent)\nrefused: host port 8011 is in use by another program\n"},
+        {"the listener of an adopted container on all addresses of both families", WEB("8009"), WEB("8009"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8009}]}",
+         .container = CONTAINER(",'ours':true,'adopted':true,'ports':[{'port':80,'host_port':8009}]"),
+         .expected = "web 3\n"},
         {"a port of another replica of the instance", WEB("8005"), WEB("8005"),
          "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8005}]}",
          .expected = "web 3\n"},
@@ -333,6 +363,26 @@ static void test_a_plan_lists_what_is_refused(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         check(&rows[i], &(struct plan_input){.n_containers = 0});
+}
+
+/* The runtime does not answer while its containers run on. */
+static void test_without_a_list_the_record_tells_own_listeners(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"a port of the desired revision", WEB("8004"), WEB("8004"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}",
+         .expected = "web 3\n"},
+        {"a port of the applied revision", WEB("8004"), WEB("8004"),
+         "{'id':0,'applied_revision':2,'applied_ports':[{'name':'http','port':80,'host_port':8004}]}",
+         .expected = "web 3\n"},
+        {"another port", WEB("8003"), WEB("8004"),
+         "{'id':0,'applied_revision':3,'ports':[{'name':'http','port':80,'host_port':8004}]}",
+         .expected = "web 4 changed\nrecreate replica 0: /app/deploy/replicas/0/service_ports/0/host_port: "
+                     "8004 -> 8003\nrefused: host port 8003 is in use by another program\n"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        check(&rows[i], &(struct plan_input){.unlisted = true});
 }
 
 #define LIMITED(memory, pids) MANIFEST("", ONE ",'memory_limit':" memory, "'pids_limit':" pids)
@@ -520,6 +570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_plan_lists_what_changes),
                                        cmocka_unit_test(test_a_plan_lists_what_is_refused),
+                                       cmocka_unit_test(test_without_a_list_the_record_tells_own_listeners),
                                        cmocka_unit_test(test_a_plan_refuses_limits_below_the_present_usage),
                                        cmocka_unit_test(test_ports_conflict_by_protocol_and_address),
                                        cmocka_unit_test(test_a_plan_refuses_more_than_the_machine_has)};

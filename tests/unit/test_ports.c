@@ -26,7 +26,7 @@ struct row {
     const char *expected[2];
 };
 
-static struct port_use items[6];
+static struct port_use items[8];
 static struct port_uses uses = {items, ARRAY_SIZE(items)};
 
 static struct host_port port_at(const char *text)
@@ -49,6 +49,8 @@ static int make_uses(void **state)
     items[3] = (struct port_use){port_at("30002"), PORT_OF_REPLICA, "web", 4};
     items[4] = (struct port_use){port_at("30002"), PORT_OF_REPLICA, "db", 3};
     items[5] = (struct port_use){port_at("127.0.0.1:40000"), PORT_OF_LISTENER, NULL, 0};
+    items[6] = (struct port_use){port_at("30006"), PORT_OF_REPLICA, "web", 5};
+    items[7] = (struct port_use){port_at("30006"), PORT_OF_LISTENER, NULL, 0};
     return 0;
 }
 
@@ -79,7 +81,9 @@ static void add_port(struct record_replica *replica, const char *name, int64_t p
 static int assign(const struct row *row, const struct port_range *range, struct record **ret, struct error *e)
 {
     struct app_spec_port http = {(char *)"http", 80}, https = {(char *)"https", 443};
-    struct app_spec spec = {.service_ports = (struct app_spec_port *[]){&http, &https}, .n_service_ports = 2};
+    struct app_spec spec = {.name = (char *)"web",
+                            .service_ports = (struct app_spec_port *[]){&http, &https},
+                            .n_service_ports = 2};
     struct app_replica own = {.id = 5}, other = {.id = 6};
     struct app_deploy deploy = {.replicas = (struct app_replica *[]){&own, &other},
                                 .n_replicas = row->n_replicas};
@@ -167,11 +171,43 @@ static void test_each_port_gets_its_host_port(void **state)
          {"30010"},
          .n_replicas = 1,
          .expected = {"30003", "443"}},
-        {"not a port at another address",
+        {"its number at another address, where only the replica's own container listens",
          {"127.0.0.1:30000-30009"},
+         {"30006"},
+         .n_replicas = 1,
+         .expected = {"127.0.0.1:30006", "443"}},
+        {"its number on all addresses",
+         {"30000-30009"},
+         {"127.0.0.1:30008"},
+         .n_replicas = 1,
+         .expected = {"30008", "443"}},
+        {"not a number that another program has there",
+         {"40000-40001"},
+         {"127.0.0.2:40000"},
+         .n_replicas = 1,
+         .expected = {"40001", "443"}},
+        {"nor one that another replica has there",
+         {"30008-30009"},
+         {"127.0.0.1:30008"},
+         .sibling = "127.0.0.2:30008",
+         .n_replicas = 2,
+         .expected = {"30009", "30003"}},
+        {"nor one that the manifest states there",
+         {"30008-30009"},
+         {"127.0.0.1:30008"},
+         .other = "127.0.0.2:30008",
+         .n_replicas = 2,
+         .expected = {"30009", "30003"}},
+        {"nor one that another port of the replica has there",
+         {"30008-30009"},
+         {"127.0.0.1:30008", "127.0.0.2:30008"},
+         .n_replicas = 2,
+         .expected = {"30009", "30003"}},
+        {"its number for another protocol",
+         {"30001-30009/udp"},
          {"30008"},
          .n_replicas = 1,
-         .expected = {"127.0.0.1:30003", "443"}},
+         .expected = {"30008/udp", "443"}},
         {"ranges that overlap",
          {"30003-30009", "30003-30009"},
          .n_replicas = 1,

@@ -1,8 +1,8 @@
 /* Implements check_ports.h.
  *
- * A binding wants a port of this machine, or one of a range. All bindings that want a port within the same
- * range, on the same address or on all, exclude each other there: if they are more than its ports, not all
- * can get one. */
+ * A binding wants a port of this machine, or one of a range. All bindings that want a port between two
+ * numbers, on the same address or on all, exclude each other there: if they are more than the numbers, not
+ * all can get one. If this is so nowhere on an address, all can. */
 #include "lib/app/check_ports.h"
 
 #include <errno.h>
@@ -99,36 +99,67 @@ static void add_all(struct wants *wants, size_t manifest, const struct app_spec 
                     (struct want){.manifest = manifest, .replica = i});
 }
 
-/* Reports whether 'b' wants a port of a's range, where it excludes whatever else is there. */
-static bool is_within(const struct want *a, const struct want *b)
+/* Reports whether 'b' wants a port from that of 'a' to 'last', where it excludes whatever else is there. */
+static bool is_within(const struct want *a, int64_t last, const struct want *b)
 {
-    return b->first.port >= a->first.port && b->last <= a->last && a->first.udp == b->first.udp &&
+    return b->first.port >= a->first.port && b->last <= last && a->first.udp == b->first.udp &&
            a->first.v6 == b->first.v6 &&
            (host_port_is_wide(&b->first) || IN6_ARE_ADDR_EQUAL(&a->first.address, &b->first.address));
 }
 
 /* What several bindings want and not all can get. */
 struct shortage {
-    const struct want *of, *first, *last; /* the range; the first and the last that want a port of it */
+    struct want of;                  /* the range */
+    const struct want *first, *last; /* the first and the last that want a port of it */
     size_t n;
 };
 
+static int compare_last(const void *a, const void *b)
+{
+    int64_t x = (*(const struct want *const *)a)->last, y = (*(const struct want *const *)b)->last;
+    return (x > y) - (x < y);
+}
+
+static void describe_shortage(const struct wants *wants, const struct want *from, int64_t last,
+                              struct shortage *ret)
+{
+    *ret = (struct shortage){.of = *from};
+    ret->of.last = last;
+    for (size_t i = 0; i < wants->n; i++)
+        if (is_within(from, last, &wants->items[i])) {
+            ret->first = ret->first ?: &wants->items[i];
+            ret->last = &wants->items[i];
+            ret->n++;
+        }
+}
+
+/* Finds the shortest range with a shortage. */
 static bool find_shortage(const struct wants *wants, struct shortage *ret)
 {
+    const struct want *best = NULL;
+    int64_t best_last = 0;
+    _cleanup_free_ const struct want **by_last = xcalloc(wants->n + 1, sizeof(struct want *));
+    for (size_t i = 0; i < wants->n; i++)
+        by_last[i] = &wants->items[i];
+    qsort(by_last, wants->n, sizeof(struct want *), compare_last);
     for (size_t i = 0; i < wants->n; i++) {
-        struct shortage s = {.of = &wants->items[i]};
-        for (size_t k = 0; k < wants->n; k++)
-            if (is_within(s.of, &wants->items[k])) {
-                s.first = s.first ?: &wants->items[k];
-                s.last = &wants->items[k];
-                s.n++;
+        const struct want *from = &wants->items[i];
+        int64_t n = 0;
+        for (size_t k = 0; k < wants->n; k++) {
+            int64_t last = by_last[k]->last, room = last - from->first.port + 1;
+            n += is_within(from, last, by_last[k]);
+            if (n == 0 || n <= room)
+                continue;
+            if (!best || room < best_last - best->first.port + 1) {
+                best = from;
+                best_last = last;
             }
-        if (s.n > (size_t)(s.of->last - s.of->first.port + 1)) {
-            *ret = s;
-            return true;
+            break;
         }
     }
-    return false;
+    if (best)
+        describe_shortage(wants, best, best_last, ret);
+    return best;
 }
 
 /* Returns "8080" or "8080-8089", with address and protocol. The caller frees it. */
@@ -175,12 +206,12 @@ static char *pointer_of(const struct want *w)
 static int refuse_shortage(const struct shortage *s, const struct app_spec *spec,
                            const struct app_deploy *deploy, struct error *e)
 {
-    _cleanup_free_ char *where = pointer_of(s->last), *range = range_text(s->of);
+    _cleanup_free_ char *where = pointer_of(s->last), *range = range_text(&s->of);
     const char *name = spec->service_ports[s->first->port]->name;
     int64_t id = deploy && deploy->n_replicas > 0 ? deploy->replicas[s->first->replica]->id : 0;
-    if (s->of->last > s->of->first.port)
+    if (s->of.last > s->of.first.port)
         return error_refuse(e, EINVAL, "%s: %zu ports are wanted of %s, which has %" PRId64, where, s->n,
-                            range, s->of->last - s->of->first.port + 1);
+                            range, s->of.last - s->of.first.port + 1);
     if (s->last->entry == NO_ENTRY) {
         _cleanup_free_ char *own = range_text(s->last);
         return error_refuse(e, EINVAL,
@@ -244,18 +275,18 @@ int app_check_together(const struct app_manifest *manifests, size_t n, size_t *r
         if (app_action_of(manifests[i].app->deploy) != APP_ACTION_DESTROY)
             add_all(&wants, i, manifests[i].app->spec, manifests[i].app->deploy);
     if (find_shortage(&wants, &s)) {
-        _cleanup_free_ char *range = range_text(s.of);
+        _cleanup_free_ char *range = range_text(&s.of);
         const char *first = app_instance_name(&manifests[s.first->manifest]),
                    *second = app_instance_name(&manifests[s.last->manifest]);
         *ret_first = s.first->manifest;
         *ret_second = s.last->manifest;
-        r = s.of->last == s.of->first.port
+        r = s.of.last == s.of.first.port
                 ? error_refuse(e, EEXIST, "instance '%s' and instance '%s' want the same host port %s", first,
                                second, range)
                 : error_refuse(e, EEXIST,
                                "instance '%s', instance '%s' and perhaps others want %zu host ports of %s, "
                                "which has %" PRId64,
-                               first, second, s.n, range, s.of->last - s.of->first.port + 1);
+                               first, second, s.n, range, s.of.last - s.of.first.port + 1);
     }
     free(wants.items);
     return r;

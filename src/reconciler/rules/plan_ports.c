@@ -18,24 +18,71 @@ static bool has_address(const struct host_addresses *addresses, const struct hos
     return false;
 }
 
-static bool holds_port(const struct driver_container *c, const struct host_port *port)
+/* Reports whether the listener is the one on a published port. The port of an adopted container may be
+ * published on all addresses of both families, which counts as all IPv4 addresses. */
+static bool listens_for(const struct host_port *listener, const struct host_port *port, bool adopted)
+{
+    if (listener->port != port->port || listener->udp != port->udp)
+        return false;
+    if (adopted && host_port_is_wide(listener) && host_port_is_wide(port))
+        return true;
+    return listener->v6 == port->v6 && IN6_ARE_ADDR_EQUAL(&listener->address, &port->address);
+}
+
+static bool is_of_container(const struct driver_container *c, const struct host_port *listener)
 {
     for (size_t i = 0; i < c->n_ports; i++) {
         const struct driver_port *p = c->ports[i];
-        struct host_port own = host_port_at(p->protocol, p->host_address, p->host_port);
-        if (host_port_overlaps(&own, port))
+        struct host_port port = host_port_at(p->protocol, p->host_address, p->host_port);
+        if (listens_for(listener, &port, c->adopted))
             return true;
     }
     return false;
 }
 
-/* Reports whether one of the instance's own containers has the port, so that the listener on it is this
- * container's. A port may move from one replica of an instance to another. */
-static bool holds_port_already(const struct plan_input *in, const struct host_port *port)
+static bool is_of_bindings(struct app_service_port *const *bindings, size_t n,
+                           const struct host_port *listener)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct host_port port = host_port_of(bindings[i]);
+        if (listens_for(listener, &port, true))
+            return true;
+    }
+    return false;
+}
+
+/* Reports whether a container can have listeners: it runs, or it was started since it was listed. */
+static bool can_listen(const struct plan_input *in, const struct driver_container *c)
+{
+    return driver_state_is_up((enum driver_state)c->state) || in->record->action == APP_ACTION_START;
+}
+
+/* Reports whether the listener is on a port of one of the instance's own containers, which ends with the
+ * container. A port may move from one replica of an instance to another. */
+static bool is_own_listener(const struct plan_input *in, const struct host_port *listener)
 {
     for (size_t i = 0; in->record && i < in->n_containers; i++) {
         const struct driver_container *c = in->containers[i];
-        if (c->ours && streq(c->instance, app_instance_name(in->manifest)) && holds_port(c, port))
+        if (c->ours && streq(c->instance, app_instance_name(in->manifest)) && can_listen(in, c) &&
+            is_of_container(c, listener))
+            return true;
+    }
+    /* Without the runtime's list, the record says what may be published. */
+    for (size_t i = 0; in->record && in->unlisted && i < in->record->n_replicas; i++) {
+        const struct record_replica *r = in->record->replicas[i];
+        if (is_of_bindings(r->ports, r->n_ports, listener) ||
+            is_of_bindings(r->applied_ports, r->n_applied_ports, listener))
+            return true;
+    }
+    return false;
+}
+
+static bool has_foreign_listener(const struct plan_input *in, const struct host_port *port)
+{
+    for (size_t i = 0; i < in->ports->n_items; i++) {
+        const struct port_use *use = &in->ports->items[i];
+        if (use->user == PORT_OF_LISTENER && host_port_overlaps(&use->port, port) &&
+            !is_own_listener(in, &use->port))
             return true;
     }
     return false;
@@ -59,7 +106,7 @@ static void check_port(const struct plan_input *in, const struct record_replica 
                                    (long long)other->replica_id));
     else if (tree)
         plan_refuse(out, xasprintf("host port %s is hostlet's own (%s)", text, tree->name));
-    else if (!holds_port_already(in, port) && port_find_use(in->ports, port, PORT_OF_LISTENER))
+    else if (has_foreign_listener(in, port))
         plan_refuse(out, xasprintf("host port %s is in use by another program", text));
     else if (in->addresses && !has_address(in->addresses, port))
         plan_refuse(out, xasprintf("host port %s: this machine has no %s", text,

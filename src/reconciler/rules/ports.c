@@ -149,6 +149,58 @@ static bool can_stay(const struct app_manifest *manifest, const struct app_servi
     return !manifest_states(manifest, &port);
 }
 
+static bool is_same(const struct host_port *a, const struct host_port *b)
+{
+    return a->port == b->port && a->udp == b->udp && a->v6 == b->v6 &&
+           IN6_ARE_ADDR_EQUAL(&a->address, &b->address);
+}
+
+static bool has_another(const struct record_replica *replica, const struct host_port *port,
+                        const struct host_port *but)
+{
+    for (size_t i = 0; i < replica->n_ports; i++) {
+        struct host_port own = host_port_of(replica->ports[i]);
+        if (host_port_overlaps(&own, port) && !is_same(&own, but))
+            return true;
+    }
+    return false;
+}
+
+/* Reports whether a use is that of the replica's port 'before': its own, or the listener of its container. */
+static bool is_of(const struct port_use *use, const char *instance, int64_t replica_id,
+                  const struct host_port *before)
+{
+    bool replica =
+        use->user == PORT_OF_REPLICA && use->replica_id == replica_id && streq(use->name, instance);
+    return (replica || use->user == PORT_OF_LISTENER) && is_same(&use->port, before);
+}
+
+/* Reports whether a port that the replica has can keep its number in the range that the manifest states for
+ * another address or protocol: nothing but the port itself is in the way there. Stores the number in '*port'.
+ */
+static bool can_move(const struct assignment *a, const struct record_replica *replica,
+                     const struct record_replica *fresh, const struct app_service_port *had,
+                     const struct app_service_port *wish, struct host_port *port)
+{
+    if (!had || had->host_port < wish->host_port || had->host_port > wish->host_port_last)
+        return false;
+    struct host_port before = host_port_of(had);
+    port->port = had->host_port;
+    if (replica_has(fresh, port) || manifest_states(a->manifest, port))
+        return false;
+    for (size_t i = 0; i < a->record->n_replicas; i++) {
+        const struct record_replica *other = a->record->replicas[i];
+        if (other == replica ? has_another(other, port, &before) : replica_has(other, port))
+            return false;
+    }
+    const char *instance = app_instance_name(a->manifest);
+    for (size_t i = 0; i < a->uses->n_items; i++)
+        if (host_port_overlaps(&a->uses->items[i].port, port) &&
+            !is_of(&a->uses->items[i], instance, replica->id, &before))
+            return false;
+    return true;
+}
+
 /* Selects the host port of one port. 'fresh' has those that were selected for the replica before. */
 static int select_port(const struct assignment *a, const struct record_replica *replica,
                        const struct record_replica *fresh, const struct app_spec_port *port,
@@ -162,11 +214,11 @@ static int select_port(const struct assignment *a, const struct record_replica *
         chosen.port = wish->host_port;
     else if (can_stay(a->manifest, had, wish))
         chosen.port = had->host_port;
-    else if (wish)
+    else if (wish && !can_move(a, replica, fresh, had, wish, &chosen))
         r = allocate(a, &(struct port_range){wish->host_port, wish->host_port_last}, fresh, &chosen, e);
-    else if (is_single(a->manifest))
+    else if (!wish && is_single(a->manifest))
         chosen.port = port->port;
-    else
+    else if (!wish)
         r = allocate(a, a->range, fresh, &chosen, e);
     if (r < 0)
         return r;

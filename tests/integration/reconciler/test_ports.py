@@ -83,6 +83,30 @@ def test_docker_publishes_by_protocol_and_address(tree, engine, busybox_image, i
         assert json.load(record)["replicas"][0]["ports"] == [{"name": "web", "port": 8080, "host_port": web6}]
 
 
+def test_only_the_address_changes(tree, dockerd, engine, busybox_image):
+    """A range with exactly one port for each replica, whose listeners are those of the replaced containers."""
+    first = ground.free_port() // 10 * 10
+
+    def wanted(address, **more):
+        made = manifest(script=SCRIPT, replicas=2, spec={"service_ports": [{"name": "web", "port": 8080}]}, **more)
+        for replica in made["app"]["deploy"]["replicas"]:
+            replica["service_ports"] = [{"name": "web", "host_port": first, "host_port_last": first + 1, "host_address": address}]
+        return made
+    app = App(tree)
+    for address in ("0.0.0.0", "127.0.0.1", "0.0.0.0"):
+        app.deploy(wanted(address))
+        assert [replica["ports"][0]["host_port"] for replica in app.get()["replicas"]] == [first, first + 1]
+    # A daemon that hangs lists no containers, and their listeners are there: they do not refuse a new revision.
+    with dockerd.stopped():
+        assert "refused" not in tree.ctl("plan", "-", stdin=json.dumps(wanted("0.0.0.0", env={"A": "b"}))).stdout
+    # Another program has what a stopped instance had.
+    app.stop()
+    app.stopped()
+    with socket.create_server(("127.0.0.1", first + 1)):
+        for said in refusal(tree, json.dumps(wanted("0.0.0.0"))):
+            assert f"host port {first + 1} is in use by another program" in said
+
+
 def refusal(tree, text):
     planned = tree.ctl("plan", "-", stdin=text, check=False)
     applied = tree.apply(text, check=False)
