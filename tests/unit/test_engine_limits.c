@@ -7,6 +7,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/turn.h"
+#include "reconciler/face/apply.h"
 #include "reconciler/face/report.h"
 #include "reconciler/model/wish.h"
 #include "reconciler/rules/limits.h"
@@ -228,6 +229,25 @@ static void limits_that_cannot_be_set_are_shown_and_set_again_later(void **state
     schema_free(&reconciler_instance_schema, shown);
 }
 
+static void an_equal_manifest_sets_failed_limits_again_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct error e = ERROR_INIT;
+    deploy(f);
+    f->world.failing = "SetLimits";
+    change(f, 500, 64 * MIB, 77);
+    while (f->replica->limits.next < f->world.clock.monotonic_usec + 10 * USEC_PER_SEC)
+        assert_true(simulated_clock_step(&f->world.clock)); /* until the pauses have grown */
+    uint64_t planned = f->replica->limits.next;
+    f->world.failing = NULL;
+    struct reconciler_apply_out out = {.name = f->instance->record->name};
+    assert_int_equal(
+        apply_manifest(f->instance->manager, instance_target(f->instance)->manifest, NULL, &out, &e), 0);
+    run_until_settled(f);
+    assert_limits(current(f), 500, 64 * MIB, 77);
+    assert_true(f->world.clock.monotonic_usec < planned);
+}
+
 static void failing_limits_do_not_hold_up_other_steps(void **state)
 {
     struct fixture *f = *state;
@@ -304,6 +324,7 @@ int main(void)
         IN_WORLD(the_record_follows_when_only_its_write_was_lost),
         IN_WORLD(a_lost_reply_is_no_second_change),
         IN_WORLD(limits_that_cannot_be_set_are_shown_and_set_again_later),
+        IN_WORLD(an_equal_manifest_sets_failed_limits_again_at_once),
         IN_WORLD(failing_limits_do_not_hold_up_other_steps),
         IN_WORLD(a_runtime_that_ignores_limits_is_not_asked_without_pauses),
         cmocka_unit_test(desired_limits_depend_on_the_container),

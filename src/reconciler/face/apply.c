@@ -15,6 +15,7 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/exits.h"
+#include "reconciler/engine/limits.h"
 #include "reconciler/engine/prepare.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/turn.h"
@@ -123,13 +124,14 @@ int apply_record(struct manager *m, struct instance **instance, struct record *r
     return 0;
 }
 
-/* Makes the next attempt at once for an instance whose preparation or steps wait after a failure. */
+/* Makes the next attempt at once for an instance whose preparation, steps or limits wait after a failure. */
 static void attempt_now(struct instance *instance)
 {
     for (size_t i = 0; i < instance->n_replicas; i++) {
         struct replica *r = instance->replicas[i];
-        if (r->retry.next != 0 || r->last == STEP_CONFLICT) {
+        if (r->retry.next != 0 || r->limits.next != 0 || r->last == STEP_CONFLICT) {
             replica_forget_pause(r);
+            limits_forget_pause(r);
             r->seen.stale = true;
         }
     }
@@ -173,8 +175,8 @@ static bool has_failed(struct instance *instance)
     bool failed = p && p->failure;
     for (size_t i = 0; i < instance->n_replicas; i++) {
         const struct replica *r = instance->replicas[i];
-        failed |= r->record->failure || r->retry.count.failures > 0 || exits_are_a_loop(r) ||
-                  r->last == STEP_CONFLICT;
+        failed |= r->record->failure || r->retry.count.failures > 0 || r->limits.failure ||
+                  exits_are_a_loop(r) || r->last == STEP_CONFLICT;
     }
     return failed;
 }

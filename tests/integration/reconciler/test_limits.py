@@ -80,6 +80,17 @@ def test_limits_that_cannot_be_set_are_shown_and_set_later(make_tree):
     assert now["id"] == before and now["memory_limit"] == 128 * MIB and not app.get()["replicas"][0].get("limits_problem")
 
 
+def test_a_start_sets_failed_limits_again_at_once(make_tree):
+    tree = make_tree({"container-driver": {"runtime": "null"}, "reconciler": {"retry_min": "1min"}}).start()
+    app = App(tree)
+    app.deploy(limited(memory="64Mi", image="null/uses:100", init="image", probation=0))
+    tree.call("container-driver", "SetLimits", instance="web", replica_id=0, slot="current", memory_limit=200 * MIB, pids_limit=1000)
+    app.wait(lambda i: i["replicas"][0].get("limits_problem"), "they cannot be set back")
+    said = tree.ctl("start", "web", check=False)
+    assert said.returncode == 1 and "the limits are not set: " in said.stderr and "the limits are set again in" in said.stderr
+    assert tree.log().count("the limits are not set") == 2
+
+
 def test_containers_of_an_earlier_version_are_not_recreated(null_tree):
     """The label of their definition includes the limits; it stays when these change, also after a restart."""
     app, tree = App(null_tree), null_tree
