@@ -96,14 +96,14 @@ static int request(struct ctl *ctl, const char *method, const void *in, enum app
         printf("%s: is already being destroyed\n", out.name);
     else if (!ctl->json && !out.changed)
         printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
-    fflush(stdout);
     if (!ctl->json && out.changed) {
         printf("%s: %s, revision %" PRId64 "\n", out.name, done_word(method), out.revision);
         print_changes(&out);
         print_grants(&out);
-        print_warnings(&out);
-        fflush(stdout);
     }
+    if (!ctl->json)
+        print_warnings(&out);
+    fflush(stdout);
     if (!no_wait) {
         const struct wait_options options = {.name = out.name,
                                              .revision = out.revision,

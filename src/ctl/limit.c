@@ -53,6 +53,10 @@ void limit_begin(uint64_t usec)
     limit_text = format_duration((int64_t)(usec / USEC_PER_MSEC));
     limit_say(NULL, "nothing was requested");
     sigaction(SIGALRM, &action, NULL);
+    sigset_t alarm; /* which the caller may have blocked */
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarm, NULL);
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 

@@ -107,10 +107,11 @@ class Silence:
         path.chmod(0o666)
 
 
-def timed(prefix, *words, stdin=subprocess.DEVNULL):
+def timed(prefix, *words, stdin=subprocess.DEVNULL, **options):
     """Runs hostletctl. Returns its exit code, the seconds that it took, and what it printed to standard error."""
     begun = time.monotonic()
-    result = subprocess.run([program("hostletctl"), "--prefix", prefix, *words], stdin=stdin, capture_output=True, text=True, timeout=60)
+    result = subprocess.run([program("hostletctl"), "--prefix", prefix, *words], stdin=stdin, capture_output=True, text=True, timeout=60,
+                            **options)
     return result.returncode, time.monotonic() - begun, result.stderr
 
 
@@ -153,6 +154,9 @@ def test_the_time_out_holds_for_reading_a_manifest(place):
     for words in (["apply", "-"], ["plan", "-"], ["convert", "-"]):
         code, took, errors = timed(place, *words, "-t", "300ms", stdin=reading)
         assert code == TIMEOUT and took < 1.5 and "nothing was requested" in errors, words
+    code, took, _ = timed(place, "convert", "-", "-t", "300ms", stdin=reading,
+                          preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]))
+    assert code == TIMEOUT and took < 1.5, "its parent has blocked the signal"
     os.close(reading)
     os.close(writing)
 
@@ -183,7 +187,9 @@ def test_a_runtime_that_does_not_answer_keeps_nobody_waiting(make_tree, place):
     code, took, errors = timed(tree.prefix, "plan", str(file), "-t", "2s")
     assert code == OK and took < 2.5, errors
     # What was not compared is said, and the machine's memory is known without the runtime.
-    assert "warning: the container runtime does not answer: conflicts" in tree.ctl("plan", file, "-t", "2s").stdout
+    for words in (("plan", file, "-t", "500ms"), ("apply", file, "--no-wait")):
+        said = tree.ctl(*words).stdout
+        assert "web: unchanged" in said and "warning: the container runtime does not answer: conflicts" in said
     half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 + 1
     file.write_text(json.dumps(manifest(replicas=2, deploy={"memory_limit": half})))
     code, took, errors = timed(tree.prefix, "apply", str(file), "--no-wait")
