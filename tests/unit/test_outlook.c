@@ -91,7 +91,7 @@ static void a_stopped_replica_starts_at_the_time_that_is_said(void **state)
     want_update(f, 3);
     simulated_clock_advance(&f->world.clock, USEC_PER_SEC);
     uint64_t at = f->replica->retry.timer.at;
-    assert_next(f, "revision 1 is started unless revision 3 is prepared before", at);
+    assert_next(f, "unless revision 3 is prepared before, revision 1 is started", at);
     run_until_trace(f, "Start");
     assert_in_range(f->world.clock.monotonic_usec, at, at + USEC_PER_SEC);
 }

@@ -69,8 +69,8 @@ static char *of_wait(const struct replica *r, uint64_t *ret_at)
         return NULL; /* a step that starts the applied revision is in progress */
     if (!up) {
         *ret_at = timer_of(r);
-        return xasprintf("revision %lld is started unless revision %lld is prepared before", applied,
-                         desired);
+        return xasprintf("unless revision %lld is prepared before, revision %lld is started", desired,
+                         applied);
     }
     if (!prepare_is_done(r->instance, desired))
         return xasprintf("revision %lld runs until revision %lld is prepared", applied, desired);
