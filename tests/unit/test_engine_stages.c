@@ -69,6 +69,28 @@ static void a_stop_and_a_start_have_times_of_their_own(void **state)
     assert_in_range(stage_of(f, STAGE_CONTAINER_CREATE)->finished, first, first + HOUR);
 }
 
+static void a_later_attempt_has_its_duration_after_a_clock_was_set(void **state)
+{
+    struct fixture *f = *state;
+    static const int64_t jumps[] = {-HOUR * USEC_PER_MSEC, 48 * HOUR * USEC_PER_MSEC};
+    deploy(f);
+    const struct app_stage *s = stage_of(f, STAGE_CONTAINER_START);
+    int64_t created = s->created;
+    for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
+        want_action(f, APP_ACTION_STOP);
+        run_until_settled(f);
+        an_hour_later(f); /* no part of the attempt */
+        want_action(f, APP_ACTION_START);
+        while (!streq(s->state, "running"))
+            assert_true(simulated_clock_step(&f->world.clock));
+        simulated_clock_set(&f->world.clock, jumps[i]);
+        run_until_settled(f);
+        assert_in_range(s->finished - STAGE_BEGUN(s), 0, 1000);
+        assert_in_range(now_msec(f) - s->finished, 0, 5000);
+        assert_int_equal(s->created, created);
+    }
+}
+
 static void a_retry_has_times_of_its_own(void **state)
 {
     struct fixture *f = *state;
@@ -109,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_stop_and_a_start_have_times_of_their_own),
         TEST(a_retry_has_times_of_its_own),
+        TEST(a_later_attempt_has_its_duration_after_a_clock_was_set),
         TEST(steps_of_another_revision_are_no_stages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

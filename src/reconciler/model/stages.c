@@ -86,18 +86,19 @@ void stages_received(struct record *record, int64_t now)
             record->problem ? STAGE_FAILED : STAGE_SUCCESS, record->problem);
 }
 
-/* Keeps the duration of a stage that ends, if the wall clock was set since its beginning: then it began so
- * much before its end. */
+/* Keeps the duration of a stage that ends, if the wall clock was set since its present attempt began: then
+ * that began so much before its end. */
 static void keep_duration(struct replica *r, enum app_stage_name name, int64_t now)
 {
     struct app_stage *stage = find_stage(r->record, name);
     uint64_t *began = &r->stages_began[name], monotonic = replica_monotonic_usec(r);
-    if (stage->created == now) {
+    int64_t *begun = stage->begun ? &stage->begun : &stage->created;
+    if (*begun == now) {
         *began = monotonic;
     } else if (stage->finished == now && *began) {
         int64_t took = (int64_t)((monotonic - *began) / USEC_PER_MSEC);
-        if (llabs(stage->finished - stage->created - took) > CLOCK_SET_MSEC)
-            stage->created = stage->finished - took;
+        if (llabs(stage->finished - *begun - took) > CLOCK_SET_MSEC)
+            *begun = stage->finished - took;
     }
 }
 
