@@ -73,7 +73,7 @@ static int make_record(const struct manager *m, const struct instance *instance,
     }
     if (source) {
         set_string(&record->file, source->file);
-        record->mounted = source->mounted;
+        record->mounts = source->mounts;
         record->unassigned = record->purge = false;
     }
     record->action = app_action_of(manifest->app->deploy);
@@ -142,7 +142,7 @@ static void attempt_now(struct instance *instance)
 /* Reports whether the record follows this file, as it is. */
 static bool follows(const struct record *record, const struct apply_source *source)
 {
-    return !source || (streq_null(record->file, source->file) && record->mounted == source->mounted &&
+    return !source || (streq_null(record->file, source->file) && record->mounts == source->mounts &&
                        !record->unassigned);
 }
 

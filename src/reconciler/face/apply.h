@@ -6,7 +6,7 @@
 /* The file of a manifest in the directory of manifests. */
 struct apply_source {
     const char *file;
-    bool mounted; /* see struct record */
+    int64_t mounts; /* see struct record */
 };
 
 /* Makes the manifest the desired state of the instance 'out->name', if the plan in 'out' has changes and no

@@ -36,24 +36,41 @@ static int check_owner(const struct stat *st, const char *path, bool leads, stru
     return 0;
 }
 
-/* Checks the directories that lead to 'path'; *ret is the last one's attributes. */
-static int check_way(const char *path, struct stat *ret, struct error *e)
+/* Checks the directories that lead to 'path'. */
+static int check_way(const char *path, struct error *e)
 {
+    struct stat st;
     for (const char *slash = path; (slash = strchr(slash, '/')); slash++) {
         _cleanup_free_ char *part = slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
-        if (stat(part, ret) < 0)
+        if (stat(part, &st) < 0)
             return error_os(e, errno, "cannot read the attributes of '%s'", part);
-        int r = check_owner(ret, part, true, e);
+        int r = check_owner(&st, part, true, e);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
+/* Returns how many mount points lead to 'path', itself included and the root directory excluded. Its device
+ * does not show that: a bind mount has that of another directory. */
+static int64_t count_mounts(const char *path)
+{
+    _cleanup_free_ char *real = realpath(path, NULL);
+    int64_t n = 0;
+    for (char *end = real; end && *end;) {
+        struct statx st;
+        end += 1 + strcspn(end + 1, "/");
+        _cleanup_free_ char *part = xstrndup(real, (size_t)(end - real));
+        n += !streq(part, "/") && statx(AT_FDCWD, part, AT_SYMLINK_NOFOLLOW, 0, &st) >= 0 &&
+             st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    }
+    return n;
+}
+
 int directory_open(const char *path, struct directory_place *ret, struct error *e)
 {
-    struct stat st, before = {.st_dev = 0};
-    int r = check_way(path, &before, e);
+    struct stat st;
+    int r = check_way(path, e);
     if (r < 0)
         return r;
     if (lstat(path, &st) >= 0 && S_ISLNK(st.st_mode))
@@ -72,7 +89,7 @@ int directory_open(const char *path, struct directory_place *ret, struct error *
     if (r < 0)
         return r;
     *ret = (struct directory_place){
-        .fd = TAKE_FD(fd), .device = st.st_dev, .inode = st.st_ino, .mounted = st.st_dev != before.st_dev};
+        .fd = TAKE_FD(fd), .device = st.st_dev, .inode = st.st_ino, .mounts = count_mounts(path)};
     return 0;
 }
 

@@ -14,7 +14,7 @@ struct directory_place {
     int fd;       /* −1: it is closed */
     dev_t device; /* of this and 'inode': see directory_is_at() */
     ino_t inode;
-    bool mounted; /* the root of a file system */
+    int64_t mounts; /* how many mount points lead to it, itself included, "/" excluded */
 };
 
 /* Opens the directory, whose path does not end in a slash; the caller closes ret->fd. Returns 0; −ENOENT if

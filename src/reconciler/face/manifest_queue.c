@@ -191,10 +191,8 @@ static void miss_file(struct manifest_file *f, bool seen)
         forget_file(f);
         return;
     }
-    if (instance->record->mounted && !q->place.mounted) {
-        set_file_problem(f,
-                         "it is missing, and its directory was the root of a file system that is not mounted "
-                         "now");
+    if (instance->record->mounts > q->place.mounts) {
+        set_file_problem(f, "it is missing, and its directory was on a file system that is not mounted now");
         return;
     }
     if (q->replaced && !seen) {
@@ -209,7 +207,7 @@ static void miss_file(struct manifest_file *f, bool seen)
 static bool is_known(const struct manifest_queue *q, const struct instance *instance,
                      const struct app_manifest *manifest, const char *path)
 {
-    return is_followed(q, instance, path) && instance->record->mounted == q->place.mounted &&
+    return is_followed(q, instance, path) && instance->record->mounts == q->place.mounts &&
            schema_equal(&app_manifest_schema, instance_target(instance)->manifest, manifest);
 }
 
@@ -249,7 +247,7 @@ static void follow_manifest(struct manifest_queue *q, const struct planning *pla
     }
     planning_make(planning, index, "directory", &out);
     _cleanup_free_ char *path = manifest_path(m, f->name);
-    const struct apply_source source = {.file = path, .mounted = q->place.mounted};
+    const struct apply_source source = {.file = path, .mounts = q->place.mounts};
     if (out.n_refusals > 0) {
         apply_refuse(&out, &e);
         retry_file(f, e.message);

@@ -60,7 +60,7 @@ static const struct schema_field record_fields[] = {
     S_BOOL_OPT(T, purge, NULL),
     S_INT(T, revision, NULL),
     S_STRING_OPT(T, file, NULL),
-    S_BOOL_OPT(T, mounted, NULL),
+    S_INT_OPT(T, mounts, NULL),
     S_INT_OPT(T, order, NULL),
     S_STRING_OPT(T, problem, NULL),
     S_BOOL_OPT(T, unassigned, NULL),

@@ -70,10 +70,10 @@ struct record {
     bool purge;       /* 'destroy' deletes the data */
     int64_t revision; /* the desired one, an entry of 'revisions' */
 
-    /* Of origin directory: the path of the manifest that was followed last, and whether its directory was the
-     * root of a file system then. */
+    /* Of origin directory: the path of the manifest that was followed last, and how many mount points led to
+     * its directory then. */
     char *file;
-    bool mounted;
+    int64_t mounts;
 
     /* The following members are used by instances of origin zone, but for next and next_since; and by those
      * of origin directory: unassigned, hold and hold_action. */

@@ -173,9 +173,17 @@ def test_another_directory_by_a_reload_removes_nothing(follows, manifests, place
     app.gone()
 
 
-def test_a_file_system_that_is_not_mounted_removes_nothing(follower, manifests):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", manifests.path], check=True)
+@pytest.mark.parametrize("kind", ["on", "above", "bind"])
+def test_a_file_system_that_is_not_mounted_removes_nothing(follower, manifests, place, kind):
+    """It is mounted on the directory, or on one that leads to it; a bind mount is of the same device."""
+    mounted = manifests.path / "mounted" if kind == "above" else manifests.path
+    manifests.path = mounted / "below" if kind == "above" else mounted
+    manifests.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    (place / "source").mkdir()
+    source = ["--bind", place / "source"] if kind == "bind" else ["-t", "tmpfs", "-o", "mode=755", "tmpfs"]
+    subprocess.run(["mount", *source, mounted], check=True)
     try:
+        manifests.path.mkdir(mode=0o755, exist_ok=True)
         manifests.put("web", plain())
         manifests.put("other", plain(name="other"))
         tree = follower().start()
@@ -183,7 +191,7 @@ def test_a_file_system_that_is_not_mounted_removes_nothing(follower, manifests):
         app.running(1)
         other.running(1)
     finally:
-        subprocess.run(["umount", manifests.path], check=True)
+        subprocess.run(["umount", mounted], check=True)
     shown(app, "that is not mounted now")
     tree.restart()
     assert shown(app, "that is not mounted now")["action"] == "start"
