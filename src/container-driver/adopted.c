@@ -19,6 +19,7 @@
 struct adopted_container {
     char *id, *name; /* the name at the adoption, for humans */
     int64_t revision;
+    bool unsure; /* only the tenant states the revision */
 };
 
 struct ledger {
@@ -35,7 +36,8 @@ struct adopted {
 
 #define T struct adopted_container
 static const struct schema_field container_fields[] = {S_STRING(T, id, NULL), S_STRING(T, name, NULL),
-                                                       S_INT(T, revision, NULL), S_END};
+                                                       S_INT(T, revision, NULL), S_BOOL_OPT(T, unsure, NULL),
+                                                       S_END};
 static const struct schema_struct container_schema = {"Adopted", sizeof(T), NULL, container_fields};
 #undef T
 #define T struct ledger
@@ -117,6 +119,7 @@ void adopted_claim(const struct adopted *a, struct driver_container *c)
         return;
     c->ours = c->adopted = true;
     c->revision = entry->revision;
+    c->unsure = entry->unsure;
     c->adoptable = false;
     set_string(&c->owner, NULL);
     set_string(&c->misfit, NULL);
@@ -149,22 +152,28 @@ static void forget(struct adopted *a, const char *id)
         }
 }
 
-int adopted_add(struct adopted *a, const struct driver_container *c, int64_t revision, struct error *e)
+int adopted_add(struct adopted *a, const struct driver_container *c, int64_t revision, bool unsure,
+                struct error *e)
 {
     struct adopted_container *known = find(a, c->id);
-    if (known && known->revision == revision)
+    if (known && known->revision == revision && known->unsure == unsure)
         return 0;
-    int64_t before = known ? known->revision : -1;
+    bool is_new = !known;
     if (!known) {
         known = schema_append(&a->ledger.containers, &a->ledger.n_containers, sizeof *known);
         *known = (struct adopted_container){.id = xstrdup(c->id), .name = xstrdup(c->name)};
     }
+    int64_t revision_before = known->revision;
+    bool unsure_before = known->unsure;
     known->revision = revision;
+    known->unsure = unsure;
     int r = save(a, e);
-    if (r < 0 && before < 0)
+    if (r < 0) {
+        known->revision = revision_before;
+        known->unsure = unsure_before;
+    }
+    if (r < 0 && is_new)
         forget(a, c->id);
-    else if (r < 0)
-        known->revision = before;
     return r;
 }
 

@@ -27,9 +27,10 @@ bool adopted_has(const struct adopted *a, const char *id);
  * this tree's label and is not misnamed. 'a' may be NULL: an empty ledger. */
 void adopted_claim(const struct adopted *a, struct driver_container *c);
 
-/* Adds a container to the ledger, or replaces the revision of its entry. The entry is durable when the
- * function returns 0; after an error the ledger is unchanged. */
-int adopted_add(struct adopted *a, const struct driver_container *c, int64_t revision, struct error *e);
+/* Adds a container to the ledger, or replaces the revision of its entry; 'unsure': only the tenant states it.
+ * The entry is durable when the function returns 0; after an error the ledger is unchanged. */
+int adopted_add(struct adopted *a, const struct driver_container *c, int64_t revision, bool unsure,
+                struct error *e);
 /* Drops the entry of a container that was removed. A failed write is logged and otherwise ignored, because no
  * container has the id any more. */
 void adopted_drop(struct adopted *a, const char *id);

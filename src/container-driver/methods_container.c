@@ -308,7 +308,7 @@ static void adopt_it(struct task *task, struct driver_container *c)
         error_refuse(&e, EINVAL, "container '%s' is not adopted: %s", c->name,
                      c->misfit ?: "it does not fit");
         task_fail(task, &e);
-    } else if (adopted_add(m->settings.adopted, c, in->revision, &e) < 0) {
+    } else if (adopted_add(m->settings.adopted, c, in->revision, in->unsure, &e) < 0) {
         task_fail(task, &e);
     } else {
         adopted_claim(m->settings.adopted, c);

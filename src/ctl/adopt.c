@@ -27,7 +27,8 @@ int adopt_container(const struct ctl *ctl, const struct inventory_item *item, st
     struct driver_inspect_out out = {.container = NULL};
     const struct driver_adopt_in in = {.instance = item->instance,
                                        .replica_id = item->replica_id,
-                                       .revision = item->revision < 0 ? 0 : item->revision};
+                                       .revision = item->revision < 0 ? 0 : item->revision,
+                                       .unsure = item->unsure && item->revision > 0};
     int r = ctl_call(ctl, &ctl_driver, "Adopt", &in, &out, CTL_TIMEOUT_USEC, e);
     if (r >= 0)
         ctl_done(&ctl_driver, "Adopt", &out);
@@ -95,8 +96,10 @@ static int set_revision(const struct ctl *ctl, struct inventory_item *item, stru
             "instance '%s' is this machine's own: its manifest replaces the container, which can "
             "only be adopted with --revision 0",
             item->instance);
-    if (given || local)
+    if (given || local) {
         item->revision = given ? wanted : 0;
+        item->unsure = false;
+    }
     if (item->revision < 0)
         return error_refuse(
             e, ENODATA,
@@ -147,7 +150,9 @@ static void print_adopted(const struct ctl *ctl, const struct adoption *a, bool 
     else if (item->fate == FATE_ADOPTED)
         printf("\n%s is already adopted, with revision %" PRId64 ".\n", item->container, item->revision);
     else
-        printf("\n%s is adopted as it runs, with revision %" PRId64 ".\n", item->container, item->revision);
+        printf("\n%s is adopted%s, with revision %" PRId64 ".\n", item->container,
+               driver_state_is_up((enum driver_state)item->found->state) ? " as it runs" : "",
+               item->revision);
 }
 
 int command_adopt(struct ctl *ctl)

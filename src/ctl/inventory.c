@@ -173,10 +173,13 @@ static void take_revision(struct inventory_item *item, const struct original *o)
     }
     if (item->fate == FATE_ADOPTED) { /* the ledger's */
         item->revision = item->found->revision;
+        item->unsure = item->found->unsure;
         return;
     }
-    /* The tenant can change its file without an advantage: a wrong revision recreates its own container. */
+    /* The tenant can change its file without an advantage: a wrong revision recreates its own container,
+     * since one above the zone's is not believed. */
     item->revision = theirs;
+    item->unsure = true;
     if (item->fate == FATE_ADOPT && theirs >= 0)
         remark(item, "its revision, %" PRId64 ", is known only from its app_replica.json", theirs);
 }

@@ -32,6 +32,7 @@ struct inventory_item {
     const struct app_instance *wanted; /* borrowed from the original's state; NULL: it has none */
     struct original_replica replica;
     int64_t revision;               /* that the original applied last; −1: unknown */
+    bool unsure;                    /* only the tenant states the revision */
     const char *secret;             /* of the container's agent, borrowed; NULL: unknown */
     struct driver_container *found; /* NULL: there is no container */
     enum inventory_fate fate;

@@ -33,11 +33,15 @@ static const char *what_happens(const struct inventory_item *item)
     case FATE_ADOPT:
         break;
     }
+    if (driver_state_is_lost((enum driver_state)item->found->state))
+        return "adopted; its removal has begun, so the zone's order will recreate it";
     if (item->revision < 1)
         return "adopted; its revision is unknown, so the zone's order will recreate it";
     if (item->wanted && item->wanted->deploy->revision > item->revision)
         return "adopted; a newer revision is desired, so it will be switched";
-    return "adopted as it runs";
+    return driver_state_is_up((enum driver_state)item->found->state)
+               ? "adopted as it runs"
+               : "adopted; it does not run: started if its action is start";
 }
 
 static const char *state_of(const struct inventory_item *item)

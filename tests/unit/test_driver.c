@@ -867,9 +867,9 @@ static void the_ledger_is_durable_and_claims_its_containers(void **state)
     assert_true(adopted_is_empty(adopted));
     adopted_claim(adopted, &first);
     assert_false(first.ours);
-    assert_int_equal(adopted_add(adopted, &first, 7, &e), 0);
-    assert_int_equal(adopted_add(adopted, &second, 8, &e), 0);
-    assert_int_equal(adopted_add(adopted, &second, 9, &e), 0);
+    assert_int_equal(adopted_add(adopted, &first, 7, false, &e), 0);
+    assert_int_equal(adopted_add(adopted, &second, 8, false, &e), 0);
+    assert_int_equal(adopted_add(adopted, &second, 9, false, &e), 0);
     adopted_drop(adopted, "nothing");
     adopted_free(adopted);
     assert_int_equal(adopted_load(path, &adopted, &e), 0);

@@ -141,6 +141,7 @@ STRUCT_EXPORTED(
                "The container's labels name another replica than its name does: another program renamed it."),
     S_BOOL_OPT(T, adopted,
                "The original agent made the container; its definition is not compared with the desired one."),
+    S_BOOL_OPT(T, unsure, "The container is adopted, and only its tenant states 'revision'."),
     S_STRING_OPT(T, owner, "What a container that is not 'ours' is, for a human."),
     S_STRING_OPT(T, tree, "The id of the other tree whose label the container carries; absent: none."),
     S_BOOL_OPT(T, adoptable,
@@ -194,7 +195,8 @@ STRUCT(stop_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, slot, &driver_slot_enum, NU
 #undef T
 #define T struct driver_adopt_in
 STRUCT(adopt_in, NULL, T, NULL, REPLICA(T),
-       S_INT(T, revision, "The revision that the original agent applied last."));
+       S_INT(T, revision, "The revision that the original agent applied last."),
+       S_BOOL_OPT(T, unsure, "Only the container's tenant, who can write app_replica.json, states it."));
 #undef T
 #define T struct driver_rename_in
 STRUCT(rename_in, NULL, T, NULL, REPLICA(T), S_ENUM(T, from, &driver_slot_enum, NULL),

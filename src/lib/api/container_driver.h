@@ -165,6 +165,7 @@ struct driver_container {
     bool ours; /* the container carries this tree's label, or is adopted, and is not misnamed */
     /* The original agent made the container; its definition is not compared with the desired one. */
     bool adopted;
+    bool unsure;            /* adopted, and only its tenant states 'revision' */
     bool misnamed;          /* its labels name another replica than its name does */
     char *owner;            /* what a container that is not 'ours' is, for a human */
     char *tree;             /* id of the other tree whose label the container carries; NULL: none */
@@ -228,6 +229,7 @@ struct driver_adopt_in {
     char *instance;
     int64_t replica_id;
     int64_t revision; /* the revision that the original agent applied last */
+    bool unsure;      /* only the container's tenant states it */
 };
 struct driver_rename_in {
     char *instance;

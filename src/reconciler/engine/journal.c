@@ -71,12 +71,15 @@ void journal_adopt(struct replica *r)
         return;
     if (!record_is_zone(record))
         c->revision = 0;
-    /* A tenant can have written a number that no order has reached. */
-    if (c->revision < 1 || c->revision > record->revision || replica_want(r) == WANT_NOTHING)
+    /* A tenant can have written a number that no order has reached, so that none would switch it. */
+    bool above = c->revision > record->revision;
+    if (c->revision < 1 || (above && c->unsure) || replica_want(r) == WANT_NOTHING)
         return;
     log_notice("%s/%lld: the adopted container runs revision %lld", record->name, (long long)r->record->id,
                (long long)c->revision);
-    if (!record_find_revision(record, c->revision))
+    if (above) /* an order with a lower number causes no switch */
+        record_add_revision(record, c->revision, record_find_revision(record, record->revision)->manifest);
+    else if (!record_find_revision(record, c->revision))
         record_assume_revision(record, c->revision);
     r->record->applied_revision = c->revision;
     if (c->revision == record->revision)

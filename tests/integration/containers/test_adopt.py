@@ -206,6 +206,29 @@ def test_a_container_that_does_not_run_is_started_and_not_replaced(machine, stat
     assert "failed" not in {stage["state"] for stage in app.stages().values()}
 
 
+def test_an_order_with_a_lower_number_is_no_switch(machine):
+    """Root's hostlet_active.json states what was applied; a number that only the tenant's file states is not believed above the zone's."""
+    machine.container("sly")
+    app = adopted(machine)
+    machine.file("sly", revision=1 << 62)
+    machine.active({"i8k_web_0": 3}, {})
+    for name in ("web", "sly"):
+        machine.tree.ctl("adopt", f"i8k_{name}_0", "--from", machine.dir)
+    for name in ("web", "sly"):
+        machine.tree.call("reconciler", "PutZoneState", instance=machine.order(name, 2))
+    app.running(3)
+    sly = ZoneApp(machine.tree, "sly")
+    sly.running(2)
+    assert identity(machine) == machine.ids["web"] and {stage["revision"] for stage in app.stages().values()} == {2}
+    assert [r["revision"] for r in sly.record()["revisions"]] == [2]
+    machine.tree.restart()
+    app.running(3)
+    assert identity(machine) == machine.ids["web"]
+    machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 4))
+    app.running(4)
+    assert identity(machine) != machine.ids["web"]
+
+
 def test_a_failed_first_switch_brings_the_adopted_container_back(machine):
     app = adopted(machine)
     machine.tree.call("reconciler", "PutZoneState", instance=machine.order("web", 4, image="null/exit-3:1"))

@@ -122,6 +122,19 @@ def test_content_that_a_tenant_wrote_is_never_trusted(machine):
     assert set(machine.ledger().values()) == {0} and len(machine.ledger()) == len(expected) and machine.secrets() == {}
 
 
+def test_what_happens_to_a_container_that_does_not_run_is_stated(machine):
+    words = {"exited": "adopted; it does not run: started if its action is start", "dead": "its removal has begun", "removing": "its removal has begun",
+             "paused": "adopted as it runs", "restarting": "adopted as it runs"}
+    for state in words:
+        machine.container(state, state=state)
+    machine.active({f"i8k_{state}_0": 1 for state in words}, {})
+    machine.start()
+    rows = table(machine)
+    for state, expected in words.items():
+        assert expected in rows[f"i8k_{state}_0"]["what_happens"], rows
+    assert "i8k_exited_0 is adopted, with revision 1." in machine.tree.ctl("adopt", "i8k_exited_0", "--from", machine.dir).stdout
+
+
 def test_nothing_to_adopt_is_an_error(machine):
     machine.active({"i8k_web_0": 1}, {})
     machine.container("web", labels=False)
