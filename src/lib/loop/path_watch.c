@@ -157,7 +157,9 @@ int path_watch_new(sd_event *event, const char *path, path_watch_fn changed, voi
     if (r >= 0)
         r = sd_event_add_io(event, &w->mounts, w->mounts_fd, EPOLLPRI, on_mounts, w);
     r = r < 0 ? fail(path, -r, e) : path_watch_renew(w, e);
-    if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+    /* A path that does not lead to a directory now, or to none that this user may read, is watched up to
+     * there. */
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES && r != -ELOOP) {
         path_watch_free(w);
         return r;
     }

@@ -14,9 +14,9 @@ struct path_watch;
 
 typedef void (*path_watch_fn)(void *userdata);
 
-/* Watches the absolute path 'path', which need not exist. 'changed' may call path_watch_renew(). Returns 0 or
- * a negative errno: a user's inotify instances and watches are limited (fs.inotify.max_user_instances,
- * fs.inotify.max_user_watches). */
+/* Watches the absolute path 'path', which need not exist, nor be readable. 'changed' may call
+ * path_watch_renew(). Returns 0 or a negative errno: a user's inotify instances and watches are limited
+ * (fs.inotify.max_user_instances, fs.inotify.max_user_watches). */
 int path_watch_new(sd_event *event, const char *path, path_watch_fn changed, void *userdata,
                    struct path_watch **ret, struct error *e);
 void path_watch_free(struct path_watch *watch);
