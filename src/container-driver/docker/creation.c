@@ -174,7 +174,7 @@ void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_f
         creation_end(job, &none, &e);
     } else {
         job->cidr = xstrdup_null(spec->vpc_ipv4 ? spec->vpc_cidr : NULL);
-        docker_volumes_check(d, spec, on_volumes, job);
+        docker_volumes_check(d, spec, job->body, on_volumes, job);
     }
 }
 

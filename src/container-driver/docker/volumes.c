@@ -9,6 +9,10 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 
+/* Ends the name of a volume whose first name is in use with another directory. No key ends so, since two
+ * hexadecimal digits follow each underscore in a key. */
+#define OTHER_NAME "_moved"
+
 /* A walk over volumes: to examine those of a container that is created, or to remove those of a replica. */
 struct volumes_job {
     struct simple_job head;
@@ -16,7 +20,8 @@ struct volumes_job {
     char *prefix;    /* of the names; only for the removal */
     char **names, **devices;
     size_t n_names, n_devices, at;
-    char *other; /* the directory of the volume that is being replaced */
+    json_t *mounts; /* of the body of the creation, which is not the job's */
+    char *other;    /* the directory of the volume that is being replaced */
 };
 
 static void volumes_end(struct volumes_job *job, const struct error *e)
@@ -46,12 +51,38 @@ static void delete_volume(struct volumes_job *job, docker_answer_fn answer)
 
 static void check_next(struct volumes_job *job);
 
+/* Gives the volume its other name, under which it is examined next. Reports whether it had its first one. */
+static bool take_other_name(struct volumes_job *job)
+{
+    char **name = &job->names[job->at];
+    size_t i;
+    json_t *mount;
+    if (has_suffix(*name, OTHER_NAME))
+        return false;
+    char *other = xasprintf("%s" OTHER_NAME, *name);
+    json_array_foreach(job->mounts, i, mount)
+    {
+        if (streq_null(json_string_value(json_object_get(mount, "Source")), *name))
+            json_object_set_new(mount, "Source", json_string(other));
+    }
+    log_notice("%s: volume %s has the directory '%s' as long as a container uses it; the next container has "
+               "volume %s with '%s'",
+               job->container, *name, job->other, other, job->devices[job->at]);
+    free(*name);
+    *name = other;
+    return true;
+}
+
 static void on_replaced(struct docker_call *call, json_t *body, const struct error *e, void *userdata)
 {
     (void)body;
     struct volumes_job *job = userdata;
     struct error own = ERROR_INIT;
     if (e && docker_call_status(call) == 409) {
+        if (take_other_name(job)) {
+            check_next(job);
+            return;
+        }
         error_fail(&own, EBUSY,
                    "%s: volume %s has the directory '%s' and not '%s', and a container uses it: remove that "
                    "container",
@@ -114,9 +145,11 @@ static void check_next(struct volumes_job *job)
     docker_call(job->head.d, &ask, on_inspected, job);
 }
 
-void docker_volumes_check(struct docker *d, const struct spec *spec, runtime_answer_fn answer, void *userdata)
+void docker_volumes_check(struct docker *d, const struct spec *spec, json_t *body, runtime_answer_fn answer,
+                          void *userdata)
 {
     struct volumes_job *job = simple_job_new(&d->rt, sizeof *job, answer, userdata);
+    job->mounts = json_object_get(json_object_get(body, "HostConfig"), "Mounts");
     job->container = xstrdup(spec->name);
     for (size_t i = 0; i < spec->n_volumes; i++) {
         schema_append_string(&job->names, &job->n_names, spec->volumes[i].name);

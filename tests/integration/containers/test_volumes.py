@@ -111,6 +111,25 @@ def test_an_own_volume_with_another_directory_is_made_again(tree, engine, volume
     assert logged(app) == ["one"] and logged(app, "var.lib.app") == ["one"] and names_below(other) == []
 
 
+def test_volumes_move_with_the_app_path_at_the_next_switch(tree, engine, volumes_image, place):
+    app, moved = App(tree), place / "moved"
+    app.deploy(wanted("one"))
+    tree.stop()
+    os.rename(tree.prefix / "apps", moved)
+    tree.settings["hostlet"] = {"app_path": str(moved)}
+    tree.start()
+    for word in ("two", "three"):
+        app.deploy(wanted(word))
+        used = {mount["Name"] for mount in engine.inspect("i8k_web_0")["Mounts"]}
+        made = engine.volumes()
+        assert {made[name]["Options"]["device"] for name in used} == {str(moved / "i8k_web_0/volumes" / key) for key in ("data", "var.lib.app")}
+        assert all(name.endswith("_moved") == (word == "two") for name in used)
+    assert (moved / "i8k_web_0/volumes/data/log").read_text().split() == ["one", "two", "three"]
+    app.destroy()
+    app.gone()
+    assert engine.volumes() == {}
+
+
 def test_a_failed_creation_leaves_no_volume_when_its_replica_is_destroyed(tree, engine, volumes_image):
     app = App(tree)
     app.apply(wanted("one", volumes=["/etc/passwd"]))  # a file of the image
