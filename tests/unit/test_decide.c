@@ -637,6 +637,56 @@ static void test_every_situation_reaches_the_desired_state(void **state)
     }
 }
 
+/* Follows a replica whose desired revision cannot be prepared; its target is the applied revision 1. */
+static enum step run_unprepared(struct world *w, bool bring_back)
+{
+    enum step step = STEP_SETTLED;
+    w->failed = true; /* what is created is of the applied revision */
+    for (int i = 0; i < 60; i++) {
+        struct decision_input in = {.want = WANT_RUN,
+                                    .current = &w->current,
+                                    .old = &w->old,
+                                    .target_revision = 1,
+                                    .target_config = "c",
+                                    .applied_revision = 1,
+                                    .rolling_back = w->rolling_back,
+                                    .prepared = true,
+                                    .turn = true,
+                                    .until = w->rolling_back ? STEP_SETTLED : STEP_AWAIT,
+                                    .bring_back = bring_back,
+                                    .has_data = true,
+                                    .quota_set = w->quota,
+                                    .provisioned = w->provisioned,
+                                    .restored = w->restored,
+                                    .probation_over = true};
+        step = decide(&in);
+        if (!perform(w, step, false))
+            return step;
+    }
+    fail_msg("no end: last step %d", (int)step);
+    return step;
+}
+
+static void test_every_situation_brings_the_applied_revision_back(void **state)
+{
+    (void)state;
+    for (unsigned n = 0; n < N_STATES * N_STATES * 2 * 2 * 2 * 2; n++) {
+        unsigned k = n;
+        int current = (int)TAKE(N_STATES), old = (int)TAKE(N_STATES), policy = (int)TAKE(2),
+            revision = (int)TAKE(2) + 1;
+        bool rolling_back = TAKE(2), bring_back = TAKE(2);
+        struct world w = {.current = container(current, revision, policy),
+                          .old = container(old, 1, 0),
+                          .applied = 1,
+                          .rolling_back = rolling_back};
+        assert_int_equal(run_unprepared(&w, bring_back), STEP_AWAIT);
+        assert_true(driver_state_is_up((enum driver_state)w.current.state));
+        assert_int_equal(w.current.revision, 1);
+        assert_int_equal(w.current.restart, DRIVER_RESTART_ALWAYS);
+        assert_int_equal(w.old.state, DRIVER_MISSING);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -648,6 +698,7 @@ int main(void)
         cmocka_unit_test(test_the_applied_revision_runs_until_the_desired_one_is_prepared),
         cmocka_unit_test(test_anonymous_volumes_are_copied_before_they_are_lost),
         cmocka_unit_test(test_a_foreign_container_is_a_conflict_except_in_a_destroy),
-        cmocka_unit_test(test_every_situation_reaches_the_desired_state)};
+        cmocka_unit_test(test_every_situation_reaches_the_desired_state),
+        cmocka_unit_test(test_every_situation_brings_the_applied_revision_back)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

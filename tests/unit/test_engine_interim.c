@@ -76,6 +76,21 @@ static void test_a_preparation_that_waits_for_its_next_attempt_is_cancelled_too(
     assert_null(preparation(f));
 }
 
+/* A newer revision overtakes one whose image is being pulled. */
+static void test_the_preparation_of_an_overtaken_revision_is_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    deploy(f);
+    f->world.pulls_hang = true;
+    want_what_cannot_be_prepared(f);
+    f->world.absent = "image:4";
+    want_update(f, 4);
+    pass(f, 1);
+    assert_int_equal(f->world.cancelled, 1);
+    assert_null(preparation(f));
+    assert_true(runs(f, 1));
+}
+
 static void test_a_first_deploy_that_cannot_be_prepared_is_stopped(void **state)
 {
     struct fixture *f = *state;
@@ -251,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_stop_settles_and_cancels_the_preparation),
         TEST(test_a_preparation_that_waits_for_its_next_attempt_is_cancelled_too),
+        TEST(test_the_preparation_of_an_overtaken_revision_is_cancelled),
         TEST(test_a_first_deploy_that_cannot_be_prepared_is_stopped),
         TEST(test_stop_and_start_bring_the_applied_revision_back),
         TEST(test_a_removed_container_of_the_applied_revision_is_created_again),

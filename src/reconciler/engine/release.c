@@ -13,7 +13,8 @@
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
 
-#define TRIES 5 /* attempts of a removal while the worker is lost or busy */
+#define TRIES 5                     /* attempts of a removal while the worker is lost or busy */
+#define PAUSE (100 * USEC_PER_MSEC) /* before the second one; longer before each further one */
 
 struct removal {
     struct manager *manager;
@@ -23,6 +24,7 @@ struct removal {
     const char *method;
     char *name, *id;
     unsigned tries;
+    struct timer timer; /* before the next attempt */
 };
 
 /* Reports whether an instance but 'except' uses the package. An instance whose record cannot be read may use
@@ -39,7 +41,7 @@ static bool package_used(const struct manager *m, const struct instance *except,
     return false;
 }
 
-static void start_removal(struct removal *removal);
+static void start_removal(void *userdata);
 
 static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
 {
@@ -48,7 +50,9 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
     /* An instance may use it again by now. */
     if (e && e->class == ERROR_RETRY && ++removal->tries < TRIES &&
         !package_used(removal->manager, removal->waiting, removal->id)) {
-        start_removal(removal);
+        /* The fetcher may still be ending a cancelled download of it. */
+        clock_arm(removal->manager->outside->clock, &removal->timer, removal->tries * PAUSE, start_removal,
+                  removal);
         return;
     }
     if (e)
@@ -61,8 +65,9 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
     free(removal);
 }
 
-static void start_removal(struct removal *removal)
+static void start_removal(void *userdata)
 {
+    struct removal *removal = userdata;
     struct package_name_in in = {removal->name, removal->id};
     manager_call(removal->manager, removal->socket, removal->interface, removal->method, &in, false,
                  CALL_TIMEOUT, on_removed, removal);

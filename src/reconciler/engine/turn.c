@@ -239,8 +239,8 @@ static void end(struct instance *instance)
 void turn(void *userdata)
 {
     struct instance *instance = userdata;
-    target_drop_preparations(instance);
     bool tell = ask_kicked(instance) | instance->changed;
+    target_drop_preparations(instance);
     bool dropped = drop_gone(instance);
     if (instance_is_over(instance) && instance_let_go(instance)) {
         end(instance);

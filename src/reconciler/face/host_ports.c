@@ -20,12 +20,17 @@ static void add(struct list *list, struct port_use use)
     list->uses.items[list->uses.n_items++] = use;
 }
 
+/* Adds the ports of both revisions, since the applied one runs again if the desired one fails or cannot be
+ * prepared. */
 static void add_replicas(struct list *list, const struct record *record)
 {
     for (size_t i = 0; i < record->n_replicas; i++) {
         const struct record_replica *r = record->replicas[i];
         for (size_t k = 0; k < r->n_ports; k++)
             add(list, (struct port_use){host_port_of(r->ports[k]), PORT_OF_REPLICA, record->name, r->id});
+        for (size_t k = 0; r->applied_revision != record->revision && k < r->n_applied_ports; k++)
+            add(list,
+                (struct port_use){host_port_of(r->applied_ports[k]), PORT_OF_REPLICA, record->name, r->id});
     }
 }
 

@@ -159,11 +159,9 @@ static enum step decide_current(const struct decision_input *in)
     if (in->has_data && !in->quota_set)
         return STEP_QUOTA;
     /* Lost containers are removed last, since that may fail for long, and the container runs. */
-    if (in->until != STEP_SETTLED)
-        return in->until;
     if (exists(in->old))
         return STEP_REMOVE_OLD;
-    return exists(in->renamed) ? STEP_REMOVE_RENAMED : STEP_SETTLED;
+    return exists(in->renamed) ? STEP_REMOVE_RENAMED : in->until;
 }
 
 /* Returns the next step while the container that is to be replaced stays: its replacement is not prepared, or

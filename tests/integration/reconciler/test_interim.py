@@ -1,12 +1,15 @@
 """Tests what runs while the desired revision cannot be prepared: the applied revision, and nothing if the instance is not to run."""
 
 import contextlib
+import http.server
+import os
 import socket
 import threading
 
 import pytest
 from lib import ground
-from lib.apps import App, driver_containers, manifest
+from lib.apps import App, driver_containers, manifest, names_below
+from lib.varlink import VarlinkError
 from lib.zone import ZoneApp, join
 
 
@@ -109,6 +112,54 @@ def test_a_package_that_never_comes(silent_tree, silent):
     silent.is_left()
 
 
+class HalfServer(http.server.BaseHTTPRequestHandler):
+    """Serves a directory; of a package only the first half, and then nothing."""
+
+    def do_GET(self):
+        data = (self.server.directory / self.path.strip("/")).read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        whole = self.path.endswith("index.json")
+        self.wfile.write(data if whole else data[:len(data) // 2])
+        self.wfile.flush()
+        if not whole:
+            self.server.asked.set()
+            self.server.end.wait(60)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def half(repository):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), HalfServer)
+    server.directory, server.asked, server.end = repository.directory, threading.Event(), threading.Event()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.end.set()
+    server.shutdown()
+
+
+def test_a_destroy_during_a_fetch_leaves_nothing_in_the_store(make_tree, repository, half):
+    repository.add("site", "1.0.0", files={"file": os.urandom(1 << 20)})
+    tree = make_tree({"container-driver": {"runtime": "null"},
+                      "fetcher": {"repositories": f"http://127.0.0.1:{half.server_port}/"}}).start()
+    app, partial = App(tree), tree.prefix / "var/ipk/.partial"
+    app.apply(manifest(image="one:1", packages=["site"]))
+    assert half.asked.wait(20)
+    ground.wait_until(lambda: names_below(partial), 20, "half of it is in the store")
+    app.stop()
+    app.stopped()
+    assert names_below(partial)  # the rest is fetched by the next start
+    half.asked.clear()
+    app.start()
+    assert half.asked.wait(20)
+    app.destroy()
+    app.gone()
+    ground.wait_until(lambda: not names_below(partial) and not list((tree.prefix / "var/ipk").rglob("*.ipk")), 20, "nothing is left")
+
+
 def test_a_zones_stop_cancels_the_preparation(silent_tree, silent):
     join(silent_tree)
     app = ZoneApp(silent_tree)
@@ -126,6 +177,23 @@ def test_a_zones_stop_cancels_the_preparation(silent_tree, silent):
     app.put(5, action="destroy")
     app.destroyed()
     silent.is_left()
+
+
+def test_the_applied_revision_keeps_its_host_port(null_tree):
+    """Another instance cannot get the port of the revision that runs until the next one is prepared, also while it is stopped."""
+    app, port, other = App(null_tree), ground.free_port(), ground.free_port()
+    app.deploy(manifest(image="one:1", ports={"http": 80}, host_ports={0: {80: port}}))
+    app.apply(manifest(image="missing/x:1", pull="missing", ports={"http": 80}, host_ports={0: {80: other}}))
+    app.stop()
+    app.stopped()
+    for taken in (port, other):
+        with pytest.raises(VarlinkError, match=f"host port {taken}.* in use by instance web"):
+            App(null_tree, "two").apply(manifest("two", image="two:1", ports={"http": 80}, host_ports={0: {80: taken}}))
+    app.start()
+    runs(app, 1)
+    # When the next revision has proven itself, the port is free.
+    app.deploy(manifest(image="three:1", ports={"http": 80}, host_ports={0: {80: other}}))
+    App(null_tree, "two").deploy(manifest("two", image="two:1", ports={"http": 80}, host_ports={0: {80: port}}))
 
 
 def test_a_replica_that_waits_for_its_turn_is_brought_back_when_the_rollout_has_stopped(null_tree):
