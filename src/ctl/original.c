@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
@@ -193,6 +194,14 @@ void original_done(struct original *o)
 
 /* --- whether it runs --- */
 
+/* Reports whether a process is in a container, where its tenant gives a program any name. */
+static bool is_in_container(const char *pid)
+{
+    struct stat ours, theirs;
+    _cleanup_free_ char *path = xasprintf("/proc/%s/ns/pid", pid);
+    return stat("/proc/self/ns/pid", &ours) >= 0 && stat(path, &theirs) >= 0 && ours.st_ino != theirs.st_ino;
+}
+
 /* Returns the process id of the original agent, whose program is named hostlet, unlike any of this tree; 0:
  * none. */
 static pid_t find_process(void)
@@ -210,7 +219,8 @@ static pid_t find_process(void)
             continue;
         target[n] = '\0';
         const char *name = strrchr(target, '/');
-        if (name && (streq(name, "/hostlet") || streq(name, "/hostlet (deleted)")))
+        if (name && (streq(name, "/hostlet") || streq(name, "/hostlet (deleted)")) &&
+            !is_in_container(d->d_name))
             found = (pid_t)pid;
     }
     if (proc)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
@@ -293,11 +294,24 @@ def test_ports_of_another_tree_refuse_the_import(fresh, original, make_tree, doc
     assert result.returncode != 0 and f"listens on port {original.ports[0]}" in result.stderr
 
 
+def names_of(parent):
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [Path(f"/proc/{child}/comm").read_text().strip() for child in children]
+
+
 def test_refused_while_the_original_runs(fresh, original, place, engine):
     original.add()
     agent = place / "hostlet"
     shutil.copy("/bin/sleep", agent)
     agent.chmod(0o755)
+    # The name of a tenant's program in a container is no matter.
+    tenant = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", agent, "60"])
+    try:
+        ground.wait_until(lambda: names_of(tenant.pid) == ["hostlet"], 10, "the tenant's program runs")
+        assert "Nothing was changed." in fresh.ctl("import", original.dir, "--dry-run").stdout
+    finally:
+        tenant.kill()
+        tenant.wait()
     running = subprocess.Popen([agent, "60"])
     try:
         result = fresh.ctl("import", original.dir, check=False)
