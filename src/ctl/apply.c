@@ -231,6 +231,43 @@ static int64_t patience_msec(bool no_wait)
     return msec > 0 ? (int64_t)msec : 1;
 }
 
+/* Asks for the plan of a manifest after others, which changed the sum of memory limits by *memory. After
+ * EXIT_OK and EXIT_FAILED with refusals the caller frees *ret with ctl_done(). */
+static int ask_plan(struct ctl *ctl, struct app_manifest *manifest, bool no_wait, int64_t *memory,
+                    struct reconciler_apply_out *ret)
+{
+    const struct reconciler_apply_in in = {
+        .manifest = manifest, .patience_msec = patience_msec(no_wait), .planned_memory = *memory};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_reconciler, "Plan", &in, ret, CTL_TIMEOUT_USEC, &e) < 0)
+        return ctl_fail(&e);
+    if (ret->n_refusals > 0)
+        return EXIT_FAILED;
+    *memory += ret->memory_change;
+    return EXIT_OK;
+}
+
+/* Plans all manifests of a directory, so that one that the reconciler refuses does not leave half of them
+ * applied. A single manifest needs no plan: Apply refuses it as a whole. */
+static int plan_before_apply(struct ctl *ctl, struct manifests *m, bool no_wait)
+{
+    int64_t memory = 0;
+    int code = EXIT_OK;
+    bool replies = true;
+    for (size_t i = 0; m->n > 1 && replies && i < m->n; i++) {
+        struct reconciler_apply_out out = {.name = NULL};
+        int r = ask_plan(ctl, &m->items[i], no_wait, &memory, &out);
+        for (size_t k = 0; k < out.n_refusals; k++)
+            log_error("%s: %s", m->paths[i], out.refusals[k]);
+        replies = r == EXIT_OK || out.n_refusals > 0;
+        code = r ?: code;
+        ctl_done(&ctl_reconciler, "Plan", &out);
+    }
+    if (code != EXIT_OK)
+        log_error("nothing was applied");
+    return code;
+}
+
 int command_apply(struct ctl *ctl)
 {
     struct manifests m = {.n = 0};
@@ -241,8 +278,9 @@ int command_apply(struct ctl *ctl)
         return ctl_fail(&e);
     }
     json_t *results = json_array();
-    int code = EXIT_OK;
-    for (size_t i = 0; i < m.n; i++) {
+    int code = plan_before_apply(ctl, &m, no_wait);
+    bool refused = code != EXIT_OK;
+    for (size_t i = 0; !refused && i < m.n; i++) {
         if (code != EXIT_OK) {
             log_error("%s: not applied, since an earlier manifest failed", m.paths[i]);
             continue;
@@ -260,15 +298,13 @@ int command_apply(struct ctl *ctl)
     return code;
 }
 
-/* Plans a manifest after others, which changed the sum of memory limits by *memory. */
+/* Prints the plan of one manifest. */
 static int plan_one(struct ctl *ctl, struct app_manifest *manifest, int64_t *memory, json_t *results)
 {
     struct reconciler_apply_out out = {.name = NULL};
-    const struct reconciler_apply_in in = {
-        .manifest = manifest, .patience_msec = patience_msec(false), .planned_memory = *memory};
-    struct error e = ERROR_INIT;
-    if (ctl_call(ctl, &ctl_reconciler, "Plan", &in, &out, CTL_TIMEOUT_USEC, &e) < 0)
-        return ctl_fail(&e);
+    int code = ask_plan(ctl, manifest, false, memory, &out);
+    if (code != EXIT_OK && out.n_refusals == 0)
+        return code;
     if (!ctl->json && !out.changed && out.n_refusals == 0)
         printf("%s: unchanged (revision %" PRId64 ")\n", out.name, out.revision);
     if (!ctl->json && out.changed) {
@@ -287,9 +323,6 @@ static int plan_one(struct ctl *ctl, struct app_manifest *manifest, int64_t *mem
         printf(": %s\n", why);
     }
     json_array_append_new(results, pack_answer("Plan", &out));
-    int code = out.n_refusals > 0 ? EXIT_FAILED : EXIT_OK;
-    if (code == EXIT_OK)
-        *memory += out.memory_change;
     ctl_done(&ctl_reconciler, "Plan", &out);
     return code;
 }

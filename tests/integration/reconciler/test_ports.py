@@ -2,6 +2,7 @@
 replicas, and what cannot work is refused by plan and apply before anything is changed."""
 
 import json
+import os
 import socket
 
 import pytest
@@ -175,6 +176,33 @@ def test_a_directory_that_wants_one_port_twice_is_refused_before_anything(make_t
     (directory / "3.toml").write_text(toml("three", f'host_ports = {{web = "{a}/udp"}}', one))
     tree.ctl("apply", directory)
     assert len(tree.ctl_json("apps")) == 3
+
+
+def test_a_directory_with_a_manifest_that_the_reconciler_refuses_is_not_applied_at_all(make_tree, place):
+    """What only the reconciler knows of a later manifest is found before the first one is applied."""
+    port, = free_ports(1)
+    share = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 6 // 10 >> 20
+    tree = make_tree({**NULL, "reconciler": {"overcommit": "refuse"}}).start()
+    directory = place / "manifests"
+    directory.mkdir()
+    one = '{name = "web", port = 80}'
+    large = f'[resources]\nmemory_limit = "{share}Mi"\n'
+    for file, name in ((1, "one"), (2, "two")):
+        (directory / f"{file}.toml").write_text(toml(name, "", "", large))
+    (directory / "3.toml").write_text(toml("three", f"host_ports = {{web = {port}}}", one))
+    (directory / "4.toml").write_text(toml("four", "", ""))
+    with socket.create_server(("", port)):
+        for option in ((), ("--no-wait",)):
+            told = tree.ctl("apply", *option, directory, check=False)
+            assert told.returncode == 1 and told.stdout == ""
+            assert f"{directory}/2.toml: the memory limits of all replicas would be" in told.stderr
+            assert f"{directory}/3.toml: host port {port} is in use by another program" in told.stderr
+            assert "1.toml" not in told.stderr and "nothing was applied" in told.stderr
+        assert tree.ctl_json("apps") == []
+        (directory / "2.toml").unlink()
+        (directory / "3.toml").unlink()
+        tree.ctl("apply", directory)
+    assert {app["name"] for app in tree.ctl_json("apps")} == {"one", "four"}
 
 
 def test_what_can_never_work_is_refused_by_plan_and_apply(make_tree):
