@@ -61,8 +61,9 @@ static const struct ctl_option describe_options[] = {
 const struct command ctl_commands[] = {
     {"apply", "FILE|DIR|-", 1, 1, "make a manifest the desired state, and wait until it runs",
      "The manifest is TOML or JSON (hostlet-manifest(5)). For a directory, every *.toml and *.json in it is\n"
-     "applied in the order of the names. An equal manifest changes nothing. The command ends at the first\n"
-     "failed attempt.",
+     "applied in the order of the names, or none if one of them is refused. An equal manifest changes "
+     "nothing.\n"
+     "The command ends at the first failed attempt.",
      waiting_options, command_apply},
     {"plan", "FILE|DIR|-", 1, 1, "show what apply would change and why, and change nothing", NULL, NULL,
      command_plan},
@@ -76,17 +77,19 @@ const struct command ctl_commands[] = {
      command_stop},
     {"destroy", "NAME", 1, 1, "remove an application's containers; its data is kept", NULL, destroy_options,
      command_destroy},
-    {"hold", "NAME", 1, 1, "store the zone's orders for one of its applications without executing them",
+    {"hold", "NAME", 1, 1, "store the orders of a zone or a file for an application without executing them",
      "Until its release, the application keeps running, and can be started, stopped and destroyed here.",
      hold_options, command_hold},
-    {"release", "NAME", 1, 1, "end a hold, and execute the zone's last order", NULL, NULL, command_release},
+    {"release", "NAME", 1, 1, "end a hold, and execute the last order", NULL, NULL, command_release},
     {"logs", "APP[/REPLICA]", 1, 1, "print an application's output", NULL, logs_options, command_logs},
     {"status", "", 0, 0, "show the tree, its services and the applications on one page", NULL, NULL,
      command_status},
     {"services", "", 0, 0, "list the processes of the tree", NULL, NULL, command_services},
-    {"service start", "NAME", 1, 1, "start a service that is stopped or failed", NULL, NULL,
+    {"service start", "NAME", 1, 1, "start a service that is stopped or failed",
+     "Starts those that it needs, and those that 'service stop' stopped along with it.", NULL,
      command_service_start},
-    {"service stop", "NAME", 1, 1, "stop a service, and those that need it", NULL, NULL,
+    {"service stop", "NAME", 1, 1, "stop a service, and those that need it",
+     "No container stops. 'service start' brings back those that were stopped along.", NULL,
      command_service_stop},
     {"service restart", "NAME", 1, 1, "stop and start a service", NULL, NULL, command_service_restart},
     {"reload", "", 0, 0, "read the configuration again, and restart the services that a change concerns",
