@@ -6,6 +6,7 @@
 
 #include "lib/basic/cleanup.h"
 #include "reconciler/engine/steps.h"
+#include "reconciler/engine/turn.h"
 
 static void test_a_deploy_runs_and_passes_its_probation(void **state)
 {
@@ -49,6 +50,28 @@ static void test_a_failed_update_is_rolled_back(void **state)
     assert_int_equal(c->restart, DRIVER_RESTART_ALWAYS);
     assert_int_equal(f->world.slots[DRIVER_SLOT_OLD].state, DRIVER_MISSING);
     assert_non_null(strstr(f->world.saved, "\"failed_revision\":2"));
+}
+
+static void test_a_stop_during_probation_is_no_failure(void **state)
+{
+    struct fixture *f = *state;
+    instance_begin(f->instance);
+    run_until_probation(f);
+    want_action(f, APP_ACTION_STOP);
+    run_until_settled(f);
+    assert_int_equal(f->world.slots[DRIVER_SLOT_CURRENT].state, DRIVER_EXITED);
+    free(take_trace(f));
+    want_action(f, APP_ACTION_START);
+    run_until_probation(f);
+    _cleanup_free_ char *trace = take_trace(f);
+    assert_null(strstr(trace, "Remove"));
+    assert_int_equal(f->replica->record->attempt, 0);
+    /* One that exits after the start has failed. */
+    crash(f);
+    while (f->replica->record->attempt == 0)
+        assert_true(simulated_clock_step(&f->world.clock));
+    run_until_settled(f);
+    assert_int_equal(f->replica->record->applied_revision, 1);
 }
 
 static void test_an_update_replaces_the_container(void **state)
@@ -112,6 +135,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_deploy_runs_and_passes_its_probation, engine_begin,
                                         engine_end),
         cmocka_unit_test_setup_teardown(test_a_failed_update_is_rolled_back, engine_begin, engine_end),
+        cmocka_unit_test_setup_teardown(test_a_stop_during_probation_is_no_failure, engine_begin, engine_end),
         cmocka_unit_test_setup_teardown(test_an_update_replaces_the_container, engine_begin, engine_end),
         cmocka_unit_test_setup_teardown(test_a_step_whose_reply_is_lost_is_not_repeated_after_its_effect,
                                         engine_begin, engine_end),

@@ -58,6 +58,7 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .target_revision = target->revision,
         .target_config = assigned ? config : NULL,
         .applied_revision = r->record->applied_revision,
+        .was_stopped = r->stopped_start != 0 && r->stopped_start == r->seen.current.started_at,
         .rolling_back = r->record->rolling_back,
         .drifted = assigned && !target->assumed && drifted(r),
         .prepared = prepare_is_done(r->instance, target->revision),
@@ -95,6 +96,7 @@ static void note_turn(struct replica *r, int64_t target)
     if (replica_want(r) != WANT_RUN) {
         r->turn_taken = false;
         r->switching_to = 0;
+        r->stopped_start = r->seen.current.state == DRIVER_EXITED ? r->seen.current.started_at : 0;
     } else if (put_aside || unproven)
         r->turn_taken = true;
 }

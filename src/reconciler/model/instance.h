@@ -55,7 +55,9 @@ struct replica {
     int64_t target;       /* the revision that it runs at present (engine/target.h); 0: not chosen */
     bool turn_taken;      /* the replica began a switch that has not ended */
     int64_t switching_to; /* the revision of that switch; 0: an earlier process began it */
-    bool purging;         /* the step deletes the data, and counts in the manager's 'purges' */
+    /* started_at of the container that was down while the replica was not to run: it did not fail; 0: none */
+    int64_t stopped_start;
+    bool purging; /* the step deletes the data, and counts in the manager's 'purges' */
 
     /* The actual state of the containers. */
     struct {

@@ -131,7 +131,7 @@ static enum step decide_current(const struct decision_input *in)
 {
     const struct driver_container *c = in->current;
     bool committed = in->applied_revision == in->target_revision;
-    if ((c->state == DRIVER_EXITED || c->state == DRIVER_RESTARTING) && !committed)
+    if ((c->state == DRIVER_EXITED || c->state == DRIVER_RESTARTING) && !committed && !in->was_stopped)
         return STEP_FAIL;
     if (!driver_state_is_up(c->state)) {
         if (waits_for_desired(in))

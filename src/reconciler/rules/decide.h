@@ -4,7 +4,8 @@
  * process that is killed between two steps, or in one, continues when it starts again.
  *
  * A rollback begins in one of three places. All of them end in journal_begin_undo(), which sets rolling_back:
- * - decide() returns STEP_FAIL: the new container exited or is restarting before its revision was applied.
+ * - decide() returns STEP_FAIL: the new container exited or is restarting before its revision was applied,
+ * and no request stopped it.
  * - step_failed() in engine/steps.c: the call of a step that brings the new container up failed and is not
  *   retried.
  * - wait_for_preparation() in engine/waits.c: a preparation failed while the old container is put aside.
@@ -68,6 +69,7 @@ struct decision_input {
     int64_t target_revision;   /* see replica_target_revision() in model/wish.h */
     const char *target_config; /* the label of a container of it; NULL: not compared */
     int64_t applied_revision;
+    bool was_stopped;  /* the current container is down since the replica was not to run */
     bool rolling_back; /* the journal has a switch that is being rolled back */
     bool drifted;      /* the current container is to be recreated for drift (rules/drift.h) */
     bool prepared;     /* image and packages of the target are on this machine */

@@ -41,6 +41,14 @@ def test_the_second_apply_follows_like_the_first(null_tree):
     assert result.stdout.startswith("web: unchanged") and result.stdout.endswith("is running (1 replica)\n")
 
 
+def test_a_start_after_a_stop_during_probation_succeeds(null_tree):
+    apply(null_tree, manifest(image="a:1", probation=1500), "--no-wait")
+    App(null_tree).wait(lambda i: i and i["replicas"][0].get("step") == "on probation", "it is on probation")
+    null_tree.ctl("stop", "web")
+    assert null_tree.ctl("start", "web").stdout.endswith("web: revision 1 is running (1 replica)\n")
+    assert not App(null_tree).replica().get("attempt")
+
+
 def test_the_second_apply_of_a_crash_loop_fails(null_tree):
     looping = manifest(image="null/exit-5-after-150", probation=50)
     assert apply(null_tree, looping).returncode == OK  # it passes its probation
