@@ -2,6 +2,7 @@
  * repository_http.c load indexes. */
 #include "fetcher/repository.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <strings.h>
@@ -98,19 +99,32 @@ static int parse_file(struct repository *r, const char *path, struct error *e)
     return r->path ? 0 : error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a bad %% escape", r->name);
 }
 
+/* Checks HOST or [IPV6], perhaps followed by ":" and a port, which may be empty. 'n' is the length. */
+static int check_host(const char *name, const char *host, size_t n, struct error *e)
+{
+    bool brackets = *host == '[';
+    const char *end = brackets ? memchr(host, ']', n) : NULL;
+    size_t length = brackets ? (end ? (size_t)(end - host) + 1 : 0) : strcspn(host, ":/");
+    _cleanup_free_ char *address = brackets && end ? xstrndup(host + 1, length - 2) : NULL;
+    struct in6_addr six;
+    int64_t port;
+    if (brackets ? !address || inet_pton(AF_INET6, address, &six) != 1 : !isalnum((unsigned char)*host))
+        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' names no host", name);
+    _cleanup_free_ char *rest = xstrndup(host + length, n - length);
+    if (*rest && (*rest != ':' || (rest[1] && parse_int64(rest + 1, 1, 65535, &port) < 0)))
+        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a port that is not from 1 to 65535",
+                            name);
+    return 0;
+}
+
 static int parse_http(struct repository *r, const char *url, const char *host, struct error *e)
 {
     r->kind = REPOSITORY_HTTP;
-    const char *at = memrchr(host, '@', strcspn(host, "/?#"));
-    const char *name = at ? at + 1 : host;
-    if (!isalnum((unsigned char)*name) && *name != '[')
-        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' names no host", r->name);
-    const char *port = name + (*name == '[' ? strcspn(name, "]/") : strcspn(name, ":/"));
-    port += *port == ']';
-    if (*port == ':' && port[1 + strspn(port + 1, "0123456789")] != '\0' &&
-        port[1 + strspn(port + 1, "0123456789")] != '/')
-        return error_refuse(e, EINVAL, "[fetcher] repositories: '%s' has a port that is not a number",
-                            r->name);
+    size_t n = strcspn(host, "/?#");
+    const char *at = memrchr(host, '@', n), *name = at ? at + 1 : host;
+    int x = check_host(r->name, name, n - (size_t)(name - host), e);
+    if (x < 0)
+        return x;
     r->url = has_suffix(url, "/") ? xstrdup(url) : xasprintf("%s/", url);
     return 0;
 }

@@ -56,6 +56,17 @@ static int make_address(const struct endpoint *at, struct sockaddr_storage *ret,
     return -EINVAL;
 }
 
+/* Reports whether no stream can ever be accepted at the address: it is that of a group, or belongs to a link
+ * that is not named. */
+static bool can_never_listen(const struct sockaddr_storage *address)
+{
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    uint32_t four = ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
+    if (address->ss_family == AF_INET6)
+        return IN6_IS_ADDR_MULTICAST(six) || IN6_IS_ADDR_LINKLOCAL(six);
+    return IN_MULTICAST(four) || four == INADDR_BROADCAST;
+}
+
 static int refuse_address(const struct service_conf *conf, size_t n, const char *listen, struct error *e)
 {
     return error_refuse(e, EINVAL, "[%s] listen = %s: is not an IP address",
@@ -70,6 +81,9 @@ int service_conf_tcp_check(const struct service_conf *conf, const struct config 
         socklen_t size;
         if (make_address(&at, &address, &size) < 0)
             return refuse_address(conf, i, at.listen, e);
+        if (can_never_listen(&address))
+            return error_refuse(e, EINVAL, "[%s] listen = %s: nothing can listen on this address",
+                                config_find_key(conf->tcp[i])->section, at.listen);
         for (size_t k = 0; k < i; k++) {
             struct endpoint other = find_endpoint(conf, config, k);
             if (other.port == at.port && streq(other.listen, at.listen))

@@ -14,6 +14,8 @@ FETCHER, DRIVER, ZONE = "[fetcher]\n", "[container-driver]\n", "[zone]\nenable =
 MISTAKES = {
     "scheme": (FETCHER + "repositories = ftp://packages.example/x", "fetcher': [fetcher] repositories: 'ftp://packages.example/x' is none of"),
     "no host": (FETCHER + "repositories = https:///x", "'https:///x' names no host"),
+    "a port that is none": (FETCHER + "repositories = http://packages.example:99999/", "has a port that is not from 1 to 65535"),
+    "half an address": (FETCHER + "repositories = http://[::1/", "'http://[::1/' names no host"),
     "twice": (FETCHER + "repositories = file:///x file:///x/", "'file:///x/' occurs twice"),
     "a shared password file": (FETCHER + "credentials = {DIR}/netrc-0644", "netrc-0644' may be read or written by others"),
     "no password file": (FETCHER + "credentials = {DIR}/none", "[fetcher] credentials: cannot open"),
@@ -27,6 +29,7 @@ MISTAKES = {
     "a long path of a socket": (DRIVER + "docker_socket = /run/" + 104 * "x", "is too long for the path of a socket"),
     "bad credentials": (DRIVER + "docker_config = {DIR}/config.json", "[container-driver] docker_config: '{DIR}/config.json': the \"auth\" of"),
     "a host name": (ZONE + "listen = localhost", "rpc-gateway': [zone] listen = localhost: is not an IP address"),
+    "an address of a link": (ZONE + "listen = fe80::1", "[zone] listen = fe80::1: nothing can listen on this address"),
     "one port twice": (ZONE + "peer_port = 9532", "zone.peer_port and zone.http_port are the same port 9532"),
     "who may read": (ZONE + "metrics_allow = all", "[zone] metrics_allow: 'all' is no address or network"),
     "TLS in part": (ZONE + "tls_ca = {DIR}/empty", "[zone] tls_certificate, tls_key and tls_ca: all of them, or none"),
