@@ -73,7 +73,7 @@ static void on_end_of_life(void *userdata)
     c->state = again ? DRIVER_RESTARTING : DRIVER_EXITED;
     c->exit_code = 3;
     if (again)
-        clock_arm(&w->clock.clock, &w->restart, RESTART_USEC, on_restart, w);
+        clock_arm(&w->clock.clock, &w->restart, w->restart_usec ?: RESTART_USEC, on_restart, w);
     send_event(w, "die");
 }
 

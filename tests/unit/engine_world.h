@@ -23,8 +23,9 @@ struct world {
     struct driver_container slots[2]; /* the containers of the fake runtime */
     struct request *watch;
     struct timer end_of_life, restart;
-    char *trace; /* the called methods that change something */
-    char *saved; /* the record as written last */
+    uint64_t restart_usec; /* the runtime's pause after an exit; 0: a short one */
+    char *trace;           /* the called methods that change something */
+    char *saved;           /* the record as written last */
     unsigned saves, notices;
     const char *lost;    /* a method whose next call has its effect and gets no reply */
     const char *failing; /* a method whose calls have no effect and fail */

@@ -150,6 +150,40 @@ static void test_exits_in_a_row_are_a_crash_loop_while_a_clock_is_set_forward(vo
     assert_int_equal(f->replica->state, REPLICA_CRASH_LOOPING);
 }
 
+/* The pauses are as long as the window in which three exits are a loop. */
+static void test_pauses_of_the_runtime_end_no_crash_loop(void **state)
+{
+    struct fixture *f = *state;
+    deploy(f);
+    f->world.restart_usec = 60 * USEC_PER_SEC;
+    for (unsigned i = 0; i < 4; i++) {
+        crash(f);
+        simulated_clock_advance(&f->world.clock, 59 * USEC_PER_SEC);
+        assert_int_equal(f->replica->state == REPLICA_CRASH_LOOPING, i >= 2);
+        simulated_clock_advance(&f->world.clock, 3 * USEC_PER_SEC);
+    }
+    assert_int_equal(f->replica->state, REPLICA_CRASH_LOOPING);
+    /* A minute of running does. */
+    simulated_clock_advance(&f->world.clock, 61 * USEC_PER_SEC);
+    assert_int_equal(f->replica->state, REPLICA_RUNNING);
+    assert_null(f->replica->message);
+}
+
+static void test_a_request_ends_a_crash_loop_only_with_another_container(void **state)
+{
+    struct fixture *f = *state;
+    deploy(f);
+    crash_often(f, 3);
+    instance_begin(f->instance);
+    replica_forget_failure(f->replica);
+    run_until_settled(f);
+    assert_int_equal(f->replica->state, REPLICA_CRASH_LOOPING);
+    assert_non_null(f->replica->message);
+    update(f, 3);
+    assert_int_equal(f->replica->state, REPLICA_RUNNING);
+    assert_null(f->replica->message);
+}
+
 static int64_t shown_retry(struct fixture *f, bool of_replica)
 {
     struct reconciler_instance *shown = report_instance(f->instance);
@@ -203,6 +237,8 @@ int main(void)
         ROW(test_a_start_in_the_future_is_one_of_now_after_a_restart),
         ROW(test_a_restart_in_the_middle_of_a_probation_does_not_begin_it_anew),
         ROW(test_a_crash_loop_ends_after_a_clock_was_set_back),
+        ROW(test_pauses_of_the_runtime_end_no_crash_loop),
+        ROW(test_a_request_ends_a_crash_loop_only_with_another_container),
         ROW(test_exits_far_apart_are_no_crash_loop_after_a_clock_was_set_back),
         ROW(test_exits_in_a_row_are_a_crash_loop_while_a_clock_is_set_forward),
         ROW(test_a_clock_set_back_does_not_delay_the_retry_of_a_step),

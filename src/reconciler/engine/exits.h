@@ -8,6 +8,10 @@
  * requests the container's last lines and shows the loop with them. The end of the loop is shown, too. */
 void exits_note(struct replica *replica, int64_t exit_code);
 
+/* Notes whether the current container, which was just inspected, runs: only the time for which it does counts
+ * for the beginning and the end of a crash loop. */
+void exits_see(struct replica *replica);
+
 /* Records that processes of the container were killed at present for lack of memory. That is no exit: the
  * main process may run on. */
 void exits_note_oom(struct replica *replica);
@@ -19,6 +23,10 @@ char *exits_reason(const struct replica *replica);
 
 /* Drops all recorded exits, which ends a crash loop. */
 void exits_forget(struct replica *replica);
+
+/* X, with the replica's message, unless the container that is in a crash loop
+ * stays: the request changes nothing about that. */
+void exits_forget_before(struct replica *replica);
 
 /* Reports whether the replica is in a crash loop at present. */
 bool exits_are_a_loop(const struct replica *replica);

@@ -31,6 +31,8 @@ static void see_current(struct replica *r, const struct driver_container *seen)
     see(&r->seen.current, seen);
     if (seen)
         uptime_see(&r->seen.uptime, seen->started_at, replica_now_msec(r), replica_monotonic_usec(r));
+    if (seen)
+        exits_see(r);
 }
 
 /* Stores the id of a container of this tree that has a name of the replica, by which it is found later. */

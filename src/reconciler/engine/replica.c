@@ -7,6 +7,7 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/exits.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
 
@@ -47,7 +48,7 @@ static enum replica_state state_of(const struct replica *r)
         return driver_state_is_up(r->seen.current.state) ? REPLICA_STOPPING
                : r->seen.current.state == DRIVER_MISSING ? REPLICA_NONE
                                                          : REPLICA_STOPPED;
-    if (crash_is_looping(&r->exits.last, (int64_t)(replica_monotonic_usec(r) / USEC_PER_MSEC)))
+    if (exits_are_a_loop(r))
         return REPLICA_CRASH_LOOPING;
     if (record->failed_revision == desired || record->rolling_back ||
         (record->failure && record->attempt > 0) || r->seen.removal_overdue ||

@@ -268,8 +268,7 @@ void replica_forget_failure(struct replica *r)
     r->record->failed_revision = 0;
     r->record->attempt = 0;
     set_string(&r->record->failure, NULL);
-    set_string(&r->message, NULL);
-    exits_forget(r);
+    exits_forget_before(r);
     r->seen.stale = true;
 }
 
@@ -284,9 +283,7 @@ void instance_begin(struct instance *instance)
         /* A new replica is inspected before its first step. */
         r->seen.observed = true;
         r->seen.stale = true;
-        exits_forget(r);
-        if (!r->record->failure)
-            set_string(&r->message, NULL);
+        exits_forget_before(r);
         if (replica_want(r) == WANT_RUN && !record_is_zone(instance->record))
             stage_repeat(r, STAGE_HOST_RECV);
     }

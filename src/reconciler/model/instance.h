@@ -118,7 +118,10 @@ struct replica {
     /* Exits without a request. */
     struct {
         struct crash_exits last;
-        struct timer calm;          /* ends a crash loop */
+        struct timer calm; /* ends a crash loop */
+        /* The time, monotonic µs, for which the container did not run: 'idle' in all before 'idle_since',
+         * since when it does not; 0: it runs. */
+        uint64_t idle_since, idle;
         char *container;            /* the id of the container that exited last; NULL: none did */
         int64_t code, memory_limit; /* of the last exit */
         uint64_t at, oom_at; /* monotonic µs of the last exit, of the last kill for lack of memory; 0: none */

@@ -1,5 +1,5 @@
 /* Detects crash loops: three exits without a request within a minute are one; a minute without an exit ends
- * it. */
+ * it. Only time for which the container runs counts, not the runtime's pauses after an exit. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 #define CRASH_WINDOW_MSEC INT64_C(60000)
 
-/* The last three exits without a request, the oldest first: milliseconds of CLOCK_MONOTONIC; 0: none. */
+/* The last three exits without a request, the oldest first: milliseconds of running time; 0: none. */
 struct crash_exits {
     int64_t at[3];
 };

@@ -59,6 +59,11 @@ def test_the_second_apply_of_a_crash_loop_fails(null_tree):
     # The page has no room for the last lines of its log.
     assert re.search(r"^ +web failed: exits again and again, the last time: exited with code 5: …$", null_tree.ctl("status").stdout,
                      re.MULTILINE)
+    # Nor do a start and other limits end it: they leave the container as it is.
+    limited = {**looping, "hostlet": {**looping["hostlet"], "pids_limit": 50}}
+    for result in (null_tree.ctl("start", "web", check=False), apply(null_tree, limited)):
+        assert result.returncode == FAILED and "web: replica 0 is crash_looping: exits again and again" in result.stderr
+    assert apply(null_tree, manifest(image="one:1", probation=0)).returncode == OK
 
 
 @pytest.mark.parametrize("before", [None, manifest(image="one:1")], ids=["first", "update"])
