@@ -21,11 +21,10 @@ void exits_note_oom(struct replica *replica);
  */
 char *exits_reason(const struct replica *replica);
 
-/* Drops all recorded exits, which ends a crash loop. */
-void exits_forget(struct replica *replica);
-
-/* X, with the replica's message, unless the container that is in a crash loop
- * stays: the request changes nothing about that. */
+/* Drops all recorded exits, which ends a crash loop, and the replica's message before a request is followed.
+ * If the container that is in a crash loop stays, the request changes nothing about it, and nothing is
+ * dropped.
+ */
 void exits_forget_before(struct replica *replica);
 
 /* Reports whether the replica is in a crash loop at present. */
