@@ -62,9 +62,10 @@ static void call_provisioner(struct replica *r, const char *method, bool complet
     struct manager *m = r->instance->manager;
     _cleanup_free_ char *name = container_name(r);
     struct provisioner_copy_in in = {.container = name, .complete = complete};
-    _cleanup_free_ char **paths = in.volumes = anonymous_paths(source_of(r), &in.n_volumes);
+    in.volumes = anonymous_paths(source_of(r), &in.n_volumes);
     r->request = manager_call(m, m->provisioner_socket, &provisioner_interface, method, &in, false,
                               CALL_TIMEOUT, on_answer, r);
+    free(in.volumes);
 }
 
 static void end(struct replica *r, const struct error *e)
@@ -117,9 +118,10 @@ static void on_begun(const void *out, bool continues, const struct error *e, voi
     }
     struct driver_copy_in in = {
         .instance = r->instance->record->name, .replica_id = r->record->id, .slot = r->copying.slot};
-    _cleanup_free_ char **paths = in.volumes = anonymous_paths(source, &in.n_volumes);
+    in.volumes = anonymous_paths(source, &in.n_volumes);
     r->request = manager_call(m, m->driver_socket, &container_driver_interface, "CopyVolumes", &in, false, 0,
                               on_copied, r);
+    free(in.volumes);
 }
 
 static void on_released(const void *out, bool continues, const struct error *e, void *userdata)
