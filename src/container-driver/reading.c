@@ -2,7 +2,6 @@
 #include "container-driver/reading.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -68,10 +67,16 @@ static int64_t clamp(double value)
     return value >= (double)INT64_MAX ? INT64_MAX : value <= (double)INT64_MIN ? INT64_MIN : (int64_t)value;
 }
 
+/* Reports whether the value has no fraction. Beyond the range of an int64_t no double has one. */
+static bool is_whole(double value)
+{
+    return value >= (double)INT64_MAX || value <= (double)INT64_MIN || value == (double)(int64_t)value;
+}
+
 int64_t read_integer(struct reading *r, json_t *from, const char *path)
 {
     json_t *j = find(r, from, path);
-    if (json_is_real(j) && json_real_value(j) == floor(json_real_value(j)))
+    if (json_is_real(j) && is_whole(json_real_value(j)))
         return clamp(json_real_value(j)); /* see parse_answer() */
     if (j && !json_is_integer(j))
         wrong_type(r, path, "an integer", j);
