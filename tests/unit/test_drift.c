@@ -31,7 +31,8 @@ struct situation {
 
 static void make(struct situation *s)
 {
-    *s = (struct situation){.bound = {80, 8080}, .other = {81, 8081}};
+    *s = (struct situation){.bound = {.port = 80, .host_port = 8080},
+                            .other = {.port = 81, .host_port = 8081}};
     s->bindings[0] = &s->other;
     s->bindings[1] = &s->bound;
     s->container = (struct driver_container){.state = DRIVER_RUNNING,
