@@ -41,6 +41,7 @@ libhostlet_a_SOURCES = \
 	src/lib/topology/listen.c src/lib/topology/listen.h src/lib/topology/topology.c src/lib/topology/topology.h \
 	src/lib/service/filter.c src/lib/service/filter.h \
 	src/lib/service/lock.c src/lib/service/lock.h \
+	src/lib/service/file_watch.c src/lib/service/file_watch.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
 	src/lib/api/app.c src/lib/api/app.h \
 	src/lib/api/container_driver.c src/lib/api/container_driver.h \

@@ -12,6 +12,7 @@
 #include "lib/app-path/app_path.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
+#include "lib/service/file_watch.h"
 #include "lib/service/lock.h"
 #include "provisioner/deletion.h"
 #include "provisioner/publisher.h"
@@ -75,32 +76,28 @@ static int make_lock_path(struct manager *m, int apps, struct error *e)
     return 0;
 }
 
-/* Reports whether the path of the lock leads to the file that this process has locked. */
-static bool lock_is_held(const struct manager *m)
-{
-    struct stat held, now;
-    return fstat(m->lock_fd, &held) == 0 && lstat(m->lock_path, &now) == 0 && held.st_dev == now.st_dev &&
-           held.st_ino == now.st_ino;
-}
-
 /* Another provisioner could lock a new file in place of a deleted one. This process exits, and the next one
  * locks the new file. */
-static void on_lock_directory(void *userdata)
+static void on_lock_gone(void *userdata)
 {
     struct service_context *context = userdata;
     const struct manager *m = context->userdata;
-    if (lock_is_held(m))
-        return;
     log_error("the lock '%s' was deleted or replaced: ending", m->lock_path);
     service_exit(context, EXIT_FAILED);
+}
+
+static struct unix_file locked_file(const struct manager *m)
+{
+    struct stat st = {.st_ino = 0};
+    (void)fstat(m->lock_fd, &st);
+    return (struct unix_file){st.st_dev, st.st_ino};
 }
 
 static void watch_lock(struct manager *m, struct service_context *context)
 {
     struct error e = ERROR_INIT;
-    _cleanup_free_ char *directory =
-        xstrndup(m->lock_path, (size_t)(strrchr(m->lock_path, '/') - m->lock_path));
-    if (path_watch_new(m->event, directory, on_lock_directory, context, &m->lock_watch, &e) < 0)
+    const struct unix_file file = locked_file(m);
+    if (file_watch_new(m->event, m->lock_path, &file, SIGUSR2, on_lock_gone, context, &m->lock_watch, &e) < 0)
         log_warning("%s; provisioner does not notice when its lock is deleted", e.message);
 }
 
@@ -165,8 +162,9 @@ void manager_stop(void *userdata)
     deletions_free(m);
     workers_free(m->jobs);
     workers_free(m->deletions);
-    path_watch_free(m->lock_watch);
-    if (m->lock_fd >= 0 && lock_is_held(m))
+    file_watch_free(m->lock_watch);
+    const struct unix_file file = locked_file(m);
+    if (m->lock_fd >= 0 && file_is_at(&file, m->lock_path))
         unlink(m->lock_path); /* a process that waits for the lock detects that the file is unlinked */
     close_fd(m->lock_fd);
     free(m->lock_path);

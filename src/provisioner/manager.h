@@ -1,8 +1,8 @@
 /* The state of the process: the app path, the store of packages and the jobs that run. */
 #pragma once
 
-#include "lib/loop/path_watch.h"
 #include "lib/loop/work.h"
+#include "lib/service/file_watch.h"
 #include "lib/service/service.h"
 
 struct deletion;
@@ -17,7 +17,7 @@ struct manager {
     uint64_t keep_removed_usec;
     char *lock_path;
     int lock_fd;                   /* lock on the app path: one provisioner works in it at a time */
-    struct path_watch *lock_watch; /* of the lock's directory */
+    struct file_watch *lock_watch; /* of the lock */
     struct workers *jobs;          /* requests of callers; one job per container at a time */
     struct workers *deletions;     /* deletions of hidden trees; no request waits for this pool */
     struct deletion *pending;      /* list of deletions; see deletion.h */

@@ -17,8 +17,8 @@
 #include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
-#include "lib/loop/path_watch.h"
 #include "lib/loop/timer.h"
+#include "lib/service/file_watch.h"
 #include "lib/service/jail.h"
 #include "lib/service/lock.h"
 #include "lib/topology/listen.h"
@@ -33,7 +33,7 @@ struct running {
      */
     char *bound_path;
     struct unix_file bound_file;
-    struct path_watch *watch;
+    struct file_watch *watch;
     int lock_fd; /* held while the process serves a socket that it bound itself; −1: a supervisor bound it */
     int listen_fd, notification_fd, lifeline_fd, netns_fd;
     bool check; /* the process judges its configuration and exits */
@@ -264,21 +264,19 @@ static int on_lifeline(sd_event_source *source, int fd, uint32_t revents, void *
 }
 
 /* The jail does not let the process bind its socket again: it exits, and its supervisor starts it. */
-static void on_directory_changed(void *userdata)
+static void on_socket_gone(void *userdata)
 {
     struct running *r = userdata;
-    if (unix_is_at(&r->bound_file, r->bound_path))
-        return;
     log_error("the socket '%s' was deleted or replaced: ending, so that the next start binds it again",
               r->bound_path);
     service_exit(&r->context, EXIT_FAILED);
 }
 
-static void watch_directory(struct running *r)
+static void watch_socket(struct running *r)
 {
     struct error e = ERROR_INIT;
-    const struct service_context *c = &r->context;
-    if (r->bound_path && path_watch_new(c->event, c->tree.run, on_directory_changed, r, &r->watch, &e) < 0)
+    if (r->bound_path && file_watch_new(r->context.event, r->bound_path, &r->bound_file, SIGUSR1,
+                                        on_socket_gone, r, &r->watch, &e) < 0)
         log_warning("%s: the process does not notice when its socket is deleted", e.message);
 }
 
@@ -306,7 +304,7 @@ static int make_loop(struct running *r, struct error *e)
     clock_init(&c->clock, c->event);
     wall_guard_init(&c->wall, &c->clock, getenv(WALL_GUARD_VARIABLE));
     time_idleness(r);
-    watch_directory(r);
+    watch_socket(r);
     return 0;
 }
 
@@ -446,7 +444,7 @@ int service_main(const struct service_definition *service, int argc, char **argv
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);
     timer_stop(&process.idle_timer);
-    path_watch_free(process.watch);
+    file_watch_free(process.watch);
     free(process.bound_path);
     sd_event_unref(process.context.event);
     service_conf_free(process.context.conf);

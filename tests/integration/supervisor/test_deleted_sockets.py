@@ -257,17 +257,30 @@ def test_without_inotify_it_is_looked_at_regularly_and_by_a_reload_and_a_start(m
     assert tree.socket("plain").exists()
 
 
-@pytest.mark.parametrize("name", ["reconciler", "quota-keeper"])
-def test_a_worker_that_bound_its_socket_itself_exits_when_that_is_deleted(place, name):
+@pytest.mark.parametrize("name", ["reconciler", "quota-keeper", "provisioner"])
+@pytest.mark.parametrize("act", [
+    lambda run, socket: (run / socket).rename(run / "away"),
+    lambda run, socket: (run / socket).unlink(),
+    lambda run, socket: (run / "other").rename(run / socket),
+    lambda run, socket: shutil.rmtree(run),
+    lambda run, socket: run.rename(run.parent / "away"),
+    lambda run, socket: subprocess.run(["mount", "-t", "tmpfs", "none", run], check=True),
+], ids=["moved", "deleted", "replaced", "with its directory", "its directory moved", "below a mount"])
+def test_a_worker_that_bound_its_socket_itself_exits_when_that_is_deleted(place, name, act):
     """Its jail does not let it bind the socket: its supervisor starts it again, and it binds the socket then."""
     prefix = place / "tree"
     assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
     worker = Worker(name, prefix)
     worker.start()
     (prefix / "run/other").touch()
-    worker.socket.rename(prefix / "run/away")
-    assert worker.process.wait(10) == 1
-    assert f"the socket '{worker.socket}' was deleted or replaced" in worker.log()
+    run = prefix / "run"
+    try:
+        act(run, f"{name}.sock")
+        assert worker.process.wait(10) == 1
+        assert f"the socket '{worker.socket}' was deleted or replaced" in worker.log()
+    finally:
+        subprocess.run(["umount", "-q", run], check=False)
+    assert run_hostletd("--prefix", prefix, "--services", SOURCE / "svc", "--setup").returncode == 0
     worker.start()
     assert worker.stop() == 0
 
