@@ -448,7 +448,9 @@ def test_apply_directory(ctl, place):
         word = name[0] if name[0] != "." else "c"
         (directory / name).write_text(f'{{"name": "app-{word}", "image": "demo:1"}}' if name.endswith("json")
                                       else f'name = "app-{word}"\nimage = "demo:1"\n')
-    fake = ctl.fake("reconciler", Apply=lambda p: applied(name=p["manifest"]["app"]["meta"]["name"]))
+    def answer(p):
+        return applied(name=p["manifest"]["app"]["meta"]["name"])
+    fake = ctl.fake("reconciler", Apply=answer, Plan=answer)
     ctl("apply", "--no-wait", directory)
     assert [p["manifest"]["app"]["meta"]["name"] for p in fake.called("Apply")] == ["app-a", "app-b"]
     assert [item["name"] for item in ctl.json("apply", "--no-wait", directory)] == ["app-a", "app-b"]
@@ -477,9 +479,9 @@ def test_apply_directory_stops_at_the_first_failure(ctl, place):
 
     def apply(_):
         raise Refusal("Refused", "no")
-    fake = ctl.fake("reconciler", Apply=apply)
+    fake = ctl.fake("reconciler", Apply=apply, Plan=lambda p: applied(name=p["manifest"]["app"]["meta"]["name"]))
     assert "bbb.toml: not applied, since an earlier manifest failed" in ctl("apply", directory, expect=FAILED).stderr
-    assert len(fake.calls) == 1
+    assert [name for name, _ in fake.calls] == ["Plan", "Plan", "Apply"]
 
 
 # plan
