@@ -40,13 +40,20 @@ def let_pass(seconds):
     time.sleep(seconds)
 
 
+_given_ports = set()
+
+
 def free_port():
-    """Returns a TCP port on which no program listens, below the range that the kernel assigns to outgoing connections."""
+    """Returns a TCP port on which no program listens, below the range that the kernel assigns to outgoing connections, and
+    never the same one twice: a test that needs several may ask before it uses the first one."""
     for _ in range(200):
         port = random.randint(10000, 32000)
+        if port in _given_ports:
+            continue
         with socket.socket() as probe:
             with contextlib.suppress(OSError):
                 probe.bind(("0.0.0.0", port))
+                _given_ports.add(port)
                 return port
     raise AssertionError("no free TCP port found")
 
