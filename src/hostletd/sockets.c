@@ -10,6 +10,7 @@
 
 #include "hostletd/down.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/lock.h"
 #include "lib/basic/log.h"
 #include "lib/topology/listen.h"
 #include "lib/varlink/client.h"
@@ -115,13 +116,18 @@ static int bind_unix(struct service *s, struct error *e)
 }
 
 /* Reports whether another socket has the path of a service that an administrator stopped: its process can be
- * run by hand then, to debug it. A start of the service takes the path back. */
+ * run by hand then, to debug it. That process holds the lock beside the path from before it removes this
+ * socket, so the path is lent while no socket is there too. A start of the service takes the path back. */
 static bool is_lent(const struct service *s)
 {
     struct stat st;
     _cleanup_free_ char *path = tree_socket(&s->manager->tree, s->conf->socket);
-    return s->stopped && s->state == SERVICE_DOWN && !unix_is_at(&s->listen_file, path) &&
-           lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+    if (!s->stopped || s->state != SERVICE_DOWN || unix_is_at(&s->listen_file, path))
+        return false;
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        return true;
+    _cleanup_free_ char *lock = xasprintf("%s.lock", path);
+    return lock_is_held(lock);
 }
 
 int service_keep_bound(struct service *s, struct error *e)

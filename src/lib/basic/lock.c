@@ -49,6 +49,12 @@ static int64_t holder_of(const struct stat *st)
     return 0;
 }
 
+bool lock_is_held(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && holder_of(&st) > 0;
+}
+
 static int say_who(const char *path, const struct stat *st, struct error *e)
 {
     int64_t pid = holder_of(st);

@@ -6,6 +6,8 @@
  * never a directory. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "lib/basic/error.h"
 
 /* Acquires the lock 'path' and returns a descriptor, which holds the lock until it is closed. Waits up to
@@ -14,3 +16,6 @@
  * replaces it, since they may still have it open. Another user's file, or one that is not regular, fails
  * with −EPERM, and the message names what to remove. */
 int lock_file(const char *path, uint64_t wait_usec, struct error *e);
+
+/* Reports whether a process holds the lock 'path'. It does not take the lock, not even for a moment. */
+bool lock_is_held(const char *path);

@@ -1,6 +1,7 @@
 """Tests that a tree makes again what is deleted, moved or changed in its run directory, and that its callers do not notice."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -181,6 +182,22 @@ def test_the_process_of_a_stopped_service_can_be_run_by_hand(null_tree):
     null_tree.ctl("service", "start", "unpacker")
     assert worker.process.wait(10) == 1 and "was deleted or replaced" in worker.log()
     assert reaches(null_tree, "unpacker") and status(null_tree, "unpacker")["state"] == "ready"
+
+
+def test_the_path_is_lent_before_the_process_run_by_hand_has_bound_it(null_tree):
+    """The process takes the lock, removes the socket and binds its own: hostletd can look between any two of these."""
+    def examine():
+        (null_tree.prefix / "run/hostletd.pid").unlink()
+        ground.wait_until((null_tree.prefix / "run/hostletd.pid").exists, 10, "hostletd has examined the directory")
+    null_tree.ctl("service", "stop", "unpacker")
+    path = null_tree.socket("unpacker")
+    with open(f"{path}.lock", "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path.unlink()
+        examine()
+        assert not path.exists()
+    examine()
+    ground.wait_until(path.exists, 10, "hostletd has bound it again")
 
 
 def test_a_program_that_does_not_take_sockets_is_restarted(start, services):
