@@ -24,8 +24,6 @@ char *import_settings_make(const struct original *o)
             o->server->peer_port, o->server->http_port);
     if (h->lan_addr && *h->lan_addr)
         fprintf(file, "lan_addr = %s\n", h->lan_addr);
-    if (h->n_dns_servers > 0 || h->lxc_fs_enable)
-        fprintf(file, "\n[container-driver]\n");
     if (h->n_dns_servers > 0) {
         fputs("dns_servers =", file);
         for (size_t i = 0; i < h->n_dns_servers; i++)
@@ -33,7 +31,7 @@ char *import_settings_make(const struct original *o)
         fputc('\n', file);
     }
     if (h->lxc_fs_enable)
-        fputs("lxcfs = yes\n", file);
+        fputs("\n[container-driver]\nlxcfs = yes\n", file);
     fclose(file);
     return text;
 }

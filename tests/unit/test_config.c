@@ -85,6 +85,8 @@ static void test_mistakes_are_refused_with_their_line(void **state)
          "/etc/hostlet.conf:2: connect_timeout = 999d: out of range: from 1ms to 10min"},
         {"[container-driver]\nlog_max_size = 1\n",
          "/etc/hostlet.conf:2: log_max_size = 1: out of range: from 4K to 1T"},
+        {"[zone]\ndns_servers = 192.0.2.53 2001:db8::53\ndns_servers = dns.example\n",
+         "/etc/hostlet.conf:3: dns_servers = dns.example: expected IP addresses"},
         {"[container-driver]\nruntime = null\n  more\n",
          "/etc/hostlet.conf:3: a line must not begin with a space"},
     };

@@ -69,7 +69,8 @@ static const char *expected_form(const struct config_key *key)
                                         [CONFIG_BOOL] = "yes or no",
                                         [CONFIG_LIST] = "words",
                                         [CONFIG_RANGE] = "a range such as 20000-29999",
-                                        [CONFIG_ADDRESS] = "an IPv4 address"};
+                                        [CONFIG_ADDRESS] = "an IPv4 address",
+                                        [CONFIG_ADDRESSES] = "IP addresses"};
     return key->type == CONFIG_CHOICE || key->type == CONFIG_CHOICE_OR_PATH ? key->choices : forms[key->type];
 }
 
@@ -102,6 +103,17 @@ static char *mistake(const struct config_key *key, int r)
     return xasprintf("out of range: from %s to %s", min, max);
 }
 
+static int check_addresses(const char *text)
+{
+    struct in6_addr address; /* also has room for an IPv4 address */
+    _cleanup_free_ char *words = xstrdup(text);
+    char *rest = words;
+    for (char *word; (word = strsep(&rest, " \t"));)
+        if (*word && inet_pton(AF_INET, word, &address) != 1 && inet_pton(AF_INET6, word, &address) != 1)
+            return -EINVAL;
+    return 0;
+}
+
 static int parse_one(const struct config_key *key, const char *text, struct value *v)
 {
     uint64_t usec = 0;
@@ -115,6 +127,8 @@ static int parse_one(const struct config_key *key, const char *text, struct valu
         return !*text || text[0] == '/' ? 0 : -EINVAL;
     case CONFIG_ADDRESS:
         return !*text || inet_pton(AF_INET, text, &address) == 1 ? 0 : -EINVAL;
+    case CONFIG_ADDRESSES:
+        return check_addresses(text);
     case CONFIG_CHOICE:
         return in_choices(text, key->choices);
     case CONFIG_CHOICE_OR_PATH:
@@ -176,7 +190,7 @@ static int set_value(const char *section, const char *name, const char *text, un
             continue;
         struct value *v = &config->values[i];
         bool again = v->file == config->file;
-        if (again && key->type != CONFIG_LIST)
+        if (again && key->type != CONFIG_LIST && key->type != CONFIG_ADDRESSES)
             return error_refuse(e, EINVAL, "%s:%u: '%s' is given twice", config->path, line, name);
         int r = check_secret(config, key, text, line, e);
         if (r < 0)

@@ -17,6 +17,7 @@ enum config_type {
     CONFIG_LIST,           /* words separated by white space; the key may be repeated */
     CONFIG_RANGE,          /* "20000-29999" */
     CONFIG_ADDRESS,        /* IPv4, "192.168.1.10", or empty */
+    CONFIG_ADDRESSES,      /* a list of IPv4 and IPv6 addresses, like CONFIG_LIST */
 };
 
 struct config_key {

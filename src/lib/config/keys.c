@@ -144,5 +144,7 @@ const struct config_key config_keys[] = {
      "The pause between two rounds of calls to the zone; a zone expects 3 s."},
     {"zone", "lan_addr", CONFIG_ADDRESS, "", 0, 0, NULL,
      "This machine's address in the zone. Default: the private address of a real network device."},
+    {"zone", "dns_servers", CONFIG_ADDRESSES, "", 0, 0, NULL,
+     "Name servers that know the zone's names: containers get them, and net-keeper writes the records."},
     {NULL, NULL, CONFIG_STRING, NULL, 0, 0, NULL, NULL},
 };

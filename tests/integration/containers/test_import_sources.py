@@ -164,6 +164,7 @@ def test_machine_without_containers_is_taken_over(machine):
     ({"peer_port": "99999"}, "peer_port = 99999"), ({"app_path": '"apps"'}, "expected an absolute path"),
     ({"app_path": r'"/srv/apps\n[reconciler]\nkeep_removed = 1s"'}, "cannot be a value"), ({"app_path": '"/srv ; apps"'}, "cannot be a value"),
     ({"app_path": '"/' + "x" * 300 + '"'}, "longer than"), ({"dns_servers": r'["1.1.1.1\nx = y"]'}, "cannot be a value"),
+    ({"dns_servers": '["192.0.2.53", "dns.example"]'}, "dns_servers = 192.0.2.53 dns.example: expected IP addresses"),
     ({"http_port": '"80"'}, "expected an integer"), ("revisions", "/applied_revisions/i8k_web_0: expected a number from 0"),
     ("secrets", "/secret_keys/i8k_web_0"), ("later", "hostlet.conf.d sets app_path to '/srv/other'")])
 def test_what_later_steps_would_refuse_is_refused_before_anything_is_changed(shared, change, words):
@@ -186,17 +187,21 @@ def test_what_later_steps_would_refuse_is_refused_before_anything_is_changed(sha
 
 
 def test_settings_that_a_service_refuses_are_taken_back(machine):
+    """Only rpc-gateway, which runs from the import on, judges who may read the metrics."""
     machine.active({"i8k_web_0": 3}, {"i8k_web_0": A})
     machine.container("web")
-    machine.config(dns_servers='["name"]')
+    machine.config(dns_servers='["192.0.2.53", "2001:db8::53"]')
     machine.start()
+    machine.later_setting("[zone]\nmetrics_allow = everybody\n")
     before = machine.state()
     for _ in range(2):
         result = machine.tree.ctl("import", machine.dir, check=False)
-        assert result.returncode == 1 and "dns_servers" in result.stderr and machine.state() == before
+        assert result.returncode == 1 and "metrics_allow" in result.stderr and machine.state() == before
+    machine.later_setting("")
     machine.tree.ctl("reload")
-    machine.config(dns_servers='["1.1.1.1"]')
     assert "Taken over" in machine.tree.ctl("import", machine.dir).stdout
+    settings = (machine.tree.prefix / "etc/hostlet.conf.d/50-import.conf").read_text()
+    assert "dns_servers = 192.0.2.53 2001:db8::53\n" in settings.partition("[zone]")[2].partition("[")[0], settings
 
 
 @pytest.fixture(scope="module")
