@@ -38,6 +38,10 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/waits.h \
 	src/reconciler/face/agent.c \
 	src/reconciler/face/agent.h \
+	src/reconciler/face/agent_tasks.c \
+	src/reconciler/face/agent_tasks.h \
+	src/reconciler/face/agent_text.c \
+	src/reconciler/face/agent_text.h \
 	src/reconciler/face/apply.c \
 	src/reconciler/face/apply.h \
 	src/reconciler/face/apply_call.c \
@@ -70,6 +74,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/zone_follow.h \
 	src/reconciler/manager.c \
 	src/reconciler/manager.h \
+	src/reconciler/model/agent.c \
+	src/reconciler/model/agent.h \
 	src/reconciler/model/facts.c \
 	src/reconciler/model/facts.h \
 	src/reconciler/model/instance.c \
@@ -183,6 +189,10 @@ TESTS += tests/unit/test_engine tests/unit/test_engine_interim
 ENGINE_WORLD = tests/unit/engine_world.c tests/unit/engine_world.h tests/unit/simulated_clock.c tests/unit/simulated_clock.h
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c $(ENGINE_WORLD)
 tests_unit_test_engine_LDADD = libreconciler.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_agent
+TESTS += tests/unit/test_agent
+tests_unit_test_agent_SOURCES = tests/unit/test_agent.c $(ENGINE_WORLD)
+tests_unit_test_agent_LDADD = libreconciler.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_engine_limits
 TESTS += tests/unit/test_engine_limits
 tests_unit_test_engine_limits_SOURCES = tests/unit/test_engine_limits.c $(ENGINE_WORLD)

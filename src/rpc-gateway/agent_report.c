@@ -15,6 +15,9 @@ static const struct schema_field report_fields[] = {
     S_INT_OPT(T, replica_id, NULL),
     S_INT_OPT(T, updated, "Unix milliseconds."),
     S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL),
+    S_STRUCTS(T, tasks, struct app_task_status, &app_task_status_schema, NULL),
+    S_BOOL_OPT(T, ready, NULL),
+    S_STRING_OPT(T, status, NULL),
     S_END,
 };
 static const struct schema_struct report_schema = {"InagentStatusReport", sizeof(T), NULL, report_fields};
@@ -41,7 +44,8 @@ enum agent_report_verdict agent_report_parse(const char *body, size_t size, stru
     enum agent_report_verdict verdict = AGENT_REPORT_OK;
     if (size < 2 || schema_parse_text(&report_schema, body, size, 0, "the report", &report, NULL) < 0)
         return AGENT_REPORT_BAD;
-    if (report.replica_id < 0 || report.replica_id > UINT32_MAX || report.n_stages > AGENT_REPORT_STAGES_MAX)
+    if (report.replica_id < 0 || report.replica_id > UINT32_MAX ||
+        report.n_stages > AGENT_REPORT_STAGES_MAX || report.n_tasks > AGENT_REPORT_TASKS_MAX)
         verdict = AGENT_REPORT_BAD;
     else if (!report.instance_name || !*report.instance_name)
         verdict = AGENT_REPORT_NAMELESS;

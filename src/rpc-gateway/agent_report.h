@@ -1,11 +1,12 @@
-/* Parses what an agent in a container posts: InagentStatusReport of the contract. The body is hostile. No
- * function has a side effect. */
+/* Parses what an agent in a container posts: InagentStatusReport of the contract, and what
+ * hostlet's agent adds to it: tasks, ready, status. The body is hostile. No function has a side effect. */
 #pragma once
 
 #include "lib/api/reconciler.h"
 
 #define AGENT_REPORT_MAX        ((size_t)64 << 10)
 #define AGENT_REPORT_STAGES_MAX 32
+#define AGENT_REPORT_TASKS_MAX  1000
 
 enum agent_report_verdict {
     AGENT_REPORT_OK,

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length;
         must(!in.secret && in.instance_name && *in.instance_name);
         must(in.replica_id >= 0 && in.replica_id <= UINT32_MAX && in.n_stages <= AGENT_REPORT_STAGES_MAX);
+        must(in.n_tasks <= AGENT_REPORT_TASKS_MAX);
         for (size_t i = 0; i < in.n_stages; i++)
             must(in.stages[i]->n_stages == 0 && in.stages[i]->n_attrs == 0);
         in.secret = xstrdup("secret");

@@ -31,7 +31,8 @@ static void test_a_report_is_parsed_without_its_secret(void **state)
     struct reconciler_report_in in;
     assert_int_equal(
         parse("{\"instance_name\":\"web\",\"replica_id\":7,\"updated\":1795468000999,\"secret\":\"mine\","
-              "\"new\":[],"
+              "\"new\":[],\"ready\":true,\"status\":\"warm\","
+              "\"tasks\":[{\"name\":\"build\",\"state\":\"failed\",\"exit_code\":3,\"new\":1}],"
               "\"stages\":[{\"name\":\"spec_load\",\"owner\":\"inagent\",\"revision\":3,\"state\":\"failed\","
               "\"message\":"
               "\"spec file "
@@ -45,6 +46,10 @@ static void test_a_report_is_parsed_without_its_secret(void **state)
     assert_int_equal(in.n_stages, 1);
     assert_string_equal(in.stages[0]->message, "spec file empty");
     assert_int_equal(in.stages[0]->n_stages + in.stages[0]->n_attrs, 0);
+    assert_true(in.ready);
+    assert_string_equal(in.status, "warm");
+    assert_int_equal(in.n_tasks, 1);
+    assert_int_equal(in.tasks[0]->exit_code, 3);
     agent_report_done(&in);
 }
 
@@ -71,6 +76,10 @@ static void test_invalid_reports_are_rejected(void **state)
         {"{\"instance_name\":\"a\",\"instance_name\":\"b\"}", AGENT_REPORT_BAD},
         {"{\"instance_name\":\"web\",\"stages\":[1]}", AGENT_REPORT_BAD},
         {"{\"instance_name\":\"web\",\"stages\":[null]}", AGENT_REPORT_BAD},
+        {"{\"instance_name\":\"web\",\"tasks\":[1]}", AGENT_REPORT_BAD},
+        {"{\"instance_name\":\"web\",\"tasks\":[{\"runs\":\"1\"}]}", AGENT_REPORT_BAD},
+        {"{\"instance_name\":\"web\",\"ready\":1}", AGENT_REPORT_BAD},
+        {"{\"instance_name\":\"web\",\"status\":[]}", AGENT_REPORT_BAD},
     };
     struct reconciler_report_in in;
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)

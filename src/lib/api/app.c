@@ -136,6 +136,38 @@ STRUCT_EXPORTED(
     S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL));
 #undef T
 
+static const char *const task_state_names[] = {
+    [TASK_STATE_PENDING] = "pending", [TASK_STATE_RUNNING] = "running", [TASK_STATE_SUCCEEDED] = "succeeded",
+    [TASK_STATE_FAILED] = "failed",   [TASK_STATE_DELAYED] = "delayed", NULL,
+};
+const struct schema_enum app_task_state_enum = {"TaskState", "The state of a task.", task_state_names};
+static const char *const task_trigger_names[] = {
+    [TASK_TRIGGER_ON_SHUTDOWN] = "on_shutdown",
+    [TASK_TRIGGER_ON_STARTUP] = "on_startup",
+    [TASK_TRIGGER_INTERVAL] = "interval_seconds",
+    [TASK_TRIGGER_CRON] = "cron",
+    NULL,
+};
+const struct schema_enum app_task_trigger_enum = {"TaskTrigger", "What starts a task.", task_trigger_names};
+
+#define T struct app_task_status
+STRUCT_EXPORTED(
+    app_task_status_schema, "TaskStatus", T, "The state of a task, as inagent reports it.",
+    S_STRING_OPT(T, name, NULL),
+    S_STRING_OPT(T, trigger, "One of on_shutdown, on_startup, interval_seconds and cron; absent: none."),
+    S_STRING_OPT(
+        T, state,
+        "One of pending, running, succeeded, failed and delayed, which is a failure that is retried."),
+    S_INT_OPT(T, started, "Unix milliseconds at which the last run began."),
+    S_INT_OPT(T, finished, "Unix milliseconds at which the last run that ended did."),
+    S_INT_OPT(T, exit_code, "Of that run; absent: 0. 128 and the signal's number, if a signal ended it."),
+    S_INT_OPT(T, next,
+              "Unix milliseconds of the next run; absent: none is planned, or its time is not known."),
+    S_INT_OPT(T, runs, "Runs since inagent started."),
+    S_STRING_OPT(T, message, "Why it failed, or does not run."),
+    S_STRING_OPT(T, request, "The id of the last run that was requested and began."));
+#undef T
+
 #define T struct app_deploy
 STRUCT_EXPORTED(app_deploy_schema, "AppDeploy", T, "The desired state of an instance.",
                 S_STRING_OPT(T, action, "One of start, stop and destroy; absent: start."),

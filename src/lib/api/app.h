@@ -127,6 +127,31 @@ struct app_stage { /* AppDeployStage */
 };
 #define STAGE_BEGUN(stage) ((stage)->begun ?: (stage)->created)
 
+enum app_task_state {
+    TASK_STATE_PENDING,
+    TASK_STATE_RUNNING,
+    TASK_STATE_SUCCEEDED,
+    TASK_STATE_FAILED,
+    TASK_STATE_DELAYED
+};
+enum app_task_trigger {
+    TASK_TRIGGER_ON_SHUTDOWN,
+    TASK_TRIGGER_ON_STARTUP,
+    TASK_TRIGGER_INTERVAL,
+    TASK_TRIGGER_CRON,
+};
+
+/* What inagent reports of one task. Trigger and state are text for the same reason as those of a stage. */
+struct app_task_status {
+    char *name, *trigger, *state;
+    int64_t started, finished; /* of the last run, unix milliseconds; 0: it did not start, or has not ended */
+    int64_t exit_code;         /* of the last run that ended; 128 + the signal that ended it */
+    int64_t next;  /* the next run that is planned, unix milliseconds; 0: none, or no time is known */
+    int64_t runs;  /* since inagent started */
+    char *message; /* why it failed or does not run; may be NULL */
+    char *request; /* the id of the last requested run (RunTask) that began; NULL: none */
+};
+
 /* What is desired of a whole instance. */
 enum app_action {
     APP_ACTION_ABSENT,
@@ -212,7 +237,7 @@ struct app_manifest {
 };
 
 extern const struct schema_enum app_protocol_enum, app_init_enum, app_pull_enum, app_action_enum,
-    app_stage_name_enum, app_stage_state_enum;
-extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema, app_replica_schema,
-    app_service_port_schema, app_replica_instance_schema, app_options_schema, app_manifest_schema,
-    app_config_value_schema, app_deploy_schema, app_status_schema;
+    app_stage_name_enum, app_stage_state_enum, app_task_state_enum, app_task_trigger_enum;
+extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema,
+    app_task_status_schema, app_replica_schema, app_service_port_schema, app_replica_instance_schema,
+    app_options_schema, app_manifest_schema, app_config_value_schema, app_deploy_schema, app_status_schema;

@@ -50,6 +50,10 @@ STRUCT(replica, "Replica", T, "The actual state of one replica.", S_INT(T, id, N
        S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
        S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
                  "All stages of the instance's revision, each with its owner. The zone receives them."),
+       S_STRUCTS(T, tasks, struct app_task_status, &app_task_status_schema,
+                 "The tasks in the container, as inagent reported them last."),
+       S_BOOL_OPT(T, ready, "The application in the container has reported that it is ready."),
+       S_STRING_OPT(T, status, "The application's own text about its state."),
        S_BOOL_OPT(T, unassigned, "The zone assigns this replica to another host, or has removed it."),
        S_STRING_OPT(T, vpc_ipv4, "The replica's address in the zone's network."),
        S_STRING_OPT(T, last_exit, "Why the container exited last without a request; absent: it did not."),
@@ -185,7 +189,14 @@ STRUCT(
     report_in, NULL, T, NULL, S_STRING(T, instance_name, NULL), S_INT_OPT(T, replica_id, NULL),
     S_STRING(T, secret, "The secret of this replica."), S_INT_OPT(T, updated, "Unix milliseconds."),
     S_STRUCTS(T, stages, struct app_stage, &app_stage_schema,
-              "They replace all stages that inagent owns; stages of other owners or revisions are dropped."));
+              "They replace all stages that inagent owns; stages of other owners or revisions are dropped."),
+    S_STRUCTS(
+        T, tasks, struct app_task_status, &app_task_status_schema,
+        "They replace all that are known of the replica; those of names that no task of the revision has "
+        "are dropped. Without a stage of inagent the report's revision is not known: then tasks, ready "
+        "and status are dropped."),
+    S_BOOL_OPT(T, ready, "The application has reported that it is ready (READY=1)."),
+    S_STRING_OPT(T, status, "The application's own text about its state (STATUS=)."));
 #undef T
 #define T struct reconciler_info_out
 STRUCT(
@@ -232,7 +243,8 @@ static const struct varlink_method methods[] = {
     {"ImportSecret", VARLINK_CHANGES, &secret_in, NULL,
      "Stores the secret that the original agent gave a container. A secret that exists already is kept."},
     {"AgentReport", VARLINK_CHANGES, &report_in, NULL,
-     "Accepts the stages that inagent reports from a container. Unauthorized: no such replica exists, or the "
+     "Accepts the stages and tasks that inagent reports from a container. Unauthorized: no such replica "
+     "exists, or the "
      "secret is not its own."},
     {.name = NULL},
 };

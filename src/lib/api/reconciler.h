@@ -50,6 +50,12 @@ struct reconciler_replica {
     size_t n_ports;
     struct app_stage **stages; /* all stages of the instance's revision, hostlet's and inagent's */
     size_t n_stages;
+    /* What inagent reported last in this container: its tasks, whether the application is ready (READY=1),
+     * and the application's own text (STATUS=), which may be NULL. */
+    struct app_task_status **tasks;
+    size_t n_tasks;
+    bool ready;
+    char *status;
     bool unassigned; /* the zone assigns this replica to another host, or has removed it */
     char *vpc_ipv4;
     char *last_exit;
@@ -173,6 +179,10 @@ struct reconciler_report_in {
     int64_t updated;
     struct app_stage **stages;
     size_t n_stages;
+    struct app_task_status **tasks;
+    size_t n_tasks;
+    bool ready;
+    char *status;
 };
 struct reconciler_info_out {
     char *host_id; /* the zone's id for this machine, or the machine's own without a zone */

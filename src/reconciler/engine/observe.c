@@ -12,6 +12,7 @@
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/renamed.h"
 #include "reconciler/engine/replica.h"
+#include "reconciler/model/agent.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/unreadable.h"
 #include "reconciler/model/wish.h"
@@ -33,6 +34,8 @@ static void see_current(struct replica *r, const struct driver_container *seen)
         uptime_see(&r->seen.uptime, seen->started_at, replica_now_msec(r), replica_monotonic_usec(r));
     if (seen)
         exits_see(r);
+    if (seen)
+        agent_seen(r);
 }
 
 /* Stores the id of a container of this tree that has a name of the replica, by which it is found later. */
@@ -118,6 +121,8 @@ static void on_event(struct manager *m, const struct driver_event *event)
         event->slot == DRIVER_SLOT_CURRENT && (!event->id || streq_null(event->id, r->seen.current.id));
     if (streq(event->action, "oom") && current)
         exits_note_oom(r);
+    if (streq(event->action, "die") && current)
+        agent_ended(r);
     bool committed =
         r->record->applied_revision != 0 && r->seen.current.revision == r->record->applied_revision;
     if (streq(event->action, "die") && current && committed && r->step != STEP_STOP &&

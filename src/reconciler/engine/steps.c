@@ -19,6 +19,7 @@
 #include "reconciler/engine/renamed.h"
 #include "reconciler/engine/replica.h"
 #include "reconciler/engine/waits.h"
+#include "reconciler/model/agent.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
@@ -212,6 +213,7 @@ static void effect_create(struct replica *r, const void *out)
     const struct driver_create_out *created = out;
     if (created && created->id && record_add_container(r->record, created->id))
         store_save_soon(r->instance);
+    agent_drop(r);
     r->seen.stale = true;
 }
 

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
+#include "reconciler/face/agent_tasks.h"
+#include "reconciler/face/agent_text.h"
+#include "reconciler/model/agent.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
@@ -26,28 +28,6 @@ static bool is_stage_name(const char *name)
            !STAGE_IS_OWN(schema_enum_value(&app_stage_name_enum, name));
 }
 
-/* Returns how many bytes of a text fit into '*room' bytes of JSON, and subtracts these: most characters take
- * one byte in JSON, some take two or six. */
-static size_t take_room(const char *text, size_t n, size_t *room)
-{
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text[i];
-        size_t cost = c < ' ' ? 6 : c == '"' || c == '\\' ? 2 : 1;
-        if (cost > *room)
-            return i;
-        *room -= cost;
-    }
-    return n;
-}
-
-/* Returns the largest length up to 'n' that does not cut a UTF-8 character. */
-static size_t whole_characters(const char *text, size_t n)
-{
-    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n--;
-    return n;
-}
-
 /* Returns a copy of the stage with a message that fits into '*room', or NULL if the stage is of another owner
  * or revision or is not valid. */
 static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision, size_t *room)
@@ -64,10 +44,7 @@ static struct app_stage *accept_stage(const struct app_stage *from, int64_t revi
                                 .attempt = from->attempt,
                                 .created = from->created,
                                 .finished = from->finished};
-    if (from->message && *from->message) {
-        size_t n = take_room(from->message, strnlen(from->message, MESSAGE_MAX), room);
-        stage->message = xstrndup(from->message, whole_characters(from->message, n));
-    }
+    stage->message = agent_text(from->message, MESSAGE_MAX, room);
     return stage;
 }
 
@@ -91,7 +68,10 @@ int method_agent_report(struct varlink_call *call, const void *in, void *userdat
         else if (stage)
             kept[n++] = stage;
     }
+    struct record_agent *agent = agent_accept(r, report, &room);
     stages_of_agent(r, kept, n);
+    if (agent)
+        agent_set(r, agent);
     varlink_reply(call, NULL);
     return 0;
 }

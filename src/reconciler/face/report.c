@@ -52,6 +52,15 @@ static struct reconciler_limits *limits_of(const struct replica *r)
     return limits;
 }
 
+static void report_agent(const struct record_agent *agent, struct reconciler_replica *to)
+{
+    for (size_t i = 0; agent && i < agent->n_tasks; i++)
+        schema_copy(&app_task_status_schema, agent->tasks[i],
+                    schema_append(&to->tasks, &to->n_tasks, sizeof(struct app_task_status)));
+    to->ready = agent && agent->ready;
+    to->status = agent ? xstrdup_null(agent->status) : NULL;
+}
+
 static void report_replica(const struct replica *r, struct reconciler_replica *to)
 {
     const struct driver_container *running =
@@ -82,6 +91,7 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     for (size_t i = 0; i < r->record->n_stages; i++)
         schema_copy(&app_stage_schema, r->record->stages[i],
                     schema_append(&to->stages, &to->n_stages, sizeof(struct app_stage)));
+    report_agent(r->record->agent, to);
 }
 
 static void report_packages(const struct record_revision *target, struct reconciler_instance *to)

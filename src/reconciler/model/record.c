@@ -27,6 +27,16 @@ static const struct schema_field revision_fields[] = {
 };
 const struct schema_struct record_revision_schema = {"Revision", sizeof(T), NULL, revision_fields};
 #undef T
+#define T struct record_agent
+static const struct schema_field agent_fields[] = {
+    S_INT_OPT(T, revision, NULL),
+    S_INT_OPT(T, reported, NULL),
+    S_STRUCTS(T, tasks, struct app_task_status, &app_task_status_schema, NULL),
+    S_BOOL_OPT(T, ready, NULL),
+    S_STRING_OPT(T, status, NULL),
+    S_END};
+const struct schema_struct record_agent_schema = {"Agent", sizeof(T), NULL, agent_fields};
+#undef T
 #define T struct record_replica
 static const struct schema_field replica_fields[] = {
     S_INT(T, id, NULL),
@@ -47,6 +57,7 @@ static const struct schema_field replica_fields[] = {
     S_STRUCTS(T, ports, struct app_service_port, &app_service_port_schema, NULL),
     S_STRUCTS(T, applied_ports, struct app_service_port, &app_service_port_schema, NULL),
     S_STRUCTS(T, stages, struct app_stage, &app_stage_schema, NULL),
+    S_STRUCT_OPT(T, agent, struct record_agent, &record_agent_schema, NULL),
     S_END,
 };
 const struct schema_struct record_replica_schema = {"Replica", sizeof(T), NULL, replica_fields};

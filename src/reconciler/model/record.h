@@ -35,6 +35,16 @@ struct record_revision {
     size_t n_volumes;
 };
 
+/* What the agent in the container reported beside its stages. */
+struct record_agent {
+    int64_t revision; /* of the report: deploy.revision of app_replica.json */
+    int64_t reported; /* unix milliseconds at which this report, or an equal one after it, was received */
+    struct app_task_status **tasks;
+    size_t n_tasks;
+    bool ready;
+    char *status; /* NULL: none */
+};
+
 struct record_replica {
     int64_t id;
     /* The journal. */
@@ -61,6 +71,7 @@ struct record_replica {
     size_t n_applied_ports;
     struct app_stage **stages;
     size_t n_stages;
+    struct record_agent *agent; /* NULL: the container's agent has not reported */
 };
 
 struct record {
@@ -91,7 +102,8 @@ struct record {
     size_t n_replicas;
 };
 
-extern const struct schema_struct record_schema, record_revision_schema, record_replica_schema;
+extern const struct schema_struct record_schema, record_revision_schema, record_replica_schema,
+    record_agent_schema;
 
 /* Report whether the instance is of origin zone, and of origin directory. */
 bool record_is_zone(const struct record *record);
