@@ -11,6 +11,7 @@ manual_pages += man/hostlet.conf.5
 manual_pages += man/hostletctl.8
 manual_pages += man/hostletd.8
 manual_pages += man/inagent.8
+manual_pages += man/net-keeper.8
 manual_pages += man/provisioner.8
 manual_pages += man/quota-keeper.8
 manual_pages += man/reconciler.8

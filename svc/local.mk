@@ -3,6 +3,7 @@
 nobase_dist_pkgdata_DATA = \
 	svc/container-driver/service.conf \
 	svc/fetcher/service.conf \
+	svc/net-keeper/service.conf \
 	svc/provisioner/service.conf \
 	svc/quota-keeper/service.conf \
 	svc/reconciler/service.conf \

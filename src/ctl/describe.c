@@ -8,6 +8,7 @@
 #include "ctl/options.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/fetcher.h"
+#include "lib/api/net_keeper.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
@@ -17,9 +18,9 @@
 #include "lib/varlink/describe.h"
 
 static const struct varlink_interface *const interfaces[] = {
-    &varlink_common_interface, &supervisor_interface,       &reconciler_interface,
-    &fetcher_interface,        &unpacker_interface,         &provisioner_interface,
-    &quota_keeper_interface,   &container_driver_interface, &rpc_gateway_interface,
+    &varlink_common_interface, &supervisor_interface,  &reconciler_interface,   &fetcher_interface,
+    &unpacker_interface,       &provisioner_interface, &quota_keeper_interface, &container_driver_interface,
+    &net_keeper_interface,     &rpc_gateway_interface,
 };
 
 /* The types of the interfaces printed so far, each of which is described once. */

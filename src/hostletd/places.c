@@ -15,6 +15,7 @@ const struct place places[] = {
     {"hostlet/unpacker", BASE_VAR, "unpacker", 0700, 0},
     {"hostlet/provisioner", BASE_VAR, "provisioner", 0700, 0},
     {"hostlet/quota-keeper", BASE_VAR, "quota-keeper", 0700, 0},
+    {"hostlet/net-keeper", BASE_VAR, "net-keeper", 0700, 0},
     {"hostlet/rpc-gateway", BASE_VAR, "rpc-gateway", 0700, 0},
     {"hostlet/zone", BASE_VAR, "rpc-gateway", 02750, PLACE_GROUP_FETCHER},
     {"ipk", BASE_VAR, "fetcher", 0755, PLACE_FOR_ALL},

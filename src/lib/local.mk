@@ -47,6 +47,7 @@ libhostlet_a_SOURCES = \
 	src/lib/api/container_driver.c src/lib/api/container_driver.h \
 	src/lib/api/declare.h \
 	src/lib/api/fetcher.c src/lib/api/fetcher.h \
+	src/lib/api/net_keeper.c src/lib/api/net_keeper.h \
 	src/lib/api/package.c src/lib/api/package.h \
 	src/lib/api/provisioner.c src/lib/api/provisioner.h \
 	src/lib/api/quota_keeper.c src/lib/api/quota_keeper.h \

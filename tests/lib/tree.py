@@ -47,7 +47,8 @@ def ini(sections):
 
 
 INTERFACES = {"hostletd": "Supervisor", "reconciler": "Reconciler", "fetcher": "Fetcher", "unpacker": "Unpacker",
-              "provisioner": "Provisioner", "quota-keeper": "QuotaKeeper", "container-driver": "ContainerDriver", "rpc-gateway": "RpcGateway"}
+              "provisioner": "Provisioner", "quota-keeper": "QuotaKeeper", "container-driver": "ContainerDriver",
+              "net-keeper": "NetKeeper", "rpc-gateway": "RpcGateway"}
 
 
 def full_method(service, method):

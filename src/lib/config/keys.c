@@ -123,6 +123,13 @@ const struct config_key config_keys[] = {
      "Which system calls containers may make. hostlet: hostlet's profile. runtime: the engine's own. "
      "FILE: an absolute path."},
 
+    {"net-keeper", "mtu", CONFIG_NUMBER, "0", 0, 65535, NULL,
+     "MTU of the device that carries the zone's network, and of its containers' networks; 0: that of the "
+     "device below it less 50."},
+    {"net-keeper", "dns_records", CONFIG_PATH, "", 0, 0, NULL,
+     "The file with the zone's names. Default: indns_conf.d/innerstack.toml in the directory of "
+     "hostlet.conf."},
+
     {"zone", "enable", CONFIG_BOOL, "no", 0, 0, NULL,
      "yes: this machine serves the network: the zone's calls, the applications' reports, metrics."},
     {"zone", "listen", CONFIG_STRING, "0.0.0.0", 0, 0, NULL, "The address that both ports listen on."},

@@ -16,7 +16,7 @@ from lib.tree import BUILD, SOURCE, Tree, ini, program
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
 NUMBERS = {"<&-": [0], ">&-": [1], "2>&-": [2], "<&- >&- 2>&-": [0, 1, 2]}
-WORKERS = ["container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "rpc-gateway", "unpacker"]
+WORKERS = ["container-driver", "fetcher", "net-keeper", "provisioner", "quota-keeper", "reconciler", "rpc-gateway", "unpacker"]
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sanitized
 def test_the_products_services_are_listed(make_tree):
     tree = make_tree({"container-driver": {"runtime": "null"}}).start()
     listed = all_services(tree)
-    assert set(listed) == {"container-driver", "fetcher", "provisioner", "quota-keeper", "reconciler", "rpc-gateway",
+    assert set(listed) == {"container-driver", "fetcher", "net-keeper", "provisioner", "quota-keeper", "reconciler", "rpc-gateway",
                            "unpacker"}
     keeper = listed["quota-keeper"]
     assert keeper["state"] == "ready" and keeper["pid"] == tree.pid("quota-keeper") and keeper["memory"] > 100_000

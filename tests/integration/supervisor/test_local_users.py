@@ -151,7 +151,7 @@ def test_an_object_that_cannot_be_a_lock_is_named_in_the_message(ground_of):
 PLACES = {"container-driver": ["hostlet/container-driver/null", "hostlet/container-driver"], "fetcher": ["ipk", "hostlet/fetcher"],
           "rpc-gateway": ["hostlet/zone"]}
 FOR_HOSTLETD = ["hostlet", "hostlet/reconciler", "hostlet/container-driver", "hostlet/fetcher", "hostlet/unpacker", "hostlet/provisioner",
-                "hostlet/quota-keeper", "hostlet/rpc-gateway", "hostlet/zone", "ipk", "ipk_install"]
+                "hostlet/quota-keeper", "hostlet/net-keeper", "hostlet/rpc-gateway", "hostlet/zone", "ipk", "ipk_install"]
 
 
 @pytest.fixture

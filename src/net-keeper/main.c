@@ -1,0 +1,41 @@
+/* net-keeper: makes the zone's network between machines.
+ *
+ * Job: stores the network that the reconciler received from the zone's leader, and makes the kernel agree
+ * with it: the VXLAN device with its address, forwarding entries to the other machines, and routes to their
+ * containers. It changes only what differs, and corrects within a second what another program changed.
+ * Privileges: own user, CAP_NET_ADMIN. It owns VAR/hostlet/net-keeper.
+ * Failures: it can be killed at any time: the next start compares the kernel with network.json. What the
+ * network contains is judged; a part that contradicts itself or this machine is not made, and is reported. */
+#include "lib/api/net_keeper.h"
+#include "lib/basic/fs.h"
+#include "lib/service/service.h"
+#include "net-keeper/manager.h"
+#include "net-keeper/methods.h"
+
+static const char *const failpoints[] = {
+    "network.before_save", /* a call brought another network; network.json contains the old one */
+    "network.saved",       /* network.json contains it; the kernel does not */
+    NULL,
+};
+
+static int before_jail(struct service_context *context, struct error *e)
+{
+    return give_dir_below(context->tree.var, "hostlet/net-keeper", service_uid(context), service_gid(context),
+                          0700, e);
+}
+
+static const struct service_definition service = {
+    .name = "net-keeper",
+    .interface = &net_keeper_interface,
+    .handlers = net_handlers,
+    .failpoints = failpoints,
+    .check = manager_check,
+    .before_jail = before_jail,
+    .start = manager_start,
+    .stop = manager_stop,
+};
+
+int main(int argc, char **argv)
+{
+    return service_main(&service, argc, argv);
+}

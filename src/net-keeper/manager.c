@@ -1,0 +1,102 @@
+/* Implements manager.h. */
+#include "net-keeper/manager.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
+#include "lib/basic/log.h"
+#include "lib/schema/object.h"
+
+/* Makes this machine agree with the network. It is called at the start, when the network has changed, and
+ * when another program may have changed something. Returns whether anything was changed. */
+static bool make_network(struct manager *m)
+{
+    (void)m;
+    return false;
+}
+
+int manager_check(struct service_context *context, struct error *e)
+{
+    (void)context;
+    (void)e;
+    return 0;
+}
+
+int manager_start(struct service_context *context, struct error *e)
+{
+    struct manager *m = xcalloc(1, sizeof *m);
+    _cleanup_free_ char *state = tree_state(&context->tree, "net-keeper");
+    enum network_file_state found = NETWORK_NONE;
+    struct error x = ERROR_INIT;
+    (void)e;
+    context->userdata = m;
+    m->event = context->event;
+    m->path = xasprintf("%s/network.json", state);
+    if (network_file_read(m->path, &found, &m->network, &x) < 0) {
+        m->file_problem =
+            xasprintf("%s: the network stays as it is until the zone sends it again", x.message);
+        log_error("%s", m->file_problem);
+    }
+    m->leaving = found == NETWORK_LEAVING;
+    make_network(m);
+    return 0;
+}
+
+void manager_stop(void *userdata)
+{
+    struct manager *m = userdata;
+    if (!m)
+        return;
+    network_free(m->network);
+    free(m->path);
+    free(m->file_problem);
+    free(m->underlay);
+    free(m->masquerade_problem);
+    free(m->dns_file);
+    free(m->dns_problem);
+    free(m);
+}
+
+static bool same_network(const struct manager *m, const struct net_network *network)
+{
+    if (m->file_problem || m->leaving)
+        return false;
+    if (!m->network || !network)
+        return m->network == network;
+    return schema_equal(&net_network_schema, m->network, network);
+}
+
+int manager_set_network(struct manager *m, const struct net_network *network, bool *ret_changed,
+                        struct error *e)
+{
+    bool changed = false;
+    if (!same_network(m, network)) {
+        int r = m->file_problem ? keep_aside(m->path, e) : 0;
+        if (r >= 0)
+            r = network_file_write(m->path, network, e);
+        if (r < 0)
+            return r;
+        changed = true;
+        set_string(&m->file_problem, NULL);
+        network_free(m->network);
+        m->network = network ? network_copy(network) : NULL;
+        m->leaving = !network;
+    }
+    changed |= make_network(m);
+    if (m->leaving) {
+        int r = network_file_remove(m->path, e);
+        if (r < 0)
+            return r;
+        m->leaving = false;
+    }
+    *ret_changed = changed;
+    return 0;
+}
+
+void manager_problems(const struct manager *m, char ***ret, size_t *ret_n)
+{
+    if (m->file_problem)
+        schema_append_string(ret, ret_n, m->file_problem);
+}

@@ -1,0 +1,85 @@
+/* Implements methods.h. */
+#include "net-keeper/methods.h"
+
+#include <errno.h>
+
+#include "lib/api/net_keeper.h"
+#include "lib/schema/object.h"
+#include "net-keeper/manager.h"
+
+static int on_set_network(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct net_set_network_in *i = in;
+    struct manager *m = userdata;
+    struct net_set_network_out out = {.changed = false};
+    int r = i->network ? network_check_limits(i->network, e) : 0;
+    if (r >= 0)
+        r = manager_set_network(m, i->network, &out.changed, e);
+    if (r < 0)
+        return r;
+    manager_problems(m, &out.problems, &out.n_problems);
+    varlink_reply(call, &out);
+    schema_done(varlink_find_method(&net_keeper_interface, "SetNetwork")->out, &out);
+    return 0;
+}
+
+static int on_info(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    (void)e;
+    const struct manager *m = userdata;
+    struct net_info_out out = {
+        .network = m->network,
+        .device = m->network ? xstrdup(NET_DEVICE) : NULL,
+        .underlay = xstrdup_null(m->underlay),
+        .mtu = m->mtu,
+        .device_ok = m->device_ok,
+        .masquerade = m->masquerade,
+        .masquerade_problem = xstrdup_null(m->masquerade_problem),
+        .dns_file = xstrdup_null(m->dns_file),
+        .dns_problem = xstrdup_null(m->dns_problem),
+        .peers = m->peers,
+        .repairs = m->repairs,
+        .changes = m->changes,
+    };
+    manager_problems(m, &out.problems, &out.n_problems);
+    varlink_reply(call, &out);
+    schema_done(varlink_find_method(&net_keeper_interface, "Info")->out, &out);
+    return 0;
+}
+
+static int on_list(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    (void)in;
+    const struct manager *m = userdata;
+    if (!varlink_call_wants_more(call))
+        return error_refuse(e, EINVAL, "the reply is a stream: the call must set 'more'");
+    for (size_t i = 0; m->network && i < m->network->n_hosts; i++) {
+        const struct net_host *h = m->network->hosts[i];
+        if (streq(h->id, m->network->host_id))
+            continue;
+        struct net_host_state state = {
+            .id = h->id, .peer = h->peer, .bridge = h->bridge, .instance = h->instance};
+        varlink_notify(call, &(struct net_list_out){.host = &state});
+    }
+    varlink_reply(call, &(struct net_list_out){.host = NULL});
+    return 0;
+}
+
+static int on_ping(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    const struct net_ping_in *i = in;
+    const struct manager *m = userdata;
+    (void)call;
+    for (size_t j = 0; m->network && j < m->network->n_hosts; j++)
+        if (streq(m->network->hosts[j]->id, i->host))
+            return error_fail(e, EHOSTUNREACH, "host '%s' is not reachable: the device '%s' does not exist",
+                              i->host, NET_DEVICE);
+    return error_set(e, ERROR_NOT_FOUND, ENOENT, "the zone's network has no host '%.40s'", i->host);
+}
+
+const struct varlink_handlers net_handlers[] = {{"SetNetwork", on_set_network},
+                                                {"Info", on_info},
+                                                {"List", on_list},
+                                                {"Ping", on_ping},
+                                                {.method = NULL}};
