@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inagent/output.h"
 #include "inagent/plan.h"
 #include "inagent/report.h"
 #include "inagent/run.h"
@@ -28,11 +29,11 @@
 
 struct daemon {
     const struct environment *environment;
-    const char *home;
     struct plan plan;
     struct watch watch;
     struct shutdown shutdown;
     struct report report;
+    struct output output;
     int signals;
 };
 
@@ -140,7 +141,9 @@ static void reap(struct daemon *d, uint64_t now)
         struct task *task = plan_find_pid(&d->plan, pid);
         if (!task)
             shutdown_ended(&d->shutdown, pid, run_exit_code(status), now);
-        else if (d->shutdown.phase == SHUTDOWN_NOT)
+        else
+            output_ended(&d->output, task->definition.name);
+        if (task && d->shutdown.phase == SHUTDOWN_NOT)
             task_ended(d, task, run_exit_code(status), now);
     }
     if (pid < 0 && errno == ECHILD)
@@ -152,7 +155,7 @@ static void start_tasks(struct daemon *d, uint64_t now)
     struct task *task;
     while (d->shutdown.phase == SHUTDOWN_NOT && (task = plan_next(&d->plan, now))) {
         struct error e = ERROR_INIT;
-        pid_t pid = run_task(&task->definition, d->home, &e);
+        pid_t pid = run_task(&task->definition, &d->output, &e);
         plan_began(task, pid, now);
         if (pid > 0) {
             log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
@@ -173,7 +176,7 @@ static void read_signals(struct daemon *d, uint64_t now)
             break; /* every iteration of the loop looks for what they announce */
         default:
             log_info("stopping, on signal %u", info.ssi_signo);
-            shutdown_begin(&d->shutdown, &d->plan, d->home, 0, d->environment->stop_timeout_usec, now);
+            shutdown_begin(&d->shutdown, &d->plan, &d->output, 0, d->environment->stop_timeout_usec, now);
         }
 }
 
@@ -185,9 +188,10 @@ static void wait_for_events(struct daemon *d)
     wakeup = report < wakeup ? report : wakeup;
     uint64_t now = now_monotonic_usec(), wait = wakeup > now ? wakeup - now : 0;
     struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
-    struct pollfd fds[] = {
-        {.fd = d->signals, .events = POLLIN}, {.fd = d->watch.inotify, .events = POLLIN}, {.fd = -1}};
+    struct pollfd fds[3 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
+                                             {.fd = d->watch.inotify, .events = POLLIN}};
     fds[2].fd = report_fd(&d->report, &fds[2].events);
+    output_poll(&d->output, fds + 3);
     if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR)
         fatal(EXIT_FAILED, "cannot wait for events: %s", strerrordesc_np(errno));
 }
@@ -201,6 +205,7 @@ static void loop(struct daemon *d)
         watch_drain(&d->watch);
         reload(d, now);
         start_tasks(d, now);
+        output_round(&d->output);
         report_round(&d->report, &d->plan, now);
         shutdown_tick(&d->shutdown, now);
         /* Without a child no SIGCHLD arrives. */
@@ -213,8 +218,7 @@ static void loop(struct daemon *d)
 
 int daemon_run(const struct environment *environment, const char *home, uint64_t begun)
 {
-    struct daemon d = {
-        .environment = environment, .home = home, .watch = WATCH_INIT, .report = REPORT_INIT, .signals = -1};
+    struct daemon d = {.environment = environment, .watch = WATCH_INIT, .report = REPORT_INIT, .signals = -1};
     d.plan.probation_end = begun + environment->probation_usec;
     d.report.replica_id = environment->identity.replica_id;
     sigset_t signals;
@@ -222,14 +226,17 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
     d.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (d.signals < 0)
         fatal(EXIT_FAILED, "cannot make a signalfd: %s", strerrordesc_np(errno));
-    _cleanup_free_ char *directory = xasprintf("%s/.innerstack", home);
     struct error e = ERROR_INIT;
+    if (output_begin(&d.output, home, &e) < 0)
+        fatal(EXIT_FAILED, "%s", e.message);
+    _cleanup_free_ char *directory = xasprintf("%s/.innerstack", home);
     if (watch_begin(&d.watch, directory, &e) < 0)
         log_warning("%s: a new " SPEC_NAME " is not noticed", e.message);
     _cleanup_free_ char *path = xasprintf("%s/" SPEC_NAME, directory);
     if (access(path, F_OK) < 0)
         log_error("spec_load failed: '%s': %s; waiting for it", path, strerrordesc_np(errno));
     loop(&d);
+    output_end(&d.output);
     watch_end(&d.watch);
     report_end(&d.report);
     plan_clear(&d.plan);

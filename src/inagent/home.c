@@ -137,22 +137,21 @@ static void give(const char *path)
         log_warning("'%s': %u entries could not be given to '" ACTION_NAME "'", path, failures);
 }
 
-/* Makes each missing component of 'path' below 'home' and gives it to the user. */
-static void make_below(int home, const char *path)
+int home_directory(const char *home, const char *path)
 {
     _cleanup_free_ char *copy = xstrdup(path);
-    _cleanup_close_ int at = dup(home);
+    int at = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char *save = NULL;
     for (char *name = strtok_r(copy, "/", &save); name && at >= 0; name = strtok_r(NULL, "/", &save)) {
         bool made = mkdirat(at, name, 0755) == 0;
-        int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (next < 0)
-            log_warning("cannot make directory '%s' in the home: %s", path, strerrordesc_np(errno));
-        else if (made && geteuid() == 0 && fchown(next, ACTION_ID, ACTION_ID) < 0)
+        int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), reason = errno;
+        if (next >= 0 && made && geteuid() == 0 && fchown(next, ACTION_ID, ACTION_ID) < 0)
             log_warning("cannot give directory '%s' to '" ACTION_NAME "': %s", path, strerrordesc_np(errno));
         close_fd(at);
         at = next;
+        errno = reason;
     }
+    return at;
 }
 
 void home_prepare(const char *home)
@@ -169,7 +168,10 @@ void home_prepare(const char *home)
     } else {
         log_notice("not started as root: every task runs as user %u", (unsigned)geteuid());
     }
-    _cleanup_close_ int fd = open_dir_at(AT_FDCWD, home, &e);
-    for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(directories); i++)
-        make_below(fd, directories[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+        int fd = home_directory(home, directories[i]);
+        if (fd < 0)
+            log_warning("cannot make directory '%s' in the home: %s", directories[i], strerrordesc_np(errno));
+        close_fd(fd);
+    }
 }

@@ -6,3 +6,8 @@
  * read-only /etc, no CAP_CHOWN) is logged and skipped: applications then run under the numeric ids. Needs
  * no tool of the image. */
 void home_prepare(const char *home);
+
+/* Opens the directory 'path' below 'home', and makes each missing component and gives it to the user. The
+ * application can control the names: a symbolic link is refused (ENOTDIR). Returns a descriptor, or −1 with
+ * errno. */
+int home_directory(const char *home, const char *path);

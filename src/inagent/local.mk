@@ -8,6 +8,7 @@ INAGENT_PURE = \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \
 	src/inagent/spec.c src/inagent/spec.h \
+	src/inagent/splitter.c src/inagent/splitter.h \
 	src/inagent/stages.c src/inagent/stages.h \
 	src/inagent/template.c src/inagent/template.h \
 	src/inagent/users.c src/inagent/users.h \
@@ -21,8 +22,10 @@ INAGENT_OWN = \
 	src/inagent/main.c \
 	src/inagent/musl/linux/openat2.h \
 	src/inagent/musl/shims.c src/inagent/musl/shims.h \
+	src/inagent/output.c src/inagent/output.h \
 	src/inagent/run.c src/inagent/run.h \
 	src/inagent/shutdown.c src/inagent/shutdown.h \
+	src/inagent/task_file.c src/inagent/task_file.h \
 	src/inagent/watch.c src/inagent/watch.h
 
 # The shared sources that can be compiled with musl; the linker drops their unused functions.
@@ -32,7 +35,8 @@ INAGENT_SHARED = \
 	src/lib/basic/fs.c src/lib/basic/fs.h \
 	src/lib/basic/log.c src/lib/basic/log.h \
 	src/lib/basic/printable.c src/lib/basic/printable.h \
-	src/lib/basic/util.c src/lib/basic/util.h
+	src/lib/basic/util.c src/lib/basic/util.h \
+	src/lib/logs/label.c src/lib/logs/label.h
 
 INAGENT_FILES = $(INAGENT_PURE) $(INAGENT_OWN) $(INAGENT_SHARED)
 
@@ -62,8 +66,10 @@ inagentdir = $(pkgdatadir)
 dist_inagent_DATA = src/inagent/ininit
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_inagent
-TESTS += tests/unit/test_inagent
+check_PROGRAMS += tests/unit/test_inagent tests/unit/test_inagent_output
+TESTS += tests/unit/test_inagent tests/unit/test_inagent_output
 tests_unit_test_inagent_SOURCES = tests/unit/test_inagent.c $(INAGENT_PURE)
 tests_unit_test_inagent_LDADD = $(UNIT_LIBS)
+tests_unit_test_inagent_output_SOURCES = tests/unit/test_inagent_output.c $(INAGENT_PURE)
+tests_unit_test_inagent_output_LDADD = $(UNIT_LIBS)
 endif

@@ -80,6 +80,10 @@ static void become(const struct task_definition *task)
     if (geteuid() != 0)
         return;
     uid_t id = root ? 0 : ACTION_ID;
+    /* Else the user could not open /dev/stdout and /dev/stderr again. */
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fchown(fd, id, (gid_t)-1) < 0)
+            break;
     /* Without the capability root keeps its own groups, which give it no further rights; another user must
      * not keep them. */
     if (setgroups(0, NULL) < 0 && !root && getgroups(0, NULL) != 0)
@@ -88,10 +92,15 @@ static void become(const struct task_definition *task)
         die(task, 1, "become", root ? "root" : ACTION_NAME);
 }
 
-static void exec_shell(const struct task_definition *task, const char *home, int script, bool by_path)
-    __attribute__((noreturn));
-static void exec_shell(const struct task_definition *task, const char *home, int script, bool by_path)
+static void exec_shell(const struct task_definition *task, const char *home, const int pipes[OUTPUT_STREAMS],
+                       int script, bool by_path) __attribute__((noreturn));
+static void exec_shell(const struct task_definition *task, const char *home, const int pipes[OUTPUT_STREAMS],
+                       int script, bool by_path)
 {
+    for (int i = 0; i < OUTPUT_STREAMS; i++)
+        if (dup2(pipes[i], STDOUT_FILENO + i) < 0)
+            _exit(1);
+    log_set_writer(NULL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -120,17 +129,23 @@ static void exec_shell(const struct task_definition *task, const char *home, int
     die(task, errno == ENOENT ? 127 : 126, "run", "sh");
 }
 
-pid_t run_task(const struct task_definition *task, const char *home, struct error *e)
+pid_t run_task(const struct task_definition *task, struct output *output, struct error *e)
 {
+    int pipes[OUTPUT_STREAMS];
     bool by_path = access("/proc/self/fd", X_OK) == 0;
     _cleanup_close_ int script = script_file(task->script, by_path, e);
     if (script < 0)
         return script;
+    int r = output_open(output, task->name, pipes, e);
+    if (r < 0)
+        return r;
     pid_t pid = fork();
     if (pid < 0)
-        return error_os(e, errno, "cannot fork");
-    if (pid == 0)
-        exec_shell(task, home, script, by_path);
+        pid = error_os(e, errno, "cannot fork");
+    else if (pid == 0)
+        exec_shell(task, output->files.home, pipes, script, by_path);
+    for (int i = 0; i < OUTPUT_STREAMS; i++)
+        close(pipes[i]);
     return pid;
 }
 

@@ -42,7 +42,7 @@ static void run_next(struct shutdown *shutdown, uint64_t now)
         if (!task->present || task->definition.trigger != TRIGGER_ON_SHUTDOWN)
             continue;
         struct error e = ERROR_INIT;
-        pid_t pid = run_task(&task->definition, shutdown->home, &e);
+        pid_t pid = run_task(&task->definition, shutdown->output, &e);
         if (pid < 0) {
             log_error("task '%s': %s", task->definition.name, e.message);
             continue;
@@ -56,7 +56,7 @@ static void run_next(struct shutdown *shutdown, uint64_t now)
     ask_all(shutdown);
 }
 
-void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const char *home, int exit_code,
+void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, struct output *output, int exit_code,
                     uint64_t timeout, uint64_t now)
 {
     if (shutdown->phase != SHUTDOWN_NOT)
@@ -68,7 +68,7 @@ void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const ch
     shutdown->ask_at = shutdown->kill_at - smaller(ASK_BEFORE_USEC, patience / 2);
     shutdown->exit_code = exit_code;
     shutdown->plan = plan;
-    shutdown->home = home;
+    shutdown->output = output;
     set_phase(shutdown, SHUTDOWN_TASKS);
     run_next(shutdown, now);
 }
@@ -86,6 +86,7 @@ void shutdown_ended(struct shutdown *shutdown, pid_t pid, int exit_code, uint64_
 {
     if (shutdown->phase != SHUTDOWN_TASKS || pid != shutdown->pid)
         return;
+    output_ended(shutdown->output, shutdown->task->definition.name);
     if (exit_code == 0)
         log_info("task '%s' succeeded", shutdown->task->definition.name);
     else

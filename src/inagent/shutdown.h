@@ -2,6 +2,7 @@
  * process, and SIGKILL before hostlet's stop timeout ends. */
 #pragma once
 
+#include "inagent/output.h"
 #include "inagent/plan.h"
 
 enum shutdown_phase {
@@ -14,7 +15,7 @@ enum shutdown_phase {
 struct shutdown {
     enum shutdown_phase phase;
     int exit_code;
-    const char *home;         /* borrowed */
+    struct output *output;    /* borrowed */
     const struct plan *plan;  /* borrowed */
     size_t next;              /* index of the next task to consider */
     const struct task *task;  /* the running one, or NULL */
@@ -25,7 +26,7 @@ struct shutdown {
 
 /* Begins the shutdown, unless it has begun. 'timeout' is the time from 'now' until the runtime kills the
  * container (microseconds). */
-void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, const char *home, int exit_code,
+void shutdown_begin(struct shutdown *shutdown, const struct plan *plan, struct output *output, int exit_code,
                     uint64_t timeout, uint64_t now);
 
 /* Begins a shutdown without on_shutdown tasks, for an application that failed on probation: every process

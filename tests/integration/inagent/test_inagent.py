@@ -14,6 +14,7 @@ pytestmark = [
     pytest.mark.skipif(not INAGENT.exists(), reason=f"'{INAGENT}' is not built (HOSTLET_BUILD)"),
 ]
 KINDS = ["busybox", "bare", "debian"]
+PPOLL = {"x86_64": "271", "aarch64": "73"}[os.uname().machine]
 
 
 @pytest.fixture
@@ -302,13 +303,6 @@ def test_templates(make):
     assert lines[1] == "demo hello world 10.1.2.3:20001 /usr/innerstack/tiny-app"
 
 
-def test_output_reaches_the_container_s_log_unchanged(make):
-    container = make()
-    container.start([task("app", "echo to-out; echo to-err >&2")])
-    container.wait_log("\nto-err\n")
-    assert "\nto-out\n" in container.log()
-
-
 def test_interval_and_cron_are_accepted_and_not_run_yet(make):
     container = make()
     container.start([{"name": "tick", "interval_seconds": 1, "script": "echo ticked"},
@@ -344,12 +338,12 @@ def test_an_idle_inagent_sleeps_without_a_timeout(make):
     container = make()
     container.start([task("app", "true"), task("server", "exec sleep 1000")])
     container.wait_log("task 'app' succeeded")
-    # Number and arguments of the current system call: the timeout of ppoll is a null pointer.
+    # Number and arguments of the current system call: the timeout of ppoll, its third argument, is a null pointer.
     path = f"/proc/{container.first_process()}/syscall"
 
     def in_ppoll():
         words = open(path).read().split()
-        return len(words) > 4 and words[2] == "0x3" and words[3] == "0x0"
+        return len(words) > 4 and words[0] == PPOLL and words[3] == "0x0"
 
     wait_until("ppoll without a timeout", in_ppoll)
 

@@ -61,10 +61,10 @@ def test_application_runs_as_action(replica, request, image):
         while IFS=: read name rest; do [ "$name" != action ] || echo "$name is known"; done < /etc/passwd
         """)])
     replica.wait_log("task 'app' succeeded")
-    replica.wait_log("action is known\n")
+    replica.wait_log("app: action is known\n")
     # inagent's own lines are on the other stream, in between.
     said = [line for line in replica.log().splitlines() if not line.startswith("inagent:")]
-    assert said == ["Uid: 2048", "Gid: 2048", "action is known"]
+    assert said == ["app: Uid: 2048", "app: Gid: 2048", "app: action is known"]
     assert os.stat(replica.opt).st_uid == ACTION
     assert "warning" not in replica.log()
 
@@ -77,7 +77,7 @@ def test_a_failure_on_probation_is_the_container_s_exit_code(replica, shell_imag
 def test_docker_stop_runs_the_shutdown_tasks(replica, busybox_image):
     replica.run(busybox_image, [task("app", "trap 'echo had-term; exit 0' TERM\necho up\nwhile :; do sleep 0.1; done"),
                                 {"name": "bye", "on_shutdown": True, "script": "echo had-bye"}])
-    replica.wait_log("\nup\n")
+    replica.wait_log("app: up\n")
     begun = time.monotonic()
     replica.engine.request("POST", f"/containers/{replica.container}/stop", b"")
     assert time.monotonic() - begun < 8
@@ -99,7 +99,7 @@ def test_a_new_specification_is_noticed_through_the_bind_mount(replica, shell_im
 def test_read_only_root(replica, busybox_image):
     replica.run(busybox_image, [task("app", "id -u")], host={"ReadonlyRootfs": True})
     replica.wait_log("task 'app' succeeded")
-    ground.wait_until(lambda: "2048" in replica.log().splitlines(), 20, "the task's output")
+    ground.wait_until(lambda: "app: 2048" in replica.log().splitlines(), 20, "the task's output")
     assert "user 'action' is not added" in replica.log()
 
 
@@ -114,5 +114,5 @@ def test_without_capabilities_inagent_logs_what_it_cannot_do(replica, busybox_im
 def test_an_inagent_without_root_runs_tasks_as_its_own_user(replica, busybox_image):
     replica.run(busybox_image, [task("app", "id -u", working_dir="/tmp")], User=f"1234:{ACTION}")
     replica.wait_log("task 'app' succeeded")
-    ground.wait_until(lambda: "1234" in replica.log().splitlines(), 20, "the task's output")
+    ground.wait_until(lambda: "app: 1234" in replica.log().splitlines(), 20, "the task's output")
     assert "every task runs as user 1234" in replica.log()
