@@ -13,15 +13,18 @@
 #include "net-keeper/methods.h"
 
 static const char *const failpoints[] = {
-    "network.before_save", /* a call brought another network; network.json contains the old one */
-    "network.saved",       /* network.json contains it; the kernel does not */
+    "network.before_save",  /* a call brought another network; network.json contains the old one */
+    "network.saved",        /* network.json contains it; the kernel does not */
+    "records.before_write", /* the file of names is older than the network */
     NULL,
 };
 
 static int before_jail(struct service_context *context, struct error *e)
 {
-    return give_dir_below(context->tree.var, "hostlet/net-keeper", service_uid(context), service_gid(context),
-                          0700, e);
+    uid_t uid = service_uid(context);
+    gid_t gid = service_gid(context);
+    int r = give_dir_below(context->tree.var, "hostlet/net-keeper", uid, gid, 0700, e);
+    return r < 0 ? r : records_make_place(&context->tree, context->config, uid, gid, e);
 }
 
 static const struct service_definition service = {

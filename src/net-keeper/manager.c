@@ -13,15 +13,24 @@
  * when another program may have changed something. Returns whether anything was changed. */
 static bool make_network(struct manager *m)
 {
-    (void)m;
-    return false;
+    /* Without a file, nothing is known of what exists: it stays until the zone states more. */
+    if (!m->network && !m->leaving)
+        return false;
+    bool table = masquerade_set(m->masquerade, m->network), names = records_set(&m->records, m->network);
+    return table || names;
+}
+
+/* Reports whether a network that was left is removed completely. */
+static bool nothing_is_left(const struct manager *m)
+{
+    const char *problem;
+    masquerade_stands(m->masquerade, &problem);
+    return !problem && !m->records.problem;
 }
 
 int manager_check(struct service_context *context, struct error *e)
 {
-    (void)context;
-    (void)e;
-    return 0;
+    return records_check(&context->tree, context->config, e);
 }
 
 int manager_start(struct service_context *context, struct error *e)
@@ -33,6 +42,8 @@ int manager_start(struct service_context *context, struct error *e)
     (void)e;
     context->userdata = m;
     m->event = context->event;
+    m->masquerade = masquerade_new(context->event);
+    records_begin(&m->records, &context->tree, context->config);
     m->path = xasprintf("%s/network.json", state);
     if (network_file_read(m->path, &found, &m->network, &x) < 0) {
         m->file_problem =
@@ -49,13 +60,12 @@ void manager_stop(void *userdata)
     struct manager *m = userdata;
     if (!m)
         return;
+    masquerade_free(m->masquerade);
+    records_done(&m->records);
     network_free(m->network);
     free(m->path);
     free(m->file_problem);
     free(m->underlay);
-    free(m->masquerade_problem);
-    free(m->dns_file);
-    free(m->dns_problem);
     free(m);
 }
 
@@ -85,7 +95,7 @@ int manager_set_network(struct manager *m, const struct net_network *network, bo
         m->leaving = !network;
     }
     changed |= make_network(m);
-    if (m->leaving) {
+    if (m->leaving && nothing_is_left(m)) {
         int r = network_file_remove(m->path, e);
         if (r < 0)
             return r;
@@ -97,6 +107,10 @@ int manager_set_network(struct manager *m, const struct net_network *network, bo
 
 void manager_problems(const struct manager *m, char ***ret, size_t *ret_n)
 {
-    if (m->file_problem)
-        schema_append_string(ret, ret_n, m->file_problem);
+    const char *problem;
+    masquerade_stands(m->masquerade, &problem);
+    const char *const all[] = {m->file_problem, problem, m->records.problem};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (all[i])
+            schema_append_string(ret, ret_n, all[i]);
 }

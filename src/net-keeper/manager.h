@@ -2,7 +2,9 @@
 #pragma once
 
 #include "lib/service/service.h"
+#include "net-keeper/masquerade.h"
 #include "net-keeper/network_file.h"
+#include "net-keeper/records.h"
 
 struct manager {
     sd_event *event;
@@ -10,12 +12,12 @@ struct manager {
     struct net_network *network; /* NULL: none */
     bool leaving;                /* network.json states that everything is to be removed */
     char *file_problem;          /* why network.json was not read; NULL: it was, or there is none */
+    struct masquerade *masquerade;
+    struct records records;
     /* Shown by Info. */
     int64_t mtu, peers, repairs, changes;
     bool device_ok;
     char *underlay;
-    bool masquerade;
-    char *masquerade_problem, *dns_file, *dns_problem;
 };
 
 int manager_check(struct service_context *context, struct error *e);

@@ -28,18 +28,21 @@ static int on_info(struct varlink_call *call, const void *in, void *userdata, st
     (void)in;
     (void)e;
     const struct manager *m = userdata;
+    const char *problem;
+    bool masquerades = masquerade_stands(m->masquerade, &problem);
     struct net_info_out out = {
         .network = m->network,
+        .instance_cidr = m->network ? xstrdup(m->network->instance_cidr) : NULL,
         .device = m->network ? xstrdup(NET_DEVICE) : NULL,
         .underlay = xstrdup_null(m->underlay),
         .mtu = m->mtu,
         .device_ok = m->device_ok,
-        .masquerade = m->masquerade,
-        .masquerade_problem = xstrdup_null(m->masquerade_problem),
-        .dns_file = xstrdup_null(m->dns_file),
-        .dns_problem = xstrdup_null(m->dns_problem),
+        .masquerade = masquerades,
+        .masquerade_problem = xstrdup_null(problem),
+        .dns_file = m->network && m->records.wanted ? xstrdup(m->records.path) : NULL,
+        .dns_problem = xstrdup_null(m->records.problem),
         .peers = m->peers,
-        .repairs = m->repairs,
+        .repairs = m->repairs + masquerade_repairs(m->masquerade),
         .changes = m->changes,
     };
     manager_problems(m, &out.problems, &out.n_problems);
@@ -54,12 +57,21 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
     const struct manager *m = userdata;
     if (!varlink_call_wants_more(call))
         return error_refuse(e, EINVAL, "the reply is a stream: the call must set 'more'");
+    const struct traffic *traffic = masquerade_traffic(m->masquerade);
     for (size_t i = 0; m->network && i < m->network->n_hosts; i++) {
+        static const struct traffic_item none = {0};
         const struct net_host *h = m->network->hosts[i];
+        const struct traffic_item *t = traffic_find(traffic, h->id) ?: &none;
         if (streq(h->id, m->network->host_id))
             continue;
-        struct net_host_state state = {
-            .id = h->id, .peer = h->peer, .bridge = h->bridge, .instance = h->instance};
+        struct net_host_state state = {.id = h->id,
+                                       .peer = h->peer,
+                                       .bridge = h->bridge,
+                                       .instance = h->instance,
+                                       .sent_bytes = t->sent_bytes,
+                                       .sent_packets = t->sent_packets,
+                                       .received_bytes = t->received_bytes,
+                                       .received_packets = t->received_packets};
         varlink_notify(call, &(struct net_list_out){.host = &state});
     }
     varlink_reply(call, &(struct net_list_out){.host = NULL});

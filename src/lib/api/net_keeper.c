@@ -47,6 +47,7 @@ STRUCT(net_set_network_out_schema, NULL, T, NULL,
 #undef T
 #define T struct net_info_out
 STRUCT(net_info_out_schema, NULL, T, NULL, S_BOOL(T, network, "This machine has a network of a zone."),
+       S_STRING_OPT(T, instance_cidr, "The network of this machine's containers."),
        S_STRING_OPT(T, device, "The VXLAN device's name."),
        S_STRING_OPT(T, underlay, "The device that has this machine's address in the zone."),
        S_INT_OPT(T, mtu, "The VXLAN device's, in bytes."),
@@ -64,8 +65,10 @@ STRUCT(net_info_out_schema, NULL, T, NULL, S_BOOL(T, network, "This machine has 
 STRUCT(net_host_state_schema, "HostState", T, "One other machine of the zone.", S_STRING(T, id, NULL),
        S_STRING(T, peer, NULL), S_STRING(T, bridge, NULL), S_STRING(T, instance, NULL),
        S_BOOL(T, present, "The kernel has its forwarding entry and its route."),
-       S_STRING_OPT(T, problem, "Why not."), S_INT_OPT(T, sent_bytes, "To its containers."),
-       S_INT_OPT(T, sent_packets, NULL), S_INT_OPT(T, received_bytes, "From its containers."),
+       S_STRING_OPT(T, problem, "Why not."),
+       S_INT_OPT(T, sent_bytes,
+                 "Of the packets that carry the zone's network to it, with their outer headers."),
+       S_INT_OPT(T, sent_packets, NULL), S_INT_OPT(T, received_bytes, "From it."),
        S_INT_OPT(T, received_packets, NULL));
 #undef T
 #define T struct net_list_out

@@ -48,6 +48,7 @@ struct net_set_network_out {
 };
 struct net_info_out {
     bool network;
+    char *instance_cidr;
     char *device, *underlay;
     int64_t mtu;
     bool device_ok;
