@@ -13,10 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "inagent/ending.h"
 #include "inagent/output.h"
 #include "inagent/plan.h"
 #include "inagent/report.h"
 #include "inagent/run.h"
+#include "inagent/schedule.h"
 #include "inagent/shutdown.h"
 #include "inagent/spec.h"
 #include "inagent/watch.h"
@@ -52,22 +54,15 @@ static void announce(struct daemon *d, uint64_t now)
     for (size_t i = 0; i < d->plan.n_tasks; i++) {
         struct task *task = d->plan.tasks[i];
         const char *name = task->definition.name;
-        const struct task *other = plan_waits_for(&d->plan, task);
-        enum task_trigger kind = other ? other->definition.trigger : TRIGGER_NONE;
         if (!task->present || task->announced)
             continue;
         task->announced = true;
         if (task->problem)
             log_error("task '%s' failed: %s", name, task->problem);
-        else if (task->definition.trigger == TRIGGER_INTERVAL)
-            log_notice("task '%s' has interval_seconds: not run yet by this version", name);
         else if (task->definition.trigger == TRIGGER_CRON)
             log_notice("task '%s' has cron: not run yet by this version", name);
         else if (task->definition.trigger == TRIGGER_NONE)
             log_notice("task '%s' has no trigger: never run", name);
-        else if (kind == TRIGGER_INTERVAL || kind == TRIGGER_CRON)
-            log_notice("task '%s' waits for '%s', which is not run yet by this version", name,
-                       other->definition.name);
         if (task->problem && task->definition.trigger == TRIGGER_ON_STARTUP && now < d->plan.probation_end)
             shutdown_abandon(&d->shutdown, 1, now);
     }
@@ -101,7 +96,7 @@ static void reload(struct daemon *d, uint64_t now)
     }
     log_info("specification of '%s', revision %.0f: %zu task%s", spec.instance, spec.revision, spec.n_tasks,
              spec.n_tasks == 1 ? "" : "s");
-    plan_update(&d->plan, spec.tasks, spec.n_tasks);
+    plan_update(&d->plan, spec.tasks, spec.n_tasks, now);
     spec_clear(&spec);
     announce(d, now);
 }
@@ -109,19 +104,23 @@ static void reload(struct daemon *d, uint64_t now)
 static void task_ended(struct daemon *d, struct task *task, int exit_code, uint64_t now)
 {
     const char *name = task->definition.name;
+    /* The successes of a task that repeats would fill the container's log: the first of a series is logged.
+     */
+    bool quiet = schedule_repeats(task) && task->runs > 1 && task->exit_code == 0;
     enum task_verdict verdict = plan_ended(&d->plan, task, exit_code, now);
     double seconds = (double)(now - task->begun) / (double)USEC_PER_SEC;
     switch (verdict) {
     case VERDICT_DONE:
-        log_info("task '%s' succeeded after %.1f s", name, seconds);
+        if (!quiet)
+            log_info("task '%s' succeeded after %.1f s", name, seconds);
         break;
     case VERDICT_AGAIN:
         log_warning("task '%s' failed with exit code %d after %.1f s (attempt %u); again in %.0f s", name,
                     exit_code, seconds, task->attempts, (double)(task->due - now) / (double)USEC_PER_SEC);
         break;
     case VERDICT_GIVEN_UP:
-        log_error("task '%s' failed with exit code %d after %.1f s (attempt %u); not retried", name,
-                  exit_code, seconds, task->attempts);
+        log_error("task '%s' failed with exit code %d after %.1f s (attempt %u); not retried%s", name,
+                  exit_code, seconds, task->attempts, task->next > 0 ? " before its next run" : "");
         break;
     case VERDICT_FATAL:
         log_error(
@@ -143,8 +142,10 @@ static void reap(struct daemon *d, uint64_t now)
             shutdown_ended(&d->shutdown, pid, run_exit_code(status), now);
         else
             output_ended(&d->output, task->definition.name);
-        if (task && d->shutdown.phase == SHUTDOWN_NOT)
+        if (task && d->shutdown.phase == SHUTDOWN_NOT) {
+            ending_over(task, pid);
             task_ended(d, task, run_exit_code(status), now);
+        }
     }
     if (pid < 0 && errno == ECHILD)
         shutdown_alone(&d->shutdown);
@@ -156,9 +157,10 @@ static void start_tasks(struct daemon *d, uint64_t now)
     while (d->shutdown.phase == SHUTDOWN_NOT && (task = plan_next(&d->plan, now))) {
         struct error e = ERROR_INIT;
         pid_t pid = run_task(&task->definition, &d->output, &e);
-        plan_began(task, pid, now);
+        plan_began(&d->plan, task, pid, now);
         if (pid > 0) {
-            log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
+            if (!schedule_repeats(task))
+                log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
         } else {
             log_error("task '%s': %s", task->definition.name, e.message);
             task_ended(d, task, 1, now);
@@ -180,12 +182,18 @@ static void read_signals(struct daemon *d, uint64_t now)
         }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void wait_for_events(struct daemon *d)
 {
-    uint64_t wakeup =
-        d->shutdown.phase == SHUTDOWN_NOT ? plan_wakeup(&d->plan) : shutdown_wakeup(&d->shutdown);
-    uint64_t report = report_wakeup(&d->report);
-    wakeup = report < wakeup ? report : wakeup;
+    uint64_t wakeup = report_wakeup(&d->report);
+    if (d->shutdown.phase == SHUTDOWN_NOT)
+        wakeup = earlier(wakeup, earlier(plan_wakeup(&d->plan), ending_wakeup(&d->plan)));
+    else
+        wakeup = earlier(wakeup, shutdown_wakeup(&d->shutdown));
     uint64_t now = now_monotonic_usec(), wait = wakeup > now ? wakeup - now : 0;
     struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
     struct pollfd fds[3 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
@@ -200,10 +208,13 @@ static void loop(struct daemon *d)
 {
     while (d->shutdown.phase != SHUTDOWN_OVER) {
         uint64_t now = now_monotonic_usec();
+        schedule_clock(&d->plan, now, (int64_t)now_realtime_usec());
         read_signals(d, now);
         reap(d, now);
         watch_drain(&d->watch);
         reload(d, now);
+        if (d->shutdown.phase == SHUTDOWN_NOT)
+            ending_tick(&d->plan, now);
         start_tasks(d, now);
         output_round(&d->output);
         report_round(&d->report, &d->plan, now);

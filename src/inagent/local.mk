@@ -4,12 +4,15 @@ INAGENT = inagent-linux-$(HOSTLET_ARCH)
 
 # The parts that use neither processes nor the container are compiled a second time, by the host's compiler, for the unit tests.
 INAGENT_PURE = \
+	src/inagent/depends.c src/inagent/depends.h \
 	src/inagent/plan.c src/inagent/plan.h \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \
+	src/inagent/schedule.c src/inagent/schedule.h \
 	src/inagent/spec.c src/inagent/spec.h \
 	src/inagent/splitter.c src/inagent/splitter.h \
 	src/inagent/stages.c src/inagent/stages.h \
+	src/inagent/tasks.h \
 	src/inagent/template.c src/inagent/template.h \
 	src/inagent/users.c src/inagent/users.h \
 	src/inagent/variables.c src/inagent/variables.h
@@ -17,6 +20,7 @@ INAGENT_PURE = \
 INAGENT_OWN = \
 	src/inagent/copy.c src/inagent/copy.h \
 	src/inagent/daemon.c src/inagent/daemon.h \
+	src/inagent/ending.c src/inagent/ending.h \
 	src/inagent/environment.c src/inagent/environment.h \
 	src/inagent/home.c src/inagent/home.h \
 	src/inagent/main.c \
@@ -72,4 +76,8 @@ tests_unit_test_inagent_SOURCES = tests/unit/test_inagent.c $(INAGENT_PURE)
 tests_unit_test_inagent_LDADD = $(UNIT_LIBS)
 tests_unit_test_inagent_output_SOURCES = tests/unit/test_inagent_output.c $(INAGENT_PURE)
 tests_unit_test_inagent_output_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_inagent_schedule
+TESTS += tests/unit/test_inagent_schedule
+tests_unit_test_inagent_schedule_SOURCES = tests/unit/test_inagent_schedule.c $(INAGENT_PURE)
+tests_unit_test_inagent_schedule_LDADD = $(UNIT_LIBS)
 endif

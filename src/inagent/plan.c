@@ -1,14 +1,20 @@
 /* Implements plan.h. */
 #include "inagent/plan.h"
 
+#include <errno.h>
+
+#include "inagent/depends.h"
+#include "inagent/schedule.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-#include "lib/basic/util.h"
 
 /* Delay after a failure without retry_backoff_seconds, as in the original agent. */
 #define RETRY_SECONDS 10
-/* A run of at least this length is not a failed start: max_attempts counts from one again. */
+/* A run of a startup task of at least this length is not a failed start: max_attempts counts from one again.
+ */
 #define HELD_USEC (60 * USEC_PER_SEC)
+/* The exit code of a run that inagent has ended, and that exited with 0; timeout(1) has the same. */
+#define ENDED_EXIT_CODE 124
 
 static struct task *find(const struct plan *plan, const char *name)
 {
@@ -18,7 +24,7 @@ static struct task *find(const struct plan *plan, const char *name)
     return NULL;
 }
 
-static struct task *find_present(const struct plan *plan, const char *name)
+struct task *plan_find(const struct plan *plan, const char *name)
 {
     struct task *task = find(plan, name);
     return task && task->present ? task : NULL;
@@ -33,6 +39,7 @@ void task_definition_clear(struct task_definition *definition)
     free(definition->script);
     free(definition->working_dir);
     free(definition->run_user);
+    free(definition->cron);
     *definition = (struct task_definition){0};
 }
 
@@ -45,12 +52,17 @@ static bool same_names(char **a, char **b)
     return !*a && !*b;
 }
 
+static bool same_schedule(const struct task_definition *a, const struct task_definition *b)
+{
+    return a->trigger == b->trigger && a->interval_seconds == b->interval_seconds && streq(a->cron, b->cron);
+}
+
 static bool same_definition(const struct task_definition *a, const struct task_definition *b)
 {
-    return a->trigger == b->trigger && a->max_attempts == b->max_attempts &&
-           a->retry_backoff_seconds == b->retry_backoff_seconds && streq(a->script, b->script) &&
-           streq(a->working_dir, b->working_dir) && streq(a->run_user, b->run_user) &&
-           same_names(a->depends_on, b->depends_on);
+    return same_schedule(a, b) && a->max_attempts == b->max_attempts &&
+           a->retry_backoff_seconds == b->retry_backoff_seconds && a->timeout_seconds == b->timeout_seconds &&
+           streq(a->script, b->script) && streq(a->working_dir, b->working_dir) &&
+           streq(a->run_user, b->run_user) && same_names(a->depends_on, b->depends_on);
 }
 
 static void set_state(struct task *task, enum task_state state)
@@ -68,11 +80,14 @@ static void set_state(struct task *task, enum task_state state)
 
 static void define(struct task *task, struct task_definition *definition)
 {
-    bool changed = !task->definition.name || !same_definition(&task->definition, definition);
+    bool known = task->definition.name != NULL;
+    bool changed = !known || !same_definition(&task->definition, definition);
     if (task->state == TASK_FAILED && (changed || task->problem)) {
         set_state(task, TASK_PENDING);
         task->attempts = 0;
     }
+    if (!known || !same_schedule(&task->definition, definition))
+        task->asked = false;
     free(task->problem);
     task->problem = NULL;
     task->present = true;
@@ -82,69 +97,24 @@ static void define(struct task *task, struct task_definition *definition)
     *definition = (struct task_definition){0};
 }
 
-/* Sets a problem for a task that can never start: the names that it depends on must exist and belong to
- * tasks that can succeed. */
-static void check_names(const struct plan *plan, struct task *task)
+/* Plans the next run of each task; those that can never run have failed. */
+static void settle(const struct plan *plan, uint64_t now)
 {
-    for (char **name = task->definition.depends_on; *name && !task->problem; name++) {
-        const struct task *other = find_present(plan, *name);
-        if (!other)
-            task->problem = xasprintf("depends_on names '%s', which is no task of this application", *name);
-        else if (other->definition.trigger == TRIGGER_ON_SHUTDOWN ||
-                 other->definition.trigger == TRIGGER_NONE)
-            task->problem = xasprintf("depends_on names '%s', which is not run before shutdown", *name);
-    }
-}
-
-/* Returns the first dependency of 'task' that is not marked in 'possible' (parallel to plan->tasks), or
- * NULL. */
-static const char *impossible_dependency(const struct plan *plan, const struct task *task,
-                                         const bool *possible)
-{
-    for (char **name = task->definition.depends_on; *name; name++)
-        for (size_t i = 0; i < plan->n_tasks; i++)
-            if (!possible[i] && plan->tasks[i]->present && streq(plan->tasks[i]->definition.name, *name))
-                return *name;
-    return NULL;
-}
-
-/* Finds cycles: a task that is not possible when no further task can be marked is part of a cycle or
- * depends on one. */
-static void check_circles(const struct plan *plan)
-{
-    _cleanup_free_ bool *possible = xcalloc(plan->n_tasks, sizeof *possible);
-    for (bool grown = true; grown;) {
-        grown = false;
-        for (size_t i = 0; i < plan->n_tasks; i++) {
-            struct task *task = plan->tasks[i];
-            if (possible[i] || task->problem || impossible_dependency(plan, task, possible))
-                continue;
-            possible[i] = grown = true;
+    for (size_t i = 0; i < plan->n_tasks; i++) {
+        struct task *task = plan->tasks[i];
+        if (task->present && !task->problem) {
+            schedule_arm(plan, task, now);
+            continue;
         }
-    }
-    for (size_t i = 0; i < plan->n_tasks; i++) {
-        struct task *task = plan->tasks[i];
-        if (task->present && !possible[i] && !task->problem)
-            task->problem =
-                xasprintf("depends_on names '%s', which can never succeed (a cycle, or its own error)",
-                          impossible_dependency(plan, task, possible));
-    }
-}
-
-static void check(const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->n_tasks; i++)
-        if (plan->tasks[i]->present)
-            check_names(plan, plan->tasks[i]);
-    check_circles(plan);
-    for (size_t i = 0; i < plan->n_tasks; i++) {
-        struct task *task = plan->tasks[i];
+        task->asked = task->asked_by_hand = false;
+        task->due = UINT64_MAX;
+        task->next = 0;
         if (task->problem && (task->state == TASK_PENDING || task->state == TASK_DELAYED))
             set_state(task, TASK_FAILED);
     }
 }
 
-void plan_update(struct plan *plan, struct task_definition *definitions, size_t n)
+void plan_update(struct plan *plan, struct task_definition *definitions, size_t n, uint64_t now)
 {
     for (size_t i = 0; i < plan->n_tasks; i++)
         plan->tasks[i]->present = false;
@@ -161,31 +131,24 @@ void plan_update(struct plan *plan, struct task_definition *definitions, size_t 
     free(plan->tasks);
     plan->tasks = tasks;
     plan->n_tasks = n_tasks;
-    check(plan);
+    depends_check(plan);
+    settle(plan, now);
 }
 
-const struct task *plan_waits_for(const struct plan *plan, const struct task *task)
-{
-    for (char **name = task->definition.depends_on; *name; name++) {
-        const struct task *other = find_present(plan, *name);
-        if (other && other->state != TASK_SUCCEEDED)
-            return other;
-    }
-    return NULL;
-}
-
-/* Reports whether the task starts by 'due' at the latest without a further event. */
+/* Reports whether the task starts at 'due' at the latest without a further event. */
 static bool waits_for_time(const struct plan *plan, const struct task *task)
 {
-    return task->present && task->definition.trigger == TRIGGER_ON_STARTUP &&
-           (task->state == TASK_PENDING || task->state == TASK_DELAYED) && !plan_waits_for(plan, task);
+    return task->present && !task->problem && (task->asked || task->state == TASK_DELAYED) &&
+           !depends_waits_for(plan, task);
 }
 
 struct task *plan_next(const struct plan *plan, uint64_t now)
 {
     for (size_t i = 0; i < plan->n_tasks; i++) {
         struct task *task = plan->tasks[i];
-        if (waits_for_time(plan, task) && (task->state == TASK_PENDING || task->due <= now))
+        if (task->state == TASK_RUNNING)
+            continue;
+        if (task->asked_by_hand || (waits_for_time(plan, task) && (task->asked || task->due <= now)))
             return task;
     }
     return NULL;
@@ -196,8 +159,12 @@ uint64_t plan_wakeup(const struct plan *plan)
     uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < plan->n_tasks; i++) {
         const struct task *task = plan->tasks[i];
-        if (waits_for_time(plan, task) && task->due < first)
-            first = task->due;
+        if (task->state == TASK_RUNNING || !task->present)
+            continue;
+        bool rests = !task->asked && task->state != TASK_DELAYED;
+        uint64_t due = task->asked ? 0 : task->due;
+        if (due < first && (rests || waits_for_time(plan, task)))
+            first = due;
     }
     return first;
 }
@@ -210,34 +177,75 @@ struct task *plan_find_pid(const struct plan *plan, pid_t pid)
     return NULL;
 }
 
-void plan_began(struct task *task, pid_t pid, uint64_t now)
+int plan_ask(struct task *task, struct error *e)
 {
+    if (task->problem)
+        return error_refuse(e, EINVAL, "task '%s' can never run: %s", task->definition.name, task->problem);
+    task->asked_by_hand = true;
+    return 0;
+}
+
+static int64_t unix_msec(const struct plan *plan, uint64_t now)
+{
+    return ((int64_t)now + plan->wall_offset) / (int64_t)USEC_PER_MSEC;
+}
+
+void plan_began(const struct plan *plan, struct task *task, pid_t pid, uint64_t now)
+{
+    /* A run by hand of a task that waits for its run or for a retry is this run. */
+    task->runs_by_hand = task->asked_by_hand && !task->asked && task->state != TASK_DELAYED;
+    task->asked = task->asked_by_hand = false;
     set_state(task, TASK_RUNNING);
     task->pid = pid;
     task->begun = now;
-    task->attempts++;
+    task->due = UINT64_MAX;
+    task->next = 0;
+    task->started = unix_msec(plan, now);
+    task->runs++;
+    if (!task->runs_by_hand)
+        task->attempts++;
+    task->ending = NULL;
+    task->kill_at = UINT64_MAX;
+}
+
+/* Reports whether a failed run has another attempt. */
+static bool has_attempt(const struct task *task, bool on_probation)
+{
+    uint32_t limit = task->definition.max_attempts;
+    if (!task->present || task->problem || task->runs_by_hand)
+        return false;
+    if (limit > 0)
+        return task->attempts < limit;
+    return task->definition.trigger == TRIGGER_ON_STARTUP && !on_probation;
 }
 
 enum task_verdict plan_ended(const struct plan *plan, struct task *task, int exit_code, uint64_t now)
 {
-    const struct task_definition *definition = &task->definition;
+    bool is_startup = task->definition.trigger == TRIGGER_ON_STARTUP;
+    bool on_probation = is_startup && now < plan->probation_end;
     task->pid = 0;
-    if (exit_code == 0) {
+    task->over = now;
+    task->finished = unix_msec(plan, now);
+    task->exit_code = task->ending && exit_code == 0 ? ENDED_EXIT_CODE : exit_code;
+    task->kill_at = UINT64_MAX;
+    if (task->exit_code == 0) {
         set_state(task, TASK_SUCCEEDED);
+        schedule_arm(plan, task, now);
         return VERDICT_DONE;
     }
-    if (now - task->begun >= HELD_USEC)
+    if (is_startup && now - task->begun >= HELD_USEC)
         task->attempts = 1;
-    bool on_probation = now<plan->probation_end, limited = definition->max_attempts> 0;
-    bool again = limited ? task->attempts < definition->max_attempts : !on_probation;
-    if (again && task->present && !task->problem) {
-        uint32_t seconds = definition->retry_backoff_seconds ?: RETRY_SECONDS;
+    if (has_attempt(task, on_probation)) {
+        uint32_t seconds = task->definition.retry_backoff_seconds ?: RETRY_SECONDS;
         set_state(task, TASK_DELAYED);
         task->due = now + seconds * USEC_PER_SEC;
+        task->next = unix_msec(plan, task->due);
         return VERDICT_AGAIN;
     }
     set_state(task, TASK_FAILED);
-    return on_probation && task->present ? VERDICT_FATAL : VERDICT_GIVEN_UP;
+    if (task->present && !task->problem)
+        schedule_arm(plan, task, now);
+    return on_probation && task->present && !task->runs_by_hand ? VERDICT_FATAL : VERDICT_GIVEN_UP;
 }
 
 void plan_clear(struct plan *plan)

@@ -55,7 +55,7 @@ static int get_bool(json_t *object, const char *pointer, const char *name, bool 
 }
 
 /* Reads the trigger: the first one that is set, in the contract's order of precedence. */
-static int get_trigger(json_t *task, const char *pointer, enum task_trigger *ret, struct error *e)
+static int get_trigger(json_t *task, const char *pointer, struct task_definition *ret, struct error *e)
 {
     bool on_shutdown, on_startup;
     double interval;
@@ -66,11 +66,14 @@ static int get_trigger(json_t *task, const char *pointer, enum task_trigger *ret
         (r = get_number(task, pointer, "interval_seconds", 1e18, &interval, e)) < 0 ||
         (r = get_string(task, pointer, "cron", &cron, e)) < 0)
         return r;
-    *ret = on_shutdown    ? TRIGGER_ON_SHUTDOWN
-           : on_startup   ? TRIGGER_ON_STARTUP
-           : interval > 0 ? TRIGGER_INTERVAL
-           : *cron        ? TRIGGER_CRON
-                          : TRIGGER_NONE;
+    ret->trigger = on_shutdown    ? TRIGGER_ON_SHUTDOWN
+                   : on_startup   ? TRIGGER_ON_STARTUP
+                   : interval > 0 ? TRIGGER_INTERVAL
+                   : *cron        ? TRIGGER_CRON
+                                  : TRIGGER_NONE;
+    /* The longest interval is beyond the life of every container. */
+    ret->interval_seconds = interval > UINT32_MAX ? UINT32_MAX : interval < 1 ? 1 : (uint32_t)interval;
+    ret->cron = xstrdup(ret->trigger == TRIGGER_CRON ? cron : "");
     return 0;
 }
 
@@ -95,16 +98,16 @@ static int parse_task(json_t *task, size_t index, json_t *variables, struct task
     if (!json_is_object(task))
         return error_refuse(e, EINVAL, "spec decode failed: %s is not an object", pointer);
     const char *name, *script, *working_dir, *run_user;
-    double attempts, backoff;
-    enum task_trigger trigger;
+    double attempts, backoff, timeout;
     int r;
     if ((r = get_string(task, pointer, "name", &name, e)) < 0 ||
         (r = get_string(task, pointer, "script", &script, e)) < 0 ||
         (r = get_string(task, pointer, "working_dir", &working_dir, e)) < 0 ||
         (r = get_string(task, pointer, "run_user", &run_user, e)) < 0 ||
-        (r = get_trigger(task, pointer, &trigger, e)) < 0 ||
+        (r = get_number(task, pointer, "timeout", UINT32_MAX, &timeout, e)) < 0 ||
         (r = get_number(task, pointer, "max_attempts", UINT32_MAX, &attempts, e)) < 0 ||
         (r = get_number(task, pointer, "retry_backoff_seconds", UINT32_MAX, &backoff, e)) < 0 ||
+        (r = get_trigger(task, pointer, ret, e)) < 0 ||
         (r = get_names(task, pointer, "depends_on", &ret->depends_on, e)) < 0)
         return r;
     _cleanup_free_ char *trimmed = template_trim(script);
@@ -112,9 +115,9 @@ static int parse_task(json_t *task, size_t index, json_t *variables, struct task
     ret->script = template_expand(trimmed, variables_lookup, variables);
     ret->working_dir = xstrdup(working_dir);
     ret->run_user = xstrdup(run_user);
-    ret->trigger = trigger;
     ret->max_attempts = (uint32_t)attempts;
     ret->retry_backoff_seconds = (uint32_t)backoff;
+    ret->timeout_seconds = (uint32_t)timeout;
     return 0;
 }
 
@@ -137,8 +140,10 @@ static int parse_tasks(json_t *tasks, json_t *variables, struct spec *spec, stru
     {
         struct task_definition task = {0};
         int r = parse_task(item, i, variables, &task, e);
-        if (r < 0)
+        if (r < 0) {
+            task_definition_clear(&task);
             return r;
+        }
         if (has_task(spec, task.name)) {
             r = error_refuse(e, EEXIST, "spec decode failed: /app/spec/tasks/%zu: a second task named '%s'",
                              i, task.name);

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "inagent/depends.h"
 #include "inagent/plan.h"
 #include "inagent/report.h"
 #include "inagent/spec.h"
@@ -235,6 +236,7 @@ static struct task_definition startup(const char *name, const char *depends)
     definition.script = xstrdup("true");
     definition.working_dir = xstrdup("");
     definition.run_user = xstrdup("");
+    definition.cron = xstrdup("");
     definition.depends_on = xcalloc(8, sizeof(char *));
     _cleanup_free_ char *copy = xstrdup(depends ?: "");
     char *save = NULL;
@@ -257,18 +259,18 @@ static void test_plan_starts_tasks_in_order(void **state)
     struct plan plan = {0};
     struct task_definition definitions[] = {startup("c", "a b"), startup("a", NULL), startup("b", "a"),
                                             startup("d", NULL)};
-    plan_update(&plan, definitions, ARRAY_SIZE(definitions));
+    plan_update(&plan, definitions, ARRAY_SIZE(definitions), 0);
     struct task *a = expect_next(&plan, "a", 0);
-    plan_began(a, 10, 0);
+    plan_began(&plan, a, 10, 0);
     struct task *d = expect_next(&plan, "d", 0);
-    plan_began(d, 11, 0);
+    plan_began(&plan, d, 11, 0);
     assert_null(plan_next(&plan, 0));
     assert_ptr_equal(plan_find_pid(&plan, 10), a);
     assert_null(plan_find_pid(&plan, 12));
-    assert_string_equal(plan_waits_for(&plan, plan.tasks[0])->definition.name, "a");
+    assert_string_equal(depends_waits_for(&plan, plan.tasks[0])->definition.name, "a");
     assert_int_equal(plan_ended(&plan, a, 0, 1), VERDICT_DONE);
     struct task *b = expect_next(&plan, "b", 1);
-    plan_began(b, 12, 1);
+    plan_began(&plan, b, 12, 1);
     assert_null(plan_next(&plan, 1));
     assert_int_equal(plan_ended(&plan, b, 0, 2), VERDICT_DONE);
     expect_next(&plan, "c", 2);
@@ -285,21 +287,22 @@ static void test_plan_fails_impossible_dependencies(void **state)
         startup("late", "tick"), startup("tick", NULL)};
     definitions[6].trigger = TRIGGER_ON_SHUTDOWN;
     definitions[9].trigger = TRIGGER_INTERVAL;
-    plan_update(&plan, definitions, ARRAY_SIZE(definitions));
+    plan_update(&plan, definitions, ARRAY_SIZE(definitions), 0);
     for (size_t i = 0; i < 6; i++) {
         assert_int_equal(plan.tasks[i]->state, TASK_FAILED);
         assert_non_null(plan.tasks[i]->problem);
     }
     assert_non_null(strstr(plan.tasks[0]->problem, "'nobody'"));
     assert_non_null(strstr(plan.tasks[5]->problem, "'bye'"));
-    plan_began(expect_next(&plan, "ok", 0), 1, 0);
+    plan_began(&plan, expect_next(&plan, "ok", 0), 1, 0);
+    plan_began(&plan, expect_next(&plan, "tick", 0), 2, 0);
     assert_null(plan_next(&plan, 0));
     assert_null(plan.tasks[8]->problem);
     assert_true(plan_wakeup(&plan) == UINT64_MAX);
 
     /* A corrected specification: tasks that could not run start. */
     struct task_definition better[] = {startup("a", NULL)};
-    plan_update(&plan, better, 1);
+    plan_update(&plan, better, 1, 0);
     expect_next(&plan, "a", 0);
     plan_clear(&plan);
 }
@@ -328,16 +331,16 @@ static void test_plan_retries_failures_up_to_the_limit(void **state)
         struct task_definition definition = startup("a", NULL);
         definition.max_attempts = cases[i].max_attempts;
         definition.retry_backoff_seconds = cases[i].backoff;
-        plan_update(&plan, &definition, 1);
+        plan_update(&plan, &definition, 1, 0);
         struct task *task = expect_next(&plan, "a", 0);
         uint64_t now = cases[i].now;
-        plan_began(task, 1, now);
+        plan_began(&plan, task, 1, now);
         assert_int_equal(plan_ended(&plan, task, 9, now), cases[i].first);
         if (cases[i].first == VERDICT_AGAIN) {
             assert_true(plan_wakeup(&plan) == now + cases[i].delay);
             assert_null(plan_next(&plan, now + cases[i].delay - 1));
             now += cases[i].delay;
-            plan_began(expect_next(&plan, "a", now), 2, now);
+            plan_began(&plan, expect_next(&plan, "a", now), 2, now);
             assert_int_equal(plan_ended(&plan, task, 9, now), cases[i].second);
         } else {
             assert_int_equal(task->state, TASK_FAILED);
@@ -353,11 +356,11 @@ static void test_plan_long_runs_are_not_failed_starts(void **state)
     struct plan plan = {0};
     struct task_definition definition = startup("a", NULL);
     definition.max_attempts = 2;
-    plan_update(&plan, &definition, 1);
+    plan_update(&plan, &definition, 1, 0);
     uint64_t now = 0;
     for (int i = 0; i < 5; i++) {
         struct task *task = plan_next(&plan, now);
-        plan_began(task, 1, now);
+        plan_began(&plan, task, 1, now);
         now += 3600 * SECOND;
         assert_int_equal(plan_ended(&plan, task, 1, now), VERDICT_AGAIN);
         now = task->due;
@@ -371,24 +374,24 @@ static void test_plan_keeps_state_by_name(void **state)
     struct plan plan = {0};
     struct task_definition first[] = {startup("done", NULL), startup("runs", NULL), startup("failed", NULL)};
     first[2].max_attempts = 1;
-    plan_update(&plan, first, ARRAY_SIZE(first));
+    plan_update(&plan, first, ARRAY_SIZE(first), 0);
     for (int i = 0; i < 3; i++)
-        plan_began(plan_next(&plan, 0), 10 + i, 0);
+        plan_began(&plan, plan_next(&plan, 0), 10 + i, 0);
     struct task *runs = plan.tasks[1];
     plan_ended(&plan, plan.tasks[0], 0, 0);
     plan_ended(&plan, plan.tasks[2], 1, 0);
 
     struct task_definition none[] = {startup("new", "done")};
-    plan_update(&plan, none, 1);
+    plan_update(&plan, none, 1, 0);
     assert_ptr_equal(plan_find_pid(&plan, 11), runs);
     assert_non_null(plan.tasks[0]->problem); /* "done" is not part of this specification */
 
     struct task_definition same[] = {startup("failed", NULL), startup("done", NULL), startup("runs", NULL)};
     same[0].max_attempts = 1;
-    plan_update(&plan, same, ARRAY_SIZE(same));
+    plan_update(&plan, same, ARRAY_SIZE(same), 0);
     assert_null(plan_next(&plan, 0)); /* unchanged: a failed task stays failed */
     struct task_definition changed[] = {startup("failed", NULL), startup("done", NULL)};
-    plan_update(&plan, changed, ARRAY_SIZE(changed));
+    plan_update(&plan, changed, ARRAY_SIZE(changed), 0);
     expect_next(&plan, "failed", 0);
     /* A task that was removed from the specification is not retried, and does not end the container. */
     plan.probation_end = UINT64_MAX;
@@ -423,12 +426,12 @@ static void test_stages_follow_the_tasks(void **state)
                                       startup("end", NULL)};
     tasks[2].max_attempts = 2;
     tasks[3].trigger = TRIGGER_ON_SHUTDOWN;
-    plan_update(&plan, tasks, ARRAY_SIZE(tasks));
+    plan_update(&plan, tasks, ARRAY_SIZE(tasks), 0);
     struct task *a = plan.tasks[0], *b = plan.tasks[1], *c = plan.tasks[2];
     stages_set_tasks(&s, &plan, 1002);
     expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "0/3 tasks running", 0, 1001, 0);
-    plan_began(a, 10, 0);
-    plan_began(c, 11, 0);
+    plan_began(&plan, a, 10, 0);
+    plan_began(&plan, c, 11, 0);
     stages_set_tasks(&s, &plan, 1003);
     expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "2/3 tasks running", 0, 1001, 0);
     /* A task with attempts left has not failed. */
@@ -444,17 +447,17 @@ static void test_stages_follow_the_tasks(void **state)
     assert_int_equal(plan_ended(&plan, a, 1, 0), VERDICT_AGAIN);
     stages_set_tasks(&s, &plan, 1006);
     expect_stage(&s, STAGE_TASKS, STAGE_FAILED, "1/3 tasks failed (first: a)", 0, 1001, 1006);
-    plan_began(c, 12, 0);
+    plan_began(&plan, c, 12, 0);
     plan_ended(&plan, c, 1, 0);
     stages_set_tasks(&s, &plan, 1007);
     expect_stage(&s, STAGE_TASKS, STAGE_FAILED, "2/3 tasks failed (first: a)", 0, 1001, 1007);
-    plan_began(c, 13, 0);
+    plan_began(&plan, c, 13, 0);
     plan_ended(&plan, c, 0, 0);
-    plan_began(a, 14, 0);
+    plan_began(&plan, a, 14, 0);
     stages_set_tasks(&s, &plan, 1008);
     expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "1/3 tasks running", 1, 1001, 0);
     plan_ended(&plan, a, 0, 0);
-    plan_began(b, 15, 0);
+    plan_began(&plan, b, 15, 0);
     plan_ended(&plan, b, 0, 0);
     stages_set_tasks(&s, &plan, 1009);
     expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "3/3 tasks done", 1, 1001, 1009);

@@ -303,19 +303,28 @@ def test_templates(make):
     assert lines[1] == "demo hello world 10.1.2.3:20001 /usr/innerstack/tiny-app"
 
 
-def test_interval_and_cron_are_accepted_and_not_run_yet(make):
+def test_an_interval_task_runs_again_and_again(make):
     container = make()
-    container.start([{"name": "tick", "interval_seconds": 1, "script": "echo ticked"},
-                     {"name": "nightly", "cron": "15 3 * * *", "script": "echo nightly-ran"},
+    container.start([{"name": "tick", "interval_seconds": 1, "script": "echo x >> out"},
                      {"name": "never", "script": "echo never-ran"},
-                     task("after", "echo after-ran", depends_on=["tick"]), task("app", "true")], probation=30)
-    container.wait_log("task 'app' succeeded")
+                     task("after", "echo after-ran", depends_on=["tick"])], probation=30)
+    wait_until("three runs", lambda: container.wait_file("out").startswith("x\nx\nx\n"))
+    container.wait_log("task 'after' succeeded")
     log = container.log()
-    assert "task 'tick' has interval_seconds: not run yet" in log
-    assert "task 'nightly' has cron: not run yet" in log
-    assert "task 'never' has no trigger: never run" in log
-    assert "task 'after' waits for 'tick', which is not run yet" in log
-    assert "ticked" not in log and "-ran" not in log
+    assert "task 'never' has no trigger: never run" in log and "never-ran" not in log
+    # A series of successes is logged once.
+    assert log.count("task 'tick' succeeded") == 1 and "task 'tick' started" not in log
+
+
+def test_the_failures_of_an_interval_task_end_nothing(make):
+    container = make()
+    container.start([{"name": "tick", "interval_seconds": 1, "max_attempts": 2, "retry_backoff_seconds": 1,
+                      "script": "echo x >> out; exit 3"}], probation=60)
+    wait_until("four attempts", lambda: container.wait_file("out").startswith("x\nx\nx\nx\n"))
+    log = container.log()
+    assert "task 'tick' failed with exit code 3" in log and "(attempt 1); again in 1 s" in log
+    assert "(attempt 2); not retried before its next run" in log
+    assert container.process.poll() is None
 
 
 def test_an_empty_script_succeeds(make):

@@ -1,0 +1,62 @@
+/* Defines the tasks of an application as inagent keeps them: what the specification says, and the state of
+ * each. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum task_trigger { TRIGGER_NONE, TRIGGER_ON_SHUTDOWN, TRIGGER_ON_STARTUP, TRIGGER_INTERVAL, TRIGGER_CRON };
+
+enum task_state {
+    TASK_PENDING,   /* no attempt has ended yet */
+    TASK_RUNNING,   /* its shell runs */
+    TASK_SUCCEEDED, /* the last run exited with 0 */
+    TASK_DELAYED,   /* failed, and is retried at 'due' */
+    TASK_FAILED,    /* the last run failed, and is not retried */
+};
+
+/* A task of the specification; the script is trimmed and expanded. */
+struct task_definition {
+    char *name, *script, *working_dir, *run_user, *cron; /* the last three are "" if not given */
+    char **depends_on;                                   /* terminated by NULL */
+    enum task_trigger trigger;
+    uint32_t max_attempts, retry_backoff_seconds; /* 0: not given */
+    uint32_t interval_seconds;
+    uint32_t timeout_seconds; /* of each attempt; 0: without limit */
+};
+
+struct task {
+    struct task_definition definition;
+    enum task_state state;
+    bool present;   /* part of the current specification */
+    bool announced; /* the daemon has logged that it waits or never runs */
+    char *problem;  /* why it can never run (then it is failed), or NULL */
+    /* A run is due and has not begun: it begins when the dependencies have succeeded. */
+    bool asked;
+    /* An administrator asked for a run, which waits for nothing and is not retried. */
+    bool asked_by_hand, runs_by_hand;
+    /* Runs since the last one that lasted 60 s, including that one; of the present due run, if the task runs
+     * at intervals or by cron. */
+    unsigned attempts;
+    pid_t pid; /* of its shell, while it runs */
+    /* CLOCK_MONOTONIC, microseconds. 'due' is the next retry, or the next run if that depends on this clock;
+     * UINT64_MAX: none. 'over' is the end of the last run; 0: none. */
+    uint64_t begun, due, over;
+    /* For showing; unix milliseconds, 0: none. 'next' is the earliest start of the next run that is planned.
+     */
+    int64_t started, finished, next;
+    uint64_t runs; /* attempts that have begun */
+    int exit_code; /* of the last attempt that ended */
+    /* Why inagent is ending the run (static text), or NULL; then 'kill_at' is when it sends SIGKILL. */
+    const char *ending;
+    uint64_t kill_at;
+};
+
+struct plan {
+    struct task **tasks; /* those of the specification in its order, then the others */
+    size_t n_tasks;
+    uint64_t probation_end; /* before this time a failure without attempts left is fatal */
+    int64_t wall_offset;    /* the wall clock's distance from CLOCK_MONOTONIC, microseconds */
+};
