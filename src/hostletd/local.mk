@@ -13,6 +13,7 @@ hostletd_SOURCES = $(HOSTLETD_PURE) \
 	src/hostletd/methods.c src/hostletd/methods.h \
 	src/hostletd/packages.c src/hostletd/packages.h \
 	src/hostletd/places.c src/hostletd/places.h \
+	src/hostletd/public_socket.c src/hostletd/public_socket.h \
 	src/hostletd/reason.c src/hostletd/reason.h \
 	src/hostletd/reload.c src/hostletd/reload.h \
 	src/hostletd/service.c src/hostletd/service.h \

@@ -252,7 +252,10 @@ static int watch_signals(struct manager *m)
     return r;
 }
 
-static void on_run_changed(void *userdata);
+static void on_run_changed(void *userdata)
+{
+    manager_check_run_soon(userdata);
+}
 
 /* Watches RUN. If that fails, RUN is examined after each pause before the next attempt. */
 static int watch_run(struct manager *m, struct error *e)
@@ -266,7 +269,8 @@ static int watch_run(struct manager *m, struct error *e)
 static int keep_run(struct manager *m, struct error *e)
 {
     struct error unwatched = ERROR_INIT;
-    int corrected = 0, r = setup_run_directory(&m->tree, m->group, e), failure = watch_run(m, &unwatched);
+    int corrected = 0, r = setup_socket_directories(&m->tree, m->group, e),
+        failure = watch_run(m, &unwatched);
     if (r < 0)
         return r;
     if (failure < 0)
@@ -307,10 +311,8 @@ void manager_check_run(struct manager *m)
     m->run_problem = r < 0 ? xstrdup(e.message) : NULL;
 }
 
-/* Examines RUN soon: at once, unless something was wrong there just before. */
-static void on_run_changed(void *userdata)
+void manager_check_run_soon(struct manager *m)
 {
-    struct manager *m = userdata;
     timer_arm_at(&m->run_check, m->event, m->run_check_after, on_run_check, m);
 }
 

@@ -50,9 +50,12 @@ struct service *manager_find(const struct manager *m, const char *name);
 /* Schedules an examination of all services after the current event: which of them can start, stop or end. */
 void manager_settle_later(struct manager *m);
 
-/* Examines RUN: makes it, the sockets and the pid file again if they were deleted or replaced, and corrects
- * their rights. What cannot be corrected is logged, and retried after a pause. */
+/* Examines RUN and the public sockets: makes them, the other sockets and the pid file again if they were
+ * deleted or replaced, and corrects their rights. What cannot be corrected is logged, and retried after a
+ * pause. */
 void manager_check_run(struct manager *m);
+/* Examines RUN at once, unless something was wrong there just before. */
+void manager_check_run_soon(struct manager *m);
 
 /* Names of services, borrowed from them; the array is the caller's. */
 struct service_names {

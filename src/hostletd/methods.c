@@ -58,7 +58,7 @@ static struct supervisor_service describe(const struct service *s, bool with_mem
         .restarts = s->restarts,
         .last_exit = s->last_exit,
         .memory = with_memory && s->pid ? read_memory(s->pid) : 0,
-        .on_demand = s->conf->start == START_DEMAND,
+        .on_demand = service_is_on_demand(s),
         .disabled = !service_is_enabled(s),
     };
 }

@@ -18,8 +18,9 @@ enum {
     PLACE_GROUP_FETCHER = 64,
     PLACE_FOR_ALL = 16,   /* every service user must be able to enter it */
     PLACE_PACKAGES = 128, /* contains directories of packages, which must be root's too */
-    /* Is made anew at each boot, so that its mode is hostletd's: missing rights are restored. */
-    PLACE_VOLATILE = 256,
+    /* Has sockets of hostletd, and nothing else decides over its mode: missing rights are restored, and the
+     * directory is made again if it is deleted while the tree runs. */
+    PLACE_SOCKETS = 256,
 };
 
 struct place {

@@ -43,14 +43,14 @@ static void service_set_state(struct service *s, enum service_state state, char 
     _cleanup_free_ char *why = reason_of(s);
     log_write(level, "%s: %s → %s%s%s", s->name, service_state_enum.values[before],
               service_state_enum.values[state], why ? ": " : "", why ?: "");
-    if (s->caller && state != SERVICE_LISTENING)
-        sd_event_source_set_enabled(s->caller, SD_EVENT_OFF);
+    if (state != SERVICE_LISTENING)
+        service_watch_callers(s, false);
     if (state == SERVICE_DOWN || state == SERVICE_FAILED)
         service_answer_down(s);
     else
         service_stop_answering(s);
-    if (s->caller && state == SERVICE_LISTENING)
-        sd_event_source_set_enabled(s->caller, SD_EVENT_ON);
+    if (state == SERVICE_LISTENING)
+        service_watch_callers(s, true);
     methods_state_changed(s);
     manager_settle_later(s->manager);
 }
@@ -114,7 +114,7 @@ static void launch(struct service *s)
     }
     s->started_usec = now_monotonic_usec();
     s->ready_usec = 0;
-    s->outdated = false;
+    s->outdated = s->public.outdated = false;
     r = sd_event_add_io(s->manager->event, &s->ready, s->ready_fd, EPOLLIN, on_ready, s);
     if (r < 0)
         log_error("%s: its readiness cannot be watched: %s", s->name, strerrordesc_np(-r));
@@ -159,7 +159,7 @@ static void wait_for_needs(struct service *s, char *reason)
 
 static void listen_or_wait(struct service *s, char *reason)
 {
-    if (s->conf->start == START_DEMAND && !s->uncalled)
+    if (service_is_on_demand(s) && !s->uncalled)
         service_set_state(s, SERVICE_LISTENING, reason);
     else
         wait_for_needs(s, reason);
@@ -168,6 +168,11 @@ static void listen_or_wait(struct service *s, char *reason)
 bool service_is_enabled(const struct service *s)
 {
     return service_conf_enabled(s->conf, s->manager->config);
+}
+
+bool service_is_on_demand(const struct service *s)
+{
+    return service_conf_start(s->conf, s->manager->config) == START_DEMAND;
 }
 
 /* Enters the state failed. If the error can pass, the timer starts the next attempt: any local user can have
@@ -221,7 +226,7 @@ static void died(struct service *s, const siginfo_t *info)
                           .ready = s->ready_usec != 0,
                           .ready_usec = lasted,
                           .wanted = s->wanted,
-                          .on_demand = s->conf->start == START_DEMAND,
+                          .on_demand = service_is_on_demand(s),
                           .caller_waits = service_caller_waits(s)};
     enum run_verdict verdict = policy_after_end(&end);
     bool idle = end.on_demand && end.exited && end.code == EXIT_OK && verdict == VERDICT_LISTEN;
@@ -256,7 +261,8 @@ static void swap_conf(struct service *s)
 {
     if (!s->next_conf)
         return;
-    if (!streq_null(s->conf->socket, s->next_conf->socket))
+    if (!streq_null(s->conf->socket, s->next_conf->socket) ||
+        !streq_null(s->conf->public_socket, s->next_conf->public_socket))
         service_unbind(s);
     service_conf_free(s->conf);
     free(s->fingerprint);
@@ -408,6 +414,7 @@ int service_new(struct manager *m, struct service_conf *conf, char *fingerprint,
                           .conf = conf,
                           .fingerprint = fingerprint,
                           .listen_fd = -1,
+                          .public = {.fd = -1},
                           .tcp_fds = {-1, -1, -1, -1},
                           .ready_fd = -1,
                           .lifeline = -1};

@@ -6,6 +6,7 @@
 #include "hostletd/logs.h"
 #include "hostletd/manager.h"
 #include "hostletd/policy.h"
+#include "hostletd/public_socket.h"
 #include "lib/loop/retry.h"
 #include "lib/loop/timer.h"
 #include "lib/varlink/unix.h"
@@ -38,6 +39,7 @@ struct service {
     struct unix_file listen_file; /* of listen_fd */
     bool outdated;                /* the process listens on a socket that was bound again since */
     bool unreachable;             /* the socket's path does not lead to it, and it cannot be bound again */
+    struct public_socket public;
     int tcp_fds[SERVICE_TCP_MAX]; /* −1: not bound */
     char *tcp_bound;              /* the addresses to which they are bound, or NULL */
     sd_event_source *caller;      /* watches listen_fd for callers in the state listening */
@@ -81,3 +83,6 @@ bool service_needs_met(const struct service *s);
 /* Reports whether hostlet.conf enables the service. A service that is not enabled is down with that reason,
  * and no caller can start it. */
 bool service_is_enabled(const struct service *s);
+
+/* Reports whether hostlet.conf has the service started at a call, and not before. */
+bool service_is_on_demand(const struct service *s);

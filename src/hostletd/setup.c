@@ -62,7 +62,7 @@ static int mend(int fd, const char *path, const struct place *place, uid_t uid, 
     if (fstat(fd, &st) < 0)
         return error_os(e, errno, "cannot stat '%s'", path);
     mode_t unsafe = unsafe_bits(st.st_mode, place);
-    mode_t missing = place->flags & PLACE_VOLATILE ? place->mode & ~st.st_mode : 0;
+    mode_t missing = place->flags & PLACE_SOCKETS ? place->mode & ~st.st_mode : 0;
     int r = check_owner(&st, path, place, uid, e);
     if (r < 0)
         return r;
@@ -168,12 +168,12 @@ int setup_directories(const struct tree *tree, const struct topology *topology, 
     return 0;
 }
 
-int setup_run_directory(const struct tree *tree, gid_t group, struct error *e)
+int setup_socket_directories(const struct tree *tree, gid_t group, struct error *e)
 {
     int r = 0;
     for (const struct place *p = places; r >= 0 && p->name; p++)
-        if (p->base == BASE_RUN)
-            r = make_place(tree, p, 0, group, e);
+        if (p->flags & PLACE_SOCKETS)
+            r = make_place(tree, p, 0, p->flags & PLACE_GROUP_HOSTLET ? group : (gid_t)-1, e);
     return r;
 }
 

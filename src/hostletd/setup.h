@@ -13,8 +13,9 @@ int setup_find_group(gid_t *ret, struct error *e);
  * errno. */
 int setup_directories(const struct tree *tree, const struct topology *topology, gid_t group, struct error *e);
 
-/* Makes or corrects RUN, which can be deleted while the tree runs. Returns 0 or a negative errno. */
-int setup_run_directory(const struct tree *tree, gid_t group, struct error *e);
+/* Makes or corrects RUN and the directory of public sockets, which can be deleted while the tree runs.
+ * Returns 0 or a negative errno. */
+int setup_socket_directories(const struct tree *tree, gid_t group, struct error *e);
 
 /* Checks what setup_directories() would refuse: changes nothing, and accepts what does not exist yet. Returns
  * 0, or a negative errno (refused). */

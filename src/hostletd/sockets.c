@@ -18,10 +18,19 @@
 
 static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-    (void)fd, (void)revents;
-    sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    service_event(userdata, EVENT_CALLER);
+    (void)source, (void)fd, (void)revents;
+    struct service *s = userdata;
+    service_watch_callers(s, false);
+    service_event(s, EVENT_CALLER);
     return 0;
+}
+
+void service_watch_callers(struct service *s, bool on)
+{
+    if (s->caller)
+        sd_event_source_set_enabled(s->caller, on ? SD_EVENT_ON : SD_EVENT_OFF);
+    if (s->public.caller)
+        sd_event_source_set_enabled(s->public.caller, on ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
 /* Lets only the users who may call open the socket. */
@@ -77,8 +86,7 @@ static void replace_unix(struct service *s, const char *path)
     if (s->down && varlink_server_move(s->down, s->listen_fd, &e) < 0)
         log_warning("%s: %s", s->name, e.message);
     if (s->state == SERVICE_LISTENING)
-        sd_event_source_set_enabled(s->caller, SD_EVENT_ON);
-    service_hand_over(s);
+        service_watch_callers(s, true);
 }
 
 /* Binds the Unix socket, if it is not bound or its path does not lead to it. Returns 0, 1 when it bound the
@@ -138,7 +146,9 @@ int service_keep_bound(struct service *s, struct error *e)
     /* A caller who waits at the old socket starts the process, which serves it. */
     if (s->state == SERVICE_LISTENING && service_caller_waits(s))
         service_event(s, EVENT_CALLER);
-    int r = bind_unix(s, e);
+    int r = bind_unix(s, e), public = r < 0 ? r : public_keep_bound(s, on_caller, e);
+    r = public < 0 ? public : r > 0 || public > 0;
+    service_hand_over(s);
     bool shown = s->state == SERVICE_READY || s->state == SERVICE_LISTENING;
     if (r < 0 && shown)
         service_set_reason(s, xasprintf("no caller reaches it: %s", e->message));
@@ -150,10 +160,13 @@ int service_keep_bound(struct service *s, struct error *e)
 
 void service_hand_over(struct service *s)
 {
-    if (!s->outdated || s->state != SERVICE_READY || !s->wanted)
+    if ((!s->outdated && !s->public.outdated) || s->state != SERVICE_READY || !s->wanted)
         return;
+    int r = s->public.outdated ? public_hand_over(s) : 0;
+    if (r >= 0 && s->outdated)
+        r = s->takes_sockets ? unix_send_fd(s->lifeline, s->listen_fd, UNIX_FD_VARLINK) : -EOPNOTSUPP;
     s->outdated = false;
-    if (s->takes_sockets && unix_send_fd(s->lifeline, s->listen_fd) >= 0)
+    if (r >= 0)
         return;
     log_notice("%s: is restarted, to listen on its new socket", s->name);
     service_event(s, EVENT_RENEW);
@@ -163,7 +176,7 @@ void service_hand_over(struct service *s)
 static char *tcp_wanted(const struct service *s)
 {
     char *text = xstrdup("");
-    for (size_t i = 0; i < s->conf->n_tcp; i++) {
+    for (size_t i = 0; i < service_conf_tcp_ports(s->conf, s->manager->config); i++) {
         _cleanup_free_ char *before = text, *one = service_conf_tcp_address(s->conf, s->manager->config, i);
         text = xasprintf("%s %s", before, one);
     }
@@ -187,9 +200,10 @@ void service_unbind_tcp_unless_same(struct service *s)
 
 static int bind_tcp(struct service *s, struct error *e)
 {
-    if (s->conf->n_tcp == 0 || s->tcp_bound || !service_is_enabled(s))
+    size_t n = service_conf_tcp_ports(s->conf, s->manager->config);
+    if (n == 0 || s->tcp_bound || !service_is_enabled(s))
         return 0;
-    for (size_t i = 0; i < s->conf->n_tcp; i++) {
+    for (size_t i = 0; i < n; i++) {
         s->tcp_fds[i] = service_conf_tcp_listen(s->conf, s->manager->config, i, e);
         if (s->tcp_fds[i] < 0) {
             int r = s->tcp_fds[i];
@@ -204,6 +218,8 @@ static int bind_tcp(struct service *s, struct error *e)
 int service_bind(struct service *s, struct error *e)
 {
     int r = bind_unix(s, e);
+    if (r >= 0)
+        r = public_bind(s, on_caller, e);
     return r < 0 ? r : bind_tcp(s, e);
 }
 
@@ -213,6 +229,11 @@ struct spawn_sockets service_sockets(const struct service *s, char **ret_names)
     char *names = xstrdup("varlink");
     if (s->listen_fd >= 0)
         sockets.fds[sockets.n++] = s->listen_fd;
+    if (s->public.fd >= 0) {
+        _cleanup_free_ char *before = names;
+        sockets.fds[sockets.n++] = s->public.fd;
+        names = xasprintf("%s:public", before);
+    }
     for (size_t i = 0; s->tcp_bound && i < s->conf->n_tcp; i++) {
         _cleanup_free_ char *before = names;
         sockets.fds[sockets.n++] = s->tcp_fds[i];
@@ -225,6 +246,7 @@ struct spawn_sockets service_sockets(const struct service *s, char **ret_names)
 void service_unbind(struct service *s)
 {
     unbind_tcp(s);
+    public_unbind(s);
     if (s->listen_fd < 0)
         return;
     service_stop_answering(s);
@@ -236,6 +258,6 @@ void service_unbind(struct service *s)
 
 bool service_caller_waits(const struct service *s)
 {
-    struct pollfd p = {.fd = s->listen_fd, .events = POLLIN};
-    return s->listen_fd >= 0 && poll(&p, 1, 0) > 0;
+    struct pollfd p[] = {{.fd = s->listen_fd, .events = POLLIN}, {.fd = s->public.fd, .events = POLLIN}};
+    return poll(p, ARRAY_SIZE(p), 0) > 0;
 }

@@ -21,7 +21,7 @@
  * that dup2() closes none. */
 enum {
     CHILD_SOCKETS = 3,
-    CHILD_READY = CHILD_SOCKETS + 1 + SERVICE_TCP_MAX,
+    CHILD_READY = CHILD_SOCKETS + 2 + SERVICE_TCP_MAX,
     CHILD_LIFELINE,
     CHILD_NETNS,
     _CHILD_END
@@ -167,8 +167,8 @@ int spawner_start(struct spawner *spawner, const struct service_conf *conf,
         return error_os(e, errno, "cannot make the lifeline of '%s'", conf->name);
     _cleanup_close_ int own_end = lifeline[0], its_end = lifeline[1];
     struct start start = {.log_fd = log_fd, .sockets = sockets, .ready_fd = writing, .lifeline_fd = its_end};
-    static_assert(CHILD_READY == 8, "as the argument says");
-    int r = execute(spawner, conf, "--notification-fd", TEXT(8), &start, ret_pid, e);
+    static_assert(CHILD_READY == 9, "as the argument says");
+    int r = execute(spawner, conf, "--notification-fd", TEXT(9), &start, ret_pid, e);
     if (r < 0)
         return r;
     *ret_ready_fd = TAKE_FD(reading);

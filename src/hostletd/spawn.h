@@ -15,9 +15,9 @@ struct spawner;
 
 /* The listening sockets of a service, in the order in which it gets them. */
 struct spawn_sockets {
-    int fds[1 + SERVICE_TCP_MAX]; /* the Unix socket, then the TCP sockets */
+    int fds[2 + SERVICE_TCP_MAX]; /* the Unix socket, then the public one, then the TCP sockets */
     size_t n;
-    const char *names; /* "varlink:peer_port:http_port" */
+    const char *names; /* "varlink:public:peer_port:http_port" */
 };
 
 /* Creates the spawner and occupies descriptors 3 to 15, so that hostletd opens none of its own at numbers

@@ -43,6 +43,7 @@ libhostlet_a_SOURCES = \
 	src/lib/service/lock.c src/lib/service/lock.h \
 	src/lib/service/file_watch.c src/lib/service/file_watch.h \
 	src/lib/service/jail.c src/lib/service/jail.h src/lib/service/service.c src/lib/service/service.h \
+	src/lib/service/sockets.c src/lib/service/sockets.h \
 	src/lib/api/app.c src/lib/api/app.h \
 	src/lib/api/container_driver.c src/lib/api/container_driver.h \
 	src/lib/api/declare.h \

@@ -18,10 +18,8 @@
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/loop/timer.h"
-#include "lib/service/file_watch.h"
 #include "lib/service/jail.h"
-#include "lib/service/lock.h"
-#include "lib/topology/listen.h"
+#include "lib/service/sockets.h"
 #include "lib/varlink/client.h"
 #include "lib/varlink/describe.h"
 #include "lib/varlink/unix.h"
@@ -29,13 +27,8 @@
 struct running {
     struct service_context context;
     struct timer idle_timer;
-    /* The socket that the process bound itself, and the watch of its directory; NULL: a supervisor bound it.
-     */
-    char *bound_path;
-    struct unix_file bound_file;
-    struct file_watch *watch;
-    int lock_fd; /* held while the process serves a socket that it bound itself; −1: a supervisor bound it */
-    int listen_fd, notification_fd, lifeline_fd, netns_fd;
+    struct sockets sockets;
+    int notification_fd, lifeline_fd, netns_fd;
     bool check; /* the process judges its configuration and exits */
 };
 
@@ -101,61 +94,6 @@ static int inherited_fd(const char *variable)
     return (int)fd;
 }
 
-/* Accepts the sockets that hostletd passes: the Unix socket first, then the TCP sockets in the order of
- * service.conf. */
-static int take_inherited(struct running *r, size_t n, struct error *e)
-{
-    struct service_context *c = &r->context;
-    if (n != 1 + c->conf->n_tcp)
-        return error_fail(e, EINVAL, "%zu listening sockets were passed, expected %zu", n,
-                          1 + c->conf->n_tcp);
-    r->listen_fd = SD_LISTEN_FDS_START;
-    for (size_t i = 0; i < c->conf->n_tcp; i++)
-        c->tcp_fds[i] = SD_LISTEN_FDS_START + 1 + (int)i;
-    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + (int)n; fd++) {
-        int flags = fcntl(fd, F_GETFL);
-        if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-            return error_os(e, errno, "bad listening socket %d", fd);
-    }
-    return 0;
-}
-
-static int take_sockets(struct running *r, struct error *e)
-{
-    int n = sd_listen_fds(1);
-    if (n > 0)
-        return take_inherited(r, (size_t)n, e);
-    struct service_context *c = &r->context;
-    _cleanup_free_ char *path = tree_socket(&c->tree, c->conf->socket ?: c->service->name);
-    struct stat st;
-    for (size_t i = 0; i < c->conf->n_tcp; i++) {
-        c->tcp_fds[i] = service_conf_tcp_listen(c->conf, c->config, i, e);
-        if (c->tcp_fds[i] < 0)
-            return c->tcp_fds[i];
-    }
-    /* Without the lock the second of two processes would take the socket of the first one, which would exit.
-     */
-    _cleanup_free_ char *lock = xasprintf("%s.lock", path);
-    r->lock_fd = service_lock(lock, e);
-    if (r->lock_fd == -EAGAIN)
-        return error_prefix(e, "another %s runs for this tree", c->service->name);
-    if (r->lock_fd < 0)
-        return r->lock_fd;
-    r->listen_fd = unix_listen(path, 0600, (gid_t)-1, &r->bound_file, e);
-    if (r->listen_fd < 0)
-        return r->listen_fd;
-    r->bound_path = xstrdup(path);
-    /* On a file system without access lists, the group of the run directory can open the socket. */
-    bool by_group;
-    int x = unix_admit(path, c->conf->peer_ids, c->conf->n_peers,
-                       stat(c->tree.run, &st) == 0 ? st.st_gid : (gid_t)-1, &by_group, e);
-    if (x >= 0 && by_group)
-        log_notice("the file system of '%s' has no access lists: its group can open it, and the service "
-                   "checks every caller's uid",
-                   path);
-    return x;
-}
-
 void service_exit(struct service_context *context, int code)
 {
     sd_event_exit(context->event, code);
@@ -168,7 +106,7 @@ static void on_idle_timer(void *userdata);
 static void time_idleness(struct running *r)
 {
     const struct service_context *c = &r->context;
-    if (c->supervised && c->conf->start == START_DEMAND)
+    if (c->supervised && service_conf_start(c->conf, c->config) == START_DEMAND)
         timer_arm(&r->idle_timer, c->event, c->conf->idle_timeout_usec, on_idle_timer, r);
 }
 
@@ -236,48 +174,48 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si,
     return 0;
 }
 
+static void take_public(struct running *r, int fd)
+{
+    struct service_context *c = &r->context;
+    int old = c->public_fd;
+    c->public_fd = fd;
+    if (c->service->public_moved)
+        c->service->public_moved(c->userdata);
+    else
+        service_exit(c, EXIT_FAILED);
+    close_fd(old);
+}
+
 /* Serves a socket that hostletd has bound again, because the path of the old one does not lead to it. */
-static void take_socket(struct running *r, int fd)
+static void take_socket(struct running *r, int fd, char which)
 {
     struct error e = ERROR_INIT;
+    if (which == UNIX_FD_PUBLIC) {
+        take_public(r, fd);
+        return;
+    }
     if (varlink_server_move(r->context.server, fd, &e) < 0) {
         log_error("%s: ending", e.message);
         service_exit(&r->context, EXIT_FAILED);
     }
-    close_fd(r->listen_fd);
-    r->listen_fd = fd;
+    close_fd(r->sockets.listen_fd);
+    r->sockets.listen_fd = fd;
 }
 
 static int on_lifeline(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     (void)source, (void)revents;
     struct running *r = userdata;
-    int received = unix_receive_fd(fd);
+    char which;
+    int received = unix_receive_fd(fd, &which);
     if (received >= 0) {
-        take_socket(r, received);
+        take_socket(r, received, which);
     } else if (received != -EAGAIN) {
         log_warning(received == -EBADMSG ? "the socket that the supervisor sent is lost: ending"
                                          : "the supervisor has exited: ending");
         service_exit(&r->context, EXIT_FAILED);
     }
     return 0;
-}
-
-/* The jail does not let the process bind its socket again: it exits, and its supervisor starts it. */
-static void on_socket_gone(void *userdata)
-{
-    struct running *r = userdata;
-    log_error("the socket '%s' was deleted or replaced: ending, so that the next start binds it again",
-              r->bound_path);
-    service_exit(&r->context, EXIT_FAILED);
-}
-
-static void watch_socket(struct running *r)
-{
-    struct error e = ERROR_INIT;
-    if (r->bound_path && file_watch_new(r->context.event, r->bound_path, &r->bound_file, SIGUSR1,
-                                        on_socket_gone, r, &r->watch, &e) < 0)
-        log_warning("%s: the process does not notice when its socket is deleted", e.message);
 }
 
 static int make_loop(struct running *r, struct error *e)
@@ -304,7 +242,7 @@ static int make_loop(struct running *r, struct error *e)
     clock_init(&c->clock, c->event);
     wall_guard_init(&c->wall, &c->clock, getenv(WALL_GUARD_VARIABLE));
     time_idleness(r);
-    watch_socket(r);
+    sockets_watch(&r->sockets, c);
     return 0;
 }
 
@@ -322,7 +260,7 @@ static int serve(struct running *r, struct error *e)
     };
     int x = varlink_server_new(c->event, &options, &c->server);
     if (x >= 0)
-        x = varlink_server_listen(c->server, r->listen_fd, e);
+        x = varlink_server_listen(c->server, r->sockets.listen_fd, e);
     if (x < 0)
         return x;
     sd_notify(0, "READY=1");
@@ -403,7 +341,7 @@ static int run(struct running *r, struct arguments *a, struct error *e)
     log_set_max_level(level);
     if (r->check)
         return check(r, e);
-    x = take_sockets(r, e);
+    x = sockets_take(&r->sockets, c, e);
     if (x >= 0 && s->before_jail)
         x = s->before_jail(c, e);
     if (x >= 0)
@@ -425,7 +363,9 @@ int service_main(const struct service_definition *service, int argc, char **argv
     if (fill_standard_descriptors() < 0)
         return EXIT_FAILED;
     allow_many_descriptors();
-    process = (struct running){.context = {.service = service}, .listen_fd = -1, .lock_fd = -1};
+    process = (struct running){.context = {.service = service, .public_fd = -1}, .sockets = SOCKETS_INIT};
+    for (size_t i = 0; i < SERVICE_TCP_MAX; i++)
+        process.context.tcp_fds[i] = -1;
     failpoint_table(service->failpoints);
     log_open(service->name, LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
     parse_arguments(service, argc, argv, &a, &process.check);
@@ -444,8 +384,7 @@ int service_main(const struct service_definition *service, int argc, char **argv
     if (service->stop && process.context.userdata)
         service->stop(process.context.userdata);
     timer_stop(&process.idle_timer);
-    file_watch_free(process.watch);
-    free(process.bound_path);
+    sockets_done(&process.sockets);
     sd_event_unref(process.context.event);
     service_conf_free(process.context.conf);
     config_free(process.context.config);

@@ -25,7 +25,8 @@ struct service_context {
     struct wall_guard wall; /* decides whether durable objects may expire */
     struct varlink_server *server;
     bool supervised; /* hostletd started the process */
-    /* Listening TCP sockets: conf->n_tcp of them, in the order of 'conf'. */
+    int public_fd;   /* the listening public socket; −1: the service has none */
+    /* Listening TCP sockets, in the order of 'conf'; −1: hostlet.conf has the port not listened on. */
     int tcp_fds[SERVICE_TCP_MAX];
     /* Groups that before_jail() adds, whose ids differ between machines. */
     gid_t extra_groups[8];
@@ -56,6 +57,9 @@ struct service_definition {
     /* Reports whether work is in progress that no connection shows. A service on demand does not exit as idle
      * while it returns true. May be NULL. */
     bool (*busy)(void *userdata);
+    /* Runs when the public socket was bound again: 'public_fd' of the context is the new one, and the old one
+     * is closed when the function returns. NULL: the process ends then. */
+    void (*public_moved)(void *userdata);
     /* Runs at SIGHUP: reads again what is read at the start beside the configuration. hostletd sends the
      * signal at each reload if service.conf has 'reload = yes'. May be NULL. */
     void (*reload)(void *userdata);

@@ -40,6 +40,9 @@ void service_conf_free(struct service_conf *conf)
     free(conf->group_ids);
     free_strings(conf->capabilities, conf->n_capabilities);
     free(conf->socket);
+    free(conf->public_socket);
+    free(conf->tcp_enabled);
+    free(conf->start_key);
     free_strings(conf->tcp, conf->n_tcp);
     free(conf->enabled);
     for (size_t i = 0; conf->peer_methods && i < conf->n_peers; i++) {
@@ -73,14 +76,29 @@ static bool parse_yes_no(const char *text, bool *ret)
     return *ret || streq(text, "no");
 }
 
+/* A word, or a key of hostlet.conf, which check_keys() looks for. */
+static bool set_start(struct service_conf *c, const char *value)
+{
+    bool demand = streq(value, "demand"), key = strchr(value, '.');
+    c->start = demand ? START_DEMAND : START_ALWAYS;
+    free(c->start_key);
+    c->start_key = key ? xstrdup(value) : NULL;
+    return demand || key || streq(value, "always");
+}
+
 static bool set_one(struct service_conf *c, const char *key, const char *value)
 {
     struct {
         const char *key;
         char **to;
-    } const strings[] = {
-        {"description", &c->description}, {"exec", &c->exec},      {"user", &c->user}, {"group", &c->group},
-        {"socket", &c->socket},           {"enabled", &c->enabled}};
+    } const strings[] = {{"description", &c->description},
+                         {"exec", &c->exec},
+                         {"user", &c->user},
+                         {"group", &c->group},
+                         {"socket", &c->socket},
+                         {"enabled", &c->enabled},
+                         {"public_socket", &c->public_socket},
+                         {"tcp_enabled", &c->tcp_enabled}};
     struct {
         const char *key;
         char ***to;
@@ -118,10 +136,8 @@ static bool set_one(struct service_conf *c, const char *key, const char *value)
         return parse_yes_no(value, &c->check);
     if (streq(key, "reload"))
         return parse_yes_no(value, &c->reload);
-    if (streq(key, "start")) {
-        c->start = streq(value, "demand") ? START_DEMAND : START_ALWAYS;
-        return streq(value, "always") || streq(value, "demand");
-    }
+    if (streq(key, "start"))
+        return set_start(c, value);
     return false;
 }
 
@@ -209,9 +225,15 @@ static bool names_key(const char *dotted, enum config_type type)
 
 static int check_keys(const struct service_conf *c, const char *path, struct error *e)
 {
-    if (c->enabled && !names_key(c->enabled, CONFIG_BOOL))
-        return error_refuse(e, EINVAL, "%s: enabled: hostlet.conf has no key '%s' that is yes or no", path,
-                            c->enabled);
+    const struct {
+        const char *name, *value;
+    } conditions[] = {{"enabled", c->enabled}, {"tcp_enabled", c->tcp_enabled}, {"start", c->start_key}};
+    for (size_t i = 0; i < ARRAY_SIZE(conditions); i++)
+        if (conditions[i].value && !names_key(conditions[i].value, CONFIG_BOOL))
+            return error_refuse(e, EINVAL, "%s: %s: hostlet.conf has no key '%s' that is yes or no", path,
+                                conditions[i].name, conditions[i].value);
+    if (c->tcp_enabled && c->n_tcp == 0)
+        return error_refuse(e, EINVAL, "%s: 'tcp_enabled' needs 'tcp'", path);
     if (c->n_tcp > SERVICE_TCP_MAX)
         return error_refuse(e, EINVAL, "%s: tcp: more than %d ports", path, SERVICE_TCP_MAX);
     if (c->n_tcp > 0 && !c->socket)
@@ -227,13 +249,25 @@ static int check_keys(const struct service_conf *c, const char *path, struct err
     return 0;
 }
 
+/* The directory is one of a tree's own (hostletd/places.c). */
+static bool is_public_path(const char *path)
+{
+    const char *slash = strchr(path, '/');
+    return slash && slash > path && path[0] != '.' && slash[1] && slash[1] != '.' && !strchr(slash + 1, '/');
+}
+
 /* Checks what depends on several lines. */
 static int check_whole(struct service_conf *c, const char *path, struct error *e)
 {
     if (!c->exec)
         return error_refuse(e, EINVAL, "%s: 'exec' is missing", path);
-    if (c->start == START_DEMAND && !c->socket)
+    if ((c->start == START_DEMAND || c->start_key) && !c->socket)
         return error_refuse(e, EINVAL, "%s: start = demand needs a 'socket'", path);
+    if (c->public_socket && !c->socket)
+        return error_refuse(e, EINVAL, "%s: 'public_socket' needs a 'socket'", path);
+    if (c->public_socket && !is_public_path(c->public_socket))
+        return error_refuse(e, EINVAL, "%s: public_socket: '%s' is no DIRECTORY/NAME", path,
+                            c->public_socket);
     int r = check_keys(c, path, e);
     if (r < 0)
         return r;
@@ -289,12 +323,32 @@ bool service_conf_peer_allowed(const struct service_conf *conf, uid_t uid)
     return false;
 }
 
+static bool is_yes(const char *dotted, const struct config *config)
+{
+    const struct config_key *key = config_find_key(dotted);
+    return config_bool(config, key->section, key->name);
+}
+
 bool service_conf_enabled(const struct service_conf *conf, const struct config *config)
 {
-    if (!conf->enabled)
-        return true;
-    const struct config_key *key = config_find_key(conf->enabled);
-    return config_bool(config, key->section, key->name);
+    return !conf->enabled || is_yes(conf->enabled, config);
+}
+
+enum start_mode service_conf_start(const struct service_conf *conf, const struct config *config)
+{
+    if (!conf->start_key)
+        return conf->start;
+    return is_yes(conf->start_key, config) ? START_ALWAYS : START_DEMAND;
+}
+
+size_t service_conf_tcp_ports(const struct service_conf *conf, const struct config *config)
+{
+    return !conf->tcp_enabled || is_yes(conf->tcp_enabled, config) ? conf->n_tcp : 0;
+}
+
+char *service_conf_public_path(const struct service_conf *conf, const struct tree *tree)
+{
+    return tree_state(tree, conf->public_socket);
 }
 
 bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char *method)

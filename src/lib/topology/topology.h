@@ -27,9 +27,13 @@ struct service_conf {
     size_t n_capabilities;
     bool network; /* false: an empty network namespace */
     char *socket; /* name: RUN/NAME.sock */
+    /* Path below VAR/hostlet of a second Unix socket, which every user can open and containers can have
+     * mounted: "agents/agent.sock"; NULL: none. */
+    char *public_socket;
     /* Keys of hostlet.conf that define TCP ports to listen on: "zone.peer_port". */
     char **tcp;
     size_t n_tcp;
+    char *tcp_enabled; /* key of hostlet.conf that must be yes for that; NULL: they are always listened on */
     /* Key of hostlet.conf that must be yes for the service to start: "zone.enable"; NULL: it always
      * starts. */
     char *enabled;
@@ -44,8 +48,10 @@ struct service_conf {
     char **needs; /* services that start before this one and stop after it */
     size_t n_needs;
     enum start_mode start;
-    bool check;  /* the program judges its configuration when it is run with --check */
-    bool reload; /* the process reads its input again when it receives SIGHUP */
+    char *start_key; /* key of hostlet.conf: 'start' is always while it is yes, and demand otherwise; NULL:
+                        none */
+    bool check;      /* the program judges its configuration when it is run with --check */
+    bool reload;     /* the process reads its input again when it receives SIGHUP */
     /* Sections of hostlet.conf that the service reads beside [hostlet]: a change restarts it. Default: the
      * section with its own name. */
     char **config_sections;
@@ -78,3 +84,9 @@ bool service_conf_may_ask_supervisor(const struct service_conf *conf, const char
 
 /* Reports whether hostlet.conf enables the service. */
 bool service_conf_enabled(const struct service_conf *conf, const struct config *config);
+/* Returns how hostlet.conf has the service started. */
+enum start_mode service_conf_start(const struct service_conf *conf, const struct config *config);
+/* Returns how many TCP ports hostlet.conf has listened on: all of them, or 0. */
+size_t service_conf_tcp_ports(const struct service_conf *conf, const struct config *config);
+/* Returns the path of the public socket. The caller frees it. */
+char *service_conf_public_path(const struct service_conf *conf, const struct tree *tree);

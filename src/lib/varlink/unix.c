@@ -100,9 +100,7 @@ bool unix_is_at(const struct unix_file *file, const char *path)
            st.st_ino == file->inode;
 }
 
-/* Sets owner, group (−1: any) and mode (−1: any) where they differ. Returns 0, 1 when it changed one, or a
- * negative errno. */
-static int set_rights(const char *path, gid_t group, mode_t mode, struct error *e)
+int unix_set_rights(const char *path, gid_t group, mode_t mode, struct error *e)
 {
     struct stat st;
     int changed = 0;
@@ -162,26 +160,25 @@ int unix_admit(const char *path, const uid_t *users, size_t n_users, gid_t group
         return error_os(e, -listed, "cannot set the access list of '%s'", path);
     *ret_by_group = !has_lists && n_users > 0;
     mode_t mode = has_lists && n_users > 0 ? (mode_t)-1 : *ret_by_group ? 0660 : 0600;
-    int set = set_rights(path, *ret_by_group ? group : (gid_t)-1, mode, e);
+    int set = unix_set_rights(path, *ret_by_group ? group : (gid_t)-1, mode, e);
     return set < 0 ? set : set > 0 || listed > 0;
 }
 
-int unix_send_fd(int through, int fd)
+int unix_send_fd(int through, int fd, char which)
 {
-    char byte = 0;
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {
         .header = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
-    struct iovec data = {&byte, 1};
+    struct iovec data = {&which, 1};
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
     return sendmsg(through, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-int unix_receive_fd(int through)
+int unix_receive_fd(int through, char *ret_which)
 {
     char byte;
     union {
@@ -199,5 +196,6 @@ int unix_receive_fd(int through)
     if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof fd))
         return -EBADMSG;
     memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    *ret_which = byte;
     return fd;
 }

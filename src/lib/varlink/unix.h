@@ -27,9 +27,17 @@ bool unix_is_at(const struct unix_file *file, const char *path);
 int unix_admit(const char *path, const uid_t *users, size_t n_users, gid_t group, bool *ret_by_group,
                struct error *e);
 
-/* Sends a copy of a descriptor through a connected SOCK_SEQPACKET socket. Returns 0 or a negative errno. */
-int unix_send_fd(int through, int fd);
+/* Sets owner (the process's), group (−1: any) and mode (−1: any) where they differ. Returns 0, 1 when it
+ * changed one, or a negative errno. */
+int unix_set_rights(const char *path, gid_t group, mode_t mode, struct error *e);
+
+/* The byte that a descriptor is sent with: which of a service's sockets it is. */
+enum { UNIX_FD_VARLINK, UNIX_FD_PUBLIC };
+
+/* Sends a copy of a descriptor through a connected SOCK_SEQPACKET socket, with a byte that says which one it
+ * is. Returns 0 or a negative errno. */
+int unix_send_fd(int through, int fd, char which);
 /* Receives one. Returns a descriptor with close-on-exec; −EAGAIN when there is none yet, −EPIPE when the
  * other end is closed, −EBADMSG for a message without one, which also is the result of a lack of descriptors.
  */
-int unix_receive_fd(int through);
+int unix_receive_fd(int through, char *ret_which);

@@ -192,7 +192,7 @@ def test_directories_and_id(place):
         "var/hostlet/provisioner": ("root", "0o700"), "var/hostlet/quota-keeper": ("root", "0o700"),
         "var/hostlet/net-keeper": ("hostlet-net-keeper", "0o700"),
         "var/hostlet/rpc-gateway": ("hostlet-rpc-gateway", "0o700"), "var/hostlet/zone": ("hostlet-rpc-gateway", "0o2750"),
-        "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("root", "0o755"),
+        "var/hostlet/agents": ("root", "0o755"), "var/ipk": ("hostlet-fetcher", "0o755"), "var/ipk_install": ("root", "0o755"),
         "var/ipk_install/.staging": ("hostlet-unpacker", "0o700")}
     assert grp.getgrgid((prefix / "run").stat().st_gid).gr_name == "hostlet"
     identifier = (prefix / "var/hostlet/tree.id").read_text()
