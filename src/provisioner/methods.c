@@ -21,6 +21,9 @@
 #include "provisioner/removal.h"
 #include "provisioner/replica.h"
 
+/* bytes */
+#define TASK_NAME_MAX 1000
+
 struct request;
 
 struct operation {
@@ -256,6 +259,45 @@ static int on_update(struct varlink_call *call, const void *in, void *userdata, 
     return r < 0 ? r : request_start(TAKE_PTR(q));
 }
 
+/* --- RequestTask --- */
+
+static int request_task_work(struct request *q)
+{
+    struct replica_result result = {.hidden = false};
+    int r = replica_request(q->apps, q->container, q->json, &result, &q->e);
+    q->hidden = result.hidden;
+    return r;
+}
+
+/* Makes the text of task_request.json. inagent accepts a file of 16 KiB, so that this one always fits. */
+static int make_request(const struct provisioner_request_task_in *in, char **ret, struct error *e)
+{
+    size_t n = strlen(in->id);
+    if (n < 1 || n > 64 || strspn(in->id, "0123456789abcdefghijklmnopqrstuvwxyz-") != n)
+        return error_refuse(e, EINVAL, "%s: '%.64s' is no id of a request", in->container, in->id);
+    if (strlen(in->task) > TASK_NAME_MAX)
+        return error_refuse(e, E2BIG, "%s: the name of a task has at most %d bytes", in->container,
+                            TASK_NAME_MAX);
+    json_t *json = json_pack("{s:i, s:s, s:s}", "format", 1, "id", in->id, "task", in->task);
+    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+    json_decref(json);
+    if (!text)
+        abort(); /* the strings are UTF-8: they arrived as JSON */
+    *ret = text;
+    return 0;
+}
+
+static int on_request_task(struct varlink_call *call, const void *in, void *userdata, struct error *e)
+{
+    static const struct operation operation = {"RequestTask", request_task_work, update_reply, false, false};
+    const struct provisioner_request_task_in *i = in;
+    _cleanup_(cleanup_request_free) struct request *q = NULL;
+    int r = request_new(&operation, userdata, call, i->container, &q, e);
+    if (r >= 0)
+        r = make_request(i, &q->json, e);
+    return r < 0 ? r : request_start(TAKE_PTR(q));
+}
+
 /* --- BeginCopy, EndCopy --- */
 
 static int copy_work(struct request *q)
@@ -362,6 +404,7 @@ static int on_deletions(struct varlink_call *call, const void *in, void *userdat
 
 const struct varlink_handlers provisioner_handlers[] = {{"Provision", on_provision},
                                                         {"Update", on_update},
+                                                        {"RequestTask", on_request_task},
                                                         {"BeginCopy", on_begin_copy},
                                                         {"EndCopy", on_end_copy},
                                                         {"Remove", on_remove},

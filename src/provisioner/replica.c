@@ -6,7 +6,7 @@
  *     home               root, bound to /home
  *       action           2048: from here on the tenant can swap everything
  *         .innerstack    root, group 2048, 0750
- *           app_replica.json, ininit, inagent
+ *           app_replica.json, ininit, inagent, task_request.json
  *     volumes            root 0700
  *       KEY              the container's, bound to the path of the volume
  *
@@ -140,6 +140,17 @@ static int fill_once(struct tenant *t, int container, const struct file_source *
     return r;
 }
 
+static int fill_with(struct tenant *t, int container, const struct file_source *sources, size_t n,
+                     struct error *e)
+{
+    for (int i = 0; i < ATTEMPTS; i++) {
+        int r = fill_once(t, container, sources, n, e);
+        if (r != TENANT_SWAPPED)
+            return r;
+    }
+    return error_retry(e, EAGAIN, "'" OURS_IN_HOME "' is changed by the application all the time");
+}
+
 /* Reads a program, whose path the administrator can have built of symlinks. */
 static int read_program(const char *path, char **ret, size_t *ret_size, struct error *e)
 {
@@ -164,14 +175,7 @@ static int fill_with_files(struct tenant *t, int container, const struct replica
         r = read_program(content->inagent, &inagent, &sources[2].size, e);
     sources[1].data = ininit;
     sources[2].data = inagent;
-    if (r < 0)
-        return r;
-    for (int i = 0; i < ATTEMPTS; i++) {
-        r = fill_once(t, container, sources, n, e);
-        if (r != TENANT_SWAPPED)
-            return r;
-    }
-    return error_retry(e, EAGAIN, "'" OURS_IN_HOME "' is changed by the application all the time");
+    return r < 0 ? r : fill_with(t, container, sources, n, e);
 }
 
 static int fill(struct tenant *t, int container, const struct replica_content *content, struct error *e)
@@ -262,6 +266,18 @@ int replica_update(const char *app_path, const char *container, const struct rep
     struct tenant tenant = {.apps = apps, .container = container};
     _cleanup_close_ int fd = open_existing(&tenant, e);
     int r = fd < 0 ? fd : fill(&tenant, fd, content, e);
+    *ret = (struct replica_result){false, tenant.hidden};
+    return r < 0 ? error_prefix(e, "%s", container) : 0;
+}
+
+int replica_request(const char *app_path, const char *container, const char *json, struct replica_result *ret,
+                    struct error *e)
+{
+    const struct file_source source = {"task_request.json", json, strlen(json), &json_mode};
+    _cleanup_close_ int apps = app_path_open(app_path, e);
+    struct tenant tenant = {.apps = apps, .container = container};
+    _cleanup_close_ int fd = open_existing(&tenant, e);
+    int r = fd < 0 ? fd : fill_with(&tenant, fd, &source, 1, e);
     *ret = (struct replica_result){false, tenant.hidden};
     return r < 0 ? error_prefix(e, "%s", container) : 0;
 }

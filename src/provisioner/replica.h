@@ -29,6 +29,11 @@ int replica_provision(const char *app_path, const char *container, const struct 
 int replica_update(const char *app_path, const char *container, const struct replica_content *content,
                    struct replica_result *ret, struct error *e);
 
+/* Writes task_request.json, whose content is 'json', of an existing replica. Returns −ENOENT (not found) if
+ * there is none. */
+int replica_request(const char *app_path, const char *container, const char *json, struct replica_result *ret,
+                    struct error *e);
+
 /* Does one act for the copies of an existing replica's volumes; see volumes_copy(). Returns −ENOENT (not
  * found) if there is no such replica. */
 int replica_copy(const char *app_path, const char *container, enum volumes_copy act, char *const *paths,

@@ -22,6 +22,10 @@ STRUCT(provision_out_schema, NULL, T, NULL, S_STRING(T, path, "The replica's dir
 STRUCT(update_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
        S_STRUCT(T, replica, struct app_replica_instance, &app_replica_instance_schema, NULL));
 #undef T
+#define T struct provisioner_request_task_in
+STRUCT(request_task_in_schema, NULL, T, NULL, S_STRING(T, container, NULL), S_STRING(T, task, NULL),
+       S_STRING(T, id, "Of the request: 1 to 64 letters, digits and '-'. inagent reports it."));
+#undef T
 #define T struct provisioner_copy_in
 STRUCT(
     copy_in_schema, NULL, T, NULL, S_STRING(T, container, NULL),
@@ -62,6 +66,9 @@ static const struct varlink_method methods[] = {
     {"Provision", VARLINK_CHANGES, &provision_in_schema, &provision_out_schema,
      "Makes and fills the directory of a replica; kept data of the container becomes the directory."},
     {"Update", VARLINK_CHANGES, &update_in_schema, NULL, "Rewrites app_replica.json of a replica."},
+    {"RequestTask", VARLINK_CHANGES, &request_task_in_schema, NULL,
+     "Writes task_request.json of a replica, in place of an earlier request: its inagent runs the task now. "
+     "NotFound: the replica has no directory."},
     {"BeginCopy", VARLINK_CHANGES, &copy_in_schema, NULL,
      "Makes an empty directory beside each of these volumes, into which container-driver copies what an "
      "earlier "

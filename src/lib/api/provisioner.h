@@ -23,6 +23,11 @@ struct provisioner_update_in { /* the new content of app_replica.json of an exis
     char *container;
     struct app_replica_instance *replica;
 };
+struct provisioner_request_task_in {
+    char *container;
+    char *task;
+    char *id; /* of the request; inagent reports it with the run */
+};
 struct provisioner_copy_in { /* of BeginCopy and EndCopy */
     char *container;
     char **volumes; /* paths in the container */

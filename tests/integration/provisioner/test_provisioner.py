@@ -94,6 +94,36 @@ def test_app_replica_json_has_the_contracts_form(provisioner):
     assert provisioner.json() == replica(8)
 
 
+def task_request(provisioner):
+    return json.loads((provisioner.innerstack() / "task_request.json").read_text())
+
+
+def test_a_request_of_a_task_is_a_file_that_only_root_can_replace(provisioner):
+    provisioner.provision()
+    path = provisioner.innerstack() / "task_request.json"
+    for number in (1, 2):
+        assert provisioner.call("RequestTask", container=CONTAINER, task="a/b \"\u00e4\"", id=f"id-{number}") == {}
+        assert task_request(provisioner) == {"format": 1, "id": f"id-{number}", "task": "a/b \"\u00e4\""}
+        found = path.lstat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, ACTION, 0o640)
+    # What the tenant puts in its place is replaced, not followed.
+    path.unlink()
+    path.symlink_to(provisioner.innerstack() / "app_replica.json")
+    provisioner.call("RequestTask", container=CONTAINER, task="x", id="id-3")
+    assert task_request(provisioner)["id"] == "id-3" and provisioner.json()["app"]
+    check_replica(provisioner)
+
+
+def test_a_bad_request_of_a_task_is_refused(provisioner):
+    provisioner.provision()
+    for identity in ("", "A", "a b", "x" * 65):
+        refused("Refused", "is no id of a request", provisioner.call, "RequestTask", container=CONTAINER, task="x", id=identity)
+    refused("Refused", "at most 1000 bytes", provisioner.call, "RequestTask", container=CONTAINER, task="x" * 1001, id="a")
+    refused("Refused", "is not a name of a replica's container", provisioner.call, "RequestTask", container="web", task="x", id="a")
+    refused("NotFound", "there is no such replica", provisioner.call, "RequestTask", container="i8k_none_0", task="x", id="a")
+    assert not (provisioner.innerstack() / "task_request.json").exists()
+
+
 def test_equal_content_is_not_written(provisioner):
     provisioner.provision()
     before = snapshot(provisioner.container())
@@ -719,6 +749,7 @@ def failpoints():
 STEPS = [
     ("Provision", {"replica": replica(1), "volumes": ["/data"]}),
     ("Update", {"replica": replica(2)}),
+    ("RequestTask", {"task": "backup", "id": "0123-abc"}),
     ("Remove", {}),
     ("Provision", {"replica": replica(3), "volumes": ["/data"]}),
     ("Remove", {}),
@@ -731,6 +762,10 @@ STEPS = [
 def check_step(provisioner, number, saved):
     """Checks the invariants after a step, whatever happened during it."""
     method, parameters = STEPS[number]
+    if method == "RequestTask":
+        check_replica(provisioner)
+        assert task_request(provisioner) == {"format": 1, **parameters}
+        return saved
     if method != "Remove":
         check_replica(provisioner)
         assert provisioner.json()["app"]["deploy"]["revision"] == parameters["replica"]["app"]["deploy"]["revision"]
