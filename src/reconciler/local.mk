@@ -68,6 +68,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/planning.h \
 	src/reconciler/face/report.c \
 	src/reconciler/face/report.h \
+	src/reconciler/face/run_task.c \
+	src/reconciler/face/run_task.h \
 	src/reconciler/face/zone.c \
 	src/reconciler/face/zone.h \
 	src/reconciler/face/zone_follow.c \

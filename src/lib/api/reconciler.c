@@ -184,6 +184,14 @@ STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),
 STRUCT(secret_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
        S_STRING(T, secret, "34 hex digits."));
 #undef T
+#define T struct reconciler_run_task_in
+STRUCT(run_task_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
+       S_STRING(T, task, NULL));
+#undef T
+#define T struct reconciler_run_task_out
+STRUCT(run_task_out, NULL, T, NULL,
+       S_STRING(T, id, "Of the request: the task's member request has it when inagent has decided."));
+#undef T
 #define T struct reconciler_report_in
 STRUCT(
     report_in, NULL, T, NULL, S_STRING(T, instance_name, NULL), S_INT_OPT(T, replica_id, NULL),
@@ -235,6 +243,9 @@ static const struct varlink_method methods[] = {
      "Holds one of the zone's instances: orders are stored, and Release follows the last one. Meanwhile an "
      "administrator may start, stop and destroy the instance."},
     {"Release", VARLINK_CHANGES, &name_in, &apply_out, "Ends a hold. The zone's last order is followed."},
+    {"RunTask", VARLINK_CHANGES, &run_task_in, &run_task_out,
+     "Lets the inagent of a running container run a task once more, and replies before it does; Watch shows "
+     "the task. The desired state is unchanged, so that the instance may be the zone's."},
     {"Info", 0, NULL, &info_out, "Replies with the state of this machine, its zone and its runtime."},
     {"PutZoneState", VARLINK_CHANGES, &zone_in, &zone_out,
      "Accepts the zone's facts, the order for one instance and the list of assigned instances, in this "

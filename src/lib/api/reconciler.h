@@ -172,6 +172,14 @@ struct reconciler_secret_in {
     int64_t replica_id;
     char *secret; /* 34 hex digits */
 };
+struct reconciler_run_task_in {
+    char *name;
+    int64_t replica_id;
+    char *task;
+};
+struct reconciler_run_task_out {
+    char *id; /* of the request: the task's member 'request' when inagent has decided it */
+};
 struct reconciler_report_in {
     char *instance_name;
     int64_t replica_id;

@@ -13,6 +13,7 @@
 #include "reconciler/face/apply_call.h"
 #include "reconciler/face/directory.h"
 #include "reconciler/face/report.h"
+#include "reconciler/face/run_task.h"
 #include "reconciler/face/zone.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/unreadable.h"
@@ -227,6 +228,7 @@ const struct varlink_handlers reconciler_handlers[] = {
     {"Destroy", on_destroy},
     {"Hold", method_hold},
     {"Release", method_release},
+    {"RunTask", method_run_task},
     {"Info", on_info_call},
     {"PutZoneState", method_put_zone_state},
     {"AgentReport", method_agent_report},
