@@ -184,13 +184,24 @@ int command_zone_status(struct ctl *ctl)
 int command_zone_leave(struct ctl *ctl)
 {
     struct error e = ERROR_INIT;
-    if (ctl_call(ctl, &ctl_gateway, "ZoneLeave", NULL, NULL, CTL_TIMEOUT_USEC, &e) < 0)
+    struct gateway_leave_out out = {.n_left = 0};
+    if (ctl_call(ctl, &ctl_gateway, "ZoneLeave", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
         return zone_fail(ctl, &e);
-    if (ctl->json)
-        print_json(json_pack("{s:b}", "left", true));
-    else
+    if (ctl->json) {
+        json_t *left = json_array();
+        for (size_t i = 0; i < out.n_left; i++)
+            json_array_append_new(left, json_string(out.left[i]));
+        print_json(json_pack("{s:b,s:o}", "left", true, "network", left));
+    } else
         puts("This machine belongs to no zone any more. Its applications keep running; 'hostletctl apps' "
-             "shows them "
-             "as no longer assigned.");
-    return EXIT_OK;
+             "shows them as no longer assigned.");
+    for (size_t i = 0; i < out.n_left; i++)
+        log_error("the zone's network is not removed yet: %s", out.left[i]);
+    if (out.n_left > 0)
+        log_error(
+            "  it is removed as soon as net-keeper can do it; repeat 'hostletctl zone leave' to see the "
+            "result, before you set [zone] enable = no");
+    int code = out.n_left > 0 ? EXIT_FAILED : EXIT_OK;
+    ctl_done(&ctl_gateway, "ZoneLeave", &out);
+    return code;
 }

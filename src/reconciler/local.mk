@@ -74,6 +74,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/face/zone.h \
 	src/reconciler/face/zone_follow.c \
 	src/reconciler/face/zone_follow.h \
+	src/reconciler/face/zone_network.c \
+	src/reconciler/face/zone_network.h \
 	src/reconciler/manager.c \
 	src/reconciler/manager.h \
 	src/reconciler/model/agent.c \

@@ -3,12 +3,12 @@
  * Job: stores the desired state, inspects the actual state, and calls the workers for one step after another
  * until both agree.
  * Privileges: a user of its own, no capability.
- * Calls: container-driver, fetcher, unpacker, provisioner, quota-keeper. Called by administrators and
- * rpc-gateway. Failures: a call whose worker was lost is repeated; a failed step is retried with backoff; a
- * failed switch is rolled back and shown. After a kill between any two steps, the next process continues from
- * the records and from what the runtime shows. A record that cannot be read affects its own instance alone
- * (model/unreadable.h). State: VAR/hostlet/reconciler: instances/NAME.json, one for each instance; host_id;
- * zone.json; secrets/. It also reads the directory of manifests, which root writes. */
+ * Calls: container-driver, fetcher, unpacker, provisioner, quota-keeper, net-keeper. Called by administrators
+ * and rpc-gateway. Failures: a call whose worker was lost is repeated; a failed step is retried with backoff;
+ * a failed switch is rolled back and shown. After a kill between any two steps, the next process continues
+ * from the records and from what the runtime shows. A record that cannot be read affects its own instance
+ * alone (model/unreadable.h). State: VAR/hostlet/reconciler: instances/NAME.json, one for each instance;
+ * host_id; zone.json; secrets/. It also reads the directory of manifests, which root writes. */
 #include "lib/service/service.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/face/directory.h"

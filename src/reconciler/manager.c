@@ -18,6 +18,7 @@
 #include "reconciler/face/directory.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone.h"
+#include "reconciler/face/zone_network.h"
 #include "reconciler/model/facts.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/settings.h"
@@ -92,6 +93,7 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
     m->unpacker_socket = tree_socket(&context->tree, "unpacker");
     m->provisioner_socket = tree_socket(&context->tree, "provisioner");
     m->quota_socket = tree_socket(&context->tree, "quota-keeper");
+    m->net_socket = tree_socket(&context->tree, "net-keeper");
     int r = load_host_id(m, e);
     if (r >= 0)
         r = facts_load(m, e);
@@ -120,6 +122,7 @@ void manager_free(struct manager *m)
     if (!m)
         return;
     struct error e = ERROR_INIT;
+    zone_network_stop(m);
     directory_stop(m);
     quota_stop(m);
     observe_stop(m);
@@ -147,6 +150,7 @@ void manager_free(struct manager *m)
     free(m->unpacker_socket);
     free(m->provisioner_socket);
     free(m->quota_socket);
+    free(m->net_socket);
     free(m->host_id);
     free(m->host_id_problem);
     free(m->facts_problem);

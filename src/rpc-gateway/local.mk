@@ -7,6 +7,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/deliver.c src/rpc-gateway/deliver.h \
 	src/rpc-gateway/deliver_instances.c src/rpc-gateway/deliver_instances.h \
 	src/rpc-gateway/deliver_known.c src/rpc-gateway/deliver_known.h \
+	src/rpc-gateway/deliver_network.c src/rpc-gateway/deliver_network.h \
 	src/rpc-gateway/histogram.c src/rpc-gateway/histogram.h \
 	src/rpc-gateway/host_address.c src/rpc-gateway/host_address.h \
 	src/rpc-gateway/host_address_watch.c src/rpc-gateway/host_address_watch.h \
@@ -31,6 +32,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/web.c src/rpc-gateway/web.h \
 	src/rpc-gateway/zone_answer.c src/rpc-gateway/zone_answer.h \
 	src/rpc-gateway/zone_loop.c src/rpc-gateway/zone_loop.h \
+	src/rpc-gateway/zone_map.c src/rpc-gateway/zone_map.h \
 	src/rpc-gateway/zone_server.c src/rpc-gateway/zone_server.h
 libgateway_a_CPPFLAGS = $(AM_CPPFLAGS) $(MICROHTTPD_CFLAGS)
 
@@ -39,11 +41,14 @@ rpc_gateway_SOURCES = src/rpc-gateway/main.c
 rpc_gateway_LDADD = libgateway.a $(BASE_LIBS) $(GRPC_LIBS) $(MICROHTTPD_LIBS)
 
 if UNIT_TESTS
-check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone
-TESTS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone
+check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone \
+	tests/unit/test_zone_map
+TESTS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone tests/unit/test_zone_map
 tests_unit_test_zone_SOURCES = tests/unit/test_zone.c
 tests_unit_test_zone_CPPFLAGS = $(AM_CPPFLAGS) -DVECTORS='"$(abs_top_srcdir)/tests/vectors/grpc"'
 tests_unit_test_zone_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
+tests_unit_test_zone_map_SOURCES = tests/unit/test_zone_map.c
+tests_unit_test_zone_map_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_gateway_SOURCES = tests/unit/test_gateway.c
 tests_unit_test_gateway_LDADD = libgateway.a $(UNIT_LIBS) $(GRPC_LIBS)
 tests_unit_test_gateway_host_SOURCES = tests/unit/test_gateway_host.c

@@ -28,6 +28,7 @@ struct manager {
     struct grpc_tls_settings *tls_server, *tls_client; /* NULL: plaintext */
     struct zone_server *zone_server;
     struct web *web;
+    struct varlink_call *leaving; /* ZoneLeave, in progress; NULL: none */
 };
 
 /* Checks the configuration: the ports, TLS, and who may read the metrics. Returns 0, or a negative errno

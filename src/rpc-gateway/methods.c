@@ -1,6 +1,8 @@
 /* Implements methods.h. */
 #include "rpc-gateway/methods.h"
 
+#include <errno.h>
+
 #include "lib/schema/object.h"
 #include "rpc-gateway/manager.h"
 
@@ -50,14 +52,37 @@ static int zone_status(struct varlink_call *call, const void *in, void *userdata
     return 0;
 }
 
+static void on_left(const struct problems *left, void *userdata)
+{
+    struct manager *m = userdata;
+    struct varlink_call *call = m->leaving;
+    m->leaving = NULL;
+    varlink_reply(call, &(struct gateway_leave_out){.left = left->items, .n_left = left->n});
+}
+
+static void on_leaver_gone(struct varlink_call *call, void *userdata)
+{
+    (void)call;
+    struct manager *m = userdata;
+    m->leaving = NULL;
+    zone_loop_await_removal(m->zone, NULL, NULL);
+}
+
+/* The membership ends first, durably: whatever happens then, the network is removed once net-keeper can be
+ * reached, also by the next process. */
 static int zone_leave(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     (void)in;
     struct manager *m = userdata;
+    if (m->leaving)
+        return error_retry(e, EBUSY, "another caller leaves the zone");
     int r = membership_leave(&m->membership, e);
-    if (r >= 0)
-        varlink_reply(call, NULL);
-    return r;
+    if (r < 0)
+        return r;
+    m->leaving = call;
+    varlink_call_on_gone(call, on_leaver_gone, m);
+    zone_loop_await_removal(m->zone, on_left, m);
+    return 0;
 }
 
 const struct varlink_handlers gateway_handlers[] = {{"Info", info},

@@ -10,11 +10,9 @@
 #include "lib/grpc/wire.h"
 #include "lib/inapi/app.pb-c.h"
 #include "lib/inapi/convert.h"
-#include "lib/inapi/zone.pb-c.h"
 #include "lib/schema/object.h"
 #include "lib/zone/check.h"
 
-#define MAP_MEMORY_MAX      ((size_t)32 << 20)
 #define INSTANCE_MEMORY_MAX ((size_t)32 << 20)
 
 enum { FIELD_INSTANCES = 2, FIELD_VPC_BRIDGE_IP = 3, FIELD_VPC_INSTANCE_CIDR = 4, FIELD_MAP = 6 };
@@ -49,42 +47,22 @@ static char *text_field(const uint8_t *data, size_t size, uint32_t field, bool (
     return NULL;
 }
 
-static void read_map(const uint8_t *data, size_t size, struct zone_answer *ret)
-{
-    ProtobufCMessage *m = NULL;
-    struct error e = ERROR_INIT;
-    if (grpc_message_unpack(&inapi__zone_network_map__descriptor, data, size, MAP_MEMORY_MAX, &m, &e) < 0) {
-        free(ret->map_problem);
-        ret->map_problem = xstrdup(e.message);
-        return;
-    }
-    const Inapi__ZoneNetworkMap *map = (const Inapi__ZoneNetworkMap *)m;
-    ret->has_map = true;
-    ret->map_revision = map->revision;
-    free(ret->network_domain);
-    ret->network_domain = zone_is_domain(map->vpc_network_domain) ? xstrdup(map->vpc_network_domain) : NULL;
-    grpc_message_free(m);
-}
-
 void zone_answer_read(const uint8_t *data, size_t size, struct zone_answer *ret)
 {
-    const uint8_t *value;
-    size_t n;
+    size_t at = 0;
     *ret = (struct zone_answer){
         .vpc_bridge_ip = text_field(data, size, FIELD_VPC_BRIDGE_IP, zone_is_address),
         .vpc_instance_cidr = text_field(data, size, FIELD_VPC_INSTANCE_CIDR, zone_is_network),
         .n_instances = zone_answer_count(data, size),
     };
-    for (size_t at = 0; grpc_message_next(data, size, FIELD_MAP, &at, &value, &n);)
-        read_map(value, n, ret);
+    while (grpc_message_next(data, size, FIELD_MAP, &at, &ret->map, &ret->map_size))
+        ; /* the last one counts */
 }
 
 void zone_answer_done(struct zone_answer *answer)
 {
     free(answer->vpc_bridge_ip);
     free(answer->vpc_instance_cidr);
-    free(answer->network_domain);
-    free(answer->map_problem);
 }
 
 int zone_answer_instance(const uint8_t *data, size_t size, struct app_instance *ret, struct error *e)

@@ -7,10 +7,8 @@
 
 struct zone_answer {
     char *vpc_bridge_ip, *vpc_instance_cidr; /* NULL: missing or invalid */
-    bool has_map;                            /* the network map could be read */
-    uint64_t map_revision;
-    char *network_domain;
-    char *map_problem; /* NULL: none, or no map */
+    const uint8_t *map; /* the bytes of the network map, borrowed from the answer; NULL: it has none */
+    size_t map_size;
     size_t n_instances;
 };
 

@@ -14,6 +14,7 @@
 #include "rpc-gateway/deliver.h"
 #include "rpc-gateway/host_message.h"
 #include "rpc-gateway/zone_answer.h"
+#include "rpc-gateway/zone_map.h"
 
 #define DEADLINE_USEC (3 * USEC_PER_SEC)
 #define NEXT_HOST     (200 * USEC_PER_MSEC) /* pause before another zone host, until all have been asked */
@@ -26,10 +27,12 @@ struct zone_loop {
     struct zone_client *client;
     struct zone_request *request;
     struct deliver *deliver;
+    struct deliver_network *network;
     sd_event_source *renew;
     struct timer timer; /* begins the next round */
     uint64_t asked_usec, map_revision;
-    bool map_seen, map_bad;
+    bool map_seen;
+    char *map_problem; /* why the last answer's map is ignored; NULL: it is not */
     enum gateway_zone_state state;
     char *reason;
     char *answered;             /* the host that accepted the last update of this process */
@@ -82,6 +85,7 @@ static char *network_problem(const struct zone_file *zone)
 static void tell_facts(struct zone_loop *z)
 {
     const struct zone_file *zone = &z->parts.membership->zone;
+    deliver_network_look(z->network, z->lan_addr);
     if (!z->parts.membership->member)
         return;
     _cleanup_free_ char *url = z->lan_addr ? xasprintf("http://%s:%lld/in/api/v2/hostlet/inagent/status",
@@ -100,15 +104,24 @@ static void tell_facts(struct zone_loop *z)
 
 /* --- answers --- */
 
-/* Returns the domain of a map that is newer than the last one, else NULL. The leader's counter starts at 0
- * each time this process starts. */
-static const char *take_map(struct zone_loop *z, const struct zone_answer *answer)
+/* Takes the map of an answer if it is newer than the last one. The leader's counter starts at 0 each time
+ * this process starts. Returns the domain that it states, which the caller frees, or NULL. */
+static char *take_map(struct zone_loop *z, const struct zone_answer *answer)
 {
-    if (!answer->has_map || (z->map_seen && answer->map_revision <= z->map_revision))
+    struct error e = ERROR_INIT;
+    char *domain = NULL;
+    uint64_t revision = zone_map_revision(answer->map, answer->map_size);
+    if (!answer->map || (z->map_seen && revision <= z->map_revision))
         return NULL;
-    z->map_seen = true;
-    z->map_revision = answer->map_revision;
-    return answer->network_domain;
+    bool taken = deliver_network_map(z->network, answer->map, answer->map_size, &domain, &e) >= 0;
+    if (taken) {
+        z->map_seen = true;
+        z->map_revision = revision;
+    } else if (!z->map_problem)
+        log_warning("zone: the leader's map of the network is ignored: %s", e.message);
+    free(z->map_problem);
+    z->map_problem = taken ? NULL : xasprintf("the leader's map of the network is ignored: %s", e.message);
+    return domain;
 }
 
 /* Takes ownership of 'data'. */
@@ -117,12 +130,10 @@ static void take(struct zone_loop *z, uint8_t *data, size_t size)
     struct error e = ERROR_INIT;
     struct zone_answer answer;
     zone_answer_read(data, size, &answer);
+    _cleanup_free_ char *domain = take_map(z, &answer);
     if (membership_set_network(z->parts.membership, zone_client_host(z->client), answer.vpc_bridge_ip,
-                               answer.vpc_instance_cidr, take_map(z, &answer), &e) < 0)
+                               answer.vpc_instance_cidr, domain, &e) < 0)
         log_warning("zone: this machine's network, as the leader states it, is not stored: %s", e.message);
-    if (answer.map_problem && !z->map_bad)
-        log_warning("zone: the leader's map of the network is ignored: %s", answer.map_problem);
-    z->map_bad = answer.map_problem != NULL;
     tell_facts(z);
     z->assigned = (int64_t)answer.n_instances;
     zone_answer_done(&answer);
@@ -130,12 +141,14 @@ static void take(struct zone_loop *z, uint8_t *data, size_t size)
 }
 
 /* Marks the reports as accepted. If the leader is another one than before, it has none of the reports that
- * the other one accepted, and all become due. */
+ * the other one accepted, and all become due; the numbers of its maps are its own. */
 static void reports_taken(struct zone_loop *z)
 {
     const char *host = zone_client_host(z->client);
-    if (z->answered && !streq(z->answered, host))
+    if (z->answered && !streq(z->answered, host)) {
         stage_reports_renew(z->parts.reports);
+        z->map_seen = false;
+    }
     stage_reports_accepted(z->parts.reports);
     free(z->answered);
     z->answered = xstrdup(host);
@@ -299,12 +312,25 @@ void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret)
     _cleanup_free_ char *network = network_problem(&m->zone);
     if (network)
         schema_append_string(&ret->problems, &ret->n_problems, network);
+    if (z->map_problem)
+        schema_append_string(&ret->problems, &ret->n_problems, z->map_problem);
+    struct problems map = {.n = 0};
+    deliver_network_problems(z->network, &map);
+    for (size_t i = 0; i < map.n; i++)
+        schema_append_string(&ret->problems, &ret->n_problems, map.items[i]);
+    problems_done(&map);
     ret->reports_due = (int64_t)stage_reports_due(z->parts.reports);
+}
+
+void zone_loop_await_removal(struct zone_loop *z, deliver_network_end_fn on_end, void *userdata)
+{
+    deliver_network_wait(z->network, on_end, userdata);
 }
 
 void zone_loop_reconciler_back(struct zone_loop *z)
 {
     deliver_forget(z->deliver);
+    deliver_network_forget(z->network);
 }
 
 int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, struct zone_loop **ret,
@@ -313,6 +339,7 @@ int zone_loop_new(const struct zone_loop_parts *parts, const char *lan_addr, str
     struct zone_loop *z = xcalloc(1, sizeof *z);
     *z = (struct zone_loop){.parts = *parts, .lan_addr = xstrdup_null(lan_addr)};
     z->deliver = deliver_new(parts->caller);
+    z->network = deliver_network_new(parts->caller, parts->membership);
     int r = sd_event_add_defer(parts->caller->event, &z->renew, on_renew, z);
     if (r < 0) {
         zone_loop_free(z);
@@ -328,10 +355,12 @@ void zone_loop_free(struct zone_loop *z)
         return;
     zone_client_free(z->client); /* and the request */
     deliver_free(z->deliver);
+    deliver_network_free(z->network);
     timer_stop(&z->timer);
     sd_event_source_disable_unref(z->renew);
     free(z->lan_addr);
     free(z->reason);
     free(z->answered);
+    free(z->map_problem);
     free(z);
 }

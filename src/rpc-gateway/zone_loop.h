@@ -6,6 +6,7 @@
 #include "lib/api/rpc_gateway.h"
 #include "lib/grpc/tls.h"
 #include "rpc-gateway/calls.h"
+#include "rpc-gateway/deliver_network.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/membership.h"
 #include "rpc-gateway/runtime.h"
@@ -35,6 +36,10 @@ void zone_loop_set_address(struct zone_loop *z, const char *lan_addr);
 
 /* Called when the reconciler has restarted: everything is delivered to it again. */
 void zone_loop_reconciler_back(struct zone_loop *z);
+
+/* Calls 'on_end' when net-keeper has removed the network of a zone that this machine has left, or could not
+ * (deliver_network_wait()). NULL as 'on_end' ends the waiting. */
+void zone_loop_await_removal(struct zone_loop *z, deliver_network_end_fn on_end, void *userdata);
 
 /* Fills 'ret', which the caller releases with schema_done(). */
 void zone_loop_status(const struct zone_loop *z, struct gateway_zone_out *ret);

@@ -7,7 +7,8 @@ FUZZ_FLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SAN
 FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz
 FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) -lpthread
 FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodist_libhostlet_a_SOURCES) $(libmanifest_a_SOURCES))) \
-	src/rpc-gateway/agent_report.c src/rpc-gateway/zone_answer.c
+	src/rpc-gateway/agent_report.c src/rpc-gateway/problems.c src/rpc-gateway/zone_answer.c \
+	src/rpc-gateway/zone_map.c
 FUZZ_CXX = $(filter %.cc,$(libmanifest_a_SOURCES))
 FUZZ_OBJECTS = $(FUZZ_C:%.c=tests/fuzz/objects/%.o) $(FUZZ_CXX:%.cc=tests/fuzz/objects/%.o)
 

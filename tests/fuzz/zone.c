@@ -1,5 +1,7 @@
 /* Fuzzes the processing of the zone's messages: frames in pieces of any size, the scan, unpacking,
  * conversion, and back. The first byte selects the message. */
+#include <arpa/inet.h>
+
 #include "fuzz.h"
 #include "lib/grpc/frames.h"
 #include "lib/grpc/message.h"
@@ -7,6 +9,7 @@
 #include "lib/inapi/zone.pb-c.h"
 #include "lib/schema/object.h"
 #include "rpc-gateway/zone_answer.h"
+#include "rpc-gateway/zone_map.h"
 
 #define MEMORY_MAX ((size_t)8 << 20)
 
@@ -106,6 +109,26 @@ static int feed(const uint8_t *data, size_t size, size_t step, struct messages *
     return r;
 }
 
+/* Checks that a network has only what net-keeper accepts, in the order of the addresses, and not the zone
+ * host's. */
+static void look_at_map(const struct zone_map *map)
+{
+    const struct net_network *n = &map->network;
+    must(n->n_hosts <= NET_HOSTS_MAX && n->n_records <= NET_RECORDS_MAX);
+    must(!n->domain || strlen(n->domain) <= 253);
+    struct in_addr address, peer, before = {0};
+    for (size_t i = 0; i < n->n_hosts; i++) {
+        must(inet_pton(AF_INET, n->hosts[i]->bridge, &address) == 1);
+        must(i == 0 || ntohl(address.s_addr) > ntohl(before.s_addr));
+        must(inet_pton(AF_INET, n->hosts[i]->peer, &peer) == 1);
+        must(strcmp(n->hosts[i]->instance, "10.10.4.0/24") != 0 && strlen(n->hosts[i]->id) >= 12);
+        before = address;
+    }
+    for (size_t i = 0; i < n->n_records; i++)
+        must(inet_pton(AF_INET, n->records[i]->address, &address) == 1 && *n->records[i]->name &&
+             !strpbrk(n->records[i]->name, "\"\\\n ="));
+}
+
 /* Checks what is read without unpacking: there are never more instances than fields, and every value is
  * valid. */
 static void look(const uint8_t *data, size_t size)
@@ -114,7 +137,15 @@ static void look(const uint8_t *data, size_t size)
     zone_answer_read(data, size, &answer);
     must(answer.n_instances <= size / 2);
     must(!answer.vpc_bridge_ip || strlen(answer.vpc_bridge_ip) <= 15);
-    must(!answer.network_domain || (answer.has_map && strlen(answer.network_domain) <= 253));
+    struct zone_map map;
+    struct error e = ERROR_INIT;
+    char host[] = "10.10.4.9:9533", *hosts[] = {host};
+    if (zone_map_read(answer.map, answer.map_size, hosts, 1, &map, &e) >= 0) {
+        look_at_map(&map);
+        zone_map_done(&map);
+    } else {
+        must(*e.message);
+    }
     zone_answer_done(&answer);
     (void)grpc_message_is_whole(data, size);
 }

@@ -4,6 +4,7 @@ loopback; tests set behaviours while it runs."""
 import contextlib
 import hashlib
 import hmac
+import ipaddress
 import json
 import threading
 import time
@@ -21,10 +22,17 @@ def _decode(part):
     return urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
+def number(address):
+    """Returns an IPv4 address as the messages carry it."""
+    return int(ipaddress.IPv4Address(address))
+
+
 class Leader:
     """'messages' is zone_proto.Messages. What it does is in these, which a test changes:
 
     instances    AppInstance messages that each status update is answered with
+    network      a ZoneNetworkMap, map_network(); None: no response has one
+    vpc          this machine's address on the VXLAN device and its containers' network: ("192.168.10.3", "10.10.3.0/24")
     packages     {id: (Package message, bytes)}; add_package()
     hooks        {method: function(request, context)}: called before the answer; may abort, sleep, or return the answer itself
     clock        seconds that its clock is ahead
@@ -129,6 +137,18 @@ class Leader:
         if self.network:
             answer.zone_network_map.CopyFrom(self.network)
         return answer
+
+    def map_network(self, hosts, names=None, revision=1, domain="zone", bridges="192.168.0.0/16", instances="10.10.0.0/16"):
+        """Sends this map from now on. 'hosts' is {id: (peer, bridge, network)}, such as ("10.0.0.3", "192.168.10.3", "10.10.3.0"),
+        'names' is {name: address}."""
+        made = self.messages.zone.ZoneNetworkMap(vpc_bridge_cidr=bridges, vpc_instance_cidr=instances, vpc_network_domain=domain,
+                                                 revision=revision, updated=int(time.time()))
+        for identity, (peer, bridge, network) in hosts.items():
+            host = made.vpc_bridge_host[number(bridge)]
+            host.id, host.peer, host.bridge, host.instance = identity, number(peer), number(bridge), number(network)
+        for name, address in (names or {}).items():
+            made.vpc_instance[number(address)] = name
+        self.network = made
 
     # Packages
 

@@ -121,6 +121,7 @@ class MemberReconciler(FakeService):
         self.watchers = []
         self.known = {}
         self.refuse = {}
+        self.network_answer = None  # a function: replies to a network, or raises
 
     def put(self, p):
         name = p.get("instance", {}).get("meta", {}).get("name")
@@ -128,6 +129,8 @@ class MemberReconciler(FakeService):
             raise Refusal(*self.refuse[name])
         if name:
             self.known[name] = p["instance"]
+        if ("network" in p or "no_network" in p) and self.network_answer:
+            return self.network_answer()
         unknown = [n for n in p.get("assigned", {}).get("names", []) if n not in self.known]
         return {"changed": True, **({"managed": True} if name else {}), **({"unknown": unknown} if unknown else {})}
 
@@ -163,6 +166,10 @@ class MemberReconciler(FakeService):
 
     def lists(self):
         return [p["assigned"].get("names", []) for p in self.called("PutZoneState") if "assigned" in p]
+
+    def networks(self):
+        """Returns the networks that were delivered; None: that there is none."""
+        return [p.get("network") for p in self.called("PutZoneState") if "network" in p or "no_network" in p]
 
     def facts(self):
         return [p["facts"] for p in self.called("PutZoneState") if "facts" in p]

@@ -1,5 +1,6 @@
 /* The zone's pure parts in rpc-gateway: which stages are due, what an answer says of us, and what is known of
  * its instances. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include "rpc-gateway/deliver_known.h"
 #include "rpc-gateway/stage_reports.h"
 #include "rpc-gateway/zone_answer.h"
+#include "rpc-gateway/zone_map.h"
 
 /* An instance with replicas 0 to n−1, all at one stage in this state (NULL: none). */
 static void tell(struct stage_reports *r, const char *name, int n, const char *stage_state)
@@ -131,8 +133,24 @@ static void a_real_answer(void **state)
     assert_int_equal(answer.n_instances, 1);
     assert_string_equal(answer.vpc_bridge_ip, "192.168.10.3");
     assert_string_equal(answer.vpc_instance_cidr, "10.10.3.0/24");
-    assert_true(answer.has_map);
-    assert_string_equal(answer.network_domain, "local");
+    assert_non_null(answer.map);
+    assert_int_equal(zone_map_revision(answer.map, answer.map_size), 5);
+    struct zone_map map;
+    assert_int_equal(zone_map_read(answer.map, answer.map_size, NULL, 0, &map, &e), 0);
+    const struct net_network *n = &map.network;
+    assert_string_equal(n->domain, "local");
+    assert_string_equal(n->vpc_bridge_cidr, "192.168.10.0/24");
+    assert_string_equal(n->vpc_instance_cidr, "10.10.0.0/16");
+    assert_int_equal(n->n_hosts, 2);
+    assert_string_equal(n->hosts[0]->id, "6b0426d9a433");
+    assert_string_equal(n->hosts[0]->peer, "192.168.200.11");
+    assert_string_equal(n->hosts[0]->bridge, "192.168.10.3");
+    assert_string_equal(n->hosts[0]->instance, "10.10.3.0/24");
+    assert_int_equal(n->n_records, 2);
+    assert_string_equal(n->records[0]->name, "web1_0");
+    assert_string_equal(n->records[0]->address, "10.10.3.3");
+    assert_int_equal(map.problems.n, 0);
+    zone_map_done(&map);
     zone_answer_done(&answer);
     free(data);
 }
@@ -165,9 +183,14 @@ static void answers_that_say_nothing_good(void **state)
         zone_answer_read((const uint8_t *)cases[i].bytes, cases[i].size, &answer);
         assert_null(answer.vpc_bridge_ip);
         assert_null(answer.vpc_instance_cidr);
-        assert_null(answer.network_domain);
-        assert_int_equal(answer.has_map, i == 3);
-        assert_true((answer.map_problem != NULL) == (i == 4));
+        assert_int_equal(answer.map != NULL, i == 3 || i == 4);
+        struct zone_map map = {.problems = {.n = 0}};
+        struct error e = ERROR_INIT;
+        assert_int_equal(zone_map_read(answer.map, answer.map_size, NULL, 0, &map, &e),
+                         i == 4 ? -EBADMSG : 0);
+        assert_null(map.network.domain);
+        assert_int_equal(map.problems.n, i == 3); /* the domain */
+        zone_map_done(&map);
         zone_answer_done(&answer);
     }
 }

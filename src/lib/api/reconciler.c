@@ -169,7 +169,10 @@ STRUCT(zone_in, NULL, T, NULL,
            "Why the caller refuses the instance, which then has only its name, order number and replicas."),
        S_STRUCT_OPT(T, assigned, struct reconciler_assignment, &assignment,
                     "The complete list: the zone's instances that are not in it are no longer assigned. "
-                    "Absent: unchanged."));
+                    "Absent: unchanged."),
+       S_STRUCT_OPT(T, network, struct net_network, &net_network_schema,
+                    "The zone's network, for net-keeper. Absent: unchanged."),
+       S_BOOL_OPT(T, no_network, "This machine belongs to no zone: net-keeper removes the network."));
 #undef T
 #define T struct reconciler_zone_out
 STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),
@@ -178,7 +181,8 @@ STRUCT(zone_out, NULL, T, NULL, S_BOOL(T, changed, NULL),
            T, problem,
            "Why the instance's order is not followed: a local instance has its name, it is not well-formed, "
            "or its action is unknown. The order is stored; the problem is shown, and reported as a stage."),
-       S_STRINGS(T, unknown, "Names in the list without a record. The caller sends these instances again."));
+       S_STRINGS(T, unknown, "Names in the list without a record. The caller sends these instances again."),
+       S_STRINGS(T, network_problems, "What net-keeper could not do of the network, one sentence each."));
 #undef T
 #define T struct reconciler_secret_in
 STRUCT(secret_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
@@ -250,7 +254,9 @@ static const struct varlink_method methods[] = {
     {"PutZoneState", VARLINK_CHANGES, &zone_in, &zone_out,
      "Accepts the zone's facts, the order for one instance and the list of assigned instances, in this "
      "order; each may be absent. They are saved before the reply; equal ones change nothing. Unlike Apply, "
-     "the call accepts an order that cannot be followed: the problem is shown and reported."},
+     "the call accepts an order that cannot be followed: the problem is shown and reported. The network is "
+     "passed to net-keeper, and the reply follows when net-keeper has stored it. RetryLater: net-keeper "
+     "cannot be reached, or another network is being passed; the rest is accepted."},
     {"ImportSecret", VARLINK_CHANGES, &secret_in, NULL,
      "Stores the secret that the original agent gave a container. A secret that exists already is kept."},
     {"AgentReport", VARLINK_CHANGES, &report_in, NULL,

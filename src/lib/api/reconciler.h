@@ -3,6 +3,7 @@
 
 #include "lib/api/app.h"
 #include "lib/api/container_driver.h"
+#include "lib/api/net_keeper.h"
 #include "lib/varlink/interface.h"
 
 extern const struct varlink_interface reconciler_interface;
@@ -159,6 +160,8 @@ struct reconciler_zone_in {
     struct app_instance *instance;       /* NULL: none */
     char *refused; /* why the caller refuses the instance; NULL: the reconciler decides */
     struct reconciler_assignment *assigned; /* the complete list of names; NULL: unchanged */
+    struct net_network *network;            /* for net-keeper; NULL: unchanged */
+    bool no_network; /* this machine has left its zone: net-keeper removes the network */
 };
 struct reconciler_zone_out {
     bool changed;
@@ -166,6 +169,8 @@ struct reconciler_zone_out {
     char *problem;  /* why the order is not followed; it is shown, and reported as a stage */
     char **unknown; /* names in the list without a record; the caller sends these instances again */
     size_t n_unknown;
+    char **network_problems; /* what net-keeper could not do of the network */
+    size_t n_network_problems;
 };
 struct reconciler_secret_in {
     char *name;

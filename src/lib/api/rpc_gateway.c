@@ -59,6 +59,12 @@ STRUCT(zone_out, NULL, T, NULL, S_ENUM(T, state, &gateway_zone_state_enum, NULL)
                     "How this machine's clock differs from other clocks; absent: no difference is known."));
 #undef T
 
+#define T struct gateway_leave_out
+STRUCT(leave_out, NULL, T, NULL,
+       S_STRINGS(T, left,
+                 "Why the zone's network is not, or not completely, removed from this machine; rpc-gateway "
+                 "requests it again until it is."));
+#undef T
 static const struct varlink_method methods[] = {
     {"Info", 0, NULL, &info_out, "Returns the addresses at which this machine is reached."},
     {"ZoneInit", VARLINK_CHANGES, &init_in, &join_out,
@@ -67,9 +73,9 @@ static const struct varlink_method methods[] = {
     {"ZoneJoinInfo", 0, NULL, &join_out,
      "Returns what the zone's operator needs to join this machine. NotFound: ZoneInit was not called."},
     {"ZoneStatus", 0, NULL, &zone_out, "Returns the state of this machine's membership in the zone."},
-    {"ZoneLeave", VARLINK_CHANGES, NULL, NULL,
+    {"ZoneLeave", VARLINK_CHANGES, NULL, &leave_out,
      "Deletes the zone, the host id and the access key; the zone's instances are no longer assigned to this "
-     "machine."},
+     "machine. Replies when net-keeper has removed the zone's network, or could not. It can be repeated."},
     {.name = NULL},
 };
 const struct varlink_interface rpc_gateway_interface = {

@@ -54,3 +54,8 @@ struct gateway_zone_out {
     size_t n_problems;
     char *clock; /* how the machine's clock differs from other clocks; NULL: no difference is known */
 };
+
+struct gateway_leave_out {
+    char **left; /* what of the zone's network is not removed yet, and why; it is retried */
+    size_t n_left;
+};

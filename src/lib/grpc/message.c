@@ -252,6 +252,18 @@ bool grpc_message_next(const uint8_t *data, size_t size, uint32_t field, size_t 
     return false;
 }
 
+uint64_t grpc_message_number(const uint8_t *data, size_t size, uint32_t field)
+{
+    struct member m;
+    uint64_t last = 0;
+    for (size_t at = 0; at < size && read_member((uint8_t *)data, size, &at, &m);) {
+        size_t begin = 0;
+        if (m.number == field && m.wire == WIRE_VARINT)
+            (void)read_varint(m.value, m.size, &begin, &last);
+    }
+    return last;
+}
+
 bool grpc_message_is_whole(const uint8_t *data, size_t size)
 {
     struct member m;

@@ -39,6 +39,10 @@ bool grpc_message_is_whole(const uint8_t *data, size_t size);
 bool grpc_message_next(const uint8_t *data, size_t size, uint32_t field, size_t *at, const uint8_t **ret,
                        size_t *ret_size);
 
+/* Returns the last value of a field that is a variable-length integer, or 0 if there is none before the end
+ * or the first malformed field. The message need not be scanned. */
+uint64_t grpc_message_number(const uint8_t *data, size_t size, uint32_t field);
+
 #define _cleanup_message_ _cleanup_(grpc_message_cleanup)
 static inline void grpc_message_cleanup(void *message)
 {

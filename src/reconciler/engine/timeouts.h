@@ -8,6 +8,7 @@
 #define START_TIMEOUT    (120 * USEC_PER_SEC) /* Start: a slow disk makes the runtime slow */
 #define TAIL_TIMEOUT     (10 * USEC_PER_SEC)  /* Tail: the message is shown without the lines then */
 #define QUESTION_TIMEOUT (10 * USEC_PER_SEC)  /* calls whose result a caller waits for */
+#define NETWORK_TIMEOUT  (20 * USEC_PER_SEC)  /* SetNetwork: rpc-gateway waits for 30 s */
 #define RESOLVE_TIMEOUT  (300 * USEC_PER_SEC) /* Resolve: reads the indexes of all repositories */
 #define PACKAGE_TIMEOUT  (600 * USEC_PER_SEC) /* Fetch, Unpack, Publish: one package */
 #define PULL_TIMEOUT     (900 * USEC_PER_SEC) /* ImagePull */

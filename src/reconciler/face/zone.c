@@ -15,6 +15,7 @@
 #include "reconciler/face/directory.h"
 #include "reconciler/face/report.h"
 #include "reconciler/face/zone_follow.h"
+#include "reconciler/face/zone_network.h"
 #include "reconciler/model/facts.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/unreadable.h"
@@ -226,7 +227,9 @@ int method_put_zone_state(struct varlink_call *call, const void *in, void *userd
         r = put_instance(m, wanted->instance, wanted->refused, &out, e);
     if (r >= 0 && wanted->assigned)
         r = put_assigned(m, wanted->assigned, &out, e);
-    if (r >= 0)
+    if (r >= 0 && (wanted->network || wanted->no_network))
+        r = zone_network_pass(m, call, wanted, &out, e);
+    else if (r >= 0)
         varlink_reply(call, &out);
     schema_done(varlink_find_method(&reconciler_interface, "PutZoneState")->out, &out);
     return r;

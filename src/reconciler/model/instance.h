@@ -158,19 +158,22 @@ struct listener {
 
 struct directory;
 struct follower;
+struct network_pass;
 
 struct manager {
     struct outside *outside;
     struct settings settings;
     timer_fn *turn; /* turn() of engine/turn.h; the instance is its userdata */
     const struct listener *listener;
-    char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket;
+    char *state_dir, *driver_socket, *fetcher_socket, *unpacker_socket, *provisioner_socket, *quota_socket,
+        *net_socket;
     char *host_id;                         /* the machine's own, made once; NULL: the file cannot be read */
     struct reconciler_zone_facts *zone;    /* NULL: no zone, or the file cannot be read */
     char *host_id_problem, *facts_problem; /* why the file cannot be read; NULL: it can, or does not exist */
     struct instance *instances;
     struct unreadable *unreadable;
     struct watcher *watchers;
+    struct network_pass *network_pass; /* to net-keeper, in progress (face/zone_network.c); NULL: none */
     struct directory *directory;       /* of manifests; NULL: none is configured */
     struct follower *runtime, *quotas; /* of the Watch of container-driver and of quota-keeper */
     struct varlink_request *deletions;
