@@ -280,6 +280,20 @@ static void mistakes_are_refused_with_their_pointer(void **state)
         {"/app/spec/tasks/2/cron", "'15 3 * *'", "/app/spec/tasks/2/cron: '15 3 * *'"},
         {"/app/spec/tasks/2/cron", "'@daily'", NULL},
         {"/app/spec/tasks/2/cron", "'TZ=UTC 0 15 3 * * *'", NULL},
+        {"/app/spec/tasks/0/ready", "'notify'", NULL},
+        {"/app/spec/tasks/0/ready_timeout", "5", "/app/spec/tasks/0/ready_timeout: needs ready = \"notify\""},
+        {"/app/spec/tasks/0/watchdog", "5", "/app/spec/tasks/0/watchdog: needs ready = \"notify\""},
+        {"/app/spec/tasks/0/watchdog", "-1", "/app/spec/tasks/0/watchdog: -1 is not from 0 to 86400"},
+        {"/app/spec/tasks/0/ready_timeout", "86401", "/app/spec/tasks/0/ready_timeout: 86401 is not from"},
+        {"/app/spec/tasks/1/ready", "'notify'",
+         "/app/spec/tasks/1/ready: 'tick' has not the trigger on_startup"},
+        {"/app/spec/tasks/3/ready", "'notify'",
+         "/app/spec/tasks/3/ready: 'bye' has not the trigger on_startup"},
+        {"/app/spec/tasks",
+         "[{'name':'a','on_startup':true,'ready':'notify'},{'name':'b','on_startup':true,'ready':'notify'}]",
+         "/app/spec/tasks/1/ready: one task of an application can have it, and 'a' has it already"},
+        {"/app/spec/tasks",
+         "[{'name':'a','on_startup':true,'ready':'notify','ready_timeout':86400,'watchdog':86400}]", NULL},
         /* several triggers: the contract's precedence decides */
         {"/app/spec/tasks/1/on_startup", "true", NULL},
         {"/app/deploy", NULL, NULL},
@@ -542,6 +556,7 @@ static void some_members_make_no_new_revision(void **state)
         {"/hostlet/volumes", "[]", true},
         {"/hostlet/volumes", "['/srv']", false},
         {"/app/meta/name", "'other'", false},
+        {"/app/spec/tasks/0/ready", "'notify'", false},
     };
     struct app_manifest *plain, *other;
     free(normal_text(NULL, NULL, &plain));
@@ -551,6 +566,31 @@ static void some_members_make_no_new_revision(void **state)
             app_same_revision(other, plain) != cases[i].same)
             fail_msg("%s = %s: expected %s revision", cases[i].pointer, cases[i].value,
                      cases[i].same ? "the same" : "another");
+        schema_free(&app_manifest_schema, other);
+    }
+    schema_free(&app_manifest_schema, plain);
+}
+
+/* ready_timeout is hostlet's patience, and what else concerns readiness is in the container. */
+static void the_time_limit_of_readiness_makes_no_new_revision(void **state)
+{
+    (void)state;
+    static const char before[] = "{'name':'init','on_startup':true,'script':'true','ready':'notify'";
+    static const struct {
+        const char *more;
+        bool same;
+    } cases[] = {{"}", true},
+                 {",'ready_timeout':90}", true},
+                 {",'ready_timeout':5}", true},
+                 {",'watchdog':5}", false}};
+    struct app_manifest *plain, *other;
+    _cleanup_free_ char *first = xasprintf("%s}", before);
+    free(normal_text("/app/spec/tasks/0", first, &plain));
+    assert_int_equal(plain->app->spec->tasks[0]->ready_timeout, 90);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *value = xasprintf("%s%s", before, cases[i].more);
+        free(normal_text("/app/spec/tasks/0", value, &other));
+        assert_int_equal(app_same_revision(plain, other), cases[i].same);
         schema_free(&app_manifest_schema, other);
     }
     schema_free(&app_manifest_schema, plain);
@@ -654,6 +694,7 @@ int main(void)
         cmocka_unit_test(normal_form_drops_members_of_a_zone),
         cmocka_unit_test(capabilities_have_one_form),
         cmocka_unit_test(some_members_make_no_new_revision),
+        cmocka_unit_test(the_time_limit_of_readiness_makes_no_new_revision),
         cmocka_unit_test(zone_form_drops_the_echo),
         cmocka_unit_test(zone_checks_skip_other_hosts),
     };

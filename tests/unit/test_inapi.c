@@ -99,11 +99,15 @@ static void test_vectors_are_read_and_written(void **state)
 /* Reports whether hostlet adds this member to the contract's struct. It is never sent. */
 static bool is_own(const struct schema_struct *s, const char *member)
 {
-    static const char *const own[] = {"protocol", "host_address", "host_port_last"};
-    if (s == &app_stage_schema && streq(member, "begun"))
-        return true;
-    for (size_t i = 0; s == &app_service_port_schema && i < ARRAY_SIZE(own); i++)
-        if (streq(own[i], member))
+    static const char *const own[][2] = {{"AppDeployServicePort", "protocol"},
+                                         {"AppDeployServicePort", "host_address"},
+                                         {"AppDeployServicePort", "host_port_last"},
+                                         {"AppDeployStage", "begun"},
+                                         {"AppSpecTask", "ready"},
+                                         {"AppSpecTask", "ready_timeout"},
+                                         {"AppSpecTask", "watchdog"}};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if (streq(own[i][0], s->name) && streq(own[i][1], member))
             return true;
     return false;
 }

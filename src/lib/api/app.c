@@ -23,14 +23,25 @@ STRUCT(name_version_schema, "AppSpecNameVersion", T,
 STRUCT(spec_port_schema, "AppSpecServicePort", T, "A TCP port on which the application listens.",
        S_STRING_OPT(T, name, NULL), S_INT_OPT(T, port, "The port inside the container."));
 #undef T
+static const char *const ready_names[] = {NULL, "notify", NULL};
+const struct schema_enum app_ready_enum = {
+    "Ready", "How an application shows that it is ready. notify: it sends READY=1 (sd_notify).", ready_names};
 #define T struct app_task
-STRUCT(task_schema, "AppSpecTask", T, "A script that inagent runs in the container.",
-       S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, working_dir, NULL), S_STRING_OPT(T, run_user, NULL),
-       S_STRINGS(T, depends_on, "Names of the tasks that must succeed first."),
-       S_BOOL_OPT(T, on_startup, NULL), S_BOOL_OPT(T, on_shutdown, NULL),
-       S_INT_OPT(T, interval_seconds, NULL), S_STRING_OPT(T, cron, NULL), S_INT_OPT(T, max_attempts, NULL),
-       S_INT_OPT(T, retry_backoff_seconds, NULL),
-       S_STRING_OPT(T, script, "The script: inagent passes it to sh as standard input."));
+STRUCT(
+    task_schema, "AppSpecTask", T, "A script that inagent runs in the container.",
+    S_STRING_OPT(T, name, NULL), S_STRING_OPT(T, working_dir, NULL), S_STRING_OPT(T, run_user, NULL),
+    S_STRINGS(T, depends_on, "Names of the tasks that must succeed first."), S_BOOL_OPT(T, on_startup, NULL),
+    S_BOOL_OPT(T, on_shutdown, NULL), S_INT_OPT(T, interval_seconds, NULL), S_STRING_OPT(T, cron, NULL),
+    S_INT_OPT(T, max_attempts, NULL), S_INT_OPT(T, retry_backoff_seconds, NULL),
+    S_STRING_OPT(T, script, "The script: inagent passes it to sh as standard input."),
+    S_ENUM_OPT(T, ready, &app_ready_enum,
+               "Hostlet's own, as the next two: a zone's orders have none of them. Absent: the task shows "
+               "nothing."),
+    S_INT_OPT(T, ready_timeout,
+              "Seconds from the container's start until it must be ready; absent: 90. Only with 'ready'."),
+    S_INT_OPT(T, watchdog,
+              "Seconds after which the task is restarted if it sends no WATCHDOG=1; absent: never. Only with "
+              "'ready'."));
 #undef T
 
 #define T struct app_config_field

@@ -23,6 +23,9 @@ struct app_spec_port {
     int64_t port;
 };
 
+/* How an application shows that it is ready; hostlet's addition to the contract. */
+enum app_ready { APP_READY_NONE, APP_READY_NOTIFY };
+
 struct app_task {
     char *name, *working_dir, *run_user;
     char **depends_on;
@@ -32,6 +35,9 @@ struct app_task {
     char *cron;
     int64_t max_attempts, retry_backoff_seconds;
     char *script;
+    /* Hostlet's additions: manifests, records and app_replica.json have them, a zone's orders have none. */
+    int ready;                       /* enum app_ready */
+    int64_t ready_timeout, watchdog; /* seconds; 0: not given (the normal form has a ready_timeout); none */
 };
 
 struct app_config_field { /* AppSpecConfigItem */
@@ -236,8 +242,8 @@ struct app_manifest {
     struct app_options *hostlet;
 };
 
-extern const struct schema_enum app_protocol_enum, app_init_enum, app_pull_enum, app_action_enum,
-    app_stage_name_enum, app_stage_state_enum, app_task_state_enum, app_task_trigger_enum;
+extern const struct schema_enum app_ready_enum, app_protocol_enum, app_init_enum, app_pull_enum,
+    app_action_enum, app_stage_name_enum, app_stage_state_enum, app_task_state_enum, app_task_trigger_enum;
 extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema,
     app_task_status_schema, app_replica_schema, app_service_port_schema, app_replica_instance_schema,
     app_options_schema, app_manifest_schema, app_config_value_schema, app_deploy_schema, app_status_schema;

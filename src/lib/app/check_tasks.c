@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "lib/app/check.h"
+#include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
 
 static ssize_t find_task(const struct app_spec *spec, const char *name)
@@ -117,6 +118,37 @@ static int check_circles(const struct app_spec *spec, struct error *e)
     return 0;
 }
 
+/* Checks how the tasks show that the application is ready. */
+static int check_ready(const struct app_spec *spec, struct error *e)
+{
+    const struct app_task *first = NULL;
+    int r;
+    for (size_t i = 0; i < spec->n_tasks; i++) {
+        const struct app_task *task = spec->tasks[i];
+        if ((r = check_number(task->ready_timeout, APP_READY_TIMEOUT_MAX, i, "ready_timeout", e)) < 0 ||
+            (r = check_number(task->watchdog, APP_WATCHDOG_MAX, i, "watchdog", e)) < 0)
+            return r;
+        if (task->ready == APP_READY_NONE && (task->ready_timeout > 0 || task->watchdog > 0))
+            return error_refuse(e, EINVAL,
+                                "/app/spec/tasks/%zu/%s: needs ready = \"notify\" in the same task", i,
+                                task->ready_timeout > 0 ? "ready_timeout" : "watchdog");
+        if (task->ready == APP_READY_NONE)
+            continue;
+        if (task->on_shutdown || !task->on_startup)
+            return error_refuse(e, EINVAL,
+                                "/app/spec/tasks/%zu/ready: '%s' has not the trigger on_startup: only a task "
+                                "that runs from the start can show that the application is ready",
+                                i, task->name);
+        if (first)
+            return error_refuse(e, EINVAL,
+                                "/app/spec/tasks/%zu/ready: one task of an application can have it, and '%s' "
+                                "has it already",
+                                i, first->name);
+        first = task;
+    }
+    return 0;
+}
+
 int check_tasks(const struct app_spec *spec, struct error *e)
 {
     int r;
@@ -141,5 +173,6 @@ int check_tasks(const struct app_spec *spec, struct error *e)
     for (size_t i = 0; i < spec->n_tasks; i++)
         if ((r = check_depends_on(spec, i, e)) < 0)
             return r;
-    return check_circles(spec, e);
+    r = check_ready(spec, e);
+    return r < 0 ? r : check_circles(spec, e);
 }

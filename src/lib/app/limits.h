@@ -26,5 +26,8 @@
 #define APP_VOLUME_KEY_MAX    128          /* bytes: the name of a volume's directory; see app_volume_key() */
 #define APP_ARGUMENT_MAX      (128 * 1024) /* bytes of one variable or argument, with its end: the kernel's */
 #define APP_ARGUMENTS_MAX     ((size_t)2 << 20) /* bytes of all of them, with a stack of 8 MiB: the kernel's */
+#define APP_READY_TIMEOUT     INT64_C(90)       /* seconds, unless the task says otherwise */
+#define APP_READY_TIMEOUT_MAX INT64_C(86400)    /* seconds */
+#define APP_WATCHDOG_MAX      INT64_C(86400)    /* seconds */
 #define APP_PIDS_WITH_INAGENT INT64_C(100)
 #define APP_PIDS_WITH_IMAGE   INT64_C(1000)

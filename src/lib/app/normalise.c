@@ -1,4 +1,4 @@
-/* Implements app_normalise(), app_default_options() and app_same_revision() of normalise.h. */
+/* Implements normalise.h. */
 #include "lib/app/normalise.h"
 
 #include <stdlib.h>
@@ -10,6 +10,15 @@
 #include "lib/app/volume.h"
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
+
+/* Returns the task that shows when the application is ready, or NULL. */
+static struct app_task *ready_task(const struct app_spec *spec)
+{
+    for (size_t i = 0; spec && i < spec->n_tasks; i++)
+        if (spec->tasks[i]->ready == APP_READY_NOTIFY)
+            return spec->tasks[i];
+    return NULL;
+}
 
 static void clear_string(char **s)
 {
@@ -197,6 +206,13 @@ static void normalise_capabilities(struct app_options *options)
     options->n_capabilities = n;
 }
 
+static void normalise_tasks(struct app_spec *spec)
+{
+    struct app_task *task = ready_task(spec);
+    if (task && task->ready_timeout == 0)
+        task->ready_timeout = APP_READY_TIMEOUT;
+}
+
 void app_default_options(struct app_manifest *manifest)
 {
     if (!manifest->hostlet)
@@ -227,6 +243,7 @@ int app_normalise(struct app_manifest *manifest, struct error *e)
     drop_foreign(app);
     normalise_replicas(app->spec, app->deploy);
     default_values(app->spec->configs, app->spec->n_configs, &app->deploy->configs, &app->deploy->n_configs);
+    normalise_tasks(app->spec);
     app_default_options(manifest);
     normalise_capabilities(manifest->hostlet);
     app_volumes_sort(manifest->hostlet->volumes, &manifest->hostlet->n_volumes);
@@ -243,6 +260,9 @@ static struct app_manifest *revision_of(const struct app_manifest *manifest)
     struct app_spec left_out = {.description = TAKE_PTR(spec->description),
                                 .resources = TAKE_PTR(spec->resources)};
     schema_done(&app_spec_schema, &left_out);
+    struct app_task *ready = ready_task(spec);
+    if (ready)
+        ready->ready_timeout = 0;
     struct app_deploy replicas = {.replicas = TAKE_PTR(deploy->replicas), .n_replicas = deploy->n_replicas};
     schema_done(&app_deploy_schema, &replicas);
     deploy->n_replicas = 0;
