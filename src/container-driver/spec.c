@@ -317,6 +317,7 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
         schema_append_string(&s->command, &s->n_command, "/home/action/.innerstack/ininit");
         s->user = "0";
         s->working_dir = "/";
+        s->stop_signal = "SIGTERM"; /* inagent's; others of the image are for its own program */
     }
     for (size_t i = 0; i < in->n_command; i++)
         schema_append_string(&s->command, &s->n_command, in->command[i]);

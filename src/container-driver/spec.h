@@ -35,8 +35,8 @@ struct spec {
     char *name, *image;
     char **command; /* complete: replaces the image's entrypoint and command; empty: the image's own */
     size_t n_command;
-    const char *user, *working_dir; /* NULL: the image's */
-    char **env;                     /* "KEY=value" */
+    const char *user, *working_dir, *stop_signal; /* NULL: the image's */
+    char **env;                                   /* "KEY=value" */
     size_t n_env;
     struct schema_pair *labels;
     size_t n_labels;

@@ -249,7 +249,7 @@ static void a_container_with_inagent_gets_the_contracts_definition(void **state)
     assert_json(
         body, "{\"Image\": \"nginx:1\", \"Entrypoint\": [], \"Cmd\": [\"/bin/sh\", "
               "\"/home/action/.innerstack/ininit\"],"
-              " \"User\": \"0\", \"WorkingDir\": \"/\", \"StopTimeout\": 3,"
+              " \"User\": \"0\", \"WorkingDir\": \"/\", \"StopSignal\": \"SIGTERM\", \"StopTimeout\": 3,"
               " \"Env\": [\"APP_NAME=web\", \"APP_REP_ID=3\", \"APP_HOST_ID=0123456789ab\", "
               "\"HOSTLET_PROBATION=0.200\","
               "           \"HOSTLET_STOP_TIMEOUT=2.500\"],"

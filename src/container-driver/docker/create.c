@@ -220,6 +220,8 @@ int docker_create_body(const struct spec *s, const struct settings *settings, in
     }
     if (s->working_dir)
         json_object_set_new(body, "WorkingDir", json_string(s->working_dir));
+    if (s->stop_signal)
+        json_object_set_new(body, "StopSignal", json_string(s->stop_signal));
     *ret = body;
     return 0;
 }

@@ -240,6 +240,7 @@ def test_docker_container_is_made_as_the_contract_says(driver, engine, shell_ima
     config, host = seen["Config"], seen["HostConfig"]
     assert config["Cmd"] == ["/bin/sh", "/home/action/.innerstack/ininit"] and not config["Entrypoint"]
     assert config["User"] == "0" and config["WorkingDir"] == "/" and config["StopTimeout"] == 3
+    assert config["StopSignal"] == "SIGTERM"
     assert {"APP_NAME=web", "APP_REP_ID=3", f"APP_HOST_ID={HOST}", "COLOUR=blue"} <= set(config["Env"])
     assert config["Labels"] == {"app_name": "web", "app_rep_id": "3", "io.hostlet.tree": driver.tree_id,
                                 "io.hostlet.revision": "12", "io.hostlet.config": "abc"}
