@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "inagent/ending.h"
+#include "inagent/main_task.h"
 #include "inagent/output.h"
 #include "inagent/plan.h"
 #include "inagent/report.h"
@@ -36,12 +37,15 @@ struct daemon {
     struct shutdown shutdown;
     struct report report;
     struct output output;
+    struct main_task main_task;
+    uint64_t begun;
     int signals;
 };
 
 void daemon_signals(sigset_t *ret)
 {
-    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGIO};
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
+                                  SIGIO,   SIGUSR1, SIGUSR2, SIGWINCH};
     sigemptyset(ret);
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         sigaddset(ret, numbers[i]);
@@ -104,6 +108,9 @@ static void reload(struct daemon *d, uint64_t now)
 static void task_ended(struct daemon *d, struct task *task, int exit_code, uint64_t now)
 {
     const char *name = task->definition.name;
+    _cleanup_free_ char *reason = main_task_ended(&d->main_task, task, &exit_code);
+    if (reason)
+        log_error("task '%s': %s", name, reason);
     /* The successes of a task that repeats would fill the container's log: the first of a series is logged.
      */
     bool quiet = schedule_repeats(task) && task->runs > 1 && task->exit_code == 0;
@@ -156,9 +163,11 @@ static void start_tasks(struct daemon *d, uint64_t now)
     struct task *task;
     while (d->shutdown.phase == SHUTDOWN_NOT && (task = plan_next(&d->plan, now))) {
         struct error e = ERROR_INIT;
-        pid_t pid = run_task(&task->definition, &d->output, &e);
+        const char *address = main_task_address(&d->main_task, &d->plan, task);
+        pid_t pid = run_task(&task->definition, address, &d->output, &e);
         plan_began(&d->plan, task, pid, now);
         if (pid > 0) {
+            main_task_began(&d->main_task, task, address);
             if (!schedule_repeats(task))
                 log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
         } else {
@@ -176,6 +185,12 @@ static void read_signals(struct daemon *d, uint64_t now)
         case SIGCHLD:
         case SIGIO:
             break; /* every iteration of the loop looks for what they announce */
+        case SIGUSR1:
+        case SIGUSR2:
+        case SIGWINCH:
+            if (d->shutdown.phase == SHUTDOWN_NOT)
+                main_task_signal(&d->main_task, &d->plan, (int)info.ssi_signo);
+            break;
         default:
             log_info("stopping, on signal %u", info.ssi_signo);
             shutdown_begin(&d->shutdown, &d->plan, &d->output, 0, d->environment->stop_timeout_usec, now);
@@ -189,17 +204,20 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static void wait_for_events(struct daemon *d)
 {
-    uint64_t wakeup = report_wakeup(&d->report);
-    if (d->shutdown.phase == SHUTDOWN_NOT)
+    uint64_t wakeup = earlier(report_wakeup(&d->report), main_task_read_wakeup(&d->main_task));
+    if (d->shutdown.phase == SHUTDOWN_NOT) {
         wakeup = earlier(wakeup, earlier(plan_wakeup(&d->plan), ending_wakeup(&d->plan)));
-    else
+        wakeup = earlier(wakeup, main_task_tick_wakeup(&d->main_task));
+    } else {
         wakeup = earlier(wakeup, shutdown_wakeup(&d->shutdown));
+    }
     uint64_t now = now_monotonic_usec(), wait = wakeup > now ? wakeup - now : 0;
     struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
-    struct pollfd fds[3 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
-                                             {.fd = d->watch.inotify, .events = POLLIN}};
-    fds[2].fd = report_fd(&d->report, &fds[2].events);
-    output_poll(&d->output, fds + 3);
+    struct pollfd fds[4 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
+                                             {.fd = d->watch.inotify, .events = POLLIN},
+                                             {.fd = main_task_fd(&d->main_task), .events = POLLIN}};
+    fds[3].fd = report_fd(&d->report, &fds[3].events);
+    output_poll(&d->output, fds + 4);
     if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR)
         fatal(EXIT_FAILED, "cannot wait for events: %s", strerrordesc_np(errno));
 }
@@ -210,6 +228,10 @@ static void loop(struct daemon *d)
         uint64_t now = now_monotonic_usec();
         schedule_clock(&d->plan, now, (int64_t)now_realtime_usec());
         read_signals(d, now);
+        /* A sender must not be reaped before its message is read. */
+        main_task_read(&d->main_task, &d->plan, now);
+        if (d->shutdown.phase == SHUTDOWN_NOT)
+            main_task_tick(&d->main_task, now);
         reap(d, now);
         watch_drain(&d->watch);
         reload(d, now);
@@ -217,6 +239,7 @@ static void loop(struct daemon *d)
             ending_tick(&d->plan, now);
         start_tasks(d, now);
         output_round(&d->output);
+        report_application(&d->report, &d->main_task.state, d->begun, now);
         report_round(&d->report, &d->plan, now);
         shutdown_tick(&d->shutdown, now);
         /* Without a child no SIGCHLD arrives. */
@@ -229,8 +252,14 @@ static void loop(struct daemon *d)
 
 int daemon_run(const struct environment *environment, const char *home, uint64_t begun)
 {
-    struct daemon d = {.environment = environment, .watch = WATCH_INIT, .report = REPORT_INIT, .signals = -1};
+    struct daemon d = {.environment = environment,
+                       .watch = WATCH_INIT,
+                       .report = REPORT_INIT,
+                       .main_task = MAIN_TASK_INIT,
+                       .signals = -1};
     d.plan.probation_end = begun + environment->probation_usec;
+    d.begun = begun;
+    report_identify(&d.report);
     d.report.replica_id = environment->identity.replica_id;
     sigset_t signals;
     daemon_signals(&signals);
@@ -250,6 +279,7 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
     output_end(&d.output);
     watch_end(&d.watch);
     report_end(&d.report);
+    main_task_close(&d.main_task);
     plan_clear(&d.plan);
     close_fd(d.signals);
     return d.shutdown.exit_code;

@@ -18,6 +18,7 @@
 #include "lib/basic/log.h"
 
 #define GRACE_USEC (5 * USEC_PER_SEC)
+#define DUMP_USEC  (10 * USEC_PER_SEC)
 /* A process can fork between two looks at /proc; a fork bomb can do so every time. */
 #define PASSES 20
 
@@ -52,7 +53,7 @@ static unsigned signal_others(pid_t session, int number)
         if (!is_member(dirfd(proc), entry->d_name, session) || (number != SIGKILL && getpgid(pid) == session))
             continue;
         n += kill(pid, number) == 0;
-        if (number == SIGTERM)
+        if (number != SIGKILL)
             kill(pid, SIGCONT);
     }
     closedir(proc);
@@ -66,16 +67,26 @@ static void kill_session(pid_t session)
         continue;
 }
 
-void ending_begin(struct task *task, const char *why, uint64_t now)
+static void begin(struct task *task, const char *why, int number, uint64_t kill_at)
 {
     if (task->state != TASK_RUNNING || task->ending)
         return;
     log_warning("task '%s' %s: it is ended", task->definition.name, why);
     task->ending = why;
-    task->kill_at = now + GRACE_USEC;
-    kill(-task->pid, SIGTERM);
-    kill(-task->pid, SIGCONT); /* a stopped process receives its SIGTERM when it continues */
-    signal_others(task->pid, SIGTERM);
+    task->kill_at = kill_at;
+    kill(-task->pid, number);
+    kill(-task->pid, SIGCONT); /* a stopped process receives the signal when it continues */
+    signal_others(task->pid, number);
+}
+
+void ending_begin(struct task *task, const char *why, uint64_t now)
+{
+    begin(task, why, SIGTERM, now + GRACE_USEC);
+}
+
+void ending_abort(struct task *task, const char *why, uint64_t now)
+{
+    begin(task, why, SIGABRT, now + DUMP_USEC);
 }
 
 static uint64_t limit_of(const struct task *task)
@@ -98,7 +109,7 @@ void ending_tick(const struct plan *plan, uint64_t now)
             ending_begin(task, "has reached its time limit", now);
             continue;
         }
-        log_warning("task '%s' is killed, since SIGTERM has not ended it", task->definition.name);
+        log_warning("task '%s' is killed, since the signal has not ended it", task->definition.name);
         task->kill_at = UINT64_MAX;
         kill_session(task->pid);
     }

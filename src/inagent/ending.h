@@ -8,6 +8,9 @@
  * Does nothing if the task does not run, or is being ended. */
 void ending_begin(struct task *task, const char *why, uint64_t now);
 
+/* Does the same with SIGABRT, for an application that hangs, and with ten seconds for its core dump. */
+void ending_abort(struct task *task, const char *why, uint64_t now);
+
 /* Ends the tasks whose time limit has passed, and kills those that SIGTERM has not ended. */
 void ending_tick(const struct plan *plan, uint64_t now);
 

@@ -5,6 +5,8 @@ INAGENT = inagent-linux-$(HOSTLET_ARCH)
 # The parts that use neither processes nor the container are compiled a second time, by the host's compiler, for the unit tests.
 INAGENT_PURE = \
 	src/inagent/depends.c src/inagent/depends.h \
+	src/inagent/notify_message.c src/inagent/notify_message.h \
+	src/inagent/notify_state.c src/inagent/notify_state.h \
 	src/inagent/plan.c src/inagent/plan.h \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \
@@ -24,8 +26,10 @@ INAGENT_OWN = \
 	src/inagent/environment.c src/inagent/environment.h \
 	src/inagent/home.c src/inagent/home.h \
 	src/inagent/main.c \
+	src/inagent/main_task.c src/inagent/main_task.h \
 	src/inagent/musl/linux/openat2.h \
 	src/inagent/musl/shims.c src/inagent/musl/shims.h \
+	src/inagent/notify_socket.c src/inagent/notify_socket.h \
 	src/inagent/output.c src/inagent/output.h \
 	src/inagent/run.c src/inagent/run.h \
 	src/inagent/shutdown.c src/inagent/shutdown.h \
@@ -80,4 +84,8 @@ check_PROGRAMS += tests/unit/test_inagent_schedule
 TESTS += tests/unit/test_inagent_schedule
 tests_unit_test_inagent_schedule_SOURCES = tests/unit/test_inagent_schedule.c $(INAGENT_PURE)
 tests_unit_test_inagent_schedule_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_inagent_notify
+TESTS += tests/unit/test_inagent_notify
+tests_unit_test_inagent_notify_SOURCES = tests/unit/test_inagent_notify.c $(INAGENT_PURE)
+tests_unit_test_inagent_notify_LDADD = $(UNIT_LIBS)
 endif

@@ -1,11 +1,15 @@
 /* Implements report.h. */
 #include "inagent/report.h"
 
+#include <stdio.h>
+#include <sys/utsname.h>
+
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
 #define HEARTBEAT_USEC (30 * USEC_PER_SEC)
 #define RETRY_USEC     (10 * USEC_PER_SEC)
+#define STATUS_USEC    (2 * USEC_PER_SEC)
 
 /* Returns the contract's part of a message: the words before the first colon. The caller frees it. */
 static char *contract_words(const char *problem)
@@ -29,6 +33,31 @@ void report_loaded(struct report *report, struct envelope *envelope, const char 
     stages_set(&report->stages, STAGE_LOAD, problem ? STAGE_FAILED : STAGE_SUCCESS, words, now);
 }
 
+void report_identify(struct report *report)
+{
+    struct utsname names;
+    if (uname(&names) == 0)
+        (void)snprintf(report->application.container, sizeof report->application.container, "%s",
+                       names.nodename);
+    random_hex(report->application.life, (sizeof report->application.life - 1) / 2);
+}
+
+void report_application(struct report *report, const struct notify_state *state, uint64_t begun, uint64_t now)
+{
+    struct application *to = &report->application;
+    int64_t until = state->ready || state->extended_until <= begun
+                        ? 0
+                        : (int64_t)((state->extended_until - begun) / USEC_PER_MSEC);
+    if (to->ready != state->ready || until != to->ready_until) {
+        report->stages.changed = true;
+        report->next = now;
+    }
+    report->status_changed |= !streq(to->status, state->status);
+    to->ready = state->ready;
+    to->ready_until = until;
+    memcpy(to->status, state->status, sizeof to->status);
+}
+
 static bool has_endpoint(const struct report *report)
 {
     return report->envelope.known && *report->envelope.url;
@@ -48,8 +77,9 @@ static void begin(struct report *report, uint64_t now)
 {
     struct error e = ERROR_INIT;
     _cleanup_free_ char *body =
-        stages_report(&report->stages, report->envelope.instance, report->replica_id, now_realtime_msec());
-    report->stages.changed = false;
+        stages_report(&report->stages, &report->application, report->envelope.instance, report->replica_id,
+                      now_realtime_msec());
+    report->stages.changed = report->status_changed = false;
     if (post_begin(&report->post, report->envelope.url, report->envelope.secret, body, now, &e) < 0)
         failed(report, &e, now);
 }
@@ -77,7 +107,9 @@ static uint64_t due(const struct report *report)
 {
     if (!has_endpoint(report))
         return UINT64_MAX;
-    return report->stages.changed ? report->next : report->last_good + HEARTBEAT_USEC;
+    if (report->stages.changed)
+        return report->next;
+    return report->last_good + (report->status_changed ? STATUS_USEC : HEARTBEAT_USEC);
 }
 
 void report_round(struct report *report, const struct plan *plan, uint64_t now)

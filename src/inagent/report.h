@@ -1,12 +1,15 @@
 /* Reports to hostlet: decides what is sent when, and to which endpoint. */
 #pragma once
 
+#include "inagent/notify_state.h"
 #include "inagent/post.h"
 #include "inagent/spec.h"
 #include "inagent/stages.h"
 
 struct report {
     struct stages stages;
+    struct application application;
+    bool status_changed;      /* the application's status, since the last report */
     struct envelope envelope; /* of the last specification that could be read */
     int64_t replica_id;
     struct post post;
@@ -23,6 +26,14 @@ struct report {
 /* Records that a specification was read ('problem' NULL) or could not be used: 'envelope' is what is known
  * about it, 'problem' the reason. Empties 'envelope'. */
 void report_loaded(struct report *report, struct envelope *envelope, const char *problem);
+
+/* Determines whose reports they are. */
+void report_identify(struct report *report);
+
+/* Copies what the application has reported. A change is reported at once, that of the status alone at most
+ * every two seconds. 'begun' is the time of inagent's start (CLOCK_MONOTONIC, microseconds). */
+void report_application(struct report *report, const struct notify_state *state, uint64_t begun,
+                        uint64_t now);
 
 /* Copies the states of the tasks and continues the request in progress. If there is none, it starts a request
  * after a change, 30 s after the last success, and 10 s after a failure, before which a change starts none

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -92,6 +93,19 @@ static void become(const struct task_definition *task)
         die(task, 1, "become", root ? "root" : ACTION_NAME);
 }
 
+/* Sets the variables of sd_notify(3) for the shell, and for the application that replaces it by exec. */
+static void set_notify(const struct task_definition *task, const char *address)
+{
+    char text[32];
+    setenv("NOTIFY_SOCKET", address, 1);
+    if (task->watchdog_seconds == 0)
+        return;
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)(task->watchdog_seconds * USEC_PER_SEC));
+    setenv("WATCHDOG_USEC", text, 1);
+    (void)snprintf(text, sizeof text, "%d", (int)getpid());
+    setenv("WATCHDOG_PID", text, 1);
+}
+
 static void exec_shell(const struct task_definition *task, const char *home, const int pipes[OUTPUT_STREAMS],
                        int script, bool by_path) __attribute__((noreturn));
 static void exec_shell(const struct task_definition *task, const char *home, const int pipes[OUTPUT_STREAMS],
@@ -129,7 +143,7 @@ static void exec_shell(const struct task_definition *task, const char *home, con
     die(task, errno == ENOENT ? 127 : 126, "run", "sh");
 }
 
-pid_t run_task(const struct task_definition *task, struct output *output, struct error *e)
+pid_t run_task(const struct task_definition *task, const char *notify, struct output *output, struct error *e)
 {
     int pipes[OUTPUT_STREAMS];
     bool by_path = access("/proc/self/fd", X_OK) == 0;
@@ -142,8 +156,11 @@ pid_t run_task(const struct task_definition *task, struct output *output, struct
     pid_t pid = fork();
     if (pid < 0)
         pid = error_os(e, errno, "cannot fork");
-    else if (pid == 0)
+    if (pid == 0) {
+        if (notify)
+            set_notify(task, notify);
         exec_shell(task, output->files.home, pipes, script, by_path);
+    }
     for (int i = 0; i < OUTPUT_STREAMS; i++)
         close(pipes[i]);
     return pid;

@@ -42,7 +42,7 @@ static void run_next(struct shutdown *shutdown, uint64_t now)
         if (!task->present || task->definition.trigger != TRIGGER_ON_SHUTDOWN)
             continue;
         struct error e = ERROR_INIT;
-        pid_t pid = run_task(&task->definition, shutdown->output, &e);
+        pid_t pid = run_task(&task->definition, NULL, shutdown->output, &e);
         if (pid < 0) {
             log_error("task '%s': %s", task->definition.name, e.message);
             continue;

@@ -97,8 +97,8 @@ static int parse_task(json_t *task, size_t index, json_t *variables, struct task
     _cleanup_free_ char *pointer = xasprintf("/app/spec/tasks/%zu", index);
     if (!json_is_object(task))
         return error_refuse(e, EINVAL, "spec decode failed: %s is not an object", pointer);
-    const char *name, *script, *working_dir, *run_user;
-    double attempts, backoff, timeout;
+    const char *name, *script, *working_dir, *run_user, *ready;
+    double attempts, backoff, timeout, watchdog;
     int r;
     if ((r = get_string(task, pointer, "name", &name, e)) < 0 ||
         (r = get_string(task, pointer, "script", &script, e)) < 0 ||
@@ -108,6 +108,8 @@ static int parse_task(json_t *task, size_t index, json_t *variables, struct task
         (r = get_number(task, pointer, "max_attempts", UINT32_MAX, &attempts, e)) < 0 ||
         (r = get_number(task, pointer, "retry_backoff_seconds", UINT32_MAX, &backoff, e)) < 0 ||
         (r = get_trigger(task, pointer, ret, e)) < 0 ||
+        (r = get_string(task, pointer, "ready", &ready, e)) < 0 ||
+        (r = get_number(task, pointer, "watchdog", UINT32_MAX, &watchdog, e)) < 0 ||
         (r = get_names(task, pointer, "depends_on", &ret->depends_on, e)) < 0)
         return r;
     _cleanup_free_ char *trimmed = template_trim(script);
@@ -118,6 +120,8 @@ static int parse_task(json_t *task, size_t index, json_t *variables, struct task
     ret->max_attempts = (uint32_t)attempts;
     ret->retry_backoff_seconds = (uint32_t)backoff;
     ret->timeout_seconds = (uint32_t)timeout;
+    ret->notify = streq(ready, "notify");
+    ret->watchdog_seconds = (uint32_t)watchdog;
     return 0;
 }
 
@@ -193,6 +197,17 @@ static int check_members(json_t *root, struct error *e)
     return 0;
 }
 
+/* Refuses a document that is no JSON. What jansson quotes of it ("… near '…'") is left out: it can be a
+ * secret, and the message is logged and reported. */
+static int refuse_json(json_error_t *at, struct error *e)
+{
+    char *quotation = strstr(at->text, " near ");
+    if (quotation)
+        *quotation = '\0';
+    return error_refuse(e, EINVAL, "spec decode failed: line %d, column %d: %s", at->line, at->column,
+                        at->text);
+}
+
 int spec_parse(const char *data, size_t size, const struct identity *identity, struct spec *ret,
                struct error *e)
 {
@@ -203,8 +218,7 @@ int spec_parse(const char *data, size_t size, const struct identity *identity, s
     json_error_t at;
     _cleanup_json_ json_t *root = json_loadb(data, size, JSON_DECODE_INT_AS_REAL, &at);
     if (!root)
-        return error_refuse(e, EINVAL, "spec decode failed: line %d, column %d: %s", at.line, at.column,
-                            at.text);
+        return refuse_json(&at, e);
     int r = check_members(root, e);
     if (r < 0)
         return r;

@@ -104,7 +104,8 @@ static json_t *pack_stage(const struct stage *stage, enum stage_name name, doubl
     return object;
 }
 
-char *stages_report(const struct stages *stages, const char *instance, int64_t replica_id, int64_t now)
+char *stages_report(const struct stages *stages, const struct application *application, const char *instance,
+                    int64_t replica_id, int64_t now)
 {
     json_t *report = json_object(), *list = json_array();
     put_text(report, "instance_name", instance);
@@ -114,6 +115,12 @@ char *stages_report(const struct stages *stages, const char *instance, int64_t r
         if (stages->stages[i].state != STAGE_NONE)
             json_array_append_new(list, pack_stage(&stages->stages[i], (enum stage_name)i, stages->revision));
     json_object_set_new(report, "stages", list);
+    put_text(report, "container", application->container);
+    put_text(report, "life", application->life);
+    if (application->ready)
+        json_object_set_new(report, "ready", json_true());
+    put_text(report, "status", application->status);
+    put_number(report, "ready_until", (double)application->ready_until);
     char *text = json_dumps(report, JSON_COMPACT);
     json_decref(report);
     if (!text)

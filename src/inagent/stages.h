@@ -3,6 +3,7 @@
  * Pure functions: the caller passes events with their times (unix milliseconds) and reads 'changed'. */
 #pragma once
 
+#include "inagent/notify_message.h"
 #include "inagent/plan.h"
 
 enum stage_state { STAGE_NONE, STAGE_RUNNING, STAGE_SUCCESS, STAGE_FAILED };
@@ -36,5 +37,17 @@ void stages_set(struct stages *stages, enum stage_name name, enum stage_state st
  * unless max_attempts leaves it an attempt. */
 void stages_set_tasks(struct stages *stages, const struct plan *plan, int64_t now);
 
+/* What the report says beside the stages: members that hostlet adds to the contract. */
+struct application {
+    /* The container's host name, by default the begin of its id, and random digits for this life of it: by
+     * both hostlet knows an application's report from one of an earlier container, or of before a restart. */
+    char container[65], life[33];
+    bool ready;                         /* READY=1 arrived from the task with ready = "notify" */
+    char status[NOTIFY_STATUS_MAX + 1]; /* its last STATUS= */
+    int64_t
+        ready_until; /* milliseconds after inagent's start until which it wants to have time; 0: not asked */
+};
+
 /* Returns the report as JSON, InagentStatusReport. The caller frees it. */
-char *stages_report(const struct stages *stages, const char *instance, int64_t replica_id, int64_t now);
+char *stages_report(const struct stages *stages, const struct application *application, const char *instance,
+                    int64_t replica_id, int64_t now);

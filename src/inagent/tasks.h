@@ -24,7 +24,9 @@ struct task_definition {
     enum task_trigger trigger;
     uint32_t max_attempts, retry_backoff_seconds; /* 0: not given */
     uint32_t interval_seconds;
-    uint32_t timeout_seconds; /* of each attempt; 0: without limit */
+    uint32_t timeout_seconds;  /* of each attempt; 0: without limit */
+    bool notify;               /* ready = "notify": it reports by sd_notify(3) */
+    uint32_t watchdog_seconds; /* 0: none */
 };
 
 struct task {

@@ -12,6 +12,14 @@ noinst_SCRIPTS += $(TENANT_PROBE)
 CLEANFILES += $(TENANT_PROBE) $(TENANT_PROBE).tmp
 EXTRA_DIST += tests/peers/tenant-probe.c
 
+# A client of sd_notify(3), static for the same reason.
+SD_NOTIFY = sd-notify
+$(SD_NOTIFY): tests/peers/sd-notify.c config.status
+	$(AM_V_CCLD)$(MUSL_CC) -std=gnu11 $(WARNINGS) -Wno-sign-compare -D_GNU_SOURCE -O1 -static -o $@.tmp $(srcdir)/tests/peers/sd-notify.c && mv $@.tmp $@
+noinst_SCRIPTS += $(SD_NOTIFY)
+CLEANFILES += $(SD_NOTIFY) $(SD_NOTIFY).tmp
+EXTRA_DIST += tests/peers/sd-notify.c
+
 # A library for LD_PRELOAD, which sets the wall clock of a tree (tests/lib/wall_clock.py).
 WALL_CLOCK = wall-clock.so
 $(WALL_CLOCK): tests/peers/wall-clock.c config.status

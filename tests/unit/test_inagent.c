@@ -477,11 +477,12 @@ static void test_stages_follow_the_tasks(void **state)
 static void test_a_report_omits_zero_members(void **state)
 {
     (void)state;
+    const struct application nothing = {.ready = false};
     struct stages s = STAGES_INIT;
     stages_set_revision(&s, 7, 1795468000123);
     stages_set(&s, STAGE_LOAD, STAGE_FAILED, "spec file empty", 1795468000124);
     stages_set(&s, STAGE_TASKS, STAGE_RUNNING, "1/1 tasks running", 1795468000125);
-    _cleanup_free_ char *text = stages_report(&s, "web", 2, 1795468000999);
+    _cleanup_free_ char *text = stages_report(&s, &nothing, "web", 2, 1795468000999);
     assert_string_equal(
         text, "{\"instance_name\":\"web\",\"replica_id\":2,\"updated\":1795468000999,\"stages\":["
               "{\"name\":\"inagent_boot\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"success\","
@@ -491,7 +492,7 @@ static void test_a_report_omits_zero_members(void **state)
               "{\"name\":\"task_run\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"running\","
               "\"message\":\"1/1 tasks running\",\"created\":1795468000125}]}");
     struct stages none = STAGES_INIT;
-    _cleanup_free_ char *empty = stages_report(&none, "web", 0, 5);
+    _cleanup_free_ char *empty = stages_report(&none, &nothing, "web", 0, 5);
     assert_string_equal(empty, "{\"instance_name\":\"web\",\"updated\":5,\"stages\":[]}");
 }
 
