@@ -15,6 +15,9 @@
 static const char *const failpoints[] = {
     "network.before_save",  /* a call brought another network; network.json contains the old one */
     "network.saved",        /* network.json contains it; the kernel does not */
+    "kernel.before_change", /* one of the changes is the next one */
+    "kernel.changed",       /* one of the changes is made */
+    "network.removed", /* everything of a network that was left is removed; network.json still states so */
     "records.before_write", /* the file of names is older than the network */
     NULL,
 };

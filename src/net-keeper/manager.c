@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/failpoint.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
@@ -17,15 +18,47 @@ static bool make_network(struct manager *m)
     if (!m->network && !m->leaving)
         return false;
     bool table = masquerade_set(m->masquerade, m->network), names = records_set(&m->records, m->network);
-    return table || names;
+    return keep_network(&m->keep, m->network) || table || names;
 }
 
-/* Reports whether a network that was left is removed completely. */
+/* Reports whether everything of a network that was left is removed. */
 static bool nothing_is_left(const struct manager *m)
 {
     const char *problem;
     masquerade_stands(m->masquerade, &problem);
-    return !problem && !m->records.problem;
+    return !problem && !m->records.problem && m->keep.problems.n == 0;
+}
+
+/* Deletes the file of a network that was left, when everything of it is removed. */
+static int end_leaving(struct manager *m, struct error *e)
+{
+    if (!m->leaving || !nothing_is_left(m))
+        return 0;
+    int r = failpoint_error("network.removed", e);
+    if (r >= 0)
+        r = network_file_remove(m->path, e);
+    if (r >= 0)
+        m->leaving = false;
+    return r;
+}
+
+/* Runs after each comparison with the kernel. */
+static void on_compared(void *userdata)
+{
+    struct manager *m = userdata;
+    struct error e = ERROR_INIT;
+    if (end_leaving(m, &e) < 0)
+        log_error("%s", e.message);
+}
+
+/* Returns the alias by which this tree knows its device, or NULL for a tree without an id. */
+static char *mark_of(const struct tree *tree)
+{
+    _cleanup_free_ char *id = NULL;
+    struct error e = ERROR_INIT;
+    if (tree_read_id(tree, &id, &e) < 0)
+        return NULL;
+    return xasprintf("hostlet %s", id);
 }
 
 int manager_check(struct service_context *context, struct error *e)
@@ -39,12 +72,17 @@ int manager_start(struct service_context *context, struct error *e)
     _cleanup_free_ char *state = tree_state(&context->tree, "net-keeper");
     enum network_file_state found = NETWORK_NONE;
     struct error x = ERROR_INIT;
-    (void)e;
     context->userdata = m;
     m->event = context->event;
     m->masquerade = masquerade_new(context->event);
     records_begin(&m->records, &context->tree, context->config);
     m->path = xasprintf("%s/network.json", state);
+    m->keep.done = on_compared;
+    m->keep.userdata = m;
+    int r = keep_start(&m->keep, context->event, mark_of(&context->tree),
+                       (uint32_t)config_number(context->config, "net-keeper", "mtu"), e);
+    if (r < 0)
+        return r;
     if (network_file_read(m->path, &found, &m->network, &x) < 0) {
         m->file_problem =
             xasprintf("%s: the network stays as it is until the zone sends it again", x.message);
@@ -60,12 +98,12 @@ void manager_stop(void *userdata)
     struct manager *m = userdata;
     if (!m)
         return;
+    keep_stop(&m->keep);
     masquerade_free(m->masquerade);
     records_done(&m->records);
     network_free(m->network);
     free(m->path);
     free(m->file_problem);
-    free(m->underlay);
     free(m);
 }
 
@@ -90,17 +128,13 @@ int manager_set_network(struct manager *m, const struct net_network *network, bo
             return r;
         changed = true;
         set_string(&m->file_problem, NULL);
-        network_free(m->network);
+        struct net_network *before = m->network; /* the map uses it until the next one is made */
         m->network = network ? network_copy(network) : NULL;
         m->leaving = !network;
-    }
-    changed |= make_network(m);
-    if (m->leaving && nothing_is_left(m)) {
-        int r = network_file_remove(m->path, e);
-        if (r < 0)
-            return r;
-        m->leaving = false;
-    }
+        changed |= make_network(m);
+        network_free(before);
+    } else
+        changed |= make_network(m);
     *ret_changed = changed;
     return 0;
 }
@@ -113,4 +147,5 @@ void manager_problems(const struct manager *m, char ***ret, size_t *ret_n)
     for (size_t i = 0; i < ARRAY_SIZE(all); i++)
         if (all[i])
             schema_append_string(ret, ret_n, all[i]);
+    keep_problems(&m->keep, ret, ret_n);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/service/service.h"
+#include "net-keeper/keep.h"
 #include "net-keeper/masquerade.h"
 #include "net-keeper/network_file.h"
 #include "net-keeper/records.h"
@@ -12,12 +13,9 @@ struct manager {
     struct net_network *network; /* NULL: none */
     bool leaving;                /* network.json states that everything is to be removed */
     char *file_problem;          /* why network.json was not read; NULL: it was, or there is none */
+    struct keep keep;            /* the device, entries and routes */
     struct masquerade *masquerade;
     struct records records;
-    /* Shown by Info. */
-    int64_t mtu, peers, repairs, changes;
-    bool device_ok;
-    char *underlay;
 };
 
 int manager_check(struct service_context *context, struct error *e);

@@ -2,6 +2,7 @@
 #include "net-keeper/methods.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "lib/api/net_keeper.h"
 #include "lib/schema/object.h"
@@ -30,20 +31,21 @@ static int on_info(struct varlink_call *call, const void *in, void *userdata, st
     const struct manager *m = userdata;
     const char *problem;
     bool masquerades = masquerade_stands(m->masquerade, &problem);
+    const struct plan *plan = &m->keep.plan;
     struct net_info_out out = {
         .network = m->network,
         .instance_cidr = m->network ? xstrdup(m->network->instance_cidr) : NULL,
         .device = m->network ? xstrdup(NET_DEVICE) : NULL,
-        .underlay = xstrdup_null(m->underlay),
-        .mtu = m->mtu,
-        .device_ok = m->device_ok,
+        .underlay = *plan->lower_name ? xstrdup(plan->lower_name) : NULL,
+        .mtu = plan->mtu,
+        .device_ok = plan->device_ok,
         .masquerade = masquerades,
         .masquerade_problem = xstrdup_null(problem),
         .dns_file = m->network && m->records.wanted ? xstrdup(m->records.path) : NULL,
         .dns_problem = xstrdup_null(m->records.problem),
-        .peers = m->peers,
-        .repairs = m->repairs + masquerade_repairs(m->masquerade),
-        .changes = m->changes,
+        .peers = (int64_t)plan->n_present,
+        .repairs = m->keep.repairs + masquerade_repairs(m->masquerade),
+        .changes = m->keep.changes,
     };
     manager_problems(m, &out.problems, &out.n_problems);
     varlink_reply(call, &out);
@@ -58,12 +60,10 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
     if (!varlink_call_wants_more(call))
         return error_refuse(e, EINVAL, "the reply is a stream: the call must set 'more'");
     const struct traffic *traffic = masquerade_traffic(m->masquerade);
-    for (size_t i = 0; m->network && i < m->network->n_hosts; i++) {
+    for (size_t i = 0; i < m->keep.map.n_hosts; i++) {
         static const struct traffic_item none = {0};
-        const struct net_host *h = m->network->hosts[i];
+        const struct net_host *h = m->keep.map.hosts[i].host;
         const struct traffic_item *t = traffic_find(traffic, h->id) ?: &none;
-        if (streq(h->id, m->network->host_id))
-            continue;
         struct net_host_state state = {.id = h->id,
                                        .peer = h->peer,
                                        .bridge = h->bridge,
@@ -72,7 +72,9 @@ static int on_list(struct varlink_call *call, const void *in, void *userdata, st
                                        .sent_packets = t->sent_packets,
                                        .received_bytes = t->received_bytes,
                                        .received_packets = t->received_packets};
+        state.present = keep_host(&m->keep, i, &state.problem);
         varlink_notify(call, &(struct net_list_out){.host = &state});
+        free(state.problem);
     }
     varlink_reply(call, &(struct net_list_out){.host = NULL});
     return 0;
@@ -83,11 +85,10 @@ static int on_ping(struct varlink_call *call, const void *in, void *userdata, st
     const struct net_ping_in *i = in;
     const struct manager *m = userdata;
     (void)call;
-    for (size_t j = 0; m->network && j < m->network->n_hosts; j++)
-        if (streq(m->network->hosts[j]->id, i->host))
-            return error_fail(e, EHOSTUNREACH, "host '%s' is not reachable: the device '%s' does not exist",
-                              i->host, NET_DEVICE);
-    return error_set(e, ERROR_NOT_FOUND, ENOENT, "the zone's network has no host '%.40s'", i->host);
+    ssize_t number = keep_find_host(&m->keep, i->host);
+    if (number < 0)
+        return error_set(e, ERROR_NOT_FOUND, ENOENT, "the zone's network has no host '%.40s'", i->host);
+    return error_fail(e, EHOSTUNREACH, "host '%s' is not reachable", i->host);
 }
 
 const struct varlink_handlers net_handlers[] = {{"SetNetwork", on_set_network},

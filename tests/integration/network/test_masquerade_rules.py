@@ -158,7 +158,8 @@ def send(namespace, address, n=1, vni=10):
 
 def test_counters_continue_over_a_replacement(keeper, nft, namespace):
     """Packets to a host are counted; those of another VXLAN network, or to an address that is no host's, are not."""
-    namespace.inside("address", "add", "192.168.60.1/24", "dev", "uplink")
+    # Without the address of the map there is no VXLAN device, which would send packets of its own.
+    namespace.inside("address", "add", "192.168.60.200/24", "dev", "uplink")
     namespace.inside("link", "set", "uplink", "up")
     def listed():
         return {h["host"]["id"]: h["host"] for h in keeper.stream("io.hostlet.NetKeeper.List") if "host" in h}

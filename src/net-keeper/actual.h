@@ -1,0 +1,78 @@
+/* The actual state: what the kernel has of devices, addresses, forwarding entries and routes, and the parser
+ * of the kernel's messages. The parser uses no socket, and accepts any bytes. */
+#pragma once
+
+#include <linux/netlink.h>
+
+#include "net-keeper/ipv4.h"
+
+/* The protocol number that marks the routes and addresses of net-keeper. The kernel stores and shows it, and
+ * gives it no meaning. */
+#define NET_PROTOCOL 104
+
+#define VXLAN_ID   10
+#define VXLAN_PORT 8472
+
+#define ALIAS_MAX 256
+
+struct actual_link {
+    int index;
+    char name[16];
+    bool up;
+    uint32_t mtu;
+    bool vxlan; /* the members below are set */
+    uint32_t id;
+    uint16_t port;
+    int lower;               /* index of the device that carries it; 0: none */
+    uint32_t local, remote;  /* 0: none */
+    bool learning, external; /* external: it takes the id of each packet from its route */
+    char alias[ALIAS_MAX];
+};
+
+struct actual_address {
+    int index; /* of its device */
+    uint32_t address;
+    unsigned bits;
+    bool global, point_to_point;
+    unsigned protocol;
+};
+
+/* A forwarding entry of the all-zero address: a machine to which the device floods. */
+struct actual_entry {
+    int index; /* of its device */
+    uint32_t peer;
+    /* Of an entry with attributes that net-keeper does not set; 0: none. */
+    uint16_t port;
+    uint32_t id;
+    int via;
+};
+
+/* A unicast route of the main table. */
+struct actual_route {
+    struct range to;  /* bits 0: the default route */
+    uint32_t gateway; /* 0: none */
+    int index;        /* of its device; 0: it has several, or none */
+    uint32_t metric;
+    unsigned tos, protocol, scope;
+};
+
+struct actual {
+    struct actual_link *links;
+    struct actual_address *addresses;
+    struct actual_entry *entries;
+    struct actual_route *routes;
+    size_t n_links, n_addresses, n_entries, n_routes;
+    /* What does not fit is left out: see ACTUAL_MAX. */
+    size_t left_out;
+};
+
+#define ACTUAL_MAX ((size_t)1 << 20) /* items of each kind */
+
+/* Adds what a message states: RTM_NEWLINK and RTM_DELLINK, …ADDR, …NEIGH and …ROUTE, from a reply or a
+ * notification. Anything else, and a message that is cut off, adds nothing. Returns whether it added
+ * something. */
+bool actual_add(struct actual *actual, const struct nlmsghdr *message);
+void actual_done(struct actual *actual);
+
+const struct actual_link *actual_link_named(const struct actual *actual, const char *name);
+const struct actual_link *actual_link_at(const struct actual *actual, int index);
