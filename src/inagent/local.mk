@@ -1,9 +1,27 @@
 # src/inagent: process 1 of containers. It runs in any image, so it is one static binary, built with musl independent of the
 # other programs: its sources are compiled without AM_CFLAGS, the sanitizers and the C library's headers.
+# configure adds the one for arm64 if the cross compiler is there, for runtimes of that architecture.
 INAGENT = inagent-linux-$(HOSTLET_ARCH)
+INAGENTS = $(INAGENT)
+if INAGENT_ARM64
+INAGENTS += inagent-linux-arm64
+endif
+
+# The formats of configuration files, which the fuzz targets use, too.
+INAGENT_CONFIG = \
+	src/inagent/config/document.c src/inagent/config/document.h \
+	src/inagent/config/json.c src/inagent/config/json.h \
+	src/inagent/config/merge.c src/inagent/config/merge.h \
+	src/inagent/config/properties.c src/inagent/config/properties.h \
+	src/inagent/config/toml.c src/inagent/config/toml.h \
+	src/inagent/config/toml_read.c src/inagent/config/toml_read.h \
+	src/inagent/config/toml_scan.c src/inagent/config/toml_scan.h \
+	src/inagent/config/yaml.c src/inagent/config/yaml.h \
+	src/inagent/config/yaml_read.c src/inagent/config/yaml_read.h \
+	src/inagent/config/yaml_scan.c src/inagent/config/yaml_scan.h
 
 # The parts that use neither processes nor the container are compiled a second time, by the host's compiler, for the unit tests.
-INAGENT_PURE = \
+INAGENT_PURE = $(INAGENT_CONFIG) \
 	src/inagent/depends.c src/inagent/depends.h \
 	src/inagent/notify_message.c src/inagent/notify_message.h \
 	src/inagent/notify_state.c src/inagent/notify_state.h \
@@ -11,6 +29,7 @@ INAGENT_PURE = \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \
 	src/inagent/schedule.c src/inagent/schedule.h \
+	src/inagent/setup.c src/inagent/setup.h \
 	src/inagent/spec.c src/inagent/spec.h \
 	src/inagent/splitter.c src/inagent/splitter.h \
 	src/inagent/stages.c src/inagent/stages.h \
@@ -20,6 +39,7 @@ INAGENT_PURE = \
 	src/inagent/variables.c src/inagent/variables.h
 
 INAGENT_OWN = \
+	src/inagent/commands.c src/inagent/commands.h \
 	src/inagent/copy.c src/inagent/copy.h \
 	src/inagent/daemon.c src/inagent/daemon.h \
 	src/inagent/ending.c src/inagent/ending.h \
@@ -56,17 +76,22 @@ INAGENT_PREPROCESS = -D_GNU_SOURCE -DINAGENT_VERSION='"$(PACKAGE_VERSION)"' \
 	-include $(srcdir)/src/inagent/musl/shims.h -I$(srcdir)/src -I$(srcdir)/src/inagent/musl -Isrc/inagent/include
 INAGENT_LINK = -static -s -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections
 
-$(INAGENT): $(INAGENT_FILES) config.status
-	$(AM_V_CCLD)$(MKDIR_P) src/inagent/include && \
-	cp "$(JANSSON_INCLUDEDIR)/jansson.h" "$(JANSSON_INCLUDEDIR)/jansson_config.h" src/inagent/include/ && \
-	sources= && for file in $(INAGENT_FILES); do \
+INAGENT_INCLUDED = src/inagent/include/jansson.h src/inagent/include/jansson_config.h
+
+$(INAGENT_INCLUDED): config.status
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp "$(JANSSON_INCLUDEDIR)/$(@F)" $@
+
+$(INAGENTS): $(INAGENT_FILES) $(INAGENT_INCLUDED) config.status
+	$(AM_V_CCLD)case $@ in \
+	  $(INAGENT)) compiler="$(MUSL_CC)" library="$(JANSSON_LIBDIR)/libjansson.a" ;; \
+	  *) compiler="$(MUSL_CC_ARM64)" library="$(JANSSON_ARM64)" ;; \
+	esac && sources= && for file in $(INAGENT_FILES); do \
 	  case $$file in *.c) sources="$$sources $(srcdir)/$$file" ;; esac; \
 	done && \
-	$(MUSL_CC) $(INAGENT_PREPROCESS) $(INAGENT_COMPILE) $(INAGENT_LINK) -o $@.tmp $$sources \
-	  "$(JANSSON_LIBDIR)/libjansson.a" && mv $@.tmp $@
+	$$compiler $(INAGENT_PREPROCESS) $(INAGENT_COMPILE) $(INAGENT_LINK) -o $@.tmp $$sources "$$library" && mv $@.tmp $@
 
-pkglibexec_SCRIPTS += $(INAGENT)
-CLEANFILES += $(INAGENT) $(INAGENT).tmp src/inagent/include/jansson.h src/inagent/include/jansson_config.h
+pkglibexec_SCRIPTS += $(INAGENTS)
+CLEANFILES += $(INAGENTS) $(INAGENTS:=.tmp) $(INAGENT_INCLUDED)
 EXTRA_DIST += $(INAGENT_OWN) $(INAGENT_PURE)
 
 # The entrypoint, which the provisioner puts beside it.
@@ -88,4 +113,8 @@ check_PROGRAMS += tests/unit/test_inagent_notify
 TESTS += tests/unit/test_inagent_notify
 tests_unit_test_inagent_notify_SOURCES = tests/unit/test_inagent_notify.c $(INAGENT_PURE)
 tests_unit_test_inagent_notify_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_inagent_config
+TESTS += tests/unit/test_inagent_config
+tests_unit_test_inagent_config_SOURCES = tests/unit/test_inagent_config.c $(INAGENT_PURE)
+tests_unit_test_inagent_config_LDADD = $(UNIT_LIBS)
 endif

@@ -2,7 +2,6 @@
 #include "inagent/spec.h"
 
 #include <errno.h>
-#include <jansson.h>
 
 #include "inagent/template.h"
 #include "inagent/variables.h"
@@ -159,9 +158,7 @@ static int parse_tasks(json_t *tasks, json_t *variables, struct spec *spec, stru
     return 0;
 }
 
-/* Returns the entry of deploy.replicas that is this container, else the document's member 'replica'; NULL:
- * neither exists. Borrowed. */
-static json_t *find_replica(json_t *root, const struct identity *identity)
+json_t *spec_find_replica(json_t *root, const struct identity *identity)
 {
     json_t *replicas = json_object_get(json_object_get(json_object_get(root, "app"), "deploy"), "replicas"),
            *item;
@@ -222,7 +219,7 @@ int spec_parse(const char *data, size_t size, const struct identity *identity, s
     int r = check_members(root, e);
     if (r < 0)
         return r;
-    json_t *replica = find_replica(root, identity);
+    json_t *replica = spec_find_replica(root, identity);
     if (!replica)
         return error_refuse(e, ENOENT, "replica not found: no replica %lld of host '%s'",
                             (long long)identity->replica_id, identity->host_id);

@@ -1,6 +1,8 @@
 /* Reads app_replica.json, hostlet's description of the container, as far as inagent uses it. */
 #pragma once
 
+#include <jansson.h>
+
 #include "inagent/plan.h"
 #include "lib/basic/error.h"
 
@@ -23,6 +25,10 @@ int spec_parse(const char *data, size_t size, const struct identity *identity, s
                struct error *e);
 
 void spec_clear(struct spec *spec);
+
+/* Returns the entry of deploy.replicas that is this container, else the document's member 'replica'; NULL:
+ * neither exists. Borrowed from 'root'. */
+json_t *spec_find_replica(json_t *root, const struct identity *identity);
 
 /* The members needed to report on a specification, also on an unusable one. */
 struct envelope {
