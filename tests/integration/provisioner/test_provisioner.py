@@ -181,7 +181,7 @@ def test_inagent_is_replaced_while_it_runs(make):
 def test_architectures(make):
     provisioner = make().start()
     own = provisioner.prefix / "bin/inagent-linux-arm64"
-    refused("Failed", "inagent-linux-arm64", provisioner.provision, arch="arm64")
+    refused("Failed", "inagent-linux-riscv64", provisioner.provision, arch="riscv64")
     assert not provisioner.container().exists() and provisioner.hidden() == []
     own.parent.mkdir()
     own.write_text("another machine's\n")
