@@ -122,6 +122,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/rules/plan_ports.h \
 	src/reconciler/rules/ports.c \
 	src/reconciler/rules/ports.h \
+	src/reconciler/rules/readiness.c \
+	src/reconciler/rules/readiness.h \
 	src/reconciler/rules/rollout.c \
 	src/reconciler/rules/rollout.h \
 	src/reconciler/rules/uptime.c \
@@ -197,6 +199,10 @@ check_PROGRAMS += tests/unit/test_agent
 TESTS += tests/unit/test_agent
 tests_unit_test_agent_SOURCES = tests/unit/test_agent.c $(ENGINE_WORLD)
 tests_unit_test_agent_LDADD = libreconciler.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_engine_ready
+TESTS += tests/unit/test_engine_ready
+tests_unit_test_engine_ready_SOURCES = tests/unit/test_engine_ready.c $(ENGINE_WORLD)
+tests_unit_test_engine_ready_LDADD = libreconciler.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_engine_limits
 TESTS += tests/unit/test_engine_limits
 tests_unit_test_engine_limits_SOURCES = tests/unit/test_engine_limits.c $(ENGINE_WORLD)

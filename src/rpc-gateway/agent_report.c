@@ -18,6 +18,9 @@ static const struct schema_field report_fields[] = {
     S_STRUCTS(T, tasks, struct app_task_status, &app_task_status_schema, NULL),
     S_BOOL_OPT(T, ready, NULL),
     S_STRING_OPT(T, status, NULL),
+    S_STRING_OPT(T, container, NULL),
+    S_STRING_OPT(T, life, NULL),
+    S_INT_OPT(T, ready_until, NULL),
     S_END,
 };
 static const struct schema_struct report_schema = {"InagentStatusReport", sizeof(T), NULL, report_fields};

@@ -122,6 +122,55 @@ static void test_a_switch_goes_through_its_steps(void **state)
 }
 
 /* Each row takes a branch that the cases above do not take. */
+/* Readiness replaces the probation, whatever time has passed. */
+static void test_a_revision_is_applied_when_its_application_is_ready(void **state)
+{
+    (void)state;
+    static const struct {
+        int state;
+        enum readiness readiness;
+        bool probation_over;
+        enum step step;
+    } cases[] = {
+        {DRIVER_RUNNING, READINESS_UNUSED, false, STEP_PROBATION},
+        {DRIVER_RUNNING, READINESS_UNUSED, true, STEP_COMMIT},
+        {DRIVER_RUNNING, READINESS_AWAITED, false, STEP_PROBATION},
+        {DRIVER_RUNNING, READINESS_AWAITED, true, STEP_PROBATION},
+        {DRIVER_RUNNING, READINESS_READY, false, STEP_COMMIT},
+        {DRIVER_RUNNING, READINESS_LATE, true, STEP_FAIL},
+        {DRIVER_PAUSED, READINESS_READY, true, STEP_PROBATION},
+        {DRIVER_PAUSED, READINESS_LATE, true, STEP_PROBATION},
+        {DRIVER_EXITED, READINESS_READY, true, STEP_FAIL},
+        {DRIVER_RESTARTING, READINESS_AWAITED, false, STEP_FAIL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct driver_container exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO),
+                                new2 = container(cases[i].state, 2, DRIVER_RESTART_NO);
+        struct decision_input in = input(&new2, &exited1);
+        in.readiness = cases[i].readiness;
+        in.probation_over = cases[i].probation_over;
+        if (decide(&in) != cases[i].step)
+            fail_msg("case %zu: step %d", i, (int)decide(&in));
+        in.limits_due = true; /* more memory can be what it needs */
+        if (cases[i].state == DRIVER_RUNNING)
+            assert_int_equal(decide(&in), STEP_LIMITS);
+        /* An applied revision needs no readiness: a restart changes nothing. */
+        in.limits_due = false;
+        in.applied_revision = 2;
+        if (cases[i].state == DRIVER_RUNNING)
+            assert_int_equal(decide(&in), STEP_KEEP);
+    }
+    /* What was not ready in time ends before it is removed. */
+    struct driver_container run2 = container(DRIVER_RUNNING, 2, DRIVER_RESTART_NO),
+                            exited2 = container(DRIVER_EXITED, 2, DRIVER_RESTART_NO),
+                            exited1 = container(DRIVER_EXITED, 1, DRIVER_RESTART_NO);
+    struct decision_input in = input(&run2, &exited1);
+    in.rolling_back = true;
+    assert_int_equal(decide(&in), STEP_STOP);
+    in.current = &exited2;
+    assert_int_equal(decide(&in), STEP_REMOVE_NEW);
+}
+
 static void test_rare_situations_have_their_steps(void **state)
 {
     (void)state;
@@ -691,6 +740,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_switch_goes_through_its_steps),
+        cmocka_unit_test(test_a_revision_is_applied_when_its_application_is_ready),
         cmocka_unit_test(test_rare_situations_have_their_steps),
         cmocka_unit_test(test_a_renamed_container_gets_a_name_again),
         cmocka_unit_test(test_each_state_of_a_container_has_a_step_to_each_desired_state),

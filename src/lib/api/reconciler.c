@@ -208,7 +208,12 @@ STRUCT(
         "are dropped. Without a stage of inagent the report's revision is not known: then tasks, ready "
         "and status are dropped."),
     S_BOOL_OPT(T, ready, "The application has reported that it is ready (READY=1)."),
-    S_STRING_OPT(T, status, "The application's own text about its state (STATUS=)."));
+    S_STRING_OPT(T, status, "The application's own text about its state (STATUS=)."),
+    S_STRING_OPT(T, container, "The container's host name: at least 12 digits of its id."),
+    S_STRING_OPT(T, life, "Random digits, others after each start. 'ready' counts only with both."),
+    S_INT_OPT(T, ready_until,
+              "Milliseconds after the start that the application asked for to become ready "
+              "(EXTEND_TIMEOUT_USEC=)."));
 #undef T
 #define T struct reconciler_info_out
 STRUCT(

@@ -196,6 +196,8 @@ struct reconciler_report_in {
     size_t n_tasks;
     bool ready;
     char *status;
+    char *container, *life; /* whose report it is; see rules/readiness.h */
+    int64_t ready_until;    /* milliseconds after the start that the application asked for to become ready */
 };
 struct reconciler_info_out {
     char *host_id; /* the zone's id for this machine, or the machine's own without a zone */

@@ -11,8 +11,7 @@
 #include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 
-/* Returns the task that shows when the application is ready, or NULL. */
-static struct app_task *ready_task(const struct app_spec *spec)
+struct app_task *app_ready_task(const struct app_spec *spec)
 {
     for (size_t i = 0; spec && i < spec->n_tasks; i++)
         if (spec->tasks[i]->ready == APP_READY_NOTIFY)
@@ -208,7 +207,7 @@ static void normalise_capabilities(struct app_options *options)
 
 static void normalise_tasks(struct app_spec *spec)
 {
-    struct app_task *task = ready_task(spec);
+    struct app_task *task = app_ready_task(spec);
     if (task && task->ready_timeout == 0)
         task->ready_timeout = APP_READY_TIMEOUT;
 }
@@ -260,7 +259,7 @@ static struct app_manifest *revision_of(const struct app_manifest *manifest)
     struct app_spec left_out = {.description = TAKE_PTR(spec->description),
                                 .resources = TAKE_PTR(spec->resources)};
     schema_done(&app_spec_schema, &left_out);
-    struct app_task *ready = ready_task(spec);
+    struct app_task *ready = app_ready_task(spec);
     if (ready)
         ready->ready_timeout = 0;
     struct app_deploy replicas = {.replicas = TAKE_PTR(deploy->replicas), .n_replicas = deploy->n_replicas};

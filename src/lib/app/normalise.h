@@ -16,5 +16,8 @@ int app_normalise(struct app_manifest *manifest, struct error *e);
  * spec's description. Host ports of a replica that is in both must be equal. */
 bool app_same_revision(const struct app_manifest *a, const struct app_manifest *b);
 
+/* Returns the task that shows when the application is ready, or NULL. 'spec' may be NULL. */
+struct app_task *app_ready_task(const struct app_spec *spec);
+
 /* Makes explicit the options of hostlet that have a fixed default. */
 void app_default_options(struct app_manifest *manifest);

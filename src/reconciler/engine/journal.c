@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/app/normalise.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
@@ -124,6 +125,20 @@ static char *why_exited(const struct replica *r)
                      has_error ? c->error : "");
 }
 
+/* Describes an application that was not ready in time. */
+static char *why_late(const struct replica *r)
+{
+    const struct record_agent *agent = r->record->agent;
+    const char *status = agent && readiness_is_of_life(agent, &r->seen.current) ? agent->status : NULL;
+    uint64_t seconds = (replica_monotonic_usec(r) - r->seen.uptime.since) / USEC_PER_SEC;
+    const struct app_task *task = app_ready_task(target_of(r)->manifest->app->spec);
+    return xasprintf("the application was not ready %llu s after its start: task '%s' sent no READY=1 "
+                     "(ready_timeout: %lld s)%s%s%s",
+                     (unsigned long long)seconds, task ? task->name : "?",
+                     (long long)(task ? task->ready_timeout : 0), status ? "; its status is '" : "",
+                     status ?: "", status ? "'" : "");
+}
+
 void journal_fail(struct replica *r, const void *last_words)
 {
     const struct driver_tail_out *tail = last_words;
@@ -131,6 +146,8 @@ void journal_fail(struct replica *r, const void *last_words)
     _cleanup_free_ char *reason = NULL;
     if (c->state == DRIVER_MISSING)
         reason = xstrdup(r->record->failure ?: "the container disappeared");
+    else if (c->state == DRIVER_RUNNING)
+        reason = why_late(r);
     else
         reason = why_exited(r);
     for (size_t i = first_line(tail), first = i; tail && i < tail->n_lines; i++) {

@@ -79,10 +79,27 @@ static void on_timer(void *userdata)
     replica_kick(r);
 }
 
+static struct readiness_input readiness_input(const struct replica *r)
+{
+    const struct record_revision *target = target_of(r);
+    bool reports = target && has_agent(target) && !target->assumed;
+    return (struct readiness_input){.spec = reports ? target->manifest->app->spec : NULL,
+                                    .agent = r->record->agent,
+                                    .container = &r->seen.current,
+                                    .lasted = replica_monotonic_usec(r) - r->seen.uptime.since};
+}
+
+enum readiness replica_readiness(const struct replica *r)
+{
+    struct readiness_input in = readiness_input(r);
+    return readiness_of(&in);
+}
+
 uint64_t replica_probation_left(const struct replica *r)
 {
-    uint64_t lasted = replica_monotonic_usec(r) - r->seen.uptime.since,
-             probation = replica_probation_msec(r) * USEC_PER_MSEC;
+    struct readiness_input in = readiness_input(r);
+    uint64_t lasted = in.lasted,
+             probation = (readiness_limit(&in) ?: replica_probation_msec(r)) * USEC_PER_MSEC;
     return lasted < probation ? probation - lasted : 0;
 }
 

@@ -7,7 +7,10 @@
 void replica_set_state(struct replica *replica, enum replica_state state);
 /* Sets the state that follows from the desired state, the containers and the step in progress. */
 void replica_update_state(struct replica *replica);
-/* Returns the microseconds of the current container's probation that are left. */
+/* Returns whether the application in the current container is ready. */
+enum readiness replica_readiness(const struct replica *replica);
+/* Returns the microseconds that are left of the current container's probation, or until its application is to
+ * be ready. */
 uint64_t replica_probation_left(const struct replica *replica);
 /* Reports whether all that is left is to remove a container that was replaced: the desired revision runs. A
  * failure of that is shown, and is not one of the replica. */

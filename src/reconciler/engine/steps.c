@@ -77,6 +77,7 @@ static void effect_stop(struct replica *r, const void *out)
 {
     (void)out;
     r->seen.current.state = DRIVER_EXITED;
+    agent_ended(r);
 }
 
 static void rename_slot(struct replica *r, enum driver_slot from, enum driver_slot to)

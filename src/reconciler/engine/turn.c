@@ -79,6 +79,7 @@ static enum step next_step(const struct replica *r, const struct record_revision
         .old_unsaved = copy_is_due(r, &r->seen.old),
         .update_files = r->record->update_files && assigned && has_agent(target),
         .probation_over = replica_probation_left(r) == 0,
+        .readiness = replica_readiness(r),
     };
     enum step step = decide(&in);
     return step == STEP_REMOVE_DATA && !data_may_be_removed(r) ? STEP_WAIT : step;

@@ -175,7 +175,11 @@ void wait_for_probation(struct replica *r)
 {
     uint64_t left = replica_probation_left(r) / USEC_PER_MSEC;
     bool paused = r->seen.current.state == DRIVER_PAUSED;
-    stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING, paused ? "the container is paused" : NULL);
+    bool awaited = replica_readiness(r) == READINESS_AWAITED;
+    stage_set(r, STAGE_CONTAINER_RUNNING, STAGE_RUNNING,
+              paused    ? "the container is paused"
+              : awaited ? "waits until the application is ready"
+                        : NULL);
     if (paused) /* the end of the pause is an event */
         return;
     /* The last millisecond can end between decide() and here: without a timer nothing would wake the replica.

@@ -14,6 +14,9 @@
 #define MESSAGE_MAX_       256 /* bytes */
 #define STATUS_MAX_        256
 #define REQUEST_MAX        64
+#define ID_MIN             12 /* digits */
+#define ID_MAX             64
+#define READY_UNTIL_MAX    (APP_READY_TIMEOUT_MAX * 1000)
 
 /* Returns the entry whose app_replica.json has this number as its deploy.revision, or NULL. */
 static const struct record_revision *find_revision(const struct record *record, int64_t number)
@@ -89,6 +92,13 @@ static void accept_task(struct record_agent *agent, const struct app_task_status
         to->request = xstrdup(from->request);
 }
 
+/* Returns a copy of the digits, or NULL if they are none, or too few or too many. */
+static char *accept_digits(const char *text)
+{
+    size_t n = text ? strlen(text) : 0;
+    return n >= ID_MIN && n <= ID_MAX && strspn(text, "0123456789abcdef") == n ? xstrdup(text) : NULL;
+}
+
 struct record_agent *agent_accept(const struct replica *replica, const struct reconciler_report_in *report,
                                   size_t *room)
 {
@@ -101,6 +111,10 @@ struct record_agent *agent_accept(const struct replica *replica, const struct re
     agent->revision = number;
     agent->ready = report->ready;
     agent->status = agent_text(report->status, STATUS_MAX_, room);
+    agent->container = accept_digits(report->container);
+    agent->life = agent->container ? accept_digits(report->life) : NULL;
+    if (report->ready_until > 0)
+        agent->ready_until = report->ready_until < READY_UNTIL_MAX ? report->ready_until : READY_UNTIL_MAX;
     for (size_t i = 0; i < report->n_tasks && agent->n_tasks < max; i++) {
         const struct app_task_status *task = report->tasks[i];
         if (is_task_name(revision->manifest->app->spec, task->name) && is_valid(task) &&

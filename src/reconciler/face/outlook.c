@@ -7,6 +7,7 @@
 #include "lib/basic/util.h"
 #include "reconciler/engine/exits.h"
 #include "reconciler/engine/prepare.h"
+#include "reconciler/engine/replica.h"
 #include "reconciler/engine/steps.h"
 #include "reconciler/engine/target.h"
 #include "reconciler/model/wish.h"
@@ -94,7 +95,9 @@ static char *of_running(const struct replica *r, uint64_t *ret_at)
         return of_wait(r, ret_at);
     if (r->last == STEP_PROBATION) {
         *ret_at = timer_of(r);
-        return xstrdup("its probation ends");
+        return xstrdup(replica_readiness(r) == READINESS_UNUSED
+                           ? "its probation ends"
+                           : "the application is ready before, or the deploy fails");
     }
     return NULL;
 }

@@ -1,6 +1,11 @@
 /* Stores what a container's agent reported beside its stages: the tasks, whether the application is ready,
  * and its own text. The tasks' results outlast a restart of the container, and a new container begins
- * without; 'ready' and the text end with the container's processes. */
+ * without; 'ready' and the text end with the container's processes.
+ *
+ * They belong to one life of one container. The report has the begin of the container's id, and digits that
+ * inagent makes at its start. A report with new digits counts once an inspection that began after it has
+ * shown the container's start; when another start is seen, or the container does not run, that life is over,
+ * and what still arrives of it is dropped. Reports of one container arrive in their order. */
 #pragma once
 
 #include "reconciler/model/instance.h"

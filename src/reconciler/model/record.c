@@ -34,6 +34,11 @@ static const struct schema_field agent_fields[] = {
     S_STRUCTS(T, tasks, struct app_task_status, &app_task_status_schema, NULL),
     S_BOOL_OPT(T, ready, NULL),
     S_STRING_OPT(T, status, NULL),
+    S_STRING_OPT(T, container, NULL),
+    S_STRING_OPT(T, life, NULL),
+    S_STRING_OPT(T, over, NULL),
+    S_INT_OPT(T, started, NULL),
+    S_INT_OPT(T, ready_until, NULL),
     S_END};
 const struct schema_struct record_agent_schema = {"Agent", sizeof(T), NULL, agent_fields};
 #undef T

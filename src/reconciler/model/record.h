@@ -43,6 +43,12 @@ struct record_agent {
     size_t n_tasks;
     bool ready;
     char *status; /* NULL: none */
+    /* Which container reported, and which life of it; see model/agent.h. */
+    char *container;     /* the begin of its id, as the agent states it; NULL: not known */
+    char *life;          /* random digits; NULL: it is over, or the agent states none */
+    char *over;          /* those of the life before; NULL: none is known */
+    int64_t started;     /* started_at of the container in that life; 0: not known yet */
+    int64_t ready_until; /* milliseconds after that start that the application asked for; 0: not asked */
 };
 
 struct record_replica {

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "lib/app/limits.h"
+#include "lib/app/normalise.h"
 #include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/hash.h"
@@ -275,7 +277,9 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     c->memory_limit = limits.memory_limit;
     c->pids_limit = limits.pids_limit;
     c->stop_timeout_msec = stop_timeout_msec(replica);
-    c->probation_msec = (int64_t)replica_probation_msec(replica);
+    const struct app_task *ready = app_ready_task(app->spec);
+    c->probation_msec =
+        ready ? (ready->ready_timeout ?: APP_READY_TIMEOUT) * 1000 : (int64_t)replica_probation_msec(replica);
     for (size_t i = 0; i < o->n_capabilities; i++)
         schema_append_string(&c->capabilities, &c->n_capabilities, o->capabilities[i]);
     c->read_only = o->read_only;

@@ -45,6 +45,7 @@ int64_t replica_target_revision(const struct replica *replica);
 /* Returns that revision's entry in the record. */
 const struct record_revision *target_of(const struct replica *replica);
 char *container_name(const struct replica *replica); /* the caller frees it */
+/* Returns the probation of a revision whose application does not report that it is ready. */
 uint64_t replica_probation_msec(const struct replica *replica);
 
 struct port_list {

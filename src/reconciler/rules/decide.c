@@ -83,8 +83,10 @@ static enum step decide_undo(const struct decision_input *in)
                   current->revision == in->applied_revision;
     if (exists(current) && driver_state_is_lost(current->state))
         return clear_current(current);
+    /* An application that was not ready in time runs, and is asked to end before it is removed. */
     if (exists(current) && !is_old)
-        return STEP_REMOVE_NEW;
+        return current->state == DRIVER_RUNNING && current->restart == DRIVER_RESTART_NO ? STEP_STOP
+                                                                                         : STEP_REMOVE_NEW;
     if (is_usable(in->old))
         return STEP_BRING_BACK;
     if (!exists(current) || in->want != WANT_RUN)
@@ -126,6 +128,24 @@ static bool waits_for_desired(const struct decision_input *in)
            (driver_state_is_up(in->current->state) || in->current->restart != DRIVER_RESTART_ALWAYS);
 }
 
+/* Returns the next step while the current container runs and its revision is not applied yet. */
+static enum step decide_probation(const struct decision_input *in)
+{
+    if (in->current->state == DRIVER_PAUSED) /* it can neither prove itself nor fail */
+        return STEP_PROBATION;
+    switch (in->readiness) {
+    case READINESS_READY:
+        return STEP_COMMIT;
+    case READINESS_AWAITED:
+        return STEP_PROBATION;
+    case READINESS_LATE:
+        return STEP_FAIL;
+    case READINESS_UNUSED:
+        break;
+    }
+    return in->probation_over ? STEP_COMMIT : STEP_PROBATION;
+}
+
 /* Returns the next step if the current container is of the target revision. */
 static enum step decide_current(const struct decision_input *in)
 {
@@ -145,7 +165,7 @@ static enum step decide_current(const struct decision_input *in)
     if (in->limits_due)
         return STEP_LIMITS;
     if (!committed)
-        return in->probation_over && c->state != DRIVER_PAUSED ? STEP_COMMIT : STEP_PROBATION;
+        return decide_probation(in);
     if (c->restart != DRIVER_RESTART_ALWAYS)
         return STEP_KEEP;
     if (is_usable(in->old))

@@ -5,7 +5,7 @@
  *
  * A rollback begins in one of three places. All of them end in journal_begin_undo(), which sets rolling_back:
  * - decide() returns STEP_FAIL: the new container exited or is restarting before its revision was applied,
- * and no request stopped it.
+ * and no request stopped it; or its application was to report that it is ready, and did not in time.
  * - step_failed() in engine/steps.c: the call of a step that brings the new container up failed and is not
  *   retried.
  * - wait_for_preparation() in engine/waits.c: a preparation failed while the old container is put aside.
@@ -13,6 +13,7 @@
 #pragma once
 
 #include "lib/api/container_driver.h"
+#include "reconciler/rules/readiness.h"
 
 /* The desired state of a replica. */
 enum want {
@@ -43,7 +44,7 @@ enum step {
     STEP_KEEP,         /* set the restart policy "always" */
     STEP_REMOVE_OLD,   /* remove the container .old */
     STEP_REMOVE_DEAD,  /* remove the current container, which the runtime failed to remove before */
-    STEP_FAIL,         /* the new container did not stay up: record that a rollback begins */
+    STEP_FAIL,         /* the new container exited or is not ready: record that a rollback begins */
     STEP_REMOVE_NEW,   /* rollback, destroy: remove the current container */
     STEP_BRING_BACK,   /* rollback: rename .old to the current name */
     STEP_RESTORE,      /* rollback: write the files of the applied revision */
@@ -91,6 +92,8 @@ struct decision_input {
     bool current_unsaved, old_unsaved;
     bool update_files;   /* app_replica.json is out of date */
     bool probation_over; /* the container has run for the probation */
+    /* Of the current container; unless it is unused, it replaces the probation. */
+    enum readiness readiness;
 };
 
 enum step decide(const struct decision_input *in);
