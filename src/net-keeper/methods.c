@@ -35,6 +35,9 @@ static int on_info(struct varlink_call *call, const void *in, void *userdata, st
     struct net_info_out out = {
         .network = m->network,
         .instance_cidr = m->network ? xstrdup(m->network->instance_cidr) : NULL,
+        .host_id = m->network ? xstrdup(m->network->host_id) : NULL,
+        .lan_addr = m->network ? xstrdup(m->network->lan_addr) : NULL,
+        .bridge_ip = m->network ? xstrdup(m->network->bridge_ip) : NULL,
         .device = m->network ? xstrdup(NET_DEVICE) : NULL,
         .underlay = *plan->lower_name ? xstrdup(plan->lower_name) : NULL,
         .mtu = plan->mtu,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/api/net_keeper.h"
 #include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/supervisor.h"
@@ -10,7 +11,8 @@
 
 const struct call_peer call_supervisor = {"hostletd", "supervisor", &supervisor_interface},
                        call_reconciler = {"reconciler", "reconciler", &reconciler_interface},
-                       call_quota = {"quota-keeper", "quota-keeper", &quota_keeper_interface};
+                       call_quota = {"quota-keeper", "quota-keeper", &quota_keeper_interface},
+                       call_net = {"net-keeper", "net-keeper", &net_keeper_interface};
 
 struct call {
     struct varlink_request *request;

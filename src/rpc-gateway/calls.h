@@ -10,7 +10,7 @@ struct call_peer {
     const char *name, *socket;
     const struct varlink_interface *interface;
 };
-extern const struct call_peer call_supervisor, call_reconciler, call_quota;
+extern const struct call_peer call_supervisor, call_reconciler, call_quota, call_net;
 
 struct caller {
     sd_event *event; /* borrowed */

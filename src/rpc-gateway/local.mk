@@ -22,6 +22,7 @@ libgateway_a_SOURCES = \
 	src/rpc-gateway/methods.c src/rpc-gateway/methods.h \
 	src/rpc-gateway/membership.c src/rpc-gateway/membership.h \
 	src/rpc-gateway/metrics.c src/rpc-gateway/metrics.h \
+	src/rpc-gateway/metrics_network.c src/rpc-gateway/metrics_network.h \
 	src/rpc-gateway/metrics_text.c src/rpc-gateway/metrics_text.h \
 	src/rpc-gateway/openmetrics.c src/rpc-gateway/openmetrics.h \
 	src/rpc-gateway/problems.c src/rpc-gateway/problems.h \

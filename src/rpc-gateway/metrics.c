@@ -12,6 +12,8 @@
 
 #define FRESH_USEC   (1 * USEC_PER_SEC)
 #define TIMEOUT_USEC (2 * USEC_PER_SEC)
+/* A net-keeper that is being restarted must not delay the other figures. */
+#define NETWORK_TIMEOUT_USEC (500 * USEC_PER_MSEC)
 
 /* A list that another process returns: one item per reply, as the reply's first member; a reply without an
  * item ends it. */
@@ -20,6 +22,7 @@ struct listing {
     const struct call_peer *peer;
     const struct schema_struct *schema;
     size_t size;
+    uint64_t timeout_usec;
     struct call *call; /* while the call is in progress */
     void **items;
     size_t n;
@@ -27,6 +30,7 @@ struct listing {
 };
 static_assert(offsetof(struct supervisor_list_out, service) == 0, "see struct listing");
 static_assert(offsetof(struct quota_list_out, quota) == 0, "see struct listing");
+static_assert(offsetof(struct net_list_out, host) == 0, "see struct listing");
 
 /* A request that waits for the collection. */
 struct waiting {
@@ -38,7 +42,10 @@ struct waiting {
 struct metrics {
     struct metrics_parts parts;
     struct waiting *waiting;
-    struct listing services, quotas;
+    struct listing services, quotas, hosts;
+    struct call *network_call; /* while it is in progress */
+    struct net_info_out network;
+    bool network_known;
     char *text; /* NULL: none yet */
     size_t size;
     uint64_t made;
@@ -65,6 +72,9 @@ static void make_text(struct metrics *m)
         .quotas = (struct quota_values **)m->quotas.items,
         .n_quotas = m->quotas.n,
         .quotas_known = m->quotas.known,
+        .hosts = (struct net_host_state **)m->hosts.items,
+        .n_hosts = m->hosts.n,
+        .network = m->network_known && m->hosts.known && m->network.network ? &m->network : NULL,
         .instances_known = instances_complete(m->parts.instances),
         .host = &host,
         .calls = m->parts.calls,
@@ -77,11 +87,32 @@ static void make_text(struct metrics *m)
     m->made = now_monotonic_usec();
 }
 
-static void collected(struct metrics *m)
+static void network_clear(struct metrics *m)
 {
-    make_text(m);
+    schema_done(varlink_find_method(&net_keeper_interface, "Info")->out, &m->network);
+    m->network_known = false;
+}
+
+static void clear(struct metrics *m)
+{
     listing_clear(&m->services);
     listing_clear(&m->quotas);
+    listing_clear(&m->hosts);
+    network_clear(m);
+}
+
+static bool is_collecting(const struct metrics *m)
+{
+    return m->services.call || m->quotas.call || m->hosts.call || m->network_call;
+}
+
+/* Responds to all requests when the last call has ended. */
+static void collected(struct metrics *m)
+{
+    if (is_collecting(m))
+        return;
+    make_text(m);
+    clear(m);
     while (m->waiting) {
         struct waiting *w = m->waiting;
         m->waiting = w->next;
@@ -100,14 +131,33 @@ static void on_listed(const void *out, bool continues, const struct error *e, vo
         return;
     l->call = NULL;
     l->known = !e;
-    if (!l->metrics->services.call && !l->metrics->quotas.call)
-        collected(l->metrics);
+    collected(l->metrics);
 }
 
 static void listing_begin(struct listing *l)
 {
     listing_clear(l);
-    l->call = call_start(l->metrics->parts.caller, l->peer, "List", NULL, true, TIMEOUT_USEC, on_listed, l);
+    l->call =
+        call_start(l->metrics->parts.caller, l->peer, "List", NULL, true, l->timeout_usec, on_listed, l);
+}
+
+static void on_network(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)continues;
+    struct metrics *m = userdata;
+    m->network_call = NULL;
+    m->network_known = !e;
+    if (!e)
+        schema_copy(varlink_find_method(&net_keeper_interface, "Info")->out, out, &m->network);
+    collected(m);
+}
+
+static void network_begin(struct metrics *m)
+{
+    network_clear(m);
+    m->network_call =
+        call_start(m->parts.caller, &call_net, "Info", NULL, false, NETWORK_TIMEOUT_USEC, on_network, m);
+    listing_begin(&m->hosts);
 }
 
 static void on_gone(void *pending)
@@ -131,10 +181,11 @@ void metrics_answer(struct metrics *m, struct http_request *request)
     *w = (struct waiting){.metrics = m, .next = m->waiting, .request = request};
     m->waiting = w;
     http_request_on_gone(request, on_gone, w);
-    if (m->services.call || m->quotas.call)
+    if (is_collecting(m))
         return;
     listing_begin(&m->services);
     listing_begin(&m->quotas);
+    network_begin(m);
 }
 
 struct metrics *metrics_new(const struct metrics_parts *parts)
@@ -144,11 +195,18 @@ struct metrics *metrics_new(const struct metrics_parts *parts)
     m->services = (struct listing){.metrics = m,
                                    .peer = &call_supervisor,
                                    .schema = &supervisor_service_schema,
-                                   .size = sizeof(struct supervisor_service)};
+                                   .size = sizeof(struct supervisor_service),
+                                   .timeout_usec = TIMEOUT_USEC};
     m->quotas = (struct listing){.metrics = m,
                                  .peer = &call_quota,
                                  .schema = &quota_values_schema,
-                                 .size = sizeof(struct quota_values)};
+                                 .size = sizeof(struct quota_values),
+                                 .timeout_usec = TIMEOUT_USEC};
+    m->hosts = (struct listing){.metrics = m,
+                                .peer = &call_net,
+                                .schema = &net_host_state_schema,
+                                .size = sizeof(struct net_host_state),
+                                .timeout_usec = NETWORK_TIMEOUT_USEC};
     return m;
 }
 
@@ -158,8 +216,9 @@ void metrics_free(struct metrics *m)
         return;
     call_cancel(m->services.call);
     call_cancel(m->quotas.call);
-    listing_clear(&m->services);
-    listing_clear(&m->quotas);
+    call_cancel(m->hosts.call);
+    call_cancel(m->network_call);
+    clear(m);
     free(m->text);
     free(m);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/schema/object.h"
+#include "rpc-gateway/metrics_network.h"
 #include "rpc-gateway/openmetrics.h"
 
 #include "config.h"
@@ -194,6 +195,8 @@ char *metrics_text(const struct metrics_sources *s, size_t *ret_size)
         put_instances(&m, s);
         put_exits(&m, s);
     }
+    if (s->network)
+        metrics_network(&m, s->network, s->hosts, s->n_hosts);
     put_stages(&m, s->stages);
     put_calls(&m, s->calls);
     put_http(&m, s->http);

@@ -1,6 +1,7 @@
 /* Makes the text of the metrics from the collected figures. */
 #pragma once
 
+#include "lib/api/net_keeper.h"
 #include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/supervisor.h"
@@ -16,6 +17,9 @@ struct metrics_sources {
     struct quota_values **quotas;
     size_t n_quotas;
     bool quotas_known;
+    const struct net_info_out *network; /* NULL: this machine has no network of a zone */
+    struct net_host_state **hosts;      /* the zone's other machines */
+    size_t n_hosts;
     const struct reconciler_instance *const *instances;
     size_t n_instances;
     bool instances_known;

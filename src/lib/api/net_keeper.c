@@ -48,6 +48,9 @@ STRUCT(net_set_network_out_schema, NULL, T, NULL,
 #define T struct net_info_out
 STRUCT(net_info_out_schema, NULL, T, NULL, S_BOOL(T, network, "This machine has a network of a zone."),
        S_STRING_OPT(T, instance_cidr, "The network of this machine's containers."),
+       S_STRING_OPT(T, host_id, "This machine's id in the zone."),
+       S_STRING_OPT(T, lan_addr, "This machine's address in the zone."),
+       S_STRING_OPT(T, bridge_ip, "This machine's address on the device, whose network is a /24."),
        S_STRING_OPT(T, device, "The VXLAN device's name."),
        S_STRING_OPT(T, underlay, "The device that has this machine's address in the zone."),
        S_INT_OPT(T, mtu, "The VXLAN device's, in bytes."),
@@ -62,14 +65,15 @@ STRUCT(net_info_out_schema, NULL, T, NULL, S_BOOL(T, network, "This machine has 
        S_INT_OPT(T, changes, "Messages that changed something in the kernel, since the start."));
 #undef T
 #define T struct net_host_state
-STRUCT(net_host_state_schema, "HostState", T, "One other machine of the zone.", S_STRING(T, id, NULL),
-       S_STRING(T, peer, NULL), S_STRING(T, bridge, NULL), S_STRING(T, instance, NULL),
-       S_BOOL(T, present, "The kernel has its forwarding entry and its route."),
-       S_STRING_OPT(T, problem, "Why not."),
-       S_INT_OPT(T, sent_bytes,
-                 "Of the packets that carry the zone's network to it, with their outer headers."),
-       S_INT_OPT(T, sent_packets, NULL), S_INT_OPT(T, received_bytes, "From it."),
-       S_INT_OPT(T, received_packets, NULL));
+STRUCT_EXPORTED(net_host_state_schema, "HostState", T, "One other machine of the zone.",
+                S_STRING(T, id, NULL), S_STRING(T, peer, NULL), S_STRING(T, bridge, NULL),
+                S_STRING(T, instance, NULL),
+                S_BOOL(T, present, "The kernel has its forwarding entry and its route."),
+                S_STRING_OPT(T, problem, "Why not."),
+                S_INT_OPT(T, sent_bytes,
+                          "Of the packets that carry the zone's network to it, with their outer headers."),
+                S_INT_OPT(T, sent_packets, NULL), S_INT_OPT(T, received_bytes, "From it."),
+                S_INT_OPT(T, received_packets, NULL));
 #undef T
 #define T struct net_list_out
 STRUCT(net_list_out_schema, NULL, T, NULL,

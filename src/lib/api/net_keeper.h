@@ -49,6 +49,7 @@ struct net_set_network_out {
 struct net_info_out {
     bool network;
     char *instance_cidr;
+    char *host_id, *lan_addr, *bridge_ip; /* this machine's, of the network */
     char *device, *underlay;
     int64_t mtu;
     bool device_ok;
@@ -65,6 +66,7 @@ struct net_host_state {
     char *problem;
     int64_t sent_bytes, sent_packets, received_bytes, received_packets;
 };
+extern const struct schema_struct net_host_state_schema;
 struct net_list_out {
     struct net_host_state *host; /* NULL: the end of the list */
 };
