@@ -8,6 +8,7 @@
 #include "ctl/limit.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/fetcher.h"
+#include "lib/api/net_keeper.h"
 #include "lib/api/provisioner.h"
 #include "lib/api/quota_keeper.h"
 #include "lib/api/reconciler.h"
@@ -25,7 +26,8 @@ const struct ctl_peer ctl_supervisor = {"supervisor", &supervisor_interface},
                       ctl_fetcher = {"fetcher", &fetcher_interface},
                       ctl_provisioner = {"provisioner", &provisioner_interface},
                       ctl_quota = {"quota-keeper", &quota_keeper_interface},
-                      ctl_gateway = {"rpc-gateway", &rpc_gateway_interface};
+                      ctl_gateway = {"rpc-gateway", &rpc_gateway_interface},
+                      ctl_net = {"net-keeper", &net_keeper_interface};
 
 static void pause_before_repeating(void)
 {

@@ -9,7 +9,7 @@ struct ctl_peer {
     const struct varlink_interface *interface;
 };
 extern const struct ctl_peer ctl_supervisor, ctl_reconciler, ctl_driver, ctl_fetcher, ctl_provisioner,
-    ctl_quota, ctl_gateway;
+    ctl_quota, ctl_gateway, ctl_net;
 
 #define CTL_TIMEOUT_USEC (60 * USEC_PER_SEC)
 

@@ -12,6 +12,7 @@
 #include "ctl/services.h"
 #include "ctl/status.h"
 #include "ctl/zone.h"
+#include "ctl/zone_network.h"
 
 #define WAITING                                                                                              \
     {                                                                                                        \
@@ -134,8 +135,15 @@ const struct command ctl_commands[] = {
      command_zone_join_info},
     {"zone status", "", 0, 0, "show the state of the membership in the zone", NULL, NULL,
      command_zone_status},
-    {"zone leave", "", 0, 0, "leave the zone; its applications keep running, as no longer assigned", NULL,
-     NULL, command_zone_leave},
+    {"zone network", "", 0, 0, "show the network between the zone's machines", NULL, NULL,
+     command_zone_network},
+    {"zone ping", "HOST", 1, 1, "ask another machine of the zone for a sign of life",
+     "HOST is the machine's id, its address in the zone, or the one on the VXLAN device, through which the\n"
+     "request goes.",
+     NULL, command_zone_ping},
+    {"zone leave", "", 0, 0, "leave the zone; its applications keep running, as no longer assigned",
+     "Removes the network between the machines, too, and fails if something of it is left.", NULL,
+     command_zone_leave},
     {"describe", "[INTERFACE]", 0, 1, "print the Varlink interfaces of the services", NULL, describe_options,
      command_describe},
     {"version", "", 0, 0, "print the version", NULL, NULL, command_version},

@@ -188,3 +188,11 @@ void print_json(json_t *json)
     putchar('\n');
     json_decref(json);
 }
+
+void print_page_line(const char *name, enum colour colour, const char *text)
+{
+    _cleanup_free_ char *line = format_first_line(text);
+    printf("%-10s ", name);
+    print_coloured(colour, line);
+    putchar('\n');
+}

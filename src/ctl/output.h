@@ -46,5 +46,8 @@ char *text_cut(const char *text, size_t columns);
 /* Stores the size of the terminal at standard output: of 80 columns and 24 rows if it states none. */
 void output_size(size_t *ret_columns, size_t *ret_rows);
 
+/* Prints a line of a page: a name, and the first line of a text. */
+void print_page_line(const char *name, enum colour colour, const char *text);
+
 /* Prints 'json' with an indent of two and a newline. Takes ownership of the reference. */
 void print_json(json_t *json);

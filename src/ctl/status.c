@@ -12,6 +12,7 @@
 #include "ctl/limit.h"
 #include "ctl/output.h"
 #include "ctl/services.h"
+#include "ctl/status_zone.h"
 #include "lib/api/container_driver.h"
 #include "lib/api/quota_keeper.h"
 #include "lib/schema/object.h"
@@ -27,6 +28,7 @@ struct status {
     struct instance_list apps;
     struct reconciler_info_out reconciler; /* empty if it could not be read */
     struct deletion_list deletions;
+    struct status_zone zone;
     /* The reasons why parts could not be read; errnum 0: the part was read. */
     struct error services_error, runtime_error, quota_error, apps_error, deletions_error;
 };
@@ -42,8 +44,10 @@ static bool is_running(const struct service_list *list, const char *name)
 /* Asks one service after the other. The last one has all the time that is left. */
 static void read_status(struct ctl *ctl, struct status *s)
 {
-    limit_divide(5);
+    limit_divide(6);
     service_list_read(ctl, &s->services, &s->services_error);
+    limit_divide(5);
+    status_zone_read(ctl, &s->services, STATUS_TIMEOUT_USEC, &s->zone);
     limit_divide(4);
     ctl_call(ctl, &ctl_driver, "Info", NULL, &s->runtime, STATUS_TIMEOUT_USEC, &s->runtime_error);
     limit_divide(3);
@@ -67,14 +71,7 @@ static void status_done(struct status *s)
     instance_list_done(&s->apps);
     ctl_done(&ctl_reconciler, "Info", &s->reconciler);
     deletion_list_done(&s->deletions);
-}
-
-static void print_part(const char *name, enum colour colour, const char *text)
-{
-    _cleanup_free_ char *line = format_first_line(text);
-    printf("%-10s ", name);
-    print_coloured(colour, line);
-    putchar('\n');
+    status_zone_done(&s->zone);
 }
 
 static bool is_good(const struct supervisor_service *s)
@@ -85,7 +82,7 @@ static bool is_good(const struct supervisor_service *s)
 static void print_services(const struct status *s)
 {
     if (s->services_error.errnum) {
-        print_part("services", RED, s->services_error.message);
+        print_page_line("services", RED, s->services_error.message);
         return;
     }
     const struct service_list *list = &s->services;
@@ -97,7 +94,7 @@ static void print_services(const struct status *s)
     }
     _cleanup_free_ char *text = xasprintf("%zu of %zu ready or listening, %zu restart%s", good, wanted,
                                           restarts, restarts == 1 ? "" : "s");
-    print_part("services", good == wanted ? GREEN : YELLOW, text);
+    print_page_line("services", good == wanted ? GREEN : YELLOW, text);
     for (size_t i = 0; i < list->n_items; i++) {
         const struct supervisor_service *x = list->items[i];
         if (is_good(x) || x->disabled)
@@ -105,7 +102,7 @@ static void print_services(const struct status *s)
         _cleanup_free_ char *line =
             xasprintf("  %s is %s%s%s", x->name, schema_enum_name(&service_state_enum, x->state),
                       x->reason ? ": " : "", x->reason ?: "");
-        print_part("", service_colour(x->state), line);
+        print_page_line("", service_colour(x->state), line);
     }
 }
 
@@ -126,14 +123,14 @@ static void print_seccomp(const struct driver_info_out *i)
         text = xasprintf("  seccomp: new containers get %s%s",
                          streq(i->seccomp, "hostlet") ? "hostlet's profile" : "the profile ",
                          streq(i->seccomp, "hostlet") ? "" : i->seccomp);
-    print_part("", streq(i->seccomp, "none") || streq(i->seccomp, "runtime") ? YELLOW : PLAIN, text);
+    print_page_line("", streq(i->seccomp, "none") || streq(i->seccomp, "runtime") ? YELLOW : PLAIN, text);
 }
 
 static void print_runtime(const struct status *s)
 {
     const struct driver_info_out *i = &s->runtime;
     if (s->runtime_error.errnum) {
-        print_part("runtime", RED, s->runtime_error.message);
+        print_page_line("runtime", RED, s->runtime_error.message);
         return;
     }
     _cleanup_free_ char *memory = format_size(i->memory);
@@ -143,13 +140,13 @@ static void print_runtime(const struct status *s)
             : xasprintf("%s %s (API %s), %" PRId64 " CPUs, %s, storage %s%s", i->runtime ?: "",
                         i->version ?: "?", i->api_version ?: "?", i->cpus, memory, i->storage_driver ?: "?",
                         i->live_restore ? ", live-restore" : "");
-    print_part("runtime", i->state == DRIVER_RUNTIME_DOWN ? RED : GREEN, text);
+    print_page_line("runtime", i->state == DRIVER_RUNTIME_DOWN ? RED : GREEN, text);
     if (i->state == DRIVER_RUNTIME_UP && !i->live_restore && streq_null(i->runtime, "docker"))
-        print_part("", YELLOW, "  live-restore is off: containers are replaced when dockerd restarts");
+        print_page_line("", YELLOW, "  live-restore is off: containers are replaced when dockerd restarts");
     print_seccomp(i);
     _cleanup_free_ char *adopted = i->adopted_reason ? xasprintf("  %s", i->adopted_reason) : NULL;
     if (adopted)
-        print_part("", RED, adopted);
+        print_page_line("", RED, adopted);
 }
 
 static void print_quota(const struct status *s)
@@ -159,14 +156,14 @@ static void print_quota(const struct status *s)
         bool unsupported = s->quota_error.class == ERROR_NOT_SUPPORTED;
         _cleanup_free_ char *text =
             xasprintf("%s%s", unsupported ? "not enforced: " : "", s->quota_error.message);
-        print_part("quota", unsupported ? YELLOW : RED, text);
+        print_page_line("quota", unsupported ? YELLOW : RED, text);
         return;
     }
     _cleanup_free_ char *text =
         q->enforced ? xasprintf("enforced on %s (%s)", q->mount_point ?: "?", q->filesystem ?: "?")
                     : xasprintf("not enforced: %s%s%s", q->reason ?: "no reason given", q->remedy ? "; " : "",
                                 q->remedy ?: "");
-    print_part("quota", q->enforced ? GREEN : YELLOW, text);
+    print_page_line("quota", q->enforced ? GREEN : YELLOW, text);
 }
 
 /* Returns what the page says about the instance, or NULL if it runs or is stopped as desired. The caller
@@ -197,13 +194,13 @@ static void print_troubled(const struct status *s, size_t at)
         names = xasprintf("%s%s%s", before, *before ? ", " : "", s->apps.items[i]->name);
     }
     _cleanup_free_ char *line = xasprintf("  %s %s", names, text);
-    print_part("", s->apps.items[at]->failed ? RED : YELLOW, line);
+    print_page_line("", s->apps.items[at]->failed ? RED : YELLOW, line);
 }
 
 static void print_apps(const struct status *s)
 {
     if (s->apps_error.errnum) {
-        print_part("apps", RED, s->apps_error.message);
+        print_page_line("apps", RED, s->apps_error.message);
         return;
     }
     size_t replicas = 0, running = 0, paused = 0, failed = 0, working = 0;
@@ -219,7 +216,7 @@ static void print_apps(const struct status *s)
     _cleanup_free_ char *text =
         xasprintf("%zu with %zu replica%s: %zu running%s; %zu failed, %zu being worked on", s->apps.n_items,
                   replicas, replicas == 1 ? "" : "s", running, frozen, failed, working);
-    print_part("apps", failed ? RED : working || paused ? YELLOW : GREEN, text);
+    print_page_line("apps", failed ? RED : working || paused ? YELLOW : GREEN, text);
     for (size_t i = 0; i < s->apps.n_items; i++)
         print_troubled(s, i);
 }
@@ -229,7 +226,7 @@ static void print_deletions(const struct status *s)
 {
     const struct deletion_list *list = &s->deletions;
     if (s->deletions_error.errnum) {
-        print_part("deletions", RED, s->deletions_error.message);
+        print_page_line("deletions", RED, s->deletions_error.message);
         return;
     }
     size_t stuck = 0;
@@ -239,11 +236,11 @@ static void print_deletions(const struct status *s)
         return;
     _cleanup_free_ char *text =
         xasprintf("%zu in progress, %zu cannot be finished", list->n_items - stuck, stuck);
-    print_part("deletions", stuck ? RED : YELLOW, text);
+    print_page_line("deletions", stuck ? RED : YELLOW, text);
     for (size_t i = 0; i < list->n_items; i++) {
         _cleanup_free_ char *why = deletion_text(list->items[i]),
                             *line = xasprintf("  %s: %s", list->items[i]->path, why);
-        print_part("", list->items[i]->message ? RED : YELLOW, line);
+        print_page_line("", list->items[i]->message ? RED : YELLOW, line);
     }
 }
 
@@ -257,7 +254,7 @@ static void print_manifests(const struct status *s)
         i->manifests_problem
             ? xasprintf("not followed, and its instances are left unchanged: %s", i->manifests_problem)
             : xstrdup(i->manifests);
-    print_part("manifests", i->manifests_problem ? RED : GREEN, text);
+    print_page_line("manifests", i->manifests_problem ? RED : GREEN, text);
 }
 
 static json_t *part_or_error(const struct error *e, json_t *part)
@@ -288,10 +285,11 @@ static json_t *pack_status(const struct ctl *ctl, const struct status *s)
                             ? json_pack("{s:s,s:s*}", "directory", s->reconciler.manifests, "problem",
                                         s->reconciler.manifests_problem)
                             : NULL;
-    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o*,s:o}", "version", PACKAGE_VERSION, "prefix",
+    return json_pack("{s:s,s:s,s:o,s:o,s:o,s:o*,s:o*,s:o,s:o*,s:o}", "version", PACKAGE_VERSION, "prefix",
                      ctl->tree.prefix ?: "", "services", part_or_error(&s->services_error, services),
                      "runtime", part_or_error(&s->runtime_error, runtime), "quota",
-                     part_or_error(&s->quota_error, quota), "apps", part_or_error(&s->apps_error, apps),
+                     part_or_error(&s->quota_error, quota), "zone", status_zone_pack(&s->zone), "network",
+                     status_zone_pack_network(&s->zone), "apps", part_or_error(&s->apps_error, apps),
                      "manifests", manifests, "deletions",
                      part_or_error(&s->deletions_error, deletion_list_pack(&s->deletions)));
 }
@@ -321,6 +319,7 @@ int command_status(struct ctl *ctl)
         print_services(&s);
         print_runtime(&s);
         print_quota(&s);
+        status_zone_print(&s.zone);
         print_apps(&s);
         print_manifests(&s);
         print_deletions(&s);

@@ -9,12 +9,14 @@
 #include "ctl/call.h"
 #include "ctl/enable.h"
 #include "ctl/output.h"
+#include "lib/api/net_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 
-#define CONFIG_NAME "50-zone.conf"
+#define CONFIG_NAME          "50-zone.conf"
+#define NETWORK_TIMEOUT_USEC (5 * USEC_PER_SEC) /* the rest is shown without net-keeper */
 
 static int print_join(const struct ctl *ctl, const char *method, const struct gateway_join_out *out)
 {
@@ -98,8 +100,7 @@ int command_zone_init(struct ctl *ctl)
     return code;
 }
 
-/* Prints the error, and what helps if rpc-gateway is not enabled. Returns the exit code. */
-static int zone_fail(const struct ctl *ctl, const struct error *e)
+int zone_fail(const struct ctl *ctl, const struct error *e)
 {
     struct error ignored = ERROR_INIT;
     bool enabled = true;
@@ -167,12 +168,37 @@ static void print_status(const struct gateway_zone_out *z)
     print_row("clocks", z->clock);
 }
 
+static void add_problem(struct gateway_zone_out *out, const char *text)
+{
+    for (size_t i = 0; i < out->n_problems; i++)
+        if (streq(out->problems[i], text))
+            return;
+    schema_append_string(&out->problems, &out->n_problems, text);
+}
+
+/* Adds what net-keeper states at present, or that it cannot be asked: rpc-gateway only learns what was wrong
+ * when the network was delivered. */
+static void add_network_problems(const struct ctl *ctl, struct gateway_zone_out *out)
+{
+    struct net_info_out network = {.network = false};
+    struct error e = ERROR_INIT;
+    if (ctl_call(ctl, &ctl_net, "Info", NULL, &network, NETWORK_TIMEOUT_USEC, &e) < 0) {
+        _cleanup_free_ char *text = xasprintf("the network between the machines: %s", e.message);
+        add_problem(out, text);
+        return;
+    }
+    for (size_t i = 0; i < network.n_problems; i++)
+        add_problem(out, network.problems[i]);
+    ctl_done(&ctl_net, "Info", &network);
+}
+
 int command_zone_status(struct ctl *ctl)
 {
     struct error e = ERROR_INIT;
     struct gateway_zone_out out = {.state = 0};
     if (ctl_call(ctl, &ctl_gateway, "ZoneStatus", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
         return zone_fail(ctl, &e);
+    add_network_problems(ctl, &out);
     if (ctl->json)
         print_json(schema_pack(varlink_find_method(&rpc_gateway_interface, "ZoneStatus")->out, &out));
     else

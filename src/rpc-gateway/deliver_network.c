@@ -245,8 +245,10 @@ void deliver_network_problems(const struct deliver_network *d, struct problems *
 {
     for (size_t i = 0; i < d->left_out.n; i++)
         problems_add(to, d->left_out.items[i]);
-    if (d->failure)
-        problems_add(to, d->failure);
+    _cleanup_free_ char *failure =
+        d->failure ? xasprintf("the network between the machines: %s", d->failure) : NULL;
+    if (failure)
+        problems_add(to, failure);
 }
 
 struct deliver_network *deliver_network_new(const struct caller *caller, const struct membership *membership)

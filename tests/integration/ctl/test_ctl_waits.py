@@ -128,11 +128,11 @@ def timed(prefix, *words, stdin=subprocess.DEVNULL, **options):
     return result.returncode, time.monotonic() - begun, result.stderr
 
 
-SERVICES = ["supervisor", "reconciler", "container-driver", "fetcher", "provisioner", "quota-keeper", "rpc-gateway"]
+SERVICES = ["supervisor", "reconciler", "container-driver", "fetcher", "provisioner", "quota-keeper", "rpc-gateway", "net-keeper"]
 COMMANDS = ["apply FILE", "plan FILE", "apps", "app web", "start web", "stop web", "destroy web", "hold web", "release web",
             "logs web", "logs -f web", "status", "services", "service restart reconciler", "reload", "package list",
             "package fetch site", "quota list", "quota report", "quota info", "quota recheck", "zone init", "zone join-info",
-            "zone status", "zone leave"]
+            "zone status", "zone network", "zone ping 0123456789ab", "zone leave"]
 
 
 def test_the_time_out_holds_for_every_command(place):
