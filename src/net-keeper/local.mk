@@ -27,7 +27,8 @@ net_keeper_SOURCES = \
 	src/net-keeper/kernel.c src/net-keeper/kernel.h \
 	src/net-keeper/main.c \
 	src/net-keeper/manager.c src/net-keeper/manager.h \
-	src/net-keeper/methods.c src/net-keeper/methods.h
+	src/net-keeper/methods.c src/net-keeper/methods.h \
+	src/net-keeper/ping.c src/net-keeper/ping.h
 net_keeper_LDADD = libnetkeeper.a $(BASE_LIBS) $(NETLINK_LIBS) -lpthread
 
 if UNIT_TESTS

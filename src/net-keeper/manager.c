@@ -77,6 +77,7 @@ int manager_start(struct service_context *context, struct error *e)
     m->masquerade = masquerade_new(context->event);
     records_begin(&m->records, &context->tree, context->config);
     m->path = xasprintf("%s/network.json", state);
+    m->pings = pings_new(context->event, (unsigned)config_number(context->config, "zone", "peer_port"));
     m->keep.done = on_compared;
     m->keep.userdata = m;
     int r = keep_start(&m->keep, context->event, mark_of(&context->tree),
@@ -98,6 +99,7 @@ void manager_stop(void *userdata)
     struct manager *m = userdata;
     if (!m)
         return;
+    pings_free(m->pings);
     keep_stop(&m->keep);
     masquerade_free(m->masquerade);
     records_done(&m->records);

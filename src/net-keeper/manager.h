@@ -5,6 +5,7 @@
 #include "net-keeper/keep.h"
 #include "net-keeper/masquerade.h"
 #include "net-keeper/network_file.h"
+#include "net-keeper/ping.h"
 #include "net-keeper/records.h"
 
 struct manager {
@@ -14,6 +15,7 @@ struct manager {
     bool leaving;                /* network.json states that everything is to be removed */
     char *file_problem;          /* why network.json was not read; NULL: it was, or there is none */
     struct keep keep;            /* the device, entries and routes */
+    struct pings *pings;
     struct masquerade *masquerade;
     struct records records;
 };

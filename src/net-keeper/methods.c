@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/api/net_keeper.h"
+#include "lib/basic/cleanup.h"
 #include "lib/schema/object.h"
 #include "net-keeper/manager.h"
 
@@ -87,11 +88,14 @@ static int on_ping(struct varlink_call *call, const void *in, void *userdata, st
 {
     const struct net_ping_in *i = in;
     const struct manager *m = userdata;
-    (void)call;
+    _cleanup_free_ char *problem = NULL;
     ssize_t number = keep_find_host(&m->keep, i->host);
     if (number < 0)
         return error_set(e, ERROR_NOT_FOUND, ENOENT, "the zone's network has no host '%.40s'", i->host);
-    return error_fail(e, EHOSTUNREACH, "host '%s' is not reachable", i->host);
+    if (!keep_host(&m->keep, (size_t)number, &problem))
+        return error_fail(e, EHOSTUNREACH, "host '%.40s' is not reachable: %s", i->host,
+                          problem ?: "its entry or its route does not exist");
+    return ping_begin(m->pings, call, i->host, m->keep.map.hosts[number].bridge, e);
 }
 
 const struct varlink_handlers net_handlers[] = {{"SetNetwork", on_set_network},

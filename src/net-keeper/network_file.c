@@ -26,11 +26,28 @@ static const struct schema_field fields[] = {
 static const struct schema_struct file_schema = {"NetworkFile", sizeof(T), NULL, fields};
 #undef T
 
+int network_file_parse(const char *text, size_t size, const char *source, enum network_file_state *ret_state,
+                       struct net_network **ret_network, struct error *e)
+{
+    struct network_file file = {.network = NULL};
+    int r = schema_parse_text(&file_schema, text, size, 0, source, &file, e);
+    if (r >= 0 && file.format != NETWORK_FORMAT)
+        r = error_refuse(e, EPROTONOSUPPORT, "'%s' has format %lld, this version knows %d", source,
+                         (long long)file.format, NETWORK_FORMAT);
+    if (r >= 0 && file.network && (r = network_check_limits(file.network, e)) < 0)
+        error_prefix(e, "%s", source);
+    if (r >= 0) {
+        *ret_state = file.network ? NETWORK_WANTED : NETWORK_LEAVING;
+        *ret_network = TAKE_PTR(file.network);
+    }
+    schema_done(&file_schema, &file);
+    return r;
+}
+
 int network_file_read(const char *path, enum network_file_state *ret_state, struct net_network **ret_network,
                       struct error *e)
 {
     _cleanup_free_ char *text = NULL;
-    struct network_file file = {.network = NULL};
     size_t size;
     int r = read_file_at(AT_FDCWD, path, NETWORK_FILE_MAX, &text, &size, e);
     if (r == -ENOENT) {
@@ -38,19 +55,7 @@ int network_file_read(const char *path, enum network_file_state *ret_state, stru
         *ret_state = NETWORK_NONE;
         return 0;
     }
-    if (r >= 0)
-        r = schema_parse_text(&file_schema, text, size, 0, path, &file, e);
-    if (r >= 0 && file.format != NETWORK_FORMAT)
-        r = error_refuse(e, EPROTONOSUPPORT, "'%s' has format %lld, this version knows %d", path,
-                         (long long)file.format, NETWORK_FORMAT);
-    if (r >= 0 && file.network && (r = network_check_limits(file.network, e)) < 0)
-        error_prefix(e, "%s", path);
-    if (r >= 0) {
-        *ret_state = file.network ? NETWORK_WANTED : NETWORK_LEAVING;
-        *ret_network = TAKE_PTR(file.network);
-    }
-    schema_done(&file_schema, &file);
-    return r;
+    return r < 0 ? r : network_file_parse(text, size, path, ret_state, ret_network, e);
 }
 
 int network_file_write(const char *path, const struct net_network *network, struct error *e)

@@ -17,6 +17,9 @@ enum network_file_state {
  * 0, or a negative errno if the file is damaged, or of a newer format. */
 int network_file_read(const char *path, enum network_file_state *ret_state, struct net_network **ret_network,
                       struct error *e);
+/* Does the same with the text of such a file; messages begin with 'source'. */
+int network_file_parse(const char *text, size_t size, const char *source, enum network_file_state *ret_state,
+                       struct net_network **ret_network, struct error *e);
 /* Replaces the file; a network of NULL means NETWORK_LEAVING. */
 int network_file_write(const char *path, const struct net_network *network, struct error *e);
 /* Deletes the file, if it exists. */

@@ -1,12 +1,15 @@
 # Fuzz targets (libFuzzer). 'make fuzz' builds them by clang, whatever the rest is built by, with sanitizers and without the
 # jail; scripts/test fuzz runs each for some seconds. One by hand, for as long as you like:
 #   tests/fuzz/varlink -max_total_time=600 CORPUS-DIRECTORY SOURCE/tests/fuzz/seeds/varlink
-FUZZ_TARGETS = config grpc_client grpc_server logs manifest merge_json merge_properties merge_toml merge_yaml package report token varlink zone
+FUZZ_TARGETS = config grpc_client grpc_server logs manifest merge_json merge_properties merge_toml merge_yaml netlink network package report token varlink zone
 FUZZ_SANITIZE = address,undefined
 FUZZ_FLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -fno-sanitize-recover=undefined
-FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz
-FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) -lpthread
+FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz $(NETLINK_CFLAGS)
+FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) $(NETLINK_LIBS) -lpthread
 FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodist_libhostlet_a_SOURCES) $(libmanifest_a_SOURCES))) \
+	src/net-keeper/actual.c src/net-keeper/changes.c src/net-keeper/ipv4.c src/net-keeper/map.c \
+	src/net-keeper/netlink_error.c src/net-keeper/network_file.c src/net-keeper/plan.c src/net-keeper/plan_device.c \
+	src/net-keeper/strings.c src/net-keeper/watch.c \
 	src/rpc-gateway/agent_report.c src/rpc-gateway/problems.c src/rpc-gateway/zone_answer.c \
 	src/rpc-gateway/zone_map.c $(filter %.c,$(INAGENT_CONFIG))
 FUZZ_CXX = $(filter %.cc,$(libmanifest_a_SOURCES))
@@ -29,15 +32,15 @@ tests/fuzz/objects/%.o: %.cc config.h
 # The same targets by this build's compiler and with its libraries, without libFuzzer: each reads files once. For
 # scripts/coverage.
 REPLAY_TARGETS = $(FUZZ_TARGETS:%=tests/fuzz/replay-%)
-REPLAY_LIBS = libgateway.a $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) -lpthread
+REPLAY_LIBS = libgateway.a libnetkeeper.a $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) $(NETLINK_LIBS) -lpthread
 REPLAY_CONFIG = $(patsubst %.c,%.$(OBJEXT),$(filter %.c,$(INAGENT_CONFIG)))
 fuzz-replay: $(REPLAY_TARGETS)
-$(REPLAY_TARGETS): tests/fuzz/replay-%: tests/fuzz/%.c tests/fuzz/replay.c $(REPLAY_CONFIG) libgateway.a libmanifest.a libhostlet.a
+$(REPLAY_TARGETS): tests/fuzz/replay-%: tests/fuzz/%.c tests/fuzz/replay.c $(REPLAY_CONFIG) libgateway.a libnetkeeper.a libmanifest.a libhostlet.a
 	$(AM_V_CCLD)$(MKDIR_P) $(@D) && $(CC) -std=gnu11 $(WARNINGS) $(HARDENING) $(FUZZ_DEFINES) -c $< -o $@.o && \
 		$(CC) -std=gnu11 $(WARNINGS) $(HARDENING) $(FUZZ_DEFINES) -c $(srcdir)/tests/fuzz/replay.c -o $@-main.o && \
 		$(CXX) $(HARDENING) $(HARDENING_LD) -o $@ $@.o $@-main.o $(REPLAY_CONFIG) $(REPLAY_LIBS)
 
 .PHONY: fuzz fuzz-possible fuzz-replay
-EXTRA_DIST += tests/fuzz/fuzz.h tests/fuzz/merge.h tests/fuzz/replay.c $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/seeds
+EXTRA_DIST += tests/fuzz/fuzz.h tests/fuzz/merge.h tests/fuzz/net_model.h tests/fuzz/replay.c $(FUZZ_TARGETS:%=tests/fuzz/%.c) tests/fuzz/seeds
 clean-local:
 	rm -rf tests/fuzz/objects $(FUZZ_TARGETS:%=tests/fuzz/%) tests/fuzz/replay-*

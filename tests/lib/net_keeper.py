@@ -1,6 +1,7 @@
 """Runs net-keeper alone on a machine of lib/netns.py, and shows what the kernel has of the zone's network."""
 
 import re
+from pathlib import Path
 
 from . import ground
 from .worker import Worker
@@ -22,6 +23,11 @@ def network(own=1, others=(2, 3), hosts=None, **changes):
             "hosts": hosts if hosts is not None else [mine, *(host(number) for number in others)]} | changes
 
 
+def messages(log):
+    """Returns the types of the messages to rtnetlink in a log of strace that change something."""
+    return [kind for kind in re.findall(r"nlmsg_type=(RTM_\w+)", Path(log).read_text()) if not kind.startswith("RTM_GET")]
+
+
 class NetKeeper(Worker):
     """net-keeper in the namespace 'machine'."""
 
@@ -34,6 +40,10 @@ class NetKeeper(Worker):
         state.mkdir(parents=True, exist_ok=True)
         (state / "tree.id").write_text("11111111-2222-4333-8444-555555555555\n")
         self.file = state / "net-keeper/network.json"
+
+    def traced(self, log):
+        """Has strace write the messages that it sends into the file 'log', from its next start on."""
+        self.wrapper = [*self.machine.wrapper, "strace", "-D", "-qq", "-A", "-o", log, "-e", "trace=sendmsg,sendto", "-e", "signal=none"]
 
     def ask(self, method, **parameters):
         return self.call(f"io.hostlet.NetKeeper.{method}", **parameters)
