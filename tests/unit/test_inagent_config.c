@@ -137,6 +137,7 @@ static void test_yaml_is_merged(void **state)
         {"1: a\n", "'1': b", "file, line 1, column 1: this key is in quotes in one of the two texts alone"},
         {"a: |\n  x", "b: 1",
          "file, line 1, column 4: a text block at the end that has no newline at its end"},
+        {"a:\n # deep\n", "a: |", "file, line 2, column 2: a comment that would become part of a text block"},
         {"a: 1\n   # deep\nb: 1\n", "a: |\n  x",
          "file, line 2, column 4: a comment that would become part of a text block"},
     };

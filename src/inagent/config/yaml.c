@@ -59,7 +59,10 @@ static int put_lines(struct document *d, size_t begin, size_t end, const struct 
         if (document_line_end(d, at) > at + n)
             break;
     }
-    document_replace_lines(d, begin, end, lines);
+    if (*lines || begin < end)
+        document_replace_lines(d, begin, end, lines);
+    else
+        free(lines);
     return 0;
 }
 
@@ -119,7 +122,7 @@ static int replace(struct document *d, const struct node *mine, const struct doc
     document_replace(
         d, written && writes ? mine->begin : mine->colon, written ? mine->end : mine->colon,
         part(writes && !written ? " " : "", d, value, member->begin, member->end, false, from, to));
-    if (mine->below == mine->below_end && member->below == member->below_end)
+    if (mine->below == mine->below_end && member->below == member->below_end && !member->block)
         return 0;
     return put_lines(d, mine->below, mine->below_end, member, to,
                      part("", d, value, member->below, member->below_end, true, from, to));

@@ -41,11 +41,8 @@ int yaml_next_line(struct document *d, ssize_t *ret_indent)
         size_t n = strspn(d->text + d->at, " "), content = d->at + n;
         if (d->text[content] == '#' || yaml_line_ends(d, content))
             continue;
-        if (d->text[content] == '\t') {
-            if (yaml_line_ends(d, content + strspn(d->text + content, " \t")))
-                continue;
+        if (d->text[content] == '\t')
             return document_refuse(d, content, "a tab in the indentation");
-        }
         if (n == 0 && is_marker(d, d->at))
             return document_refuse(d, d->at, "several documents in one text are not supported");
         *ret_indent = (ssize_t)n;
