@@ -239,7 +239,7 @@ static void loop(struct daemon *d)
             ending_tick(&d->plan, now);
         start_tasks(d, now);
         output_round(&d->output);
-        report_application(&d->report, &d->main_task.state, d->begun, now);
+        report_application(&d->report, &d->main_task.state, d->begun);
         report_round(&d->report, &d->plan, now);
         shutdown_tick(&d->shutdown, now);
         /* Without a child no SIGCHLD arrives. */

@@ -28,11 +28,13 @@ INAGENT_PURE = $(INAGENT_CONFIG) \
 	src/inagent/plan.c src/inagent/plan.h \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \
+	src/inagent/report_time.c src/inagent/report_time.h \
 	src/inagent/schedule.c src/inagent/schedule.h \
 	src/inagent/setup.c src/inagent/setup.h \
 	src/inagent/spec.c src/inagent/spec.h \
 	src/inagent/splitter.c src/inagent/splitter.h \
 	src/inagent/stages.c src/inagent/stages.h \
+	src/inagent/task_report.c src/inagent/task_report.h \
 	src/inagent/tasks.h \
 	src/inagent/template.c src/inagent/template.h \
 	src/inagent/users.c src/inagent/users.h \
@@ -105,6 +107,10 @@ tests_unit_test_inagent_SOURCES = tests/unit/test_inagent.c $(INAGENT_PURE)
 tests_unit_test_inagent_LDADD = $(UNIT_LIBS)
 tests_unit_test_inagent_output_SOURCES = tests/unit/test_inagent_output.c $(INAGENT_PURE)
 tests_unit_test_inagent_output_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_inagent_report
+TESTS += tests/unit/test_inagent_report
+tests_unit_test_inagent_report_SOURCES = tests/unit/test_inagent_report.c $(INAGENT_PURE)
+tests_unit_test_inagent_report_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_inagent_schedule
 TESTS += tests/unit/test_inagent_schedule
 tests_unit_test_inagent_schedule_SOURCES = tests/unit/test_inagent_schedule.c $(INAGENT_PURE)

@@ -3,44 +3,99 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "lib/basic/cleanup.h"
 
+/* The path of the contract's request, at a Unix socket, whose URL has none. */
+#define STATUS_PATH "/in/api/v2/hostlet/inagent/status"
+/* How long connect() may wait while the socket's backlog is full: the kernel then lets those who wait in, in
+ * their order. */
+#define CONNECT_USEC (500 * USEC_PER_MSEC)
+
 struct target {
-    struct sockaddr_in address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_un un;
+    } address;
+    socklen_t size;
     char host[64]; /* with the port, as in the URL */
     const char *path;
 };
 
+/* "unix:PATH". */
+static int parse_unix(const char *path, struct target *t, struct error *e)
+{
+    *t = (struct target){.address.un.sun_family = AF_UNIX,
+                         .size = sizeof t->address.un,
+                         .host = "localhost",
+                         .path = STATUS_PATH};
+    if (*path != '/' || strlen(path) >= sizeof t->address.un.sun_path)
+        return error_refuse(e, EINVAL, "'%.120s' is no absolute path of a socket", path);
+    memcpy(t->address.un.sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
 static int parse_url(const char *url, struct target *t, struct error *e)
 {
-    const char *rest = after_prefix(url, "http://");
+    const char *rest = after_prefix(url, "http://"), *socket = after_prefix(url, "unix:");
+    if (socket)
+        return parse_unix(socket, t, e);
     size_t n = rest ? strcspn(rest, "/") : 0;
     char text[sizeof t->host];
     int64_t port = 80;
-    *t = (struct target){.address.sin_family = AF_INET};
+    *t = (struct target){.address.in.sin_family = AF_INET, .size = sizeof t->address.in};
     /* The path becomes part of the request's first line. */
     for (const char *c = rest; rest && *c; c++)
         if (*c <= ' ' || *c > '~')
             rest = NULL;
     if (!rest || n == 0 || n >= sizeof t->host)
-        return error_refuse(e, EINVAL, "'%.100s' is no URL of the form http://ADDRESS:PORT/PATH", url);
+        return error_refuse(e, EINVAL, "'%.100s' is no URL of the form http://ADDRESS:PORT/PATH or unix:PATH",
+                            url);
     (void)snprintf(t->host, sizeof t->host, "%.*s", (int)n, rest);
     (void)snprintf(text, sizeof text, "%s", t->host);
     char *colon = strchr(text, ':');
     if (colon)
         *colon = '\0';
-    if (inet_pton(AF_INET, text, &t->address.sin_addr) != 1 ||
+    if (inet_pton(AF_INET, text, &t->address.in.sin_addr) != 1 ||
         (colon && parse_int64(colon + 1, 1, 65535, &port) < 0))
         return error_refuse(e, EINVAL, "'%s' is no numeric address and port", t->host);
-    t->address.sin_port = htons((uint16_t)port);
+    t->address.in.sin_port = htons((uint16_t)port);
     t->path = rest[n] ? rest + n : "/";
     return 0;
+}
+
+/* Connects to the Unix socket, which is done at once, or not at all while nothing listens. */
+static int connect_unix(const struct target *t, int fd)
+{
+    const struct timeval wait = {.tv_usec = CONNECT_USEC};
+    int flags = fcntl(fd, F_GETFL);
+    if (connect(fd, &t->address.any, t->size) == 0)
+        return 0;
+    if (errno != EAGAIN || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) < 0 ||
+        fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+        return -1;
+    int r = connect(fd, &t->address.any, t->size);
+    return r < 0 ? r : fcntl(fd, F_SETFL, flags);
+}
+
+static int connect_to(const struct target *t, int *ret, struct error *e)
+{
+    bool local = t->address.any.sa_family == AF_UNIX;
+    *ret = socket(t->address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*ret < 0)
+        return error_os(e, errno, "cannot make a socket");
+    int r = local ? connect_unix(t, *ret) : connect(*ret, &t->address.any, t->size);
+    return r >= 0 || errno == EINPROGRESS
+               ? 0
+               : error_os(e, errno, "cannot connect to %s", local ? t->address.un.sun_path : t->host);
 }
 
 int post_begin(struct post *post, const char *url, const char *secret, const char *body, uint64_t now,
@@ -53,12 +108,8 @@ int post_begin(struct post *post, const char *url, const char *secret, const cha
     if (strpbrk(secret, "\r\n"))
         return error_refuse(e, EINVAL, "the secret has a line break");
     post_end(post);
-    post->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (post->fd < 0)
-        return error_os(e, errno, "cannot make a socket");
-    if (connect(post->fd, (const struct sockaddr *)&t.address, sizeof t.address) < 0 &&
-        errno != EINPROGRESS) {
-        r = error_os(e, errno, "cannot connect to %s", t.host);
+    r = connect_to(&t, &post->fd, e);
+    if (r < 0) {
         post_end(post);
         return r;
     }

@@ -1,5 +1,5 @@
-/* Sends one HTTP POST without blocking: a plain socket to a numeric address, HTTP/1.0; of the response it
- * reads only the status. */
+/* Sends one HTTP POST without blocking: a plain socket to a numeric address or a Unix socket, HTTP/1.0; of
+ * the response it reads only the status. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +26,8 @@ struct post {
 
 enum post_result { POST_WAITING, POST_DONE, POST_FAILED };
 
-/* Starts a request. 'url' is http://ADDRESS[:PORT][/PATH] with a numeric address. Returns 0, or a negative
+/* Starts a request. 'url' is http://ADDRESS[:PORT][/PATH] with a numeric address, or unix:PATH; then the
+ * function can block for half a second, if other callers fill the socket's backlog. Returns 0, or a negative
  * errno with the reason in *e. */
 int post_begin(struct post *post, const char *url, const char *secret, const char *body, uint64_t now,
                struct error *e);

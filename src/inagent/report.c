@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
+#include "inagent/task_report.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
-#define HEARTBEAT_USEC (30 * USEC_PER_SEC)
-#define RETRY_USEC     (10 * USEC_PER_SEC)
-#define STATUS_USEC    (2 * USEC_PER_SEC)
+/* Bytes of a report, which rpc-gateway accepts up to 64 KiB, that tasks may take. */
+#define TASKS_ROOM ((size_t)48 << 10)
 
 /* Returns the contract's part of a message: the words before the first colon. The caller frees it. */
 static char *contract_words(const char *problem)
@@ -18,10 +18,19 @@ static char *contract_words(const char *problem)
     return colon ? xstrndup(problem, (size_t)(colon - problem)) : xstrdup(problem);
 }
 
+static bool is_same_endpoint(const struct envelope *a, const struct envelope *b)
+{
+    return a->known && streq(a->url, b->url) && streq(a->secret, b->secret);
+}
+
 void report_loaded(struct report *report, struct envelope *envelope, const char *problem)
 {
     int64_t now = now_realtime_msec();
     if (envelope->known) {
+        if (!is_same_endpoint(&report->envelope, envelope)) {
+            post_end(&report->post);
+            report_time_renewed(&report->time, after_prefix(envelope->url, "unix:"));
+        }
         envelope_clear(&report->envelope);
         report->envelope = *envelope;
         *envelope = (struct envelope){.known = false};
@@ -42,17 +51,14 @@ void report_identify(struct report *report)
     random_hex(report->application.life, (sizeof report->application.life - 1) / 2);
 }
 
-void report_application(struct report *report, const struct notify_state *state, uint64_t begun, uint64_t now)
+void report_application(struct report *report, const struct notify_state *state, uint64_t begun)
 {
     struct application *to = &report->application;
     int64_t until = state->ready || state->extended_until <= begun
                         ? 0
                         : (int64_t)((state->extended_until - begun) / USEC_PER_MSEC);
-    if (to->ready != state->ready || until != to->ready_until) {
-        report->stages.changed = true;
-        report->next = now;
-    }
-    report->status_changed |= !streq(to->status, state->status);
+    report->time.urgent |= to->ready != state->ready || until != to->ready_until;
+    report->time.status_changed |= !streq(to->status, state->status);
     to->ready = state->ready;
     to->ready_until = until;
     memcpy(to->status, state->status, sizeof to->status);
@@ -65,21 +71,20 @@ static bool has_endpoint(const struct report *report)
 
 static void failed(struct report *report, const struct error *e, uint64_t now)
 {
-    report->stages.changed = true;
-    report->next = now + RETRY_USEC;
-    if (!report->failing)
-        log_warning("cannot report to hostlet: %s; retried every %d s", e->message,
-                    (int)(RETRY_USEC / USEC_PER_SEC));
-    report->failing = true;
+    bool first = report->time.failures == 0;
+    uint64_t pause = report_time_failed(&report->time, now);
+    if (first)
+        log_warning("cannot report to hostlet: %s; retried in %.1f s, and then with growing pauses",
+                    e->message, (double)pause / (double)USEC_PER_SEC);
 }
 
-static void begin(struct report *report, uint64_t now)
+static void begin(struct report *report, const struct plan *plan, uint64_t now)
 {
     struct error e = ERROR_INIT;
     _cleanup_free_ char *body =
-        stages_report(&report->stages, &report->application, report->envelope.instance, report->replica_id,
-                      now_realtime_msec());
-    report->stages.changed = report->status_changed = false;
+        stages_report(&report->stages, &report->application, task_report(plan, TASKS_ROOM),
+                      report->envelope.instance, report->replica_id, now_realtime_msec());
+    report_time_begun(&report->time);
     if (post_begin(&report->post, report->envelope.url, report->envelope.secret, body, now, &e) < 0)
         failed(report, &e, now);
 }
@@ -91,11 +96,9 @@ static void go_on(struct report *report, uint64_t now)
     case POST_WAITING:
         break;
     case POST_DONE:
-        if (report->failing)
+        if (report->time.failures > 0)
             log_info("reports to hostlet succeed again");
-        report->failing = false;
-        report->last_good = now;
-        report->next = 0;
+        report_time_succeeded(&report->time, now);
         break;
     case POST_FAILED:
         failed(report, &e, now);
@@ -103,13 +106,14 @@ static void go_on(struct report *report, uint64_t now)
     }
 }
 
-static uint64_t due(const struct report *report)
+/* Notes what has changed since the last report. */
+static void note_changes(struct report *report, const struct plan *plan)
 {
-    if (!has_endpoint(report))
-        return UINT64_MAX;
-    if (report->stages.changed)
-        return report->next;
-    return report->last_good + (report->status_changed ? STATUS_USEC : HEARTBEAT_USEC);
+    uint64_t mark = task_report_mark(plan);
+    report->time.changed |= report->stages.changed;
+    report->time.tasks_changed |= mark != report->tasks_mark;
+    report->stages.changed = false;
+    report->tasks_mark = mark;
 }
 
 void report_round(struct report *report, const struct plan *plan, uint64_t now)
@@ -121,10 +125,11 @@ void report_round(struct report *report, const struct plan *plan, uint64_t now)
     const struct stage *stage = report->stages.stages;
     if (stage[STAGE_LOAD].state == STAGE_SUCCESS || stage[STAGE_TASKS].state != STAGE_NONE)
         stages_set_tasks(&report->stages, plan, now_realtime_msec());
+    note_changes(report, plan);
     if (report->post.fd >= 0)
         go_on(report, now);
-    if (report->post.fd < 0 && now >= due(report)) {
-        begin(report, now);
+    if (report->post.fd < 0 && now >= report_time_due(&report->time)) {
+        begin(report, plan, now);
         if (report->post.fd >= 0)
             go_on(report, now);
     }
@@ -138,7 +143,9 @@ int report_fd(const struct report *report, short *ret_events)
 
 uint64_t report_wakeup(const struct report *report)
 {
-    return report->post.fd >= 0 ? report->post.deadline : due(report);
+    if (report->post.fd >= 0)
+        return report->post.deadline;
+    return has_endpoint(report) ? report_time_due(&report->time) : UINT64_MAX;
 }
 
 void report_end(struct report *report)

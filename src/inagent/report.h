@@ -3,19 +3,18 @@
 
 #include "inagent/notify_state.h"
 #include "inagent/post.h"
+#include "inagent/report_time.h"
 #include "inagent/spec.h"
 #include "inagent/stages.h"
 
 struct report {
     struct stages stages;
     struct application application;
-    bool status_changed;      /* the application's status, since the last report */
     struct envelope envelope; /* of the last specification that could be read */
     int64_t replica_id;
     struct post post;
-    bool failing;       /* the last request failed, which was logged */
-    uint64_t next;      /* earliest time of the next request; CLOCK_MONOTONIC, microseconds */
-    uint64_t last_good; /* time of the last success; 0: none yet */
+    struct report_time time;
+    uint64_t tasks_mark; /* of the tasks as they were reported last */
 };
 
 #define REPORT_INIT                                                                                          \
@@ -32,13 +31,11 @@ void report_identify(struct report *report);
 
 /* Copies what the application has reported. A change is reported at once, that of the status alone at most
  * every two seconds. 'begun' is the time of inagent's start (CLOCK_MONOTONIC, microseconds). */
-void report_application(struct report *report, const struct notify_state *state, uint64_t begun,
-                        uint64_t now);
+void report_application(struct report *report, const struct notify_state *state, uint64_t begun);
 
 /* Copies the states of the tasks and continues the request in progress. If there is none, it starts a request
- * after a change, 30 s after the last success, and 10 s after a failure, before which a change starts none
- * either. The states are not copied while the current specification is unusable and has another revision than
- * the tasks that run. Without an endpoint it does nothing. */
+ * when one is due (report_time.h). The states are not copied while the current specification is unusable and
+ * has another revision than the tasks that run. Without an endpoint it does nothing. */
 void report_round(struct report *report, const struct plan *plan, uint64_t now);
 
 /* For poll(): return the descriptor (−1: none) with its events, and the time by which report_round() must

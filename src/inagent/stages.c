@@ -104,8 +104,8 @@ static json_t *pack_stage(const struct stage *stage, enum stage_name name, doubl
     return object;
 }
 
-char *stages_report(const struct stages *stages, const struct application *application, const char *instance,
-                    int64_t replica_id, int64_t now)
+char *stages_report(const struct stages *stages, const struct application *application, json_t *tasks,
+                    const char *instance, int64_t replica_id, int64_t now)
 {
     json_t *report = json_object(), *list = json_array();
     put_text(report, "instance_name", instance);
@@ -115,6 +115,9 @@ char *stages_report(const struct stages *stages, const struct application *appli
         if (stages->stages[i].state != STAGE_NONE)
             json_array_append_new(list, pack_stage(&stages->stages[i], (enum stage_name)i, stages->revision));
     json_object_set_new(report, "stages", list);
+    if (json_array_size(tasks) > 0)
+        json_object_set(report, "tasks", tasks);
+    json_decref(tasks);
     put_text(report, "container", application->container);
     put_text(report, "life", application->life);
     if (application->ready)

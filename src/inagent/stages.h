@@ -3,6 +3,8 @@
  * Pure functions: the caller passes events with their times (unix milliseconds) and reads 'changed'. */
 #pragma once
 
+#include <jansson.h>
+
 #include "inagent/notify_message.h"
 #include "inagent/plan.h"
 
@@ -48,6 +50,7 @@ struct application {
         ready_until; /* milliseconds after inagent's start until which it wants to have time; 0: not asked */
 };
 
-/* Returns the report as JSON, InagentStatusReport. The caller frees it. */
-char *stages_report(const struct stages *stages, const struct application *application, const char *instance,
-                    int64_t replica_id, int64_t now);
+/* Returns the report as JSON, InagentStatusReport. Takes ownership of 'tasks', an array. The caller frees the
+ * text. */
+char *stages_report(const struct stages *stages, const struct application *application, json_t *tasks,
+                    const char *instance, int64_t replica_id, int64_t now);

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "inagent/depends.h"
@@ -482,7 +483,7 @@ static void test_a_report_omits_zero_members(void **state)
     stages_set_revision(&s, 7, 1795468000123);
     stages_set(&s, STAGE_LOAD, STAGE_FAILED, "spec file empty", 1795468000124);
     stages_set(&s, STAGE_TASKS, STAGE_RUNNING, "1/1 tasks running", 1795468000125);
-    _cleanup_free_ char *text = stages_report(&s, &nothing, "web", 2, 1795468000999);
+    _cleanup_free_ char *text = stages_report(&s, &nothing, json_array(), "web", 2, 1795468000999);
     assert_string_equal(
         text, "{\"instance_name\":\"web\",\"replica_id\":2,\"updated\":1795468000999,\"stages\":["
               "{\"name\":\"inagent_boot\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"success\","
@@ -492,7 +493,7 @@ static void test_a_report_omits_zero_members(void **state)
               "{\"name\":\"task_run\",\"owner\":\"inagent\",\"revision\":7,\"state\":\"running\","
               "\"message\":\"1/1 tasks running\",\"created\":1795468000125}]}");
     struct stages none = STAGES_INIT;
-    _cleanup_free_ char *empty = stages_report(&none, &nothing, "web", 0, 5);
+    _cleanup_free_ char *empty = stages_report(&none, &nothing, json_array(), "web", 0, 5);
     assert_string_equal(empty, "{\"instance_name\":\"web\",\"updated\":5,\"stages\":[]}");
 }
 
@@ -610,6 +611,37 @@ static void test_post_reads_the_status(void **state)
     }
 }
 
+static void test_post_reaches_a_unix_socket(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/hostlet-unit-XXXXXX";
+    int file = mkstemp(path);
+    struct answering a = {.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct error e = ERROR_INIT;
+    assert_true(file >= 0 && unlink(path) == 0);
+    close(file);
+    strcpy(at.sun_path, path);
+    assert_true(bind(a.listener, (struct sockaddr *)&at, sizeof at) == 0 && listen(a.listener, 0) == 0);
+    snprintf(a.url, sizeof a.url, "unix:%s", path);
+    assert_int_equal(post_to(&a, "HTTP/1.1 200 OK\r\n\r\n", &e), POST_DONE);
+    assert_true(
+        after_prefix(a.request, "POST /in/api/v2/hostlet/inagent/status HTTP/1.0\r\nHost: localhost\r\n"));
+    /* A full backlog fails after a moment. */
+    int waiting = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(waiting, (struct sockaddr *)&at, sizeof at), 0);
+    struct post post = POST_INIT;
+    assert_true(post_begin(&post, a.url, "secret", "{}", 0, &e) < 0);
+    assert_non_null(strstr(e.message, path));
+    close(waiting);
+    close(a.listener);
+    e = (struct error)ERROR_INIT;
+    assert_true(post_begin(&post, a.url, "secret", "{}", 0, &e) < 0);
+    assert_non_null(strstr(e.message, "Connection refused"));
+    assert_int_equal(post.fd, -1);
+    unlink(path);
+}
+
 static void test_post_without_a_server_fails(void **state)
 {
     (void)state;
@@ -627,17 +659,22 @@ static void test_post_without_a_server_fails(void **state)
 static void test_post_refuses_an_invalid_url(void **state)
 {
     (void)state;
-    static const char *const urls[] = {"",
-                                       "http://",
-                                       "https://10.0.0.1/",
-                                       "http://host/",
-                                       "http://10.0.0.1:0/",
-                                       "http://10.0.0.1:70000/",
-                                       "http://10.0.0.1:/x",
-                                       "http://10.0.0.1/a b",
-                                       "http://10.0.0.1/\r\nX: y",
-                                       "10.0.0.1:80",
-                                       "http://[::1]/"};
+    static const char *const urls[] = {
+        "",
+        "http://",
+        "https://10.0.0.1/",
+        "http://host/",
+        "http://10.0.0.1:0/",
+        "http://10.0.0.1:70000/",
+        "http://10.0.0.1:/x",
+        "http://10.0.0.1/a b",
+        "http://10.0.0.1/\r\nX: y",
+        "10.0.0.1:80",
+        "http://[::1]/",
+        "unix:",
+        "unix:run/x",
+        "unix:/01234567890123456789012345678901234567890123456789012345678901234567890"
+        "1234567890123456789012345678901234567890"};
     for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
         struct post post = POST_INIT;
         struct error e = ERROR_INIT;
@@ -667,6 +704,7 @@ int main(void)
         cmocka_unit_test(test_a_report_omits_zero_members),
         cmocka_unit_test(test_an_envelope_is_read_without_a_usable_specification),
         cmocka_unit_test(test_post_reads_the_status),
+        cmocka_unit_test(test_post_reaches_a_unix_socket),
         cmocka_unit_test(test_post_without_a_server_fails),
         cmocka_unit_test(test_post_refuses_an_invalid_url),
     };

@@ -243,25 +243,25 @@ static void test_the_report_tells_what_the_application_says(void **state)
     (void)state;
     struct report report = REPORT_INIT;
     struct notify_state s = NOTIFY_STATE_INIT;
-    report.stages.changed = false;
+    const struct report_time *t = &report.time;
     notify_state_began(&s, 0);
-    report_application(&report, &s, 5 * SECOND, 6 * SECOND);
-    assert_false(report.stages.changed || report.status_changed);
+    report_application(&report, &s, 5 * SECOND);
+    assert_false(t->urgent || t->status_changed);
     apply(&s, "STATUS=loading", 6 * SECOND);
-    report_application(&report, &s, 5 * SECOND, 6 * SECOND);
-    assert_true(report.status_changed && !report.stages.changed);
+    report_application(&report, &s, 5 * SECOND);
+    assert_true(t->status_changed && !t->urgent);
     apply(&s, "EXTEND_TIMEOUT_USEC=3000000", 7 * SECOND);
-    report_application(&report, &s, 5 * SECOND, 7 * SECOND);
-    assert_true(report.stages.changed);
+    report_application(&report, &s, 5 * SECOND);
+    assert_true(t->urgent);
     assert_int_equal(report.application.ready_until, 5000);
-    report.stages.changed = false;
+    report_time_begun(&report.time);
+    (void)report_time_failed(&report.time, 8 * SECOND);
     apply(&s, "READY=1", 8 * SECOND);
-    report.next = UINT64_MAX;
-    report_application(&report, &s, 5 * SECOND, 8 * SECOND);
-    assert_true(report.stages.changed && report.next == 8 * SECOND);
+    report_application(&report, &s, 5 * SECOND);
+    assert_true(report_time_due(t) <= 8 * SECOND); /* also after a failure */
     strcpy(report.application.container, "0123456789ab");
     strcpy(report.application.life, "cafe");
-    _cleanup_free_ char *text = stages_report(&report.stages, &report.application, "web", 0, 5);
+    _cleanup_free_ char *text = stages_report(&report.stages, &report.application, json_array(), "web", 0, 5);
     assert_string_equal(
         text, "{\"instance_name\":\"web\",\"updated\":5,\"stages\":[],\"container\":\"0123456789ab\","
               "\"life\":\"cafe\",\"ready\":true,\"status\":\"loading\"}");
