@@ -83,6 +83,7 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         .tree_id = id,
         .apps = xstrdup(tree->apps),
         .ipk_install = tree_ipk_install(tree),
+        .agents = tree_state(tree, "agents"),
         .inagent = tree_program(tree, "inagent-linux-" HOSTLET_ARCH),
         .docker_socket = xstrdup(config_string(config, SECTION, "docker_socket")),
         .docker_config = xstrdup(config_string(config, SECTION, "docker_config")),
@@ -125,6 +126,7 @@ void settings_done(struct settings *s)
     free(s->tree_id);
     free(s->apps);
     free(s->ipk_install);
+    free(s->agents);
     free(s->inagent);
     free(s->docker_socket);
     free(s->docker_config);

@@ -8,6 +8,7 @@ struct settings {
     char *tree_id;     /* value of the label io.hostlet.tree */
     char *apps;        /* the app path */
     char *ipk_install; /* the install store */
+    char *agents;      /* the directory of the agents' socket */
     char *inagent;     /* the program, for a container of this machine's architecture */
     char *docker_socket, *docker_config;
     uint64_t request_timeout_usec, pull_timeout_usec;

@@ -88,6 +88,7 @@ static int make_mounts(struct spec *s, const struct driver_create_in *in, const 
     if (inagent) {
         add_mount(s, xasprintf("%s/%s/opt", settings->apps, s->name), xstrdup("/opt"), false);
         add_mount(s, xasprintf("%s/%s/home", settings->apps, s->name), xstrdup("/home"), false);
+        add_mount(s, xstrdup(settings->agents), xstrdup(AGENT_SOCKET_DIRECTORY), true);
     }
     for (size_t i = 0; i < in->n_packages; i++) {
         const struct driver_package *p = in->packages[i];

@@ -12,6 +12,7 @@
 #include "rpc-gateway/http_request.h"
 #include "rpc-gateway/http_types.h"
 
+#define BACKLOG_MAX     1024
 #define ACCEPTS_AT_ONCE 8 /* connections accepted in one iteration of the loop */
 #define RUNS_PER_SECOND 1000
 #define RUNS_BURST      4000
@@ -142,7 +143,7 @@ static bool make_place(struct http_server *s, const struct peer *peer)
     bool full = s->places.n >= HTTP_CONNECTIONS_MAX;
     if (full)
         victim = peer_places_least_welcome(&s->places, n);
-    if (n >= HTTP_CONNECTIONS_OF_PEER || (full && !victim)) {
+    if (n >= s->options.limits.of_peer || (full && !victim)) {
         s->counts.refused_places++;
         return false;
     }
@@ -157,21 +158,50 @@ static bool make_place(struct http_server *s, const struct peer *peer)
 static void take(struct http_server *s, int fd, const struct sockaddr *address, socklen_t size)
 {
     struct peer peer;
-    peer_from_socket(address, &peer);
+    if (s->options.identify)
+        s->options.identify(fd, &peer);
+    else
+        peer_from_socket(address, &peer);
     if (!make_place(s, &peer)) {
         close_fd(fd);
         return;
     }
     s->counts.accepted++;
+    s->accepting = &peer;
     if (MHD_add_connection(s->daemon, fd, address, size) == MHD_YES) /* closes 'fd' also on failure */
         run(s);
 }
 
-static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void on_accept_timer(void *userdata)
 {
-    (void)source, (void)revents;
     struct http_server *s = userdata;
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+    (void)sd_event_source_set_enabled(s->listener, SD_EVENT_ON);
+}
+
+/* Reports whether another connection may be accepted now. Otherwise a timer watches for it. */
+static bool may_accept(struct http_server *s)
+{
+    const struct http_limits *limits = &s->options.limits;
+    if (limits->accept_rate <= 0)
+        return true;
+    uint64_t now = now_monotonic_usec();
+    s->accepts += (double)(now - s->accepts_at) / USEC_PER_SEC * limits->accept_rate;
+    s->accepts_at = now;
+    if (s->accepts > limits->accept_burst)
+        s->accepts = limits->accept_burst;
+    if (s->accepts >= 1) {
+        s->accepts -= 1;
+        return true;
+    }
+    (void)sd_event_source_set_enabled(s->listener, SD_EVENT_OFF);
+    timer_arm(&s->accept_timer, s->event, PAUSE_USEC, on_accept_timer, s);
+    return false;
+}
+
+/* Accepts up to 'n' connections. Returns false when none waits. */
+static bool accept_some(struct http_server *s, int fd, unsigned n)
+{
+    while (n-- > 0 && may_accept(s)) {
         struct sockaddr_storage address;
         socklen_t size = sizeof address;
         int client = accept4(fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -184,22 +214,41 @@ static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *us
             end(of_place(place));
             run(s);
         }
-        return 0;
+        return false;
     }
+    return true;
+}
+
+static int on_listen(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source, (void)revents;
+    (void)accept_some(userdata, fd, ACCEPTS_AT_ONCE);
+    return 0;
+}
+
+int http_server_move(struct http_server *s, int listen_fd, struct error *e)
+{
+    sd_event_source *listener = NULL;
+    int r = sd_event_add_io(s->event, &listener, listen_fd, EPOLLIN, on_listen, s);
+    if (r < 0)
+        return error_os(e, -r, "cannot watch the new socket");
+    (void)accept_some(s, s->options.listen_fd, BACKLOG_MAX);
+    timer_stop(&s->accept_timer);
+    sd_event_source_disable_unref(s->listener);
+    s->listener = listener;
+    s->options.listen_fd = listen_fd;
     return 0;
 }
 
 static void connection_opened(struct http_server *s, struct MHD_Connection *connection, void **context)
 {
     struct http_connection *c = xcalloc(1, sizeof *c);
-    struct peer peer;
-    peer_from_socket(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-                     &peer);
+    c->peer = *s->accepting;
     c->server = s;
     c->created = now_monotonic_usec();
     c->deadline = c->created + HTTP_HEADERS_USEC;
     c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    peer_places_add(&s->places, &c->place, &peer);
+    peer_places_add(&s->places, &c->place, &c->peer);
     s->counts.connections++;
     *context = c;
     set_deadline_timer(s);
@@ -241,8 +290,11 @@ int http_server_new(sd_event *event, const struct http_options *options, struct 
 {
     struct http_server *s = xcalloc(1, sizeof *s);
     s->options = *options;
+    struct http_limits *limits = &s->options.limits;
+    limits->of_peer = limits->of_peer ?: HTTP_CONNECTIONS_OF_PEER;
     s->event = sd_event_ref(event);
-    peer_rate_init(&s->rate, HTTP_RATE, HTTP_BURST);
+    peer_rate_init(&s->rate, limits->rate > 0 ? limits->rate : HTTP_RATE,
+                   limits->burst > 0 ? limits->burst : HTTP_BURST);
     s->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
         NULL, http_on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_CONNECTION_LIMIT,
@@ -276,6 +328,7 @@ void http_server_free(struct http_server *s)
     sd_event_source_disable_unref(s->io);
     timer_stop(&s->run_timer);
     timer_stop(&s->deadline_timer);
+    timer_stop(&s->accept_timer);
     sd_event_unref(s->event);
     free(s);
 }

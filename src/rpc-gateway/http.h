@@ -37,8 +37,18 @@ struct http_route {
 /* Receives the result of a request, for the metrics; status 0: the client got no response. */
 typedef void (*http_observer_fn)(const char *path, unsigned status, uint64_t usec, void *userdata);
 
+struct http_limits {
+    unsigned of_peer;   /* connections of one origin; 0: HTTP_CONNECTIONS_OF_PEER */
+    double rate, burst; /* connections per second of one address, and at once; 0: HTTP_RATE, HTTP_BURST */
+    /* Connections per second that are accepted at all, and at once; 0: as many as arrive. */
+    double accept_rate, accept_burst;
+};
+
 struct http_options {
-    int listen_fd;                   /* borrowed until http_server_free() */
+    int listen_fd; /* borrowed until http_server_free() or http_server_move() */
+    struct http_limits limits;
+    /* Returns the origin of a connection; NULL: its address. */
+    void (*identify)(int fd, struct peer *ret);
     const struct http_route *routes; /* ends with a NULL path */
     http_observer_fn on_done;
     void *userdata; /* for handlers and observer */
@@ -47,6 +57,9 @@ struct http_options {
 int http_server_new(sd_event *event, const struct http_options *options, struct http_server **ret,
                     struct error *e);
 void http_server_free(struct http_server *server);
+/* Accepts the connections that wait at the listening socket, within the limits, and serves another one from
+ * now on. Returns 0, or a negative errno: then it still serves the present one. */
+int http_server_move(struct http_server *server, int listen_fd, struct error *e);
 
 struct http_counts {
     unsigned connections; /* open now */

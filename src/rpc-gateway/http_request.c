@@ -39,8 +39,6 @@ static struct http_request *request_new(struct http_server *s, struct MHD_Connec
     s->requests = r;
     r->place->request = r;
     http_connection_begun(r->place);
-    peer_from_socket(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-                     &r->peer);
     for (const struct http_route *route = s->options.routes; route->path; route++)
         if (streq(route->path, url))
             r->route = route;
@@ -190,7 +188,7 @@ const char *http_request_header(const struct http_request *r, const char *name)
 
 const struct peer *http_request_peer(const struct http_request *r)
 {
-    return &r->peer;
+    return &r->place->peer;
 }
 
 void http_request_on_gone(struct http_request *r, void (*on_gone)(void *pending), void *pending)

@@ -1,6 +1,8 @@
 # src/rpc-gateway: everything but main.c in an archive of its own, for the unit tests
 noinst_LIBRARIES += libgateway.a
 libgateway_a_SOURCES = \
+	src/rpc-gateway/agent_peer.c src/rpc-gateway/agent_peer.h \
+	src/rpc-gateway/agents.c src/rpc-gateway/agents.h \
 	src/rpc-gateway/agent_report.c src/rpc-gateway/agent_report.h \
 	src/rpc-gateway/call_stats.c src/rpc-gateway/call_stats.h \
 	src/rpc-gateway/calls.c src/rpc-gateway/calls.h \
@@ -42,6 +44,10 @@ rpc_gateway_SOURCES = src/rpc-gateway/main.c
 rpc_gateway_LDADD = libgateway.a $(BASE_LIBS) $(GRPC_LIBS) $(MICROHTTPD_LIBS)
 
 if UNIT_TESTS
+check_PROGRAMS += tests/unit/test_agent_peer
+TESTS += tests/unit/test_agent_peer
+tests_unit_test_agent_peer_SOURCES = tests/unit/test_agent_peer.c
+tests_unit_test_agent_peer_LDADD = libgateway.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone \
 	tests/unit/test_zone_map
 TESTS += tests/unit/test_gateway tests/unit/test_gateway_host tests/unit/test_zone tests/unit/test_zone_map

@@ -1,7 +1,7 @@
 /* rpc-gateway: serves the network and talks to the zone.
  *
- * Job: serves HTTP (reports of the containers' inagent, metrics, health) and gRPC on TCP, and calls the
- * zone's leader.
+ * Job: takes the reports of the containers' inagent at a Unix socket. With [zone] enable it also serves HTTP
+ * (these reports, metrics, health) and gRPC on TCP, and calls the zone's leader; without, it runs on demand.
  * Privileges: its own user, no capability; the network. It parses hostile bytes, so it may call the other
  * processes for little: their service.conf defines what.
  * Failures: the process can be killed at any time. It acknowledges what it receives only after it has
@@ -41,6 +41,16 @@ static int start(struct service_context *context, struct error *e)
     return r;
 }
 
+static bool busy(void *userdata)
+{
+    return manager_busy(userdata);
+}
+
+static void public_moved(void *userdata)
+{
+    manager_public_moved(userdata);
+}
+
 static void finish(void *userdata)
 {
     manager_finish(userdata);
@@ -59,6 +69,8 @@ static const struct service_definition service = {
     .check = check,
     .before_jail = before_jail,
     .start = start,
+    .busy = busy,
+    .public_moved = public_moved,
     .finish = finish,
     .stop = stop,
 };

@@ -15,13 +15,27 @@
 void manager_info(const struct manager *m, struct gateway_info_out *ret)
 {
     const struct config *config = m->context->config;
-    *ret = (struct gateway_info_out){
-        .listen = xstrdup(config_string(config, "zone", "listen")),
-        .peer_port = config_number(config, "zone", "peer_port"),
-        .http_port = config_number(config, "zone", "http_port"),
-        .lan_addr = xstrdup_null(host_address_now(m->address, NULL)),
-        .started = boottime_to_unix(m->started_usec),
-    };
+    const struct http_counts *counts = agents_counts(m->agents);
+    *ret = (struct gateway_info_out){.started = boottime_to_unix(m->started_usec),
+                                     .agents = xcalloc(1, sizeof *ret->agents)};
+    *ret->agents =
+        (struct gateway_agents){.connections = counts->connections,
+                                .accepted = (int64_t)counts->accepted,
+                                .refused = (int64_t)(counts->refused_rate + counts->refused_places),
+                                .overdue = (int64_t)counts->overdue};
+    if (!m->zone_enabled)
+        return;
+    ret->listen = xstrdup(config_string(config, "zone", "listen"));
+    ret->peer_port = config_number(config, "zone", "peer_port");
+    ret->http_port = config_number(config, "zone", "http_port");
+    ret->lan_addr = xstrdup_null(host_address_now(m->address, NULL));
+}
+
+int manager_need_zone(const struct manager *m, struct error *e)
+{
+    return m->zone_enabled ? 0
+                           : error_set(e, ERROR_SERVICE_DOWN, ESRCH,
+                                       "rpc-gateway serves no zone: not enabled (zone.enable)");
 }
 
 int manager_join_info(const struct manager *m, struct gateway_join_out *ret, struct error *e)
@@ -133,6 +147,7 @@ static int start_web(struct manager *m, struct error *e)
     const struct web_parts parts = {
         .listen_fd = m->context->tcp_fds[PORT_HTTP],
         .metrics_allow = config_string(m->context->config, "zone", "metrics_allow"),
+        .agents = m->agents,
         .caller = &m->caller,
         .instances = m->instances,
         .calls = &m->calls,
@@ -142,12 +157,19 @@ static int start_web(struct manager *m, struct error *e)
     return web_new(m->context->event, &parts, &m->web, e);
 }
 
-static int check_ports(const struct service_context *context, struct error *e)
+static int check_sockets(const struct service_context *context, struct error *e)
 {
-    return context->conf->n_tcp == PORT_HTTP + 1
-               ? 0
-               : error_refuse(e, EINVAL,
-                              "service.conf: 'tcp' must name the port for gRPC and the one for HTTP");
+    if (context->conf->n_tcp != PORT_HTTP + 1)
+        return error_refuse(e, EINVAL,
+                            "service.conf: 'tcp' must name the port for gRPC and the one for HTTP");
+    if (!context->conf->public_socket)
+        return error_refuse(e, EINVAL, "service.conf: 'public_socket' must name the socket of the agents");
+    return 0;
+}
+
+static bool is_zone_enabled(const struct service_context *context)
+{
+    return config_bool(context->config, "zone", "enable");
 }
 
 static int load_tls(const struct config *config, struct grpc_tls_settings **ret_server,
@@ -160,9 +182,10 @@ static int load_tls(const struct config *config, struct grpc_tls_settings **ret_
 int manager_check(const struct service_context *context, struct error *e)
 {
     struct grpc_tls_settings *server = NULL, *client = NULL;
-    int r = check_ports(context, e);
-    if (r >= 0)
-        r = load_tls(context->config, &server, &client, e);
+    int r = check_sockets(context, e);
+    if (r < 0 || !is_zone_enabled(context)) /* what is not used is not judged */
+        return r;
+    r = load_tls(context->config, &server, &client, e);
     if (r >= 0)
         r = web_check(config_string(context->config, "zone", "metrics_allow"), e);
     grpc_tls_settings_free(server);
@@ -170,17 +193,11 @@ int manager_check(const struct service_context *context, struct error *e)
     return r;
 }
 
-int manager_new(struct service_context *context, struct manager **ret, struct error *e)
+/* Starts what belongs to a zone. */
+static int start_zone_parts(struct manager *m, struct error *e)
 {
-    if (!service_conf_enabled(context->conf, context->config))
-        return error_refuse(e, EINVAL, "not enabled: hostlet.conf says no to %s", context->conf->enabled);
-    if (check_ports(context, e) < 0)
-        return -EINVAL;
-    struct manager *m = xcalloc(1, sizeof *m);
-    m->context = context;
-    m->started_usec = now_boottime_usec();
+    struct service_context *context = m->context;
     m->host = host_new(context->tree.apps, m->started_usec);
-    m->caller = (struct caller){context->event, &context->tree, &m->calls};
     m->runtime.caller = &m->caller;
     m->instances = instances_new(&m->caller, on_instance, on_instances_complete, m);
     int r = watch_address(m, e);
@@ -196,14 +213,41 @@ int manager_new(struct service_context *context, struct manager **ret, struct er
         r = start_zone(m, e);
     if (r >= 0)
         r = start_zone_server(m, e);
-    if (r >= 0)
-        r = start_web(m, e);
+    return r < 0 ? r : start_web(m, e);
+}
+
+int manager_new(struct service_context *context, struct manager **ret, struct error *e)
+{
+    if (check_sockets(context, e) < 0)
+        return -EINVAL;
+    struct manager *m = xcalloc(1, sizeof *m);
+    m->context = context;
+    m->zone_enabled = is_zone_enabled(context);
+    m->started_usec = now_boottime_usec();
+    m->caller = (struct caller){context->event, &context->tree, &m->calls};
+    int r = agents_new(&m->caller, &m->calls, context->public_fd, &m->agents, e);
+    if (r >= 0 && m->zone_enabled)
+        r = start_zone_parts(m, e);
     if (r < 0) {
         manager_free(m);
         return r;
     }
     *ret = m;
     return 0;
+}
+
+bool manager_busy(struct manager *m)
+{
+    return m->zone_enabled || agents_are_active(m->agents);
+}
+
+void manager_public_moved(struct manager *m)
+{
+    struct error e = ERROR_INIT;
+    if (agents_move(m->agents, m->context->public_fd, &e) >= 0)
+        return;
+    log_error("%s: ending", e.message);
+    service_exit(m->context, EXIT_FAILED);
 }
 
 static void on_drained(void *userdata)
@@ -214,14 +258,18 @@ static void on_drained(void *userdata)
 
 void manager_finish(struct manager *m)
 {
-    zone_server_drain(m->zone_server, on_drained, m);
+    if (m->zone_server)
+        zone_server_drain(m->zone_server, on_drained, m);
+    else
+        on_drained(m);
 }
 
 void manager_free(struct manager *m)
 {
     if (!m)
         return;
-    web_free(m->web);
+    web_free(m->web); /* first, because its requests use the agents */
+    agents_free(m->agents);
     zone_server_free(m->zone_server);
     zone_loop_free(m->zone);
     grpc_tls_settings_free(m->tls_server);

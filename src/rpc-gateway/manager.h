@@ -1,8 +1,10 @@
-/* The gateway's state: the parts that serve its ports. */
+/* The gateway's state: the parts that serve its sockets. Without [zone] enable only the agents' socket is
+ * served: of the other parts, those that are pointers are NULL. */
 #pragma once
 
 #include "lib/api/rpc_gateway.h"
 #include "lib/service/service.h"
+#include "rpc-gateway/agents.h"
 #include "rpc-gateway/host_address.h"
 #include "rpc-gateway/host_status.h"
 #include "rpc-gateway/web.h"
@@ -14,6 +16,8 @@ enum { PORT_PEER, PORT_HTTP };
 
 struct manager {
     struct service_context *context;
+    bool zone_enabled;
+    struct agents *agents;
     uint64_t started_usec; /* CLOCK_BOOTTIME, when this process started */
     struct host *host;
     struct host_address_watch *address;
@@ -37,6 +41,12 @@ int manager_check(const struct service_context *context, struct error *e);
 int manager_new(struct service_context *context, struct manager **ret, struct error *e);
 /* Completes the calls of the zone, and then ends the process. */
 void manager_finish(struct manager *manager);
+/* Reports whether agents report, so that the process may not end as idle. */
+bool manager_busy(struct manager *manager);
+/* Serves the public socket of the context in place of the present one. */
+void manager_public_moved(struct manager *manager);
+/* Returns 0, or an error (class ServiceDown) if hostlet.conf enables no zone. */
+int manager_need_zone(const struct manager *manager, struct error *e);
 void manager_free(struct manager *manager);
 
 /* Fill 'ret', which the caller releases with schema_done(). manager_join_info() returns −ENOENT (class

@@ -20,7 +20,9 @@ static int reply_join_info(struct varlink_call *call, const struct manager *m, c
                            struct error *e)
 {
     struct gateway_join_out out;
-    int r = manager_join_info(m, &out, e);
+    int r = manager_need_zone(m, e);
+    if (r >= 0)
+        r = manager_join_info(m, &out, e);
     if (r < 0)
         return r;
     varlink_reply(call, &out);
@@ -31,7 +33,9 @@ static int reply_join_info(struct varlink_call *call, const struct manager *m, c
 static int zone_init(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct manager *m = userdata;
-    int r = membership_init(&m->membership, in, e);
+    int r = manager_need_zone(m, e);
+    if (r >= 0)
+        r = membership_init(&m->membership, in, e);
     return r < 0 ? r : reply_join_info(call, m, "ZoneInit", e);
 }
 
@@ -43,9 +47,12 @@ static int zone_join_info(struct varlink_call *call, const void *in, void *userd
 
 static int zone_status(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
-    (void)in, (void)e;
+    (void)in;
     const struct manager *m = userdata;
     struct gateway_zone_out out;
+    int r = manager_need_zone(m, e);
+    if (r < 0)
+        return r;
     manager_zone(m, &out);
     varlink_reply(call, &out);
     schema_done(varlink_find_method(&rpc_gateway_interface, "ZoneStatus")->out, &out);
@@ -74,9 +81,12 @@ static int zone_leave(struct varlink_call *call, const void *in, void *userdata,
 {
     (void)in;
     struct manager *m = userdata;
+    int r = manager_need_zone(m, e);
+    if (r < 0)
+        return r;
     if (m->leaving)
         return error_retry(e, EBUSY, "another caller leaves the zone");
-    int r = membership_leave(&m->membership, e);
+    r = membership_leave(&m->membership, e);
     if (r < 0)
         return r;
     m->leaving = call;

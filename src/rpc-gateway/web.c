@@ -6,13 +6,8 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
-#include "lib/basic/failpoint.h"
-#include "lib/basic/log.h"
 #include "rpc-gateway/agent_report.h"
 #include "rpc-gateway/http_request.h"
-
-#define REPORT_TIMEOUT_USEC (3 * USEC_PER_SEC) /* as long as an agent waits */
-#define SECRET_MAX          256
 
 struct web {
     struct web_parts parts;
@@ -21,92 +16,15 @@ struct web {
     struct metrics *metrics;
 };
 
-/* A report that was passed to the reconciler. */
-struct report {
-    struct http_request *request;
-    struct call *call;
-};
-
 static void answer_text(struct http_request *request, unsigned status, const char *text)
 {
     http_answer(request, status, "text/plain; charset=utf-8", text, strlen(text));
 }
 
-/* --- reports of agents --- */
-
-static void answer_report(struct http_request *request, const struct error *e)
-{
-    if (!e)
-        http_answer_json(request, 200, "{\"ok\":\"true\"}");
-    else if (e->class == ERROR_UNAUTHORIZED || e->class == ERROR_NOT_FOUND)
-        http_answer_json(request, 401, "{\"error\":\"unauthorized\"}");
-    else if (e->class == ERROR_REFUSED)
-        http_answer_json(request, 400, "{\"error\":\"bad request\"}");
-    else
-        http_answer_json(request, 503, "{\"error\":\"not available\"}");
-}
-
-static void on_report_answer(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    (void)out, (void)continues;
-    struct report *r = userdata;
-    struct error failure = ERROR_INIT;
-    if (failpoint("report.judged") < 0) {
-        error_fail(&failure, EIO, "the test wants it");
-        e = &failure;
-    }
-    answer_report(r->request, e);
-    free(r);
-}
-
-static void on_report_gone(void *pending)
-{
-    struct report *r = pending;
-    call_cancel(r->call);
-    free(r);
-}
-
-/* Reports whether a header's value can be a secret: 1 to SECRET_MAX characters of printable ASCII without
- * spaces. JSON can carry all of these. */
-static bool may_be_secret(const char *text)
-{
-    size_t n = 0;
-    for (; text && text[n]; n++)
-        if (n == SECRET_MAX || text[n] <= ' ' || text[n] > '~')
-            return false;
-    return n > 0;
-}
-
 static void on_report(struct http_request *request, void *userdata)
 {
-    struct web *w = userdata;
-    size_t size;
-    const char *body = http_request_body(request, &size);
-    const char *secret = http_request_header(request, "X-Secret-Key");
-    struct reconciler_report_in in;
-    switch (agent_report_parse(body, size, &in)) {
-    case AGENT_REPORT_BAD:
-        http_answer_json(request, 400, "{\"error\":\"bad request\"}");
-        return;
-    case AGENT_REPORT_NAMELESS:
-        http_answer_json(request, 400, "{\"error\":\"instance_name required\"}");
-        return;
-    case AGENT_REPORT_OK:
-        break;
-    }
-    if (failpoint("report.received") < 0)
-        secret = NULL;
-    if (may_be_secret(secret)) {
-        struct report *r = xcalloc(1, sizeof *r);
-        in.secret = xstrdup(secret);
-        r->request = request;
-        http_request_on_gone(request, on_report_gone, r);
-        r->call = call_start(w->parts.caller, &call_reconciler, "AgentReport", &in, false,
-                             REPORT_TIMEOUT_USEC, on_report_answer, r);
-    } else {
-        http_answer_json(request, 401, "{\"error\":\"unauthorized\"}");
-    }
-    agent_report_done(&in);
+    const struct web *w = userdata;
+    agents_take_report(w->parts.agents, request);
 }
 
 /* --- metrics and health --- */
@@ -137,7 +55,7 @@ static void on_readyz(struct http_request *request, void *userdata)
 }
 
 static const struct http_route routes[] = {
-    {"/in/api/v2/hostlet/inagent/status", true, true, AGENT_REPORT_MAX, on_report},
+    {AGENTS_PATH, true, true, AGENT_REPORT_MAX, on_report},
     {"/metrics", false, false, 0, on_metrics},
     {"/healthz", false, false, 0, on_healthz},
     {"/readyz", false, false, 0, on_readyz},

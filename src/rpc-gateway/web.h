@@ -1,6 +1,7 @@
 /* Serves the HTTP port: the containers' reports, metrics, health. */
 #pragma once
 
+#include "rpc-gateway/agents.h"
 #include "rpc-gateway/metrics.h"
 
 struct web;
@@ -9,6 +10,7 @@ struct web;
 struct web_parts {
     int listen_fd;
     const char *metrics_allow; /* networks from which /metrics can be read */
+    struct agents *agents;     /* takes the reports */
     const struct caller *caller;
     const struct instances *instances;
     struct call_stats *calls;

@@ -26,6 +26,15 @@ class Connection:
     def __init__(self, port, source="127.0.0.1", timeout=15):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0))
 
+    @classmethod
+    def at(cls, path, timeout=15):
+        """One connection to the agents' socket."""
+        made = cls.__new__(cls)
+        made.socket = socket.socket(socket.AF_UNIX)
+        made.socket.settimeout(timeout)
+        made.socket.connect(str(path))
+        return made
+
     def __enter__(self):
         return self
 
@@ -56,7 +65,8 @@ class Connection:
 
 
 def ask(port, data, source="127.0.0.1"):
-    with Connection(port, source) as connection:
+    """'port' is a number, or the path of the agents' socket."""
+    with Connection(port, source) if isinstance(port, int) else Connection.at(port) as connection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.send(data)
         return connection.answer()
@@ -110,6 +120,11 @@ class Reconciler(FakeService):
 
 def curl(*words):
     return subprocess.run(["curl", "-s", "-S", "-m", "20", *map(str, words)], capture_output=True, text=True, timeout=30)
+
+
+def agents_socket(tree):
+    """Returns the path of the agents' socket of a tree or a worker."""
+    return tree.prefix / "var/hostlet/agents/agent.sock"
 
 
 def gateway(place, **zone):

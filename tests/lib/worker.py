@@ -18,7 +18,7 @@ class Worker:
         self.socket = self.prefix / "run" / f"{name}.sock"
         self.process = None
         self.wrapper = []  # a command that runs it elsewhere: in a network namespace
-        for directory in ("etc", "run", "var"):
+        for directory in ("etc", "run", "var/hostlet/agents"):
             (self.prefix / directory).mkdir(parents=True, exist_ok=True)
         (self.prefix / "etc/hostlet.conf").write_text(ini(settings or {}))
 

@@ -310,6 +310,18 @@ static void cancel(struct outside *outside, struct varlink_request *request)
     free_request(q);
 }
 
+/* Only secrets are read, and each replica has one. */
+static int read_file(struct outside *outside, const char *path, size_t max, char **ret, size_t *ret_size,
+                     struct error *e)
+{
+    (void)outside, (void)max, (void)e;
+    assert_non_null(after_prefix(path, "/state/secrets/"));
+    *ret = xstrdup("0123456789abcdef0123456789abcdef01\n");
+    if (ret_size)
+        *ret_size = strlen(*ret);
+    return 0;
+}
+
 static int write_file(struct outside *outside, const char *path, size_t max, const char *text, size_t size,
                       struct error *e)
 {
@@ -385,8 +397,8 @@ int engine_begin(void **state)
     struct fixture *f = xcalloc(1, sizeof *f);
     struct world *w = &f->world;
     simulated_clock_init(&w->clock);
-    w->outside =
-        (struct outside){.clock = &w->clock.clock, .write = write_file, .call = call, .cancel = cancel};
+    w->outside = (struct outside){
+        .clock = &w->clock.clock, .read = read_file, .write = write_file, .call = call, .cancel = cancel};
     f->manager =
         (struct manager){.outside = &w->outside,
                          .turn = turn,

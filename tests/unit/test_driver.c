@@ -181,6 +181,7 @@ static void credentials_of_a_registry_are_found(void **state)
 static const struct settings settings = {.tree_id = (char *)TREE,
                                          .apps = (char *)"/srv/apps",
                                          .ipk_install = (char *)"/srv/ipk",
+                                         .agents = (char *)"/srv/agents",
                                          .log_driver = (char *)"local",
                                          .log_max_size = 1000000,
                                          .log_max_file = 2};
@@ -265,6 +266,8 @@ static void a_container_with_inagent_gets_the_contracts_definition(void **state)
               "\"/opt\", \"ReadOnly\": false},"
               "     {\"Type\": \"bind\", \"Source\": \"/srv/apps/i8k_web_3/home\", \"Target\": \"/home\", "
               "\"ReadOnly\": false},"
+              "     {\"Type\": \"bind\", \"Source\": \"/srv/agents\", \"Target\": \"/run/hostlet\", "
+              "\"ReadOnly\": true},"
               "     {\"Type\": \"bind\", \"Source\": \"/srv/ipk/demo/demo_1.0.0_linux_amd64\","
               "      \"Target\": \"/usr/innerstack/demo\", \"ReadOnly\": true}],"
               "   \"CapDrop\": [\"ALL\"], \"CapAdd\": " CAPABILITIES ","

@@ -22,6 +22,7 @@
 static const struct settings settings = {.tree_id = (char *)TREE,
                                          .apps = (char *)"/srv/apps",
                                          .ipk_install = (char *)"/srv/ipk",
+                                         .agents = (char *)"/srv/agents",
                                          .inagent = (char *)"/usr/libexec/inagent",
                                          .log_driver = (char *)"local",
                                          .log_max_size = 1000000,

@@ -160,6 +160,7 @@ static void read_mounts(struct reading *r, json_t *answer, const char *tree_id, 
                    *at = read_string(r, mount, "Destination") ?: "",
                    *source = read_string(r, mount, "Source");
         c->lxcfs |= streq(at, "/proc/meminfo");
+        c->agent_socket |= streq(at, AGENT_SOCKET_DIRECTORY);
         if (streq(at, "/home") && source && *source)
             set_string(&c->home, source);
         if (!streq(type, "volume") || !*at)

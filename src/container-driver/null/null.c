@@ -135,8 +135,10 @@ static struct driver_container *from_spec(const struct spec *spec, const char *i
     c->pids_limit = spec->pids_limit;
     c->stop_timeout_msec = spec->stop_timeout_sec * 1000;
     c->vpc_ipv4 = xstrdup_null(spec->vpc_ipv4);
-    for (size_t i = 0; i < spec->n_mounts; i++)
+    for (size_t i = 0; i < spec->n_mounts; i++) {
         c->lxcfs |= streq(spec->mounts[i].target, "/proc/meminfo");
+        c->agent_socket |= streq(spec->mounts[i].target, AGENT_SOCKET_DIRECTORY);
+    }
     for (size_t i = 0; i < spec->n_volumes; i++)
         schema_append_string(&c->volumes, &c->n_volumes, spec->volumes[i].target);
     if (behaviour->anonymous[0]) {

@@ -167,6 +167,7 @@ STRUCT_EXPORTED(
         T, vpc_ipv4,
         "The container's configured address in the zone's network, also while the container does not run."),
     S_STRING_OPT(T, home, "The directory of this machine that is mounted at /home; absent: none."),
+    S_BOOL_OPT(T, agent_socket, "The container has the directory of the agents' socket."),
     S_BOOL_OPT(T, lxcfs, "The container has the mounts of lxcfs."),
     S_BOOL_OPT(T, lxcfs_differs, "A new container would differ in 'lxcfs'."),
     S_STRINGS(T, volumes, "Paths at which the container has volumes of the replica's directory."),

@@ -158,6 +158,10 @@ struct driver_volume {
     char *path; /* in the container */
     char *name; /* in the runtime */
 };
+/* Where a container with inagent has the directory of the agents' socket, and the socket. */
+#define AGENT_SOCKET_DIRECTORY "/run/hostlet"
+#define AGENT_SOCKET           AGENT_SOCKET_DIRECTORY "/agent.sock"
+
 struct driver_container {
     char *id, *name, *instance;
     int64_t replica_id;
@@ -191,6 +195,7 @@ struct driver_container {
     size_t n_ports;
     char *vpc_ipv4;     /* as configured, also while the container does not run */
     char *home;         /* the directory of this machine that is mounted at /home; NULL: none */
+    bool agent_socket;  /* the container has the directory of the agents' socket at AGENT_SOCKET_DIRECTORY */
     bool lxcfs;         /* the container has the mounts of lxcfs */
     bool lxcfs_differs; /* a new container would differ in 'lxcfs' */
     char **volumes;     /* paths at which the container has volumes of the replica's directory */

@@ -3,11 +3,18 @@
 
 #include "lib/api/declare.h"
 
+#define T struct gateway_agents
+STRUCT(agents, "Agents", T, "The socket of the containers' agents, since the process started.",
+       S_INT(T, connections, "Open now."), S_INT(T, accepted, NULL),
+       S_INT(T, refused, "Of a container with too many connections, or too many in a short time."),
+       S_INT(T, overdue, "Ended because their request took too long."));
+#undef T
 #define T struct gateway_info_out
-STRUCT(info_out, NULL, T, NULL, S_STRING(T, listen, "The address of both ports."),
-       S_INT(T, peer_port, "The port for gRPC."), S_INT(T, http_port, "The port for HTTP."),
+STRUCT(info_out, NULL, T, NULL,
+       S_STRING_OPT(T, listen, "The address of both ports; absent: [zone] enable is no, and there are none."),
+       S_INT_OPT(T, peer_port, "The port for gRPC."), S_INT_OPT(T, http_port, "The port for HTTP."),
        S_STRING_OPT(T, lan_addr, "The machine's address in the zone; absent: no address has been found yet."),
-       S_INT(T, started, "Unix seconds."));
+       S_INT(T, started, "Unix seconds."), S_STRUCT(T, agents, struct gateway_agents, &agents, NULL));
 #undef T
 #define T struct gateway_init_in
 STRUCT(init_in, NULL, T, NULL,

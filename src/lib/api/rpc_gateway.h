@@ -6,11 +6,17 @@
 
 extern const struct varlink_interface rpc_gateway_interface;
 
+/* The socket of the containers' agents, since the process started. */
+struct gateway_agents {
+    int64_t connections; /* open now */
+    int64_t accepted, refused, overdue;
+};
 struct gateway_info_out {
-    char *listen; /* the address of both ports */
+    char *listen; /* the address of both ports; NULL: [zone] enable is no, and there are none */
     int64_t peer_port, http_port;
     char *lan_addr;  /* the machine's address in the zone; NULL: none found yet */
     int64_t started; /* unix seconds */
+    struct gateway_agents *agents;
 };
 
 struct gateway_init_in {

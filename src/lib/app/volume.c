@@ -51,10 +51,12 @@ static const char *find_reserved(const char *path, const struct app_volume_rules
 {
     static const char *const reserved[] = {
         "/proc", "/sys", "/dev", "/usr/innerstack", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf"};
-    static const char agent[] = "/home/action/.innerstack";
+    static const char agent[] = "/home/action/.innerstack", socket[] = "/run/hostlet";
     for (size_t i = 0; i < ARRAY_SIZE(reserved); i++)
         if (is_within(path, reserved[i]))
             return reserved[i];
+    if (rules->inagent && is_within(path, socket))
+        return socket;
     return rules->inagent && (is_within(path, agent) || is_within(agent, path)) ? agent : NULL;
 }
 

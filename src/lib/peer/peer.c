@@ -167,6 +167,12 @@ bool peer_rate_spend(struct peer_rate *rate, const struct peer *peer, double cos
     return true;
 }
 
+bool peer_rate_allows(struct peer_rate *rate, const struct peer *peer, uint64_t usec)
+{
+    const struct peer origin = peer_origin(peer);
+    return look_up(rate, &origin, 1, usec)->tokens >= 1;
+}
+
 bool peer_rate_take(struct peer_rate *rate, const struct peer *peer, uint64_t usec)
 {
     return peer_rate_spend(rate, peer, 1, usec);

@@ -51,5 +51,7 @@ struct peer_rate {
 void peer_rate_init(struct peer_rate *rate, double per_second, double burst);
 /* Reports whether 'peer' is admitted at 'usec' (monotonic microseconds). An admission costs one token. */
 bool peer_rate_take(struct peer_rate *rate, const struct peer *peer, uint64_t usec);
+/* Reports whether 'peer' would be admitted, without regard to the wider origin, and takes nothing. */
+bool peer_rate_allows(struct peer_rate *rate, const struct peer *peer, uint64_t usec);
 /* Reports the same for a request that costs 'cost' tokens. A refused request costs nothing. */
 bool peer_rate_spend(struct peer_rate *rate, const struct peer *peer, double cost, uint64_t usec);

@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/fs.h"
 #include "lib/basic/log.h"
 #include "lib/service/file_watch.h"
 #include "lib/service/lock.h"
@@ -58,6 +59,18 @@ static int bind_own(struct own_socket *own, char *path, mode_t mode, int *ret_fd
     return *ret_fd < 0 ? *ret_fd : 0;
 }
 
+static int bind_public(struct sockets *s, struct service_context *c, struct error *e)
+{
+    char *path = service_conf_public_path(c->conf, &c->tree);
+    _cleanup_free_ char *directory = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+    int r = make_dirs(directory, 0755, e);
+    if (r < 0) {
+        free(path);
+        return r;
+    }
+    return bind_own(&s->own_public, path, 0666, &c->public_fd, e);
+}
+
 int sockets_take(struct sockets *s, struct service_context *c, struct error *e)
 {
     int n = sd_listen_fds(1);
@@ -81,9 +94,7 @@ int sockets_take(struct sockets *s, struct service_context *c, struct error *e)
     int r = bind_own(&s->own, path, 0600, &s->listen_fd, e);
     if (r >= 0)
         r = admit_peers(c, path, e);
-    if (r >= 0 && c->conf->public_socket)
-        r = bind_own(&s->own_public, service_conf_public_path(c->conf, &c->tree), 0666, &c->public_fd, e);
-    return r;
+    return r < 0 || !c->conf->public_socket ? r : bind_public(s, c, e);
 }
 
 static void on_gone(void *userdata)

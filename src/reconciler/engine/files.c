@@ -42,18 +42,28 @@ static void fill_deploy(const struct instance *instance, struct app_deploy *depl
     }
 }
 
-/* Fills in the URL that inagent reports to, and the replica's secret. */
-static void fill_zone(const struct replica *replica, struct app_replica_instance *file)
+/* Reports whether the container for which the file is written has the agents' socket: one that exists, or a
+ * new one, which container-driver gives it. */
+static bool has_socket(const struct replica *replica)
+{
+    const struct driver_container *c = &replica->seen.current;
+    return c->state == DRIVER_MISSING || c->agent_socket;
+}
+
+/* Fills in the URL that inagent reports to, which is the zone's while it has one, and the replica's secret.
+ */
+static void fill_endpoint(const struct replica *replica, struct app_replica_instance *file)
 {
     const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
-    if (!zone)
-        return;
-    file->zone_base_domain = xstrdup_null(zone->base_domain);
-    char *secret = zone->status_url ? replica_secret(replica) : NULL;
+    const char *url = zone && zone->status_url ? zone->status_url
+                      : has_socket(replica)    ? "unix:" AGENT_SOCKET
+                                               : NULL;
+    file->zone_base_domain = zone ? xstrdup_null(zone->base_domain) : NULL;
+    char *secret = url ? replica_secret(replica) : NULL;
     if (!secret)
         return;
     file->hostlet_endpoint = xcalloc(1, sizeof *file->hostlet_endpoint);
-    file->hostlet_endpoint->url = xstrdup(zone->status_url);
+    file->hostlet_endpoint->url = xstrdup(url);
     file->hostlet_endpoint->secret_key = secret;
 }
 
@@ -87,7 +97,7 @@ static struct app_replica_instance *make_replica_file(const struct replica *repl
     reduce_ports(file->replica);
     for (size_t i = 0; file->app->deploy && i < file->app->deploy->n_replicas; i++)
         reduce_ports(file->app->deploy->replicas[i]);
-    fill_zone(replica, file);
+    fill_endpoint(replica, file);
     return file;
 }
 

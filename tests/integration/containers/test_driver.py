@@ -252,7 +252,8 @@ def test_docker_container_is_made_as_the_contract_says(driver, engine, shell_ima
                                                                    "compress": "false"}}
     assert {(m["Source"], m["Target"], m.get("ReadOnly", False)) for m in host["Mounts"]} == {
         (str(driver.prefix / "apps/i8k_web_3/opt"), "/opt", False),
-        (str(driver.prefix / "apps/i8k_web_3/home"), "/home", False), (str(install), "/usr/innerstack/demo", True)}
+        (str(driver.prefix / "apps/i8k_web_3/home"), "/home", False),
+        (str(driver.prefix / "var/hostlet/agents"), "/run/hostlet", True), (str(install), "/usr/innerstack/demo", True)}
     assert not host["Privileged"] and not host["Binds"] and not host["PidMode"]
     assert host["CapDrop"] == ["ALL"] and not {"ALL", "NET_RAW", "MKNOD", "AUDIT_WRITE"} & set(host["CapAdd"])
     assert host["NetworkMode"] in ("default", "bridge") and host["IpcMode"] != "host"

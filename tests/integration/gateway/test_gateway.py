@@ -4,19 +4,28 @@ import pwd
 from pathlib import Path
 
 import pytest
-from lib.gateway import get, zone_settings
+from lib.gateway import agents_socket, get, zone_settings
 from lib import ground
 from lib.services import identity, status, wait_for
-from lib.tree import SOURCE, VARIANT, program
+from lib.tree import VARIANT
+from lib.varlink import VarlinkError
 from lib.worker import Worker
 
 pytestmark = pytest.mark.sanitized
 
 
-def test_a_machine_without_a_zone_has_no_gateway(make_tree):
-    tree = make_tree({"container-driver": {"runtime": "null"}}).start()
+def test_a_machine_without_a_zone_has_no_process_and_no_port(make_tree):
+    port, other = ground.free_port(), ground.free_port()
+    tree = make_tree({"container-driver": {"runtime": "null"},
+                      "zone": {"listen": "127.0.0.1", "peer_port": port, "http_port": other}}).start()
     gateway = status(tree, "rpc-gateway")
-    assert gateway["state"] == "down" and gateway["disabled"] and "not enabled" in gateway["reason"]
+    assert gateway["state"] == "listening" and gateway["on_demand"] and "pid" not in gateway
+    info = tree.call("rpc-gateway", "Info")  # which starts the process
+    assert info["agents"]["accepted"] == 0 and not {"listen", "peer_port", "http_port", "lan_addr"} & set(info)
+    assert not ground.connects(port) and not ground.connects(other)
+    for method in ("ZoneInit", "ZoneJoinInfo", "ZoneStatus", "ZoneLeave"):
+        with pytest.raises(VarlinkError, match="not enabled .zone.enable."):
+            tree.call("rpc-gateway", method)
 
 
 def test_the_gateway_reports_its_addresses(make_tree):
@@ -68,11 +77,17 @@ def test_a_gateway_started_by_hand_binds_its_own_ports(place):
         worker.stop()
 
 
-def test_a_gateway_started_by_hand_and_not_enabled_exits(place):
-    worker = Worker("rpc-gateway", place / "tree", {"zone": {"listen": "127.0.0.1", "peer_port": ground.free_port(),
-                                                             "http_port": ground.free_port()}})
-    process = ground.start([program("rpc-gateway"), "--prefix", worker.prefix, "--services", SOURCE / "svc"], worker.log_path)
-    assert process.wait(20) == 100 and "not enabled" in worker.log()
+def test_a_gateway_started_by_hand_without_a_zone_serves_agents_alone(place):
+    port, other = ground.free_port(), ground.free_port()
+    worker = Worker("rpc-gateway", place / "tree", {"zone": {"listen": "127.0.0.1", "peer_port": port, "http_port": other}})
+    worker.start()
+    try:
+        assert not ground.connects(port) and not ground.connects(other)
+        assert get(agents_socket(worker), "/metrics")[0] == 404
+        agents_socket(worker).unlink()  # its jail does not let it bind the socket again
+        assert worker.process.wait(20) == 1 and "was deleted or replaced" in worker.log()
+    finally:
+        worker.stop()
 
 
 # The machine's address

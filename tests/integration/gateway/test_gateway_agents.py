@@ -128,14 +128,6 @@ def test_a_new_revision_reports_from_the_first_stage(app):
     assert {stage["revision"] for stage in app.stages(owner="inagent").values()} == {2}
 
 
-def test_without_an_endpoint_nothing_is_reported(app):
-    join(app.tree, status_url=None)
-    app.put(1, image=images.BUSYBOX, **tasks("true"))
-    app.running()
-    assert "hostlet_endpoint" not in json.loads((home(app) / ".innerstack/app_replica.json").read_text())
-    assert app.stages(owner="inagent") == {} and reports(app) == 0
-
-
 def test_a_secret_is_valid_for_its_own_replica_alone(app):
     app.put(1, image=images.BUSYBOX, replicas=(0, 1), **tasks("true"))
     app.running()

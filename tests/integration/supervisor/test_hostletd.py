@@ -27,7 +27,8 @@ def test_the_products_services_are_listed(make_tree):
                            "unpacker"}
     keeper = listed["quota-keeper"]
     assert keeper["state"] == "ready" and keeper["pid"] == tree.pid("quota-keeper") and keeper["memory"] > 100_000
-    assert {name for name, service in listed.items() if service.get("on_demand")} == {"fetcher", "provisioner", "unpacker"}
+    assert {name for name, service in listed.items() if service.get("on_demand")} == {
+        "fetcher", "provisioner", "rpc-gateway", "unpacker"}
 
 
 def test_start_and_stop_follow_the_dependencies(start, services):
