@@ -10,6 +10,7 @@ from lib import ground
 from results import Results
 
 import deploys
+import network
 import packages
 import quota
 import scale
@@ -22,6 +23,7 @@ PARTS = {
     "deploys": (deploys.measure, "apply to running, against docker run"),
     "quota": (quota.measure, "disk quotas of 200 replicas, against xfs_quota; needs an XFS with prjquota, as scripts/vm has it"),
     "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
+    "network": (network.measure, "the network of 250 machines, against ip and bridge"),
     "zone": (zone.measure, "rounds with a zone's leader, and 500 MiB in chunks against curl"),
 }
 
