@@ -29,7 +29,7 @@ net_keeper_SOURCES = \
 	src/net-keeper/manager.c src/net-keeper/manager.h \
 	src/net-keeper/methods.c src/net-keeper/methods.h \
 	src/net-keeper/ping.c src/net-keeper/ping.h
-net_keeper_LDADD = libnetkeeper.a $(BASE_LIBS) $(NETLINK_LIBS) -lpthread
+net_keeper_LDADD = libnetkeeper.a $(BASE_LIBS) $(SECCOMP_LIBS) $(NETLINK_LIBS) -lpthread
 
 if UNIT_TESTS
 check_PROGRAMS += tests/unit/test_net_messages tests/unit/test_net_plan tests/unit/test_nft_table tests/unit/test_records

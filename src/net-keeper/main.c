@@ -3,7 +3,7 @@
  * Job: stores the network that the reconciler received from the zone's leader, and makes the kernel agree
  * with it: the VXLAN device with its address, forwarding entries to the other machines, and routes to their
  * containers. It changes only what differs, and corrects within a second what another program changed.
- * Privileges: own user, CAP_NET_ADMIN. It owns VAR/hostlet/net-keeper.
+ * Privileges: own user, CAP_NET_ADMIN, only the system calls that it makes. It owns VAR/hostlet/net-keeper.
  * Failures: it can be killed at any time: the next start compares the kernel with network.json. What the
  * network contains is judged; a part that contradicts itself or this machine is not made, and is reported. */
 #include "lib/api/net_keeper.h"
@@ -22,6 +22,14 @@ static const char *const failpoints[] = {
     NULL,
 };
 
+/* The system calls beyond those of every service, which are the list 'everyone' in lib/service/filter.c:
+ * sockets of netlink, ICMP and TCP, what libnftables and the loader do, and the replacement of files. There
+ * is no exec. */
+static const char *const calls[] = {
+    "socket", "bind",     "connect", "setsockopt", "ioctl",    "getdents64", "fsync",   "fchmod", "fchown",
+    "rename", "renameat", "link",    "linkat",     "unlink",   "unlinkat",   "mkdirat", "mkdir",  "lstat",
+    "stat",   "fstatfs",  "statfs",  "getcwd",     "sendmmsg", "fadvise64",  NULL};
+
 static int before_jail(struct service_context *context, struct error *e)
 {
     uid_t uid = service_uid(context);
@@ -35,6 +43,7 @@ static const struct service_definition service = {
     .interface = &net_keeper_interface,
     .handlers = net_handlers,
     .failpoints = failpoints,
+    .filter = SERVICE_FILTER(calls),
     .check = manager_check,
     .before_jail = before_jail,
     .start = manager_start,

@@ -2,12 +2,14 @@
 
 import json
 import os
+import pwd
 import signal
 
 import pytest
 from lib import ground
 from lib.net_keeper import DEVICE, ZERO, NetKeeper, host, network
 from lib.netns import Lan
+from lib.tree import VARIANT
 from lib.varlink import VarlinkError
 
 
@@ -70,6 +72,28 @@ def test_sizes_are_limited(keeper):
     assert not keeper.ask("Info")["network"] and not keeper.link()
 
 
+def test_the_largest_network_is_accepted(keeper):
+    """More machines than a /24 has addresses, and as many names as possible."""
+    hosts = [host(1), host(2)] + [{"id": f"{n:012x}", "peer": f"192.168.{n // 200}.{n % 200 + 1}", "bridge": f"10.77.{n // 200}.{n % 200 + 1}",
+                                   "instance": f"10.{100 + n // 200}.{n % 200}.0/24"} for n in range(400, 400 + 4094)]
+    records = [{"name": f"{'x' * 40}_{n}", "address": "10.78.2.3"} for n in range(65536)]
+    assert len(keeper.set(network(hosts=hosts, records=records))["problems"]) == 33
+    keeper.is_made(network(others=(2,)))
+    keeper.kill()
+    keeper.start()
+    assert len(keeper.hosts()) == 4095 and "changes" not in keeper.ask("Info")
+
+
+@pytest.mark.parametrize("data", [b"\0", b"{\0", b"[]\0", b'{"method": 1}\0', b'{"method": "io.hostlet.NetKeeper.SetNetwork", "parameters": []}\0',
+                                  b'{"method": "io.hostlet.NetKeeper.SetNetwork", "parameters": {"network": {"hosts": [null]}}}\0',
+                                  b'{"method": "io.hostlet.NetKeeper.SetNetwork", "parameters": {"network": {', b"x" * 100000])
+def test_a_caller_that_sends_nonsense_changes_nothing(keeper, data):
+    before = keeper.set(network()) and keeper.state()
+    with keeper.connect() as connection:
+        connection.send_raw(data)
+    assert keeper.ask("Info")["device_ok"] and keeper.state() == before and keeper.process.poll() is None
+
+
 def test_a_damaged_file_changes_nothing_until_the_zone_sends_the_network(keeper):
     before = keeper.set(network()) and keeper.state()
     keeper.stop()
@@ -83,6 +107,14 @@ def test_a_damaged_file_changes_nothing_until_the_zone_sends_the_network(keeper)
     assert keeper.set(network(others=(2,)))["changed"] and not keeper.problems()
     keeper.is_made(network(others=(2,)))
     assert keeper.file.with_name("network.json.unreadable").exists()
+
+
+@pytest.mark.skipif(VARIANT == "sanitized", reason="the sanitized build has no jail")
+def test_its_rights_are_one_capability_and_a_list_of_system_calls(keeper):
+    fields = dict(line.split(":", 1) for line in open(f"/proc/{keeper.process.pid}/status"))
+    assert fields["Uid"].split() == [str(pwd.getpwnam("hostlet-net-keeper").pw_uid)] * 4
+    assert {fields[name].strip() for name in ("CapPrm", "CapEff", "CapBnd")} == {f"{1 << 12:016x}"}  # CAP_NET_ADMIN
+    assert fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"
 
 
 # What is made
