@@ -39,6 +39,7 @@ struct daemon {
     struct output output;
     struct main_task main_task;
     uint64_t begun;
+    bool more_exited; /* more children may have exited than were reaped: no further SIGCHLD tells */
     int signals;
 };
 
@@ -138,12 +139,18 @@ static void task_ended(struct daemon *d, struct task *task, int exit_code, uint6
     }
 }
 
-/* Reaps all exited children. Those without a task are orphans of tasks, which process 1 inherits. */
+/* The number of children that one round reaps, so that a fork bomb does not keep the loop from a signal. */
+#define REAPED_MAX 1000
+
+/* Reaps exited children. Those without a task are orphans of tasks, which process 1 inherits. */
 static void reap(struct daemon *d, uint64_t now)
 {
-    pid_t pid;
+    pid_t pid = 0;
     int status;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    unsigned n = 0;
+    d->more_exited = false;
+    while (n < REAPED_MAX && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        n++;
         struct task *task = plan_find_pid(&d->plan, pid);
         if (!task)
             shutdown_ended(&d->shutdown, pid, run_exit_code(status), now);
@@ -154,6 +161,7 @@ static void reap(struct daemon *d, uint64_t now)
             task_ended(d, task, run_exit_code(status), now);
         }
     }
+    d->more_exited = n == REAPED_MAX;
     if (pid < 0 && errno == ECHILD)
         shutdown_alone(&d->shutdown);
 }
@@ -211,14 +219,15 @@ static void wait_for_events(struct daemon *d)
     } else {
         wakeup = earlier(wakeup, shutdown_wakeup(&d->shutdown));
     }
-    uint64_t now = now_monotonic_usec(), wait = wakeup > now ? wakeup - now : 0;
+    uint64_t now = now_monotonic_usec(), wait = wakeup > now && !d->more_exited ? wakeup - now : 0;
     struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
     struct pollfd fds[4 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
                                              {.fd = d->watch.inotify, .events = POLLIN},
                                              {.fd = main_task_fd(&d->main_task), .events = POLLIN}};
     fds[3].fd = report_fd(&d->report, &fds[3].events);
     output_poll(&d->output, fds + 4);
-    if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX ? NULL : &timeout, NULL) < 0 && errno != EINTR)
+    if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX && !d->more_exited ? NULL : &timeout, NULL) < 0 &&
+        errno != EINTR)
         fatal(EXIT_FAILED, "cannot wait for events: %s", strerrordesc_np(errno));
 }
 

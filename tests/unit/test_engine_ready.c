@@ -80,7 +80,7 @@ static void readiness_ends_the_probation_at_once(void **state)
     assert_int_equal(f->replica->state, REPLICA_STARTING);
     uint64_t at;
     _cleanup_free_ char *next = outlook_of_replica(f->replica, &at);
-    assert_string_equal(next, "the application is ready before, or the deploy fails");
+    assert_string_equal(next, "the deploy fails unless the application is ready before");
     assert_in_range(at, f->replica->seen.uptime.since + 90 * SECOND,
                     f->replica->seen.uptime.since + 91 * SECOND);
     report(f, "0123456789ab", LIFE, true, "up");

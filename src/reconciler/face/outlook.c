@@ -97,7 +97,7 @@ static char *of_running(const struct replica *r, uint64_t *ret_at)
         *ret_at = timer_of(r);
         return xstrdup(replica_readiness(r) == READINESS_UNUSED
                            ? "its probation ends"
-                           : "the application is ready before, or the deploy fails");
+                           : "the deploy fails unless the application is ready before");
     }
     return NULL;
 }

@@ -116,3 +116,53 @@ def test_an_inagent_without_root_runs_tasks_as_its_own_user(replica, busybox_ima
     replica.wait_log("task 'app' succeeded")
     ground.wait_until(lambda: "app: 1234" in replica.log().splitlines(), 20, "the task's output")
     assert "every task runs as user 1234" in replica.log()
+
+
+# sd_notify and signals
+
+
+@pytest.fixture
+def notify(replica):
+    shutil.copy(INAGENT.parent / "sd-notify", replica.home / "action/sd-notify")
+    return "/home/action/sd-notify"
+
+
+@pytest.mark.parametrize("user", ["root", "action"])
+@pytest.mark.parametrize("read_only", [False, True], ids=["writable", "read-only"])
+def test_an_application_reports_that_it_is_ready(replica, busybox_image, notify, user, read_only):
+    replica.run(busybox_image, [task("app", f"exec {notify} READY=1 --pause", ready="notify", run_user=user)],
+                host={"ReadonlyRootfs": read_only})
+    replica.wait_log("task 'app' is ready")
+
+
+def test_processes_from_outside_of_the_task_cannot_report(replica, busybox_image, notify):
+    replica.run(busybox_image, [task("app", "echo $NOTIFY_SOCKET > address; exec sleep 1000", ready="notify")])
+    address = replica.home / "action/address"
+    ground.wait_until(lambda: address.exists() and address.read_text().endswith("\n"), 20, "the address")
+    sent = replica.engine.execute(replica.container, notify, f"--to={address.read_text().strip()}", "READY=1", "--barrier")
+    assert sent[0] == 0, sent
+    replica.wait_log("to NOTIFY_SOCKET is ignored")
+    assert "is ready" not in replica.log()
+
+
+def test_docker_kill_reaches_the_application(replica, busybox_image):
+    replica.run(busybox_image, [task("app", "trap 'echo had-usr1' USR1; trap 'echo had-winch' WINCH\necho up\n"
+                                            "while :; do sleep 0.1; done")])
+    replica.wait_log("app: up\n")
+    for name in ("USR1", "WINCH"):
+        replica.engine.request("POST", f"/containers/{replica.container}/kill?signal=SIG{name}", b"")
+        replica.wait_log(f"app: had-{name.lower()}")
+    replica.engine.request("POST", f"/containers/{replica.container}/kill?signal=SIGTERM", b"")
+    assert replica.engine.wait(replica.container) == 0
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM HUP INT;"], ids=["plain", "ignores-signals"])
+def test_a_fork_bomb_does_not_keep_the_container_from_stopping(replica, busybox_image, trap):
+    """The limit of processes is reached, so that inagent cannot fork, neither for the tasks of the shutdown."""
+    replica.run(busybox_image, [task("bomb", f"{trap} b() {{ while :; do b & done; }}; b; wait"),
+                                {"name": "bye", "on_shutdown": True, "script": "echo had-bye"}],
+                host={"PidsLimit": 60})
+    ground.wait_until(lambda: "fork" in replica.log(), 30, "a fork that failed")
+    replica.engine.request("POST", f"/containers/{replica.container}/stop?t=60", b"")
+    state = replica.engine.inspect(replica.container)["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 0)
