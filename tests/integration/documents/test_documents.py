@@ -66,7 +66,7 @@ def test_every_reference_of_a_page_exists(name):
     foreign = {"systemd(1)", "sysusers.d(5)", "systemd.unit(5)", "s6-supervise(8)", "s6-svscan(8)", "runsv(8)", "varlinkctl(1)",
                "dockerd(8)", "capabilities(7)", "glob(7)", "proc(5)", "journalctl(1)", "systemctl(1)", "curl(1)", "tar(1)",
                "xz(1)", "docker(1)", "network_namespaces(7)", "environ(7)", "inotify(7)", "systemd-sysusers(8)",
-               "sd_notify(3)", "sd_notify_barrier(3)", "systemd-notify(1)"}
+               "flock(2)", "sd_notify(3)", "sd_notify_barrier(3)", "systemd-notify(1)"}
     for reference, section in re.findall(r"\*?_?([a-z][a-z0-9._-]*?)[*_]?\(([1-9])\)", page(name)):
         if f"{reference}({section})" in foreign:
             continue
