@@ -70,7 +70,8 @@ static void report_replica(const struct replica *r, struct reconciler_replica *t
     to->state = (int)r->state;
     to->revision = running->state != DRIVER_MISSING && running->ours ? running->revision : 0;
     to->step = xstrdup_null(outlook_step(r));
-    const char *status = r->record->agent ? r->record->agent->status : NULL;
+    /* The application's own text is shown where nothing else is to be said. */
+    const char *status = r->record->agent && !r->limits.failure ? r->record->agent->status : NULL;
     to->message = xstrdup_null(r->message ?: r->record->failure ?: status);
     to->attempt = r->retry.count.failures ?: r->record->attempt;
     to->next_retry = outside_due_msec(r->instance->manager->outside, r->retry.next ?: r->limits.next);

@@ -22,11 +22,16 @@ def failpoint():
     return None
 
 
-@pytest.fixture
-def app(failpoint, make_tree, docker_settings, dockerd, engine):
-    """An instance of this machine in a tree of a zone, whose containers report to its gateway."""
+@pytest.fixture(autouse=True)
+def image(engine):
+    """Adds the static client to busybox."""
     if not engine.has_image(IMAGE):
         images.load_busybox(engine, IMAGE, {"bin/sd-notify": program("sd-notify").read_bytes()})
+
+
+@pytest.fixture
+def app(failpoint, make_tree, docker_settings, dockerd):
+    """An instance of this machine in a tree of a zone, whose containers report to its gateway."""
     settings = {**docker_settings, "zone": zone_settings()["zone"],
                 "reconciler": {"retry_min": "100ms", "retry_max": "500ms"}}
     tree = make_tree(settings).start(failpoint=failpoint)
@@ -69,6 +74,18 @@ def test_readiness_ends_the_probation_and_the_status_is_shown(app):
     assert replica["status"] == replica["message"] == "open for business"
     file = app.replica_file()["app"]["spec"]["tasks"][0]
     assert (file["ready"], file["ready_timeout"]) == ("notify", 3600)
+
+
+def test_readiness_needs_no_zone(make_tree, docker_settings):
+    """The agent reports to the tree's Unix socket."""
+    app = App(make_tree(docker_settings).start())
+    app.apply(serving(WAIT_FOR + f"exec {READY}"))
+    awaited(app)
+    go(app)
+    app.running(1)
+    ready(app)
+    assert "open for business" in app.tree.ctl("apps").stdout
+    assert "open for business" in app.tree.ctl("app", "web").stdout
 
 
 def test_a_revision_that_is_not_ready_in_time_is_rolled_back(app):
