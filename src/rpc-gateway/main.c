@@ -17,6 +17,7 @@ static const char *const failpoints[] = {
     "report.judged",     /* the reconciler has accepted the report, the agent has no response yet */
     "zone.before_save",  /* zone.json is about to be replaced */
     "zone.saved",        /* zone.json is replaced */
+    "zone.left",         /* zone.json is removed; net-keeper still has the network */
     "token.before_keep", /* a zone's token is valid, and not stored as used */
     "token.kept",        /* the token is stored as used; the call is not executed yet */
     NULL,

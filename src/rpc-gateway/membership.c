@@ -199,6 +199,8 @@ int membership_leave(struct membership *m, struct error *e)
     if (!m->member)
         return 0;
     int r = zone_file_remove(m->tree, e);
+    if (r >= 0)
+        r = failpoint_error("zone.left", e);
     if (r < 0)
         return r;
     log_notice("this machine, which was host %s, no longer belongs to a zone", m->zone.host_id);

@@ -38,8 +38,10 @@ class Leader:
     clock        seconds that its clock is ahead
     """
 
-    def __init__(self, messages, key=KEY, port=None, credentials=None):
+    def __init__(self, messages, key=KEY, port=None, credentials=None, host="127.0.0.1", space=None):
         self.messages = messages
+        self.host = host
+        self.space = space  # the namespace in which it listens (lib/netns.py); None: the test's own
         self.key = key
         self.port = port or ground.free_port()
         self.credentials = credentials  # None: plaintext
@@ -56,7 +58,7 @@ class Leader:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     # Start and stop
 
@@ -76,7 +78,8 @@ class Leader:
                                                                   else m.SerializeToString())
                         for name, (request, answer) in methods.items()}
             self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        ground.wait_until(self._listen, 10, "the leader's port")
+        with self.space.entered() if self.space else contextlib.nullcontext():
+            ground.wait_until(self._listen, 10, "the leader's port")
         self.server.start()
         return self
 

@@ -28,36 +28,14 @@ def messages(log):
     return [kind for kind in re.findall(r"nlmsg_type=(RTM_\w+)", Path(log).read_text()) if not kind.startswith("RTM_GET")]
 
 
-class NetKeeper(Worker):
-    """net-keeper in the namespace 'machine'."""
+class Kernel:
+    """What the kernel has of the zone's network in the namespace 'machine'."""
 
-    def __init__(self, prefix, machine, settings=None):
-        super().__init__("net-keeper", prefix, {"net-keeper": settings or {}})
+    def __init__(self, machine):
         self.machine = machine
-        self.wrapper = machine.wrapper
-        self.prefix.chmod(0o755)
-        state = self.prefix / "var/hostlet"
-        state.mkdir(parents=True, exist_ok=True)
-        (state / "tree.id").write_text("11111111-2222-4333-8444-555555555555\n")
-        self.file = state / "net-keeper/network.json"
-
-    def traced(self, log):
-        """Has strace write the messages that it sends into the file 'log', from its next start on."""
-        self.wrapper = [*self.machine.wrapper, "strace", "-D", "-qq", "-A", "-o", log, "-e", "trace=sendmsg,sendto", "-e", "signal=none"]
-
-    def ask(self, method, **parameters):
-        return self.call(f"io.hostlet.NetKeeper.{method}", **parameters)
-
-    def set(self, network):
-        return self.ask("SetNetwork", **({"network": network} if network else {}))
 
     def problems(self):
-        return self.ask("Info").get("problems", [])
-
-    def hosts(self):
-        return {reply["host"]["id"]: reply["host"] for reply in self.stream("io.hostlet.NetKeeper.List") if reply.get("host")}
-
-    # The kernel
+        return []
 
     def link(self):
         found = [link for link in self.machine.json("link", "show") if link["ifname"] == DEVICE]
@@ -99,3 +77,33 @@ class NetKeeper(Worker):
     def becomes(self, network, timeout=10, **expected):
         """Waits until the kernel has exactly the network."""
         return ground.wait_until(lambda: self.is_made(network, **expected), timeout, "the network is made")
+
+
+class NetKeeper(Worker, Kernel):
+    """net-keeper in the namespace 'machine'."""
+
+    def __init__(self, prefix, machine, settings=None):
+        Worker.__init__(self, "net-keeper", prefix, {"net-keeper": settings or {}})
+        Kernel.__init__(self, machine)
+        self.wrapper = machine.wrapper
+        self.prefix.chmod(0o755)
+        state = self.prefix / "var/hostlet"
+        state.mkdir(parents=True, exist_ok=True)
+        (state / "tree.id").write_text("11111111-2222-4333-8444-555555555555\n")
+        self.file = state / "net-keeper/network.json"
+
+    def traced(self, log):
+        """Has strace write the messages that it sends into the file 'log', from its next start on."""
+        self.wrapper = [*self.machine.wrapper, "strace", "-D", "-qq", "-A", "-o", log, "-e", "trace=sendmsg,sendto", "-e", "signal=none"]
+
+    def ask(self, method, **parameters):
+        return self.call(f"io.hostlet.NetKeeper.{method}", **parameters)
+
+    def set(self, network):
+        return self.ask("SetNetwork", **({"network": network} if network else {}))
+
+    def problems(self):
+        return self.ask("Info").get("problems", [])
+
+    def hosts(self):
+        return {reply["host"]["id"]: reply["host"] for reply in self.stream("io.hostlet.NetKeeper.List") if reply.get("host")}

@@ -71,8 +71,13 @@ int zone_file_write(const struct tree *tree, const struct zone_file *zone, struc
 
 int zone_file_remove(const struct tree *tree, struct error *e)
 {
-    _cleanup_free_ char *path = zone_file_path(tree);
-    return unlink(path) < 0 && errno != ENOENT ? error_os(e, errno, "cannot remove '%s'", path) : 0;
+    _cleanup_free_ char *state = tree_state(tree, "zone");
+    _cleanup_close_ int fd = open_dir_at(AT_FDCWD, state, e);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    if (unlinkat(fd, "zone.json", 0) < 0)
+        return errno == ENOENT ? 0 : error_os(e, errno, "cannot remove '%s/zone.json'", state);
+    return fsync(fd) < 0 ? error_os(e, errno, "cannot sync '%s'", state) : 0;
 }
 
 void zone_file_done(struct zone_file *zone)

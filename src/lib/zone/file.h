@@ -27,6 +27,6 @@ extern const struct schema_struct zone_file_schema;
 int zone_file_read(const struct tree *tree, struct zone_file *ret, struct error *e);
 /* Writes the file atomically and durably. */
 int zone_file_write(const struct tree *tree, const struct zone_file *zone, struct error *e);
-/* Removes the file: this machine then belongs to no zone. */
+/* Removes the file durably: this machine then belongs to no zone. */
 int zone_file_remove(const struct tree *tree, struct error *e);
 void zone_file_done(struct zone_file *zone);
