@@ -207,12 +207,25 @@ int command_zone_status(struct ctl *ctl)
     return EXIT_OK;
 }
 
+/* Does the same for a leave, which needs an enabled zone, too. */
+static int leave_fail(const struct ctl *ctl, const struct error *e)
+{
+    struct error ignored = ERROR_INIT;
+    bool enabled = true;
+    int code = ctl_fail(e);
+    if (e->class == ERROR_SERVICE_DOWN && zone_is_enabled(ctl, &enabled, &ignored) >= 0 && !enabled)
+        log_error("  rpc-gateway and net-keeper end the membership and remove the network: set [zone] enable "
+                  "= yes, "
+                  "then 'hostletctl reload', and repeat 'hostletctl zone leave'");
+    return code;
+}
+
 int command_zone_leave(struct ctl *ctl)
 {
     struct error e = ERROR_INIT;
     struct gateway_leave_out out = {.n_left = 0};
     if (ctl_call(ctl, &ctl_gateway, "ZoneLeave", NULL, &out, CTL_TIMEOUT_USEC, &e) < 0)
-        return zone_fail(ctl, &e);
+        return leave_fail(ctl, &e);
     if (ctl->json) {
         json_t *left = json_array();
         for (size_t i = 0; i < out.n_left; i++)

@@ -3,7 +3,9 @@ machine is a network namespace."""
 
 import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import urllib.request
 
@@ -156,6 +158,26 @@ def test_a_net_keeper_that_is_down_delays_neither_orders_nor_metrics(machine):
     machine.problems()
 
 
+def test_a_net_keeper_that_hangs_delays_neither_orders_nor_metrics(machine):
+    machine.join()
+    pid = machine.tree.pid("net-keeper")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        machine.map(2)
+        one = instance("web", 1)
+        one["deploy"]["replicas"][0]["host_id"] = KEY[0]
+        machine.leader.order(one)
+        ground.wait_until(lambda: driver_containers(machine.tree).get("i8k_web_0", {}).get("state") == "running", 40, "it runs")
+        assert "hostlet_network" not in machine.scrape()
+        # Two networks are not passed at a time: the newer one waits until the reconciler has given up on the older one.
+        machine.map(3, {h: HOSTS[h] for h in (KEY[0], "aaaaaaaaaaaa")})
+        machine.problems("the network between the machines: ")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    machine.made({"10.78.2.0/24": "10.77.1.2"})
+    machine.problems()
+
+
 def test_the_metrics_of_the_network(machine):
     machine.join()
 
@@ -203,6 +225,21 @@ def test_nothing_is_left_when_the_machine_has_left_the_zone(machine):
     machine.tree.ctl("reload")
     assert machine.left() == []
     assert "net-keeper" in machine.tree.ctl("zone", "network", check=False).stderr
+
+
+def test_a_zone_that_was_disabled_before_the_leave(machine):
+    machine.join()
+    machine.settings["zone"]["enable"] = False
+    machine.tree.write_config(machine.settings)
+    machine.tree.ctl("reload")
+    assert "device" in machine.left(), "containers keep their network"
+    with pytest.raises(CommandFailed, match=r"set \[zone\] enable = yes, then 'hostletctl reload', and repeat"):
+        machine.tree.ctl("zone", "leave")
+    machine.settings["zone"]["enable"] = True
+    machine.tree.write_config(machine.settings)
+    machine.tree.ctl("reload")
+    machine.tree.ctl("zone", "leave")
+    assert machine.left() == []
 
 
 def test_what_is_left_while_net_keeper_is_down_is_said_and_removed_later(machine):
