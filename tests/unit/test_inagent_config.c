@@ -114,6 +114,7 @@ static void test_yaml_is_merged(void **state)
         {"a: {}\n", "a:\n  b: 1", "a:\n  b: 1\n"},
         {"{}\n", "a: 1", "\na: 1\n"},
         {"# nothing\n", "a: 1", "# nothing\na: 1\n"},
+        {"b: 1", " a: [1, #\n # x\n 2]", "b: 1\na: [1, #\n# x\n2]\n"},
         {"f: {a: 1} # x\ng: 1\n", "g: 2", "f: {a: 1} # x\ng: 2\n"},
         {"\"k: x\": 1\n", "'k: x': 2", "\"k: x\": 2\n"},
         {"a: 1\n\nb: 1\n", "a: |+\n  x\n\nb: 2", "a: |+\n  x\n\nb: 2\n"},

@@ -145,7 +145,7 @@ void document_replace(struct document *d, size_t begin, size_t end, char *text)
 void document_replace_lines(struct document *d, size_t begin, size_t end, char *lines)
 {
     bool ended = begin < d->size || begin == d->start || d->text[begin - 1] == '\n' || d->n_added > 0;
-    d->n_added += begin == d->size;
+    d->n_added += end == d->size;
     document_replace(d, begin, end, ended ? lines : xasprintf("%s%s", d->newline, lines));
     if (!ended)
         free(lines);

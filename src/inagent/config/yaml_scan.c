@@ -228,7 +228,7 @@ static int skip_flow_space(struct document *d)
 {
     for (;;) {
         d->at += strspn(d->text + d->at, " ");
-        if (d->text[d->at] == '#' && d->text[d->at - 1] == ' ')
+        if (d->text[d->at] == '#' && strchr(" \n", d->text[d->at - 1]))
             d->at = document_line_end(d, d->at);
         if (!d->text[d->at] || !yaml_line_ends(d, d->at))
             return 0;
