@@ -13,6 +13,9 @@ from lib.tree import VARIANT
 from lib.varlink import VarlinkError
 
 
+pytestmark = pytest.mark.sanitized
+
+
 @pytest.fixture
 def lan():
     with Lan() as made:
@@ -197,8 +200,8 @@ def test_what_another_program_removes_is_repaired(keeper, machine, what):
         machine.batch(REMOVALS[what])
     else:
         machine.bridge("fdb", "delete", ZERO, "dst", "192.168.60.2", "dev", DEVICE)
-    ground.wait_until(lambda: keeper.ask("Info").get("repairs") == 1, 10, "one repair")
-    after = keeper.is_made(wanted)
+    ground.wait_until(lambda: keeper.ask("Info").get("repairs", 0) >= 1, 10, "a repair")
+    after = keeper.becomes(wanted)
     if what not in ("the device", "a renamed device"):
         assert after["link"][:2] == before["link"][:2]
     assert "was changed by another program" in keeper.log() and not keeper.problems()
@@ -214,14 +217,14 @@ def test_a_foreign_entry_of_our_device_is_removed(keeper, machine):
 def test_two_fighters_do_not_spin(keeper, machine):
     """Another program deletes a route as soon as it exists."""
     keeper.set(network())
-    for _ in range(6):
+    for _ in range(7):
         machine.inside("route", "delete", "10.78.2.0/24")
         ground.wait_until(lambda: "10.78.2.0/24" in keeper.routes(), 20, "the route is repaired")
     assert any("again and again" in problem for problem in keeper.problems())
     machine.inside("route", "delete", "10.78.2.0/24")
     repairs = keeper.ask("Info")["repairs"]
     ground.let_pass(1)
-    assert keeper.ask("Info")["repairs"] == repairs, "the pause after six corrections is longer than three seconds"
+    assert keeper.ask("Info")["repairs"] == repairs, "the pause after seven corrections is longer than six seconds"
     keeper.becomes(network(), 30)
 
 
