@@ -116,6 +116,7 @@ static void task_ended(struct daemon *d, struct task *task, int exit_code, uint6
      */
     bool quiet = schedule_repeats(task) && task->runs > 1 && task->exit_code == 0;
     enum task_verdict verdict = plan_ended(&d->plan, task, exit_code, now);
+    set_string(&task->reason, verdict == VERDICT_DONE ? NULL : reason ?: task->ending);
     double seconds = (double)(now - task->begun) / (double)USEC_PER_SEC;
     switch (verdict) {
     case VERDICT_DONE:

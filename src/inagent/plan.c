@@ -204,6 +204,7 @@ void plan_began(const struct plan *plan, struct task *task, pid_t pid, uint64_t 
     task->runs++;
     if (!task->runs_by_hand)
         task->attempts++;
+    set_string(&task->reason, NULL);
     task->ending = NULL;
     task->kill_at = UINT64_MAX;
 }
@@ -253,6 +254,7 @@ void plan_clear(struct plan *plan)
     for (size_t i = 0; i < plan->n_tasks; i++) {
         task_definition_clear(&plan->tasks[i]->definition);
         free(plan->tasks[i]->problem);
+        free(plan->tasks[i]->reason);
         free(plan->tasks[i]);
     }
     free(plan->tasks);

@@ -37,7 +37,7 @@ static json_t *pack(const struct task *task)
         put_number(object, "exit_code", task->exit_code & 0xff);
     put_number(object, "next", task->next);
     put_number(object, "runs", task->runs < INT64_MAX ? (int64_t)task->runs : INT64_MAX);
-    put_text(object, "message", task->problem);
+    put_text(object, "message", task->problem ?: task->reason);
     return object;
 }
 

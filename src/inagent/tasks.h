@@ -51,6 +51,7 @@ struct task {
     int64_t started, finished, next;
     uint64_t runs; /* attempts that have begun */
     int exit_code; /* of the last attempt that ended */
+    char *reason;  /* why the last run failed, beside its exit code; NULL: for that alone, or it runs */
     /* Why inagent is ending the run (static text), or NULL; then 'kill_at' is when it sends SIGKILL. */
     const char *ending;
     uint64_t kill_at;

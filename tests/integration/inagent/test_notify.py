@@ -193,6 +193,21 @@ def test_a_missed_watchdog_restarts_the_task(make):
     assert usec == "1000000" and pid == shell
 
 
+def test_the_reason_of_a_failure_is_reported(make, reports):
+    container = make()
+    container.write_spec(specification([
+        app(f"exec {CLIENT} READY=1 WATCHDOG=trigger --barrier --pause", max_attempts=1),
+        task("slow", "exec sleep 1000", timeout=1, max_attempts=1),
+        task("plain", "exit 3", max_attempts=1)], hostlet_endpoint=reports.endpoint()))
+    container.start()
+
+    def messages(report):
+        return {t["name"]: t.get("message") for t in report.get("tasks", []) if t["state"] == "failed"}
+    report = reports.wait("three failures", lambda r: len(messages(r)) == 3)
+    assert messages(report) == {"app": "it requested its end with WATCHDOG=trigger", "slow": "has reached its time limit",
+                                "plain": None}
+
+
 def test_signs_of_life_keep_the_application(make):
     container = make()
     container.start([app(f"exec {CLIENT} READY=1 --ping=100", watchdog=1)])
