@@ -69,6 +69,7 @@ include src/lib/inapi/local.mk
 include src/lib/grpc/local.mk
 include src/lib/manifest/local.mk
 include src/lib/app/local.mk
+include src/lib/cron/local.mk
 include src/lib/logs/local.mk
 include src/lib/zone/local.mk
 
