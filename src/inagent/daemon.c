@@ -22,7 +22,9 @@
 #include "inagent/schedule.h"
 #include "inagent/shutdown.h"
 #include "inagent/spec.h"
+#include "inagent/wall_timer.h"
 #include "inagent/watch.h"
+#include "inagent/zones.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/fs.h"
 #include "lib/basic/log.h"
@@ -38,6 +40,8 @@ struct daemon {
     struct report report;
     struct output output;
     struct main_task main_task;
+    struct wall_timer wall_timer;
+    struct zones zones;
     uint64_t begun;
     bool more_exited; /* more children may have exited than were reaped: no further SIGCHLD tells */
     int signals;
@@ -64,8 +68,6 @@ static void announce(struct daemon *d, uint64_t now)
         task->announced = true;
         if (task->problem)
             log_error("task '%s' failed: %s", name, task->problem);
-        else if (task->definition.trigger == TRIGGER_CRON)
-            log_notice("task '%s' has cron: not run yet by this version", name);
         else if (task->definition.trigger == TRIGGER_NONE)
             log_notice("task '%s' has no trigger: never run", name);
         if (task->problem && task->definition.trigger == TRIGGER_ON_STARTUP && now < d->plan.probation_end)
@@ -217,16 +219,18 @@ static void wait_for_events(struct daemon *d)
     if (d->shutdown.phase == SHUTDOWN_NOT) {
         wakeup = earlier(wakeup, earlier(plan_wakeup(&d->plan), ending_wakeup(&d->plan)));
         wakeup = earlier(wakeup, main_task_tick_wakeup(&d->main_task));
+        wall_timer_set(&d->wall_timer, schedule_wall_wakeup(&d->plan));
     } else {
         wakeup = earlier(wakeup, shutdown_wakeup(&d->shutdown));
     }
     uint64_t now = now_monotonic_usec(), wait = wakeup > now && !d->more_exited ? wakeup - now : 0;
     struct timespec timeout = {(time_t)(wait / USEC_PER_SEC), (long)(wait % USEC_PER_SEC) * 1000};
-    struct pollfd fds[4 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
+    struct pollfd fds[5 + OUTPUT_STREAMS] = {{.fd = d->signals, .events = POLLIN},
                                              {.fd = d->watch.inotify, .events = POLLIN},
-                                             {.fd = main_task_fd(&d->main_task), .events = POLLIN}};
-    fds[3].fd = report_fd(&d->report, &fds[3].events);
-    output_poll(&d->output, fds + 4);
+                                             {.fd = main_task_fd(&d->main_task), .events = POLLIN},
+                                             {.fd = d->wall_timer.fd, .events = POLLIN}};
+    fds[4].fd = report_fd(&d->report, &fds[4].events);
+    output_poll(&d->output, fds + 5);
     if (ppoll(fds, ARRAY_SIZE(fds), wakeup == UINT64_MAX && !d->more_exited ? NULL : &timeout, NULL) < 0 &&
         errno != EINTR)
         fatal(EXIT_FAILED, "cannot wait for events: %s", strerrordesc_np(errno));
@@ -236,6 +240,7 @@ static void loop(struct daemon *d)
 {
     while (d->shutdown.phase != SHUTDOWN_OVER) {
         uint64_t now = now_monotonic_usec();
+        wall_timer_read(&d->wall_timer);
         schedule_clock(&d->plan, now, (int64_t)now_realtime_usec());
         read_signals(d, now);
         /* A sender must not be reaped before its message is read. */
@@ -266,8 +271,11 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
                        .watch = WATCH_INIT,
                        .report = REPORT_INIT,
                        .main_task = MAIN_TASK_INIT,
+                       .wall_timer = WALL_TIMER_INIT,
                        .signals = -1};
     d.plan.probation_end = begun + environment->probation_usec;
+    d.plan.find_zone = zones_find;
+    d.plan.zones = &d.zones;
     d.begun = begun;
     report_identify(&d.report);
     d.report.replica_id = environment->identity.replica_id;
@@ -291,6 +299,8 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
     report_end(&d.report);
     main_task_close(&d.main_task);
     plan_clear(&d.plan);
+    zones_clear(&d.zones);
+    wall_timer_end(&d.wall_timer);
     close_fd(d.signals);
     return d.shutdown.exit_code;
 }

@@ -56,10 +56,13 @@ INAGENT_OWN = \
 	src/inagent/run.c src/inagent/run.h \
 	src/inagent/shutdown.c src/inagent/shutdown.h \
 	src/inagent/task_file.c src/inagent/task_file.h \
-	src/inagent/watch.c src/inagent/watch.h
+	src/inagent/wall_timer.c src/inagent/wall_timer.h \
+	src/inagent/watch.c src/inagent/watch.h \
+	src/inagent/zones.c src/inagent/zones.h
 
 # The shared sources that can be compiled with musl; the linker drops their unused functions.
 INAGENT_SHARED = \
+	$(LIB_CRON) \
 	src/lib/basic/cleanup.h \
 	src/lib/basic/error.c src/lib/basic/error.h \
 	src/lib/basic/fs.c src/lib/basic/fs.h \

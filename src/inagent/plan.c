@@ -86,8 +86,10 @@ static void define(struct task *task, struct task_definition *definition)
         set_state(task, TASK_PENDING);
         task->attempts = 0;
     }
-    if (!known || !same_schedule(&task->definition, definition))
+    if (!known || !same_schedule(&task->definition, definition)) {
         task->asked = false;
+        task->anchor = 0;
+    }
     free(task->problem);
     task->problem = NULL;
     task->present = true;
@@ -109,6 +111,7 @@ static void settle(const struct plan *plan, uint64_t now)
         task->asked = task->asked_by_hand = false;
         task->due = UINT64_MAX;
         task->next = 0;
+        task->anchor = 0;
         if (task->problem && (task->state == TASK_PENDING || task->state == TASK_DELAYED))
             set_state(task, TASK_FAILED);
     }
@@ -123,6 +126,8 @@ void plan_update(struct plan *plan, struct task_definition *definitions, size_t 
     for (size_t i = 0; i < n; i++) {
         struct task *task = find(plan, definitions[i].name) ?: xcalloc(1, sizeof *task);
         define(task, &definitions[i]);
+        if (task->definition.trigger == TRIGGER_CRON)
+            schedule_define(plan, task);
         tasks[n_tasks++] = task;
     }
     for (size_t i = 0; i < plan->n_tasks; i++)

@@ -1,10 +1,19 @@
-/* Implements schedule.h. */
+/* Implements schedule.h.
+ *
+ * Intervals and "@every" count the monotonic clock, which nobody sets. The times of the calendar depend on
+ * the wall clock. If it was set by an hour at most, no run is lost and none is repeated: a time that it has
+ * passed over is due now, and a time that has come once does not come again. After a larger step the
+ * expression is evaluated from the new time on, and what was between is not made up for. The same holds for a
+ * machine that slept, and for a container that was paused. */
 #include "inagent/schedule.h"
 
-#include "lib/basic/util.h"
+#include "lib/basic/cleanup.h"
+#include "lib/basic/log.h"
 
 /* A change of the wall clock by more than this is a step; less is the difference between two readings. */
 #define STEP_USEC ((int64_t)USEC_PER_SEC / 2)
+
+#define SLACK_SECONDS 3600
 
 bool schedule_repeats(const struct task *task)
 {
@@ -33,9 +42,47 @@ static void arm_interval(const struct plan *plan, struct task *task)
     show_due(plan, task);
 }
 
+static int64_t wall_seconds(const struct plan *plan, uint64_t now)
+{
+    return ((int64_t)now + plan->wall_offset) / (int64_t)USEC_PER_SEC;
+}
+
+static bool is_calendar(const struct task *task)
+{
+    return task->definition.trigger == TRIGGER_CRON && task->cron.every == 0;
+}
+
+static void arm_every(const struct plan *plan, struct task *task, uint64_t now)
+{
+    uint64_t every = (uint64_t)task->cron.every * USEC_PER_SEC;
+    if (task->anchor == 0)
+        task->anchor = now;
+    task->due = task->anchor + ((now - task->anchor) / every + 1) * every;
+    show_due(plan, task);
+}
+
+static void arm_calendar(const struct plan *plan, struct task *task, uint64_t now)
+{
+    int64_t after = wall_seconds(plan, now);
+    if (task->last_due > after && task->last_due - after <= SLACK_SECONDS)
+        after = task->last_due;
+    int64_t next = cron_next(&task->cron, task->tz, after);
+    task->next = next == CRON_NEVER ? 0 : next * 1000;
+}
+
+void schedule_define(const struct plan *plan, struct task *task)
+{
+    struct error e = ERROR_INIT;
+    int r = cron_parse(task->definition.cron, &task->cron, &e);
+    task->tz = NULL;
+    if (r == 0 && task->cron.every == 0 && plan->find_zone)
+        r = plan->find_zone(plan->zones, task->cron.zone, &task->tz, &e);
+    if (r < 0)
+        task->problem = xasprintf("cron: %s", e.message);
+}
+
 void schedule_arm(const struct plan *plan, struct task *task, uint64_t now)
 {
-    (void)now;
     if (task->state == TASK_RUNNING || task->state == TASK_DELAYED)
         return;
     task->due = UINT64_MAX;
@@ -49,11 +96,42 @@ void schedule_arm(const struct plan *plan, struct task *task, uint64_t now)
             arm_interval(plan, task);
         break;
     case TRIGGER_CRON:
+        if (task->asked)
+            break;
+        if (is_calendar(task))
+            arm_calendar(plan, task, now);
+        else
+            arm_every(plan, task, now);
+        break;
     case TRIGGER_ON_SHUTDOWN:
     case TRIGGER_NONE:
         task->asked = false;
         break;
     }
+}
+
+/* Marks a task as asked. */
+static void ask(struct task *task)
+{
+    task->asked = true;
+    task->attempts = 0;
+    task->due = UINT64_MAX;
+    task->next = 0;
+}
+
+/* Reports whether a time of the calendar has come. One that is long past is missed. */
+static bool calendar_is_due(const struct plan *plan, struct task *task, uint64_t now)
+{
+    int64_t due = task->next / 1000, late = wall_seconds(plan, now) - due;
+    if (task->next == 0 || late < 0)
+        return false;
+    task->last_due = due;
+    if (late <= SLACK_SECONDS)
+        return true;
+    log_notice("task '%s' has missed its run of %lld s ago: the clock was set, or the container was paused",
+               task->definition.name, (long long)late);
+    schedule_arm(plan, task, now);
+    return false;
 }
 
 void schedule_clock(struct plan *plan, uint64_t now, int64_t wall)
@@ -65,19 +143,20 @@ void schedule_clock(struct plan *plan, uint64_t now, int64_t wall)
         struct task *task = plan->tasks[i];
         if (!rests(task))
             continue;
-        if (set)
+        if (is_calendar(task) ? calendar_is_due(plan, task, now) : task->due <= now)
+            ask(task);
+        else if (set)
             schedule_arm(plan, task, now);
-        if (task->due > now)
-            continue;
-        task->asked = true;
-        task->attempts = 0;
-        task->due = UINT64_MAX;
-        task->next = 0;
     }
 }
 
 int64_t schedule_wall_wakeup(const struct plan *plan)
 {
-    (void)plan;
-    return INT64_MAX;
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < plan->n_tasks; i++) {
+        const struct task *task = plan->tasks[i];
+        if (rests(task) && is_calendar(task) && task->next > 0 && task->next * 1000 < first)
+            first = task->next * 1000;
+    }
+    return first;
 }

@@ -7,6 +7,9 @@
  * the schedule if the wall clock was set. The daemon calls it before every other function of the plan. */
 void schedule_clock(struct plan *plan, uint64_t now, int64_t wall);
 
+/* Parses the cron expression of a task, or sets its problem. */
+void schedule_define(const struct plan *plan, struct task *task);
+
 /* Plans the next run of a task that neither runs nor is retried. */
 void schedule_arm(const struct plan *plan, struct task *task, uint64_t now);
 

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/cron/next.h"
+
 enum task_trigger { TRIGGER_NONE, TRIGGER_ON_SHUTDOWN, TRIGGER_ON_STARTUP, TRIGGER_INTERVAL, TRIGGER_CRON };
 
 enum task_state {
@@ -46,6 +48,12 @@ struct task {
     /* CLOCK_MONOTONIC, microseconds. 'due' is the next retry, or the next run if that depends on this clock;
      * UINT64_MAX: none. 'over' is the end of the last run; 0: none. */
     uint64_t begun, due, over;
+    /* With the trigger cron: the parsed expression and its time zone (borrowed); the last planned time that
+     * has come (unix seconds; 0: none); where "@every" counts from, like 'due'; 0: from now on. */
+    struct cron cron;
+    const struct tz *tz;
+    int64_t last_due;
+    uint64_t anchor;
     /* For showing; unix milliseconds, 0: none. 'next' is the earliest start of the next run that is planned.
      */
     int64_t started, finished, next;
@@ -62,4 +70,7 @@ struct plan {
     size_t n_tasks;
     uint64_t probation_end; /* before this time a failure without attempts left is fatal */
     int64_t wall_offset;    /* the wall clock's distance from CLOCK_MONOTONIC, microseconds */
+    /* Returns a time zone like zones_find(); NULL: every time zone is UTC. */
+    int (*find_zone)(void *context, const char *name, const struct tz **ret, struct error *e);
+    void *zones; /* its context */
 };

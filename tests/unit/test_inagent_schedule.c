@@ -4,6 +4,7 @@
 #include <stddef.h>
 /* cmocka.h needs these headers before it */
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "inagent/depends.h"
@@ -218,6 +219,164 @@ static void test_a_run_that_inagent_ended_has_failed(void **state)
     plan_clear(&s.plan);
 }
 
+/* Checks that nothing is due until 'seconds' after midnight by the wall clock, and goes there. */
+static void expect_calendar(struct simulation *s, int64_t seconds)
+{
+    tick(s);
+    assert_null(plan_next(&s->plan, s->now));
+    assert_true(plan_wakeup(&s->plan) == UINT64_MAX);
+    assert_int_equal((schedule_wall_wakeup(&s->plan) - MIDNIGHT) / (int64_t)SECOND, seconds);
+    s->now = (uint64_t)(seconds * (int64_t)SECOND - s->step);
+    s->now--;
+    assert_string_equal(run(s, 0, 0), "");
+    s->now++;
+}
+
+static void test_cron_runs_at_the_times_of_the_calendar(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"*/10 * * * *\"}]");
+    struct task *a = s.plan.tasks[0];
+    assert_int_equal(a->state, TASK_PENDING);
+    assert_int_equal(a->next, MIDNIGHT / 1000 + 600000);
+    expect_calendar(&s, 600);
+    assert_string_equal(run(&s, 0, 0), "a");
+    expect_calendar(&s, 1200);
+    /* Times that come during a run are skipped. */
+    assert_string_equal(run(&s, 1500, 1), "a");
+    assert_int_equal(a->state, TASK_FAILED);
+    expect_calendar(&s, 3000);
+    plan_clear(&s.plan);
+}
+
+static void test_the_attempts_of_a_cron_run_take_its_time(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"* * * * *\",\"max_attempts\":2,\"retry_backoff_seconds\":90}]");
+    expect_calendar(&s, 120);
+    assert_string_equal(run(&s, 1, 1), "a");
+    assert_int_equal(s.plan.tasks[0]->next, MIDNIGHT / 1000 + 211000);
+    expect_idle_for(&s, 90);
+    assert_string_equal(run(&s, 0, 1), "a");
+    expect_calendar(&s, 240);
+    plan_clear(&s.plan);
+}
+
+static void test_every_counts_the_monotonic_clock_on_a_grid(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"@every 1m\"}]");
+    expect_idle_for(&s, 60);
+    assert_string_equal(run(&s, 10, 0), "a");
+    s.step = 5000 * (int64_t)SECOND;
+    expect_idle_for(&s, 50);
+    assert_string_equal(run(&s, 61, 0), "a");
+    /* An unchanged task stays on its grid. */
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"@every 1m\",\"script\":\"new\"}]");
+    expect_idle_for(&s, 59);
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"@every 2m\"}]");
+    assert_int_equal(s.plan.tasks[0]->next, (MIDNIGHT + (int64_t)s.now + s.step) / 1000 + 120000);
+    plan_clear(&s.plan);
+}
+
+static void test_a_small_step_of_the_clock_neither_loses_nor_repeats_a_run(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"0 * * * *\"}]");
+    expect_calendar(&s, 3600);
+    assert_string_equal(run(&s, 0, 0), "a");
+    /* Back, over the run: it does not come again. */
+    s.step = -5 * (int64_t)SECOND;
+    expect_calendar(&s, 7200);
+    assert_string_equal(run(&s, 0, 0), "a");
+    s.step = -1800 * (int64_t)SECOND;
+    expect_calendar(&s, 10800);
+    assert_string_equal(run(&s, 0, 0), "a");
+    /* Forward, over the run: it is due now. */
+    s.now += 10 * SECOND;
+    s.step += 3600 * (int64_t)SECOND;
+    assert_string_equal(run(&s, 0, 0), "a");
+    expect_calendar(&s, 18000);
+    plan_clear(&s.plan);
+}
+
+static void test_a_large_step_of_the_clock_begins_the_schedule_anew(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"0 12 * * *\"}]");
+    expect_calendar(&s, 12 * 3600);
+    assert_string_equal(run(&s, 0, 0), "a");
+    /* A day back: noon comes again. */
+    s.step = -86460 * (int64_t)SECOND;
+    expect_calendar(&s, -12 * 3600);
+    assert_string_equal(run(&s, 0, 0), "a");
+    /* Two days ahead: what was between is missed. */
+    s.step = 86400 * (int64_t)SECOND + 7200 * (int64_t)SECOND;
+    expect_calendar(&s, 60 * 3600);
+    assert_string_equal(run(&s, 0, 0), "a");
+    plan_clear(&s.plan);
+}
+
+static int find_zone(void *context, const char *name, const struct tz **ret, struct error *e)
+{
+    struct tz **loaded = context;
+    if (streq(name, "Nowhere"))
+        return error_refuse(e, ENOENT, "the time zone 'Nowhere' is unknown");
+    if (!*loaded)
+        assert_int_equal(tz_parse_rule("CET-1CEST,M3.5.0,M10.5.0/3", loaded, e), 0);
+    *ret = *name ? *loaded : NULL;
+    return 0;
+}
+
+static void test_an_unusable_cron_fails_the_task_with_the_reason(void **state)
+{
+    (void)state;
+    struct tz *berlin = NULL;
+    struct simulation s = {.now = 100 * SECOND, .plan = {.find_zone = find_zone, .zones = &berlin}};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"61 * * * *\"},"
+                "{\"name\":\"b\",\"cron\":\"TZ=Nowhere 0 * * * *\"},"
+                "{\"name\":\"c\",\"on_startup\":true,\"depends_on\":[\"b\"]},"
+                "{\"name\":\"d\",\"cron\":\"TZ=Europe/Berlin 0 12 * * *\"}]");
+    assert_string_equal(s.plan.tasks[0]->problem, "cron: column 1: '61' is no minute from 0 to 59");
+    assert_string_equal(s.plan.tasks[1]->problem, "cron: the time zone 'Nowhere' is unknown");
+    assert_non_null(strstr(s.plan.tasks[2]->problem, "'b', which can never succeed"));
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(s.plan.tasks[i]->state, TASK_FAILED);
+    expect_calendar(&s, 11 * 3600);
+    assert_string_equal(run(&s, 0, 0), "d");
+    /* The next specification is right. */
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"1 * * * *\"}]");
+    assert_null(s.plan.tasks[0]->problem);
+    expect_calendar(&s, 11 * 3600 + 60);
+    assert_string_equal(run(&s, 0, 0), "a");
+    plan_clear(&s.plan);
+    tz_free(berlin);
+}
+
+static void test_a_thousand_tasks_sleep_until_the_first(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    _cleanup_free_ char *tasks = xstrdup("[");
+    for (int i = 0; i < 1000; i++) {
+        char *more = xasprintf("%s%s{\"name\":\"t%d\",\"cron\":\"%d %d * * *\"}", tasks, i > 0 ? "," : "", i,
+                               i % 60, 1 + i / 60);
+        free(tasks);
+        tasks = more;
+    }
+    _cleanup_free_ char *all = xasprintf("%s]", tasks);
+    specify(&s, all);
+    expect_calendar(&s, 3600);
+    assert_string_equal(run(&s, 0, 0), "t0");
+    expect_calendar(&s, 3660);
+    plan_clear(&s.plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +387,13 @@ int main(void)
         cmocka_unit_test(test_a_new_specification_plans_anew),
         cmocka_unit_test(test_a_run_by_hand_is_not_retried_and_waits_for_nothing),
         cmocka_unit_test(test_a_run_that_inagent_ended_has_failed),
+        cmocka_unit_test(test_cron_runs_at_the_times_of_the_calendar),
+        cmocka_unit_test(test_the_attempts_of_a_cron_run_take_its_time),
+        cmocka_unit_test(test_every_counts_the_monotonic_clock_on_a_grid),
+        cmocka_unit_test(test_a_small_step_of_the_clock_neither_loses_nor_repeats_a_run),
+        cmocka_unit_test(test_a_large_step_of_the_clock_begins_the_schedule_anew),
+        cmocka_unit_test(test_an_unusable_cron_fails_the_task_with_the_reason),
+        cmocka_unit_test(test_a_thousand_tasks_sleep_until_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

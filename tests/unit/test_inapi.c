@@ -105,6 +105,7 @@ static bool is_own(const struct schema_struct *s, const char *member)
                                          {"AppDeployStage", "begun"},
                                          {"AppSpecTask", "ready"},
                                          {"AppSpecTask", "ready_timeout"},
+                                         {"AppSpecTask", "timeout"},
                                          {"AppSpecTask", "watchdog"}};
     for (size_t i = 0; i < ARRAY_SIZE(own); i++)
         if (streq(own[i][0], s->name) && streq(own[i][1], member))

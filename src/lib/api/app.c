@@ -34,9 +34,11 @@ STRUCT(
     S_BOOL_OPT(T, on_shutdown, NULL), S_INT_OPT(T, interval_seconds, NULL), S_STRING_OPT(T, cron, NULL),
     S_INT_OPT(T, max_attempts, NULL), S_INT_OPT(T, retry_backoff_seconds, NULL),
     S_STRING_OPT(T, script, "The script: inagent passes it to sh as standard input."),
-    S_ENUM_OPT(T, ready, &app_ready_enum,
-               "Hostlet's own, as the next two: a zone's orders have none of them. Absent: the task shows "
-               "nothing."),
+    S_INT_OPT(
+        T, timeout,
+        "Hostlet's own, as the next three: a zone's orders have none of them. Seconds after which a run is "
+        "ended and has failed; absent: never."),
+    S_ENUM_OPT(T, ready, &app_ready_enum, "Absent: the task shows nothing."),
     S_INT_OPT(T, ready_timeout,
               "Seconds from the container's start until it must be ready; absent: 90. Only with 'ready'."),
     S_INT_OPT(T, watchdog,

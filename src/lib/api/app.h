@@ -36,6 +36,7 @@ struct app_task {
     int64_t max_attempts, retry_backoff_seconds;
     char *script;
     /* Hostlet's additions: manifests, records and app_replica.json have them, a zone's orders have none. */
+    int64_t timeout;                 /* seconds that each run may take; 0: without limit */
     int ready;                       /* enum app_ready */
     int64_t ready_timeout, watchdog; /* seconds; 0: not given (the normal form has a ready_timeout); none */
 };

@@ -1,13 +1,13 @@
 /* Checks the tasks of a spec; see check_tasks.h. inagent(8) defines the meaning of their members. */
 #include "lib/app/check_tasks.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 
 #include "lib/app/check.h"
 #include "lib/app/limits.h"
 #include "lib/basic/cleanup.h"
+#include "lib/cron/cron.h"
 
 static ssize_t find_task(const struct app_spec *spec, const char *name)
 {
@@ -17,34 +17,21 @@ static ssize_t find_task(const struct app_spec *spec, const char *name)
     return -1;
 }
 
-/* Reports whether a schedule has five fields, six with seconds, or one of the "@" forms, after an optional
- * time zone. This finds most mistakes at apply instead of at the task's first run. */
-static bool is_cron(const char *cron)
-{
-    while (isspace((unsigned char)*cron))
-        cron++;
-    if (after_prefix(cron, "TZ=") || after_prefix(cron, "CRON_TZ="))
-        while (*cron && !isspace((unsigned char)*cron))
-            cron++;
-    size_t fields = 0;
-    bool at = false;
-    for (bool inside = false; *cron; cron++) {
-        bool blank = isspace((unsigned char)*cron);
-        if (!blank && !inside) {
-            at = at || (fields == 0 && *cron == '@');
-            fields++;
-        }
-        inside = !blank;
-    }
-    return at ? fields <= 2 : fields == 5 || fields == 6;
-}
-
 static int check_number(int64_t value, int64_t max, size_t task, const char *name, struct error *e)
 {
     if (value >= 0 && value <= max)
         return 0;
     return error_refuse(e, EINVAL, "/app/spec/tasks/%zu/%s: %" PRId64 " is not from 0 to %" PRId64, task,
                         name, value, max);
+}
+
+/* Finds a wrong expression at apply instead of in the container. */
+static int check_cron(const struct app_task *task, size_t i, struct error *e)
+{
+    struct cron cron;
+    if (!task->cron || !*task->cron || cron_parse(task->cron, &cron, e) == 0)
+        return 0;
+    return error_prefix(e, "/app/spec/tasks/%zu/cron", i);
 }
 
 static bool has_trigger(const struct app_task *task)
@@ -163,12 +150,9 @@ int check_tasks(const struct app_spec *spec, struct error *e)
             (r = check_number(task->max_attempts, UINT32_MAX, i, "max_attempts", e)) < 0 ||
             (r = check_number(task->retry_backoff_seconds, UINT32_MAX, i, "retry_backoff_seconds", e)) < 0)
             return r;
-        if (task->cron && *task->cron && !is_cron(task->cron))
-            return error_refuse(
-                e, EINVAL,
-                "/app/spec/tasks/%zu/cron: '%.100s' has neither five fields (minute hour day month "
-                "weekday), nor six with seconds first, nor begins with '@'",
-                i, task->cron);
+        if ((r = check_number(task->timeout, UINT32_MAX, i, "timeout", e)) < 0 ||
+            (r = check_cron(task, i, e)) < 0)
+            return r;
     }
     for (size_t i = 0; i < spec->n_tasks; i++)
         if ((r = check_depends_on(spec, i, e)) < 0)

@@ -327,6 +327,18 @@ def test_the_failures_of_an_interval_task_end_nothing(make):
     assert container.process.poll() is None
 
 
+def test_a_cron_task_runs_every_second(make):
+    container = make()
+    container.start([{"name": "tick", "cron": "* * * * * *", "script": "date +%s >> out"},
+                     {"name": "often", "cron": "@every 1s", "script": "date +%s >> often"},
+                     {"name": "rarely", "cron": "0 0 1 1 *", "script": "echo no > rarely"}])
+    wait_until("three runs", lambda: len(container.wait_file("out").split()) >= 3)
+    times = container.wait_file("out").split()
+    assert len(set(times)) == len(times), "a second's run was repeated"
+    wait_until("three runs of the other", lambda: len(container.wait_file("often").split()) >= 3)
+    assert not (container.home / "action/rarely").exists()
+
+
 def test_an_empty_script_succeeds(make):
     container = make()
     container.start([task("empty", " \n "), task("app", "true", depends_on=["empty"])], probation=30)
