@@ -11,6 +11,7 @@ libdriver_a_SOURCES = \
 	src/container-driver/docker/failure.c src/container-driver/docker/failure.h \
 	src/container-driver/docker/inspect.c src/container-driver/docker/inspect.h \
 	src/container-driver/docker/limits.c src/container-driver/docker/limits.h \
+	src/container-driver/docker/network_options.c src/container-driver/docker/network_options.h \
 	src/container-driver/docker/progress.c src/container-driver/docker/progress.h \
 	src/container-driver/docker/version.c src/container-driver/docker/version.h \
 	src/container-driver/installs.c src/container-driver/installs.h \
@@ -72,6 +73,10 @@ check_PROGRAMS += tests/unit/test_driver
 TESTS += tests/unit/test_driver
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c
 tests_unit_test_driver_LDADD = libdriver.a $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_network_options
+TESTS += tests/unit/test_network_options
+tests_unit_test_network_options_SOURCES = tests/unit/test_network_options.c
+tests_unit_test_network_options_LDADD = libdriver.a $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_driver_volumes
 TESTS += tests/unit/test_driver_volumes
 tests_unit_test_driver_volumes_SOURCES = tests/unit/test_driver_volumes.c

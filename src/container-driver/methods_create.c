@@ -48,9 +48,9 @@ static void on_created(struct runtime_result *result, const struct error *e, voi
  * distinguish it from a runtime that is down. */
 static void on_checked(struct runtime_result *result, const struct error *e, void *userdata)
 {
-    (void)result;
-    struct driver_check_network_out out = {.problem =
-                                               e && e->class == ERROR_REFUSED ? (char *)e->message : NULL};
+    struct driver_check_network_out out = {
+        .problem = e && e->class == ERROR_REFUSED ? (char *)e->message : NULL,
+        .network = result ? (struct driver_network *)result->network : NULL};
     if (e && !out.problem)
         task_fail(userdata, e);
     else

@@ -19,6 +19,7 @@ struct runtime_result {
     struct driver_container *container;
     struct driver_pull_out *progress;
     struct driver_usage_out *usage;
+    const struct driver_network *network;
     char *id;             /* of the created container or the pulled image */
     bool layer_unlimited; /* the container was created without a limit of its writable layer */
     bool more;            /* further results follow */
@@ -69,8 +70,8 @@ struct runtime_ops {
      * one with the id is then the one that its labels state. */
     void (*inspect)(struct runtime *rt, const char *name, bool is_id, runtime_answer_fn answer,
                     void *userdata);
-    /* Checks whether the zone's network can have this range, whose form the caller has checked. REFUSED: it
-     * cannot, for the reason in the error. */
+    /* Checks whether the zone's network can have this range, whose form the caller has checked. The result
+     * has the network, if it exists with the range. REFUSED: it cannot, for the reason in the error. */
     void (*check_network)(struct runtime *rt, const char *cidr, runtime_answer_fn answer, void *userdata);
     /* CONFLICT: the container's name is in use (errnum EEXIST), or that of one of its volumes is (ENOTUNIQ).
      */

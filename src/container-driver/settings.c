@@ -27,34 +27,35 @@ static int read_seccomp(const char *name, char **ret, struct error *e)
     return 0;
 }
 
-static void read_dns(const struct config *config, char ***ret, size_t *ret_n)
+static void read_dns(const struct config *config, const char *section, struct words *ret)
 {
-    _cleanup_free_ char *servers = xstrdup(config_string(config, SECTION, "dns_servers"));
+    _cleanup_free_ char *servers = xstrdup(config_string(config, section, "dns_servers"));
     char *rest = servers;
     for (char *word; (word = strsep(&rest, " \t\n"));)
         if (*word)
-            schema_append_string(ret, ret_n, word);
+            schema_append_string(&ret->items, &ret->n, word);
 }
 
-static void free_dns(char **servers, size_t n)
+static void free_words(struct words *words)
 {
-    for (size_t i = 0; i < n; i++)
-        free(servers[i]);
-    free(servers);
+    for (size_t i = 0; i < words->n; i++)
+        free(words->items[i]);
+    free(words->items);
 }
 
 /* Docker writes what it is given into resolv.conf, where libc ignores everything but an address. */
 static int check_dns(const struct config *config, struct error *e)
 {
-    char **servers = NULL;
-    size_t n = 0;
+    struct words servers = {.n = 0};
     int r = 0;
     struct in6_addr address; /* also has room for an IPv4 address */
-    read_dns(config, &servers, &n);
-    for (size_t i = 0; r >= 0 && i < n; i++)
-        if (inet_pton(AF_INET, servers[i], &address) != 1 && inet_pton(AF_INET6, servers[i], &address) != 1)
-            r = error_refuse(e, EINVAL, "[" SECTION "] dns_servers: '%s' is not an IP address", servers[i]);
-    free_dns(servers, n);
+    read_dns(config, SECTION, &servers);
+    for (size_t i = 0; r >= 0 && i < servers.n; i++)
+        if (inet_pton(AF_INET, servers.items[i], &address) != 1 &&
+            inet_pton(AF_INET6, servers.items[i], &address) != 1)
+            r = error_refuse(e, EINVAL, "[" SECTION "] dns_servers: '%s' is not an IP address",
+                             servers.items[i]);
+    free_words(&servers);
     return r;
 }
 
@@ -116,7 +117,8 @@ int settings_read(const struct tree *tree, const struct config *config, struct s
         settings_done(ret);
         return r;
     }
-    read_dns(config, &ret->dns, &ret->n_dns);
+    read_dns(config, SECTION, &ret->dns);
+    read_dns(config, "zone", &ret->zone_dns);
     return 0;
 }
 
@@ -131,7 +133,8 @@ void settings_done(struct settings *s)
     free(s->docker_socket);
     free(s->docker_config);
     free(s->log_driver);
-    free_dns(s->dns, s->n_dns);
+    free_words(&s->dns);
+    free_words(&s->zone_dns);
     free(s->lxcfs_path);
     free(s->seccomp);
     free(s->seccomp_profile);

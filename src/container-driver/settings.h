@@ -4,6 +4,11 @@
 #include "container-driver/adopted.h"
 #include "lib/config/config.h"
 
+struct words {
+    char **items;
+    size_t n;
+};
+
 struct settings {
     char *tree_id;     /* value of the label io.hostlet.tree */
     char *apps;        /* the app path */
@@ -14,10 +19,9 @@ struct settings {
     uint64_t request_timeout_usec, pull_timeout_usec;
     char *log_driver;
     int64_t log_max_size, log_max_file;
-    int64_t layer_size; /* bytes; 0: writable layers are not limited */
-    char **dns;
-    size_t n_dns;
-    bool lxcfs; /* mount the files of lxcfs when it runs */
+    int64_t layer_size;         /* bytes; 0: writable layers are not limited */
+    struct words dns, zone_dns; /* name servers: of all containers; of those in the zone's network, if any */
+    bool lxcfs;                 /* mount the files of lxcfs when it runs */
     char *lxcfs_path;
     char *seccomp;         /* "hostlet", "runtime", or the path of a profile */
     char *seccomp_profile; /* the profile as compact JSON; NULL: the runtime's own */

@@ -214,6 +214,7 @@ static int check_limits(const struct spec *s, const struct driver_create_in *in,
         {"stop_timeout_msec", in->stop_timeout_msec, INT64_C(86400000)},
         {"probation_msec", in->probation_msec, INT64_C(86400000)},
         {"revision", in->revision, INT64_MAX},
+        {"vpc_mtu", in->vpc_mtu, 65535},
     };
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
         if (limits[i].value < 0 || limits[i].value > limits[i].max)
@@ -329,7 +330,8 @@ static int fill(struct spec *s, const struct driver_create_in *in, const struct 
     s->ports = (const struct driver_port *const *)in->ports;
     s->n_ports = in->n_ports;
     s->vpc_ipv4 = in->vpc_ipv4;
-    s->vpc_cidr = in->vpc_ipv4 ? in->vpc_cidr : NULL;
+    if (in->vpc_ipv4)
+        s->network = (struct spec_network){in->vpc_cidr, in->vpc_mtu, in->vpc_masqueraded};
     s->read_only = in->read_only;
     s->no_new_privileges = in->no_new_privileges;
     make_labels(s, in, settings);

@@ -31,6 +31,14 @@ struct spec_volume {
     char *target;
 };
 
+/* The zone's network, as far as a request determines it. */
+struct spec_network {
+    const char *cidr; /* on this machine, of the request, borrowed; NULL: none */
+    int64_t mtu;      /* bytes; 0: the runtime's default */
+    /* net-keeper's rule masquerades what leaves the zone's network, so that the runtime does not. */
+    bool masqueraded;
+};
+
 struct spec {
     char *name, *image;
     char **command; /* complete: replaces the image's entrypoint and command; empty: the image's own */
@@ -52,7 +60,8 @@ struct spec {
     int64_t stop_timeout_sec;
     const struct driver_port *const *ports; /* of the request, borrowed */
     size_t n_ports;
-    const char *vpc_ipv4, *vpc_cidr; /* of the request, borrowed; NULL: the runtime's default network */
+    const char *vpc_ipv4; /* of the request, borrowed; NULL: the runtime's default network */
+    struct spec_network network;
     const char *capabilities[SPEC_CAPABILITIES_MAX]; /* all of the container's, without "CAP_" */
     size_t n_capabilities;
     bool read_only, no_new_privileges;

@@ -4,10 +4,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "lib/api/net_keeper.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
-
-#define VXLAN_DEVICE "invpc2_vxlan.10" /* name defined by the contract */
 
 #define RANGE_TEXT (INET_ADDRSTRLEN + 3)
 
@@ -91,7 +90,7 @@ int zone_network_judge(const char *cidr, const struct used_range *ranges, size_t
     int r = zone_network_parse("the zone's network", cidr, &first, &bits, e);
     for (size_t i = 0; r >= 0 && i < n; i++) {
         const struct used_range *u = &ranges[i];
-        if (*u->device && (streq(u->device, own) || streq(u->device, VXLAN_DEVICE)))
+        if (*u->device && (streq(u->device, own) || streq(u->device, NET_DEVICE)))
             continue;
         const char *why = in_the_way(u, first, bits);
         if (why)

@@ -42,7 +42,7 @@ static int end_leaving(struct manager *m, struct error *e)
     return r;
 }
 
-/* Runs after each comparison with the kernel. */
+/* Runs after each comparison with the kernel, of the device or of the table. */
 static void on_compared(void *userdata)
 {
     struct manager *m = userdata;
@@ -74,7 +74,7 @@ int manager_start(struct service_context *context, struct error *e)
     struct error x = ERROR_INIT;
     context->userdata = m;
     m->event = context->event;
-    m->masquerade = masquerade_new(context->event);
+    m->masquerade = masquerade_new(context->event, on_compared, m);
     records_begin(&m->records, &context->tree, context->config);
     m->path = xasprintf("%s/network.json", state);
     m->pings = pings_new(context->event, (unsigned)config_number(context->config, "zone", "peer_port"));

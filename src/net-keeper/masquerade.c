@@ -20,6 +20,8 @@ static const struct retry_policy pauses = {.first_usec = USEC_PER_SEC, .most_use
 
 struct masquerade {
     sd_event *event;
+    void (*done)(void *userdata);
+    void *userdata;
     const struct net_network *network; /* NULL: none */
     struct nft_events *events;         /* NULL: not watched */
     bool stands;
@@ -37,10 +39,10 @@ struct masquerade {
 
 static void on_changed(const char *by, void *userdata);
 
-struct masquerade *masquerade_new(sd_event *event)
+struct masquerade *masquerade_new(sd_event *event, void (*done)(void *userdata), void *userdata)
 {
     struct masquerade *m = xcalloc(1, sizeof *m);
-    m->event = event;
+    *m = (struct masquerade){.event = event, .done = done, .userdata = userdata};
     return m;
 }
 
@@ -166,14 +168,16 @@ static void on_timer(void *userdata)
     struct masquerade *m = userdata;
     if (apply(m))
         log_notice("the nftables table '" NFT_TABLE "' is %s", m->network ? "made" : "removed");
+    m->done(m->userdata);
 }
 
 static void repair(struct masquerade *m)
 {
-    if (!apply(m))
-        return;
-    m->repairs++;
-    m->repaired_at = now_monotonic_usec();
+    if (apply(m)) {
+        m->repairs++;
+        m->repaired_at = now_monotonic_usec();
+    }
+    m->done(m->userdata);
 }
 
 static void on_repair_timer(void *userdata)

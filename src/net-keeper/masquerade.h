@@ -8,8 +8,9 @@
 
 struct masquerade;
 
-/* Makes the object; nothing is changed yet. 'event' is borrowed. */
-struct masquerade *masquerade_new(sd_event *event);
+/* Makes the object; nothing is changed yet. 'event' is borrowed. 'done' is called after an attempt of the
+ * object's own, by a timer or a notification. */
+struct masquerade *masquerade_new(sd_event *event, void (*done)(void *userdata), void *userdata);
 void masquerade_free(struct masquerade *m); /* 'm' may be NULL */
 
 /* Makes the table of a network, or removes it for NULL. 'network' is borrowed until the next call. What

@@ -1,7 +1,6 @@
 /* Implements nft_table.h. */
 #include "net-keeper/nft_table.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,20 +81,19 @@ static json_t *match(const char *op, json_t *left, json_t *right)
     return json_pack("{s:{s:s, s:o, s:o}}", "match", "op", op, "left", left, "right", right);
 }
 
-static json_t *range_json(const struct nft_range *range)
+static json_t *range_json(struct range range)
 {
-    char text[INET_ADDRSTRLEN];
-    struct in_addr address = {htonl(range->first)};
-    inet_ntop(AF_INET, &address, text, sizeof text);
-    return range->bits == 32 ? json_string(text)
-                             : json_pack("{s:{s:s, s:i}}", "prefix", "addr", text, "len", (int)range->bits);
+    char text[IPV4_TEXT];
+    ipv4_text(range.first, text);
+    return range.bits == 32 ? json_string(text)
+                            : json_pack("{s:{s:s, s:i}}", "prefix", "addr", text, "len", (int)range.bits);
 }
 
 static int add_masquerade(json_t *objects, const struct net_network *n, struct error *e)
 {
-    struct nft_range own;
-    _cleanup_free_ struct nft_range *ranges = NULL;
-    if (nft_range_parse(n->instance_cidr, &own) < 0 || own.bits > 30)
+    struct range own;
+    _cleanup_free_ struct range *ranges = NULL;
+    if (!range_parse(n->instance_cidr, &own) || !range_is_private(own) || own.bits > 30)
         return error_refuse(
             e, EINVAL,
             "'%.40s' is no private network: what this machine's containers send is not masqueraded",
@@ -103,14 +101,14 @@ static int add_masquerade(json_t *objects, const struct net_network *n, struct e
     size_t n_ranges = nft_ranges_of(n, &ranges);
     json_t *inside = json_array();
     for (size_t i = 0; i < n_ranges; i++)
-        json_array_append_new(inside, range_json(&ranges[i]));
+        json_array_append_new(inside, range_json(ranges[i]));
     add(objects, "set",
         json_pack("{s:s, s:s, s:[s], s:o}", "name", "inside", "type", "ipv4_addr", "flags", "interval",
                   "elem", inside));
     add_chain(objects, CHAIN, "nat", "postrouting", PRIORITY_MASQUERADE);
     add(objects, "rule",
         json_pack("{s:s, s:[o, o, {s:n}]}", "chain", CHAIN, "expr",
-                  match("==", field("ip", "saddr"), range_json(&own)),
+                  match("==", field("ip", "saddr"), range_json(own)),
                   match("!=", field("ip", "daddr"), json_string("@inside")), "masquerade"));
     return 0;
 }
@@ -157,9 +155,9 @@ static void add_counting(json_t *objects, const char *direction, const char *hoo
 static bool is_peer(const struct net_network *n, size_t i)
 {
     const struct net_host *host = n->hosts[i];
-    struct in_addr address;
-    if (!is_id(host->id) || !host->peer || inet_pton(AF_INET, host->peer, &address) != 1 ||
-        streq_null(host->id, n->host_id) || streq_null(host->peer, n->lan_addr))
+    uint32_t address;
+    if (!is_id(host->id) || !ipv4_parse(host->peer, &address) || streq_null(host->id, n->host_id) ||
+        streq_null(host->peer, n->lan_addr))
         return false;
     for (size_t j = 0; j < i; j++)
         if (streq_null(n->hosts[j]->id, host->id) || streq_null(n->hosts[j]->peer, host->peer))

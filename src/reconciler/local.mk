@@ -19,6 +19,8 @@ libreconciler_a_SOURCES = \
 	src/reconciler/engine/observe.h \
 	src/reconciler/engine/prepare.c \
 	src/reconciler/engine/prepare.h \
+	src/reconciler/engine/prepare_network.c \
+	src/reconciler/engine/prepare_network.h \
 	src/reconciler/engine/quota.c \
 	src/reconciler/engine/quota.h \
 	src/reconciler/engine/release.c \

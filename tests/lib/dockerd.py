@@ -21,9 +21,11 @@ class DockerdEnded(Exception):
 
 class Dockerd:
     """One daemon in the directory 'place'. It does not change the machine's packet filter: docker-proxy serves published ports
-    and needs no rules, so it works where iptables is missing or broken."""
+    and needs no rules, so it works where iptables is missing or broken. With 'filters' it does, as an ordinary daemon: for a
+    network namespace ('wrapper')."""
 
-    def __init__(self, place, wrapper=()):
+    def __init__(self, place, wrapper=(), filters=False):
+        self.filters = filters
         self.wrapper = list(wrapper)  # a command that runs it elsewhere: in a network namespace
         self.place = Path(place)
         self.socket = self.place / "docker.sock"
@@ -55,7 +57,7 @@ class Dockerd:
     def _command(self, driver):
         return [*self.wrapper, "dockerd", "--live-restore", "--data-root", self.place / "data", "--exec-root", self.place / "exec",
                 "--pidfile", self.pid_file, "--host", f"unix://{self.socket}", "--bridge", self.bridge,
-                "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
+                *(() if self.filters else ("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")),
                 "--storage-driver", driver, "--group", "root", "--shutdown-timeout", "3"]
 
     def start(self):

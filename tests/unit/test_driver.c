@@ -178,13 +178,13 @@ static void credentials_of_a_registry_are_found(void **state)
     assert_null(header);
 }
 
-static const struct settings settings = {.tree_id = (char *)TREE,
-                                         .apps = (char *)"/srv/apps",
-                                         .ipk_install = (char *)"/srv/ipk",
-                                         .agents = (char *)"/srv/agents",
-                                         .log_driver = (char *)"local",
-                                         .log_max_size = 1000000,
-                                         .log_max_file = 2};
+static struct settings settings = {.tree_id = (char *)TREE,
+                                   .apps = (char *)"/srv/apps",
+                                   .ipk_install = (char *)"/srv/ipk",
+                                   .agents = (char *)"/srv/agents",
+                                   .log_driver = (char *)"local",
+                                   .log_max_size = 1000000,
+                                   .log_max_file = 2};
 
 static struct driver_port web_port = {.port = 80, .host_port = 8080},
                           tls_port = {.port = 443, .host_port = 8443};
@@ -499,6 +499,36 @@ static void a_container_in_the_zones_network_gets_its_address(void **state)
     assert_json(
         json_object_get(body, "NetworkingConfig"),
         "{\"EndpointsConfig\": {\"invpc2_docker\": {\"IPAMConfig\": {\"IPv4Address\": \"10.10.3.7\"}}}}");
+}
+
+static void the_zones_name_servers_are_for_containers_in_its_network(void **state)
+{
+    (void)state;
+    static char *own[] = {(char *)"192.0.2.1"}, *zone[] = {(char *)"10.0.0.53", (char *)"10.0.0.54"};
+    static const struct {
+        bool has_own, has_zone, in_network;
+        const char *dns;
+    } cases[] = {{false, false, true, NULL},
+                 {true, false, true, "[\"192.0.2.1\"]"},
+                 {true, true, true, "[\"10.0.0.53\", \"10.0.0.54\"]"},
+                 {true, true, false, "[\"192.0.2.1\"]"},
+                 {false, true, false, NULL}};
+    struct words before = settings.dns;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct driver_create_in in = example();
+        settings.dns = (struct words){own, cases[i].has_own};
+        settings.zone_dns = (struct words){zone, cases[i].has_zone ? 2 : 0};
+        in.vpc_ipv4 = cases[i].in_network ? (char *)"10.10.3.7" : NULL;
+        in.vpc_cidr = (char *)"10.10.3.0/24";
+        _cleanup_json_ json_t *body = body_of(&in, 0);
+        json_t *dns = json_object_get(json_object_get(body, "HostConfig"), "Dns");
+        if (cases[i].dns)
+            assert_json(dns, cases[i].dns);
+        else
+            assert_null(dns);
+    }
+    settings.dns = before;
+    settings.zone_dns = (struct words){.n = 0};
 }
 
 static const char container_text[] =
@@ -1198,6 +1228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_labels_of_the_original_make_a_container_adoptable),
+        cmocka_unit_test(the_zones_name_servers_are_for_containers_in_its_network),
         cmocka_unit_test(containers_with_labels_under_other_names_are_found),
         cmocka_unit_test(the_group_of_the_socket_needs_a_trusted_path),
         cmocka_unit_test(names_are_built_and_parsed),

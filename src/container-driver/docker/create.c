@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "container-driver/docker/network.h"
+#include "container-driver/docker/network_options.h"
 #include "container-driver/reading.h"
 
 #define NOFILE         10000 /* defined by the contract */
@@ -176,8 +176,9 @@ static json_t *host_config(const struct spec *s, const struct settings *settings
     set_capabilities(h, s);
     if (s->read_only)
         set_read_only(h, s);
-    if (settings->n_dns > 0)
-        json_object_set_new(h, "Dns", strings(settings->dns, settings->n_dns));
+    const struct words *dns = s->vpc_ipv4 && settings->zone_dns.n > 0 ? &settings->zone_dns : &settings->dns;
+    if (dns->n > 0)
+        json_object_set_new(h, "Dns", strings(dns->items, dns->n));
     return h;
 }
 

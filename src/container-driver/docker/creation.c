@@ -18,7 +18,7 @@ struct creation {
     struct simple_job head;
     json_t *body;
     char *name;
-    char *cidr; /* of the zone's network, if the container has an address in it; else NULL */
+    struct spec_network network; /* if the container has an address in it; owns 'cidr' */
     bool limited;
 };
 
@@ -29,7 +29,7 @@ static void creation_end(struct creation *job, struct runtime_result *result, co
     job->head.answer(result, e, job->head.userdata);
     json_decref(job->body);
     free(job->name);
-    free(job->cidr);
+    free((char *)job->network.cidr);
     free(job);
 }
 
@@ -130,8 +130,8 @@ static void on_volumes(struct runtime_result *result, const struct error *e, voi
     struct runtime_result none = {0};
     if (e)
         creation_end(job, &none, e);
-    else if (job->cidr)
-        docker_network_ensure(job->head.d, job->cidr, job->name, on_network, job);
+    else if (job->network.cidr)
+        docker_network_ensure(job->head.d, &job->network, job->name, on_network, job);
     else
         creation_learn(job);
 }
@@ -173,7 +173,8 @@ void docker_create(struct runtime *rt, const struct spec *spec, runtime_answer_f
         struct runtime_result none = {0};
         creation_end(job, &none, &e);
     } else {
-        job->cidr = xstrdup_null(spec->vpc_ipv4 ? spec->vpc_cidr : NULL);
+        job->network = spec->network;
+        job->network.cidr = xstrdup_null(spec->network.cidr);
         docker_volumes_check(d, spec, job->body, on_volumes, job);
     }
 }

@@ -15,19 +15,25 @@
 
 struct network_job {
     struct simple_job head;
-    char *subnet, *name;
+    struct spec_network network; /* owns 'cidr' */
+    char *name;
     bool look_only;
     unsigned rounds;
 };
 
 static void network_inspect(struct network_job *job);
 
+static void network_free(struct network_job *job)
+{
+    free((char *)job->network.cidr);
+    free(job->name);
+    free(job);
+}
+
 static void network_end(struct network_job *job, const struct error *e)
 {
     runtime_answer(job->head.answer, job->head.userdata, e);
-    free(job->subnet);
-    free(job->name);
-    free(job);
+    network_free(job);
 }
 
 /* Inspects the network again after a change, also after one that Docker refused because another request made
@@ -43,7 +49,7 @@ static void on_changed(struct docker_call *call, json_t *body, const struct erro
         network_end(job, e);
     } else if (++job->rounds > ROUNDS_MAX) {
         error_retry(&own, EBUSY, "%s: network " VPC_NETWORK " cannot be made with subnet %s: %s", job->name,
-                    job->subnet, e ? e->message : "other requests keep changing it");
+                    job->network.cidr, e ? e->message : "other requests keep changing it");
         network_end(job, &own);
     } else {
         network_inspect(job);
@@ -53,18 +59,19 @@ static void on_changed(struct docker_call *call, json_t *body, const struct erro
 static void network_create(struct network_job *job)
 {
     struct docker *d = job->head.d;
-    _cleanup_json_ json_t *body = json_pack("{s:s, s:s, s:b, s:{s:[{s:s}]}, s:{s:s}}", /* */
-                                            "Name", VPC_NETWORK,                       /* */
-                                            "Driver", "bridge",                        /* */
-                                            "CheckDuplicate", 1,                       /* */
-                                            "IPAM", "Config", "Subnet", job->subnet,   /* */
-                                            "Labels", LABEL_TREE, d->settings->tree_id);
+    if (d->is_podman) /* it refuses the option */
+        job->network.masqueraded = false;
+    _cleanup_json_ json_t *body = docker_network_body(&job->network, d->api, d->settings->tree_id);
     struct docker_ask ask = {.what = "create network " VPC_NETWORK,
                              .method = "POST",
                              .path = "/networks/create",
                              .body = body,
                              .json = true};
-    log_notice("network " VPC_NETWORK ": made with subnet %s", job->subnet);
+    _cleanup_free_ char *options = json_dumps(json_object_get(body, "Options"), JSON_SORT_KEYS);
+    const char *warning = docker_network_warning(d->api);
+    if (warning)
+        log_warning("network " VPC_NETWORK ": %s", warning);
+    log_notice("network " VPC_NETWORK ": made with subnet %s and the options %s", job->network.cidr, options);
     docker_call(d, &ask, on_changed, job);
 }
 
@@ -72,7 +79,7 @@ static void network_remove(struct network_job *job, const char *subnet)
 {
     struct docker_ask ask = {
         .what = "remove network " VPC_NETWORK, .method = "DELETE", .path = "/networks/" VPC_NETWORK};
-    log_notice("network " VPC_NETWORK ": replaced, with subnet %s instead of %s", job->subnet, subnet);
+    log_notice("network " VPC_NETWORK ": replaced, with subnet %s instead of %s", job->network.cidr, subnet);
     docker_call(job->head.d, &ask, on_changed, job);
 }
 
@@ -90,12 +97,15 @@ static void read_bridge(struct reading *r, json_t *network, char device[IF_NAMES
 
 /* Ends the job when the network exists as desired. When another network has come to use its range since, a
  * warning is logged and the network is kept, because containers use it. */
-static void network_is_there(struct network_job *job, const char *bridge)
+static void network_is_there(struct network_job *job, const char *bridge,
+                             const struct driver_network *network)
 {
     struct error e = ERROR_INIT;
-    if (!job->look_only && zone_network_check(job->name, job->subnet, bridge, &e) < 0)
+    struct runtime_result result = {.network = network};
+    if (!job->look_only && zone_network_check(job->name, job->network.cidr, bridge, &e) < 0)
         log_warning("network " VPC_NETWORK " exists already, and is kept: %s", e.message);
-    network_end(job, NULL);
+    job->head.answer(&result, NULL, job->head.userdata);
+    network_free(job);
 }
 
 /* Checks whether the network can have its range, before it is removed or made. Returns false when the job has
@@ -103,7 +113,7 @@ static void network_is_there(struct network_job *job, const char *bridge)
 static bool network_may_be_made(struct network_job *job, const char *bridge)
 {
     struct error e = ERROR_INIT;
-    int r = zone_network_check(job->name, job->subnet, bridge, &e);
+    int r = zone_network_check(job->name, job->network.cidr, bridge, &e);
     bool may = r >= 0 && !job->look_only;
     if (!may)
         network_end(job, r < 0 ? &e : NULL);
@@ -129,10 +139,12 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
     const char *driver = need_string(&r, body, "Driver");
     size_t used = json_object_size(read_object(&r, body, "Containers"));
     char bridge[IF_NAMESIZE];
+    struct driver_network network = {0};
     _cleanup_free_ char *clean = clean_text(subnet, 60);
     read_bridge(&r, body, bridge);
-    if (r.r == 0 && streq(subnet, job->subnet) && streq(driver, "bridge"))
-        network_is_there(job, bridge);
+    docker_network_read(&r, body, job->head.d->api, &network);
+    if (r.r == 0 && streq(subnet, job->network.cidr) && streq(driver, "bridge"))
+        network_is_there(job, bridge, &network);
     else if (r.r == 0 && !network_may_be_made(job, bridge))
         return;
     else if (r.r == 0 && used == 0)
@@ -141,7 +153,7 @@ static void on_inspected(struct docker_call *call, json_t *body, const struct er
         error_retry(&own, EBUSY,
                     "%s: network " VPC_NETWORK
                     " has subnet %s, the zone gave this machine %s, and %zu containers use it",
-                    job->name, clean, job->subnet, used);
+                    job->name, clean, job->network.cidr, used);
         network_end(job, &own);
     } else {
         docker_set_state(job->head.d, DRIVER_RUNTIME_DOWN, &own);
@@ -156,11 +168,12 @@ static void network_inspect(struct network_job *job)
     docker_call(job->head.d, &ask, on_inspected, job);
 }
 
-void docker_network_ensure(struct docker *d, const char *subnet, const char *name, runtime_answer_fn answer,
-                           void *userdata)
+void docker_network_ensure(struct docker *d, const struct spec_network *network, const char *name,
+                           runtime_answer_fn answer, void *userdata)
 {
     struct network_job *job = simple_job_new(&d->rt, sizeof *job, answer, userdata);
-    job->subnet = xstrdup(subnet);
+    job->network = *network;
+    job->network.cidr = xstrdup(network->cidr);
     job->name = xstrdup(name);
     network_inspect(job);
 }
@@ -168,7 +181,7 @@ void docker_network_ensure(struct docker *d, const char *subnet, const char *nam
 void docker_network_check(struct runtime *rt, const char *subnet, runtime_answer_fn answer, void *userdata)
 {
     struct network_job *job = simple_job_new(rt, sizeof *job, answer, userdata);
-    job->subnet = xstrdup(subnet);
+    job->network.cidr = xstrdup(subnet);
     job->name = xstrdup("network " VPC_NETWORK);
     job->look_only = true;
     network_inspect(job);

@@ -39,3 +39,8 @@ int docker_choose_version(const char *newest, const char *oldest, char **ret, st
     *ret = xstrdup(theirs_max < ours_max ? newest : DOCKER_API_MAX);
     return 0;
 }
+
+bool docker_version_is(const char *version, const char *least)
+{
+    return version && number(version) >= number(least);
+}

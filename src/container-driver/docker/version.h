@@ -11,3 +11,5 @@
  * "MinAPIVersion" (may be NULL); the caller frees. Returns 0, −EPROTONOSUPPORT (not supported) when there is
  * none, or −EPROTO (failed) when a version is malformed. */
 int docker_choose_version(const char *newest, const char *oldest, char **ret, struct error *e);
+/* Reports whether a version is 'least' or newer. NULL, and what is no version, is older. */
+bool docker_version_is(const char *version, const char *least);

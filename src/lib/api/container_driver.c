@@ -96,6 +96,10 @@ STRUCT_EXPORTED(
                  "runtime's default network."),
     S_STRING_OPT(T, vpc_cidr,
                  "The zone's network on this machine, such as 10.10.3.0/24; only with vpc_ipv4."),
+    S_INT_OPT(T, vpc_mtu, "Of that network, if it is made. Absent: the runtime's default."),
+    S_BOOL_OPT(T, vpc_masqueraded,
+               "If that network is made, the runtime does not masquerade what leaves it: a rule of "
+               "net-keeper does so for destinations outside of the zone's network."),
     S_STRINGS(T, capabilities,
               "Capabilities of Docker's default set, such as NET_RAW, in addition to those that every "
               "container has."),
@@ -110,11 +114,22 @@ STRUCT_EXPORTED(
 #define T struct driver_check_network_in
 STRUCT(check_network_in, NULL, T, NULL, S_STRING(T, cidr, "Such as 10.10.3.0/24."));
 #undef T
+#define T struct driver_network
+STRUCT(network, "Network", T,
+       "The zone's network as it exists. Only a network that is made anew gets other options.",
+       S_INT(T, mtu, NULL),
+       S_BOOL(T, masquerades,
+              "The runtime masquerades what leaves the network, so that other machines see this machine's "
+              "address in place of the container's."),
+       S_BOOL(T, closed, "The runtime drops packets that other machines send to the containers."));
+#undef T
 #define T struct driver_check_network_out
 STRUCT(check_network_out, NULL, T, NULL,
        S_STRING_OPT(T, problem,
                     "Why the network cannot be made: which route or address of this machine overlaps with "
-                    "the range; absent: it can be made."));
+                    "the range; absent: it can be made."),
+       S_STRUCT_OPT(T, network, struct driver_network, &network,
+                    "Absent: the network does not exist with this range."));
 #undef T
 #define T struct driver_create_out
 STRUCT(create_out, NULL, T, NULL, S_STRING(T, id, NULL),

@@ -128,6 +128,8 @@ struct driver_create_in {
     struct driver_package **packages;
     size_t n_packages;
     char *vpc_ipv4, *vpc_cidr; /* address in the zone's network; that network on this machine; NULL: none */
+    int64_t vpc_mtu;           /* of that network, if it is made; bytes; 0: the runtime's default */
+    bool vpc_masqueraded;      /* a rule of net-keeper masquerades what leaves the zone's network */
     char **capabilities;       /* values of app_capability_names, in addition to those of every container */
     size_t n_capabilities;
     bool read_only, no_new_privileges;
@@ -138,8 +140,17 @@ struct driver_check_network_in {
     char *cidr;
 };
 
+/* The zone's network as it exists. It can differ from a new one: it may be made by the original agent, or
+ * before net-keeper or another version of the engine. */
+struct driver_network {
+    int64_t mtu;
+    bool masquerades; /* the runtime masquerades what leaves it: other machines do not see whose it is */
+    bool closed;      /* the runtime drops packets that other machines send to its containers */
+};
+
 struct driver_check_network_out {
     char *problem;
+    struct driver_network *network; /* NULL: it does not exist with this range */
 };
 
 struct driver_create_out {

@@ -1,6 +1,6 @@
 /* Implements prepare.h as a chain of calls, one after the other. prepare_next() makes the next one, by what
- * is missing: the zone's network is checked, packages are resolved (once for a revision), the image is
- * inspected or pulled, and every package is fetched, unpacked and published. */
+ * is missing: the zone's network is checked (prepare_network.c), packages are resolved (once for a revision),
+ * the image is inspected or pulled, and every package is fetched, unpacked and published. */
 #include "reconciler/engine/prepare.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
+#include "reconciler/engine/prepare_network.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
@@ -21,8 +22,6 @@
 /* How long a replica that is down waits for the preparation of its next revision before it starts the applied
  * one, so that a quick preparation causes no start for a moment. */
 #define PATIENCE (5 * USEC_PER_SEC)
-
-static void prepare_next(struct prepare *p);
 
 static struct record_revision *revision_of(const struct prepare *p)
 {
@@ -96,7 +95,7 @@ static void on_retry(void *userdata)
     prepare_next(userdata);
 }
 
-static void prepare_failed(struct prepare *p, enum app_stage_name stage, const struct error *e)
+void prepare_failed(struct prepare *p, enum app_stage_name stage, const struct error *e)
 {
     struct manager *m = p->instance->manager;
     uint64_t pause = 0;
@@ -117,6 +116,15 @@ static void prepare_failed(struct prepare *p, enum app_stage_name stage, const s
     instance_changed(p->instance);
     if (!quick)
         instance_kick(p->instance);
+}
+
+void prepare_pause(struct prepare *p, uint64_t usec)
+{
+    p->request = NULL;
+    set_state(p, PREPARE_WAITING);
+    p->next_retry = 0;
+    clock_arm(p->instance->manager->outside->clock, &p->timer, usec, on_retry, p);
+    instance_changed(p->instance);
 }
 
 static void prepare_done(struct prepare *p)
@@ -347,82 +355,17 @@ static void on_image(const void *out, bool continues, const struct error *e, voi
     pull_image(p);
 }
 
-/* --- the zone's network --- */
-
-/* Returns the zone's network if a replica of this revision has an address in it; NULL: none has. */
-static const char *wanted_network(const struct prepare *p)
-{
-    const struct instance *instance = p->instance;
-    const struct reconciler_zone_facts *zone = instance->manager->zone;
-    const struct record_revision *revision = revision_of(p);
-    for (size_t i = 0; zone && i < instance->n_replicas; i++)
-        if (replica_want(instance->replicas[i]) == WANT_RUN &&
-            replica_vpc_ipv4(instance->replicas[i], revision))
-            return zone->vpc_instance_cidr;
-    return NULL;
-}
-
-/* Sets host_recv of the replicas that are to run, also of running ones, whose next container could not be
- * created. While the order is not followed, the stage keeps the reason for that. */
-static void network_stage_set(const struct prepare *p, enum app_stage_state state, const char *message)
-{
-    const struct instance *instance = p->instance;
-    if (p->revision != instance->record->revision)
-        return;
-    for (size_t i = 0;
-         record_is_zone(instance->record) && !instance->record->problem && i < instance->n_replicas; i++)
-        if (replica_want(instance->replicas[i]) == WANT_RUN && !instance->replicas[i]->record->unassigned)
-            stage_set(instance->replicas[i], STAGE_HOST_RECV, state, message);
-}
-
-static void network_refused(struct prepare *p, const char *problem)
-{
-    struct error why = ERROR_INIT;
-    set_string(&p->network, NULL);
-    network_stage_set(p, STAGE_FAILED, problem);
-    error_refuse(&why, EADDRINUSE, "%s", problem);
-    prepare_failed(p, STAGE_HOST_RECV, &why);
-}
-
-/* Continues after other failures: container-driver checks the network again when it makes it. */
-static void on_network(const void *out, bool continues, const struct error *e, void *userdata)
-{
-    (void)continues;
-    struct prepare *p = userdata;
-    const char *problem = e ? NULL : ((const struct driver_check_network_out *)out)->problem;
-    p->request = NULL;
-    if (problem) {
-        network_refused(p, problem);
-        return;
-    }
-    network_stage_set(p, STAGE_SUCCESS, NULL);
-    prepare_next(p);
-}
-
-static void check_network(struct prepare *p, const char *cidr)
-{
-    struct manager *m = p->instance->manager;
-    struct driver_check_network_in in = {(char *)cidr};
-    if (m->zone->vpc_problem) {
-        network_refused(p, m->zone->vpc_problem);
-        return;
-    }
-    set_string(&p->network, cidr);
-    p->request = manager_call(m, m->driver_socket, &container_driver_interface, "CheckNetwork", &in, false,
-                              CALL_TIMEOUT, on_network, p);
-}
-
 /* --- the chain --- */
 
-static void prepare_next(struct prepare *p)
+void prepare_next(struct prepare *p)
 {
     struct record_revision *revision = revision_of(p);
     const struct app_spec *spec = revision->manifest->app->spec;
-    const char *network = wanted_network(p);
+    const char *network = prepare_network_wanted(p);
     set_state(p, PREPARE_RUNNING);
     p->next_retry = 0;
     if (network && !streq_null(p->network, network))
-        check_network(p, network);
+        prepare_network(p, network);
     else if (revision->n_packages < spec->n_packages)
         resolve_package(p, spec->packages[revision->n_packages]);
     else if (!p->image && pull_policy(revision) == APP_PULL_ALWAYS && !revision->resolved)

@@ -20,3 +20,9 @@ void prepare_drop(struct instance *instance, int64_t revision);
 void prepare_cancel(struct instance *instance, int64_t revision);
 /* Retries the preparations that wait after a failure at once. */
 void prepare_forget_failures(struct instance *instance);
+
+/* For the parts of the preparation: continue with what is missing; end the attempt, which is retried with
+ * backoff; continue after a pause, which does not count as a failure. */
+void prepare_next(struct prepare *p);
+void prepare_failed(struct prepare *p, enum app_stage_name stage, const struct error *e);
+void prepare_pause(struct prepare *p, uint64_t usec);

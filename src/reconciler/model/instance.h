@@ -34,6 +34,10 @@ struct prepare {
     struct varlink_request *request;
     size_t package; /* index of the package in progress */
     char *network;  /* the zone's network that was checked and can be used; NULL: not checked yet */
+    /* For a network that is made: its MTU in bytes (0: the runtime's default), and whether a rule of
+     * net-keeper masquerades what leaves it. */
+    int64_t vpc_mtu;
+    bool vpc_masqueraded;
     /* What containers are created from: the reference, or the image's id if the reference names another image
      * by now. NULL: not known yet. */
     char *image;

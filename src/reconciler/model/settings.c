@@ -23,6 +23,7 @@ static void read_own_ports(struct settings *s, const struct config *config)
 void settings_read(struct settings *s, const struct config *config)
 {
     *s = (struct settings){
+        .zone_enabled = config_bool(config, "zone", "enable"),
         .retry = {.first_usec = config_duration(config, SECTION, "retry_min"),
                   .most_usec = config_duration(config, SECTION, "retry_max")},
         .parallel_first = config_number(config, SECTION, "parallel_first"),

@@ -14,6 +14,7 @@ struct settings {
         const char *key; /* of hostlet.conf */
     } own_ports[2];
     size_t n_own_ports;
+    bool zone_enabled; /* the processes of a zone run, net-keeper among them */
     int64_t stop_timeout_msec;
     uint64_t probation_msec;
     bool quota_required;           /* a container starts only with a limit of disk space */

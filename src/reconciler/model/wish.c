@@ -223,6 +223,8 @@ static char *create_config(const struct driver_create_in *create, const char *im
     copy.stop_timeout_msec = copy.probation_msec = 0;
     copy.config = (char *)"";
     copy.vpc_cidr = NULL; /* the address is included */
+    copy.vpc_mtu = 0;     /* a container stays in the network as it is */
+    copy.vpc_masqueraded = false;
     copy.image = (char *)(image ?: "");
     copy.n_volumes = 0;
     copy.cpu_limit = limits ? limits->cpu_limit : 0;
@@ -304,6 +306,8 @@ struct driver_create_in *make_create(const struct replica *replica, const struct
     const struct reconciler_zone_facts *zone = replica->instance->manager->zone;
     c->vpc_ipv4 = xstrdup_null(replica_vpc_ipv4(replica, revision));
     c->vpc_cidr = c->vpc_ipv4 && zone ? xstrdup_null(zone->vpc_instance_cidr) : NULL;
+    c->vpc_mtu = c->vpc_cidr && p ? p->vpc_mtu : 0;
+    c->vpc_masqueraded = c->vpc_cidr && p && p->vpc_masqueraded;
     c->config = create_config(c, image_in_config(replica, revision), NULL);
     return c;
 }
