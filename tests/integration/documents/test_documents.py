@@ -142,6 +142,15 @@ def who_may_call(users):
     return "; ".join([", ".join(for_all)] + [user.replace(",", ", ").replace(":", ": ") for user in users if ":" in user])
 
 
+def sockets_of(conf):
+    public = f"; `{conf['public_socket']}` in VAR/hostlet, for all" if "public_socket" in conf else ""
+    return f"`{conf['socket']}.sock`{public}"
+
+
+def start_of(conf):
+    return {"always": "always", "demand": "on demand"}.get(conf["start"]) or "always with [{}] {}, else on demand".format(*conf["start"].split("."))
+
+
 def test_the_table_of_processes_is_that_of_service_conf():
     rows = {row[0].strip("`"): row[1:] for row in rows_of(chapter("ARCHITECTURE.md", "## 2.", "## 3."))}
     confs = service_confs()
@@ -150,8 +159,8 @@ def test_the_table_of_processes_is_that_of_service_conf():
         user = "; ".join([conf.get("user", "root")] + [", ".join(conf["groups"].split())]) if "groups" in conf else conf.get("user", "root")
         assert rows[name] == [
             user, ", ".join(conf.get("capabilities", "").split()) or "none", "none" if conf.get("network") == "no" else "the machine's",
-            f"`{conf['socket']}.sock`", who_may_call(conf.get("peers", "")), ", ".join(conf.get("needs", "").split()),
-            "on demand" if conf["start"] == "demand" else "always"], f"the row of {name} differs from its service.conf"
+            sockets_of(conf), who_may_call(conf.get("peers", "")), ", ".join(conf.get("needs", "").split()),
+            start_of(conf)], f"the row of {name} differs from its service.conf"
     of_supervisor = " ".join(f"{name}:{','.join(conf['supervisor'].split())}" for name, conf in confs.items() if "supervisor" in conf)
     assert rows["hostletd"][4] == who_may_call(of_supervisor)
 
