@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/basic/hash.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -114,9 +115,7 @@ static bool has_exited(int process)
 
 void agent_peer_of_text(const char *text, struct peer *ret)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    uint64_t h = fnv1a(FNV1A_BEGIN, text, strlen(text));
     *ret = (struct peer){.address = IN6ADDR_ANY_INIT};
     memcpy(ret->address.s6_addr, &h, sizeof h);
 }

@@ -7,8 +7,10 @@
 #include "lib/app/host_port.h"
 #include "lib/app/zone.h"
 #include "lib/basic/cleanup.h"
+#include "lib/basic/hash.h"
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
+#include "lib/schema/pack.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/copy.h"
 #include "reconciler/engine/steps.h"
@@ -101,6 +103,26 @@ static struct app_replica_instance *make_replica_file(const struct replica *repl
     return file;
 }
 
+static uint64_t hash_of(const struct app_replica_instance *file)
+{
+    size_t size;
+    _cleanup_free_ char *text = schema_pack_text(&app_replica_instance_schema, file, &size);
+    return fnv1a(FNV1A_BEGIN, text, size);
+}
+
+/* Reports whether the file that was sent is the one that is desired now: facts and orders can change while
+ * the provisioner writes it. */
+static bool is_current(const struct replica *r)
+{
+    const struct record_revision *target = target_of(r);
+    if (!target || !has_agent(target))
+        return true;
+    struct app_replica_instance *file = make_replica_file(r, target);
+    bool same = hash_of(file) == r->files_sent;
+    schema_free(&app_replica_instance_schema, file);
+    return same;
+}
+
 static void call_provisioner(struct replica *r, const char *method, const void *in)
 {
     step_call(r, r->instance->manager->provisioner_socket, &provisioner_interface, method, in, CALL_TIMEOUT);
@@ -114,6 +136,8 @@ static void provision(struct replica *r, const struct record_revision *revision)
     in.volumes = volumes_of(revision, &in.n_volumes);
     copy_leave_out(r, in.volumes, &in.n_volumes); /* the copies make these */
     in.replica = has_agent(revision) ? make_replica_file(r, revision) : NULL;
+    if (in.replica)
+        r->files_sent = hash_of(in.replica);
     call_provisioner(r, "Provision", &in);
     schema_free(&app_replica_instance_schema, in.replica);
     free(in.volumes);
@@ -129,7 +153,7 @@ void files_provisioned(struct replica *r, const void *out)
 {
     (void)out;
     r->done.provisioned = true;
-    r->record->update_files = false;
+    r->record->update_files = !is_current(r);
 }
 
 void files_restore(struct replica *r)
@@ -150,6 +174,7 @@ void files_update(struct replica *r)
     _cleanup_free_ char *name = container_name(r);
     struct app_replica_instance *file = make_replica_file(r, target_of(r));
     struct provisioner_update_in in = {.container = name, .replica = file};
+    r->files_sent = hash_of(file);
     call_provisioner(r, "Update", &in);
     schema_free(&app_replica_instance_schema, file);
 }
@@ -167,6 +192,6 @@ bool files_make_again(struct replica *r, const struct error *e)
 void files_updated(struct replica *r, const void *out)
 {
     (void)out;
-    r->record->update_files = false;
+    r->record->update_files = !is_current(r);
     store_save_soon(r->instance);
 }
