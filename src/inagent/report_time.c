@@ -9,6 +9,7 @@
 #define TASKS_USEC     (10 * USEC_PER_SEC)
 #define LEAST_USEC     (500 * USEC_PER_MSEC)
 #define DOUBLINGS_MAX  8
+#define PRESSING_MAX   3
 
 uint64_t report_time_due(const struct report_time *t)
 {
@@ -27,6 +28,7 @@ uint64_t report_time_due(const struct report_time *t)
 
 void report_time_begun(struct report_time *t)
 {
+    t->pressing |= t->urgent;
     t->again = t->urgent || t->changed || t->status_changed || t->tasks_changed || t->failures > 0;
     t->urgent = t->changed = t->status_changed = t->tasks_changed = false;
 }
@@ -34,12 +36,14 @@ void report_time_begun(struct report_time *t)
 void report_time_succeeded(struct report_time *t, uint64_t now)
 {
     t->failures = 0;
+    t->pressing = false;
     t->last_good = now;
 }
 
 uint64_t report_time_failed(struct report_time *t, uint64_t now)
 {
-    unsigned doublings = t->failures < DOUBLINGS_MAX ? t->failures : DOUBLINGS_MAX;
+    unsigned most = t->pressing ? PRESSING_MAX : DOUBLINGS_MAX;
+    unsigned doublings = t->failures < most ? t->failures : most;
     uint64_t pause = USEC_PER_SEC << doublings;
     uint16_t random;
     random_bytes(&random, sizeof random);

@@ -9,9 +9,11 @@
 #include <stdint.h>
 
 struct report_time {
-    bool local;   /* the endpoint is a Unix socket: without a zone */
-    bool urgent;  /* something changed that is reported now, also before the pause after a failure ends */
-    bool changed; /* something of the stages: reported at once */
+    bool local;  /* the endpoint is a Unix socket: without a zone */
+    bool urgent; /* something changed that is reported now, also before the pause after a failure ends */
+    /* Such a change was in no report that succeeded: the pauses stay short, since a deploy waits for it. */
+    bool pressing;
+    bool changed;        /* something of the stages: reported at once */
     bool status_changed; /* the application's status alone: reported with the next one, or 2 s later */
     bool tasks_changed;  /* something of the tasks alone: the same, 10 s later */
     bool again;          /* the last report had a change */
@@ -25,8 +27,8 @@ uint64_t report_time_due(const struct report_time *t);
 /* Records that a report begins, which has all changes up to now. */
 void report_time_begun(struct report_time *t);
 void report_time_succeeded(struct report_time *t, uint64_t now);
-/* Returns the pause before the next attempt: a second, doubled by each failure up to some minutes, and
- * changed at random by up to a quarter. */
+/* Returns the pause before the next attempt: a second, doubled by each failure up to some minutes (to 8 s
+ * while it presses), and changed at random by up to a quarter. */
 uint64_t report_time_failed(struct report_time *t, uint64_t now);
 /* Forgets failures, since the endpoint is another one, and makes a report due. */
 void report_time_renewed(struct report_time *t, bool local);

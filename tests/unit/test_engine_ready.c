@@ -144,6 +144,24 @@ static void a_restart_of_the_reconciler_loses_no_readiness(void **state)
     assert_true(f->world.clock.monotonic_usec < 60 * SECOND + f->replica->seen.uptime.since);
 }
 
+/* hostlet was down while the application became ready, and its agent could not report. */
+static void a_reconciler_that_was_away_waits_for_the_report(void **state)
+{
+    struct fixture *f = *state;
+    await_readiness(f);
+    instance_begin(f->instance);
+    run_until_awaited(f);
+    restart_reconciler(f);
+    f->world.clock.monotonic_usec += 600 * SECOND; /* it does not run meanwhile */
+    f->world.clock.realtime_usec += 600 * (int64_t)SECOND;
+    run_until_probation(f);
+    simulated_clock_advance(&f->world.clock, 10 * SECOND);
+    assert_int_equal(f->replica->record->rolling_back, 0);
+    report(f, "0123456789ab", LIFE, true, NULL);
+    run_until_settled(f);
+    assert_int_equal(f->replica->record->applied_revision, 1);
+}
+
 static void a_report_of_another_container_does_not_count(void **state)
 {
     struct fixture *f = *state;
@@ -262,6 +280,7 @@ int main(void)
         TEST(without_readiness_the_switch_is_rolled_back),
         TEST(an_exit_before_readiness_is_found_at_once),
         TEST(a_restart_of_the_reconciler_loses_no_readiness),
+        TEST(a_reconciler_that_was_away_waits_for_the_report),
         TEST(a_report_of_another_container_does_not_count),
         TEST(a_report_of_an_earlier_life_does_not_count),
         TEST(readiness_starts_anew_after_a_restart),

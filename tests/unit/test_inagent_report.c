@@ -82,6 +82,23 @@ static void test_pauses_after_failures_grow(void **state)
     assert_int_equal(report_time_due(&t), 0);
 }
 
+/* A deploy waits for what presses. */
+static void test_pauses_stay_short_while_a_change_presses(void **state)
+{
+    (void)state;
+    struct report_time t = {.urgent = true};
+    for (int i = 0; i < 10; i++) {
+        report_time_begun(&t);
+        assert_true(report_time_failed(&t, 0) <= 10 * SECOND);
+    }
+    succeed(&t, 900 * SECOND);
+    for (int i = 0; i < 10; i++) {
+        report_time_begun(&t);
+        uint64_t pause = report_time_failed(&t, 0);
+        assert_true(i < 9 || pause > 100 * SECOND);
+    }
+}
+
 /* --- what --- */
 
 static void expect(const struct plan *plan, size_t room, const char *expected)
@@ -152,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_a_zone_gets_a_heartbeat_and_changes_at_once),
         cmocka_unit_test(test_without_a_zone_a_change_is_repeated_once_and_then_each_hour),
         cmocka_unit_test(test_pauses_after_failures_grow),
+        cmocka_unit_test(test_pauses_stay_short_while_a_change_presses),
         cmocka_unit_test(test_tasks_are_reported_in_their_order),
         cmocka_unit_test(test_the_mark_shows_what_the_report_shows),
     };

@@ -30,6 +30,8 @@ static void see(struct driver_container *slot, const struct driver_container *se
 static void see_current(struct replica *r, const struct driver_container *seen)
 {
     see(&r->seen.current, seen);
+    if (seen && r->seen.uptime.looked == 0 && driver_state_is_up((enum driver_state)seen->state))
+        r->seen.found_at = replica_monotonic_usec(r);
     if (seen)
         uptime_see(&r->seen.uptime, seen->started_at, replica_now_msec(r), replica_monotonic_usec(r));
     if (seen)

@@ -11,6 +11,10 @@
 #include "reconciler/model/stages.h"
 #include "reconciler/model/wish.h"
 
+/* How long a process that starts waits for the report of an application that may have been ready before.
+ * inagent repeats a report that failed after 10 s at the latest. */
+#define GRACE (30 * USEC_PER_SEC)
+
 void replica_set_state(struct replica *replica, enum replica_state state)
 {
     if (replica->state == state)
@@ -82,11 +86,15 @@ static void on_timer(void *userdata)
 static struct readiness_input readiness_input(const struct replica *r)
 {
     const struct record_revision *target = target_of(r);
+    uint64_t now = replica_monotonic_usec(r);
     bool reports = target && has_agent(target) && !target->assumed;
     return (struct readiness_input){.spec = reports ? target->manifest->app->spec : NULL,
                                     .agent = r->record->agent,
                                     .container = &r->seen.current,
-                                    .lasted = replica_monotonic_usec(r) - r->seen.uptime.since};
+                                    .lasted = now - r->seen.uptime.since,
+                                    .grace = r->seen.found_at + GRACE > now && r->seen.found_at != 0
+                                                 ? r->seen.found_at + GRACE - now
+                                                 : 0};
 }
 
 enum readiness replica_readiness(const struct replica *r)
@@ -100,7 +108,8 @@ uint64_t replica_probation_left(const struct replica *r)
     struct readiness_input in = readiness_input(r);
     uint64_t lasted = in.lasted,
              probation = (readiness_limit(&in) ?: replica_probation_msec(r)) * USEC_PER_MSEC;
-    return lasted < probation ? probation - lasted : 0;
+    uint64_t left = lasted < probation ? probation - lasted : 0;
+    return readiness_limit(&in) != 0 && in.grace > left ? in.grace : left;
 }
 
 void replica_kick_after(struct replica *r, uint64_t msec)

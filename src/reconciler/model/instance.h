@@ -68,11 +68,12 @@ struct replica {
         struct driver_container current, old; /* the last inspection; DRIVER_MISSING: none */
         /* A container of the replica that another program renamed; DRIVER_MISSING: none is known. */
         struct driver_container renamed;
-        struct uptime uptime;    /* of current */
-        bool observed;           /* false: nothing is known of them, and the replica waits */
-        bool stale;              /* an event or a step changed them: inspect again */
-        unsigned updates_due;    /* expected events of this process's own updates */
-        bool removal_overdue;    /* STEP_REMOVING has taken too long */
+        struct uptime uptime; /* of current */
+        uint64_t found_at;    /* monotonic µs at which this process found current running; 0: it did not */
+        bool observed;        /* false: nothing is known of them, and the replica waits */
+        bool stale;           /* an event or a step changed them: inspect again */
+        unsigned updates_due; /* expected events of this process's own updates */
+        bool removal_overdue; /* STEP_REMOVING has taken too long */
         uint64_t removing_since; /* monotonic µs at which STEP_REMOVING began; 0: another step */
     } seen;
 

@@ -34,5 +34,5 @@ enum readiness readiness_of(const struct readiness_input *in)
         return READINESS_UNUSED;
     if (in->agent && in->agent->ready && readiness_is_of_life(in->agent, in->container))
         return READINESS_READY;
-    return in->lasted < limit * USEC_PER_MSEC ? READINESS_AWAITED : READINESS_LATE;
+    return in->lasted < limit * USEC_PER_MSEC || in->grace > 0 ? READINESS_AWAITED : READINESS_LATE;
 }

@@ -20,6 +20,9 @@ struct readiness_input {
     const struct record_agent *agent;
     const struct driver_container *container;
     uint64_t lasted; /* microseconds since its start */
+    /* Microseconds for which the report is waited for in any case: hostlet did not run before, and the agent
+     * could not report. */
+    uint64_t grace;
 };
 
 enum readiness readiness_of(const struct readiness_input *in);

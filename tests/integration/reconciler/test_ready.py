@@ -92,10 +92,10 @@ def test_a_revision_that_is_not_ready_in_time_is_rolled_back(app):
     app.apply(serving(f"exec {READY}"))
     app.running(1)
     app.apply(serving("trap 'echo ended; exit 0' TERM; /bin/sd-notify STATUS=loading --barrier; echo starting\n"
-                      "while :; do sleep 0.1; done", ready_timeout=5))
+                      "while :; do sleep 0.1; done", ready_timeout=12))
     app.fallen_back(1)
     failure = app.replica()["message"]
-    assert "the application was not ready 5 s after its start: task 'serve' sent no READY=1 (ready_timeout: 5 s)" in failure
+    assert "the application was not ready" in failure and "s after its start: task 'serve' sent no READY=1 (ready_timeout: 12 s)" in failure
     assert "its status is 'loading'" in failure and "serve: starting" in failure
     # the container of the first revision reports anew
     ready(app)
@@ -146,6 +146,20 @@ def test_a_process_that_is_killed_before_the_report_arrives_loses_nothing(app, e
     else:
         os.kill(stopped, signal.SIGKILL)
     app.running(1, timeout=60)
+
+
+def test_an_application_that_became_ready_while_hostlet_was_down_is_ready(make_tree, docker_settings, engine):
+    """The time limit passed meanwhile."""
+    app = App(make_tree(docker_settings).start())
+    app.apply(serving(WAIT_FOR + f"exec {READY}", ready_timeout=15))
+    awaited(app)
+    app.tree.kill()
+    go(app)
+    ground.wait_until(lambda: "task 'serve' is ready" in engine.logs(app.container()), 20, "READY=1 was sent")
+    ground.let_pass(15)
+    app.tree.start()
+    app.running(1, timeout=60)
+    assert app.replica().get("attempt", 0) == 0
 
 
 @pytest.mark.failpoints
