@@ -5,13 +5,20 @@
 
 #include "lib/basic/cleanup.h"
 
-static const char *const words[] = {
-    [CHANGE_CREATE_DEVICE] = "device made",      [CHANGE_SET_DEVICE] = "device set",
-    [CHANGE_MARK_DEVICE] = "device marked",      [CHANGE_DELETE_DEVICE] = "device removed",
-    [CHANGE_DELETE_ADDRESS] = "address removed", [CHANGE_ADD_ADDRESS] = "address added",
-    [CHANGE_ADD_ENTRY] = "entry added",          [CHANGE_DELETE_ENTRY] = "entry removed",
-    [CHANGE_ADD_ROUTE] = "route added",          [CHANGE_REPLACE_ROUTE] = "route replaced",
-    [CHANGE_DELETE_ROUTE] = "route removed",
+static const struct {
+    const char *object, *verb, *done;
+} words[] = {
+    [CHANGE_CREATE_DEVICE] = {"device", "make", "made"},
+    [CHANGE_SET_DEVICE] = {"device", "set", "set"},
+    [CHANGE_MARK_DEVICE] = {"device", "mark", "marked"},
+    [CHANGE_DELETE_DEVICE] = {"device", "remove", "removed"},
+    [CHANGE_DELETE_ADDRESS] = {"address", "remove", "removed"},
+    [CHANGE_ADD_ADDRESS] = {"address", "add", "added"},
+    [CHANGE_ADD_ENTRY] = {"entry", "add", "added"},
+    [CHANGE_DELETE_ENTRY] = {"entry", "remove", "removed"},
+    [CHANGE_ADD_ROUTE] = {"route", "add", "added"},
+    [CHANGE_REPLACE_ROUTE] = {"route", "replace", "replaced"},
+    [CHANGE_DELETE_ROUTE] = {"route", "remove", "removed"},
 };
 
 struct change *changes_add(struct changes *changes, enum change_kind kind)
@@ -34,20 +41,21 @@ void changes_done(struct changes *changes)
 char *change_text(const struct change *c)
 {
     char a[IPV4_TEXT], b[IPV4_TEXT];
+    const char *verb = words[c->kind].verb, *object = words[c->kind].object;
     switch (c->kind) {
     case CHANGE_DELETE_ADDRESS:
     case CHANGE_ADD_ADDRESS:
-        return xasprintf("%s: %s/%u", words[c->kind], ipv4_text(c->address.address, a), c->address.bits);
+        return xasprintf("%s %s %s/%u", verb, object, ipv4_text(c->address.address, a), c->address.bits);
     case CHANGE_ADD_ENTRY:
     case CHANGE_DELETE_ENTRY:
-        return xasprintf("%s: %s", words[c->kind], ipv4_text(c->entry.peer, a));
+        return xasprintf("%s %s %s", verb, object, ipv4_text(c->entry.peer, a));
     case CHANGE_ADD_ROUTE:
     case CHANGE_REPLACE_ROUTE:
     case CHANGE_DELETE_ROUTE:
-        return xasprintf("%s: %s by %s", words[c->kind], range_text(c->route.to, a),
+        return xasprintf("%s %s %s by %s", verb, object, range_text(c->route.to, a),
                          ipv4_text(c->route.gateway, b));
     default:
-        return xstrdup(words[c->kind]);
+        return xasprintf("%s %s", verb, object);
     }
 }
 
@@ -61,7 +69,8 @@ char *changes_text(const struct changes *changes)
         if (counts[i] == 0)
             continue;
         _cleanup_free_ char *before = text;
-        text = xasprintf("%s%s%s (%zu)", before, *before ? ", " : "", words[i], counts[i]);
+        text = xasprintf("%s%s%s %s (%zu)", before, *before ? ", " : "", words[i].object, words[i].done,
+                         counts[i]);
     }
     return text;
 }

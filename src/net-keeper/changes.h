@@ -39,7 +39,7 @@ struct changes {
 struct change *changes_add(struct changes *changes, enum change_kind kind);
 void changes_done(struct changes *changes);
 
-/* Returns a change as words: "route to 10.10.4.0/24 by 10.10.1.4". The caller frees the text. */
+/* Returns a change as words: "add route 10.10.4.0/24 by 10.10.1.4". The caller frees the text. */
 char *change_text(const struct change *change);
 /* Returns how many changes of each kind there are, as words: "entry added (2), route removed (1)". The caller
  * frees the text. */

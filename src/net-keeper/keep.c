@@ -72,7 +72,7 @@ static void make_changes(struct keep *k, struct turn *turn)
             k->changes++;
             *changes_add(&turn->made, change->kind) = *change;
         } else if (r != -EEXIST && r != -ENOENT)
-            strings_add(&turn->failures, "the kernel refused a change: %s", e.message);
+            strings_add(&turn->failures, "the kernel refused to %s", e.message);
         if (r < 0 && change->kind == CHANGE_CREATE_DEVICE)
             break; /* nothing else can be made */
     }

@@ -161,8 +161,11 @@ static void plan_link(const struct plan_input *in, const struct actual_link *dev
         set |= DEVICE_UP;
     if (device->learning)
         set |= DEVICE_LEARNING;
-    if (set)
-        changes_add(&plan->changes, CHANGE_SET_DEVICE)->set = set;
+    /* The kernel accepts no MTU in a message that changes attributes of VXLAN. */
+    const unsigned parts[] = {set & (DEVICE_LOWER | DEVICE_LEARNING), set & (DEVICE_MTU | DEVICE_UP)};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        if (parts[i])
+            changes_add(&plan->changes, CHANGE_SET_DEVICE)->set = parts[i];
     if (in->mark && !*device->alias)
         changes_add(&plan->changes, CHANGE_MARK_DEVICE);
     plan->device_ok = set == 0 && lower && plan->mtu;

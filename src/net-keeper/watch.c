@@ -105,6 +105,7 @@ static int open_socket(struct watch *w, struct error *e)
     if (!w->socket)
         return error_os(e, ENOMEM, "cannot watch the kernel's network configuration");
     nl_socket_disable_seq_check(w->socket);
+    nl_socket_disable_msg_peek(w->socket); /* a longer message counts as lost */
     int r = nl_connect(w->socket, NETLINK_ROUTE);
     if (r >= 0)
         r = nl_socket_set_nonblocking(w->socket);

@@ -113,9 +113,9 @@ static char *text_of(const struct changes *changes)
     return all;
 }
 
-#define ADD_OWN     "address added: 10.77.1.1/24"
-#define ADD_ENTRIES "entry added: 192.168.60.2; entry added: 192.168.60.3"
-#define ADD_ROUTES  "route added: 10.78.2.0/24 by 10.77.1.2; route added: 10.78.3.0/24 by 10.77.1.3"
+#define ADD_OWN     "add address 10.77.1.1/24"
+#define ADD_ENTRIES "add entry 192.168.60.2; add entry 192.168.60.3"
+#define ADD_ROUTES  "add route 10.78.2.0/24 by 10.77.1.2; add route 10.78.3.0/24 by 10.77.1.3"
 
 static const struct {
     const char *what, *actual, *changes;
@@ -124,57 +124,57 @@ static const struct {
     const char *problem; /* a part of the first one; NULL: none */
 } rows[] = {
     {"everything is right", ALL, "", 0, 0, NULL},
-    {"nothing exists", LAN, "device made; device marked; " ADD_OWN "; " ADD_ENTRIES "; " ADD_ROUTES, 0, 0,
+    {"nothing exists", LAN, "make device; mark device; " ADD_OWN "; " ADD_ENTRIES "; " ADD_ROUTES, 0, 0,
      NULL},
     {"nothing can be made yet", "link 2 eth0 up 1500", "", 0, 0, "no device has"},
     {"the address is away", "link 2 eth0 up 1500;" VXLAN OWN B_SIDE C_SIDE, "", 0, 0, "no device has"},
     {"the device only", LAN VXLAN, ADD_OWN "; " ADD_ENTRIES "; " ADD_ROUTES, 0, 0, NULL},
-    {"an original's device", LAN "vxlan 3 up 1450 2 10 8472;" OWN B_SIDE C_SIDE, "device marked", 0, 0, NULL},
+    {"an original's device", LAN "vxlan 3 up 1450 2 10 8472;" OWN B_SIDE C_SIDE, "mark device", 0, 0, NULL},
     {"somebody's alias", LAN "vxlan 3 up 1450 2 10 8472 mine;" OWN B_SIDE C_SIDE, "", 0, 0, NULL},
     {"an original's routes", LAN VXLAN OWN B_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.3 3 0;",
      "", 0, 0, NULL},
     {"a host left", ALL "entry 192.168.60.9;route 3 10.78.9.0/24 10.77.1.9 104 0",
-     "entry removed: 192.168.60.9; route removed: 10.78.9.0/24 by 10.77.1.9", 0, 0, NULL},
+     "remove entry 192.168.60.9; remove route 10.78.9.0/24 by 10.77.1.9", 0, 0, NULL},
     {"a host of the original left", ALL "route 3 10.78.9.0/24 10.77.1.9 3 0",
-     "route removed: 10.78.9.0/24 by 10.77.1.9", 0, 0, NULL},
+     "remove route 10.78.9.0/24 by 10.77.1.9", 0, 0, NULL},
     {"a marked route elsewhere", ALL "route 3 10.99.0.0/16 10.77.1.9 104 5",
-     "route removed: 10.99.0.0/16 by 10.77.1.9", 0, 0, NULL},
+     "remove route 10.99.0.0/16 by 10.77.1.9", 0, 0, NULL},
     {"routes of others",
      ALL "route 3 10.99.9.0/24 10.77.1.9 3 0;route 3 10.78.9.0/24 10.77.1.9 188 0;"
          "route 3 10.78.2.0/24 10.77.1.9 3 7;route 3 10.78.2.0/25 10.77.1.9 3 0",
      "", 0, 0, NULL},
     {"a host's gateway changed",
      LAN VXLAN OWN B_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.30 104 0",
-     "route replaced: 10.78.3.0/24 by 10.77.1.3", 0, 0, NULL},
+     "replace route 10.78.3.0/24 by 10.77.1.3", 0, 0, NULL},
     {"two routes by other gateways",
      LAN VXLAN OWN B_SIDE
      "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.30 104 0;route 3 10.78.3.0/24 10.77.1.31 104 0",
-     "route replaced: 10.78.3.0/24 by 10.77.1.3; route removed: 10.78.3.0/24 by 10.77.1.31", 0, 0, NULL},
+     "replace route 10.78.3.0/24 by 10.77.1.3; remove route 10.78.3.0/24 by 10.77.1.31", 0, 0, NULL},
     {"another program's gateway",
      LAN VXLAN OWN B_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.30 188 0", "", 0, 0,
      "another program has made another route to 10.78.3.0/24"},
     {"a host's peer changed", LAN VXLAN OWN B_SIDE "entry 192.168.60.30;route 3 10.78.3.0/24 10.77.1.3 104 0",
-     "entry added: 192.168.60.3; entry removed: 192.168.60.30", 0, 0, NULL},
-    {"an own address of before", ALL "address 3 10.77.9.1/24", "address removed: 10.77.9.1/24", 0, 0, NULL},
+     "add entry 192.168.60.3; remove entry 192.168.60.30", 0, 0, NULL},
+    {"an own address of before", ALL "address 3 10.77.9.1/24", "remove address 10.77.9.1/24", 0, 0, NULL},
     {"addresses of others", ALL "address 3 10.77.1.9/32;address 3 10.99.1.1/24", "", 0, 0, NULL},
     {"the device is down",
      "link 2 eth0 up 1500;address 2 192.168.60.1/24;vxlan 3 down 1450 2 10 8472 hostlet-1;" OWN B_SIDE C_SIDE,
-     "device set", DEVICE_UP, 0, NULL},
-    {"another MTU", LAN "vxlan 3 up 1300 2 10 8472 hostlet-1;" OWN B_SIDE C_SIDE, "device set", DEVICE_MTU, 0,
+     "set device", DEVICE_UP, 0, NULL},
+    {"another MTU", LAN "vxlan 3 up 1300 2 10 8472 hostlet-1;" OWN B_SIDE C_SIDE, "set device", DEVICE_MTU, 0,
      NULL},
-    {"the configured MTU", ALL, "device set", DEVICE_MTU, 1400, NULL},
+    {"the configured MTU", ALL, "set device", DEVICE_MTU, 1400, NULL},
     {"a configured MTU that does not fit", ALL, "", 0, 1451, "mtu = 1451 does not fit"},
     {"a small MTU below", "link 2 eth0 up 600;address 2 192.168.60.1/24;" VXLAN OWN B_SIDE C_SIDE, "", 0, 0,
      "too small"},
     {"the address moved",
      "link 2 eth0 up 1500;link 4 eth1 up 1400;address 4 192.168.60.1/24;" VXLAN OWN B_SIDE C_SIDE,
-     "device set", DEVICE_LOWER | DEVICE_MTU, 0, NULL},
+     "set device; set device", DEVICE_LOWER, 0, NULL},
     {"two devices have the address", ALL "link 1 eth9 up 1500;address 1 192.168.60.1/24", "", 0, 0,
      "'eth0' is used"},
     {"two devices, and the present one is down",
      "link 2 eth0 down 1500;address 2 192.168.60.1/24;link 4 eth1 up 1500;address 4 192.168.60.1/24;" VXLAN
          OWN B_SIDE C_SIDE,
-     "device set", DEVICE_LOWER, 0, "'eth1' is used"},
+     "set device", DEVICE_LOWER, 0, "'eth1' is used"},
     {"another kind", LAN "link 3 " NET_DEVICE " up 1500", "", 0, 0, "no VXLAN device"},
     {"another id", LAN "vxlan 3 up 1450 2 11 8472", "", 0, 0, "the id 11"},
     {"another port", LAN "vxlan 3 up 1450 2 10 4789", "", 0, 0, "the UDP port 4789"},
@@ -212,9 +212,9 @@ static void test_the_changes_are_the_difference(void **state)
 
 static void test_leaving_deletes_the_own_device_alone(void **state)
 {
-    static const char *const leaving[][2] = {{ALL, "device removed"},
+    static const char *const leaving[][2] = {{ALL, "remove device"},
                                              {LAN, ""},
-                                             {LAN "vxlan 3 up 1450 2 10 8472", "device removed"},
+                                             {LAN "vxlan 3 up 1450 2 10 8472", "remove device"},
                                              {LAN "vxlan 3 up 1450 2 11 8472", ""},
                                              {LAN "link 3 " NET_DEVICE " up 1500", ""}};
     (void)state;

@@ -254,6 +254,28 @@ def test_the_address_moves_to_another_device(keeper, machine, lan):
     assert keeper.ask("Info").get("repairs", 0) == 0 and not keeper.problems()
 
 
+@pytest.mark.parametrize("mtu", [1400, 9000])
+def test_the_address_moves_to_a_device_of_another_mtu(keeper, machine, lan, mtu):
+    wanted = network()
+    keeper.set(wanted)
+    index = keeper.link()["ifindex"]
+    lan.connect(machine, "eth1")
+    machine.batch([f"link set eth1 mtu {mtu}", "address delete 192.168.60.1/24 dev eth0", "address add 192.168.60.1/24 dev eth1"])
+    assert keeper.becomes(wanted, lower="eth1", mtu=mtu - 50)["link"][0] == index
+    assert not keeper.problems()
+
+
+@pytest.mark.parametrize("made", ["dev lo mtu 1500 learning", "", "dev eth0 ttl 5 local 192.168.60.1"])
+def test_a_device_that_was_made_by_hand_is_corrected_in_place(keeper, machine, made):
+    words = made.split()
+    mtu = ["mtu", "1500"] if "mtu" in words else []
+    machine.inside("link", "add", DEVICE, *mtu, "type", "vxlan", "id", "10", "dstport", "8472", *(["nolearning"] if "learning" not in words else []),
+                   *[word for word in words if word not in ("mtu", "1500", "learning")])
+    index = keeper.link()["ifindex"]
+    assert not keeper.set(network()).get("problems")
+    assert keeper.is_made(network())["link"][0] == index
+
+
 def test_the_address_appears_late(lan, make_keeper):
     machine = lan.machine("late")
     keeper = make_keeper(machine)
