@@ -27,12 +27,22 @@ def number(address):
     return int(ipaddress.IPv4Address(address))
 
 
+class Member:
+    """A host of a zone, as its leader knows it. 'vpc' and 'instances' are as in Leader."""
+
+    def __init__(self, vpc, secret="S" * 48):
+        self.vpc = vpc
+        self.secret = secret
+        self.instances = []
+
+
 class Leader:
     """'messages' is zone_proto.Messages. What it does is in these, which a test changes:
 
     instances    AppInstance messages that each status update is answered with
     network      a ZoneNetworkMap, map_network(); None: no response has one
     vpc          this machine's address on the VXLAN device and its containers' network: ("192.168.10.3", "10.10.3.0/24")
+    members      {host id: Member}: further hosts, each with its own key, addresses and instances
     packages     {id: (Package message, bytes)}; add_package()
     hooks        {method: function(request, context)}: called before the answer; may abort, sleep, or return the answer itself
     clock        seconds that its clock is ahead
@@ -48,6 +58,7 @@ class Leader:
         self.instances = []
         self.network = None
         self.vpc = ("", "")
+        self.members = {}
         self.packages = {}
         self.hooks = {}
         self.clock = 0
@@ -124,19 +135,21 @@ class Leader:
             kid, expires = json.loads(_decode(header))["kid"], json.loads(_decode(claims))["exp"]
         except (ValueError, KeyError):
             refuse("invalid access_token")
-        if kid != self.key[0]:
+        secrets = dict([self.key], **{name: member.secret for name, member in self.members.items()})
+        if kid not in secrets:
             refuse(f"access-key({kid}) not found")
         if expires <= time.time() + self.clock:
             refuse("access-token expired")
-        if not hmac.compare_digest(_decode(signature), hmac.new(self.key[1].encode(), f"{header}.{claims}".encode(), hashlib.sha256).digest()):
+        if not hmac.compare_digest(_decode(signature), hmac.new(secrets[kid].encode(), f"{header}.{claims}".encode(), hashlib.sha256).digest()):
             refuse("verify denied")
 
     def _ping(self, _request, _context):
         return self.messages.zone.PingResponse(message="pong")
 
-    def _status_update(self, _request, _context):
-        answer = self.messages.zone.HostStatusUpdateResponse(app_instances=self.instances, vpc_bridge_ip=self.vpc[0],
-                                                             vpc_instance_cidr=self.vpc[1])
+    def _status_update(self, request, _context):
+        asker = self.members.get(request.host.id, self) if request else self
+        answer = self.messages.zone.HostStatusUpdateResponse(app_instances=asker.instances, vpc_bridge_ip=asker.vpc[0],
+                                                             vpc_instance_cidr=asker.vpc[1])
         if self.network:
             answer.zone_network_map.CopyFrom(self.network)
         return answer
