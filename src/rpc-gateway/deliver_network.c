@@ -16,7 +16,7 @@
 #define LARGE_MAP        ((size_t)256 << 10)
 
 /* Pauses while the reconciler or net-keeper cannot be reached. */
-static const struct retry_policy policy = {200 * USEC_PER_MSEC, 30 * USEC_PER_SEC};
+static const struct retry_policy policy = {200 * USEC_PER_MSEC, 10 * USEC_PER_SEC};
 
 struct deliver_network {
     struct caller caller;

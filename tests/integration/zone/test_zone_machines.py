@@ -73,7 +73,7 @@ class Machine:
             assert state and state["routes"] == (routes or ROUTES) and state["addresses"] == ["10.77.1.1/24"], (state, self.status()["problems"])
             assert state == self.kernel.state(), "it is still being made"
             return state
-        return ground.wait_until(look, 30, "the network is made")
+        return ground.wait_until(look, 60, "the network is made")
 
     def status(self):
         return {"problems": [], **self.tree.ctl_json("zone", "status")}
@@ -83,7 +83,7 @@ class Machine:
             found = self.status()["problems"]
             assert all(any(word in p for p in found) for word in words) and (words or not found), found
             return True
-        ground.wait_until(look, 40, f"the problems are {words}")
+        ground.wait_until(look, 60, f"the problems are {words}")
 
     def left(self):
         """Returns what of the network exists on the machine."""
