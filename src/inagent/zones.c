@@ -36,7 +36,7 @@ static int load(const char *name, struct tz **ret, struct error *e)
     *ret = NULL;
     if (streq(name, "UTC"))
         return 0;
-    if (strpbrk(name, ",<"))
+    if (strpbrk(name, ",<:"))
         return tz_parse_rule(name, ret, e);
     int r = read_file(path, ret, e);
     if (r != -ENOENT || tz_parse_rule(name, ret, NULL) == 0)

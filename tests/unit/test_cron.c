@@ -245,6 +245,7 @@ static void test_a_skipped_time_does_not_match_and_a_repeated_one_matches_twice(
         {"TZ=" HAVANA " @daily", "2026-10-31 12:00", {"2026-11-01 04:00:00", "2026-11-01 05:00:00"}},
         {"TZ=" ANDORRA " 0 23 * * *", "2026-03-28 00:00", {"2026-03-29 22:00:00"}},
         {"TZ=<-0330>3:30 0 0 * * *", "2026-12-01", {"2026-12-01 03:30:00"}},
+        {"TZ=NPT-5:45 0 0 * * *", "2026-12-01", {"2026-12-01 18:15:00"}},
         /* A day of the year, with and without February 29; daylight saving time all year. */
         {"TZ=AAA0BBB,J60/0,J61/0 0 1 * 3 *", "2028-02-29", {"2028-03-01 00:00:00", "2028-03-02 01:00:00"}},
         {"TZ=AAA0BBB,59/0,60/0 0 1 * 2,3 *",
@@ -254,6 +255,8 @@ static void test_a_skipped_time_does_not_match_and_a_repeated_one_matches_twice(
          "2026-12-31 00:00",
          {"2026-12-31 04:00:00", "2027-01-01 04:00:00"}},
         {"TZ= 0 0 * * *", "2026-12-01", {"2026-12-02 00:00:00"}},
+        /* A change that is before its year: on 2029-12-27 for 2030. */
+        {"TZ=AAA3:30BBB2,0/-99,364/26 0 0 28 12 *", "2028-12-31 04:00", {"2029-12-28 02:00:00"}},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         expect_times(cases[i].expression, cases[i].after, cases[i].times);

@@ -260,7 +260,7 @@ static int read_zone(struct input *in, struct cron *cron, struct error *e)
     _cleanup_free_ char *name = xstrndup(zone, n);
     if (n >= sizeof cron->zone)
         return refuse(in, zone, n, e, "is longer than a name of a time zone");
-    if (strpbrk(name, ",<")) {
+    if (strpbrk(name, ",<:")) {
         struct tz_rule rule;
         struct error detail = ERROR_INIT;
         if (tz_rule_parse(name, &rule, &detail) < 0)

@@ -139,9 +139,10 @@ int32_t tz_rule_offset(const struct tz_rule *rule, int64_t t, int64_t *ret_until
         return rule->standard;
     int64_t year = calendar_date(calendar_day_of(t)).year, last = INT64_MIN;
     int32_t offset = rule->standard;
-    /* The years around it: changes can be a week before or after their year, by negative and long times. If
-     * both changes are at one time, that to daylight saving time is the later one, which lasts all year. */
-    for (int64_t y = year - 1; y <= year + 1; y++) {
+    /* Changes can be a week before or after their year, by their times; the next and the last one can both be
+     * so. If two changes are at one time, that to daylight saving time is the later one, which lasts all
+     * year. */
+    for (int64_t y = year - 2; y <= year + 2; y++) {
         int64_t ends = change_time(&rule->end, y, rule->daylight);
         int64_t begins = change_time(&rule->begin, y, rule->standard);
         const struct {
