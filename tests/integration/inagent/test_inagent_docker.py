@@ -166,3 +166,33 @@ def test_a_fork_bomb_does_not_keep_the_container_from_stopping(replica, busybox_
     replica.engine.request("POST", f"/containers/{replica.container}/stop?t=60", b"")
     state = replica.engine.inspect(replica.container)["State"]
     assert (state["Status"], state["ExitCode"]) == ("exited", 0)
+
+
+@pytest.mark.parametrize("image", ["shell_image", "busybox_image", "debian_image"])
+def test_interval_and_cron_tasks_run_and_end(replica, request, image):
+    replica.run(request.getfixturevalue(image), [
+        {"name": "tick", "interval_seconds": 1, "script": "echo ticked"},
+        {"name": "cron", "cron": "CRON_TZ=NPT-5:45 * * * * * *", "script": "echo cron-ran"},
+        {"name": "every", "cron": "@every 2s", "script": "echo every-ran"},
+        {"name": "slow", "cron": "@every 1s", "timeout": 1, "script": "while :; do :; done"},
+        task("after", "echo after-ran", depends_on=["cron"])])
+    for text in ("tick: ticked", "cron: cron-ran", "every: every-ran", "after: after-ran"):
+        replica.wait_log(text)
+    ground.wait_until(lambda: replica.log().count("tick: ticked") >= 3, 20, "three runs at intervals")
+    replica.wait_log("task 'slow' has reached its time limit: it is ended")
+    replica.wait_log("task 'slow' failed with exit code 143")
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/share/zoneinfo/Asia/Kathmandu"), reason="needs Debian's tzdata")
+def test_a_zone_comes_from_the_image(replica, busybox_image):
+    tasks = [{"name": "there", "cron": "TZ=Asia/Kathmandu * * * * * *", "script": "echo there-ran"}]
+    replica.run(busybox_image, tasks)
+    replica.wait_log("task 'there' failed: cron: the time zone 'Asia/Kathmandu' is unknown, because the image has no "
+                     "'/usr/share/zoneinfo/Asia/Kathmandu'")
+    assert "there-ran" not in replica.log()
+    replica.engine.remove(replica.container)
+    mounts = [{"Type": "bind", "Source": source, "Target": target, "ReadOnly": read_only} for source, target, read_only in
+              ((str(replica.home), "/home", False), (str(replica.opt), "/opt", False),
+               ("/usr/share/zoneinfo", "/usr/share/zoneinfo", True))]
+    replica.run(busybox_image, tasks, host={"Mounts": mounts})
+    replica.wait_log("there: there-ran")
