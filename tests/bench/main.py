@@ -10,6 +10,7 @@ from lib import ground
 from results import Results
 
 import deploys
+import inagent
 import network
 import packages
 import quota
@@ -22,6 +23,7 @@ PARTS = {
     "packages": (packages.measure, "fetch, verify, unpack and sync, against curl with bsdtar"),
     "deploys": (deploys.measure, "apply to running, against docker run"),
     "quota": (quota.measure, "disk quotas of 200 replicas, against xfs_quota; needs an XFS with prjquota, as scripts/vm has it"),
+    "inagent": (inagent.measure, "size, start, memory and wake-ups of inagent, against a shell and busybox's crond"),
     "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
     "network": (network.measure, "the network of 250 machines, against ip and bridge"),
     "zone": (zone.measure, "rounds with a zone's leader, and 500 MiB in chunks against curl"),
