@@ -656,25 +656,28 @@ static void test_post_without_a_server_fails(void **state)
     assert_int_equal(post.fd, -1);
 }
 
+/* One byte longer than the address of a socket can be. */
+#define LONG_PATH                                                                                            \
+    "unix:/01234567890123456789012345678901234567890123456789012345678"                                      \
+    "901234567890123456789012345678901234567890123456"
+
 static void test_post_refuses_an_invalid_url(void **state)
 {
     (void)state;
-    static const char *const urls[] = {
-        "",
-        "http://",
-        "https://10.0.0.1/",
-        "http://host/",
-        "http://10.0.0.1:0/",
-        "http://10.0.0.1:70000/",
-        "http://10.0.0.1:/x",
-        "http://10.0.0.1/a b",
-        "http://10.0.0.1/\r\nX: y",
-        "10.0.0.1:80",
-        "http://[::1]/",
-        "unix:",
-        "unix:run/x",
-        "unix:/01234567890123456789012345678901234567890123456789012345678901234567890"
-        "1234567890123456789012345678901234567890"};
+    static const char *const urls[] = {"",
+                                       "http://",
+                                       "https://10.0.0.1/",
+                                       "http://host/",
+                                       "http://10.0.0.1:0/",
+                                       "http://10.0.0.1:70000/",
+                                       "http://10.0.0.1:/x",
+                                       "http://10.0.0.1/a b",
+                                       "http://10.0.0.1/\r\nX: y",
+                                       "10.0.0.1:80",
+                                       "http://[::1]/",
+                                       "unix:",
+                                       "unix:run/x",
+                                       LONG_PATH};
     for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
         struct post post = POST_INIT;
         struct error e = ERROR_INIT;
