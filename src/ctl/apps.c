@@ -7,6 +7,7 @@
 #include "ctl/call.h"
 #include "ctl/output.h"
 #include "ctl/table.h"
+#include "ctl/tasks.h"
 #include "lib/app/host_port.h"
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
@@ -357,29 +358,6 @@ static void print_stages(const struct reconciler_instance *i)
     table_print(t, false);
 }
 
-/* Prints the tasks with their triggers. Tasks with an interval or cron are marked as not run. */
-static void print_tasks(const struct app_manifest *manifest)
-{
-    const struct app_spec *spec = manifest->app ? manifest->app->spec : NULL;
-    struct table *t = table_new("TASK", "TRIGGER", "NOTE", NULL);
-    for (size_t i = 0; spec && i < spec->n_tasks; i++) {
-        const struct app_task *task = spec->tasks[i];
-        bool timed = !task->on_shutdown && !task->on_startup &&
-                     (task->interval_seconds > 0 || (task->cron && *task->cron));
-        table_cell(t, PLAIN, "%s", task->name ?: "");
-        if (task->on_shutdown || task->on_startup)
-            table_cell(t, PLAIN, "%s", task->on_shutdown ? "shutdown" : "startup");
-        else if (task->interval_seconds > 0)
-            table_cell(t, PLAIN, "every %" PRId64 " s", task->interval_seconds);
-        else
-            table_cell(t, PLAIN, "%s", timed ? task->cron : "none");
-        table_cell(t, timed ? YELLOW : PLAIN, "%s", timed ? "not run yet" : "");
-    }
-    if (table_rows(t) > 0)
-        putchar('\n');
-    table_print(t, false);
-}
-
 int command_app(struct ctl *ctl)
 {
     const struct reconciler_name_in in = {.name = ctl->arguments[0]};
@@ -392,7 +370,7 @@ int command_app(struct ctl *ctl)
     else {
         print_head(out.instance, out.manifest);
         print_replicas(out.instance);
-        print_tasks(out.manifest);
+        print_tasks(out.instance, out.manifest);
         print_stages(out.instance);
     }
     ctl_done(&ctl_reconciler, "Get", &out);

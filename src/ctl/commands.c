@@ -11,6 +11,7 @@
 #include "ctl/quota.h"
 #include "ctl/services.h"
 #include "ctl/status.h"
+#include "ctl/task_run.h"
 #include "ctl/zone.h"
 #include "ctl/zone_network.h"
 
@@ -32,6 +33,7 @@ static const struct ctl_option logs_options[] = {
     {"follow", 'f', NULL, "continue with new output until Ctrl-C"},
     {"tail", 'n', "N", "only the last N lines; 0: only new ones"},
     {"since", 0, "D", "only output of the last D, such as 10min"},
+    {"task", 0, "NAME", "only the lines of this task, without its name"},
     {"raw", 0, NULL, "write control sequences to a terminal, too"},
     END};
 static const struct ctl_option build_options[] = {
@@ -83,6 +85,10 @@ const struct command ctl_commands[] = {
      hold_options, command_hold},
     {"release", "NAME", 1, 1, "end a hold, and execute the last order", NULL, NULL, command_release},
     {"logs", "APP[/REPLICA]", 1, 1, "print an application's output", NULL, logs_options, command_logs},
+    {"task run", "APP[/REPLICA] TASK", 2, 2, "run a task of an application now, and wait for its end",
+     "Prints what the task writes. The exit code is 0 if the task succeeds.\n"
+     "The run waits for no other task and is not retried; the desired state is unchanged.",
+     waiting_options, command_task_run},
     {"status", "", 0, 0, "show the tree, its services and the applications on one page", NULL, NULL,
      command_status},
     {"services", "", 0, 0, "list the processes of the tree", NULL, NULL, command_services},

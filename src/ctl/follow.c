@@ -83,7 +83,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 static bool open_one(struct followed *item, struct error *e)
 {
     struct follow *f = item->follow;
-    if (log_source_open(f->ctl, item->source, f->instance, e) < 0)
+    if (log_source_open(f->ctl, item->source, f->instance, true, e) < 0)
         return false;
     int r = sd_event_add_io(f->event, &item->io, item->source->fd, EPOLLIN, on_readable, item);
     if (r < 0)

@@ -29,6 +29,8 @@ hostletctl_SOURCES = \
 	src/ctl/services.c src/ctl/services.h \
 	src/ctl/status.c src/ctl/status.h \
 	src/ctl/table.c src/ctl/table.h \
+	src/ctl/task_run.c src/ctl/task_run.h \
+	src/ctl/tasks.c src/ctl/tasks.h \
 	src/ctl/wait.c src/ctl/wait.h \
 	src/ctl/status_zone.c src/ctl/status_zone.h \
 	src/ctl/zone.c src/ctl/zone.h \

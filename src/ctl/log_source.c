@@ -8,7 +8,6 @@
 
 #include "ctl/call.h"
 #include "ctl/limit.h"
-#include "ctl/options.h"
 #include "lib/api/container_driver.h"
 #include "lib/basic/fs.h"
 #include "lib/varlink/client-sync.h"
@@ -33,16 +32,56 @@ static void put(struct log_source *s, int stream, const char *data, size_t size,
         exit(EXIT_FAILED);
 }
 
+static void print_line(struct log_source *s, int stream, const char *text, size_t size)
+{
+    _cleanup_free_ char *prefix = s->prefixed ? xasprintf("%" PRId64 " | ", s->replica) : xstrdup("");
+    size_t n = strlen(prefix);
+    _cleanup_free_ char *whole = xcalloc(n + size + 1, 1);
+    memcpy(whole, prefix, n);
+    memcpy(whole + n, text, size);
+    whole[n + size] = '\n';
+    put(s, stream, whole, n + size + 1, true);
+}
+
+/* Keeps a line, in place of the oldest one if there are enough. */
+static void keep_line(struct log_source *s, int stream, const char *text, size_t size)
+{
+    struct kept_line *line;
+    if (s->n_kept < (size_t)s->keep) {
+        s->kept = xrealloc(s->kept, s->n_kept + 1, sizeof *s->kept);
+        line = &s->kept[s->n_kept++];
+    } else {
+        line = &s->kept[s->first_kept];
+        s->first_kept = (s->first_kept + 1) % s->n_kept;
+        free(line->text);
+    }
+    *line = (struct kept_line){stream, xcalloc(size + 1, 1), size};
+    memcpy(line->text, text, size);
+}
+
+static void print_kept(struct log_source *s)
+{
+    for (size_t i = 0; i < s->n_kept; i++) {
+        struct kept_line *line = &s->kept[(s->first_kept + i) % s->n_kept];
+        print_line(s, line->stream, line->text, line->size);
+        free(line->text);
+    }
+    free(s->kept);
+    s->kept = NULL;
+    s->n_kept = s->first_kept = 0;
+    s->keep = 0;
+}
+
 static void flush_line(struct log_source *s, int stream)
 {
     struct log_line *line = &s->lines[stream - LOG_STREAM_OUT];
-    _cleanup_free_ char *prefix = xasprintf("%" PRId64 " | ", s->replica);
-    size_t n = strlen(prefix);
-    _cleanup_free_ char *whole = xcalloc(n + line->size + 1, 1);
-    memcpy(whole, prefix, n);
-    memcpy(whole + n, line->text, line->size);
-    whole[n + line->size] = '\n';
-    put(s, stream, whole, n + line->size + 1, true);
+    size_t n = s->label ? strlen(s->label) : 0;
+    if (line->size < n || memcmp(line->text, s->label ?: "", n) != 0)
+        ; /* another task's */
+    else if (s->keep > 0)
+        keep_line(s, stream, line->text + n, line->size - n);
+    else
+        print_line(s, stream, line->text + n, line->size - n);
     line->size = 0;
 }
 
@@ -68,7 +107,7 @@ static void put_lines(struct log_source *s, int stream, const char *data, size_t
 static int on_piece(int stream, const void *data, size_t size, void *userdata)
 {
     struct log_source *s = userdata;
-    if (s->prefixed)
+    if (s->prefixed || s->label)
         put_lines(s, stream, data, size);
     else
         put(s, stream, data, size, false);
@@ -85,6 +124,7 @@ static void close_source(struct log_source *s)
             flush_line(s, stream);
         else
             put(s, stream, "", 0, true);
+    print_kept(s);
 }
 
 /* Returns the time 'usec' ago by the present wall clock, as unix milliseconds; 0 if that is before 1970. */
@@ -94,19 +134,17 @@ static int64_t unix_msec_before(uint64_t usec)
     return at > 0 ? at : 0;
 }
 
-int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance, struct error *e)
+int log_source_open(struct ctl *ctl, struct log_source *s, const char *instance, bool follow, struct error *e)
 {
-    s->raw = ctl_option(ctl, "raw") != NULL;
-    uint64_t since = ctl_option_duration(ctl, "since", 0);
     const struct driver_logs_in in = {
         .instance = (char *)instance,
         .replica_id = s->replica,
         .slot = DRIVER_SLOT_CURRENT,
-        .follow = ctl_option(ctl, "follow") != NULL,
+        .follow = follow,
         .since = s->ended_usec ? unix_msec_before(now_monotonic_usec() - s->ended_usec)
-                 : since       ? unix_msec_before(since)
+                 : s->since    ? unix_msec_before(s->since)
                                : 0,
-        .tail = s->ended_usec ? 0 : ctl_option_number(ctl, "tail", 0, INT32_MAX, 0),
+        .tail = s->ended_usec || s->label ? 0 : s->tail,
     };
     _cleanup_free_ char *socket = tree_socket(&ctl->tree, ctl_driver.socket);
     const struct varlink_call_options options = {.socket = socket,

@@ -18,10 +18,12 @@
 #include "inagent/output.h"
 #include "inagent/plan.h"
 #include "inagent/report.h"
+#include "inagent/request_file.h"
 #include "inagent/run.h"
 #include "inagent/schedule.h"
 #include "inagent/shutdown.h"
 #include "inagent/spec.h"
+#include "inagent/state_file.h"
 #include "inagent/wall_timer.h"
 #include "inagent/watch.h"
 #include "inagent/zones.h"
@@ -42,6 +44,9 @@ struct daemon {
     struct main_task main_task;
     struct wall_timer wall_timer;
     struct zones zones;
+    struct request_file request;
+    struct watch_file request_seen;
+    bool loaded; /* a specification could be used */
     uint64_t begun;
     bool more_exited; /* more children may have exited than were reaped: no further SIGCHLD tells */
     int signals;
@@ -105,7 +110,37 @@ static void reload(struct daemon *d, uint64_t now)
              spec.n_tasks == 1 ? "" : "s");
     plan_update(&d->plan, spec.tasks, spec.n_tasks, now);
     spec_clear(&spec);
+    state_files_read(d->output.files.home, &d->plan);
+    if (!d->loaded)
+        request_missed(&d->request, &d->plan);
+    d->loaded = true;
     announce(d, now);
+}
+
+/* Decides about a new request to run a task. */
+static void take_request(struct daemon *d)
+{
+    struct error e = ERROR_INIT;
+    int r = request_file_read(&d->request, &d->watch, &d->request_seen, &e);
+    if (r < 0)
+        log_warning("%s", e.message);
+    if (r <= 0)
+        return;
+    struct task *task = request_decide(&d->request, &d->plan, d->shutdown.phase != SHUTDOWN_NOT);
+    if (!task)
+        log_warning("task '%s' was requested, and does not exist", d->request.task);
+    else if (task->request.state == REQUEST_REFUSED)
+        log_warning("task '%s' was requested, and is not run: %s", d->request.task, task->request.message);
+    else
+        log_info("task '%s' was requested", d->request.task);
+    report_task(&d->report, task);
+}
+
+/* Keeps and reports what changed of a task's run. */
+static void note_run(struct daemon *d, const struct task *task)
+{
+    state_file_write(d->output.files.home, task);
+    report_task(&d->report, task);
 }
 
 static void task_ended(struct daemon *d, struct task *task, int exit_code, uint64_t now)
@@ -116,9 +151,11 @@ static void task_ended(struct daemon *d, struct task *task, int exit_code, uint6
         log_error("task '%s': %s", name, reason);
     /* The successes of a task that repeats would fill the container's log: the first of a series is logged.
      */
-    bool quiet = schedule_repeats(task) && task->runs > 1 && task->exit_code == 0;
+    bool quiet = schedule_repeats(task) && task->over > 0 && task->exit_code == 0;
     enum task_verdict verdict = plan_ended(&d->plan, task, exit_code, now);
     set_string(&task->reason, verdict == VERDICT_DONE ? NULL : reason ?: task->ending);
+    request_ended(task);
+    note_run(d, task);
     double seconds = (double)(now - task->begun) / (double)USEC_PER_SEC;
     switch (verdict) {
     case VERDICT_DONE:
@@ -177,6 +214,9 @@ static void start_tasks(struct daemon *d, uint64_t now)
         const char *address = main_task_address(&d->main_task, &d->plan, task);
         pid_t pid = run_task(&task->definition, address, &d->output, &e);
         plan_began(&d->plan, task, pid, now);
+        request_began(task);
+        if (pid > 0)
+            note_run(d, task);
         if (pid > 0) {
             main_task_began(&d->main_task, task, address);
             if (!schedule_repeats(task))
@@ -250,6 +290,7 @@ static void loop(struct daemon *d)
         reap(d, now);
         watch_drain(&d->watch);
         reload(d, now);
+        take_request(d);
         if (d->shutdown.phase == SHUTDOWN_NOT)
             ending_tick(&d->plan, now);
         start_tasks(d, now);
@@ -290,6 +331,10 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
     _cleanup_free_ char *directory = xasprintf("%s/.innerstack", home);
     if (watch_begin(&d.watch, directory, &e) < 0)
         log_warning("%s: a new " SPEC_NAME " is not noticed", e.message);
+    /* A request that is there already was made in an earlier life of the container. */
+    if (request_file_read(&d.request, &d.watch, &d.request_seen, &e) < 0)
+        log_warning("%s", e.message);
+    d.report.request = &d.request;
     _cleanup_free_ char *path = xasprintf("%s/" SPEC_NAME, directory);
     if (access(path, F_OK) < 0)
         log_error("spec_load failed: '%s': %s; waiting for it", path, strerrordesc_np(errno));
@@ -301,6 +346,7 @@ int daemon_run(const struct environment *environment, const char *home, uint64_t
     plan_clear(&d.plan);
     zones_clear(&d.zones);
     wall_timer_end(&d.wall_timer);
+    request_file_clear(&d.request);
     close_fd(d.signals);
     return d.shutdown.exit_code;
 }

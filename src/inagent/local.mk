@@ -29,12 +29,14 @@ INAGENT_PURE = $(INAGENT_CONFIG) \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \
 	src/inagent/report_time.c src/inagent/report_time.h \
+	src/inagent/request.c src/inagent/request.h \
 	src/inagent/schedule.c src/inagent/schedule.h \
 	src/inagent/setup.c src/inagent/setup.h \
 	src/inagent/spec.c src/inagent/spec.h \
 	src/inagent/splitter.c src/inagent/splitter.h \
 	src/inagent/stages.c src/inagent/stages.h \
 	src/inagent/task_report.c src/inagent/task_report.h \
+	src/inagent/task_state.c src/inagent/task_state.h \
 	src/inagent/tasks.h \
 	src/inagent/template.c src/inagent/template.h \
 	src/inagent/users.c src/inagent/users.h \
@@ -53,8 +55,10 @@ INAGENT_OWN = \
 	src/inagent/musl/shims.c src/inagent/musl/shims.h \
 	src/inagent/notify_socket.c src/inagent/notify_socket.h \
 	src/inagent/output.c src/inagent/output.h \
+	src/inagent/request_file.c src/inagent/request_file.h \
 	src/inagent/run.c src/inagent/run.h \
 	src/inagent/shutdown.c src/inagent/shutdown.h \
+	src/inagent/state_file.c src/inagent/state_file.h \
 	src/inagent/task_file.c src/inagent/task_file.h \
 	src/inagent/wall_timer.c src/inagent/wall_timer.h \
 	src/inagent/watch.c src/inagent/watch.h \
@@ -108,6 +112,10 @@ check_PROGRAMS += tests/unit/test_inagent tests/unit/test_inagent_output
 TESTS += tests/unit/test_inagent tests/unit/test_inagent_output
 tests_unit_test_inagent_SOURCES = tests/unit/test_inagent.c $(INAGENT_PURE)
 tests_unit_test_inagent_LDADD = $(UNIT_LIBS)
+check_PROGRAMS += tests/unit/test_inagent_request
+TESTS += tests/unit/test_inagent_request
+tests_unit_test_inagent_request_SOURCES = tests/unit/test_inagent_request.c $(INAGENT_PURE)
+tests_unit_test_inagent_request_LDADD = $(UNIT_LIBS)
 tests_unit_test_inagent_output_SOURCES = tests/unit/test_inagent_output.c $(INAGENT_PURE)
 tests_unit_test_inagent_output_LDADD = $(UNIT_LIBS)
 check_PROGRAMS += tests/unit/test_inagent_report

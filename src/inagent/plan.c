@@ -200,6 +200,7 @@ void plan_began(const struct plan *plan, struct task *task, pid_t pid, uint64_t 
     /* A run by hand of a task that waits for its run or for a retry is this run. */
     task->runs_by_hand = task->asked_by_hand && !task->asked && task->state != TASK_DELAYED;
     task->asked = task->asked_by_hand = false;
+    task->before = task->state;
     set_state(task, TASK_RUNNING);
     task->pid = pid;
     task->begun = now;
@@ -248,7 +249,8 @@ enum task_verdict plan_ended(const struct plan *plan, struct task *task, int exi
         task->next = unix_msec(plan, task->due);
         return VERDICT_AGAIN;
     }
-    set_state(task, TASK_FAILED);
+    /* Neither the tasks that depend on it nor the deploy shall fail by an attempt of an administrator. */
+    set_state(task, task->runs_by_hand ? task->before : TASK_FAILED);
     if (task->present && !task->problem)
         schedule_arm(plan, task, now);
     return on_probation && task->present && !task->runs_by_hand ? VERDICT_FATAL : VERDICT_GIVEN_UP;

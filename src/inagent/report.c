@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
-#include "inagent/task_report.h"
 #include "lib/basic/cleanup.h"
 #include "lib/basic/log.h"
 
@@ -64,6 +63,13 @@ void report_application(struct report *report, const struct notify_state *state,
     memcpy(to->status, state->status, sizeof to->status);
 }
 
+void report_task(struct report *report, const struct task *task)
+{
+    report->time.tasks_changed = true;
+    /* A caller waits for it. */
+    report->time.urgent |= !task || task->request.state == REQUEST_REFUSED || task->runs_by_hand;
+}
+
 static bool has_endpoint(const struct report *report)
 {
     return report->envelope.known && *report->envelope.url;
@@ -82,7 +88,7 @@ static void begin(struct report *report, const struct plan *plan, uint64_t now)
 {
     struct error e = ERROR_INIT;
     _cleanup_free_ char *body =
-        stages_report(&report->stages, &report->application, task_report(plan, TASKS_ROOM),
+        stages_report(&report->stages, &report->application, task_report(plan, report->request, TASKS_ROOM),
                       report->envelope.instance, report->replica_id, now_realtime_msec());
     report_time_begun(&report->time);
     if (post_begin(&report->post, report->envelope.url, report->envelope.secret, body, now, &e) < 0)
@@ -106,16 +112,6 @@ static void go_on(struct report *report, uint64_t now)
     }
 }
 
-/* Notes what has changed since the last report. */
-static void note_changes(struct report *report, const struct plan *plan)
-{
-    uint64_t mark = task_report_mark(plan);
-    report->time.changed |= report->stages.changed;
-    report->time.tasks_changed |= mark != report->tasks_mark;
-    report->stages.changed = false;
-    report->tasks_mark = mark;
-}
-
 void report_round(struct report *report, const struct plan *plan, uint64_t now)
 {
     if (!has_endpoint(report))
@@ -125,7 +121,8 @@ void report_round(struct report *report, const struct plan *plan, uint64_t now)
     const struct stage *stage = report->stages.stages;
     if (stage[STAGE_LOAD].state == STAGE_SUCCESS || stage[STAGE_TASKS].state != STAGE_NONE)
         stages_set_tasks(&report->stages, plan, now_realtime_msec());
-    note_changes(report, plan);
+    report->time.changed |= report->stages.changed;
+    report->stages.changed = false;
     if (report->post.fd >= 0)
         go_on(report, now);
     if (report->post.fd < 0 && now >= report_time_due(&report->time)) {

@@ -6,6 +6,7 @@
 #include "inagent/report_time.h"
 #include "inagent/spec.h"
 #include "inagent/stages.h"
+#include "inagent/task_report.h"
 
 struct report {
     struct stages stages;
@@ -14,7 +15,7 @@ struct report {
     int64_t replica_id;
     struct post post;
     struct report_time time;
-    uint64_t tasks_mark; /* of the tasks as they were reported last */
+    const struct request_file *request; /* the last request to run a task; borrowed */
 };
 
 #define REPORT_INIT                                                                                          \
@@ -32,6 +33,10 @@ void report_identify(struct report *report);
 /* Copies what the application has reported. A change is reported at once, that of the status alone at most
  * every two seconds. 'begun' is the time of inagent's start (CLOCK_MONOTONIC, microseconds). */
 void report_application(struct report *report, const struct notify_state *state, uint64_t begun);
+
+/* Notes that a run began or ended, or that a request to run a task was decided; NULL: for a task that does
+ * not exist. What was requested is reported at once. */
+void report_task(struct report *report, const struct task *task);
 
 /* Copies the states of the tasks and continues the request in progress. If there is none, it starts a request
  * when one is due (report_time.h). The states are not copied while the current specification is unusable and

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "inagent/run.h"
+#include "inagent/state_file.h"
 #include "lib/basic/log.h"
 
 /* The contract's time limit of each on_shutdown task. */
@@ -33,12 +34,21 @@ static void ask_all(struct shutdown *shutdown)
     kill(-1, SIGCONT); /* a stopped process receives its SIGTERM when it continues */
 }
 
+/* Keeps what the task's run was, which is shown after a restart of the container. */
+static void note_end(struct shutdown *shutdown, int exit_code)
+{
+    struct task *task = shutdown->task;
+    task->finished = now_realtime_msec();
+    task->exit_code = exit_code;
+    state_file_write(shutdown->output->files.home, task);
+}
+
 static void run_next(struct shutdown *shutdown, uint64_t now)
 {
     shutdown->task = NULL;
     shutdown->pid = 0;
     while (now < shutdown->ask_at && shutdown->next < shutdown->plan->n_tasks) {
-        const struct task *task = shutdown->plan->tasks[shutdown->next++];
+        struct task *task = shutdown->plan->tasks[shutdown->next++];
         if (!task->present || task->definition.trigger != TRIGGER_ON_SHUTDOWN)
             continue;
         struct error e = ERROR_INIT;
@@ -48,6 +58,9 @@ static void run_next(struct shutdown *shutdown, uint64_t now)
             continue;
         }
         log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
+        task->started = now_realtime_msec();
+        task->runs++;
+        state_file_write(shutdown->output->files.home, task);
         shutdown->task = task;
         shutdown->pid = pid;
         shutdown->task_deadline = smaller(now + TASK_USEC, shutdown->ask_at);
@@ -87,6 +100,7 @@ void shutdown_ended(struct shutdown *shutdown, pid_t pid, int exit_code, uint64_
     if (shutdown->phase != SHUTDOWN_TASKS || pid != shutdown->pid)
         return;
     output_ended(shutdown->output, shutdown->task->definition.name);
+    note_end(shutdown, exit_code);
     if (exit_code == 0)
         log_info("task '%s' succeeded", shutdown->task->definition.name);
     else
@@ -105,6 +119,7 @@ void shutdown_tick(struct shutdown *shutdown, uint64_t now)
     if (shutdown->phase == SHUTDOWN_TASKS && now >= shutdown->task_deadline) {
         log_warning("task '%s' takes too long: killed", shutdown->task->definition.name);
         kill(-shutdown->pid, SIGKILL);
+        note_end(shutdown, 128 + SIGKILL);
         run_next(shutdown, now);
     }
     if (shutdown->phase == SHUTDOWN_WAITING && now >= shutdown->kill_at) {

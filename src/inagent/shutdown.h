@@ -18,7 +18,7 @@ struct shutdown {
     struct output *output;    /* borrowed */
     const struct plan *plan;  /* borrowed */
     size_t next;              /* index of the next task to consider */
-    const struct task *task;  /* the running one, or NULL */
+    struct task *task;        /* the running one, or NULL */
     pid_t pid;                /* of its shell */
     uint64_t task_deadline;   /* of the running task */
     uint64_t ask_at, kill_at; /* when SIGTERM is sent at the latest, and when SIGKILL is */

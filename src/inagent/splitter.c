@@ -1,7 +1,6 @@
 /* Implements splitter.h. */
 #include "inagent/splitter.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/basic/util.h"
@@ -41,10 +40,8 @@ void pending_clear(struct pending *p)
 
 void splitter_init(struct splitter *s, const char *task)
 {
-    char label[LOG_LABEL_SIZE];
-    log_label(task, false, label);
     *s = (struct splitter){.held = NULL};
-    s->n_prefix = (size_t)snprintf(s->prefix, sizeof s->prefix, "%s" LOG_LABEL_END, label);
+    s->n_prefix = log_label_prefix(task, s->prefix);
 }
 
 static void hold(struct splitter *s, const char *data, size_t size)

@@ -21,7 +21,7 @@ void pending_clear(struct pending *pending);
 
 /* One output of one task. Initialise the rest with zeros by splitter_init(). */
 struct splitter {
-    char prefix[LOG_LABEL_SIZE + sizeof LOG_LABEL_END];
+    char prefix[LOG_PREFIX_SIZE];
     size_t n_prefix;
     char *held; /* the incomplete last line; NULL: none */
     size_t n_held, room;

@@ -15,6 +15,16 @@ static void put_text(json_t *object, const char *name, const char *value)
         json_object_set_new(object, name, json_string(value) ?: json_string("(not UTF-8)"));
 }
 
+static void put_request(json_t *object, const struct request *request)
+{
+    if (request->state == REQUEST_NONE || request->state == REQUEST_WAITING)
+        return;
+    put_text(object, "request", request->id);
+    put_text(object, "request_state", request_state_names[request->state]);
+    put_number(object, "request_exit_code", request->exit_code);
+    put_text(object, "request_message", request->message);
+}
+
 static json_t *pack(const struct task *task)
 {
     static const char *const states[] = {[TASK_PENDING] = "pending",
@@ -38,6 +48,20 @@ static json_t *pack(const struct task *task)
     put_number(object, "next", task->next);
     put_number(object, "runs", task->runs < INT64_MAX ? (int64_t)task->runs : INT64_MAX);
     put_text(object, "message", task->problem ?: task->reason);
+    put_request(object, &task->request);
+    return object;
+}
+
+/* Returns the entry of a request for a task that inagent does not have. */
+static json_t *pack_unknown(const struct request_file *file)
+{
+    struct request request = {.state = REQUEST_REFUSED,
+                              .message = "the specification in the container has no such task"};
+    memcpy(request.id, file->id, sizeof request.id);
+    json_t *object = json_object();
+    put_text(object, "name", file->task);
+    put_text(object, "state", "pending");
+    put_request(object, &request);
     return object;
 }
 
@@ -51,14 +75,17 @@ static bool fits(const json_t *entry, size_t *room)
     return true;
 }
 
-json_t *task_report(const struct plan *plan, size_t room)
+json_t *task_report(const struct plan *plan, const struct request_file *request, size_t room)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *unknown = request && request->unknown ? pack_unknown(request) : NULL;
+    if (unknown && fits(unknown, &room))
+        json_array_append(list, unknown);
+    json_decref(unknown);
     _cleanup_free_ json_t **entries = xcalloc(plan->n_tasks + 1, sizeof *entries);
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < plan->n_tasks; i++) {
             const struct task *task = plan->tasks[i];
-            bool has_run = task->runs > 0 || task->problem;
+            bool has_run = task->runs > 0 || task->problem || task->request.state != REQUEST_NONE;
             if (!task->present || has_run != (pass == 0))
                 continue;
             json_t *entry = pack(task);
@@ -71,29 +98,4 @@ json_t *task_report(const struct plan *plan, size_t room)
         if (entries[i])
             json_array_append_new(list, entries[i]);
     return list;
-}
-
-static uint64_t mix(uint64_t mark, uint64_t value)
-{
-    for (int i = 0; i < 8; i++, value >>= 8)
-        mark = (mark ^ (value & 0xff)) * UINT64_C(0x100000001b3);
-    return mark;
-}
-
-uint64_t task_report_mark(const struct plan *plan)
-{
-    uint64_t mark = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < plan->n_tasks; i++) {
-        const struct task *task = plan->tasks[i];
-        if (!task->present)
-            continue;
-        for (const char *c = task->definition.name; *c; c++)
-            mark = mix(mark, (unsigned char)*c);
-        mark = mix(mark, (uint64_t)task->definition.trigger << 8 | (uint64_t)task->state);
-        mark = mix(mark, (uint64_t)task->started);
-        mark = mix(mark, (uint64_t)task->finished);
-        mark = mix(mark, task->runs);
-        mark = mix(mark, task->problem != NULL);
-    }
-    return mark;
 }

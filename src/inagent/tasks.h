@@ -19,6 +19,28 @@ enum task_state {
     TASK_FAILED,    /* the last run failed, and is not retried */
 };
 
+/* What became of an administrator's request to run a task (request.h). */
+enum request_state {
+    REQUEST_NONE,
+    REQUEST_WAITING, /* its run has not begun */
+    REQUEST_RUNNING,
+    REQUEST_SUCCEEDED,
+    REQUEST_FAILED,
+    REQUEST_REFUSED,
+    REQUEST_INTERRUPTED, /* the container ended before the run did */
+    _REQUEST_STATE_MAX
+};
+
+#define REQUEST_ID_MAX 64
+
+struct request {
+    char id[REQUEST_ID_MAX + 1]; /* "": there was none */
+    enum request_state state;
+    int exit_code;     /* of its run; 0: it has not ended */
+    char message[128]; /* why it was refused, interrupted, or failed without an exit code of the task; "": it
+                          was not */
+};
+
 /* A task of the specification; the script is trimmed and expanded. */
 struct task_definition {
     char *name, *script, *working_dir, *run_user, *cron; /* the last three are "" if not given */
@@ -41,6 +63,9 @@ struct task {
     bool asked;
     /* An administrator asked for a run, which waits for nothing and is not retried. */
     bool asked_by_hand, runs_by_hand;
+    enum task_state before; /* of a run by hand: the state that a failure restores */
+    struct request request; /* the last */
+    bool restored;          /* what was kept of an earlier process is read: task_state.h */
     /* Runs since the last one that lasted 60 s, including that one; of the present due run, if the task runs
      * at intervals or by cron. */
     unsigned attempts;

@@ -63,22 +63,22 @@ void watch_drain(struct watch *watch)
         log_warning("%s: a new " SPEC_NAME " is no longer noticed", e.message);
 }
 
-bool watch_changed(struct watch *watch)
+bool watch_file_changed(const struct watch *watch, const char *name, struct watch_file *seen)
 {
-    _cleanup_free_ char *path = xasprintf("%s/%s", watch->path, SPEC_NAME);
+    _cleanup_free_ char *path = xasprintf("%s/%s", watch->path, name);
     struct stat st;
     if (lstat(path, &st) < 0)
         return false;
-    struct watch now = *watch;
-    now.device = st.st_dev;
-    now.inode = st.st_ino;
-    now.size = (uint64_t)st.st_size;
-    now.seconds = st.st_mtim.tv_sec;
-    now.nanoseconds = st.st_mtim.tv_nsec;
-    bool same = now.device == watch->device && now.inode == watch->inode && now.size == watch->size &&
-                now.seconds == watch->seconds && now.nanoseconds == watch->nanoseconds;
-    *watch = now;
-    return !same;
+    const struct watch_file old = *seen;
+    *seen = (struct watch_file){st.st_dev, st.st_ino, (uint64_t)st.st_size, st.st_mtim.tv_sec,
+                                st.st_mtim.tv_nsec};
+    return seen->device != old.device || seen->inode != old.inode || seen->size != old.size ||
+           seen->seconds != old.seconds || seen->nanoseconds != old.nanoseconds;
+}
+
+bool watch_changed(struct watch *watch)
+{
+    return watch_file_changed(watch, SPEC_NAME, &watch->spec);
 }
 
 void watch_end(struct watch *watch)

@@ -1,4 +1,4 @@
-/* Detects a new app_replica.json without polling. */
+/* Detects new files of hostlet, such as app_replica.json, without polling. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,13 +7,18 @@
 
 #define SPEC_NAME "app_replica.json"
 
+/* A file as it was when it was last looked at; zeros: it did not exist. */
+struct watch_file {
+    uint64_t device, inode, size;
+    int64_t seconds, nanoseconds; /* of its modification */
+};
+
 struct watch {
     char *path; /* the directory that contains the file */
     /* −1: no inotify instance is available, and directory notification (SIGIO) replaces it. */
     int inotify;
     int directory;
-    uint64_t device, inode, size; /* of the file at the last call, with its modification time */
-    int64_t seconds, nanoseconds;
+    struct watch_file spec;
 };
 
 #define WATCH_INIT                                                                                           \
@@ -29,7 +34,9 @@ int watch_begin(struct watch *watch, const char *path, struct error *e);
  * directory itself was moved or removed. */
 void watch_drain(struct watch *watch);
 
-/* Reports whether the file differs from that of the last call; false if there is none. */
+/* Reports whether SPEC_NAME differs from that of the last call; false if there is none. */
 bool watch_changed(struct watch *watch);
+/* Reports the same of another file of the directory, and keeps in *seen what it has seen. */
+bool watch_file_changed(const struct watch *watch, const char *name, struct watch_file *seen);
 
 void watch_end(struct watch *watch);

@@ -53,8 +53,10 @@ static void a_report_is_accepted_with_the_revisions_tasks(void **state)
         f,
         BOOT ",\"ready\":true,\"status\":\"warm\",\"tasks\":["
              "{\"name\":\"serve\",\"trigger\":\"cron\",\"state\":\"failed\",\"started\":5,\"finished\":6,"
-             "\"exit_code\":137,\"next\":7,\"runs\":2,\"message\":\"killed\",\"request\":\"0a-b\"},"
-             "{\"name\":\"build\",\"trigger\":\"moon\",\"state\":\"pending\",\"request\":\"A b\"}]",
+             "\"exit_code\":137,\"next\":7,\"runs\":2,\"message\":\"killed\",\"request\":\"0a-b\","
+             "\"request_state\":\"failed\",\"request_exit_code\":137,\"request_message\":\"why\"},"
+             "{\"name\":\"build\",\"trigger\":\"moon\",\"state\":\"pending\",\"request\":\"A b\","
+             "\"request_state\":\"failed\"}]",
         4096);
     assert_true(agent->ready);
     assert_string_equal(agent->status, "warm");
@@ -65,6 +67,9 @@ static void a_report_is_accepted_with_the_revisions_tasks(void **state)
     assert_string_equal(serve->trigger, "cron");
     assert_string_equal(serve->message, "killed");
     assert_string_equal(serve->request, "0a-b");
+    assert_string_equal(serve->request_state, "failed");
+    assert_string_equal(serve->request_message, "why");
+    assert_int_equal(serve->request_exit_code, 137);
     assert_int_equal(serve->exit_code + serve->started + serve->finished + serve->next + serve->runs, 157);
     assert_null(build->trigger);
     assert_null(build->request);

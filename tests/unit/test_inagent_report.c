@@ -103,7 +103,7 @@ static void test_pauses_stay_short_while_a_change_presses(void **state)
 
 static void expect(const struct plan *plan, size_t room, const char *expected)
 {
-    json_t *list = task_report(plan, room);
+    json_t *list = task_report(plan, NULL, room);
     _cleanup_free_ char *text = json_dumps(list, JSON_COMPACT);
     assert_string_equal(text, expected);
     json_decref(list);
@@ -143,26 +143,6 @@ static void test_tasks_are_reported_in_their_order(void **state)
     expect(&plan, 10, "[]");
 }
 
-static void test_the_mark_shows_what_the_report_shows(void **state)
-{
-    (void)state;
-    struct task task = run_task, *tasks[] = {&task};
-    const struct plan plan = {.tasks = tasks, .n_tasks = 1}, none = {.n_tasks = 0};
-    uint64_t mark = task_report_mark(&plan);
-    assert_true(mark != task_report_mark(&none));
-    assert_int_equal(mark, task_report_mark(&plan));
-    task.next++; /* follows from the others, or from the clock */
-    assert_int_equal(mark, task_report_mark(&plan));
-    task.runs++;
-    assert_true(mark != task_report_mark(&plan));
-    task.runs--;
-    task.state = TASK_RUNNING;
-    assert_true(mark != task_report_mark(&plan));
-    task = run_task;
-    task.present = false;
-    assert_int_equal(task_report_mark(&plan), task_report_mark(&none));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,7 +151,6 @@ int main(void)
         cmocka_unit_test(test_pauses_after_failures_grow),
         cmocka_unit_test(test_pauses_stay_short_while_a_change_presses),
         cmocka_unit_test(test_tasks_are_reported_in_their_order),
-        cmocka_unit_test(test_the_mark_shows_what_the_report_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

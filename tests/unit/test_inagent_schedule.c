@@ -197,8 +197,10 @@ static void test_a_run_by_hand_is_not_retried_and_waits_for_nothing(void **state
     assert_true(plan_ask(s.plan.tasks[3], &e) < 0);
     assert_non_null(strstr(e.message, "'nobody'"));
     assert_string_equal(run(&s, 1, 7), "up tick never");
+    /* Only the result is new: neither the deploy nor a task that depends on it fails by it. */
+    static const enum task_state before[] = {TASK_SUCCEEDED, TASK_SUCCEEDED, TASK_PENDING};
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(s.plan.tasks[i]->state, TASK_FAILED);
+        assert_int_equal(s.plan.tasks[i]->state, before[i]);
         assert_int_equal(s.plan.tasks[i]->exit_code, 7);
     }
     expect_idle_for(&s, 59); /* since the end of the run of 'tick' by hand */

@@ -163,6 +163,14 @@ static const char *const task_trigger_names[] = {
 };
 const struct schema_enum app_task_trigger_enum = {"TaskTrigger", "What starts a task.", task_trigger_names};
 
+static const char *const request_state_names[] = {
+    [TASK_REQUEST_RUNNING] = "running",         [TASK_REQUEST_SUCCEEDED] = "succeeded",
+    [TASK_REQUEST_FAILED] = "failed",           [TASK_REQUEST_REFUSED] = "refused",
+    [TASK_REQUEST_INTERRUPTED] = "interrupted", NULL,
+};
+const struct schema_enum app_request_state_enum = {"RequestState", "What became of a request to run a task.",
+                                                   request_state_names};
+
 #define T struct app_task_status
 STRUCT_EXPORTED(
     app_task_status_schema, "TaskStatus", T, "The state of a task, as inagent reports it.",
@@ -176,9 +184,13 @@ STRUCT_EXPORTED(
     S_INT_OPT(T, exit_code, "Of that run; absent: 0. 128 and the signal's number, if a signal ended it."),
     S_INT_OPT(T, next,
               "Unix milliseconds of the next run; absent: none is planned, or its time is not known."),
-    S_INT_OPT(T, runs, "Runs since inagent started."),
+    S_INT_OPT(T, runs, "Runs that have begun, also before a restart of the container."),
     S_STRING_OPT(T, message, "Why it failed, or does not run."),
-    S_STRING_OPT(T, request, "The id of the last run that was requested and began."));
+    S_STRING_OPT(T, request, "The id of the last request to run it (RunTask) that inagent has decided."),
+    S_STRING_OPT(T, request_state,
+                 "What became of that request: one of running, succeeded, failed, refused and interrupted."),
+    S_INT_OPT(T, request_exit_code, "Of that request's run; absent: 0, or it has not ended."),
+    S_STRING_OPT(T, request_message, "Why that request was refused or interrupted."));
 #undef T
 
 #define T struct app_deploy

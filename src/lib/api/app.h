@@ -148,15 +148,27 @@ enum app_task_trigger {
     TASK_TRIGGER_CRON,
 };
 
+enum app_request_state {
+    TASK_REQUEST_RUNNING,
+    TASK_REQUEST_SUCCEEDED,
+    TASK_REQUEST_FAILED,
+    TASK_REQUEST_REFUSED,     /* it did not run */
+    TASK_REQUEST_INTERRUPTED, /* the container ended before or during the run */
+};
+
 /* What inagent reports of one task. Trigger and state are text for the same reason as those of a stage. */
 struct app_task_status {
     char *name, *trigger, *state;
     int64_t started, finished; /* of the last run, unix milliseconds; 0: it did not start, or has not ended */
     int64_t exit_code;         /* of the last run that ended; 128 + the signal that ended it */
     int64_t next;  /* the next run that is planned, unix milliseconds; 0: none, or no time is known */
-    int64_t runs;  /* since inagent started */
+    int64_t runs;  /* also before a restart of the container */
     char *message; /* why it failed or does not run; may be NULL */
-    char *request; /* the id of the last requested run (RunTask) that began; NULL: none */
+    char *request; /* the id of the last request (RunTask) that inagent has decided; NULL: none */
+    /* What became of that request (enum app_request_state) with its own run's exit code, and why it was
+     * refused or interrupted. */
+    char *request_state, *request_message;
+    int64_t request_exit_code;
 };
 
 /* What is desired of a whole instance. */
@@ -244,7 +256,8 @@ struct app_manifest {
 };
 
 extern const struct schema_enum app_ready_enum, app_protocol_enum, app_init_enum, app_pull_enum,
-    app_action_enum, app_stage_name_enum, app_stage_state_enum, app_task_state_enum, app_task_trigger_enum;
+    app_action_enum, app_stage_name_enum, app_stage_state_enum, app_task_state_enum, app_task_trigger_enum,
+    app_request_state_enum;
 extern const struct schema_struct app_instance_schema, app_spec_schema, app_stage_schema,
     app_task_status_schema, app_replica_schema, app_service_port_schema, app_replica_instance_schema,
     app_options_schema, app_manifest_schema, app_config_value_schema, app_deploy_schema, app_status_schema;

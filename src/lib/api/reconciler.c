@@ -189,8 +189,12 @@ STRUCT(secret_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_i
        S_STRING(T, secret, "34 hex digits."));
 #undef T
 #define T struct reconciler_run_task_in
-STRUCT(run_task_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
-       S_STRING(T, task, NULL));
+STRUCT(
+    run_task_in, NULL, T, NULL, S_STRING(T, name, NULL), S_INT_OPT(T, replica_id, NULL),
+    S_STRING(T, task, NULL),
+    S_STRING_OPT(T, id,
+                 "The id that the request gets, 1 to 64 of the letters a to z, digits and '-', so that the "
+                 "call can be repeated; absent: a new one."));
 #undef T
 #define T struct reconciler_run_task_out
 STRUCT(run_task_out, NULL, T, NULL,

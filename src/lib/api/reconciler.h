@@ -181,6 +181,8 @@ struct reconciler_run_task_in {
     char *name;
     int64_t replica_id;
     char *task;
+    /* The id that the request gets, so that the call can be repeated; NULL: a new one. */
+    char *id;
 };
 struct reconciler_run_task_out {
     char *id; /* of the request: the task's member 'request' when inagent has decided it */

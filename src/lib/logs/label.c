@@ -25,3 +25,11 @@ void log_label(const char *task, bool file, char ret[LOG_LABEL_SIZE])
     }
     ret[n] = '\0';
 }
+
+size_t log_label_prefix(const char *task, char ret[LOG_PREFIX_SIZE])
+{
+    log_label(task, false, ret);
+    size_t n = strlen(ret);
+    memcpy(ret + n, LOG_LABEL_END, sizeof LOG_LABEL_END);
+    return n + strlen(LOG_LABEL_END);
+}

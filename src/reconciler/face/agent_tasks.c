@@ -88,8 +88,13 @@ static void accept_task(struct record_agent *agent, const struct app_task_status
     };
     if (schema_enum_value(&app_task_trigger_enum, from->trigger) >= 0)
         to->trigger = xstrdup(from->trigger);
-    if (is_request(from->request))
-        to->request = xstrdup(from->request);
+    if (!is_request(from->request) || from->request_exit_code < 0 || from->request_exit_code > 255 ||
+        schema_enum_value(&app_request_state_enum, from->request_state) < 0)
+        return;
+    to->request = xstrdup(from->request);
+    to->request_state = xstrdup(from->request_state);
+    to->request_exit_code = from->request_exit_code;
+    to->request_message = agent_text(from->request_message, MESSAGE_MAX_, room);
 }
 
 /* Returns a copy of the digits, or NULL if they are none, or too few or too many. */

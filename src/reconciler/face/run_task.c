@@ -21,7 +21,7 @@
 struct request {
     struct varlink_call *call; /* NULL: the caller hung up */
     char *what;                /* "task 'backup' of web/0" */
-    char id[2 * ID_BYTES + 1];
+    char *id;
 };
 
 static void on_written(const void *out, bool continues, const struct error *e, void *userdata)
@@ -31,13 +31,16 @@ static void on_written(const void *out, bool continues, const struct error *e, v
     struct varlink_call *call = request->call;
     if (call)
         varlink_call_on_gone(call, NULL, NULL);
-    if (!e)
+    if (e)
+        log_warning("%s: the request failed: %s", request->what, e->message);
+    else
         log_notice("%s: requested by an administrator (%s)", request->what, request->id);
     if (call && e)
         varlink_error(call, e);
     else if (call)
         varlink_reply(call, &(struct reconciler_run_task_out){.id = request->id});
     free(request->what);
+    free(request->id);
     free(request);
 }
 
@@ -124,7 +127,9 @@ int method_run_task(struct varlink_call *call, const void *in, void *userdata, s
     struct request *request = xcalloc(1, sizeof *request);
     request->call = call;
     request->what = xasprintf("task '%s' of %s/%" PRId64, wanted->task, wanted->name, wanted->replica_id);
-    random_hex(request->id, ID_BYTES);
+    char id[2 * ID_BYTES + 1];
+    random_hex(id, ID_BYTES);
+    request->id = xstrdup(wanted->id ?: id);
     varlink_call_on_gone(call, on_gone, request);
     _cleanup_free_ char *container = container_name(replica);
     struct provisioner_request_task_in task = {container, wanted->task, request->id};

@@ -136,7 +136,7 @@ def manifest(place):
 
 COMMANDS = ["apply", "plan", "convert", "apps", "app", "start", "stop", "destroy", "logs", "status", "services",
             "service start", "service stop", "service restart", "reload", "package build", "package inspect", "package index",
-            "package list", "package fetch", "describe", "version"]
+            "package list", "package fetch", "task run", "describe", "version"]
 
 
 def test_help_of_a_group(ctl):
@@ -578,9 +578,7 @@ def test_app(ctl):
                               stages=[stage("image_pull", "success", took=61000), stage("container_start", "failed",
                                                                                        message="exit 7", attempt=1)])],
                      settled=False, failed=True, packages=[{"name": "tiny", "version": "1.0", "id": "tiny_1.0.1_linux_amd64"}])
-    wanted = {"app": {"spec": {"name": "web", "tasks": [{"name": "boot", "on_startup": True},
-                                                        {"name": "tick", "interval_seconds": 60},
-                                                        {"name": "nightly", "cron": "15 3 * * *"}]},
+    wanted = {"app": {"spec": {"name": "web"},
                       "deploy": {"cpu_limit": 500, "memory_limit": 1 << 26}}}
     ctl.fake("reconciler", Get=lambda _: {"instance": shown, "manifest": wanted})
     text = ctl("app", "web").stdout
@@ -589,8 +587,6 @@ def test_app(ctl):
         assert part in text, text
     assert re.search(r"0 +hostlet +image_pull +success +1 .* 1 min 1 s", text)
     assert re.search(r"0 +hostlet +container_start +failed +2 ", text)
-    assert re.search(r"tick +every 60 s +not run yet", text) and re.search(r"nightly +15 3 \* \* \* +not run yet", text)
-    assert re.search(r"boot +startup +-", text)
     assert ctl.json("app", "web") == {"instance": shown, "manifest": wanted}
 
 
