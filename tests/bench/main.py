@@ -12,6 +12,7 @@ from results import Results
 import deploys
 import inagent
 import network
+import output
 import packages
 import quota
 import scale
@@ -22,6 +23,7 @@ PARTS = {
     "supervision": (supervision.measure, "restarts, start on demand, memory and wake-ups, against s6 and runit"),
     "packages": (packages.measure, "fetch, verify, unpack and sync, against curl with bsdtar"),
     "deploys": (deploys.measure, "apply to running, against docker run"),
+    "output": (output.measure, "the output of tasks through inagent, against a program that writes to the log itself"),
     "quota": (quota.measure, "disk quotas of 200 replicas, against xfs_quota; needs an XFS with prjquota, as scripts/vm has it"),
     "inagent": (inagent.measure, "size, start, memory and wake-ups of inagent, against a shell and busybox's crond"),
     "scale": (scale.measure, "100 instances of 5 replicas on the null runtime"),
