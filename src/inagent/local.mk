@@ -84,6 +84,8 @@ INAGENT_COMPILE = -std=gnu11 $(WARNINGS) -Os -fstack-protector-strong -fstack-cl
 INAGENT_PREPROCESS = -D_GNU_SOURCE -DINAGENT_VERSION='"$(PACKAGE_VERSION)"' \
 	-include $(srcdir)/src/inagent/musl/shims.h -I$(srcdir)/src -I$(srcdir)/src/inagent/musl -Isrc/inagent/include
 INAGENT_LINK = -static -s -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections
+# Pages of arm64 may have 64 KiB, to which relro pads the file; musl applies it to no static program.
+INAGENT_LINK_ARM64 = -Wl,-z,norelro
 
 INAGENT_INCLUDED = src/inagent/include/jansson.h src/inagent/include/jansson_config.h
 
@@ -92,12 +94,12 @@ $(INAGENT_INCLUDED): config.status
 
 $(INAGENTS): $(INAGENT_FILES) $(INAGENT_INCLUDED) config.status
 	$(AM_V_CCLD)case $@ in \
-	  $(INAGENT)) compiler="$(MUSL_CC)" library="$(JANSSON_LIBDIR)/libjansson.a" ;; \
-	  *) compiler="$(MUSL_CC_ARM64)" library="$(JANSSON_ARM64)" ;; \
+	  $(INAGENT)) compiler="$(MUSL_CC)" library="$(JANSSON_LIBDIR)/libjansson.a" more= ;; \
+	  *) compiler="$(MUSL_CC_ARM64)" library="$(JANSSON_ARM64)" more="$(INAGENT_LINK_ARM64)" ;; \
 	esac && sources= && for file in $(INAGENT_FILES); do \
 	  case $$file in *.c) sources="$$sources $(srcdir)/$$file" ;; esac; \
 	done && \
-	$$compiler $(INAGENT_PREPROCESS) $(INAGENT_COMPILE) $(INAGENT_LINK) -o $@.tmp $$sources "$$library" && mv $@.tmp $@
+	$$compiler $(INAGENT_PREPROCESS) $(INAGENT_COMPILE) $(INAGENT_LINK) $$more -o $@.tmp $$sources "$$library" && mv $@.tmp $@
 
 pkglibexec_SCRIPTS += $(INAGENTS)
 CLEANFILES += $(INAGENTS) $(INAGENTS:=.tmp) $(INAGENT_INCLUDED)
