@@ -20,11 +20,14 @@ INAGENT_CONFIG = \
 	src/inagent/config/yaml_read.c src/inagent/config/yaml_read.h \
 	src/inagent/config/yaml_scan.c src/inagent/config/yaml_scan.h
 
-# The parts that use neither processes nor the container are compiled a second time, by the host's compiler, for the unit tests.
-INAGENT_PURE = $(INAGENT_CONFIG) \
-	src/inagent/depends.c src/inagent/depends.h \
+# The messages of applications, which a fuzz target uses, too.
+INAGENT_NOTIFY = \
 	src/inagent/notify_message.c src/inagent/notify_message.h \
-	src/inagent/notify_state.c src/inagent/notify_state.h \
+	src/inagent/notify_state.c src/inagent/notify_state.h
+
+# The parts that use neither processes nor the container are compiled a second time, by the host's compiler, for the unit tests.
+INAGENT_PURE = $(INAGENT_CONFIG) $(INAGENT_NOTIFY) \
+	src/inagent/depends.c src/inagent/depends.h \
 	src/inagent/plan.c src/inagent/plan.h \
 	src/inagent/post.c src/inagent/post.h \
 	src/inagent/report.c src/inagent/report.h \

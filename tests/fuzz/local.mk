@@ -1,7 +1,7 @@
 # Fuzz targets (libFuzzer). 'make fuzz' builds them by clang, whatever the rest is built by, with sanitizers and without the
 # jail; scripts/test fuzz runs each for some seconds. One by hand, for as long as you like:
 #   tests/fuzz/varlink -max_total_time=600 CORPUS-DIRECTORY SOURCE/tests/fuzz/seeds/varlink
-FUZZ_TARGETS = config cron grpc_client grpc_server logs manifest merge_json merge_properties merge_toml merge_yaml netlink network package report token varlink zone
+FUZZ_TARGETS = config cron grpc_client grpc_server logs manifest merge_json merge_properties merge_toml merge_yaml netlink network notify package report token varlink zone
 FUZZ_SANITIZE = address,undefined
 FUZZ_FLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -fno-sanitize-recover=undefined
 FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz $(NETLINK_CFLAGS)
@@ -11,7 +11,7 @@ FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodi
 	src/net-keeper/netlink_error.c src/net-keeper/network_file.c src/net-keeper/plan.c src/net-keeper/plan_device.c \
 	src/net-keeper/strings.c src/net-keeper/watch.c \
 	src/rpc-gateway/agent_report.c src/rpc-gateway/problems.c src/rpc-gateway/zone_answer.c \
-	src/rpc-gateway/zone_map.c $(filter %.c,$(INAGENT_CONFIG))
+	src/rpc-gateway/zone_map.c $(filter %.c,$(INAGENT_CONFIG) $(INAGENT_NOTIFY))
 FUZZ_CXX = $(filter %.cc,$(libmanifest_a_SOURCES))
 FUZZ_OBJECTS = $(FUZZ_C:%.c=tests/fuzz/objects/%.o) $(FUZZ_CXX:%.cc=tests/fuzz/objects/%.o)
 
@@ -33,7 +33,7 @@ tests/fuzz/objects/%.o: %.cc config.h
 # scripts/coverage.
 REPLAY_TARGETS = $(FUZZ_TARGETS:%=tests/fuzz/replay-%)
 REPLAY_LIBS = libgateway.a libnetkeeper.a $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) $(NETLINK_LIBS) -lpthread
-REPLAY_CONFIG = $(patsubst %.c,%.$(OBJEXT),$(filter %.c,$(INAGENT_CONFIG)))
+REPLAY_CONFIG = $(patsubst %.c,%.$(OBJEXT),$(filter %.c,$(INAGENT_CONFIG) $(INAGENT_NOTIFY)))
 fuzz-replay: $(REPLAY_TARGETS)
 $(REPLAY_TARGETS): tests/fuzz/replay-%: tests/fuzz/%.c tests/fuzz/replay.c $(REPLAY_CONFIG) libgateway.a libnetkeeper.a libmanifest.a libhostlet.a
 	$(AM_V_CCLD)$(MKDIR_P) $(@D) && $(CC) -std=gnu11 $(WARNINGS) $(HARDENING) $(FUZZ_DEFINES) -c $< -o $@.o && \

@@ -3,13 +3,15 @@ container-driver sees its exit."""
 
 import json
 import os
+import pathlib
 import shutil
+import subprocess
 import time
 
 import pytest
 
 from lib.inagent import ACTION, HOST_ID, INAGENT, ININIT, specification, task
-from lib import ground
+from lib import ground, images
 
 pytestmark = pytest.mark.skipif(not INAGENT.exists(), reason=f"'{INAGENT}' is not built (HOSTLET_BUILD)")
 
@@ -132,6 +134,25 @@ def notify(replica):
 def test_an_application_reports_that_it_is_ready(replica, busybox_image, notify, user, read_only):
     replica.run(busybox_image, [task("app", f"exec {notify} READY=1 --pause", ready="notify", run_user=user)],
                 host={"ReadonlyRootfs": read_only})
+    replica.wait_log("task 'app' is ready")
+
+
+@pytest.fixture
+def systemd_image(engine):
+    """busybox with systemd-notify and the libraries that it loads."""
+    program = shutil.which("systemd-notify")
+    if not program:
+        pytest.skip("needs systemd-notify (Debian: systemd)")
+    loaded = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout.split()
+    files = {word.lstrip("/"): pathlib.Path(word).read_bytes() for word in [program, *loaded] if word.startswith("/")}
+    images.load_busybox(engine, "hostlet-test/systemd-notify:1", files)
+    return "hostlet-test/systemd-notify:1"
+
+
+@pytest.mark.parametrize("user", ["root", "action"])
+def test_systemd_s_own_client_reports(replica, systemd_image, user):
+    replica.run(systemd_image, [task("app", "systemd-notify --ready --status='it works'; exec sleep 1000", ready="notify",
+                                     run_user=user)])
     replica.wait_log("task 'app' is ready")
 
 
