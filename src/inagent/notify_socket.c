@@ -80,26 +80,32 @@ bool notify_belongs(pid_t pid, pid_t shell)
     return false;
 }
 
-/* Closes the descriptors of a message and returns the id of its sender; 0: not known. */
-static pid_t read_control(struct msghdr *header)
+/* Returns the sender of a message; 0: not known. */
+static pid_t sender_of(struct msghdr *header)
 {
     pid_t pid = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         struct ucred sender;
-        if (c->cmsg_level != SOL_SOCKET)
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS ||
+            c->cmsg_len < CMSG_LEN(sizeof sender))
             continue;
-        if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof sender)) {
-            memcpy(&sender, CMSG_DATA(c), sizeof sender);
-            pid = sender.pid;
-        }
-        for (size_t at = CMSG_LEN(0); c->cmsg_type == SCM_RIGHTS && at + sizeof(int) <= c->cmsg_len;
-             at += sizeof(int)) {
+        memcpy(&sender, CMSG_DATA(c), sizeof sender);
+        pid = sender.pid;
+    }
+    return pid;
+}
+
+static void close_descriptors(struct msghdr *header)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
             int fd;
             memcpy(&fd, (const char *)c + at, sizeof fd);
             close(fd);
         }
     }
-    return pid;
 }
 
 static void ignore(struct notify_socket *s, pid_t pid, const char *why)
@@ -136,8 +142,10 @@ bool notify_socket_read(struct notify_socket *s, pid_t shell, uint64_t now, stru
         if (n < 0)
             return false;
         s->n++;
-        pid_t pid = read_control(&header);
-        if (!notify_belongs(pid, shell))
+        pid_t pid = sender_of(&header);
+        bool belongs = notify_belongs(pid, shell);
+        close_descriptors(&header); /* afterwards, because a sender that waits for a barrier exits now */
+        if (!belongs)
             ignore(s, pid, "the task with ready = \"notify\" has no such process (or it has exited already)");
         else if (!notify_message_parse(data, (size_t)n, ret))
             ignore(s, pid, "it is empty, longer than 4096 bytes, or contains a NUL");

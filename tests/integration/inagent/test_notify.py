@@ -118,6 +118,14 @@ def test_other_tasks_and_left_processes_cannot_report(make):
     container.wait_log("task 'app' is ready")
 
 
+def test_barriers_of_the_application_are_not_reported_as_ignored(make):
+    """The sender of a barrier exits when its descriptor is closed: it must be known to belong to the task before."""
+    container = make()
+    container.start([app(f"n=0; while [ $n -lt 100 ]; do {CLIENT} WATCHDOG=1 --barrier; n=$((n + 1)); done; exec {CLIENT} READY=1 --pause")])
+    container.wait_log("task 'app' is ready after ")
+    assert "is ignored" not in container.log()
+
+
 def test_readiness_ends_the_probation(make):
     container = make()
     container.start([app(f"{CLIENT} READY=1 --barrier; exit 3", retry_backoff_seconds=1000)], probation=3600)
