@@ -1,10 +1,12 @@
 /* Implements schedule.h.
  *
  * Intervals and "@every" count the monotonic clock, which nobody sets. The times of the calendar depend on
- * the wall clock. If it was set by an hour at most, no run is lost and none is repeated: a time that it has
- * passed over is due now, and a time that has come once does not come again. After a larger step the
- * expression is evaluated from the new time on, and what was between is not made up for. The same holds for a
- * machine that slept, and for a container that was paused. */
+ * the wall clock. If it was set by an hour at most, a time that it has passed over is due now, and the last
+ * time that has come does not come again; only the last one, since a task that runs every second must not
+ * rest for as long as the clock was set back. After a larger step the expression is evaluated from the new
+ * time on, and what was between is not made up for. The same holds for a machine that slept, and for a
+ * container that was paused.
+ */
 #include "inagent/schedule.h"
 
 #include "lib/basic/cleanup.h"
@@ -63,10 +65,9 @@ static void arm_every(const struct plan *plan, struct task *task, uint64_t now)
 
 static void arm_calendar(const struct plan *plan, struct task *task, uint64_t now)
 {
-    int64_t after = wall_seconds(plan, now);
-    if (task->last_due > after && task->last_due - after <= SLACK_SECONDS)
-        after = task->last_due;
-    int64_t next = cron_next(&task->cron, task->tz, after);
+    int64_t after = wall_seconds(plan, now), next = cron_next(&task->cron, task->tz, after);
+    if (next == task->last_due && next - after <= SLACK_SECONDS)
+        next = cron_next(&task->cron, task->tz, next);
     task->next = next == CRON_NEVER ? 0 : next * 1000;
 }
 
@@ -125,9 +126,10 @@ static bool calendar_is_due(const struct plan *plan, struct task *task, uint64_t
     int64_t due = task->next / 1000, late = wall_seconds(plan, now) - due;
     if (task->next == 0 || late < 0)
         return false;
-    task->last_due = due;
-    if (late <= SLACK_SECONDS)
+    if (late <= SLACK_SECONDS) {
+        task->last_due = due;
         return true;
+    }
     log_notice("task '%s' has missed its run of %lld s ago: the clock was set, or the container was paused",
                task->definition.name, (long long)late);
     schedule_arm(plan, task, now);

@@ -316,7 +316,7 @@ struct file {
 static void put(struct file *file, uint64_t value, size_t bytes)
 {
     while (bytes-- > 0)
-        file->data[file->size++] = (char)(value >> 8 * bytes);
+        file->data[file->size++] = bytes < sizeof value ? (char)(value >> 8 * bytes) : 0;
 }
 
 static void put_block(struct file *file, char version, size_t time_size, const int64_t *times, size_t n)

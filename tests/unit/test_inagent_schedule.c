@@ -306,6 +306,35 @@ static void test_a_small_step_of_the_clock_neither_loses_nor_repeats_a_run(void 
     plan_clear(&s.plan);
 }
 
+static void test_a_frequent_task_does_not_rest_after_a_step_back(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"* * * * * *\"}]");
+    expect_calendar(&s, 101);
+    assert_string_equal(run(&s, 0, 0), "a");
+    s.step = -(int64_t)SECOND;
+    expect_calendar(&s, 102);
+    assert_string_equal(run(&s, 0, 0), "a");
+    s.step -= 60 * (int64_t)SECOND;
+    expect_calendar(&s, 43);
+    assert_string_equal(run(&s, 0, 0), "a");
+    plan_clear(&s.plan);
+}
+
+static void test_a_missed_time_that_comes_again_is_due(void **state)
+{
+    (void)state;
+    struct simulation s = {.now = 100 * SECOND};
+    specify(&s, "[{\"name\":\"a\",\"cron\":\"0 1 * * *\"}]");
+    s.step = 10 * 3600 * (int64_t)SECOND;
+    assert_string_equal(run(&s, 0, 0), "");
+    s.step = 0;
+    expect_calendar(&s, 3600);
+    assert_string_equal(run(&s, 0, 0), "a");
+    plan_clear(&s.plan);
+}
+
 static void test_a_large_step_of_the_clock_begins_the_schedule_anew(void **state)
 {
     (void)state;
@@ -393,6 +422,8 @@ int main(void)
         cmocka_unit_test(test_the_attempts_of_a_cron_run_take_its_time),
         cmocka_unit_test(test_every_counts_the_monotonic_clock_on_a_grid),
         cmocka_unit_test(test_a_small_step_of_the_clock_neither_loses_nor_repeats_a_run),
+        cmocka_unit_test(test_a_frequent_task_does_not_rest_after_a_step_back),
+        cmocka_unit_test(test_a_missed_time_that_comes_again_is_due),
         cmocka_unit_test(test_a_large_step_of_the_clock_begins_the_schedule_anew),
         cmocka_unit_test(test_an_unusable_cron_fails_the_task_with_the_reason),
         cmocka_unit_test(test_a_thousand_tasks_sleep_until_the_first),
