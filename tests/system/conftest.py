@@ -1,5 +1,6 @@
 """Provides the fixtures of the tests inside of the virtual machine (scripts/vm test). Outside of one they are only collected."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def build_under_test(request, monkeypatch):
     if request.node.get_closest_marker("failpoints"):
         monkeypatch.setattr(tree, "BUILD", Path("/payload/failpoints"))
         monkeypatch.setattr(tree, "VARIANT", "failpoints")
+
+
+@pytest.fixture
+def set_clock():
+    """set_clock(seconds) sets the machine's clock forward, or back; it is right again after the test."""
+    offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    yield lambda seconds: time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
+    time.clock_settime(time.CLOCK_REALTIME, offset + time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 # File systems with project quotas. A test names them before make_tree, so that its trees have ended when they are unmounted.

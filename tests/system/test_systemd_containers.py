@@ -69,14 +69,6 @@ def test_limits_change_in_place_on_cgroup_v2(deployed, docker):
     assert facts(docker) == before
 
 
-@pytest.fixture
-def set_clock():
-    """set_clock(seconds) sets the machine's clock forward, or back; it is right again after the test."""
-    offset = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    yield lambda seconds: time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
-    time.clock_settime(time.CLOCK_REALTIME, offset + time.clock_gettime(time.CLOCK_BOOTTIME))
-
-
 def test_a_clock_set_back_during_probation_does_not_prolong_it(deployed, docker, set_clock):
     """Docker's times are of the same clock, so that the container's start is in the future."""
     app = App(deployed.tree, "clock")
