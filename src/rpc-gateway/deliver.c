@@ -227,6 +227,8 @@ void deliver_answer(struct deliver *d, uint8_t *data, size_t size)
 void deliver_nothing(struct deliver *d)
 {
     d->assigned_told = false;
+    if (d->facts) /* agents report to the socket of this machine again */
+        set_string(&d->facts->status_url, NULL);
     deliver_answer(d, xcalloc(1, 1), 0);
 }
 

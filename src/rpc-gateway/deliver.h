@@ -55,7 +55,7 @@ void deliver_facts(struct deliver *d, const struct reconciler_zone_facts *facts)
  * ownership of 'data'. What cannot be accepted of it is a problem, and does not stop the delivery of the
  * rest. */
 void deliver_answer(struct deliver *d, uint8_t *data, size_t size);
-/* Delivers an empty list, when the machine leaves its zone. */
+/* Delivers an empty list, and the facts without the URL of reports, when the machine leaves its zone. */
 void deliver_nothing(struct deliver *d);
 /* Called when the reconciler has restarted: facts and list are delivered again. */
 void deliver_forget(struct deliver *d);

@@ -401,6 +401,8 @@ def test_leaving_the_zone_keeps_running_instances(member, leader):
     count = len(leader.called("HostStatusUpdate"))
     ground.let_pass(4)  # longer than a round: the test is that none starts
     assert len(leader.called("HostStatusUpdate")) == count
+    ground.wait_until(lambda: app.replica_file()["hostlet_endpoint"]["url"] == "unix:/run/hostlet/agent.sock", 20,
+                      "its agent reports to this machine alone")
 
 
 def test_a_gateway_killed_at_any_time_continues(member, leader):
