@@ -169,6 +169,11 @@ static int create_device(struct kernel *k, struct plan *plan)
     _cleanup_(cleanup_rtnl_link_put) struct rtnl_link *link = rtnl_link_vxlan_alloc(), *made = NULL;
     if (!link)
         return -NLE_NOMEM;
+    struct nl_addr *ethernet = nl_addr_build(AF_LLC, plan->ethernet, sizeof plan->ethernet);
+    if (!ethernet)
+        return -NLE_NOMEM;
+    rtnl_link_set_addr(link, ethernet);
+    nl_addr_put(ethernet);
     rtnl_link_set_name(link, NET_DEVICE);
     rtnl_link_set_mtu(link, plan->mtu);
     rtnl_link_set_flags(link, IFF_UP);

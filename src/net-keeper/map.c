@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/basic/hash.h"
+
 /* Sets the problem of a host, unless it has one. */
 _printf_(2, 3) static void refuse(struct map_host *h, const char *fmt, ...)
 {
@@ -169,10 +171,21 @@ static void sort_hosts(struct map *map)
     contest(map->by_instance, map->n_sorted, compare_instances, "network of its containers");
 }
 
+/* Derives the Ethernet address from the machine's id, and marks it as locally administered. The other
+ * machines remember it for up to a minute: a device that is made again must not have another one. */
+static void choose_ethernet(const char *id, unsigned char address[static ETHERNET_SIZE])
+{
+    uint64_t hash = fnv1a(FNV1A_BEGIN, id, strlen(id));
+    address[0] = 2;
+    for (size_t i = 1; i < ETHERNET_SIZE; i++, hash >>= 8)
+        address[i] = (unsigned char)hash;
+}
+
 void map_make(const struct net_network *network, struct map *ret)
 {
     struct map map = {.hosts = xcalloc(network->n_hosts + 1, sizeof(struct map_host))};
     read_own(network, &map);
+    choose_ethernet(network->host_id, map.ethernet);
     for (size_t i = 0; i < network->n_hosts; i++) {
         const struct net_host *n = network->hosts[i];
         if (streq(n->id, network->host_id))

@@ -19,12 +19,17 @@ struct map_host {
     bool contested;
 };
 
+/* The size of an Ethernet address in bytes. */
+#define ETHERNET_SIZE 6
+
 struct map {
     uint32_t lan, bridge;
     struct range bridge_net, instance;     /* this machine's */
     struct range vpc_bridge, vpc_instance; /* bits 0: the network states none */
-    char *unusable;                        /* why no part of the network can be made; NULL: it can */
-    struct map_host *hosts;                /* in the order of the network, without this machine */
+    /* This machine's Ethernet address in the zone's network. */
+    unsigned char ethernet[ETHERNET_SIZE];
+    char *unusable;         /* why no part of the network can be made; NULL: it can */
+    struct map_host *hosts; /* in the order of the network, without this machine */
     size_t n_hosts;
     struct map_host **by_peer, **by_instance; /* sorted: those that are not refused by themselves */
     size_t n_sorted;

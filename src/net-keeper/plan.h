@@ -27,8 +27,9 @@ struct plan {
     bool device_ok;         /* it is as it has to be */
     int lower;              /* the index of the device that has to carry it; 0: there is none */
     char lower_name[16];
-    uint32_t mtu;            /* which the device has to have; 0: unknown */
-    struct plan_host *hosts; /* those of the map, in its order */
+    unsigned char ethernet[ETHERNET_SIZE]; /* the address of a device that is made */
+    uint32_t mtu;                          /* which the device has to have; 0: unknown */
+    struct plan_host *hosts;               /* those of the map, in its order */
     size_t n_hosts, n_present;
     struct strings problems; /* beyond those of the map */
     /* A problem prevents every change; what exists stays. */

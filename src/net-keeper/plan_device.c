@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/basic/cleanup.h"
 
@@ -148,6 +149,7 @@ static void plan_link(const struct plan_input *in, const struct actual_link *dev
     if (!device) {
         if (lower && plan->mtu) {
             changes_add(&plan->changes, CHANGE_CREATE_DEVICE);
+            memcpy(plan->ethernet, in->map->ethernet, ETHERNET_SIZE);
             if (in->mark)
                 changes_add(&plan->changes, CHANGE_MARK_DEVICE);
         }
