@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import os
+import socket
+import threading
 
 from . import images
 from .dockerd import Dockerd
@@ -33,6 +35,31 @@ def network_of(pid):
         assert libc.setns(home, CLONE_NEWNET) == 0
         os.close(there)
         os.close(home)
+
+
+class World:
+    """A host at the LAN that belongs to no zone: it answers with the address that it sees."""
+
+    def __init__(self, lan, address):
+        self.namespace = lan.machine("world", f"{address}/24")
+        with self.namespace.entered():
+            self.listener = socket.create_server((address, PORT))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, peer = self.listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(4096)
+                    connection.sendall(f"HTTP/1.0 200 OK\r\n\r\n{peer[0]}\n".encode())
+
+    def asks(self, address, port):
+        """Returns what a server answers to this host; "": it cannot be reached."""
+        with self.namespace.entered(), contextlib.suppress(OSError), socket.create_connection((address, port), 5) as connection:
+            connection.sendall(f"GET {PATH} HTTP/1.0\r\n\r\n".encode())
+            return connection.makefile().readlines()[-1].strip()
+        return ""
 
 
 class VpcMachine:

@@ -1,44 +1,17 @@
 """Tests which source address the packets of containers have: for the zone's other machines their own, for the world this
 machine's. Two machines in network namespaces, each with a real Docker daemon whose packet filter is on."""
 
-import contextlib
 import shutil
 import socket
 import subprocess
-import threading
 
 import pytest
 from lib import ground
 from lib.netns import Lan
-from lib.vpc_machine import PATH, PORT, VpcMachine, network_of
+from lib.vpc_machine import PORT, VpcMachine, World, network_of
 from lib.zone import Vpc
 
 WORLD = "192.168.60.99"
-
-
-class World:
-    """A host at the LAN that belongs to no zone: it answers with the address that it sees."""
-
-    def __init__(self, lan):
-        self.namespace = lan.machine("world", f"{WORLD}/24")
-        with self.namespace.entered():
-            self.listener = socket.create_server((WORLD, PORT))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, peer = self.listener.accept()
-                with connection, contextlib.suppress(OSError):
-                    connection.recv(4096)
-                    connection.sendall(f"HTTP/1.0 200 OK\r\n\r\n{peer[0]}\n".encode())
-
-    def asks(self, address, port):
-        """Returns what a server answers to this host; "": it cannot be reached."""
-        with self.namespace.entered(), contextlib.suppress(OSError), socket.create_connection((address, port), 5) as connection:
-            connection.sendall(f"GET {PATH} HTTP/1.0\r\n\r\n".encode())
-            return connection.makefile().readlines()[-1].strip()
-        return ""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +20,7 @@ def zone(session_place):
     with Lan("hostlet-masq") as lan:
         place = session_place / "masquerade"
         place.mkdir()
-        lan.world = World(lan)
+        lan.world = World(lan, WORLD)
         lan.a, lan.b = (VpcMachine(lan, number, place) for number in (1, 2))
         try:
             lan.a.start()

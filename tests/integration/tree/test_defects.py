@@ -55,6 +55,8 @@ DEFECTS = {
     "stages": ("stages are lost with a restart", ["test_stages::test_stages_survive_any_kill"]),
     "forged stages": ("a container may forge any stage", ["test_stages::test_a_report_cannot_forge_stages_of_hostlet"]),
     "absence": ("what is merely absent is taken for an order", ["test_origins::test_absence_is_no_order"]),
+    "one pair": ("only one working pair of three machines",
+                 ["test_three_machines::test_a_third_machine_joins_and_every_pair_is_connected"]),
     "image presence": ("an image is pulled at every creation unless named as in its RepoTag",
                        ["test_defects::test_a_present_image_is_not_pulled_under_any_name"]),
 }
