@@ -26,6 +26,8 @@ void stages_set(struct stages *stages, enum stage_name name, enum stage_state st
     /* A success after a failure is a new attempt. */
     if (stage->state == STAGE_FAILED && state != STAGE_FAILED)
         stage->attempt++;
+    if (stage->state != state && (stage->state == STAGE_FAILED || stage->state == STAGE_SUCCESS))
+        stage->begun = now;
     if (stage->created == 0)
         stage->created = now;
     stage->finished = state == STAGE_RUNNING ? 0 : now;
@@ -100,6 +102,7 @@ static json_t *pack_stage(const struct stage *stage, enum stage_name name, doubl
     put_number(object, "attempt", stage->attempt);
     put_text(object, "message", stage->message);
     put_number(object, "created", (double)stage->created);
+    put_number(object, "begun", (double)stage->begun);
     put_number(object, "finished", (double)stage->finished);
     return object;
 }

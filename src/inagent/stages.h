@@ -15,7 +15,8 @@ struct stage {
     enum stage_state state; /* NONE: not part of the report */
     unsigned attempt;
     char message[256];
-    int64_t created, finished; /* unix milliseconds; 0: not yet */
+    /* Unix milliseconds; 0: not yet. 'begun': of the present attempt, if it is not the first one. */
+    int64_t created, begun, finished;
 };
 
 struct stages {

@@ -452,16 +452,20 @@ static void test_stages_follow_the_tasks(void **state)
     plan_ended(&plan, c, 1, 0);
     stages_set_tasks(&s, &plan, 1007);
     expect_stage(&s, STAGE_TASKS, STAGE_FAILED, "2/3 tasks failed (first: a)", 0, 1001, 1007);
+    const int64_t first_began = s.stages[STAGE_TASKS].begun;
     plan_began(&plan, c, 13, 0);
     plan_ended(&plan, c, 0, 0);
     plan_began(&plan, a, 14, 0);
     stages_set_tasks(&s, &plan, 1008);
     expect_stage(&s, STAGE_TASKS, STAGE_RUNNING, "1/3 tasks running", 1, 1001, 0);
+    assert_int_equal(s.stages[STAGE_TASKS].begun, 1008);
+    assert_true(first_began < 1003); /* while it fails, the attempt is the same */
     plan_ended(&plan, a, 0, 0);
     plan_began(&plan, b, 15, 0);
     plan_ended(&plan, b, 0, 0);
     stages_set_tasks(&s, &plan, 1009);
     expect_stage(&s, STAGE_TASKS, STAGE_SUCCESS, "3/3 tasks done", 1, 1001, 1009);
+    assert_int_equal(s.stages[STAGE_TASKS].begun, 1008);
 
     /* Another revision, also a lower one, starts a new list. */
     stages_set_revision(&s, 2, 2000);

@@ -34,7 +34,7 @@ static struct app_stage *accept_stage(const struct app_stage *from, int64_t revi
 {
     if (!streq_null(from->owner, "inagent") || from->revision != revision || !is_stage_name(from->name) ||
         schema_enum_value(&app_stage_state_enum, from->state) < 0 || from->attempt < 0 || from->created < 0 ||
-        from->finished < 0)
+        from->begun < 0 || from->finished < 0)
         return NULL;
     struct app_stage *stage = xcalloc(1, sizeof *stage);
     *stage = (struct app_stage){.name = xstrdup(from->name),
@@ -43,6 +43,7 @@ static struct app_stage *accept_stage(const struct app_stage *from, int64_t revi
                                 .state = xstrdup(from->state),
                                 .attempt = from->attempt,
                                 .created = from->created,
+                                .begun = from->begun,
                                 .finished = from->finished};
     stage->message = agent_text(from->message, MESSAGE_MAX, room);
     return stage;
