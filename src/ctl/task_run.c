@@ -150,7 +150,8 @@ static void print_result(const struct run *run)
         log_info("%s: succeeded after %s", what, took);
         break;
     case TASK_REQUEST_FAILED:
-        log_error("%s: failed with exit code %" PRId64 " after %s", what, t->request_exit_code, took);
+        log_error("%s: failed with exit code %" PRId64 " after %s%s%s", what, t->request_exit_code, took,
+                  t->message ? ": " : "", t->message ?: "");
         break;
     case TASK_REQUEST_REFUSED:
         log_error("%s: not run: %s", what, t->request_message ?: "refused");

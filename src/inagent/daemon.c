@@ -74,7 +74,7 @@ static void announce(struct daemon *d, uint64_t now)
         if (task->problem)
             log_error("task '%s' failed: %s", name, task->problem);
         else if (task->definition.trigger == TRIGGER_NONE)
-            log_notice("task '%s' has no trigger: never run", name);
+            log_notice("task '%s' has no trigger: it runs by request alone", name);
         if (task->problem && task->definition.trigger == TRIGGER_ON_STARTUP && now < d->plan.probation_end)
             shutdown_abandon(&d->shutdown, 1, now);
     }
@@ -130,7 +130,7 @@ static void take_request(struct daemon *d)
     if (!task)
         log_warning("task '%s' was requested, and does not exist", d->request.task);
     else if (task->request.state == REQUEST_REFUSED)
-        log_warning("task '%s' was requested, and is not run: %s", d->request.task, task->request.message);
+        log_warning("task '%s' was requested, and is not run: %s", d->request.task, request_message(task));
     else
         log_info("task '%s' was requested", d->request.task);
     report_task(&d->report, task);
@@ -143,7 +143,8 @@ static void note_run(struct daemon *d, const struct task *task)
     report_task(&d->report, task);
 }
 
-static void task_ended(struct daemon *d, struct task *task, int exit_code, uint64_t now)
+/* 'failure' is why the run could not begin, or NULL. */
+static void task_ended(struct daemon *d, struct task *task, int exit_code, const char *failure, uint64_t now)
 {
     const char *name = task->definition.name;
     _cleanup_free_ char *reason = main_task_ended(&d->main_task, task, &exit_code);
@@ -153,7 +154,7 @@ static void task_ended(struct daemon *d, struct task *task, int exit_code, uint6
      */
     bool quiet = schedule_repeats(task) && task->over > 0 && task->exit_code == 0;
     enum task_verdict verdict = plan_ended(&d->plan, task, exit_code, now);
-    set_string(&task->reason, verdict == VERDICT_DONE ? NULL : reason ?: task->ending);
+    set_string(&task->reason, verdict == VERDICT_DONE ? NULL : reason ? reason : failure ?: task->ending);
     request_ended(task);
     note_run(d, task);
     double seconds = (double)(now - task->begun) / (double)USEC_PER_SEC;
@@ -198,7 +199,7 @@ static void reap(struct daemon *d, uint64_t now)
             output_ended(&d->output, task->definition.name);
         if (task && d->shutdown.phase == SHUTDOWN_NOT) {
             ending_over(task, pid);
-            task_ended(d, task, run_exit_code(status), now);
+            task_ended(d, task, run_exit_code(status), NULL, now);
         }
     }
     d->more_exited = n == REAPED_MAX;
@@ -223,7 +224,7 @@ static void start_tasks(struct daemon *d, uint64_t now)
                 log_info("task '%s' started (process %d)", task->definition.name, (int)pid);
         } else {
             log_error("task '%s': %s", task->definition.name, e.message);
-            task_ended(d, task, 1, now);
+            task_ended(d, task, 1, e.message, now);
         }
     }
 }

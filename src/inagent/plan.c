@@ -182,12 +182,10 @@ struct task *plan_find_pid(const struct plan *plan, pid_t pid)
     return NULL;
 }
 
-int plan_ask(struct task *task, struct error *e)
+bool plan_ask(struct task *task)
 {
-    if (task->problem)
-        return error_refuse(e, EINVAL, "task '%s' can never run: %s", task->definition.name, task->problem);
-    task->asked_by_hand = true;
-    return 0;
+    task->asked_by_hand |= !task->problem;
+    return !task->problem;
 }
 
 static int64_t unix_msec(const struct plan *plan, uint64_t now)

@@ -34,9 +34,9 @@ struct task *plan_find(const struct plan *plan, const char *name);
 struct task *plan_find_pid(const struct plan *plan, pid_t pid);
 
 /* Lets the task run as soon as it does not run: now, without regard to its trigger and its dependencies.
- * Such a run is not retried, and its failure does not end the container. Returns 0, or −EINVAL (refused) with
- * the reason why the task can never run. */
-int plan_ask(struct task *task, struct error *e);
+ * Such a run is not retried, and its failure does not end the container. Returns false if the task can never
+ * run. */
+bool plan_ask(struct task *task);
 
 void plan_began(const struct plan *plan, struct task *task, pid_t pid, uint64_t now);
 

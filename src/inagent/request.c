@@ -53,7 +53,6 @@ static void set(struct task *task, const char *id, enum request_state state, con
 struct task *request_decide(struct request_file *file, struct plan *plan, bool stopping)
 {
     struct task *task = plan_find(plan, file->task);
-    struct error e = ERROR_INIT;
     file->unknown = !task;
     if (!task)
         return NULL;
@@ -61,8 +60,8 @@ struct task *request_decide(struct request_file *file, struct plan *plan, bool s
         set(task, file->id, REQUEST_REFUSED, "the container is being stopped");
     else if (task->state == TASK_RUNNING)
         set(task, file->id, REQUEST_REFUSED, "it is running already");
-    else if (plan_ask(task, &e) < 0)
-        set(task, file->id, REQUEST_REFUSED, e.message);
+    else if (!plan_ask(task))
+        set(task, file->id, REQUEST_REFUSED, "");
     else
         set(task, file->id, REQUEST_WAITING, "");
     return task;
@@ -73,6 +72,12 @@ void request_missed(const struct request_file *file, struct plan *plan)
     struct task *task = *file->id ? plan_find(plan, file->task) : NULL;
     if (task && !streq(task->request.id, file->id))
         set(task, file->id, REQUEST_INTERRUPTED, "the container ended before the run began");
+}
+
+const char *request_message(const struct task *task)
+{
+    bool never_runs = task->request.state == REQUEST_REFUSED && task->problem && !*task->request.message;
+    return never_runs ? task->problem : task->request.message;
 }
 
 void request_began(struct task *task)

@@ -35,6 +35,9 @@ struct task *request_decide(struct request_file *file, struct plan *plan, bool s
  * nothing if the task's own record of the request is known. */
 void request_missed(const struct request_file *file, struct plan *plan);
 
+/* Returns why the task's request was refused or interrupted; "": it was not. */
+const char *request_message(const struct task *task);
+
 /* Note that the task's run began and ended. */
 void request_began(struct task *task);
 void request_ended(struct task *task);

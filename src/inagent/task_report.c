@@ -15,14 +15,14 @@ static void put_text(json_t *object, const char *name, const char *value)
         json_object_set_new(object, name, json_string(value) ?: json_string("(not UTF-8)"));
 }
 
-static void put_request(json_t *object, const struct request *request)
+static void put_request(json_t *object, const struct request *request, const char *message)
 {
     if (request->state == REQUEST_NONE || request->state == REQUEST_WAITING)
         return;
     put_text(object, "request", request->id);
     put_text(object, "request_state", request_state_names[request->state]);
     put_number(object, "request_exit_code", request->exit_code);
-    put_text(object, "request_message", request->message);
+    put_text(object, "request_message", message);
 }
 
 static json_t *pack(const struct task *task)
@@ -48,20 +48,19 @@ static json_t *pack(const struct task *task)
     put_number(object, "next", task->next);
     put_number(object, "runs", task->runs < INT64_MAX ? (int64_t)task->runs : INT64_MAX);
     put_text(object, "message", task->problem ?: task->reason);
-    put_request(object, &task->request);
+    put_request(object, &task->request, request_message(task));
     return object;
 }
 
 /* Returns the entry of a request for a task that inagent does not have. */
 static json_t *pack_unknown(const struct request_file *file)
 {
-    struct request request = {.state = REQUEST_REFUSED,
-                              .message = "the specification in the container has no such task"};
+    struct request request = {.state = REQUEST_REFUSED};
     memcpy(request.id, file->id, sizeof request.id);
     json_t *object = json_object();
     put_text(object, "name", file->task);
     put_text(object, "state", "pending");
-    put_request(object, &request);
+    put_request(object, &request, "the specification in the container has no such task");
     return object;
 }
 

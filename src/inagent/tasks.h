@@ -36,9 +36,8 @@ enum request_state {
 struct request {
     char id[REQUEST_ID_MAX + 1]; /* "": there was none */
     enum request_state state;
-    int exit_code;     /* of its run; 0: it has not ended */
-    char message[128]; /* why it was refused, interrupted, or failed without an exit code of the task; "": it
-                          was not */
+    int exit_code;    /* of its run; 0: it has not ended */
+    char message[64]; /* why it was refused or interrupted; "": it was not, or the task can never run */
 };
 
 /* A task of the specification; the script is trimmed and expanded. */

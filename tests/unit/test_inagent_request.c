@@ -98,10 +98,18 @@ static void requests_are_refused(void **state)
     ask(&file, "{\"format\":1,\"id\":\"a\",\"task\":\"app\"}");
     assert_ptr_equal(request_decide(&file, &plan, false), app);
     assert_int_equal(app->request.state, REQUEST_REFUSED);
-    assert_string_equal(app->request.message, "it is running already");
+    assert_string_equal(request_message(app), "it is running already");
     ask(&file, "{\"format\":1,\"id\":\"b\",\"task\":\"backup\"}");
     struct task *backup = request_decide(&file, &plan, true);
-    assert_string_equal(backup->request.message, "the container is being stopped");
+    assert_string_equal(request_message(backup), "the container is being stopped");
+    /* The reason why a task can never run is not cut. */
+    char why[200];
+    (void)snprintf(why, sizeof why, "%0199d", 0);
+    set_string(&backup->problem, why);
+    ask(&file, "{\"format\":1,\"id\":\"d\",\"task\":\"backup\"}");
+    assert_ptr_equal(request_decide(&file, &plan, false), backup);
+    assert_int_equal(backup->request.state, REQUEST_REFUSED);
+    assert_string_equal(request_message(backup), why);
     ask(&file, "{\"format\":1,\"id\":\"c\",\"task\":\"none\"}");
     assert_null(request_decide(&file, &plan, false));
     json_t *report = task_report(&plan, &file, 4096);

@@ -183,6 +183,8 @@ def test_task_run_prints_the_output_and_the_result(fake, ctl):
 
 @pytest.mark.parametrize("state, says", [
     (ended("failed", request_exit_code=7), "task 'backup' of web/4: failed with exit code 7 after 2.5 s"),
+    (ended("failed", request_exit_code=143, message="has reached its time limit"),
+     "task 'backup' of web/4: failed with exit code 143 after 2.5 s: has reached its time limit"),
     (ended("refused", request_message="it is running already"), "task 'backup' of web/4: not run: it is running already"),
     (ended("interrupted", request_message="the container ended during the run"),
      "task 'backup' of web/4: interrupted: the container ended during the run"),

@@ -311,7 +311,7 @@ def test_an_interval_task_runs_again_and_again(make):
     wait_until("three runs", lambda: container.wait_file("out").startswith("x\nx\nx\n"))
     container.wait_log("task 'after' succeeded")
     log = container.log()
-    assert "task 'never' has no trigger: never run" in log and "never-ran" not in log
+    assert "task 'never' has no trigger: it runs by request alone" in log and "never-ran" not in log
     # A series of successes is logged once.
     assert log.count("task 'tick' succeeded") == 1 and "task 'tick' started" not in log
 
