@@ -96,10 +96,11 @@ def test_descriptors_that_are_sent_are_closed(alone):
 def test_what_a_replica_may_report_is_limited_and_nobody_else_can_use_it_up(alone):
     alone.reconciler.on_report = None
     other = {**REPORT, "instance_name": "other"}
-    codes = [post(alone.at, REPORT, "wrong")[0] for _ in range(10)]
-    assert set(codes) == {401}
-    codes = [post(alone.at, REPORT)[0] for _ in range(32)]
-    assert codes[:28] == [200] * 28 and 503 in codes
+    assert {post(alone.at, REPORT, "wrong")[0] for _ in range(3)} == {401}
+    codes = []
+    while len(codes) < 44 and 503 not in codes:  # it may send two more in each second that this takes
+        codes.append(post(alone.at, REPORT)[0])
+    assert codes[:30] == [200] * 30 and codes[-1] == 503
     assert short(post(alone.at, other)) == UNAUTHORIZED  # it is not limited
 
 
