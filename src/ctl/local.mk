@@ -34,6 +34,7 @@ hostletctl_SOURCES = \
 	src/ctl/wait.c src/ctl/wait.h \
 	src/ctl/status_zone.c src/ctl/status_zone.h \
 	src/ctl/zone.c src/ctl/zone.h \
+	src/ctl/zone_engine.c src/ctl/zone_engine.h \
 	src/ctl/zone_network.c src/ctl/zone_network.h
 nodist_EXTRA_hostletctl_SOURCES = dummy.cc
 hostletctl_LDADD = $(MANIFEST_LIBS) $(BASE_LIBS) $(PACKAGE_LIBS) -lpthread

@@ -9,6 +9,7 @@
 #include "ctl/call.h"
 #include "ctl/enable.h"
 #include "ctl/output.h"
+#include "ctl/zone_engine.h"
 #include "lib/api/net_keeper.h"
 #include "lib/api/reconciler.h"
 #include "lib/api/rpc_gateway.h"
@@ -187,6 +188,7 @@ static void add_network_problems(const struct ctl *ctl, struct gateway_zone_out 
         add_problem(out, text);
         return;
     }
+    zone_engine_problems(ctl, &network);
     for (size_t i = 0; i < network.n_problems; i++)
         add_problem(out, network.problems[i]);
     ctl_done(&ctl_net, "Info", &network);

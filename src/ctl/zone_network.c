@@ -10,6 +10,7 @@
 #include "ctl/output.h"
 #include "ctl/table.h"
 #include "ctl/zone.h"
+#include "ctl/zone_engine.h"
 #include "lib/api/net_keeper.h"
 #include "lib/api/rpc_gateway.h"
 #include "lib/schema/object.h"
@@ -111,6 +112,8 @@ int command_zone_network(struct ctl *ctl)
     int r = ctl_call(ctl, &ctl_net, "Info", NULL, &info, CTL_TIMEOUT_USEC, &e);
     if (r >= 0)
         r = ctl_stream(ctl, &ctl_net, "List", NULL, add_host, &l, &e);
+    if (r >= 0)
+        zone_engine_problems(ctl, &info);
     if (r >= 0 && ctl->json) {
         json_t *all = schema_pack(varlink_find_method(&net_keeper_interface, "Info")->out, &info);
         json_object_set(all, "hosts", l.array);

@@ -47,6 +47,33 @@ def keeper(fake, info=None, hosts=(A, B), **more):
     return fake("net-keeper", Info=lambda _: info or INFO, List=lambda _: iter([*({"host": h} for h in hosts), {}]), **more)
 
 
+ENGINE = {"masquerades": "the container engine masquerades", "closed": "drops what other machines send", "mtu": "network is 1500"}
+
+
+@pytest.mark.parametrize("network, info, said", [
+    ({"mtu": 1450, "masquerades": False, "closed": False}, INFO, []),
+    ({"mtu": 1500, "masquerades": True, "closed": False}, INFO, ["masquerades", "mtu"]),  # the original agent's
+    ({"mtu": 1450, "masquerades": False, "closed": True}, INFO, ["closed"]),  # made before Docker 28
+    ({"mtu": 1450, "masquerades": True, "closed": False}, {**INFO, "masquerade": False}, []),  # as it has to be
+    (None, INFO, []),
+])
+def test_what_the_network_of_the_engine_lacks(fake, ctl, network, info, said):
+    keeper(fake, info)
+    asked = fake("container-driver", CheckNetwork=lambda _: {"network": network} if network else {})
+    fake("rpc-gateway", ZoneStatus=lambda _: {"state": "none", "hosts": []})
+    for words in (["zone", "network"], ["zone", "status"], ["zone", "network", "--json"], ["zone", "status", "--json"]):
+        text = ctl(*words).stdout
+        for name, sentence in ENGINE.items():
+            assert (sentence in text) == (name in said), (words, text)
+    assert asked.called("CheckNetwork") == [{"cidr": "10.10.3.0/24"}] * 4
+
+
+def test_a_range_that_the_machine_uses_is_a_problem(fake, ctl):
+    keeper(fake)
+    fake("container-driver", CheckNetwork=lambda _: {"problem": "it would take the place of 10.10.3.0/24 on eth1"})
+    assert "take the place of 10.10.3.0/24 on eth1" in ctl("zone", "network").stdout
+
+
 def test_the_network_with_its_machines(fake, ctl):
     keeper(fake)
     text = ctl("zone", "network").stdout
