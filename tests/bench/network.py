@@ -4,6 +4,7 @@ iproute2, each with all of its commands in one process."""
 import subprocess
 import time
 
+import network_throughput
 from lib import ground
 from lib.net_keeper import DEVICE, ZERO, NetKeeper, host, messages, network
 from lib.netns import Lan
@@ -91,3 +92,4 @@ def messages_and_time(place, results, runs):
 
 def measure(place, results, runs):
     messages_and_time(place, results, runs)
+    network_throughput.measure(place, results, runs)
