@@ -84,20 +84,26 @@ static void scan_generation(struct nft_scan *scan, const struct nlmsghdr *m, uin
     scan->touched = false;
 }
 
+static void scan_message(struct nft_scan *scan, const struct nlmsghdr *m, uint32_t self)
+{
+    if (m->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || m->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
+        return;
+    if ((m->nlmsg_type & 0xff) == NFT_MSG_NEWGEN)
+        scan_generation(scan, m, self);
+    else
+        scan->touched |= names_table(m);
+}
+
 void nft_scan(struct nft_scan *scan, const void *data, size_t size, uint32_t self)
 {
-    size_t left = size;
-    for (const struct nlmsghdr *m = data; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
-        unsigned type = m->nlmsg_type & 0xff;
-        if (m->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
-            m->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
-            continue;
-        if (type == NFT_MSG_NEWGEN)
-            scan_generation(scan, m, self);
-        else
-            scan->touched |= names_table(m);
-        if (NLMSG_ALIGN(m->nlmsg_len) > left)
+    const char *at = data;
+    for (const struct nlmsghdr *m = data; NLMSG_OK(m, size); m = (const struct nlmsghdr *)at) {
+        scan_message(scan, m, self);
+        size_t step = NLMSG_ALIGN(m->nlmsg_len);
+        if (step >= size)
             return;
+        at += step;
+        size -= step;
     }
 }
 

@@ -1,15 +1,16 @@
 # Fuzz targets (libFuzzer). 'make fuzz' builds them by clang, whatever the rest is built by, with sanitizers and without the
 # jail; scripts/test fuzz runs each for some seconds. One by hand, for as long as you like:
 #   tests/fuzz/varlink -max_total_time=600 CORPUS-DIRECTORY SOURCE/tests/fuzz/seeds/varlink
-FUZZ_TARGETS = config cron grpc_client grpc_server logs manifest merge_json merge_properties merge_toml merge_yaml netlink network notify package report token varlink zone
+FUZZ_TARGETS = config cron grpc_client grpc_server logs manifest merge_json merge_properties merge_toml merge_yaml netlink network nftables notify package report token varlink zone
 FUZZ_SANITIZE = address,undefined
 FUZZ_FLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,$(FUZZ_SANITIZE) -fno-sanitize-recover=undefined
 FUZZ_DEFINES = -DHAVE_CONFIG_H $(AM_CPPFLAGS) -I$(top_builddir)/src/lib -I$(srcdir)/tests/fuzz $(NETLINK_CFLAGS)
 FUZZ_LIBS = $(SYSTEMD_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(CAP_LIBS) $(PACKAGE_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) $(NETLINK_LIBS) -lpthread
 FUZZ_C = $(filter-out src/lib/http/%,$(filter %.c,$(libhostlet_a_SOURCES) $(nodist_libhostlet_a_SOURCES) $(libmanifest_a_SOURCES))) \
 	src/net-keeper/actual.c src/net-keeper/changes.c src/net-keeper/ipv4.c src/net-keeper/map.c \
-	src/net-keeper/netlink_error.c src/net-keeper/network_file.c src/net-keeper/plan.c src/net-keeper/plan_device.c \
-	src/net-keeper/strings.c src/net-keeper/watch.c \
+	src/net-keeper/netlink_error.c src/net-keeper/network_file.c src/net-keeper/nft_events.c \
+	src/net-keeper/nft_ranges.c src/net-keeper/nft_table.c src/net-keeper/plan.c src/net-keeper/plan_device.c \
+	src/net-keeper/records_text.c src/net-keeper/strings.c src/net-keeper/watch.c \
 	src/rpc-gateway/agent_report.c src/rpc-gateway/problems.c src/rpc-gateway/zone_answer.c \
 	src/rpc-gateway/zone_map.c $(filter %.c,$(INAGENT_CONFIG) $(INAGENT_NOTIFY))
 FUZZ_CXX = $(filter %.cc,$(libmanifest_a_SOURCES))

@@ -1,9 +1,14 @@
 /* Fuzzes network.json, and the judgement of the network in it: whatever it contains, the plan connects each
  * address and network once, and makes the kernel agree. */
+#include <ctype.h>
+
 #include "lib/schema/object.h"
 #include "lib/schema/pack.h"
 #include "lib/schema/parse.h"
 #include "net-keeper/network_file.h"
+#include "net-keeper/nft_ranges.h"
+#include "net-keeper/nft_table.h"
+#include "net-keeper/records_text.h"
 #include "net_model.h"
 
 static struct actual machine(void)
@@ -44,6 +49,38 @@ static void check_again(const struct net_network *network)
     free(text);
 }
 
+/* The ranges do not overlap and leave the world alone, and the table is built from well-formed parts. */
+static void check_table(const struct net_network *network)
+{
+    struct error e = ERROR_INIT;
+    struct range *ranges;
+    json_t *objects = NULL;
+    size_t n = nft_ranges_of(network, &ranges);
+    for (size_t i = 0; i < n; i++)
+        must(range_is_private(ranges[i]) && (i == 0 || !ranges_overlap(ranges[i - 1], ranges[i])));
+    free(ranges);
+    must(nft_table_build(network, NULL, &objects, &e) == 0 ? objects != NULL : *e.message != '\0');
+    char *document = objects ? nft_table_replacement(objects) : NULL;
+    must(!objects || document);
+    free(document);
+    json_decref(objects);
+}
+
+/* No name or address breaks out of its quotes. */
+static void check_records(const struct net_network *network)
+{
+    size_t size, quotes = 0;
+    char *problem, *text = records_text(network, &size, &problem);
+    must(strlen(text) == size && after_prefix(text, RECORDS_HEADER));
+    for (const char *c = text + strlen(RECORDS_HEADER); *c; c++) {
+        quotes += *c == '"';
+        must(quotes % 2 == 0 || isalnum((unsigned char)*c) || strchr("\".-_", *c));
+    }
+    must(quotes % 2 == 0);
+    free(problem);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct net_network *network = NULL;
@@ -57,6 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct actual actual = machine();
         struct map map;
         check_again(network);
+        check_table(network);
+        check_records(network);
         map_make(network, &map);
         check_map(&map);
         model_settles(&map, &actual);
