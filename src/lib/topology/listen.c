@@ -75,7 +75,8 @@ static int refuse_address(const struct service_conf *conf, size_t n, const char 
 
 int service_conf_tcp_check(const struct service_conf *conf, const struct config *config, struct error *e)
 {
-    for (size_t i = 0; i < conf->n_tcp; i++) {
+    size_t n = service_conf_tcp_ports(conf, config);
+    for (size_t i = 0; i < n; i++) {
         struct endpoint at = find_endpoint(conf, config, i);
         struct sockaddr_storage address;
         socklen_t size;
