@@ -242,7 +242,7 @@ def read_junit(tier, path):
     return count
 
 
-def pytest(tier, variant, folder, marker, arguments, timeout=1500):
+def pytest(tier, variant, folder, marker, arguments, timeout=2400):
     directory = build(variant)
     if not directory:
         record(tier, folder, "failed", f"{variant} was not built")

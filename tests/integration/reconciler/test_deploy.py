@@ -58,9 +58,10 @@ def test_manifest_with_package_becomes_an_answering_application(tree, repository
     shown = tree.ctl("app", "hello").stdout
     assert "running" in shown and packages.package_id("site", "1.0.0") in shown
     assert "hello" in tree.ctl("apps").stdout
-    stages = {stage["name"]: stage for stage in App(tree, "hello").replica()["stages"]}
+    # inagent reports its own stages besides, when it can.
+    stages = {stage["name"]: stage for stage in App(tree, "hello").replica()["stages"] if stage["owner"] == "hostlet"}
     assert {stage["state"] for stage in stages.values()} == {"success"}
-    assert all(stage["owner"] == "hostlet" and stage["revision"] == 1 and stage["finished"] >= stage["created"] > 0
+    assert all(stage["revision"] == 1 and stage["finished"] >= stage["created"] > 0
                for stage in stages.values())
     assert sorted(stages) == ["container_create", "container_running", "container_start", "host_recv", "image_pull",
                               "pkg_download", "provision"]
@@ -153,7 +154,8 @@ def test_container_is_made_as_the_contract_says(make_tree, docker_settings, engi
     base = tree.prefix / "apps/i8k_web-1_3"
     install = tree.prefix / "var/ipk_install/site" / packages.package_id("site", "1.0.0")
     assert {(m["Destination"], m["Source"], m["RW"]) for m in made["Mounts"]} == {
-        ("/opt", str(base / "opt"), True), ("/home", str(base / "home"), True), ("/usr/innerstack/site", str(install), False)}
+        ("/opt", str(base / "opt"), True), ("/home", str(base / "home"), True), ("/usr/innerstack/site", str(install), False),
+        ("/run/hostlet", str(tree.prefix / "var/hostlet/agents"), False)}  # hostlet's own: the socket for agents' reports
     answers(first, "contract")
 
 

@@ -66,7 +66,7 @@ def test_what_a_service_would_refuse_is_refused_before(make_tree, files, place):
         told = tree.ctl("reload", check=False)
         assert told.returncode == 1, f"{what}: {told}"
         assert "the configuration is not accepted, and nothing changes: service '" in told.stderr and sentence in told.stderr, what
-    assert status(tree, "container-driver")["pid"] == process and status(tree, "rpc-gateway")["state"] == "down"
+    assert status(tree, "container-driver")["pid"] == process and status(tree, "rpc-gateway")["state"] == "listening"
     # A directory that a start refuses: others can write into it, or it is a file.
     for path, sentence in ((files, "nobody but root may be able to write there"), (files + "/empty", "is not a directory")):
         place.chmod(0o777)
