@@ -109,3 +109,52 @@ def test_the_enabled_service_its_container_and_its_limit_survive_a_reboot(machin
     assert said.status != 0 and "No space left" in said.stderr
     assert machine.run("systemctl --failed --no-legend").stdout == ""
     machine.run(f"{QUOTAS} /srv/xfs/apps agree")
+
+
+# The machine has no network device: this is its LAN, also after a reboot.
+LAN = """cat >/etc/systemd/system/lan.service <<'END' && systemctl daemon-reload && systemctl enable --now lan.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=ip link add lan0 type bridge
+ExecStart=ip address add 192.168.60.1/24 dev lan0
+ExecStart=ip link set lan0 up
+[Install]
+WantedBy=multi-user.target
+END"""
+CALL = """env PYTHONPATH=/payload/source/tests /usr/bin/python3 -B -c '
+import json, sys
+from lib import varlink
+print(json.dumps(varlink.call("/run/hostlet/" + sys.argv[1], sys.argv[2], **json.load(sys.stdin))))' """
+NETWORK = """ip -j -4 route show dev invpc2_vxlan.10 | jq -ce '[.[] | select(.gateway) | [.dst, .gateway]]'
+    bridge fdb show dev invpc2_vxlan.10 | grep -o '^00:00:00:00:00:00 dst [0-9.]*'"""
+
+
+def call(machine, service, method, **parameters):
+    return json.loads(machine.run(f"{CALL} {service}.sock {method}", stdin=json.dumps(parameters).encode()).stdout)
+
+
+@pytest.mark.limit(500)
+def test_the_zone_s_network_survives_a_reboot_without_a_leader(machine):
+    """net-keeper has CAP_NET_ADMIN alone, under systemd as anywhere. The leader never answers."""
+    configure(machine, "[container-driver]\nruntime = null\n[zone]\nenable = yes\nlan_addr = 192.168.60.1\n")
+    machine.run(LAN)
+    machine.run("systemctl start hostlet.service", timeout=180)
+    call(machine, "rpc-gateway", "io.hostlet.RpcGateway.ZoneInit", host_id="0123456789ab", access_key="ak_0123456789ab_" + "S" * 48, hosts=["192.168.60.2:9533"])
+    hosts = [{"id": f"{n:012x}", "peer": f"192.168.60.{n}", "bridge": f"10.77.1.{n}", "instance": f"10.78.{n}.0/24"} for n in (1, 2, 3)]
+    call(machine, "net-keeper", "io.hostlet.NetKeeper.SetNetwork", network={
+        "host_id": hosts[0]["id"], "lan_addr": "192.168.60.1", "bridge_ip": "10.77.1.1", "instance_cidr": "10.78.1.0/24",
+        "vpc_bridge_cidr": "10.77.0.0/16", "vpc_instance_cidr": "10.78.0.0/16", "hosts": hosts})
+    made = machine.run(NETWORK).stdout
+    assert "10.78.2.0/24" in made and "192.168.60.3" in made
+
+    machine.reboot()
+    until(machine, "systemctl is-active hostlet.service")
+    info = ground.wait_until(lambda: (lambda i: i["masquerade"] and i["device_ok"] and i)(call(machine, "net-keeper", "io.hostlet.NetKeeper.Info")), 60,
+                             "the network is made")
+    assert info["peers"] == 2 and not info.get("problems")
+    assert machine.run(NETWORK).stdout == made
+    pid = machine.run("systemctl show -P MainPID hostlet.service").stdout.strip()
+    held = machine.run(f"grep -h CapEff /proc/$(pgrep -P {pid} net-keeper)/status").stdout.split()[1]
+    assert int(held, 16) == 1 << 12  # CAP_NET_ADMIN
+    machine.run("hostletctl zone leave; systemctl disable --now lan.service; ip link delete lan0", check=False)
