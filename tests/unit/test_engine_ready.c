@@ -51,7 +51,10 @@ static void report(struct fixture *f, const char *container, const char *life, b
                                    .container = xstrdup(container),
                                    .life = xstrdup(life),
                                    .status = xstrdup_null(status)};
-    agent_set(f->replica, agent);
+    if (agent_may_report(f->replica, agent))
+        agent_set(f->replica, agent);
+    else
+        schema_free(&record_agent_schema, agent);
 }
 
 static void extend(struct fixture *f, int64_t msec)
@@ -263,6 +266,41 @@ static void the_application_can_ask_for_more_time(void **state)
     assert_non_null(strstr(f->replica->record->failure, "not ready 300 s after its start"));
 }
 
+/* Each would be inspected, and a stop waits for an inspection that no report overtakes. */
+static void lives_that_a_tenant_invents_keep_no_stop_waiting(void **state)
+{
+    struct fixture *f = *state;
+    await_readiness(f);
+    instance_begin(f->instance);
+    run_until_awaited(f);
+    want_action(f, APP_ACTION_STOP);
+    for (unsigned i = 0; i < 10000 && driver_state_is_up((enum driver_state)current(f)->state); i++) {
+        _cleanup_free_ char *life = xasprintf("%012x", i);
+        report(f, "0123456789ab", life, false, NULL);
+        simulated_clock_advance(&f->world.clock, USEC_PER_MSEC);
+    }
+    assert_false(driver_state_is_up((enum driver_state)current(f)->state));
+}
+
+static void readiness_that_comes_and_goes_is_not_written_each_time(void **state)
+{
+    struct fixture *f = *state;
+    await_readiness(f);
+    instance_begin(f->instance);
+    run_until_awaited(f);
+    unsigned saves = f->world.saves;
+    for (int i = 0; i < 120; i++) {
+        struct record_agent *agent = xcalloc(1, sizeof *agent);
+        agent->ready = i % 2 == 0; /* of no life, so that it does not end the probation */
+        if (agent_may_report(f->replica, agent))
+            agent_set(f->replica, agent);
+        else
+            schema_free(&record_agent_schema, agent);
+        simulated_clock_advance(&f->world.clock, SECOND / 2);
+    }
+    assert_true(f->world.saves - saves < 40);
+}
+
 static void the_probation_of_the_agent_is_the_time_limit(void **state)
 {
     struct fixture *f = *state;
@@ -286,6 +324,8 @@ int main(void)
         TEST(readiness_starts_anew_after_a_restart),
         TEST(a_report_that_arrives_before_the_start_is_seen_counts),
         TEST(the_application_can_ask_for_more_time),
+        TEST(lives_that_a_tenant_invents_keep_no_stop_waiting),
+        TEST(readiness_that_comes_and_goes_is_not_written_each_time),
         TEST(the_probation_of_the_agent_is_the_time_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

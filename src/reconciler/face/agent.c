@@ -70,6 +70,12 @@ int method_agent_report(struct varlink_call *call, const void *in, void *userdat
             kept[n++] = stage;
     }
     struct record_agent *agent = agent_accept(r, report, &room);
+    if (agent && !agent_may_report(r, agent)) {
+        schema_free(&record_agent_schema, agent);
+        for (size_t i = 0; i < n; i++)
+            schema_free(&app_stage_schema, kept[i]);
+        return error_retry(e, EAGAIN, "the container reported too many starts");
+    }
     stages_of_agent(r, kept, n);
     if (agent)
         agent_set(r, agent);

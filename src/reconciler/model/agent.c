@@ -13,6 +13,15 @@
 /* The runtime states the start of a container when its first process runs, which may have reported already.
  */
 #define START_SLACK_MSEC 1000
+/* Reports that cause work at once: so many in a row, and then one in each COSTLY_USEC, in which an inspection
+ * ends and the replica's next step begins. */
+#define COSTLY_AT_ONCE 20
+#define COSTLY_USEC    (5 * USEC_PER_SEC)
+
+static bool becomes_ready(const struct record_agent *known, const struct record_agent *agent)
+{
+    return agent->ready && !(known && known->ready);
+}
 
 /* Reports whether the report is of an earlier container, or of a life of this one that is over. */
 static bool is_stale(const struct replica *replica, const struct record_agent *agent)
@@ -23,6 +32,22 @@ static bool is_stale(const struct replica *replica, const struct record_agent *a
         return false;
     return (c->state != DRIVER_MISSING && !readiness_is_of_container(agent, c)) ||
            (known && agent->life && streq_null(known->over, agent->life));
+}
+
+bool agent_may_report(struct replica *replica, const struct record_agent *agent)
+{
+    const struct record_agent *known = replica->record->agent;
+    bool begins = agent->life && !(known && streq_null(known->container, agent->container) &&
+                                   streq_null(known->life, agent->life));
+    if (is_stale(replica, agent) || (!begins && !becomes_ready(known, agent)))
+        return true;
+    uint64_t now = replica_monotonic_usec(replica);
+    if (replica->costly_reports < now)
+        replica->costly_reports = now;
+    if (replica->costly_reports >= now + COSTLY_AT_ONCE * COSTLY_USEC)
+        return false;
+    replica->costly_reports += COSTLY_USEC;
+    return true;
 }
 
 /* Fills in what is known of the life that reports. */
@@ -37,11 +62,11 @@ static void set_life(const struct record_agent *known, struct record_agent *agen
 
 /* Writes the record before the caller gets its reply, if the application became ready while that is awaited:
  * a reconciler that is killed then knows it. */
-static void save(const struct replica *replica, bool becomes_ready)
+static void save(const struct replica *replica, bool ready)
 {
     const struct record_replica *r = replica->record;
     struct error e = ERROR_INIT;
-    if (!becomes_ready || r->applied_revision == replica_target_revision(replica))
+    if (!ready || r->applied_revision == replica_target_revision(replica))
         store_save_sparingly(replica->instance);
     else if (store_save(replica->instance, &e) < 0) {
         log_warning("%s", e.message);
@@ -64,11 +89,11 @@ void agent_set(struct replica *replica, struct record_agent *agent)
         schema_free(&record_agent_schema, agent);
         return;
     }
-    bool becomes_ready = agent->ready && !(r->agent && r->agent->ready);
-    bool decides = becomes_ready || agent->ready_until != (r->agent ? r->agent->ready_until : 0);
+    bool ready = becomes_ready(r->agent, agent);
+    bool decides = ready || agent->ready_until != (r->agent ? r->agent->ready_until : 0);
     schema_free(&record_agent_schema, r->agent);
     r->agent = agent;
-    save(replica, becomes_ready);
+    save(replica, ready);
     /* The inspection shows since when this life lasts. */
     replica->seen.stale |= agent->life && agent->started == 0;
     if (decides || replica->seen.stale)

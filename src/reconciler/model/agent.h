@@ -10,6 +10,10 @@
 
 #include "reconciler/model/instance.h"
 
+/* Reports whether the agent may make this report now, and counts it. One with new digits causes an
+ * inspection, and one that says 'ready' a write at once. A tenant can invent any number of them, so that
+ * these are limited: more than a container that starts and fails in a loop makes. */
+bool agent_may_report(struct replica *replica, const struct record_agent *agent);
 /* Replaces the report. Takes ownership of 'agent', whose 'reported' it sets. If it changed, saves it as
  * sparingly as the agent's stages and notifies watchers. */
 void agent_set(struct replica *replica, struct record_agent *agent);

@@ -82,6 +82,8 @@ struct replica {
         bool quota_set, provisioned, restored, data_removed;
     } done;
 
+    uint64_t costly_reports; /* monotonic µs at which an agent's reports no longer count (model/agent.c) */
+
     uint64_t files_sent; /* hash of the app_replica.json that was sent to the provisioner last */
 
     /* Failed attempts of the current step. */
