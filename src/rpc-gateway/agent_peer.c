@@ -22,6 +22,7 @@
 #define SO_PEERPIDFD 77
 #endif
 
+#define ID_DIGITS  64
 #define CGROUP_MAX 8192 /* bytes of the file that are read */
 
 /* Returns the path in the line of one hierarchy, "4:memory:/docker/…", and its length; NULL for another text.
@@ -61,23 +62,31 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-bool agent_peer_container(const char *text, const char *own, char ret[CONTAINER_ID_SIZE])
+/* Reports whether the part of a path is below a user's service manager, to which systemd leaves a part of the
+ * tree: "/user.slice/user-1000.slice/user@1000.service/...". */
+static bool is_of_user(const char *path, size_t size)
+{
+    static const char manager[] = "/user@";
+    return memmem(path, size, manager, strlen(manager));
+}
+
+const char *agent_peer_container(const char *text, const char *own, size_t *ret)
 {
     for (const char *line = text; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
         size_t size, run = 0;
         const char *path = path_of(line, &size);
-        for (size_t i = path ? shared_part(line, path, size, own) : 0; path && i < size; i++) {
+        size_t shared = path ? shared_part(line, path, size, own) : 0;
+        for (size_t i = shared; path && i < size; i++) {
             run = is_hex(path[i]) ? run + 1 : 0;
-            if (run < CONTAINER_ID_SIZE - 1 || (i + 1 < size && is_hex(path[i + 1])))
+            if (run != ID_DIGITS || (i + 1 < size && is_hex(path[i + 1])))
                 continue;
-            if (run > CONTAINER_ID_SIZE - 1)
-                continue;
-            memcpy(ret, path + i + 1 - run, run);
-            ret[run] = '\0';
-            return true;
+            if (is_of_user(path + shared, i - shared))
+                break;
+            *ret = i + 1;
+            return path;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Reads a small file of /proc. Returns false if it cannot be read. */
@@ -124,7 +133,7 @@ void agent_peer_of(int fd, struct peer *ret)
 {
     struct ucred who = {.pid = 0};
     socklen_t size = sizeof who;
-    char path[64], text[CGROUP_MAX], id[CONTAINER_ID_SIZE];
+    char path[64], text[CGROUP_MAX];
     agent_peer_of_text("exited", ret);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 || who.pid <= 0)
         return;
@@ -132,7 +141,8 @@ void agent_peer_of(int fd, struct peer *ret)
     (void)snprintf(path, sizeof path, "/proc/%d/cgroup", (int)who.pid);
     if (!read_text(path, text, sizeof text) || has_exited(process))
         return;
-    if (!agent_peer_container(text, own_groups(), id))
-        (void)snprintf(id, sizeof id, "user %u", who.uid);
+    size_t n;
+    const char *container = agent_peer_container(text, own_groups(), &n);
+    _cleanup_free_ char *id = container ? xstrndup(container, n) : xstrdup("no container");
     agent_peer_of_text(id, ret);
 }

@@ -23,21 +23,26 @@ static void test_the_container_is_found_in_every_layout(void **state)
         const char *text, *own, *expected;
     } table[] = {
         /* Version 2, with systemd and without. */
-        {"0::/system.slice/docker-" A ".scope\n", "0::/system.slice/hostlet.service\n", A},
-        {"0::/docker/" B "\n", "0::/\n", B},
+        {"0::/system.slice/docker-" A ".scope\n", "0::/system.slice/hostlet.service\n",
+         "/system.slice/docker-" A},
+        {"0::/docker/" B "\n", "0::/\n", "/docker/" B},
         /* A group below the container's, and a container in a container: the outermost. */
-        {"0::/docker/" B "/tenant/" A "\n", "0::/\n", B},
-        {"0::/system.slice/docker-" A ".scope/init\n", "0::/system.slice/hostlet.service\n", A},
+        {"0::/docker/" B "/tenant/" A "\n", "0::/\n", "/docker/" B},
+        {"0::/system.slice/docker-" A ".scope/init\n", "0::/system.slice/hostlet.service\n",
+         "/system.slice/docker-" A},
         /* Version 1, and both. */
-        {"12:pids:/docker/" A "\n1:name=systemd:/docker/" A "\n", "12:pids:/\n1:name=systemd:/\n", A},
-        {"12:pids:/docker/" A "\n0::/\n", "12:pids:/\n0::/\n", A},
-        {"2:cpu:/\n1:name=systemd:/system.slice/docker.service\n0::/docker/" B "\n", "2:cpu:/\n", B},
+        {"12:pids:/docker/" A "\n1:name=systemd:/docker/" A "\n", "12:pids:/\n1:name=systemd:/\n",
+         "/docker/" A},
+        {"12:pids:/docker/" A "\n0::/\n", "12:pids:/\n0::/\n", "/docker/" A},
+        {"2:cpu:/\n1:name=systemd:/system.slice/docker.service\n0::/docker/" B "\n", "2:cpu:/\n",
+         "/docker/" B},
         /* hostlet itself runs in a container: what both have in common is not the tenant's. */
-        {"0::/docker/" A "/docker/" B "\n", "0::/docker/" A "/init.scope\n", B},
-        {"0::/docker/" A "/docker/" B "\n", "0::/docker/" A "\n", B},
-        {"3:cpuset:/\n4:memory:/docker/" A "/docker/" B "\n", "3:cpuset:/\n4:memory:/docker/" A "\n", B},
+        {"0::/docker/" A "/docker/" B "\n", "0::/docker/" A "/init.scope\n", "/docker/" A "/docker/" B},
+        {"0::/docker/" A "/docker/" B "\n", "0::/docker/" A "\n", "/docker/" A "/docker/" B},
+        {"3:cpuset:/\n4:memory:/docker/" A "/docker/" B "\n", "3:cpuset:/\n4:memory:/docker/" A "\n",
+         "/docker/" A "/docker/" B},
         /* In a control group namespace of its own. */
-        {"0::/../docker/" B "\n", "0::/\n", B},
+        {"0::/../docker/" B "\n", "0::/\n", "/../docker/" B},
         /* No container. */
         {"0::/user.slice/user-1000.slice/session-3.scope\n", "0::/system.slice/hostlet.service\n", NULL},
         {"0::/docker/" A "/x\n", "0::/docker/" A "\n", NULL},
@@ -47,13 +52,22 @@ static void test_the_container_is_found_in_every_layout(void **state)
         {"0::/docker/bbbb\n", "0::/\n", NULL},
         {"", "", NULL},
         {"nonsense\n::\n0::", "0::/\n", NULL},
-        {"0::/docker/" A, "", A},
+        {"0::/docker/" A, "", "/docker/" A},
+        /* A user names groups as he likes, in his own part of the tree. */
+        {"0::/user.slice/user-1000.slice/user@1000.service/docker-" A ".scope\n", "0::/\n", NULL},
+        {"1:name=systemd:/user.slice/user-1000.slice/user@1000.service/" A "\n0::/docker/" B "\n", "0::/\n",
+         "/docker/" B},
+        {"0::/user.slice/user-1000.slice/user@1000.service/docker/" B "\n",
+         "0::/user.slice/user-1000.slice/user@1000.service/test.scope\n",
+         "/user.slice/user-1000.slice/user@1000.service/docker/" B},
     };
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        char id[CONTAINER_ID_SIZE] = "";
-        bool found = agent_peer_container(table[i].text, table[i].own, id);
-        if (found != (table[i].expected != NULL) || !streq(id, table[i].expected ?: ""))
-            fail_msg("%zu: '%s' in %s", i, id, table[i].text);
+        size_t n = 0;
+        const char *found = agent_peer_container(table[i].text, table[i].own, &n),
+                   *expected = table[i].expected;
+        bool good = expected ? found && n == strlen(expected) && strncmp(found, expected, n) == 0 : !found;
+        if (!good)
+            fail_msg("%zu: '%.*s' in %s", i, (int)n, found ?: "", table[i].text);
     }
 }
 
@@ -106,15 +120,13 @@ static struct peer origin_of_child(bool exits)
     return ret;
 }
 
-static void test_processes_are_counted_for_their_user_and_exited_ones_together(void **state)
+static void test_processes_in_no_container_count_together_and_exited_ones_too(void **state)
 {
     (void)state;
-    char id[CONTAINER_ID_SIZE + 16];
-    struct peer exited, user, running = origin_of_child(false), gone = origin_of_child(true);
-    (void)snprintf(id, sizeof id, "user %u", getuid());
-    agent_peer_of_text(id, &user);
+    struct peer exited, other, running = origin_of_child(false), gone = origin_of_child(true);
+    agent_peer_of_text("no container", &other);
     agent_peer_of_text("exited", &exited);
-    assert_true(peer_equal(&running, &user));
+    assert_true(peer_equal(&running, &other));
     assert_true(peer_equal(&gone, &exited));
 }
 
@@ -123,7 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_container_is_found_in_every_layout),
         cmocka_unit_test(test_texts_are_origins_of_their_own),
-        cmocka_unit_test(test_processes_are_counted_for_their_user_and_exited_ones_together),
+        cmocka_unit_test(test_processes_in_no_container_count_together_and_exited_ones_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
