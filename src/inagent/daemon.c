@@ -133,7 +133,7 @@ static void take_request(struct daemon *d)
         log_warning("task '%s' was requested, and is not run: %s", d->request.task, request_message(task));
     else
         log_info("task '%s' was requested", d->request.task);
-    report_task(&d->report, task);
+    report_request(&d->report, task);
 }
 
 /* Keeps and reports what changed of a task's run. */

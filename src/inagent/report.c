@@ -66,8 +66,13 @@ void report_application(struct report *report, const struct notify_state *state,
 void report_task(struct report *report, const struct task *task)
 {
     report->time.tasks_changed = true;
-    /* A caller waits for it. */
-    report->time.urgent |= !task || task->request.state == REQUEST_REFUSED || task->runs_by_hand;
+    report->time.urgent |= task->runs_by_hand; /* a caller waits for it */
+}
+
+void report_request(struct report *report, const struct task *task)
+{
+    report->time.tasks_changed = true;
+    report->time.urgent |= !task || task->request.state == REQUEST_REFUSED;
 }
 
 static bool has_endpoint(const struct report *report)

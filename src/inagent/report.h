@@ -34,9 +34,11 @@ void report_identify(struct report *report);
  * every two seconds. 'begun' is the time of inagent's start (CLOCK_MONOTONIC, microseconds). */
 void report_application(struct report *report, const struct notify_state *state, uint64_t begun);
 
-/* Notes that a run began or ended, or that a request to run a task was decided; NULL: for a task that does
- * not exist. What was requested is reported at once. */
+/* Notes that a run began or ended. What was requested is reported at once. */
 void report_task(struct report *report, const struct task *task);
+/* Notes that a request to run a task was decided; NULL: for a task that does not exist. A refusal is reported
+ * at once, and the run, if there is one, when it begins. */
+void report_request(struct report *report, const struct task *task);
 
 /* Copies the states of the tasks and continues the request in progress. If there is none, it starts a request
  * when one is due (report_time.h). The states are not copied while the current specification is unusable and

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "inagent/report.h"
 #include "inagent/report_time.h"
 #include "inagent/task_report.h"
 #include "lib/basic/cleanup.h"
@@ -143,6 +144,25 @@ static void test_tasks_are_reported_in_their_order(void **state)
     expect(&plan, 10, "[]");
 }
 
+/* A refused request stays with its task, and in the file of the task's last run. */
+static void test_only_what_was_requested_is_reported_at_once(void **state)
+{
+    (void)state;
+    struct report report = {.time.last_good = SECOND};
+    struct task task = {.request.state = REQUEST_REFUSED};
+    report_request(&report, &task);
+    assert_int_equal(report_time_due(&report.time), 0);
+    succeed(&report.time, 100 * SECOND);
+    report_task(&report, &task);
+    assert_int_equal(report_time_due(&report.time), 110 * SECOND);
+    task.runs_by_hand = true;
+    report_task(&report, &task);
+    assert_int_equal(report_time_due(&report.time), 0);
+    succeed(&report.time, 200 * SECOND);
+    report_request(&report, NULL);
+    assert_int_equal(report_time_due(&report.time), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_pauses_after_failures_grow),
         cmocka_unit_test(test_pauses_stay_short_while_a_change_presses),
         cmocka_unit_test(test_tasks_are_reported_in_their_order),
+        cmocka_unit_test(test_only_what_was_requested_is_reported_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #define STAGES_MAX  32
 #define NAME_MAX_   64
 #define MESSAGE_MAX 2048
+#define ATTEMPT_MAX 1000000000 /* readers compute with it */
 /* Bytes of an instance's messages in JSON: one record and one reply have all of its stages. */
 #define INSTANCE_MESSAGES_MAX ((size_t)2 << 20)
 
@@ -33,8 +34,8 @@ static bool is_stage_name(const char *name)
 static struct app_stage *accept_stage(const struct app_stage *from, int64_t revision, size_t *room)
 {
     if (!streq_null(from->owner, "inagent") || from->revision != revision || !is_stage_name(from->name) ||
-        schema_enum_value(&app_stage_state_enum, from->state) < 0 || from->attempt < 0 || from->created < 0 ||
-        from->begun < 0 || from->finished < 0)
+        schema_enum_value(&app_stage_state_enum, from->state) < 0 || from->attempt < 0 ||
+        from->attempt > ATTEMPT_MAX || from->created < 0 || from->begun < 0 || from->finished < 0)
         return NULL;
     struct app_stage *stage = xcalloc(1, sizeof *stage);
     *stage = (struct app_stage){.name = xstrdup(from->name),

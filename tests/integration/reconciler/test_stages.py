@@ -272,6 +272,7 @@ def test_a_report_cannot_forge_stages_of_hostlet(app):
         stage("task_run", 2), stage("task_run", 4),  # late, or early
         {**stage("spec_load", 3), "owner": ""}, stage("", 3), stage("a" * 100, 3), stage("Task Run", 3),
         stage("spec_load", 3, "done"), stage("spec_load", 3, created=-1), stage("spec_load", 3, attempt=-5),
+        stage("spec_load", 3, attempt=2**63 - 1),
     ]
     forged.append({**stage("spec_load", 3), "owner": "hostlet"})
     app.report(app.secret(), forged)
