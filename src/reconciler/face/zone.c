@@ -218,6 +218,9 @@ int method_put_zone_state(struct varlink_call *call, const void *in, void *userd
     struct manager *m = userdata;
     const struct reconciler_zone_in *wanted = in;
     struct reconciler_zone_out out = {.changed = false};
+    /* Without a zone rpc-gateway runs for the agents alone, and parses what tenants send. */
+    if (!m->settings.zone_enabled && varlink_call_uid(call) != 0)
+        return error_retry(e, EPERM, "this machine follows no zone (zone.enable)");
     int r = 0;
     if (wanted->facts)
         r = facts_put(m, wanted->facts, &out.changed, e);

@@ -87,6 +87,9 @@ def test_parsers_of_foreign_input_cannot_give_orders(make_tree):
     answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.AgentReport")
     assert answer["error"] != "org.varlink.service.PermissionDenied"
     assert "error" not in call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.Info")
+    # Without a zone it serves agents alone, and has no orders of a zone to pass on.
+    answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "reconciler", "io.hostlet.Reconciler.PutZoneState")
+    assert answer["error"] == "io.hostlet.RetryLater" and "follows no zone" in str(answer), answer
     for method in ("Ensure", "Release", "Remove", "Get", "Info"):
         answer = call_as("hostlet-rpc-gateway", ["hostlet"], tree, "quota-keeper", f"io.hostlet.QuotaKeeper.{method}")
         assert answer["error"] == "org.varlink.service.PermissionDenied", method
