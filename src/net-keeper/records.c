@@ -45,6 +45,21 @@ static char *directory_of(const char *path, const char **ret_name)
 
 /* --- before the process serves --- */
 
+/* Gives a file to the process. A file of several names is left as it is: the process can write in the
+ * directory, and could have linked to another user's file where the system allows it. */
+static int give_file(const char *path, uid_t uid, gid_t gid, struct error *e)
+{
+    struct stat st;
+    _cleanup_close_ int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_os(e, errno, "cannot open '%s'", path);
+    if (st.st_nlink == 1 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+        return error_os(e, errno, "cannot change the owner of '%s'", path);
+    return 0;
+}
+
 int records_make_place(const struct tree *tree, const struct config *config, uid_t uid, gid_t gid,
                        struct error *e)
 {
@@ -57,9 +72,7 @@ int records_make_place(const struct tree *tree, const struct config *config, uid
         return access(directory, F_OK) == 0 ? 0 : give_dir_below(directory, ".", root, gid, PLACE_MODE, e);
     int r = give_dir_below(tree->etc, PLACE, root, gid, PLACE_MODE, e);
     /* The original agent's file is replaced, which only its owner can do in a sticky directory. */
-    if (r >= 0 && fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-        return error_os(e, errno, "cannot change the owner of '%s'", path);
-    return r;
+    return r < 0 ? r : give_file(path, uid, gid, e);
 }
 
 int records_check(const struct tree *tree, const struct config *config, struct error *e)

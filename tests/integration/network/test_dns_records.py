@@ -121,6 +121,17 @@ def test_the_directory_stays_roots_and_other_files_in_it_are_safe(keeper):
     assert stolen.returncode != 0 and (place / "other.toml").read_text() == "theirs = 1\n"
 
 
+def test_a_link_to_a_file_of_another_user_gives_it_to_nobody(keeper, place):
+    """Whoever can write in the directory could link to any file, where fs.protected_hardlinks is 0."""
+    secret = place / "secret"
+    secret.write_text("secret\n")
+    file_of(keeper).parent.mkdir(mode=0o755)
+    os.link(secret, file_of(keeper))
+    keeper.start()
+    assert any("is not written" in problem for problem in put(keeper, WEB)["problems"])
+    assert (secret.stat().st_uid, secret.read_text()) == (0, "secret\n")
+
+
 def test_a_configured_directory_must_be_writable(place, namespace):
     directory = place / "names"
     directory.mkdir(mode=0o755)
