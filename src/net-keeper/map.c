@@ -57,6 +57,11 @@ static void read_own(const struct net_network *n, struct map *map)
         strings_add(&map->problems,
                     "the network of this machine's containers '%.40s' is not a private network",
                     n->instance_cidr);
+    else if (!map->unusable && range_contains(map->instance, map->lan))
+        map->unusable =
+            xasprintf("the network of this machine's containers %s contains this machine's address "
+                      "in the zone, %s",
+                      n->instance_cidr, n->lan_addr);
     else if (!map->unusable && ranges_overlap(map->instance, map->bridge_net))
         map->unusable = xasprintf("the network of this machine's containers %s overlaps that of the bridge "
                                   "addresses, %s",

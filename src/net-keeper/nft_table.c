@@ -92,12 +92,20 @@ static json_t *range_json(struct range range)
 static int add_masquerade(json_t *objects, const struct net_network *n, struct error *e)
 {
     struct range own;
+    uint32_t lan;
     _cleanup_free_ struct range *ranges = NULL;
     if (!range_parse(n->instance_cidr, &own) || !range_is_private(own) || own.bits > 30)
         return error_refuse(
             e, EINVAL,
             "'%.40s' is no private network: what this machine's containers send is not masqueraded",
             n->instance_cidr ?: "");
+    /* Else the LAN of the machine would be masqueraded, where the machine is its router. */
+    if (ipv4_parse(n->lan_addr, &lan) && range_contains(own, lan))
+        return error_refuse(
+            e, EINVAL,
+            "'%.40s' contains this machine's address in the zone: what this machine's containers "
+            "send is not masqueraded",
+            n->instance_cidr);
     size_t n_ranges = nft_ranges_of(n, &ranges);
     json_t *inside = json_array();
     for (size_t i = 0; i < n_ranges; i++)

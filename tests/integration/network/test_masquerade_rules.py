@@ -191,6 +191,13 @@ def test_a_network_that_is_not_private_is_not_masqueraded(keeper, nft):
     assert not nft.stands() and "203.0.113.0/24" in info(keeper)["masquerade_problem"]
 
 
+def test_the_lan_is_not_masqueraded_as_the_network_of_containers(keeper, nft):
+    """The machine can be the router of its LAN."""
+    lan = NETWORK["lan_addr"].rsplit(".", 1)[0] + ".0/24"
+    assert any("what this machine's containers send is not masq" in p for p in put(keeper, {**NETWORK, "instance_cidr": lan})["problems"])
+    assert not nft.stands() and lan in info(keeper)["masquerade_problem"]
+
+
 def test_two_hundred_and_fifty_hosts(keeper, nft):
     network = copy.deepcopy(NETWORK)
     network["hosts"] += [{"id": f"{i:012x}", "peer": f"192.168.61.{i}", "bridge": f"192.168.10.{i}", "instance": f"10.10.{i}.0/24"}
