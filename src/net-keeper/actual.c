@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -72,6 +73,19 @@ static void add_vxlan(struct actual_link *link, struct nlattr *data)
                                                          nla_get_u8(of[IFLA_VXLAN_COLLECT_METADATA]));
 }
 
+/* Reports whether IPv6 is on: the kernel sends the device's parameters as an array of numbers. A device
+ * without that part has no IPv6. */
+static bool speaks_ipv6(struct nlattr *families)
+{
+    struct nlattr *inet6 = families ? nla_find(nla_data(families), nla_len(families), AF_INET6) : NULL;
+    struct nlattr *values = inet6 ? nla_find(nla_data(inet6), nla_len(inet6), IFLA_INET6_CONF) : NULL;
+    int32_t disabled;
+    if (!values || nla_len(values) < (int)((DEVCONF_DISABLE_IPV6 + 1) * sizeof disabled))
+        return false;
+    memcpy(&disabled, (char *)nla_data(values) + DEVCONF_DISABLE_IPV6 * sizeof disabled, sizeof disabled);
+    return disabled == 0;
+}
+
 static bool add_link(struct actual *a, struct nlmsghdr *message)
 {
     static const struct nla_policy policy[IFLA_MAX + 1] = {
@@ -79,6 +93,7 @@ static bool add_link(struct actual *a, struct nlmsghdr *message)
         [IFLA_MTU] = {.type = NLA_U32},
         [IFLA_IFALIAS] = {.type = NLA_STRING, .maxlen = ALIAS_MAX},
         [IFLA_LINKINFO] = {.type = NLA_NESTED},
+        [IFLA_AF_SPEC] = {.type = NLA_NESTED},
     };
     static const struct nla_policy info_policy[IFLA_INFO_MAX + 1] = {
         [IFLA_INFO_KIND] = {.type = NLA_STRING, .maxlen = 64}, [IFLA_INFO_DATA] = {.type = NLA_NESTED}};
@@ -98,8 +113,10 @@ static bool add_link(struct actual *a, struct nlmsghdr *message)
     text_in(of[IFLA_IFALIAS], link->alias, sizeof link->alias);
     if (of[IFLA_LINKINFO] &&
         nla_parse_nested(info, IFLA_INFO_MAX, of[IFLA_LINKINFO], (struct nla_policy *)info_policy) >= 0 &&
-        info[IFLA_INFO_KIND] && info[IFLA_INFO_DATA] && nla_strcmp(info[IFLA_INFO_KIND], "vxlan") == 0)
+        info[IFLA_INFO_KIND] && info[IFLA_INFO_DATA] && nla_strcmp(info[IFLA_INFO_KIND], "vxlan") == 0) {
         add_vxlan(link, info[IFLA_INFO_DATA]);
+        link->ipv6 = speaks_ipv6(of[IFLA_AF_SPEC]);
+    }
     return true;
 }
 
@@ -163,8 +180,8 @@ static bool add_route(struct actual *a, struct nlmsghdr *message)
     };
     struct nlattr *of[RTA_MAX + 1];
     const struct rtmsg *head = nlmsg_data(message);
-    if (nlmsg_datalen(message) < (int)sizeof *head || head->rtm_family != AF_INET ||
-        head->rtm_type != RTN_UNICAST || head->rtm_dst_len > 32 || head->rtm_flags & RTM_F_CLONED ||
+    if (nlmsg_datalen(message) < (int)sizeof *head || head->rtm_family != AF_INET || head->rtm_dst_len > 32 ||
+        head->rtm_flags & RTM_F_CLONED ||
         nlmsg_parse(message, sizeof *head, of, RTA_MAX, (struct nla_policy *)policy) < 0 ||
         (of[RTA_TABLE] ? nla_get_u32(of[RTA_TABLE]) : head->rtm_table) != RT_TABLE_MAIN)
         return false;

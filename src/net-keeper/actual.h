@@ -26,6 +26,7 @@ struct actual_link {
     int lower;               /* index of the device that carries it; 0: none */
     uint32_t local, remote;  /* 0: none */
     bool learning, external; /* external: it takes the id of each packet from its route */
+    bool ipv6;               /* the kernel speaks IPv6 on it */
     char alias[ALIAS_MAX];
 };
 
@@ -47,11 +48,12 @@ struct actual_entry {
     int via;
 };
 
-/* A unicast route of the main table. */
+/* A route of the main table, of any type: one that drops packets (blackhole, unreachable, prohibit, throw)
+ * takes the place of another one, too. */
 struct actual_route {
     struct range to;  /* bits 0: the default route */
     uint32_t gateway; /* 0: none */
-    int index;        /* of its device; 0: it has several, or none */
+    int index;        /* of its device; 0: it has several, or none: it drops packets */
     uint32_t metric;
     unsigned tos, protocol, scope;
 };

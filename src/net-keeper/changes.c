@@ -42,6 +42,8 @@ char *change_text(const struct change *c)
 {
     char a[IPV4_TEXT], b[IPV4_TEXT];
     const char *verb = words[c->kind].verb, *object = words[c->kind].object;
+    if (c->kind == CHANGE_SET_DEVICE && c->set == DEVICE_NO_IPV6)
+        return xstrdup("turn IPv6 off on the device");
     switch (c->kind) {
     case CHANGE_DELETE_ADDRESS:
     case CHANGE_ADD_ADDRESS:

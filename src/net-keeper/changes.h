@@ -18,7 +18,8 @@ enum change_kind {
 };
 
 /* The attributes that CHANGE_SET_DEVICE sets. */
-enum { DEVICE_LOWER = 1, DEVICE_MTU = 2, DEVICE_UP = 4, DEVICE_LEARNING = 8 };
+/* DEVICE_NO_IPV6 is no attribute of a message, but a file of the kernel. */
+enum { DEVICE_LOWER = 1, DEVICE_MTU = 2, DEVICE_UP = 4, DEVICE_LEARNING = 8, DEVICE_NO_IPV6 = 16 };
 
 struct change {
     enum change_kind kind;

@@ -21,6 +21,8 @@ struct turn {
     bool requested;
     struct changes made;
     struct strings failures;
+    /* Refusals of the last round for which another program can be the reason: see make_changes(). */
+    struct strings crossed;
     bool read_failed;
 };
 
@@ -29,11 +31,14 @@ static void on_timer(void *userdata);
 static void on_changed(void *userdata)
 {
     struct keep *k = userdata;
-    if (!k->active || timer_armed(&k->timer))
+    if (!k->active)
         return;
     uint64_t now = now_monotonic_usec(), wait = damp_wait(&k->damp, now);
     uint64_t at = k->compared + SPACING > now + GATHER ? k->compared + SPACING : now + GATHER;
-    timer_arm_at(&k->timer, k->event, now + wait > at ? now + wait : at, on_timer, k);
+    at = now + wait > at ? now + wait : at;
+    /* A refused change is repeated much later: it must not delay the repair of everything else. */
+    if (!timer_armed(&k->timer) || k->timer.at > at)
+        timer_arm_at(&k->timer, k->event, at, on_timer, k);
 }
 
 int keep_start(struct keep *k, sd_event *event, char *mark, uint32_t configured_mtu, struct error *e)
@@ -60,6 +65,7 @@ void keep_stop(struct keep *k)
  * the next comparison decides. */
 static void make_changes(struct keep *k, struct turn *turn)
 {
+    strings_clear(&turn->crossed);
     for (size_t i = 0; i < k->plan.changes.n; i++) {
         const struct change *change = &k->plan.changes.items[i];
         struct error e = ERROR_INIT;
@@ -71,8 +77,9 @@ static void make_changes(struct keep *k, struct turn *turn)
         if (r >= 0) {
             k->changes++;
             *changes_add(&turn->made, change->kind) = *change;
-        } else if (r != -EEXIST && r != -ENOENT)
-            strings_add(&turn->failures, "the kernel refused to %s", e.message);
+        } else
+            strings_add(r == -EEXIST || r == -ENOENT ? &turn->crossed : &turn->failures,
+                        "the kernel refused to %s", e.message);
         if (r < 0 && change->kind == CHANGE_CREATE_DEVICE)
             break; /* nothing else can be made */
     }
@@ -152,11 +159,12 @@ static const char fight[] =
     "another program changes the zone's network again and again: corrections are made "
     "with growing pauses, of a minute at most";
 
-static void count_repair(struct keep *k)
+/* Counts a comparison without a request that found something to change. */
+static void count_correction(struct keep *k, bool repair)
 {
     uint64_t now = now_monotonic_usec();
     bool before = damp_is_fight(&k->damp, now);
-    k->repairs++;
+    k->repairs += repair;
     damp_count(&k->damp, now);
     if (!before && damp_is_fight(&k->damp, now))
         log_warning("%s", fight);
@@ -172,8 +180,11 @@ static bool run(struct keep *k, bool requested)
         repair = repair || is_repair(k, &turn);
         make_changes(k, &turn);
     }
-    if (repair && turn.made.n > 0)
-        count_repair(k);
+    /* What is refused in every round is not another program's change of the moment. */
+    if (k->plan.changes.n > 0 && turn.failures.n == 0)
+        strings_append(&turn.failures, &turn.crossed);
+    if (!requested && turn.made.n > 0)
+        count_correction(k, repair);
     if (k->active && k->plan.device_ok && k->plan.changes.n == 0 && !turn.read_failed) {
         k->settled_lower = k->plan.lower;
         k->settled_mtu = k->plan.mtu;
@@ -185,6 +196,7 @@ static bool run(struct keep *k, bool requested)
     watch_set(k->watch, k->active ? &k->map : NULL, k->plan.device, k->plan.lower);
     changes_done(&turn.made);
     strings_clear(&turn.failures);
+    strings_clear(&turn.crossed);
     if (k->done)
         k->done(k->userdata);
     return changed;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
@@ -15,6 +16,7 @@
 #include <netlink/route/link/vxlan.h>
 #include <netlink/socket.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/api/net_keeper.h"
 #include "lib/basic/cleanup.h"
@@ -164,6 +166,20 @@ static void put_number(struct nl_msg *message, int attribute, uint32_t number)
         abort();
 }
 
+/* Turns IPv6 off on the device: the network is one of IPv4, and any machine of the zone could announce itself
+ * as the router of this one. What the kernel has learned by the device already is forgotten with it. */
+static int disable_ipv6(struct kernel *k)
+{
+    static const char path[] = "/proc/sys/net/ipv6/conf/" NET_DEVICE "/disable_ipv6";
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "1", 1) == 1)
+        return 0;
+    if (fd < 0 && errno == ENOENT) /* the kernel has no IPv6 */
+        return 0;
+    k->errnum = errno;
+    return -NLE_FAILURE;
+}
+
 static int create_device(struct kernel *k, struct plan *plan)
 {
     _cleanup_(cleanup_rtnl_link_put) struct rtnl_link *link = rtnl_link_vxlan_alloc(), *made = NULL;
@@ -187,6 +203,8 @@ static int create_device(struct kernel *k, struct plan *plan)
     if (r >= 0)
         r = rtnl_link_add(k->socket, link, NLM_F_CREATE | NLM_F_EXCL);
     if (r >= 0)
+        (void)disable_ipv6(k); /* the next comparison says what is wrong */
+    if (r >= 0)
         r = rtnl_link_get_kernel(k->socket, 0, NET_DEVICE, &made);
     if (r >= 0)
         plan->device = rtnl_link_get_ifindex(made);
@@ -196,6 +214,8 @@ static int create_device(struct kernel *k, struct plan *plan)
 static int set_device(struct kernel *k, const struct plan *plan, unsigned set)
 {
     struct ifinfomsg head = {.ifi_index = plan->device};
+    if (set & DEVICE_NO_IPV6)
+        return disable_ipv6(k);
     if (set & DEVICE_UP)
         head.ifi_flags = head.ifi_change = IFF_UP;
     struct nl_msg *message = request(RTM_NEWLINK, 0, &head, sizeof head);
@@ -327,6 +347,12 @@ int kernel_change(struct kernel *k, struct plan *plan, const struct change *chan
     if (r >= 0)
         return 0;
     _cleanup_free_ char *text = change_text(change);
+    if (k->errnum == EEXIST && change->kind == CHANGE_CREATE_DEVICE)
+        return error_fail(
+            e, EEXIST,
+            "%s: a VXLAN device with the id %d and the port %d exists; if this machine shows none, "
+            "it was moved into another network namespace",
+            text, VXLAN_ID, VXLAN_PORT);
     switch (k->errnum) {
     case 0:
         return netlink_error(e, r, "%s", text);

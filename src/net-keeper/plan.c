@@ -47,6 +47,16 @@ static const char *name_of(const struct plan_input *in, int index)
     return link ? link->name : "?";
 }
 
+static void refuse_routed(const struct plan_input *in, struct plan *plan, const struct map_host *h,
+                          const struct actual_route *r)
+{
+    char text[IPV4_TEXT];
+    _cleanup_free_ char *by = r->index ? xasprintf("by '%s'", name_of(in, r->index))
+                                       : xstrdup("that drops packets, or has several devices");
+    refuse(in, plan, h, "this machine has a route to %s in the network of its containers %s",
+           range_text(r->to, text), by);
+}
+
 /* Refuses the hosts whose containers have addresses that the machine uses otherwise. The rules are those by
  * which container-driver judges this machine's own range. */
 static void judge_networks(const struct plan_input *in, struct plan *plan)
@@ -70,8 +80,7 @@ static void judge_networks(const struct plan_input *in, struct plan *plan)
             continue;
         const struct map_host *h = map_by_instance(in->map, range_of(r->to.first, NET_PREFIX));
         if (h)
-            refuse(in, plan, h, "this machine has a route to %s in the network of its containers by '%s'",
-                   range_text(r->to, text), name_of(in, r->index));
+            refuse_routed(in, plan, h, r);
     }
 }
 

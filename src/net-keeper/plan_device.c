@@ -58,10 +58,16 @@ static const struct actual_link *find_device(const struct plan_input *in, struct
                 NET_DEVICE, why);
         return NULL;
     }
-    for (size_t i = 0; in->map && i < in->actual->n_links; i++) {
+    for (size_t i = 0; i < in->actual->n_links; i++) {
         const struct actual_link *other = &in->actual->links[i];
         if (!other->vxlan || other->external || other->id != VXLAN_ID || other->port != VXLAN_PORT)
             continue;
+        if (!in->map) { /* the zone is left: what this tree has marked is removed under any name */
+            if (!in->mark || !streq(other->alias, in->mark))
+                continue;
+            plan->device = other->index;
+            return other;
+        }
         block(plan);
         strings_add(&plan->problems,
                     "the zone's network is not made: the VXLAN device '%s' has the id %d and the port %d "
@@ -164,7 +170,8 @@ static void plan_link(const struct plan_input *in, const struct actual_link *dev
     if (device->learning)
         set |= DEVICE_LEARNING;
     /* The kernel accepts no MTU in a message that changes attributes of VXLAN. */
-    const unsigned parts[] = {set & (DEVICE_LOWER | DEVICE_LEARNING), set & (DEVICE_MTU | DEVICE_UP)};
+    const unsigned parts[] = {device->ipv6 ? DEVICE_NO_IPV6 : 0, set & (DEVICE_LOWER | DEVICE_LEARNING),
+                              set & (DEVICE_MTU | DEVICE_UP)};
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (parts[i])
             changes_add(&plan->changes, CHANGE_SET_DEVICE)->set = parts[i];

@@ -184,6 +184,8 @@ static const struct {
      "", 0, 0, "host 'b'"},
     {"a route of the machine", LAN VXLAN OWN B_SIDE "route 2 10.78.3.64/26 192.168.60.9 3 0", "", 0, 0,
      "10.78.3.64/26"},
+    {"a route that drops packets", LAN VXLAN OWN B_SIDE "route 0 10.78.3.0/24 - 3 0", "", 0, 0,
+     "containers that drops packets"},
     {"a wide route of the machine", ALL "route 2 10.0.0.0/8 192.168.60.9 3 0", "", 0, 0, NULL},
     {"the bridges' network", LAN "link 5 docker0 up 1500;address 5 10.77.1.9/24", "", 0, 0,
      "overlaps 10.77.1.0/24"},

@@ -155,13 +155,13 @@ def test_a_running_originals_device_is_taken_over(machine, make_keeper):
     keeper = make_keeper(machine)
     before = keeper.state()
     wanted = network(others=(2,))
-    # the mark, and what is left of a host that is not in the map
-    assert keeper.set(network(others=(2, 9))) == {"changed": True} and keeper.ask("Info")["changes"] == 1
+    # the mark and IPv6, and what is left of a host that is not in the map
+    assert keeper.set(network(others=(2, 9))) == {"changed": True} and keeper.ask("Info")["changes"] == 2
     after = keeper.state()
     assert after["link"][:5] == before["link"][:5] and after["link"][5] == "hostlet 11111111-2222-4333-8444-555555555555"
     assert {**after, "link": 0} == {**before, "link": 0}
     keeper.set(wanted)
-    assert keeper.is_made(wanted)["link"] == after["link"] and keeper.ask("Info")["changes"] == 3
+    assert keeper.is_made(wanted)["link"] == after["link"] and keeper.ask("Info")["changes"] == 4
 
 
 def test_what_is_not_ours_is_never_touched(keeper, machine):
@@ -227,6 +227,55 @@ def test_two_fighters_do_not_spin(keeper, machine):
     ground.let_pass(1)
     assert keeper.ask("Info")["repairs"] == repairs, "the pause after seven corrections is longer than six seconds"
     keeper.becomes(network(), 30)
+
+
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit", "throw"])
+def test_a_route_that_drops_packets_takes_the_place_of_ours(keeper, machine, kind):
+    """The kernel sends no message that the replaced route is gone."""
+    keeper.set(network())
+    machine.inside("route", "replace", kind, "10.78.2.0/24")
+    ground.wait_until(lambda: any("a route to 10.78.2.0/24 in the network of its containers that drops" in p for p in keeper.problems()), 10,
+                      "the problem")
+    assert not keeper.hosts()["000000000002"]["present"]
+    machine.inside("route", "delete", kind, "10.78.2.0/24")
+    keeper.becomes(network())
+
+
+def test_a_device_in_another_network_namespace(keeper, machine, lan):
+    """The kernel makes no second device of the same id for the namespace in which the first one was made."""
+    keeper.set(network())
+    other = lan.machine("other")
+    machine.inside("link", "set", DEVICE, "netns", other.name)
+    ground.wait_until(lambda: any("moved into another network namespace" in p for p in keeper.problems()), 10, "the problem")
+    other.inside("link", "delete", DEVICE)
+    keeper.becomes(network(), 30)
+
+
+def test_a_refused_change_does_not_delay_repairs(keeper, machine, lan):
+    """A change that the kernel refuses is repeated after pauses of up to a minute."""
+    keeper.set(network())
+    other = lan.machine("other")
+    machine.inside("link", "set", DEVICE, "netns", other.name)
+    ground.wait_until(lambda: any("moved into another network namespace" in p for p in keeper.problems()), 10, "the problem")
+    ground.let_pass(8)  # pauses of 1, 2, 4, 8 seconds
+    other.inside("link", "set", DEVICE, "netns", machine.name)
+    keeper.becomes(network(), 5)
+
+
+def test_no_ipv6_on_the_device(keeper, machine, make_keeper):
+    """Another machine could announce itself as the router of this one."""
+    def families():
+        return {item["family"] for item in machine.json("address", "show", "dev", DEVICE)[0]["addr_info"]}
+    keeper.set(network())
+    changes = keeper.ask("Info")["changes"]
+    machine.run("sysctl", "-w", f"net/ipv6/conf/{DEVICE}/disable_ipv6=0", check=True)
+    ground.wait_until(lambda: "inet6" in families(), 10, "an address of IPv6")
+    assert keeper.set(network()) == {"changed": True}
+    assert families() == {"inet"} and keeper.ask("Info")["changes"] == changes + 1 and not keeper.problems()
+    machine.inside("link", "delete", DEVICE)
+    keeper.becomes(network())
+    ground.let_pass(2)  # a link-local address would be added after the check for duplicates
+    assert families() == {"inet"}
 
 
 def test_lost_notifications_are_replaced_by_reading_everything(keeper, machine):
@@ -361,6 +410,14 @@ def test_a_foreign_device_of_the_name_is_not_touched(keeper, machine, what):
     assert keeper.set(None)["changed"] and not keeper.link() and not keeper.file.exists()
 
 
+def test_leaving_removes_the_device_that_was_renamed(keeper, machine):
+    keeper.set(network())
+    machine.batch([f"link set {DEVICE} down", f"link set {DEVICE} name other"])
+    ground.wait_until(lambda: any("rename it to" in p for p in keeper.problems()), 10, "the problem")
+    keeper.set(None)
+    assert "other" not in [link["ifname"] for link in machine.json("link", "show")] and not keeper.file.exists()
+
+
 def test_leaving_touches_no_foreign_device(keeper, machine):
     machine.inside("link", "add", DEVICE, "type", "bridge")
     keeper.set(network())
@@ -435,6 +492,7 @@ UNUSABLE = {
     "a public address": (network(lan_addr="8.8.8.8"), "set [zone] lan_addr"), "no address": (network(lan_addr=""), "set [zone] lan_addr"),
     "a public bridge": (network(bridge_ip="8.8.8.8"), "bridge address '8.8.8.8'"), "a network's address": (network(bridge_ip="10.77.1.0"), "not one of a host"),
     "the LAN's": (network(bridge_ip="192.168.60.9"), "is within the network of the bridge addresses"),
+    "the LAN as its containers'": (network(instance_cidr="192.168.60.0/24"), "contains this machine's address in the zone"),
     "its containers'": (network(instance_cidr="10.77.0.0/16"), "overlaps that of the bridge addresses"),
 }
 
