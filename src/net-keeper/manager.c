@@ -10,6 +10,23 @@
 #include "lib/basic/log.h"
 #include "lib/schema/object.h"
 
+static const struct retry_policy names_policy = {USEC_PER_SEC, 60 * USEC_PER_SEC};
+
+static void on_names_timer(void *userdata);
+
+/* Makes the file of names agree with the network. A disk that is full now is not so for ever, and the zone
+ * sends nothing again before its map changes. */
+static bool make_names(struct manager *m)
+{
+    bool changed = records_set(&m->records, m->network);
+    timer_stop(&m->names);
+    if (m->records.failed)
+        timer_arm(&m->names, m->event, retry_next(&m->names_retry, &names_policy), on_names_timer, m);
+    else
+        m->names_retry = (struct retry){.failures = 0};
+    return changed;
+}
+
 /* Makes this machine agree with the network. It is called at the start, when the network has changed, and
  * when another program may have changed something. Returns whether anything was changed. */
 static bool make_network(struct manager *m)
@@ -17,7 +34,7 @@ static bool make_network(struct manager *m)
     /* Without a file, nothing is known of what exists: it stays until the zone states more. */
     if (!m->network && !m->leaving)
         return false;
-    bool table = masquerade_set(m->masquerade, m->network), names = records_set(&m->records, m->network);
+    bool table = masquerade_set(m->masquerade, m->network), names = make_names(m);
     return keep_network(&m->keep, m->network) || table || names;
 }
 
@@ -51,6 +68,13 @@ static void on_compared(void *userdata)
         log_error("%s", e.message);
 }
 
+static void on_names_timer(void *userdata)
+{
+    struct manager *m = userdata;
+    make_names(m);
+    on_compared(m);
+}
+
 /* Returns the alias by which this tree knows its device, or NULL for a tree without an id. */
 static char *mark_of(const struct tree *tree)
 {
@@ -59,6 +83,35 @@ static char *mark_of(const struct tree *tree)
     if (tree_read_id(tree, &id, &e) < 0)
         return NULL;
     return xasprintf("hostlet %s", id);
+}
+
+static int on_first_iteration(sd_event_source *source, void *userdata)
+{
+    struct manager *m = userdata;
+    (void)source;
+    m->first = sd_event_source_disable_unref(m->first);
+    masquerade_set(m->masquerade, m->network);
+    on_compared(m);
+    return 0;
+}
+
+/* Makes this machine agree with the stored network. The table is compared when the process is ready, before
+ * it serves the first call: libnftables needs most of the time of a start, and what is in the kernel works
+ * meanwhile. */
+static int begin(struct manager *m, struct error *e)
+{
+    if (!m->network) {
+        make_network(m);
+        return 0;
+    }
+    int r = sd_event_add_defer(m->event, &m->first, on_first_iteration, m);
+    if (r >= 0)
+        r = sd_event_source_set_priority(m->first, SD_EVENT_PRIORITY_IMPORTANT);
+    if (r < 0)
+        return error_os(e, -r, "cannot arrange the comparison of the table");
+    make_names(m);
+    keep_network(&m->keep, m->network);
+    return 0;
 }
 
 int manager_check(struct service_context *context, struct error *e)
@@ -90,8 +143,7 @@ int manager_start(struct service_context *context, struct error *e)
         log_error("%s", m->file_problem);
     }
     m->leaving = found == NETWORK_LEAVING;
-    make_network(m);
-    return 0;
+    return begin(m, e);
 }
 
 void manager_stop(void *userdata)
@@ -99,6 +151,8 @@ void manager_stop(void *userdata)
     struct manager *m = userdata;
     if (!m)
         return;
+    sd_event_source_disable_unref(m->first);
+    timer_stop(&m->names);
     pings_free(m->pings);
     keep_stop(&m->keep);
     masquerade_free(m->masquerade);

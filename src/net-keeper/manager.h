@@ -17,7 +17,10 @@ struct manager {
     struct keep keep;            /* the device, entries and routes */
     struct pings *pings;
     struct masquerade *masquerade;
+    sd_event_source *first; /* the table's first comparison; NULL: it is made */
     struct records records;
+    struct timer names; /* the next attempt to write the file of names */
+    struct retry names_retry;
 };
 
 int manager_check(struct service_context *context, struct error *e);

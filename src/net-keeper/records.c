@@ -174,7 +174,8 @@ bool records_set(struct records *r, const struct net_network *network)
     bool write = network && r->wanted;
     _cleanup_free_ char *problem = NULL, *text = write ? records_text(network, &size, &problem) : NULL;
     int done = write ? write_file(r->path, text, size, &e) : remove_file(r->path, &e);
-    if (done < 0) {
+    r->failed = done < 0;
+    if (r->failed) {
         free(problem);
         problem = xasprintf("the file of names '%s' is not %s: %s", r->path, write ? "written" : "deleted",
                             e.message);

@@ -18,6 +18,7 @@ struct records {
     char *path;
     bool wanted;
     char *problem; /* why the file is not as it should be, or which name it lacks; NULL: all is well */
+    bool failed;   /* it could be neither written nor deleted: a later attempt can succeed */
 };
 void records_begin(struct records *r, const struct tree *tree, const struct config *config);
 void records_done(struct records *r);

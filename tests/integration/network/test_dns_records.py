@@ -1,11 +1,13 @@
 """Tests the file with the names of the zone's applications, which net-keeper writes for a name server."""
 
+import contextlib
 import os
 import pwd
 import subprocess
 import tomllib
 
 import pytest
+from lib import ground
 from lib.tree import BUILD, SOURCE
 from lib.worker import Worker
 
@@ -119,6 +121,27 @@ def test_the_directory_stays_roots_and_other_files_in_it_are_safe(keeper):
     stolen = subprocess.run(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "mv", "-f",
                              file_of(keeper), place / "other.toml"], capture_output=True, text=True, check=False)
     assert stolen.returncode != 0 and (place / "other.toml").read_text() == "theirs = 1\n"
+
+
+def test_a_full_disk_is_tried_again(keeper):
+    """The zone sends the same network only once."""
+    directory = file_of(keeper).parent
+    directory.mkdir(mode=0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], check=True)
+    try:
+        full = directory / "full"
+        with open(full, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+        keeper.start()
+        assert any("No space left" in problem for problem in put(keeper, WEB)["problems"])
+        assert not file_of(keeper).exists()
+        full.unlink()
+        ground.wait_until(lambda: file_of(keeper).exists() and "web_0.zone.test" in records(file_of(keeper)), 20, "the file is written")
+        leave(keeper)
+        keeper.stop()
+    finally:
+        subprocess.run(["umount", "-l", directory], check=True)
 
 
 def test_a_link_to_a_file_of_another_user_gives_it_to_nobody(keeper, place):

@@ -44,6 +44,12 @@ def info(keeper):
     return keeper.call("io.hostlet.NetKeeper.Info")
 
 
+def start(keeper):
+    """Starts it again, and waits until it has compared the table: it does so before its first reply."""
+    keeper.start()
+    info(keeper)
+
+
 def grown(number):
     """The network with a further host."""
     made = copy.deepcopy(NETWORK)
@@ -66,7 +72,7 @@ def test_the_table_is_made_and_replaced_only_if_it_differs(keeper, nft):
     put(keeper, NETWORK)
     keeper.kill()
     assert nft.handle() == first  # it stays while net-keeper does not run
-    keeper.start()
+    start(keeper)
     put(keeper, NETWORK)
     assert nft.handle() == first and info(keeper)["masquerade"]
     put(keeper, grown(3))
@@ -85,7 +91,7 @@ def test_a_change_while_net_keeper_does_not_run_is_corrected_at_its_start(keeper
                    ["delete", "element", "ip", TABLE, "inside", "{ 10.10.0.0/16 }"]):
         keeper.kill()
         nft.run(*change)
-        keeper.start()
+        start(keeper)
         assert nft.table()["rule", "to_outside"]["expr"] == wanted, change
         assert len([o for o in nft._objects("list", "table", "ip", TABLE) if "rule" in o]) == 3
         assert len(nft.table()["set", "inside"]["elem"]) == 2
@@ -112,7 +118,7 @@ def test_a_saved_set_of_rules_can_be_loaded_again(keeper, nft):
     keeper.kill()
     nft.run("-f", "-", text="flush ruleset\n" + saved)
     restored = nft.handle()
-    keeper.start()
+    start(keeper)
     assert nft.handle() == restored and info(keeper)["masquerade"]
 
 
@@ -178,7 +184,7 @@ def test_counters_continue_over_a_replacement(keeper, nft, namespace):
     send(namespace, "192.168.60.9")
     assert listed()["0123456789ac"]["sent_packets"] == 4 and listed()["000000000003"].get("sent_packets", 0) == 0
     keeper.kill()
-    keeper.start()
+    start(keeper)
     assert listed()["0123456789ac"]["sent_packets"] == 4
     # What was counted before somebody else deleted the table, and was listed, is not lost either.
     nft.run("delete", "table", "ip", TABLE)
@@ -206,5 +212,5 @@ def test_two_hundred_and_fifty_hosts(keeper, nft):
     assert len(elements(nft, "sent")) == len(elements(nft, "received")) == 249
     first = nft.handle()
     keeper.kill()
-    keeper.start()
+    start(keeper)
     assert nft.handle() == first
