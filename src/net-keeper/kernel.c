@@ -353,6 +353,8 @@ int kernel_change(struct kernel *k, struct plan *plan, const struct change *chan
             "%s: a VXLAN device with the id %d and the port %d exists; if this machine shows none, "
             "it was moved into another network namespace",
             text, VXLAN_ID, VXLAN_PORT);
+    if (k->errnum == EOPNOTSUPP && change->kind == CHANGE_CREATE_DEVICE)
+        return error_fail(e, EOPNOTSUPP, "%s: the kernel has no VXLAN (module vxlan)", text);
     switch (k->errnum) {
     case 0:
         return netlink_error(e, r, "%s", text);

@@ -14,7 +14,7 @@
 
 /* Failures are repeated with these pauses. A table that another program changes again and again is made again
  * at once a few times, and then with the same pauses, so that two programs do not keep the machine busy. */
-static const struct retry_policy pauses = {.first_usec = USEC_PER_SEC, .most_usec = 300 * USEC_PER_SEC};
+static const struct retry_policy pauses = {.first_usec = USEC_PER_SEC, .most_usec = 60 * USEC_PER_SEC};
 #define REPAIRS_AT_ONCE 5
 #define REPAIRS_WITHIN  (10 * USEC_PER_SEC)
 
