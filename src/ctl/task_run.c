@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ctl/call.h"
 #include "ctl/limit.h"
@@ -19,8 +20,10 @@
 #include "lib/varlink/follow.h"
 
 #define AGAIN_USEC (100 * USEC_PER_MSEC) /* pause after a failed call */
-#define WAIT_USEC  (300 * USEC_PER_SEC)  /* time-out without a limit of the command */
-#define ID_BYTES   16
+#define ASK_USEC                                                                                             \
+    (15 * USEC_PER_SEC) /* for that long a request is repeated that has to wait for another one */
+#define WAIT_USEC (300 * USEC_PER_SEC) /* time-out without a limit of the command */
+#define ID_BYTES  16
 
 struct run {
     char *instance, *task;
@@ -187,6 +190,21 @@ static int find_replica(struct ctl *ctl, struct run *run)
     return n == 0 ? EXIT_FAILED : EXIT_USAGE;
 }
 
+/* With an id of its own, the call can be repeated when a service was lost. */
+static int ask(struct ctl *ctl, struct run *run, struct error *e)
+{
+    const struct reconciler_run_task_in in = {run->instance, run->replica, run->task, run->id};
+    uint64_t deadline = now_monotonic_usec() + limit_cut(ASK_USEC);
+    random_hex(run->id, ID_BYTES);
+    for (;;) {
+        int r = ctl_call(ctl, &ctl_reconciler, "RunTask", &in, NULL, CTL_TIMEOUT_USEC, e);
+        if (r >= 0 || e->class != ERROR_RETRY || now_monotonic_usec() + AGAIN_USEC > deadline)
+            return r;
+        const struct timespec pause = {.tv_nsec = AGAIN_USEC * 1000};
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static int run_task(struct ctl *ctl, struct run *run)
 {
     int code = find_replica(ctl, run);
@@ -194,10 +212,7 @@ static int run_task(struct ctl *ctl, struct run *run)
         return code;
     struct error e = ERROR_INIT;
     uint64_t began_usec = now_monotonic_usec();
-    /* With an id of its own, the call can be repeated when a service was lost. */
-    random_hex(run->id, ID_BYTES);
-    const struct reconciler_run_task_in in = {run->instance, run->replica, run->task, run->id};
-    if (ctl_call(ctl, &ctl_reconciler, "RunTask", &in, NULL, CTL_TIMEOUT_USEC, &e) < 0)
+    if (ask(ctl, run, &e) < 0)
         return ctl_fail(&e);
     if (ctl_option(ctl, "no-wait"))
         return EXIT_OK;

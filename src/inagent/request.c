@@ -82,16 +82,21 @@ const char *request_message(const struct task *task)
 
 void request_began(struct task *task)
 {
-    if (task->request.state == REQUEST_WAITING)
-        task->request.state = REQUEST_RUNNING;
+    *task->serves = '\0';
+    if (task->request.state != REQUEST_WAITING)
+        return;
+    task->request.state = REQUEST_RUNNING;
+    memcpy(task->serves, task->request.id, sizeof task->serves);
 }
 
 void request_ended(struct task *task)
 {
-    if (task->request.state != REQUEST_RUNNING)
+    if (!*task->serves)
         return;
-    task->request.state = task->exit_code == 0 ? REQUEST_SUCCEEDED : REQUEST_FAILED;
+    /* Another request, which was refused meanwhile, is in its place. */
+    set(task, task->serves, task->exit_code == 0 ? REQUEST_SUCCEEDED : REQUEST_FAILED, "");
     task->request.exit_code = task->exit_code;
+    *task->serves = '\0';
 }
 
 void request_file_clear(struct request_file *file)

@@ -62,9 +62,10 @@ struct task {
     bool asked;
     /* An administrator asked for a run, which waits for nothing and is not retried. */
     bool asked_by_hand, runs_by_hand;
-    enum task_state before; /* of a run by hand: the state that a failure restores */
-    struct request request; /* the last */
-    bool restored;          /* what was kept of an earlier process is read: task_state.h */
+    enum task_state before;          /* of a run by hand: the state that a failure restores */
+    struct request request;          /* the last */
+    char serves[REQUEST_ID_MAX + 1]; /* the request whose run this is; "": none */
+    bool restored;                   /* what was kept of an earlier process is read: task_state.h */
     /* Runs since the last one that lasted 60 s, including that one; of the present due run, if the task runs
      * at intervals or by cron. */
     unsigned attempts;

@@ -76,10 +76,15 @@ static void a_request_runs_a_task_beside_its_trigger(void **state)
     plan_began(&plan, app, 11, 3);
     request_began(app);
     assert_int_equal(app->request.state, REQUEST_RUNNING);
-    /* Meanwhile another request is refused. */
+    /* Meanwhile another request is refused, and the end of the run is reported nevertheless. */
+    assert_int_equal(ask(&file, "{\"format\":1,\"id\":\"b\",\"task\":\"app\"}"), 1);
+    assert_ptr_equal(request_decide(&file, &plan, false), app);
+    assert_int_equal(app->request.state, REQUEST_REFUSED);
+    assert_string_equal(app->request.id, "b");
     assert_int_equal(plan_ended(&plan, app, 3, 4), VERDICT_GIVEN_UP);
     request_ended(app);
     assert_int_equal(app->request.state, REQUEST_FAILED);
+    assert_string_equal(app->request.id, "a");
     assert_int_equal(app->request.exit_code, 3);
     /* The failure changes nothing of the application's own state. */
     assert_int_equal(app->state, TASK_SUCCEEDED);

@@ -258,7 +258,8 @@ static const struct varlink_method methods[] = {
     {"Release", VARLINK_CHANGES, &name_in, &apply_out, "Ends a hold. The zone's last order is followed."},
     {"RunTask", VARLINK_CHANGES, &run_task_in, &run_task_out,
      "Lets the inagent of a running container run a task once more, and replies before it does; Watch shows "
-     "the task. The desired state is unchanged, so that the instance may be the zone's."},
+     "the task. The desired state is unchanged, so that the instance may be the zone's. RetryLater: the "
+     "inagent has not taken the request before this one yet."},
     {"Info", 0, NULL, &info_out, "Replies with the state of this machine, its zone and its runtime."},
     {"PutZoneState", VARLINK_CHANGES, &zone_in, &zone_out,
      "Accepts the zone's facts, the order for one instance and the list of assigned instances, in this "

@@ -8,6 +8,7 @@
 #include "lib/schema/object.h"
 #include "reconciler/face/agent_tasks.h"
 #include "reconciler/face/agent_text.h"
+#include "reconciler/face/run_task.h"
 #include "reconciler/model/agent.h"
 #include "reconciler/model/secret.h"
 #include "reconciler/model/stages.h"
@@ -78,6 +79,7 @@ int method_agent_report(struct varlink_call *call, const void *in, void *userdat
         return error_retry(e, EAGAIN, "the container reported too many starts");
     }
     stages_of_agent(r, kept, n);
+    run_task_reported(r, agent);
     if (agent)
         agent_set(r, agent);
     varlink_reply(call, NULL);

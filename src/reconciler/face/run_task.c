@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/api/provisioner.h"
@@ -15,6 +16,8 @@
 #include "reconciler/model/wish.h"
 
 #define ID_BYTES 16
+/* A request that the agent does not report for so long is lost: its container ended, for example. */
+#define LOST_USEC (10 * USEC_PER_SEC)
 /* How many names of tasks a message contains. */
 #define NAMES_SHOWN 10
 
@@ -105,6 +108,31 @@ static int check_container(const struct replica *replica, struct error *e)
     return 0;
 }
 
+/* Only of an agent that reports tasks is it known what it has read. */
+static int check_last(const struct replica *replica, const char *id, uint64_t now, struct error *e)
+{
+    if (now >= replica->asked.until || streq_null(id, replica->asked.id))
+        return 0;
+    return error_retry(e, EAGAIN,
+                       "the agent in the container of %s/%" PRId64
+                       " has not taken the request before this one yet",
+                       replica->instance->record->name, replica->record->id);
+}
+
+static void note_last(struct replica *replica, const char *id, uint64_t now)
+{
+    const struct record_agent *agent = replica->record->agent;
+    (void)snprintf(replica->asked.id, sizeof replica->asked.id, "%s", id);
+    replica->asked.until = agent && agent->n_tasks > 0 ? now + LOST_USEC : 0;
+}
+
+void run_task_reported(struct replica *replica, const struct record_agent *agent)
+{
+    for (size_t i = 0; agent && i < agent->n_tasks; i++)
+        if (streq_null(agent->tasks[i]->request, replica->asked.id))
+            replica->asked.until = 0;
+}
+
 int method_run_task(struct varlink_call *call, const void *in, void *userdata, struct error *e)
 {
     struct manager *m = userdata;
@@ -122,6 +150,9 @@ int method_run_task(struct varlink_call *call, const void *in, void *userdata, s
     int r = check_container(replica, e);
     if (r >= 0)
         r = check_task(replica, wanted->task, e);
+    uint64_t now = replica_monotonic_usec(replica);
+    if (r >= 0)
+        r = check_last(replica, wanted->id, now, e);
     if (r < 0)
         return r;
     struct request *request = xcalloc(1, sizeof *request);
@@ -130,6 +161,7 @@ int method_run_task(struct varlink_call *call, const void *in, void *userdata, s
     char id[2 * ID_BYTES + 1];
     random_hex(id, ID_BYTES);
     request->id = xstrdup(wanted->id ?: id);
+    note_last(replica, request->id, now);
     varlink_call_on_gone(call, on_gone, request);
     _cleanup_free_ char *container = container_name(replica);
     struct provisioner_request_task_in task = {container, wanted->task, request->id};

@@ -84,6 +84,12 @@ struct replica {
 
     uint64_t costly_reports; /* monotonic µs at which an agent's reports no longer count (model/agent.c) */
 
+    /* The last request to run a task, which the agent has not reported yet (face/run_task.h). */
+    struct {
+        char id[65];    /* an id has 64 characters at most */
+        uint64_t until; /* monotonic µs at which it counts as lost; 0: there is none */
+    } asked;
+
     uint64_t files_sent; /* hash of the app_replica.json that was sent to the provisioner last */
 
     /* Failed attempts of the current step. */

@@ -1,7 +1,9 @@
 """Tests requests to run a task: which are refused, and what reaches the replica's directory and, in real containers, inagent."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -115,6 +117,30 @@ def test_a_task_runs_and_its_result_and_output_are_shown(app):
     assert app.tree.ctl("logs", "web", "--task", "main", "--tail", "1").stdout == "up\n"
     result = app.tree.ctl("task", "run", "web", "main", check=False)
     assert result.returncode == 1 and "not run: it is running already" in result.stderr
+
+
+def test_the_end_of_a_run_is_shown_though_another_request_was_refused_meanwhile(app):
+    process = start(app, "slow")
+    ground.wait_until((home(app) / "running").exists, 20, "the task runs")
+    result = app.tree.ctl("task", "run", "web", "slow", check=False)
+    assert result.returncode == 1 and "not run: it is running already" in result.stderr
+    (home(app) / "go").touch()
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "begun\ndone\n"), error
+
+
+def test_a_request_waits_until_the_agent_has_taken_the_one_before(app, engine):
+    agent = engine.inspect(app.container())["State"]["Pid"]
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        app.tree.ctl("task", "run", "web", "backup", "--no-wait")
+        result = app.tree.ctl("task", "run", "web", "slow", "--no-wait", "-t", "2s", check=False)
+        assert result.returncode == 1 and "has not taken the request before this one yet" in result.stderr, result
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    ground.wait_until((home(app) / "runs").exists, 20, "the first request is followed")
+    app.tree.ctl("task", "run", "web", "slow", "--no-wait")
+    ground.wait_until((home(app) / "running").exists, 20, "the second request is followed")
 
 
 def test_a_run_survives_kills_of_the_processes_in_between(app):
