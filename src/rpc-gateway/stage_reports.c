@@ -141,12 +141,19 @@ size_t stage_reports_due(const struct stage_reports *r)
 Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size_t bytes_max, size_t *ret_n)
 {
     Inapi__HostReplicaStageReport **reports = xcalloc(r->n + 1, sizeof *reports);
-    size_t n = 0, bytes = 0;
+    size_t n = 0, bytes = 0, first = r->first;
+    bool full = false;
     for (size_t i = 0; i < r->n; i++) {
-        struct stage_report *s = &r->items[i];
+        size_t at = (first + i) % r->n;
+        struct stage_report *s = &r->items[at];
         s->taken = 0; /* not in this report */
-        if (s->changed == s->accepted || (n > 0 && bytes >= bytes_max))
+        if (s->changed == s->accepted)
             continue;
+        if (n > 0 && bytes >= bytes_max) {
+            r->first = full ? r->first : at;
+            full = true;
+            continue;
+        }
         s->taken = s->changed;
         reports[n] = make_report(s);
         bytes += inapi__host_replica_stage_report__get_packed_size(reports[n++]);

@@ -11,6 +11,7 @@ struct stage_report;
 struct stage_reports {
     struct stage_report *items;
     size_t n;
+    size_t first; /* where the next report begins, so that replicas that change all the time wait, too */
 };
 
 /* Stores an instance's present stages ('now' NULL: it no longer exists). */
@@ -24,7 +25,7 @@ void stage_reports_renew(struct stage_reports *r);
 /* Returns the number of replicas with a due report. */
 size_t stage_reports_due(const struct stage_reports *r);
 
-/* Returns the due reports, limited to about 'bytes_max' bytes; the next call returns the rest. The caller
+/* Returns the due reports, limited to about 'bytes_max' bytes; the next call begins with the rest. The caller
  * frees them with stage_reports_free(). They count as reported if stage_reports_accepted() is called
  * before the next stage_reports_take(). */
 Inapi__HostReplicaStageReport **stage_reports_take(struct stage_reports *r, size_t bytes_max, size_t *ret_n);

@@ -101,6 +101,22 @@ static void not_more_than_fits(void **state)
     stage_reports_done(&r);
 }
 
+/* A tenant can change his replicas' stages between all reports. */
+static void replicas_that_change_all_the_time_leave_room_for_others(void **state)
+{
+    (void)state;
+    struct stage_reports r = {.n = 0};
+    tell(&r, "noisy", 4, "running");
+    tell(&r, "web", 1, "running");
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(take(&r, 1), 1);
+        stage_reports_accepted(&r);
+        tell(&r, "noisy", 4, i % 2 ? "running" : "success");
+    }
+    assert_int_equal(stage_reports_due(&r), 4);
+    stage_reports_done(&r);
+}
+
 static void only_the_zone_s(void **state)
 {
     (void)state;
@@ -227,9 +243,13 @@ static void what_is_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_changed),  cmocka_unit_test(gone_and_other_leaders),
-        cmocka_unit_test(not_more_than_fits), cmocka_unit_test(only_the_zone_s),
-        cmocka_unit_test(a_real_answer),      cmocka_unit_test(answers_that_say_nothing_good),
+        cmocka_unit_test(only_what_changed),
+        cmocka_unit_test(gone_and_other_leaders),
+        cmocka_unit_test(not_more_than_fits),
+        cmocka_unit_test(replicas_that_change_all_the_time_leave_room_for_others),
+        cmocka_unit_test(only_the_zone_s),
+        cmocka_unit_test(a_real_answer),
+        cmocka_unit_test(answers_that_say_nothing_good),
         cmocka_unit_test(what_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
