@@ -35,6 +35,7 @@ struct run {
     struct follower *follower;
     struct app_task_status *result; /* NULL: not ended */
     bool reported;                  /* the agent in the container reports tasks */
+    bool taken;                     /* and this request */
     int code;
 };
 
@@ -49,8 +50,10 @@ static void on_state(struct run *run, const struct reconciler_replica *replica)
     for (size_t i = 0; i < replica->n_tasks; i++) {
         const struct app_task_status *task = replica->tasks[i];
         run->reported = true;
-        if (!streq_null(task->name, run->task) || !streq_null(task->request, run->id) ||
-            schema_enum_value(&app_request_state_enum, task->request_state) == TASK_REQUEST_RUNNING)
+        if (!streq_null(task->name, run->task) || !streq_null(task->request, run->id))
+            continue;
+        run->taken = true;
+        if (schema_enum_value(&app_request_state_enum, task->request_state) == TASK_REQUEST_RUNNING)
             continue;
         run->result = xcalloc(1, sizeof *run->result);
         schema_copy(&app_task_status_schema, task, run->result);
@@ -92,9 +95,11 @@ static void on_timeout(void *userdata)
     else
         log_error("task '%s' of %s/%" PRId64 ": no end within 5 minutes", run->task, run->instance,
                   run->replica);
-    log_error(run->reported ? "the run continues; 'hostletctl app %s' shows it"
-                            : "the agent in the container reports no tasks: 'hostletctl app %s' shows its "
-                              "stages, and a container that an earlier version made has to be made anew",
+    log_error(run->taken      ? "the run continues; 'hostletctl app %s' shows it"
+              : run->reported ? "the agent in the container has not reported that the run began; 'hostletctl "
+                                "app %s' shows its tasks"
+                              : "the agent in the container reports no tasks: 'hostletctl app %s' shows its "
+                                "stages, and a container that an earlier version made has to be made anew",
               run->instance);
     finish(run, EXIT_TIMEOUT);
 }
@@ -216,7 +221,7 @@ static int run_task(struct ctl *ctl, struct run *run)
         return ctl_fail(&e);
     if (ctl_option(ctl, "no-wait"))
         return EXIT_OK;
-    limit_say(run->instance, "the run continues");
+    limit_say(run->instance, "the request was accepted");
     code = wait_for_end(ctl, run);
     if (!run->result)
         return code;

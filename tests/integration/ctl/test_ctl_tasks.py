@@ -212,6 +212,12 @@ def test_task_run_without_waiting_and_with_a_limit(fake, ctl):
     assert len(reconciler.asked) == 2
 
 
+def test_task_run_does_not_say_that_a_run_continues_that_did_not_begin(fake, ctl):
+    Reconciler(fake, {"request": "of-another", "request_state": "running"})
+    result = ctl("task", "run", "web", "backup", "-t", "1s", expect=TIMEOUT)
+    assert "has not reported that the run began" in result.stderr and "the run continues" not in result.stderr
+
+
 def test_task_run_repeats_a_lost_call_with_the_same_id(fake, ctl):
     reconciler = Reconciler(fake, ended("succeeded"), hang=1)
     fake("container-driver", Logs=lambda _: b"")
