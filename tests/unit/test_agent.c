@@ -150,6 +150,30 @@ static void an_equal_report_writes_nothing(void **state)
     assert_string_equal(f->replica->record->agent->status, "1");
 }
 
+/* A watcher that is sent all of it, each time, would be cut off. */
+static void watchers_are_sent_reports_twice_a_second_at_most(void **state)
+{
+    struct fixture *f = *state;
+    deploy(f);
+    add_tasks(f);
+    simulated_clock_advance(&f->world.clock, 60 * USEC_PER_SEC);
+    unsigned before = f->world.notices;
+    assert_true(report(f, BOOT ",\"status\":\"first\""));
+    simulated_clock_advance(&f->world.clock, USEC_PER_MSEC);
+    assert_int_equal(f->world.notices, before + 1); /* it waits for nothing */
+    for (int i = 0; i < 1000; i++) {
+        char *text = xasprintf(BOOT ",\"status\":\"%d\",\"ready_until\":%d", i, i + 1);
+        assert_true(report(f, text));
+        free(text);
+        simulated_clock_advance(&f->world.clock, 10 * USEC_PER_MSEC);
+    }
+    assert_in_range(f->world.notices - before, 15, 22);
+    before = f->world.notices;
+    assert_true(report(f, BOOT ",\"status\":\"last\""));
+    simulated_clock_advance(&f->world.clock, USEC_PER_SEC);
+    assert_in_range(f->world.notices - before, 1, 2);
+}
+
 static const char *const all =
     BOOT ",\"ready\":true,\"status\":\"warm\",\"tasks\":[{\"name\":\"serve\",\"state\":\"running\"}]";
 
@@ -204,6 +228,8 @@ int main(void)
                                         engine_end),
         cmocka_unit_test_setup_teardown(texts_take_no_more_than_their_room, engine_begin, engine_end),
         cmocka_unit_test_setup_teardown(an_equal_report_writes_nothing, engine_begin, engine_end),
+        cmocka_unit_test_setup_teardown(watchers_are_sent_reports_twice_a_second_at_most, engine_begin,
+                                        engine_end),
         cmocka_unit_test_setup_teardown(an_exit_ends_ready_and_status_and_a_new_container_everything,
                                         engine_begin, engine_end),
         cmocka_unit_test_setup_teardown(a_restart_that_the_reconciler_missed_ends_ready, engine_begin,

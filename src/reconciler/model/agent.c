@@ -90,7 +90,8 @@ void agent_set(struct replica *replica, struct record_agent *agent)
         return;
     }
     bool ready = becomes_ready(r->agent, agent);
-    bool decides = ready || agent->ready_until != (r->agent ? r->agent->ready_until : 0);
+    bool other_limit = agent->ready_until != (r->agent ? r->agent->ready_until : 0);
+    bool decides = ready || (other_limit && r->applied_revision != replica_target_revision(replica));
     schema_free(&record_agent_schema, r->agent);
     r->agent = agent;
     save(replica, ready);
@@ -98,7 +99,7 @@ void agent_set(struct replica *replica, struct record_agent *agent)
     replica->seen.stale |= agent->life && agent->started == 0;
     if (decides || replica->seen.stale)
         replica_kick(replica);
-    instance_changed(replica->instance);
+    instance_reported(replica->instance);
 }
 
 void agent_drop(struct replica *replica)

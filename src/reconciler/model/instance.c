@@ -5,6 +5,8 @@
 
 #include "lib/schema/object.h"
 
+#define NOTICE_USEC (USEC_PER_SEC / 2) /* between two notices of what agents report */
+
 struct instance *manager_find(struct manager *m, const char *name)
 {
     for (struct instance *i = m->instances; i; i = i->next)
@@ -105,6 +107,7 @@ void instance_free(struct instance *instance)
     for (size_t i = 0; i < instance->n_prepares; i++)
         prepare_free(instance->prepares[i]);
     free(instance->prepares);
+    timer_stop(&instance->notice);
     timer_stop(&instance->save_timer);
     timer_stop(&instance->turn);
     schema_free(&record_schema, instance->record);
@@ -122,6 +125,23 @@ void instance_changed(struct instance *instance)
 {
     instance->changed = true;
     ask_for_turn(instance);
+}
+
+static void on_notice(void *userdata)
+{
+    struct instance *instance = userdata;
+    instance->notice_due = outside_monotonic_usec(instance->manager->outside) + NOTICE_USEC;
+    instance_changed(instance);
+}
+
+void instance_reported(struct instance *instance)
+{
+    struct outside *outside = instance->manager->outside;
+    uint64_t now = outside_monotonic_usec(outside);
+    if (instance->notice_due <= now)
+        on_notice(instance);
+    else if (!timer_armed(&instance->notice))
+        clock_arm(outside->clock, &instance->notice, instance->notice_due - now, on_notice, instance);
 }
 
 void replica_kick(struct replica *replica)

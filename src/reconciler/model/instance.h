@@ -157,7 +157,8 @@ struct instance {
     bool changed;          /* the next turn sends the instance to watchers */
     bool letting_go;       /* only its packages are left, and they are being removed */
     unsigned removals;     /* calls in progress that remove them */
-    struct timer save_timer;
+    uint64_t notice_due;   /* when watchers may be sent what agents report next; the same clock */
+    struct timer notice, save_timer;
     struct timer turn; /* armed: a turn is requested, see instance_changed() */
     struct instance *next;
 };
@@ -222,6 +223,9 @@ void prepare_free(struct prepare *p); /* cancels its call */
 void replica_kick(struct replica *replica);
 void instance_kick(struct instance *instance);
 void instance_changed(struct instance *instance);
+/* Does the same for what an agent reported, but at most twice a second: the instance can have megabytes of
+ * it, and a tenant reports as often as he likes. */
+void instance_reported(struct instance *instance);
 /* Return the present by the manager's clock: unix milliseconds, which are only shown, and microseconds of
  * CLOCK_MONOTONIC. */
 int64_t replica_now_msec(const struct replica *replica);

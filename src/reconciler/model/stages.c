@@ -186,5 +186,5 @@ void stages_of_agent(struct replica *replica, struct app_stage **stages, size_t 
         r->stages[kept++] = stages[i];
     r->n_stages = kept;
     store_save_sparingly(replica->instance);
-    instance_changed(replica->instance);
+    instance_reported(replica->instance);
 }
