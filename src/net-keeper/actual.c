@@ -150,25 +150,25 @@ static bool add_entry(struct actual *a, struct nlmsghdr *message)
         [NDA_DST] = {.minlen = 4},     [NDA_LLADDR] = {.minlen = 6},      [NDA_PORT] = {.type = NLA_U16},
         [NDA_VNI] = {.type = NLA_U32}, [NDA_IFINDEX] = {.type = NLA_U32},
     };
-    static const char zeros[6];
     struct nlattr *of[NDA_MAX + 1];
     const struct ndmsg *head = nlmsg_data(message);
     if (nlmsg_datalen(message) < (int)sizeof *head || head->ndm_family != AF_BRIDGE ||
         !(head->ndm_flags & NTF_SELF) ||
         nlmsg_parse(message, sizeof *head, of, NDA_MAX, (struct nla_policy *)policy) < 0 || !of[NDA_LLADDR] ||
-        nla_len(of[NDA_LLADDR]) != 6 || memcmp(nla_data(of[NDA_LLADDR]), zeros, sizeof zeros) != 0 ||
-        !of[NDA_DST] || nla_len(of[NDA_DST]) != 4)
+        nla_len(of[NDA_LLADDR]) != ETHERNET_SIZE || !of[NDA_DST] || nla_len(of[NDA_DST]) != 4)
         return false;
     struct actual_entry *entry = append(a, &a->entries, &a->n_entries, sizeof *a->entries);
     if (!entry)
         return false;
     *entry = (struct actual_entry){
+        .marked = head->ndm_flags & NTF_EXT_LEARNED,
         .index = head->ndm_ifindex,
         .peer = address_in(of[NDA_DST]),
         .port = of[NDA_PORT] ? ntohs(nla_get_u16(of[NDA_PORT])) : 0,
         .id = number_in(of[NDA_VNI]),
         .via = (int)number_in(of[NDA_IFINDEX]),
     };
+    memcpy(entry->ethernet, nla_data(of[NDA_LLADDR]), ETHERNET_SIZE);
     return true;
 }
 
@@ -247,4 +247,10 @@ const struct actual_link *actual_link_at(const struct actual *actual, int index)
         if (actual->links[i].index == index)
             return &actual->links[i];
     return NULL;
+}
+
+bool actual_floods(const struct actual_entry *entry)
+{
+    static const unsigned char zeros[ETHERNET_SIZE];
+    return memcmp(entry->ethernet, zeros, sizeof zeros) == 0;
 }

@@ -38,9 +38,12 @@ struct actual_address {
     unsigned protocol;
 };
 
-/* A forwarding entry of the all-zero address: a machine to which the device floods. */
+/* A forwarding entry: the machine to which the device sends what is for an Ethernet address. With the
+ * all-zero address, one of those to which it sends what has no entry of its own. */
 struct actual_entry {
-    int index; /* of its device */
+    unsigned char ethernet[ETHERNET_SIZE];
+    bool marked; /* it has the flag of net-keeper's entries, NTF_EXT_LEARNED */
+    int index;   /* of its device */
     uint32_t peer;
     /* Of an entry with attributes that net-keeper does not set; 0: none. */
     uint16_t port;
@@ -75,6 +78,9 @@ struct actual {
  * something. */
 bool actual_add(struct actual *actual, const struct nlmsghdr *message);
 void actual_done(struct actual *actual);
+
+/* Reports whether an entry is of the all-zero address. */
+bool actual_floods(const struct actual_entry *entry);
 
 const struct actual_link *actual_link_named(const struct actual *actual, const char *name);
 const struct actual_link *actual_link_at(const struct actual *actual, int index);

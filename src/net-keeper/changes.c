@@ -15,6 +15,7 @@ static const struct {
     [CHANGE_DELETE_ADDRESS] = {"address", "remove", "removed"},
     [CHANGE_ADD_ADDRESS] = {"address", "add", "added"},
     [CHANGE_ADD_ENTRY] = {"entry", "add", "added"},
+    [CHANGE_REPLACE_ENTRY] = {"entry", "replace", "replaced"},
     [CHANGE_DELETE_ENTRY] = {"entry", "remove", "removed"},
     [CHANGE_ADD_ROUTE] = {"route", "add", "added"},
     [CHANGE_REPLACE_ROUTE] = {"route", "replace", "replaced"},
@@ -40,6 +41,7 @@ void changes_done(struct changes *changes)
 
 char *change_text(const struct change *c)
 {
+    const unsigned char *m = c->entry.ethernet;
     char a[IPV4_TEXT], b[IPV4_TEXT];
     const char *verb = words[c->kind].verb, *object = words[c->kind].object;
     if (c->kind == CHANGE_SET_DEVICE && c->set == DEVICE_NO_IPV6)
@@ -49,8 +51,12 @@ char *change_text(const struct change *c)
     case CHANGE_ADD_ADDRESS:
         return xasprintf("%s %s %s/%u", verb, object, ipv4_text(c->address.address, a), c->address.bits);
     case CHANGE_ADD_ENTRY:
+    case CHANGE_REPLACE_ENTRY:
     case CHANGE_DELETE_ENTRY:
-        return xasprintf("%s %s %s", verb, object, ipv4_text(c->entry.peer, a));
+        if (actual_floods(&c->entry))
+            return xasprintf("%s %s %s", verb, object, ipv4_text(c->entry.peer, a));
+        return xasprintf("%s %s %02x:%02x:%02x:%02x:%02x:%02x to %s", verb, object, m[0], m[1], m[2], m[3],
+                         m[4], m[5], ipv4_text(c->entry.peer, a));
     case CHANGE_ADD_ROUTE:
     case CHANGE_REPLACE_ROUTE:
     case CHANGE_DELETE_ROUTE:

@@ -11,6 +11,7 @@ enum change_kind {
     CHANGE_DELETE_ADDRESS,
     CHANGE_ADD_ADDRESS,
     CHANGE_ADD_ENTRY,
+    CHANGE_REPLACE_ENTRY, /* of an Ethernet address, which has one */
     CHANGE_DELETE_ENTRY,
     CHANGE_ADD_ROUTE,
     CHANGE_REPLACE_ROUTE,

@@ -8,6 +8,9 @@ struct range {
     unsigned bits; /* the prefix length; 0: no range */
 };
 
+/* The size of an Ethernet address in bytes. */
+#define ETHERNET_SIZE 6
+
 #define IPV4_TEXT 20 /* bytes of "255.255.255.255/32" and the final NUL */
 
 /* Return a text in 'text', which they return. */

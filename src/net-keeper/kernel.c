@@ -271,15 +271,16 @@ static int change_address(struct kernel *k, const struct plan *plan, const struc
 
 static int change_entry(struct kernel *k, const struct plan *plan, const struct change *c)
 {
-    static const char zeros[6];
-    bool adds = c->kind == CHANGE_ADD_ENTRY;
+    bool adds = c->kind != CHANGE_DELETE_ENTRY;
+    int flags = c->kind == CHANGE_ADD_ENTRY       ? NLM_F_CREATE | NLM_F_APPEND
+                : c->kind == CHANGE_REPLACE_ENTRY ? NLM_F_CREATE | NLM_F_REPLACE
+                                                  : 0;
     struct ndmsg head = {.ndm_family = AF_BRIDGE,
                          .ndm_ifindex = plan->device,
                          .ndm_state = NUD_NOARP | NUD_PERMANENT,
-                         .ndm_flags = NTF_SELF};
-    struct nl_msg *message = request(adds ? RTM_NEWNEIGH : RTM_DELNEIGH,
-                                     adds ? NLM_F_CREATE | NLM_F_APPEND : 0, &head, sizeof head);
-    if (nla_put(message, NDA_LLADDR, sizeof zeros, zeros) < 0)
+                         .ndm_flags = NTF_SELF | (c->entry.marked ? NTF_EXT_LEARNED : 0)};
+    struct nl_msg *message = request(adds ? RTM_NEWNEIGH : RTM_DELNEIGH, flags, &head, sizeof head);
+    if (nla_put(message, NDA_LLADDR, ETHERNET_SIZE, c->entry.ethernet) < 0)
         abort();
     put_address(message, NDA_DST, c->entry.peer);
     if (c->entry.port && nla_put_u16(message, NDA_PORT, htons(c->entry.port)) < 0)
@@ -329,6 +330,7 @@ static int make_change(struct kernel *k, struct plan *plan, const struct change 
     case CHANGE_ADD_ADDRESS:
         return change_address(k, plan, c);
     case CHANGE_ADD_ENTRY:
+    case CHANGE_REPLACE_ENTRY:
     case CHANGE_DELETE_ENTRY:
         return change_entry(k, plan, c);
     case CHANGE_ADD_ROUTE:

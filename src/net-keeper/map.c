@@ -130,6 +130,18 @@ static int compare_ids(const void *a, const void *b)
     return strcmp((*x)->host->id, (*y)->host->id);
 }
 
+static int compare_ethernets(const void *a, const void *b)
+{
+    const struct map_host *const *x = a, *const *y = b;
+    return memcmp((*x)->ethernet, (*y)->ethernet, ETHERNET_SIZE);
+}
+
+static int compare_ethernets_and_ids(const void *a, const void *b)
+{
+    int r = compare_ethernets(a, b);
+    return r != 0 ? r : compare_ids(a, b);
+}
+
 typedef int (*compare_fn)(const void *a, const void *b);
 
 /* Finds hosts that compare as equal. */
@@ -162,6 +174,23 @@ static void refuse_loops(struct map *map)
     }
 }
 
+/* An Ethernet address that two ids have, this machine's included, leads to no single machine: none of them is
+ * in the list. */
+static void sort_ethernets(struct map *map)
+{
+    struct map_host **all = xcalloc(map->n_hosts + 1, sizeof(struct map_host *));
+    memcpy(all, map->by_peer, map->n_sorted * sizeof(struct map_host *));
+    qsort(all, map->n_sorted, sizeof *all, compare_ethernets_and_ids);
+    for (size_t i = 0, end; i < map->n_sorted; i = end) {
+        for (end = i + 1; end < map->n_sorted && compare_ethernets(&all[i], &all[end]) == 0;)
+            end++;
+        if (compare_ids(&all[i], &all[end - 1]) == 0 &&
+            memcmp(all[i]->ethernet, map->ethernet, ETHERNET_SIZE) != 0)
+            all[map->n_by_ethernet++] = all[i];
+    }
+    map->by_ethernet = all;
+}
+
 static void sort_hosts(struct map *map)
 {
     map->by_peer = xcalloc(map->n_hosts + 1, sizeof(struct map_host *));
@@ -174,6 +203,7 @@ static void sort_hosts(struct map *map)
     contest(map->by_peer, map->n_sorted, compare_peers, "peer address");
     memcpy(map->by_instance, map->by_peer, map->n_sorted * sizeof(struct map_host *));
     contest(map->by_instance, map->n_sorted, compare_instances, "network of its containers");
+    sort_ethernets(map);
 }
 
 /* Derives the Ethernet address from the machine's id, and marks it as locally administered. The other
@@ -197,6 +227,7 @@ void map_make(const struct net_network *network, struct map *ret)
             continue;
         struct map_host *h = &map.hosts[map.n_hosts++];
         h->host = n;
+        choose_ethernet(n->id, h->ethernet);
         if (!map.unusable)
             judge(&map, h);
     }
@@ -218,6 +249,7 @@ void map_done(struct map *map)
     free(map->hosts);
     free(map->by_peer);
     free(map->by_instance);
+    free(map->by_ethernet);
     free(map->unusable);
     strings_clear(&map->problems);
     *map = (struct map){.n_hosts = 0};
@@ -248,4 +280,11 @@ struct map_host *map_by_instance(const struct map *map, struct range instance)
     return instance.bits == NET_PREFIX ? find(map->by_instance, map->n_sorted,
                                               &(struct map_host){.instance = instance}, compare_instances)
                                        : NULL;
+}
+
+struct map_host *map_by_ethernet(const struct map *map, const unsigned char address[static ETHERNET_SIZE])
+{
+    struct map_host key = {.peer = 0};
+    memcpy(key.ethernet, address, ETHERNET_SIZE);
+    return find(map->by_ethernet, map->n_by_ethernet, &key, compare_ethernets);
 }

@@ -13,14 +13,12 @@ struct map_host {
     const struct net_host *host; /* borrowed from the network */
     uint32_t peer, bridge;
     struct range instance;
-    char *problem; /* why it is not connected; NULL: it is */
+    unsigned char ethernet[ETHERNET_SIZE]; /* of a device that its net-keeper has made */
+    char *problem;                         /* why it is not connected; NULL: it is */
     /* Another host has the same address or network. Which of them is right is unknown, so that what the
      * kernel has of them stays, and nothing is added. */
     bool contested;
 };
-
-/* The size of an Ethernet address in bytes. */
-#define ETHERNET_SIZE 6
 
 struct map {
     uint32_t lan, bridge;
@@ -33,6 +31,8 @@ struct map {
     size_t n_hosts;
     struct map_host **by_peer, **by_instance; /* sorted: those that are not refused by themselves */
     size_t n_sorted;
+    struct map_host **by_ethernet; /* of these, those whose Ethernet address no other id has; sorted */
+    size_t n_by_ethernet;
     struct strings problems; /* all of the above */
 };
 
@@ -40,7 +40,8 @@ struct map {
 void map_make(const struct net_network *network, struct map *ret);
 void map_done(struct map *map);
 
-/* Return the first host with this peer address, or this network, or NULL. The host can have a problem. Of
- * contested hosts several can have an equal key. */
+/* Return the first host with this peer address, this network, or this Ethernet address, or NULL. The host can
+ * have a problem. Of contested hosts several can have an equal key. */
 struct map_host *map_by_peer(const struct map *map, uint32_t peer);
 struct map_host *map_by_instance(const struct map *map, struct range instance);
+struct map_host *map_by_ethernet(const struct map *map, const unsigned char address[static ETHERNET_SIZE]);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/basic/cleanup.h"
 #include "net-keeper/plan_device.h"
@@ -84,31 +85,69 @@ static void judge_networks(const struct plan_input *in, struct plan *plan)
     }
 }
 
-/* Returns the host whose forwarding entry this is, if it is one that net-keeper makes. */
+static bool is_plain(const struct actual_entry *e)
+{
+    return !e->port && !e->id && !e->via;
+}
+
+/* Returns the host whose forwarding entry this is, if it is one that net-keeper makes. The peer address of
+ * one that does not flood can be wrong. */
 static const struct map_host *host_of_entry(const struct plan_input *in, const struct actual_entry *e)
 {
-    return e->port || e->id || e->via ? NULL : map_by_peer(in->map, e->peer);
+    if (!actual_floods(e))
+        return map_by_ethernet(in->map, e->ethernet);
+    return is_plain(e) ? map_by_peer(in->map, e->peer) : NULL;
+}
+
+static bool is_of_device(const struct plan *plan, const struct actual_entry *e)
+{
+    return plan->device != 0 && e->index == plan->device;
+}
+
+/* Marks the hosts whose entries exist. */
+static void find_entries(const struct plan_input *in, struct plan *plan)
+{
+    for (size_t i = 0; i < in->actual->n_entries; i++) {
+        const struct actual_entry *e = &in->actual->entries[i];
+        const struct map_host *h = is_of_device(plan, e) ? host_of_entry(in, e) : NULL;
+        if (!h || !stays(h))
+            continue;
+        if (actual_floods(e))
+            state_of(in, plan, h)->entry = true;
+        else if (e->peer == h->peer && is_plain(e))
+            state_of(in, plan, h)->unicast = true;
+        else
+            state_of(in, plan, h)->unicast_elsewhere = true;
+    }
+}
+
+/* Adds the entry of a host's Ethernet address. One to another peer address is replaced in one message. */
+static void plan_unicast(const struct plan_input *in, struct plan *plan, const struct map_host *h)
+{
+    const struct plan_host *state = state_of(in, plan, h);
+    if (state->unicast || map_by_ethernet(in->map, h->ethernet) != h)
+        return;
+    enum change_kind kind = state->unicast_elsewhere ? CHANGE_REPLACE_ENTRY : CHANGE_ADD_ENTRY;
+    struct actual_entry *e = &changes_add(&plan->changes, kind)->entry;
+    *e = (struct actual_entry){.marked = true, .peer = h->peer};
+    memcpy(e->ethernet, h->ethernet, ETHERNET_SIZE);
 }
 
 static void plan_entries(const struct plan_input *in, struct plan *plan)
 {
     const struct map *map = in->map;
-    for (size_t i = 0; i < in->actual->n_entries; i++) {
-        const struct actual_entry *e = &in->actual->entries[i];
-        if (plan->device == 0 || e->index != plan->device)
-            continue;
-        const struct map_host *h = host_of_entry(in, e);
-        if (h && stays(h))
-            state_of(in, plan, h)->entry = true;
-    }
+    find_entries(in, plan);
     for (size_t i = 0; i < map->n_hosts; i++) {
         const struct map_host *h = &map->hosts[i];
-        if (is_wanted(in, plan, h) && !plan->hosts[i].entry)
+        if (!is_wanted(in, plan, h))
+            continue;
+        if (!plan->hosts[i].entry)
             changes_add(&plan->changes, CHANGE_ADD_ENTRY)->entry = (struct actual_entry){.peer = h->peer};
+        plan_unicast(in, plan, h);
     }
     for (size_t i = 0; i < in->actual->n_entries; i++) {
         const struct actual_entry *e = &in->actual->entries[i];
-        if (plan->device == 0 || e->index != plan->device)
+        if (!is_of_device(plan, e) || (!actual_floods(e) && !e->marked))
             continue;
         const struct map_host *h = host_of_entry(in, e);
         if (!h || !stays(h))

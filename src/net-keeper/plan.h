@@ -10,6 +10,8 @@
 /* What exists of a host. */
 struct plan_host {
     bool entry, route;
+    /* The entry of its Ethernet address, without which the device floods what is for it. */
+    bool unicast, unicast_elsewhere; /* to its peer address; to another one */
     /* Why it is not connected, beyond its own map_host.problem. What exists of it stays. NULL: nothing. */
     char *problem;
 };

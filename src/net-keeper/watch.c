@@ -40,7 +40,8 @@ bool watch_concerns(const struct map *map, int device, int lower, const struct n
     /* An address can be this machine's in the zone, or take one of its networks. */
     concerns |= a.n_addresses > 0;
     for (size_t i = 0; i < a.n_entries; i++)
-        concerns |= a.entries[i].index == device;
+        concerns |= a.entries[i].index == device && (actual_floods(&a.entries[i]) || a.entries[i].marked ||
+                                                     map_by_ethernet(map, a.entries[i].ethernet));
     for (size_t i = 0; i < a.n_routes; i++)
         concerns |=
             a.routes[i].index == device || (a.routes[i].to.bits >= NET_PREFIX &&

@@ -29,7 +29,7 @@ static inline bool same_route(const struct actual_route *a, const struct actual_
 static inline bool same_entry(const struct actual_entry *a, const struct actual_entry *b)
 {
     return a->index == b->index && a->peer == b->peer && a->port == b->port && a->id == b->id &&
-           a->via == b->via;
+           a->via == b->via && memcmp(a->ethernet, b->ethernet, ETHERNET_SIZE) == 0;
 }
 
 static inline void model_link(struct actual *a, const struct plan *plan, const struct change *c)
@@ -102,6 +102,12 @@ static inline void model_change(struct actual *a, const struct plan *plan, const
         a->addresses[a->n_addresses - 1] = c->address;
         a->addresses[a->n_addresses - 1].index = device;
         return;
+    case CHANGE_REPLACE_ENTRY:
+        for (size_t i = 0; i < a->n_entries; i++)
+            if (a->entries[i].index == device &&
+                memcmp(a->entries[i].ethernet, c->entry.ethernet, ETHERNET_SIZE) == 0)
+                model_remove(a->entries, &a->n_entries, sizeof *a->entries, i--);
+        /* fall through */
     case CHANGE_ADD_ENTRY:
         a->entries = model_add(a->entries, &a->n_entries, sizeof *a->entries);
         a->entries[a->n_entries - 1] = c->entry;
@@ -110,7 +116,7 @@ static inline void model_change(struct actual *a, const struct plan *plan, const
     case CHANGE_DELETE_ENTRY:
         for (size_t i = 0; i < a->n_entries; i++)
             if (same_entry(&a->entries[i], &c->entry)) {
-                must(c->entry.index == device);
+                must(c->entry.index == device && (actual_floods(&c->entry) || c->entry.marked));
                 model_remove(a->entries, &a->n_entries, sizeof *a->entries, i--);
             }
         return;

@@ -32,6 +32,8 @@ static void check_map(const struct map *map)
              h->bridge != map->bridge);
         must(h->instance.bits == NET_PREFIX && !ranges_overlap(h->instance, map->bridge_net));
         must(map_by_peer(map, h->peer) == h && map_by_instance(map, h->instance) == h);
+        const struct map_host *same = map_by_ethernet(map, h->ethernet);
+        must(!same || (same == h && memcmp(h->ethernet, map->ethernet, ETHERNET_SIZE) != 0));
         must(!range_contains(h->instance, map->lan) && !ranges_overlap(h->instance, map->instance));
     }
 }

@@ -28,6 +28,14 @@ def messages(log):
     return [kind for kind in re.findall(r"nlmsg_type=(RTM_\w+)", Path(log).read_text()) if not kind.startswith("RTM_GET")]
 
 
+def ethernet(host):
+    """Returns the Ethernet address that net-keeper gives the device of the host with this id."""
+    value = 0xcbf29ce484222325
+    for byte in host.encode():
+        value = (value ^ byte) * 0x100000001b3 % 2 ** 64
+    return ":".join(f"{byte:02x}" for byte in (2, *value.to_bytes(8, "little")[:5]))
+
+
 class Kernel:
     """What the kernel has of the zone's network in the namespace 'machine'."""
 
@@ -48,6 +56,11 @@ class Kernel:
         """Returns the peer addresses of the forwarding entries of the all-zero address."""
         return sorted(re.findall(rf"^{ZERO} dst (\S+)", self.machine.bridge("fdb", "show", "dev", DEVICE), re.M))
 
+    def unicasts(self):
+        """Returns {peer address: Ethernet address} of the other entries."""
+        found = re.findall(r"^(\S+) dst (\S+)", self.machine.bridge("fdb", "show", "dev", DEVICE), re.M)
+        return {peer: address for address, peer in found if address != ZERO}
+
     def routes(self):
         """Returns {network: gateway} of the routes by the device."""
         found = self.machine.json("-4", "route", "show", "dev", DEVICE)
@@ -59,7 +72,7 @@ class Kernel:
         if not link:
             return None
         return {"link": (link["ifindex"], link["address"], link["mtu"], "UP" in link["flags"], link["linkinfo"], link.get("ifalias")),
-                "addresses": self.addresses(), "entries": self.entries(), "routes": self.routes()}
+                "addresses": self.addresses(), "entries": self.entries(), "unicasts": self.unicasts(), "routes": self.routes()}
 
     def is_made(self, network, lower="eth0", mtu=1450):
         """Asserts that the kernel has exactly the network. Returns the state."""
@@ -71,6 +84,7 @@ class Kernel:
         assert link["mtu"] == mtu and "UP" in link["flags"], link
         assert self.addresses() == [network["bridge_ip"] + "/24"]
         assert self.entries() == sorted(h["peer"] for h in others)
+        assert self.unicasts() == {h["peer"]: ethernet(h["id"]) for h in others}
         assert self.routes() == {h["instance"]: h["bridge"] for h in others}
         return self.state()
 

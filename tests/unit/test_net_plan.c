@@ -30,13 +30,15 @@ static const struct net_network network = {.host_id = (char *)"a",
                                            .n_hosts = ARRAY_SIZE(hosts)};
 
 /* The actual state as words: "link 2 eth0 up 1500", "vxlan 3 up 1450 2 10 8472 MARK" (index, up or down, MTU,
- * lower device, id, port, alias), "address 2 192.168.60.1/24", "entry 192.168.60.2", "route
- * 3 10.78.2.0/24 10.77.1.2 PROTOCOL METRIC". Several are separated by ';'. */
+ * lower device, id, port, alias), "address 2 192.168.60.1/24", "entry 192.168.60.2", "unicast
+ * b 192.168.60.2" (of the Ethernet address of the host b, with net-keeper's mark), "foreign b 192.168.60.2"
+ * (without it), "route 3 10.78.2.0/24 10.77.1.2 PROTOCOL METRIC". Several are separated by ';'. */
 #define LAN    "link 2 eth0 up 1500;address 2 192.168.60.1/24;route 2 192.168.60.0/24 - 2 0;"
 #define VXLAN  "vxlan 3 up 1450 2 10 8472 hostlet-1;"
 #define OWN    "address 3 10.77.1.1/24;route 3 10.77.1.0/24 - 2 0;"
-#define B_SIDE "entry 192.168.60.2;route 3 10.78.2.0/24 10.77.1.2 104 0;"
-#define C_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.3 104 0;"
+#define B_SIDE "entry 192.168.60.2;unicast b 192.168.60.2;route 3 10.78.2.0/24 10.77.1.2 104 0;"
+#define C_BOTH "entry 192.168.60.3;unicast c 192.168.60.3;"
+#define C_SIDE C_BOTH "route 3 10.78.3.0/24 10.77.1.3 104 0;"
 #define ALL    LAN VXLAN OWN B_SIDE C_SIDE
 
 static void add_link(struct actual *a, const char *words)
@@ -54,6 +56,20 @@ static void add_link(struct actual *a, const char *words)
     link->up = streq(up, "up");
 }
 
+/* Sets the Ethernet address of a host: that of the network's map, or any other. */
+static void ethernet_of(char id, unsigned char address[static ETHERNET_SIZE])
+{
+    struct map map;
+    map_make(&network, &map);
+    memcpy(address, "\2\0\0\0\0\1", ETHERNET_SIZE);
+    if (id == 'a')
+        memcpy(address, map.ethernet, ETHERNET_SIZE);
+    for (size_t i = 0; i < map.n_hosts; i++)
+        if (*map.hosts[i].host->id == id)
+            memcpy(address, map.hosts[i].ethernet, ETHERNET_SIZE);
+    map_done(&map);
+}
+
 static void add_item(struct actual *a, const char *words)
 {
     char to[32], gateway[32];
@@ -67,6 +83,11 @@ static void add_item(struct actual *a, const char *words)
                          6);
         address->address = n[0] << 24 | n[1] << 16 | n[2] << 8 | n[3];
         address->global = true;
+    } else if (after_prefix(words, "unicast ") || after_prefix(words, "foreign ")) {
+        struct actual_entry *entry = &a->entries[a->n_entries++];
+        *entry = (struct actual_entry){.index = 3, .marked = *words == 'u'};
+        ethernet_of(words[8], entry->ethernet);
+        assert_true(ipv4_parse(words + 10, &entry->peer));
     } else if (after_prefix(words, "entry ")) {
         a->entries[a->n_entries].index = 3;
         assert_true(ipv4_parse(words + 6, &a->entries[a->n_entries++].peer));
@@ -113,9 +134,13 @@ static char *text_of(const struct changes *changes)
     return all;
 }
 
-#define ADD_OWN     "add address 10.77.1.1/24"
-#define ADD_ENTRIES "add entry 192.168.60.2; add entry 192.168.60.3"
-#define ADD_ROUTES  "add route 10.78.2.0/24 by 10.77.1.2; add route 10.78.3.0/24 by 10.77.1.3"
+#define ADD_OWN    "add address 10.77.1.1/24"
+#define B_ETHERNET "02:a5:f1:01:86:4c"
+#define C_ETHERNET "02:f2:ef:01:86:4c"
+#define ADD_ENTRIES                                                                                          \
+    "add entry 192.168.60.2; add entry " B_ETHERNET " to 192.168.60.2; "                                     \
+    "add entry 192.168.60.3; add entry " C_ETHERNET " to 192.168.60.3"
+#define ADD_ROUTES "add route 10.78.2.0/24 by 10.77.1.2; add route 10.78.3.0/24 by 10.77.1.3"
 
 static const struct {
     const char *what, *actual, *changes;
@@ -131,8 +156,8 @@ static const struct {
     {"the device only", LAN VXLAN, ADD_OWN "; " ADD_ENTRIES "; " ADD_ROUTES, 0, 0, NULL},
     {"an original's device", LAN "vxlan 3 up 1450 2 10 8472;" OWN B_SIDE C_SIDE, "mark device", 0, 0, NULL},
     {"somebody's alias", LAN "vxlan 3 up 1450 2 10 8472 mine;" OWN B_SIDE C_SIDE, "", 0, 0, NULL},
-    {"an original's routes", LAN VXLAN OWN B_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.3 3 0;",
-     "", 0, 0, NULL},
+    {"an original's routes", LAN VXLAN OWN B_SIDE C_BOTH "route 3 10.78.3.0/24 10.77.1.3 3 0;", "", 0, 0,
+     NULL},
     {"a host left", ALL "entry 192.168.60.9;route 3 10.78.9.0/24 10.77.1.9 104 0",
      "remove entry 192.168.60.9; remove route 10.78.9.0/24 by 10.77.1.9", 0, 0, NULL},
     {"a host of the original left", ALL "route 3 10.78.9.0/24 10.77.1.9 3 0",
@@ -143,18 +168,31 @@ static const struct {
      ALL "route 3 10.99.9.0/24 10.77.1.9 3 0;route 3 10.78.9.0/24 10.77.1.9 188 0;"
          "route 3 10.78.2.0/24 10.77.1.9 3 7;route 3 10.78.2.0/25 10.77.1.9 3 0",
      "", 0, 0, NULL},
-    {"a host's gateway changed",
-     LAN VXLAN OWN B_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.30 104 0",
+    {"a host's gateway changed", LAN VXLAN OWN B_SIDE C_BOTH "route 3 10.78.3.0/24 10.77.1.30 104 0",
      "replace route 10.78.3.0/24 by 10.77.1.3", 0, 0, NULL},
     {"two routes by other gateways",
-     LAN VXLAN OWN B_SIDE
-     "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.30 104 0;route 3 10.78.3.0/24 10.77.1.31 104 0",
+     LAN VXLAN OWN B_SIDE C_BOTH
+     "route 3 10.78.3.0/24 10.77.1.30 104 0;route 3 10.78.3.0/24 10.77.1.31 104 0",
      "replace route 10.78.3.0/24 by 10.77.1.3; remove route 10.78.3.0/24 by 10.77.1.31", 0, 0, NULL},
-    {"another program's gateway",
-     LAN VXLAN OWN B_SIDE "entry 192.168.60.3;route 3 10.78.3.0/24 10.77.1.30 188 0", "", 0, 0,
-     "another program has made another route to 10.78.3.0/24"},
-    {"a host's peer changed", LAN VXLAN OWN B_SIDE "entry 192.168.60.30;route 3 10.78.3.0/24 10.77.1.3 104 0",
-     "add entry 192.168.60.3; remove entry 192.168.60.30", 0, 0, NULL},
+    {"another program's gateway", LAN VXLAN OWN B_SIDE C_BOTH "route 3 10.78.3.0/24 10.77.1.30 188 0", "", 0,
+     0, "another program has made another route to 10.78.3.0/24"},
+    {"a host's peer changed",
+     LAN VXLAN OWN B_SIDE "entry 192.168.60.30;unicast c 192.168.60.30;route 3 10.78.3.0/24 10.77.1.3 104 0",
+     "add entry 192.168.60.3; replace entry " C_ETHERNET " to 192.168.60.3; remove entry 192.168.60.30", 0, 0,
+     NULL},
+    {"what was made before there were entries of hosts' addresses",
+     LAN VXLAN OWN "entry 192.168.60.2;route 3 10.78.2.0/24 10.77.1.2 104 0;" C_SIDE,
+     "add entry " B_ETHERNET " to 192.168.60.2", 0, 0, NULL},
+    {"another program's entry of a host's address",
+     LAN VXLAN OWN "entry 192.168.60.2;foreign b 192.168.60.2;route 3 10.78.2.0/24 10.77.1.2 104 0;" C_SIDE,
+     "", 0, 0, NULL},
+    {"another program's entry of a host's address, elsewhere",
+     LAN VXLAN OWN "entry 192.168.60.2;foreign b 192.168.60.9;route 3 10.78.2.0/24 10.77.1.2 104 0;" C_SIDE,
+     "replace entry " B_ETHERNET " to 192.168.60.2", 0, 0, NULL},
+    {"another program's entries of other addresses", ALL "foreign a 192.168.60.9;foreign x 192.168.60.2", "",
+     0, 0, NULL},
+    {"the address of a host that left", ALL "unicast x 192.168.60.2",
+     "remove entry 02:00:00:00:00:01 to 192.168.60.2", 0, 0, NULL},
     {"an own address of before", ALL "address 3 10.77.9.1/24", "remove address 10.77.9.1/24", 0, 0, NULL},
     {"addresses of others", ALL "address 3 10.77.1.9/32;address 3 10.99.1.1/24", "", 0, 0, NULL},
     {"the device is down",
@@ -248,6 +286,38 @@ static void test_what_exists_of_a_host_is_shown(void **state)
     map_done(&map);
 }
 
+/* The addresses of two of these ids are the same: frames to either would reach one of them alone. */
+static void test_an_ethernet_address_of_two_ids_gets_no_entry(void **state)
+{
+    static const char *const ids[][3] = {{"b", "00008aa41291", "0000225941b8"},
+                                         {"b", "0000225941b8", "00008aa41291"},
+                                         {"00008aa41291", "b", "0000225941b8"}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+        struct net_host made[ARRAY_SIZE(hosts)];
+        struct net_host *all[ARRAY_SIZE(hosts)];
+        struct net_network zone = network;
+        struct map map;
+        size_t found = 0;
+        for (size_t j = 0; j < ARRAY_SIZE(hosts); j++) {
+            made[j] = hosts[j];
+            made[j].id = (char *)ids[i][j];
+            all[j] = &made[j];
+        }
+        zone.host_id = made[0].id;
+        zone.hosts = all;
+        map_make(&zone, &map);
+        assert_int_equal(map.n_hosts, 2);
+        for (size_t j = 0; j < map.n_hosts; j++)
+            if (map_by_ethernet(&map, map.hosts[j].ethernet)) {
+                assert_string_equal(map.hosts[j].host->id, "b");
+                found++;
+            }
+        assert_int_equal(found, i == 2);
+        map_done(&map);
+    }
+}
+
 static void test_pauses_between_corrections_grow(void **state)
 {
     struct damp damp = {.n = 0};
@@ -276,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_the_changes_are_the_difference),
         cmocka_unit_test(test_leaving_deletes_the_own_device_alone),
         cmocka_unit_test(test_what_exists_of_a_host_is_shown),
+        cmocka_unit_test(test_an_ethernet_address_of_two_ids_gets_no_entry),
         cmocka_unit_test(test_pauses_between_corrections_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from lib import ground
-from lib.net_keeper import DEVICE, ZERO, NetKeeper, host, network
+from lib.net_keeper import DEVICE, ZERO, NetKeeper, ethernet, host, network
 from lib.netns import Lan
 from lib.tree import VARIANT
 from lib.varlink import VarlinkError
@@ -125,9 +125,9 @@ def test_its_rights_are_one_capability_and_a_list_of_system_calls(keeper):
 def test_only_what_changed_is_changed(keeper):
     keeper.set(network(others=(2, 3, 4)))
     before = keeper.ask("Info")["changes"]
-    for wanted, changes in ((network(others=(2, 3, 4, 5)), 2), (network(others=(2, 3, 5)), 2),
-                            (network(hosts=[host(1), host(2), host(3), host(5, peer="192.168.60.99")]), 2),
-                            (network(hosts=[host(1), host(2), host(3), host(5, bridge="10.77.1.99")]), 3),
+    for wanted, changes in ((network(others=(2, 3, 4, 5)), 3), (network(others=(2, 3, 5)), 3),
+                            (network(hosts=[host(1), host(2), host(3), host(5, peer="192.168.60.99")]), 3),
+                            (network(hosts=[host(1), host(2), host(3), host(5, bridge="10.77.1.99")]), 4),
                             (network(hosts=[host(1), host(2), host(3), host(5, instance="10.78.99.0/24")]), 2),
                             (network(hosts=[host(1), host(2), host(3), host(5, instance="10.78.99.0/24")], domain="x.y"), 0)):
         assert keeper.set(wanted) == {"changed": True}
@@ -155,13 +155,13 @@ def test_a_running_originals_device_is_taken_over(machine, make_keeper):
     keeper = make_keeper(machine)
     before = keeper.state()
     wanted = network(others=(2,))
-    # the mark and IPv6, and what is left of a host that is not in the map
-    assert keeper.set(network(others=(2, 9))) == {"changed": True} and keeper.ask("Info")["changes"] == 2
+    # the mark, IPv6, and the entries of the others' Ethernet addresses
+    assert keeper.set(network(others=(2, 9))) == {"changed": True} and keeper.ask("Info")["changes"] == 4
     after = keeper.state()
     assert after["link"][:5] == before["link"][:5] and after["link"][5] == "hostlet 11111111-2222-4333-8444-555555555555"
-    assert {**after, "link": 0} == {**before, "link": 0}
+    assert {**after, "link": 0, "unicasts": 0} == {**before, "link": 0, "unicasts": 0}
     keeper.set(wanted)
-    assert keeper.is_made(wanted)["link"] == after["link"] and keeper.ask("Info")["changes"] == 4
+    assert keeper.is_made(wanted)["link"] == after["link"] and keeper.ask("Info")["changes"] == 7
 
 
 def test_what_is_not_ours_is_never_touched(keeper, machine):
@@ -184,7 +184,7 @@ def test_what_is_not_ours_is_never_touched(keeper, machine):
 # Repairs
 
 REMOVALS = {
-    "the device": [f"link delete {DEVICE}"], "an entry": None, "a route": ["route delete 10.78.2.0/24"],
+    "the device": [f"link delete {DEVICE}"], "an entry": ZERO, "the entry of an Ethernet address": ethernet(host(2)["id"]), "a route": ["route delete 10.78.2.0/24"],
     "the address": [f"address delete 10.77.1.1/24 dev {DEVICE}"], "the device is set down": [f"link set {DEVICE} down"],
     "the MTU": [f"link set {DEVICE} mtu 1280"], "another gateway": ["route replace 10.78.2.0/24 via 10.77.1.3"],
     "learning": [f"link set {DEVICE} type vxlan id 10 learning"], "a renamed device": [f"link set {DEVICE} down", f"link set {DEVICE} name gone",
@@ -196,10 +196,10 @@ def test_what_another_program_removes_is_repaired(keeper, machine, what):
     wanted = network()
     keeper.set(wanted)
     before = keeper.is_made(wanted)
-    if REMOVALS[what]:
+    if isinstance(REMOVALS[what], list):
         machine.batch(REMOVALS[what])
     else:
-        machine.bridge("fdb", "delete", ZERO, "dst", "192.168.60.2", "dev", DEVICE)
+        machine.bridge("fdb", "delete", REMOVALS[what], "dst", "192.168.60.2", "dev", DEVICE)
     ground.wait_until(lambda: keeper.ask("Info").get("repairs", 0) >= 1, 10, "a repair")
     after = keeper.becomes(wanted)
     assert after["link"][1] == before["link"][1], "the others remember the Ethernet address"
@@ -213,6 +213,20 @@ def test_a_foreign_entry_of_our_device_is_removed(keeper, machine):
     keeper.set(wanted)
     machine.bridge("fdb", "append", ZERO, "dst", "192.168.60.77", "port", "4789", "dev", DEVICE)
     keeper.becomes(wanted)
+
+
+def test_the_entry_of_an_ethernet_address_follows_its_host(keeper, machine):
+    """Another program's entry of it, too, leads to the host; a host that comes with another id leaves none."""
+    keeper.set(network())
+    machine.bridge("fdb", "replace", ethernet(host(2)["id"]), "dst", "192.168.60.77", "dev", DEVICE)
+    keeper.becomes(network())
+    again = network(hosts=[host(1), host(2), host(3, id="again")])
+    keeper.set(again)
+    keeper.is_made(again)
+    keeper.kill()
+    keeper.file.write_text(keeper.file.read_text().replace('"again"', '"again2"'))
+    keeper.start()
+    keeper.becomes(network(hosts=[host(1), host(2), host(3, id="again2")]))
 
 
 def test_two_fighters_do_not_spin(keeper, machine):
