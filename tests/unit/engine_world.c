@@ -243,9 +243,9 @@ static void on_failed(void *userdata)
 
 static void note(struct world *w, const char *method)
 {
-    static const char *const changing[] = {"Create",       "Start",     "Stop",      "SetRestart",
-                                           "Rename",       "Remove",    "Provision", "Ensure",
-                                           "ImageInspect", "SetLimits", "Publish"};
+    static const char *const changing[] = {
+        "Create", "Start",        "Stop",      "SetRestart", "Rename",    "Remove",       "Provision",
+        "Ensure", "ImageInspect", "SetLimits", "Publish",    "Unpublish", "RemovePackage"};
     for (size_t i = 0; i < ARRAY_SIZE(changing); i++)
         if (streq(method, changing[i])) {
             char *longer = xasprintf("%s%s%s", w->trace ?: "", w->trace ? " " : "", method);
@@ -286,6 +286,9 @@ static struct varlink_request *call(struct outside *outside, const struct varlin
     struct request *q = xcalloc(1, sizeof *q);
     *q = (struct request){
         .world = w, .on_answer = on_answer, .userdata = userdata, .method = xstrdup(options->method)};
+    /* Two workers have this method. */
+    if (streq(q->method, "Remove") && options->interface == &fetcher_interface)
+        set_string(&q->method, "RemovePackage");
     read_call(q, options->in);
     note(w, q->method);
     if (streq(q->method, "Watch") && options->interface == &container_driver_interface)

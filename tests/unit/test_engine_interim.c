@@ -5,7 +5,11 @@
 #include <stdlib.h>
 
 #include "lib/basic/cleanup.h"
+#include "lib/schema/object.h"
+#include "reconciler/engine/prepare.h"
+#include "reconciler/engine/release.h"
 #include "reconciler/engine/steps.h"
+#include "reconciler/model/wish.h"
 
 #define ABSENT "image:3"
 
@@ -243,6 +247,30 @@ static void test_lost_packages_of_the_applied_revision_are_brought_again(void **
     assert_non_null(record_find_revision(f->instance->record, 1)); /* its packages are not released */
 }
 
+/* A removal that is tried again, or in progress, does not take a package that an order needs again. */
+static void test_a_package_that_is_needed_again_is_not_removed(void **state)
+{
+    struct fixture *f = *state;
+    use_package(f, "site");
+    deploy(f);
+    struct record_revision *target = instance_target(f->instance), old = {.revision = target->revision};
+    record_forget_bits(target, &old);
+    prepare_drop(f->instance, target->revision);
+    free(take_trace(f));
+    f->world.lost = "RemovePackage";
+    release_packages(&f->manager, &old);
+    assert_true(package_is_being_removed(&f->manager, old.packages[0]->id));
+    remove_container(f, DRIVER_SLOT_CURRENT);
+    run_until_settled(f);
+    assert_true(runs(f, 1));
+    assert_false(package_is_being_removed(&f->manager, old.packages[0]->id));
+    _cleanup_free_ char *trace = take_trace(f);
+    const char *after = after_prefix(trace, "Unpublish RemovePackage ImageInspect Publish ");
+    assert_non_null(after);
+    assert_null(strstr(after, "RemovePackage"));
+    schema_done(&record_revision_schema, &old);
+}
+
 /* An applied revision that cannot be started does not keep the desired one from being prepared. */
 static void test_a_new_revision_replaces_one_that_does_not_start(void **state)
 {
@@ -270,6 +298,7 @@ int main(void)
         TEST(test_a_first_deploy_that_cannot_be_prepared_is_stopped),
         TEST(test_stop_and_start_bring_the_applied_revision_back),
         TEST(test_a_removed_container_of_the_applied_revision_is_created_again),
+        TEST(test_a_package_that_is_needed_again_is_not_removed),
         TEST(test_a_slow_preparation_does_not_keep_the_replica_down),
         TEST(test_a_quick_preparation_starts_the_desired_revision_only),
         TEST(test_an_overtaken_switch_brings_the_old_container_back),

@@ -15,6 +15,7 @@
 #include "lib/schema/object.h"
 #include "reconciler/engine/call.h"
 #include "reconciler/engine/prepare_network.h"
+#include "reconciler/engine/release.h"
 #include "reconciler/model/stages.h"
 #include "reconciler/model/store.h"
 #include "reconciler/model/wish.h"
@@ -22,6 +23,8 @@
 /* How long a replica that is down waits for the preparation of its next revision before it starts the applied
  * one, so that a quick preparation causes no start for a moment. */
 #define PATIENCE (5 * USEC_PER_SEC)
+/* Before a package is looked at again whose removal is in progress. */
+#define REMOVAL_PAUSE (20 * USEC_PER_MSEC)
 
 static struct record_revision *revision_of(const struct prepare *p)
 {
@@ -207,7 +210,12 @@ static void on_fetched(const void *out, bool continues, const struct error *e, v
 static void bring_package(struct prepare *p, struct record_revision *revision)
 {
     struct manager *m = p->instance->manager;
-    set_stage(p, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, revision->packages[p->package]->id);
+    const char *id = revision->packages[p->package]->id;
+    set_stage(p, STAGE_PKG_DOWNLOAD, STAGE_RUNNING, id);
+    if (package_is_being_removed(m, id)) {
+        prepare_pause(p, REMOVAL_PAUSE);
+        return;
+    }
     struct fetcher_fetch_in in = {revision->packages[p->package]};
     p->request = manager_call(m, m->fetcher_socket, &fetcher_interface, "Fetch", &in, true, PACKAGE_TIMEOUT,
                               on_fetched, p);

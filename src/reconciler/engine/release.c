@@ -25,6 +25,7 @@ struct removal {
     char *name, *id;
     unsigned tries;
     struct timer timer; /* before the next attempt */
+    struct removal *next;
 };
 
 /* Reports whether an instance but 'except' uses the package. An instance whose record cannot be read may use
@@ -41,23 +42,20 @@ static bool package_used(const struct manager *m, const struct instance *except,
     return false;
 }
 
-static void start_removal(void *userdata);
-
-static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
+/* Reports whether the package is used. The instance that waits for the removal uses it if it was ordered
+ * again. */
+static bool is_used_again(const struct removal *removal)
 {
-    (void)out, (void)continues;
-    struct removal *removal = userdata;
-    /* An instance may use it again by now. */
-    if (e && e->class == ERROR_RETRY && ++removal->tries < TRIES &&
-        !package_used(removal->manager, removal->waiting, removal->id)) {
-        /* The fetcher may still be ending a cancelled download of it. */
-        clock_arm(removal->manager->outside->clock, &removal->timer, removal->tries * PAUSE, start_removal,
-                  removal);
-        return;
-    }
-    if (e)
-        log_notice("package %s, which no instance uses, cannot be removed and is kept: %s", removal->id,
-                   e->message);
+    const struct instance *over = removal->waiting && removal->waiting->letting_go ? removal->waiting : NULL;
+    return package_used(removal->manager, over, removal->id);
+}
+
+static void end_removal(struct removal *removal)
+{
+    struct removal **at = &removal->manager->removals;
+    while (*at != removal)
+        at = &(*at)->next;
+    *at = removal->next;
     if (removal->waiting && --removal->waiting->removals == 0)
         instance_changed(removal->waiting);
     free(removal->name);
@@ -65,12 +63,46 @@ static void on_removed(const void *out, bool continues, const struct error *e, v
     free(removal);
 }
 
-static void start_removal(void *userdata)
+static void start_removal(struct removal *removal);
+
+static void on_removal_timer(void *userdata)
 {
     struct removal *removal = userdata;
+    if (is_used_again(removal))
+        end_removal(removal);
+    else
+        start_removal(removal);
+}
+
+static void on_removed(const void *out, bool continues, const struct error *e, void *userdata)
+{
+    (void)out, (void)continues;
+    struct removal *removal = userdata;
+    if (e && e->class == ERROR_RETRY && ++removal->tries < TRIES && !is_used_again(removal)) {
+        /* The fetcher may still be ending a cancelled download of it. */
+        clock_arm(removal->manager->outside->clock, &removal->timer, removal->tries * PAUSE, on_removal_timer,
+                  removal);
+        return;
+    }
+    if (e)
+        log_notice("package %s, which no instance uses, cannot be removed and is kept: %s", removal->id,
+                   e->message);
+    end_removal(removal);
+}
+
+static void start_removal(struct removal *removal)
+{
     struct package_name_in in = {removal->name, removal->id};
     manager_call(removal->manager, removal->socket, removal->interface, removal->method, &in, false,
                  CALL_TIMEOUT, on_removed, removal);
+}
+
+bool package_is_being_removed(const struct manager *m, const char *id)
+{
+    for (const struct removal *removal = m->removals; removal; removal = removal->next)
+        if (streq(removal->id, id))
+            return true;
+    return false;
 }
 
 static void remove_package(struct manager *m, struct instance *waiting, const char *socket,
@@ -86,7 +118,9 @@ static void remove_package(struct manager *m, struct instance *waiting, const ch
                                 .interface = interface,
                                 .method = method,
                                 .name = xstrdup(package->name),
-                                .id = xstrdup(package->id)};
+                                .id = xstrdup(package->id),
+                                .next = m->removals};
+    m->removals = removal;
     start_removal(removal);
 }
 

@@ -189,6 +189,7 @@ struct manager {
     struct instance *instances;
     struct unreadable *unreadable;
     struct watcher *watchers;
+    struct removal *removals;          /* of packages, in progress (engine/release.c) */
     struct network_pass *network_pass; /* to net-keeper, in progress (face/zone_network.c); NULL: none */
     struct directory *directory;       /* of manifests; NULL: none is configured */
     struct follower *runtime, *quotas; /* of the Watch of container-driver and of quota-keeper */
