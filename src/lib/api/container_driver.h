@@ -143,7 +143,7 @@ struct driver_check_network_in {
 /* The zone's network as it exists. It can differ from a new one: it may be made by the original agent, or
  * before net-keeper or another version of the engine. */
 struct driver_network {
-    int64_t mtu;
+    int64_t mtu;      /* 0: none limits it */
     bool masquerades; /* the runtime masquerades what leaves it: other machines do not see whose it is */
     bool closed;      /* the runtime drops packets that other machines send to its containers */
 };

@@ -317,7 +317,8 @@ def test_the_device_of_a_running_original_is_taken_over_unchanged(lan, make_tree
             after = machine.join()
         assert (after["link"][:5], after["addresses"]) == (before["link"][:5], before["addresses"])
         assert after["entries"] == ["192.168.60.2", "192.168.60.3"] and after["routes"] == ROUTES
-        assert not removed()
+        # The containers' packets are IPv4 alone; IPv6 is turned off on the device, which removes the kernel's own addresses of it.
+        assert not [line for line in removed() if "fe80::" not in line and "ff00::" not in line]
         for service in SERVICES:
             machine.tree.kill_service(service)
         machine.map(2)
