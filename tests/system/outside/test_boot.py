@@ -27,6 +27,7 @@ def configure(machine, settings):
     machine.run("""set -e
         systemctl stop hostlet.service
         systemctl enable hostlet.service
+        if systemctl -q is-active docker.service; then docker ps -aq | xargs -r docker rm -f >/dev/null; fi
         rm -rf /var/lib/hostlet /etc/projects /etc/projid
         umount -q /srv/xfs /srv/ext4 || true
         mkfs.xfs -q -f /dev/disk/by-id/virtio-xfs
