@@ -102,7 +102,7 @@ def test_a_provisioner_whose_lock_is_deleted_exits_and_locks_again(null_tree):
     first, lock = null_tree.pid("provisioner"), lock_of("provisioner", null_tree.prefix)
     lock.unlink()
     ground.wait_until(lambda: not ground.alive(first), 10, "it exits")
-    assert f"the lock '{lock}' was deleted or replaced" in null_tree.log()
+    ground.wait_until(lambda: f"the lock '{lock}' was deleted or replaced" in null_tree.log(), 10, "its last line is in the log")
     null_tree.call("provisioner", "org.varlink.service.GetInfo")
     assert lock.exists() and null_tree.pid("provisioner") != first
 
