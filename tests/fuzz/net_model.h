@@ -61,6 +61,8 @@ static inline void model_link(struct actual *a, const struct plan *plan, const s
         link->up = true;
     if (c->set & DEVICE_LEARNING)
         link->learning = false;
+    if (c->set & DEVICE_NO_IPV6)
+        link->ipv6 = false;
 }
 
 static inline void model_route(struct actual *a, int device, const struct change *c)
