@@ -18,8 +18,7 @@ enum change_kind {
     CHANGE_DELETE_ROUTE,
 };
 
-/* The attributes that CHANGE_SET_DEVICE sets. */
-/* DEVICE_NO_IPV6 is no attribute of a message, but a file of the kernel. */
+/* What CHANGE_SET_DEVICE sets: attributes of a message, and with DEVICE_NO_IPV6 a file of the kernel. */
 enum { DEVICE_LOWER = 1, DEVICE_MTU = 2, DEVICE_UP = 4, DEVICE_LEARNING = 8, DEVICE_NO_IPV6 = 16 };
 
 struct change {
